@@ -297,7 +297,7 @@ func (m *matrixCase) linkRefused() bool {
 		return false
 	}
 	require.Equal(m.t, http.StatusNotFound, page.status)
-	require.Contains(m.t, page.body, "does not work any more")
+	require.Contains(m.t, page.body, "is no longer valid")
 	return true
 }
 

@@ -366,8 +366,8 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 		_, err := use.Entity(commands.EntityDraft(e, time.Now()))
 		return err
 	}
-	require.ErrorContains(t, theirs(5, "1001"), "was connected here")
-	require.ErrorContains(t, theirs(7, "1002"), "was connected here")
+	require.ErrorContains(t, theirs(5, "1001"), "is connected in ledgerboard")
+	require.ErrorContains(t, theirs(7, "1002"), "is connected in ledgerboard")
 	require.NoError(t, theirs(5, "1003"))
 	page := ours
 	page.Platform, page.AccountType, page.ExternalID = domain.LinkedIn, domain.LinkedInCompanyPage, "5501"
@@ -375,7 +375,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	require.True(t, world.Put(domain.EntityKey(page), page, toldAt()))
 	page.ID, page.ConnectionID, page.ExternalID = 5, 70, "urn:li:organization:5501"
 	_, err := use.Entity(commands.EntityDraft(page, time.Now()))
-	require.ErrorContains(t, err, "was connected here", "LinkedIn's page is one, with and without what makes a URN of it")
+	require.ErrorContains(t, err, "is connected in ledgerboard", "LinkedIn's page is one, with and without what makes a URN of it")
 	erase := func() error {
 		_, err := use.Entity(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
 		return err

@@ -161,7 +161,7 @@ func TestWithoutARecordTheOperatorIsRefused(t *testing.T) {
 	known := asError(t, err)
 	require.Equal(t, domain.CodeUnavailable, known.Code)
 	require.Positive(t, known.RetryAfter)
-	require.Contains(t, known.Message, "nothing is done")
+	require.Contains(t, known.Message, "nothing was done")
 	require.NotContains(t, err.Error(), "broker")
 }
 

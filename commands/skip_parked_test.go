@@ -184,7 +184,7 @@ func TestSkipOfWhatARetryFolds(t *testing.T) {
 	bad := s.follows(`{`)
 	for want, in := range map[string][]domain.ParkedIn{
 		"A retry folded": {{Generation: 1}},
-		"A skip is in the log, and the event is not left out of all": {
+		"A skip is in the log, but not all tables have skipped the event": {
 			{Generation: 1}, {Generation: 2, State: "parked", Reason: "malformed", Stream: agency},
 		},
 	} {
@@ -233,7 +233,7 @@ func TestSkipWithoutAnAnswerIsRepeated(t *testing.T) {
 	})
 	_, err := first.Skip(ctx, skipOf(bad))
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "neither a success nor a refusal is known: %v", err)
-	require.ErrorContains(t, err, "not known")
+	require.ErrorContains(t, err, "not yet known")
 	second := s.process(func(c *commands.DashboardsConfig) {
 		c.Log = appender(func(ctx context.Context, d domain.Draft) error {
 			err := s.log.Append(ctx, d)

@@ -32,7 +32,7 @@ func TestInitBegins(t *testing.T) {
 		"come from the main application": func(c *initCommand) { c.Directory = directoryMainApp },
 		"LEDGERBOARD_DIRECTORY is not":   func(c *initCommand) { c.Directory = "" },
 		"LEDGERBOARD_JWT_SECRET":         func(c *initCommand) { c.JWTSecret = "" },
-		"e-mail address":                 func(c *initCommand) { c.Email = "anna" },
+		"email address":                  func(c *initCommand) { c.Email = "anna" },
 		"name is missing":                func(c *initCommand) { c.Email, c.Name = "anna", " " },
 		"--for":                          func(c *initCommand) { c.For = 0 },
 	} {

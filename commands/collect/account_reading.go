@@ -14,21 +14,22 @@ import (
 
 const (
 	day = 24 * time.Hour
-	// lateAfter is how long ago the last reading may be before the days since are asked for: without a
-	// range platforms give the last day or two.
+	// lateAfter is the age of the last reading from which a reading also requests the days since.
+	// Without a range, platforms return the last day or two.
 	lateAfter = 36 * time.Hour
-	// lateMost is how many days are asked for at most.
+	// lateMost is the maximum number of days that are requested.
 	lateMost = 28 * day
 )
 
-// accounts reads the totals of connections.
+// accounts reads the totals of connected accounts.
 type accounts struct{ *parts }
 
-// accountReading reads one account's totals, and a part of its history until that is complete.
-func (c accounts) accountReading(ctx context.Context, f *fetch) (got fetched, err error) {
+// accountReading reads one account's totals, and a part of its history until the history is
+// complete.
+func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched, err error) {
 	at := c.clock()
-	if f.apart {
-		return c.withHistory(ctx, f, at, fetched{apart: true}) // in the place of a reading
+	if f.historyOnly {
+		return c.withHistory(ctx, f, at, fetched{historyOnly: true}) // instead of a reading
 	}
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= day}
 	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
@@ -39,41 +40,43 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (got fetched, er
 	}
 	snapshot, err := f.client.Account(ctx, f.target, request)
 	if err != nil {
-		return got, err
+		return result, err
 	}
 	err = errors.Join(Record(ctx, c.Log, c.Now(), domain.AccountRead{
 		Tenant: f.Tenant, Platform: f.Platform, AccountType: f.AccountType, CapturedAt: at,
 		Figures: snapshot.Figures, Missing: snapshot.Missing, Demographics: snapshot.Demographics,
 	})...)
 	if err != nil {
-		return got, err
+		return result, err
 	}
-	got.incomplete = snapshot.Incomplete
-	got.Demographics = request.Demographics && snapshot.Incomplete == nil
+	result.incomplete = snapshot.Incomplete
+	result.Demographics = request.Demographics && snapshot.Incomplete == nil
 	if f.BackfilledAt == nil && c.Backfill > 0 && snapshot.Incomplete == nil {
-		return c.withHistory(ctx, f, at, got)
+		return c.withHistory(ctx, f, at, result)
 	}
-	return got, nil
+	return result, nil
 }
 
-// withHistory reads a part of the history, too.
-func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, got fetched) (_ fetched, err error) {
-	got.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
-	got.Class, got.Reason = f.History.Class, f.History.Reason
-	return got, err
+// withHistory reads a part of the history.
+func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
+	result.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
+	result.Class, result.Reason = f.History.Class, f.History.Reason
+	return result, err
 }
 
-// DefaultBackfill is that of the setting.
+// DefaultBackfill is the default of the backfill setting.
 const DefaultBackfill = 28 * 24 * time.Hour
 
 const (
-	// longHistoryPause is the longest after failures: what is refused once a day costs no account its quota.
+	// longHistoryPause is the longest pause after failures. A failing request once a day does not
+	// affect an account's quota.
 	longHistoryPause = day
 )
 
-// readHistory reads the history that a platform gives of an account, from the day before its first reading back,
-// in readings of its own that are marked so: one part further, unless it is to wait. The error is of our own side
-// only: what went wrong with the history is kept with it, and does not hold up the account's readings.
+// readHistory reads one more part of an account's history, going back from the day before its first
+// reading, unless the next attempt is not due yet. Its readings are marked as backfilled. The error
+// is only about our own storage. Failures to read the history are stored with it and do not delay
+// the account's readings.
 func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
 	h := f.History
 	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
@@ -91,7 +94,7 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 		since = oldest
 	}
 	from, failure := c.historyFrom(ctx, f, since, until)
-	if failure == nil || ctx.Err() == nil { // one that was cut short is held against nobody
+	if failure == nil || ctx.Err() == nil { // a reading that was cut short is not a failure
 		h = c.afterHistory(ctx, f, failure)
 	}
 	if from.Before(until) {
@@ -103,7 +106,8 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	return failure == nil && !from.After(oldest), c.States.KeepHistory(storing, f.queue, f.SocialAccount, h, c.clock())
 }
 
-// historyFrom records the days from since on and before until, the newest first, and returns how far back it came.
+// historyFrom records the days in [since, until), newest first, and returns the first day that is
+// recorded.
 func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.Time) (from time.Time, err error) {
 	snapshot, err := f.client.Account(ctx, f.target, platforms.AccountRequest{Since: since, Until: until, Backfill: true})
 	if err == nil && snapshot.Incomplete != nil {
@@ -113,7 +117,7 @@ func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.T
 		return until, fmt.Errorf("read the history from %s to %s: %w", since.Format(time.DateOnly), until.Add(-day).Format(time.DateOnly), err)
 	}
 	from = until
-	for _, read := range f.byDay(snapshot.Figures, since, until) { // one by one: what is recorded has no gap
+	for _, read := range f.byDay(snapshot.Figures, since, until) { // one by one, so that the recorded days have no gap
 		if err := errors.Join(Record(ctx, c.Log, c.Now(), read)...); err != nil {
 			return from, err
 		}
@@ -122,13 +126,13 @@ func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.T
 	return since, nil
 }
 
-// afterHistory is what is kept after a try.
+// afterHistory returns the state of the history after an attempt.
 func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
 	h := domain.FetchHistory{From: f.History.From}
 	if failure == nil {
 		return h
 	}
-	c.Logger.WarnContext(ctx, "history is not read", "social_account", f.SocialAccount, "error", failure)
+	c.Logger.WarnContext(ctx, "history not read", "social_account", f.SocialAccount, "error", failure)
 	h.Failures, h.Class, h.Reason, h.Words = f.History.Failures, classOf(failure), reasonFor(failure), wordsOf(failure)
 	pause := max(platforms.RetryAfter(failure), backOff(h.Failures, longHistoryPause))
 	if !platforms.Refused(failure) {
@@ -138,9 +142,9 @@ func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) dom
 	return h
 }
 
-// byDay makes a reading of each day of a history, captured at the day's last moment, the newest first.
-// Figures without a day describe the present and stand in the live reading. Days out of the range are left out:
-// platforms whose days begin at another hour give them.
+// byDay returns one reading for each day of a history, captured at the last moment of the day,
+// newest first. Figures without a day describe the present and belong to the live reading. Days
+// outside the range are omitted; platforms whose days start at another hour return them.
 func (f *fetch) byDay(figures []domain.Figure, since, until time.Time) []domain.AccountRead {
 	days := map[time.Time][]domain.Figure{}
 	for _, figure := range figures {

@@ -11,23 +11,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// connectionPages finds what is read by connections.
+// connectionPages finds the pages that connections read.
 type connectionPages interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 }
 
-// Errors of the check. Nothing was stored with any of them.
+// Errors of the check. Nothing is stored if it fails.
 var (
-	errReadsNothing = domain.NewError(domain.CodeConflict, "Nothing is read by this connection, so that nobody can tell whether the tokens fit. Send its "+
-		"social accounts first (directory.social_account.v1, or POST /api/platforms), and wait a moment until the tables show them.")
-	errTokenRefused = domain.NewError(domain.CodeUnprocessable, "The platform does not take access_token: it has ended, was revoked, or is of another app. "+
-		"Nothing was stored. Sign in again and hand over what that gives.").WithField("access_token", "is refused by the platform")
-	errNotAsked = domain.NewError(domain.CodeUnavailable, "The platform could not be asked whose the tokens are. Nothing was stored. Send the same request "+
-		"again in a few minutes; if it stays, tell whoever runs this service.")
+	errReadsNothing = domain.NewError(domain.CodeConflict, "This connection reads no accounts, so the tokens cannot be verified. First send its "+
+		"social accounts (directory.social_account.v1, or POST /api/platforms), and wait until the tables show them.")
+	errTokenRefused = domain.NewError(domain.CodeUnprocessable, "The platform refused access_token. It has expired, was revoked, or belongs to another app. "+
+		"Nothing was stored. Sign in again and send the new tokens.").WithField("access_token", "was refused by the platform")
+	errNotAsked = domain.NewError(domain.CodeUnavailable, "The owner of the tokens could not be verified with the platform. Nothing was stored. Send the same request "+
+		"again in a few minutes. If the error persists, contact the operator of this service.")
 )
 
-// fit checks every account of the connection, and notes with the tokens what the platform has said of them. Where
-// pages have tokens of their own, a person's brings those.
+// fit checks every account of the connection and adds what the platform reports to the stored
+// tokens. If pages have their own tokens, a person's token provides them.
 func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored *commands.StoredTokens) error {
 	pages, err := h.Pages.PagesOf(ctx, []int64{place.ConnectionID})
 	if err != nil {
@@ -57,7 +57,7 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 		case at < 0:
 			wrong = append(wrong, page.ExternalID)
 		case !holds.Offered[at].MayRead:
-			wrong = append(wrong, page.ExternalID+" (for want of "+holds.Offered[at].Missing+")")
+			wrong = append(wrong, page.ExternalID+" (missing: "+holds.Offered[at].Missing+")")
 		default:
 			if own := holds.Offered[at].AccessToken; own != "" && own != stored.AccessToken {
 				pageTokens[page.ExternalID] = own
@@ -65,9 +65,9 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 		}
 	}
 	if len(wrong) > 0 {
-		return domain.NewError(domain.CodeUnprocessable, "access_token: does not read %s, which this connection reads at %s. Nothing was stored. Hand over "+
-			"the tokens of somebody who may read all of its accounts, or give those a connection of their own.", strings.Join(wrong, ", "), place.Platform).
-			WithField("access_token", "does not read "+strings.Join(wrong, ", "))
+		return domain.NewError(domain.CodeUnprocessable, "access_token cannot read %s, which this connection reads at %s. Nothing was stored. Send "+
+			"the tokens of a person who can read all accounts of the connection, or use a separate connection for these accounts.", strings.Join(wrong, ", "), place.Platform).
+			WithField("access_token", "cannot read "+strings.Join(wrong, ", "))
 	}
 	stored.Granted, stored.Pages = holds.Granted, pageTokens
 	if len(pages) == 1 {

@@ -123,7 +123,7 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 				require.NoError(t, err)
 				require.Empty(t, s.tokens(accounts[0]).Pages)
 			} else {
-				require.ErrorContains(t, err, "does not read 90012")
+				require.ErrorContains(t, err, "cannot read 90012")
 				require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
 			}
 		}
@@ -149,8 +149,8 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		want       string
 	}{
 		"accounts of others": {301, facebook, domain.CodeUnprocessable, "does not read 90014, 90013 (for want of ANALYZE), which"},
-		"refused":            {301, collect.NewTokens{AccessToken: "invented"}, domain.CodeUnprocessable, "does not take access_token"},
-		"reads nothing":      {302, facebook, domain.CodeConflict, "Nothing is read by this connection"},
+		"refused":            {301, collect.NewTokens{AccessToken: "invented"}, domain.CodeUnprocessable, "refused access_token"},
+		"reads nothing":      {302, facebook, domain.CodeConflict, "This connection reads no accounts"},
 		"another's":          {303, collect.NewTokens{AccessToken: s.signIn(domain.TikTok).Tokens.AccessToken}, domain.CodeUnprocessable, "does not read another"},
 	} {
 		_, err := s.checked().HandOver(t.Context(), c.connection, c.given)
@@ -272,7 +272,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"over":               {page.ConnectionID, collect.NewTokens{AccessToken: "invented", ExpiresAt: past}, "in the past"},
 		"over, no renewal":   {member.ConnectionID, collect.NewTokens{AccessToken: "invented", ExpiresAt: past}, "in the past"},
 		"renewals over":      {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", RefreshExpiresAt: past}, "refresh_expires_at"},
-		"end without token":  {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshExpiresAt: soon}, "not given"},
+		"end without token":  {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshExpiresAt: soon}, "requires refresh_token"},
 		"over, no login":     {own.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", ExpiresAt: past}, "in the past"},
 		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", OwnLogin: &yes}, "this one is of tiktok"},
 		"nobody's":           {999, collect.NewTokens{AccessToken: "invented"}, "connection is not in the directory"},

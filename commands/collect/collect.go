@@ -14,71 +14,77 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// connections says what can be read; the read side offers it. All leave out accounts of lapsed
-// subscriptions, connections that wait for a person, and those that an operator has paused.
+// connections is the part of the read side that lists what can be read. Every method except Paused
+// omits accounts with a lapsed subscription, connections that wait for a sign-in, and those that an
+// operator has paused.
 type connections interface {
 	// Paused returns the connections that an operator has paused.
 	Paused(ctx context.Context) (map[int64]bool, error)
-	// Due returns the accounts that are due and that nobody has claimed, the most overdue first.
+	// Due returns the accounts that are due and not claimed, the most overdue first.
 	Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error)
-	// Counts returns how many accounts are read, by type.
+	// Counts returns the number of accounts that are read, by type.
 	Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error)
-	// ReadTogether returns what each stored token of a platform reads, by its reference: how many accounts of each type.
+	// ReadTogether returns, by reference of each stored token of a platform, the number of accounts
+	// of each type that the token reads.
 	ReadTogether(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[string]map[domain.AccountType]int, error)
-	// Tasks returns what of a claim is still to be read, the most overdue first.
+	// Tasks returns the accounts of a claim that are still to be read, the most overdue first.
 	Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error)
-	// SignInsDue counts the accounts that are read now, and those of them whose tokens end for good before a time.
+	// SignInsDue counts the accounts that are read now, and those of them whose tokens expire
+	// permanently before a time.
 	SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error)
-	// KnownPosts returns the posts of a social account that metrics are read for, newest first.
+	// KnownPosts returns the posts of a social account whose metrics are read, newest first.
 	KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error)
-	// ListedTexts returns what the listing last said of posts, by their ids; of some it may have said nothing.
+	// ListedTexts returns the latest texts from the listing, by post id. Posts without listed texts
+	// are absent.
 	ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error)
 }
 
-// fetchStates keeps, for all processes, who reads what, and what became of it.
+// fetchStates stores, for all processes, the claims and results of readings.
 type fetchStates interface {
-	// Record stores results and ends their claims; of claims that somebody else has taken over it stores nothing.
+	// Record stores results and ends their claims. It stores nothing for claims that another
+	// process has taken over.
 	Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error
-	// KeepListing stores how far an account's posts were listed.
+	// KeepListing stores the progress of listing an account's posts.
 	KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error
-	// KeepHistory stores how far back an account's history was read.
+	// KeepHistory stores the progress of reading an account's history.
 	KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, history domain.FetchHistory, now time.Time) error
-	// PostNotes returns the posts of an account that were asked for in vain.
+	// PostNotes returns the posts of an account that could not be read.
 	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
-	// KeepPostNotes stores such notes and drops those of posts that were read.
+	// KeepPostNotes stores notes and deletes those of posts that were read.
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
-	// First reports whether a change of a connection's state is to be recorded by who asks: by one of several processes. Shown is of when the
-	// state is that tables show; nil: none.
+	// First reports whether the caller should record a change of a connection's state. It returns
+	// true to only one of several processes. shown is the time of the state that the tables show;
+	// nil if there is none.
 	First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error)
-	// Recorded notes that the log has the change, as one of that time. Without it the change may be in the log or not, and some
-	// minutes later another one may be recorded.
+	// Recorded confirms that the log has the change with the given time. Without a confirmation the
+	// change may or may not be in the log, and another one may be recorded some minutes later.
 	Recorded(ctx context.Context, connection int64, state string, at time.Time) error
 }
 
-// Config holds the parts and limits of [Collector]. The parts are required, and GrowthWindow.
+// Config configures [Collector]. All components and GrowthWindow are required.
 type Config struct {
 	Connections connections
 	States      fetchStates
-	// Client finds the client of a platform.
+	// Client returns the client of a platform.
 	Client     func(p domain.Platform) (platforms.Client, error)
-	Budget     *quota.Gate // says how many calls the platforms' quotas leave
+	Budget     *quota.Gate // limits calls by the platforms' quotas
 	Secrets    secretStore
 	Log        BatchAppender     // for readings and posts
 	Operations commands.Appender // for state changes of connections
 	Now        func() time.Time
 	Logger     *slog.Logger
 
-	GrowthWindow    time.Duration              // age up to which a post's growth counts
+	GrowthWindow    time.Duration              // maximum age of a post whose growth counts
 	AccountInterval time.Duration              // between two readings of an account, if the quota permits
-	PostInterval    time.Duration              // the same of its posts; default [DefaultPostInterval]
-	Backfill        time.Duration              // history read from the first connection on, a part with each reading; 0: none
-	Unkeyed         map[domain.Platform]string // platforms that renewals lack our client's key for: what to set
+	PostInterval    time.Duration              // between two readings of an account's posts; default [DefaultPostInterval]
+	Backfill        time.Duration              // length of the history to read, a part with each reading; 0 for none
+	Unkeyed         map[domain.Platform]string // platforms whose tokens cannot be renewed without our client key, with the setting to set
 
-	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
+	Registerer prometheus.Registerer // nil disables the export of metrics
 }
 
-// Collector reads the platforms and records what they say. One failing account, metric or platform never
-// holds up the others.
+// Collector reads the platforms and records the results. A failing account, metric or platform does
+// not delay the others.
 type Collector struct {
 	*parts
 	tokens *tokens
@@ -86,25 +92,25 @@ type Collector struct {
 	paused pausedConnections
 }
 
-// parts is what all of a collector works with.
+// parts holds what all components of a collector use.
 type parts struct {
 	Config
 	metrics *metrics
 }
 
-// New returns the use cases.
+// New returns a collector.
 func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
 	p := &parts{c, newMetrics(c.Registerer)}
 	return &Collector{parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p}}
 }
 
-// clock is the time as it is recorded.
+// clock returns the current time with the resolution of records.
 func (c *Config) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 
-// fetched is what a read of one connection brought besides its events.
+// fetched is the result of reading one connection, in addition to its events.
 type fetched struct {
-	domain.FetchResult                  // what is known of it already: the rest follows from the read's error
-	apart              bool             // a part of the history was read instead of the present
-	incomplete         *platforms.Error // some figures are missing for a reason that passes
+	domain.FetchResult                  // the known part; the rest follows from the error
+	historyOnly        bool             // a part of the history was read instead of the totals
+	incomplete         *platforms.Error // some figures are missing for a temporary reason
 }

@@ -1,45 +1,45 @@
-// Package collect reads the platforms and records what they say: what is due, the readings of
-// accounts and posts, their history, and the tokens that all of this needs.
+// Package collect reads the platforms and records the results: what is due, the readings of
+// accounts and posts, their history, and the tokens that this requires.
 //
 // # Invariants
 //
-//   - Nobody reads what another has claimed, no connection is read more often than configured, and
-//     one failing account, metric or platform never holds up the others.
-//   - What a platform has answered is recorded, also when the claim ends meanwhile: it has cost its
-//     part of the quota.
+//   - A process never reads what another has claimed. No connection is read more often than
+//     configured. A failing account, metric or platform does not delay the others.
+//   - A platform's answer is recorded even if the claim ends in the meantime, because it has used
+//     quota.
 //   - A renewed token is stored before it is used.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.
 //
-// It may not import pgx, watermill, chi, projections, readmodels or api; what it needs of the read
-// side and of the vault it declares as interfaces.
+// The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
+// interfaces for what it needs of the read side and the vault.
 //
 // # Non-obvious
 //
-//   - A connection is due at a time that follows from the last due time, not from the time of its
-//     last reading: by that it would be due a little later each time, and miss looks.
-//   - Where a quota sets the pace, a connection is first due again after a phase that its id gives,
-//     so that those made at one moment are read spread over the window. Readings are planned with
-//     the calls that they were measured to take; what keeps the quotas is the gate before every
-//     call, and a connection that it refuses is due when there is room.
-//   - The pace that is shown is the least time between two turns, beyond six hours in whole hours.
-//     A reading is put off until there are its calls, which posts or others of its quota may have
-//     taken, and those after it move with it: a profile with five posts at a pace of 262 minutes
-//     was read every 275 to 290 on average.
-//   - How far a walk through an account's posts came is kept, because what it did not reach would
-//     never be looked for again. So is when a post without a reading was last asked for: what is
-//     deleted would be due for ever.
-//   - History goes back in parts, one with each reading, or, where a small quota has no room for
-//     both, in a turn between two readings. A part that fails waits ever longer: the account's
-//     quota is for its readings.
-//   - What a downtime missed is not made up for: all connections are overdue then and are read
-//     once. Account readings ask for the days since the last one, so that no day's flow is lost.
-//   - What became of connections is stored in batches. After a crash those whose result was not
-//     stored are read once more when their claim has ended: a reading more, of a later time.
-//   - A renewal is not cut by the end of its claim or of the process, which waits for it: the
-//     platform may have rotated the refresh token by then. What cannot be stored is kept in memory; only if the
-//     process ends before the next attempt is it lost.
-//   - A mark of a changed state whose append was not answered is void after some minutes, by the
-//     database's clock, because its holder may have died in between.
-//   - A renewal makes an account due at once, and is no sign-in: a connection that waits for a
-//     person is not tried again because of it.
+//   - The due time of a connection follows from the previous due time, not from the time of the
+//     last reading. Otherwise it would drift later each time and miss rounds.
+//   - If a quota sets the pace, the first due time includes a phase derived from the id, so that
+//     connections made at the same time are spread over the window. Readings are planned with the
+//     measured number of calls. The gate before every call enforces the quotas; a connection that
+//     it refuses is due when there is room.
+//   - The displayed pace is the minimum time between two readings, rounded to hours above six
+//     hours. A reading waits until its calls are available, which posts or others may have used,
+//     and later readings move with it: a profile with five posts at a pace of 262 minutes was read
+//     every 275 to 290 minutes on average.
+//   - The progress of a pass through an account's posts is stored, because the next pass would not
+//     reach what is missing. The time of the last attempt for a post without a reading is stored
+//     too; otherwise a deleted post would always be due.
+//   - History is read backward in parts, one with each reading. If a small quota has no room for
+//     both, a part gets its own turn between two readings. A failing part waits longer each time,
+//     because the account's quota is for its readings.
+//   - Readings missed during downtime are not repeated: all connections are overdue and are read
+//     once. Account readings request the days since the last one, so no day's flow is lost.
+//   - Results are stored in batches. After a crash, connections without a stored result are read
+//     again when their claim has ended; this adds one later reading.
+//   - A renewal continues when its claim or the process ends, and the process waits for it: the
+//     platform may already have rotated the refresh token. Tokens that cannot be stored are kept in
+//     memory. They are lost only if the process ends before the next attempt.
+//   - A mark of a changed state without a confirmed append expires after some minutes by the
+//     database clock, because its process may have died.
+//   - A renewal makes an account due immediately but is not a sign-in: a connection that waits for
+//     a sign-in is not retried because of it.
 package collect

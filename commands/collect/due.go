@@ -15,8 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Due names the accounts of a queue that are due and that the platform's quota has room for until the next look, the most
-// overdue first. The others stay due.
+// Due returns the due accounts of a queue that fit into the platform's quota until the next round,
+// the most overdue first. The others stay due.
 func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
 	if !c.serves(queue) {
 		return nil, nil
@@ -27,7 +27,7 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 		return nil, err
 	}
 	room := len(due)
-	if queue.Kind == domain.FetchTokens { // all are read: a token that is not renewed costs its connection
+	if queue.Kind == domain.FetchTokens { // all are returned: a connection whose token is not renewed stops working
 		err = c.tokens.lookAhead(ctx, queue.Platform, now)
 	} else {
 		room, err = c.paces.room(ctx, queue, every, now)
@@ -44,21 +44,21 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 	return due[:room], nil
 }
 
-// paces knows what reads each platform, and so how often its quotas let connections be read.
+// paces determines how often the quotas let the connections of each platform be read.
 type paces struct {
 	*parts
-	said    sync.Map // what was said last of each paceKey
+	logged  sync.Map // last logged Pace by paceKey
 	demands sync.Map // Demand by platform
 }
 
-// room is how many connections the quotas of the whole app have room for.
+// room returns the number of connections that fit into the quotas of the whole app.
 func (c *paces) room(ctx context.Context, queue domain.FetchQueue, every time.Duration, now time.Time) (int, error) {
 	demand, err := c.demandNow(ctx, queue.Platform, now)
 	if err != nil {
 		return 0, err
 	}
-	c.tellPaces(ctx, queue, demand)
-	least := 0 // the gate before every call keeps the limit; what is claimed too much is due again
+	c.logPaces(ctx, queue, demand)
+	least := 0 // a lower bound: the gate before every call enforces the limit, and refused connections are due again
 	for account := range demand.Connections {
 		each := callsOf(queue.Kind, queue.Platform, account)
 		if opOf(queue) != "" {
@@ -71,7 +71,7 @@ func (c *paces) room(ctx context.Context, queue domain.FetchQueue, every time.Du
 	return c.Budget.Room(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
 }
 
-// serves tells whether there is anything to do for this kind on this platform.
+// serves reports whether this kind of fetching applies to the platform.
 func (c *Collector) serves(queue domain.FetchQueue) bool {
 	_, err := c.Client(queue.Platform)
 	if errors.Is(err, platforms.ErrNoHandler) {
@@ -80,7 +80,7 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 	return queue.Kind != domain.FetchTokens || queue.Platform.Facts().RenewedAhead > 0 || c.tokens.inspects(queue.Platform)
 }
 
-// lagOf is how long the most overdue account has waited; 0 when none was read yet.
+// lagOf returns how long the most overdue account has waited; 0 if none was read yet.
 func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
 	for _, account := range due {
 		if account.DueAt != nil {
@@ -90,14 +90,16 @@ func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
 	return 0
 }
 
-// opOf is the platform's endpoint that a kind of fetching calls most, for quotas that count endpoints.
+// opOf returns the endpoint that a kind of fetching calls most, for quotas that count by endpoint.
 func opOf(queue domain.FetchQueue) string { return queue.Platform.Facts().Operations[queue.Kind] }
 
-// countedFor is how long a claim goes by what was counted last: claims are many, and each count looks at all connections.
+// countedFor is how long claims use the last count of connections: there are many claims, and each
+// count scans all connections.
 const countedFor = 10 * time.Second
 
-// demandFor is what reads a platform, counted a moment ago at most. That count has not seen those of the tasks that were connected since,
-// maybe hundreds that another process found due: by it all of them would be due again at once. So what was never read is counted anew.
+// demandFor returns the demand of a platform, from a recent count if possible. A count is not used
+// if some tasks were never read: it may not include them, possibly hundreds found by another
+// process, and all of them would be due again immediately.
 func (c *paces) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
 	last, ok := c.demands.Load(platform)
 	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
@@ -109,7 +111,7 @@ func (c *paces) demandFor(ctx context.Context, platform domain.Platform, tasks [
 	return c.demandNow(ctx, platform, now)
 }
 
-// total is how many connections there are of all types.
+// total returns the number of connections of all types.
 func (d Demand) total() (n int) {
 	for _, connections := range d.Connections {
 		n += connections
@@ -117,7 +119,7 @@ func (d Demand) total() (n int) {
 	return n
 }
 
-// demandNow is what reads a platform now.
+// demandNow counts the demand of a platform now.
 func (c *paces) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
 	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
 	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval, at: now}
@@ -132,7 +134,7 @@ func (c *paces) demandNow(ctx context.Context, platform domain.Platform, now tim
 
 func ofAccount(q quota.Budget) bool { return q.Scope == domain.QuotaPerAccount }
 
-// slowest is the pace of the accounts of a type that are read least often.
+// slowest returns the pace of the accounts of a type that are read least often.
 func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) Pace {
 	slowest := PaceOf(kind, account, d, quotas)
 	for _, d.Together = range d.members {
@@ -143,16 +145,16 @@ func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.
 	return slowest
 }
 
-// tellPaces says, in the log, how often connections are read, at the start and when it changes.
-func (c *paces) tellPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
+// logPaces logs how often connections are read, at the start and after each change.
+func (c *paces) logPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}
 		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
-		if said, _ := c.said.Swap(key, pace); said != pace {
+		if last, _ := c.logged.Swap(key, pace); last != pace {
 			logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(), "account_type", int(account), "connections", n)
 			if pace.Quota.Assumed {
-				logger.WarnContext(ctx, "connections are read as seldom as an app in development must: the platform publishes no quota, "+
-					"and none is set. An approved app has more: set what its page there says", "pace", pace.String(),
+				logger.WarnContext(ctx, "connections are read at the rate of an app in development: the platform publishes no quota, "+
+					"and none is set. If your app is approved, set the quota from its developer page", "pace", pace.String(),
 					"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
 				continue
 			}
@@ -166,12 +168,12 @@ type paceKey struct {
 	account domain.AccountType
 }
 
-// Slowest returns, of each kind of fetching and platform that has connections, the pace of those that are read least often, as it was
-// when this process looked last.
+// Slowest returns, for each queue that has connections, the pace of those that are read least
+// often, as of this process's last round.
 func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
 	slowest := map[domain.FetchQueue]Pace{}
-	c.paces.said.Range(func(key, said any) bool {
-		queue, pace := key.(paceKey).FetchQueue, said.(Pace) //nolint:forcetypeassert // tellPaces stores these
+	c.paces.logged.Range(func(key, value any) bool {
+		queue, pace := key.(paceKey).FetchQueue, value.(Pace) //nolint:forcetypeassert // logPaces stores these
 		if known := slowest[queue]; pace.Every > known.Every || pace.Every == known.Every && pace.Calls > known.Calls {
 			slowest[queue] = pace
 		}

@@ -10,33 +10,34 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// lookAtTokens is the longest time between two looks at a token: its expiry may not be known, or may have
-// been changed by a person who signed in again.
+// lookAtTokens is the maximum time between two checks of a token: its expiry may be unknown, or a
+// new sign-in may have changed it.
 const lookAtTokens = day
 
-// renewAfter is how old a token that renews itself must be to be renewed. One that came without its end is renewed then:
-// the answer says when the new one ends.
+// renewAfter is the minimum age at which a token that renews itself can be renewed. A token without
+// a known expiry is renewed at this age, because the response contains the new expiry.
 const renewAfter = day
 
-// refreshAhead renews a connection's token if it expires soon, asks what it may do, and says when to look again.
-func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (got fetched, err error) {
+// refreshAhead renews a connection's token if it expires soon, reads its permissions, and returns
+// the time of the next check.
+func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, err error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err != nil {
-		return got, err
+		return result, err
 	}
 	ahead := f.Platform.Facts().RenewedAhead
 	endless := stored.ExpiresAt.IsZero() && stored.OwnLogin && f.TokenTakenAt != nil
 	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) || !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
 		if stored, err = c.renew(ctx, f, stored); err != nil && !errors.Is(err, platforms.ErrNoRefresh) {
-			return got, err
+			return result, err
 		}
 	}
 	inspected, err := c.inspect(ctx, f, stored)
 	switch {
-	case platforms.ClassOf(err) == platforms.ClassReconnect: // the platform's own word
-		return got, err
+	case platforms.ClassOf(err) == platforms.ClassReconnect: // reported by the platform
+		return result, err
 	case err != nil:
-		c.Logger.WarnContext(ctx, "what a token may do is not known", "connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
+		c.Logger.WarnContext(ctx, "token permissions unknown", "connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 	}
 	stored = inspected
 	now := c.clock()
@@ -49,15 +50,15 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (got fetched, err e
 	if soon.Before(next) && soon.After(now) {
 		next = soon
 	}
-	got.DueAt = next.UTC().Truncate(time.Microsecond)
-	return got, nil
+	result.DueAt = next.UTC().Truncate(time.Microsecond)
+	return result, nil
 }
 
-// signInAhead is how long before the last day of a connection's tokens it is told: a person must be found who signs in
-// again.
+// signInAhead is how long before a connection's tokens expire permanently a warning is logged, so
+// that a person can be found who signs in again.
 const signInAhead = 14 * day
 
-// lookAhead tells of what a platform's accounts need before it is missed: persons who sign in, and our client's key.
+// lookAhead reports what the accounts of a platform will need: sign-ins, and our client key.
 func (c *tokens) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
 	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
 	if err != nil {
@@ -65,18 +66,18 @@ func (c *tokens) lookAhead(ctx context.Context, platform domain.Platform, now ti
 	}
 	c.metrics.signIns.WithLabelValues(platform.String()).Set(float64(due))
 	if set := c.Unkeyed[platform]; set != "" && accounts > 0 {
-		if _, said := c.keySaid.LoadOrStore(platform, true); !said {
-			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: our client's key is missing",
+		if _, logged := c.keyWarned.LoadOrStore(platform, true); !logged {
+			c.Logger.ErrorContext(ctx, "tokens cannot be renewed: the client key is missing",
 				"platform", platform.String(), "accounts", accounts, "set", set)
 		}
 	}
 	return nil
 }
 
-// warnOfEnd tells in the log that a person must sign in for a connection before long.
+// warnOfEnd logs a warning if a person must soon sign in for a connection.
 func (c *tokens) warnOfEnd(ctx context.Context, f *fetch, stored commands.StoredTokens) {
 	if end := stored.SignInBefore(); !end.IsZero() && end.Before(c.clock().Add(signInAhead)) {
-		c.Logger.WarnContext(ctx, "a person must sign in again: the token ends, gives no data, or cannot be renewed any more from then on",
+		c.Logger.WarnContext(ctx, "a person must sign in again before the token expires, stops giving data, or can no longer be renewed",
 			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
 	}
 }

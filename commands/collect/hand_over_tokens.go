@@ -17,37 +17,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// HandOverTokens stores the tokens of a sign-in that was made elsewhere. It is the way out of the state reconnect: the fetchers
-// read a connection again whose token was stored after that state.
+// HandOverTokens stores tokens from a sign-in that was made elsewhere. It ends the state reconnect:
+// fetchers read a connection again if its token was stored after that state.
 type HandOverTokens struct {
 	Places  commands.TokenPlaces
 	Secrets handedOverStore
 	Pages   connectionPages
-	// Holds asks a platform whose a token is and what it reads, before anything is stored.
+	// Holds asks a platform for the owner and the permissions of a token, before anything is
+	// stored.
 	Holds func(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
 	Now   func() time.Time
-	// Look has the fetchers look at once for what is due.
+	// Look makes the fetchers check immediately for due accounts.
 	Look func(ctx context.Context, queue domain.FetchQueue) error
 }
 
-// handedOverStore is where tokens are sealed, and renewals of the same ones are waited for.
+// handedOverStore seals tokens and serializes changes with renewals of the same tokens.
 type handedOverStore interface {
 	commands.TokenStore
 	// Lease is that of [secretStore].
-	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
+	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
 }
 
-// NewTokens are the tokens of a sign-in, as the platform gave them to whoever asked the person.
+// NewTokens are the tokens of a sign-in, as returned by the platform.
 type NewTokens struct {
 	AccessToken      string
-	RefreshToken     string    // "": the platform gave none
-	ExpiresAt        time.Time // zero: never, or not known
-	RefreshExpiresAt time.Time // zero: never, or not known
-	// OwnLogin is [commands.StoredTokens.OwnLogin]; nil: as the stored ones.
+	RefreshToken     string    // "" if the platform returned none
+	ExpiresAt        time.Time // zero if never or unknown
+	RefreshExpiresAt time.Time // zero if never or unknown
+	// OwnLogin is [commands.StoredTokens.OwnLogin]; nil keeps the value of the stored tokens.
 	OwnLogin *bool
 }
 
-// ReadTokens reads the members of a JSON object. What is wrong quotes no value, and no name that is not known: a token may stand in any place.
+// ReadTokens decodes the members of a JSON object. Its errors quote no values and no unknown names,
+// because any of them may be a token.
 func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain.FieldError) {
 	into := map[string]any{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "expires_at": &t.ExpiresAt,
@@ -57,8 +59,8 @@ func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain
 		field, known := into[name]
 		switch {
 		case !known:
-			wrong = append(wrong, domain.FieldError{Field: "body", Detail: "has a field that is not known; use access_token, refresh_token, expires_at, " +
-				"refresh_expires_at, instagram_login (a lifetime like expires_in must be made a time)"})
+			wrong = append(wrong, domain.FieldError{Field: "body", Detail: "has an unknown field; use access_token, refresh_token, expires_at, " +
+				"refresh_expires_at, instagram_login (convert a lifetime such as expires_in to a time)"})
 		case json.Unmarshal(members[name], field) != nil:
 			wrong = append(wrong, domain.FieldError{Field: name, Detail: "cannot be read: tokens are text, times are RFC 3339 like " +
 				"2026-11-20T14:00:00Z, instagram_login is true or false"})
@@ -67,47 +69,49 @@ func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain
 	return t, wrong
 }
 
-// HandedOver says what was stored and what to expect. No token is in it.
+// HandedOver says what was stored and what to expect. It contains no tokens.
 type HandedOver struct {
-	Connection int64           `json:"connection_id"` // whose tokens they are
+	Connection int64           `json:"connection_id"` // the connection of the tokens
 	Platform   domain.Platform `json:"p_id"`
-	// Replaced tells whether there were tokens before.
+	// Replaced is true if tokens were stored before.
 	Replaced bool `json:"replaced"`
-	// Unchanged tells that these were handed over before: what is stored stays, which may have been renewed since.
+	// Unchanged is true if the same tokens were handed over before. The stored ones, which may have
+	// been renewed since, stay.
 	Unchanged bool `json:"unchanged"`
-	// Awaited tells whether the connection was waiting for this sign-in.
+	// Awaited is true if the connection was waiting for this sign-in.
 	Awaited   bool       `json:"awaited"`
-	ExpiresAt *time.Time `json:"expires_at"` // of the access token; null: never, or not known
-	// RefreshExpiresAt is when renewals end and a person must sign in again; null: not known.
+	ExpiresAt *time.Time `json:"expires_at"` // of the access token; null if never or unknown
+	// RefreshExpiresAt is when renewals end and a person must sign in again; null if unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at"`
-	// Renewable tells whether the access token can be renewed without a person.
+	// Renewable is true if the access token can be renewed without a person.
 	Renewable bool `json:"renewable"`
 }
 
-// longestToken is far beyond what platforms give, in bytes.
+// longestToken is the maximum length of a token in bytes, far above any platform's.
 const longestToken = 16 << 10
 
 // Errors of [HandOverTokens].
 var (
-	// errNoSecretRef (conflict): there is no place for the connection's tokens.
+	// errNoSecretRef (conflict): the tokens of the connection cannot be stored.
 	errNoSecretRef = domain.NewError(domain.CodeConflict,
 		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, for example \"connection/<id>\".")
-	// errSignedInHere (conflict): the tokens are of a sign-in here, and other connections may share them.
+	// errSignedInHere (conflict): the tokens come from a sign-in in ledgerboard, and other
+	// connections may share them.
 	errSignedInHere = domain.NewError(domain.CodeConflict,
-		"This connection was made by a sign-in here, which has its tokens. Sign in here again, or disconnect it and register it anew.")
-	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token: is empty; an empty token never replaces a stored one.")
+		"This connection was made by a sign-in in ledgerboard, which provides its tokens. Sign in again in ledgerboard, or disconnect the page and register it again.")
+	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token is empty. An empty token never replaces a stored one.")
 	errTokenText  = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII "+
-		"characters without spaces. Hand it over exactly as the platform gave it.", longestToken)
-	errTokenPast = domain.NewError(domain.CodeInvalid, "expires_at: is in the past, and nothing is given that could renew "+
-		"the token. Sign in again and hand over what that gives.")
-	errRefreshPast  = domain.NewError(domain.CodeInvalid, "refresh_expires_at: is in the past. Sign in again and hand over what that gives.")
-	errRefreshAlone = domain.NewError(domain.CodeInvalid, "refresh_expires_at: says when refresh_token ends, which is not given.")
+		"characters without spaces. Send it exactly as the platform returned it.", longestToken)
+	errTokenPast = domain.NewError(domain.CodeInvalid, "expires_at is in the past, and the request has no refresh token that could renew "+
+		"the token. Sign in again and send the new tokens.")
+	errRefreshPast  = domain.NewError(domain.CodeInvalid, "refresh_expires_at is in the past. Sign in again and send the new tokens.")
+	errRefreshAlone = domain.NewError(domain.CodeInvalid, "refresh_expires_at requires refresh_token.")
 	errPlaceMoved   = domain.NewError(domain.CodeUnavailable,
-		"The directory has a new secret_ref for this connection since the request came. Nothing was stored. Send the same request again.")
+		"The secret_ref of this connection has changed during the request. Nothing was stored. Send the same request again.")
 )
 
-// HandOver checks and stores the tokens in the place of what is stored, and changes nothing when it returns
-// an error. To repeat it is harmless, also when what was handed over has been renewed since.
+// HandOver checks the tokens and replaces the stored ones. It changes nothing if it returns an
+// error. Repeating it is safe, even if the tokens have been renewed since.
 func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given NewTokens) (HandedOver, error) {
 	before, err := h.place(ctx, connection)
 	if err != nil {
@@ -116,13 +120,14 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	if err := given.check(h.Now(), before.Platform); err != nil {
 		return HandedOver{}, err
 	}
-	// A renewal that is under way comes to its end before: what it brings may be of these, and it may find that the connection waits for them.
-	held, release, err := h.Secrets.Lease(ctx, before.SecretRef)
+	// Wait for a running renewal: it may renew the same tokens, or find out that the connection
+	// needs a sign-in.
+	leased, release, err := h.Secrets.Lease(ctx, before.SecretRef)
 	if err != nil {
 		return HandedOver{}, fmt.Errorf("wait for the renewal of the tokens of connection %d: %w", connection, err)
 	}
 	defer release()
-	place, err := h.place(held, connection)
+	place, err := h.place(leased, connection)
 	switch {
 	case err != nil:
 		return HandedOver{}, err
@@ -137,7 +142,7 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt,
 		HandedOver: given.digest(),
 	}
-	present, unread, err := h.present(held, place)
+	present, unread, err := h.present(leased, place)
 	if err != nil {
 		return HandedOver{}, err
 	}
@@ -146,22 +151,22 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	}
 	done.Renewable = renewable(place.Platform, stored)
 	same := unread == nil && present.HandedOver == stored.HandedOver && present.OwnLogin == stored.OwnLogin
-	again := same && !done.Awaited
-	// Of tokens that were renewed since the platform may take the old ones no more.
-	renewed := again && present.AccessToken != stored.AccessToken
+	repeated := same && !done.Awaited
+	// After a renewal the platform may no longer accept the old tokens.
+	renewed := repeated && present.AccessToken != stored.AccessToken
 	if !renewed {
 		if err := h.fit(ctx, place, &stored); err != nil {
 			return HandedOver{}, err
 		}
 	}
-	if renewed || again && maps.Equal(present.Pages, stored.Pages) {
+	if renewed || repeated && maps.Equal(present.Pages, stored.Pages) {
 		done.Unchanged, done.ExpiresAt, done.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
 		return done, nil
 	}
-	return done, h.store(held, place, stored)
+	return done, h.store(leased, place, stored)
 }
 
-// place is where the tokens belong, if they are to be handed over.
+// place returns where to store the tokens, or an error if they cannot be handed over.
 func (h HandOverTokens) place(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
 	place, err = h.Places.TokenPlace(ctx, connection)
 	switch {
@@ -176,7 +181,7 @@ func (h HandOverTokens) place(ctx context.Context, connection int64) (place doma
 	}
 }
 
-// store puts the tokens in the place of what is stored, and has the fetchers look.
+// store replaces the stored tokens and makes the fetchers check.
 func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stored commands.StoredTokens) error {
 	sealed, err := commands.EncodeTokens(stored)
 	if err != nil {
@@ -185,12 +190,13 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
 		return fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
 	}
-	_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // else they are found at the next look
+	_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // otherwise the next round finds them
 	return nil
 }
 
-// present is what is stored. Unread says why nothing could be read: there is nothing, or it does not open with our keys, and is replaced. What is no
-// token of ours reads as empty.
+// present returns the stored tokens. unread is the reason why they could not be read: there are
+// none, or they cannot be opened with our keys. They are replaced in both cases. A secret that is
+// not a token of ours reads as empty.
 func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present commands.StoredTokens, unread, err error) {
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch domain.CodeOf(err) {
@@ -202,30 +208,30 @@ func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (p
 	}
 }
 
-// digest tells what was handed over from what it was renewed to.
+// digest identifies the tokens as handed over, as opposed to renewed ones.
 func (t NewTokens) digest() string {
 	sum := sha256.Sum256([]byte(t.AccessToken + "\x00" + t.RefreshToken))
 	return hex.EncodeToString(sum[:16])
 }
 
-// ownLogin is what is given or else what the stored tokens say: they open only with their key, and
-// without it the new ones could not be used either.
+// ownLogin returns the given value, or that of the stored tokens. If these cannot be opened, the
+// new ones could not be used either.
 func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
 	switch {
 	case t.OwnLogin != nil:
 		return *t.OwnLogin, nil
 	case unread != nil && place.Platform.Facts().LoginBy != 0 && domain.CodeOf(unread) != domain.CodeNotFound:
-		return false, fmt.Errorf("instagram_login is not given, and the stored tokens do not say: %w", unread)
+		return false, fmt.Errorf("instagram_login is missing, and the stored tokens cannot be read: %w", unread)
 	default:
 		return place.Platform.Facts().LoginBy != 0 && present.OwnLogin, nil
 	}
 }
 
-// check refuses what no platform gives or what cannot work, whatever is stored.
+// check refuses tokens that are malformed or cannot work, whatever is stored.
 func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	var wrong []error
 	if t.OwnLogin != nil && *t.OwnLogin && p.Facts().LoginBy == 0 {
-		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login: is for connections of Instagram; this one is of %s.", p))
+		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login applies only to connections of Instagram. This connection is of %s.", p))
 	}
 	switch {
 	case t.AccessToken == "":
@@ -233,7 +239,7 @@ func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	case !plainToken(t.AccessToken) || !plainToken(t.RefreshToken):
 		wrong = append(wrong, errTokenText)
 	}
-	// A token that renews itself does not when it has ended.
+	// A token that renews itself cannot do so after it has expired.
 	if over := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now); over && (t.RefreshToken == "" || !p.Facts().RefreshTokens) {
 		wrong = append(wrong, errTokenPast)
 	}
@@ -247,17 +253,17 @@ func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	return errors.Join(wrong...)
 }
 
-// plainToken: what is not could not be sent in a header.
+// plainToken reports whether a token can be sent in a header.
 func plainToken(token string) bool {
 	return len(token) <= longestToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// renewable tells whether the fetchers can renew such tokens without a person.
+// renewable reports whether the fetchers can renew the tokens without a person.
 func renewable(p domain.Platform, t commands.StoredTokens) bool {
 	if p.Facts().RefreshTokens {
 		return t.RefreshToken != ""
 	}
-	return p.Facts().LoginBy != 0 && t.OwnLogin // others' tokens do not end, until they are refused
+	return p.Facts().LoginBy != 0 && t.OwnLogin // tokens of other logins do not expire until they are refused
 }
 
 func givenTime(at time.Time) *time.Time {

@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// judge says what becomes of a connection after a read that began at a time: what is stored, and when it is due again.
-func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fetched, err error) domain.FetchResult {
-	result, now := got.FetchResult, c.clock()
-	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil && !got.apart
+// judge returns the result to store for a connection after a reading, and when it is due again.
+func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error) domain.FetchResult {
+	result, now := outcome.FetchResult, c.clock()
+	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil && !outcome.historyOnly
 	if f.TokenTakenAt != nil && f.TokenTakenAt.Before(now.Add(domain.WrongClock)) {
 		result.TokenTakenAt = *f.TokenTakenAt
 	}
@@ -21,12 +21,12 @@ func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fe
 		result.Pace, result.CallsADay = f.pace.String(), f.pace.CallsADay()
 	}
 	if err == nil {
-		if result.DueAt.IsZero() { // tokens say themselves when to look again
-			result.DueAt = f.pace.Next(f.DueAt, began, f.ReadAt == nil, f.SocialAccount)
+		if result.DueAt.IsZero() { // token checks set the time of the next check
+			result.DueAt = f.pace.Next(f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount)
 		}
-		if got.incomplete != nil {
-			result.Class, result.Reason, result.Words = string(got.incomplete.Class), reasonFor(got.incomplete), wordsOf(got.incomplete)
-			if until := now.Add(got.incomplete.RetryAfter); !platforms.Refused(got.incomplete) && until.After(result.DueAt) {
+		if outcome.incomplete != nil {
+			result.Class, result.Reason, result.Words = string(outcome.incomplete.Class), reasonFor(outcome.incomplete), wordsOf(outcome.incomplete)
+			if until := now.Add(outcome.incomplete.RetryAfter); !platforms.Refused(outcome.incomplete) && until.After(result.DueAt) {
 				result.DueAt = until
 			}
 		}
@@ -35,32 +35,33 @@ func (c *Collector) judge(ctx context.Context, f *fetch, began time.Time, got fe
 	result.Failures, result.Class, result.Reason, result.Words = f.Failures+1, classOf(err), reasonFor(err), wordsOf(err)
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
-		result.Failures = f.Failures // it was not even tried, which is held against nobody
-		result.DueAt = c.afterOwnRefusal(ctx, f, began, result.DueAt)
+		result.Failures = f.Failures // the call was refused before it was sent, which is not a failure of the connection
+		result.DueAt = c.afterOwnRefusal(ctx, f, startedAt, result.DueAt)
 	}
 	return result
 }
 
-// How long a connection is left alone after a failure that does not say.
+// Pauses after failures without a stated waiting time.
 const (
-	firstPause = 30 * time.Second // after a hiccup; doubles with each one more
-	longPause  = time.Hour        // the longest after hiccups; also after what only a person mends; if the pace is no longer
-	showTime   = time.Minute      // after a token has died; by then the read side shows it
+	firstPause = 30 * time.Second // after a temporary error; doubles with each further one
+	longPause  = time.Hour        // maximum after temporary errors, and pause after errors that only a person can fix; longer if the pace is longer
+	showTime   = time.Minute      // after a token was refused permanently; by then the read side shows it
 )
 
-// afterOwnRefusal is when a reading is due again that our own gate refused in part or whole. Where the quota sets the pace, that
-// is when there is room for it all: were it begun with room for one call, that call would be spent for nothing, and so
-// would the next. One whose calls were spent so waits for its turn.
-func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due time.Time) time.Time {
+// afterOwnRefusal returns when a reading is due again that our own gate refused partly or entirely.
+// If the quota sets the pace, that is when all of its calls are available: a reading started with
+// room for one call would waste it, and so would the next. A reading that wasted calls waits for
+// its next turn.
+func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, due time.Time) time.Time {
 	if !f.pace.Short() {
 		return due
 	}
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), f.calls())
-	if err == nil && !f.keeps && f.meter.Calls() > 0 {
-		wait = max(wait, f.pace.Next(f.DueAt, began, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
+	if err == nil && !f.keepsPartial && f.meter.Calls() > 0 {
+		wait = max(wait, f.pace.Next(f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount).Sub(c.clock()))
 	}
-	if err != nil { // as it would be if nothing were left
-		c.Logger.WarnContext(ctx, "a budget cannot be looked at", "social_account", f.SocialAccount, "error", err)
+	if err != nil { // assume that no calls are left
+		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
 		wait = f.pace.Every
 	}
 	if room := c.clock().Add(wait); room.After(due) {
@@ -69,10 +70,10 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, began, due ti
 	return due
 }
 
-// pauseAfter is how long a connection is left alone after a failure.
+// pauseAfter returns the pause of a connection after a failure.
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	longest := longPause
-	if f.pace.Short() { // what fails costs the quota no more than what is read
+	if f.pace.Short() { // failures must not use more of the quota than readings
 		longest = max(longest, f.pace.Every)
 	}
 	switch class := platforms.ClassOf(err); {
@@ -85,12 +86,12 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	case class == platforms.ClassPermission, class == platforms.ClassNotFound, class == platforms.ClassBlocked,
 		class == platforms.ClassInvalid:
 		return longest
-	default: // a hiccup of the platform, the network or our own side
+	default: // a temporary error of the platform, the network or ourselves
 		return max(platforms.RetryAfter(err), backOff(f.Failures, longest))
 	}
 }
 
-// backOff doubles with each failure before, up to the longest.
+// backOff returns a pause that doubles with each earlier failure, up to longest.
 func backOff(failures int, longest time.Duration) time.Duration {
 	pause := firstPause
 	for range failures {
@@ -101,23 +102,23 @@ func backOff(failures int, longest time.Duration) time.Duration {
 	return pause
 }
 
-// maxReason bounds a failure's own text, in bytes.
+// maxReason bounds the text of a failure, in bytes.
 const maxReason = 500
 
 var advice = map[platforms.Class]string{
 	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",
-	platforms.ClassPermission: "Connect the account again and grant all permissions that are asked for; the person must be " +
+	platforms.ClassPermission: "Connect the account again and grant all requested permissions. The person must be " +
 		"an administrator of the page.",
-	platforms.ClassThrottled: "Nothing need be done: it is read again when the quota has room. If that is often, set in LEDGERBOARD_QUOTAS " +
-		"what the page of your app at the platform says, ask for more there, or read less often.",
-	platforms.ClassRetry:    "Nothing need be done: it is tried again by itself.",
-	platforms.ClassNotFound: "Look whether the page or profile still exists; if not, disconnect it.",
-	platforms.ClassBlocked:  "The platform has blocked this for a breach of its policy: look into its own notices.",
-	platforms.ClassInvalid: "This is a fault of the configuration or of this program: look at the settings of the " +
+	platforms.ClassThrottled: "No action is needed. The account is read again when the quota allows. If this happens often, set LEDGERBOARD_QUOTAS " +
+		"to the quota on your app's page at the platform, request a higher quota there, or read less often.",
+	platforms.ClassRetry:    "No action is needed. The reading is retried automatically.",
+	platforms.ClassNotFound: "Check whether the page or profile still exists. If not, disconnect it.",
+	platforms.ClassBlocked:  "The platform has blocked access because of a policy violation. Check the platform's notices.",
+	platforms.ClassInvalid: "This is an error in the configuration or in ledgerboard. Check the settings of the " +
 		"platform's address, version and client.",
 }
 
-// classOf names a failure for metrics and for who looks at a connection.
+// classOf returns the class of a failure, for metrics and people.
 func classOf(err error) string {
 	if class := platforms.ClassOf(err); class != "" {
 		return string(class)
@@ -128,11 +129,11 @@ func classOf(err error) string {
 	return "internal"
 }
 
-// wordsOf are the platform's own about a failure, as they may be stored.
+// wordsOf returns the platform's own text about a failure, in a form that can be stored.
 func wordsOf(err error) string { return domain.Storable(platforms.Words(err), maxReason) }
 
-// reasonFor is what a person reads about a connection: what was wrong, then what to do. It ends in the log of events, so it
-// has the platform's code and never its words.
+// reasonFor returns the reason of a failure for people: what was wrong, then what to do. It is
+// stored in the event log, so it contains the platform's code but never its text.
 func reasonFor(err error) string {
 	text := domain.Storable(err.Error(), maxReason)
 	if advice := Advice(err); advice != "" {
@@ -141,11 +142,11 @@ func reasonFor(err error) string {
 	return text
 }
 
-// Advice says what to do about a failure to read a connection; "" when nothing need be done.
+// Advice says what to do about a failure to read a connection; "" if there is no advice.
 func Advice(err error) string {
 	if platforms.ClassOf(err) == platforms.ClassThrottled && !platforms.Refused(err) {
-		return "Nothing need be done now: it is read again when the platform lets it. If that is often, its quota is smaller than LEDGERBOARD_QUOTAS says, or other " +
-			"programs use it too: set what is left for this one, so that readings are spread over the day."
+		return "No action is needed now. The account is read again when the platform allows. If this happens often, the quota is smaller than LEDGERBOARD_QUOTAS says, or other " +
+			"programs use it too. Set LEDGERBOARD_QUOTAS to the part that is left for ledgerboard, so that readings are spread over the day."
 	}
 	return advice[platforms.ClassOf(err)]
 }

@@ -38,12 +38,12 @@ func TestEveryClassOfFailure(t *testing.T) {
 		advice    string
 	}{
 		"token dead":    {simulator.Traps{TokenError: 460}, platforms.ClassReconnect, time.Minute, true, "sign in"},
-		"permission":    {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all permissions"},
+		"permission":    {throttle(10, 0), platforms.ClassPermission, time.Hour, false, "grant all requested permissions"},
 		"throttled":     {throttle(32, 7), platforms.ClassThrottled, 7 * time.Minute, false, "LEDGERBOARD_QUOTAS"},
-		"hiccup":        {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "tried again"},
+		"hiccup":        {throttle(2, 0), platforms.ClassRetry, 30 * time.Second, false, "retried automatically"},
 		"deleted":       {throttle(803, 0), platforms.ClassNotFound, time.Hour, false, "still exists"},
 		"blocked":       {throttle(368, 0), platforms.ClassBlocked, time.Hour, false, "policy"},
-		"our fault":     {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, "fault of the configuration"},
+		"our fault":     {throttle(100, 0), platforms.ClassInvalid, time.Hour, false, "error in the configuration"},
 		"somebody else": {simulator.Traps{OtherAccount: true}, platforms.ClassReconnect, time.Minute, true, "sign in"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -320,7 +320,7 @@ func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 			require.NotContains(t, string(r.Value), "Erna", topic)
 		}
 	}
-	require.Contains(t, logged.String(), "connection is not read")
+	require.Contains(t, logged.String(), "connection not read")
 	require.NotContains(t, logged.String(), "Erna")
 	require.NotContains(t, strings.Join(told, "\n"), "Erna", "the error itself")
 	require.Zero(t, s.number(`select count(*) from kept.fetch_state f where f::text like '%Erna%'`), "answers show its reasons")

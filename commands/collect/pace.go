@@ -10,42 +10,45 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// leftOver is the part of a quota that the pace leaves: to back-fill, renewed tokens, and what takes more calls than usual.
+// leftOver is the share of a quota that the pace does not use. It is for backfills, token renewals,
+// and readings with more calls than usual.
 const leftOver = 0.1
 
 // Pace is how often a connection is read.
 type Pace struct {
-	Read string // what is read, in words, where the platform has several kinds of account
+	Read string // kind of account for people, if the platform has several
 
-	Every  time.Duration // between two readings; never less than configured
-	Wanted time.Duration // as configured
-	Calls  int           // that a reading takes
-	// Quota is what makes Every longer than configured; zero: nothing does.
+	Every  time.Duration // between two readings; never less than Wanted
+	Wanted time.Duration // the configured interval
+	Calls  int           // number of calls of a reading
+	// Quota is the quota that makes Every longer than Wanted; zero if there is none.
 	Quota domain.Quota
-	// Sharing is how many connections share that quota.
+	// Sharing is the number of connections that share the quota.
 	Sharing int
 }
 
-// Demand is what reads a platform: how many connections there are of each type, and how often they are to be read.
+// Demand is the load on a platform: the number of connections of each type, and the configured
+// intervals.
 type Demand struct {
 	Platform        domain.Platform
 	Connections     map[domain.AccountType]int
-	Accounts, Posts time.Duration // between two readings, as configured
+	Accounts, Posts time.Duration // configured time between two readings
 
-	// Together are the accounts that a quota of the account counts as one; nil: it counts each alone.
+	// Together holds the accounts that a per-account quota counts together; nil if it counts each
+	// separately.
 	Together map[domain.AccountType]int
-	members  map[string]map[domain.AccountType]int // by whom the platform counts them: what each one's token reads
-	at       time.Time                             // when it was counted
+	members  map[string]map[domain.AccountType]int // by the owner as counted by the platform: the accounts that the owner's token reads
+	at       time.Time                             // time of the count
 }
 
-// of is the demand as an account meets it.
-func (d Demand) of(account domain.ConnectedAccount) Demand {
+// forAccount returns the demand on the quota of an account.
+func (d Demand) forAccount(account domain.ConnectedAccount) Demand {
 	d.Together = d.members[countedBy(account)]
 	return d
 }
 
-// PaceOf spreads each quota over its window. Where it is too small for all, posts keep half of it at most, accounts share
-// what is left, and each connection is read as often as the others of its kind.
+// PaceOf spreads each quota over its window. If the quota is too small for all, posts get at most
+// half of it and accounts the rest. Connections of one kind are read equally often.
 func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
 	pace := Pace{Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account)}
 	if read, _ := d.Platform.Kind(account); account != 0 {
@@ -59,12 +62,12 @@ func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Bu
 	for _, q := range quotas {
 		sharing := d.sharing(q.Scope, account)
 		asks, others := d.calls(kind, q.Scope, sharing), d.calls(other, q.Scope, sharing)
-		if q.Scope == domain.QuotaPerOperation { // the kinds call different endpoints
+		if q.Scope == domain.QuotaPerOperation { // the kinds use different endpoints
 			others = 0
 		}
 		usable := q.Rate * (1 - leftOver)
-		has := max(usable/2, usable-others)
-		every := time.Duration(float64(pace.Wanted) * asks / has)
+		available := max(usable/2, usable-others)
+		every := time.Duration(float64(pace.Wanted) * asks / available)
 		if every = roundUp(every); every > pace.Every {
 			pace.Every, pace.Quota, pace.Sharing = every, q.Quota, 0
 			for _, n := range sharing {
@@ -75,15 +78,17 @@ func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Bu
 	return pace
 }
 
+// wanted returns the configured interval of a kind.
 func (d Demand) wanted(kind string) time.Duration {
 	if kind == domain.FetchPosts {
 		return d.Posts
 	}
-	// An interval of nothing means at each look, which the calls are reckoned for as if it were a second.
+	// An interval of zero means a reading in each round. The calls are computed as if it were one
+	// second.
 	return max(d.Accounts, time.Second)
 }
 
-// sharing are the connections that a quota counts together.
+// sharing returns the connections that a quota counts together.
 func (d Demand) sharing(scope domain.QuotaScope, account domain.AccountType) map[domain.AccountType]int {
 	switch {
 	case scope != domain.QuotaPerAccount:
@@ -95,19 +100,19 @@ func (d Demand) sharing(scope domain.QuotaScope, account domain.AccountType) map
 	}
 }
 
-// calls are the calls a second that these connections would make if they were read as configured.
+// calls returns the calls per second of the connections at the configured interval.
 func (d Demand) calls(kind string, scope domain.QuotaScope, connections map[domain.AccountType]int) (perSecond float64) {
 	for account, n := range connections {
 		each := callsOf(kind, d.Platform, account)
 		if scope == domain.QuotaPerOperation {
-			each = 1 // of one endpoint
+			each = 1 // one call of the counted endpoint
 		}
 		perSecond += float64(n*each) / d.wanted(kind).Seconds()
 	}
 	return perSecond
 }
 
-// roundUp makes a pace readable, and the same while few connections come or go.
+// roundUp makes a pace readable, and stable if a few connections come or go.
 func roundUp(d time.Duration) time.Duration {
 	step := time.Second
 	if d > 10*time.Minute {
@@ -116,24 +121,26 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// Short tells whether a quota makes the pace longer than configured: no call may be spent for nothing then.
+// Short reports whether a quota makes the pace longer than configured. No call may then be wasted.
 func (p Pace) Short() bool { return p.Quota.Calls > 0 }
 
-// Next is when a connection is due again that was due at a time and whose reading, its first or not, began at another. Where the
-// quota sets the pace it follows from the due time before: a pace that changes, because connections come or go, moves it by no more
-// than the change. Those that were made at one moment, or that a downtime has brought together, part by a phase which the id gives.
-func (p Pace) Next(due, began time.Time, first bool, socialAccount int64) time.Time {
-	if due.After(began) { // a new token made it due before its time
-		due = began
+// Next returns when a connection is due again. due is its previous due time, began the start of its
+// reading, and first whether this was its first reading. If the quota sets the pace, the result
+// follows from the previous due time, so that a changed pace moves it only by the difference.
+// Connections that were made at the same time, or delayed together by a downtime, are spread by a
+// phase derived from the id.
+func (p Pace) Next(due, startedAt time.Time, first bool, socialAccount int64) time.Time {
+	if due.After(startedAt) { // a new token made it due early
+		due = startedAt
 	}
 	if p.Every <= p.Wanted {
-		if next := due.Add(p.Wanted); next.After(began) {
+		if next := due.Add(p.Wanted); next.After(startedAt) {
 			return next
 		}
-		return began.Add(p.Wanted) // what a downtime missed is not made up for
+		return startedAt.Add(p.Wanted) // readings missed during a downtime are not repeated
 	}
-	least := later(due.Add(p.Wanted), began.Add(p.Every/4))
-	if first || began.Sub(due) >= p.Every {
+	least := later(due.Add(p.Wanted), startedAt.Add(p.Every/4))
+	if first || startedAt.Sub(due) >= p.Every {
 		return least.Add(p.phase(socialAccount))
 	}
 	return later(least, due.Add(p.Every))
@@ -152,17 +159,17 @@ func (p Pace) phase(socialAccount int64) time.Duration {
 	return time.Duration(float64(p.Every) * float64(mixed(hash.Sum64())>>11) / (1 << 53))
 }
 
-// mixed spreads neighbouring hashes (the finalizer of splitmix64).
+// mixed spreads adjacent hashes (the finalizer of splitmix64).
 func mixed(h uint64) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return h ^ h>>31
 }
 
-// CallsADay is what readings of this pace cost.
+// CallsADay returns the daily number of calls at this pace.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
-// callsOf is how many calls a reading takes, see [domain.AccountKind].
+// callsOf returns the number of calls of a reading, see [domain.AccountKind].
 func callsOf(kind string, platform domain.Platform, account domain.AccountType) int {
 	read, known := platform.Kind(account)
 	if !known {
@@ -171,7 +178,8 @@ func callsOf(kind string, platform domain.Platform, account domain.AccountType) 
 	return read.Calls[kind]
 }
 
-// String is the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a profile".
+// String returns the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a
+// profile".
 func (p Pace) String() string {
 	reading := " a reading"
 	if p.Read != "" {
@@ -185,7 +193,7 @@ func (p Pace) String() string {
 		quota += fmt.Sprintf(" for %d connections", p.Sharing)
 	}
 	if p.Quota.Assumed {
-		quota += " (taken for an app in development, as LEDGERBOARD_QUOTAS sets none)"
+		quota += " (the quota of an app in development, because LEDGERBOARD_QUOTAS sets none)"
 	}
 	return fmt.Sprintf("every %s: %s, %d%s", spoken(p.Every), quota, p.Calls, reading)
 }
@@ -203,7 +211,7 @@ func perWindow(window time.Duration) string {
 	}
 }
 
-// spoken is a time in its largest unit that leaves little away.
+// spoken formats a duration in its largest unit that loses little precision.
 func spoken(d time.Duration) string {
 	switch {
 	case d%day == 0:

@@ -289,7 +289,7 @@ func TestAssumedQuotaIsTold(t *testing.T) {
 		s.round(domain.FetchAccounts, domain.LinkedIn)
 	}
 	require.Equal(t, 1, strings.Count(lines.String(), `set="LEDGERBOARD_QUOTAS=linkedin:app:N/24h"`), lines.String())
-	const told = "every 262 minutes: 100 calls a day (taken for an app in development, as LEDGERBOARD_QUOTAS sets none), 7 a reading of a profile"
+	const told = "every 262 minutes: 100 calls a day (the quota of an app in development, because LEDGERBOARD_QUOTAS sets none), 7 a reading of a profile"
 	require.Equal(t, told, s.collect.Slowest()[queueOf(domain.FetchAccounts, domain.LinkedIn)].String())
 	require.Equal(t, told, s.pace(profile))
 }

@@ -9,35 +9,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// maxListingPages bounds the pages of one round. A longer listing goes on in the next one.
+// maxListingPages bounds the pages of one round. The next round continues a longer listing.
 const maxListingPages = 50
 
-// postListing registers, in one round, the posts of an account that are not known yet, and those that were
-// registered under a member who handed the connection on: a post is its member's who has it now, and a page whose posts
-// stayed with the former one would show what they gain at the one member, and the posts at the other.
+// postListing registers, in one round, the posts of an account that are not known yet, and those
+// that were registered under a member who no longer owns the connection. A post belongs to the
+// current member; otherwise the posts and their gains would be shown under different members.
 //
-// A walk goes from the newest post back, through all sections, until it meets what an earlier walk that came
-// to its end has seen, or comes to the end itself. That a post is known is no reason to stop: the main
-// application registers single posts, platforms repeat one on the next page, and some have a post in two
-// sections. A walk that was interrupted, or is longer than a round, goes on in the next one where it stood.
+// A pass goes from the newest post to older ones, through all sections, until it reaches posts that
+// an earlier finished pass has seen, or the end. A known post alone does not end a pass: the main
+// application registers single posts, platforms repeat posts on the next page, and some have a post
+// in two sections. The next round continues a pass that was interrupted or is longer than a round.
 type postListing struct {
 	posts
 	f     *fetch
-	known map[string]bool // by id: known before this round
-	// handed are those of them that were registered under another member.
-	handed map[string]bool
-	met    map[string]bool // by id: listed in this round
-	fresh  []platforms.Post
-	pages  int // left in this round
+	known map[string]bool // known before this round, by id
+	// reassigned holds the known posts that were registered under another member.
+	reassigned map[string]bool
+	met        map[string]bool // listed in this round, by id
+	fresh      []platforms.Post
+	pages      int // remaining in this round
 }
 
-// round goes on with an unfinished walk, then, or else, makes a new one. How far it came is kept, also
-// when it fails.
+// round continues an unfinished pass, and starts a new one if there is none or it is finished. It
+// stores its progress even if it fails.
 func (l *postListing) round(ctx context.Context) error {
-	state, err := l.goOn(ctx, l.f.Listing)
+	state, err := l.resume(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {
-		began := l.clock()
-		state, err = l.walk(ctx, domain.PostListing{Began: &began, To: state.To})
+		startedAt := l.clock()
+		state, err = l.pass(ctx, domain.PostListing{Began: &startedAt, To: state.To})
 	}
 	if same(state, l.f.Listing) {
 		return err
@@ -52,9 +52,9 @@ func same(a, b domain.PostListing) bool {
 	return a.Cursor == b.Cursor && (a.To == nil) == (b.To == nil) && (a.To == nil || a.To.Equal(*b.To))
 }
 
-// goOn lists what is newest, so that new posts do not wait for old ones, and goes on with the unfinished
-// walk, if there is one.
-func (l *postListing) goOn(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+// resume lists the newest posts first, so that they do not wait for old ones, and then continues
+// the unfinished pass, if there is one.
+func (l *postListing) resume(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	if state.Cursor == "" {
 		return state, nil
 	}
@@ -67,22 +67,22 @@ func (l *postListing) goOn(ctx context.Context, state domain.PostListing) (domai
 			break
 		}
 	}
-	stood := state.Cursor
-	state, err := l.walk(ctx, state)
-	if class := platforms.ClassOf(err); state.Cursor == stood && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
-		l.Logger.WarnContext(ctx, "the platform does not know the cursor of an unfinished listing any more: it begins anew",
+	cursorBefore := state.Cursor
+	state, err := l.pass(ctx, state)
+	if class := platforms.ClassOf(err); state.Cursor == cursorBefore && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
+		l.Logger.WarnContext(ctx, "the platform refused the cursor of an unfinished listing; the listing starts again",
 			"social_account", l.f.SocialAccount, "error", err)
 		return domain.PostListing{To: state.To}, nil
 	}
 	return state, err
 }
 
-// walk lists page after page. What it returns says where it stands: without a cursor it is finished, or has
-// not begun.
-func (l *postListing) walk(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
+// pass lists page after page. In the state that it returns, an empty cursor means that it is
+// finished or has not started.
+func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	for l.pages > 0 {
 		page, err := l.page(ctx, state.Cursor)
-		if err != nil && state.Cursor == "" { // it has not begun
+		if err != nil && state.Cursor == "" { // it has not started
 			state.Began = nil
 		}
 		if err != nil {
@@ -99,18 +99,18 @@ func (l *postListing) walk(ctx context.Context, state domain.PostListing) (domai
 	return state, nil
 }
 
-// seenBefore tells whether what follows the page was listed by an earlier walk: its last post was published
-// before that began, and is known, under the member who has the connection now.
+// seenBefore reports whether an earlier pass listed the posts after the page: the last post of the
+// page was published before that pass began, and is known under the connection's current member.
 func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
 	if state.To == nil || len(page.Posts) == 0 {
 		return false
 	}
 	last := page.Posts[len(page.Posts)-1]
-	return l.isKnown(last) && !l.handed[last.ID] && !last.PublishedAt.After(*state.To)
+	return l.isKnown(last) && !l.reassigned[last.ID] && !last.PublishedAt.After(*state.To)
 }
 
-// isKnown tells whether a post was known before this round, also under its other id. Lists without
-// the other id come after the list that has it, which may have been walked in an earlier round.
+// isKnown reports whether a post was known before this round, also under its other id. Lists
+// without the other id come after the list that has it, which an earlier round may have read.
 func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
 		return l.known[p.ID] || l.known[p.SameAs]
@@ -118,15 +118,16 @@ func (l *postListing) isKnown(p platforms.Post) bool {
 	return l.known[p.ID] || l.f.notes.before[p.ID].Class == sameAsAnother
 }
 
-// page lists one page, registers what is new on it, and appends what its posts say where that is not what is stored. So what an
-// append lost, or the author changed, comes with the next round that lists the post.
+// page lists one page, registers its new posts, and appends their texts if they differ from the
+// stored ones. If an append was lost or the author changed a post, the next round that lists the
+// post repairs it.
 func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
 	l.pages--
 	page, err := l.f.client.Posts(ctx, l.f.target, cursor)
 	if err != nil {
 		return page, err
 	}
-	said, err := l.said(ctx, page)
+	texts, err := l.storedTexts(ctx, page)
 	if err != nil {
 		return page, err
 	}
@@ -137,17 +138,17 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 		found, facts, fresh = append(found, post), append(facts, fact), append(fresh, isNew)
 	}
 	for _, post := range page.Posts {
-		again := l.met[post.ID]
-		known := l.isKnown(post) || again || l.met[post.SameAs]
-		handed := l.handed[post.ID] && !again
+		repeated := l.met[post.ID]
+		known := l.isKnown(post) || repeated || l.met[post.SameAs]
+		reassigned := l.reassigned[post.ID] && !repeated
 		l.met[post.ID] = true
-		if known && !handed && post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
+		if known && !reassigned && post.SameAs != "" && l.known[post.SameAs] && !l.known[post.ID] {
 			l.f.notes.note(post.ID, sameAsAnother, l.clock())
 		}
-		if !known || handed {
+		if !known || reassigned {
 			add(post, l.registration(l.f.ConnectedAccount, post), !known)
 		}
-		if own := !known || l.known[post.ID] && !again; own && !textsOf(post).Same(said[post.ID]) {
+		if own := !known || l.known[post.ID] && !repeated; own && !textsOf(post).Same(texts[post.ID]) {
 			add(post, l.content(l.f.ConnectedAccount, post), false)
 		}
 	}
@@ -158,8 +159,8 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	})
 }
 
-// said is what the listing last said of the posts of a page.
-func (l *postListing) said(ctx context.Context, page platforms.PostsPage) (map[string]domain.PostTexts, error) {
+// storedTexts returns the latest listed texts of the posts of a page.
+func (l *postListing) storedTexts(ctx context.Context, page platforms.PostsPage) (map[string]domain.PostTexts, error) {
 	if len(page.Posts) == 0 {
 		return nil, nil
 	}
@@ -167,22 +168,22 @@ func (l *postListing) said(ctx context.Context, page platforms.PostsPage) (map[s
 	for i, post := range page.Posts {
 		ids[i] = post.ID
 	}
-	said, err := l.Connections.ListedTexts(ctx, l.f.Tenant, ids)
+	texts, err := l.Connections.ListedTexts(ctx, l.f.Tenant, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read what is stored of a page of posts: %w", err)
+		return nil, fmt.Errorf("read stored texts of posts: %w", err)
 	}
-	return said, nil
+	return texts, nil
 }
 
-// maxPostText bounds, in bytes, what is kept of a post's text: four times the longest of any platform has room, and
-// a record with more might be refused, at every round alike.
+// maxPostText bounds the stored text of a post, in bytes. It is four times the longest text of any
+// platform. A larger record could be refused in every round.
 const maxPostText = 256 << 10
 
 func textsOf(post platforms.Post) domain.PostTexts {
 	return domain.PostTexts{Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink}
 }
 
-// content is what the listing says of a post now.
+// content returns the post's current content from the listing.
 func (c posts) content(account domain.ConnectedAccount, post platforms.Post) contentAt {
 	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
 	return contentAt{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}

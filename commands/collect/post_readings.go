@@ -14,32 +14,32 @@ import (
 
 const postsPerRead = 50
 
-// posts reads the posts of connections.
+// posts reads the posts of connected accounts.
 type posts struct{ *parts }
 
-// postReadings registers the posts that the listing shows for the first time, or for the first time since another
-// member has the connection, then reads all that are due by their age.
-func (c posts) postReadings(ctx context.Context, f *fetch) (got fetched, err error) {
+// postReadings registers posts that are listed for the first time, or for the first time under the
+// connection's current member. It then reads all posts that are due by their age.
+func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err error) {
 	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
 	if err != nil {
-		return got, fmt.Errorf("read known posts: %w", err)
+		return result, fmt.Errorf("read known posts: %w", err)
 	}
 	if err := c.loadNotes(ctx, f); err != nil {
-		return got, err
+		return result, err
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
-	if f.keeps { // it may come to the first ones only, and must come to all in time
+	if f.keepsPartial { // the round may reach only the first posts, so start with the least recent
 		slices.SortStableFunc(known, func(a, b domain.KnownPost) int {
 			return f.notes.lastTried(a).Compare(f.notes.lastTried(b))
 		})
 	}
 	posts := make([]platforms.Post, 0, len(known))
-	ids, handed := make(map[string]bool, len(known)), map[string]bool{}
+	ids, reassigned := make(map[string]bool, len(known)), map[string]bool{}
 	now := c.clock()
 	for _, p := range known {
 		ids[p.ExternalID] = true
 		if p.MemberID != f.MemberID {
-			handed[p.ExternalID] = true
+			reassigned[p.ExternalID] = true
 		}
 		if !c.postDue(f, p, now) {
 			continue
@@ -50,20 +50,20 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (got fetched, err err
 		}
 		posts = append(posts, post)
 	}
-	listing := postListing{posts: c, f: f, known: ids, handed: handed, met: map[string]bool{}, pages: maxListingPages}
+	listing := postListing{posts: c, f: f, known: ids, reassigned: reassigned, met: map[string]bool{}, pages: maxListingPages}
 	listErr := listing.round(ctx)
 	posts = append(listing.fresh, posts...)
 	for some := range slices.Chunk(posts, postsPerRead) {
 		if err := c.readPosts(ctx, f, some); err != nil {
-			return got, errors.Join(listErr, err)
+			return result, errors.Join(listErr, err)
 		}
 	}
-	got.Words = f.postWords
-	return got, listErr
+	result.Words = f.postWords
+	return result, listErr
 }
 
-// postDue tells whether a known post is due by its age, and was not tried by an attempt of late that did not come to its
-// end.
+// postDue reports whether a known post is due by its age and was not tried recently by an
+// unfinished round.
 func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last := f.notes.lastTried(p)
 	if last.IsZero() {
@@ -95,7 +95,7 @@ func (c posts) registration(account domain.ConnectedAccount, post platforms.Post
 	return r
 }
 
-// aboutItsKind reports whether the platform's refusal of a post may be one of all posts like it.
+// aboutItsKind reports whether the platform's refusal of a post may apply to all similar posts.
 func aboutItsKind(e *platforms.Error) bool {
 	return e.Class != platforms.ClassNotFound && e.Class != platforms.ClassNoData &&
 		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.Cancelled(e) && !platforms.Unsent(e)
@@ -119,8 +119,8 @@ func (c posts) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) 
 	return errors.Join(err, c.record(ctx, f, read, readings, func(i int) { f.notes.found(read[i].ID) }))
 }
 
-// record records a fact of each of the posts; done hears of those that are in the log. What can never be
-// recorded costs that post, not the others. The error is of our own side: one stands for all.
+// record records a fact for each post and calls done for those in the log. A fact that can never be
+// recorded affects only its post. The error is about our own storage; one error represents all.
 func (c posts) record(ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int)) (failed error) {
 	for i, err := range Record(ctx, c.Log, c.Now(), facts...) {
 		switch {
@@ -135,7 +135,8 @@ func (c posts) record(ctx context.Context, f *fetch, posts []platforms.Post, fac
 	return failed
 }
 
-// reading judges, at capture, whether the reading's growth counts and what its first figures are worth, and says by what.
+// reading decides, at capture, whether the reading's growth counts and how its first figures count,
+// and records the basis.
 func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
 	r := domain.PostRead{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
@@ -150,14 +151,14 @@ func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot
 	return r
 }
 
-// DefaultPostInterval is that of [Config].PostInterval.
+// DefaultPostInterval is the default of [Config].PostInterval.
 const DefaultPostInterval = 12 * time.Hour
 
-// early is by how much a round may come too early, at most a tenth of the interval: rounds begin on time,
-// and readings some time into them.
+// early is how much too early a post may be read, at most a tenth of its interval: rounds start on
+// time, and readings some time later.
 const early = time.Hour
 
-// ReadAgainAfter is how long after a reading a post of an age is read again; 0: in each round.
+// ReadAgainAfter returns the time between readings of a post of an age; 0 for every round.
 func ReadAgainAfter(age, growthWindow time.Duration) time.Duration {
 	switch {
 	case age <= growthWindow:

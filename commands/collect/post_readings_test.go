@@ -188,7 +188,7 @@ func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 			require.NoError(t, record(day0.AddDate(-1, 0, 0)), "a back-fill")
 			err := record(day0.Add(time.Minute + 2*time.Microsecond))
 			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
-			require.ErrorContains(t, err, "ahead of the clock")
+			require.ErrorContains(t, err, "in the future")
 			require.Len(t, log.drafts, 2)
 			require.NotEqual(t, log.drafts[0].Envelope.ID, log.drafts[1].Envelope.ID)
 			for _, d := range log.drafts {

@@ -10,18 +10,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// maxNoted bounds an id in a note, in bytes; one that is longer is no known post's.
+// maxNoted bounds the id in a note, in bytes. A longer id belongs to no known post.
 const maxNoted = 255
 
-// postNotes are the posts of an account that were asked for in vain, or are known under another id, as they
-// were and as they are now.
+// postNotes holds the posts of an account that could not be read or are known under another id,
+// before and after this round.
 type postNotes struct {
 	before map[string]domain.PostNote
 	now    map[string]domain.PostNote
-	read   []string // noted, and read after all
+	read   []string // noted before, but read in this round
 }
 
-// loadNotes reads what is noted of an account's posts.
+// loadNotes reads the notes about an account's posts.
 func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	notes, err := c.States.PostNotes(ctx, f.SocialAccount)
 	f.notes = postNotes{before: make(map[string]domain.PostNote, len(notes)), now: map[string]domain.PostNote{}}
@@ -31,7 +31,7 @@ func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	return err
 }
 
-// keepNotes stores what has changed, also when the round ends early.
+// keepNotes stores the changed notes, even if the round ends early.
 func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 	if len(f.notes.now) == 0 && len(f.notes.read) == 0 {
 		return nil
@@ -41,8 +41,8 @@ func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 	return c.States.KeepPostNotes(storing, f.SocialAccount, slices.Collect(maps.Values(f.notes.now)), f.notes.read, c.clock())
 }
 
-// skip counts a post that has no reading, or is not registered, and notes it unless the reason passes by
-// itself. It is logged once, not at every try.
+// skip counts a post that has no reading or is not registered, and notes it unless the reason is
+// temporary. It logs the post once, not at every attempt.
 func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
 	c.metrics.posts.WithLabelValues(f.Platform.String(), string(class)).Inc()
 	switch class {
@@ -52,14 +52,14 @@ func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class pl
 	}
 	id := domain.Storable(post.ID, maxNoted)
 	if f.notes.note(id, string(class), c.clock()) {
-		c.Logger.WarnContext(ctx, "post is skipped", "social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
+		c.Logger.WarnContext(ctx, "post skipped", "social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
 	}
 }
 
 // sameAsAnother is the class of a post that is known under another id.
 const sameAsAnother = "same_as_another"
 
-// note notes what a post is, and tells whether that is new.
+// note notes the class of a post, and reports whether it is new.
 func (n *postNotes) note(id, class string, now time.Time) (first bool) {
 	note := n.before[id]
 	if first = note.Class != class; first {
@@ -70,14 +70,14 @@ func (n *postNotes) note(id, class string, now time.Time) (first bool) {
 	return first
 }
 
-// found drops the note of a post that was read.
+// found deletes the note of a post that was read.
 func (n *postNotes) found(id string) {
 	if _, noted := n.before[id]; noted {
 		n.read = append(n.read, id)
 	}
 }
 
-// lastTried is when a post was last read or asked for in vain; zero: never.
+// lastTried returns when a post was last read or tried; zero if never.
 func (n *postNotes) lastTried(p domain.KnownPost) time.Time {
 	last := n.before[p.ExternalID].TriedAt
 	if p.ReadAt != nil && p.ReadAt.After(last) {

@@ -15,12 +15,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// recordBatch is how many results are stored at a time. After a crash, connections whose result was not
-// stored are read once more.
+// recordBatch is the number of results that are stored at a time. After a crash, connections
+// without a stored result are read again.
 const recordBatch = 64
 
-// Work reads what of a claim is still to be read, several connections at a time. The error reports our own failures
-// only; a failure of one connection is recorded with that connection, and says when it is due again.
+// Work reads the remaining accounts of a claim, several connections at a time. The error is only
+// about our own storage. A failure of one connection is recorded with that connection, together
+// with its next due time.
 func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	tasks, err := c.Connections.Tasks(ctx, claim, c.clock())
 	if err != nil || len(tasks) == 0 {
@@ -38,17 +39,17 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 			break
 		}
 		group.Go(func() error {
-			if !c.held(ctx, task.ConnectionID) { // what is claimed and not read is given back
-				_ = round.one(ctx, task) // noted with the connection
+			if !c.isPaused(ctx, task.ConnectionID) { // a claim that is not read is released
+				_ = round.one(ctx, task) // recorded with the connection
 			}
 			return nil
 		})
 	}
-	_ = group.Wait() // what went wrong is kept by connection
+	_ = group.Wait() // errors are recorded by connection
 	return errors.Join(round.flush(ctx), ctx.Err())
 }
 
-// round is the reading of one claim.
+// round is the processing of one claim.
 type round struct {
 	*Collector
 	claim  domain.FetchClaim
@@ -56,13 +57,14 @@ type round struct {
 	client platforms.Client
 	fetch  fetchFunc
 
-	secrets map[string][]byte // by reference, as they were when the reading began
+	secrets map[string][]byte // by reference, as of the start of the round
 
-	mu      sync.Mutex
-	results []domain.FetchResult // not stored yet
-	stored  error
+	mu       sync.Mutex
+	results  []domain.FetchResult // not stored yet
+	storeErr error
 }
 
+// newRound prepares the processing of a claim.
 func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks []domain.FetchTask) (*round, error) {
 	client, err := c.Client(claim.Platform)
 	if err != nil {
@@ -76,7 +78,8 @@ func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks
 	return &round{Collector: c, claim: claim, demand: demand, client: client, fetch: f}, err
 }
 
-// loadSecrets reads the tokens of a whole claim at once; without them each connection looks up its own.
+// loadSecrets reads the tokens of a whole claim at once. If it fails, each connection reads its
+// own.
 func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
 	refs := make([]string, len(tasks))
 	for i, task := range tasks {
@@ -84,44 +87,45 @@ func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
 	}
 	var err error
 	if r.secrets, err = r.Secrets.GetMany(ctx, refs); err != nil {
-		r.Logger.WarnContext(ctx, "tokens are looked up one by one", "error", err)
+		r.Logger.WarnContext(ctx, "read tokens one by one", "error", err)
 	}
 }
 
-// one reads one connection and notes what became of it; the error says why it was not read.
+// one reads one connection and records its result. The error says why it was not read.
 func (r *round) one(ctx context.Context, task domain.FetchTask) error {
-	began := r.clock()
+	startedAt := r.clock()
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(inPriority(limited, r.claim.FetchQueue))
 	f := &fetch{FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], meter: meter}
 	if r.claim.Kind != domain.FetchTokens {
-		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand.of(task.ConnectedAccount), r.Budget.Rates(r.claim.Platform))
-		r.spare(f)
-		f.apart = r.historyTurn(f, began)
+		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand.forAccount(task.ConnectedAccount), r.Budget.Rates(r.claim.Platform))
+		r.limitCalls(f)
+		f.historyOnly = r.historyTurn(f, startedAt)
 	}
-	got, err := r.fetchSafely(metered, f)
+	result, err := r.fetchSafely(metered, f)
 	if err != nil && ctx.Err() != nil {
-		return err // cut short: it stays due, and nothing is known against it
+		return err // cut short: it stays due, and nothing is recorded against it
 	}
-	tried := began
-	if f.looked.After(tried) {
-		tried = f.looked
+	triedAt := startedAt
+	if f.reloadedAt.After(triedAt) {
+		triedAt = f.reloadedAt
 	}
-	if err = r.settle(context.WithoutCancel(ctx), task, tried, err); err == nil && meter.Calls() > 0 {
+	if err = r.settle(context.WithoutCancel(ctx), task, triedAt, err); err == nil && meter.Calls() > 0 {
 		err = r.works(context.WithoutCancel(ctx), task)
 	}
-	result := r.judge(context.WithoutCancel(ctx), f, began, got, err)
-	r.metrics.connections.WithLabelValues(r.claim.Kind, r.claim.Platform.String(), cmp.Or(result.Class, "ok")).Inc()
+	stored := r.judge(context.WithoutCancel(ctx), f, startedAt, result, err)
+	r.metrics.connections.WithLabelValues(r.claim.Kind, r.claim.Platform.String(), cmp.Or(stored.Class, "ok")).Inc()
 	if err != nil {
-		r.Logger.WarnContext(ctx, "connection is not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
-			"platform", task.Platform.String(), "class", result.Class, "error", err)
+		r.Logger.WarnContext(ctx, "connection not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
+			"platform", task.Platform.String(), "class", stored.Class, "error", err)
 	}
-	r.note(ctx, result)
+	r.note(ctx, stored)
 	return err
 }
 
-// inPriority lets posts, which are many and have hours, give way to accounts where the quota is short.
+// inPriority gives posts, which are many and can wait for hours, a lower priority than accounts if
+// the quota is short.
 func inPriority(ctx context.Context, queue domain.FetchQueue) context.Context {
 	if queue.Kind == domain.FetchPosts {
 		return quota.InBackground(ctx)
@@ -129,8 +133,9 @@ func inPriority(ctx context.Context, queue domain.FetchQueue) context.Context {
 	return ctx
 }
 
-// fetchSafely makes an error of a panic: one odd answer must not end the reading of all others.
-func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err error) {
+// fetchSafely converts a panic to an error: one unexpected response must not end the readings of
+// all others.
+func (r *round) fetchSafely(ctx context.Context, f *fetch) (result fetched, err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v", value)
@@ -138,7 +143,7 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (got fetched, err err
 	}()
 	if f.pace.Short() {
 		if err := r.roomFor(ctx, f, f.calls()); err != nil {
-			return got, err
+			return result, err
 		}
 	}
 	return r.fetch(ctx, f)
@@ -153,27 +158,29 @@ func (r *round) note(ctx context.Context, result domain.FetchResult) {
 	}
 }
 
-// flush stores what is left and returns what went wrong with storing.
+// flush stores the remaining results and returns all errors of storing.
 func (r *round) flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.results) > 0 {
 		r.store(ctx)
 	}
-	return r.stored
+	return r.storeErr
 }
 
-// store needs the lock. It also stores after the claim's end: the readings are in the log.
+// store requires the lock. It also stores results after the end of the claim, because the readings
+// are in the log.
 func (r *round) store(ctx context.Context) {
 	err := r.States.Record(context.WithoutCancel(ctx), r.claim, r.results)
-	r.results, r.stored = r.results[:0], errors.Join(r.stored, err)
+	r.results, r.storeErr = r.results[:0], errors.Join(r.storeErr, err)
 }
 
-// mostParallel is how many connections of one claim are read at a time.
+// mostParallel is the maximum number of connections of one claim that are read at a time.
 const mostParallel = 32
 
-// parallel is how many of a claim's connections are read at a time: one, where the app's quota does not hold the calls of that many at once.
-// Begun together, each would get some of its calls, and none would be whole.
+// parallel returns how many of a claim's connections are read at a time. It is one if the app's
+// quota cannot hold the calls of that many: if they started together, each would get some of the
+// calls and none would finish.
 func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
 	calls := 0
 	for _, task := range tasks {
@@ -187,26 +194,28 @@ func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) 
 	return mostParallel
 }
 
-// lookForPauses is how often work that runs looks whether an operator has paused a connection.
+// lookForPauses is how often a running claim checks for paused connections.
 const lookForPauses = time.Second
 
-// pausedConnections remembers for a moment what is paused: claims with many connections ask before each one.
+// pausedConnections caches the paused connections: claims with many connections check before each
+// one.
 type pausedConnections struct {
 	mu      sync.Mutex
 	asked   time.Time
 	present map[int64]bool
 }
 
-// held tells whether an operator has paused a connection. What is claimed already is left alone too; a reading that has begun
-// comes to its end. While pauses cannot be asked for, the last answer holds.
-func (c *Collector) held(ctx context.Context, connection int64) bool {
+// isPaused reports whether an operator has paused a connection. Connections that are already
+// claimed are skipped too. A reading that has begun is finished. If pauses cannot be read, the last
+// answer is used.
+func (c *Collector) isPaused(ctx context.Context, connection int64) bool {
 	p := &c.paused
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now := time.Now(); now.Sub(p.asked) >= lookForPauses {
 		present, err := c.Connections.Paused(ctx)
 		if err != nil {
-			c.Logger.WarnContext(ctx, "it is not known which connections are paused", "error", err)
+			c.Logger.WarnContext(ctx, "read paused connections", "error", err)
 		} else {
 			p.present = present
 		}

@@ -13,14 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// accountLimit bounds the work on one connection, so that a platform that answers ever so slowly does
-// not keep a place among those that are read at a time.
+// accountLimit bounds the work on one connection, so that a very slow platform does not occupy a
+// parallel slot.
 const accountLimit = 3 * time.Minute
 
 // fetchFunc reads one connection.
 type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 
-// fetch is one connection being read.
+// fetch is the reading of one connection.
 type fetch struct {
 	domain.FetchTask
 	queue  domain.FetchQueue
@@ -28,13 +28,15 @@ type fetch struct {
 	client platforms.Client
 	target platforms.Target
 	notes  postNotes // of its posts
-	secret []byte    // its stored tokens as they were when the reading began; nil: to be looked up
-	// looked is when this read looked for other tokens than it began with; zero: it did not.
-	looked time.Time
-	meter  *quota.Meter // counts its calls
-	keeps  bool         // what it has read when it is cut short is kept, and it goes on with the rest
-	apart  bool         // its history is read in this turn, and not its totals
-	// postWords are the platform's about the first post that it refused for more than that post's own sake; "": it refused none so.
+	secret []byte    // its stored tokens at the start of the round; nil if they must be read
+	// reloadedAt is when this reading looked for newer tokens than it started with; zero if it did
+	// not.
+	reloadedAt   time.Time
+	meter        *quota.Meter // counts its calls
+	keepsPartial bool         // if it is cut short, it keeps what was read and continues with the rest
+	historyOnly  bool         // this turn reads its history, not its totals
+	// postWords is the platform's text about the first post that it refused for a reason that may
+	// apply to other posts; "" if there is none.
 	postWords string
 }
 
@@ -47,51 +49,54 @@ func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
 	case domain.FetchTokens:
 		return c.tokens.refreshAhead, nil
 	default:
-		return nil, domain.NewError(domain.CodeInternal, "fetching of kind %s is not known", kind)
+		return nil, domain.NewError(domain.CodeInternal, "unknown kind of fetching %s", kind)
 	}
 }
 
-// withToken reads with the connection's token; one that the platform refuses is renewed once.
+// withToken reads with the connection's token. If the platform refuses the token, it is renewed
+// once.
 func (c *Collector) withToken(read fetchFunc) fetchFunc {
 	return func(ctx context.Context, f *fetch) (fetched, error) {
 		stored, err := c.tokens.access(ctx, f)
 		if err != nil {
 			return fetched{}, err
 		}
-		got, err := c.readAs(ctx, f, stored, read)
+		result, err := c.readAs(ctx, f, stored, read)
 		if platforms.ClassOf(err) != platforms.ClassReconnect {
-			return got, err
+			return result, err
 		}
 		renew := c.tokens.renew
-		if platforms.WrongAccount(err) { // a renewal would bring more of the other account's
+		if platforms.WrongAccount(err) { // a renewal would return another token of the wrong account
 			renew = c.tokens.newer
 		}
 		renewed, renewal := renew(ctx, f, stored)
 		if errors.Is(renewal, platforms.ErrNoRefresh) {
-			return got, err // the platform's own words say more than "there is no renewal"
+			return result, err // the platform's error says more than "cannot be renewed"
 		}
 		if renewal != nil {
-			// The renewal's verdict alone counts: where it fails on our side, nobody knows that the token is dead.
-			return got, fmt.Errorf("%w (after: %s)", renewal, err.Error())
+			// Only the error of the renewal counts: if it fails on our side, it is unknown whether
+			// the token is dead.
+			return result, fmt.Errorf("%w (after: %s)", renewal, err.Error())
 		}
 		return c.readAs(ctx, f, renewed, read)
 	}
 }
 
-// readAs reads with tokens. Where the platform goes by the token alone, a new one is first asked whose it
-// is, once: a person who signed in with another account would give this one the other's posts.
+// readAs reads with the given tokens. If the platform identifies the account only by the token, the
+// owner of a new token is verified once: a person who signed in with another account would add that
+// account's posts to this one.
 func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.StoredTokens, read fetchFunc) (fetched, error) {
 	f.target = target(f.ConnectedAccount, stored)
 	who, byToken := f.client.(platforms.Identifier)
 	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
 		return read(ctx, f)
 	}
-	if f.queue.Kind == domain.FetchAccounts { // its answer says whose figures it brings
-		got, err := read(ctx, f)
+	if f.queue.Kind == domain.FetchAccounts { // its response identifies the account
+		result, err := read(ctx, f)
 		if err == nil {
 			c.tokens.verified(ctx, f, stored)
 		}
-		return got, err
+		return result, err
 	}
 	if err := who.Identify(ctx, f.target); err != nil {
 		return fetched{}, err
@@ -107,7 +112,8 @@ func target(account domain.ConnectedAccount, stored commands.StoredTokens) platf
 	}
 }
 
-// countedBy is whom a platform counts the calls for an account by, beside the app: the account itself, or the person whose token it is.
+// countedBy returns by whom a platform counts the calls for an account, besides the app: the
+// account itself, or the owner of the token.
 func countedBy(account domain.ConnectedAccount) string {
 	if account.Platform.Facts().CountsByToken {
 		return cmp.Or(account.SecretRef, account.ExternalID)
@@ -116,25 +122,25 @@ func countedBy(account domain.ConnectedAccount) string {
 }
 
 // errNoToken is a connection without a stored token.
-var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection: the person must sign in again.")
+var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection. A person must sign in again.")
 
-// settle records that a person must sign in again. Tried is when the tokens were looked up that were
-// tried last: what a sign-in stored later was not tried, so the recorded time must not be after it, and what was
-// there by then was, so the time must not be before it. A token that a sign-in brought
-// and that is dead as well is recorded again, or it would be tried for ever.
-func (r *round) settle(ctx context.Context, task domain.FetchTask, tried time.Time, err error) error {
+// settle records that a person must sign in again. triedAt is when the last tried tokens were read:
+// tokens stored later were not tried, so the recorded time must not be later, and tokens stored
+// earlier were tried, so it must not be earlier. If the token of a new sign-in is dead too, the
+// state is recorded again; otherwise it would be tried forever.
+func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.Time, err error) error {
 	waits := task.ConnectionState == domain.ConnectionReconnect
 	if !dead(err) || waits && !task.SignedInAgain() {
 		return err
 	}
-	if task.SignedInAt != nil && task.SignedInAt.After(tried) { // by another clock
-		tried = *task.SignedInAt
+	if task.SignedInAt != nil && task.SignedInAt.After(triedAt) { // by another clock
+		triedAt = *task.SignedInAt
 	}
-	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), tried))
+	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, reasonFor(err), triedAt))
 }
 
-// works records that a connection works again, once the platform has answered a call with its token. To look
-// at a token proves nothing, nor does a round in which there was nothing to ask.
+// works records that a connection works again after the platform has answered a call with its
+// token. Checking a token proves nothing, nor does a round without calls.
 func (r *round) works(ctx context.Context, task domain.FetchTask) error {
 	if task.ConnectionState != domain.ConnectionReconnect || r.claim.Kind == domain.FetchTokens {
 		return nil
@@ -142,19 +148,19 @@ func (r *round) works(ctx context.Context, task domain.FetchTask) error {
 	return r.changeState(ctx, task, domain.ConnectionOK, "", r.clock())
 }
 
-// dead tells whether only a person can mend the connection.
+// dead reports whether only a person can repair the connection.
 func dead(err error) bool {
 	return platforms.ClassOf(err) == platforms.ClassReconnect || errors.Is(err, errNoToken)
 }
 
-// changeState records, once per change, how a connection is. While it waits for a person it is left out,
-// because its recorded state says so.
+// changeState records a change of a connection's state once. While the connection waits for a
+// person, its recorded state excludes it from readings.
 func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
 	first, err := c.States.First(ctx, account.ConnectionID, state, account.StateAt)
 	if err != nil || !first {
 		return err
 	}
-	if account.StateAt != nil && !at.After(*account.StateAt) { // the newest by this time is what counts
+	if account.StateAt != nil && !at.After(*account.StateAt) { // the latest time counts
 		at = account.StateAt.Add(time.Microsecond)
 	}
 	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
@@ -163,8 +169,8 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 	}, c.clock())
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {
-		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err) // the log may have it all the same
+		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err) // the log may still have it
 	}
-	c.Logger.WarnContext(ctx, "connection changed its state", "connection", account.ConnectionID, "state", state, "reason", reason)
+	c.Logger.WarnContext(ctx, "connection state changed", "connection", account.ConnectionID, "state", state, "reason", reason)
 	return c.States.Recorded(ctx, account.ConnectionID, state, at)
 }

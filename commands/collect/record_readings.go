@@ -9,15 +9,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// recordWithin bounds the recording of what a platform has answered.
+// recordWithin bounds the time to record a platform's answer.
 const recordWithin = 10 * time.Second
 
-// BatchAppender appends many records in one call and tells what became of each, as a [commands.Appender] does.
+// BatchAppender appends many records in one call and returns the result of each, like
+// [commands.Appender].
 type BatchAppender interface {
 	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
 }
 
-// Fact is a reading of an account or a post, or what an origin says of a post: a registration, or its texts.
+// Fact is a reading of an account or a post, or information from an origin about a post: its
+// registration or texts.
 type Fact interface {
 	domain.Data
 	Key() string
@@ -25,9 +27,9 @@ type Fact interface {
 	Validate() error
 }
 
-// Record appends what was read, in one call, and tells what became of each, in their order: nil
-// means that it is in the log, domain.CodeInvalid that it can never be recorded. One does not keep
-// back the others, and the end of ctx does not cut it: what was read has cost its part of the quota.
+// Record appends facts in one call and returns their results in order: nil means that the fact is
+// in the log, domain.CodeInvalid that it can never be recorded. A refused fact does not affect the
+// others. The end of ctx does not stop it, because the facts have used quota.
 func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact) []error {
 	errs := make([]error, len(facts))
 	drafts, places := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
@@ -54,21 +56,22 @@ func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact
 	return errs
 }
 
-// contentAt is what an origin said of a post's texts at a time.
+// contentAt is the texts of a post from an origin at a time.
 type contentAt struct {
 	domain.PostContent
 	At time.Time
 }
 
-// Captured is when the origin said so.
+// Captured returns when the origin reported the texts.
 func (c contentAt) Captured() time.Time { return c.At }
 
-// check refuses what a fold would, and times ahead of the clock. Folds must not look at a clock, so this is the
-// only place where a reading from the future can be stopped: it would stay "the latest" until then.
+// check refuses what a fold would refuse, and times in the future. Folds must not use a clock, so
+// this is the only check that stops a reading from the future, which would stay the latest until
+// then.
 func check(f Fact, now time.Time) error {
 	if at := f.Captured(); at.After(now.Add(commands.MaxSkew)) {
-		return domain.NewError(domain.CodeInvalid, "The capture time %s lies ahead of the clock (%s). Check the clock of the "+
-			"machine that read it.",
+		return domain.NewError(domain.CodeInvalid, "The capture time %s is in the future (now %s). Check the clock of the "+
+			"machine that read the account.",
 			at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	if err := f.Validate(); err != nil {
@@ -77,7 +80,7 @@ func check(f Fact, now time.Time) error {
 	return nil
 }
 
-// recording is the context to store what a platform has answered, also when the claim ends.
+// recording returns the context for storing a platform's answer, which outlives the claim.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 }

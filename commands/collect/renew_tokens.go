@@ -13,32 +13,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// pendingRotation is renewed tokens that are not stored yet. The platform takes no older ones any more.
+// pendingRotation holds renewed tokens that are not stored yet. The platform no longer accepts the
+// older ones.
 type pendingRotation struct {
-	old    []byte // the secret that they replace
+	old    []byte // the secret to replace
 	tokens commands.StoredTokens
 	taken  time.Time
 }
 
-// tokens keeps the tokens of connections working.
+// tokens keeps the tokens of connections valid.
 type tokens struct {
 	*parts
-	locks   *commands.KeyedLock // by reference of tokens
-	pending sync.Map            // pendingRotation by reference of tokens: what could not be stored
-	keySaid sync.Map            // platforms whose client's key was found missing
+	locks     *commands.KeyedLock // by token reference
+	pending   sync.Map            // pendingRotation by token reference, for tokens that could not be stored
+	keyWarned sync.Map            // platforms for which a missing client key was logged
 }
 
-// renew replaces the tokens that do not work any more, or soon. Who waited for another's renewal takes
-// that one's tokens.
+// renew replaces tokens that no longer work, or will soon stop working. If another process renewed
+// them in the meantime, it returns those tokens.
 func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
-	held, release, err := c.alone(ctx, f.SecretRef)
+	leased, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
 		return failed, fmt.Errorf("wait for token renewal: %w", err)
 	}
 	defer release()
-	f.looked = c.clock()
+	f.reloadedAt = c.clock()
 	if u, ok := c.pending.Load(f.SecretRef); ok {
-		if err := c.save(ctx, held, f, u.(pendingRotation)); err != nil {
+		if err := c.save(ctx, leased, f, u.(pendingRotation)); err != nil {
 			return failed, err
 		}
 	}
@@ -49,26 +50,26 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	if stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()) {
 		return stored, nil
 	}
-	renewed, err := c.refresh(ctx, held, f, stored)
+	renewed, err := c.refresh(ctx, leased, f, stored)
 	if err != nil {
-		return c.afterRefusal(held, f, failed, err)
+		return c.afterRefusal(leased, f, failed, err)
 	}
-	if err := c.save(ctx, held, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
+	if err := c.save(ctx, leased, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
 		return stored, err
 	}
-	// Read again: a person may have signed in meanwhile, whose tokens stay.
-	within, cancel := context.WithTimeout(held, storeTry)
+	// Read again: if a person has signed in meanwhile, those tokens are kept.
+	within, cancel := context.WithTimeout(leased, storeTry)
 	defer cancel()
 	stored, _, err = c.load(within, f.SecretRef)
 	return stored, err
 }
 
-// refresh asks the platform. It may wait for the quota, until ctx ends or others are not kept away any
-// more: then no call is made, because two at a time would lose the connection.
-func (c *tokens) refresh(ctx, held context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+// refresh asks the platform for new tokens. It may wait for the quota until ctx or the lease ends.
+// It then makes no call, because two concurrent renewals would lose the connection.
+func (c *tokens) refresh(ctx, leased context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(held, cancel)()
+	defer context.AfterFunc(leased, cancel)()
 	fresh, err := f.client.Refresh(ctx, target(f.ConnectedAccount, stored), stored.RefreshToken)
 	if err != nil {
 		return stored, err
@@ -90,17 +91,17 @@ func (c *tokens) refresh(ctx, held context.Context, f *fetch, stored commands.St
 	return renewed, nil
 }
 
-// afterRefusal looks whether there is another token by now than the one that failed. A refused renewal
-// proves nothing where somebody else's came through: its refresh token works once.
+// afterRefusal checks whether a different token is stored than the one that failed. A refused
+// renewal proves nothing if another one succeeded, because a refresh token works once.
 func (c *tokens) afterRefusal(
-	held context.Context, f *fetch, failed commands.StoredTokens, refusal error,
+	leased context.Context, f *fetch, failed commands.StoredTokens, refusal error,
 ) (commands.StoredTokens, error) {
-	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
+	within, cancel := context.WithTimeout(context.WithoutCancel(leased), storeTry)
 	defer cancel()
 	stored, _, err := c.load(within, f.SecretRef)
 	switch {
 	case err != nil && dead(refusal):
-		return failed, fmt.Errorf("%w (after: %s)", err, refusal.Error()) // not known to be dead
+		return failed, fmt.Errorf("%w (after: %s)", err, refusal.Error()) // it is unknown whether the token is dead
 	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()):
 		return stored, nil
 	default:
@@ -108,28 +109,28 @@ func (c *tokens) afterRefusal(
 	}
 }
 
-// How long renewed tokens are tried to be stored.
+// Limits for storing renewed tokens.
 const (
-	storeTry      = 5 * time.Second  // one try
-	storeFor      = 30 * time.Second // all tries; the lease is prolonged meanwhile
-	storeAtEnd    = 4 * time.Second  // more, once the claim has ended or the process stops
+	storeTry      = 5 * time.Second  // one attempt
+	storeFor      = 30 * time.Second // all attempts; the lease is extended meanwhile
+	storeAtEnd    = 4 * time.Second  // additional time after the claim ends or the process stops
 	firstStoreGap = 100 * time.Millisecond
 	mostStoreGap  = 2 * time.Second
 )
 
-// save stores renewed tokens before they are used: a rotated refresh token that is lost is lost for good.
-// What cannot be stored for a while is kept for the next attempt of this process. A person who has signed
-// in meanwhile wins.
-func (c *tokens) save(ctx, held context.Context, f *fetch, u pendingRotation) error {
+// save stores renewed tokens before they are used, because a lost refresh token cannot be
+// recovered. Tokens that cannot be stored are kept for the next attempt of this process. If a
+// person has signed in meanwhile, those tokens take precedence.
+func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) error {
 	sealed, err := commands.EncodeTokens(u.tokens)
 	if err != nil {
 		return err
 	}
 	c.pending.Store(f.SecretRef, u)
-	ended, give := ctx.Done(), time.NewTimer(storeFor)
-	defer give.Stop()
+	done, timer := ctx.Done(), time.NewTimer(storeFor)
+	defer timer.Stop()
 	for gap := firstStoreGap; ; gap = min(2*gap, mostStoreGap) {
-		err = c.swap(held, f.SecretRef, u, sealed)
+		err = c.swap(leased, f.SecretRef, u, sealed)
 		if err == nil || domain.CodeOf(err) == domain.CodeConflict {
 			c.pending.Delete(f.SecretRef)
 			return nil
@@ -137,62 +138,61 @@ func (c *tokens) save(ctx, held context.Context, f *fetch, u pendingRotation) er
 		select {
 		case <-time.After(gap):
 			continue
-		case <-ended:
-			ended = nil
-			give.Reset(storeAtEnd)
+		case <-done:
+			done = nil
+			timer.Reset(storeAtEnd)
 			continue
-		case <-give.C:
-		case <-held.Done():
+		case <-timer.C:
+		case <-leased.Done():
 		}
-		c.Logger.ErrorContext(ctx, "a renewed token cannot be stored: it is kept in memory and stored with the next attempt; if "+
-			"this process ends before, a person must sign in again",
+		c.Logger.ErrorContext(ctx, "renewed token not stored; it is kept in memory and stored with the next attempt. If "+
+			"this process ends first, a person must sign in again",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return fmt.Errorf("store renewed token: %w", err)
 	}
 }
 
-func (c *tokens) swap(held context.Context, ref string, u pendingRotation, sealed []byte) error {
-	within, cancel := context.WithTimeout(context.WithoutCancel(held), storeTry)
+func (c *tokens) swap(leased context.Context, ref string, u pendingRotation, sealed []byte) error {
+	within, cancel := context.WithTimeout(context.WithoutCancel(leased), storeTry)
 	defer cancel()
 	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
 }
 
-// secretStore keeps sealed secrets; it is never the log.
+// secretStore stores sealed secrets. It is never the log.
 type secretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
-	// GetMany returns those of the refs that are there and open.
+	// GetMany returns the existing secrets that can be opened.
 	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
-	// Lease keeps other processes away from the secret until release. Held does not end with ctx: it ends at
-	// the release, or before when others may not be kept away any more.
-	Lease(ctx context.Context, ref string) (held context.Context, release func(), err error)
-	// Swap stores a secret in the place of old; an error of [domain.CodeConflict] says that another one is
-	// there, and stays. With a zero times.Taken it counts as taken when the old one was.
+	// Lease gives this process exclusive access to the secret until release. leased does not end
+	// with ctx. It ends at release, or earlier if the lease is lost.
+	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
+	// Swap replaces old with secret. An error of [domain.CodeConflict] means that a different
+	// secret is stored, which is kept. If times.Taken is zero, the time of the old secret is kept.
 	Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error
 }
 
-// lastMoment is how long before its expiry a token is renewed by who wants to use it, should the readings of tokens
-// come too late.
+// lastMoment is how long before its expiry a reading renews the token that it needs, in case the
+// token check is late.
 const lastMoment = 5 * time.Minute
 
-// alone keeps others away from a connection's tokens until release, in the process by a lock and among
-// processes by a lease, because a refresh token may work once: two renewals at a time would lose the
-// connection. Held is as with [secretStore].
-func (c *tokens) alone(ctx context.Context, ref string) (held context.Context, release func(), err error) {
+// alone gives exclusive access to a connection's tokens until release: a lock within the process,
+// and a lease among processes. A refresh token may work only once, so two concurrent renewals would
+// lose the connection. leased is that of [secretStore].
+func (c *tokens) alone(ctx context.Context, ref string) (leased context.Context, release func(), err error) {
 	unlock, err := c.locks.Lock(ctx, ref)
 	if err != nil {
 		return nil, nil, err
 	}
-	held, end, err := c.Secrets.Lease(ctx, ref)
+	leased, end, err := c.Secrets.Lease(ctx, ref)
 	if err != nil {
 		unlock()
 		return nil, nil, err
 	}
-	return held, func() { end(); unlock() }, nil
+	return leased, func() { end(); unlock() }, nil
 }
 
-// access returns the tokens to read the account with: those that were read with those of the whole claim, or they are
-// read now. That they may have been renewed since does no harm: one that is refused is looked up again before it is
-// renewed.
+// access returns the tokens for reading the account: those loaded with the claim, or the stored
+// ones. Outdated tokens do no harm, because a refused token is read again before it is renewed.
 func (c *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
 	var stored commands.StoredTokens
 	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
@@ -206,7 +206,7 @@ func (c *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, e
 	}
 	renewed, err := c.renew(ctx, f, stored)
 	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || c.Now().Before(stored.ExpiresAt)) {
-		return stored, nil // it is good until it is refused, and what is wrong may pass until then
+		return stored, nil // it works until it is refused, and the problem may be temporary
 	}
 	return renewed, err
 }
@@ -223,30 +223,32 @@ func (c *tokens) load(ctx context.Context, ref string) (stored commands.StoredTo
 		return stored, nil, fmt.Errorf("read tokens of connection: %w", err)
 	}
 	if err := json.Unmarshal(raw, &stored); err != nil {
-		return stored, nil, errors.New("read tokens of connection: the stored secret is not one of ours")
+		return stored, nil, errors.New("read tokens of connection: the stored secret is not in the expected format")
 	}
 	return stored, raw, nil
 }
 
-// verified notes with the stored tokens whose they are. If that fails they are asked again the next time.
+// verified stores the verified owner with the tokens. If that fails, the owner is verified again
+// the next time.
 func (c *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
 	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
 }
 
-// annotate notes with the stored tokens what the platform has said of them. It waits for renewals of the same tokens: a
-// note that came between what a renewal replaces and its storing would pass for a sign-in, and the renewed token be lost.
+// annotate stores what the platform reported about the tokens. It waits for renewals of the same
+// tokens: a note between a renewal and its storing would look like a sign-in, and the renewed token
+// would be lost.
 func (c *tokens) annotate(ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens)) {
-	held, release, err := c.alone(ctx, f.SecretRef)
+	leased, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
-		c.Logger.WarnContext(ctx, "what a platform said of a token was not noted", "connection", f.ConnectionID, "error", err)
+		c.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
 		return
 	}
 	defer release()
-	ctx, cancel := context.WithTimeout(held, storeTry)
+	ctx, cancel := context.WithTimeout(leased, storeTry)
 	defer cancel()
 	stored, raw, err := c.load(ctx, f.SecretRef)
 	if err != nil || stored.AccessToken != tokens.AccessToken {
-		return // somebody else's by now
+		return // a different token is stored now
 	}
 	note(&stored)
 	sealed, err := commands.EncodeTokens(stored)
@@ -254,11 +256,11 @@ func (c *tokens) annotate(ctx context.Context, f *fetch, tokens commands.StoredT
 		err = c.Secrets.Swap(ctx, f.SecretRef, raw, sealed, stored.Times(time.Time{}))
 	}
 	if err != nil && domain.CodeOf(err) != domain.CodeConflict {
-		c.Logger.WarnContext(ctx, "what a platform said of a token was not noted", "connection", f.ConnectionID, "error", err)
+		c.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
 	}
 }
 
-// newer returns tokens that were stored after those that failed, or [platforms.ErrNoRefresh].
+// newer returns tokens that were stored after the ones that failed, or [platforms.ErrNoRefresh].
 func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err == nil && stored.AccessToken == failed.AccessToken {
@@ -267,8 +269,8 @@ func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredToke
 	return stored, err
 }
 
-// inspect asks what tokens may do and until when, and notes it with them; they come back with it. A platform that does not say
-// is not asked.
+// inspect asks the platform for the permissions and expiry of tokens, stores them, and returns the
+// updated tokens. It does nothing if the platform does not report them.
 func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	at := target(f.ConnectedAccount, stored)
 	inspector, ok := f.client.(platforms.Inspector)
@@ -290,7 +292,8 @@ func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTo
 	return stored, nil
 }
 
-// inspects tells whether a platform says what tokens may do, whose tokens are looked at every day then although none is renewed.
+// inspects reports whether a platform reports the permissions of tokens. Its tokens are then
+// checked every day even if they are not renewed.
 func (c *tokens) inspects(platform domain.Platform) bool {
 	client, err := c.Client(platform)
 	inspector, ok := client.(platforms.Inspector)

@@ -171,7 +171,7 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	require.ErrorIs(t, <-done, context.Canceled)
 	require.Equal(t, before, s.tokens(user))
 	require.Contains(t, lines.String(), "level=ERROR")
-	require.Contains(t, lines.String(), "a renewed token cannot be stored")
+	require.Contains(t, lines.String(), "renewed token not stored")
 	require.NotContains(t, lines.String(), before.RefreshToken)
 
 	away.Store(false)

@@ -8,8 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// spare has a connection read so that no call is spent for nothing, where the quota sets its pace.
-func (r *round) spare(f *fetch) {
+// limitCalls wraps the client so that no call is wasted if the quota sets the pace.
+func (r *round) limitCalls(f *fetch) {
 	if !f.pace.Short() {
 		return
 	}
@@ -17,43 +17,45 @@ func (r *round) spare(f *fetch) {
 	_, identifies := r.client.(platforms.Identifier)
 	switch {
 	case f.queue.Kind == domain.FetchPosts && known && kind.CallsOfPost > 0:
-		f.client, f.keeps = sparing{r.client, r, f, kind.CallsOfPost}, true
-	case f.queue.Kind == domain.FetchAccounts && !identifies: // one that does makes few calls, and must go on identifying
+		f.client, f.keepsPartial = sparing{r.client, r, f, kind.CallsOfPost}, true
+	case f.queue.Kind == domain.FetchAccounts && !identifies: // a client that identifies makes few calls, and must keep identifying
 		f.client = sparing{r.client, r, f, 0}
 	}
 }
 
-// historyTurn tells whether a connection whose quota sets its pace reads a part of its history in this turn and not its totals: a
-// small quota never has room for both at once. Where the part had no room behind a reading it takes the next turn, and the turn
-// after that is a reading's again.
+// historyTurn reports whether this turn reads a part of the history instead of the totals, for a
+// connection whose quota sets its pace: a small quota never has room for both. If the history part
+// had no room after a reading, it takes the next turn, and the turn after that is a reading again.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) && (f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
 	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Short() && refused &&
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
 }
 
-// calls are those that must have room before this turn begins.
+// calls returns the number of calls that must be available before this turn begins.
 func (f *fetch) calls() int {
-	if f.apart {
-		return f.pace.Calls + 1 // the days of its followers are one more
+	if f.historyOnly {
+		return f.pace.Calls + 1 // one more for the days of its followers
 	}
 	return f.pace.Calls
 }
 
-// roomFor refuses what takes so many calls unless there is room for them, or as much as there can be.
+// roomFor returns an error unless the given number of calls is available, or the maximum that the
+// quota can hold.
 func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), calls)
 	switch {
 	case err != nil:
-		c.Logger.WarnContext(ctx, "a budget cannot be looked at", "social_account", f.SocialAccount, "error", err)
-		return platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the budget of calls cannot be read", 0)
+		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
+		return platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the quota budget cannot be read", 0)
 	case wait <= 0:
 		return nil
 	}
-	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota has no room for all calls now", wait)
+	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
 }
 
-// sparing is a client that begins no post that is read alone, and no part of a history, without room for its calls.
+// sparing is a client that starts to read a single post, or a part of the history, only if its
+// calls are available.
 type sparing struct {
 	platforms.Client
 	r           *round
@@ -64,7 +66,7 @@ type sparing struct {
 // Account implements [platforms.Client].
 func (s sparing) Account(ctx context.Context, t platforms.Target, req platforms.AccountRequest) (platforms.AccountSnapshot, error) {
 	if req.Backfill {
-		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // as calls
+		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // same as calls with historyOnly
 			return platforms.AccountSnapshot{}, err
 		}
 	}

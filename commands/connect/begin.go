@@ -12,25 +12,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Request asks for something to be connected.
+// Request requests a connection.
 type Request struct {
 	domain.ConnectRequester
 	Platform      domain.Platform // where the person signs in
-	ReturnTo      string          // a path of ours, or an address of a configured origin; "": nowhere
-	SocialAccount int64           // that is to be connected again; 0: none
+	ReturnTo      string          // a path of this service, or an address with a configured origin; "" for none
+	SocialAccount int64           // the account to reconnect; 0 for none
 }
 
 // Begun is a sign-in that can be opened.
 type Begun struct {
-	ID       string `json:"id"`        // of the sign-in: what came of it is asked for by it
-	StartURL string `json:"start_url"` // to be opened within ten minutes, in the browser of the person who signs in; it works once
+	ID       string `json:"id"`        // id of the sign-in, with which its status can be read
+	StartURL string `json:"start_url"` // address to open in the browser of the person who signs in; it is valid for ten minutes and works once
 }
 
 var errNoSubscription = domain.NewError(domain.CodeConflict,
-	"This account has no subscription that runs, and without one nothing is read. Add a subscription first, then connect.")
+	"This account has no active subscription, and accounts without a subscription are not read. Add a subscription, then connect.")
 
-// Begin makes a sign-in. Errors: invalid (return_to), forbidden, not_found (the account), conflict (no subscription, or the platform is not
-// configured).
+// Begin creates a sign-in. Errors: invalid (return_to), forbidden, not_found (the account),
+// conflict (no subscription, or the platform is not configured).
 func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, error) {
 	names, err := c.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
@@ -61,9 +61,10 @@ func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, err
 	return Begun{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
 }
 
-// BeginAgain makes a sign-in like one that was refused, for the browser that holds that one. Errors: as of [Connect.View] and [Connect.Begin].
+// BeginAgain creates a sign-in like one that was refused, for the browser that owns the refused
+// one. Errors are those of [Connect.View] and [Connect.Begin].
 func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still Still) (Begun, error) {
-	a, err := c.held(ctx, id, cookie)
+	a, err := c.ownAttempt(ctx, id, cookie)
 	if err == nil && (a.Outcome == nil || a.Outcome.Refused == "") {
 		err = errChosen
 	}
@@ -73,7 +74,7 @@ func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still Still
 	return c.Begin(ctx, Request{a.ConnectRequester, a.Platform, a.ReturnTo, a.SocialAccount}, still)
 }
 
-// checkReconnect: the page is the account's, and the sign-in one that can bring it.
+// checkReconnect checks that the page belongs to the account and that the sign-in can reconnect it.
 func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 	page, err := c.Directory.Page(ctx, r.ParentAccount, r.SocialAccount)
 	switch {
@@ -82,16 +83,16 @@ func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 	case page.AccountID != r.AccountID:
 		return errNotYourAccount
 	case r.Platform != page.Platform && r.Platform != page.Platform.Facts().LoginBy:
-		return domain.NewError(domain.CodeInvalid, "social_account: %d is of %s; sign in there.", page.ID, page.Platform)
+		return domain.NewError(domain.CodeInvalid, "social_account: %d belongs to %s. Sign in there.", page.ID, page.Platform)
 	default:
 		return nil
 	}
 }
 
-// checkReturn: a result page leads to a path of ours or to an origin that is configured, and nowhere else.
+// checkReturn accepts only paths of this service and addresses with a configured origin.
 func (c *Connect) checkReturn(to string) error {
-	wrong := domain.NewError(domain.CodeInvalid, "return_to: must be a path of this service, like /console/clients, or an address of an origin "+
-		"that is configured.").WithField("return_to", "is neither a path of ours nor of a configured origin")
+	wrong := domain.NewError(domain.CodeInvalid, "return_to must be a path of this service, such as /console/clients, or an address with a configured "+
+		"origin.").WithField("return_to", "is neither a path of this service nor an address with a configured origin")
 	if to == "" {
 		return nil
 	}
@@ -113,15 +114,16 @@ func (c *Connect) checkReturn(to string) error {
 	return wrong
 }
 
-// Opened is what the first page of a sign-in shows.
+// Opened is the content of the first page of a sign-in.
 type Opened struct {
 	domain.ConnectAttempt
 	domain.ConnectNames
-	Again   string // the name of the page that is to be connected again; "": none
+	Again   string // name of the page to reconnect; "" for none
 	Address string // of the platform's dialog
 }
 
-// Open binds a sign-in to a browser and returns what its page shows. Errors: those of the store, and of rights that have ended.
+// Open binds a sign-in to a browser and returns the content of its page. Errors: those of the
+// store, and of the requester's rights.
 func (c *Connect) Open(ctx context.Context, start, cookie string, still Still) (o Opened, err error) {
 	state := stateOf(cookie, start)
 	if o.ConnectAttempt, err = c.Store.OpenAttempt(ctx, digest(start), digest(cookie), digest(state), c.Now()); err != nil {
@@ -145,5 +147,5 @@ func (c *Connect) Open(ctx context.Context, start, cookie string, still Still) (
 	return o, nil
 }
 
-// Public is the address of a path of ours as browsers outside write it.
+// Public returns the public address of a path of this service.
 func (c *Connect) Public(path string) string { return c.PublicURL + path }

@@ -22,7 +22,7 @@ type Directory interface {
 	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
 }
 
-// Store keeps sign-ins, links and grants; vault.Connecting implements it and says which errors there are.
+// Store stores sign-ins, links and grants. vault.Connecting implements it and documents its errors.
 type Store interface {
 	Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
@@ -51,50 +51,51 @@ type Store interface {
 	DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (bool, error)
 }
 
-// Secrets keeps tokens sealed.
+// Secrets stores sealed tokens.
 type Secrets interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error
 	Delete(ctx context.Context, ref string) error
 }
 
-// Config holds the parts of [Connect]; all are required, but for those of Meta's calls.
+// Config configures [Connect]. All fields are required, except those for Meta's callbacks.
 type Config struct {
 	Directory Directory
 	Store     Store
 	Secrets   Secrets
 	Places    commands.TokenPlaces
-	// SignIn finds the dialog of a platform.
+	// SignIn returns the sign-in of a platform.
 	SignIn func(p domain.Platform) (platforms.SignIn, error)
 	Log    commands.Appender
-	// Moved returns a channel that is closed when the directory's tables move next.
+	// Moved returns a channel that is closed at the next change of the directory's tables.
 	Moved func() <-chan struct{}
-	// Look has the fetchers look at once for what is due.
+	// Look makes the fetchers check immediately for due accounts.
 	Look func(ctx context.Context, queue domain.FetchQueue) error
-	// PublicURL is where browsers find this service, like https://boards.example.com: the platforms' call-backs begin with it.
+	// PublicURL is the public address of this service, for example https://boards.example.com. The
+	// platforms' callback addresses begin with it.
 	PublicURL string
-	// ReturnOrigins are the origins, beside our own, that a result page may lead back to.
+	// ReturnOrigins are the origins, besides our own, to which a result page may lead.
 	ReturnOrigins []string
-	// Apps are our client ids, by platform.
+	// Apps holds our client ids by platform.
 	Apps map[domain.Platform]string
-	// Meta opens what Meta sends about people, as [platforms.Set.Signed] does, and Asked has them erased who asked for that; nil: no secret of
-	// an app of Meta's is configured.
+	// Meta verifies Meta's requests about people, like [platforms.Set.Signed]. Asked starts pending
+	// deletions. Both are nil if no app secret for Meta is configured.
 	Meta   func(raw string) ([]platforms.SignedRequest, error)
 	Asked  func()
 	Now    func() time.Time
 	Logger *slog.Logger
 }
 
-// Connect is the use cases of connecting.
+// Connect implements connecting.
 type Connect struct{ Config }
 
-// signed signs a record with who asked.
+// signed sets the requester as the actor of a record.
 func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
 	d.Envelope.Audit.Actor, d.Envelope.Audit.Role = r.Actor(), r.Role
 	return d
 }
 
-// entityDrafts are the records of entities.
+// entityDrafts returns the records of entities.
 func entityDrafts(entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft) {
 	for _, entity := range entities {
 		drafts = append(drafts, commands.EntityDraft(entity, now))
@@ -102,19 +103,19 @@ func entityDrafts(entities []domain.DirectoryEntity, now time.Time) (drafts []do
 	return drafts
 }
 
-// MaxLinkDays is the longest that a link may last.
+// MaxLinkDays is the maximum lifetime of a link.
 const MaxLinkDays = 14
 
-// How long things last.
+// Time limits.
 const (
-	signInWithin = 10 * time.Minute // from asking until the person comes back
+	signInWithin = 10 * time.Minute // from the request until the person comes back
 	chooseWithin = 15 * time.Minute
-	redeemWithin = 30 * time.Second // also when the browser goes away: a code works once
+	redeemWithin = 30 * time.Second // continues if the browser disconnects, because a code works once
 )
 
 // Errors of rights.
 var (
-	// ErrClientMayNot (forbidden): the dashboard of the client does not let it connect.
+	// ErrClientMayNot (forbidden): the client's dashboard does not allow connecting.
 	ErrClientMayNot = domain.NewError(domain.CodeForbidden,
 		"You may connect accounts only while your dashboard is open, lists you, and has Connecting (connect) turned on. Ask your agency.")
 	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
@@ -123,10 +124,12 @@ var (
 // roleClient is the role of client users, as requests and records name it.
 const roleClient = "client"
 
-// Still judges again whether whoever asked may come in, of a link whoever made it; nil: they may.
+// Still checks again whether the requester has access; for a link, whether its creator has. nil
+// means yes.
 type Still func(ctx context.Context, r domain.ConnectRequester) error
 
-// rights judges whether the requester may connect now, and returns the names of those for whom: both are active.
+// rights checks whether the requester may connect now, and returns the names of the agency and the
+// account. Both must be active.
 func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still Still) (names domain.ConnectNames, err error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return names, err
@@ -134,14 +137,15 @@ func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still St
 	return c.Directory.ActiveNames(ctx, r.ParentAccount, r.AccountID, c.Now())
 }
 
-// mayAsk judges whether the requester may connect and disconnect now, whatever became of the account.
+// mayAsk checks whether the requester may connect and disconnect now, whatever the state of the
+// account.
 func (c *Config) mayAsk(ctx context.Context, r domain.ConnectRequester, still Still) error {
 	if r.LinkID != "" {
 		link, err := c.Store.LinkByID(ctx, r.ParentAccount, r.LinkID)
 		if err != nil {
 			return err
 		}
-		return c.works(ctx, link, still)
+		return c.checkLink(ctx, link, still)
 	}
 	if err := still(ctx, r); err != nil || r.Role != roleClient {
 		return err

@@ -12,29 +12,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Links are links by which somebody without a login connects pages.
+// Links manages links with which a person without a login connects pages.
 type Links struct{ *Connect }
 
-// LinkRequest asks for a link by which somebody without a login connects pages.
+// LinkRequest requests a link.
 type LinkRequest struct {
 	domain.ConnectRequester
 	Platforms []domain.Platform
 	Days      int // 1 to [MaxLinkDays]
 }
 
-// MadeLink is a link with its address, which is shown once.
+// MadeLink is a link with its address, which is shown only once.
 type MadeLink struct {
 	domain.ConnectLink
-	URL string `json:"url"` // to be sent to whoever is to connect
+	URL string `json:"url"` // address to send to the person who connects
 }
 
 var (
-	// ErrLinkOver (not_found): there is no such link, it has expired, or it was taken back.
-	ErrLinkOver     = domain.NewError(domain.CodeNotFound, "This link does not work any more. Ask whoever sent it for a new one.")
-	errLinkPlatform = domain.NewError(domain.CodeUnprocessable, "This link is not for that platform. Choose one of those that its page shows.")
+	// ErrLinkOver (not_found): the link does not exist, has expired, or was revoked.
+	ErrLinkOver     = domain.NewError(domain.CodeNotFound, "This link is no longer valid. Ask the sender for a new one.")
+	errLinkPlatform = domain.NewError(domain.CodeUnprocessable, "This link does not allow that platform. Choose a platform that its page shows.")
 )
 
-// Make makes a link, and records it. Errors: invalid, forbidden, not_found (the account), conflict (no subscription).
+// Make creates a link and records it. Errors: invalid, forbidden, not_found (the account), conflict
+// (no subscription).
 func (c Links) Make(ctx context.Context, r LinkRequest, still Still) (MadeLink, error) {
 	names, err := c.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
@@ -68,8 +69,9 @@ func (c Links) recordChange(ctx context.Context, l domain.ConnectLink, change st
 	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
 }
 
-// works judges whether a link may be used now: it goes with the rights of whoever made it. Its holder is not told whether those have ended.
-func (c *Config) works(ctx context.Context, l domain.ConnectLink, still Still) error {
+// checkLink checks whether a link can be used now. It depends on the rights of its creator. Its
+// holder does not learn whether these have ended.
+func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still Still) error {
 	if !l.Open(c.Now()) {
 		return ErrLinkOver
 	}
@@ -81,8 +83,8 @@ func (c *Config) works(ctx context.Context, l domain.ConnectLink, still Still) e
 	return err
 }
 
-// List lists the links of an agency, or those of a client's own account, the newest first. Addresses are not among what is known of them.
-// Errors: forbidden.
+// List returns the links of an agency, or of a client's own account, newest first. Addresses are
+// not stored, so they are not returned. Errors: forbidden.
 func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Still) ([]domain.ConnectLink, error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return nil, err
@@ -94,7 +96,8 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Still)
 	return c.Store.Links(ctx, r.ParentAccount, account)
 }
 
-// Revoke takes a link back, and records it: sign-ins that it began go no further. What was connected by it stays. Errors: forbidden, not_found.
+// Revoke revokes a link and records it. Sign-ins that it began cannot continue. Pages that were
+// connected with it stay connected. Errors: forbidden, not_found.
 func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string, still Still) (domain.ConnectLink, error) {
 	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
 	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
@@ -117,32 +120,34 @@ func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string,
 type LinkPage struct {
 	domain.ConnectLink
 	domain.ConnectNames
-	Mine bool // whether this browser holds it
+	Mine bool // this browser owns the link
 }
 
-// Page returns a link for its page. Looking binds nothing: mail scanners open links. Errors: not_found, forbidden (another browser's).
+// Page returns a link for its page. It does not bind the link to the browser, because mail scanners
+// open links. Errors: not_found, forbidden (bound to another browser).
 func (c Links) Page(ctx context.Context, token, cookie string, still Still) (p LinkPage, err error) {
 	if p.ConnectLink, err = c.Store.Link(ctx, digest(token)); err != nil {
 		return p, err
 	}
-	if err := c.works(ctx, p.ConnectLink, still); err != nil {
+	if err := c.checkLink(ctx, p.ConnectLink, still); err != nil {
 		return p, err
 	}
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
 	if p.Followed && !p.Mine {
 		return p, domain.NewError(domain.CodeForbidden,
-			"This link was opened in another browser and works there only. Go back to that browser, or ask whoever sent it for a new link.")
+			"This link was opened in another browser and works only there. Return to that browser, or ask the sender for a new link.")
 	}
 	p.ConnectNames, err = c.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, c.Now())
 	return p, err
 }
 
-// Follow binds a link to the browser, unless one holds it, and begins a sign-in at one of its platforms. Errors: as of [Links.Page] and
-// [Connect.Begin], unprocessable (the platform).
+// Follow binds a link to the browser, unless it is already bound, and begins a sign-in at one of
+// its platforms. Errors are those of [Links.Page] and [Connect.Begin], and unprocessable (the
+// platform).
 func (c Links) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still Still) (Begun, error) {
 	l, err := c.Store.Link(ctx, digest(token))
 	if err == nil {
-		err = c.works(ctx, l, still)
+		err = c.checkLink(ctx, l, still)
 	}
 	if err != nil {
 		return Begun{}, err

@@ -89,13 +89,13 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 		says     string
 	}{
 		"the person refuses":    {"", nil, nil, "You did not agree at Facebook"},
-		"the code is spent":     {code, platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0), nil, "Facebook did not accept the sign-in any more"},
+		"the code is spent":     {code, platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0), nil, "Facebook no longer accepts this sign-in"},
 		"the platform is away":  {code, platforms.Refuse(platforms.ClassRetry, "2", "unavailable", 0), nil, "Start again in a few minutes"},
-		"there is no page":      {code, nil, nil, "there is no page or profile to connect"},
+		"there is no page":      {code, nil, nil, "includes no page or profile"},
 		"the rights have ended": {code, nil, domain.NewError(domain.CodeForbidden, "Your access has ended."), "Your access has ended."},
 		"the quota is used up": {
 			code, platforms.Refuse(platforms.ClassThrottled, "101", "", 14*time.Hour+59*time.Minute+30*time.Second), nil,
-			"takes no more requests from this service until 22 November 2026, 00:00 UTC. Nothing was connected. Start again after that",
+			"accepts no more requests from this service until 22 November 2026, 00:00 UTC. Nothing was connected. Start again after that",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,10 +131,10 @@ func TestChoiceIsJudged(t *testing.T) {
 		return s.Choose(t.Context(), id, c, s.still)
 	}
 	seen := view.Choice.Seen
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen}), "Tick at least one")
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.9999"}}), "not among those")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen}), "Select at least one")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.9999"}}), "not included in this sign-in")
 	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1002"}}), "the task ANALYZE")
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Move: []string{"1.0.1001"}}), "Tick both, or neither")
+	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Move: []string{"1.0.1001"}}), "Select both or neither")
 	require.ErrorIs(t, choose(connect.Chosen{Pages: []string{"1.0.1001"}}), connect.ErrChangedMeanwhile)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(
 		s.Choose(t.Context(), id, connect.Chosen{Cookie: "BROWSERTWO", Seen: seen, Pages: []string{"1.0.1001"}}, s.still)))
@@ -148,7 +148,7 @@ func TestChoiceIsJudged(t *testing.T) {
 	late, view := s.signIn(facebook(north))
 	s.now = s.now.Add(15 * time.Minute)
 	_, err := s.View(t.Context(), late, browser, s.still)
-	require.ErrorContains(t, err, "The time to choose is over")
+	require.ErrorContains(t, err, "The time to choose has expired")
 	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "over")
 }
 
@@ -195,7 +195,7 @@ func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 	connected := s.connects(facebook(north), "1.0.1001", "1.0.1002").Connected
 	again := facebook(north)
 	again.SocialAccount = connected[0].SocialAccountID
-	for request, says := range map[*connect.Request]string{{Platform: domain.Facebook, ConnectRequester: ofAgency(south)}: "no page or profile", &again: "does not bring"} {
+	for request, says := range map[*connect.Request]string{{Platform: domain.Facebook, ConnectRequester: ofAgency(south)}: "no page or profile", &again: "does not include"} {
 		s.dialog.consent = consent("77", page("1001"), page("1002"))
 		s.now = s.now.Add(time.Hour)
 		s.connects(facebook(north), "1.0.1001", "1.0.1002")
@@ -344,7 +344,7 @@ func TestPageThatTheDirectoryHolds(t *testing.T) {
 	id, view := s.signIn(facebook(north))
 	require.Equal(t, "South", view.Choice.Pages[0].HeldBy)
 	chosen := connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}
-	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "Tick that it moves")
+	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "Confirm that it moves")
 	chosen.Move = chosen.Pages
 	require.NoError(t, s.Choose(t.Context(), id, chosen, s.still))
 	moved, err := s.Directory.Page(t.Context(), agency, 7)
@@ -412,11 +412,11 @@ func TestLinkEndsWithItsTime(t *testing.T) {
 			},
 			func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
 		} {
-			require.ErrorContains(t, use(), "does not work any more", why)
+			require.ErrorContains(t, use(), "is no longer valid", why)
 		}
 	}
 	_, err := s.links().Follow(t.Context(), revoked, browser, domain.TikTok, s.still)
-	require.ErrorContains(t, err, "not for that platform")
+	require.ErrorContains(t, err, "does not allow that platform")
 	start := s.follow(revoked)
 	_, err = s.links().Page(t.Context(), revoked, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "it is of the browser that followed it")
@@ -456,7 +456,7 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 		},
 		"open": func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
 	} {
-		require.ErrorContains(t, use(), "does not work any more", name)
+		require.ErrorContains(t, use(), "is no longer valid", name)
 	}
 	_, err = s.links().List(t.Context(), by, s.still)
 	require.ErrorIs(t, err, connect.ErrClientMayNot)
@@ -508,11 +508,11 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 			return s.Choose(t.Context(), choosing, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
 		},
 	} {
-		require.EqualError(t, use(), "not_found: This link does not work any more. Ask whoever sent it for a new one.", name)
+		require.EqualError(t, use(), "not_found: This link is no longer valid. Ask the sender for a new one.", name)
 	}
 	done, err := s.kept.Attempt(t.Context(), back(state))
 	require.NoError(t, err)
-	require.Contains(t, done.Outcome.Refused, "does not work any more")
+	require.Contains(t, done.Outcome.Refused, "is no longer valid")
 	require.Len(t, s.dialog.redeemed, 1, "the code is not redeemed")
 	require.Len(t, s.log.Records(domain.TopicOperations), records, "nothing was followed")
 

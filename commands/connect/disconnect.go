@@ -10,24 +10,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Disconnected says what became of a page that is read no more.
+// Disconnected is the result of disconnecting a page.
 type Disconnected struct {
 	SocialAccountID int64 `json:"social_account_id"`
-	// GivenBack tells whether nothing hangs on the person's consent any more and it was given back at the platform.
+	// GivenBack is true if nothing depends on the person's consent any more and it was revoked at
+	// the platform.
 	GivenBack bool `json:"given_back"`
-	// Left says what remains to be done at the platform; null: nothing.
+	// Left says what remains to be done at the platform; null if nothing.
 	Left domain.OptionalText `json:"left"`
 }
 
 var errConnectedByMain = domain.NewError(domain.CodeConflict,
-	"This page was connected by the main application, which holds its sign-in. Disconnect it there. Nothing was changed.")
+	"This page was connected by the main application, which manages its sign-in. Disconnect it there. Nothing was changed.")
 
 var errNotShownYet = domain.NewError(domain.CodeUnavailable,
-	"The page is being disconnected, and our tables do not show it yet. Its tokens are still here: ask again in a minute.")
+	"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. Repeat the request in a minute.")
 
-// Disconnect stops reading a page and keeps its figures. Our token goes with the last page that it reads, and the consent is given back when
-// nothing of any agency hangs on it. Repeating it is harmless. Errors: forbidden, not_found, conflict (the main application connected it),
-// unavailable (to be repeated: the page is about to be read no more, and the tokens are still there).
+// Disconnect stops reading a page and keeps its figures. The token is deleted with the last page
+// that it reads, and the consent is revoked when nothing of any agency depends on it. Repeating it
+// is safe. Errors: forbidden, not_found, conflict (the main application connected the page),
+// unavailable (repeat the request: the page will no longer be read, but the tokens are still
+// stored).
 func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still Still) (Disconnected, error) {
 	done := Disconnected{SocialAccountID: socialAccount}
 	page, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
@@ -43,7 +46,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if !domain.Computed(page.ConnectionID) {
 		return done, errConnectedByMain
 	}
-	// What was begun comes to its end when the caller goes away.
+	// Finish even if the caller disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
 	seen, err := c.Store.ConsentOf(ctx, page.ConnectionID)
@@ -62,15 +65,16 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if !shown {
 		return done, errNotShownYet
 	}
-	givenBack, left, err := c.letGo(ctx, page.ConnectionID, seen)
+	givenBack, left, err := c.release(ctx, page.ConnectionID, seen)
 	done.GivenBack, done.Left = givenBack, domain.OptionalText(left)
 	return done, err
 }
 
-// letGo takes a connection that reads nothing any more off its grant. If nothing else hangs on that, it is given back; left says what remains
-// to be done at the platform. Seen is the consent that it hung on before it was appended that it reads nothing: a later one has connected
-// something by it.
-func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (givenBack bool, left string, err error) {
+// release detaches a connection that no longer reads anything from its grant. If nothing else
+// depends on the grant, it is revoked. left says what remains to be done at the platform. seen is
+// the consent of the connection before its disconnection was recorded: if there is a later one,
+// something was connected with it in the meantime.
+func (c *Connect) release(ctx context.Context, connection int64, seen time.Time) (givenBack bool, left string, err error) {
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
@@ -83,9 +87,10 @@ func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (
 	}
 	raw, err := c.Secrets.Get(ctx, grant.SecretRef())
 	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
-		c.Logger.ErrorContext(ctx, "the tokens of a consent that is to be given back cannot be read", "platform", grant.Platform.String(), "error", err)
+		c.Logger.ErrorContext(ctx, "read tokens of consent to revoke", "platform", grant.Platform.String(), "error", err)
 	}
-	// Only after it was dropped it is certain that nobody has connected something by it meanwhile.
+	// Only after the grant was dropped is it certain that no one has connected something with it in
+	// the meantime.
 	dropped, err := c.Store.DropGrant(ctx, grant, c.Now())
 	if err != nil {
 		return false, "", err
@@ -94,26 +99,26 @@ func (c *Connect) letGo(ctx context.Context, connection int64, seen time.Time) (
 		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. The person who signed in can remove " +
 			"the app in their settings at " + grant.Platform.Title() + ".", nil
 	}
-	back := c.giveBack(ctx, grant, raw)
+	revokeErr := c.revoke(ctx, grant, raw)
 	if grant.Platform.Facts().KeepsConsent {
-		return false, grant.Platform.Title() + " has no way for an app to do so: whoever signed in can remove the app in their settings there.", nil
+		return false, grant.Platform.Title() + " does not let an app revoke the consent. The person who signed in can remove the app in their settings there.", nil
 	}
-	if back != nil {
-		c.Logger.WarnContext(ctx, "a consent was not given back at the platform; its tokens are deleted here", "platform", grant.Platform.String(), "error", back)
-		return false, grant.Platform.Title() + " could not be told. Our tokens are deleted; whoever signed in can remove the app in their settings there.", nil
+	if revokeErr != nil {
+		c.Logger.WarnContext(ctx, "consent not revoked at the platform; its stored tokens are deleted", "platform", grant.Platform.String(), "error", revokeErr)
+		return false, grant.Platform.Title() + " could not be reached to revoke the consent. The stored tokens are deleted. The person who signed in can remove the app in their settings there.", nil
 	}
 	return true, "", nil
 }
 
-// giveBack takes the person's consent back, with the tokens that were stored.
-func (c *Connect) giveBack(ctx context.Context, g domain.GrantKey, raw []byte) error {
+// revoke revokes the person's consent with the tokens that were stored.
+func (c *Connect) revoke(ctx context.Context, g domain.GrantKey, raw []byte) error {
 	signIn, err := c.SignIn(g.Platform)
 	if err != nil {
 		return err
 	}
 	var stored commands.StoredTokens
 	if err := json.Unmarshal(raw, &stored); err != nil {
-		return domain.NewError(domain.CodeInternal, "the stored tokens are not of ours")
+		return domain.NewError(domain.CodeInternal, "the stored tokens are not in the expected format")
 	}
 	return signIn.GiveBack(ctx, platforms.Tokens{
 		AccessToken: stored.AccessToken, RefreshToken: stored.RefreshToken, ExpiresAt: stored.ExpiresAt, RefreshExpiresAt: stored.RefreshExpiresAt,

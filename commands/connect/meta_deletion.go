@@ -10,25 +10,26 @@ import (
 
 // ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
 var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
-	"No request for deletion is known by this code. It is forgotten 90 days after it is done. Check the code; else ask at the platform again.")
+	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, or send a new request at the platform.")
 
-// dueWithin is how long an erasure may take: a month (GDPR article 12).
+// dueWithin is the maximum duration of an erasure: a month (GDPR article 12).
 const dueWithin = 30 * 24 * time.Hour
 
-// DeletionState is how far a person's request for deletion came.
+// DeletionState is the progress of a person's request for deletion.
 type DeletionState struct {
 	AskedAt time.Time
-	DoneAt  *time.Time // nil: not done yet
+	DoneAt  *time.Time // nil if not done yet
 }
 
-// DeletionAnswer is what Meta is told of a request for deletion, by its names.
+// DeletionAnswer is the answer to Meta's request for deletion, with Meta's field names.
 type DeletionAnswer struct {
-	URL  string `json:"url"`               // the page that tells how far it came
+	URL  string `json:"url"`               // the page that shows the progress
 	Code string `json:"confirmation_code"` // 32 hex digits
 }
 
-// DeletionAsked takes Meta's word that a person wants deleted what we have of them. It does what [MetaCalls.Deauthorized] does, and has the person
-// erased soon. The same request is answered alike however often it comes, and so is whoever is not known. Errors as there.
+// DeletionAsked handles Meta's notice that a person requested the deletion of their data. It does
+// the same as [MetaCalls.Deauthorized], and starts the erasure of the person. Repeated requests and
+// unknown people get the same answer. Errors are those of Deauthorized.
 func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
 	signed, err := c.Meta(raw)
 	if err != nil {
@@ -38,29 +39,30 @@ func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswe
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	for _, one := range signed {
 		r := requestOf(one)
-		grant, covers, err := c.covers(ctx, r)
+		grant, covered, err := c.coveredGrant(ctx, r)
 		if err != nil {
 			return DeletionAnswer{}, err
 		}
-		if !covers {
+		if !covered {
 			r.Person, r.DoneAt = "", &now
 		}
 		if err := c.Store.AskDeletion(ctx, r); err != nil {
 			return DeletionAnswer{}, err
 		}
-		if !covers {
+		if !covered {
 			continue
 		}
-		if err := c.stop(ctx, grant, "The person who connected this page asked "+one.Platform.Title()+" to have deleted what we know of them. Connect it again."); err != nil {
-			// What is stored is enough: the erasure takes these tokens too, and the pages off them.
-			c.Logger.WarnContext(ctx, "the tokens of somebody who is to be erased are not all deleted yet", "platform", one.Platform.String(), "error", err)
+		if err := c.stop(ctx, grant, "The person who connected this page asked "+one.Platform.Title()+" to delete their data. Connect it again."); err != nil {
+			// The stored request is enough: the erasure deletes these tokens too and disconnects
+			// the pages.
+			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet", "platform", one.Platform.String(), "error", err)
 		}
 	}
 	c.Asked()
 	return answer, nil
 }
 
-// Deletion tells how far a request for deletion came. Error: [ErrDeletionUnknown].
+// Deletion returns the progress of a request for deletion. Error: [ErrDeletionUnknown].
 func (c MetaCalls) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
 	found, err := c.Store.Deletion(ctx, code)
 	if err == nil && len(found) == 0 {
@@ -82,22 +84,24 @@ func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
 	return domain.DeletionRequest{Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt}
 }
 
-// EraseFurther takes a request one step further: it erases the members that sign-ins of the person have made, in all agencies, or, when none are
-// left, notes that it is done. It may be repeated, and must be until it is done: by whichever process, what was begun is known by its records.
-// Shown tells whether the tables show all that is in the log about people; person is a member alone, not_found once it is erased: whose user it is
-// the platform never knew; erase does what the command erase does.
+// EraseFurther makes one step of a request: it erases the members that the person's sign-ins
+// created, in all agencies, or marks the request as done if none are left. Repeat it until it is
+// done; any process can continue. shown reports whether the tables show everything in the log about
+// people. person returns a member without its user, because the platform never knew the user, or
+// not_found after the member was erased. erase does the same as the erase command.
 func (c MetaCalls) EraseFurther(
 	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) (bool, error),
 	person func(ctx context.Context, member int64) (domain.Person, error),
 	erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error,
 ) (done bool, err error) {
-	// Also an end needs the tables: they name those who were erased before, maybe by a process that came no further, and the person here since.
+	// Marking as done needs the tables too: they name people who were erased before, possibly by a
+	// process that stopped, and people who returned since.
 	if shown, err := shown(ctx); err != nil || !shown {
 		return false, err
 	}
-	_, covers, err := c.covers(ctx, r)
+	_, covered, err := c.coveredGrant(ctx, r)
 	var members []int64
-	if err == nil && covers {
+	if err == nil && covered {
 		members, err = c.Directory.MembersOf(ctx, r.Platform, r.Person)
 	}
 	if err != nil {
@@ -122,7 +126,7 @@ func (c MetaCalls) EraseFurther(
 	return false, nil
 }
 
-// orderOf is what the records of an erasure say of a request; its ticket finds them.
+// orderOf returns the erasure order for a request. Its ticket is the request's code.
 func orderOf(r domain.DeletionRequest) domain.ErasureOrder {
 	return domain.ErasureOrder{
 		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),

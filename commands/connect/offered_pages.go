@@ -11,55 +11,57 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// View is a sign-in as its page shows it after the person came back.
+// View is a sign-in as its page shows it after the person has come back.
 type View struct {
 	domain.ConnectAttempt
 	domain.ConnectNames
-	Choice   *Choice               // while a choice is awaited
-	Readings []domain.FirstReading // of what was connected, as far as the tables show it
+	Choice   *Choice               // set while the page waits for a choice
+	Readings []domain.FirstReading // of the connected pages, as far as the tables show them
 }
 
-// Choice is what there is to choose.
+// Choice is the content of the choice.
 type Choice struct {
-	Who   string // who signed in, as the platform shows it; may be empty
+	Who   string // who signed in, as named by the platform; may be empty
 	Pages []Offer
-	// FallsAway are pages of this agency that were connected by this person's earlier consent and that the new one leaves out.
+	// FallsAway lists the pages of this agency that an earlier consent of this person connected and
+	// that the new one does not cover.
 	FallsAway []string
-	Declined  []string // scopes that the person refused
-	StayEmpty []string // figures of the offered pages that need one of these, in words: "of posts: comments, likes"
-	// Seen is what the page has named: a choice that was made before another page says so.
+	Declined  []string // scopes that the person declined
+	StayEmpty []string // figures of the offered pages that need a declined scope, for people: "of posts: comments, likes"
+	// Seen identifies what the page has named. A choice made on another version of the page has
+	// another value.
 	Seen string
 }
 
-// Offer is a page or profile to choose.
+// Offer is a page or profile that can be chosen.
 type Offer struct {
-	Key      string // what a choice names it by
+	Key      string // its name in a choice
 	Platform domain.Platform
 	Kind     domain.AccountType
 	Name     string
 	Username string // without @; may be empty
-	Missing  string // what the person lacks to have it read; "": nothing
-	Present  bool   // it is this account's already, and is renewed
-	HeldBy   string // the client who has it now, for agency staff; for others what to do; "": nobody else
-	MayMove  bool   // whether the choice may move it here
-	Ticked   bool   // it is chosen unless the person unticks it
+	Missing  string // what the person lacks to have it read; "" for nothing
+	Present  bool   // it already belongs to this account and is renewed
+	HeldBy   string // the client who owns it now, for agency staff; for others what to do; "" if no other client owns it
+	MayMove  bool   // whether the choice may move it to this account
+	Ticked   bool   // whether it is selected by default
 }
 
 // Errors of choices.
 var (
 	errElsewhere = domain.NewError(domain.CodeForbidden,
-		"This sign-in was made in another browser, and the choice is made there. Whoever asked for it sees here only what came of it.")
-	errChosen     = domain.NewError(domain.CodeConflict, "There is nothing to choose here any more: the choice was made, or the sign-in came to its end.")
-	errChooseLate = domain.NewError(domain.CodeNotFound, "The time to choose is over, and what the platform gave was deleted. Start again where you began.")
+		"This sign-in belongs to another browser. Choose the pages there. The person who requested it can see only the outcome here.")
+	errChosen     = domain.NewError(domain.CodeConflict, "The choice was already made, or the sign-in has ended.")
+	errChooseLate = domain.NewError(domain.CodeNotFound, "The time to choose has expired, and the tokens were deleted. Start again.")
 )
 
-// heldByOther is what those read who may not know the agency's other clients.
+// heldByOther is shown to people who must not learn the agency's other clients.
 const heldByOther = "connected elsewhere at your agency; ask your agency to move it"
 
-// View returns how far a sign-in came, for the browser that holds it. Errors: those of the store, forbidden for another browser, and of rights
-// that have ended.
+// View returns the progress of a sign-in for the browser that owns it. Errors: those of the store,
+// forbidden for another browser, and those of the requester's rights.
 func (c *Connect) View(ctx context.Context, id, cookie string, still Still) (v View, err error) {
-	if v.ConnectAttempt, err = c.held(ctx, id, cookie); err != nil {
+	if v.ConnectAttempt, err = c.ownAttempt(ctx, id, cookie); err != nil {
 		return v, err
 	}
 	if v.ConnectNames, err = c.rights(ctx, v.ConnectRequester, still); err != nil {
@@ -83,8 +85,8 @@ func (c *Connect) View(ctx context.Context, id, cookie string, still Still) (v V
 	return v, err
 }
 
-// held returns an attempt to the browser that holds it.
-func (c *Connect) held(ctx context.Context, id, cookie string) (domain.ConnectAttempt, error) {
+// ownAttempt returns an attempt if the cookie is the one of its browser.
+func (c *Connect) ownAttempt(ctx context.Context, id, cookie string) (domain.ConnectAttempt, error) {
 	a, err := c.Store.Attempt(ctx, id)
 	if err == nil && !bytes.Equal(a.Cookie, digest(cookie)) {
 		err = errElsewhere
@@ -107,21 +109,22 @@ func (c *Connect) readings(ctx context.Context, a domain.ConnectAttempt) ([]doma
 	return c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(*a.Outcome))
 }
 
-// Status is a sign-in as whoever asked for it sees it, in whatever session.
+// Status is a sign-in as the requester sees it in any session.
 type Status struct {
-	ID   string             `json:"id"`   // as it was answered when the sign-in was asked for
-	Step domain.ConnectStep `json:"step"` // begun, opened, taken (the platform is being asked), choosing, done or expired
-	// Outcome is what came of it; null: nothing yet.
+	ID   string             `json:"id"`   // id that was returned when the sign-in was requested
+	Step domain.ConnectStep `json:"step"` // begun, opened, taken (the code is being redeemed), choosing, done or expired
+	// Outcome is the outcome; null if there is none yet.
 	Outcome *domain.ConnectOutcome `json:"outcome"`
-	// FirstReadings tell how far the first readings of what was connected came.
+	// FirstReadings is the progress of the first readings of the connected pages.
 	FirstReadings []domain.FirstReading `json:"first_readings"`
 }
 
-// Status returns how far a sign-in came. Errors: not_found, also for somebody else's.
+// Status returns the progress of a sign-in. Errors: not_found, also for another requester's
+// sign-in.
 func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id string) (Status, error) {
 	a, err := c.Store.Attempt(ctx, id)
 	if err == nil && (a.ParentAccount != r.ParentAccount || r.Role == roleClient && a.UserID != r.UserID) {
-		err = domain.NewError(domain.CodeNotFound, "This sign-in is not known here, or is long over. Nothing was connected. Start again where you began.")
+		err = domain.NewError(domain.CodeNotFound, "This sign-in does not exist or ended long ago. Nothing was connected. Start again.")
 	}
 	if err != nil {
 		return Status{}, err
@@ -137,23 +140,23 @@ func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id stri
 	return s, err
 }
 
-// plan is a choice with what it rests on.
+// plan is a choice with the data that it is based on.
 type plan struct {
 	Choice
 
 	grant   domain.GrantKey
-	hanging []domain.GrantedConnection              // on the grant, of all agencies
-	known   map[domain.PageRef]domain.ConnectedPage // of what is offered, in this agency's directory
-	again   domain.PageRef                          // the page that is to be connected again
-	lost    []domain.ConnectedPage                  // of all agencies
+	hanging []domain.GrantedConnection              // connections of all agencies that depend on the grant
+	known   map[domain.PageRef]domain.ConnectedPage // the offered pages that are in this agency's directory
+	again   domain.PageRef                          // the page to reconnect
+	lost    []domain.ConnectedPage                  // pages of all agencies that are no longer covered
 }
 
-// grantOf names what a person gave our app at a platform.
+// grantOf returns the key of a person's grant to our app at a platform.
 func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
 	return domain.GrantKey{Platform: p, App: c.Apps[p], Person: person}
 }
 
-// plan looks at what a consent brings and takes away.
+// plan determines the effects of a consent.
 func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) (p plan, err error) {
 	p.grant = c.grantOf(a.Platform, w.Person)
 	p.Who, p.Declined, p.StayEmpty = w.Name, w.Declined, stayEmpty(w)
@@ -174,7 +177,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 		renewed := slices.ContainsFunc(p.hanging, func(h domain.GrantedConnection) bool { return h.ConnectionID == page.ConnectionID })
 		if a.SocialAccount == 0 {
 			offer.Ticked = offer.Present || len(w.Offered) == 1
-		} else { // what somebody else's sign-in reads keeps that one
+		} else { // a page that another person's sign-in reads stays with that sign-in
 			offer.Ticked = o.ref() == p.again || offer.Present && renewed
 		}
 		p.Pages = append(p.Pages, offer)
@@ -198,7 +201,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-// stayEmpty are the figures that what was declined takes away, in words.
+// stayEmpty returns the figures that the declined scopes exclude, for people.
 func stayEmpty(w waiting) []string {
 	var figures []domain.UngrantedFigure
 	for _, o := range w.Offered {
@@ -214,7 +217,8 @@ func stayEmpty(w waiting) []string {
 	return StayEmpty(figures)
 }
 
-// StayEmpty names figures in words, those of accounts and those of posts: one may keep what the other loses.
+// StayEmpty names figures for people, separately for accounts and posts, because one may have what
+// the other lacks.
 func StayEmpty(ungranted []domain.UngrantedFigure) (says []string) {
 	figures := map[domain.Figures][]string{}
 	for _, u := range ungranted {
@@ -224,20 +228,20 @@ func StayEmpty(ungranted []domain.UngrantedFigure) (says []string) {
 		}
 		figures[u.Of] = append(figures[u.Of], strings.ReplaceAll(figure, "_", " "))
 	}
-	for _, of := range []struct {
+	for _, group := range []struct {
 		figures domain.Figures
-		called  string
+		label   string
 	}{{domain.FiguresOfAccount, "of pages and profiles"}, {domain.FiguresOfPosts, "of posts"}} {
-		if names := figures[of.figures]; len(names) > 0 {
+		if names := figures[group.figures]; len(names) > 0 {
 			slices.Sort(names)
-			says = append(says, of.called+": "+strings.Join(slices.Compact(names), ", "))
+			says = append(says, group.label+": "+strings.Join(slices.Compact(names), ", "))
 		}
 	}
 	return says
 }
 
-// findKnown finds the rows of the directory for what is offered. Of several rows of one page it takes one that is connected, which come
-// first, else the one that is to be connected again.
+// findKnown finds the directory's rows of the offered pages. If a page has several rows it prefers
+// a connected one, which come first, and then the one to reconnect.
 func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttempt, all []offered) error {
 	refs := make([]domain.PageRef, len(all))
 	for i, o := range all {
@@ -246,18 +250,18 @@ func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttemp
 	pages, err := c.Directory.PagesNamed(ctx, a.ParentAccount, refs)
 	p.known = map[domain.PageRef]domain.ConnectedPage{}
 	for _, page := range pages {
-		ref, asked := page.Ref(), page.ID == a.SocialAccount
-		if asked {
+		ref, requested := page.Ref(), page.ID == a.SocialAccount
+		if requested {
 			p.again = ref
 		}
-		if before, twice := p.known[ref]; !twice || asked && !before.Connected {
+		if before, twice := p.known[ref]; !twice || requested && !before.Connected {
 			p.known[ref] = page
 		}
 	}
 	return err
 }
 
-// findLost finds what hangs on the grant and is not covered any more.
+// findLost finds the pages that depend on the grant and are no longer covered.
 func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 	covered := map[domain.PageRef]bool{}
 	for _, o := range w.Offered {
@@ -296,7 +300,7 @@ func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.
 	return offer
 }
 
-// keyOf names a page in a form.
+// keyOf returns the name of a page in a form.
 func keyOf(r domain.PageRef) string {
 	return fmt.Sprintf("%d.%d.%s", r.Platform, r.AccountType, r.ExternalID)
 }

@@ -32,13 +32,13 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, done.GivenBack, "nobody waits any more")
 
-	// Where the platform cannot be told, our tokens are deleted all the same.
+	// If the platform cannot be reached, our tokens are still deleted.
 	s.now = s.now.Add(time.Minute)
 	connected = s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	s.dialog.backErr = errors.New("the platform is away")
 	done, err = s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
 	require.NoError(t, err)
-	require.Contains(t, done.Left, "Facebook could not be told")
+	require.Contains(t, done.Left, "Facebook could not be reached")
 	require.Empty(t, s.tokens(pageRef("1001")))
 }
 
@@ -212,7 +212,7 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select st.state, st.reason from tSAccounts s join connection_states st using (connection_id)
 		where s.id = $1 and s.connected`, shop).Scan(&state, &reason))
 	require.Equal(t, domain.ConnectionReconnect, state)
-	require.Contains(t, reason, "left it out")
+	require.Contains(t, reason, "without selecting it")
 
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = both

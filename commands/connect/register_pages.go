@@ -11,39 +11,42 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Registrations takes up pages and profiles whose people a main application signs in itself. Each gets a connection of its own, so that a
-// token that dies takes no other down; the tokens come afterwards, by PUT /api/connections/{id}/tokens.
+// Registrations registers pages and profiles for which a main application signs people in. Each
+// gets its own connection, so that a failing token affects no other page. The tokens are sent later
+// with PUT /api/connections/{id}/tokens.
 type Registrations struct {
 	Directory Directory
-	// Told reads back what was told of entities, by their keys.
+	// Told returns stored entities by directory key.
 	Told    func(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
 	Secrets Secrets
 	Log     commands.Appender
-	// Moved returns a channel that is closed when the directory's tables move next.
+	// Moved returns a channel that is closed at the next change of the directory's tables.
 	Moved func() <-chan struct{}
 	Now   func() time.Time
 }
 
-// Registration is a page or profile of an account.
+// Registration describes a page or profile of an account.
 type Registration struct {
 	By        domain.ConnectRequester // the main application
-	AccountID string                  // whose it is: a client, or an agency itself
+	AccountID string                  // the account that owns it: a client, or the agency itself
 	domain.PageRef
 	Name   string
-	UserID string // of the account: whose profile it is; "": nobody's
-	// Ends says that it is to be read no more: its tokens are deleted, and its figures stay.
+	UserID string // user of the account who owns the profile; "" for none
+	// Ends is set if the page should no longer be read. Its tokens are deleted, and its figures
+	// stay.
 	Ends bool
 }
 
-// Registered is a page or profile as the directory has it.
+// Registered is a page or profile as stored in the directory.
 type Registered struct {
 	SocialAccountID int64 `json:"social_account_id"`
-	ConnectionID    int64 `json:"connection_id"` // whose tokens are to be handed over
+	ConnectionID    int64 `json:"connection_id"` // connection whose tokens must be sent
 	MemberID        int64 `json:"member_id"`
-	Connected       bool  `json:"connected"` // false: it is read no more
-	// Changed tells whether this request has changed something.
+	Connected       bool  `json:"connected"` // false if it is no longer read
+	// Changed is true if this request changed something.
 	Changed bool `json:"changed"`
-	// Subscribed tells whether a subscription runs: without one nothing is read.
+	// Subscribed is true if the account or its agency has an active subscription; without one
+	// nothing is read.
 	Subscribed bool `json:"subscribed"`
 }
 
@@ -52,25 +55,26 @@ const maxRegistered = 200
 
 // Errors of registrations.
 var (
-	errNoUser = domain.NewError(domain.CodeUnprocessable, "user: is no active user of the account. Send the user first, or leave it out.").
-			WithField("user", "is no active user of the account")
+	errNoUser = domain.NewError(domain.CodeUnprocessable, "user is not an active user of the account. Send the user first, or omit it.").
+			WithField("user", "is not an active user of the account")
 	errSignedIn = domain.NewError(domain.CodeConflict,
-		"This page was connected by a sign-in here. Disconnect it first (POST /api/platforms/{platformId}/disconnect). Nothing was changed.")
-	errHeld = domain.NewError(domain.CodeConflict,
-		"Another client of the agency has this page. Send it with \"connected\":false for that client first. Nothing was changed.")
-	errNotRegistered = domain.NewError(domain.CodeNotFound, "This page was not registered, so that there is nothing to end. Check account, platform and external_id.")
+		"This page was connected by a sign-in in ledgerboard. Disconnect it first (POST /api/platforms/{platformId}/disconnect). Nothing was changed.")
+	errOtherClient = domain.NewError(domain.CodeConflict,
+		"Another client of the agency owns this page. Send it with \"connected\":false for that client first. Nothing was changed.")
+	errNotRegistered = domain.NewError(domain.CodeNotFound, "This page was not registered. Check account, platform and external_id.")
 	errEndNotShown   = domain.NewError(domain.CodeUnavailable,
-		"The page is being disconnected, and our tables do not show it yet. Its tokens are still here: send the same request again in a minute.")
+		"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. Send the same request again in a minute.")
 )
 
-// Register takes a page up, or ends that it is read; to repeat it is harmless. A page that the directory has keeps its id, and its connection
-// where the main application told it. Errors: invalid, not_found (the account; what is to be ended), unprocessable (the user), conflict (it was
-// connected here, or another client has it), unavailable (to be repeated).
+// Register registers a page, or ends its registration. Repeating it is safe. A page in the
+// directory keeps its id, and its connection if the main application sent it. Errors: invalid,
+// not_found (the account, or the page to end), unprocessable (the user), conflict (it was connected
+// in ledgerboard, or another client owns it), unavailable (repeat the request).
 func (r Registrations) Register(ctx context.Context, reg Registration) (done Registered, err error) {
 	if reg.ExternalID, err = reg.check(); err != nil {
 		return done, err
 	}
-	agency, names, err := r.whose(ctx, reg)
+	agency, names, err := r.agencyOf(ctx, reg)
 	if err != nil {
 		return done, err
 	}
@@ -88,7 +92,7 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 		case before.Connected && domain.Computed(before.ConnectionID) && !own:
 			return Registered{}, errSignedIn
 		case before.Connected && before.AccountID != reg.AccountID:
-			return Registered{}, errHeld
+			return Registered{}, errOtherClient
 		case reg.Ends && !own:
 			return Registered{}, errNotRegistered
 		case reg.Ends:
@@ -106,7 +110,8 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 	return done, r.append(ctx, reg, page)
 }
 
-// check refuses what cannot be a page's, and returns the platform's id, as a plain one, so that no page is registered twice.
+// check validates the registration and returns the plain id of the page, so that no page is
+// registered twice.
 func (reg Registration) check() (externalID string, err error) {
 	wrong := func(field, detail string) error {
 		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
@@ -118,39 +123,40 @@ func (reg Registration) check() (externalID string, err error) {
 	case !reg.Platform.Valid():
 		return "", wrong("platform", "is not a platform: use one of "+domain.PlatformNumbers())
 	case !known:
-		return "", wrong("a_type", "is one of "+domain.AccountTypeNumbers()+"; elsewhere it is left out")
+		return "", wrong("a_type", "must be one of "+domain.AccountTypeNumbers()+"; omit it for other platforms")
 	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
-		return "", wrong("external_id", "is not an id that platforms give: 1 to 200 visible ASCII characters without spaces")
+		return "", wrong("external_id", "must be 1 to 200 visible ASCII characters without spaces")
 	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered || strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):
-		return "", wrong("name", "is missing, or no text of at most 200 characters on one line")
+		return "", wrong("name", "must be one line of 1 to 200 characters")
 	default:
 		return id, nil
 	}
 }
 
-// whose finds the agency of the account, which must be active, and the user, if one is named.
-func (r Registrations) whose(ctx context.Context, reg Registration) (agency string, names domain.ConnectNames, err error) {
-	ofAccount, ofUser := domain.DirectoryKey(domain.KindAccount, reg.AccountID), domain.DirectoryKey(domain.KindUser, reg.UserID)
-	keys := []string{ofAccount}
+// agencyOf returns the agency of the account, which must be active, and checks the user, if one is
+// named.
+func (r Registrations) agencyOf(ctx context.Context, reg Registration) (agency string, names domain.ConnectNames, err error) {
+	accountKey, userKey := domain.DirectoryKey(domain.KindAccount, reg.AccountID), domain.DirectoryKey(domain.KindUser, reg.UserID)
+	keys := []string{accountKey}
 	if reg.UserID != "" {
-		keys = append(keys, ofUser)
+		keys = append(keys, userKey)
 	}
-	told, err := r.Told(ctx, keys)
+	entities, err := r.Told(ctx, keys)
 	if err != nil {
 		return "", names, err
 	}
-	account, _ := told[ofAccount].Entity.(domain.DirectoryAccount)
+	account, _ := entities[accountKey].Entity.(domain.DirectoryAccount)
 	agency = cmp.Or(account.ParentAccount, reg.AccountID)
 	if names, err = r.Directory.ActiveNames(ctx, agency, reg.AccountID, r.Now()); err != nil {
 		return "", names, err
 	}
-	if user, ok := told[ofUser].Entity.(domain.DirectoryUser); reg.UserID != "" && (!ok || !user.Active || user.AccountID != reg.AccountID) {
+	if user, ok := entities[userKey].Entity.(domain.DirectoryUser); reg.UserID != "" && (!ok || !user.Active || user.AccountID != reg.AccountID) {
 		return "", names, errNoUser
 	}
 	return agency, names, nil
 }
 
-// page is the record of a registration.
+// page returns the directory record of a registration.
 func (r Registrations) page(reg Registration, agency string) domain.DirectorySocialAccount {
 	now := r.Now().UTC().Truncate(time.Microsecond)
 	return domain.DirectorySocialAccount{
@@ -167,7 +173,8 @@ func registered(page domain.DirectorySocialAccount, names domain.ConnectNames) R
 	}
 }
 
-// append records a page with its member and connection, and waits until the tables show it, so that the next request finds it.
+// append records a page with its member and connection, and waits until the tables show it, so that
+// the next request finds it.
 func (r Registrations) append(ctx context.Context, reg Registration, page domain.DirectorySocialAccount) error {
 	return r.record(ctx, reg, page,
 		domain.DirectoryMember{ID: page.MemberID, AccountID: page.AccountID, UserID: reg.UserID, Name: page.Name, Active: true},
@@ -177,7 +184,8 @@ func (r Registrations) append(ctx context.Context, reg Registration, page domain
 		}, page)
 }
 
-// record appends entities, of which the page is the last: whoever reads it finds what it names.
+// record appends entities. The page comes last, so that readers of the page find the entities that
+// it names.
 func (r Registrations) record(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity) error {
 	for _, draft := range entityDrafts(entities, page.UpdatedAt) {
 		if err := r.Log.Append(ctx, signed(draft, reg.By)); err != nil {
@@ -192,15 +200,16 @@ func (r Registrations) record(ctx context.Context, reg Registration, page domain
 
 func (r Registrations) shown(ctx context.Context, page domain.DirectorySocialAccount) bool {
 	return commands.Shown(ctx, r.Moved, func(ctx context.Context) (bool, error) {
-		now, err := r.Directory.Page(ctx, page.ParentAccount, page.ID)
+		stored, err := r.Directory.Page(ctx, page.ParentAccount, page.ID)
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			return false, nil
 		}
-		return now.Connected == page.Connected && now.ConnectionID == page.ConnectionID, err
+		return stored.Connected == page.Connected && stored.ConnectionID == page.ConnectionID, err
 	})
 }
 
-// end records that a page is read no more, then deletes its tokens, unless it was registered again meanwhile.
+// end records that a page is no longer read and deletes its tokens, unless it was registered again
+// in the meantime.
 func (r Registrations) end(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, done Registered) (Registered, error) {
 	done.Connected, done.Changed = false, page.Connected
 	if page.Connected {

@@ -10,10 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// seal stores the person's tokens and those of pages: of what was chosen, and of all that hangs on the grant already, in whatever agency. Taken is
-// the time that it stores with them.
+// seal stores the person's tokens and those of pages: of the chosen pages, and of everything that
+// already depends on the grant, in any agency. taken is the time that is stored with them.
 func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen []domain.GrantedConnection, now time.Time) (taken time.Time, err error) {
-	tokens := map[string]string{} // by whose they are and what they read
+	tokens := map[string]string{} // by owner and platform
 	for _, o := range w.Offered {
 		if o.AccessToken != "" {
 			tokens[fmt.Sprintf("%d %s", o.Platform, o.tokenOf(w.Person))] = o.AccessToken
@@ -23,7 +23,7 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen []domain.G
 	pages := map[string]commands.StoredTokens{}
 	for _, h := range slices.Concat(chosen, p.hanging) {
 		place, err := c.Places.TokenPlace(ctx, h.ConnectionID)
-		if err == nil && place.Taken(now).After(taken) { // by the clock of whoever recorded that it waits
+		if err == nil && place.Taken(now).After(taken) { // by the clock of the process that recorded the state
 			taken = place.Taken(now)
 		}
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
@@ -48,9 +48,10 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen []domain.G
 	return taken, nil
 }
 
-// hold hangs and seals again what is shown to be read: whoever disconnected one of the pages meanwhile may have taken away what was sealed for it.
-// What has begun to wait for a sign-in since it was sealed stays so: its person has taken the consent back.
-func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang []domain.GrantedConnection, now, sealed time.Time) error {
+// keepChosen attaches and seals again the pages that are shown to be read, because a concurrent
+// disconnection may have deleted their tokens. A connection that began to wait for a sign-in since
+// the first seal stays in that state, because its person has withdrawn the consent.
+func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []domain.GrantedConnection, now, sealed time.Time) error {
 	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hang))
 	if err != nil {
 		return err
@@ -70,7 +71,7 @@ func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang []domain.Gra
 	}
 	for _, ref := range refs {
 		_, err := c.Secrets.Get(ctx, ref)
-		if domain.CodeOf(err) == domain.CodeNotFound { // then for all else that hangs on the grant by now, too
+		if domain.CodeOf(err) == domain.CodeNotFound { // seal again, including everything else that now depends on the grant
 			if p.hanging, err = c.Store.HangingOn(ctx, p.grant); err != nil {
 				return err
 			}
@@ -86,7 +87,7 @@ func (c *Connect) hold(ctx context.Context, w waiting, p plan, hang []domain.Gra
 	return nil
 }
 
-// notWaiting leaves out the connections that were recorded since an instant to wait for a sign-in.
+// notWaiting removes the connections that were recorded as waiting for a sign-in after an instant.
 func (c *Connect) notWaiting(
 	ctx context.Context, all []domain.GrantedConnection, since time.Time,
 ) (rest []domain.GrantedConnection, err error) {
@@ -110,7 +111,7 @@ func connectionsOf(hang []domain.GrantedConnection) []int64 {
 	return ids
 }
 
-// hanging is the connection by which an offer is read.
+// hanging returns the connection that reads an offered page.
 func hanging(agency string, g domain.GrantKey, o offered) domain.GrantedConnection {
 	h := domain.GrantedConnection{ParentAccount: agency, Platform: o.Platform, TokenOf: o.tokenOf(g.Person), SecretRef: g.SecretRef()}
 	h.ConnectionID = domain.ComputedConnection(agency, o.Platform, g.App, h.TokenOf)

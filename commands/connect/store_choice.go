@@ -11,26 +11,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Chosen is a choice as its form sends it.
+// Chosen is a choice as sent by its form.
 type Chosen struct {
 	Cookie string
 	Pages  []string // keys of offers
-	Move   []string // keys of offers that another client has, and that move here
-	Seen   string   // of the page that was chosen on
+	Move   []string // keys of offers of another client that should move to this account
+	Seen   string   // [Choice].Seen of the page on which the choice was made
 }
 
-// Errors of a choice that is not taken; the tokens go on waiting.
+// Errors of a refused choice. The tokens keep waiting.
 var (
-	// ErrChangedMeanwhile (conflict): what the page has named is not what would happen now.
-	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict, "What this page says has changed meanwhile. Nothing was connected. Look at it again, then connect.")
-	errNothingChosen    = domain.NewError(domain.CodeUnprocessable, "Nothing was ticked. Tick at least one page or profile, then connect.")
-	errNotOffered       = domain.NewError(domain.CodeUnprocessable, "One of the pages that were chosen is not among those that the sign-in brought. Nothing was connected.")
+	// ErrChangedMeanwhile (conflict): the page no longer describes what would happen.
+	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict, "The information on this page has changed. Nothing was connected. Check the page again, then connect.")
+	errNothingChosen    = domain.NewError(domain.CodeUnprocessable, "Nothing was selected. Select at least one page or profile, then connect.")
+	errNotOffered       = domain.NewError(domain.CodeUnprocessable, "A selected page is not included in this sign-in. Nothing was connected.")
 )
 
-// Choose connects what was chosen. It may be repeated after an error that is unavailable or internal. Errors: as of [Connect.View], conflict
-// ([ErrChangedMeanwhile], or the choice was made), unprocessable (what was chosen).
+// Choose connects the chosen pages. It may be repeated after an unavailable or internal error.
+// Errors: those of [Connect.View], conflict ([ErrChangedMeanwhile], or the choice was already
+// made), unprocessable (the choice is invalid).
 func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still Still) error {
-	a, err := c.held(ctx, id, chosen.Cookie)
+	a, err := c.ownAttempt(ctx, id, chosen.Cookie)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still St
 	if err != nil {
 		return err
 	}
-	// What was begun comes to its end when the browser goes away.
+	// Finish even if the browser disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
 	outcome, err := c.store(ctx, a, w, p, picked)
@@ -68,22 +69,22 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still St
 	return c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 }
 
-// pick checks a choice against what is offered.
+// pick validates a choice against the offers.
 func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []offered, err error) {
 	if len(chosen.Pages)+len(chosen.Move) == 0 {
 		return nil, errNothingChosen
 	}
 	var refused *domain.Error
 	refuse := func(offer Offer, why string) {
-		said := fmt.Sprintf("%q at %s %s", offer.Name, offer.Platform.Title(), why)
+		message := fmt.Sprintf("%q at %s %s", offer.Name, offer.Platform.Title(), why)
 		if refused == nil {
-			refused = domain.NewError(domain.CodeUnprocessable, "%s Nothing was connected.", said)
+			refused = domain.NewError(domain.CodeUnprocessable, "%s Nothing was connected.", message)
 		}
-		refused = refused.WithField(offer.Key, said)
+		refused = refused.WithField(offer.Key, message)
 	}
 	for _, offer := range p.Pages {
 		if slices.Contains(chosen.Move, offer.Key) && !slices.Contains(chosen.Pages, offer.Key) {
-			refuse(offer, "is ticked to move here and not to be connected. Tick both, or neither.")
+			refuse(offer, "is selected to move but not to be connected. Select both or neither.")
 		}
 	}
 	for _, key := range chosen.Pages {
@@ -93,11 +94,11 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 		}
 		switch offer := p.Pages[at]; {
 		case offer.Missing != "":
-			refuse(offer, "cannot be read: the person who signed in lacks "+offer.Missing+".")
+			refuse(offer, "cannot be read. The person who signed in lacks "+offer.Missing+".")
 		case offer.HeldBy != "" && !offer.MayMove:
 			refuse(offer, "is "+offer.HeldBy+".")
 		case offer.HeldBy != "" && !slices.Contains(chosen.Move, key):
-			refuse(offer, "is connected for "+offer.HeldBy+". Tick that it moves, or leave it out.")
+			refuse(offer, "is connected for "+offer.HeldBy+". Confirm that it moves, or deselect it.")
 		}
 		if !slices.ContainsFunc(picked, func(o offered) bool { return o.ref() == w.Offered[at].ref() }) {
 			picked = append(picked, w.Offered[at])
@@ -108,13 +109,13 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []o
 	}
 	again := func(o offered) bool { return o.ref() == p.again }
 	if a.SocialAccount != 0 && !slices.ContainsFunc(picked, again) {
-		return nil, domain.NewError(domain.CodeUnprocessable, "The page that is to be connected again is not ticked. Tick it, then connect. Nothing was connected.")
+		return nil, domain.NewError(domain.CodeUnprocessable, "The page to reconnect is not selected. Nothing was connected. Select it, then connect.")
 	}
 	return picked, nil
 }
 
-// store seals the tokens where fetchers read them, then appends what was connected, then what fell away: in this order, so that whoever reads a
-// record finds what it names.
+// store seals the tokens for the fetchers, then appends the connected pages, and then the pages
+// that are no longer covered. In this order, readers of a record find what it names.
 func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered) (domain.ConnectOutcome, error) {
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{}, FellAway: append([]string{}, p.FallsAway...)}
@@ -128,7 +129,8 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	// What hangs on the grant keeps it: nobody who lets go of the last of the rest deletes what is sealed now.
+	// The attached connections keep the grant: a concurrent release of another connection does not
+	// delete what is sealed now.
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), hang); err != nil {
 		return outcome, err
 	}
@@ -155,39 +157,40 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})
-	if err := c.hold(ctx, w, p, hang, now, sealed); err != nil {
+	if err := c.keepChosen(ctx, w, p, hang, now, sealed); err != nil {
 		return outcome, err
 	}
-	c.replaced(ctx, seen)
+	c.releaseReplaced(ctx, seen)
 	c.look(ctx, outcome)
 	return outcome, nil
 }
 
-// actor is who the trails of other agencies name for what a person's new consent does to their pages: whoever asked for it is none of theirs.
+// actor is the actor in records of other agencies whose pages a new consent affects. The requester
+// does not belong to these agencies.
 const actor = "system:connect"
 
-// record appends what a choice does to an agency.
+// record appends a record about an agency that a choice affects.
 func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency string, draft domain.Draft) error {
 	draft = signed(draft, a.ConnectRequester)
 	if agency != a.ParentAccount {
 		draft.Envelope.Audit.Actor, draft.Envelope.Audit.Role = actor, ""
 	}
 	if err := c.Log.Append(ctx, draft); err != nil {
-		return fmt.Errorf("record what was connected: %w", err)
+		return fmt.Errorf("record connected pages: %w", err)
 	}
 	return nil
 }
 
-// look lets the first readings begin. If that fails, the fetchers' next look finds them.
+// look starts the first readings. If it fails, the fetchers' next round finds the pages.
 func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
-	told := map[domain.Platform]bool{}
+	notified := map[domain.Platform]bool{}
 	for _, page := range outcome.Connected {
-		if told[page.PID] {
+		if notified[page.PID] {
 			continue
 		}
-		told[page.PID] = true
+		notified[page.PID] = true
 		if err := c.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: page.PID}); err != nil {
-			c.Logger.WarnContext(ctx, "what was connected is not read at once, but at the next look", "platform", page.PID.String(), "error", err)
+			c.Logger.WarnContext(ctx, "first reading delayed until the next round", "platform", page.PID.String(), "error", err)
 		}
 	}
 }
@@ -199,7 +202,7 @@ func idsOf(outcome domain.ConnectOutcome) (ids []int64) {
 	return ids
 }
 
-// entities are the records of what was chosen: the member, the connections, the pages.
+// entities returns the directory records of a choice: the member, the connections, the pages.
 func (c *Connect) entities(
 	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered, now time.Time,
 ) (entities []domain.DirectoryEntity, err error) {
@@ -213,12 +216,12 @@ func (c *Connect) entities(
 		member.UserID = a.UserID
 	}
 	entities = append(entities, member)
-	made := map[int64]bool{}
+	created := map[int64]bool{}
 	var pages []domain.DirectoryEntity
 	for _, o := range picked {
 		h := hanging(a.ParentAccount, p.grant, o)
-		if !made[h.ConnectionID] {
-			made[h.ConnectionID] = true
+		if !created[h.ConnectionID] {
+			created[h.ConnectionID] = true
 			connection := domain.DirectoryConnection{
 				ID: h.ConnectionID, MemberID: member.ID, Platform: o.Platform, SecretRef: h.SecretRef, CreatedAt: now, UpdatedAt: now,
 			}
@@ -240,7 +243,7 @@ func (c *Connect) entities(
 	return append(entities, pages...), nil
 }
 
-// memberName is the person's name as the platform shows it.
+// memberName returns the person's name at the platform, or a substitute.
 func memberName(a domain.ConnectAttempt, w waiting) string {
 	if w.Name != "" {
 		return w.Name
@@ -248,14 +251,16 @@ func memberName(a domain.ConnectAttempt, w waiting) string {
 	return a.Platform.Title() + " " + w.Person
 }
 
-// leaveOut has the pages that the consent leaves out wait for another sign-in, in whatever agency. Where one token reads several pages, such a page
-// is first moved to a connection of its own, which has no token: the others go on. That waits before anything is read by it.
+// leaveOut records that the pages that the consent does not cover wait for a sign-in, in any
+// agency. If one token reads several pages, such a page first moves to its own connection without a
+// token, so that the others continue. The new connection waits before anything is read with it.
 func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan) error {
 	own := map[int64]bool{}
 	for _, h := range p.hanging {
 		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
 	}
-	// Of what fell away the latest reason counts: ours, not that of a reading that met the dead token while we stored the rest.
+	// The latest reason counts: this one, not that of a reading that failed with the dead token
+	// while the rest was stored.
 	for _, lost := range p.lost {
 		page, now := lost.DirectorySocialAccount, c.Now().UTC().Truncate(time.Microsecond)
 		var moved []domain.DirectoryEntity
@@ -280,9 +285,9 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 	return nil
 }
 
-const leftOutReason = "The person who connected this page signed in again and left it out. Connect it again, and choose it at the platform."
+const leftOutReason = "The person who connected this page signed in again without selecting it. Connect it again and select it at the platform."
 
-// awaitsSignIn is the record by which the connection of a page waits for a person to sign in.
+// awaitsSignIn returns the record that the connection of a page waits for a sign-in.
 func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {
 	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
 		ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
@@ -290,14 +295,15 @@ func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason stri
 	}, now)
 }
 
-// consentsBefore are the connections made here by which the chosen pages are read until now and no more, with the consents that they hang on.
+// consentsBefore returns the ledgerboard connections that read the chosen pages until now and will
+// no longer be used, with their consents.
 func (c *Connect) consentsBefore(
-	ctx context.Context, p plan, picked []offered, now []domain.GrantedConnection,
+	ctx context.Context, p plan, picked []offered, current []domain.GrantedConnection,
 ) (seen map[int64]time.Time, err error) {
 	seen = map[int64]time.Time{}
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
-		used := slices.ContainsFunc(now, func(h domain.GrantedConnection) bool { return h.ConnectionID == before })
+		used := slices.ContainsFunc(current, func(h domain.GrantedConnection) bool { return h.ConnectionID == before })
 		if used || !domain.Computed(before) {
 			continue
 		}
@@ -308,11 +314,12 @@ func (c *Connect) consentsBefore(
 	return seen, nil
 }
 
-// replaced lets go of the connections by which the chosen pages were read before. What was chosen is stored whatever comes of it.
-func (c *Connect) replaced(ctx context.Context, seen map[int64]time.Time) {
+// releaseReplaced releases the connections that read the chosen pages before. A failure does not
+// affect the choice, which is already stored.
+func (c *Connect) releaseReplaced(ctx context.Context, seen map[int64]time.Time) {
 	for before, consent := range seen {
-		if _, _, err := c.letGo(ctx, before, consent); err != nil {
-			c.Logger.WarnContext(ctx, "a connection that was replaced was not let go", "connection", before, "error", err)
+		if _, _, err := c.release(ctx, before, consent); err != nil {
+			c.Logger.WarnContext(ctx, "release replaced connection", "connection", before, "error", err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// NewWord returns a random word of 128 bits and more, for cookies and addresses.
+// NewWord returns a random string of at least 128 bits, for cookies and addresses.
 func NewWord() string { return rand.Text() }
 
 func digest(word string) []byte {
@@ -21,14 +21,14 @@ func digest(word string) []byte {
 	return sum[:]
 }
 
-// stateOf is what the platform brings back: nobody can make it without the cookie and the address.
+// stateOf returns the state parameter. It cannot be computed without the cookie and the address.
 func stateOf(cookie, start string) string {
 	mac := hmac.New(sha256.New, []byte(cookie))
 	mac.Write([]byte("connect state\x00" + start))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// waiting is a consent as it waits, sealed, for the choice. It never leaves this package.
+// waiting is the sealed form of a consent that waits for the choice. It never leaves this package.
 type waiting struct {
 	Person   string                `json:"person"`
 	Name     string                `json:"name"`
@@ -44,7 +44,7 @@ func (o offered) ref() domain.PageRef {
 	return domain.PageRef{Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID}
 }
 
-// tokenOf is whose token reads the page.
+// tokenOf returns the owner of the token that reads the page.
 func (o offered) tokenOf(person string) string {
 	switch {
 	case o.AccessToken == "":
@@ -72,8 +72,8 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 }
 
 func parseWaiting(raw []byte) (w waiting, err error) {
-	if json.Unmarshal(raw, &w) != nil { // its error would quote what it met
-		err = errors.New("the stored consent is not one of ours")
+	if json.Unmarshal(raw, &w) != nil { // the error would quote the secret
+		err = errors.New("the stored consent is not in the expected format")
 	}
 	return w, err
 }

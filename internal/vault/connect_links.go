@@ -15,10 +15,10 @@ import (
 // What becomes of a link that cannot be followed.
 var (
 	// ErrLinkUnknown (not_found): there is none, it has expired, or it was taken back.
-	ErrLinkUnknown = domain.NewError(domain.CodeNotFound, "This link does not work any more. Ask whoever sent it for a new one.")
+	ErrLinkUnknown = domain.NewError(domain.CodeNotFound, "This link is no longer valid. Ask the sender for a new one.")
 	// ErrLinkElsewhere (forbidden): another browser followed it first.
 	ErrLinkElsewhere = domain.NewError(domain.CodeForbidden,
-		"This link was opened in another browser and works there only. Go back to that browser, or ask whoever sent it for a new link.")
+		"This link was opened in another browser and works only there. Return to that browser, or ask the sender for a new link.")
 )
 
 // maxLinks bounds a list.
