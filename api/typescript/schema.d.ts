@@ -2446,9 +2446,9 @@ export interface components {
         };
         /** @description A sign-in that can be opened. */
         Begun: {
-            /** @description of the sign-in: what came of it is asked for by it */
+            /** @description id of the sign-in, with which its status can be read */
             id: string;
-            /** @description to be opened within ten minutes, in the browser of the person who signs in; it works once */
+            /** @description address to open in the browser of the person who signs in; it is valid for ten minutes and works once */
             start_url: string;
         };
         /** @description Tells a user which dashboards were closed for clients. */
@@ -3108,11 +3108,11 @@ export interface components {
             /** @description The scope. */
             scope: string;
         };
-        /** @description What Meta is told of a request for deletion, by its names. */
+        /** @description The answer to Meta's request for deletion, with Meta's field names. */
         DeletionAnswer: {
             /** @description 32 hex digits */
             confirmation_code: string;
-            /** @description the page that tells how far it came */
+            /** @description the page that shows the progress */
             url: string;
         };
         /** @description Followers by the attributes that the platform reports, added up over the accounts that have demographics. The parts add up to less than the followers, because platforms omit people whose attributes they do not know. */
@@ -3186,11 +3186,11 @@ export interface components {
             /** @description always true: the current state of the directory, not the state at the moment */
             today: boolean;
         };
-        /** @description Says what became of a page that is read no more. */
+        /** @description The result of disconnecting a page. */
         Disconnected: {
-            /** @description `given_back` tells whether nothing hangs on the person's consent any more and it was given back at the platform. */
+            /** @description `given_back` is true if nothing depends on the person's consent any more and it was revoked at the platform. */
             given_back: boolean;
-            /** @description `left` says what remains to be done at the platform; null: nothing. */
+            /** @description `left` says what remains to be done at the platform; null if nothing. */
             left: string | null;
             /**
              * Format: int64
@@ -3321,42 +3321,42 @@ export interface components {
             /** @description whose figures changed; empty with `all` */
             changes: components["schemas"]["Change"][];
         };
-        /** @description What became of a request. */
+        /** @description The result of a request. */
         Fed: {
-            /** @description in their order; empty lines are left out */
+            /** @description the results in order, without empty lines */
             lines: components["schemas"]["FedLine"][];
             /**
              * Format: int64
-             * @description lines that cannot be taken
+             * @description lines that were refused
              */
             refused: number;
             /**
              * Format: int64
-             * @description lines that are in the log
+             * @description lines appended to the log
              */
             taken: number;
             /**
              * Format: int64
-             * @description lines that tell nothing new
+             * @description lines without new information
              */
             unchanged: number;
         };
-        /** @description What became of one line. */
+        /** @description The result of one line. */
         FedLine: {
             /**
              * Format: int64
-             * @description from 1 on, empty lines counted
+             * @description starts at 1 and counts empty lines
              */
             line: number;
             outcome: components["schemas"]["FedOutcome"];
-            /** @description why it is refused, or changes nothing */
+            /** @description why it was refused or changes nothing */
             reason?: string;
         };
         /**
-         * @description What became of a line.
+         * @description The outcome of a line.
          *
-         *     - `taken`: it is in the log
-         *     - `unchanged`: it is known already, or something later is
+         *     - `taken`: it was appended to the log
+         *     - `unchanged`: it is already known, or a later state is
          *     - `refused`: see its reason
          * @enum {string}
          */
@@ -3572,31 +3572,31 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description Says what was stored and what to expect. No token is in it. */
+        /** @description Says what was stored and what to expect. It contains no tokens. */
         HandedOver: {
-            /** @description `awaited` tells whether the connection was waiting for this sign-in. */
+            /** @description `awaited` is true if the connection was waiting for this sign-in. */
             awaited: boolean;
             /**
              * Format: int64
-             * @description whose tokens they are
+             * @description the connection of the tokens
              */
             connection_id: number;
             /**
              * Format: date-time
-             * @description of the access token; null: never, or not known
+             * @description of the access token; null if never or unknown
              */
             expires_at: string | null;
             p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `refresh_expires_at` is when renewals end and a person must sign in again; null: not known.
+             * @description `refresh_expires_at` is when renewals end and a person must sign in again; null if unknown.
              */
             refresh_expires_at: string | null;
-            /** @description `renewable` tells whether the access token can be renewed without a person. */
+            /** @description `renewable` is true if the access token can be renewed without a person. */
             renewable: boolean;
-            /** @description `replaced` tells whether there were tokens before. */
+            /** @description `replaced` is true if tokens were stored before. */
             replaced: boolean;
-            /** @description `unchanged` tells that these were handed over before: what is stored stays, which may have been renewed since. */
+            /** @description `unchanged` is true if the same tokens were handed over before. The stored ones, which may have been renewed since, stay. */
             unchanged: boolean;
         };
         /** @description The response of /healthz and /readyz. */
@@ -3750,7 +3750,7 @@ export interface components {
              */
             row_id: number;
         };
-        /** @description A link with its address, which is shown once. */
+        /** @description A link with its address, which is shown only once. */
         MadeLink: {
             /** @description whose pages they become */
             account_id: string;
@@ -3771,7 +3771,7 @@ export interface components {
              * @description null: it was not taken back
              */
             revoked_at: string | null;
-            /** @description to be sent to whoever is to connect */
+            /** @description address to send to the person who connects */
             url: string;
             /**
              * Format: date-time
@@ -5689,15 +5689,15 @@ export interface components {
             /** @description bytes that are no text are escaped */
             value: string;
         };
-        /** @description A page or profile as the directory has it. */
+        /** @description A page or profile as stored in the directory. */
         Registered: {
-            /** @description `changed` tells whether this request has changed something. */
+            /** @description `changed` is true if this request changed something. */
             changed: boolean;
-            /** @description false: it is read no more */
+            /** @description false if it is no longer read */
             connected: boolean;
             /**
              * Format: int64
-             * @description whose tokens are to be handed over
+             * @description connection whose tokens must be sent
              */
             connection_id: number;
             /**
@@ -5710,7 +5710,7 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description `subscribed` tells whether a subscription runs: without one nothing is read. */
+            /** @description `subscribed` is true if the account or its agency has an active subscription; without one nothing is read. */
             subscribed: boolean;
         };
         /** @description A page or profile for which the main application handles the sign-in. */
@@ -6119,15 +6119,15 @@ export interface components {
              */
             updated_at: string | null;
         };
-        /** @description A sign-in as whoever asked for it sees it, in whatever session. */
+        /** @description A sign-in as the requester sees it in any session. */
         Status: {
-            /** @description `first_readings` tell how far the first readings of what was connected came. */
+            /** @description `first_readings` is the progress of the first readings of the connected pages. */
             first_readings: components["schemas"]["FirstReading"][];
-            /** @description as it was answered when the sign-in was asked for */
+            /** @description id that was returned when the sign-in was requested */
             id: string;
-            /** @description `outcome` is what came of it; null: nothing yet. */
+            /** @description `outcome` is the outcome; null if there is none yet. */
             outcome: components["schemas"]["ConnectOutcome"] | null;
-            /** @description begun, opened, taken (the platform is being asked), choosing, done or expired */
+            /** @description begun, opened, taken (the code is being redeemed), choosing, done or expired */
             step: components["schemas"]["ConnectStep"];
         };
         /** @description An event that cannot be folded now either. */
