@@ -67,7 +67,7 @@ func erasePerson(log commands.Appender, eraser commands.KeptEraser) commands.Era
 	}
 }
 
-// What names other records goes last: a repetition finds what an interrupted erasure left.
+// Records that name others are erased last, so a repetition finds what an interrupted erasure left.
 func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 	t.Parallel()
 	log, eraser := &takingLog{}, &erasedKept{reading: 2}
@@ -99,8 +99,8 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
-	require.Equal(t, []string{"70 c", "70 c", "70 c"}, eraser.deleted, "tokens first, and again behind a token that was being renewed")
-	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "likewise behind a read that was under way")
+	require.Equal(t, []string{"70 c", "70 c", "70 c"}, eraser.deleted, "tokens first, and again in case a renewal was running")
+	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "again in case a reading was running")
 	require.Equal(t, [][]int64{{701}, {701}}, eraser.stay)
 	require.Equal(t, []string{somePerson().User, somePerson().User}, eraser.cursors)
 }
@@ -117,7 +117,7 @@ func TestErasureEndsAtTheFirstFailure(t *testing.T) {
 	require.Len(t, log.drafts, 1)
 }
 
-// What was written or captured before its erasure does not come back; what is newer is new.
+// Data that was written or captured before its erasure does not come back. Newer data is new.
 func TestWhatIsErasedIsRefused(t *testing.T) {
 	t.Parallel()
 	erased := day0.Add(time.Hour)
@@ -136,12 +136,12 @@ func TestWhatIsErasedIsRefused(t *testing.T) {
 		draft   domain.Draft
 		refused bool
 	}{
-		"a user of before":               {commands.EntityDraft(user(nina), day0), true},
+		"an earlier user":                {commands.EntityDraft(user(nina), day0), true},
 		"a user that does not say when":  {commands.EntityDraft(user(nina), now), true},
 		"a user who came back":           {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew)), false},
 		"a user of a clock ahead":        {commands.EntityDraft(user(nina), erased.Add(commands.MaxSkew-time.Second)), true},
 		"another user":                   {commands.EntityDraft(user(sam), day0), false},
-		"a reading of before":            {read(7, day0), true},
+		"an earlier reading":             {read(7, day0), true},
 		"a reading of after":             {read(7, erased.Add(commands.MaxSkew)), false},
 		"a reading of another account":   {read(8, day0), false},
 		"a tombstone, which erases more": {commands.EraseDraft(domain.KindUser, nina, day0), false},
@@ -170,8 +170,9 @@ func (l *takingLog) AppendBulk(ctx context.Context, drafts []domain.Draft) error
 	return nil
 }
 
-// What was written before the instant is erased again, at that instant; what came since, is another agency's, or is erased already stays as it
-// is; of the person's own profiles the texts of every agency go. The last record of a key counts. Each erasure is recorded again.
+// Data written before the instant is erased again, at that instant. Newer data, data of another
+// agency, and data that is already erased stay unchanged. For the person's own profiles, the texts
+// of every agency are erased. The last record of a key counts. Each erasure is recorded again.
 func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	t.Parallel()
 	at := auditNow.UTC().Truncate(time.Microsecond)
@@ -268,7 +269,7 @@ func (s *staleSecrets) DeleteStale(_ context.Context, gone []int64, refs []strin
 	return len(refs), nil
 }
 
-// A secret is deleted for a tombstone that is the last word about its owner, and for nothing else.
+// A secret is deleted only if the last record of its owner is a tombstone.
 func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	t.Parallel()
 	connection := func(id int64, ref string) domain.Recorded {

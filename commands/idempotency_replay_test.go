@@ -26,14 +26,14 @@ func TestSameKeyOtherBodyIsRefused(t *testing.T) {
 	require.Len(t, s.records, 1)
 }
 
-// What was refused, and what changed nothing, is not remembered: it is decided anew.
+// Commands that were refused or changed nothing are not remembered. A repetition is decided again.
 func TestOnlyRecordsAreRemembered(t *testing.T) {
 	t.Parallel()
 	s := newStage()
 	p := s.process(t)
 	_, err := p.Update(t.Context(), put(north, users("nobody"), key("k")))
 	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
-	update(t, p, put(north, users(nina), key("k"), digest("mended")))
+	update(t, p, put(north, users(nina), key("k"), digest("corrected")))
 	require.Len(t, s.records, 1)
 
 	update(t, p, put(north, users(nina), key("nothing to do")))
@@ -41,7 +41,8 @@ func TestOnlyRecordsAreRemembered(t *testing.T) {
 	require.False(t, result.Replayed)
 }
 
-// A repetition whose old document cannot be read is an error, never a second change.
+// If the old document cannot be read, a repetition returns an error and never makes a second
+// change.
 func TestReplayThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := newStage()
@@ -126,7 +127,8 @@ func TestRecordTimeIsLaterThanItsPredecessors(t *testing.T) {
 	}
 }
 
-// The log forgets nothing, so it gets the digest of what a caller wrote, and a repetition is known all the same.
+// The log keeps everything forever, so it gets only the digest of a caller's key. Repetitions are
+// still recognized.
 func TestKeysAreRecordedAsDigests(t *testing.T) {
 	t.Parallel()
 	s := newStage()

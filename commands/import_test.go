@@ -53,7 +53,7 @@ func newMovingStage(t *testing.T, accounts int) *movingStage {
 	return s
 }
 
-// Append is a log of several writers: a record that lost its race is taken and means nothing.
+// Append is a log with several writers: a record that lost its race is accepted and has no effect.
 func (s *movingStage) Append(ctx context.Context, d domain.Draft) error {
 	s.appends++
 	s.before(s.appends)
@@ -67,7 +67,7 @@ func (s *movingStage) Append(ctx context.Context, d domain.Draft) error {
 	return s.Log.Append(ctx, d)
 }
 
-// stream judges and folds the records as readers of the log do.
+// stream judges and folds the records like readers of the log.
 func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportStream, error) {
 	var head domain.StreamHead
 	dashboards := map[string]domain.Dashboard{}
@@ -113,7 +113,8 @@ func (s *movingStage) count(t *testing.T, query string) (n int) {
 	return n
 }
 
-// Many dashboards go in few records, a set never in two, and a second import appends nothing.
+// Many dashboards fit into few records, a set is never divided, and a second import appends
+// nothing.
 func TestImportDashboards(t *testing.T) {
 	t.Parallel()
 	s := newMovingStage(t, 1000)
@@ -137,7 +138,8 @@ func TestImportDashboards(t *testing.T) {
 	require.Len(t, s.Records(domain.TopicDashboards), records)
 }
 
-// The agency goes on working meanwhile: its change is never overwritten, and the chain never breaks.
+// The agency keeps changing dashboards: its change is never overwritten, and the chain never
+// breaks.
 func TestImportDashboardsLosesRaces(t *testing.T) {
 	t.Parallel()
 	s := newMovingStage(t, 1000)
@@ -160,7 +162,7 @@ func TestImportDashboardsLosesRaces(t *testing.T) {
 	require.NoError(t, err, "the chain holds")
 }
 
-// A stored token stays, an empty one is never stored, and what the log gets names neither.
+// A stored token is kept, an empty one is never stored, and neither is in the log.
 func TestImportConnections(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
@@ -185,7 +187,7 @@ func TestImportConnections(t *testing.T) {
 	secrets["connection/70"] = []byte("renewed")
 	seals(commands.SecretKept, "renewed")
 
-	// Where a person must sign in, the row's token is that of the new sign-in, if it is another one.
+	// If a person must sign in, a different token in the row is that of the new sign-in.
 	secrets["connection/70"] = []byte(`{"access_token":"dead","refresh_token":"stays"}`)
 	stored, waits := time.Now().Add(-time.Hour), time.Now()
 	use.Places = places{70: domain.TokenPlace{State: domain.ConnectionReconnect, StoredAt: &stored, StateAt: &waits}}
@@ -207,7 +209,7 @@ func TestImportConnections(t *testing.T) {
 	require.ErrorContains(t, err, "the directory does not know this member")
 }
 
-// The pass before says what the one that stores does, row by row, and keeps no secret.
+// The dry pass reports what the storing pass does, row by row, and keeps no secret.
 func TestImportLooksBeforeItSeals(t *testing.T) {
 	t.Parallel()
 	for _, replace := range []bool{false, true} {
@@ -258,7 +260,7 @@ func (s importSecrets) Put(_ context.Context, ref string, secret []byte, _ domai
 	return nil
 }
 
-// The directory of an import forgets what a tombstone erases, and sees every change once.
+// The directory of an import drops what a tombstone erases, and reports every change once.
 func TestImportWorld(t *testing.T) {
 	t.Parallel()
 	w := commands.NewImportWorld()
@@ -295,7 +297,7 @@ func TestImportWorld(t *testing.T) {
 	second.ID = movedAccount(2)
 	require.True(t, put(second))
 	_, _, err = w.Tenant(legacy.Owner{SocialAccount: 5, Platform: domain.LinkedIn, Account: legacy.AccountRef{RowID: 11}})
-	require.ErrorContains(t, err, "row id 11 is that of 2 accounts")
+	require.ErrorContains(t, err, "row id 11 belongs to 2 accounts")
 	require.True(t, w.Put("account:"+second.ID, nil, toldAt()))
 	require.False(t, w.Put("account:"+second.ID, nil, toldAt()), "there is nothing left to erase")
 	for _, key := range []string{"social_account:5", "user:" + movedUser, "subscription:1", "account:" + client.ID} {
@@ -310,12 +312,12 @@ func TestImportWorld(t *testing.T) {
 
 var toldSoFar atomic.Int64
 
-// toldAt is an instant after all that it gave before: of an entity the latest state counts.
+// toldAt returns a time after all earlier ones, because the latest state of an entity counts.
 func toldAt() time.Time {
 	return time.Unix(0, 0).Add(time.Duration(toldSoFar.Add(1)) * time.Microsecond)
 }
 
-// line is a line of a file of entities.
+// line returns a line of a file of entities.
 func line(t *testing.T, entity domain.DirectoryEntity) []byte {
 	t.Helper()
 	raw, err := json.Marshal(map[string]any{"type": entity.EventType(), "data": entity})
@@ -323,7 +325,8 @@ func line(t *testing.T, entity domain.DirectoryEntity) []byte {
 	return raw
 }
 
-// The main application's ids stay below those that are computed here: it can neither write nor erase what stands under one.
+// The main application's ids are below the computed ones. It can neither write nor erase entities
+// with computed ids.
 func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 	t.Parallel()
 	registry, now := domain.NewRegistry(), time.Now()
@@ -334,7 +337,7 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 			domain.DirectorySocialAccount{ID: id, ParentAccount: movedAgency, AccountID: movedAccount(1), Platform: domain.Facebook},
 		} {
 			_, err := commands.EntityLine(line(t, entity), registry, now)
-			require.ErrorContains(t, err, "ids from 4503599627370496 on")
+			require.ErrorContains(t, err, "ids from 4503599627370496 are reserved")
 			erase, err := json.Marshal(map[string]any{"type": entity.EventType(), "id": entity.EntityID(), "erase": true})
 			require.NoError(t, err)
 			_, err = commands.EntityLine(erase, registry, now)
@@ -347,7 +350,8 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 	require.ErrorContains(t, err, "ids from 4503599627370496 on")
 }
 
-// The main application's record of a page that was connected here is refused, under whatever id, until it is disconnected here.
+// The main application's records of a page that is connected in ledgerboard are refused, under any
+// id, until the page is disconnected.
 func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	t.Parallel()
 	world := commands.NewImportWorld()
@@ -390,7 +394,8 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 	require.NoError(t, theirs(5, "1001"), "disconnected here")
 }
 
-// Of an entity the latest state counts: one of the future would count until then, whatever is told of it meanwhile.
+// The latest state of an entity counts. A state from the future would count until then, whatever
+// arrives in the meantime.
 func TestLineOfTheFutureIsRefused(t *testing.T) {
 	t.Parallel()
 	lineOf := func(at time.Time) []byte {

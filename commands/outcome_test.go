@@ -32,7 +32,7 @@ func (s *stage) late(after time.Duration) {
 	}
 }
 
-// open says that err leaves the outcome open, and returns the key to repeat the request with.
+// open requires that err leaves the outcome open, and returns the key for the repetition.
 func open(t *testing.T, err error) string {
 	t.Helper()
 	e := asError(t, err)
@@ -44,7 +44,8 @@ func open(t *testing.T, err error) string {
 	return e.CommandID
 }
 
-// Without a definite answer of the log there is the outcome, here before the deadline, or a 503.
+// Without a definite answer of the log, the command returns the outcome before the deadline, or a
+// 503.
 func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -58,7 +59,7 @@ func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 	})
 }
 
-// A record that comes after the deadline is found by its command id, and is the only one.
+// A record that arrives after the deadline is found by its command id and is the only one.
 func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 	t.Parallel()
 	for name, own := range map[string]string{"without a key of the caller's": "", "with one": "caller's key"} {
@@ -86,7 +87,7 @@ func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 	}
 }
 
-// While the repetition waits, the first record takes its version: its outcome is the answer.
+// While the repetition waits, the first record takes its version. Its outcome is the answer.
 func TestLateRecordOvertakesItsRepetition(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,7 +113,8 @@ func TestLateRecordOvertakesItsRepetition(t *testing.T) {
 	})
 }
 
-// Another record takes the version: it is decided again, and stale if it does come.
+// If another record takes the version, the command is decided again. The first record is stale if
+// it arrives.
 func TestUnknownOutcomeAndALostRace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -127,7 +129,7 @@ func TestUnknownOutcomeAndALostRace(t *testing.T) {
 	})
 }
 
-// Nothing that happens after the record was handed over becomes a refusal.
+// No failure after the record was handed over is reported as a refusal.
 func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
 	t.Parallel()
 	down := errors.New("the database is away")
@@ -157,7 +159,7 @@ func TestAfterTheHandOverNothingIsARefusal(t *testing.T) {
 	}
 }
 
-// Trouble while looking for the outcome passes.
+// Errors while reading the outcome are temporary.
 func TestLooksAgainWhileTheTablesAreAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -174,7 +176,7 @@ func TestLooksAgainWhileTheTablesAreAway(t *testing.T) {
 	})
 }
 
-// A definite refusal of the log is told as one: nothing was changed, and nothing will be.
+// A definite refusal by the log is reported as one: nothing was changed, and nothing will be.
 func TestDefiniteRefusals(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -197,7 +199,7 @@ func TestDefiniteRefusals(t *testing.T) {
 	}
 }
 
-// Too many wait for their turn: nothing was handed over, so that is a refusal.
+// If too many commands wait, nothing is handed over, so the answer is a refusal.
 func TestWaitingForTheTurnEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -223,7 +225,7 @@ func TestWaitingForTheTurnEnds(t *testing.T) {
 	})
 }
 
-// One accepted command is one record, which says who, why and after what.
+// One accepted command is one record with actor, reason and predecessor.
 func TestUpdateAppendsOneRecord(t *testing.T) {
 	t.Parallel()
 	s := newStage()
@@ -251,7 +253,7 @@ func TestUpdateAppendsOneRecord(t *testing.T) {
 	}, d.Envelope.Audit)
 }
 
-// raced lets another process win the race of each of the first appends.
+// raced makes another process win the race of each of the first appends.
 func (s *stage) raced(t require.TestingT, races int, other func(n int) domain.UpdateDashboard) {
 	s.onAppend = func(_ context.Context, n int, d domain.Draft) error {
 		if n <= races {
@@ -262,7 +264,7 @@ func (s *stage) raced(t require.TestingT, races int, other func(n int) domain.Up
 	}
 }
 
-// A lost race is decided again, on the new facts.
+// After a lost race the command is decided again, on the new facts.
 func TestLostRaceIsDecidedAgainOnNewFacts(t *testing.T) {
 	t.Parallel()
 	linkEast := func(int) domain.UpdateDashboard {
@@ -316,7 +318,7 @@ func TestLostRaceIsDecidedAgainOnNewFacts(t *testing.T) {
 	})
 }
 
-// A race that is lost too often is a conflict; nothing of the command is in the log.
+// Too many lost races are a conflict. Nothing of the command is in the log.
 func TestLostTooOftenIsAConflict(t *testing.T) {
 	t.Parallel()
 	s := newStage()

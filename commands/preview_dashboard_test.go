@@ -24,7 +24,7 @@ func linkedPair(t *testing.T) (*stage, *commands.Dashboards) {
 	return s, p
 }
 
-// A preview says what the change then does, and leaves no trace.
+// A preview shows what the change would do, and changes nothing.
 func TestPreviewSaysWhatTheChangeDoes(t *testing.T) {
 	t.Parallel()
 	s, p := linkedPair(t)
@@ -69,7 +69,7 @@ func TestPreviewSaysWhatTheChangeDoes(t *testing.T) {
 	require.Empty(t, closing.LostAccess, "they stay on the lists")
 }
 
-// Another board than the one of the address is part of what was previewed: If-Match does not see it.
+// A preview covers other boards than the one in the address, which If-Match does not.
 func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	s, p := linkedPair(t)
@@ -91,7 +91,7 @@ func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
 	require.Equal(t, domain.CodePreconditionFailed, asError(t, err).Code, "what changes nothing is not what was shown either")
 }
 
-// What the change would be refused for, its preview is refused for, too.
+// A preview is refused for the same reasons as the change.
 func TestAPreviewIsRefusedAsTheChange(t *testing.T) {
 	t.Parallel()
 	s, p := linkedPair(t)
@@ -121,7 +121,8 @@ func TestAPreviewIsRefusedAsTheChange(t *testing.T) {
 	require.ErrorIs(t, err, errRefused)
 }
 
-// A preview has no record that the log could judge: it is given only while the tables are known to hold all that the log does.
+// A preview has no record that the log could judge, so it is given only if the tables are known to
+// be up to date with the log.
 func TestAPreviewRestsOnTheWholeLog(t *testing.T) {
 	t.Parallel()
 	s, _ := linkedPair(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// takingLog takes drafts, or does what a test says.
+// takingLog accepts drafts, or does what the test scripts.
 type takingLog struct {
 	drafts []domain.Draft
 	append func(context.Context) error
@@ -41,7 +41,7 @@ var reader = commands.Caller{
 	TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 
-// The record says who, in which role, by which request, and what; it lies under the agency's key.
+// The record holds the actor, role, request and subject, under the agency's key.
 func TestReadingIsRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
@@ -68,7 +68,7 @@ func TestReadingIsRecorded(t *testing.T) {
 	require.NotEqual(t, log.drafts[0].Envelope.ID, log.drafts[1].Envelope.ID)
 }
 
-// Whatever the log's trouble is, the reader is refused: also when the record may have been taken.
+// The reader is refused after any error of the log, even if the record may have been appended.
 func TestWithoutARecordTheReaderIsRefused(t *testing.T) {
 	t.Parallel()
 	audit := newAudit(&takingLog{append: func(context.Context) error { return errors.New("no broker") }})
@@ -84,7 +84,7 @@ func TestWithoutARecordTheReaderIsRefused(t *testing.T) {
 	}
 }
 
-// A log that does not answer must hold neither a reader nor an operator for minutes.
+// A log that does not respond must not block readers and operators for minutes.
 func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
 	t.Parallel()
 	silent := &takingLog{append: func(ctx context.Context) error {
@@ -120,7 +120,7 @@ var (
 	}
 )
 
-// The record says who, by which request, what and why, and is of no agency.
+// The record holds actor, request, action and reason, and belongs to no agency.
 func TestOperatorsActionIsRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
@@ -165,7 +165,7 @@ func TestWithoutARecordTheOperatorIsRefused(t *testing.T) {
 	require.NotContains(t, err.Error(), "broker")
 }
 
-// What came of an action is recorded behind it, by the same caller and request.
+// The outcome of an action is recorded after it, by the same caller and request.
 func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ä", domain.MaxWhy+1)
@@ -200,7 +200,7 @@ func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 	}
 }
 
-// What was done stays done where the log does not take the second record: the trail then has no outcome.
+// An action stays done if the log does not accept the second record. The trail then has no outcome.
 func TestAnActionIsDoneThoughItsOutcomeIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}

@@ -15,7 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// follows puts the next record of the agency's chain into the log: spoilt, or good. Commands would refuse it.
+// follows appends the next record of the agency's chain: undecodable, or valid. Commands would
+// refuse it.
 func (s *spine) follows(value string, names ...string) domain.Position {
 	s.t.Helper()
 	head, _ := s.judged()
@@ -39,7 +40,7 @@ func (s *spine) follows(value string, names ...string) domain.Position {
 	return domain.Position{Topic: r.Topic, Partition: partition, Offset: offset}
 }
 
-// opened makes the dashboard that the tests change.
+// opened creates the dashboard that the tests change.
 func (s *spine) opened() {
 	s.t.Helper()
 	_, err := s.process().Update(s.t.Context(), put(north, users(nina)))
@@ -53,7 +54,7 @@ func skipOf(p domain.Position) commands.SkipParked {
 	}
 }
 
-// stateOf is how the tables hold an event.
+// stateOf returns the state of an event in the tables.
 func (s *spine) stateOf(p domain.Position) (state string) {
 	s.t.Helper()
 	err := s.db.Pool.QueryRow(s.t.Context(), `select coalesce((select state from parked where partition = $1 and log_offset = $2), 'folded')`,
@@ -68,7 +69,8 @@ func (s *spine) usersOf(account string) (users []string) {
 	return users
 }
 
-// A parked agency takes the skip of what holds it up and nothing else; then what waited is folded.
+// A parked stream accepts only the skip of the record that blocks it. Then the waiting events are
+// folded.
 func TestSkipSetsAnAgencyFree(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -119,7 +121,8 @@ func TestSkipSetsAnAgencyFree(t *testing.T) {
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 5}, verdicts)
 }
 
-// Two operators of two processes skip at once: both find it skipped, and one record of them counts.
+// Two operators of two processes skip at the same time: both find the record skipped, and one skip
+// counts.
 func TestTwoOperatorsSkipAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -152,7 +155,7 @@ func TestTwoOperatorsSkipAtOnce(t *testing.T) {
 	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
 }
 
-// A change takes the skip's place in the chain: the skip is stale, and is appended again.
+// A change takes the skip's version: the skip is stale and is appended again.
 func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -175,8 +178,8 @@ func TestSkipThatLosesItsRaceIsRepeated(t *testing.T) {
 	require.Equal(t, map[eventlog.Verdict]int{eventlog.Effective: 4, eventlog.Stale: 1}, verdicts)
 }
 
-// A retry folds the record between look and skip, in all sets of tables or in one of two: the answer
-// says that it is not left out, and never that nothing was skipped.
+// A retry folds the record before the skip, in all sets of tables or in one of two. The answer says
+// that it was not skipped, and never that nothing was appended.
 func TestSkipOfWhatARetryFolds(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -204,7 +207,7 @@ func TestSkipOfWhatARetryFolds(t *testing.T) {
 	}
 }
 
-// retriedStore shows how generations hold a record.
+// retriedStore scripts the states of a record by generation.
 type retriedStore struct {
 	commands.DashboardStore
 	in []domain.ParkedIn
@@ -216,7 +219,8 @@ func (r *retriedStore) Load(ctx context.Context, need domain.FactsNeed) (domain.
 	return view, err
 }
 
-// The answer is lost, or the process ends after the append: to skip again is safe, also while the first skip is not folded.
+// If the answer is lost, or the process ends after the append, skipping again is safe, even before
+// the first skip is folded.
 func TestSkipWithoutAnAnswerIsRepeated(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -247,7 +251,7 @@ func TestSkipWithoutAnAnswerIsRepeated(t *testing.T) {
 	require.Equal(t, []string{"skipped", "folded"}, []string{s.stateOf(bad), s.stateOf(behind)})
 }
 
-// While an operator has paused the projection, nobody would carry a skip out.
+// While an operator has paused the projection, a skip would have no effect.
 func TestSkipWhilePaused(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

@@ -20,7 +20,8 @@ const manyAccounts = 60
 
 func numbered(i int) string { return fmt.Sprintf("c9%022x", i) }
 
-// The whole way, once: decided on the directory's facts, in the log, folded, answered from the tables.
+// The whole path, once: decided on the directory's facts, appended, folded, answered from the
+// tables.
 func TestTheWholeWay(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)
@@ -81,7 +82,7 @@ func TestTwoRealProcessesLoseNoUpdate(t *testing.T) {
 	head, verdicts := s.judged()
 	require.Zero(t, verdicts[eventlog.Broken])
 	require.Equal(t, int64(verdicts[eventlog.Effective]), head.Version, "versions are gapless")
-	require.Eventually(t, func() bool { // they are counted behind the commit
+	require.Eventually(t, func() bool { // they are counted after the commit
 		status, err := s.engine.Status(context.Background())
 		return err == nil && status.Stale == int64(verdicts[eventlog.Stale]) && status.Parked == 0
 	}, patience, 10*time.Millisecond)
@@ -155,7 +156,7 @@ func TestRealIdempotency(t *testing.T) {
 	require.True(t, replayed(), "24 h are not over")
 	now = now.Add(time.Microsecond)
 	update(t, p, put(north, users()))
-	require.False(t, replayed(), "forgotten: decided anew")
+	require.False(t, replayed(), "forgotten: decided again")
 	require.True(t, func() bool {
 		result := update(t, p, put(north, users(nina), key("k")))
 		return result.Replayed && result.Dashboard.Version > first.Dashboard.Version
@@ -176,7 +177,7 @@ func (s *spine) keepTables() {
 	}
 }
 
-// setBack makes them what they were, as a database that was restored.
+// setBack restores the copied tables, like a database restore.
 func (s *spine) setBack() {
 	s.t.Helper()
 	sql := "begin; set local session_replication_role = replica;"
@@ -186,7 +187,7 @@ func (s *spine) setBack() {
 	s.exec(sql + "commit")
 }
 
-// While tables lack records of the log, nothing is acknowledged, refused or answered again.
+// While the tables lack records of the log, commands are not acknowledged, refused or replayed.
 func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 	t.Parallel()
 	s := newSpine(t)

@@ -114,7 +114,7 @@ func (s *spine) follow(e *projections.Engine) (stop func()) {
 	return func() { cancel(); running.Wait() }
 }
 
-// settle waits until engines have folded all that the log holds.
+// settle waits until engines have folded all records of the log.
 func (s *spine) settle(engines ...*projections.Engine) {
 	s.t.Helper()
 	for _, e := range engines {
@@ -151,7 +151,7 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 	return commands.NewDashboards(c).Attempting(100)
 }
 
-// endOf is the real end of the log.
+// endOf returns the actual end of the log.
 func (s *spine) endOf(ctx context.Context, partition int32) (int64, error) {
 	ranges, _, err := s.log.Ranges(ctx, domain.TopicDashboards)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *spine) endOf(ctx context.Context, partition int32) (int64, error) {
 	return ranges[partition].End, nil
 }
 
-// appended is the number of records on `dashboards`.
+// appended returns the number of records on `dashboards`.
 func (s *spine) appended() (n int64) {
 	s.t.Helper()
 	ranges, _, err := s.log.Ranges(s.t.Context(), domain.TopicDashboards)
@@ -171,7 +171,7 @@ func (s *spine) appended() (n int64) {
 	return n
 }
 
-// judged scans the log itself: the verdicts on the agency's records, in order, and its head.
+// judged scans the log and returns the verdicts on the agency's records, in order, and its head.
 func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]int) {
 	s.t.Helper()
 	verdicts = map[eventlog.Verdict]int{}
@@ -187,7 +187,7 @@ func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]
 	return head, verdicts
 }
 
-// patiently repeats a change while nobody knows whether the tables hold all that the log does.
+// patiently repeats a change while it is unknown whether the tables are up to date with the log.
 func patiently(change func() (commands.Result, error)) (commands.Result, error) {
 	for end := time.Now().Add(patience); ; {
 		result, err := change()
@@ -205,7 +205,7 @@ func (s *spine) exec(sql string, args ...any) {
 	require.NoError(s.t, err)
 }
 
-// appender is a log whose appends a test stands in for.
+// appender is a log with scripted appends.
 type appender func(ctx context.Context, d domain.Draft) error
 
 func (a appender) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }

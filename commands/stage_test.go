@@ -37,11 +37,13 @@ var (
 	errTooLarge = errors.New("too large")
 )
 
-// stage is the log and its fold in memory: store and appender of [commands.Dashboards].
+// stage keeps the log and its fold in memory. It is the store and appender of
+// [commands.Dashboards].
 type stage struct {
 	accounts []string
 	users    map[string]string
-	// onAppend, if set, is the broker: it may deliver drafts, now or later, and answers the writer.
+	// onAppend, if set, replaces the broker: it may deliver drafts, now or later, and answers the
+	// writer.
 	onAppend func(ctx context.Context, n int, d domain.Draft) error
 	onSettle func() error
 	onRead   func() error // before a document is read
@@ -149,7 +151,7 @@ func (s *stage) Append(ctx context.Context, d domain.Draft) error {
 	return nil
 }
 
-// deliver puts a draft into the log and folds it, as the chain's verdict has it.
+// deliver appends a draft to the log and folds it according to the verdict on the chain.
 func (s *stage) deliver(d domain.Draft) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,14 +177,14 @@ func (s *stage) deliver(d domain.Draft) {
 	s.moved = make(chan struct{})
 }
 
-// log is what is in the log: the effective records.
+// log returns the effective records.
 func (s *stage) log() []domain.Draft {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.records)
 }
 
-// counts are what the stage has counted.
+// counts returns the counters of the stage.
 type counts struct{ appends, stale int }
 
 func (s *stage) counted() counts {
@@ -191,7 +193,7 @@ func (s *stage) counted() counts {
 	return counts{s.appends, s.stale}
 }
 
-// another writes, as another process does, a change of its own.
+// another appends a change of another process.
 func (s *stage) another(t require.TestingT, c domain.UpdateDashboard) {
 	view, err := s.Load(context.Background(), domain.FactsNeed{ParentAccount: agency})
 	require.NoError(t, err)
@@ -206,7 +208,7 @@ func (s *stage) another(t require.TestingT, c domain.UpdateDashboard) {
 	}})
 }
 
-// process makes the use cases of one process on the stage.
+// process returns the use cases of one process on the stage.
 func (s *stage) process(_ require.TestingT, change ...func(*commands.DashboardsConfig)) *commands.Dashboards {
 	c := commands.DashboardsConfig{
 		Store: s, Log: s, Now: time.Now, Logger: quiet,
@@ -219,7 +221,7 @@ func (s *stage) process(_ require.TestingT, change ...func(*commands.DashboardsC
 	return commands.NewDashboards(c)
 }
 
-// put is a PUT; the options fill it.
+// put returns a PUT; the options set its fields.
 func put(primary string, options ...func(*commands.UpdateDashboard)) commands.UpdateDashboard {
 	u := commands.UpdateDashboard{
 		Caller:        commands.Caller{ParentAccount: agency, UserID: "ada", Role: "agency", RequestID: "r1", OnBehalfOf: "bob", TraceParent: "trace"},
@@ -232,7 +234,7 @@ func put(primary string, options ...func(*commands.UpdateDashboard)) commands.Up
 	return u
 }
 
-// update is a PUT that is not refused.
+// update executes a PUT that must be accepted.
 func update(t testing.TB, d *commands.Dashboards, u commands.UpdateDashboard) commands.Result {
 	t.Helper()
 	result, err := d.Update(t.Context(), u)
@@ -261,7 +263,7 @@ func by(user string) func(*commands.UpdateDashboard) {
 	return func(u *commands.UpdateDashboard) { u.UserID = user }
 }
 
-// asError is the error that a caller of the use cases gets.
+// asError returns the error of a use case as an [domain.Error].
 func asError(t require.TestingT, err error) *domain.Error {
 	var e *domain.Error
 	require.ErrorAs(t, err, &e)

@@ -36,7 +36,7 @@ const (
 
 var day0 = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// world is one agency: its directory, and its dashboards as far as events have made them.
+// world is one agency: its directory, and the dashboards that events have created.
 type world struct {
 	agency     string
 	accounts   map[string]bool
@@ -58,7 +58,7 @@ func newWorld() *world {
 	}
 }
 
-// facts gives a decision exactly what the read side gives it.
+// facts returns the facts that the read side would load for a decision.
 func (w *world) facts(primary string, accounts, users []string) domain.DashboardFacts {
 	f := domain.DashboardFacts{
 		ParentAccount: w.agency, Dashboards: map[string]domain.Dashboard{}, Accounts: map[string]bool{},
@@ -110,12 +110,12 @@ func clone(d domain.Dashboard) domain.Dashboard {
 	return d
 }
 
-// decide judges a PUT on the world's facts.
+// decide decides a PUT on the world's facts.
 func (w *world) decide(c domain.UpdateDashboard) (domain.DashboardEvent, error) {
 	return domain.DecideUpdate(w.factsFor(c), c)
 }
 
-// fold applies an event, nil for none, as the record after the last one.
+// fold applies an event as the next record; nil for none.
 func (w *world) fold(t require.TestingT, event domain.DashboardEvent) []domain.DashboardRevision {
 	if event == nil {
 		return nil
@@ -130,7 +130,7 @@ func (w *world) fold(t require.TestingT, event domain.DashboardEvent) []domain.D
 	return revisions
 }
 
-// given puts the world into a state by changes that are accepted.
+// given applies changes that must be accepted.
 func (w *world) given(t require.TestingT, changes ...domain.UpdateDashboard) {
 	for _, c := range changes {
 		event, err := w.decide(c)
@@ -139,7 +139,7 @@ func (w *world) given(t require.TestingT, changes ...domain.UpdateDashboard) {
 	}
 }
 
-// change is a PUT on an account; the options fill the body.
+// change returns a PUT on an account; the options set the body.
 func change(primary string, options ...func(*domain.UpdateDashboard)) domain.UpdateDashboard {
 	c := domain.UpdateDashboard{Primary: primary}
 	for _, o := range options {
@@ -172,20 +172,20 @@ func ifMatch(versions ...int64) func(*domain.UpdateDashboard) {
 
 func ifMatchAny(c *domain.UpdateDashboard) { c.IfMatch = &domain.VersionMatch{Any: true} }
 
-// list is a present list, also when it is empty.
+// list returns a pointer to the list, also if it is empty.
 func list(ids []string) *[]string {
 	present := append([]string{}, ids...)
 	return &present
 }
 
-// doc is what a scenario says about a dashboard.
+// doc is the expected content of a dashboard.
 type doc struct {
 	linked, users, poc, scopes []string
 	allow                      bool
 	version                    int64
 }
 
-// documents are all dashboards of the world, to be compared with what a scenario says.
+// documents returns all dashboards of the world for comparison with a scenario.
 func (w *world) documents() map[string]doc {
 	docs := map[string]doc{}
 	for id, d := range w.dashboards {
@@ -276,7 +276,7 @@ func pocOf(account string) []string {
 	}
 }
 
-// alone is a dashboard linked with no other, with default settings.
+// alone returns an unlinked dashboard with default settings.
 func alone(account string, users ...string) doc {
 	return linkedDoc(account, []string{account}, users...)
 }
@@ -285,7 +285,7 @@ func linkedDoc(account string, set []string, users ...string) doc {
 	return doc{linked: set, users: append([]string{}, users...), poc: pocOf(account), scopes: defaultScopes}
 }
 
-// same are the documents of a linked set: one list of users on each.
+// same returns the documents of a linked set with one list of users.
 func same(set []string, users ...string) map[string]doc {
 	docs := map[string]doc{}
 	for _, id := range set {

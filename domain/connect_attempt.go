@@ -117,7 +117,7 @@ type ConnectNames struct {
 // FirstReading is the progress of a page's first reading.
 type FirstReading struct {
 	SocialAccountID int64        `json:"social_account_id"`
-	ReadAt          *time.Time   `json:"last_read_at"` // newest reading since the page was connected, in UTC; null if there is none yet
+	ReadAt          *time.Time   `json:"last_read_at"` // newest reading since the page was connected, in UTC; null if not yet known
 	Reason          OptionalText `json:"reason"`       // why it was not read and what to do; null if a reading is pending
 	Class           string       `json:"-"`            // class of the failure, or paused; "" without a reason
 }

@@ -95,7 +95,7 @@ type Notice struct {
 }
 
 // lostAccess returns the users who were on a dashboard's list before a change and are not after it
-// (rule 5); nil if there are none.
+// (rule 5); nil if absent.
 func lostAccess(revisions []DashboardRevision) []string {
 	var lost []string
 	for _, r := range revisions {

@@ -14,7 +14,7 @@ import (
 
 const elsewhere = "ff0000000000000000000009"
 
-// old is a document of the old system, changed the given hours after the first day.
+// old returns a legacy document that was changed the given number of hours after the first day.
 func old(account string, hours int, linked ...string) domain.ImportedDashboard {
 	return domain.ImportedDashboard{
 		DocumentID: "d0c" + account[:21], SubAccountID: account, SubAccountIDs: append([]string{account}, linked...),
@@ -115,21 +115,21 @@ func TestPlanImportRefusesAndRepairs(t *testing.T) {
 		west[:2] + "||" + late.DocumentID + "|was changed in the future",
 		"ff||" + old(elsewhere, 1).DocumentID + "|is not an account of agency " + agency,
 	}, sortedCopy(notesOf(plan.Refused)))
-	var mended domain.ImportedDashboard
+	var repaired domain.ImportedDashboard
 	for _, together := range plan.Sets {
 		for _, d := range together {
 			if d.SubAccountID == north {
-				mended = d
+				repaired = d
 			}
 		}
 	}
-	require.Equal(t, []string{nina}, mended.Users, "who belongs to a client whose link is gone does not stay on the list")
-	require.Equal(t, []string{pocNorth}, mended.MainPOC)
-	require.Equal(t, []string{"analytics"}, mended.Scopes)
+	require.Equal(t, []string{nina}, repaired.Users, "users of a client that is no longer linked are removed")
+	require.Equal(t, []string{pocNorth}, repaired.MainPOC)
+	require.Equal(t, []string{"analytics"}, repaired.Scopes)
 	require.Len(t, plan.Repairs, 5)
 }
 
-// Rule 5, and what a repetition does.
+// Rule 5, and repeated imports.
 func TestPlanImportLeavesAloneWhatIsHere(t *testing.T) {
 	t.Parallel()
 	documents := []domain.ImportedDashboard{old(north, 1, south, west), old(south, 1, north), old(east, 1)}
@@ -176,7 +176,7 @@ func presentAfter(t require.TestingT, f domain.ImportFacts, plan domain.ImportPl
 	return present
 }
 
-// A dashboard is imported with its own id and times, also over one that a look at it had opened.
+// A dashboard is imported with its own id and times, even over one that was only opened.
 func TestFoldOfAnImport(t *testing.T) {
 	t.Parallel()
 	opened := domain.Dashboard{DocumentID: "new", ID: "new", SubAccountID: north, ParentAccount: agency, CreatedAt: day0.Add(time.Hour)}
@@ -201,7 +201,7 @@ func TestImportedIsValidated(t *testing.T) {
 	require.NoError(t, with(func(*domain.ImportedDashboard) {}).Validate())
 	for name, event := range map[string]domain.DashboardsImported{
 		"nothing":             {},
-		"an id that is none":  with(func(d *domain.ImportedDashboard) { d.DocumentID = "x" }),
+		"an invalid id":       with(func(d *domain.ImportedDashboard) { d.DocumentID = "x" }),
 		"not in its own set":  with(func(d *domain.ImportedDashboard) { d.SubAccountIDs = []string{south} }),
 		"a set of its own":    with(func(d *domain.ImportedDashboard) { d.SubAccountIDs = []string{north, south} }),
 		"a time out of reach": with(func(d *domain.ImportedDashboard) { d.UpdatedAt = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }),
@@ -212,7 +212,8 @@ func TestImportedIsValidated(t *testing.T) {
 	}
 }
 
-// Whatever the old links were: sets are whole, no link or user is new, a repetition does nothing.
+// Whatever the old links were: sets are consistent, no link or user is added, and a repetition does
+// nothing.
 func TestPlanImportNeverWidens(t *testing.T) {
 	t.Parallel()
 	accounts := []string{north, south, east, west}

@@ -73,7 +73,7 @@ func (w *world) stepOpen(t *rapid.T) {
 	require.Equal(t, before, w.dashboards, "opening touches no other dashboard")
 }
 
-// drawUpdate draws a PUT; now and then it names what belongs to the other agency, or to nobody.
+// drawUpdate draws a PUT; sometimes it names ids of the other agency or unknown ids.
 func (w *world) drawUpdate(t *rapid.T, other *world) domain.UpdateDashboard {
 	named := func(own, foreign []string) *rapid.Generator[string] {
 		return rapid.Custom(func(t *rapid.T) string {
@@ -136,7 +136,7 @@ func (w *world) stepUpdate(t *rapid.T, other *world) {
 	}
 }
 
-// checkInvariants are those of all times.
+// checkInvariants checks the invariants that always hold.
 func checkInvariants(t *rapid.T, w, other *world) {
 	for id, d := range w.dashboards {
 		require.Contains(t, d.SubAccountIDs, id, "every member's set holds itself")
@@ -206,8 +206,8 @@ func snapshot(dashboards map[string]domain.Dashboard) map[string]domain.Dashboar
 	return out
 }
 
-// model reads the rules one by one, without a look at the code that it judges. Lost are the
-// users without access after the change.
+// model applies the rules one by one, independently of the code under test. lost holds the users
+// without access after the change.
 func (w *world) model(c domain.UpdateDashboard) (after map[string]doc, lost []string, refusal domain.Code) {
 	if c.Primary == w.agency {
 		return nil, nil, domain.CodeForbidden // rule 1
@@ -277,7 +277,7 @@ func (w *world) mayName(c domain.UpdateDashboard) bool {
 	return c.Users == nil || !slices.ContainsFunc(*c.Users, func(id string) bool { _, ok := w.users[id]; return !ok })
 }
 
-// modelSets is rules 2 and 3.
+// modelSets applies rules 2 and 3.
 func (w *world) modelSets(c domain.UpdateDashboard) (stays, leaves []string, ok bool) {
 	present := w.modelDoc(c.Primary).linked
 	switch {
@@ -300,7 +300,7 @@ func (w *world) modelSets(c domain.UpdateDashboard) (stays, leaves []string, ok 
 	}
 }
 
-// modelDoc is the present dashboard, or what a GET would create.
+// modelDoc returns the current dashboard, or the one that a GET would create.
 func (w *world) modelDoc(id string) doc {
 	if d, ok := contents(w.dashboards)[id]; ok {
 		return d
@@ -308,7 +308,7 @@ func (w *world) modelDoc(id string) doc {
 	return doc{linked: []string{id}, users: []string{}, scopes: union(w.scopes)}
 }
 
-// contents are the dashboards without their versions.
+// contents returns the dashboards without their versions.
 func contents(dashboards map[string]domain.Dashboard) map[string]doc {
 	docs := map[string]doc{}
 	for id, d := range dashboards {

@@ -89,7 +89,7 @@ type DataImported struct {
 	Files           []ImportedFile `json:"files"`
 	Entities        int            `json:"entities"`
 	Connections     int            `json:"connections"`
-	Tokens          int            `json:"tokens,omitempty"` // of connections, to be sealed; absent if there are none
+	Tokens          int            `json:"tokens,omitempty"` // of connections, to be sealed; absent if absent
 	Dashboards      int            `json:"dashboards"`
 	Posts           int            `json:"posts"`
 	AccountReadings int            `json:"account_readings"`

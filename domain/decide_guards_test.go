@@ -53,7 +53,7 @@ func TestRule9IfMatch(t *testing.T) {
 		"the stream's version, which did not change it": {
 			given: given, when: change(south, users(staff), ifMatch(3)), code: domain.CodePreconditionFailed,
 		},
-		"no tag of ours":          {given: given, when: change(south, users(staff), ifMatch()), code: domain.CodePreconditionFailed},
+		"an unknown tag":          {given: given, when: change(south, users(staff), ifMatch()), code: domain.CodePreconditionFailed},
 		"any, of a missing one":   {given: given, when: change(east, users(staff), ifMatchAny), code: domain.CodePreconditionFailed},
 		"0, of a missing one":     {given: given, when: change(east, users(staff), ifMatch(0)), code: domain.CodePreconditionFailed},
 		"no change, but no match": {given: given, when: change(south, users(sam), ifMatch(1)), code: domain.CodePreconditionFailed},
@@ -61,7 +61,7 @@ func TestRule9IfMatch(t *testing.T) {
 	})
 }
 
-// Rule 10: a foreign or unknown id is 404 in the path and 422 in the body, and nothing more is told.
+// Rule 10: a foreign or unknown id is 404 in the path and 422 in the body, without further details.
 func TestRule10Tenancy(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{
@@ -79,7 +79,8 @@ func TestRule10Tenancy(t *testing.T) {
 	})
 }
 
-// Rule 10: foreign and unknown read alike, byte by byte, in the path and in the body.
+// Rule 10: foreign and unknown ids give the same answer, byte for byte, in the path and in the
+// body.
 func TestRule10ForeignAndUnknownReadAlike(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -115,7 +116,7 @@ func TestScopesForm(t *testing.T) {
 	}
 }
 
-// What every record and every linked dashboard carries along has a bound; a scope named twice counts once.
+// The number of scopes is bounded. A scope that is named twice counts once.
 func TestTooManyScopes(t *testing.T) {
 	t.Parallel()
 	many := make([]string, 101)

@@ -71,7 +71,8 @@ func TestRule4UserMerging(t *testing.T) {
 	})
 }
 
-// Rule 5: given users become the list of every linked dashboard; who is on none lost access.
+// Rule 5: given users become the list of every linked dashboard. Users who are on no list lost
+// access.
 func TestRule5UsersGiven(t *testing.T) {
 	t.Parallel()
 	run(t, map[string]scenario{
@@ -163,7 +164,7 @@ func TestRule7Settings(t *testing.T) {
 	})
 }
 
-// Rule 8: a change that changes nothing is no record, whatever its order and repeats say.
+// Rule 8: a change without an effect appends no record, whatever its order and repetitions.
 func TestRule8NoChangeNoRecord(t *testing.T) {
 	t.Parallel()
 	given := []domain.UpdateDashboard{change(north, accounts(south), users(nina, sam), allow(true), scopes("a", "b"))}
@@ -178,7 +179,7 @@ func TestRule8NoChangeNoRecord(t *testing.T) {
 	})
 }
 
-// A change that has several sides takes the name of its gravest one.
+// A change with several effects is named after the first that applies.
 func TestEventNames(t *testing.T) {
 	t.Parallel()
 	given := []domain.UpdateDashboard{change(north, accounts(south), users(nina, sam))}

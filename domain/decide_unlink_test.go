@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Rule 3: unlinking keeps exactly the request and the primary; who leaves stands alone.
+// Rule 3: unlinking keeps exactly the request and the primary. Accounts that leave are unlinked.
 func TestRule3Unlinking(t *testing.T) {
 	t.Parallel()
 	trioLinked := []domain.UpdateDashboard{change(north, accounts(south, east))}
@@ -44,7 +44,8 @@ func TestRule3Unlinking(t *testing.T) {
 	})
 }
 
-// Rule 3 and 7: what leaves keeps its settings; what stays takes the primary's or the given ones.
+// Rules 3 and 7: dashboards that leave keep their settings. The others take the primary's or the
+// given ones.
 func TestRule3SplitKeepsSettings(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -62,7 +63,7 @@ func TestRule3SplitKeepsSettings(t *testing.T) {
 	require.Equal(t, []string{"posts"}, w.dashboards[south].Scopes)
 }
 
-// Rule 5, split: each side loses the other's users; those of the agency stay on both.
+// Rule 5, unlinking: each side loses the other's users. Users of the agency stay on both.
 func TestRule5Split(t *testing.T) {
 	t.Parallel()
 	everyone := []string{staff, nina, sam, eva}
@@ -97,7 +98,7 @@ func TestRule5Split(t *testing.T) {
 			when:  change(north, accounts(), unlink), event: unlinked,
 			docs: map[string]doc{north: alone(north, wes), south: alone(south, sam, wes)}, lost: []string{sam},
 		},
-		"nobody loses anything: nobody is told": {
+		"without lost access there is no notice": {
 			given: []domain.UpdateDashboard{change(north, accounts(south), users(staff))},
 			when:  change(north, accounts(), unlink), event: unlinked,
 			docs: map[string]doc{north: alone(north, staff), south: alone(south, staff)},
@@ -105,7 +106,7 @@ func TestRule5Split(t *testing.T) {
 	})
 }
 
-// An agency's first GET: the defaults, once.
+// An agency's first GET creates the dashboard with the defaults, once.
 func TestOpenDashboard(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -125,7 +126,8 @@ func TestOpenDashboard(t *testing.T) {
 	}
 }
 
-// The id of a dashboard follows from its owner: a repeated or replayed creation gives the same one.
+// The id of a dashboard is derived from its owner, so a repeated or replayed creation gives the
+// same id.
 func TestNewDashboardID(t *testing.T) {
 	t.Parallel()
 	id := domain.NewDashboardID(agency, north)

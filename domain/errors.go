@@ -109,7 +109,7 @@ func (e *FieldErrors) HexID(field, value string) string {
 	return id
 }
 
-// Err returns an [Error] that names the invalid inputs, or nil if there are none.
+// Err returns an [Error] that names the invalid inputs, or nil if absent.
 func (e *FieldErrors) Err() error {
 	switch len(e.fields) {
 	case 0:

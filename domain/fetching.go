@@ -63,7 +63,7 @@ type FetchTask struct {
 	Listing        PostListing
 	History        FetchHistory // meaningful until BackfilledAt is set
 	StateAt        *time.Time   // when the connection's state was recorded; nil if never
-	TokenTakenAt   *time.Time   // when its stored token was obtained, by a sign-in or a renewal; nil if there is none
+	TokenTakenAt   *time.Time   // when its stored token was obtained, by a sign-in or a renewal; nil if absent
 	SignedInAt     *time.Time   // when the person signed in for that token; nil if no one has
 }
 
@@ -86,7 +86,7 @@ type FetchHistory struct {
 // PostListing records how much of a social account's list of posts was read. A pass goes from the
 // newest post to older ones and can take several rounds.
 type PostListing struct {
-	Cursor string     // where the unfinished pass continues; "" if there is none
+	Cursor string     // where the unfinished pass continues; "" if absent
 	Began  *time.Time // when the unfinished pass began
 	To     *time.Time // when the last finished pass began: posts published before it are known; nil if no pass has finished
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// What else a fold does, random histories judge.
+// Random histories cover the rest of fold.
 func TestFold(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
@@ -62,7 +62,8 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, "platform(2)", domain.Platform(2).String())
 }
 
-// Notices tells whoever stays on the list of a dashboard that is closed, and whoever lost access, once each.
+// Notices lists each user who stays on the list of a closed dashboard, and each who lost access,
+// once.
 func TestNoticesOfAClosedDashboard(t *testing.T) {
 	t.Parallel()
 	set := func(allow bool, users ...string) domain.DashboardChange {

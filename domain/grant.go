@@ -60,7 +60,7 @@ type TokenPlace struct {
 	ConnectionID int64
 	Platform     Platform
 	SecretRef    string     // "" if the directory names none, so no token can be stored
-	StoredAt     *time.Time // when its token was obtained by a sign-in; nil if there is none
+	StoredAt     *time.Time // when its token was obtained by a sign-in; nil if absent
 	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
 	StateAt      *time.Time // nil if no state change was recorded
 }

@@ -133,7 +133,7 @@ func TestContentKeys(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsSignedAnewIsNoChange(t *testing.T) {
+func TestNewSignatureOfAddressIsNoChange(t *testing.T) {
 	t.Parallel()
 	before := domain.PostTexts{Content: "a", MediaURL: "https://one.example/v/1.jpg?sig=1", Permalink: "https://p.example/1?x=1"}
 	for name, tt := range map[string]struct {
@@ -158,7 +158,7 @@ const (
 	computingClient = "c10000000000000000000001"
 )
 
-// TestComputedIDsAreFrozen: ids stand in the log for ever; another way of computing them would connect every page a second time.
+// Ids stay in the log forever. A different computation would connect every page a second time.
 func TestComputedIDsAreFrozen(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, int64(4_690_010_310_524_824), domain.ComputedSocialAccount(computingAgency, domain.Facebook, 0, "1001"))
@@ -167,7 +167,7 @@ func TestComputedIDsAreFrozen(t *testing.T) {
 	require.Equal(t, int64(5_276_317_903_007_400), domain.ComputedConnection(computingAgency, domain.TikTok, "app", "77"))
 }
 
-// TestComputedIDsTellTheirPartsApart: what moves between two neighbouring parts gives another id, and so does another agency.
+// Moving characters between two adjacent parts gives another id, and so does another agency.
 func TestComputedIDsTellTheirPartsApart(t *testing.T) {
 	t.Parallel()
 	require.NotEqual(t,

@@ -234,7 +234,7 @@ type PlatformFacts struct {
 	Title    string // for people
 	Company  string // the operator; platforms of one company share the quota of our app
 
-	LoginBy                  Platform // the platform whose login also covers its accounts; 0 if there is none
+	LoginBy                  Platform // the platform whose login also covers its accounts; 0 if absent
 	IDSetting, SecretSetting string   // of our app
 	Scopes                   []string // the default scopes of a sign-in
 	// OwnScopes maps the scopes of LoginBy to those of tokens of the platform's own login.
@@ -400,7 +400,7 @@ func (p Platform) PlainID(externalID string) string {
 	return externalID[strings.LastIndexByte(externalID, ':')+1:]
 }
 
-// Kind returns the platform's kind of account with the type. If there is none, known is false and
+// Kind returns the platform's kind of account with the type. Without a match, known is false and
 // the first kind is returned, because a directory may omit the type or set it needlessly.
 func (p Platform) Kind(t AccountType) (kind AccountKind, known bool) {
 	for i, k := range p.Facts().Kinds {

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// What is absent, falls or comes late is drawn below.
+// Absent, falling and late figures are covered by the random test below.
 func TestGainSince(t *testing.T) {
 	t.Parallel()
 	all := func(v int64) domain.Counts {
@@ -40,7 +40,7 @@ func TestGainSince(t *testing.T) {
 	}
 }
 
-// Figures that some readings lack gain as much step by step as from the first to the last.
+// Figures that some readings lack gain the same amount step by step as from the first to the last.
 func TestGainSinceLosesNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -100,7 +100,8 @@ func TestEngagement(t *testing.T) {
 	}
 }
 
-// A post counts from 0 when it was published since its account is read for the agency, or at most a day before.
+// A post counts from zero if it was published after the account was first read for the agency, or
+// at most a day before.
 func TestBeganAtZero(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -11,9 +11,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The topics dashboards, metrics and operations are kept for ever, so nothing that says who someone is may enter them: what posts say is
-// on topic contents, names are on topic directory, and both forget. Each member that can hold words is listed here: ids, scopes, and
-// names of figures, kinds, reasons, facets and places.
+// The topics dashboards, metrics and operations are kept forever, so no personal data may enter
+// them: texts of posts are on topic contents and names on topic directory, where they can be
+// erased. This list contains every member that can hold text: ids, scopes, and names of figures,
+// kinds, reasons, facets and places.
 func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 	t.Parallel()
 	change := []string{
@@ -62,7 +63,7 @@ func TestEventsThatAreKeptHoldNoTexts(t *testing.T) {
 	require.Empty(t, want)
 }
 
-// wordsOf are the members of a payload's type that can hold words.
+// wordsOf returns the members of a payload's type that can hold text.
 func wordsOf(path string, of reflect.Type) (members []string) {
 	switch {
 	case of == reflect.TypeFor[time.Time]():

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// samplesOf returns the frozen samples of a type: <type>.json and, beside it, <type>.<what>.json.
+// samplesOf returns the frozen samples of a type: <type>.json and <type>.<what>.json.
 func samplesOf(t testing.TB, eventType string) map[string][]byte {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("testdata", eventType+".*json"))
@@ -29,7 +29,8 @@ func samplesOf(t testing.TB, eventType string) map[string][]byte {
 	return samples
 }
 
-// Every event version decodes for ever. Samples are never changed; a later field gets a second one.
+// Every event version decodes forever. Samples are never changed; a new field gets an additional
+// sample.
 func TestFrozenSamples(t *testing.T) {
 	t.Parallel()
 	registry := domain.NewRegistry()
@@ -57,7 +58,7 @@ func TestFrozenSamples(t *testing.T) {
 	}
 }
 
-// The other way round: a sample whose type is not registered any more is a version that was removed.
+// A sample whose type is not registered belongs to a version that was removed.
 func TestEverySampleHasItsType(t *testing.T) {
 	t.Parallel()
 	names, err := os.ReadDir("testdata")
@@ -106,7 +107,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// A payload is accepted or refused as a whole; what it is made into can be stored and read again.
+// A payload is accepted or refused as a whole. An accepted payload can be encoded and decoded
+// again.
 func FuzzRegistryDecode(f *testing.F) {
 	registry := domain.NewRegistry()
 	types := registry.Types()
@@ -143,7 +145,8 @@ func compact(t testing.TB, raw []byte) string {
 	return out.String()
 }
 
-// fieldsOfType are the paths of all fields of a payload, those of embedded and listed structs too.
+// fieldsOfType returns the paths of all fields of a payload, including those of embedded and listed
+// structs.
 func fieldsOfType(typ reflect.Type, path string) []string {
 	switch {
 	case typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice:

@@ -14,7 +14,7 @@ func tenant() domain.Tenant {
 	return domain.Tenant{ParentAccount: agency, AccountID: north, MemberID: 7, SocialAccount: 11}
 }
 
-// What a reading may not be: its fold relies on it, so it is refused where it is decoded.
+// Invalid readings are refused when they are decoded, because folds depend on valid ones.
 func TestReadingsAreValidated(t *testing.T) {
 	t.Parallel()
 	post := func(change func(*domain.PostRead)) domain.PostRead {
@@ -61,7 +61,7 @@ func TestReadingsAreValidated(t *testing.T) {
 		"figure of no kind":     {figure(domain.Figure{Name: "followers", Kind: "flow"}), "kind"},
 		"day flow":              {figure(domain.Figure{Name: "views", Kind: domain.DayFlow, Day: "2026-02-28"}), ""},
 		"day flow without day":  {figure(domain.Figure{Name: "views", Kind: domain.DayFlow}), "day"},
-		"day that is none":      {figure(domain.Figure{Name: "views", Kind: domain.DayFlow, Day: "2026-02-30"}), "day"},
+		"invalid day":           {figure(domain.Figure{Name: "views", Kind: domain.DayFlow, Day: "2026-02-30"}), "day"},
 		"name too long":         {figure(domain.Figure{Name: long, Kind: domain.Stock}), "bytes"},
 		"source too long":       {figure(domain.Figure{Name: "a", Source: long, Kind: domain.Stock}), "bytes"},
 		"window too long":       {figure(domain.Figure{Name: "a", Window: long, Kind: domain.Rolling}), "bytes"},
@@ -113,14 +113,14 @@ func TestDashboardChangeIsValidated(t *testing.T) {
 		change domain.DashboardChange
 		want   string
 	}{
-		"linked":                  {domain.DashboardChange{Primary: north, Linked: []string{north, south}}, ""},
-		"without the primary":     {domain.DashboardChange{Primary: north, Linked: []string{south}}, "primary"},
-		"nothing":                 {domain.DashboardChange{}, "primary"},
-		"an account in capitals":  {domain.DashboardChange{Primary: north, Linked: []string{north, strings.ToUpper(south)}}, "hex"},
-		"an account that is none": {domain.DashboardChange{Primary: north, Linked: []string{north}, Split: []domain.SplitDashboard{{SubAccountID: "7"}}}, "hex"},
-		"linked and split off":    {domain.DashboardChange{Primary: north, Linked: []string{north}, Split: []domain.SplitDashboard{{SubAccountID: north}}}, "both"},
-		"two notices for one":     {domain.DashboardChange{Primary: north, Linked: []string{north}, LostAccess: []string{nina, nina}}, "twice"},
-		"a user too long":         {domain.DashboardChange{Primary: north, Linked: []string{north}, Users: []string{strings.Repeat("x", 256)}}, "bytes"},
+		"linked":                 {domain.DashboardChange{Primary: north, Linked: []string{north, south}}, ""},
+		"without the primary":    {domain.DashboardChange{Primary: north, Linked: []string{south}}, "primary"},
+		"nothing":                {domain.DashboardChange{}, "primary"},
+		"an account in capitals": {domain.DashboardChange{Primary: north, Linked: []string{north, strings.ToUpper(south)}}, "hex"},
+		"an invalid account":     {domain.DashboardChange{Primary: north, Linked: []string{north}, Split: []domain.SplitDashboard{{SubAccountID: "7"}}}, "hex"},
+		"linked and split off":   {domain.DashboardChange{Primary: north, Linked: []string{north}, Split: []domain.SplitDashboard{{SubAccountID: north}}}, "both"},
+		"two notices for one":    {domain.DashboardChange{Primary: north, Linked: []string{north}, LostAccess: []string{nina, nina}}, "twice"},
+		"a user too long":        {domain.DashboardChange{Primary: north, Linked: []string{north}, Users: []string{strings.Repeat("x", 256)}}, "bytes"},
 	} {
 		expect(t, c.change.Validate(), c.want, name)
 	}
@@ -143,7 +143,7 @@ func TestStorable(t *testing.T) {
 	}
 }
 
-// expect is no error where none is wanted.
+// expect requires an error that contains want, or no error if want is empty.
 func expect(t *testing.T, err error, want, name string) {
 	t.Helper()
 	if want == "" {

@@ -83,7 +83,7 @@ func TestFailingHistoryWaitsEverLonger(t *testing.T) {
 	require.Equal(t, state{ReadAt: st.ReadAt, DueAt: st.DueAt, Backfilled: true}, st, "a success forgets")
 }
 
-// Neither a part that fails behind a finished one, nor a log that fails amid a part, has days recorded twice.
+// No day is recorded twice if a part fails after a finished one, or if the log fails within a part.
 func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	t.Parallel()
 	old := fetchDay.AddDate(0, 0, -30)

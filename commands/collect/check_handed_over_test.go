@@ -148,7 +148,7 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		code       domain.Code
 		want       string
 	}{
-		"accounts of others": {301, facebook, domain.CodeUnprocessable, "does not read 90014, 90013 (for want of ANALYZE), which"},
+		"accounts of others": {301, facebook, domain.CodeUnprocessable, "cannot read 90014, 90013 (missing: ANALYZE), which"},
 		"refused":            {301, collect.NewTokens{AccessToken: "invented"}, domain.CodeUnprocessable, "refused access_token"},
 		"reads nothing":      {302, facebook, domain.CodeConflict, "This connection reads no accounts"},
 		"another's":          {303, collect.NewTokens{AccessToken: s.signIn(domain.TikTok).Tokens.AccessToken}, domain.CodeUnprocessable, "does not read another"},
@@ -274,8 +274,8 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"renewals over":      {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", RefreshExpiresAt: past}, "refresh_expires_at"},
 		"end without token":  {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshExpiresAt: soon}, "requires refresh_token"},
 		"over, no login":     {own.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", ExpiresAt: past}, "in the past"},
-		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", OwnLogin: &yes}, "this one is of tiktok"},
-		"nobody's":           {999, collect.NewTokens{AccessToken: "invented"}, "connection is not in the directory"},
+		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", OwnLogin: &yes}, "This connection is of tiktok"},
+		"nobody's":           {999, collect.NewTokens{AccessToken: "invented"}, "does not know this connection"},
 		"without a place":    {77, collect.NewTokens{AccessToken: "invented"}, "secret_ref"},
 	} {
 		use := s.handOver()

@@ -54,7 +54,7 @@ type fetchStates interface {
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
 	// First reports whether the caller should record a change of a connection's state. It returns
 	// true to only one of several processes. shown is the time of the state that the tables show;
-	// nil if there is none.
+	// nil if absent.
 	First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error)
 	// Recorded confirms that the log has the change with the given time. Without a confirmation the
 	// change may or may not be in the log, and another one may be recorded some minutes later.

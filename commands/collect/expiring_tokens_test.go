@@ -113,8 +113,9 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	require.Contains(t, s.changes(without)[0].Reason, "no token for this connection")
 }
 
-// A sign-in that brings nothing better, with another account or too few rights: it is said again, once, and
-// the platform is left alone until the next one. The machines that hand tokens over may be ahead of the one that finds them dead, or behind it.
+// A sign-in with another account or too few rights does not help: the state is recorded again,
+// once, and the platform is not called until the next sign-in. The clock of the machine that hands
+// tokens over may be ahead of or behind the fetcher's.
 func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 	t.Parallel()
 	for name, ahead := range map[string]time.Duration{"in time": 0, "by a clock that is ahead": 10 * time.Minute} {
@@ -398,8 +399,9 @@ func TestOwnLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
 	require.Len(t, s.readings(own), 1)
 }
 
-// Without our client's key no token of TikTok can be renewed: that is told with the first look, once, if there is one.
-func TestMissingClientKeyIsTold(t *testing.T) {
+// Without our client key no TikTok token can be renewed. This is logged once, if there is a TikTok
+// account.
+func TestMissingClientKeyIsLogged(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
 	s := newFetchStage(t, func(c *collect.Config) {

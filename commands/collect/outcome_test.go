@@ -110,7 +110,7 @@ func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
 	require.Len(t, s.readings(page), 1)
 	st := s.state(domain.FetchAccounts, page)
 	require.NotNil(t, st.ReadAt)
-	require.Equal(t, string(platforms.ClassRetry), st.Class, "whoever looks at the connection sees why")
+	require.Equal(t, string(platforms.ClassRetry), st.Class, "the reason is shown with the connection")
 }
 
 // A platform that is down fails fast once its breaker is open, is not held against its connections, and

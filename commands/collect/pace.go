@@ -21,7 +21,7 @@ type Pace struct {
 	Every  time.Duration // between two readings; never less than Wanted
 	Wanted time.Duration // the configured interval
 	Calls  int           // number of calls of a reading
-	// Quota is the quota that makes Every longer than Wanted; zero if there is none.
+	// Quota is the quota that makes Every longer than Wanted; zero if absent.
 	Quota domain.Quota
 	// Sharing is the number of connections that share the quota.
 	Sharing int

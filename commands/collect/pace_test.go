@@ -73,7 +73,7 @@ func callsOf(kind string, p domain.Platform, account domain.AccountType) int {
 	return read.Calls[kind]
 }
 
-func TestPaceIsToldToPeople(t *testing.T) {
+func TestPaceIsShownToPeople(t *testing.T) {
 	t.Parallel()
 	page := collect.Demand{Platform: domain.Facebook, Connections: map[domain.AccountType]int{0: 7}, Accounts: time.Hour, Posts: 12 * time.Hour}
 	for want, pace := range map[string]collect.Pace{
@@ -278,7 +278,7 @@ func (s *fetchStage) pace(c connected) string {
 }
 
 // The pace says that LinkedIn's quota is assumed to be that of an app in development, and where to set what an approved app has.
-func TestAssumedQuotaIsTold(t *testing.T) {
+func TestAssumedQuotaIsLogged(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
 	s := inDevelopment(t, func(c *collect.Config) { c.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })

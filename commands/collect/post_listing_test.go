@@ -32,7 +32,7 @@ func (s *fetchStage) registered(c connected) int {
 	return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
 }
 
-// An error on a page must not leave what lies behind it unlisted.
+// After an error on a page, the following pages must still be listed.
 func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 	t.Parallel()
 	failing := true
@@ -140,7 +140,7 @@ func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
 	require.Equal(t, []string{""}, client.takeListed(), "caught up")
 }
 
-func TestListingBeginsAnewWhenItsCursorIsForgotten(t *testing.T) {
+func TestListingRestartsWhenItsCursorIsRefused(t *testing.T) {
 	t.Parallel()
 	refusal := hiccup()
 	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
@@ -214,7 +214,7 @@ func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
 	handed.MemberID = 6
 	s.log.Put(t, domain.DirectoryConnection{ID: handed.ConnectionID, MemberID: 6, Platform: handed.Platform, SecretRef: user.ref}, handed)
 	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
-	require.Equal(t, []string{"", "p2", "p3"}, client.takeListed(), "all of them are listed anew")
+	require.Equal(t, []string{"", "p2", "p3"}, client.takeListed(), "all of them are listed again")
 	require.Equal(t, 3, s.number(`select count(*) from tSPosts where member_id = 6`))
 	require.Equal(t, 3, s.registered(user))
 
@@ -222,8 +222,8 @@ func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
 	require.Equal(t, []string{""}, client.takeListed(), "once")
 }
 
-// What a post says is appended when it is not what is stored: when it is new, when its author changed it, and when an append was lost. A media
-// address that is only signed anew is no change.
+// The text of a post is appended if it differs from the stored one: if it is new, if its author
+// changed it, or if an append was lost. A media address with only a new signature is no change.
 func TestTextsAreAppendedWhenTheyChange(t *testing.T) {
 	t.Parallel()
 	post := publishedAgo("1", time.Hour)
@@ -246,7 +246,7 @@ func TestTextsAreAppendedWhenTheyChange(t *testing.T) {
 	round(1, "it is new")
 	round(0, "nothing has changed")
 	post.MediaURL = "https://two.example/x.jpg?signed=2"
-	round(0, "the address is signed anew")
+	round(0, "the address has a new signature")
 	post.Content = "b"
 	round(1, "its author changed it")
 	_, err := s.log.DB.Pool.Exec(t.Context(), `delete from post_contents`)

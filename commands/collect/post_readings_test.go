@@ -87,7 +87,7 @@ func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
 	require.Equal(t, 1, s.number(`select count(*) from tSPostInsights where from_zero`))
 }
 
-// Posts that are gone are asked for as often as others of their age are read, and no more.
+// Deleted posts are requested as often as other posts of their age.
 func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 	t.Parallel()
 	gone := map[string]bool{"old": true, "new": true, "undated": true}
@@ -125,7 +125,7 @@ func TestGonePostsAreAskedForEverLessOften(t *testing.T) {
 	require.Zero(t, s.number(`select count(*) from kept.post_notes`))
 }
 
-// One post of which something can never be recorded costs no other post its reading.
+// A post with a value that can never be recorded does not affect the readings of other posts.
 func TestOddPostCostsNoOther(t *testing.T) {
 	t.Parallel()
 	for name, odd := range map[string]platforms.Post{

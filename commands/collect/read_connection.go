@@ -36,7 +36,7 @@ type fetch struct {
 	keepsPartial bool         // if it is cut short, it keeps what was read and continues with the rest
 	historyOnly  bool         // this turn reads its history, not its totals
 	// postWords is the platform's text about the first post that it refused for a reason that may
-	// apply to other posts; "" if there is none.
+	// apply to other posts; "" if absent.
 	postWords string
 }
 

@@ -237,7 +237,7 @@ func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Plat
 	return claim
 }
 
-// readOne reads one account, whoever has claimed it.
+// readOne reads one account, whichever process has claimed it.
 func (s *fetchStage) readOne(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
 	claim := s.log.Claim(s.t, queueOf(kind, c.Platform), c.ID, s.clock.Now())
 	return collect.ReadOne(ctx, readmodels.Connections{Pool: s.log.DB.ReadOnly}, claim)

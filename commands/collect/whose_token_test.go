@@ -67,7 +67,7 @@ func TestTokenIsVerifiedOnce(t *testing.T) {
 	s.round(domain.FetchPosts, domain.TikTok)
 	require.Equal(t, 2, s.calls("tiktok/user_info"))
 
-	// What is handed over is asked anew.
+	// The owner of handed-over tokens is verified again.
 	same := s.tokens(user)
 	_, err := s.checked().HandOver(t.Context(), user.ConnectionID, collect.NewTokens{AccessToken: same.AccessToken, RefreshToken: same.RefreshToken})
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestTokenIsVerifiedOnce(t *testing.T) {
 	require.Equal(t, user.ExternalID, s.tokens(user).VerifiedAs)
 }
 
-// A platform that cannot be asked just now is no reason to read, and none to call the connection dead.
+// If a platform cannot be asked, the account is not read, and the connection is not marked dead.
 func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -18,7 +18,8 @@ func facebook(account string) connect.Request {
 	return connect.Request{ConnectRequester: ofAgency(account), Platform: domain.Facebook}
 }
 
-// From nothing to what fetchers read: the page has its computed id, its token is sealed where they look, and it is due at once.
+// The complete flow: the page has its computed id, its token is sealed where the fetchers find it,
+// and it is due immediately.
 func TestChosenPageIsReadAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -70,7 +71,7 @@ func TestCallBackIsJudged(t *testing.T) {
 	require.NoError(t, back(func(b *connect.CameBack) { b.Code = "REPLAYED" }), "the page is loaded again")
 	require.Equal(t, []string{"CODE"}, s.dialog.redeemed)
 	_, err := s.View(t.Context(), begun.ID, "BROWSERTWO", s.still)
-	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "whoever asked cannot choose from another session")
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "the requester cannot choose from another session")
 
 	_, state = s.open(facebook(north), browser)
 	s.now = s.now.Add(10 * time.Minute)
@@ -78,7 +79,7 @@ func TestCallBackIsJudged(t *testing.T) {
 	require.Len(t, s.dialog.redeemed, 1)
 }
 
-// What ends a sign-in is shown on its page, in words that say what to do, and nothing is stored.
+// The page of a failed sign-in says why and what to do, and nothing is stored.
 func TestSignInThatEndsSaysWhy(t *testing.T) {
 	t.Parallel()
 	const code = "CODE"
@@ -142,18 +143,19 @@ func TestChoiceIsJudged(t *testing.T) {
 	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001"}}), "gone")
 	s.gone = nil
 	require.Empty(t, s.due(domain.Facebook))
-	require.NoError(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001", "1.0.1001"}}), "a choice that was refused can be mended")
+	require.NoError(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001", "1.0.1001"}}), "a refused choice can be corrected")
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001"}})), "made twice")
 
 	late, view := s.signIn(facebook(north))
 	s.now = s.now.Add(15 * time.Minute)
 	_, err := s.View(t.Context(), late, browser, s.still)
 	require.ErrorContains(t, err, "The time to choose has expired")
-	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "over")
+	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "has expired")
 }
 
-// A second consent replaces the set of pages: what it leaves out is named before anything is stored, and waits for a sign-in afterwards; in
-// another agency too, which is not named.
+// A second consent replaces the set of pages. The pages that it leaves out are named before
+// anything is stored, and then wait for a sign-in. This includes pages of another agency, which is
+// not named.
 func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -177,7 +179,7 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.Contains(t, due, domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), "what is covered goes on")
 	require.Equal(t, "RENEWED", s.tokens(pageRef("1001")), "with the new token")
 
-	// Connected again, it keeps its id, and is read.
+	// Connected again, it keeps its id and is read.
 	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"))
 	s.now = s.now.Add(time.Hour)
 	again := facebook(north)
@@ -187,7 +189,8 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	require.Contains(t, s.due(domain.Facebook), rivals, "the sign-in renews what hangs on it everywhere")
 }
 
-// A consent that leaves everything out ends what was read by the one before, although nothing can be connected by it: that is named.
+// A consent that covers nothing revokes the tokens of the one before, although nothing can be
+// connected with it. The affected pages are named.
 func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -234,7 +237,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 		require.Equal(t, ref, place.SecretRef, "both read with one secret: two copies of a refresh token that works once would kill each other")
 	}
 
-	// The consent goes back with the last of them.
+	// The consent is revoked with the last of them.
 	first, err := s.Disconnect(t.Context(), ofAgency(""), domain.ComputedSocialAccount(agency, domain.TikTok, 0, "open"), s.still)
 	require.NoError(t, err)
 	require.False(t, first.GivenBack)
@@ -266,7 +269,7 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.2002"}}, s.still)))
 	require.Empty(t, s.tokens("connect/"+id))
 
-	// Another administrator of the same page may: ids and connection stay.
+	// Another administrator of the same page may reconnect it: ids and connection stay.
 	s.dialog.consent = consent("88", page("1001"))
 	require.Equal(t, again.SocialAccount, s.connects(again, "1.0.1001").Connected[0].SocialAccountID)
 
@@ -279,7 +282,8 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	}
 }
 
-// The page that is to be connected again is ticked, also while it is disconnected; of the others those that this person's sign-in reads.
+// The page to reconnect is selected, even while it is disconnected. Of the others, those that this
+// person's sign-in reads are selected.
 func TestThePageAskedForIsTicked(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -307,7 +311,7 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 	require.Contains(t, s.due(domain.Facebook), again.SocialAccount)
 }
 
-// Of a page with two rows in the directory either can be connected again; while one is connected, that one goes on.
+// If a page has two rows in the directory, either can be reconnected. A connected one is preferred.
 func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -331,7 +335,8 @@ func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
 	}
 }
 
-// A page that the main application connected keeps its id; one that another client has moves only after asking, and only for agency staff.
+// A page that the main application connected keeps its id. A page of another client moves only
+// after confirmation, and only for agency staff.
 func TestPageThatTheDirectoryHolds(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -385,7 +390,7 @@ func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err), "another client's")
 }
 
-// board opens the dashboard of the client north to its user with some scopes.
+// board opens the dashboard of client north to its user with some scopes.
 func (s *stage) board(open bool, scopes ...string) {
 	s.t.Helper()
 	users := []string{client}
@@ -396,8 +401,8 @@ func (s *stage) board(open bool, scopes ...string) {
 	require.NoError(s.t, err)
 }
 
-// A link works until the instant at which it ends, or until it is taken back: then its page shows nothing and begins nothing, and what it began
-// goes no further.
+// A link works until it expires or is revoked. Then its page shows nothing and starts nothing, and
+// sign-ins that it began cannot continue.
 func TestLinkEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -467,7 +472,8 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// What staff made goes with them: the link opens nothing, binds no browser, and what it began goes no further.
+// A link created by staff who left opens nothing, binds no browser, and its sign-ins cannot
+// continue.
 func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

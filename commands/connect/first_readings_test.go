@@ -16,7 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// A page that is connected again is about to be read, whatever was read of it, or went wrong, by the sign-in before.
+// A reconnected page waits for its first reading, whatever readings or failures there were with the
+// earlier sign-in.
 func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -77,8 +78,8 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	shows(&read, "")
 }
 
-// What was declined is told by what it takes away.
-func TestDeclinedScopesAreToldByTheirFigures(t *testing.T) {
+// A declined scope is shown by the figures that it excludes.
+func TestDeclinedScopesAreShownByTheirFigures(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
@@ -95,12 +96,12 @@ func TestDeclinedScopesAreToldByTheirFigures(t *testing.T) {
 	}, view.Choice.StayEmpty)
 }
 
-// An account of Instagram behind a page is read with the page's own token, not with that of the person who signed in.
+// An Instagram account linked to a page is read with the page's token, not with the person's.
 func TestStoredTokensSayWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	behind := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
-	s.dialog.consent = consent("77", page("1001"), behind)
+	linked := platforms.Offered{Platform: domain.Instagram, ExternalID: "3001", BehindPage: "1001", AccessToken: "PAGETOKEN1001", MayRead: true}
+	s.dialog.consent = consent("77", page("1001"), linked)
 	s.dialog.consent.DataAccessUntil = today.AddDate(0, 0, 90)
 	s.connects(facebook(north), "1.0.1001", "3.0.3001")
 	ofPage := "connection/" + decimal(domain.ComputedConnection(agency, domain.Instagram, "app", "1001"))
@@ -115,7 +116,7 @@ func TestStoredTokensSayWhatWasGranted(t *testing.T) {
 	}
 }
 
-// organization is the consent of a person to a LinkedIn page, which is read with the person's token.
+// organization is a person's consent to a LinkedIn page, which is read with the person's token.
 func organization(person string) platforms.Consent {
 	c := consent(person)
 	c.Offered = []platforms.Offered{{Platform: domain.LinkedIn, ExternalID: "2001", Name: "Mill", MayRead: true}}
@@ -145,7 +146,7 @@ func TestConnectionThatAnotherPersonReplacesIsLetGo(t *testing.T) {
 	require.Len(t, s.due(domain.LinkedIn), 1)
 }
 
-// unshown is a directory that cannot be asked once something was appended.
+// unshown is a directory that fails after something was appended.
 type unshown struct {
 	connect.Directory
 
@@ -159,7 +160,7 @@ func (u unshown) Page(ctx context.Context, parent string, id int64) (domain.Conn
 	return u.Directory.Page(ctx, parent, id)
 }
 
-// after is a log after whose record something happens: the directory cannot be asked, or the caller has gone away.
+// after is a log that runs a function after a record, for example to disconnect the caller.
 func after(log commands.Appender, then func()) appender {
 	return func(ctx context.Context, d domain.Draft) error {
 		err := log.Append(ctx, d)
@@ -182,7 +183,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	require.Equal(t, "PAGETOKEN1001", s.tokens(ref))
 	require.Empty(t, s.dialog.givenBack)
 
-	// When it is repeated, it ends, also when the caller goes away meanwhile, and for a client that was closed.
+	// A repetition completes it, even if the caller disconnects, and for a client that was closed.
 	s.log.Put(t, domain.DirectoryAccount{ID: north, ParentAccount: agency, Name: "North"})
 	ctx, leave := context.WithCancel(t.Context())
 	s.Directory, s.Log = directory, after(log, leave)
@@ -193,7 +194,7 @@ func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	require.Equal(t, []string{"PERSONTOKEN77"}, s.dialog.givenBack)
 }
 
-// Records of another clock, which is ahead, do not make ours count for nothing.
+// Records with a clock that is ahead do not make ours ineffective.
 func TestRecordsAreLaterThanWhatTheDirectoryHasHeard(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -72,7 +72,8 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
 	require.Empty(t, s.tokens(pageRef("1001")))
 
-	// A new consent renews all that hung on it; the call of before, said again, changes nothing.
+	// A new consent renews everything that depended on the old one. Repeating the earlier request
+	// changes nothing.
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = consent("77", page("1001"))
 	s.connects(facebook(north), "1.0.1001")
@@ -80,7 +81,8 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
 }
 
-// eraseFurther goes further with a request for deletion; shown says whether the tables show what was erased before.
+// eraseFurther makes one step of a deletion request. shown says whether the tables show earlier
+// erasures.
 func (s *stage) eraseFurther(r domain.DeletionRequest, shown bool, erase func(domain.Person, domain.ErasureOrder)) (done bool) {
 	s.t.Helper()
 	done, err := s.metaCalls().EraseFurther(s.t.Context(), r, func(context.Context) (bool, error) { return shown, nil },
@@ -93,7 +95,8 @@ func (s *stage) eraseFurther(r domain.DeletionRequest, shown bool, erase func(do
 	return done
 }
 
-// The platform knows who signed in there, and not whose login here that was: the member goes, and the user and its other members stay.
+// The platform knows who signed in, but not which ledgerboard user that was: the member is erased,
+// and the user and its other members stay.
 func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -153,7 +156,8 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.NotNil(t, state.DoneAt)
 }
 
-// Somebody who is not known is told the same, and a request of before the last consent is about another one: it is done, and nothing is erased.
+// Unknown people get the same answer. A request from before the last consent does not cover that
+// consent: it is done, and nothing is erased.
 func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -176,7 +180,8 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	require.Len(t, s.due(domain.Facebook), 1)
 }
 
-// What a person connects after they asked is not what they asked about: the request ends, and nothing more is erased.
+// A request does not cover what the person connects later: the request ends, and nothing more is
+// erased.
 func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

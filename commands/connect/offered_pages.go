@@ -113,7 +113,7 @@ func (c *Connect) readings(ctx context.Context, a domain.ConnectAttempt) ([]doma
 type Status struct {
 	ID   string             `json:"id"`   // id that was returned when the sign-in was requested
 	Step domain.ConnectStep `json:"step"` // begun, opened, taken (the code is being redeemed), choosing, done or expired
-	// Outcome is the outcome; null if there is none yet.
+	// Outcome is the outcome; null if not yet known.
 	Outcome *domain.ConnectOutcome `json:"outcome"`
 	// FirstReadings is the progress of the first readings of the connected pages.
 	FirstReadings []domain.FirstReading `json:"first_readings"`

@@ -14,7 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Tokens that wait for a choice would die with the consent: it is not given back meanwhile.
+// Revoking the consent would invalidate tokens that wait for a choice, so it is not revoked in the
+// meantime.
 func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -42,7 +43,8 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	require.Empty(t, s.tokens(pageRef("1001")))
 }
 
-// sealedFirst is a directory that lets something else happen once a choice has sealed its tokens and nothing is recorded yet.
+// sealedFirst is a directory that runs a function after a choice has sealed its tokens, before
+// anything is recorded.
 type sealedFirst struct {
 	connect.Directory
 	then func() // once
@@ -53,8 +55,8 @@ func (d sealedFirst) MemberUser(ctx context.Context, member int64) (string, erro
 	return d.Directory.MemberUser(ctx, member)
 }
 
-// A page with a token of its own that is disconnected while it is chosen again: in whatever order, who connects it last has it read, with the
-// new token, and the consent is not given back.
+// A page with its own token is disconnected while it is chosen again. In any order, the last
+// connection is read with the new token, and the consent is not revoked.
 func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 	t.Parallel()
 	for name, run := range map[string]func(t *testing.T, s *stage, disconnect, choose func()){
@@ -93,7 +95,8 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 	}
 }
 
-// A page that is disconnected while the same person connects another one is let go, with its token, and the other one stays.
+// A page is disconnected while the same person connects another one: it is released with its token,
+// and the other one stays.
 func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -116,7 +119,8 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	require.Empty(t, s.dialog.givenBack)
 }
 
-// A person who removes our app while their choice is stored has taken back what they just gave: it is not sealed again.
+// A person who removes our app while the choice is stored has withdrawn the consent: it is not
+// sealed again.
 func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -135,7 +139,8 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
 }
 
-// A reading may meet the dead token of a page that falls away while the rest is stored: what counts is the reason that the choice gives.
+// A reading may meet the dead token of a page while the rest is stored: the reason of the choice
+// counts.
 func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -160,9 +165,10 @@ func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	require.True(t, states[0].At.Equal(chosen.Add(time.Minute)), "after all that was stored before it: %s", states[0].At)
 }
 
-// A page that is read with the person's token and that a new consent leaves out waits on its own, with the reason; the others go on. A
-// process that ends between two records leaves no page on an unannounced connection: it waits before it is moved there, and the same
-// choice can be made again. In another agency's trail the program did so, not the person who signed in at this one.
+// A page that is read with the person's token and that a new consent leaves out waits on its own
+// connection, with the reason, and the others continue. If the process ends between two records, no
+// page is on an unannounced connection, and the same choice can be repeated. In another agency's
+// trail the actor is the program, not the person.
 func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -40,7 +40,8 @@ const (
 
 var today = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
-// stage is the use cases over real stores, folds and queries. Only the clock and the platforms are a test's.
+// stage runs the use cases on real stores, folds and queries. Only the clock and the platforms are
+// scripted.
 type stage struct {
 	*connect.Connect
 
@@ -97,14 +98,14 @@ func ofAgency(account string) domain.ConnectRequester {
 	return domain.ConnectRequester{ParentAccount: agency, AccountID: account, UserID: staff, Role: "agency"}
 }
 
-// ofRival asks for a sign-in in the other agency.
+// ofRival requests a sign-in in the other agency.
 func ofRival(p domain.Platform) connect.Request {
 	return connect.Request{
 		ConnectRequester: domain.ConnectRequester{ParentAccount: rival, AccountID: theirs, UserID: staff, Role: "agency"}, Platform: p,
 	}
 }
 
-// pageRef is where the token of a page of Facebook lies, and personRef where that of a person does.
+// pageRef is the token reference of a Facebook page, personRef that of a person.
 func pageRef(id string) string {
 	return "connection/" + decimal(domain.ComputedConnection(agency, domain.Facebook, "app", id))
 }
@@ -113,7 +114,8 @@ func personRef(p domain.Platform, id string) string {
 	return domain.GrantKey{Platform: p, App: "app", Person: id}.SecretRef()
 }
 
-// open begins a sign-in and opens it in a browser; the state is what the platform is to bring back.
+// open begins a sign-in and opens it in a browser. It returns the state that the platform sends
+// back.
 func (s *stage) open(r connect.Request, cookie string) (begun connect.Begun, state string) {
 	s.t.Helper()
 	begun, err := s.Begin(s.t.Context(), r, s.still)
@@ -125,7 +127,7 @@ func (s *stage) open(r connect.Request, cookie string) (begun connect.Begun, sta
 	return begun, u.Query().Get("state")
 }
 
-// signIn is a whole sign-in up to the choice.
+// signIn completes a sign-in up to the choice.
 func (s *stage) signIn(r connect.Request) (id string, view connect.View) {
 	s.t.Helper()
 	begun, state := s.open(r, browser)
@@ -137,14 +139,14 @@ func (s *stage) signIn(r connect.Request) (id string, view connect.View) {
 	return id, view
 }
 
-// connects signs in, chooses pages and returns what came of it.
+// connects signs in, chooses pages and returns the outcome.
 func (s *stage) connects(r connect.Request, keys ...string) *domain.ConnectOutcome {
 	s.t.Helper()
 	id, view := s.signIn(r)
 	return s.choose(id, view, keys...)
 }
 
-// link is a link to connect pages of Facebook with, and its token.
+// link returns a link for Facebook pages, and its token.
 func (s *stage) link(by domain.ConnectRequester) (token, id string) {
 	s.t.Helper()
 	made, err := s.links().Make(s.t.Context(), connect.LinkRequest{ConnectRequester: by, Platforms: []domain.Platform{domain.Facebook}, Days: 14}, s.still)
@@ -152,7 +154,7 @@ func (s *stage) link(by domain.ConnectRequester) (token, id string) {
 	return strings.TrimPrefix(made.URL, public+"/connect/link/"), made.ID
 }
 
-// follow begins a sign-in by a link, in a browser, and returns what opens it.
+// follow begins a sign-in with a link in a browser, and returns the address that opens it.
 func (s *stage) follow(token string) (start string) {
 	s.t.Helper()
 	begun, err := s.links().Follow(s.t.Context(), token, browser, domain.Facebook, s.still)
@@ -160,7 +162,7 @@ func (s *stage) follow(token string) (start string) {
 	return strings.TrimPrefix(begun.StartURL, public+"/connect/start/")
 }
 
-// choose connects pages and returns what came of it.
+// choose connects pages and returns the outcome.
 func (s *stage) choose(id string, view connect.View, keys ...string) *domain.ConnectOutcome {
 	s.t.Helper()
 	require.NoError(s.t, s.Choose(s.t.Context(), id, connect.Chosen{Cookie: browser, Pages: keys, Seen: view.Choice.Seen}, s.still))
@@ -169,7 +171,7 @@ func (s *stage) choose(id string, view connect.View, keys ...string) *domain.Con
 	return view.Outcome
 }
 
-// tokens are what the fetchers find under a ref; "" when there is nothing.
+// tokens returns what the fetchers find under a ref; "" for nothing.
 func (s *stage) tokens(ref string) string {
 	s.t.Helper()
 	raw, err := s.secrets.Get(s.t.Context(), ref)
@@ -182,7 +184,7 @@ func (s *stage) tokens(ref string) string {
 	return stored.AccessToken
 }
 
-// due are the social accounts that the fetchers of a platform would read now.
+// due returns the social accounts that the fetchers of a platform would read now.
 func (s *stage) due(p domain.Platform) (ids []int64) {
 	s.t.Helper()
 	due, err := readmodels.Connections{Pool: s.log.DB.ReadOnly}.Due(s.t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}, s.now)
@@ -193,7 +195,7 @@ func (s *stage) due(p domain.Platform) (ids []int64) {
 	return ids
 }
 
-// silent requires that nothing secret stands in the process's log or in the log of events.
+// silent requires that no secret is in the process's log or in the event log.
 func (s *stage) silent(words ...string) {
 	s.t.Helper()
 	for _, word := range words {
@@ -206,12 +208,12 @@ func (s *stage) silent(words ...string) {
 	}
 }
 
-// appender is a log whose appends a test stands in for.
+// appender is a log with scripted appends.
 type appender func(ctx context.Context, d domain.Draft) error
 
 func (a appender) Append(ctx context.Context, d domain.Draft) error { return a(ctx, d) }
 
-// storeBefore is a store in which something happens before a call.
+// storeBefore is a store that runs a function before a call.
 type storeBefore struct {
 	connect.Store
 
@@ -240,7 +242,7 @@ func (b storeBefore) Unhang(ctx context.Context, connection int64, seen time.Tim
 	return b.Store.Unhang(ctx, connection, seen)
 }
 
-// dialog is the sign-in of every platform as a test scripts it.
+// dialog is a scripted sign-in for every platform.
 type dialog struct {
 	mu        sync.Mutex
 	consent   platforms.Consent
@@ -274,12 +276,12 @@ func (d *dialog) GiveBack(_ context.Context, tokens platforms.Tokens) error {
 	return d.backErr
 }
 
-// page is a Facebook page with a token of its own.
+// page returns a Facebook page with its own token.
 func page(id string) platforms.Offered {
 	return platforms.Offered{Platform: domain.Facebook, ExternalID: id, Name: "Page " + id, AccessToken: "PAGETOKEN" + id, MayRead: true}
 }
 
-// consent is a person's, with pages.
+// consent returns a person's consent with pages.
 func consent(person string, offered ...platforms.Offered) platforms.Consent {
 	return platforms.Consent{
 		PersonID: person, Name: "Person " + person, Tokens: platforms.Tokens{AccessToken: "PERSONTOKEN" + person}, Granted: []string{"read"}, Offered: offered,
