@@ -16,8 +16,8 @@ const secretRest = time.Hour
 
 // secretOwner is a connection that named secrets.
 type secretOwner struct {
-	refs []string // all refs that it ever named
-	gone bool     // its last record is a tombstone
+	refs    []string // all refs that it ever named
+	deleted bool     // its last record is a tombstone
 }
 
 // ForgetSecrets deletes the tokens of connections that the main application has deleted, and
@@ -27,7 +27,7 @@ type secretOwner struct {
 // cannot be decoded, with its key. deleteStale is that of [KeptEraser].
 func ForgetSecrets(
 	ctx context.Context, directory func(ctx context.Context, each func(domain.Recorded, error)) error,
-	deleteStale func(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error), now time.Time,
+	deleteStale func(ctx context.Context, deletedIDs []int64, refs []string, before time.Time) (int, error), now time.Time,
 ) (int, error) {
 	owners := map[string]*secretOwner{}
 	if err := directory(ctx, func(r domain.Recorded, err error) { noteOwner(owners, r, err) }); err != nil {
@@ -35,13 +35,13 @@ func ForgetSecrets(
 	}
 	used := map[string]bool{}
 	var refs []string
-	var gone []int64
+	var deletedIDs []int64
 	for key, owner := range owners {
-		if owner.gone {
+		if owner.deleted {
 			refs = append(refs, owner.refs...)
 			_, id, _ := domain.SplitDirectoryKey(key)
 			if n, err := strconv.ParseInt(id, 10, 64); err == nil {
-				gone = append(gone, n)
+				deletedIDs = append(deletedIDs, n)
 			}
 			continue
 		}
@@ -54,7 +54,7 @@ func ForgetSecrets(
 		return 0, nil
 	}
 	slices.Sort(refs)
-	deleted, err := deleteStale(ctx, gone, slices.Compact(refs), now.Add(-secretRest))
+	deleted, err := deleteStale(ctx, deletedIDs, slices.Compact(refs), now.Add(-secretRest))
 	if err != nil {
 		return deleted, fmt.Errorf("delete secrets of deleted connections: %w", err)
 	}
@@ -75,7 +75,7 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	switch data := r.Data.(type) {
 	case nil:
 		if err != nil { // it may be of any kind
-			owner.gone = false
+			owner.deleted = false
 			return
 		}
 	case domain.DirectoryConnection:
@@ -83,7 +83,7 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	default: // not an entity
 		return
 	}
-	owner.gone = r.Data == nil
+	owner.deleted = r.Data == nil
 }
 
 // importedRef returns the ref under which imports store the tokens of a connection that names none.

@@ -172,11 +172,11 @@ func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEnt
 	e, _ := entity.(domain.DirectorySocialAccount)
 	for _, key := range append(pageKeys(entity), line.Key) {
 		page, ok := known(key).(domain.DirectorySocialAccount)
-		switch here := ok && page.Connected && domain.Computed(page.ConnectionID); {
-		case here && entity == nil:
+		switch connected := ok && page.Connected && domain.Computed(page.ConnectionID); {
+		case connected && entity == nil:
 			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard and cannot be erased; disconnect it there first, or remove the line",
 				page.ID, page.Platform, page.ExternalID)
-		case here:
+		case connected:
 			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard as %d; disconnect it there first, or remove the line",
 				e.ID, e.Platform, e.ExternalID, page.ID)
 		}

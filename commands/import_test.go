@@ -341,13 +341,13 @@ func TestMainApplicationHasNoComputedIDs(t *testing.T) {
 			erase, err := json.Marshal(map[string]any{"type": entity.EventType(), "id": entity.EntityID(), "erase": true})
 			require.NoError(t, err)
 			_, err = commands.EntityLine(erase, registry, now)
-			require.ErrorContains(t, err, "ids from 4503599627370496 on")
+			require.ErrorContains(t, err, "ids from 4503599627370496 are reserved")
 		}
 	}
 	_, err := commands.EntityLine(line(t, domain.DirectoryMember{ID: domain.FirstComputedID - 1, AccountID: movedAccount(1)}), registry, now)
 	require.NoError(t, err)
 	_, err = commands.Import{World: commands.NewImportWorld()}.Connection(legacy.MemberAuth{Connection: domain.DirectoryConnection{ID: domain.FirstComputedID}})
-	require.ErrorContains(t, err, "ids from 4503599627370496 on")
+	require.ErrorContains(t, err, "ids from 4503599627370496 are reserved")
 }
 
 // The main application's records of a page that is connected in ledgerboard are refused, under any

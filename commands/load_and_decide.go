@@ -78,8 +78,8 @@ func Shown(ctx context.Context, moved func() <-chan struct{}, look func(ctx cont
 	defer cancel()
 	for {
 		next := moved()
-		if seen, err := look(ctx); err != nil || seen {
-			return seen && err == nil
+		if visible, err := look(ctx); err != nil || visible {
+			return visible && err == nil
 		}
 		select {
 		case <-next:

@@ -101,7 +101,7 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 	newest := slices.Clone(documents)
 	slices.SortStableFunc(newest, newestFirst)
 	var admitted []ImportedDashboard
-	seen := map[string]bool{}
+	admittedIDs := map[string]bool{}
 	for _, d := range newest {
 		reason := ""
 		switch {
@@ -109,7 +109,7 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 			reason = "is the agency's own account, which has no dashboard"
 		case !f.Accounts[d.SubAccountID]:
 			reason = "is not an account of agency " + f.ParentAccount
-		case seen[d.SubAccountID]:
+		case admittedIDs[d.SubAccountID]:
 			reason = "has another document that was changed later"
 		case d.CreatedAt.After(f.Now) || d.UpdatedAt.After(f.Now):
 			reason = "was changed in the future"
@@ -118,7 +118,7 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 			plan.Refused = append(plan.Refused, ImportNote{SubAccountID: d.SubAccountID, ID: d.DocumentID, Reason: reason})
 			continue
 		}
-		seen[d.SubAccountID] = true
+		admittedIDs[d.SubAccountID] = true
 		admitted = append(admitted, d)
 	}
 	return admitted

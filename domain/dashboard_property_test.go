@@ -166,7 +166,8 @@ func checkInvariants(t *rapid.T, w, other *world) {
 	checkSeparation(t, w)
 }
 
-// checkSeparation: no user left by a split on a list of a client it was separated from by that change.
+// checkSeparation: no user left by a split on a list of a client it was separated from by that
+// change.
 func checkSeparation(t *rapid.T, w *world) {
 	last := w.events[len(w.events)-1].Change()
 	if len(last.Split) == 0 {

@@ -65,7 +65,8 @@ func NewError(code Code, format string, args ...any) *Error {
 // the first ones.
 const maxFields = 100
 
-// WithField returns a copy of e with one more [FieldError], as long as it has fewer than [maxFields].
+// WithField returns a copy of e with one more [FieldError], as long as it has fewer than
+// [maxFields].
 func (e *Error) WithField(field, detail string) *Error {
 	if len(e.Fields) >= maxFields {
 		return e
@@ -122,7 +123,8 @@ func (e *FieldErrors) Err() error {
 	return invalid
 }
 
-// CodeOf returns the code of the first [Error] in err's chain, and [CodeInternal] for any other error.
+// CodeOf returns the code of the first [Error] in err's chain, and [CodeInternal] for any other
+// error.
 func CodeOf(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code

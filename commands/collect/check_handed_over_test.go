@@ -36,7 +36,8 @@ func (s *fetchStage) reach(t *testing.T) {
 	s.collect = s.process()
 }
 
-// signIn is what the dialog of a main application's own app brings: Mara's token, with everything ticked.
+// signIn is what the dialog of a main application's own app brings: Mara's token, with everything
+// ticked.
 func (s *fetchStage) signIn(p domain.Platform) platforms.Consent {
 	s.t.Helper()
 	dialog, err := s.set.SignIn(p)
@@ -76,7 +77,8 @@ func (s *fetchStage) mainApps(connection int64, p domain.Platform, kind domain.A
 	return all
 }
 
-// What a main application's own dialog brought is checked and read, on every platform: a person's token of Facebook brings each page's own.
+// What a main application's own dialog brought is checked and read, on every platform: a person's
+// token of Facebook brings each page's own.
 func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -130,8 +132,8 @@ func TestHandedOverTokensReadTheirAccounts(t *testing.T) {
 	}
 }
 
-// One account that does not fit refuses all, by its platform id; so do dead tokens, a connection that reads nothing, and a platform that does
-// not answer. What was stored stays.
+// One account that does not fit refuses all, by its platform id; so do dead tokens, a connection
+// that reads nothing, and a platform that does not answer. What was stored stays.
 func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -172,8 +174,8 @@ func (silentPlatform) Holds(_ context.Context, p domain.Platform, _ platforms.Ta
 	return platforms.Consent{}, &platforms.Error{Class: platforms.ClassRetry, Platform: p, Op: "sign_in_who"}
 }
 
-// A main application that repeats what it handed over gives back nothing that was renewed since: TikTok's refresh token works once. Renewals
-// and hand-overs at the same time lose neither.
+// A main application that repeats what it handed over gives back nothing that was renewed since:
+// TikTok's refresh token works once. Renewals and hand-overs at the same time lose neither.
 func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -209,7 +211,8 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 	require.NoError(t, s.readOne(t.Context(), s.collect, domain.FetchTokens, user), "and can be renewed")
 }
 
-// handOver is the use case at a platform that takes every token for one of all accounts of the stage.
+// handOver is the use case at a platform that takes every token for one of all accounts of the
+// stage.
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
@@ -312,7 +315,8 @@ func TestOwnLoginStaysUnlessItIsSaid(t *testing.T) {
 	}
 }
 
-// Where the tokens belong may change while a renewal is waited for: they are stored in neither place, and the request is to be repeated.
+// Where the tokens belong may change while a renewal is waited for: they are stored in neither
+// place, and the request is to be repeated.
 func TestPlaceThatMovesDuringAHandOver(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

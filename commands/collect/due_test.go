@@ -16,8 +16,8 @@ import (
 
 const tick = 30 * time.Second
 
-// An account is due an interval after it was due. Were it the time of the reading that counts, it would be read a little later each time,
-// and miss looks.
+// An account is due an interval after it was due. Were it the time of the reading that counts, it
+// would be read a little later each time, and miss looks.
 func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval = time.Minute })
@@ -31,7 +31,8 @@ func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
 	}
 }
 
-// A process whose clock was a week ahead has read an account next week: the others do not wait for that week to come.
+// A process whose clock was a week ahead has read an account next week: the others do not wait for
+// that week to come.
 func TestDueTimeOfAWrongClockIsNone(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -167,8 +168,8 @@ func TestFailuresKeepThePace(t *testing.T) {
 	require.Equal(t, s.clock.Now().Add(262*time.Minute), st.DueAt.UTC())
 }
 
-// A connection that an operator has paused is left alone, also where it is claimed already; the others are read, and it is
-// read again when it is resumed.
+// A connection that an operator has paused is left alone, also where it is claimed already; the
+// others are read, and it is read again when it is resumed.
 func TestPausedConnectionIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

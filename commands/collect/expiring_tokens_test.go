@@ -56,8 +56,8 @@ func TestExpiredTokenIsRenewedAndTheRotatedOneStored(t *testing.T) {
 	require.Empty(t, s.changes(user))
 }
 
-// Several processes, several callers each, all with the expired token at once: TikTok's refresh token
-// works once, so a second renewal would lose the connection.
+// Several processes, several callers each, all with the expired token at once: TikTok's refresh
+// token works once, so a second renewal would lose the connection.
 func TestProcessesThatRaceRenewOnce(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -203,8 +203,8 @@ func (s *fetchStage) endMarks() {
 	require.NoError(s.t, err)
 }
 
-// What was not acknowledged may be in the log all the same: such a state is recorded again when tables
-// would show it.
+// What was not acknowledged may be in the log all the same: such a state is recorded again when
+// tables would show it.
 func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -220,8 +220,9 @@ func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	require.Len(t, s.changes(page), 1)
 }
 
-// A token is renewed although its platform refuses it, while tables do not show yet that it does: by readings, by posts, and by the claim of
-// tokens. None of these is a sign-in, however late it comes.
+// A token is renewed although its platform refuses it, while tables do not show yet that it does:
+// by readings, by posts, and by the claim of tokens. None of these is a sign-in, however late it
+// comes.
 func TestRenewalsAfterAStateWasRecordedAreNoSignIn(t *testing.T) {
 	t.Parallel()
 	slow := &heldBack{}
@@ -353,8 +354,9 @@ func TestOwnLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 	require.Empty(t, s.changes(facebook))
 }
 
-// LinkedIn gives refresh tokens to approved partners only. A token without one is read with to its last day, and told of
-// from 14 days before; only when it has ended and is refused must a person sign in.
+// LinkedIn gives refresh tokens to approved partners only. A token without one is read with to its
+// last day, and told of from 14 days before; only when it has ended and is refused must a person
+// sign in.
 func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -381,8 +383,8 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	require.Len(t, s.readings(member), days)
 }
 
-// A token of Instagram login that came without its end is renewed once it is a day old, the youngest that is renewed;
-// from then on its end is known.
+// A token of Instagram login that came without its end is renewed once it is a day old, the
+// youngest that is renewed; from then on its end is known.
 func TestOwnLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -113,8 +113,8 @@ func TestReadingWithAPartMissingForNowCounts(t *testing.T) {
 	require.Equal(t, string(platforms.ClassRetry), st.Class, "the reason is shown with the connection")
 }
 
-// A platform that is down fails fast once its breaker is open, is not held against its connections, and
-// the other platforms go on.
+// A platform that is down fails fast once its breaker is open, is not held against its connections,
+// and the other platforms go on.
 func TestPlatformThatIsDown(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -207,8 +207,8 @@ func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
 	require.NotNil(t, s.state(domain.FetchAccounts, page).ReadAt)
 }
 
-// What a failure says is stored whatever its bytes are: PostgreSQL takes neither half a letter nor a NUL,
-// and would refuse the results of all connections of the claim with it.
+// What a failure says is stored whatever its bytes are: PostgreSQL takes neither half a letter nor
+// a NUL, and would refuse the results of all connections of the claim with it.
 func TestReasonsAreBoundedAndCanBeStored(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -258,8 +258,8 @@ func (p plant) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// What platforms say when they fail names people: it is in schema kept, and in no event, log line or reason
-// that answers show; 30 days later it is nowhere.
+// What platforms say when they fail names people: it is in schema kept, and in no event, log line
+// or reason that answers show; 30 days later it is nowhere.
 func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer

@@ -61,13 +61,13 @@ func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Bu
 	}
 	for _, q := range quotas {
 		sharing := d.sharing(q.Scope, account)
-		asks, others := d.calls(kind, q.Scope, sharing), d.calls(other, q.Scope, sharing)
+		kindCalls, otherCalls := d.calls(kind, q.Scope, sharing), d.calls(other, q.Scope, sharing)
 		if q.Scope == domain.QuotaPerOperation { // the kinds use different endpoints
-			others = 0
+			otherCalls = 0
 		}
 		usable := q.Rate * (1 - leftOver)
-		available := max(usable/2, usable-others)
-		every := time.Duration(float64(pace.Wanted) * asks / available)
+		available := max(usable/2, usable-otherCalls)
+		every := time.Duration(float64(pace.Wanted) * kindCalls / available)
 		if every = roundUp(every); every > pace.Every {
 			pace.Every, pace.Quota, pace.Sharing = every, q.Quota, 0
 			for _, n := range sharing {

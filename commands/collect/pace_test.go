@@ -87,9 +87,9 @@ func TestPaceIsShownToPeople(t *testing.T) {
 	}
 }
 
-// Whatever the quotas, connections and intervals are: over a long time the readings of all connections, each at its pace, make
-// no more calls than the quota has, leave something for the rest, starve nobody, and nobody is read more
-// often than configured.
+// Whatever the quotas, connections and intervals are: over a long time the readings of all
+// connections, each at its pace, make no more calls than the quota has, leave something for the
+// rest, starve nobody, and nobody is read more often than configured.
 func TestPaceKeepsQuotas(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -141,7 +141,8 @@ func TestPaceKeepsQuotas(t *testing.T) {
 	})
 }
 
-// Connections that were made at one moment are read at different ones, when the quota sets the pace.
+// Connections that were made at one moment are read at different ones, when the quota sets the
+// pace.
 func TestConnectionsDoNotBunch(t *testing.T) {
 	t.Parallel()
 	pace := paceOf(t, "linkedin:app:50000/24h", 1000, 0)
@@ -157,8 +158,8 @@ func TestConnectionsDoNotBunch(t *testing.T) {
 	require.Less(t, slices.Max(parts), 140)
 }
 
-// When connections come or go, the others are read as far apart as before: their due times move by the change of the pace alone. What
-// was late by more than a turn finds a place of its own again.
+// When connections come or go, the others are read as far apart as before: their due times move by
+// the change of the pace alone. What was late by more than a turn finds a place of its own again.
 func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	t.Parallel()
 	before, after := paceOf(t, "linkedin:app:50000/24h", 1000, 0), paceOf(t, "linkedin:app:50000/24h", 1001, 0)
@@ -175,8 +176,9 @@ func TestPaceThatChangesMovesNobodyFar(t *testing.T) {
 	require.Greater(t, len(places), 45)
 }
 
-// Many were connected a moment after a process has counted, and another one has found them due: the claim's pace is that of all of them,
-// or they would be due again at once. So is that of a claim of one of them, and of a claim of more than were counted.
+// Many were connected a moment after a process has counted, and another one has found them due: the
+// claim's pace is that of all of them, or they would be due again at once. So is that of a claim of
+// one of them, and of a claim of more than were counted.
 func TestClaimsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -213,7 +215,8 @@ func TestClaimsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 	}
 }
 
-// inDevelopment is a stage where LinkedIn gives our app what it gives an app in development, and nobody has set a quota.
+// inDevelopment is a stage where LinkedIn gives our app what it gives an app in development, and
+// nobody has set a quota.
 func inDevelopment(t *testing.T, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
 	s := newFetchStage(t)
@@ -239,9 +242,9 @@ func (s *fetchStage) passes(d time.Duration) {
 	}
 }
 
-// At the defaults many are read all day long, as often as their pace says: LinkedIn refuses no call of an
-// app in development. On the first day everything comes at once, with posts and history, and still each
-// is read whole.
+// At the defaults many are read all day long, as often as their pace says: LinkedIn refuses no call
+// of an app in development. On the first day everything comes at once, with posts and history, and
+// still each is read whole.
 func TestAppInDevelopmentIsReadAllDay(t *testing.T) {
 	t.Parallel()
 	s := inDevelopment(t)
@@ -277,7 +280,8 @@ func (s *fetchStage) pace(c connected) string {
 	return only[string](s, `select pace from kept.fetch_state where kind = $1 and social_account_id = $2`, domain.FetchAccounts, c.ID)
 }
 
-// The pace says that LinkedIn's quota is assumed to be that of an app in development, and where to set what an approved app has.
+// The pace says that LinkedIn's quota is assumed to be that of an app in development, and where to
+// set what an approved app has.
 func TestAssumedQuotaIsLogged(t *testing.T) {
 	t.Parallel()
 	var lines bytes.Buffer
@@ -294,8 +298,9 @@ func TestAssumedQuotaIsLogged(t *testing.T) {
 	require.Equal(t, told, s.pace(profile))
 }
 
-// LinkedIn counts by the member whose token it is: a profile and two pages that one person connected share that member's day, at a pace
-// that says so, and LinkedIn never refuses a call of it.
+// LinkedIn counts by the member whose token it is: a profile and two pages that one person
+// connected share that member's day, at a pace that says so, and LinkedIn never refuses a call of
+// it.
 func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -329,8 +334,9 @@ func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 	}
 }
 
-// A quota of a day that holds few readings: each is whole or not begun, no call is spent for nothing, all posts are read in
-// turn, the history comes in turns of its own, and the quota is kept.
+// A quota of a day that holds few readings: each is whole or not begun, no call is spent for
+// nothing, all posts are read in turn, the history comes in turns of its own, and the quota is
+// kept.
 func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 	t.Parallel()
 	for _, scope := range []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerApp} {
@@ -366,7 +372,8 @@ func TestSmallQuotaIsSpentOnWholeReadings(t *testing.T) {
 	}
 }
 
-// Others use up the quota during a reading: its calls are spent, so it waits for its turn, not only for room.
+// Others use up the quota during a reading: its calls are spent, so it waits for its turn, not only
+// for room.
 func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

@@ -115,7 +115,7 @@ func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
 		return l.known[p.ID] || l.known[p.SameAs]
 	}
-	return l.known[p.ID] || l.f.notes.before[p.ID].Class == sameAsAnother
+	return l.known[p.ID] || l.f.notes.stored[p.ID].Class == sameAsAnother
 }
 
 // page lists one page, registers its new posts, and appends their texts if they differ from the

@@ -197,8 +197,8 @@ func (s *fetchStage) postIDs(c connected) (ids []string) {
 	return ids
 }
 
-// A connection that is handed on takes its posts along: all of them are registered under the new member, once, also
-// those far down the list and those that the main application knows.
+// A connection that is handed on takes its posts along: all of them are registered under the new
+// member, once, also those far down the list and those that the main application knows.
 func TestPostsFollowTheMemberWhoHasTheConnection(t *testing.T) {
 	t.Parallel()
 	client := &scripted{page: pagesOf(back())}

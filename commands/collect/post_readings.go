@@ -73,7 +73,7 @@ func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 		return false
 	}
 	published := p.PublishedAt
-	if note, noted := f.notes.before[p.ExternalID]; noted && published == nil {
+	if note, noted := f.notes.stored[p.ExternalID]; noted && published == nil {
 		published = &note.Since
 	}
 	if published == nil {

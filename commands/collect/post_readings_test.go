@@ -71,8 +71,8 @@ func TestAttemptOfTheSameSlotDoesNotReadPostsTwice(t *testing.T) {
 	require.Equal(t, 60, s.number(`select count(*) from tSPostInsights`), "nothing twice")
 }
 
-// A first figure was gained here if the post was published since the account is read, or at most a day before: what was
-// read before the account itself says nothing.
+// A first figure was gained here if the post was published since the account is read, or at most a
+// day before: what was read before the account itself says nothing.
 func TestFirstFiguresOfNewPostsCountFromZero(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

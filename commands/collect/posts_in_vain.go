@@ -16,29 +16,29 @@ const maxNoted = 255
 // postNotes holds the posts of an account that could not be read or are known under another id,
 // before and after this round.
 type postNotes struct {
-	before map[string]domain.PostNote
-	now    map[string]domain.PostNote
-	read   []string // noted before, but read in this round
+	stored  map[string]domain.PostNote
+	changed map[string]domain.PostNote
+	read    []string // noted before, but read in this round
 }
 
 // loadNotes reads the notes about an account's posts.
 func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	notes, err := c.States.PostNotes(ctx, f.SocialAccount)
-	f.notes = postNotes{before: make(map[string]domain.PostNote, len(notes)), now: map[string]domain.PostNote{}}
+	f.notes = postNotes{stored: make(map[string]domain.PostNote, len(notes)), changed: map[string]domain.PostNote{}}
 	for _, n := range notes {
-		f.notes.before[n.ExternalID] = n
+		f.notes.stored[n.ExternalID] = n
 	}
 	return err
 }
 
 // keepNotes stores the changed notes, even if the round ends early.
 func (c posts) keepNotes(ctx context.Context, f *fetch) error {
-	if len(f.notes.now) == 0 && len(f.notes.read) == 0 {
+	if len(f.notes.changed) == 0 && len(f.notes.read) == 0 {
 		return nil
 	}
 	storing, cancel := recording(ctx)
 	defer cancel()
-	return c.States.KeepPostNotes(storing, f.SocialAccount, slices.Collect(maps.Values(f.notes.now)), f.notes.read, c.clock())
+	return c.States.KeepPostNotes(storing, f.SocialAccount, slices.Collect(maps.Values(f.notes.changed)), f.notes.read, c.clock())
 }
 
 // skip counts a post that has no reading or is not registered, and notes it unless the reason is
@@ -61,25 +61,25 @@ const sameAsAnother = "same_as_another"
 
 // note notes the class of a post, and reports whether it is new.
 func (n *postNotes) note(id, class string, now time.Time) (first bool) {
-	note := n.before[id]
+	note := n.stored[id]
 	if first = note.Class != class; first {
 		note = domain.PostNote{ExternalID: id, Class: class, Since: now}
 	}
 	note.TriedAt = now
-	n.now[id] = note
+	n.changed[id] = note
 	return first
 }
 
 // found deletes the note of a post that was read.
 func (n *postNotes) found(id string) {
-	if _, noted := n.before[id]; noted {
+	if _, noted := n.stored[id]; noted {
 		n.read = append(n.read, id)
 	}
 }
 
 // lastTried returns when a post was last read or tried; zero if never.
 func (n *postNotes) lastTried(p domain.KnownPost) time.Time {
-	last := n.before[p.ExternalID].TriedAt
+	last := n.stored[p.ExternalID].TriedAt
 	if p.ReadAt != nil && p.ReadAt.After(last) {
 		return *p.ReadAt
 	}

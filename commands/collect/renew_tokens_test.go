@@ -22,7 +22,8 @@ import (
 
 var errDatabase = errors.New("connection reset by peer")
 
-// failing are the secrets of a stage whose leases end, or whose database fails, when a test says so.
+// failing are the secrets of a stage whose leases end, or whose database fails, when a test says
+// so.
 type failing struct {
 	*vault.Secrets
 	lease func(held context.Context) (context.Context, error)
@@ -92,7 +93,8 @@ func (r renewing) Refresh(ctx context.Context, at platforms.Target, token string
 	return r.refresh(ctx, r.Client, at, token)
 }
 
-// The lease may fail to keep another process away, or the answer of an earlier call was lost on its way.
+// The lease may fail to keep another process away, or the answer of an earlier call was lost on its
+// way.
 func TestRefusedRenewalCountsOnlyWhereNobodyElseRenewed(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)

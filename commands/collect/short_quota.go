@@ -17,9 +17,9 @@ func (r *round) limitCalls(f *fetch) {
 	_, identifies := r.client.(platforms.Identifier)
 	switch {
 	case f.queue.Kind == domain.FetchPosts && known && kind.CallsOfPost > 0:
-		f.client, f.keepsPartial = sparing{r.client, r, f, kind.CallsOfPost}, true
+		f.client, f.keepsPartial = limitedClient{r.client, r, f, kind.CallsOfPost}, true
 	case f.queue.Kind == domain.FetchAccounts && !identifies: // a client that identifies makes few calls, and must keep identifying
-		f.client = sparing{r.client, r, f, 0}
+		f.client = limitedClient{r.client, r, f, 0}
 	}
 }
 
@@ -54,9 +54,9 @@ func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
 }
 
-// sparing is a client that starts to read a single post, or a part of the history, only if its
+// limitedClient is a client that starts to read a single post, or a part of the history, only if its
 // calls are available.
-type sparing struct {
+type limitedClient struct {
 	platforms.Client
 	r           *round
 	f           *fetch
@@ -64,7 +64,7 @@ type sparing struct {
 }
 
 // Account implements [platforms.Client].
-func (s sparing) Account(ctx context.Context, t platforms.Target, req platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+func (s limitedClient) Account(ctx context.Context, t platforms.Target, req platforms.AccountRequest) (platforms.AccountSnapshot, error) {
 	if req.Backfill {
 		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // same as calls with historyOnly
 			return platforms.AccountSnapshot{}, err
@@ -74,7 +74,7 @@ func (s sparing) Account(ctx context.Context, t platforms.Target, req platforms.
 }
 
 // PostMetrics implements [platforms.Client].
-func (s sparing) PostMetrics(ctx context.Context, t platforms.Target, posts []platforms.Post) (all []platforms.PostSnapshot, err error) {
+func (s limitedClient) PostMetrics(ctx context.Context, t platforms.Target, posts []platforms.Post) (all []platforms.PostSnapshot, err error) {
 	for _, post := range posts {
 		if err := s.r.roomFor(ctx, s.f, s.callsOfPost); err != nil {
 			return all, err

@@ -358,7 +358,8 @@ func (s *fetchStage) registerPost(c connected, id string, published ...time.Time
 	require.NoError(s.t, errors.Join(collect.Record(s.t.Context(), s.log, s.clock.Now(), post)...))
 }
 
-// connectWithPosts connects an account with posts of two days; those of a profile, which nobody can list, the main application registers.
+// connectWithPosts connects an account with posts of two days; those of a profile, which nobody can
+// list, the main application registers.
 func (s *fetchStage) connectWithPosts(p domain.Platform, aType domain.AccountType, change ...func(*simulator.Account)) connected {
 	s.t.Helper()
 	if aType != domain.LinkedInProfile {
@@ -382,7 +383,8 @@ func fivePosts() (posts []simulator.Post) {
 	return posts
 }
 
-// interrupted are the secrets of a stage in which something happens at a call: after a Get, before a Lease or a Swap.
+// interrupted are the secrets of a stage in which something happens at a call: after a Get, before
+// a Lease or a Swap.
 type interrupted struct {
 	*vault.Secrets
 	get, lease, swap func()

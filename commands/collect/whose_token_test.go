@@ -89,8 +89,9 @@ func TestPostsWaitUntilTheTokenIsVerified(t *testing.T) {
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
 }
 
-// It is noted whose a token is, at the very moment at which another process has renewed it and not stored it
-// yet: the note waits, and the renewed token, whose refresh token is the only one left, is kept.
+// It is noted whose a token is, at the very moment at which another process has renewed it and not
+// stored it yet: the note waits, and the renewed token, whose refresh token is the only one left,
+// is kept.
 func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -140,8 +141,8 @@ func (p *tellingPlatform) Inspect(context.Context, platforms.Target) (platforms.
 	return p.facts, p.err
 }
 
-// The daily look at a token learns what it may do and until when Meta gives data with it, also of one that is never renewed: it is
-// stored, shown, and counts as an end of the token.
+// The daily look at a token learns what it may do and until when Meta gives data with it, also of
+// one that is never renewed: it is stored, shown, and counts as an end of the token.
 func TestWhatATokenMayDoIsKept(t *testing.T) {
 	t.Parallel()
 	ends := fetchDay.AddDate(0, 0, 10)
@@ -194,8 +195,8 @@ func TestOnlyTheTokensOwnEndKillsTheConnection(t *testing.T) {
 	require.Empty(t, s.round(domain.FetchTokens, domain.Facebook))
 }
 
-// Every figure that a reading brings has its scopes in the table, and the table has no figure that none brings; the guide for
-// operators has the same table.
+// Every figure that a reading brings has its scopes in the table, and the table has no figure that
+// none brings; the guide for operators has the same table.
 func TestScopesOfAllFiguresAreKnown(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/operators.md")

@@ -49,7 +49,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	// Finish even if the caller disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
-	seen, err := c.Store.ConsentOf(ctx, page.ConnectionID)
+	consent, err := c.Store.ConsentOf(ctx, page.ConnectionID)
 	if err != nil {
 		return done, err
 	}
@@ -65,7 +65,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if !shown {
 		return done, errNotShownYet
 	}
-	givenBack, left, err := c.release(ctx, page.ConnectionID, seen)
+	givenBack, left, err := c.release(ctx, page.ConnectionID, consent)
 	done.GivenBack, done.Left = givenBack, domain.OptionalText(left)
 	return done, err
 }
@@ -74,11 +74,11 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 // depends on the grant, it is revoked. left says what remains to be done at the platform. seen is
 // the consent of the connection before its disconnection was recorded: if there is a later one,
 // something was connected with it in the meantime.
-func (c *Connect) release(ctx context.Context, connection int64, seen time.Time) (givenBack bool, left string, err error) {
+func (c *Connect) release(ctx context.Context, connection int64, consent time.Time) (givenBack bool, left string, err error) {
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
-	grant, hanging, known, err := c.Store.Unhang(ctx, connection, seen)
+	grant, hanging, known, err := c.Store.Unhang(ctx, connection, consent)
 	if err == nil && !known { // a main application may have registered it
 		err = c.Secrets.Delete(ctx, domain.RegisteredSecretRef(connection))
 	}

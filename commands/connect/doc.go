@@ -4,12 +4,12 @@
 // # Invariants
 //
 //   - Values that grant access (the address of a sign-in, its state, the browser's cookie, a link)
-//     are random and stored only as SHA-256. Tokens are sealed from the callback on, and never
-//     appear in errors or log lines.
+//     are random and stored only as SHA-256. Sealed tokens never appear
+//     in errors or log lines.
 //   - A state works once, only in the browser with the attempt's cookie, and only at its platform's
 //     callback.
 //   - Rights are checked three times: with the request, when the person comes back, and with the
-//     choice.
+//     choice. Without them nothing is stored.
 //   - Before anything is stored, the page has named the pages that will no longer be read and those
 //     that move to another client. If these have changed, the page is shown again and nothing is
 //     stored.
@@ -34,20 +34,16 @@
 //     renews.
 //   - Crash while a choice is stored: the tokens still wait, and repeating the choice gives the
 //     same ids.
-//   - Two tabs: they are separate attempts with the same cookie.
-//   - One page, two agencies: it has two ids, each with its own connection and readings.
-//   - A page of another client of the agency: agency staff must confirm that it moves. Others are
-//     told to ask their agency, without the client's name.
+//   - A page of another client of the agency: agency staff must confirm that it moves. Others
+//     must ask their agency. They do not see the client's name.
 //   - Another account than the one to reconnect: nothing is stored, and the page says who has
 //     signed in.
-//   - The rights have ended: nothing is stored.
 //   - The tables do not show a disconnection in time: no token is deleted, and the caller must
 //     repeat the request.
-//   - The creator of a link may no longer connect: the link does not work.
 //   - Meta calls about an unknown person, twice, or late: the answer is the same. A request issued
 //     before the last consent changes nothing.
-//   - A revocation fails: the page is disconnected and the tokens are deleted anyway. The caller is
-//     told that the platform still lists our app.
+//   - A revocation fails: the page is disconnected and the tokens are deleted anyway. The
+//     answer says that the platform still lists our app.
 //
 // # Non-obvious
 //
@@ -66,6 +62,4 @@
 //     that is disconnected while it is chosen again therefore keeps its new token.
 //   - Tokens that wait for a choice keep the grant that they would renew, because revoking it would
 //     invalidate them.
-//   - The state is derived from the cookie and the attempt's address, so a reloaded page shows the
-//     same link.
 package connect

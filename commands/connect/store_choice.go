@@ -125,7 +125,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	}
 	slices.SortStableFunc(hang, func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) })
 	hang = slices.CompactFunc(hang, func(x, y domain.GrantedConnection) bool { return x.ConnectionID == y.ConnectionID })
-	seen, err := c.consentsBefore(ctx, p, picked, hang)
+	consents, err := c.consentsBefore(ctx, p, picked, hang)
 	if err != nil {
 		return outcome, err
 	}
@@ -160,7 +160,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err := c.keepChosen(ctx, w, p, hang, now, sealed); err != nil {
 		return outcome, err
 	}
-	c.releaseReplaced(ctx, seen)
+	c.releaseReplaced(ctx, consents)
 	c.look(ctx, outcome)
 	return outcome, nil
 }
@@ -299,25 +299,25 @@ func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason stri
 // no longer be used, with their consents.
 func (c *Connect) consentsBefore(
 	ctx context.Context, p plan, picked []offered, current []domain.GrantedConnection,
-) (seen map[int64]time.Time, err error) {
-	seen = map[int64]time.Time{}
+) (consents map[int64]time.Time, err error) {
+	consents = map[int64]time.Time{}
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
 		used := slices.ContainsFunc(current, func(h domain.GrantedConnection) bool { return h.ConnectionID == before })
 		if used || !domain.Computed(before) {
 			continue
 		}
-		if seen[before], err = c.Store.ConsentOf(ctx, before); err != nil {
+		if consents[before], err = c.Store.ConsentOf(ctx, before); err != nil {
 			return nil, err
 		}
 	}
-	return seen, nil
+	return consents, nil
 }
 
 // releaseReplaced releases the connections that read the chosen pages before. A failure does not
 // affect the choice, which is already stored.
-func (c *Connect) releaseReplaced(ctx context.Context, seen map[int64]time.Time) {
-	for before, consent := range seen {
+func (c *Connect) releaseReplaced(ctx context.Context, consents map[int64]time.Time) {
+	for before, consent := range consents {
 		if _, _, err := c.release(ctx, before, consent); err != nil {
 			c.Logger.WarnContext(ctx, "release replaced connection", "connection", before, "error", err)
 		}
