@@ -153,7 +153,7 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		"accounts of others": {301, facebook, domain.CodeUnprocessable, "cannot read 90014, 90013 (missing: ANALYZE), which"},
 		"refused":            {301, collect.NewTokens{AccessToken: "invented"}, domain.CodeUnprocessable, "refused access_token"},
 		"reads nothing":      {302, facebook, domain.CodeConflict, "This connection reads no accounts"},
-		"another's":          {303, collect.NewTokens{AccessToken: s.signIn(domain.TikTok).Tokens.AccessToken}, domain.CodeUnprocessable, "does not read another"},
+		"another's":          {303, collect.NewTokens{AccessToken: s.signIn(domain.TikTok).Tokens.AccessToken}, domain.CodeUnprocessable, "cannot read another"},
 	} {
 		_, err := s.checked().HandOver(t.Context(), c.connection, c.given)
 		require.ErrorContains(t, err, c.want, name)

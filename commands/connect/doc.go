@@ -13,7 +13,7 @@
 //   - Before anything is stored, the page has named the pages that will no longer be read and those
 //     that move to another client. If these have changed, the page is shown again and nothing is
 //     stored.
-//   - Ids are computed (see package domain), so repeating an interrupted choice is safe.
+//   - Ids are computed (see package domain), so a choice can be repeated after a crash.
 //
 // The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
 // interfaces for what it needs of the read side and the vault.
@@ -22,7 +22,6 @@
 //
 //   - Replayed code or state: the attempt was already taken. The same browser sees the outcome, and
 //     the code is not sent again.
-//   - Forged state: no attempt has it. Nothing is redeemed.
 //   - Another browser: its cookie differs. The attempt stays open for the right browser, and the
 //     address bar shows no code.
 //   - A page that is no longer covered is read before the choice is stored: it waits for a sign-in
@@ -32,8 +31,6 @@
 //   - Crash before the code is redeemed or the tokens are stored: the attempt stays taken, and its
 //     page says that it did not finish. The platform has the consent, which the next sign-in
 //     renews.
-//   - Crash while a choice is stored: the tokens still wait, and repeating the choice gives the
-//     same ids.
 //   - A page of another client of the agency: agency staff must confirm that it moves. Others
 //     must ask their agency. They do not see the client's name.
 //   - Another account than the one to reconnect: nothing is stored, and the page says who has
@@ -60,6 +57,4 @@
 //   - Code that releases a connection names the consent that it saw before it recorded the
 //     disconnection, and a choice attaches and seals a second time after the tables show it. A page
 //     that is disconnected while it is chosen again therefore keeps its new token.
-//   - Tokens that wait for a choice keep the grant that they would renew, because revoking it would
-//     invalidate them.
 package connect
