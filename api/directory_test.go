@@ -363,7 +363,7 @@ func TestErasureOfLocallyConnectedPagesIsRefused(t *testing.T) {
 	before := len(b.facts.Records(domain.TopicDirectory))
 	fed := b.feed("", erasure)
 	require.Equal(t, 1, fed.Refused, fed.body)
-	require.Contains(t, fed.Lines[0].Reason, "social account 7001: facebook \"1001\" was connected here")
+	require.Contains(t, fed.Lines[0].Reason, "social account 7001: facebook \"1001\" is connected in ledgerboard")
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before)
 	page.Connected = false
 	b.facts.Put(t, page)
