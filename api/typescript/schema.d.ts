@@ -2267,7 +2267,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description Tells LinkedIn's two kinds of social account apart (`aType`); 0 elsewhere.
+         * @description Distinguishes LinkedIn's two kinds of social accounts (`aType`); 0 for other platforms.
          *
          *     - `1`: linkedinprofile
          *     - `2`: linkedincompanypage
@@ -2575,16 +2575,16 @@ export interface components {
          * @description The machine-readable class of an Error.
          *
          *     - `invalid`: the request itself is malformed
-         *     - `unauthenticated`: no usable credentials
-         *     - `forbidden`: known caller, not allowed
-         *     - `not_found`: unknown, or of another tenant: one answer for both
-         *     - `unprocessable`: well-formed, against a rule
-         *     - `conflict`: lost too many races
-         *     - `precondition_failed`: If-Match did not hold
-         *     - `too_large`: body or record beyond its limit
+         *     - `unauthenticated`: malformed request
+         *     - `forbidden`: missing or invalid credentials
+         *     - `not_found`: authenticated caller without permission
+         *     - `unprocessable`: unknown, or of another tenant: the answer is the same
+         *     - `conflict`: well-formed, but violates a rule
+         *     - `precondition_failed`: too many lost races
+         *     - `too_large`: If-Match failed
          *     - `rate_limited`: quota used up
          *     - `unavailable`: cannot be served now; the outcome may be open
-         *     - `internal`: our defect
+         *     - `internal`: a defect of ledgerboard
          *     - `method_not_allowed`: the path does not support this method; see Allow
          *     - `unsupported_media_type`: the body is not JSON in UTF-8
          * @enum {string}
@@ -2606,30 +2606,30 @@ export interface components {
              */
             social_account?: number;
         };
-        /** @description Lets somebody without a login connect pages for an account, in the browser that followed it first. */
+        /** @description Lets a person without a login connect pages for an account. Only the browser that opens it first can use it. */
         ConnectLink: {
-            /** @description whose pages they become */
+            /** @description the account that will own the pages */
             account_id: string;
             /**
              * Format: date-time
-             * @description when it was made, in UTC
+             * @description when it was created, in UTC
              */
             created_at: string;
-            /** @description whether a browser holds it */
+            /** @description whether a browser has opened it */
             followed: boolean;
-            /** @description UUID; no secret */
+            /** @description UUID; not a secret */
             id: string;
-            /** @description a user's id */
+            /** @description id of the user who created it */
             made_by: string;
             platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
-             * @description null: it was not taken back
+             * @description when it was revoked; null if it was not revoked
              */
             revoked_at: string | null;
             /**
              * Format: date-time
-             * @description when it ends, in UTC
+             * @description when it expires, in UTC
              */
             works_until: string;
         };
@@ -2645,25 +2645,25 @@ export interface components {
             /** @description `platforms` are the platforms at which a person with the link may sign in. */
             platforms: components["schemas"]["Platform"][];
         };
-        /** @description What came of an attempt, as whoever asked may see it. */
+        /** @description The outcome of an attempt, as the requester can see it. */
         ConnectOutcome: {
-            /** @description `connected` are the pages and profiles that are read from now on. */
+            /** @description `connected` lists the pages and profiles that ledgerboard now reads. */
             connected: components["schemas"]["ConnectedNow"][];
-            /** @description `declined` says that the person did not agree at the platform; absent: nothing of the kind. */
+            /** @description `declined` is true if the person did not agree at the platform; otherwise it is absent. */
             declined?: boolean;
-            /** @description `fell_away` are the names of pages that the sign-in no longer covers: they wait for another one. */
+            /** @description `fell_away` lists the names of pages that the sign-in no longer covers. They need a new sign-in. */
             fell_away: string[];
-            /** @description `refused` says why nothing was connected, and what to do; null: something was. */
+            /** @description `refused` says why nothing was connected and what to do; null if something was connected. */
             refused: string | null;
         };
         /**
-         * @description How far an attempt to connect came.
+         * @description The progress of an attempt to connect.
          *
-         *     - `begun`: asked for; its address was not opened
-         *     - `opened`: in a browser, to which it is bound
+         *     - `begun`: requested; its address has not been opened
+         *     - `opened`: opened in a browser, to which it is now bound
          *     - `taken`: the platform has sent the person back; the code is being redeemed
-         *     - `choosing`: the tokens wait, sealed, for the choice
-         *     - `done`: see its outcome
+         *     - `choosing`: the sealed tokens wait for the person's choice of pages
+         *     - `done`: finished; see its outcome
          * @enum {string}
          */
         ConnectStep: "begun" | "opened" | "taken" | "choosing" | "done";
@@ -2909,9 +2909,9 @@ export interface components {
          * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals. Null without a cost, and if `priced_views` is not positive.
          */
         CostPerThousandViewsMinor: number | null;
-        /** @description The preferences document of one sub-account under one agency. Its lists are sets: sorted, without repeats, never missing. It is the row of `dashboard_preferences`, the answer's `data` of a PUT, and what history shows before and after a change. */
+        /** @description The preferences document of one sub-account in one agency. Its lists are sorted sets, and never nil. It is the row of `dashboard_preferences`, the `data` of a PUT response, and the state before and after a change in the history. */
         Dashboard: {
-            /** @description 24 hex digits; the old system's, or made of the two accounts' ids. `id` is the same: frontends read either. A generator that drops leading underscores needs another name for it: openapi-generator takes --name-mappings _id=documentId. */
+            /** @description 24 hex digits: the old system's id, or derived from the ids of the two accounts. `id` has the same value, so frontends can read either. If a client generator drops leading underscores, rename this field: openapi-generator takes --name-mappings _id=documentId. */
             _id: string;
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -2930,7 +2930,7 @@ export interface components {
             scopes: string[];
             /** @description The client of the dashboard, 24 hex digits. */
             sub_account_id: string;
-            /** @description the linked set, itself included */
+            /** @description the linked set, including this account */
             sub_account_ids: string[];
             /**
              * Format: date-time
@@ -3361,7 +3361,7 @@ export interface components {
          * @enum {string}
          */
         FedOutcome: "taken" | "unchanged" | "refused";
-        /** @description Names one offending input, so that a caller can correct all of them at once. */
+        /** @description Describes one invalid input, so that a caller can correct all of them at once. */
         FieldError: {
             /** @description what was wrong and what to do */
             detail: string;
@@ -3369,21 +3369,21 @@ export interface components {
             field: string;
         };
         /**
-         * @description What changed together.
+         * @description Names a group of figures that change together.
          *
-         *     - `account`: followers, engagement, reach: what is read of a social account
+         *     - `account`: followers, engagement, reach: the figures of a social account
          *     - `posts`: posts, their metrics and growth
          * @enum {string}
          */
         Figures: "account" | "posts" | "sign_in";
-        /** @description How far the first reading of a page came. */
+        /** @description The progress of a page's first reading. */
         FirstReading: {
             /**
              * Format: date-time
-             * @description of its newest reading since then, in UTC; null: there is none yet
+             * @description newest reading since the page was connected, in UTC; null if not yet known
              */
             last_read_at: string | null;
-            /** @description why not, and what to do; null: it is about to be read */
+            /** @description why it was not read and what to do; null if a reading is pending */
             reason: string | null;
             /**
              * Format: int64
@@ -3525,7 +3525,7 @@ export interface components {
              */
             version: number;
         };
-        /** @description `granted_scopes` are the scopes that were granted, in their order; null: the platform was not asked yet, or does not say. */
+        /** @description `granted_scopes` lists the granted scopes in order; null if the platform was not asked yet, or does not report them. */
         GrantedScopes: string[] | null;
         /**
          * @description The length of the intervals of a series.
@@ -3666,12 +3666,12 @@ export interface components {
         /** @description `impressions` are how often content was shown, gained in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
         Impressions: components["schemas"]["Total"];
         /**
-         * @description Says how a figure may be combined over time.
+         * @description Says how the values of a figure can be combined over time.
          *
          *     - `stock`: the last reading counts (followers)
-         *     - `cumulative`: a reading gains the difference to the one before it (likes of a post)
-         *     - `day_flow`: belongs to a day; a later reading of that day replaces it; a range is the sum of its days
-         *     - `rolling`: over the platform's own window: shown as read, never subtracted or summed
+         *     - `cumulative`: a reading adds the difference from the previous one (likes of a post)
+         *     - `day_flow`: belongs to a day; a later reading of that day replaces it; the value of a range is the sum of its days
+         *     - `rolling`: over the platform's own window: shown as read, never subtracted or added
          * @enum {string}
          */
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
@@ -3752,30 +3752,30 @@ export interface components {
         };
         /** @description A link with its address, which is shown only once. */
         MadeLink: {
-            /** @description whose pages they become */
+            /** @description the account that will own the pages */
             account_id: string;
             /**
              * Format: date-time
-             * @description when it was made, in UTC
+             * @description when it was created, in UTC
              */
             created_at: string;
-            /** @description whether a browser holds it */
+            /** @description whether a browser has opened it */
             followed: boolean;
-            /** @description UUID; no secret */
+            /** @description UUID; not a secret */
             id: string;
-            /** @description a user's id */
+            /** @description id of the user who created it */
             made_by: string;
             platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
-             * @description null: it was not taken back
+             * @description when it was revoked; null if it was not revoked
              */
             revoked_at: string | null;
             /** @description address to send to the person who connects */
             url: string;
             /**
              * Format: date-time
-             * @description when it ends, in UTC
+             * @description when it expires, in UTC
              */
             works_until: string;
         };
@@ -3985,11 +3985,11 @@ export interface components {
              */
             to: string;
         };
-        /** @description Says why a metric that was asked for is not in a reading. */
+        /** @description Says why a requested metric is not in a reading. */
         MissingFigure: {
             /** @description Details of this occurrence. */
             detail?: string;
-            /** @description of the metric: followers, engagement, impressions, views, reach, … */
+            /** @description name of the metric: followers, engagement, impressions, views, reach, … */
             name: string;
             /** @description unsupported, permission, throttled, empty, error */
             reason: string;
@@ -4085,31 +4085,31 @@ export interface components {
         /**
          * @description Names what an operator did.
          *
-         *     - `platform.paused`: its fetching
-         *     - `connection.paused`: the reading of its accounts
+         *     - `platform.paused`: its fetching was paused
+         *     - `connection.paused`: the reading of its accounts was paused
          *     - `connection.read`: its accounts were made due
          *     - `parked.inspected`: its payload was shown
-         *     - `person.exported`: all that is known of it, into a file
-         *     - `sign_in_link.made`: that signs a user in to the console once; by an agency, too
-         *     - `sign_in.unlinked`: from the identity provider's person; the next sign-in links it anew
-         *     - `log.restored`: from a backup, of what was recorded up to then; what lies before this record is the backup's
+         *     - `person.exported`: all known data of a person, written to a file
+         *     - `sign_in_link.made`: signs a user in to the console once; agencies make them too
+         *     - `sign_in.unlinked`: from the person at the identity provider; the next sign-in links them again
+         *     - `log.restored`: from a backup of the records up to an instant; records before this one come from the backup
          * @enum {string}
          */
         OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
         /**
-         * @description What came of an operator's action.
+         * @description The outcome of an operator's action.
          *
-         *     - `done`: what was asked for is done, or, of a rebuild, taken on
+         *     - `done`: the action was done; a rebuild was accepted
          *     - `refused`: nothing was done
-         *     - `failed`: it ended with an error: nothing, a part or all of it may have been done
+         *     - `failed`: it ended with an error; nothing, a part or all of it may have been done
          * @enum {string}
          */
         OperatorOutcome: "done" | "refused" | "failed" | "unknown";
-        /** @description Names what an action is on. Each action has its own set of these; what is absent does not concern it. */
+        /** @description Identifies the target of an action. Each action sets only the fields that apply to it. */
         OperatorTarget: {
             /**
              * Format: int64
-             * @description whose accounts are read
+             * @description the connection that the action is about
              */
             connection_id?: number;
             /**
@@ -4124,12 +4124,12 @@ export interface components {
             generation?: number;
             /**
              * Format: int64
-             * @description the person's, who is no user
+             * @description the person's member, if the person is not a user
              */
             member_id?: number;
-            /** @description whose reading it is */
+            /** @description the platform that was paused or resumed */
             p_id?: components["schemas"]["Platform"];
-            /** @description of a parked record, the first of several */
+            /** @description of a parked record; the first one if there are several */
             position?: components["schemas"]["Position"];
             /** @description its name */
             projection?: string;
@@ -4137,10 +4137,10 @@ export interface components {
             rebuild?: string;
             /**
              * Format: date-time
-             * @description the backup stands for what was recorded up to then
+             * @description for a restore: the backup holds the records up to this instant
              */
             until?: string;
-            /** @description the person's */
+            /** @description the person's user */
             user?: string;
         };
         /** @description A point of contact at the agency. */
@@ -4340,13 +4340,13 @@ export interface components {
             /** @description Why the partition must not be followed; absent if it may be. */
             stopped?: string;
         };
-        /** @description One that holds now. */
+        /** @description A pause that is in effect. */
         Pause: {
             /** @description who paused it */
             actor: string;
             /** @description projection, platform or connection */
             kind: components["schemas"]["PauseKind"];
-            /** @description of the projection or platform; the id of the connection */
+            /** @description of the projection or platform; id of the connection */
             name: string;
             /** @description Why the condition is not met; absent if it is. */
             reason: components["schemas"]["Reason"];
@@ -4357,11 +4357,11 @@ export interface components {
             since: string;
         };
         /**
-         * @description What an operator may pause.
+         * @description The kind of object that an operator can pause.
          *
-         *     - `projection`: its folding; the name is the projection's
-         *     - `platform`: its fetching; the name is that of Platform.String
-         *     - `connection`: the reading of its accounts; the name is its id in decimal digits
+         *     - `projection`: a projection's folding; the name is the projection's
+         *     - `platform`: a platform's fetching; the name is that of Platform.String
+         *     - `connection`: the reading of a connection's accounts; the name is its id in decimal
          * @enum {string}
          */
         PauseKind: "projection" | "platform" | "connection";
@@ -4369,7 +4369,7 @@ export interface components {
         Periods: components["schemas"]["StatsPeriod"][];
         /**
          * Format: int64
-         * @description A social network by the number (`pId`) that the old system gave it.
+         * @description A social network.
          *
          *     - `1`: facebook
          *     - `3`: instagram
@@ -4624,9 +4624,9 @@ export interface components {
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
-        /** @description where whoever has it may sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
+        /** @description platforms where the holder of the link can sign in: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
         Platforms: components["schemas"]["Platform"][];
-        /** @description Names one record of the log. */
+        /** @description Identifies one record of the log. */
         Position: {
             /**
              * Format: int64
@@ -5566,7 +5566,7 @@ export interface components {
             /** @description the platform's name of the window; null if it gave none */
             window: string | null;
         };
-        /** @description Why an operator acts: a code of a fixed list, and where more of it is written. */
+        /** @description An operator's reason: a code from a fixed list, and the ticket with the details. */
         Reason: {
             /** @description of the fixed list */
             code: components["schemas"]["ReasonCode"];
@@ -5574,7 +5574,7 @@ export interface components {
             ticket?: string;
         };
         /**
-         * @description Why an operator acts.
+         * @description The class of an operator's reason.
          *
          *     - `other`: needs a ticket
          * @enum {string}
@@ -6125,7 +6125,7 @@ export interface components {
             first_readings: components["schemas"]["FirstReading"][];
             /** @description id that was returned when the sign-in was requested */
             id: string;
-            /** @description `outcome` is the outcome; null if there is none yet. */
+            /** @description `outcome` is the outcome; null if not yet known. */
             outcome: components["schemas"]["ConnectOutcome"] | null;
             /** @description begun, opened, taken (the code is being redeemed), choosing, done or expired */
             step: components["schemas"]["ConnectStep"];
@@ -6328,16 +6328,16 @@ export interface components {
              */
             value: number | null;
         };
-        /** @description A figure that the platform would give if more had been granted. */
+        /** @description A figure that the platform would provide with more scopes. */
         UngrantedFigure: {
             /** @description its name; demographics: all splits of the audience */
             figure: string;
             /** @description account or posts */
             of: components["schemas"]["Figures"];
-            /** @description that it needs and that were not granted */
+            /** @description needed scopes that were not granted */
             scopes: string[];
         };
-        /** @description `ungranted_figures` are figures that stay null because a scope is missing; empty while nothing is known. */
+        /** @description `ungranted_figures` lists the figures that stay null because a scope is missing; empty if the scopes are unknown. */
         UngrantedFigures: components["schemas"]["UngrantedFigure"][];
         /** @description The body of a PUT. Every member is optional; null means absent. */
         UpdateBody: {
