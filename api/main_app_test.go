@@ -131,12 +131,12 @@ func TestMainAppRegistersAndHandsOver(t *testing.T) {
 		status int
 		says   string
 	}{
-		`{"access_token":"SOMEBODYELSES"}`: {http.StatusUnprocessableEntity, "does not take access_token"},
+		`{"access_token":"SOMEBODYELSES"}`: {http.StatusUnprocessableEntity, "refused access_token"},
 		`{"access_token":""}`:              {http.StatusBadRequest, "is empty"},
 		`{}`:                               {http.StatusBadRequest, "is empty"},
 		`{"access_token":7}`:               {http.StatusBadRequest, "access_token cannot be read"},
-		`{"access_token":"PERSONSSECRETWORD","expires_in":60}`:                     {http.StatusBadRequest, "not known"},
-		`{"access_token":"PERSONSSECRETWORD","PERSONSSECRETWORD":1}`:               {http.StatusBadRequest, "not known"},
+		`{"access_token":"PERSONSSECRETWORD","expires_in":60}`:                     {http.StatusBadRequest, "unknown"},
+		`{"access_token":"PERSONSSECRETWORD","PERSONSSECRETWORD":1}`:               {http.StatusBadRequest, "unknown"},
 		`{"access_token":"PERSONSSECRETWORD","expires_at":"tomorrow"}`:             {http.StatusBadRequest, "RFC 3339"},
 		`{"access_token":"PERSONSSECRETWORD","expires_at":"2020-01-01T00:00:00Z"}`: {http.StatusBadRequest, "in the past"},
 		`{"access_token":"PERSONSSECRETWORD","instagram_login":true}`:              {http.StatusBadRequest, "instagram_login"},
@@ -207,9 +207,9 @@ func TestRegistrationsThatAreRefused(t *testing.T) {
 		`{"account":"` + client1 + `","platform":1,"external_id":"","name":"n"}`:                       {http.StatusBadRequest, "external_id"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":" "}`:                      {http.StatusBadRequest, "name"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"bob"}`:         {http.StatusBadRequest, "user"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"` + bob + `"}`: {http.StatusUnprocessableEntity, "no active user"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","user":"` + bob + `"}`: {http.StatusUnprocessableEntity, "not an active user"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","tokens":1}`:           {http.StatusBadRequest, "unknown member"},
-		`{"account":"` + client1 + `","platform":1,"external_id":"777","name":"n"}`:                    {http.StatusConflict, "sign-in here"},
+		`{"account":"` + client1 + `","platform":1,"external_id":"777","name":"n"}`:                    {http.StatusConflict, "sign-in in ledgerboard"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"778","name":"n"}`:                    {http.StatusConflict, "Another client"},
 		`{"account":"` + client1 + `","platform":1,"external_id":"1","name":"n","connected":false}`:    {http.StatusNotFound, "not registered"},
 	} {
