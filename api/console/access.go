@@ -14,36 +14,37 @@ import (
 
 const accessPath = root + "/access"
 
-// accessView says who had access to which board at an instant: people are rows, boards columns. Of now, only active people are rows: others
-// can open nothing. For a past instant the records say nothing about it, and people who are not active today are marked.
+// accessView shows who had access to which board at an instant: rows are people, columns are boards.
+// For now, it shows only active people, because inactive people cannot open boards. For a past
+// instant the records do not say who was active; people who are inactive today are marked.
 type accessView struct {
 	Moment   moment
-	At       string // the instant, as an address takes it; "": now
+	At       string // the instant as a query parameter; "": now
 	Instant  time.Time
-	Person   string // the id of the one whom the page is about; "": everybody
+	Person   string // id of the person shown; "": everyone
 	Boards   []accessBoard
 	Rows     []accessRow
-	Inactive []readmodels.Named // on the list of an open board, and left out
+	Inactive []readmodels.Named // people on the list of an open board who are not shown
 	Staff    readmodels.AccessStaff
 	Position readmodels.StreamPosition // the last change up to the instant
-	Closed   []closedBoard             // to which nobody had access; none where the page is about one person
-	Left     int64                     // of these, how many the page does not show
+	Closed   []closedBoard             // boards to which no one had access; empty for a single person
+	Left     int64                     // number of such boards that the page does not show
 
 	Incomplete string
-	More       string // address of the next page; "": this is the last one
+	More       string // address of the next page; "" on the last page
 	Export     string
 	History    string // address of the history at the instant
 }
 
-// accessRow is a person, with what it had at each board, in their order; a nil one: nothing.
+// accessRow is a person with a cell for each board, in the order of the boards; nil: no access.
 type accessRow struct {
 	Person readmodels.Named
-	Staff  bool // of the agency, as the directory says today
-	Active bool // likewise
+	Staff  bool // of the agency, by today's directory
+	Active bool // by today's directory
 	Cells  []*accessCell
 }
 
-// accessBoard is a board with what it showed at the instant, to everybody who had access.
+// accessBoard is a board with the scopes that it showed at the instant.
 type accessBoard struct {
 	readmodels.Named
 
@@ -52,22 +53,22 @@ type accessBoard struct {
 
 // accessCell is the access of a person to a board.
 type accessCell struct {
-	Elsewhere bool // a page before or behind this one says it; else it is here
+	Elsewhere bool // another page has the content of the cell; the other fields are zero
 
-	Since   time.Time        // when it began, or the board began to show the scopes above
-	By      readmodels.Named // who decided that
-	Record  string           // address of the record that did
-	Changed *time.Time       // when it ended, or showed other scopes
+	Since   time.Time        // when access started, or when the board started to show its scopes
+	By      readmodels.Named // the actor of the record
+	Record  string           // address of the record
+	Changed *time.Time       // when access ended or the scopes changed; nil: neither
 }
 
-// closedBoard is a board to which nobody had access at the instant, and the record that decided it.
+// closedBoard is a board to which no one had access at the instant, and the record that decided it.
 type closedBoard struct {
 	Board    readmodels.Named
-	Open     bool // to its clients, and yet nobody was on its list
+	Open     bool // it was open to its clients, but no one was on its list
 	Decision decision
 }
 
-// openAccess shows who had access at an instant. It is one question to the API, and so one look that is recorded.
+// openAccess shows who had access at an instant. It sends one API request, so one view is recorded.
 func openAccess(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := accessView{Moment: momentOf(v, "at", "At (UTC)"), Person: given.Get("person")}
@@ -116,7 +117,7 @@ func activeRows(rows []accessRow) (active []accessRow, inactive []readmodels.Nam
 	return active, inactive
 }
 
-// accessQuery asks the API for an instant, now for the zero one, and for one person, everybody for "".
+// accessQuery is the API query for an instant (zero: now) and a person ("": everyone).
 func accessQuery(at time.Time, person string) url.Values {
 	q := url.Values{}
 	setInstant(q, "at", at)
@@ -126,7 +127,7 @@ func accessQuery(at time.Time, person string) url.Values {
 	return q
 }
 
-// openAccessExport is the same as a table, whole.
+// openAccessExport downloads the complete table as CSV.
 func openAccessExport(v *visit) (view, error) {
 	_, at, err := typedInstant(v.r.URL.Query().Get("at"))
 	if err != nil {
@@ -148,7 +149,7 @@ func scopesOf(s readmodels.AccessSpan) []string {
 	return scopes
 }
 
-// matrix makes rows of people and columns of boards, both by name.
+// matrix arranges spans as rows of people and columns of boards, both sorted by name.
 func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessRow) {
 	people, column := map[string]int{}, map[string]int{}
 	for _, s := range spans {
@@ -178,8 +179,9 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 	return boards, rows
 }
 
-// markElsewhere marks the cells that another page tells of: a page ends within a board where its people are many. The spans are by board, then by person.
-func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.AccessSpan, before, behind bool) {
+// markElsewhere marks the cells whose content is on another page: a board with many people can
+// continue on the next page. The spans are sorted by board id, then by person id.
+func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.AccessSpan, before, after bool) {
 	if len(spans) == 0 {
 		return
 	}
@@ -187,7 +189,7 @@ func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.Ac
 	for column, board := range boards {
 		for _, row := range rows {
 			cut := before && board.ID == first.Dashboard.ID && row.Person.ID < first.User.ID ||
-				behind && board.ID == last.Dashboard.ID && row.Person.ID > last.User.ID
+				after && board.ID == last.Dashboard.ID && row.Person.ID > last.User.ID
 			if cut && row.Cells[column] == nil {
 				row.Cells[column] = &accessCell{Elsewhere: true}
 			}
@@ -207,7 +209,7 @@ func byName(a, b readmodels.Named) int {
 
 const peoplePath = root + "/people/"
 
-// personView is what a person had access to, from when to when, and the records that caused it.
+// personView shows the periods of a person's access, and the records that started and ended them.
 type personView struct {
 	readmodels.Named
 
@@ -215,31 +217,31 @@ type personView struct {
 
 	Spans      []personSpan
 	Agency     bool // the visitor may see how the person signs in
-	Staff      bool // of the agency, as the directory says today
+	Staff      bool // of the agency, by today's directory
 	Inactive   bool // today
 	Incomplete string
-	More       string // address of the next page; "": this is the last one
+	More       string // address of the next page; "" on the last page
 }
 
-// personSpan is a time in which the person had the same access to a board.
+// personSpan is a period in which the person had the same access to a board.
 type personSpan struct {
 	readmodels.AccessSpan
 
-	Shows          []string // the scopes that the board had then
+	Shows          []string // the scopes of the board
 	Listed, Opened decision
-	Began          *decision // changed the scopes, and so began this time; nil: one of the two above did
-	Ended          *decision // nil: it lasts
+	Began          *decision // the change of scopes that started the period; nil: Listed or Opened did
+	Ended          *decision // nil: the period has not ended
 }
 
-// decision is a record as the reason of something.
+// decision is a record that caused a state.
 type decision struct {
-	Does    string // in words
+	Does    string // the type of change, in words
 	By      readmodels.Named
 	When    time.Time
 	Address string
 }
 
-// decided is a record that decided something of a board.
+// decided returns the decision of a record about a board.
 func decided(r readmodels.Record, board string) decision {
 	return decision{inWords(r.Type), r.Actor, r.Time, historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)}
 }
@@ -249,7 +251,7 @@ const (
 	spansOnAPage = "80"
 )
 
-// openPerson shows a range of a person's access, or the whole past, also if the range is wrong.
+// openPerson shows a person's access in a range. Without a valid range it shows all times.
 func openPerson(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := personView{
@@ -269,7 +271,7 @@ func openPerson(v *visit) (view, error) {
 	if meta.User != nil {
 		shown.Named = *meta.User
 	}
-	shown.Staff = len(meta.Staff.Users) > 0 // the one who was asked for
+	shown.Staff = len(meta.Staff.Users) > 0 // the query names one user
 	for _, s := range spans {
 		shown.Inactive = !s.ActiveToday
 		span := personSpan{
@@ -283,6 +285,6 @@ func openPerson(v *visit) (view, error) {
 		}
 		shown.Spans = append(shown.Spans, span)
 	}
-	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) }) // the API's order is that of ids
+	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) }) // the API sorts by id
 	return shown, nil
 }

@@ -17,13 +17,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// get asks the API for the data at a path, as the visitor.
+// get returns the data of a GET request to the API as the visitor.
 func get[T any](v *visit, path string, query url.Values) (T, error) {
 	data, _, err := getMeta[T, struct{}](v, path, query)
 	return data, err
 }
 
-// getMeta asks the API for the data at a path and for what stands beside it, as the visitor.
+// getMeta is get with the response's meta.
 func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M, err error) {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
@@ -31,13 +31,14 @@ func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M,
 	return call[T, M](v, http.MethodGet, path, nil)
 }
 
-// post has the API do something, as the visitor; a nil body sends none.
+// post sends a POST request to the API as the visitor. A nil body sends no body.
 func post[T any](v *visit, path string, body any) (T, error) {
 	data, _, err := call[T, struct{}](v, http.MethodPost, path, body)
 	return data, err
 }
 
-// call sends a request to the API in this process. Its rules are the only ones: roles, tenancy, limits, records of what was read.
+// call sends a request to the API in this process. The API applies all rules: roles, tenancy, limits,
+// and records of reads.
 func call[T, M any](v *visit, method, path string, body any) (data T, meta M, err error) {
 	got, err := v.send(method, path, body, nil)
 	if err != nil {
@@ -47,13 +48,13 @@ func call[T, M any](v *visit, method, path string, body any) (data T, meta M, er
 	return data, meta, err
 }
 
-// send is call with headers of the page's own, which answers what the API does.
+// send is call with request headers. It returns the API's response.
 func (v *visit) send(method, path string, body any, headers map[string]string) (*answer, error) {
 	var sent []byte
 	if body != nil {
 		var err error
 		if sent, err = json.Marshal(body); err != nil {
-			return nil, fmt.Errorf("ask %s: %w", path, err)
+			return nil, fmt.Errorf("encode request body for %s: %w", path, err)
 		}
 	}
 	r := v.request(method, path, sent)
@@ -63,7 +64,7 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	got := &answer{header: http.Header{}}
 	if method == http.MethodGet {
 		v.console.deps.API.ServeHTTP(got, r)
-	} else { // a form that a double click sends twice is done once, although the browser drops the first request
+	} else { // A double-clicked form is sent twice but runs once, even if the browser drops the first request.
 		same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, method, path, headers, sent})
 		done, _, _ := v.console.sending.Do(same, func() (any, error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), v.console.patience)
@@ -79,35 +80,35 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	return got, nil
 }
 
-// read takes the data of a good answer, and what stands beside it.
+// read decodes the data and meta of a successful response.
 func (a *answer) read(data, meta any) error {
 	got := struct {
 		Data any `json:"data"`
 		Meta any `json:"meta"`
 	}{data, meta}
 	if err := json.Unmarshal(a.body.Bytes(), &got); err != nil {
-		return fmt.Errorf("read an answer of the API: %w", err)
+		return fmt.Errorf("decode API response: %w", err)
 	}
 	return nil
 }
 
-// request is a request of the visitor to the API. Nothing of the browser's own goes along: no cookie, no header.
+// request returns an API request of the visitor. It carries no cookie and no header of the browser.
 func (v *visit) request(method, path string, body []byte) *http.Request {
 	r, err := http.NewRequestWithContext(as(v.r.Context(), v.who), method, path, bytes.NewReader(body))
-	if err != nil { // a path of a page with a control character in it: the API says so of the address that is nothing
+	if err != nil { // the path contains a control character: the API answers that the address does not exist
 		r, _ = http.NewRequestWithContext(as(v.r.Context(), v.who), method, "/", http.NoBody)
 	}
 	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if v.as != nil { // the API's own log names whose eyes they are; by this id the record is found of who looked with them
+	if v.as != nil { // the API logs the client user; this id leads to the record of who viewed the page as that user
 		r.Header.Set("X-Request-Id", v.as.Request)
 	}
 	return r
 }
 
-// answer keeps what the API answers.
+// answer stores a response of the API.
 type answer struct {
 	header http.Header
 	status int
@@ -130,14 +131,15 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// passing passes an answer of the API on as it is, and keeps a refusal.
+// passing forwards a successful response of the API, and stores any other.
 type passing struct {
 	answer
 
 	to http.ResponseWriter
 }
 
-// WriteHeader implements [http.ResponseWriter]. The console's own headers stand; of the API's those go along that say what the answer is.
+// WriteHeader implements [http.ResponseWriter]. It keeps the console's headers and copies only the
+// content headers of the API.
 func (p *passing) WriteHeader(status int) {
 	if p.status == 0 && status < http.StatusMultipleChoices {
 		for _, name := range []string{"Content-Type", "Content-Disposition"} {
@@ -159,12 +161,12 @@ func (p *passing) Write(b []byte) (int, error) {
 	return p.to.Write(b)
 }
 
-// Unwrap has an export find the connection, whose patience it sets.
+// Unwrap lets [http.ResponseController] set the deadlines of exports.
 func (p *passing) Unwrap() http.ResponseWriter { return p.to }
 
-// refusal reads the one shape of errors.
+// refusal returns the response's error, which has the API's error shape.
 func (a *answer) refusal() error {
-	if a.status < http.StatusBadRequest { // it leads elsewhere: an id of the page's address is dots
+	if a.status < http.StatusBadRequest { // a redirect: the id in the page's address consists of dots
 		return errNoPage
 	}
 	var said struct {
@@ -175,12 +177,12 @@ func (a *answer) refusal() error {
 		CommandID string              `json:"command_id"`
 	}
 	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read an error of the API: %w", err)
+		return fmt.Errorf("decode API error: %w", err)
 	}
 	return &domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID, RequestID: said.RequestID}
 }
 
-// passOnGiven asks the API for what the page's own address asks for, by the parameters of these names.
+// passOnGiven copies these query parameters of the page to an API query, unless they are empty.
 func passOnGiven(v *visit, asked url.Values, names ...string) {
 	given := v.r.URL.Query()
 	for _, name := range names {
@@ -190,23 +192,24 @@ func passOnGiven(v *visit, asked url.Values, names ...string) {
 	}
 }
 
-// nextPage is the address of a list's next page; "": this is the last one.
+// nextPage is the address of a list's next page; "" on the last page.
 func nextPage(path string, asked url.Values, cursor string) string {
 	if cursor == "" {
 		return ""
 	}
 	asked.Set("cursor", cursor)
-	asked.Del("limit") // the page says how long it is
+	asked.Del("limit") // the page sets it
 	return path + "?" + asked.Encode()
 }
 
-// atOnce is how many questions of one page the API answers at a time. A page is ready sooner by it, and leaves connections to the database to
-// the pages of others.
+// atOnce limits the concurrent API requests of one page. Pages load faster, but leave database
+// connections to other pages.
 const atOnce = 4
 
-// sideBySide asks the questions 0 to n-1 of a page, in their order, a few at a time. Once one has failed, no other is begun. It returns the error of
-// the first one that failed in the order of the page, whichever did so sooner: the visitor sees the same error each time. A panic is an error, too:
-// net/http looks after that of a request's own goroutine alone, and any other would end the process.
+// sideBySide calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts no
+// further calls. Of several errors it returns the one with the lowest index, so that the visitor always
+// sees the same error. It turns panics into errors: net/http recovers only panics of the request's
+// goroutine, and any other would end the process.
 func sideBySide(n int, ask func(i int) error) error {
 	errs := make([]error, n)
 	asking, ctx := errgroup.WithContext(context.Background())
@@ -222,6 +225,6 @@ func sideBySide(n int, ask func(i int) error) error {
 			return errs[i]
 		})
 	}
-	_ = asking.Wait() // it knows the error that came first
+	_ = asking.Wait() // returns the earliest error, not the one with the lowest index
 	return cmp.Or(errs...)
 }

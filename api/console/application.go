@@ -14,36 +14,37 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Application is a main application that serves the console to people whom it has signed in itself. There are no sessions of the console then: it asks
-// the application at every request who is calling.
+// Application is a main application that serves the console to people whom it has signed in. The
+// console then has no sessions: it asks the application for the caller of every request.
 type Application struct {
-	// Callers says who is calling where no middleware has left a caller with [api.WithPrincipal].
+	// Callers authenticates requests for which no middleware has set a caller with [api.WithPrincipal].
 	Callers api.Authenticator
-	// SignIn is the application's address for who is not signed in; the page that was asked for is added as its parameter "to".
+	// SignIn is the application's sign-in address. The console adds the requested page as parameter "to".
 	SignIn *url.URL
-	// Prefix is the path below which the application serves the console and the API, as [api.Config].Prefix.
+	// Prefix is the path below which the application serves the console and the API, like [api.Config].Prefix.
 	Prefix string
 }
 
-// callerOf is recognise where the application knows who is signed in. The API judges whom it names by the rule that judges all callers.
+// callerOf is authenticate for requests that the application authenticates. The API checks the caller
+// by the same rule as all callers.
 func callerOf(v *visit) (signedIn bool, err error) {
 	who, left := api.PrincipalFrom(v.r.Context())
 	if !left {
 		who, err = v.console.deps.Application.Callers.Authenticate(v.r)
 	}
 	if err == nil {
-		who, err = who.Canonical() // looks are recorded by these ids
+		who, err = who.Canonical() // views are recorded with these ids
 	}
 	if err != nil {
 		if !v.console.isNobody(err) {
 			return false, err
 		}
-		v.log(slog.LevelDebug, "console: nobody is signed in", err)
+		v.log(slog.LevelDebug, "console: caller is not signed in", err)
 		return false, nil
 	}
 	v.who = who
 	me, err := get[readmodels.Me](v, "/api/me", nil)
-	if domain.CodeOf(err) == domain.CodeUnauthenticated { // its session has ended meanwhile
+	if domain.CodeOf(err) == domain.CodeUnauthenticated { // the application's session has ended
 		v.who = api.Principal{}
 		return false, nil
 	}
@@ -53,8 +54,8 @@ func callerOf(v *visit) (signedIn bool, err error) {
 	return err == nil, err
 }
 
-// isNobody tells whether an error of the application says that nobody is signed in. As for the API, each does but those that say something else, and
-// those that pass by themselves.
+// isNobody reports whether an error of the application means that the caller is not signed in. As in
+// the API, every error does except a [domain.Error] with another code and a temporary error.
 func (c *Console) isNobody(err error) bool {
 	if why, told := errors.AsType[*domain.Error](err); told {
 		return why.Code == domain.CodeUnauthenticated
@@ -62,7 +63,7 @@ func (c *Console) isNobody(err error) bool {
 	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
 }
 
-// signInAddress is where somebody signs in, and comes back from to a page.
+// signInAddress is the address of the sign-in page. After signing in, the visitor returns to to.
 func (c *Console) signInAddress(to string) redirect {
 	asked := url.Values{}
 	if to != "" && to != root {
@@ -80,7 +81,7 @@ func (c *Console) signInAddress(to string) redirect {
 	return redirect(at.String())
 }
 
-// prefix is the path below which the console stands; "": none.
+// prefix is the path below which the application serves the console; "": none.
 func (c *Console) prefix() string {
 	if c.deps.Application == nil {
 		return ""
@@ -88,11 +89,11 @@ func (c *Console) prefix() string {
 	return c.deps.Application.Prefix
 }
 
-// ownAddress is how an address of the console begins in a page, or in a script. What people have written is never taken for one: quotation marks in texts
-// are escaped, and what stands in the fields of forms is another attribute.
+// ownAddress matches the start of a console address in a page or script. It cannot match text that
+// people have written: quotation marks in texts are escaped, and form fields use another attribute.
 var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + root + `)`)
 
-// below has addresses of the console in a page or script begin with the prefix.
+// below adds the prefix to the console's addresses in a page or script.
 func (c *Console) below(body []byte) []byte {
 	if c.prefix() == "" {
 		return body
@@ -100,7 +101,7 @@ func (c *Console) below(body []byte) []byte {
 	return ownAddress.ReplaceAll(body, []byte(`${1}"`+strings.ReplaceAll(c.prefix(), "$", "$$")+`${2}`))
 }
 
-// lead sends a browser to another address; to one of the console below the prefix.
+// lead redirects a browser. It adds the prefix to addresses of the console.
 func (c *Console) lead(w http.ResponseWriter, r *http.Request, to string) {
 	if rest, ok := strings.CutPrefix(to, root); ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0]))) {
 		to = c.prefix() + to

@@ -15,30 +15,31 @@ import (
 
 const looksPath = historyPath + "/looks"
 
-// looksView is who looked at the history, the newest first.
+// looksView shows who viewed the history, newest first.
 type looksView struct {
-	Actor *readmodels.Named // whose looks; nil: everybody's
+	Actor *readmodels.Named // whose views; nil: everyone's
 	Looks []look
-	More  string // address of the next page; "": this is the last one
+	More  string // address of the next page; "" on the last page
 }
 
-// look is a reading or an export of the history.
+// look is a recorded view or export of the history.
 type look struct {
 	readmodels.AuditReadEntry
 
 	What  string
-	Board *readmodels.Named // the one that was looked at; nil: all of the agency
+	Board *readmodels.Named // the board that was viewed; nil: all boards
 	About []lookedFor
 }
 
-// lookedFor is a part of what was asked for, and the person or client that it is about.
+// lookedFor is a part of the filter, and the person or client that it names.
 type lookedFor struct {
 	Words string
-	Of    *readmodels.Named // nil: nobody in particular
+	Of    *readmodels.Named // nil: none
 	Path  string            // address of Of; "": it has no page
 }
 
-// openLooks shows who looked at the history. Looking here is not recorded: the list would grow by it.
+// openLooks shows who viewed the history. Views of this list are not recorded, because the list would
+// grow with each view.
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	passOnGiven(v, asked, "actor", "cursor")
@@ -64,19 +65,19 @@ func openLooks(v *visit) (view, error) {
 	return shown, nil
 }
 
-// lookedAt says in words what can be looked at.
+// lookedAt describes what can be viewed.
 var lookedAt = map[string]string{
 	domain.AuditHistory: "the history",
 	domain.AuditState:   "the board as it was",
-	domain.AuditDiff:    "two moments compared",
+	domain.AuditDiff:    "a comparison of two times",
 	domain.AuditAccess:  "who had access",
-	domain.AuditAsUser:  "what a person of a client sees",
+	domain.AuditAsUser:  "a client user's view",
 }
 
 func lookOf(e readmodels.AuditReadEntry) (look, error) {
-	var asked domain.AuditExported // a reading has the same members but for the format
+	var asked domain.AuditExported // a view has the same members except the format
 	if err := json.Unmarshal(e.Read, &asked); err != nil {
-		return look{}, fmt.Errorf("read what was looked at: %w", err)
+		return look{}, fmt.Errorf("decode audit read: %w", err)
 	}
 	named := func(id string) *readmodels.Named {
 		if id == "" {
@@ -105,19 +106,19 @@ func lookOf(e readmodels.AuditReadEntry) (look, error) {
 	add(f.From, momentInWords("from", f.From), "", "")
 	add(f.To, momentInWords("to", f.To), "", "")
 	for _, kind := range f.Types {
-		add(kind, "changes of the kind “"+inWords(kind)+"”", "", "")
+		add(kind, "changes of type “"+inWords(kind)+"”", "", "")
 	}
 	add(f.Actor, "changes made by", f.Actor, personPath(f.Actor))
 	add(f.User, "person", f.User, personPath(f.User))
 	add(f.Account, "links with", f.Account, historyAddress("", "dashboard:"+f.Account))
 	if f.ByName {
-		l.About = append(l.About, lookedFor{Words: "a search by part of a name, which is not recorded"})
+		l.About = append(l.About, lookedFor{Words: "a search for part of a name, which is not recorded"})
 	}
 	add(f.Cursor, "a further page", "", "")
 	return l, nil
 }
 
-// momentInWords writes an instant or a version ("v12") of a record.
+// momentInWords describes an instant, or a record's version ("v12").
 func momentInWords(edge, moment string) string {
 	switch at, err := time.Parse(time.RFC3339Nano, moment); {
 	case err != nil:
@@ -129,7 +130,7 @@ func momentInWords(edge, moment string) string {
 	}
 }
 
-// personPath is the page of a person; "" for what the program does by itself.
+// personPath is the address of a person's page; "" for a system actor.
 func personPath(id string) string {
 	if !personal(id) {
 		return ""

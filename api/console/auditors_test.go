@@ -75,7 +75,7 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	require.NotContains(t, now.Body.String(), `rel="next"`, "nothing comes after now")
 	b.get("/console/history?at=yesterday").says(http.StatusOK, "This is not a valid date or time.", `value="yesterday"`)
 	s.asked = nil
-	b.get("/console/history?at=2026-10-03").says(http.StatusOK, `class="fault">This moment has not come yet.`, `value="2026-10-03"`)
+	b.get("/console/history?at=2026-10-03").says(http.StatusOK, `class="fault">This time is in the future.`, `value="2026-10-03"`)
 	require.Equal(t, []string{"GET /api/me"}, s.asked)
 	b.get("/console/history?at=2026-10-02").says(http.StatusOK, "Change 8")
 	require.Contains(t, s.asked, "GET /api/audit/history?limit=40&to=2026-10-02T12%3A00%3A00.000001Z", "today ends now")
@@ -101,21 +101,21 @@ func TestHistorySearches(t *testing.T) {
 	b := s.signedIn("auditor")
 	s.asked = nil
 	q := url.QueryEscape(`dashboard:"bakery" actor:` + alice + ` user:` + adam + ` action:"Accounts linked" since:2026-09-01`)
-	b.get("/console/history?q="+q).says(http.StatusOK, "Bakery, as it was last", "Posts", "no other client", "Last changed by change 8")
+	b.get("/console/history?q="+q).says(http.StatusOK, "State of Bakery now", "Posts", "no other client", "Last changed by change 8")
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor="+alice+
 		"&from=2026-09-01&limit=40&type=accounts_linked&user="+adam)
 
-	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board made": "opened", "users_changed": "users_changed"} {
+	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board created": "opened", "users_changed": "users_changed"} {
 		b.get("/console/history?q=" + url.QueryEscape(`action:"`+words+`"`)).says(http.StatusOK)
 		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&type="+kind)
 	}
 
 	// Of a board alone, its last change says what it was.
 	s.asked = nil
-	b.get("/console/history?q=dashboard:"+bakery).says(http.StatusOK, "Bakery, as it was last", "Last changed by change 8")
+	b.get("/console/history?q=dashboard:"+bakery).says(http.StatusOK, "State of Bakery now", "Last changed by change 8")
 	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/history?limit=40"}, s.asked)
 
-	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients are named like", "Bakery &amp; Catering")
+	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency is named")
 	// What filters nothing is an error, and no full list.
 	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {
@@ -132,10 +132,10 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history").says(http.StatusBadRequest, "from: is not a time.", "R1")
 	s.refuseFields("GET /api/audit/history", "from")
 	wrong := b.get("/console/history?q=since:once")
-	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Write a day like since:`, "Nothing is shown yet.")
+	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Enter a day like since:`, "No results yet.")
 	require.NotContains(t, wrong.Body.String(), "Nothing was done")
 	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
-	b.get("/console/history").says(http.StatusOK, "No\nboard was opened or changed yet")
+	b.get("/console/history").says(http.StatusOK, "No\nboard has been opened or changed yet")
 	b.get("/console/history?at=2020-01-01").says(http.StatusOK, "Nothing had been recorded by then")
 	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches this search")
 }
@@ -173,7 +173,7 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 	require.Equal(t, 60, strings.Count(shown(3), "<h3>"), "a change of many boards is shown whole")
 
 	found, s.asked = nil, nil
-	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches among the newest. Choose an earlier instant")
+	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "None of the newest changes matches. Choose an earlier time")
 	require.Len(t, s.asked, 1+5, "it looks far enough, and says that there is more")
 }
 
@@ -201,7 +201,7 @@ func TestHistoryShowsALargeRecordWhole(t *testing.T) {
 }
 
 // unproven is what each page of an auditor says that has names.
-const unproven = "and are not proven"
+const unproven = "and are not part of the proof"
 
 func TestAccessIsAMatrix(t *testing.T) {
 	t.Parallel()
@@ -222,7 +222,7 @@ func TestAccessIsAMatrix(t *testing.T) {
 	page := b.get("/console/access?at=2026-10-01T11:00&person=" + adam)
 	page.says(http.StatusOK, "Stella", unproven, "shows Posts", "by Ilse", "/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T11%3A00%3A59.999999Z&limit=500&user_id="+adam)
-	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This moment has not come yet.", "Nothing is shown yet.")
+	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This time is in the future.", "No results yet.")
 	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "12:00:00 UTC</time>, before the first recorded change, these people had access")
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A00Z&limit=500", "today ends now")
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "what a board shows stands once, at its name")
@@ -236,11 +236,11 @@ func TestAccessIsAMatrix(t *testing.T) {
 	asleep.ActiveToday = false
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{})
 	page = b.get("/console/access")
-	page.says(http.StatusOK, "1 person is on the list of an open board and left out here", "Clara")
+	page.says(http.StatusOK, "1 person is on the list of an open board but not shown here", "Clara")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 2 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
-	page.says(http.StatusOK, "The records do not say who was active then.")
-	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Clara not active today", "since 2 Oct 2026"}, {"Zoe", "since 2 Oct 2026"}},
+	page.says(http.StatusOK, "The records do not say who was active at that time.")
+	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Clara inactive today", "since 2 Oct 2026"}, {"Zoe", "since 2 Oct 2026"}},
 		cells(t, page.Body.String()))
 }
 
@@ -289,9 +289,9 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	s.asked = nil
 	page := b.get("/console/access?at=2026-09-30")
 	requireInOrder(t, page.Body.String(), ">Clara&#39;s<", ">Old Catering<")
-	page.says(http.StatusOK, "Boards that no one could open", "closed to its clients", "settings changed, ", "2 Sep 2026",
-		"open, with no one on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
-		"There are more such boards: 3.", `rel="next" href="/console/access?at=2026-09-30&amp;cursor=NEXT"`)
+	page.says(http.StatusOK, "Boards that no one could open", "Closed to its clients", "settings changed, ", "2 Sep 2026",
+		"Open, but no one is on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
+		"3 more boards are not shown.", `rel="next" href="/console/access?at=2026-09-30&amp;cursor=NEXT"`)
 	const asked = "GET /api/audit/access?at=2026-09-30T23%3A59%3A59.999999Z&"
 	require.Equal(t, []string{"GET /api/me", asked + "limit=500"}, s.asked)
 
@@ -329,7 +329,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 	page := b.get("/console/people/" + adam)
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Shown:"), "access that began with the list or the opening has no third reason")
-	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", "still", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
+	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now<", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
 	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
@@ -337,7 +337,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 		"GET /api/me", "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam,
 		"GET /api/me", "GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=80&to=2026-10-03T23%3A59%3A59.999999Z&user_id=" + adam,
 	}, s.asked)
-	for from, fault := range map[string]string{"once": "This is not a valid date or time", "2026-10-04": "Choose a moment that is before", "2026-10-05": "This moment has not come"} {
+	for from, fault := range map[string]string{"once": "This is not a valid date or time", "2026-10-04": "Choose a time that is before", "2026-10-05": "This time is in the future"} {
 		s.asked = nil
 		b.get("/console/people/"+adam+"?from="+from+"&to=2026-10-03").says(http.StatusOK, "<h1>Adam</h1>", `value="`+from+`"`, `class="fault">`+fault,
 			`value="2026-10-03"`, "All times are shown.", ">Bakery<")
@@ -364,29 +364,29 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	}, readmodels.HistoryMeta{NextCursor: "NEXT"})
 	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
 	b := s.signedIn("auditor")
-	b.get("/console/history/difference").says(http.StatusOK, "Choose a moment")
+	b.get("/console/history/difference").says(http.StatusOK, "Choose a time")
 	s.asked = nil
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-09-30T23%3A59%3A59.999999Z"
 	page := b.get("/console/history/difference?from=2026-09-01&to=2026-09-30")
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
-	page.says(http.StatusOK, "Removed from the list", unproven, "Adam", "Opened to its clients", "By 3 changes.",
-		"There was no board yet", "Nothing differs: 1 change in between left it as it was.",
+	page.says(http.StatusOK, "Removed from the list", unproven, "Adam", "Opened to its clients", "Made by 3 changes.",
+		"The board did not exist yet", "No difference: 1 change in between canceled each other out.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-09-30"`)
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")
 	s.asked = nil
 	b.get("/console/history/difference?cursor=NEXT&from=2026-09-01&to=2026-09-30")
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?cursor=NEXT&" + from + "&limit=20&" + to}, s.asked)
 	s.asked = nil
-	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "What is now")
+	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "The boards now")
 	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?" + from}, s.asked)
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
-	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Choose the first moment, too.")
+	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Choose the first time, too.")
 	s.asked = nil
 	wrong := b.get("/console/history/difference?from=2026-09-30&to=2026-09-01")
-	wrong.says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a moment that is before`)
+	wrong.says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)
 	require.Equal(t, []string{"GET /api/me"}, s.asked)
 	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{}, readmodels.HistoryMeta{})
-	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between the two")
+	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between these times")
 }
 
 func TestWhoLooked(t *testing.T) {
@@ -406,10 +406,10 @@ func TestWhoLooked(t *testing.T) {
 	}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
 	s.asked = nil
-	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, unproven, "Only looks of Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
+	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, unproven, "Only views by Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
 		"/console/people/"+clara, "REQ1", "The history, as a file (csv), of", ">Bakery</a> <code class=\"quiet\">"+bakery,
-		"changes of the kind “people on the list changed”; changes made by <code>system:import</code>; a search by part of a name, which is not recorded",
-		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "everything, now", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
+		"changes of type “people on the list changed”; changes made by <code>system:import</code>; a search for part of a name, which is not recorded",
+		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "none", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
 }
 
@@ -451,20 +451,20 @@ func TestAClientsHistory(t *testing.T) {
 		`aria-label="This client"`, `href="/console/clients/`+bakery+`/figures?from=2026-09-01&amp;to=2026-09-07"`,
 		`rel="prev" href="`+client+`?at=2026-09-30T10%3A00%3A00Z&amp;from=2026-09-01&amp;q=actor%3AAlice&amp;to=2026-09-07"`,
 		`rel="next" href="`+client+`?at=2026-10-02T10%3A00%3A00Z&amp;from=2026-09-01&amp;q=actor%3AAlice&amp;to=2026-09-07"`,
-		`<input type="hidden" name="from" value="2026-09-01">`, `href="`+client+`?from=2026-09-01&amp;to=2026-09-07">Everything, now`)
+		`<input type="hidden" name="from" value="2026-09-01">`, `href="`+client+`?from=2026-09-01&amp;to=2026-09-07">Newest, unfiltered`)
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor=Alice&limit=40&to=2026-10-01T00%3A00%3A00Z")
 	b.get(client + "?q=dashboard:" + catering).leadsTo("/console/history?q=dashboard%3A" + catering)
 	b.get(client+"?q=colour:red").says(http.StatusOK, "<h1>History of Harbour Bakery</h1>", `class="fault"`)
 	s.refuse("GET /api/projects/dashboard/"+bakery+"/history", http.StatusNotFound, domain.CodeNotFound, "There is no such dashboard.")
-	b.get(client).says(http.StatusOK, "board was opened or changed yet")
-	s.signedIn("auditor").get(client).says(http.StatusForbidden, "not for your role")
+	b.get(client).says(http.StatusOK, "board has been opened or changed yet")
+	s.signedIn("auditor").get(client).says(http.StatusForbidden, "does not have access to this page")
 }
 
 func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "auditor")
 	s.answer("GET /api/audit/checkpoints", []api.CheckpointEntry{}, nil)
-	b.get("/console/verify").says(http.StatusOK, "No checkpoint is signed yet", "<pre>ledgerboard verify --bundle proof-"+agency+".jsonl --key")
+	b.get("/console/verify").says(http.StatusOK, "No checkpoint has been signed yet", "<pre>ledgerboard verify --bundle proof-"+agency+".jsonl --key")
 	s.answer("GET /api/audit/checkpoints", []api.CheckpointEntry{{Time: s.now, Records: 1234, Note: "the signed note"}}, nil)
 	s.asked = nil
 	b.get("/console/verify").says(http.StatusOK, "1,234", "<pre>the signed note</pre>", `href="/console/verify/bundle"`)
@@ -498,7 +498,7 @@ func TestPagesAreOfRoles(t *testing.T) {
 		"/console/history", "/console/history/difference", "/console/history/looks",
 		"/console/people/" + adam, "/console/access", "/console/access/export", "/console/verify", "/console/verify/bundle",
 	} {
-		operator.get(path).says(http.StatusForbidden, "not for your role")
+		operator.get(path).says(http.StatusForbidden, "does not have access to this page")
 		s.browser().get(path).leadsTo("/console/sign-in?to=" + url.QueryEscape(path))
 	}
 	require.NotContains(t, operator.get("/console").Body.String(), "/console/history")

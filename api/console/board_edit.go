@@ -13,40 +13,40 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// boardEdit is what somebody changes on the page of a board, beside what that page showed.
+// boardEdit is a submitted edit of a board, with the state that the page showed.
 type boardEdit struct {
-	Version  string // of the board that was shown
-	Accounts picks  // linked, without the board's own
+	Version  string // of the board that the page showed
+	Accounts picks  // linked accounts, without the board's own
 	Users    picks  // on the list
 	Scopes   picks
 	WasOpen  bool
 	Open     bool
-	Find     string // clients to link that were searched for
-	Seen     string // version of the agency's stream that the preview showed; "": there was none
+	Find     string // search for clients to link
+	Seen     string // version of the agency's stream at the preview; "": no preview yet
 }
 
-// picks are the boxes of a list: which were ticked when the page was made, and which are now.
+// picks are the selected ids of a list: when the page was rendered, and as submitted.
 type picks struct{ Was, Now []string }
 
 func (p picks) added() []string { return without(p.Now, p.Was...) }
 
 func (p picks) removed() []string { return without(p.Was, p.Now...) }
 
-// without are the entries of a list that are not among others.
+// without returns the entries of list that are not in others.
 func without(list []string, others ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return slices.Contains(others, id) })
 }
 
 func (p picks) changed() bool { return len(p.added()) > 0 || len(p.removed()) > 0 }
 
-// over makes the same changes to another list.
+// over applies the same changes to another list.
 func (p picks) over(list []string) []string {
 	out := without(slices.Concat(list, p.added()), p.removed()...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// readEdit reads the form of the page, or of its preview.
+// readEdit reads the form of the page or of its preview.
 func readEdit(form url.Values) boardEdit {
 	read := func(name string) picks { return picks{Was: form["was_"+name], Now: form[name]} }
 	return boardEdit{
@@ -55,7 +55,7 @@ func readEdit(form url.Values) boardEdit {
 	}
 }
 
-// boardChange is the body with which the API is asked.
+// boardChange is the body of the API request.
 type boardChange struct {
 	Allow    *bool     `json:"allow_client_dashboard,omitempty"`
 	Accounts *[]string `json:"sub_account_ids,omitempty"`
@@ -65,11 +65,11 @@ type boardChange struct {
 }
 
 var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
-	"You ticked clients to link and unticked others. These are two changes: save one of them, then make the other.")
+	"You selected clients to link and cleared others. Linking and unlinking are separate changes: save one, then make the other.")
 
-const savedMaybe = "It is not known yet whether the board was saved. Reload this page to send the same change again: it is not made twice."
+const savedMaybe = "It is not yet known whether the board was saved. Reload this page to send the same change again. It is not applied twice."
 
-// change is what the edit asks for, without people: who is on the list after links have changed only a preview says.
+// change is the edit without people: only a preview says who is on the list after links have changed.
 func (e boardEdit) change() (c boardChange, err error) {
 	added, removed := e.Accounts.added(), e.Accounts.removed()
 	switch {
@@ -89,25 +89,25 @@ func (e boardEdit) change() (c boardChange, err error) {
 	return c, nil
 }
 
-// boardPreviewView says what a change does before it is done.
+// boardPreviewView shows the effects of a change before it is saved.
 type boardPreviewView struct {
 	Name   string
 	ID     string
 	Edit   boardEdit
-	Body   string // of the request that does it
-	Key    string // has a form that is sent twice do it once
+	Body   string // of the API request
+	Key    string // idempotency key: a form that is sent twice changes the board once
 	Result readmodels.DashboardPreview
 	Does   effects
 }
 
-// boardWords are the lists of the page.
+// boardWords maps API fields to the lists of the page.
 var boardWords = map[string]fieldWords{
-	"sub_account_ids": {"account", "One of these clients is not a client of your agency, or is not linked any more. Take it out."},
-	"users":           {"user", "One of these people is not of your agency or its clients, or belongs to a client that you unlink. Take that person off the list."},
+	"sub_account_ids": {"account", "One of these clients is not a client of your agency, or is no longer linked. Remove it."},
+	"users":           {"user", "One of these people does not belong to your agency or its clients, or belongs to a client that you unlink. Remove that person from the list."},
 	"scopes":          {"scope", ""},
 }
 
-// changeBoard does what a button of the board's page, or of its preview, asks for.
+// changeBoard handles the buttons of the board's page and of its preview.
 func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	var err error
 	edit := readEdit(v.form)
@@ -117,7 +117,7 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 		shown, err = saveBoard(v, client, edit)
 	case "preview":
 		shown, err = previewBoard(v, client, edit)
-	default: // clients were searched for, or somebody came back from the preview
+	default: // a search for clients, or back from the preview
 		return editBoard(v, client, &edit, formFaults{})
 	}
 	why, told := errors.AsType[*domain.Error](err)
@@ -133,8 +133,8 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	return shown, err
 }
 
-// previewBoard asks what the edit would do. What it does to people is said on top of what links do to them, so that people whom a link brings along
-// stays.
+// previewBoard shows the effects of an edit. It applies the edit of the list to the list after linking,
+// so that people whom a link adds stay on it.
 func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {
@@ -177,7 +177,7 @@ func askPreview(v *visit, id, version string, change boardChange) (p readmodels.
 	return p, got.read(&p, nil)
 }
 
-// boardAfter is a client's board as a change would leave it; without an id if it stays as it is.
+// boardAfter is a client's board after a change; without an id if the change has no effect on it.
 func boardAfter(v *visit, id, version string, change boardChange) (after readmodels.PreviewedDashboard, err error) {
 	p, err := askPreview(v, id, version, change)
 	for _, d := range p.Dashboards {
@@ -190,10 +190,10 @@ func boardAfter(v *visit, id, version string, change boardChange) (after readmod
 
 func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
 
-// versionOf is the version of a board that an answer holds.
+// versionOf is the version of a board in the headers of a response.
 func versionOf(header http.Header) string { return strings.Trim(header.Get("ETag"), `"`) }
 
-// tag is a version as If-Match takes it. A form without one asks for any board that there is.
+// tag is a version as an If-Match header. Without a version it matches any existing board.
 func tag(version string) string {
 	if version == "" {
 		return "*"
@@ -201,7 +201,7 @@ func tag(version string) string {
 	return `"` + version + `"`
 }
 
-// saveBoard does what the preview showed, or nothing.
+// saveBoard saves exactly the previewed change, or nothing.
 func saveBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
 	body := json.RawMessage(v.form.Get("body"))
 	if !json.Valid(body) {

@@ -109,7 +109,7 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	page := b.get(edits)
-	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber", "of your agency, and opens every board by role", "Look at what changes")
+	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber", "staff of your agency; can open every board", "Preview changes")
 	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency is linked with nobody")
 	form := fields(t, page.Body.String())
 	require.Equal(t, "7", form.Get("version"))
@@ -130,7 +130,7 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 		}
 	}
 	preview := b.post(edits, form)
-	preview.says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill.", "Who keeps what they see", "Jonas Weber", "Linked with",
+	preview.says(http.StatusOK, "No one loses access.", "Clara Holm now sees Old Mill.", "Whose access does not change", "Jonas Weber", "Linked with",
 		"2 people gain access:")
 	require.Less(t, strings.Index(preview.Body.String(), "Alma Roth now sees"), strings.Index(preview.Body.String(), "Clara Holm now sees"), "by name")
 	require.Equal(t, []string{`POST "7"   {"sub_account_ids":["` + mill + `"]}`}, b.bodies, "what was not touched is not sent, so that lists unite")
@@ -141,17 +141,17 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	key := saving.Get("key")
 	require.NotEmpty(t, key)
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
-	b.get(edits+"?saved=7").says(http.StatusOK, `<p class="good" role="status">Saved <time`, "and not changed since.")
-	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved, and the board was changed again after it.")
+	b.get(edits+"?saved=7").says(http.StatusOK, `<p class="good" role="status">Saved <time`, "The history records who changed it.")
+	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved. The board has been changed again since.")
 	for _, saved := range []string{"99", "abc", ""} {
 		require.NotContains(t, b.get(edits+"?saved="+saved).Body.String(), "Your change was saved", saved)
 	}
 	b.answers["PUT "+board] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusServiceUnavailable, map[string]any{"code": domain.CodeUnavailable, "message": "Repeat the request.", "command_id": key}
 	}
-	b.post(edits, saving).says(http.StatusServiceUnavailable, "send the same change again: it is not made twice")
+	b.post(edits, saving).says(http.StatusServiceUnavailable, "send the same change again. It is not applied twice")
 	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
-	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "What you entered is shown below")
+	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below")
 }
 
 // Linking can take a scope from others: the preview says so, and after saving the page and the history do.
@@ -175,7 +175,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		"1 person will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Clara Holm</li>",
 		"1 person will be able to see Reports export:", "Clara Holm, on Old Mill")
 	require.NotContains(t, page.Body.String(), "No one loses access")
-	require.NotContains(t, page.Body.String(), "Who keeps what they see")
+	require.NotContains(t, page.Body.String(), "Whose access does not change")
 
 	entry := func(id, name string, access readmodels.AccessEffect) readmodels.HistoryEntry {
 		return readmodels.HistoryEntry{
@@ -196,7 +196,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
 	history := b.get("/console/history")
-	history.says(http.StatusOK, "Not counted, because they are not active today:")
+	history.says(http.StatusOK, "Not counted, because they are inactive today:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, history.Body.String(), "by name, not by id")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
 	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // whose access changed, or the client
@@ -322,7 +322,7 @@ func TestTheChangeOfAnotherBoardIsTold(t *testing.T) {
 	b.answer("GET /api/projects/dashboard/"+mill+"/history", []readmodels.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
 	form.Add("user", jonas)
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list", "is not active, and opens nothing, will be added")
+	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list", "inactive; cannot open the board, will be added")
 	require.NotContains(t, page.Body.String(), "Alice Long", "the preview showed that")
 }
 
@@ -361,15 +361,15 @@ func TestARefusedChangeIsExplained(t *testing.T) {
 		}
 	}
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "What you entered is shown below")
+	page.says(http.StatusOK, "Linked clients</legend><strong class=\"fault\">One of these clients is not a client of your agency", "Your changes are shown below")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
 	b.refuse("POST "+board+"/preview", http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
 	page = b.post(edits, form)
-	page.says(http.StatusOK, "Changes are not taken now.", "What you entered is shown below")
+	page.says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below")
 	require.NotContains(t, page.Body.String(), "Nothing was changed", "the API says what was changed")
 	require.Equal(t, []string{mill}, fields(t, page.Body.String())["account"])
 
 	form.Add("was_account", "c0ffee000000000000000000")
-	b.post(edits, form).says(http.StatusOK, "These are two changes")
+	b.post(edits, form).says(http.StatusOK, "Linking and unlinking are separate changes")
 }

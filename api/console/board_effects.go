@@ -10,23 +10,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// scopeConnect is the scope that lets people connect what is their own client's.
+// scopeConnect is the scope that lets people connect pages and profiles of their own client.
 const scopeConnect = "connect"
 
-// The scopes that mean something here, and what.
+// The scopes that the console describes.
 var scopeWords = []choice{
-	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts behind them"},
-	{ID: scopeConnect, Name: "Connecting", Note: "its people may connect their own pages and profiles"},
+	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts that they come from"},
+	{ID: scopeConnect, Name: "Connecting", Note: "people on the list can connect their own pages and profiles"},
 	{ID: "posts", Name: "Posts", Note: "for your main application"},
 	{ID: "reports", Name: "Reports", Note: "for your main application"},
 }
 
-// scopeChoices are the known scopes, and those that the board has.
+// scopeChoices are the known scopes and those of the board.
 func scopeChoices(edit picks) (all []choice) {
 	all = slices.Clone(scopeWords)
 	for _, id := range slices.Concat(edit.Was, edit.Now) {
 		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
-			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application; once removed, only your main application can give it back"})
+			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application; if you remove it, only your main application can add it again"})
 		}
 	}
 	for i := range all {
@@ -35,7 +35,7 @@ func scopeChoices(edit picks) (all []choice) {
 	return all
 }
 
-// scopeNames are scopes in the words of the console; one that means nothing here is written as people do.
+// scopeNames are the display names of scopes.
 func scopeNames(ids []string) []string {
 	all := make([]string, len(ids))
 	for i, id := range ids {
@@ -80,7 +80,7 @@ type scopeEffect struct {
 // Harms tells whether somebody loses something.
 func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
 
-// effectsOfPreview sorts by name: the API's order is that of ids.
+// effectsOfPreview sorts by name; the API sorts by id.
 func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
 	gained, lost := scopePeople{}, scopePeople{}
 	for _, a := range slices.SortedStableFunc(slices.Values(access), func(a, b readmodels.PreviewedAccess) int { return byName(a.User, b.User) }) {

@@ -14,37 +14,37 @@ import (
 
 const (
 	othersOnAPage    = 20  // clients to link; more are searched for
-	accountsToAsk    = 100 // of whose people the API is asked at once
+	accountsToAsk    = 100 // accounts in one API query
 	peopleOnAPage    = 500
 	changesToExplain = 20
 )
 
-// boardEditView is a board as its agency changes it.
+// boardEditView is the page on which an agency edits a board.
 type boardEditView struct {
 	Name   string
 	ID     string
 	Board  boardFacts
 	Saved  bool
-	Newest bool     // nobody has changed the board since it was saved
-	Does   *effects // what was saved does, if it is the newest; nil: that cannot be told
+	Newest bool     // the board has not changed since it was saved
+	Does   *effects // effects of the saved change if it is the newest; nil: unknown
 
-	Faults    formFaults                // why the change was not made, and what to do
-	Stale     bool                      // others have changed the board since the page was opened
-	Meanwhile []readmodels.HistoryEntry // what they changed, the newest first
+	Faults    formFaults                // why the change was not saved, and what to do
+	Stale     bool                      // the board has changed since the page was opened
+	Meanwhile []readmodels.HistoryEntry // changes since then, newest first
 	Edit      boardEdit
-	Names     map[string]string // of clients and people, by ids
+	Names     map[string]string // of clients and people, by id
 
-	Linked []choice // and those that are ticked to be
+	Linked []choice // linked clients, and those selected to be linked
 	Others []choice
-	More   bool // than Others
+	More   bool // there are more clients than Others
 	People []peopleOf
 	Scopes []choice
 }
 
-// choice is a box.
+// choice is a checkbox.
 type choice struct {
 	ID, Name, Note string
-	Was, Now       bool // ticked when the page was made; ticked
+	Was, Now       bool // checked when the page was rendered; checked as submitted
 }
 
 // peopleOf are the people of an account.
@@ -53,13 +53,14 @@ type peopleOf struct {
 	People  []choice
 }
 
-// clientBoard is a client's board, for its agency.
+// clientBoard opens a client's board for its agency.
 func clientBoard(v *visit, client readmodels.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
-// editBoard is the page on which a board is changed. Edit is what was entered on it, nil: nothing yet; it stays, also over what others have changed
-// meanwhile, which is shown. Faults are why it was not taken.
+// editBoard is the page on which a board is edited. Edit is the submitted edit; nil: none. It is kept
+// even if others have changed the board meanwhile; their changes are shown. Faults are the errors of
+// the edit.
 func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
 	facts, version, err := boardAt(v, client.ID)
 	if err != nil {
@@ -91,26 +92,26 @@ func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults form
 	return shown, err
 }
 
-// bringAlong makes the changes of an edit to a board, and ticks the clients and people that come along with the clients to link.
+// bringAlong applies an edit to a board, and selects the clients and people that the links add.
 func bringAlong(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
 	next := edit.on(board)
 	links := next.Accounts.added()
 	if len(links) == 0 || len(next.Accounts.removed()) > 0 {
 		return next
 	}
-	after, _ := boardAfter(v, shown.ID, board.Version, boardChange{Accounts: &links}) // a refusal is said when the change is looked at
+	after, _ := boardAfter(v, shown.ID, board.Version, boardChange{Accounts: &links}) // the preview reports errors
 	for _, n := range slices.Concat(after.SubAccountIDs, after.Users) {
 		if n.Name != nil {
 			shown.Names[n.ID] = *n.Name
 		}
 	}
-	board.Users.Was = append(board.Users.Was, without(idsOf(after.Users), board.Users.Was...)...) // so that who is unticked stays off
+	board.Users.Was = append(board.Users.Was, without(idsOf(after.Users), board.Users.Was...)...) // so that people whom the visitor cleared stay off the list
 	next = edit.on(board)
 	next.Accounts.Now = append(next.Accounts.Now, without(idsOf(after.SubAccountIDs), append(next.Accounts.Now, shown.ID)...)...)
 	return next
 }
 
-// boardAt is a board and its version.
+// boardAt returns a board and its version.
 func boardAt(v *visit, id string) (facts boardFacts, version string, err error) {
 	got, err := v.send(http.MethodGet, boardAPI(id), nil, nil)
 	if err != nil {
@@ -126,7 +127,7 @@ func boardAt(v *visit, id string) (facts boardFacts, version string, err error) 
 	return withNames(list[0]), versionOf(got.header), nil
 }
 
-// editOf is a board as it stands.
+// editOf is an edit that changes nothing.
 func editOf(facts boardFacts, id, version string) boardEdit {
 	same := func(list []string) picks { return picks{Was: list, Now: list} }
 	var accounts, users []string
@@ -147,7 +148,7 @@ func editOf(facts boardFacts, id, version string) boardEdit {
 	}
 }
 
-// on makes the same changes to the board as it stands now.
+// on applies the same changes to the current board.
 func (e boardEdit) on(now boardEdit) boardEdit {
 	now.Accounts.Now = e.Accounts.over(now.Accounts.Was)
 	now.Users.Now = e.Users.over(now.Users.Was)
@@ -159,7 +160,7 @@ func (e boardEdit) on(now boardEdit) boardEdit {
 	return now
 }
 
-// changesSince is what was changed on a board after a version; empty where that cannot be told.
+// changesSince are the changes of a board after a version; empty if they are unknown.
 func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
@@ -172,7 +173,7 @@ func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry
 	return slices.DeleteFunc(entries, func(e readmodels.HistoryEntry) bool { return e.Version <= after })
 }
 
-// readAccounts finds the clients that are linked and those that can be.
+// readAccounts finds the clients that are linked and those that can be linked.
 func readAccounts(v *visit, shown *boardEditView) error {
 	asked := url.Values{"active": {"true"}, "limit": {strconv.Itoa(min(othersOnAPage+2+len(shown.Edit.Accounts.Was), api.MaxPageLimit))}}
 	if shown.Edit.Find != "" {
@@ -223,12 +224,12 @@ func linkNote(was, now bool) string {
 	}
 }
 
-// peopleAround are the people of the linked clients, and of those that are ticked; staff where somebody is listed whom
-// the board does not show.
+// peopleAround are the people of the linked and selected clients. It adds the agency's staff if the
+// list contains a person whom the board does not show.
 func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	of := []string{shown.ID}
 	for _, a := range shown.Linked {
-		if a.Name != a.ID && len(of) < accountsToAsk { // the directory holds it
+		if a.Name != a.ID && len(of) < accountsToAsk { // the directory contains it
 			of = append(of, a.ID)
 		}
 	}
@@ -241,15 +242,15 @@ func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	return get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(of, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
 }
 
-// readPeople finds who is on the list and who can be.
+// readPeople finds the people who are on the list and those who can be added.
 func readPeople(v *visit, shown *boardEditView) error {
 	found, err := peopleAround(v, shown)
 	if err != nil {
 		return err
 	}
-	notes := map[string]string{} // of those on the list now
+	notes := map[string]string{} // for people on the list
 	for _, u := range shown.Board.UsersNotShown {
-		notes[u.ID] = cmp.Or(notShown[u.Reason], "is not known any more, and opens nothing")
+		notes[u.ID] = cmp.Or(notShown[u.Reason], "no longer in the directory; cannot open the board")
 	}
 	for _, u := range shown.Board.Users {
 		notes[u.ID], shown.Names[u.ID] = u.Email, u.Name
@@ -279,7 +280,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		}
 		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
-	for _, id := range slices.Concat(edit.Was, edit.Now) { // where there are more people than one answer holds
+	for _, id := range slices.Concat(edit.Was, edit.Now) { // people beyond the limit of one API response
 		if !seen[id] {
 			addChoice(shown, "Others", pick(id, "", ""))
 		}
@@ -287,7 +288,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 	return nil
 }
 
-// addChoice puts somebody under the account's name.
+// addChoice adds a person under the account's name.
 func addChoice(b *boardEditView, account string, c choice) {
 	at := slices.IndexFunc(b.People, func(p peopleOf) bool { return p.Account == account })
 	if at < 0 {
@@ -297,13 +298,13 @@ func addChoice(b *boardEditView, account string, c choice) {
 	b.People[at].People = append(b.People[at].People, c)
 }
 
-// notShown says why somebody on the list does not stand on the client's board, by the API's reason.
+// notShown explains, by the API's reason, why a person on the list is not shown on the client's board.
 var notShown = map[string]string{
-	"inactive": "is not active, and opens nothing", "agency_staff": "of your agency, and opens every board by role",
-	"other_account": "of a client that is not linked here",
+	"inactive": "inactive; cannot open the board", "agency_staff": "staff of your agency; can open every board",
+	"other_account": "belongs to a client that is not linked",
 }
 
-// isUpTo tells whether a text is a version of a board that there was.
+// isUpTo reports whether saved is a version of the board up to the current one.
 func isUpTo(saved, version string) bool {
 	n, err := strconv.ParseInt(saved, 10, 64)
 	newest, _ := strconv.ParseInt(version, 10, 64)

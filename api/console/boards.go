@@ -17,21 +17,21 @@ import (
 
 const boardPath = root + "/board/"
 
-// boardFacts is a board with the names that its ids have.
+// boardFacts is a board with the names of its accounts and people.
 type boardFacts struct {
 	readmodels.DashboardView
 
 	People []boardPerson
 }
 
-// boardPerson is somebody on the list of a board.
+// boardPerson is a person on the list of a board.
 type boardPerson struct {
 	readmodels.DashboardUser
 
 	AccountName string // of the linked account that the person belongs to
 }
 
-// boardView is a board that is open to a client and shows no figures.
+// boardView is a client's board without figures.
 type boardView struct {
 	Board boardFacts
 	Name  string
@@ -40,7 +40,7 @@ type boardView struct {
 
 func (b boardView) watches() string { return boardPath + b.ID }
 
-// linkedName is what a board is called: by its client, and by how many others it shows.
+// linkedName is the name of a board: its client, and the number of linked clients.
 func (b boardFacts) linkedName(id string) string {
 	name := id
 	for _, a := range b.SubAccountIDs {
@@ -54,7 +54,7 @@ func (b boardFacts) linkedName(id string) string {
 	return name
 }
 
-// boardOf asks for a board and names what it links.
+// boardOf returns a board with names.
 func boardOf(v *visit, id string) (boardFacts, error) {
 	facts, _, err := boardAt(v, id)
 	return facts, err
@@ -63,7 +63,7 @@ func boardOf(v *visit, id string) (boardFacts, error) {
 // withNames names the accounts of a board's people.
 func withNames(of readmodels.DashboardView) boardFacts {
 	facts := boardFacts{DashboardView: of}
-	slices.SortStableFunc(facts.SubAccountIDs, func(a, b readmodels.LinkedAccount) int { // the API's order is that of ids
+	slices.SortStableFunc(facts.SubAccountIDs, func(a, b readmodels.LinkedAccount) int { // the API sorts by id
 		return inOrder(a.Name, a.ID, b.Name, b.ID)
 	})
 	names := map[string]string{}
@@ -76,8 +76,8 @@ func withNames(of readmodels.DashboardView) boardFacts {
 	return facts
 }
 
-// ownBoard is a board that is open to the client: its figures, where its scopes open them. One that is closed says so, also where it was open a
-// moment ago.
+// ownBoard opens a client's own board, with figures if its scopes include them. For a closed board it
+// shows that the board is closed.
 func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
@@ -88,7 +88,7 @@ func ownBoard(v *visit) (view, error) {
 	return shown, err
 }
 
-// openBoard is a board for the visitor; here is its address.
+// openBoard shows a board to the visitor. Here is the address of the page.
 func openBoard(v *visit, id, here string) (view, error) {
 	facts, err := boardOf(v, id)
 	if err != nil {
@@ -101,14 +101,14 @@ func openBoard(v *visit, id, here string) (view, error) {
 	return readFigures(v, figuresView{Name: name, ID: id, Here: here, Board: &facts}, figuresOf(v, "dashboard", id, here+"/"))
 }
 
-// boardsOf are the boards that are open to somebody, by name: the API's order is that of ids.
+// boardsOf are the boards that a person can open, sorted by name; the API sorts by id.
 func boardsOf(me *readmodels.Me) []readmodels.MeDashboard {
 	return slices.SortedStableFunc(slices.Values(me.Opens.Dashboards), func(a, b readmodels.MeDashboard) int {
 		return inOrder(a.SubAccountName, a.SubAccountID, b.SubAccountName, b.SubAccountID)
 	})
 }
 
-// ownBoards leads a client to its board, or lets it choose.
+// ownBoards redirects a client user with one board to it, and lists several boards.
 func ownBoards(v *visit) (view, error) {
 	boards := boardsOf(v.me)
 	if len(boards) == 1 {
@@ -121,18 +121,18 @@ func ownBoards(v *visit) (view, error) {
 	return shown, nil
 }
 
-// inOrder compares two clients by what they are called.
+// inOrder compares two clients by their displayed names.
 func inOrder(name, id, otherName, otherID string) int {
 	return strings.Compare(strings.ToLower(nameOr(name, id)), strings.ToLower(nameOr(otherName, otherID)))
 }
 
-// boardsView is the boards that are open to a client.
+// boardsView lists the boards that a client user can open.
 type boardsView struct {
 	Agency string
 	Boards []readmodels.MeDashboard
 }
 
-// clientFile and ownFile are figures as files.
+// clientFile and ownFile download figures as CSV.
 func clientFile(v *visit) (view, error) {
 	return figuresFile(v, figuresOf(v, "account", v.r.PathValue("id"), ""))
 }
@@ -148,7 +148,7 @@ func figuresFile(v *visit, f figures) (view, error) {
 		return nil, errNoPage
 	}
 	if table == "activity" {
-		f.Form.Compare = "" // it is compared with nothing
+		f.Form.Compare = "" // activity has no comparison
 	}
 	path, asked := f.asking(path)
 	asked.Set("table", "total.series")
@@ -168,28 +168,28 @@ func figuresFile(v *visit, f figures) (view, error) {
 	return sent(got.status), err
 }
 
-// boardClosedView tells a client that a board is not open to it, or not any more.
+// boardClosedView tells a client user that a board is closed.
 type boardClosedView struct {
-	Said   string // by the API
+	Said   string // the API's message
 	Agency string
-	Others []readmodels.MeDashboard // that are open
-	Just   bool                     // it was closed while the client looked at it
+	Others []readmodels.MeDashboard // other boards that are open
+	Just   bool                     // the board was closed while the visitor viewed it
 
 	code domain.Code // of the API's refusal
 }
 
 func (c boardClosedView) status() int {
-	if c.Just { // a page of its own, that is found
+	if c.Just { // the address /closed exists
 		return http.StatusOK
 	}
 	return api.StatusOf(c.code)
 }
 
-// openClosedBoard says so kindly, and what else is open.
+// openClosedBoard shows that a board is closed, and which other boards are open.
 func openClosedBoard(v *visit, id string, why *domain.Error) boardClosedView {
 	shown := boardClosedView{Said: why.Message, code: why.Code}
 	if why.Code == domain.CodeNotFound {
-		shown.Said = "There is no such board, or it is not yours."
+		shown.Said = "There is no such board, or you do not have access to it."
 	}
 	if v.me.Agency != nil {
 		shown.Agency = v.me.Agency.Name
@@ -202,8 +202,8 @@ func openClosedBoard(v *visit, id string, why *domain.Error) boardClosedView {
 	return shown
 }
 
-// justClosed is where a board's page leads when it hears that it was closed, or that its reader was taken off a list. Is the board open all the same,
-// it leads back.
+// justClosed is the page to which a board's page goes after a notice that the board was closed or the
+// visitor was removed from a list. If the board is still open, it redirects back.
 func justClosed(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	_, err := boardOf(v, id)
@@ -218,8 +218,8 @@ func justClosed(v *visit) (view, error) {
 	return shown, err
 }
 
-// openNotices are what the reader of a board hears of at once. Without a known end the stream is opened again every few minutes, and ends so soon after a
-// session that somebody has ended.
+// openNotices streams the notices for the visitor of a board. Without an expiry the API closes the
+// stream every few minutes, so it ends soon after the session does.
 func openNotices(v *visit) (view, error) {
 	v.who.ExpiresAt = time.Time{}
 	return passOn("/api/notices"), nil

@@ -17,31 +17,31 @@ import (
 const (
 	clientsPath = root + "/clients/"
 
-	clientsOnAPage = "12" // each is a question to the API of its own
-	lately         = 28   // days of the figures that stand beside a client
+	clientsOnAPage = "12" // each needs an API request of its own
+	lately         = 28   // days of the figures next to a client
 )
 
-// clientsView is the clients of an agency, and what needs somebody.
+// clientsView lists the clients of an agency, and what needs attention.
 type clientsView struct {
 	Search   string
 	NeedsYou []concern // on the first page of the whole list
-	NeedsToo []concern // more of them
+	NeedsToo []concern // the rest of NeedsYou
 	Clients  []clientRow
-	More     string // address of the next page; "": this is the last one
+	More     string // address of the next page; "" on the last page
 }
 
-// clientRow is a client with its board and how its followers went lately.
+// clientRow is a client with its board and recent followers.
 type clientRow struct {
 	readmodels.DashboardSummary
 
-	LinkedWith []string // names of the others
+	LinkedWith []string // names of the linked clients
 	Followers  analytics.Total
 	Part       string // "of 2 of 3 accounts"; empty if all accounts were read
 	Points     []chart.Point
-	Told       string // of the points
+	Told       string // text alternative of Points
 }
 
-// openClients is the first page of an agency.
+// openClients is the start page of an agency.
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
 	passOnGiven(v, asked, "q", "cursor")
@@ -75,7 +75,7 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 			row.LinkedWith = append(row.LinkedWith, nameOr(l.Name, l.ID))
 		}
 	}
-	slices.Sort(row.LinkedWith) // the API's order is that of ids
+	slices.Sort(row.LinkedWith) // the API sorts by id
 	from, to := latelyDays(v)
 	data, err := get[analytics.AccountFollowers](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all",
 		url.Values{"account": {summary.SubAccountID}, "meta": {"brief"}})
@@ -91,7 +91,7 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 	for _, d := range data.Total.Series {
 		row.Points = append(row.Points, chart.Point{Value: d.Followers})
 	}
-	row.Told = "Followers of the last " + counted(lately, "day", "days") + ": " + known(row.Followers.Change, chart.Signed)
+	row.Told = "Followers in the last " + counted(lately, "day", "days") + ": " + known(row.Followers.Change, chart.Signed)
 	return row, nil
 }
 
@@ -104,11 +104,11 @@ func nameOr(name, id string) string {
 	return name
 }
 
-// mostNeeds is how many concerns stand open on an agency's first page; more are behind a click.
+// mostNeeds is how many concerns the start page shows; the rest is collapsed.
 const mostNeeds = 10
 
-// needsYou are what somebody of the agency has to do about any of its clients, whatever part of their list is shown: sign-ins first, then boards
-// that nobody may look at, then figures that are missing.
+// needsYou lists what needs the agency's attention, for all of its clients: sign-ins first, then open
+// boards that no one can open, then missing figures.
 func needsYou(v *visit) (all []concern, err error) {
 	boards, err := allBoards(v)
 	if err != nil {
@@ -129,7 +129,7 @@ func needsYou(v *visit) (all []concern, err error) {
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {
-				why = "It is open, but no one on its list is an active user of a client."
+				why = "It is open, but no one on its list is an active client user."
 			}
 			unseen = append(unseen, concern{
 				name + ": no one can open the board", why, clientPath(board.SubAccountID, "board"),
@@ -137,20 +137,20 @@ func needsYou(v *visit) (all []concern, err error) {
 		}
 		ofClient := sources[board.SubAccountID]
 		if why := whyUnread(ofClient); why != "" {
-			missing = append(missing, concern{name + ": nothing is read any more", why, clientPath(board.SubAccountID, "connections")})
+			missing = append(missing, concern{name + ": no account is read", why, clientPath(board.SubAccountID, "connections")})
 			continue
 		}
-		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // someone here or in the main application meant it
+		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // disconnected on purpose, or without a subscription
 			return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
 		})
 		for _, s := range analytics.Gravest(ofClient) {
 			at, gravest := network(s.PlatformName), s.Status
 			switch says := sourceSays(gravest, at); {
 			case gravest == analytics.SourceDisconnected:
-				all = append(all, concern{name + ": connect " + at + " again", string(s.Reason), clientPath(board.SubAccountID, "connections")})
+				all = append(all, concern{name + ": reconnect " + at, string(s.Reason), clientPath(board.SubAccountID, "connections")})
 			case says == "":
 			case gravest == analytics.SourceReconnect:
-				all = append(all, concern{name + ": connect " + at + " again", says, clientPath(board.SubAccountID, "connections")})
+				all = append(all, concern{name + ": reconnect " + at, says, clientPath(board.SubAccountID, "connections")})
 			case gravest == analytics.SourcePartial:
 				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "figures")})
 			default:
@@ -161,13 +161,13 @@ func needsYou(v *visit) (all []concern, err error) {
 	return append(append(all, unseen...), missing...), nil
 }
 
-// whyUnread says why no account of a client is read. It is empty if some are read, if the client has none, if a sign-in is awaited, and
-// if no subscription runs: that is decided in the main application.
+// whyUnread explains why no account of a client is read. It is empty if some are read, if the client has
+// none, if a sign-in is needed, or if there is no subscription: the main application decides that.
 func whyUnread(sources []analytics.Source) (why string) {
 	for _, s := range sources {
 		switch {
 		case s.Status == analytics.SourceDisconnected:
-			why = cmp.Or(why, "None of its pages and profiles is connected any more. The page of its connections says why.")
+			why = cmp.Or(why, "All of its pages and profiles are disconnected. The connections page explains why.")
 		case s.Paused == "", s.Paused == readmodels.NoSubscriptionRuns:
 			return ""
 		default:
@@ -177,7 +177,7 @@ func whyUnread(sources []analytics.Source) (why string) {
 	return why
 }
 
-// allBoards are those of all clients.
+// allBoards returns the boards of all clients.
 func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
 	asked := url.Values{"limit": {strconv.Itoa(api.MaxPageLimit)}}
 	for {
@@ -190,19 +190,19 @@ func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
 	}
 }
 
-// latelyDays are the first and the last of the days whose figures stand beside a client.
+// latelyDays are the first and last day of the figures next to a client.
 func latelyDays(v *visit) (from, to string) {
 	until := v.console.deps.Now().UTC()
 	return until.AddDate(0, 0, 1-lately).Format(time.DateOnly), until.Format(time.DateOnly)
 }
 
-// homeView is the first page of people whose work begins at none of the others.
+// homeView is the start page of people whose role has no other start page.
 type homeView struct {
 	Me    readmodels.Me
-	Links []navItem // where they can go
+	Links []navItem // the pages that they can open
 }
 
-// openHome is where the work of each role begins.
+// openHome opens the start page of the visitor's role.
 func openHome(v *visit) (view, error) {
 	switch {
 	case v.who.Roles.Has(api.RoleAgency):

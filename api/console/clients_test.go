@@ -74,9 +74,9 @@ func TestClientsStandAsRows(t *testing.T) {
 		Reason: readmodels.NotConnectedHere,
 	}}})
 	page := b.get("/console")
-	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs you", `</small><br><small class="quiet">compared in part</small>`,
+	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: connect LinkedIn again", "LinkedIn does not let us in any more.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "LinkedIn no longer grants access.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
 	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
 	require.NotContains(t, page.Body.String(), "TikTok", "what was disconnected needs no one")
@@ -85,7 +85,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>3 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
-	// A client of whom nothing is read any more is among them, with why, and once.
+	// A client of whom no account is read is among them, with why, and once.
 	source := func(client string, status analytics.SourceStatus, paused string) analytics.Source {
 		s := analytics.Source{AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Paused: paused}
 		if status == analytics.SourceDisconnected {
@@ -96,13 +96,13 @@ func TestClientsStandAsRows(t *testing.T) {
 	const paused = "An operator has paused it. Ask the operator of this service."
 	for why, sources := range map[string][]analytics.Source{
 		paused: {source(bakery, analytics.SourceOK, paused), source(bakery, analytics.SourcePartial, paused), source(bakery, analytics.SourceDisconnected, "")},
-		"None of its pages and profiles is connected any more.": {source(bakery, analytics.SourceDisconnected, "")},
+		"All of its pages and profiles are disconnected.": {source(bakery, analytics.SourceDisconnected, "")},
 		"": {source(bakery, analytics.SourceDisconnected, ""), source(bakery, analytics.SourceOK, "")},
 	} {
 		s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: append(sources, source(mill, analytics.SourceOK, ""))})
 		home := b.get("/console")
 		home.says(http.StatusOK, why)
-		require.Equal(t, why != "", strings.Contains(home.Body.String(), "Harbour Bakery: nothing is read any more"), why)
+		require.Equal(t, why != "", strings.Contains(home.Body.String(), "Harbour Bakery: no account is read"), why)
 		require.NotContains(t, home.Body.String(), "figures are missing")
 		require.NotContains(t, home.Body.String(), "Old Mill: ")
 	}
@@ -114,7 +114,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: unpaid})
 	unread := b.get("/console").Body.String()
 	require.Contains(t, unread, "Harbour Bakery: no one can open the board")
-	require.NotContains(t, unread, "Harbour Bakery: nothing is read any more")
+	require.NotContains(t, unread, "Harbour Bakery: no account is read")
 	require.NotContains(t, unread, "figures are missing")
 
 	// Someone must sign in again where a person removed our app at the platform, and not where someone disconnected the page.
@@ -122,14 +122,14 @@ func TestClientsStandAsRows(t *testing.T) {
 	removed.Reason = "The person who connected this page removed our app at Facebook. Connect it again."
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: connect Facebook again", string(removed.Reason))
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason))
 	removed.Reason = "The person who connected this page asked Facebook to have deleted what we know of them. Connect it again."
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
-	b.get("/console").says(http.StatusOK, "Harbour Bakery: connect Facebook again", string(removed.Reason))
+	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason))
 
 	later := b.get("/console?q=mill&cursor=c")
 	later.says(http.StatusOK, `value="mill"`)
-	require.NotContains(t, later.Body.String(), "Needs you")
+	require.NotContains(t, later.Body.String(), "Needs attention")
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
 }
 
@@ -163,7 +163,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	}}}}, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">30 Sep 2026<", "Harbour Bakery", `value="2026-09-04"`, `value="2026-10-01"`, `<title>1 October 2026: 1,240 followers, not final yet</title>`,
-		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "The newest reading of posts is of", "Choose a longer one", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
+		"1 Oct 2026, 12:00:00 UTC", "30 Sep 2026, 10:00:00 UTC", "Posts were last read", "Choose a longer range", "/console/clients/"+bakery+"/figures/followers.csv?compare=previous&amp;from=2026-09-04&amp;to=2026-10-01&amp;tz=UTC")
 	require.Regexp(t, `(?s)>day<.*>week<.*>28 days<`, page.Body.String(), "the shortest window first")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
@@ -178,9 +178,9 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
 	open.says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
-		"Of the period compared with, 2 of 3 days are known; at most 2 of 3 accounts were read on a day.", "This range is not over: its figures still change, and only its days so far are",
-		"This range has not begun. Choose an earlier one.", "Nothing was read in this range. See below why figures are missing.")
-	require.NotContains(t, page.Body.String(), "This range is not over", "it ends today")
+		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only its days so far are",
+		"This range has not started. Choose an earlier range.", "Nothing was read in this range. Data sources below explains why.")
+	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
 
 	// What stands in the address is what is asked.
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
@@ -189,7 +189,7 @@ func TestFiguresOfAClient(t *testing.T) {
 		"GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all?account="+bakery+"&compare=year&tz=Europe%2FBerlin")
 	s.refuseFields("GET /auth/getAccountFollowers/2026-09-09/2026-09-07/all", "startTime")
 	wrong := b.get("/console/clients/" + bakery + "/figures?from=2026-09-09&to=2026-09-07&platform=all")
-	wrong.says(http.StatusOK, `value="2026-09-09"><strong class="fault">Choose a day`, `value="2026-09-07"></label>`, "Nothing is shown yet.")
+	wrong.says(http.StatusOK, `value="2026-09-09"><strong class="fault">Choose a day`, `value="2026-09-07"></label>`, "No results yet.")
 	require.NotContains(t, wrong.Body.String(), "words of the API")
 	require.NotContains(t, wrong.Body.String(), "Leaderboard")
 
@@ -289,7 +289,7 @@ func TestFiguresOfOnePlatform(t *testing.T) {
 		s.answers[strings.TrimSuffix(at, "/all")+"/4"] = answer
 	}
 	page := b.get("/console/clients/" + bakery + "/figures?platform=4")
-	page.says(http.StatusOK, "LinkedIn counts no video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-04&amp;platform=4&amp;")
+	page.says(http.StatusOK, "LinkedIn does not report video views.", `<option value="4" selected>LinkedIn</option>`, "followers.csv?compare=previous&amp;from=2026-09-04&amp;platform=4&amp;")
 	require.Empty(t, slices.DeleteFunc(s.asked, func(call string) bool {
 		return !strings.Contains(call, "2026-09-04") || strings.Contains(call, "/4?") || strings.Contains(call, "pId=4")
 	}), "each question is about the platform")
@@ -363,7 +363,7 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 		of(domain.Facebook, 10, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
-		">For impressions, 3 of 24 days were read.<", ">For views, nothing was read in this range.<", ">Its newest reading lacks impressions (permission).<")
+		">For impressions, 3 of 24 days were read.<", ">No views were read in this range.<", ">Its newest reading lacks impressions (permission).<")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.NotContains(t, page.Body.String(), "unsupported")
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
@@ -374,15 +374,15 @@ func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	for part, accounts := range map[string][2]int{
-		"Of 2 of 3 accounts: 1 was not read in this range.":  {2, 3},
-		"Of 1 of 3 accounts: 2 were not read in this range.": {1, 3},
+		"Covers 2 of 3 accounts: 1 was not read in this range.":  {2, 3},
+		"Covers 1 of 3 accounts: 2 were not read in this range.": {1, 3},
 	} {
 		data := followers(46047)
 		data.Total.Followers.Accounts, data.Total.SocialAccounts = accounts[0], accounts[1]
 		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
 		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `46,047</span><br><small class="quiet">`+part)
 		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(s.now)})
-		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Nothing to compare it with yet. "+part)
+		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "There is nothing to compare it with yet. "+part)
 		data.Total.SocialAccounts = accounts[0]
 		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
 		require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "not read in this range.")
@@ -400,7 +400,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "−24", "−0.08", "Compared in part, 29,976 with 30,000: not every account", "<title>29 September 2026: page connected</title>")
+	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: not every account", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
 	// A range of one day marks it too, if another page was read before, and is compared with one day.
@@ -415,8 +415,8 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), ComparedInPart: true}}
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, analytics.Meta{})
 	page = b.get("/console/clients/" + bakery + "/figures?from=2026-09-04&to=2026-10-01&compare=none")
-	page.says(http.StatusOK, "Pages connected in this range count from their first reading.")
-	require.NotContains(t, page.Body.String(), "Compared in part")
+	page.says(http.StatusOK, "Pages connected in this range are counted from their first reading.")
+	require.NotContains(t, page.Body.String(), "Partly compared")
 }
 
 // A range that is compared with nothing shows no change, and does not regret it.
@@ -433,7 +433,7 @@ func TestFiguresComparedWithNothing(t *testing.T) {
 	data.Total.Followers.NoBaseline, data.Total.Followers.Change = true, new(int64(987))
 	data.Total.PreviousSeries = []analytics.FollowerDay{{Day: "2026-08-07"}}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
-	const nothing = "Nothing to compare it with yet."
+	const nothing = "There is nothing to compare it with yet."
 	first := b.get("/console/clients/" + bakery + "/figures")
 	first.says(http.StatusOK, nothing)
 	require.NotContains(t, first.Body.String(), "987", "gained since the first reading")
@@ -492,7 +492,7 @@ func TestABoardIsShown(t *testing.T) {
 	s := newBoardStage(t)
 	b := s.browser
 	s.view.MainPOC, s.view.MainAccount = []readmodels.POC{{Name: "Nadia Okafor"}}, readmodels.MainAccount{Name: "North Star"}
-	b.get(edits).says(http.StatusOK, "1 person of the client can open it. 1 more person on the list is not included", "Clara Holm", "of your agency, and opens every board by role", alice,
+	b.get(edits).says(http.StatusOK, "1 person of the client can open it. 1 other person on the list is not included", "Clara Holm", "staff of your agency; can open every board", alice,
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")
@@ -522,7 +522,7 @@ func requireInOrder(t *testing.T, page string, texts ...string) {
 func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "client")
-	b.get("/console").says(http.StatusOK, "No board is open to you now")
+	b.get("/console").says(http.StatusOK, "You cannot open any board now")
 
 	me := readmodels.Me{UserID: clara, Roles: []string{"client"}}
 	me.Opens.Dashboards = []readmodels.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}
@@ -556,20 +556,20 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	view.Scopes, view.SubAccountIDs, view.MainPOC = []string{"posts"}, alone, nil
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	shut := b.get("/console/board/" + bakery)
-	shut.says(http.StatusOK, "shows no figures on this board. Ask there")
+	shut.says(http.StatusOK, "shows no figures on this board. If you expected figures, ask your agency")
 	require.NotContains(t, shut.Body.String(), "Somebody Else", "who else may look is the agency's")
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
 	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
 	s.refuse(board, http.StatusNotFound, domain.CodeNotFound, "There is no such dashboard, in other words.")
-	b.get("/console/board/"+bakery).says(http.StatusNotFound, "There is no such board, or it is not yours.")
+	b.get("/console/board/"+bakery).says(http.StatusNotFound, "There is no such board, or you do not have access to it.")
 
 	asked := len(s.asked)
 	for _, path := range []string{"/figures", "/board", "/people", "/connections", "/people/" + clara + "/sees"} {
 		path = "/console/clients/" + bakery + path
-		b.get(path).says(http.StatusForbidden, "not for your role")
+		b.get(path).says(http.StatusForbidden, "does not have access to this page")
 	}
-	s.signedIn("agency").get("/console/board/"+bakery).says(http.StatusForbidden, "not for your role")
+	s.signedIn("agency").get("/console/board/"+bakery).says(http.StatusForbidden, "does not have access to this page")
 	for _, call := range s.asked[asked:] {
 		require.Equal(t, "GET /api/me", call)
 	}

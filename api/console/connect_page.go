@@ -20,11 +20,11 @@ const (
 	linkDaysAtFirst  = 7
 )
 
-// connectView is where something is connected, and where links for people without a login are made.
+// connectView is the page for connecting, and for creating links for people without an account here.
 type connectView struct {
-	Agency  bool // the visitor is of an agency, and chooses a client
+	Agency  bool // the visitor belongs to an agency and chooses a client
 	Clients []choice
-	More    bool // than Clients
+	More    bool // there are more clients than Clients
 	Find    string
 	Entry   connectEntry
 	MaxDays int
@@ -34,21 +34,21 @@ type connectView struct {
 	LinkFaults   formFaults
 }
 
-// connectEntry is what was entered on the page.
+// connectEntry is the input on the page.
 type connectEntry struct {
-	Client   string // "": none is chosen yet
+	Client   string // "": none chosen
 	Networks []networkChoice
 	Days     string
 }
 
-// networkChoice is a platform, ticked or not.
+// networkChoice is a platform with its checkbox.
 type networkChoice struct {
 	domain.Platform
 
 	Ticked bool
 }
 
-// linkRow is a link with the names of its ids.
+// linkRow is a link with names.
 type linkRow struct {
 	domain.ConnectLink
 
@@ -57,7 +57,7 @@ type linkRow struct {
 	Open     bool
 }
 
-// connectLinkMadeView shows a link's address, once.
+// connectLinkMadeView shows the address of a new link, once.
 type connectLinkMadeView struct {
 	Made    connect.MadeLink
 	Account string
@@ -70,7 +70,7 @@ func openConnecting(v *visit) (view, error) {
 	})})
 }
 
-// connectEntryOf reads what was entered. A client connects for its own account.
+// connectEntryOf reads the form. A client user always connects for their own account.
 func connectEntryOf(v *visit, form url.Values) connectEntry {
 	e := connectEntry{Client: form.Get("client"), Days: form.Get("days")}
 	if !v.who.Roles.Has(api.RoleAgency) {
@@ -82,7 +82,8 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 	return e
 }
 
-// showConnecting is the page with what was entered. The client that was chosen stays, wherever it stands among the clients.
+// showConnecting shows the page with its input. The chosen client stays in the list, even if the list
+// does not reach it.
 func showConnecting(v *visit, shown connectView) (view, error) {
 	shown.Agency, shown.MaxDays, shown.Find = v.who.Roles.Has(api.RoleAgency), connect.MaxLinkDays, v.r.URL.Query().Get("q")
 	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
@@ -128,8 +129,8 @@ func accountsOf(links []domain.ConnectLink) (ids []string) {
 	return ids
 }
 
-// nameAccounts adds the names of those accounts that names lacks. An account that is gone stays without a name, and so do those that
-// are asked for together with it.
+// nameAccounts adds the missing names of accounts. A deleted account has no name, and neither have the
+// accounts requested together with it.
 func nameAccounts(v *visit, names map[string]string, ids []string) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		_, isID := domain.HexID(id)
@@ -141,7 +142,7 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 			"account": {strings.Join(some, ",")}, "limit": {strconv.Itoa(accountsToAsk)},
 		})
 		if err != nil {
-			v.log(slog.LevelDebug, "console: accounts without names", err)
+			v.log(slog.LevelDebug, "console: read names of accounts", err)
 		}
 		for _, a := range accounts {
 			names[a.ID] = nameOr(a.Name, a.ID)
@@ -149,15 +150,15 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 	}
 }
 
-// connectWords are the fields of both forms.
+// connectWords maps API fields to the fields of both forms.
 var connectWords = map[string]fieldWords{
 	"account":   {"client", "Choose the client."},
 	"platform":  {"platform", "Choose a platform."},
-	"platforms": {"platform", "Tick one platform or more."},
-	"days":      {"days", fmt.Sprintf("Write a whole number from 1 to %d.", connect.MaxLinkDays)},
+	"platforms": {"platform", "Select one or more platforms."},
+	"days":      {"days", fmt.Sprintf("Enter a whole number from 1 to %d.", connect.MaxLinkDays)},
 }
 
-// beginSignIn begins a sign-in.
+// beginSignIn starts a sign-in at a platform.
 func beginSignIn(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
 	asked := connectRequest{Account: entered.Client, ReturnTo: connectPath}
@@ -173,7 +174,7 @@ func beginSignIn(v *visit) (view, error) {
 	return begun, err
 }
 
-// makeLink makes a link for somebody without a login, and shows it.
+// makeLink creates a link for a person without an account here, and shows it.
 func makeLink(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
 	platforms := []int{}
@@ -198,7 +199,7 @@ func makeLink(v *visit) (view, error) {
 	return connectLinkMadeView{Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath}, nil
 }
 
-// revokeLink takes a link back.
+// revokeLink revokes a link.
 func revokeLink(v *visit) (view, error) {
 	if _, err := post[domain.ConnectLink](v, "/api/connect/links/"+url.PathEscape(v.r.PathValue("link"))+"/revoke", nil); err != nil {
 		return nil, err

@@ -15,29 +15,29 @@ import (
 
 const connectionsOnAPage = "200"
 
-// connectionsView is what is connected for a client.
+// connectionsView lists the connections of a client.
 type connectionsView struct {
 	Name      string
 	ID        string
 	Connected []connection
-	More      bool // than Connected
+	More      bool // there are more connections than Connected
 	Networks  []domain.Platform
-	Waits     bool   // a first reading is to come
-	Fault     string // why no sign-in began
+	Waits     bool   // a first reading is pending
+	Fault     string // why no sign-in was started
 }
 
-// connection is a page or profile with what is to be said of it.
+// connection is a connected page or profile and its status.
 type connection struct {
 	readmodels.ConnectedPlatform
 
-	Says  string // how it is, and what to do
-	Lacks bool   // figures, because of what was declined at the sign-in
-	Again bool   // signing in once more repairs it
-	Ends  bool   // it can be disconnected here: the main application disconnects what it connected
+	Says  string // its status, and what to do
+	Lacks bool   // figures are missing, because permissions were declined at the sign-in
+	Again bool   // reconnecting repairs it
+	Ends  bool   // it can be disconnected here; false if the main application connected it
 	Well  bool
 }
 
-// clientConnections are those of a client, for its agency.
+// clientConnections shows a client's connections to its agency.
 func clientConnections(v *visit, client readmodels.Account) (view, error) {
 	return showConnections(v, client, "")
 }
@@ -59,18 +59,18 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	for _, p := range list {
 		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", p.Platform.Title())
 		if p.State == readmodels.PlatformDisconnected {
-			says = string(p.Reason) // in our words, too
+			says = string(p.Reason) // which is our text, not the platform's
 		}
 		c := connection{ConnectedPlatform: p, Says: says}
 		c.Again = slices.Contains([]readmodels.PlatformState{
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
 		}, p.State)
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
-			c.Says += " Not everything was allowed at the sign-in, so these figures stay empty, " + strings.Join(lacks, "; ") +
-				". Connect it again, and leave everything ticked at " + p.Platform.Title() + "."
+			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" + strings.Join(lacks, "; ") +
+				"). Reconnect it, and leave all permissions selected at " + p.Platform.Title() + "."
 			c.Lacks, c.Again = true, true
 		}
-		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // as another row
+		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // by another row
 			c.Again = false
 		}
 		c.Well = p.State == readmodels.PlatformOK && !c.Lacks
@@ -81,34 +81,36 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	return shown, nil
 }
 
-// stateWords are how a connected account is, and what to do, in our words: those of the platform stand behind it. %s: the platform.
+// stateWords describe the states of a connected account and what to do. The platform's own words follow
+// them. %s is the platform.
 var stateWords = map[readmodels.PlatformState]string{
-	readmodels.PlatformReconnect: "%s does not let us in any more. Someone must sign in there again. Figures that were read stay.",
-	readmodels.PlatformPaused: "It is not read from %s at the moment: the operator of this service has paused it. " +
-		"Figures that were read stay.",
-	readmodels.PlatformUnsubscribed: "It is not read, because no subscription runs.",
-	readmodels.PlatformBlocked:      "%s gives no figures of it, by rules of its own. Look at the account there.",
-	readmodels.PlatformPermission:   "A permission is missing. Connect it again, and leave everything ticked at %s.",
-	readmodels.PlatformThrottled:    "%s answers no more questions for now. It is read again by itself.",
-	readmodels.PlatformFailing:      "It could not be read the last time. It is tried again by itself.",
-	readmodels.PlatformWaiting:      "Its first reading is about to come.",
+	readmodels.PlatformReconnect: "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
+	readmodels.PlatformPaused: "The operator of this service has paused reading from %s. " +
+		"Figures read earlier are kept.",
+	readmodels.PlatformUnsubscribed: "It is not read because there is no active subscription.",
+	readmodels.PlatformBlocked:      "%s does not provide figures for this account because of its own rules. Check the account there.",
+	readmodels.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected at %s.",
+	readmodels.PlatformThrottled:    "%s has reached its rate limit. Reading resumes automatically.",
+	readmodels.PlatformFailing:      "The last reading failed. It is retried automatically.",
+	readmodels.PlatformWaiting:      "The first reading is pending.",
 }
 
-// sourceSays is why figures of a network are missing, and what to do. Why an account is disconnected its reason says.
+// sourceSays explains why figures of a network are missing, and what to do. It is empty for disconnected
+// accounts, whose reason is in the source.
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
-		return network + " does not let us in any more. Someone must sign in there again."
+		return network + " no longer grants access. Someone must sign in there again."
 	case analytics.SourceNeverRead:
-		return "Nothing was read from " + network + " yet. See how its connection is."
+		return "Nothing was read from " + network + " yet. Check the status of its connection."
 	case analytics.SourcePartial:
-		return "Some figures of " + network + " are missing. The end of the page of figures says why."
+		return "Some figures of " + network + " are missing. The section Data sources on the figures page explains why."
 	default:
 		return ""
 	}
 }
 
-// reconnect begins a sign-in for a page or profile that was connected before.
+// reconnect starts a sign-in for a page or profile that was connected before.
 func reconnect(v *visit, client readmodels.Account) (view, error) {
 	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
 	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
@@ -120,23 +122,23 @@ func reconnect(v *visit, client readmodels.Account) (view, error) {
 	return begun, err
 }
 
-// disconnectView asks whether to disconnect a page or profile, and says what came of it.
+// disconnectView asks whether to disconnect a page or profile, and shows the result.
 type disconnectView struct {
 	readmodels.ConnectedPlatform
 
 	ClientID string
 	Client   string
 	Network  string
-	Fault    string                // why it was not done
-	Done     *connect.Disconnected // nil: it is asked
+	Fault    string                // why it was not disconnected
+	Done     *connect.Disconnected // the result; nil: not submitted yet
 }
 
-// askToDisconnect says what is kept and what is deleted before a page or profile is disconnected.
+// askToDisconnect shows what is kept and what is deleted when a page or profile is disconnected.
 func askToDisconnect(v *visit, client readmodels.Account) (view, error) {
 	return connectedPage(v, client)
 }
 
-// connectedPage is the page or profile of the client that the address names.
+// connectedPage finds the client's page or profile in the address.
 func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, err error) {
 	of, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
 	if err == nil && of.AccountID != client.ID {
@@ -145,7 +147,7 @@ func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, e
 	return disconnectView{ConnectedPlatform: of, ClientID: client.ID, Client: client.Name, Network: of.Platform.Title()}, err
 }
 
-// disconnect stops the reading of a page or profile. The directory records who did it.
+// disconnect disconnects a page or profile. The directory records who did it.
 func disconnect(v *visit, client readmodels.Account) (view, error) {
 	shown, err := connectedPage(v, client)
 	if err != nil {
@@ -160,7 +162,7 @@ func disconnect(v *visit, client readmodels.Account) (view, error) {
 	return shown, err
 }
 
-// connectRequest is the body of what begins a sign-in.
+// connectRequest is the body of an API request that starts a sign-in.
 type connectRequest struct {
 	Platform      int    `json:"platform"`
 	Account       string `json:"account"`
@@ -168,7 +170,7 @@ type connectRequest struct {
 	SocialAccount int64  `json:"social_account,omitempty"`
 }
 
-// beginConnecting has the API begin a sign-in, and leads to its page.
+// beginConnecting starts a sign-in through the API, and redirects to its page.
 func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	asked.ReturnTo = v.console.prefix() + asked.ReturnTo
 	begun, err := post[connect.Begun](v, "/api/connect", asked)
@@ -179,10 +181,11 @@ func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Platforms come back to the public address alone, and what binds the sign-in to this browser is of one host.
+	// Platforms return only to the public address, and the cookie that binds the sign-in to this browser
+	// belongs to one host.
 	if start.Host != v.r.Host {
 		return nil, domain.NewError(domain.CodeConflict,
-			"Sign-ins at platforms come back to %s://%s alone. Open the console there, and connect again.", start.Scheme, start.Host)
+			"Platform sign-ins return only to %s://%s. Open the console at that address and connect again.", start.Scheme, start.Host)
 	}
 	return redirect(start.RequestURI()), nil
 }

@@ -44,18 +44,18 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	}
 	s.answer("GET /api/platforms", all, nil)
 	page := b.get(linked)
-	page.says(http.StatusOK, "LinkedIn does not let us in any more.", "A permission is missing.", "It is not read from LinkedIn at the moment: the operator of this service has paused it.", "It is read.",
-		"Its first reading is about to come.", `data-refresh="3"`, "&lt;b onclick=")
+	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read.",
+		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=")
 	require.NotContains(t, page.Body.String(), "<b onclick", "a page's name is no markup")
 	all = []readmodels.ConnectedPlatform{{State: readmodels.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
 	s.answer("GET /api/platforms", all, nil)
 	gone := b.get(linked)
 	gone.says(http.StatusOK, "</span> The person removed our app at Facebook.")
 	require.Equal(t, 1, strings.Count(gone.Body.String(), "removed our app"))
-	require.Contains(t, gone.Body.String(), "Connect again")
+	require.Contains(t, gone.Body.String(), "Reconnect")
 	twice := readmodels.ConnectedPlatform{State: readmodels.PlatformOK}
 	s.answer("GET /api/platforms", append(all, twice), nil)
-	require.NotContains(t, b.get(linked).Body.String(), "Connect again", "the page is connected as another row of the directory")
+	require.NotContains(t, b.get(linked).Body.String(), "Reconnect", "the page is connected as another row of the directory")
 
 	lacking := readmodels.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Facebook), State: readmodels.PlatformOK}
 	lacking.Ungranted = []domain.UngrantedFigure{
@@ -68,13 +68,13 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{refused}, nil)
 	require.NotContains(t, b.get(linked).Body.String(), "2027", "a sign-in is needed now")
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{lacking}, nil)
-	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Connect again<", "2027",
-		"these figures stay empty, of pages and profiles: demographics; of posts: average watch time, clicks. Connect it again, and leave everything ticked at Facebook.")
+	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Reconnect<", "2027",
+		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected at Facebook.")
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, s.sent[len(s.sent)-1].body)
 	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
-	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "come back to https://boards.example.com alone")
+	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "return only to https://boards.example.com")
 }
 
 // Somebody sees what is kept and what is deleted before a page is disconnected, and what is left to do afterwards.
@@ -104,11 +104,11 @@ func TestAPageIsDisconnected(t *testing.T) {
 	s.refuse(call, http.StatusConflict, domain.CodeConflict, "Disconnect it there.")
 	b.post(at, url.Values{}).says(http.StatusOK, `role="alert">Disconnect it there.`, "Keep it connected")
 	s.answer(call, connect.Disconnected{SocialAccountID: number, Left: "Remove the app there."}, nil)
-	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected, and no longer read", "Remove the app there.", `href="`+linked+`"`)
+	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected and no longer read", "Remove the app there.", `href="`+linked+`"`)
 	page.State = readmodels.PlatformDisconnected
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
 	over := b.get(at)
-	over.says(http.StatusOK, "is disconnected already")
+	over.says(http.StatusOK, "is already disconnected")
 	require.NotContains(t, over.Body.String(), "<button>Disconnect</button>")
 
 	page.AccountID = catering
@@ -127,12 +127,12 @@ func TestConnectingAndItsLinks(t *testing.T) {
 		{ID: "l2", AccountID: bakery, ExpiresAt: s.now},
 		{ID: "l3", AccountID: bakery, ExpiresAt: s.now.Add(time.Hour), RevokedAt: &s.now},
 	}, nil)
-	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not used yet", "taken back", "over", " selected",
+	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not used yet", "revoked", "expired", " selected",
 		`action="/console/connect/links/l1/revoke"`)
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, s.sent[len(s.sent)-1].body)
 	made := b.post("/console/connect/links", url.Values{"platform": {"1", "6"}, "client": {bakery}, "days": {"7"}})
-	made.says(http.StatusOK, "http://localhost:6001/connect/link/WORD", "for Harbour Bakery", "shown once")
+	made.says(http.StatusOK, "http://localhost:6001/connect/link/WORD", "for Harbour Bakery", "shown only once")
 	require.JSONEq(t, `{"platforms":[1,6],"account":"`+bakery+`","days":7}`, s.sent[len(s.sent)-1].body)
 	s.answer("POST /api/connect/links/l1/revoke", domain.ConnectLink{}, nil)
 	b.post("/console/connect/links/l1/revoke", url.Values{}).leadsTo("/console/connect")
@@ -160,10 +160,10 @@ func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 	require.Contains(t, b.get("/console/connect").Body.String(), `#link" novalidate>`, "a browser would report one field at a time")
 	s.refuseFields("POST /api/connect/links", "platforms")
 	again(b.post("/console/connect/links?q=harbour", url.Values{"client": {other}, "days": {"9"}}),
-		"Tick one platform or more.", `value="9"`, `value="harbour"`)
+		"Select one or more platforms.", `value="9"`, `value="harbour"`)
 	s.refuseFields("POST /api/connect/links", "platforms", "days")
 	again(b.post("/console/connect/links", url.Values{"client": {other}, "platform": {"6"}, "days": {"99"}}),
-		"Tick one platform or more.", "Write a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
+		"Select one or more platforms.", "Enter a whole number from 1 to 14.", `value="99"`, `value="6" checked`)
 	s.refuseFields("POST /api/connect", "platform")
 	again(b.post("/console/connect", url.Values{"client": {other}, "platform": {"9"}}), "Choose a platform.")
 	require.Empty(t, s.sent)
@@ -190,9 +190,9 @@ func TestABoardThatIsClosedIsToldAtOnce(t *testing.T) {
 	b.get(own).says(http.StatusOK, `data-board="`+own+`"`, "/console/assets/board.")
 	b.get(own + "/closed").leadsTo(own)
 	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "You have no access to this dashboard. Ask your agency for access.")
-	b.get(own+"/closed").says(http.StatusOK, "closed this board to you while you were looking at it.", "Nothing is wrong with your account")
-	b.get(own).says(http.StatusForbidden, "You have no access to this dashboard.", "No other board is open to you now")
+	b.get(own+"/closed").says(http.StatusOK, "closed this board while you were viewing it.", "Your account is not affected")
+	b.get(own).says(http.StatusForbidden, "You have no access to this dashboard.", "You cannot open any other board now")
 	s.refuse("GET "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
 	b.get(own+"/closed").says(http.StatusServiceUnavailable, "Not now.")
-	s.signedIn("agency").get("/console/stream/notices").says(http.StatusForbidden, "not for your role")
+	s.signedIn("agency").get("/console/stream/notices").says(http.StatusForbidden, "does not have access to this page")
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figures is what a page of figures asks for: whose, and of when.
+// figures is the request of a figures page: scope and range.
 type figures struct {
-	of    url.Values // account or dashboard
+	of    url.Values // parameter account or dashboard
 	Form  figuresForm
-	files string // address below which the figures stand as files
+	files string // address below which figures can be downloaded
 	today time.Time
 }
 
-// figuresForm is range, zone, comparison and platform as the address has them.
+// figuresForm holds the range, zone, comparison and platform of the address.
 type figuresForm struct {
 	From, To, Zone, Compare string
 
 	Platform string // its number; "": all
 }
 
-// query is the form as an address has it.
+// query encodes the form as query parameters.
 func (f figuresForm) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"from": f.From, "to": f.To, "tz": f.Zone, "compare": f.Compare, "platform": f.Platform} {
@@ -39,16 +39,16 @@ func (f figuresForm) query() url.Values {
 	return q
 }
 
-// Platforms are what the figures can be limited to.
+// Platforms are the platforms to which the figures can be limited.
 func (figuresForm) Platforms() []domain.Platform { return domain.Platforms() }
 
-// preset is a range that a link opens.
+// preset is a link to a range.
 type preset struct {
 	Name, Path string
 	Current    bool
 }
 
-// presets are the ranges that people ask for most, up to today.
+// presets are the most common ranges, up to today.
 func (f figures) presets(here string) (all []preset) {
 	firstOfMonth := time.Date(f.today.Year(), f.today.Month(), 1, 0, 0, 0, 0, time.UTC)
 	today := f.today.Format(time.DateOnly)
@@ -71,8 +71,8 @@ func (f figures) presets(here string) (all []preset) {
 	return all
 }
 
-// figuresOf reads the address. Without a range it is the last 28 days of the zone, today included, and
-// without a comparison they are compared with the period before. The API reports what is wrong with it.
+// figuresOf reads the address. The default range is the last 28 days in the zone, including today. The
+// default comparison is the previous period. The API validates the values.
 func figuresOf(v *visit, by, id, files string) figures {
 	at := v.r.URL.Query()
 	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{
@@ -102,7 +102,7 @@ func figuresOf(v *visit, by, id, files string) figures {
 	return f
 }
 
-// query is the question to the API.
+// query is the API query.
 func (f figures) query() url.Values {
 	q := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
 	maps.Copy(q, f.of)
@@ -112,7 +112,7 @@ func (f figures) query() url.Values {
 	return q
 }
 
-// asking is a path of the API with the range and the platform in it, and the rest of the question.
+// asking returns the API path with the range and the platform, and the query.
 func (f figures) asking(path string) (string, url.Values) {
 	asked := f.query()
 	if strings.Contains(path, "%s") {
@@ -128,25 +128,25 @@ func (f figures) asking(path string) (string, url.Values) {
 	return path, asked
 }
 
-// file is the address of a table of figures as a file.
+// file is the address of a CSV file of a table.
 func (f figures) file(table string) string {
 	return f.files + table + ".csv?" + f.Form.query().Encode()
 }
 
-// The paths of the API by the names of the tables.
+// The API paths by table name.
 var figurePaths = map[string]string{
 	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",
 	"engagement": "/auth/getPostsTotalEngagements/%s/%s/all", "impressions": "/auth/reach/getAccountStats/all",
 	"views": "/auth/getPostsViews/%s/%s/all", "activity": "/auth/reach/activityMeter",
 }
 
-// figuresView is the figures of a client, or of a board.
+// figuresView shows the figures of a client or of a board.
 type figuresView struct {
 	Name        string
 	ID          string
-	Staff       bool // of the agency: it has the client's other pages, too
+	Staff       bool // the visitor is staff of the agency, and can open the client's other pages
 	Here        string
-	Live        string // address of the stream that tells when these figures change; "": the page stays as it is
+	Live        string // address of the stream of changes; "": the page is not updated
 	Form        figuresForm
 	Faults      formFaults // why there are no figures
 	Presets     []preset
@@ -158,13 +158,13 @@ type figuresView struct {
 	Rates       []rateShown
 	Splits      []splitShown
 	Members     []analytics.RankedMember
-	ManyClients bool // whose members these are
+	ManyClients bool // Members belong to several clients
 	Posts       []analytics.RankedPost
-	Sources     []analytics.Source // what the figures rest on
-	Hidden      string             // why clients do not see these figures; "": they do
-	Open        bool               // the range has begun and ends after today
+	Sources     []analytics.Source // data sources of the figures
+	Hidden      string             // why client users cannot see these figures; "": they can
+	Open        bool               // the range has started and ends after today
 
-	AsOf, PostsAsOf *time.Time // the newest readings in the range, of accounts and of posts; nil: nothing was read
+	AsOf, PostsAsOf *time.Time // newest reading of accounts and of posts in the range; nil: none
 }
 
 func (f figuresView) watches() string {
@@ -174,16 +174,16 @@ func (f figuresView) watches() string {
 	return boardPath + f.ID
 }
 
-// figureShown is a total with what it is compared with.
+// figureShown is a total with its comparison.
 type figureShown struct {
 	Name    string
 	Value   *int64
 	Change  *int64
-	Percent string // of Change; "": none is shown
+	Percent string // Change in percent; "": not shown
 	Note    string
-	Part    string // sentences about accounts that were not read, are not compared or moved away; empty if there are none
-	Same    string // of which accounts Change is: 2 of its 3 accounts have; empty if of all
-	InPart  string // a sentence about what is not compared; empty if all is
+	Part    string // sentences about accounts that were not read, are not compared or moved away; may be empty
+	Same    string // the compared accounts, such as "2 of its 3 accounts have"; empty if all are compared
+	InPart  string // a sentence about a partial comparison; empty if it is complete
 }
 
 // reachShown is the reach of one connected account.
@@ -193,17 +193,17 @@ type reachShown struct {
 	Name string // of the account
 }
 
-// clientFigures is one client's figures, for its agency.
+// clientFigures shows a client's figures to its agency.
 func clientFigures(v *visit, client readmodels.Account) (view, error) {
 	here := clientPath(client.ID, "figures")
 	shown := figuresView{Name: client.Name, ID: client.ID, Staff: true, Here: here}
 	return readFigures(v, shown, figuresOf(v, "account", client.ID, here+"/"))
 }
 
-// readFigures asks the API for everything that a page of figures shows.
+// readFigures reads everything that a figures page shows.
 func readFigures(v *visit, shown figuresView, f figures) (view, error) {
 	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
-	if v.as == nil { // each look with somebody's eyes is recorded, so such a page is not fetched again by itself
+	if v.as == nil { // Each view as a client user is recorded, so such a page is not updated automatically.
 		shown.Live = f.live()
 	}
 	parts := slices.Concat(overTime, []readPart{costs, activity, leaders, audience})
@@ -217,21 +217,21 @@ func readFigures(v *visit, shown figuresView, f figures) (view, error) {
 	return shown, err
 }
 
-// rangeWords are the fields of a form that asks for a range.
+// rangeWords maps API fields to the fields of a range form.
 var rangeWords = map[string]fieldWords{
-	"startTime": {"from", "Choose a day from 1970 on that is not after the last day, and at most three years before it."},
+	"startTime": {"from", "Choose a day in 1970 or later that is not after the last day and at most three years before it."},
 	"endTime":   {"to", "Choose a day like 2026-10-01."},
 	"tz":        {"tz", wordsOfZone},
-	"compare":   {"compare", "Choose one of these."},
-	"pId":       {"platform", "Choose one of these."},
+	"compare":   {"compare", "Choose one of the options."},
+	"pId":       {"platform", "Choose one of the options."},
 }
 
-const wordsOfZone = "Write a time zone like Europe/Berlin, or UTC."
+const wordsOfZone = "Enter a time zone like Europe/Berlin, or UTC."
 
-// readPart asks the API for a part of a page of figures, and returns what puts the answer there.
+// readPart reads a part of a figures page, and returns a function that adds the result to the view.
 type readPart func(*visit, figures) (put func(*figuresView), err error)
 
-// part asks at a path, with parameters of its own. One of them without a value takes that of the page away.
+// part reads an API path with additional parameters. A parameter with a nil value removes that of the page.
 func part[T any](path string, own url.Values, put func(*visit, figures, *figuresView, T, analytics.Meta)) readPart {
 	return func(v *visit, f figures) (func(*figuresView), error) {
 		path, asked := f.asking(path)
@@ -241,7 +241,8 @@ func part[T any](path string, own url.Values, put func(*visit, figures, *figures
 	}
 }
 
-// overTime are the parts over time, in their order on a page. Followers come first: with them comes what the accounts are called.
+// overTime are the parts with series, in the order of the page. Followers come first, because they
+// contain the names of the accounts.
 var (
 	brief    = url.Values{"meta": {"brief"}}
 	overTime = []readPart{
@@ -255,7 +256,7 @@ var (
 	audience = part("/api/stats", url.Values{"granularity": {string(analytics.ByMonth)}, "meta": {"brief"}, "compare": nil}, putAudience)
 )
 
-// readParts asks for the parts of a page side by side, and puts the answers there in the order of the page.
+// readParts reads the parts of a page concurrently, and adds the results in the order of the page.
 func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error {
 	puts := make([]func(*figuresView), len(parts))
 	err := sideBySide(len(parts), func(i int) (err error) {

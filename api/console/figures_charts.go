@@ -13,18 +13,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figureNames are the figures as pages and files name them, by the API's names in a series. Posts gain video
-// views; accounts gain page views, which platforms count separately.
+// figureNames are the names of figures on pages and in files, by the API's names in a series. Video views
+// belong to posts. Page views belong to accounts; platforms count them separately.
 var figureNames = map[string]string{
 	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers", "engagement": "Engagement gained",
 	"likes": "Likes", "comments": "Comments", "shares": "Shares", "impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
 	"posts": "Posts published", "readings": "Readings of posts", "accounts_read": "Accounts read", "accounts_joined": "Accounts connected",
 }
 
-// reachWindows are windows of reach, the shortest first.
+// reachWindows are the windows of reach, shortest first.
 var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
-// chartShown is a chart that the template draws.
+// chartShown is a chart on a page.
 type chartShown struct{ chart.Chart }
 
 func putFollowers(v *visit, f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
@@ -45,8 +45,7 @@ func putFollowers(v *visit, f figures, shown *figuresView, data analytics.Accoun
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, c))
 }
 
-// comparedFollowers is the total with the comparison of only the accounts that were read at both moments: no others have a change from
-// then, and only theirs makes up the percentage.
+// comparedFollowers is the total, but its comparison covers only accounts that were read at both times.
 func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	t := s.Followers
 	if same := s.SameAccounts; same != nil {
@@ -56,31 +55,32 @@ func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	return t
 }
 
-// followersPart says of which accounts followers are, and are not; "" if they are those of all, then and now.
+// followersPart describes which accounts the followers and their comparison exclude; "" if they cover all.
 func followersPart(s analytics.FollowerSeries) string {
 	sentences := []string{partOf(s.Followers.Accounts, s.SocialAccounts)}
 	if same := s.SameAccounts; same != nil && same.Previous != nil {
 		all := s.Followers.Accounts
-		sentences = append(sentences, fmt.Sprintf("%s not compared: connected since, with %s followers.",
+		sentences = append(sentences, fmt.Sprintf("%s not compared (connected later, %s followers).",
 			counted(all-same.Accounts, fmt.Sprintf("of %d accounts is", all), fmt.Sprintf("of %d accounts are", all)),
 			chart.Number(*s.Followers.Value-*same.Previous-*same.Change)))
 	}
 	if moved := s.MovedAway; moved.Accounts > 0 {
-		sentences = append(sentences, fmt.Sprintf("%s of these followers are of %s that moved away in this range, and count there as well.",
+		sentences = append(sentences, fmt.Sprintf("%s of these followers belong to %s that moved to another client in this range. They count there as well.",
 			chart.Number(moved.Followers), counted(moved.Accounts, "account", "accounts")))
 	}
 	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
 
-// partOf says that followers are not those of all accounts; "" if they are, and if no account was read.
+// partOf describes how many of the accounts were read; "" if all or none were.
 func partOf(read, all int) string {
 	if read == 0 || read >= all {
 		return ""
 	}
-	return fmt.Sprintf("Of %d of %s: %s not read in this range.", read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
+	return fmt.Sprintf("Covers %d of %s: %s not read in this range.", read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
 }
 
-// markJoined marks where accounts join that were not read before: the line jumps there, and no change has that.
+// markJoined marks days on which further accounts were read for the first time: the line jumps there, but
+// no change includes the jump.
 func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	begun := false
 	for i, d := range days {
@@ -94,7 +94,7 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 func putGrowth(v *visit, f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
 	note := ""
 	if data.Total.NoBaseline || data.Total.ComparedInPart {
-		note = "Pages connected in this range count from their first reading."
+		note = "Pages connected in this range are counted from their first reading."
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
@@ -124,7 +124,7 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 				name = nameOr(string(source.Name), name)
 			}
 		}
-		slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API's order is that of names
+		slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API sorts by name
 			return slices.Index(reachWindows, a.Window) - slices.Index(reachWindows, b.Window)
 		})
 		shown.Reach = append(shown.Reach, reachShown{r, name})
@@ -146,7 +146,7 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 			note = p.Title() + " counts none."
 		}
 		if f.Form.Platform == strconv.Itoa(int(p)) {
-			empty = p.Title() + " counts no video views."
+			empty = p.Title() + " does not report video views."
 		}
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
@@ -155,19 +155,19 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
 }
 
-// sourcesOf are the sources of an answer about one figure. Another answer of the page may have figures of a source that has nothing in
-// this one, so what was not read is named.
+// sourcesOf are the sources of an API response about one figure. Their reasons name the figure, because
+// other figures of the page may have been read from the same source.
 func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for i := range sources {
-		reason := strings.Replace(string(sources[i].Reason), analytics.NothingRead, "For "+figure+", nothing was read", 1)
+		reason := strings.Replace(string(sources[i].Reason), analytics.NothingRead, "No "+figure+" were read", 1)
 		sources[i].Reason = domain.OptionalText(reason)
 	}
 	return sources
 }
 
-// addSources adds what another answer of a page lacks to the page's sources. What a platform does not count is not missing: that is
-// said where the figure is.
+// addSources merges the sources of another API response into those of the page. It skips figures that a
+// platform does not report: the page says that next to the figure.
 func addSources(sources, more []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for _, s := range more {
@@ -192,7 +192,7 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 	return sources
 }
 
-// whyMissing says why nothing new comes of a source, and why figures of it are missing; "" if nothing is missing.
+// whyMissing explains why a source is not read and why its figures are missing; "" if none are missing.
 func whyMissing(s analytics.Source) string {
 	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
 		return s.Paused
@@ -200,8 +200,8 @@ func whyMissing(s analytics.Source) string {
 	return strings.TrimSpace(s.Paused + " " + string(s.Reason))
 }
 
-// tile is a total as a page shows it; what says what it counts. What a stock gained since its first reading, in the range, is not a
-// change from before.
+// tile is a total as a page shows it. What describes what it counts. It drops the change of a total without
+// a baseline, which would start at the first reading in the range.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	if t.NoBaseline {
 		t.Change = nil
@@ -212,7 +212,7 @@ func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	}
 }
 
-// totalOf is what posts gained as a total.
+// totalOf converts a gain of posts to a total.
 func totalOf(g analytics.Gain) analytics.Total {
 	return analytics.Total{
 		Value: g.Value, Previous: g.Previous, Change: g.Change, ChangePct: g.ChangePct, NoBaseline: g.NoBaseline,
@@ -220,31 +220,32 @@ func totalOf(g analytics.Gain) analytics.Total {
 	}
 }
 
-// nothingBefore is what a figure says that has no comparison.
-const nothingBefore = "Nothing to compare it with yet."
+// nothingBefore is the note of a figure without comparison.
+const nothingBefore = "There is nothing to compare it with yet."
 
-// inPart names the numbers that are compared where some accounts or days of either period have no counterpart; "" where all have.
+// inPart gives the compared numbers if some accounts or days of either period have no counterpart; else "".
 func inPart(t analytics.Total) string {
 	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
 		return ""
 	}
-	return fmt.Sprintf("Compared in part, %s with %s: not every account was read over both periods.",
+	return fmt.Sprintf("Partly compared, %s with %s: not every account was read in both periods.",
 		chart.Number(*t.Previous+*t.Change), chart.Number(*t.Previous))
 }
 
-// noteOf says what a change is not.
+// noteOf describes the limits of a comparison.
 func (f figures) noteOf(t analytics.Total) string {
 	switch {
 	case t.NoBaseline && f.Form.Compare != string(analytics.CompareNone):
 		return nothingBefore
 	case t.GainedSince != nil:
-		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + ": it was not read in between."
+		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + "; it was not read in between."
 	default:
 		return inPart(t)
 	}
 }
 
-// withSeries gives a chart the parts of a range and what they are compared with. How many accounts were read is 0 where posts count.
+// withSeries adds the days of a range and of its comparison to a chart. For figures of posts, read returns 0
+// accounts.
 func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string, value *int64, accounts int)) chart.Chart {
 	points, accounts, _ := pointsOf(now, read)
 	c.Series = []chart.Series{{Name: "This range", Points: points}}
@@ -262,15 +263,16 @@ func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string,
 		lacks = append(lacks, fmt.Sprintf("%d of %s known", known, counted(len(points), "day is", "days are")))
 	}
 	if accountsBefore < accounts {
-		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on a day", accountsBefore, counted(accounts, "account was", "accounts were")))
+		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on one day", accountsBefore, counted(accounts, "account was", "accounts were")))
 	}
 	if len(lacks) > 0 {
-		c.Note = "Of the period compared with, " + strings.Join(lacks, "; ") + "."
+		c.Note = "In the compared period, " + strings.Join(lacks, "; ") + "."
 	}
 	return c
 }
 
-// pointsOf are the parts of a period, the most accounts that were read in one, and in how many of them there is a value.
+// pointsOf returns the days of a period, the largest number of accounts read on a day, and the number of
+// days with a value.
 func pointsOf[D any](days []D, read func(D) (day string, value *int64, accounts int)) (all []chart.Point, accounts, known int) {
 	for _, d := range days {
 		day, value, n := read(d)
@@ -302,17 +304,17 @@ func begins(day time.Time) (of chart.Begins) {
 	return of
 }
 
-// chartOf names what is not final: the part that now lies in, and those to come.
+// chartOf completes a chart: file, text without values, and the days that are not final.
 func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown {
 	c.CSV = f.file(c.ID)
 	switch {
-	case c.Empty != "": // whatever was read
+	case c.Empty != "": // set by the caller
 	case meta.From.After(v.console.deps.Now()):
-		c.Empty = "This range has not begun. Choose an earlier one."
+		c.Empty = "This range has not started. Choose an earlier range."
 	case meta.AsOf == nil:
-		c.Empty = "Nothing was read in this range. See below why figures are missing."
+		c.Empty = "Nothing was read in this range. Data sources below explains why."
 	default:
-		c.Empty = "This figure is not known for this range. Choose a longer one, or see below why figures are missing."
+		c.Empty = "This figure is not available for this range. Choose a longer range, or see Data sources below."
 	}
 	if !meta.Complete {
 		openFrom(c.Series[0].Points, meta, v.console.deps.Now())
@@ -320,7 +322,7 @@ func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown
 	return chartShown{c}
 }
 
-// openFrom marks the part that an instant lies in, and those after it, as not final.
+// openFrom marks the day of an instant, and all later days, as not final.
 func openFrom(points []chart.Point, meta analytics.Meta, at time.Time) {
 	zone, err := time.LoadLocation(meta.TimeZone)
 	if err != nil {
@@ -333,5 +335,6 @@ func openFrom(points []chart.Point, meta analytics.Meta, at time.Time) {
 	}
 }
 
-// finalAfter is how long after its end platforms may still add to a day of theirs: it is over everywhere on earth by then.
+// finalAfter is how long after the end of a day platforms may still add to it: until then the day has not
+// ended in all time zones.
 const finalAfter = 12 * time.Hour

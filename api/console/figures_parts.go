@@ -10,25 +10,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// rateShown is the engagement rate of a platform in a month, or the part of it that lies in the range.
+// rateShown is the engagement rate of a platform in a month, or in the part of the month in the range.
 type rateShown struct {
 	Platform, Month, Rate string
 
 	Of analytics.RateBase
 }
 
-// splitShown is what a platform says about the followers of its accounts: the largest parts of each split.
+// splitShown are the largest audience groups of a platform.
 type splitShown struct {
 	Platform, Ages, Genders, Countries, Cities string
 
 	CapturedAt time.Time
-	Part       string // of how many of the platform's accounts; "" if of all
+	Part       string // the number of accounts covered; "" if all
 }
 
-// putAudience puts engagement rates there, and what is known about the followers.
+// putAudience adds engagement rates and audience groups to the view.
 func putAudience(_ *visit, f figures, shown *figuresView, data analytics.PlatformStats, _ analytics.Meta) {
 	for _, p := range data.Platforms {
-		var split *analytics.Demographics // the newest
+		var split *analytics.Demographics // newest
 		for _, period := range p.Periods {
 			if rate := period.EngagementRatePct; rate != nil && period.EngagementRateOf != nil {
 				shown.Rates = append(shown.Rates, rateShown{
@@ -52,7 +52,7 @@ func putAudience(_ *visit, f figures, shown *figuresView, data analytics.Platfor
 	}
 }
 
-// monthIn names a month, with its first and last day in the range if that is only a part of it.
+// monthIn names a month, or its days if the range covers only a part of it.
 func (f figures) monthIn(p analytics.StatsPeriod) string {
 	zone, err := time.LoadLocation(f.Form.Zone)
 	if err != nil {
@@ -69,7 +69,7 @@ func (f figures) monthIn(p analytics.StatsPeriod) string {
 	return days
 }
 
-// largest names the five largest parts of a split.
+// largest formats the five largest groups of a split.
 func largest(split []analytics.AudienceShare) string {
 	split = slices.Clone(split)
 	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
@@ -80,21 +80,21 @@ func largest(split []analytics.AudienceShare) string {
 	return nameOr(strings.Join(parts, "; "), unknown)
 }
 
-// costsShown is page views against what the subscriptions cost.
+// costsShown compares page views with subscription costs.
 type costsShown struct {
-	Rows []costRow // the whole, then each platform with views
-	Why  string    // a price stands against no views, or against some only
+	Rows []costRow // the total, then each platform with views
+	Why  string    // why a price applies to no views, or only to some
 }
 
-// costRow is one line of it.
+// costRow is one line of [costsShown].
 type costRow struct {
 	Of       string // "": all platforms
 	Views    *int64
-	Cost     string // with its currency; "–": not known
-	Thousand string // likewise, of a thousand views
+	Cost     string // with its currency; "–": unknown
+	Thousand string // cost per thousand views, with its currency; "–": unknown
 }
 
-// putCosts puts page views against cost there. They are compared with nothing.
+// putCosts adds page views and costs to the view. They have no comparison.
 func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
 	shown.Sources = addSources(shown.Sources, sourcesOf("views", meta.Sources))
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
@@ -104,9 +104,9 @@ func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, 
 		}
 	}
 	shown.Costs.Why = map[analytics.PriceStatus]string{
-		analytics.PriceKnownInPart:       "The price is known of some of these page views only; the cost stands against those.",
-		analytics.PriceUnknown:           "The main application has not told what the subscription costs.",
-		analytics.PriceNoSubscription:    "No subscription ran when these page views were gained.",
+		analytics.PriceKnownInPart:       "The price is known for only some of these page views. The cost covers only those.",
+		analytics.PriceUnknown:           "The main application has not reported the price of the subscription.",
+		analytics.PriceNoSubscription:    "There was no active subscription when these page views were gained.",
 		analytics.PriceSeveralCurrencies: "The prices are in several currencies, which cannot be added.",
 		analytics.PriceNoViews:           "No page views were read in this range.",
 	}[data.Total.Price]
@@ -123,22 +123,22 @@ func costOf(platform string, r analytics.Roi) costRow {
 	return row
 }
 
-// money writes minor units of a currency.
+// money formats minor units of a currency.
 func money(minor int64, currency string) string {
 	const cents = 100
 	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)
 }
 
-// putActivity puts there how often and how regularly was posted. It is compared with nothing.
+// putActivity adds the number, frequency and regularity of posts to the view. They have no comparison.
 func putActivity(v *visit, f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
-	if shown.AsOf == nil && shown.PostsAsOf == nil { // nothing was read in the range: that nothing was published is not known
+	if shown.AsOf == nil && shown.PostsAsOf == nil { // Nothing was read in the range, so the number of posts is unknown, not 0.
 		data.Total.Posts, data.Total.Frequency = nil, nil
 		for i := range data.Total.Series {
 			data.Total.Series[i].Posts = nil
 		}
 	}
-	note := "No post is known."
+	note := "No posts are known."
 	if data.Total.Frequency != nil && data.Total.Regularity != nil {
 		note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
 	}

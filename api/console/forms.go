@@ -7,26 +7,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// maxForm bounds a form. That of a board sends whole lists: some thousands of people, as they were and as they are to be.
+// maxForm is the largest form, in bytes. A board's form contains thousands of people, before and after.
 const maxForm = 1 << 20
 
-// formFaults is what is wrong with a form that was sent.
+// formFaults are the errors of a submitted form.
 type formFaults struct {
 	Said   string            // about the form as a whole
-	Beside map[string]string // by the names of the form's fields
+	Beside map[string]string // by form field
 }
 
-// Any tells whether something is wrong.
+// Any reports whether there are errors.
 func (f formFaults) Any() bool { return f.Said != "" }
 
-// fieldWords says which field of a form a field of the API is, and what is wrong with it in the words of the page; without words, the
-// API's detail is the text.
+// fieldWords is the form field of an API field, and the page's error text. Without Words the API's detail
+// is used.
 type fieldWords struct{ Field, Words string }
 
-const correctMarked = "Nothing was done yet. Correct what is marked, and send the form again."
+const correctMarked = "Nothing was done yet. Correct the marked fields and submit the form again."
 
-// faultsOf puts a refusal of the API into a form. Words are by the API's fields, where "users" stands for users[2] too. Taken is false for
-// an error that has no place in a form, as while the service cannot answer.
+// faultsOf converts an error of the API to form errors. Words are keyed by API field; "users" also matches
+// users[2]. Taken is false for errors that do not belong in a form, such as an unavailable service.
 func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	why, known := errors.AsType[*domain.Error](err)
 	if !known || why.Code == domain.CodeUnavailable || why.Code == domain.CodeInternal || why.Code == domain.CodeRateLimited {
@@ -48,7 +48,7 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 	return f, true
 }
 
-// faultsOfAsked is faultsOf for a form that only asks for something to be shown. Taken is also false if the refusal names no field of it.
+// faultsOfAsked is faultsOf for a read-only form. Taken is also false if the error names no field of the form.
 func faultsOfAsked(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	f, taken = faultsOf(err, words)
 	return f, taken && len(f.Beside) > 0

@@ -22,37 +22,39 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// root is where the console stands.
+// root is the path of the console.
 const root = "/console"
 
-// Deps is what the console stands on.
+// Deps are the dependencies of the console.
 type Deps struct {
-	// API is the public API in this process. All that a page shows, and all that it does, goes through it; what is not the console's
-	// is served by it.
+	// API is the public API in this process. Pages read and change data only through it. It also serves
+	// all requests outside the console.
 	API http.Handler
-	// Sessions keeps who is signed in.
+	// Sessions stores sessions and one-time links.
 	Sessions Sessions
-	// Tokens judges tokens of the API, with which people can sign in.
+	// Tokens authenticates the API tokens that people sign in with.
 	Tokens api.Authenticator
-	// Looks records that somebody of an agency looks with a client user's eyes: without the record nothing is shown. Nil: no looks.
+	// Looks records that a person of an agency views a page as a client user. Nothing is shown without
+	// the record. Nil: viewing as a client user is disabled.
 	Looks func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
-	// Provider says who somebody is; nil: there is no identity provider. With one, one-time links sign nobody in.
+	// Provider is the identity provider; nil: none. With a provider, one-time links are disabled.
 	Provider *identity.Provider
-	// Identities finds the people of the provider; nil without one.
+	// Identities maps the provider's identities to people; nil without a provider.
 	Identities Identities
-	// Application is the main application that signs people in; nil: the console does. With one, Sessions, Tokens and what people sign in by are not
-	// looked at.
+	// Application is the main application that signs people in; nil: the console signs them in. With an
+	// application, Sessions, Tokens, Provider, Identities and Demo are ignored.
 	Application *Application
-	// Refused hears of each sign-in that is refused.
+	// Refused is called for each refused sign-in.
 	Refused func(context.Context, RefusalError)
-	// Addressless tells that the service does not know its own address, so that agencies make no links.
+	// Addressless means that the service does not know its own address, so agencies cannot create links.
 	Addressless bool
-	// Demo are people as whom anybody on this machine may go on; nil but in demo.
+	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 
-	// Passes tells whether an error of Sessions may pass by itself, as while the database is away; nil: none does.
+	// Passes reports whether an error of Sessions is temporary, such as an unavailable database; nil: no
+	// error is.
 	Passes  func(error) bool
-	Headers map[string]string // of every answer, as [api.Config].Headers
+	Headers map[string]string // of every response, like [api.Config].Headers
 	Logger  *slog.Logger
 	Now     func() time.Time
 }
@@ -63,15 +65,15 @@ type Console struct {
 	mux   *http.ServeMux
 	pages []page
 	cross *http.CrossOriginProtection
-	// compressed compresses what a handler answers.
+	// compressed compresses the responses of a handler.
 	compressed func(http.Handler) http.HandlerFunc
-	sending    singleflight.Group // what forms have the API do
-	// patience is how long a page may take to open, and what a form sends may take to come: the API's questions have limits of their own, those to
-	// the sessions have none.
+	sending    singleflight.Group // the API requests of forms
+	// patience limits how long a page may take to open, and a form's body to arrive. API requests have
+	// limits of their own; session queries do not.
 	patience time.Duration
 }
 
-// Handler makes the console, which serves all else by deps.API.
+// Handler returns the console. It passes all requests outside the console to deps.API.
 func Handler(deps Deps) (*Console, error) {
 	if deps.API == nil || deps.Logger == nil || deps.Now == nil {
 		return nil, errors.New("console: Deps.API, Logger and Now must be set")
@@ -80,7 +82,7 @@ func Handler(deps Deps) (*Console, error) {
 		return nil, errors.New("console: Deps.Sessions, Tokens and Refused must be set without Application")
 	}
 	if (deps.Provider == nil) != (deps.Identities == nil) {
-		return nil, errors.New("console: Deps.Provider and Identities go together")
+		return nil, errors.New("console: Deps.Provider and Identities must be set together")
 	}
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), patience: time.Minute}
 	var err error
@@ -108,8 +110,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.route(w, r, r)
 }
 
-// route serves a request whose path has no prefix. What is not the console's goes on as it came: the API takes the prefix off itself, and one
-// that stands there twice is no address of it.
+// route serves r, the request without the prefix. Requests outside the console go to the API unchanged:
+// the API removes the prefix itself, and a path with the prefix twice is not valid there.
 func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	switch {
 	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
@@ -125,8 +127,8 @@ func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	}
 }
 
-// bound gives the body some time to come and the answer some time to be taken, for every caller; what it returns ends that. A request without a
-// body has no deadline of reading: net/http takes its end for a caller that went away.
+// bound sets deadlines for reading the body and writing the response; end removes them. A request
+// without a body has no read deadline: net/http would treat its expiry as a closed connection.
 func (c *Console) bound(w http.ResponseWriter, r *http.Request) (end func()) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
@@ -134,19 +136,19 @@ func (c *Console) bound(w http.ResponseWriter, r *http.Request) (end func()) {
 		return func() { _ = control.SetWriteDeadline(time.Time{}) }
 	}
 	_ = control.SetReadDeadline(time.Now().Add(c.patience))
-	return func() { // net/http reads what is left of the body
+	return func() { // net/http reads the rest of the body
 		_ = control.SetReadDeadline(time.Now().Add(min(c.patience, leftOver)))
 		_ = control.SetWriteDeadline(time.Time{})
 	}
 }
 
-// leftOver is how long what is left of a body may take to come once nobody asks for it any more.
+// leftOver limits how long net/http may read the rest of a body after the handler has returned.
 const leftOver = 5 * time.Second
 
-// readsPages tells whether a browser asks: programs do not name this type.
+// readsPages reports whether a browser sent the request: programs do not accept text/html.
 func readsPages(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
 
-// policy lets the browser load what this host serves and nothing else.
+// policy allows the browser to load content of this host only.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
 	"base-uri 'none'; frame-ancestors 'none'"
 
@@ -163,33 +165,33 @@ func (c *Console) setHeaders(h http.Header) {
 	}
 }
 
-// visit is one request of a page.
+// visit is one request for a page.
 type visit struct {
 	console *Console
 	w       http.ResponseWriter
 	r       *http.Request
 	page    page
-	form    url.Values // what the page's form sent
+	form    url.Values // the submitted form
 
-	session identity.Session // zero: nobody is signed in
-	who     api.Principal    // likewise
-	me      *readmodels.Me   // what the API says of who; nil: nobody is signed in
-	as      *seenAs          // whose eyes the page is seen with; nil: the visitor's own
+	session identity.Session // zero: the visitor is not signed in
+	who     api.Principal    // zero: the visitor is not signed in
+	me      *readmodels.Me   // the API's answer about who; nil: the visitor is not signed in
+	as      *seenAs          // the client user as whom the page is viewed; nil: none
 }
 
-// serve answers requests for a page. What goes wrong is a page too.
+// serve returns the handler of a page. Errors are shown as pages, too.
 func (c *Console) serve(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := c.deps.Now()
 		v := &visit{console: c, w: w, r: r, page: p}
 		status := v.answer()
-		// The pattern and not the path: a path may end in what signs somebody in.
+		// Log the pattern, not the path: a path may contain the word of a sign-in link.
 		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
 			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)))
 	}
 }
 
-// answer serves the page and returns the status.
+// answer writes the page and returns the status.
 func (v *visit) answer() int {
 	whole := v.r
 	ctx, cancel := context.WithTimeout(whole.Context(), v.console.patience)
@@ -222,9 +224,9 @@ func (v *visit) answer() int {
 	return v.write(status, shown)
 }
 
-// pass passes an answer of the API on as it is.
+// pass writes the API's response unchanged.
 func (v *visit) pass(path passOn) int {
-	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API bounds each piece
+	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API limits each write
 	passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
 	v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(path), nil))
 	if passed.status >= http.StatusMultipleChoices {
@@ -233,14 +235,14 @@ func (v *visit) pass(path passOn) int {
 	return passed.status
 }
 
-// open proves who asks, whether it may, and opens the page.
+// open authenticates and authorizes the visitor, and opens the page.
 func (v *visit) open() (view, error) {
 	if err := v.console.cross.Check(v.r); err != nil || embedded(v.r) {
 		return nil, errCrossOrigin
 	}
-	signedIn, err := recognise(v)
+	signedIn, err := authenticate(v)
 	switch {
-	case v.page.public && (err == nil || v.session.ID != ""): // also while the API cannot judge the session: it can be ended
+	case v.page.public && (err == nil || v.session.ID != ""): // even while the API cannot check the session, so that the visitor can sign out
 	case err != nil:
 		return nil, err
 	case !signedIn && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead):
@@ -261,8 +263,9 @@ func (v *visit) open() (view, error) {
 	return v.page.open(v)
 }
 
-// embedded tells whether a script or a frame of another origin asks. It could not read the answer, but what was looked at would be recorded in
-// the name of the person. A browser that follows a link says that it navigates, to a document.
+// embedded reports whether a script or a frame of another origin sent the request. It could not read
+// the response, but a view would be recorded in the person's name. For a followed link the browser
+// sends the mode navigate and the destination document.
 func embedded(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-site", "cross-site":
@@ -271,12 +274,13 @@ func embedded(r *http.Request) bool {
 	return false
 }
 
-// as returns ctx for calls of the API by who. Where a router of a main application stands is left out: the API's own would go on from there.
+// as returns a context for API calls by who. It removes the route context of a main application's
+// router, because the API's router would continue from it.
 func as(ctx context.Context, who api.Principal) context.Context {
 	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
 }
 
-// tabs are the pages of the client whose page is open. The range of the figures goes along.
+// tabs are links to the pages of the current client. They keep the range of the figures.
 func tabs(v *visit, shown view) (items []navItem) {
 	rest, ofClient := strings.CutPrefix(v.r.URL.Path, clientsPath)
 	id, at, _ := strings.Cut(rest, "/")
@@ -284,7 +288,7 @@ func tabs(v *visit, shown view) (items []navItem) {
 		return nil
 	}
 	at, deeper, _ := strings.Cut(at, "/")
-	if deeper != "" { // somebody's view of a board
+	if deeper != "" { // a board viewed as a client user
 		return nil
 	}
 	query := ""
@@ -292,7 +296,7 @@ func tabs(v *visit, shown view) (items []navItem) {
 		query = "?" + kept.Encode()
 	}
 	pages := []string{"figures", "board", "people", "connections", "history", "report"}
-	if v.who.Roles.Has(api.RoleAgency) && id == v.who.AccountID { // the agency itself, which has no board
+	if v.who.Roles.Has(api.RoleAgency) && id == v.who.AccountID { // the agency's own account has no board
 		pages = []string{"figures", "connections", "report"}
 	}
 	for _, page := range pages {
@@ -301,18 +305,18 @@ func tabs(v *visit, shown view) (items []navItem) {
 	return items
 }
 
-// keptRange is the part of the address that the pages of a client hand on to one another.
+// keptRange are the query parameters that the links between a client's pages keep.
 func keptRange(v *visit) url.Values {
 	kept := url.Values{}
 	passOnGiven(v, kept, "from", "to", "tz", "compare", "platform")
 	return kept
 }
 
-// navigation are the pages that the visitor may open and that stand in the bar.
+// navigation are the entries of the navigation bar that the visitor may open.
 func navigation(v *visit) (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
 	if at == root && v.who.Roles.Has(api.RoleAgency) {
-		at = root + "/clients" // which stands there, too
+		at = root + "/clients" // the same page
 	}
 	for _, p := range v.console.pages {
 		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) ||
@@ -325,7 +329,7 @@ func navigation(v *visit) (items []navItem) {
 		}
 		items = append(items, navItem{Path: path, Name: p.nav})
 	}
-	current := -1 // the nearest above where the visitor is
+	current := -1 // the entry with the longest matching path
 	for i, item := range items {
 		if (at == item.Path || item.Path != root && strings.HasPrefix(at, item.Path+"/")) && (current < 0 || len(item.Path) > len(items[current].Path)) {
 			current = i

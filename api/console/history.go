@@ -14,46 +14,47 @@ import (
 
 const historyPath = root + "/history"
 
-// historyView is the history at an instant: one record, what stood after it, and what came before.
+// historyView shows the history at an instant: one record, the state after it, and earlier records.
 type historyView struct {
-	Client readmodels.Account // whose board's history it is; zero: it is the agency's
-	Kept   url.Values         // the range of the client's figures, which its pages hand on
+	Client readmodels.Account // client whose board's history is shown; zero: the agency's history
+	Kept   url.Values         // the range of the client's figures, which links keep
 
-	Q      string // the search as it was typed
-	At     string // the instant, as an address takes it
+	Q      string // the search as entered
+	At     string // the instant as a query parameter
 	Moment moment
-	Faults formFaults // what is wrong with the search
+	Faults formFaults // errors of the search
 
 	Record *change // nil: nothing matches
-	Prev   string  // address of the record before; "": no record
-	Next   string  // address of the record after
-	Newest string  // address of the newest record; "": this is it
-	Older  string  // address of the list of those before; "": no older ones
-	Newer  string  // address of the list of those after
-	Slider *slider // through the agency's time; nil: nothing is recorded yet
-	// Compare is the address where the instant is compared with another one.
+	Prev   string  // address of the previous record; "": none
+	Next   string  // address of the next record; "": none
+	Newest string  // address of the newest record; "": this is the newest
+	Older  string  // address of the list of older records; "": none
+	Newer  string  // address of the list of newer records; "": none
+	Slider *slider // nil: nothing is recorded yet
+	// Compare is the address that compares the instant with another one.
 	Compare string
-	// Then is the dashboard that was searched for as it was at the instant, which may lie behind the record; nil: none was.
+	// Then is the state of the dashboard in the search at the instant, which may be later than Record;
+	// nil: the search names no dashboard.
 	Then *readmodels.StateAnswer
 
 	List       []change // the record and those before it
 	AsOf       readmodels.StreamPosition
 	Incomplete string
-	LeftOut    int64 // records that cannot be read, and are not shown
-	Further    bool  // nothing was found so far, and not all of the history was looked at
+	LeftOut    int64 // number of unreadable records that were skipped
+	Further    bool  // nothing was found so far, but older history was not searched
 }
 
-// change is a record with what it changed on each dashboard.
+// change is a record with its changes on each dashboard.
 type change struct {
 	readmodels.Record
 
-	Does    string // its type in words
+	Does    string // the type of change, in words
 	Address string
 	Entries []readmodels.HistoryEntry
-	Cut     bool // the search may have left out entries
+	Cut     bool // the search may have filtered out entries
 }
 
-// Effects are what the record did to people, on the boards shown.
+// Effects are the record's effects on people, on the boards shown.
 func (c change) Effects() effects {
 	e := effectsOfRecord(c.Entries)
 	switch {
@@ -66,21 +67,22 @@ func (c change) Effects() effects {
 }
 
 const (
-	listedEntries = 40  // that the page asks for; a record that touches linked dashboards has one for each
-	mostEntries   = 500 // that the API gives at once
-	searchedPages = 5   // of a filtered history, which may be empty and yet have a next one
+	listedEntries = 40  // entries on a page; a record has one entry for each dashboard that it changes
+	mostEntries   = 500 // maximum page size of the API
+	searchedPages = 5   // pages to search; a page of a filtered history may be empty but not the last
 )
 
-// linked returns the view with the ways to the record before and to the older page; more says that the API has older entries.
+// linked returns the view with the addresses of the previous record and the older page. More means that
+// the API has older entries.
 func (h historyView) linked(more bool) historyView {
 	before := func(c change) string { return h.address(c.Time.Add(-time.Microsecond).Format(time.RFC3339Nano)) }
 	switch {
 	case len(h.List) > 1:
 		h.Prev = h.List[1].Address
 		if more {
-			h.List = h.List[:len(h.List)-1] // entries of it may be missing
+			h.List = h.List[:len(h.List)-1] // some of its entries may be missing
 		}
-	case len(h.List) == 1 && more: // the API was not asked yet for what comes before
+	case len(h.List) == 1 && more: // the previous record is not loaded
 		h.Prev = before(h.List[0])
 	}
 	if n := len(h.List); n > 0 && more {
@@ -89,18 +91,18 @@ func (h historyView) linked(more bool) historyView {
 	return h
 }
 
-// openHistory is that of the agency.
+// openHistory shows the history of the agency.
 func openHistory(v *visit) (view, error) { return showHistory(v, historyView{}) }
 
-// clientHistory is that of one client's board, for its agency.
+// clientHistory shows the history of one client's board to its agency.
 func clientHistory(v *visit, client readmodels.Account) (view, error) {
 	return showHistory(v, historyView{Client: client, Kept: keptRange(v)})
 }
 
-// showHistory shows the record that was the last one at the instant, and the ways to the one before and the one after.
+// showHistory shows the last record at the instant, with links to the previous and the next record.
 func showHistory(v *visit, shown historyView) (view, error) {
 	given := v.r.URL.Query()
-	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), momentOf(v, "at", "As it was at (UTC)")
+	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), momentOf(v, "at", "At (UTC)")
 	at := shown.Moment.Ends
 	asked, fault := parseSearch(shown.Q)
 	switch {
@@ -126,7 +128,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 
 	until := asked.query()
 	if !at.IsZero() {
-		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // which the API leaves out
+		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // exclusive in the API
 	}
 	entries, meta, err := someHistory(v, asked, until, listedEntries)
 	if faults, taken := faultsOfAsked(err, searchWords); taken {
@@ -140,7 +142,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		return nil, err
 	}
 	shown.List = shown.grouped(entries)
-	if len(shown.List) == 1 && len(entries) == listedEntries && meta.NextCursor != "" { // one record that touches very many boards
+	if len(shown.List) == 1 && len(entries) == listedEntries && meta.NextCursor != "" { // one record that changes more than listedEntries boards
 		next := meta.NextAt
 		if entries, meta, err = someHistory(v, asked, until, mostEntries); err != nil {
 			return nil, err
@@ -168,7 +170,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	}
 	switch {
 	case asked.dashboard == "" || shown.Record == nil:
-	case asked == search{dashboard: asked.dashboard, since: asked.since}: // its last change says what it was: no other look is recorded
+	case asked == search{dashboard: asked.dashboard, since: asked.since}: // The last change contains the state: avoid a second request, which would be recorded as another view.
 		last := shown.Record.Entries[0]
 		shown.Then = &readmodels.StateAnswer{Dashboard: last.Dashboard, State: last.After, ChangedBy: last.Record}
 	default:
@@ -177,7 +179,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	return shown, err
 }
 
-// newer leads to the list that ends with the changes right after an instant.
+// newer redirects to the list that ends with the changes right after an instant.
 func newer(v *visit, shown historyView, asked search, after time.Time) (view, error) {
 	q := asked.query()
 	q.Set("from", after.Add(time.Microsecond).Format(time.RFC3339Nano))
@@ -189,13 +191,13 @@ func newer(v *visit, shown historyView, asked search, after time.Time) (view, er
 	return redirect(shown.address(entries[len(entries)-1].Time.Format(time.RFC3339Nano))), nil
 }
 
-// slider is a way through the time from the first record to now, in seconds of Unix.
+// slider selects an instant between the first record and now, in Unix seconds.
 type slider struct{ From, To, Step, At int64 }
 
-// sliderSteps is how many steps a slider has, so that the keyboard comes through the whole time.
+// sliderSteps is the number of steps of a slider: few enough to cross with the keyboard.
 const sliderSteps = 200
 
-// sliderOf begins at the first record of the agency, whatever is searched for.
+// sliderOf returns a slider that starts at the first record of the agency, regardless of the search.
 func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	if began == nil {
 		return nil
@@ -206,11 +208,12 @@ func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	}
 	from := began.Unix()
 	step := max(1, (now.Unix()-from+sliderSteps-1)/sliderSteps)
-	steps := (now.Unix() - from + step - 1) / step // the last one alone reaches beyond now, and means now
+	steps := (now.Unix() - from + step - 1) / step // only the last step is after now, and means now
 	return &slider{From: from, To: from + steps*step, Step: step, At: at.Unix()}
 }
 
-// someHistory asks for entries until some match or the search has looked far enough. Each question is recorded as a look of its own.
+// someHistory reads pages until one contains entries, at most searchedPages. Each request is recorded as
+// a view.
 func someHistory(v *visit, asked search, q url.Values, limit int) (entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error) {
 	q.Set("limit", strconv.Itoa(limit))
 	for n := range searchedPages {
@@ -219,7 +222,7 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (entries []rea
 			return nil, meta, err
 		}
 		if n > 0 {
-			meta.NextAt = next // which the first page alone says
+			meta.NextAt = next // only the first page has it
 		}
 		if len(entries) > 0 || meta.NextCursor == "" {
 			break
@@ -229,7 +232,7 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (entries []rea
 	return entries, meta, nil
 }
 
-// stateThen is a dashboard at an instant, now for the zero one.
+// stateThen is the state of a dashboard at an instant; zero: now.
 func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
 	q := url.Values{}
 	setInstant(q, "at", at)
@@ -237,7 +240,7 @@ func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswe
 	return &state, err
 }
 
-// grouped puts the entries of one record together.
+// grouped combines the entries of each record.
 func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) {
 	for _, e := range entries {
 		if n := len(list); n > 0 && list[n-1].Version == e.Version {
@@ -253,7 +256,7 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 	return list
 }
 
-// address is where this search is shown at an instant; "": now.
+// address is the address of this search at an instant; "": now.
 func (h historyView) address(at string) string { return h.addressBy("at", at) }
 
 func (h historyView) addressBy(name, instant string) string {
@@ -275,16 +278,16 @@ func (h historyView) addressBy(name, instant string) string {
 
 func historyAddress(at, q string) string { return historyView{Q: q}.address(at) }
 
-// Everything is where nothing is searched for, now.
+// Everything is the address of the newest history without a search.
 func (h historyView) Everything() string { h.Q = ""; return h.address("") }
 
-// inWords says what a type of record is: "accounts linked" of dashboard.accounts_linked.v1.
+// inWords describes a record type: "accounts linked" for dashboard.accounts_linked.v1.
 func inWords(eventType string) string {
 	switch eventType {
 	case domain.DashboardUsersChanged{}.EventType():
 		return "people on the list changed"
 	case domain.DashboardOpened{}.EventType():
-		return "board made"
+		return "board created"
 	}
 	if parts := strings.Split(eventType, "."); len(parts) == 3 {
 		return strings.ReplaceAll(parts[1], "_", " ")

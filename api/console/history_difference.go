@@ -13,34 +13,34 @@ import (
 const (
 	differencePath = historyPath + "/difference"
 
-	comparedBoards = 20 // that a page compares
+	comparedBoards = 20 // boards on a page
 )
 
-// differenceView is what lies between two moments: of one board, or of all that were changed in between.
+// differenceView compares one board, or all boards that were changed, at two times.
 type differenceView struct {
-	between          // To not given: now
-	Dashboard string // as it was typed; "": all
-	Fault     string // why no board is of that name
+	between          // without To: now
+	Dashboard string // as entered; "": all
+	Fault     string // why no board matches the name
 
 	Boards     []comparedBoard
-	More       string // address of the next page; "": this is the last one
+	More       string // address of the next page; "" on the last page
 	Incomplete string
 }
 
 // Wrong reports whether the form must be corrected first.
 func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
 
-// comparedBoard is a board at two moments.
+// comparedBoard is a board at two times.
 type comparedBoard struct {
 	readmodels.DiffAnswer
 
-	Same bool // what was changed was changed back
+	Same bool // the changes in between canceled each other out
 }
 
-// Counted is how many changes lie in between.
+// Counted is the number of changes in between.
 func (b comparedBoard) Counted() string { return counted(b.Records, "change", "changes") }
 
-// openDifference compares two moments. A day means its beginning as the first of them, and its end as the second.
+// openDifference compares two times. A day means its start as From and its end as To.
 func openDifference(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := differenceView{between: betweenOf(v, "From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard"))}
@@ -50,7 +50,7 @@ func openDifference(v *visit) (view, error) {
 		return nil, err
 	}
 	if shown.From.Begins.IsZero() && !shown.To.Ends.IsZero() && shown.From.Fault == "" {
-		shown.From.Fault = "Choose the first moment, too."
+		shown.From.Fault = "Choose the first time, too."
 	}
 	if shown.From.Begins.IsZero() || shown.Wrong() {
 		return shown, nil
@@ -70,7 +70,8 @@ func openDifference(v *visit) (view, error) {
 	return shown, nil
 }
 
-// differences asks the API once, for one board or for all that were changed in between: so the page is one look that is recorded.
+// differences sends one API request, for one board or for all boards changed in between, so one view is
+// recorded.
 func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
 	if board != "" {
 		diffs = make([]readmodels.DiffAnswer, 1)
@@ -87,7 +88,7 @@ func nothingDiffers(d readmodels.Differences) bool {
 		len(d.ScopesAdded)+len(d.ScopesRemoved)+len(d.MainPOCAdded)+len(d.MainPOCRemoved) == 0
 }
 
-// formInstant is an instant as a form takes it; "" for the zero one.
+// formInstant formats an instant for a form; "" if it is zero.
 func formInstant(at time.Time) string {
 	if at.IsZero() {
 		return ""

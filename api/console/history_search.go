@@ -11,18 +11,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// search is what the search of the history asks for, in the API's words.
+// search is a parsed search of the history.
 type search struct {
 	actor, user, dashboard string // ids, or parts of names; "": all
-	named                  string // part of any name
+	named                  string // part of any name; "": all
 	action                 string
 	since                  string
 }
 
-// searchWord is one word of a search, with its value in quotes where it holds spaces.
+// searchWord matches one word of a search. A value with spaces is quoted.
 var searchWord = regexp.MustCompile(`([a-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 
-// parseSearch reads a search. Words without a key are looked for in names. Fault is what is wrong with it; "": nothing.
+// parseSearch parses a search. Words without a key are matched against names. Fault describes a syntax
+// error; "": none.
 func parseSearch(text string) (s search, fault string) {
 	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
@@ -35,10 +36,10 @@ func parseSearch(text string) (s search, fault string) {
 		case "dashboard":
 			s.dashboard = value
 		case "action":
-			switch s.action = strings.ReplaceAll(strings.ToLower(value), " ", "_"); s.action { // as pages write it, or the API
+			switch s.action = strings.ReplaceAll(strings.ToLower(value), " ", "_"); s.action { // as shown on pages, or as in the API
 			case "people_on_the_list_changed":
 				s.action = "users_changed"
-			case "board_made":
+			case "board_created":
 				s.action = "opened"
 			}
 		case "since":
@@ -46,27 +47,27 @@ func parseSearch(text string) (s search, fault string) {
 		case "":
 			word := strings.Trim(found[0], `"`)
 			if word == "" || strings.HasSuffix(word, ":") {
-				return s, fmt.Sprintf("%q finds nothing. Write a value right behind the colon, or a part of a name.", found[0])
+				return s, fmt.Sprintf("%q is not a valid search. Enter a value directly after the colon, or part of a name.", found[0])
 			}
 			words = append(words, word)
 		default:
-			return s, fmt.Sprintf("%q is not a valid search. Write actor:, user:, dashboard:, action: or since: and a value, or a part of a name.", found[0])
+			return s, fmt.Sprintf("%q is not a valid search. Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
 		}
 		if value == "" && found[1] != "" {
-			return s, fmt.Sprintf("Write a value behind %s:.", found[1])
+			return s, fmt.Sprintf("Enter a value after %s:.", found[1])
 		}
 	}
 	s.named = strings.Join(words, " ")
 	return s, ""
 }
 
-// searchWords are the parts of a search by the parameters of the API.
+// searchWords maps API parameters to the parts of a search.
 var searchWords = map[string]fieldWords{
-	"from": {"q", "Write a day like since:2026-10-01, before the day that is shown."}, "type": {"q", "Write a type of change as the table shows it, like action:\"accounts linked\"."}, "actor": {"q", "Write a name or an id behind actor:."},
-	"user": {"q", "Write a name or an id behind user:."}, "q": {"q", "This text is too long for a name."},
+	"from": {"q", "Enter a day like since:2026-10-01 that is before the selected day."}, "type": {"q", "Enter a type of change as shown in the table, like action:\"accounts linked\"."}, "actor": {"q", "Enter a name or an id after actor:."},
+	"user": {"q", "Enter a name or an id after user:."}, "q": {"q", "This text is too long for a name."},
 }
 
-// resolve puts the id in the place of a dashboard's name. Fault is why it cannot; "": it could.
+// resolve replaces a dashboard's name with its id. Fault explains why it cannot; "": success.
 func (s *search) resolve(v *visit) (fault string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
@@ -88,17 +89,18 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 	if names == nil {
 		return fmt.Sprintf("No client of the agency is named %q.", wanted), nil
 	}
-	return fmt.Sprintf("Several clients are named like %q: %s. Write the whole name in quotes.",
+	return fmt.Sprintf("Several clients match %q: %s. Enter the whole name in quotes.",
 		wanted, strings.Join(names, ", ")), nil
 }
 
-// cuts reports whether the search may leave out boards of a change: all boards of a change have its actor, type and time.
+// cuts reports whether the search may filter out some boards of a change. Filters by actor, type and time
+// cannot, because all boards of a change share them.
 func (s *search) cuts(actor *string) bool {
 	byActor := actor != nil && strings.Contains(strings.ToLower(*actor), strings.ToLower(s.named))
 	return s.dashboard+s.user != "" || s.named != "" && !byActor
 }
 
-// path is where the API answers the search.
+// path is the API path of the search.
 func (s *search) path() string {
 	if s.dashboard != "" {
 		return "/api/projects/dashboard/" + url.PathEscape(s.dashboard) + "/history"
@@ -106,7 +108,7 @@ func (s *search) path() string {
 	return "/api/audit/history"
 }
 
-// query is what the API is asked there, beside the range.
+// query is the API query, without the range.
 func (s *search) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named} {
@@ -117,7 +119,7 @@ func (s *search) query() url.Values {
 	return q
 }
 
-// typedForms are those in which a form sends an instant, in UTC, with how long each lasts.
+// typedForms are the accepted formats of an instant, in UTC, with the duration that each covers.
 var typedForms = []struct {
 	layout string
 	lasts  time.Duration
@@ -130,9 +132,9 @@ var typedForms = []struct {
 }
 
 var errInstant = domain.NewError(domain.CodeUnprocessable,
-	"This is not a valid date or time. Write a day like 2026-10-01, which means its end, or 2026-10-01T14:30, in UTC.")
+	"This is not a valid date or time. Enter a day like 2026-10-01, which means its end, or a time like 2026-10-01T14:30, in UTC.")
 
-// typedInstant reads an instant: one that is not exact lasts from its beginning to its end. Zero: none was given.
+// typedInstant parses an instant. An inexact instant has a start and an end. Zero: text is empty.
 func typedInstant(text string) (begins, ends time.Time, err error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -146,16 +148,16 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 	return time.Time{}, time.Time{}, errInstant
 }
 
-// moment is an instant as a form takes it: a day, and a time of that day. A day alone means all of it.
+// moment is an instant in a form: a day and an optional time. Without a time it covers the whole day.
 type moment struct {
 	Label, Name string
 	Day, Time   string
-	Fault       string // why it is no instant
+	Fault       string // why the input is invalid
 
-	Begins, Ends time.Time // zero: none was given
+	Begins, Ends time.Time // zero: no input
 }
 
-// momentOf reads the instant of that name in the address of the page.
+// momentOf reads the instant of this name from the page's address.
 func momentOf(v *visit, name, label string) moment {
 	m := moment{Label: label, Name: name, Day: strings.TrimSpace(v.r.URL.Query().Get(name)), Time: v.r.URL.Query().Get(name + "_time")}
 	text := m.Day
@@ -166,13 +168,13 @@ func momentOf(v *visit, name, label string) moment {
 	m.Begins, m.Ends, err = typedInstant(text)
 	switch now := v.console.deps.Now().UTC(); {
 	case err != nil:
-		m.Fault = "This is not a valid date or time. Choose a day like 2026-10-01, with a time like 14:30 if you like."
+		m.Fault = "This is not a valid date or time. Choose a day like 2026-10-01, with an optional time like 14:30."
 	case m.Begins.After(now):
-		m.Fault = "This moment has not come yet. Choose an earlier one."
+		m.Fault = "This time is in the future. Choose an earlier time."
 	case m.Ends.After(now): // today
 		m.Ends = now
 	}
-	if _, err := time.Parse(time.DateOnly, m.Day); err != nil && !m.Ends.IsZero() { // an address with both in one
+	if _, err := time.Parse(time.DateOnly, m.Day); err != nil && !m.Ends.IsZero() { // one parameter with day and time
 		clock := time.TimeOnly
 		if m.Ends.Sub(m.Begins) > time.Second {
 			clock = "15:04"
@@ -182,13 +184,13 @@ func momentOf(v *visit, name, label string) moment {
 	return m
 }
 
-// between is two moments of a form. A day means its beginning as the first of them, and its end as the second.
+// between holds two times of a form. A day means its start as From and its end as To.
 type between struct{ From, To moment }
 
 func betweenOf(v *visit, from, to string) between {
 	b := between{momentOf(v, "from", from), momentOf(v, "to", to)}
 	if b.From.Fault == "" && !b.To.Ends.IsZero() && b.From.Begins.After(b.To.Ends) {
-		b.From.Fault = "Choose a moment that is before the other one."
+		b.From.Fault = "Choose a time that is before the other time."
 	}
 	return b
 }
@@ -196,16 +198,16 @@ func betweenOf(v *visit, from, to string) between {
 // Wrong reports whether the form must be corrected first.
 func (b between) Wrong() bool { return b.From.Fault+b.To.Fault != "" }
 
-// Given reports whether one of the two was given.
+// Given reports whether the form has at least one of the two.
 func (b between) Given() bool { return !b.From.Begins.IsZero() || !b.To.Ends.IsZero() }
 
-// ask adds those that were given to a question to the API, which leaves out the end.
+// ask adds the given times to an API query, in which the end is exclusive.
 func (b between) ask(q url.Values) {
 	setInstant(q, "from", b.From.Begins)
 	setInstant(q, "to", b.To.Ends)
 }
 
-// setInstant asks for an instant; the zero one is not asked for.
+// setInstant sets a query parameter to an instant, unless it is zero.
 func setInstant(q url.Values, name string, at time.Time) {
 	if !at.IsZero() {
 		q.Set(name, at.Format(time.RFC3339Nano))

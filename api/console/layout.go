@@ -22,7 +22,7 @@ var pageFiles embed.FS
 //go:embed assets
 var assetFiles embed.FS
 
-// asset is a file that browsers keep: its address holds its digest.
+// asset is a file that browsers cache permanently: its address contains its digest.
 type asset struct {
 	contentType string
 	body        []byte
@@ -30,17 +30,17 @@ type asset struct {
 
 const mediaHTML = "text/html; charset=utf-8"
 
-// contentTypes are those of the kinds of files that are served.
+// contentTypes are the content types of assets by file extension.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// assets are the style and the scripts by their addresses; assetPaths are these addresses by the files' names.
+// assets are styles, scripts and the icon by address. assetPaths are the addresses by file name.
 var assets, assetPaths = func() (map[string]asset, map[string]string) {
 	files, paths := map[string]asset{}, map[string]string{}
 	entries, err := assetFiles.ReadDir("assets")
 	if err != nil {
-		panic(err) // the program is built with them
+		panic(err) // the files are embedded
 	}
 	for _, entry := range entries {
 		body, err := assetFiles.ReadFile("assets/" + entry.Name())
@@ -61,13 +61,13 @@ func (a asset) serve(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(a.body)
 }
 
-// templates are the pages by their names, each with the layout around it, and with how records are written.
+// templates are the page templates by name. Each includes the layout and the templates for records.
 var templates = func() map[string]*template.Template {
 	layout := template.Must(template.New("layout").Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
 	all := map[string]*template.Template{}
 	entries, err := pageFiles.ReadDir("pages")
 	if err != nil {
-		panic(err) // the program is built with them
+		panic(err) // the files are embedded
 	}
 	for _, entry := range entries {
 		if name := strings.TrimSuffix(entry.Name(), ".html"); name != "layout" && name != "records" {
@@ -77,26 +77,26 @@ var templates = func() map[string]*template.Template {
 	return all
 }()
 
-// frame is what the layout is made of.
+// frame is the data of the layout.
 type frame struct {
 	Nav   []navItem
-	Tabs  []navItem      // the pages of a client, on each of them
-	Me    *readmodels.Me // nil: nobody is signed in
+	Tabs  []navItem      // the pages of the current client
+	Me    *readmodels.Me // nil: the visitor is not signed in
 	View  view
-	Sent  bool    // it answers a form
-	Own   bool    // it was the console that signed the visitor in
-	As    *seenAs // whose eyes it is seen with; nil: the visitor's own
-	Board string  // address of the board that it shows and whose closing it waits for; "": none
+	Sent  bool    // the page is the response to a form
+	Own   bool    // the console signed the visitor in, not an application
+	As    *seenAs // the client user as whom the page is viewed; nil: none
+	Board string  // address of the board whose closing the page watches; "": none
 }
 
-// execute makes the page of a view.
+// execute renders the page of a view.
 func execute(f frame) ([]byte, error) {
 	var body bytes.Buffer
 	err := templates[templateOf(f.View)].ExecuteTemplate(&body, "layout.html", f)
 	return body.Bytes(), err
 }
 
-// write sends the page of a view.
+// write renders and sends the page of a view.
 func (v *visit) write(status int, shown view) int {
 	f := frame{
 		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil,
@@ -108,7 +108,7 @@ func (v *visit) write(status int, shown view) int {
 	body, err := execute(f)
 	if err != nil {
 		v.log(slog.LevelError, "console: page failed", err)
-		http.Error(v.w, "Something went wrong on our side.", http.StatusInternalServerError)
+		http.Error(v.w, "An internal error occurred.", http.StatusInternalServerError)
 		return http.StatusInternalServerError
 	}
 	v.console.compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -119,11 +119,12 @@ func (v *visit) write(status int, shown view) int {
 	return status
 }
 
-// jitter is up to how many bytes a compressed page is longer than it must be, by a digest of what it says.
+// jitter is the maximum padding of a compressed page, in bytes. The padding depends on a digest of the page.
 const jitter = 64
 
-// newCompressor compresses pages, style and scripts for browsers that take gzip; streams and downloads do not go through it. A page can hold what
-// an address said beside what is secret, and its length would tell an eavesdropper how alike they are (BREACH): the jitter hides that.
+// newCompressor compresses pages, styles and scripts with gzip, but not streams and downloads. A page can
+// contain both text from its address and secrets; its compressed length would reveal how similar they are
+// (BREACH). The jitter hides that.
 func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
 	types := make([]string, 0, len(contentTypes)+1)
 	for _, t := range contentTypes {

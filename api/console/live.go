@@ -11,14 +11,14 @@ import (
 
 const streamPath = root + "/stream"
 
-// streamFor is how long a stream lasts at most: then the browser opens it again, and the session is judged again. So one that was ended hears no
-// more for long.
+// streamFor is the maximum duration of a stream. The browser then reconnects and the session is checked
+// again, so a stream soon ends after its session.
 const streamFor = time.Minute
 
-// live is the address of the stream that tells when these figures change.
+// live is the address of the stream that reports changes of these figures.
 func (f figures) live() string { return streamPath + "?" + f.of.Encode() }
 
-// openStream passes the API's stream of changed figures on, as long as the session lasts.
+// openStream forwards the API's stream of changed figures until the session ends.
 func openStream(v *visit) (view, error) {
 	at, asked := v.r.URL.Query(), url.Values{}
 	for _, name := range []string{"account", "dashboard"} {
@@ -39,14 +39,16 @@ func openStream(v *visit) (view, error) {
 	return stream, nil
 }
 
-// boardStream is the stream of a board's figures. It is the only one of the board's page: browsers keep few connections to a host.
+// boardStream is the stream of a board's figures. It is the only stream of the page, because browsers open
+// few connections to a host.
 type boardStream struct {
 	stream passOn
 	board  string
 }
 
-// tellClosed says behind a stream of figures that the board is closed to its reader, in the words of the stream of notices. The API ends such a stream
-// at once; of any other end the browser comes back.
+// tellClosed runs after a stream of figures has ended. If the board is closed to the visitor, it appends the
+// event of the notice stream. The API ends such a stream immediately; after any other end the browser
+// reconnects.
 func tellClosed(v *visit, board string) {
 	if v.r.Context().Err() != nil {
 		return

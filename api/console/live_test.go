@@ -38,7 +38,7 @@ func TestTheStreamOfFigures(t *testing.T) {
 	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such client.")
 
 	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
-	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "not for your role")
+	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
 }
 
 // A board's page has this one stream. Where the board was closed, and that ended the stream, it says so.

@@ -16,105 +16,105 @@ import (
 
 const actPath = opsPath + "/do/"
 
-// act is something that an operator can do. It is asked for on a page of its own, which says what will happen.
+// act is an operator action. A page describes its effects and asks for confirmation.
 type act struct {
-	title  string // %s: what it is done to
+	title  string // %s: name of the target
 	button string
-	names  func(v *visit, of string) (string, error) // in words what it is done to; nil: as the address has it
-	does   string                                    // what will happen
-	more   func(v *visit, of string) (string, error) // what will happen to how many; nil: nothing more is to be said
-	idle   func(v *visit, of string) (string, error) // why there is nothing to do, "" if there is; nil: there always is
-	path   string                                    // of the API, below /api/ops/; %s: what it is done to
-	back   string                                    // the page on which one sees what came of it
+	names  func(v *visit, of string) (string, error) // display name of the target; nil: the id in the address
+	does   string                                    // description of the effects
+	more   func(v *visit, of string) (string, error) // scale of the effects; nil: not shown
+	idle   func(v *visit, of string) (string, error) // why there is nothing to do, "" if there is; nil: always ""
+	path   string                                    // API path below /api/ops/; %s: id of the target
+	back   string                                    // page that shows the result
 }
 
-// acts are all of them, by their names in addresses.
+// acts are all actions, by name in addresses.
 var acts = map[string]act{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: rebuildCosts,
-		does: "New tables are made from the log, next to those that are read, and take their place once they have caught up. " +
-			"Reads and changes go on meanwhile, and you can cancel it.",
+		does: "New tables are built from the log next to the current ones, and replace them when they have caught up. " +
+			"Reads and changes continue meanwhile. You can cancel the rebuild.",
 	},
 	"back": {
 		title: "Roll back %s", button: "Roll back", path: "projections/%s/back",
-		does: "The generation that was read before catches up with the log, and is read again. The present one is kept.",
+		does: "The previous generation catches up with the log, then readers use it again. The current generation is kept.",
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
 		idle: pausedAlready(domain.PauseProjection),
-		does: "It is not folded until somebody resumes it. Reads go on and show what was folded up to then. Nothing is lost: it catches up afterwards. " +
-			"While dashboards are paused, changes of them are refused.",
+		does: "It does not process events until an operator resumes it. Reads continue and show the state at the pause. No events are lost: it catches up afterwards. " +
+			"While dashboards are paused, changes to them are refused.",
 	},
 	"resume-projection": {
 		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
 		idle: notPaused(domain.PauseProjection),
-		does: "It is folded again, and catches up with the log.",
+		does: "It processes events again and catches up with the log.",
 	},
 	"cancel": {
-		title: "Cancel the %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
+		title: "Cancel %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
 		names: rebuildNamed, idle: rebuildEnded,
-		does: "What a rebuild has made so far is removed. On a way back nothing is removed. Readers go on with the tables that they use.",
+		does: "Canceling a rebuild removes the tables built so far. Canceling a rollback removes nothing. Readers keep using the current tables.",
 	},
 	"retry": {
-		title: "Try %s again", button: "Try again", path: "parked/%s/retry", back: actionsPath,
-		does: "The event is folded again, and those that wait behind it. What cannot be folded stays parked.",
+		title: "Retry %s", button: "Retry", path: "parked/%s/retry", back: actionsPath,
+		does: "The event and the events that wait for it are folded again. Events that still fail stay parked.",
 	},
 	"retry-all": {
-		title: "Try all %s events again", button: "Try again", path: "parked/retry", back: actionsPath,
-		does: "They are folded again in their order. What cannot be folded stays parked.",
+		title: "Retry all %s events", button: "Retry all", path: "parked/retry", back: actionsPath,
+		does: "They are folded again in order. Events that still fail stay parked.",
 	},
 	"skip": {
-		title: "Leave %s out", button: "Leave it out", path: "parked/%s/skip", back: actionsPath,
-		does: "The event stays in the log and is not folded. Of an agency's dashboards this cannot be undone, and the agency's history says so; what " +
-			"waits behind the event is folded then.",
+		title: "Skip %s", button: "Skip", path: "parked/%s/skip", back: actionsPath,
+		does: "The event stays in the log and is not folded. For an agency's dashboards this cannot be undone, and the agency's history records it. " +
+			"Events that wait for it are then folded.",
 	},
 	"show": {
-		title: "Show %s", button: "Show it", path: "parked/%s/show",
-		does: "You see the payload of this one record, which may be about people. That you looked is recorded.",
+		title: "Show %s", button: "Show", path: "parked/%s/show",
+		does: "You see the payload of this record, which may contain personal data. The view is recorded.",
 	},
 	"pause-platform": {
 		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: platformNamed, more: platformAccounts,
 		idle: pausedAlready(domain.PausePlatform),
-		does: "Nothing of this platform is read, and no token of it is renewed, until somebody resumes it. The other platforms go on; figures that were " +
-			"read stay.",
+		does: "The platform is not read and its tokens are not renewed until an operator resumes it. Other platforms are not affected. Figures read " +
+			"earlier are kept.",
 	},
 	"resume-platform": {
 		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: platformNamed,
 		idle: notPaused(domain.PausePlatform),
-		does: "Its connected accounts are read again, each when it is due.",
+		does: "Its connected accounts are read again when they are due.",
 	},
 	"pause-connection": {
 		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: connectionNamed,
 		idle: pausedAlready(domain.PauseConnection),
-		does: "None of its accounts is read until somebody resumes it. Others go on.",
+		does: "Its accounts are not read until an operator resumes it. Other connections are not affected.",
 	},
 	"resume-connection": {
 		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: connectionNamed,
 		idle: notPaused(domain.PauseConnection),
-		does: "Its accounts are read again, each when it is due.",
+		does: "Its accounts are read again when they are due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read it now", path: "connections/%s/read", back: platformsPath, names: connectionNamed,
-		does: "Its accounts become due now: their totals are read, and those of their posts that are due by their age, as far as the quota has room.",
+		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath, names: connectionNamed,
+		does: "Its accounts become due now: their totals are read, and their posts that are due by age, within the quota.",
 	},
 }
 
-// opsActView asks whether to do something, and why.
+// opsActView asks for confirmation of an action and for its reason.
 type opsActView struct {
 	Title  string
 	Does   string
 	More   string
 	Idle   string // why there is nothing to do; empty if there is
 	Button string
-	Here   string // address that does it
+	Here   string // address that performs the action
 	Codes  []domain.ReasonCode
 	Back   string
 
-	Reason domain.Reason // as it was entered
-	Faults formFaults    // why it was not done
+	Reason domain.Reason // as entered
+	Faults formFaults    // why the action failed
 }
 
-// askedAct is what the address names: an act, and what it is done to.
+// askedAct returns the action and its target in the address.
 func askedAct(v *visit) (do act, of string, err error) {
 	do, known := acts[v.r.PathValue("act")]
 	if !known {
@@ -123,7 +123,8 @@ func askedAct(v *visit) (do act, of string, err error) {
 	return do, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
-// askToAct asks for the reason of an act. What would be refused because a rebuild is under way leads to that rebuild, which can be cancelled there.
+// askToAct asks for the reason of an action. If a rebuild in progress blocks the action, it redirects to
+// that rebuild, where it can be canceled.
 func askToAct(v *visit) (view, error) {
 	if do, of, _ := askedAct(v); do.path == acts["rebuild"].path || do.path == acts["back"].path {
 		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
@@ -170,7 +171,7 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	return shown, nil
 }
 
-// doAct does what was asked, for the reason that the form gives.
+// doAct performs the action for the reason in the form.
 func doAct(v *visit) (view, error) {
 	do, of, err := askedAct(v)
 	if err != nil {
@@ -187,19 +188,19 @@ func doAct(v *visit) (view, error) {
 	return do.after(answered)
 }
 
-// wordsOfReason say which of the two fields of a reason is wrong.
+// wordsOfReason returns the error text for the invalid field of a reason.
 func wordsOfReason(r domain.Reason) map[string]fieldWords {
-	at := fieldWords{"ticket", "Use 1 to 64 of the characters A-Z, a-z, 0-9 and . _ # / - here."}
+	at := fieldWords{"ticket", "Use 1 to 64 of the characters A-Z, a-z, 0-9 and . _ # / -"}
 	switch {
 	case !slices.Contains(domain.ReasonCodes(), r.Code):
 		at = fieldWords{"code", "Choose a reason."}
 	case r.Ticket == "":
-		at.Words = "The reason “other” needs a ticket. Write its number here."
+		at.Words = "The reason “other” requires a ticket. Enter its number here."
 	}
 	return map[string]fieldWords{"reason": at}
 }
 
-// address is that of the API which does it.
+// address is the API path of the action on a target.
 func (do act) address(of string) string {
 	path := "/api/ops/" + do.path
 	if !strings.Contains(path, "%s") {
@@ -208,19 +209,19 @@ func (do act) address(of string) string {
 	return fmt.Sprintf(path, url.PathEscape(of))
 }
 
-// after leads to where one sees what came of it.
+// after returns the view or address that shows the result.
 func (do act) after(answered json.RawMessage) (view, error) {
 	switch do.path {
 	case acts["rebuild"].path, acts["back"].path:
 		var r operator.Rebuild
 		if err := json.Unmarshal(answered, &r); err != nil {
-			return nil, fmt.Errorf("read a rebuild: %w", err)
+			return nil, fmt.Errorf("decode rebuild: %w", err)
 		}
 		return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
 	case acts["show"].path:
 		var record operator.ParkedRecord
 		if err := json.Unmarshal(answered, &record); err != nil {
-			return nil, fmt.Errorf("read a parked record: %w", err)
+			return nil, fmt.Errorf("decode parked record: %w", err)
 		}
 		return eventShown(record), nil
 	default:
@@ -228,11 +229,11 @@ func (do act) after(answered json.RawMessage) (view, error) {
 	}
 }
 
-// rebuildNamed says whether a rebuild makes new tables or goes back to earlier ones, and for which read model.
+// rebuildNamed names a rebuild or a rollback, with its projection.
 func rebuildNamed(v *visit, id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
 	if r.Back {
-		return "way back of " + r.Projection, err
+		return "rollback of " + r.Projection, err
 	}
 	return "rebuild of " + r.Projection, err
 }
@@ -248,7 +249,7 @@ func rebuildCosts(v *visit, projection string) (string, error) {
 			for _, part := range p.Partitions {
 				events += part.EndOffset
 			}
-			return "Up to " + chart.Number(events) + " events of the log are read.", nil
+			return "It reads up to " + chart.Number(events) + " events from the log.", nil
 		}
 	}
 	return "", errNoPage
@@ -273,11 +274,11 @@ func platformAccounts(v *visit, platform string) (string, error) {
 			agencies[c.Agency] = true
 		}
 	}
-	return fmt.Sprintf("That is %s of %s.", counted(accounts, "connected account", "connected accounts"),
+	return fmt.Sprintf("This affects %s of %s.", counted(accounts, "connected account", "connected accounts"),
 		counted(len(agencies), "agency", "agencies")), nil
 }
 
-// connectionNamed is a connection's number with its pages. One that is paused may have none left.
+// connectionNamed is a connection's id with its pages. A paused connection may have no pages left.
 func connectionNamed(v *visit, id string) (string, error) {
 	pages, err := connectionPages(v)
 	if err != nil {
@@ -295,16 +296,16 @@ func connectionNamed(v *visit, id string) (string, error) {
 	return withPages(id, pages), nil
 }
 
-// rebuildEnded says that a rebuild to be canceled has ended.
+// rebuildEnded explains that a rebuild has already ended; "" if it has not.
 func rebuildEnded(v *visit, id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
 	if err != nil || !r.Ended() {
 		return "", err
 	}
-	return "It has ended already: it is " + plain(r.State) + ".", nil
+	return "It has already ended. Its state is " + plain(r.State) + ".", nil
 }
 
-// pausedAlready says of what is to be paused that it is.
+// pausedAlready explains that a target is already paused; "" if it is not.
 func pausedAlready(kind domain.PauseKind) func(v *visit, of string) (string, error) {
 	return func(v *visit, of string) (string, error) {
 		pauses, err := allPauses(v)
@@ -312,11 +313,11 @@ func pausedAlready(kind domain.PauseKind) func(v *visit, of string) (string, err
 		if err != nil || paused == nil {
 			return "", err
 		}
-		return "It is paused already. " + pausedFor(paused.Since, paused.Actor, paused.Reason.String()), nil
+		return "It is already paused. " + pausedFor(paused.Since, paused.Actor, paused.Reason.String()), nil
 	}
 }
 
-// notPaused says of what is to be resumed that it is not paused.
+// notPaused explains that a target is not paused; "" if it is.
 func notPaused(kind domain.PauseKind) func(v *visit, of string) (string, error) {
 	return func(v *visit, of string) (string, error) {
 		pauses, err := allPauses(v)
@@ -327,8 +328,8 @@ func notPaused(kind domain.PauseKind) func(v *visit, of string) (string, error) 
 	}
 }
 
-// connectionPages names the pages of each connection and their client, by the connection's number. Names of persons' profiles are left out;
-// a connection that has no others is in the map without any.
+// connectionPages returns the pages and their clients by connection id. It omits the names of personal
+// profiles; a connection without other pages has an empty entry.
 func connectionPages(v *visit) (map[string][]string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string][]string{}
@@ -343,7 +344,7 @@ func connectionPages(v *visit) (map[string][]string, error) {
 	return pages, err
 }
 
-// withPages is a connection's number, and its pages if they are known.
+// withPages is a connection's id, with its pages if they are known.
 func withPages(id string, pages map[string][]string) string {
 	if len(pages[id]) == 0 {
 		return id

@@ -23,7 +23,7 @@ const (
 	actionsPath     = opsPath + "/actions"
 )
 
-// opsHealthView is one sentence of health, then what is not well.
+// opsHealthView shows the health of the service in one sentence, then problems.
 type opsHealthView struct {
 	Class    string // good, warn or bad
 	Sentence string
@@ -32,18 +32,19 @@ type opsHealthView struct {
 	Checks   []api.CheckResult
 }
 
-// concern is something that is not well.
+// concern is a problem.
 type concern struct {
 	What, Why string
-	Path      string // where one sees more of it; "" nowhere
+	Path      string // page with details; "": none
 }
 
-// askHealth asks whether this process is ready. The answer has no envelope, and is one also where it is not ready.
+// askHealth returns the readiness of this process. The response has no envelope, and has a body even if the
+// process is not ready.
 func askHealth(v *visit) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
 	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
 	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
-		return h, fmt.Errorf("read the answer of /readyz: %w", err)
+		return h, fmt.Errorf("decode response of /readyz: %w", err)
 	}
 	return h, nil
 }
@@ -61,7 +62,7 @@ func openHealth(v *visit) (view, error) {
 	}
 	var pauses []domain.Pause
 	if slices.ContainsFunc(h.Projections, func(p api.ProjectionHealth) bool { return p.Paused }) {
-		pauses, _ = allPauses(v) // while the database is away, the rest is said all the same
+		pauses, _ = allPauses(v) // optional: the page also works while the database is unavailable
 	}
 	shown := opsHealthView{Checks: h.Checks, Concerns: concernsOf(h, pages, pauses)}
 	rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
@@ -77,27 +78,27 @@ func openHealth(v *visit) (view, error) {
 	return shown, nil
 }
 
-// sentenceOf says in one sentence how the service is.
+// sentenceOf describes the health of the service in one sentence.
 func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	switch {
 	case h.Status == "not_ready":
-		return "bad", "This process cannot serve reads now."
+		return "bad", "This process cannot serve reads at the moment."
 	case concerns == 0:
-		return "good", fmt.Sprintf("All is well: reads and changes are served, and %s from the log.",
+		return "good", fmt.Sprintf("The service is healthy: it serves reads and changes, and %s the log.",
 			counted(len(h.Projections), "projection follows", "projections follow"))
 	default:
-		return "warn", "Reads are served. " + counted(concerns, "thing is not well.", "things are not well.")
+		return "warn", "The service serves reads, but has " + counted(concerns, "problem.", "problems.")
 	}
 }
 
-// concernsOf are what the process itself says is not well, the gravest first. Pages are those of paused connections, and pauses say
-// why projections are paused.
+// concernsOf lists the problems that the process reports, most severe first. Pages are the pages of paused
+// connections; pauses contain the reasons of paused projections.
 func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
 	told := map[string]bool{}
 	for _, p := range h.Projections {
 		switch {
 		case p.Paused:
-			says := "What is new in the log is not seen by readers."
+			says := "Readers do not see new events."
 			if paused := pauseOf(pauses, domain.PauseProjection, p.Name); paused != nil {
 				says = pausedFor(paused.Since, paused.Actor, paused.Reason.String()) + " " + says
 			}
@@ -126,14 +127,14 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 	return all
 }
 
-// parkedMeans says what parked events of a projection keep from happening.
+// parkedMeans describes the effect of parked events of a projection.
 func parkedMeans(projection string) string {
 	if projection == "dashboards" {
-		return "They are in the log and not in the tables. Until they are folded or left out, changes of their agencies' boards are refused."
+		return "They are in the log but not in the tables. Until they are folded or skipped, changes to their agencies' boards are refused."
 	}
-	return "They are in the log and not in the tables."
+	return "They are in the log but not in the tables."
 }
 
 func pausedFor(since time.Time, by, reason string) string {
-	return fmt.Sprintf("Since %s, by %s, for %s.", instant(since), by, operator.ReasonWords(reason))
+	return fmt.Sprintf("Since %s, by %s. Reason: %s.", instant(since), by, operator.ReasonWords(reason))
 }

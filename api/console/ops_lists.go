@@ -12,14 +12,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// opsActionsView is what operators did, the newest first.
+// opsActionsView lists operator actions, newest first.
 type opsActionsView struct {
 	Actions []actionRow
 	You     string // id of the visitor
-	More    string // address of the next page; "": this is the last one
+	More    string // address of the next page; "" on the last page
 }
 
-// actionRow is an action with the name of what it was on.
+// actionRow is an action with the name of its target.
 type actionRow struct {
 	operator.Action
 
@@ -46,19 +46,19 @@ func openActions(v *visit) (view, error) {
 	return shown, nil
 }
 
-// opsLogView is the log as its brokers describe it.
+// opsLogView shows the topics as the brokers describe them.
 type opsLogView struct {
 	Topics []topicRow
 }
 
-// topicRow is a topic with its sums.
+// topicRow is a topic with totals of its partitions.
 type topicRow struct {
 	operator.Topic
 
-	Records    int64 // that are kept, of all partitions
-	Leaderless int   // partitions without a leader
-	Behind     int   // partitions with a replica that has not everything
-	Replicas   int   // of the partition that has fewest
+	Records    int64 // number of records kept, all partitions
+	Leaderless int   // number of partitions without a leader
+	Behind     int   // number of partitions with a replica that is not in sync
+	Replicas   int   // smallest number of replicas of a partition
 }
 
 func openLog(v *visit) (view, error) {
@@ -89,7 +89,7 @@ func openLog(v *visit) (view, error) {
 // opsParkedView lists parked events.
 type opsParkedView struct {
 	Events []operator.ParkedEvent
-	More   string // address of the next page; "": this is the last one
+	More   string // address of the next page; "" on the last page
 }
 
 func openParked(v *visit) (view, error) {

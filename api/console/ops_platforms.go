@@ -12,34 +12,34 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// maxConnectionsShown is how many connected accounts that are not well stand on a page.
+// maxConnectionsShown is the maximum number of connected accounts with problems on the page.
 const maxConnectionsShown = 200
 
-// opsPlatformsView is how the platforms are read.
+// opsPlatformsView shows how the platforms are read.
 type opsPlatformsView struct {
 	Platforms []platformRow
-	Connected int // accounts, of all platforms
+	Connected int // accounts of all platforms
 	NotWell   []opsConnection
-	Left      int // that are not well and not shown
-	Held      int // that are well, and yet not read: their platform is paused
+	Left      int // accounts with problems that are not shown
+	Held      int // accounts without problems that are not read because their platform is paused
 }
 
-// opsConnection is a connected account that is not well.
+// opsConnection is a connected account with a problem.
 type opsConnection struct {
 	readmodels.ConnectionReading
 
-	Paused bool // its connection, whatever else is wrong with it
+	Paused bool // its connection is paused; it may have other problems, too
 }
 
 // platformRow is one platform.
 type platformRow struct {
 	Name     string
-	Paused   *domain.Pause // nil: it is read
-	Accounts int           // connected
+	Paused   *domain.Pause // nil: not paused
+	Accounts int           // connected accounts
 	States   []stateCount
 	Readings []api.PlatformReading
-	Calls    int        // a day, of all accounts that are read
-	ReadAt   *time.Time // the latest reading; nil: none
+	Calls    int        // API calls per day, all accounts that are read
+	ReadAt   *time.Time // latest reading; nil: none
 }
 
 type stateCount struct {
@@ -79,18 +79,18 @@ func openPlatforms(v *visit) (view, error) {
 	return shown, nil
 }
 
-// The states of a connected account that is read, and of one that an operator has left alone, or all of its platform.
+// The states of a connected account that is read, and of one that is paused or whose platform is paused.
 const (
 	stateOK     = "ok"
 	statePaused = string(readmodels.PlatformPaused)
 )
 
-// allPauses are all that hold.
+// allPauses returns all active pauses.
 func allPauses(v *visit) ([]domain.Pause, error) {
 	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
 }
 
-// pauseOf is the pause of one thing; nil: it is not paused.
+// pauseOf finds a pause; nil: not paused.
 func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.Pause {
 	for _, p := range pauses {
 		if p.Kind == kind && p.Name == name {
@@ -100,11 +100,11 @@ func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.
 	return nil
 }
 
-// readingState is how the reading of a connected account stands, in words.
+// readingState describes the state of a connected account.
 func readingState(state string) string {
 	switch readmodels.PlatformState(state) {
 	case readmodels.PlatformReconnect:
-		return "to be signed in again"
+		return "sign-in required"
 	case readmodels.PlatformUnsubscribed:
 		return "without a subscription"
 	default:

@@ -8,23 +8,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// opsProjectionsView is what is read, what is being made, and what was made before.
+// opsProjectionsView lists projections, generations and rebuilds.
 type opsProjectionsView struct {
 	Projections []projectionRow
 	Generations []operator.Generation
-	Rebuilds    []operator.Rebuild // the newest first
+	Rebuilds    []operator.Rebuild // newest first
 }
 
-// projectionRow is a projection with what its tables are.
+// projectionRow is a projection with details of its tables.
 type projectionRow struct {
 	operator.Projection
 
-	Version int              // of the projector that made what readers use; 0: not known
-	Bytes   int64            // of its tables and indexes
+	Version int              // version of the projector that built the current generation; 0: unknown
+	Bytes   int64            // size of its tables and indexes
 	Back    bool             // there is an earlier generation of the same version
-	Events  int64            // of its topic, folded
-	Making  []operator.Build // with how much is made
-	Rebuild string           // id of the one that is under way; "": none is
+	Events  int64            // number of folded events
+	Making  []operator.Build // generations being built
+	Rebuild string           // id of the rebuild in progress; "": none
 }
 
 func openProjections(v *visit) (view, error) {
@@ -63,15 +63,15 @@ func openProjections(v *visit) (view, error) {
 	return shown, nil
 }
 
-// opsRebuildView is a rebuild on its way.
+// opsRebuildView shows the progress of a rebuild or rollback.
 type opsRebuildView struct {
 	operator.Rebuild
 
 	Steps    []rebuildStep
-	MayUndo  bool // readers use what it made, so that it can be taken back
+	MayUndo  bool // readers use its generation, so it can be rolled back
 	Sentence string
 	Class    string
-	Reading  bool // the log is read, or about to be
+	Reading  bool // the log is being read or will be
 }
 
 // rebuildStep is one of the steps of a rebuild.
@@ -91,28 +91,28 @@ func openRebuild(v *visit) (view, error) {
 		return nil, err
 	}
 	shown := opsRebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
-	read := slices.ContainsFunc(generations, func(g operator.Generation) bool {
+	live := slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == r.Projection && g.Generation == r.Generation && g.State == "live"
 	})
-	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && read
-	shown.Class, shown.Sentence = told(r, read)
+	shown.MayUndo = r.State == operator.RebuildDone && !r.Back && live
+	shown.Class, shown.Sentence = rebuildStatus(r, live)
 	return shown, nil
 }
 
-// rebuildSteps are the steps of a rebuild, in their order. On the way back, tables that were made before only catch up.
+// rebuildSteps are the steps of a rebuild, in order. In a rollback, existing tables only catch up.
 var rebuildSteps = []struct {
 	state operator.RebuildState
 	name  string
-	back  bool // of the way back, too
+	back  bool // also a step of a rollback
 }{
-	{operator.RebuildRequested, "Asked for", true},
-	{operator.RebuildCopying, "Log read in bulk", false},
-	{operator.RebuildIndexing, "Indexes made", false},
+	{operator.RebuildRequested, "Requested", true},
+	{operator.RebuildCopying, "Log read", false},
+	{operator.RebuildIndexing, "Indexes built", false},
 	{operator.RebuildCatchingUp, "Caught up", true},
 	{operator.RebuildSwitching, "Readers switched", true},
 }
 
-// stepsOf are the steps of a rebuild and how far it is.
+// stepsOf are the steps of a rebuild with its progress.
 func stepsOf(r operator.Rebuild) []rebuildStep {
 	state, at := r.State, -1
 	var steps []rebuildStep
@@ -131,28 +131,29 @@ func stepsOf(r operator.Rebuild) []rebuildStep {
 	return steps
 }
 
-// told says in one sentence how far a rebuild is. Read: readers use its generation now.
-func told(r operator.Rebuild, read bool) (class, sentence string) {
+// rebuildStatus describes the progress of a rebuild in one sentence. Live means that readers use its
+// generation.
+func rebuildStatus(r operator.Rebuild, live bool) (class, sentence string) {
 	switch r.State {
 	case operator.RebuildRequested:
-		return "warn", "It is asked for. A process will take it."
+		return "warn", "Requested. Waiting for a process to start it."
 	case operator.RebuildCopying:
-		return "warn", "The log is read, and new tables are made of it. Readers use the old ones."
+		return "warn", "Building new tables from the log. Readers use the current tables."
 	case operator.RebuildIndexing:
-		return "warn", "Keys and indexes of the new tables are made."
+		return "warn", "Building keys and indexes of the new tables."
 	case operator.RebuildCatchingUp:
-		return "warn", "What came meanwhile is followed."
+		return "warn", "Catching up with new events."
 	case operator.RebuildSwitching:
-		return "warn", "It waits for the moment at which readers can be switched."
+		return "warn", "Waiting to switch readers to the new tables."
 	case operator.RebuildDone:
 		number := strconv.Itoa(r.Generation)
-		if read {
-			return "good", "It is done. Readers use generation " + number + "."
+		if live {
+			return "good", "Done. Readers use generation " + number + "."
 		}
-		return "good", "It is done. Readers were switched to generation " + number + ", and use another one by now."
+		return "good", "Done. Readers were switched to generation " + number + ", but now use another one."
 	case operator.RebuildCancelled:
-		return "warn", "It was cancelled. Readers use the tables that they used before."
+		return "warn", "Canceled. Readers use the same tables as before."
 	default:
-		return "bad", "It failed. Readers use the tables that they used before."
+		return "bad", "Failed. Readers use the same tables as before."
 	}
 }

@@ -39,7 +39,7 @@ func TestOperatorsPagesAreForOperators(t *testing.T) {
 	s, operator := operatorsStage(t)
 	staff := s.signedIn("agency")
 	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/log", "/actions", "/do/rebuild/post_insights"} {
-		staff.get("/console/ops"+path).says(http.StatusForbidden, "not for your role")
+		staff.get("/console/ops"+path).says(http.StatusForbidden, "does not have access to this page")
 		s.browser().get("/console/ops" + path).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/ops"+path))
 	}
 	asked := len(s.asked)
@@ -55,7 +55,7 @@ func TestOperatorsPagesAreForOperators(t *testing.T) {
 func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
-	b.get("/console/ops").says(http.StatusOK, "All is well: reads and changes are served, and 1 projection follows from the log.")
+	b.get("/console/ops").says(http.StatusOK, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
 
 	s.ready(http.StatusOK, map[string]any{
 		"status": "degraded",
@@ -88,11 +88,11 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	}, nil)
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
 	actions := b.get("/console/ops/actions")
-	actions.says(http.StatusOK, `<td data-label="On">c`+named+"</td>", `<td data-label="On">connection 32</td>`,
+	actions.says(http.StatusOK, `<td data-label="Target">c`+named+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
 		"By now the rebuild is cancelled<", "By now the way back is done<")
 	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
-	b.get("/console/ops").says(http.StatusOK, "Reads are served. 5 things are not well.", "a broker is away", "2 parked events of post_insights",
+	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",
 		`href="/console/ops/projections/rebuilds/r2"`)
@@ -101,10 +101,10 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PauseProjection, Name: "dashboards", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
 	}, nil)
-	b.get("/console/ops").says(http.StatusOK, "Projection dashboards is paused", "by ops, for incident, OPS-7. What is new in the log is not seen")
+	b.get("/console/ops").says(http.StatusOK, "Projection dashboards is paused", "by ops. Reason: incident, OPS-7. Readers do not see new events.")
 
 	s.ready(http.StatusServiceUnavailable, map[string]any{"status": "not_ready", "checks": []any{map[string]any{"name": "database", "reason": "away"}}})
-	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads now.", "away")
+	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads at the moment.", "away")
 }
 
 func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
@@ -116,21 +116,21 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked"}, {ID: "x-1-2", State: "skipped"}}, nil)
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
-	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "Up to 1,234 events", "data_repair", "once they have caught up")
+	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "It reads up to 1,234 events", "data_repair", "when they have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
-	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Try all parked events again")
+	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Retry all parked events")
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
-	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "The other platforms go on")
+	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "Other platforms are not affected")
 	s.answer("GET /api/ops/pauses", []domain.Pause{
 		{Kind: domain.PausePlatform, Name: "linkedin", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: domain.ReasonTest}},
 		{Kind: domain.PauseConnection, Name: "31"},
 	}, nil)
 	for act, says := range map[string]string{
-		"pause-platform/linkedin": "It is paused already. Since ", "resume-platform/tiktok": "It is not paused.", "resume-projection/post_insights": "It is not paused.",
+		"pause-platform/linkedin": "It is already paused. Since ", "resume-platform/tiktok": "It is not paused.", "resume-projection/post_insights": "It is not paused.",
 	} {
 		page := b.get("/console/ops/do/" + act)
 		page.says(http.StatusOK, says)
@@ -168,7 +168,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	s.refuse("POST /api/ops/projections/post_insights/rebuild", http.StatusConflict, domain.CodeConflict, "The rebuild r9 is under way. Wait or cancel it.")
 	b.post("/console/ops/do/rebuild/post_insights", reason).says(http.StatusOK, "The rebuild r9 is under way", `value="incident" selected`, `value="OPS-7"`)
 	for _, wrong := range []struct{ code, ticket, says string }{
-		{"other", "", "The reason “other” needs a ticket."}, {"test", "a b", "Use 1 to 64 of the characters"}, {"", "T1", "Choose a reason."},
+		{"other", "", "The reason “other” requires a ticket."}, {"test", "a b", "Use 1 to 64 of the characters"}, {"", "T1", "Choose a reason."},
 	} {
 		s.answers["POST /api/ops/projections/post_insights/rebuild"] = func(api.Principal, *http.Request) (int, any) {
 			return http.StatusBadRequest, map[string]any{
@@ -198,20 +198,20 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 		page.says(http.StatusOK, words...)
 		return page.Body.String()
 	}
-	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events a second", "Left of reading the log", "1 min 15 s", `data-refresh="1"`,
-		`<progress id="progress" max="10000" value="2500">`, "Cancel the rebuild", ">data repair, T-1<"), "Roll back")
+	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events per second", "Time left to read the log", "1 min 15 s", `data-refresh="1"`,
+		`<progress id="progress" max="10000" value="2500">`, "Cancel rebuild", ">data repair, T-1<"), "Roll back")
 
 	r.State, r.Generation, r.EventsDone = operator.RebuildDone, 2, 10000
 	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, State: "live"}}, nil)
 	r.FinishedAt = new(s.now.Add(time.Minute))
-	done := show("It is done. Readers use generation 2.", `href="/console/ops/do/back/post_insights"`)
+	done := show("Done. Readers use generation 2.", `href="/console/ops/do/back/post_insights"`)
 	require.NotContains(t, done, "data-refresh", "it is looked at no more")
-	require.NotContains(t, done, "Cancel the rebuild")
+	require.NotContains(t, done, "Cancel rebuild")
 
 	s.answer("GET /api/ops/generations", []operator.Generation{
 		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
-	require.NotContains(t, show("It is done. Readers were switched to generation 2, and use another one by now."), "Roll back", "it was rolled back")
+	require.NotContains(t, show("Done. Readers were switched to generation 2, but now use another one."), "Roll back", "it was rolled back")
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 
@@ -223,19 +223,19 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	show := func() string {
 		s.answer("GET /api/ops/rebuilds/r1", r, nil)
 		page := b.get("/console/ops/projections/rebuilds/r1")
-		page.says(http.StatusOK, "The way back of post_insights", "Asked for", "Caught up", "Readers switched")
-		for _, not := range []string{"Log read in bulk", "Indexes made", "Events read", "Rate", "reading the log"} {
+		page.says(http.StatusOK, "Rollback of post_insights", "Requested", "Caught up", "Readers switched")
+		for _, not := range []string{"Log read<", "Indexes built", "Events read", "Rate", "Time left"} {
 			require.NotContains(t, page.Body.String(), not)
 		}
 		return page.Body.String()
 	}
 	require.Contains(t, show(), `aria-current="step">Caught up`)
-	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel the way back of post_insights</h1>", "On a way back nothing is removed.")
+	b.get("/console/ops/do/cancel/r1").says(http.StatusOK, "<h1>Cancel rollback of post_insights</h1>", "Canceling a rollback removes nothing.")
 	r.State = operator.RebuildDone
 	require.Equal(t, 3, strings.Count(show(), `<li class="done">`))
 	s.refuse("POST /api/ops/rebuilds/r1/cancel", http.StatusConflict, domain.CodeConflict, "Words of the API.")
 	late := b.post("/console/ops/do/cancel/r1", url.Values{"code": {"test"}})
-	late.says(http.StatusOK, "It has ended already: it is done.")
+	late.says(http.StatusOK, "It has already ended. Its state is done.")
 	require.NotContains(t, late.Body.String(), "Words of the API.")
 	require.NotContains(t, late.Body.String(), "<form class=\"row\"", "there is nothing to cancel")
 }
@@ -253,7 +253,7 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections")
 	page.says(http.StatusOK, "<dd>1 event</dd>")
-	page.says(http.StatusOK, "Watch its rebuild", `href="/console/ops/do/rebuild/contents"`)
+	page.says(http.StatusOK, "View rebuild", `href="/console/ops/do/rebuild/contents"`)
 	require.NotContains(t, page.Body.String(), rebuild)
 	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/rebuilds/r1")
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
@@ -262,7 +262,7 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
 	page = b.get("/console/ops/projections")
 	page.says(http.StatusOK, rebuild)
-	require.NotContains(t, page.Body.String(), "Watch its rebuild")
+	require.NotContains(t, page.Body.String(), "View rebuild")
 }
 
 func TestPlatformsAreShownByState(t *testing.T) {
@@ -281,16 +281,16 @@ func TestPlatformsAreShownByState(t *testing.T) {
 		{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident", Ticket: "OPS-7"}},
 	}, nil)
 	page := b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "being read", "1 ok, 1 to be signed in again", "42 a day, for totals and posts", "none while it is paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
+	page.says(http.StatusOK, ">active<", "1 ok, 1 sign-in required", "42 per day, for totals and posts", "none while paused", "The person has to sign in again.", "Harbour Bakery Page", ">Harbour Bakery<", "North Agency", agency, `href="/console/ops/do/pause-connection/31"`,
 		`href="/console/ops/do/read-connection/33"`,
 		"incident, OPS-7", `href="/console/ops/do/resume-platform/tiktok"`, `href="/console/ops/do/pause-platform/linkedin"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/32")
 	require.NotContains(t, page.Body.String(), "read-connection/31", "the API refuses it: a person must sign in first")
 	require.NotContains(t, page.Body.String(), "read-connection/34", "the API refuses it: no subscription runs")
-	require.Equal(t, 2, strings.Count(page.Body.String(), "being read"), "the others have no accounts")
+	require.Equal(t, 2, strings.Count(page.Body.String(), ">active<"), "the others have no accounts")
 	s.answer("GET /api/ops/pauses", []domain.Pause{{Kind: domain.PauseConnection, Name: "31"}}, nil)
 	page = b.get("/console/ops/platforms")
-	page.says(http.StatusOK, ">to be signed in again, paused<", `href="/console/ops/do/resume-connection/31"`)
+	page.says(http.StatusOK, ">sign-in required, paused<", `href="/console/ops/do/resume-connection/31"`)
 	require.NotContains(t, page.Body.String(), "pause-connection/31", "it is paused already")
 	s.answer("GET /api/ops/connections", []any{}, nil)
 	page = b.get("/console/ops/platforms")
@@ -308,12 +308,12 @@ func TestAccountsOfAPausedPlatformAreNotToldAsRead(t *testing.T) {
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{held}, nil)
 	s.answer("GET /api/ops/pauses", pauses, nil)
 	page := b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "1 paused", "1 account is not read, because the platform is paused.", "Every other connected account is read.")
+	page.says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.")
 	require.NotContains(t, page.Body.String(), "resume-connection")
 
 	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{held, alone}, nil)
 	s.answer("GET /api/ops/pauses", append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"}), nil)
 	page = b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "1 account is not read, because the platform is paused.", `href="/console/ops/do/resume-connection/32"`)
+	page.says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`)
 	require.NotContains(t, page.Body.String(), "resume-connection/31")
 }

@@ -13,18 +13,18 @@ import (
 // page is one row of the table of pages.
 type page struct {
 	pattern string     // of [http.ServeMux], with its method
-	public  bool       // for people who are not signed in, too
-	roles   []api.Role // who may open it; nil: everybody who is signed in. The API judges again what the page asks it
-	nav     string     // its name in the bar; "": it does not stand there
-	scope   string     // without which it does not stand in a client's bar; "": none
-	views   []view     // zero values of all that open may return, for the test that executes every page with every view
+	public  bool       // the page does not require signing in
+	roles   []api.Role // who may open it; nil: everyone who is signed in. The API checks its requests again
+	nav     string     // its name in the navigation bar; "": not in the bar
+	scope   string     // scope that a client user needs to see it in the bar; "": none
+	views   []view     // zero values of all views that open may return, for the test that renders every page
 	open    opener
 }
 
-// opener opens a page for a visit.
+// opener returns the view of a page.
 type opener = func(*visit) (view, error)
 
-// view is what a page shows: a struct of its own for each template, named like it. That of opsLogView is pages/ops-log.html.
+// view is the data of a page. Each template has a struct of its own: pages/ops-log.html has opsLogView.
 type view any
 
 var wordStart = regexp.MustCompile(`\B[A-Z]`)
@@ -35,19 +35,20 @@ func templateOf(v view) string {
 	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
 }
 
-// watched is a view of a board, which may be closed while somebody looks at it: the board's address, "" where it is no client's own.
+// watched is a view of a board that may be closed while the visitor views it. It returns the board's
+// address; "" if the visitor is staff.
 type watched interface{ watches() string }
 
-// answered is a view with a status of its own.
+// answered is a view with its own HTTP status.
 type answered interface{ status() int }
 
-// redirect is a view that leads elsewhere: what a form answers.
+// redirect is an address to redirect to, for example after a form.
 type redirect string
 
-// passOn is a view that is an answer of the API as it is: a download.
+// passOn is an API path whose response is sent unchanged: a download or a stream.
 type passOn string
 
-// navItem is a link in the bar.
+// navItem is a link in the navigation bar.
 type navItem struct {
 	Path, Name string
 	Current    bool
@@ -62,7 +63,7 @@ var (
 	operators = []api.Role{api.RoleOperator}
 )
 
-// row is a page at a path below [root].
+// row returns a page at a path below [root].
 func row(pattern string, roles []api.Role, open opener, views ...view) page {
 	method, path, _ := strings.Cut(pattern, " ")
 	return page{pattern: method + " " + root + path, roles: roles, open: open, views: views}
@@ -72,7 +73,7 @@ func (p page) inBar(name, scope string) page { p.nav, p.scope = name, scope; ret
 
 func (p page) forAnyone() page { p.public = true; return p }
 
-// ofClient opens a page of the client of the visitor's agency that the address names.
+// ofClient opens a page of the client in the address, if it belongs to the visitor's agency.
 func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
 	return func(v *visit) (view, error) {
 		id := v.r.PathValue("id")
@@ -88,7 +89,7 @@ func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
 	}
 }
 
-// allPages is the table of pages. Every address of the console stands here.
+// allPages is the table of all pages of the console.
 func (c *Console) allPages() []page {
 	all := []page{
 		row("GET ", nil, openHome, homeView{}, clientsView{}, boardsView{}),
@@ -115,7 +116,7 @@ func (c *Console) allPages() []page {
 		row("POST /colleagues", staff, inviteColleague, colleaguesView{}),
 		row("GET /connect", customers, openConnecting, connectView{}).inBar("Connect", "connect"),
 		row("POST /connect", customers, beginSignIn, connectView{}),
-		row("GET /connect/links", customers, openConnecting, connectView{}), // where its answer is loaded again
+		row("GET /connect/links", customers, openConnecting, connectView{}), // for a reload of the POST response
 		row("POST /connect/links", customers, makeLink, connectLinkMadeView{}, connectView{}),
 		row("POST /connect/links/{link}/revoke", customers, revokeLink),
 		row("GET /pictures/{id}", customers, openPicture),

@@ -94,6 +94,6 @@ func TestAFaultInAQuestionIsAPage(t *testing.T) {
 		on()
 	})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusInternalServerError, "Something went wrong on our side")
+	page.says(http.StatusInternalServerError, "An internal error occurred")
 	require.NotContains(t, page.Body.String(), "no leaders")
 }

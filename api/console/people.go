@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// peopleView is the people of a client, and what each may see.
+// peopleView lists the people of a client and what each can see.
 type peopleView struct {
 	invitation
 
@@ -21,23 +21,23 @@ type peopleView struct {
 	ID      string
 	Open    bool // the board
 	People  []personRow
-	Added   string // the name of who was added, until it is on the list
+	Added   string // name of the person just added; "": none, or already on the list
 	AddedID string
-	More    bool // than People
+	More    bool // there are more people than People
 }
 
-// personRow is somebody, and what that person sees.
+// personRow is a person and what they can see.
 type personRow struct {
 	readmodels.User
 
 	OnList  bool
 	Sees    []string // names of accounts
-	Why     string   // why nothing
-	Through string   // the linked client that the person belongs to; "": this one
-	As      string   // address of what the person sees; "": it opens nothing
+	Why     string   // why the person sees nothing
+	Through string   // name of the linked client to which the person belongs; "": this client
+	As      string   // address that shows the person's view; "": the person sees nothing
 }
 
-// openPeople are those of a client, and of those that are linked with it and stand on the list.
+// openPeople lists the people of a client, and the people of linked clients who are on the list.
 func openPeople(v *visit, client readmodels.Account) (view, error) {
 	return showPeople(v, client, newInvitation())
 }
@@ -72,14 +72,14 @@ func showPeople(v *visit, client readmodels.Account, entered invitation) (view, 
 	return shown, nil
 }
 
-// row says what somebody sees by the board.
+// row returns what a person sees on the board.
 func (b boardFacts) row(u readmodels.User, client string) personRow {
 	row := personRow{User: u}
 	row.OnList = slices.ContainsFunc(b.Users, func(listed readmodels.DashboardUser) bool { return listed.ID == u.ID })
 	inactive := slices.ContainsFunc(b.UsersNotShown, func(n readmodels.UserNotShown) bool { return n.ID == u.ID })
 	switch {
 	case inactive:
-		row.OnList, row.Why = true, "is not active, and opens nothing"
+		row.OnList, row.Why = true, "inactive"
 	case !row.OnList:
 		row.Why = "not on the list"
 	case !b.AllowClientDashboard:
@@ -88,7 +88,7 @@ func (b boardFacts) row(u readmodels.User, client string) personRow {
 		for _, a := range b.SubAccountIDs {
 			row.Sees = append(row.Sees, nameOr(a.Name, a.ID))
 		}
-		slices.Sort(row.Sees) // the API's order is that of ids
+		slices.Sort(row.Sees) // the API sorts by id
 		row.As = clientPath(u.AccountID, "people/"+url.PathEscape(u.ID)+"/sees")
 	}
 	if u.AccountID != client {
@@ -97,7 +97,7 @@ func (b boardFacts) row(u readmodels.User, client string) personRow {
 	return row
 }
 
-// addPerson makes somebody of the client.
+// addPerson adds a person to the client.
 func addPerson(v *visit, client readmodels.Account) (view, error) {
 	made, entered, err := invite(v, client.ID)
 	if err != nil {
@@ -109,25 +109,26 @@ func addPerson(v *visit, client readmodels.Account) (view, error) {
 	return redirect(clientPath(client.ID, "people") + "?" + url.Values{"added": {made}}.Encode()), nil
 }
 
-// invitation is the form by which somebody is added, with what was entered.
+// invitation is the form for adding a person, with its input.
 type invitation struct {
 	Entry  personEntry
-	Faults formFaults // why nobody was added
+	Faults formFaults // why no one was added
 }
 
-// personEntry is what is entered of a person. Its key has a form that is sent twice add one person.
+// personEntry is the input for a person. Key is the idempotency key: a form that is sent twice adds one
+// person.
 type personEntry struct{ Name, Email, Phone, Key string }
 
 func newInvitation() invitation { return invitation{Entry: personEntry{Key: rand.Text()}} }
 
-// invitationWords are the fields of an invitation.
+// invitationWords maps API fields to the fields of an invitation.
 var invitationWords = map[string]fieldWords{
-	"name": {"name", "Write a name of one line, 200 characters at most."}, "email": {"email", "Write an address like jonas@example.com."},
-	"phone": {"phone", "Write a number of one line, 200 characters at most."},
+	"name": {"name", "Enter a name on one line, at most 200 characters."}, "email": {"email", "Enter an address like jonas@example.com."},
+	"phone": {"phone", "Enter a number on one line, at most 200 characters."},
 }
 
-// invite adds whom the form names: to an account, or for "" to the agency itself. Made is the id; "": what was entered was not taken, and the
-// invitation says why.
+// invite adds the person in the form to an account; "": to the agency itself. Made is the person's id; "": the
+// input was rejected, and the returned invitation explains why.
 func invite(v *visit, account string) (made string, entered invitation, err error) {
 	entered.Entry = personEntry{Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key")}
 	body := map[string]string{"name": entered.Entry.Name, "email": entered.Entry.Email, "phone": entered.Entry.Phone}
@@ -137,10 +138,10 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 	got, err := v.send(http.MethodPost, "/api/users", body, map[string]string{"Idempotency-Key": entered.Entry.Key})
 	if faults, taken := faultsOf(err, invitationWords); taken {
 		if domain.CodeOf(err) == domain.CodeConflict && faults.Beside["email"] != "" {
-			faults.Beside["email"] = "Somebody of the agency or of one of its clients has this address already."
+			faults.Beside["email"] = "A person of the agency or of one of its clients already has this address."
 		}
 		if errors.Is(err, commands.ErrDirectoryElsewhere) {
-			faults.Said = "People come from your main application. Add them there, and they appear here."
+			faults.Said = "People come from your main application. Add them there, then they appear here."
 		}
 		entered.Faults, entered.Entry.Key = faults, rand.Text() // a corrected form is another request
 		return "", entered, nil
@@ -157,13 +158,13 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 
 const colleaguesPath = root + "/colleagues"
 
-// colleaguesView is the people of the agency itself.
+// colleaguesView lists the people of the agency itself.
 type colleaguesView struct {
 	invitation
 
 	People []readmodels.User
-	Added  *readmodels.User // who was added just now
-	More   bool             // than People
+	Added  *readmodels.User // the person just added; nil: none
+	More   bool             // there are more people than People
 }
 
 func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvitation()) }
@@ -180,7 +181,7 @@ func showColleagues(v *visit, entered invitation) (view, error) {
 	return shown, err
 }
 
-// inviteColleague makes somebody of the agency itself.
+// inviteColleague adds a person to the agency itself.
 func inviteColleague(v *visit) (view, error) {
 	made, entered, err := invite(v, "")
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// linkDurations are how long a link may work, in the words of the page.
+// linkDurations are the choices for how long a link is valid.
 var linkDurations = []choice{
 	{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"}, {ID: "72h", Name: "3 days"}, {ID: "168h", Name: "7 days"},
 }
 
-// personSignInView is where a person of the agency or of a client is signed in, and how it is let in.
+// personSignInView shows how and where a person of the agency or of a client signs in.
 type personSignInView struct {
 	readmodels.User
 
@@ -25,13 +25,13 @@ type personSignInView struct {
 	Provider  bool // people sign in at an identity provider
 	Colleague bool
 	Sessions  []api.SignInSession
-	Back      string // address of the people among whom this one is
-	Said      string // why no link was made
-	NoLink    string // why none can be made; "": the page has the button
-	ValidFor  string // how long the link works, as chosen
+	Back      string // address of the list that contains the person
+	Said      string // why no link was created
+	NoLink    string // why no link can be created; "": the page has the button
+	ValidFor  string // the chosen duration
 }
 
-// Durations are the choices of how long the link works.
+// Durations are the choices for how long the link is valid.
 func (personSignInView) Durations() []choice { return linkDurations }
 
 func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h") }
@@ -53,7 +53,7 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 		return shown, nil
 	}
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
-	var closed []readmodels.Account // the person's client, if it is not active
+	var closed []readmodels.Account // the person's client, if it is inactive
 	if err == nil && !shown.Colleague {
 		closed, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {of.AccountID}, "active": {"false"}})
 	}
@@ -61,21 +61,21 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	return shown, err
 }
 
-// noLink says why the API would refuse to make a link, if the page can know it; the page then has no button. It
-// cannot know of a colleague whose sessions have all ended. The API refuses that link.
+// noLink explains why the API would refuse to create a link; the page then has no button. The page does not
+// know colleagues whose sessions have all ended. The API refuses a link for them.
 func noLink(v *visit, p personSignInView, closed bool) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
 	case !p.Active && !p.ResetPending:
-		return name + " is not active, so a link would sign no one in."
+		return name + " is inactive, so a sign-in link would not work."
 	case closed:
-		return nameOr(p.AccountName, p.AccountID) + " is not active, so a link would sign no one in."
+		return nameOr(p.AccountName, p.AccountID) + " is inactive, so a sign-in link would not work."
 	case p.ID == v.who.UserID:
-		return "This is you, and you are signed in. For a link to sign in somewhere else, ask an operator."
+		return "You are signed in. To sign in on another device, ask an operator for a link."
 	case p.Colleague && len(p.Sessions) > 0:
-		return name + " has signed in before. You can make a link for a colleague only before the first sign-in. Ask an operator for one."
+		return name + " has signed in before. You can create a link for a colleague only before their first sign-in. Ask an operator for one."
 	case v.console.deps.Addressless:
-		return "This service does not know its own address, so it cannot make links. An operator must set LEDGERBOARD_PUBLIC_URL."
+		return "This service does not know its own address, so it cannot create links. An operator must set LEDGERBOARD_PUBLIC_URL."
 	default:
 		return ""
 	}
@@ -88,10 +88,11 @@ type linkMadeView struct {
 	Made api.SignInLink
 }
 
-// madeCookie carries what a form made to the page that shows it, once: a reload neither makes nor says it again.
+// madeCookie passes the result of a form to the page that shows it once. A reload neither repeats the action
+// nor shows the result again.
 const madeCookie = "__Host-lb_link_made"
 
-// taken returns the value of a cookie and deletes the cookie. It is empty if the browser sent none.
+// taken returns the value of a cookie and deletes the cookie; "" if the browser sent none.
 func taken(v *visit, cookie string) string {
 	cookies := v.r.CookiesNamed(cookie)
 	if len(cookies) == 0 {
@@ -101,7 +102,7 @@ func taken(v *visit, cookie string) string {
 	return cookies[0].Value
 }
 
-// makeSignInLink makes a link for a person, or says why not.
+// makeSignInLink creates a link for a person, or shows why it cannot.
 func makeSignInLink(v *visit) (view, error) {
 	id := url.PathEscape(v.r.PathValue("id"))
 	validFor := v.form.Get("valid_for")
@@ -118,7 +119,7 @@ func makeSignInLink(v *visit) (view, error) {
 	return redirect(peoplePath + id + "/sign-in/made"), err
 }
 
-// madeSignInLink shows the link that was just made, once.
+// madeSignInLink shows the new link once.
 func madeSignInLink(v *visit) (view, error) {
 	of, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {
@@ -126,7 +127,7 @@ func madeSignInLink(v *visit) (view, error) {
 	}
 	shown := linkMadeView{User: of}
 	raw, _ := base64.RawURLEncoding.DecodeString(taken(v, madeCookie))
-	_ = json.Unmarshal(raw, &shown.Made) // the browser's own; what cannot be read shows no link
+	_ = json.Unmarshal(raw, &shown.Made) // sent by the browser; an unreadable value shows no link
 	if shown.Made.UserID != of.ID {
 		return redirect(peoplePath + of.ID + "/sign-in"), nil
 	}

@@ -74,7 +74,7 @@ func TestAFormThatIsSentTwiceIsDoneOnce(t *testing.T) {
 	})
 }
 
-// The link is made by its button alone, and shown once: no other page has it.
+// The link is made by its button alone, and shown only once: no other page has it.
 func TestAnAgencyMakesALink(t *testing.T) {
 	t.Parallel()
 	s, b := signInStage(t)
@@ -83,11 +83,11 @@ func TestAnAgencyMakesALink(t *testing.T) {
 	})
 	page := b.get(signsIn)
 	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has it can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
-		"Operators can see that you made it", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
+		"Operators can see that you created it", "a one-time link", "1 Oct 2026, 11:00:00 UTC")
 	require.NotContains(t, page.Body.String(), "first invitation")
 	require.Empty(t, s.sent)
 	b.post(signsIn, url.Values{"valid_for": {"168h"}}).leadsTo(signsIn + "/made")
-	b.get(signsIn+"/made").says(http.StatusOK, "Send this to Clara Holm alone", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
+	b.get(signsIn+"/made").says(http.StatusOK, "Send this link to Clara Holm only", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
 	b.get(signsIn + "/made").leadsTo(signsIn)
 	require.Len(t, s.sent, 1, "a reload makes none")
 	require.Equal(t, alice, s.sent[0].by)
@@ -104,9 +104,9 @@ func TestAnAgencyMakesALink(t *testing.T) {
 	b.post(signsIn, url.Values{}).says(http.StatusServiceUnavailable, "It could not be recorded.")
 	for _, role := range []string{"client", "auditor", "operator"} {
 		other := s.signedIn(role)
-		other.get(signsIn).says(http.StatusForbidden, "not for your role")
-		other.post(signsIn, url.Values{}).says(http.StatusForbidden, "not for your role")
-		other.post(signsIn+"/end", url.Values{"id": {"S1"}}).says(http.StatusForbidden, "not for your role")
+		other.get(signsIn).says(http.StatusForbidden, "does not have access to this page")
+		other.post(signsIn, url.Values{}).says(http.StatusForbidden, "does not have access to this page")
+		other.post(signsIn+"/end", url.Values{"id": {"S1"}}).says(http.StatusForbidden, "does not have access to this page")
 	}
 }
 
@@ -144,13 +144,13 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 		"somebody of a client":           {of: person(clara, "Clara Holm", bakery, true), sessions: session},
 		"a colleague who was never here": {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
 		"somebody who forgot a password": {of: readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
-		"somebody who is not active":     {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is not active"},
+		"somebody who is not active":     {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is inactive"},
 		"somebody of a client that is not active": {
 			of: person(clara, "Clara Holm", bakery, true), closed: []readmodels.Account{{ID: bakery}},
-			says: bakery + " is not active, so a link would sign no one in.",
+			says: bakery + " is inactive, so a sign-in link would not work.",
 		},
 		"a colleague who has signed in":      {of: person(stella, "Stella Berg", agency, true), sessions: session, says: "Stella Berg has signed in before"},
-		"oneself":                            {of: person(alice, "Alice", agency, true), says: "This is you"},
+		"oneself":                            {of: person(alice, "Alice", agency, true), says: "You are signed in."},
 		"a service without a public address": {of: person(clara, "Clara Holm", bakery, true), addressless: true, says: "LEDGERBOARD_PUBLIC_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,11 +163,11 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 			s.answer("GET /api/users/"+c.of.ID+"/sessions", c.sessions, nil)
 			page := s.signedIn("agency").get("/console/people/" + c.of.ID + "/sign-in")
 			if c.says == "" {
-				page.says(http.StatusOK, "<button>Make a link for "+c.of.Name+"</button>")
+				page.says(http.StatusOK, "<button>Create a link for "+c.of.Name+"</button>")
 				return
 			}
 			page.says(http.StatusOK, c.says)
-			require.NotContains(t, page.Body.String(), "<button>Make a link")
+			require.NotContains(t, page.Body.String(), "<button>Create a link")
 		})
 	}
 }
@@ -179,8 +179,8 @@ func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
 	s.deps.Provider, s.deps.Identities = &identity.Provider{}, &idp{}
 	s.open()
 	page := s.signedIn("agency").get(signsIn)
-	page.says(http.StatusOK, "with their organisation's sign-in", "End the session of Clara Holm")
-	require.NotContains(t, page.Body.String(), "Make a link")
+	page.says(http.StatusOK, "with their organization's sign-in", "End the session of Clara Holm")
+	require.NotContains(t, page.Body.String(), "Create a link")
 }
 
 // Colleagues stand on a page of their own, are added there, and are let in once.
@@ -194,9 +194,9 @@ func TestColleaguesAreInvited(t *testing.T) {
 	s.answer("GET /api/users/"+stella+"/sessions", []any{}, nil)
 	b := s.signedIn("agency")
 	page := b.get("/console/colleagues")
-	page.says(http.StatusOK, "Stella Berg", alice, "not active", `href="/console/people/`+stella+`/sign-in"`)
+	page.says(http.StatusOK, "Stella Berg", alice, "inactive", `href="/console/people/`+stella+`/sign-in"`)
 	require.Contains(t, s.asked, "GET /api/users?account="+agency+"&limit=500")
-	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "only until they first sign in", `href="/console/colleagues"`)
+	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "only before the colleague", `href="/console/colleagues"`)
 
 	s.take("POST /api/users", map[string]any{"id": stella})
 	form := fields(t, page.Body.String())
@@ -206,13 +206,13 @@ func TestColleaguesAreInvited(t *testing.T) {
 	require.Len(t, s.sent, 1)
 	require.Equal(t, form.Get("key"), s.sent[0].key)
 	require.JSONEq(t, `{"name":"Stella Berg","email":"stella@agency.example","phone":""}`, s.sent[0].body, "no account: the agency's own")
-	b.get("/console/colleagues").says(http.StatusOK, "Stella Berg was added.", "let Stella Berg in")
+	b.get("/console/colleagues").says(http.StatusOK, "Stella Berg was added.", "make a sign-in link for Stella Berg")
 	require.NotContains(t, b.get("/console/colleagues").Body.String(), "was added", "a reload says it no more")
 	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "A user of the agency already has this email address.")
 	again := b.post("/console/colleagues", form)
 	again.says(http.StatusOK, "already has this email address", `value="Stella Berg"`)
 	require.NotEqual(t, form.Get("key"), fields(t, again.Body.String()).Get("key"))
 	s.answer("GET /api/users", []any{}, nil)
-	b.get("/console/colleagues").says(http.StatusOK, "holds no staff of your agency")
-	s.signedIn("client").get("/console/colleagues").says(http.StatusForbidden, "not for your role")
+	b.get("/console/colleagues").says(http.StatusOK, "contains no staff of your agency")
+	s.signedIn("client").get("/console/colleagues").says(http.StatusForbidden, "does not have access to this page")
 }

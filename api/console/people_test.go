@@ -39,12 +39,12 @@ func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	}, nil)
 	b.view.SubAccountIDs = append([]readmodels.LinkedAccount{{ID: mill, Name: "Old Mill"}}, b.view.SubAccountIDs...)
 	b.view.Users = append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
-	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", `data-label="Last sign-in"><span class="quiet">never<`, `data-label="Last sign-in"><time datetime="2026-10-01`, "As Clara Holm sees it",
+	b.get(folk).says(http.StatusOK, "Harbour Bakery, Old Mill", "nothing: not on the list", "of Old Mill", `data-label="Last sign-in"><span class="quiet">never<`, `data-label="Last sign-in"><time datetime="2026-10-01`, "View as Clara Holm",
 		`href="/console/clients/`+mill+`/people/`+jonas+`/sees"`)
 	b.view.AllowClientDashboard = false
 	closed := b.get(folk)
-	closed.says(http.StatusOK, "no one at Harbour Bakery sees anything", "nothing: the board is closed")
-	require.NotContains(t, closed.Body.String(), "As Clara Holm sees it")
+	closed.says(http.StatusOK, "no one at Harbour Bakery can open it", "nothing: the board is closed")
+	require.NotContains(t, closed.Body.String(), "View as Clara Holm")
 }
 
 func TestAPersonIsAdded(t *testing.T) {
@@ -61,7 +61,7 @@ func TestAPersonIsAdded(t *testing.T) {
 	key := b.sent[0].key
 	require.Equal(t, form.Get("key"), key)
 	require.NotEmpty(t, key)
-	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "To let Jonas Weber see the board, ")
+	b.get(folk+"?added="+jonas).says(http.StatusOK, "Jonas Weber was added.", "To let Jonas Weber open the board, ")
 	require.NotContains(t, b.get(folk+"?added="+clara).Body.String(), "was added", "she is on the list")
 
 	b.answers["POST /api/users"] = func(api.Principal, *http.Request) (int, any) {
@@ -70,12 +70,12 @@ func TestAPersonIsAdded(t *testing.T) {
 		}
 	}
 	again := b.post(folk+"?added="+jonas, form)
-	again.says(http.StatusOK, "has this address already", `value="Jonas Weber"`)
+	again.says(http.StatusOK, "already has this address", `value="Jonas Weber"`)
 	require.NotContains(t, again.Body.String(), "was added")
 	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "a corrected form is another request")
 
 	b.refuseFields("POST /api/users", "name", "email", "phone")
-	b.post(folk, form).says(http.StatusOK, "Write a name of one line", "Write an address like", "Write a number of one line", `value="Jonas Weber"`)
+	b.post(folk, form).says(http.StatusOK, "Enter a name on one line", "Enter an address like", "Enter a number on one line", `value="Jonas Weber"`)
 }
 
 // The view of somebody else is that person's own, read only, under a banner, and only with a record.
@@ -105,9 +105,9 @@ func TestLookingWithSomebodysEyes(t *testing.T) {
 	}
 	b := s.signedIn("agency")
 	sees := folk + "/" + clara + "/sees"
-	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You see this as <strong>Clara Holm</strong> sees it", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
+	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You are viewing this page as <strong>Clara Holm</strong>", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
 	page := b.get(sees + "/" + bakery)
-	page.says(http.StatusOK, "You see this as <strong>Clara Holm</strong> sees it", "shows no figures on this board", "Name of "+alice)
+	page.says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "shows no figures on this board", "Name of "+alice)
 	require.NotContains(t, page.Body.String(), "data-board", "whose eyes they are hears of its closing, not who borrows them")
 	for _, p := range asked {
 		require.Equal(t, api.Principal{UserID: clara, AccountID: bakery, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt}, p)
@@ -148,7 +148,7 @@ func TestAPageSeenWithSomebodysEyesStaysAsItIs(t *testing.T) {
 		}}}
 	}
 	page := b.get(folk + "/" + clara + "/sees/" + bakery)
-	page.says(http.StatusOK, "You see this as <strong>Clara Holm</strong> sees it", "1,240")
+	page.says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "1,240")
 	require.NotContains(t, page.Body.String(), "data-live")
 	require.NotContains(t, page.Body.String(), "/live.")
 	require.Len(t, s.looks.by, 1)

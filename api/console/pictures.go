@@ -10,18 +10,19 @@ import (
 
 const picturesPath = root + "/pictures/"
 
-// picturesOfPosts is where the API has them.
+// picturesOfPosts is the API path of a post's picture.
 const picturesOfPosts = "/api/activities/%s/picture"
 
-// sent is a view that was written already: no page.
+// sent is the status of a response that has already been written.
 type sent int
 
-// pictureOf is the address of a post's picture; of names it, for the letter that is shown without one.
+// pictureOf is the address of a post's picture. If there is no picture, the first letter of the platform's
+// name is shown instead.
 func pictureOf(post, of string) string {
 	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(of)}}.Encode()
 }
 
-// openPicture passes the picture of a post on, or draws a letter where the API has none for the visitor.
+// openPicture sends the picture of a post, or draws a letter if the API has none for the visitor.
 func openPicture(v *visit) (view, error) {
 	answered := &answer{header: http.Header{}}
 	path := fmt.Sprintf(picturesOfPosts, url.PathEscape(v.r.PathValue("id")))
@@ -39,12 +40,12 @@ func openPicture(v *visit) (view, error) {
 	return sent(http.StatusOK), nil
 }
 
-// drawLetter is a picture of a letter. Its colours fit the light and the dark.
+// drawLetter draws a letter as SVG. Its colors suit both the light and the dark scheme.
 func drawLetter(of string) []byte {
 	var out bytes.Buffer
 	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48"><rect width="48" height="48" fill="#4f6475"/>` +
 		`<text x="24" y="25" fill="#fff" font-family="sans-serif" font-size="24" text-anchor="middle" dominant-baseline="central">`)
-	_ = xml.EscapeText(&out, []byte(of)) // into memory
+	_ = xml.EscapeText(&out, []byte(of)) // a Buffer does not fail
 	out.WriteString(`</text></svg>`)
 	return out.Bytes()
 }

@@ -12,61 +12,61 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// What the console itself refuses; all else the API does.
+// Errors of the console itself. All other errors come from the API.
 var (
 	errNoPage = domain.NewError(domain.CodeNotFound,
-		"There is no page at this address. Check it, or go on from the start page.")
+		"There is no page at this address. Check the address, or go to the start page.")
 	errCrossOrigin = domain.NewError(domain.CodeForbidden,
-		"This was asked for by a page of another site. Nothing was done.")
+		"A page of another site sent this request. Nothing was done.")
 	errWrongRole = domain.NewError(domain.CodeForbidden,
-		"This page is not for your role. Go on from the start page, or ask your agency.")
+		"Your role does not have access to this page. Go to the start page, or ask your agency.")
 	errSignedOut = domain.NewError(domain.CodeUnauthenticated,
-		"You are not signed in any more. Nothing was done. Sign in, and send the form again.")
+		"You are no longer signed in. Nothing was done. Sign in and submit the form again.")
 	errForm = domain.NewError(domain.CodeInvalid,
-		"The form cannot be read. Go back, and send it again.")
+		"The form could not be read. Go back and submit it again.")
 )
 
-// errorView says what went wrong and what to do.
+// errorView describes an error and what to do about it.
 type errorView struct {
 	Heading   string
 	Said      string
 	RequestID string
 	SignedIn  bool
-	SignIn    string // where the visitor signs in
+	SignIn    string // address of the sign-in page
 }
 
-// headings say in a few words what kind of refusal it is.
+// headings are the titles of error pages by error code.
 var headings = map[domain.Code]string{
-	domain.CodeNotFound: "Nothing is here", domain.CodeForbidden: "This is not open to you", domain.CodeUnauthenticated: "Sign in first",
-	domain.CodeRateLimited: "One moment", domain.CodeUnavailable: "Not now", domain.CodeInternal: "This is our fault",
+	domain.CodeNotFound: "Page not found", domain.CodeForbidden: "Access denied", domain.CodeUnauthenticated: "Sign in first",
+	domain.CodeRateLimited: "Too many requests", domain.CodeUnavailable: "Temporarily unavailable", domain.CodeInternal: "Internal error",
 }
 
-// refuse answers with what went wrong.
+// refuse writes the error page for err and returns its status.
 func (v *visit) refuse(err error) int {
 	why, known := errors.AsType[*domain.Error](err)
 	switch {
 	case known && (why.Code != domain.CodeUnavailable || why.RequestID != ""):
-	case known: // not by the API, which logs its own
-		v.log(slog.LevelWarn, "console: no answer now", err)
+	case known: // not from the API, which logs its own errors
+		v.log(slog.LevelWarn, "console: temporarily unavailable", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		why = domain.NewError(domain.CodeUnavailable, "The request took too long and was given up. Try again.")
+		why = domain.NewError(domain.CodeUnavailable, "The request took too long and was canceled. Try again.")
 	case v.console.passes(err):
-		why = domain.NewError(domain.CodeUnavailable, "The database cannot be asked now. Try again shortly.")
-		v.log(slog.LevelWarn, "console: no answer now", err)
+		why = domain.NewError(domain.CodeUnavailable, "The database is not available at the moment. Try again shortly.")
+		v.log(slog.LevelWarn, "console: temporarily unavailable", err)
 	default:
-		why = domain.NewError(domain.CodeInternal, "Something went wrong on our side. Try again; if it stays, tell your operator when it was.")
+		why = domain.NewError(domain.CodeInternal, "An internal error occurred. Try again. If the problem persists, report the time of the error to your operator.")
 		v.log(slog.LevelError, "console: page failed", err)
 	}
 	if v.r.Method == http.MethodGet && why.Code == domain.CodeInvalid && len(why.Fields) > 0 {
-		why = errNoPage // the address is wrong: forms show their own faults
+		why = errNoPage // the address is invalid: forms show their own errors
 	}
 	said := why.Message
 	if errors.Is(why, domain.ErrDashboardNotFound) || errors.Is(why, readmodels.ErrAccountNotFound) {
-		said = "There is no such client. Check the address, or go on from the start page."
+		said = "There is no such client. Check the address, or go to the start page."
 	}
-	v.w.Header().Del("Content-Disposition") // it is a page, also where a file was asked for
+	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
 	return v.write(api.StatusOf(why.Code), errorView{
-		Heading: cmp.Or(headings[why.Code], "This did not work"), Said: said, RequestID: why.RequestID, SignedIn: v.me != nil,
+		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said, RequestID: why.RequestID, SignedIn: v.me != nil,
 		SignIn: string(v.console.signInAddress("")),
 	})
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// reportPosts is how many posts a report names.
+// reportPosts is the number of posts in a report.
 const reportPosts = 5
 
 const monthForm = "2006-01"
 
-// reportView is a month of a client on a page that prints.
+// reportView is a printable report about a client's month.
 type reportView struct {
 	Name       string
 	ID         string
 	Agency     string
-	Colour     string // of the agency, #rrggbb; "": none
+	Color      string // of the agency, #rrggbb; "": none
 	Month      string // October 2026
 	Earlier    string // September 2026
-	Before     string // what it is compared with: 31 August 2026 to 30 September 2026
-	DaysBefore string // the same by its length: the 31 days before
+	Before     string // comparison period: 31 August 2026 to 30 September 2026
+	DaysBefore string // comparison period by length: the 31 days before
 	Form       reportForm
 	Faults     formFaults // why there is no report
 	Open       bool       // its figures may still change
-	AsOf       string     // of when its followers are: at the end of October 2026, on 24 November 2026
+	AsOf       string     // time of the followers: at the end of October 2026, on 24 November 2026
 	Begun      bool
 	Said       []string
 	Numbers    []figureShown
@@ -41,14 +41,14 @@ type reportView struct {
 	Missing    []string
 }
 
-// reportForm is what stands in the address of a report, and in those of the months beside it.
+// reportForm holds the parameters of a report's address.
 type reportForm struct {
 	Month, Zone    string
-	Earlier, Later string     // addresses
-	Kept           url.Values // the rest of the address
+	Earlier, Later string     // addresses of the previous and next month
+	Kept           url.Values // other parameters
 }
 
-// clientReport is a month of a client, for its agency to hand on.
+// clientReport shows a report that the agency can send to its client.
 func clientReport(v *visit, client readmodels.Account) (view, error) {
 	given, kept := v.r.URL.Query(), keptRange(v)
 	kept.Del("tz")
@@ -63,10 +63,10 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 		return wrong("tz", wordsOfZone), nil //nolint:nilerr // the form says so
 	}
 	now := v.console.deps.Now().In(zone)
-	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last one that is over
+	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last complete month
 	if asked := given.Get("month"); asked != "" {
 		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil || month.Year() <= 1970 {
-			return wrong("month", "Write a month like 2026-10."), nil //nolint:nilerr // the form says so
+			return wrong("month", "Enter a month like 2026-10."), nil //nolint:nilerr // the form says so
 		}
 	}
 	address := func(of time.Time) string {
@@ -81,7 +81,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
 	}
 	if v.me.Agency != nil {
-		shown.Agency, shown.Colour = v.me.Agency.Name, v.me.Agency.Colour
+		shown.Agency, shown.Color = v.me.Agency.Name, v.me.Agency.Colour
 	}
 	if !shown.Begun {
 		return shown, nil
@@ -93,20 +93,20 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 		shown.Before, shown.DaysBefore = shown.Before+" to "+last.Format("2 January 2006"), fmt.Sprintf("the %.0f days before", days)
 	}
 	err = readReport(v, &shown, month)
-	if _, taken := faultsOfAsked(err, rangeWords); taken { // the rest of the range is the console's own
+	if _, taken := faultsOfAsked(err, rangeWords); taken { // the console computes the rest of the range
 		return wrong("tz", wordsOfZone), nil
 	}
 	return shown, err
 }
 
-// ofMonth is what is asked of the figures of a month.
+// ofMonth is the request for the figures of a month.
 func ofMonth(client string, month time.Time) figures {
 	return figures{of: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
 		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
 	}}
 }
 
-// readReport reads a month. Its totals are those that the page of figures shows of the same days, with the same comparison.
+// readReport reads a month. Totals and comparison are the same as on the figures page for the same days.
 func readReport(v *visit, shown *reportView, month time.Time) error {
 	var now figuresView
 	asked, parts := ofMonth(shown.ID, month), slices.Concat(overTime, []readPart{costs, leaders})
@@ -123,33 +123,33 @@ func readReport(v *visit, shown *reportView, month time.Time) error {
 	shown.Posts = now.Posts[:min(len(now.Posts), reportPosts)]
 	for _, c := range now.Charts {
 		if c.ID == "followers" || c.ID == "engagement" {
-			c.CSV = "" // paper has no files
+			c.CSV = "" // no download on paper
 			shown.Charts = append(shown.Charts, c)
 		}
 	}
 	for _, source := range now.Sources {
 		at, why := network(source.PlatformName), whyMissing(source)
 		switch over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected; {
-		case over && toTheEnd(source.LastRead): // what came after the month is no matter of its report
+		case over && toTheEnd(source.LastRead): // it was disconnected after the month
 			continue
-		case source.Status == analytics.SourceReconnect: // the platform's own words are for the agency
+		case source.Status == analytics.SourceReconnect: // the platform's own words are only for the agency
 			why = sourceSays(source.Status, at)
 		}
 		if why != "" {
-			shown.Missing = append(shown.Missing, at+", "+nameOr(string(source.Name), "a page whose name is not known here")+": "+why)
+			shown.Missing = append(shown.Missing, at+", "+nameOr(string(source.Name), "unnamed page")+": "+why)
 		}
 	}
 	shown.Said = shown.sentences()
 	return nil
 }
 
-// sentences say in words what the numbers say.
+// sentences describes the numbers in words.
 func (r reportView) sentences() (said []string) {
 	sofar := ""
 	if r.Open {
 		sofar = " so far"
 	}
-	words := map[string][3]string{ // before and behind the number, and behind the difference, by the names of the numbers
+	words := map[string][3]string{ // texts before and after the number, and after the difference, by name of the number
 		figureNames["followers"]:  {r.Name + " had ", " followers " + r.AsOf, " at the end of " + r.Earlier},
 		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.DaysBefore},
 		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},

@@ -64,27 +64,27 @@ func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
 	}
 	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+readmodels.NoSubscriptionRuns)
 	source.Paused, source.Status, source.Reason = "", analytics.SourceReconnect, "HTTP 400, code 190/463."
-	shown().says(http.StatusOK, "TikTok, Marrow: TikTok does not let us in any more.")
+	shown().says(http.StatusOK, "TikTok, Marrow: TikTok no longer grants access.")
 	source.LastRead = new(september(30))
 	complete := shown()
 	complete.says(http.StatusOK, "had 63,281 followers at the end of September 2026.")
-	require.NotContains(t, complete.Body.String(), "TikTok does not let us in any more.", "the sign-in was lost later")
+	require.NotContains(t, complete.Body.String(), "TikTok no longer grants access.", "the sign-in was lost later")
 }
 
 func TestAMonthAsAPageForTheClient(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	const inPart = "Compared in part, 1,340 with 1,000: not every account was read over both periods."
+	const inPart = "Partly compared, 1,340 with 1,000: not every account was read in both periods."
 	page := b.get("/console/clients/" + bakery + "/report") // of the last month that is over
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
-		"Posts gained 70 video views. Nothing to compare it with yet.", "Pages connected in this range count from their first reading.",
-		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, a page whose name is not known here: It does not belong to this account any more.",
-		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "of some of these page views only", "Each row shows the full price of every client with an account on that platform", "No page views are read from LinkedIn, so it has no row.",
-		"LinkedIn, The page: LinkedIn does not let us in any more. Someone must sign in there again.", "No post gained anything in this month",
+		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this range are counted from their first reading.",
+		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
+		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
+		"LinkedIn, The page: LinkedIn no longer grants access. Someone must sign in there again.", "No post had any gains in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
-	require.NotContains(t, page.Body.String(), "This month is not over")
+	require.NotContains(t, page.Body.String(), "This month has not ended")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in there again."))
 	require.NotContains(t, page.Body.String(), "190/463")
 	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
@@ -132,9 +132,9 @@ func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
 		s.answer(month, data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))})
 	}
 	answer()
-	const compared = "Compared in part, 144,408 with 141,938: not every account was read over both periods."
-	const apart = "1 of 3 accounts is not compared: connected since, with 117,663 followers. " +
-		"67,441 of these followers are of 1 account that moved away in this range, and count there as well."
+	const compared = "Partly compared, 144,408 with 141,938: not every account was read in both periods."
+	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
+		"67,441 of these followers belong to 1 account that moved to another client in this range. They count there as well."
 	for _, path := range []string{"figures", "report"} {
 		page := b.get("/console/clients/" + bakery + "/" + path)
 		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+apart+" "+compared)
@@ -144,13 +144,13 @@ func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
 		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+apart)
 	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{{SubAccountID: bakery}}, nil)
-	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "compared in part")
+	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
 	// All of it came from another client: nothing is compared, whatever it gained there.
 	data.Total.SameAccounts, data.Total.MovedAway = &analytics.SameAccounts{}, analytics.MovedAway{}
 	data.Total.Followers.ComparedInPart = false
 	answer()
-	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "had 262,071 followers at the end of September 2026. Nothing to compare it with yet.")
+	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "had 262,071 followers at the end of September 2026. There is nothing to compare it with yet.")
 	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "2,572")
 }
 
@@ -181,19 +181,19 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 			return status, map[string]any{"data": body.(map[string]any)["data"], "meta": analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}}
 		}
 	}
-	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month is not over",
+	b.get("/console/clients/"+bakery+"/report?month=2026-10").says(http.StatusOK, "This month has not ended",
 		"Compared with 30 September 2026.",
 		"had 12,340 followers on 1 October 2026, 340 more than at the end of September 2026.", "likes, comments and shares so far, 340 more than in the day before.")
 	asked := len(s.asked)
-	b.get("/console/clients/"+bakery+"/report?month=2027-01").says(http.StatusOK, "This month has not begun")
+	b.get("/console/clients/"+bakery+"/report?month=2027-01").says(http.StatusOK, "This month has not started")
 	for _, call := range s.asked[asked:] {
 		require.NotContains(t, call, "/auth/", "there is nothing to ask")
 	}
 	for _, wrong := range [][2]string{{"month", "October"}, {"month", "2026-13"}, {"tz", "Mars/Base"}} {
 		b.get("/console/clients/"+bakery+"/report?"+wrong[0]+"="+wrong[1]).
-			says(http.StatusOK, `name="`+wrong[0]+`" value="`+wrong[1]+`"`, `class="fault">Write a`, "Nothing is shown yet.")
+			says(http.StatusOK, `name="`+wrong[0]+`" value="`+wrong[1]+`"`, `class="fault">Enter a`, "No results yet.")
 	}
-	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "not for your role")
+	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "does not have access to this page")
 }
 
 // The page bears the name of the agency, and a stripe in its colour where the directory knows one.

@@ -11,25 +11,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// seenAs is whose eyes a page is seen with.
+// seenAs is the client user as whom a page is viewed.
 type seenAs struct {
 	Name    string
-	Here    string // address below which what the person opens stands
-	Back    string // address of the page of people
-	Request string // id that the record of the look has
+	Here    string // base address of the user's pages
+	Back    string // address of the people page
+	Request string // request id in the record of the view
 }
 
-// seenView is what somebody finds on signing in.
+// seenView shows what a client user sees after signing in.
 type seenView struct {
 	Name   string
-	Here   string // address below which the boards stand
+	Here   string // base address of the boards
 	Agency string
 	Boards []readmodels.MeDashboard
-	Said   string // why the person cannot sign in; "": it can
+	Said   string // why the person cannot sign in; "": they can
 }
 
-// lookAs records that the visitor looks, and opens the user's eyes: the visit returned only reads, with the rights that the user has now. Board is
-// what is looked at; "": what the user may open.
+// lookAs records that the visitor views a page as the user in the address. The returned visit only reads, with
+// the user's current rights. Board is the id of the board to view; "": the list of boards.
 func lookAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {
@@ -60,7 +60,7 @@ func lookAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	return &l, nil
 }
 
-// seeAs is what a client user finds on signing in.
+// seeAs shows what a client user sees after signing in.
 func seeAs(v *visit, client readmodels.Account) (view, error) {
 	l, err := lookAs(v, client, "")
 	if err != nil {
@@ -70,7 +70,7 @@ func seeAs(v *visit, client readmodels.Account) (view, error) {
 	me, err := get[readmodels.Me](l, "/api/me", nil)
 	switch {
 	case domain.CodeOf(err) == domain.CodeForbidden:
-		shown.Said = l.as.Name + " cannot sign in now: the person or the client is not active."
+		shown.Said = l.as.Name + " cannot sign in: the person or the client is inactive."
 		return shown, nil
 	case err != nil:
 		return nil, err
@@ -85,7 +85,7 @@ func seeAs(v *visit, client readmodels.Account) (view, error) {
 	return shown, nil
 }
 
-// seeBoardAs is a board as a client user sees it.
+// seeBoardAs shows a board as a client user sees it.
 func seeBoardAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
 	l, err := lookAs(v, client, board)
@@ -95,7 +95,7 @@ func seeBoardAs(v *visit, client readmodels.Account) (view, error) {
 	return openBoard(l, board, l.as.Here+"/"+url.PathEscape(board))
 }
 
-// fileAs is a table of such a board as a file.
+// fileAs downloads a table of such a board.
 func fileAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
 	l, err := lookAs(v, client, board)

@@ -16,13 +16,13 @@ import (
 
 // Ways to sign in.
 const (
-	wayDemo     = "demo"     // "continue as", on this machine
+	wayDemo     = "demo"     // "Continue as", on this machine
 	wayLink     = "link"     // a one-time link
-	wayToken    = "token"    // a token of the API, given by an operator
+	wayToken    = "token"    // an API token that an operator issued
 	wayProvider = "provider" // the identity provider
 )
 
-// principalOf is a person as the API knows its callers, until an instant.
+// principalOf returns the API's principal for a person. It expires at until.
 func principalOf(p identity.Person, until time.Time) api.Principal {
 	var roles api.Roles
 	for role := range strings.SplitSeq(p.Role, ",") {
@@ -31,37 +31,41 @@ func principalOf(p identity.Person, until time.Time) api.Principal {
 	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: roles, ExpiresAt: until}
 }
 
-// Sessions keeps sessions and one-time links; of both it gets the digest of the word that opens them, never the word.
+// Sessions stores sessions and one-time links. It receives only digests of their words, never the words.
 type Sessions interface {
-	// Begin records the sign-in and stores the session. The link that it came by, nil for none, is used up with it. What fails leaves no record and no
-	// session, and the link works. Errors: [domain.CodeNotFound] for a link that is unknown, used or too old.
+	// Begin records the sign-in, stores the session and consumes the link; a nil link is none. On an
+	// error there is no record and no session, and the link remains valid.
+	// Errors: [domain.CodeNotFound] if the link is unknown, used or expired.
 	Begin(ctx context.Context, s identity.Session, digest, link []byte) error
-	// Find returns the session that lasts at now, and notes that it was seen. Errors: [domain.CodeNotFound].
+	// Find returns the session that is valid at now, and stores now as its last activity.
+	// Errors: [domain.CodeNotFound].
 	Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error)
-	// Of returns the sessions of a person that last at now, the newest first.
+	// Of returns a person's sessions that are valid at now, newest first.
 	Of(ctx context.Context, userID string, now time.Time) ([]identity.Session, error)
-	// End ends one of a person's sessions; one that is not there is ended already.
+	// End ends one of a person's sessions. An unknown session is not an error.
 	End(ctx context.Context, userID, id string) error
-	// Link returns whom a link signs in. Errors: [domain.CodeNotFound] for one that is unknown, used or too old.
+	// Link returns the person whom a link signs in.
+	// Errors: [domain.CodeNotFound] if the link is unknown, used or expired.
 	Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error)
 }
 
-// Digest is what is stored of a word that opens something.
+// Digest returns the SHA-256 digest of a secret word. Only the digest is stored.
 func Digest(word string) []byte {
 	sum := sha256.Sum256([]byte(word))
 	return sum[:]
 }
 
-// cookieName is of the one cookie of the console. Its prefix has browsers take it from a secure page of this host alone; loopback counts as
-// secure. It has the path / because of that prefix, and only the console reads it.
+// cookieName is the name of the session cookie. Because of the prefix __Host-, browsers accept it only
+// from a secure page of this host; loopback counts as secure. The prefix requires the path /, but only
+// the console reads the cookie.
 const cookieName = "__Host-lb_console"
 
-// sessionFor is how long a session lasts, whatever happens in it.
+// sessionFor is the lifetime of a session. Activity does not extend it.
 const sessionFor = 12 * time.Hour
 
-// recognise finds the session of the cookie and has the API judge its person by the rule that judges tokens. The session of somebody who
-// has no rights any more ends.
-func recognise(v *visit) (signedIn bool, err error) {
+// authenticate finds the session of the cookie. The API checks its person by the same rule as tokens.
+// The session of a person who no longer has any rights ends.
+func authenticate(v *visit) (signedIn bool, err error) {
 	if v.console.deps.Application != nil {
 		return callerOf(v)
 	}
@@ -98,8 +102,8 @@ func recognise(v *visit) (signedIn bool, err error) {
 	return err == nil, err
 }
 
-// signIn begins a session of a person, whom the API has to let in. Link is the digest of the link that the person came by, nil for none; until
-// bounds the session further, zero: nothing does.
+// signIn starts a session for a person whom the API accepts. Link is the digest of the link used; nil:
+// none. Until limits the session further; zero: no further limit.
 func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
 	now := v.console.deps.Now()
 	s := identity.Session{Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor)}
@@ -126,7 +130,7 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 	return nil
 }
 
-// forget takes the cookie away.
+// forget deletes the session cookie.
 func forget(v *visit) { setCookie(v.w, cookieName, "", -1) }
 
 func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
@@ -137,9 +141,9 @@ func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 
 const sessionsPath = root + "/sessions"
 
-// sessionsView lists where a person is signed in.
+// sessionsView lists the visitor's sessions.
 type sessionsView struct {
-	Current  string // id of the session that asks
+	Current  string // id of the current session
 	Sessions []identity.Session
 }
 

@@ -18,12 +18,12 @@ import (
 
 const signInPath = root + "/sign-in"
 
-// signInView says how one signs in.
+// signInView shows the ways to sign in.
 type signInView struct {
 	To         string
-	Demo       []identity.Person // as whom one may continue here; empty outside of demo
-	Provider   string            // where signing in at the identity provider begins; "": no provider
-	TokenFault string            // why nobody was signed in
+	Demo       []identity.Person // the demo's people; empty outside of demo
+	Provider   string            // address that starts a sign-in at the identity provider; "": no provider
+	TokenFault string            // why the token was rejected
 }
 
 func (s signInView) status() int {
@@ -61,13 +61,14 @@ func continueAs(v *visit) (view, error) {
 }
 
 var errNobody = domain.NewError(domain.CodeUnprocessable,
-	"The demo has no one with this role. Go back and choose a person who is shown.")
+	"The demo has no user with this role. Go back and choose one of the roles shown.")
 
-// proxied are headers by which proxies say that somebody else asks.
+// proxied are the headers by which a proxy identifies a forwarded request.
 var proxied = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
-// onThisMachine tells whether the request comes from a browser of this machine that asked for it by name: another site's name that leads
-// here does not count. Proxies that tell nothing and write their own name for the host are given away by the origin of the form.
+// onThisMachine reports whether the request comes from a browser on this machine that used the name
+// localhost or 127.0.0.1; other names that resolve to this machine are rejected. A proxy that sets
+// none of its headers and rewrites the host is detected by the origin of the form.
 func onThisMachine(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	host, _, noPort := net.SplitHostPort(r.Host)
@@ -82,8 +83,9 @@ func onThisMachine(r *http.Request) bool {
 	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !told
 }
 
-// useToken signs in whom a token of the API names, for as long as the token counts at most. All of its roles go along: the API judges a person who
-// has one of agency or client by the directory, too, and without it the session of somebody who has left would go on as an auditor's.
+// useToken signs in the person of an API token, until the token expires at the latest. The session
+// keeps all of the token's roles: for agency and client roles the API also checks the directory.
+// Without them, the session of a former user would continue as an auditor's.
 func useToken(v *visit) (view, error) {
 	asked := v.r.Clone(v.r.Context())
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
@@ -102,7 +104,7 @@ func useToken(v *visit) (view, error) {
 		}
 	}
 	if roles == nil {
-		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: "This token is of a program. The console has no page for it."})
+		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: "This token belongs to a program. The console has no pages for programs."})
 	}
 	person := identity.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
 	return wanted(v.form.Get("to")), signIn(v, person, wayToken, nil, p.ExpiresAt)
@@ -118,7 +120,7 @@ func signOut(v *visit) (view, error) {
 	return redirect(signInPath), nil
 }
 
-// wanted is where a visitor goes after signing in: a page of the console, nothing else.
+// wanted is the page to open after signing in. It accepts only addresses of the console.
 func wanted(to string) redirect {
 	at, err := url.Parse(to)
 	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, root+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
@@ -130,14 +132,14 @@ func wanted(to string) redirect {
 
 const linkPath = root + "/link/"
 
-// linkFollowView asks whether to sign in: looking at a link uses nothing up, since mail scanners look at links, too.
+// linkFollowView asks whether to sign in. Opening a link does not use it, because mail scanners open links.
 type linkFollowView struct {
 	Word string
 	Name string // of the person, as the directory holds it
 	Role string
 }
 
-// linkedPerson returns whom the link of a digest signs in.
+// linkedPerson returns the person whom the link with this digest signs in.
 func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
 	if v.console.deps.Provider != nil {
 		return identity.Person{}, refuseSignIn(v, wayLink, whyProvider, "")
@@ -175,7 +177,7 @@ func useLink(v *visit) (view, error) {
 	return redirect(root), nil
 }
 
-// badLink refuses a link that is not valid.
+// badLink turns a not-found error of a link into a refused sign-in.
 func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
@@ -183,37 +185,37 @@ func badLink(v *visit, err error) error {
 	return refuseSignIn(v, wayLink, whyLink, "")
 }
 
-// LinkPath is the path of a one-time link, whose word is stored by its [Digest].
+// LinkPath is the path of a one-time link. Only the [Digest] of its word is stored.
 func LinkPath(word string) string { return linkPath + word }
 
-// RefusalError is a sign-in that is refused, as an error: the message follows from why.
+// RefusalError is a refused sign-in.
 type RefusalError struct {
 	Way  string
 	Why  string // one of the reasons below
-	User string // id of whom it would have signed in; "": nobody knows
+	User string // id of the person who would have been signed in; "": unknown
 }
 
 // Error implements error.
 func (r *RefusalError) Error() string { return "sign-in refused: " + r.Why }
 
-// Why somebody is not let in.
+// Reasons for refusing a sign-in.
 const (
-	whyLink       = "link"         // it was used, is too old or unknown
-	whyToken      = "token"        // of the API, likewise
-	WhyEnded      = "ended"        // the person has no rights any more
-	whyProvider   = "provider_set" // a link, and there is an identity provider
-	whyNotBegun   = "not_begun"    // not in this browser, or too long ago
-	whyDenied     = "denied"       // the provider says no
-	whyCode       = "code"         // the provider gives nothing for the code
-	whyClaims     = "claims"       // the provider's token is not for this
-	WhyUnverified = "email"        // the provider says of no address that it is the person's
-	WhyNobody     = "nobody"       // the directory holds no active user of the address
-	WhySeveral    = "several"      // it holds several
-	WhyLinked     = "linked"       // the user is linked to another person of the provider
-	whyNarrowed   = "narrowed"     // the provider leaves the person no role here
+	whyLink       = "link"         // used, expired or unknown
+	whyToken      = "token"        // expired or invalid API token
+	WhyEnded      = "ended"        // the person no longer has any rights
+	whyProvider   = "provider_set" // links are disabled because there is an identity provider
+	whyNotBegun   = "not_begun"    // not started in this browser, or too long ago
+	whyDenied     = "denied"       // the provider denied the sign-in
+	whyCode       = "code"         // the provider rejected the code
+	whyClaims     = "claims"       // the provider's token is for another sign-in or service
+	WhyUnverified = "email"        // the provider has not verified the person's address
+	WhyNobody     = "nobody"       // the directory contains no active user with the address
+	WhySeveral    = "several"      // the directory contains several users with the address
+	WhyLinked     = "linked"       // the user is linked to another subject of the provider
+	whyNarrowed   = "narrowed"     // the provider's claims leave the person no role
 )
 
-// notLetIn are the messages for refused people, with what to do.
+// notLetIn are the messages for refused sign-ins.
 var notLetIn = map[string]*domain.Error{
 	whyLink: domain.NewError(domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
@@ -221,28 +223,29 @@ var notLetIn = map[string]*domain.Error{
 		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
 	WhyEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
 	whyProvider: domain.NewError(domain.CodeForbidden,
-		"Sign-in links are disabled here, because your organisation's sign-in is used. Start on the sign-in page."),
+		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
 	whyNotBegun: domain.NewError(domain.CodeForbidden,
 		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. Start again on the sign-in page."),
 	whyDenied: domain.NewError(domain.CodeForbidden,
-		"Your organisation's sign-in failed: it was cancelled there, or it refused you. Start again, or ask its administrators."),
+		"Your organization's sign-in failed: it was canceled or denied there. Start again, or ask its administrators."),
 	whyCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	whyClaims: domain.NewError(domain.CodeForbidden,
 		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
 	WhyUnverified: domain.NewError(domain.CodeForbidden,
-		"Your organisation's sign-in has not verified your e-mail address, and no one here is linked to your sign-in yet. Have your address verified there, "+
-			"and sign in again."),
+		"Your organization's sign-in has not verified your e-mail address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
+			"then sign in again."),
 	WhyNobody: domain.NewError(domain.CodeForbidden,
 		"No one with your e-mail address has access here. Ask your agency to invite you with the address that you sign in with."),
 	WhySeveral: domain.NewError(domain.CodeForbidden,
-		"Your e-mail address belongs to several people here. Ask your agency to give it to one of them only."),
+		"Your e-mail address belongs to several people here. Ask your agency to assign it to only one of them."),
 	WhyLinked: domain.NewError(domain.CodeForbidden,
-		"The person with your e-mail address is linked to another sign-in of your organisation. If that was yours, ask the operator to remove the link."),
+		"The person with your e-mail address is linked to another sign-in of your organization. If that sign-in was yours, ask the operator to remove the link."),
 	whyNarrowed: domain.NewError(domain.CodeForbidden,
-		"Your organisation's sign-in gives you no rights here. Ask its administrators."),
+		"Your organization's sign-in grants you no role here. Ask its administrators."),
 }
 
-// refuseSignIn notes that somebody is not let in, and returns what to say; user is whom it would have signed in, "" if nobody knows.
+// refuseSignIn reports a refused sign-in and returns its error. User is the id of the person who
+// would have been signed in; "": unknown.
 func refuseSignIn(v *visit, way, why, user string) error {
 	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
 	return notLetIn[why]

@@ -15,31 +15,33 @@ import (
 
 const (
 	startPath = root + "/signin/start"
-	// ReturnPath is where the identity provider sends browsers back.
+	// ReturnPath is the path to which the identity provider sends browsers back.
 	ReturnPath = root + "/signin/callback"
-	// flowCookie is of a sign-in at the provider that is under way; as [cookieName].
+	// flowCookie holds the state of a sign-in in progress at the provider. See [cookieName] for its prefix.
 	flowCookie = "__Host-lb_sign_in"
-	// flowFor is how long a sign-in at the provider may take.
+	// flowFor is the longest that a sign-in at the provider may take.
 	flowFor = 10 * time.Minute
-	// maxWanted is how long an address may be to which the visitor is led afterwards.
+	// maxWanted is the longest return address, in bytes.
 	maxWanted = 1000
 )
 
-// Identities finds the people of identities.
+// Identities maps identities of the provider to people.
 type Identities interface {
-	// Person returns who an identity is: of the list, else the user that it is linked to, else the one user whom it can be linked to now. Errors:
-	// [*RefusalError], its Way left open.
+	// Person returns the person of an identity: an entry of the list of auditors and operators, else
+	// the user that it is linked to, else the one user that it can be linked to now.
+	// Errors: [*RefusalError] without Way.
 	Person(ctx context.Context, i identity.Identity) (identity.Person, error)
-	// Listed tells whether the list still gives a person these roles.
+	// Listed reports whether the list still gives a person these roles.
 	Listed(p identity.Person) bool
 }
 
-// stillListed tells whether who was let in by the list of auditors and operators still stands on it.
+// stillListed reports whether a person who signed in as an entry of the list of auditors and
+// operators is still on that list.
 func (c *Console) stillListed(s identity.Session) bool {
 	return s.Way != wayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
 }
 
-// goToProvider begins a sign-in: the browser keeps the word that it is bound to.
+// goToProvider starts a sign-in. A cookie holds the word that binds it to this browser.
 func goToProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
@@ -57,7 +59,7 @@ func goToProvider(v *visit) (view, error) {
 	return redirect(address), nil
 }
 
-// comeFromProvider ends a sign-in that this browser began, whatever comes of it.
+// comeFromProvider completes a sign-in that this browser started, and always deletes its cookie.
 func comeFromProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
@@ -76,18 +78,19 @@ func comeFromProvider(v *visit) (view, error) {
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
 		err = refuseSignIn(v, wayProvider, refused.Why, refused.User)
 	}
-	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // of the browser's own; what cannot be read leads to the first page
+	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // sent by the browser; an unreadable value leads to the start page
 	return wanted(string(wantedTo)), err
 }
 
-// signInAs signs in who the provider says that it is. Errors: [*RefusalError], those of the API and of the provider.
+// signInAs signs in the person whom the provider identifies. Errors: [*RefusalError], and errors of
+// the API and the provider.
 func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
 	who, err := v.console.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
 	switch {
 	case errors.Is(err, identity.ErrCode):
 		return &RefusalError{Why: whyCode}
 	case errors.Is(err, identity.ErrToken):
-		v.log(slog.LevelWarn, "console: the identity provider's token does not count", err)
+		v.log(slog.LevelWarn, "console: identity provider returned an invalid token", err)
 		return &RefusalError{Why: whyClaims}
 	case err != nil:
 		return err

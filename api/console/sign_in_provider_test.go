@@ -82,13 +82,13 @@ func TestTheProviderSignsIn(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
-	b.get("/console/sign-in?to=/console/sessions").says(http.StatusOK, "Sign in with your organisation", "to=%2Fconsole%2Fsessions", "With a token")
+	b.get("/console/sign-in?to=/console/sessions").says(http.StatusOK, "Sign in with your organization", "to=%2Fconsole%2Fsessions", "With a token")
 	back := b.begins(p, "/console/sessions?a=b")
 	require.Empty(t, b.cookie)
 	answer := b.get(back)
 	answer.leadsTo("/console/sessions?a=b")
 	require.Empty(t, b.flow, "it counts once")
-	b.get("/console/sessions").says(http.StatusOK, "your organisation", "Name of "+alice)
+	b.get("/console/sessions").says(http.StatusOK, "your organization", "Name of "+alice)
 	require.Empty(t, s.refused)
 
 	again := s.browser()
@@ -132,7 +132,7 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		"an empty word":    {func(b *browser, _ *idp, q url.Values) { b.flow = "."; q.Set("state", identity.FlowOf("").State) }, "not_begun", "", "was not started"},
 		"another state":    {func(_ *browser, _ *idp, q url.Values) { q.Set("state", "x") }, "not_begun", "", "was not started in this browser"},
 		"no state":         {func(_ *browser, _ *idp, q url.Values) { q.Del("state") }, "not_begun", "", "was not started in this browser"},
-		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was cancelled there"},
+		"refused there":    {func(_ *browser, _ *idp, q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "denied", "", "it was canceled or denied there"},
 		"a used code": {func(b *browser, p *idp, q url.Values) {
 			word, _, _ := strings.Cut(b.flow, ".")
 			_, err := p.Identity(b.t.Context(), identity.FlowOf(word), q.Get("code"), "")
@@ -150,7 +150,7 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 		}, console.WhyEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.at.Knows(alice, map[string]any{"ledgerboard_roles": "operator"})
-		}, "narrowed", alice, "gives you no rights"},
+		}, "narrowed", alice, "grants you no role"},
 		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
 		}, console.WhyEnded, alice, "Your access has ended"},
@@ -241,10 +241,10 @@ func TestWithoutAProviderThereIsNoWayToIt(t *testing.T) {
 	for _, path := range []string{"/console/signin/start", "/console/signin/callback?code=a&state=b"} {
 		b.get(path).says(http.StatusNotFound)
 	}
-	require.NotContains(t, b.get("/console/sign-in").Body.String(), "organisation")
+	require.NotContains(t, b.get("/console/sign-in").Body.String(), "organization")
 	s.deps.Provider = &identity.Provider{}
 	_, err := console.Handler(s.deps)
-	require.ErrorContains(t, err, "go together")
+	require.ErrorContains(t, err, "must be set together")
 }
 
 func TestRefusalsAreHeardOf(t *testing.T) {

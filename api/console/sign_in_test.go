@@ -39,8 +39,8 @@ func TestContinueAsInTheDemo(t *testing.T) {
 	b.get("/console/sign-in").says(http.StatusOK, "Continue as auditor", "Continue as operator")
 	b.post("/console/sign-in/demo", url.Values{"role": {"auditor"}, "to": {"/console/sessions?a=b"}}).
 		leadsTo("/console/sessions?a=b")
-	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo's page")
-	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "no one with this role")
+	b.get("/console/sessions").says(http.StatusOK, "Name of "+adam, "the demo page")
+	b.post("/console/sign-in/demo", url.Values{"role": {"king"}}).says(http.StatusUnprocessableEntity, "no user with this role")
 
 	for _, to := range []string{
 		"https://evil.example/console/x", "//evil.example/console/", "/api/me", "/console/\\evil", "javascript:alert(1)",
@@ -64,7 +64,7 @@ func TestContinueAsIsForThisMachineOnly(t *testing.T) {
 	} {
 		b := s.browser()
 		shown := b.send(http.MethodGet, "/console/sign-in", nil, change)
-		shown.says(http.StatusOK, "ask the people who run this service")
+		shown.says(http.StatusOK, "ask your agency or the operator of this service")
 		require.NotContains(t, shown.Body.String(), "Continue as", name)
 		b.send(http.MethodPost, "/console/sign-in/demo", url.Values{"role": {"agency"}}, change).says(http.StatusNotFound)
 		require.Empty(t, b.cookie, name)
@@ -122,7 +122,7 @@ func TestAFaultIsNoSignOut(t *testing.T) {
 	b.get("/console").says(http.StatusServiceUnavailable, "being made", "R1")
 	s.sessions.away = errors.New("no connection to 10.0.0.7")
 	failed := b.get("/console")
-	failed.says(http.StatusInternalServerError, "Something went wrong on our side")
+	failed.says(http.StatusInternalServerError, "An internal error occurred")
 	require.NotContains(t, failed.Body.String(), "10.0.0.7")
 	require.Len(t, s.sessions.sessions, 1)
 	require.NotEmpty(t, b.cookie)
@@ -196,7 +196,7 @@ func TestATokenSignsIn(t *testing.T) {
 	s := newStage(t)
 	b := s.browser()
 	b.post("/console/sign-in/token", url.Values{"token": {"bad"}}).says(http.StatusUnprocessableEntity, `class="fault">This token is not valid`)
-	b.post("/console/sign-in/token", url.Values{"token": {"program"}}).says(http.StatusUnprocessableEntity, "of a program")
+	b.post("/console/sign-in/token", url.Values{"token": {"program"}}).says(http.StatusUnprocessableEntity, "belongs to a program")
 	require.Empty(t, b.cookie)
 	b.post("/console/sign-in/token", url.Values{"token": {" good\n"}, "to": {"/console/sessions"}}).leadsTo("/console/sessions")
 	b.get("/console/sessions").says(http.StatusOK, "auditor", "a token", "1 Oct 2026, 13:00:00 UTC")
@@ -228,7 +228,7 @@ func TestSessionsAreSeenAndEnded(t *testing.T) {
 	s.now = s.now.Add(time.Hour)
 	second, other := s.signedIn("agency"), s.signedIn("auditor")
 	list := second.get("/console/sessions")
-	list.says(http.StatusOK, "1 Oct 2026, 12:00:00 UTC", "1 Oct 2026, 13:00:00 UTC", "End this one")
+	list.says(http.StatusOK, "1 Oct 2026, 12:00:00 UTC", "1 Oct 2026, 13:00:00 UTC", "End this session")
 	require.Equal(t, 2, strings.Count(list.Body.String(), `name="id"`), "one's own alone")
 
 	id := s.sessions.sessions[string(console.Digest(first.cookie))].ID
@@ -243,5 +243,5 @@ func TestSessionsAreSeenAndEnded(t *testing.T) {
 	second.get("/console").leadsTo("/console/sign-in")
 	s.now = s.now.Add(12 * time.Hour)
 	other.get("/console").leadsTo("/console/sign-in")
-	other.post("/console/sessions", url.Values{"id": {id}}).says(http.StatusUnauthorized, "not signed in any more", "Nothing was done")
+	other.post("/console/sessions", url.Values{"id": {id}}).says(http.StatusUnauthorized, "no longer signed in", "Nothing was done")
 }

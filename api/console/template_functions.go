@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// words are the functions by which templates write numbers and times.
+// words are the template functions.
 var words = template.FuncMap{
 	"asset":      func(name string) string { return assetPaths[name] },
 	"join":       func(list []string) string { return strings.Join(list, ", ") },
@@ -57,7 +57,7 @@ var words = template.FuncMap{
 	"list": func(entries ...string) []string { return entries },
 }
 
-// unknown stands where a figure is not known.
+// unknown is shown in place of an unknown figure.
 const unknown = "–"
 
 func known(n *int64, write func(int64) string) string {
@@ -67,7 +67,7 @@ func known(n *int64, write func(int64) string) string {
 	return write(*n)
 }
 
-// whole is any number that a view holds, rounded.
+// whole rounds any number of a view to an integer.
 func whole(n any) int64 {
 	v := reflect.Indirect(reflect.ValueOf(n))
 	if v.CanFloat() {
@@ -76,7 +76,7 @@ func whole(n any) int64 {
 	return v.Int()
 }
 
-// percent writes a change in per cent as the API has it: rounded once. "": it is not known.
+// percent formats the change in percent, which the API has already rounded; "" if it is unknown.
 func percent(t analytics.Total) string {
 	switch {
 	case t.ChangePct == nil:
@@ -88,7 +88,7 @@ func percent(t analytics.Total) string {
 	}
 }
 
-// atPlatform is where a post is at its platform; "" where that is no address of the web.
+// atPlatform is the address of a post on its platform; "" if it is not an https address.
 func atPlatform(permalink *string) string {
 	if permalink == nil || !strings.HasPrefix(*permalink, "https://") {
 		return ""
@@ -96,7 +96,7 @@ func atPlatform(permalink *string) string {
 	return *permalink
 }
 
-// size writes bytes.
+// size formats a number of bytes.
 func size(n int64) string {
 	const step = 1024
 	v, units := float64(n), []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
@@ -110,7 +110,7 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[i])
 }
 
-// lasting writes how many seconds something takes, as people say it.
+// lasting formats a duration in seconds.
 func lasting(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
@@ -125,7 +125,7 @@ func lasting(seconds float64) string {
 	}
 }
 
-// letter stands for a picture.
+// letter is the letter shown in place of a picture.
 func letter(name string) string {
 	first, n := utf8.DecodeRuneInString(name)
 	if n == 0 {
@@ -134,7 +134,7 @@ func letter(name string) string {
 	return string(unicode.ToUpper(first))
 }
 
-// network writes the name of a platform as the platform does.
+// network is the display name of a platform.
 func network(name string) string {
 	if p := domain.PlatformNamed(name); p != 0 {
 		return p.Title()
@@ -142,13 +142,13 @@ func network(name string) string {
 	return capital(name)
 }
 
-// personal tells whether an id is of a person: what the program does by itself has a name of its own.
+// personal reports whether an id belongs to a person; system actors have names instead.
 func personal(id string) bool {
 	_, is := domain.HexID(id)
 	return is
 }
 
-// window writes a platform's name of the days over which it counts people: days_28, months_12.
+// window formats a window of reach: days_28, months_12.
 func window(name string) string {
 	if days, found := strings.CutPrefix(name, "days_"); found {
 		return days + " days"
@@ -159,7 +159,7 @@ func window(name string) string {
 	return plain(name)
 }
 
-// ofDay writes a day of the calendar as other times are written; other texts stay as they are.
+// ofDay formats a calendar day like other times. It returns other texts unchanged.
 func ofDay(day string) string {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {
@@ -168,7 +168,7 @@ func ofDay(day string) string {
 	return at.Format("2 Jan 2006")
 }
 
-// capital begins a sentence.
+// capital returns text with its first letter in upper case.
 func capital(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
 	if n == 0 {
@@ -177,10 +177,10 @@ func capital(text string) string {
 	return string(unicode.ToUpper(first)) + text[n:]
 }
 
-// plain writes a name of the program's own as people do: catching_up, rebuild.requested.
+// plain formats an identifier as words: catching_up, rebuild.requested.
 func plain(name any) string { return strings.NewReplacer("_", " ", ".", " ").Replace(fmt.Sprint(name)) }
 
-// counted writes a number of things.
+// counted formats a number with a singular or plural noun.
 func counted[N int | int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -52,19 +52,19 @@ func linkTwoClients(p *program, browser *browserPage) {
 	w := asAgency(p, browser, 320, "dark", "/console/clients/"+first+"/board")
 	w.says("Board of "+markupName, "is not linked with any client", "Ada Long")
 	w.tick("Aa Old Mill", true)
-	w.follow("Look at what changes")
+	w.follow("Preview changes")
 	w.says("No one loses access.", "Jonas Weber now sees "+markupName, "Ada Long now sees Aa Old Mill", "Nothing is saved yet")
 	require.Equal(p.t, []string{jonas}, p.onList(second), "nothing was saved")
 	w.follow("Save")
-	w.says("and not changed since.", "Jonas Weber")
+	w.says("The history records who changed it.", "Jonas Weber")
 	for _, account := range []string{first, second} {
 		require.ElementsMatch(p.t, []string{ada, jonas}, p.onList(account))
 	}
 
 	w.open(p.base + "/console/clients/" + first + "/people")
 	w.says("Jonas Weber", markupName+", Aa Old Mill")
-	w.follow("As Ada Long sees it")
-	w.says("You see this as Ada Long sees it", "This view is recorded")
+	w.follow("View as Ada Long")
+	w.says("You are viewing this page as Ada Long", "This view is recorded")
 	w.open(p.base + "/console/clients/" + first + "/connections")
 	w.says("Nothing is connected for " + markupName + " yet")
 	var pictures int
@@ -102,7 +102,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	before := p.update(board, map[string]any{}) // changes nothing
 	everybody, scopes := before.Users, before.Scopes
 	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
-	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("closed this board to you while you were looking at it")`)
+	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("closed this board while you were viewing it")`)
 	w.mayBeRefused("/console/board/" + board) // figures that changed just before are fetched once more, perhaps behind the removal
 	w.look()
 	opened := strings.Fields(streams.String())
@@ -136,11 +136,11 @@ func connectFromTheConsole(p *program, browser *browserPage) {
 		row.innerText.includes("Mara Lindqvist") && row.innerText.includes("It is read."))`)
 
 	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
-	v.follow("Make the link")
-	v.says("Tick one platform or more.")
+	v.follow("Create link")
+	v.says("Select one or more platforms.")
 	v.follow("Clients")
 	v.eval(`history.back()`, nil)
-	v.await("the form, and not the browser's question whether to send it again", `document.body.innerText.includes("Make a link for somebody without a login")`)
+	v.await("the form, and not the browser's question whether to send it again", `document.body.innerText.includes("Create a link for someone without an account here")`)
 
 	var sent int
 	v.eval(`(() => {

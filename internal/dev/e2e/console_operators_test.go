@@ -17,7 +17,7 @@ func anOperator(p *program, browser *browserPage) {
 		require.EqualValues(p.t, http.StatusOK, w.open(p.base+"/console"))
 		w.follow("Continue as operator")
 		require.Equal(p.t, p.base+"/console/ops", w.at())
-		w.says("What was looked at", "Read model post_insights")
+		w.says("Checks", "Read model post_insights")
 		w.leaveAlone("LinkedIn")
 		w.watchRebuild("post_insights")
 		for _, page := range []string{"Parked", "Log"} {
@@ -37,7 +37,7 @@ func anOperator(p *program, browser *browserPage) {
 }
 
 func (w *consoleWindow) forTest(button string) {
-	w.to("Why")
+	w.to("Reason")
 	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent("test")))
 	w.follow(button)
 }
@@ -45,10 +45,10 @@ func (w *consoleWindow) forTest(button string) {
 func (w *consoleWindow) leaveAlone(platform string) {
 	w.follow("Platforms")
 	w.follow("Pause " + platform)
-	w.says("The other platforms go on", "Who did it, when and why stays in the log")
+	w.says("Other platforms are not affected", "The log permanently records who did this")
 	w.forTest("Pause")
 	require.Equal(w.t, w.p.base+"/console/ops/platforms", w.at())
-	w.says("Paused since", "for test")
+	w.says("Paused since", "Reason: test")
 	w.follow("Resume " + platform)
 	w.forTest("Resume")
 	require.NotContains(w.t, w.text(), "Paused since")
@@ -58,16 +58,16 @@ func (w *consoleWindow) leaveAlone(platform string) {
 func (w *consoleWindow) watchRebuild(projection string) {
 	w.follow("Projections")
 	w.follow("Rebuild " + projection)
-	w.says("events of the log are read")
+	w.says("events from the log")
 	w.forTest("Rebuild")
 	require.Contains(w.t, w.at(), "/console/ops/projections/rebuilds/")
-	w.follows("It is done. Readers use generation")
-	w.says("events a second")
+	w.follows("Done. Readers use generation")
+	w.says("events per second")
 
 	w.follow("Roll back")
 	w.forTest("Roll back")
-	w.says("The way back of " + projection)
-	w.follows("It is done. Readers use generation")
+	w.says("Rollback of " + projection)
+	w.follows("Done. Readers use generation")
 }
 
 // follows waits until the page of a rebuild says how it ended, without being loaded again.
@@ -85,19 +85,19 @@ func (w *consoleWindow) follows(end string) {
 func agencyAndClient(p *program, browser *browserPage) {
 	for _, width := range []int64{1200, 320} {
 		staff := asAgency(p, browser, width, "dark", "/console")
-		staff.says("Needs you", "Alder & Finch Catering", "Quillfeather Books", "closed")
+		staff.says("Needs attention", "Alder & Finch Catering", "Quillfeather Books", "closed")
 		staff.follow("Alder & Finch Catering")
 		staff.says("Net growth of followers", "Leaderboard", "Data sources")
 		staff.open(staff.at() + "?compare=previous&tz=Europe/Berlin")
-		staff.says("Compared with", "The newest reading of accounts is of")
+		staff.says("Compared with", "Accounts were last read")
 		staff.follow("Board")
-		staff.says("The board is open", "Jonas Alder", "People to turn to at Harbourlight Studio")
+		staff.says("The board is open", "Jonas Alder", "Contacts at Harbourlight Studio")
 
 		client := openConsole(p, browser, width, "light")
 		client.open(p.base + "/console")
 		client.follow("Continue as client")
 		client.follow("Alder & Finch Bakery")
-		client.says("Followers", "One view of 3 accounts", "People to turn to")
+		client.says("Followers", "Combined view of 3 accounts", "Contacts")
 		require.EqualValues(p.t, http.StatusForbidden, client.status(p.base+"/console/ops"))
 		require.EqualValues(p.t, http.StatusForbidden, client.status(p.base+"/console/clients/"+p.info.IDs.SubAccounts[0]+"/board"))
 	}
@@ -136,7 +136,7 @@ func TestARebuildIsWatchedAcrossAKill(t *testing.T) {
 	_, err := p.database().Exec(t.Context(), "delete from public.e2e_holds")
 	require.NoError(t, err)
 	w.await("the end", `!document.querySelector("[data-refresh]") && document.getElementById("stale").hidden`)
-	w.says("It is done. Readers use generation")
+	w.says("Done. Readers use generation")
 	var stayed bool
 	w.eval(`window.stayed === true`, &stayed)
 	require.True(t, stayed, "the page was not loaded again")

@@ -32,19 +32,19 @@ func printAMonth(p *program, browser *browserPage) {
 	})
 	w := asAgency(p, browser, 1200, "light", "/console")
 	w.follow("Alder & Finch Catering")
-	w.says("Page views against cost", "Posts published", "Top posts")
+	w.says("Page views and cost", "Posts published", "Top posts")
 	w.await("the picture of a top post", // the newest are taken first, whatever they gained
 		`Promise.all([...document.querySelectorAll("img.picture")].map((i) => fetch(i.src)))
 			.then((all) => all.some((a) => a.headers.get("Content-Type") === "image/jpeg"))`)
 	w.hearsOfFigures()
 	require.EqualValues(t, http.StatusOK, w.follow("Report"))
-	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Page views against cost", "Top posts")
+	w.says("Alder & Finch Catering, ", "Compared with ", "followers at the end of", "Page views and cost", "Top posts")
 	var sideways bool
 	w.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways)
 	require.False(t, sideways)
 	requireA4(t, w)
 	phone := asAgency(p, browser, 320, "dark", strings.TrimPrefix(w.at(), p.base))
-	require.EqualValues(t, http.StatusOK, phone.follow("The month before"))
+	require.EqualValues(t, http.StatusOK, phone.follow("Previous month"))
 	require.EqualValues(t, http.StatusOK, phone.follow("Verify"))
 	var inView bool
 	phone.eval(`document.querySelector("header nav [aria-current]").getBoundingClientRect().right <= innerWidth`, &inView)

@@ -113,7 +113,7 @@ func (w *consoleWindow) moveThroughHistory() {
 	require.Equal(w.t, newest-2, w.version())
 	w.press(kb.ArrowRight)
 	require.Equal(w.t, newest-1, w.version())
-	w.says("As it was after this change", "Up to there")
+	w.says("State after this change", "Changes up to that time")
 	w.slide(newest)
 
 	var board string
@@ -125,7 +125,7 @@ func (w *consoleWindow) moveThroughHistory() {
 	w.eval(`document.activeElement.value = ""`, nil) // the protocol types the slash all the same
 	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(fmt.Sprintf("dashboard:%q", board))))
 	w.press(kb.Enter)
-	w.says(board+", as it was at that instant", "Last changed by change")
+	w.says("State of "+board+" at that time", "Last changed by change")
 	w.press(kb.ArrowLeft)
 	var boards []string
 	w.eval(`[...document.querySelectorAll("section.record h3")].map((h) => h.innerText)`, &boards)
@@ -155,7 +155,7 @@ func (w *consoleWindow) seeAccess() {
 	var leads string
 	w.eval(`document.querySelector("table.matrix td a").href`, &leads)
 	w.open(leads)
-	w.says("as it was at that instant")
+	w.says("at that time")
 	var there bool
 	w.eval(`!!document.querySelector("#record")`, &there)
 	require.True(w.t, there, "the cell leads to the record that decided")
@@ -169,6 +169,6 @@ func (w *consoleWindow) verify() {
 
 func (w *consoleWindow) endTheSession() {
 	w.open(w.p.base + "/console/sessions")
-	w.follow("End this one")
+	w.follow("End this session")
 	require.Contains(w.t, w.at(), "/console/sign-in")
 }
