@@ -1,7 +1,7 @@
-// A board that is closed while somebody looks at it says so at once. Without this script the next click says it.
+// Shows immediately that the board was closed. Without this script, the next request shows it.
 
 const here = document.querySelector("[data-board]").dataset.board;
-const closed = here + "/closed"; // leads back while the board is open
+const closed = here + "/closed"; // redirects back while the board is open
 const leave = () => location.replace(closed);
 const ask = (address, how) => fetch(address, how).catch(() => undefined);
 
@@ -10,15 +10,15 @@ async function look() {
   if (answer?.ok) leave();
 }
 
-// A page of figures has a stream already, which says the same: one is enough, since browsers open few connections to a host.
+// A figures page already has a stream with the same events. Browsers open few connections to a host, so reuse it.
 const source = document.figures ?? new EventSource("/console/stream/notices");
 source.addEventListener("client_access_removed", leave);
 source.addEventListener("board_closed", (event) => {
   if (JSON.parse(event.data).sub_account_ids.some((id) => here.endsWith("/" + id))) leave();
 });
-// What happened before the stream was open, it does not tell.
+// The stream does not report events from before it was open.
 source.addEventListener("open", look);
-// It ends for good with the session, and where the board was closed, or shows no figures any more, while it was not open.
+// The stream does not reconnect after the session has ended, or if the board was closed or lost its figures meanwhile.
 source.addEventListener("error", async () => {
   if (source.readyState !== EventSource.CLOSED) return;
   const answer = await ask(location.href, { redirect: "manual" });

@@ -1,6 +1,6 @@
-// What the keyboard does beyond links and forms. Every page works without it.
+// Progressive enhancements. Every page works without this script.
 
-// The slash goes to the search, the arrow keys to the older and the newer page.
+// The slash key focuses the search; the arrow keys open the older and the newer page.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, [tabindex='0']")) return;
   if (event.key === "/") {
@@ -17,17 +17,17 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
-// On a phone the bar is wider than the screen: it begins with the page that is open.
+// On phones the navigation bar is wider than the screen: scroll to the current page.
 const current = document.querySelector("body > header nav [aria-current]");
 if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft;
 
-// A page for paper has a button that prints it, where scripts run.
+// Show the print button of printable pages.
 for (const button of document.querySelectorAll("button[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());
 }
 
-// A table that is wider than its place can be moved by the keyboard, also in browsers that do not see to that themselves.
+// Make tables that overflow scrollable by keyboard, also in browsers that do not do this automatically.
 function reach() {
   for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
     if (wide.scrollWidth <= wide.clientWidth || wide.querySelector("a, button, input, summary")) continue;
@@ -41,12 +41,12 @@ addEventListener("resize", reach);
 document.addEventListener("toggle", reach, true);
 document.addEventListener("replaced", reach);
 
-// A double click sends a form once.
+// A double click submits a form only once.
 let sentAt = -Infinity;
 document.addEventListener("submit", (event) => {
   if (event.timeStamp - sentAt < 1000) event.preventDefault();
   else sentAt = event.timeStamp;
 });
 
-// Coming back to a page that answers a form, or loading it again, does not send the form again.
+// Going back to the response of a form, or reloading it, does not submit the form again.
 if (document.querySelector("[data-sent]")) history.replaceState(null, "", location.href);

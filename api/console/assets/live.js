@@ -1,9 +1,9 @@
-// Figures that change while somebody looks: when the service tells that they did, the page is fetched again, and its figures are put in the place of
-// the old ones. Without this script, or once the session has ended, the page stays as it is.
+// Updates figures: when the service reports a change, fetches the page again and replaces its figures.
+// Without this script, or after the session has ended, the page is not updated.
 
-const pause = 10_000; // between two looks, however much changes
+const pause = 10_000; // minimum milliseconds between two updates
 let figures = document.getElementById("figures");
-let next = 0; // when the next look may be
+let next = 0; // earliest time of the next update
 let timer = 0;
 
 function soon() {
@@ -13,7 +13,7 @@ function soon() {
 async function renew() {
   timer = 0;
   next = Date.now() + pause;
-  if (document.hidden || figures.contains(document.activeElement)) return soon(); // nobody looks, or the keyboard stands in them
+  if (document.hidden || figures.contains(document.activeElement)) return soon(); // the page is hidden, or the keyboard focus is in the figures
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
     if (!answer.ok) return;
@@ -25,7 +25,7 @@ async function renew() {
     figures.replaceWith(fresh);
     figures = fresh;
   } catch {
-    // The process may be restarting: the next change is sent again.
+    // The process may be restarting. The next change triggers another update.
   }
 }
 
@@ -33,4 +33,4 @@ const stream = new EventSource(figures.dataset.live), said = document.getElement
 document.figures = stream; // for board.js
 stream.addEventListener("figures_changed", soon);
 stream.addEventListener("open", () => { said.hidden = false; });
-stream.addEventListener("error", () => { said.hidden = stream.readyState === EventSource.CLOSED; }); // else it comes back by itself
+stream.addEventListener("error", () => { said.hidden = stream.readyState === EventSource.CLOSED; }); // otherwise it reconnects automatically

@@ -1,5 +1,5 @@
-// Pages that change by themselves: each element with data-refresh="SECONDS" is fetched again with its page, and replaced by the new one, until
-// the new one says nothing of a refresh. Without this script the page has a link that loads it again.
+// Refreshes pages: fetches the page every data-refresh="SECONDS" and replaces the element that has this
+// attribute, until the new element has none. Without this script, the page has a link to reload it.
 
 const kept = (live) => [...live.querySelectorAll("details[id][open]")].map((d) => d.id);
 
@@ -14,16 +14,17 @@ async function refresh() {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById(live.id);
       if (fresh) replace(live, fresh);
-      if (fresh && !fresh.dataset.refresh) document.getElementById("again").hidden = true; // it has come to its end
+      if (fresh && !fresh.dataset.refresh) document.getElementById("again").hidden = true; // no further refresh
       document.getElementById("stale").hidden = true;
     } catch {
-      document.getElementById("stale").hidden = false; // the process may be restarting: it is asked again
+      document.getElementById("stale").hidden = false; // the process may be restarting: retry
     }
   }
   setTimeout(refresh, wait);
 }
 
-// replace keeps what the reader has opened and where the keyboard stands. Texts that are announced stay the same elements.
+// replace keeps opened details and the keyboard focus. It keeps status elements, so that screen readers
+// announce only changes.
 function replace(live, fresh) {
   const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
   const open = kept(live);

@@ -11,25 +11,25 @@ import (
 	"unicode/utf8"
 )
 
-// Chart is figures over time, or over anything else that has an order.
+// Chart shows figures over time or over another ordered dimension.
 type Chart struct {
-	ID     string   // of its elements: distinct on a page, letters, digits and hyphens
-	Title  string   // what is shown
-	Unit   string   // of the values: "followers"
-	Bars   bool     // else a line
-	Series []Series // the first one names the parts; one more is what it is compared with
-	Note   string   // a sentence below it; "": none
-	Empty  string   // what is said where no value is known, and what to do about it
-	CSV    string   // address of the same figures as a file; "": no file
+	ID     string   // unique on the page: letters, digits and hyphens
+	Title  string   // name of the figures
+	Unit   string   // unit of the values, plural: "followers"
+	Bars   bool     // bars instead of lines
+	Series []Series // the first one names the parts; an optional second one is the comparison
+	Note   string   // a sentence below the chart; "": none
+	Empty  string   // text shown if no value is known: why, and what to do
+	CSV    string   // address of a CSV file of the same figures; "": no file
 }
 
-// Series is one value for each part.
+// Series has one value for each part.
 type Series struct {
 	Name   string
 	Points []Point
 }
 
-// Begins is what a part of a chart begins, a set: labels of the axis are there rather than elsewhere.
+// Begins is the set of calendar periods that start at a part. The axis prefers labels at such parts.
 type Begins uint8
 
 // The members of [Begins].
@@ -42,15 +42,15 @@ const (
 
 // Point is a part of a chart with its value.
 type Point struct {
-	Label  string // the whole name of the part: "3 January 2026"
-	Short  string // its name at the axis: "3 Jan"
-	Value  *int64 // nil: not known
-	Open   bool   // it is not final: the value may still change
-	Mark   string // what happened in it that explains a jump: "page connected"; "": nothing
+	Label  string // full name of the part: "3 January 2026"
+	Short  string // name on the axis: "3 Jan"
+	Value  *int64 // nil: unknown
+	Open   bool   // the value is not final and may still change
+	Mark   string // an event that explains a jump: "page connected"; "": none
 	Begins Begins
 }
 
-// Number writes a number with separators of thousands: 1,234.
+// Number formats a number with thousands separators: 1,234.
 func Number(n int64) string {
 	digits := strings.TrimPrefix(strconv.FormatInt(n, 10), "-")
 	var out strings.Builder
@@ -66,7 +66,7 @@ func Number(n int64) string {
 	return out.String()
 }
 
-// Signed writes a change: +1,234.
+// Signed formats a change: +1,234.
 func Signed(n int64) string {
 	if n > 0 {
 		return "+" + Number(n)
@@ -76,7 +76,7 @@ func Signed(n int64) string {
 
 const thousand = 1000
 
-// short writes a value of the axis: 12.5k, or 12,345 if that is no longer.
+// short formats a value for the axis: 12.5k, or 12,345 if that is not longer.
 func short(v float64) string {
 	whole, unit := Number(int64(v)), ""
 	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
@@ -92,20 +92,20 @@ func short(v float64) string {
 	return text
 }
 
-// row is a part in the table behind.
+// row is a part in the table of the chart.
 type row struct {
 	Label string
 	Open  bool
 	Mark  string
-	Cells []cell // one for each series
+	Cells []cell // one cell for each series
 }
 
 type cell struct {
-	Text string // "–": not known
-	Of   string // the part that the value is of, where it is not the row's
+	Text string // "–": unknown
+	Part string // the part of the value, if it differs from the row's
 }
 
-// rows is the table behind the chart.
+// rows are the rows of the chart's table.
 func (c Chart) rows() []row {
 	rows := make([]row, len(c.Series[0].Points))
 	for i, first := range c.Series[0].Points {
@@ -117,7 +117,7 @@ func (c Chart) rows() []row {
 					one.Text = Number(*p.Value)
 				}
 				if series.Points[i].Label != first.Label {
-					one.Of = series.Points[i].Label
+					one.Part = series.Points[i].Label
 				}
 			}
 			rows[i].Cells = append(rows[i].Cells, one)
@@ -131,25 +131,25 @@ var pagesText string
 
 var pages = template.Must(template.New("chart").Parse(pagesText))
 
-// Figure draws the chart with its title, its legend and the table behind it.
+// Figure draws the chart with its title, legend and table.
 func (c Chart) Figure() (template.HTML, error) { return rendered("figure", plotOf(c)) }
 
-// spark is a small line with nothing beside it.
+// spark is a sparkline.
 type spark struct {
-	Told  string
+	Text  string // text alternative
 	Paths []string
-	Ends  []label // the last known value
+	Ends  []label // position of the last known value
 }
 
-// Sparkline draws the points as a small line, with a text that says what a reader of the screen would see. It is empty
-// where fewer than two values are known.
-func Sparkline(told string, points []Point) (template.HTML, error) {
+// Sparkline draws the points as a small line with a text alternative. It is empty if fewer than two values
+// are known.
+func Sparkline(text string, points []Point) (template.HTML, error) {
 	s, known := scaleOf(false, Series{Points: points})
 	if known < 2 {
 		return "", nil
 	}
 	room := float64(sparkWidth-2*sparkEdge) / float64(len(points)-1)
-	small := spark{Told: told}
+	small := spark{Text: text}
 	small.Paths = runs(points, func(i int, v int64) (x, y string) {
 		x, y = at(sparkEdge+float64(i)*room), at(s.y(float64(v), sparkEdge, sparkHeight-sparkEdge))
 		small.Ends = []label{{x, y}}

@@ -9,34 +9,34 @@ import (
 	"unicode/utf8"
 )
 
-// The view box of a figure, and the box in it in which values stand.
+// The view box of a figure, and the plot area in it.
 const (
 	width, height = 480, 200
-	leastLeft     = 52 // more if the values of the axis are long
+	leastLeft     = 52 // minimum; larger if the texts of the y axis are long
 	right         = 472
 	top, bottom   = 12, 168
 
 	sparkWidth, sparkHeight, sparkEdge = 120, 28, 3
 
-	labels   = 4   // about so many are on the x axis if none is natural
-	natural  = 6   // at most, of the natural ones
-	lastText = 452 // where the middle of a label is at most, so that its end is not cut off
-	letter   = 9.6 // how wide one is on a phone, where texts are largest
-	apart    = 6   // how far dots have to be apart to be told apart
-	barShare = 0.7 // of the room of a part
+	labels   = 4   // approximate number of labels on the x axis without calendar periods
+	natural  = 6   // maximum number of labels at the starts of calendar periods
+	lastText = 452 // maximum x of the middle of a label, so that its end is not cut off
+	letter   = 9.6 // width of a letter on a phone, where text is largest
+	apart    = 6   // minimum distance at which dots are distinguishable
+	barShare = 0.7 // share of a part's width that its bars fill
 )
 
-// plot is a chart whose every part has its place.
+// plot is a chart with computed positions.
 type plot struct {
 	Chart
 
 	Left   string
-	TextX  string // where the texts of the y axis end
+	TextX  string // right end of the texts of the y axis
 	Ticks  []tick
 	Labels []label
 	Open   []box  // parts that are not final
-	Marks  []mark // parts in which something happened
-	Lines  []drawn
+	Marks  []mark // parts with an event
+	Lines  []plotSeries
 	Rows   []row
 	Known  bool
 }
@@ -50,8 +50,8 @@ type label struct{ X, Text string }
 
 type box struct{ X, Y, Width, Height string }
 
-// drawn is a series as it stands.
-type drawn struct {
+// plotSeries is a series with computed positions.
+type plotSeries struct {
 	Name  string
 	Class string // s1, s2, …
 	Paths []string
@@ -63,10 +63,10 @@ type mark struct {
 	box
 
 	Title string
-	Faint bool // a dot that its neighbors would run into: it shows under the pointer
+	Faint bool // a dot too close to its neighbors: it is visible only under the pointer
 }
 
-// Mark is what the marks of the chart mean; "" without any.
+// Mark is the legend of the chart's event marks; "" without marks.
 func (p plot) Mark() string {
 	for _, point := range p.Series[0].Points {
 		if point.Mark != "" {
@@ -98,7 +98,7 @@ func plotOf(c Chart) plot {
 	p.Left, p.TextX = at(left), at(left-6)
 	first := c.Series[0].Points
 	room := (right - left) / float64(len(first))
-	for _, i := range labelled(first) {
+	for _, i := range labeled(first) {
 		p.Labels = append(p.Labels, label{at(min(left+(float64(i)+0.5)*room, lastText)), first[i].Short})
 	}
 	for i, point := range first {
@@ -111,7 +111,7 @@ func plotOf(c Chart) plot {
 	}
 	for i, series := range c.Series {
 		series.Points = series.Points[:min(len(series.Points), len(first))]
-		one := drawn{Name: series.Name, Class: fmt.Sprintf("s%d", i+1)}
+		one := plotSeries{Name: series.Name, Class: fmt.Sprintf("s%d", i+1)}
 		if c.Bars {
 			one.Marks = c.bars(series, s, i, left, room)
 		} else {
@@ -122,9 +122,9 @@ func plotOf(c Chart) plot {
 	return p
 }
 
-// labelled are the parts that the axis names: the most natural ones that are a few, or some
-// at equal distances.
-func labelled(points []Point) (at []int) {
+// labeled returns the indexes of the parts with a label on the axis: the starts of the shortest calendar
+// period with 2 to 6 starts, or else parts at equal distances.
+func labeled(points []Point) (at []int) {
 	for unit := Week; unit <= Year; unit <<= 1 {
 		at = at[:0]
 		for i, p := range points {
@@ -143,25 +143,25 @@ func labelled(points []Point) (at []int) {
 	return at
 }
 
-// line draws a path for each run of known values, and a point for each of them.
+// line draws a path for each run of known values, and a dot for each value.
 func (c Chart) line(series Series, s scale, left, room float64) (paths []string, marks []mark) {
 	paths = runs(series.Points, func(i int, v int64) (x, y string) {
 		x, y = at(left+(float64(i)+0.5)*room), at(s.y(float64(v), top, bottom))
-		marks = append(marks, mark{box: box{X: x, Y: y}, Title: c.told(series, i), Faint: room < apart && joined(series.Points, i)})
+		marks = append(marks, mark{box: box{X: x, Y: y}, Title: c.pointTitle(series, i), Faint: room < apart && joined(series.Points, i)})
 		return x, y
 	})
 	return paths, marks
 }
 
-// joined tells whether a line goes through a point.
+// joined reports whether a line connects a point to a neighbor.
 func joined(points []Point, i int) bool {
 	return i > 0 && points[i-1].Value != nil || i+1 < len(points) && points[i+1].Value != nil
 }
 
-// runs joins neighbours if both values are known.
+// runs returns a path for each run of known values.
 func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []string) {
 	var path strings.Builder
-	n := 0 // of the run so far
+	n := 0 // length of the current run
 	for i, point := range points {
 		if point.Value != nil {
 			x, y := place(i, *point.Value)
@@ -169,7 +169,7 @@ func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []str
 			n++
 		}
 		if point.Value == nil || i == len(points)-1 {
-			if n > 1 { // a single value is a point alone
+			if n > 1 { // a single value is only a dot
 				paths = append(paths, path.String())
 			}
 			path.Reset()
@@ -179,7 +179,7 @@ func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []str
 	return paths
 }
 
-// bars draws a bar from 0 for each known value; the series of a part stand side by side.
+// bars draws a bar from 0 for each known value. The bars of several series are next to each other.
 func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks []mark) {
 	wide := room * barShare / float64(len(c.Series))
 	zero := s.y(0, top, bottom)
@@ -189,13 +189,13 @@ func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks 
 		}
 		x := left + float64(i)*room + room*(1-barShare)/2 + float64(nth)*wide
 		y := s.y(float64(*point.Value), top, bottom)
-		marks = append(marks, mark{box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}, c.told(series, i), false})
+		marks = append(marks, mark{box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}, c.pointTitle(series, i), false})
 	}
 	return marks
 }
 
-// told is the name of a point.
-func (c Chart) told(series Series, i int) string {
+// pointTitle is the text of a point.
+func (c Chart) pointTitle(series Series, i int) string {
 	point := series.Points[i]
 	text := point.Label + ": " + Number(*point.Value)
 	unit := c.Unit
@@ -212,15 +212,16 @@ func (c Chart) told(series Series, i int) string {
 	return text
 }
 
-// scale is an axis of values.
+// scale is the range and the tick distance of the y axis.
 type scale struct{ low, high, step float64 }
 
 const (
-	steps   = 4 // an axis has at most this many and one more
+	steps   = 4 // target number of steps; an axis has at most one more
 	tenfold = 10
 )
 
-// scaleOf is the axis on which all values of the series have room; with bars also 0. It counts the known ones.
+// scaleOf returns a scale that contains all values of the series and, for bars, 0. Known is the number of
+// known values.
 func scaleOf(bars bool, series ...Series) (s scale, known int) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, one := range series {
@@ -234,7 +235,7 @@ func scaleOf(bars bool, series ...Series) (s scale, known int) {
 	if bars || known == 0 {
 		low, high = min(low, 0), max(high, 0)
 	}
-	const finest = 1e-12 // of the values: below it a float cannot tell two ticks apart
+	const finest = 1e-12 // smallest relative step: below it, ticks are equal as floats
 	step := niceStep(max((high-low)/steps, max(-low, high)*finest))
 	s = scale{math.Floor(low/step) * step, math.Ceil(high/step) * step, step}
 	if s.high == s.low { // all values are equal
@@ -246,7 +247,7 @@ func scaleOf(bars bool, series ...Series) (s scale, known int) {
 	return s, known
 }
 
-// niceStep is the least of 1, 2, 5, 10, 20, … that is not below what is given.
+// niceStep is the smallest of 1, 2, 5, 10, 20, … that is at least the argument.
 func niceStep(least float64) float64 {
 	if least <= 1 {
 		return 1
@@ -260,7 +261,7 @@ func niceStep(least float64) float64 {
 	return tenfold * power
 }
 
-// ticks are the values that the axis names, from below.
+// ticks are the labeled values of the axis, in ascending order.
 func (s scale) ticks() []float64 {
 	var ticks []float64
 	for i := range int(math.Round((s.high-s.low)/s.step)) + 1 {
@@ -269,7 +270,7 @@ func (s scale) ticks() []float64 {
 	return ticks
 }
 
-// y is where a value stands between bottom and top.
+// y is the vertical position of a value between bottom and top.
 func (s scale) y(v, top, bottom float64) float64 {
 	return bottom - (v-s.low)/(s.high-s.low)*(bottom-top)
 }
