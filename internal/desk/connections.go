@@ -22,8 +22,8 @@ func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 	return readmodels.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
-// connection is what an action on one names. A pause is found by the id as PostgreSQL writes it; it
-// can outlive its connection.
+// connection returns the target of an action on a connection. Pauses are keyed by the id in canonical decimal
+// form, and can outlive their connection.
 func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -31,7 +31,7 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 	}
 	id, err := strconv.ParseInt(name, 10, 64)
 	if err != nil || strconv.FormatInt(id, 10) != name {
-		id = 0 // which no connection has
+		id = 0 // no connection has this id
 	}
 	place, err := readmodels.Connections{Pool: tables}.TokenPlace(ctx, id)
 	if errors.Is(err, readmodels.ErrConnectionNotFound) {
@@ -39,13 +39,13 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 		if paused, err = d.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
 			return domain.OperatorTarget{Connection: id}, err
 		}
-		err = domain.NewError(domain.CodeNotFound, "There is no connection %.40s. 'ledgerboard connections list' shows those that there are.", name)
+		err = domain.NewError(domain.CodeNotFound, "There is no connection %.40s. 'ledgerboard connections list' lists all connections.", name)
 	}
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
 }
 
-// ReadConnection makes the accounts of a connection due now: their totals, and those of their posts that are due by their age.
-// Quotas count. CodeConflict: none of them is read, and why.
+// ReadConnection makes the accounts of a connection due now: their totals, and their posts that are due by age.
+// Quotas still apply. Errors: [domain.CodeConflict] if none of the accounts is read, with the reason.
 func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	on, err := d.connection(ctx, id)
 	if err != nil {
@@ -56,7 +56,7 @@ func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string,
 		return err
 	}
 	if len(readings) == 0 {
-		return domain.NewError(domain.CodeConflict, "No connected account is read with connection %s. Connect one first.", id)
+		return domain.NewError(domain.CodeConflict, "Connection %s reads no connected account. Connect one first.", id)
 	}
 	var accounts []int64
 	for _, r := range readings {
@@ -65,16 +65,16 @@ func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string,
 		}
 	}
 	if len(accounts) == 0 {
-		return domain.NewError(domain.CodeConflict, "Connection %s is not read now: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
+		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
 	}
 	return d.act(ctx, c, domain.ActionConnectionRead, on, reason, simply(func(ctx context.Context) error {
 		return vault.ReadNow(ctx, d.kept, on.Platform, accounts, time.Now().UTC())
 	}))
 }
 
-// notRead says why an account is not read, and what to do, by its state.
+// notRead explains, by state, why an account is not read and what to do.
 var notRead = map[string]string{
 	"reconnect":    "a person must sign in at the platform again",
-	"paused":       "resume it, or its platform, first",
-	"unsubscribed": "its account has no active subscription",
+	"paused":       "resume the connection or its platform first",
+	"unsubscribed": "the client has no active subscription",
 }

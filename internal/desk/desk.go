@@ -13,15 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Desk is where operators look and act, over HTTP and on the command line alike: it implements [api.OperatorDesk]. What
-// acts is looked at first, recorded, then done, and then what came of it is recorded: an action that cannot be recorded is
-// not done.
+// Desk implements [api.OperatorDesk]: the views and actions of operators. An action is checked, recorded,
+// executed, and then its outcome is recorded. An action that cannot be recorded is not executed.
 type Desk struct {
 	*Looks
 
-	Log     *eventlog.Log // whatever is wrong with its topics
+	Log     *eventlog.Log // its topics may have problems
 	Engines []*projections.Engine
-	Changes commands.DashboardsConfig // commands of dashboards, but for the read side: a skip is one
+	Changes commands.DashboardsConfig // for skips, which are dashboard commands; without Store
 	Records *commands.Audit
 }
 
@@ -37,7 +36,7 @@ func (d *Desk) projection(name string) (*projections.Engine, error) {
 	return nil, noProjection(name, names)
 }
 
-// act records, does, and records what came of it.
+// act records an action, executes it and records its outcome.
 func (d *Desk) act(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
@@ -45,23 +44,23 @@ func (d *Desk) act(
 	return d.Records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {
-			// A process that answers people need not own tables: see package migrations.
+			// The database user of an api process need not own the tables: see package migrations.
 			err = fmt.Errorf("%w (%w)", errNoRight, err)
 		}
 		return effect, err
 	})
 }
 
-// errNoRight says that this process logs in to the database as somebody who may not do what an operator wants.
-var errNoRight = domain.NewError(domain.CodeForbidden, "The service's user of the database has no right to change these tables. Do the same on the "+
+// errNoRight means that the database user of this process lacks the privileges for an action.
+var errNoRight = domain.NewError(domain.CodeForbidden, "The service's database user may not change these tables. Run the action on the "+
 	"command line, with a LEDGERBOARD_DATABASE_URL of a user in the group ledgerboard_operator (deploy/roles.sql).")
 
-// simply is an action of which there is nothing to tell but that it is done.
+// simply adapts an action without an effect to report.
 func simply(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
 	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
 }
 
-// Projections tells how each projection stands.
+// Projections returns the status of each projection.
 func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
 	var all []operator.Projection
 	for _, e := range d.Engines {
@@ -79,7 +78,7 @@ func (d *Desk) Topics(ctx context.Context) ([]operator.Topic, error) {
 	return d.Log.Describe(ctx)
 }
 
-// Actions lists what operators did, the newest first, and what came of it.
+// Actions lists operator actions with their results, newest first.
 func (d *Desk) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {

@@ -1,17 +1,18 @@
-// Package desk is where operators look and act, over HTTP and on the command line alike.
+// Package desk implements the operator views and actions for HTTP and the command line.
 //
 // # Invariants
 //
-//   - What acts is looked at first, recorded, then done, and then what came of it is recorded: an action that cannot be
-//     recorded is not done.
-//   - What only looks stands on the database alone ([Looks]): it works while the brokers are away, and whatever is wrong with the log.
-//   - A refusal comes before the record, and changes nothing.
+//   - An action is checked, recorded, executed, and then its outcome is recorded. An action that cannot be
+//     recorded is not executed.
+//   - Views need only the database ([Looks]), so they work without the brokers and with a damaged log.
+//   - Refusals happen before the record and change nothing.
 //
-// It may not import internal/assembly, which opens what the desk stands on and hands it in.
+// It may not import internal/assembly, which opens its dependencies.
 //
-// # Non-obvious
+// # Notes
 //
-//   - It is a package of its own because it has rules of its own, one for every act; internal/assembly only opens and wires.
-//   - A process that answers people may lack the right to change tables: then the same is done on the command line, by another login.
-//   - Read models are opened when a look needs them ([NewLooks]): operators must see what is wrong before there are any.
+//   - The database user of an api process may not be allowed to change tables. Operators then run the action on
+//     the command line with another database user.
+//   - Views open the read models only if they need them ([NewLooks]): operators must see problems before read
+//     models exist.
 package desk

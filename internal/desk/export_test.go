@@ -1,6 +1,6 @@
 package desk
 
-// What becomes of events behind a skip, and what the desk refuses.
+// For tests of skips and refusals.
 var (
 	BehindSkip   = behindSkip
 	NoneUnderWay = noneUnderWay

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// RequestRebuild asks for a rebuild.
+// RequestRebuild requests a rebuild.
 func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
 	version, err := d.free(ctx, projection)
 	if err != nil {
@@ -23,7 +23,7 @@ func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection
 	return d.ask(ctx, c, domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, version, reason, d.rebuilds.Request)
 }
 
-// ask has somebody make a generation, or go back to one, and records it.
+// ask requests and records a rebuild or rollback.
 func (d *Desk) ask(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
 	request func(context.Context, projections.RebuildRequest) (operator.Rebuild, error),
@@ -37,7 +37,7 @@ func (d *Desk) ask(
 	return rebuild, err
 }
 
-// SwitchBack asks for the generation that readers used before.
+// SwitchBack requests a rollback to the generation that readers used before.
 func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
 	version, err := d.free(ctx, projection)
 	if err != nil {
@@ -51,20 +51,20 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 	return d.ask(ctx, c, domain.ActionGenerationSwitchedBack, on, version, reason, d.rebuilds.SwitchBack)
 }
 
-// sound refuses what would put into new tables too what is wrong with the log.
+// sound returns an error if the log has unsafe settings, so that new tables do not copy its faults.
 func (d *Desk) sound(ctx context.Context) error {
 	err := d.Log.Check(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
-		return domain.NewError(domain.CodeConflict, "Nothing is rebuilt, compared or switched while this is so: %v", err)
+		return domain.NewError(domain.CodeConflict, "Rebuilds, comparisons and switches are refused until this is fixed: %v", err)
 	case err != nil:
-		return domain.NewError(domain.CodeUnavailable, "Nothing was done: the brokers could not be asked whether the log is sound. Try again.")
+		return domain.NewError(domain.CodeUnavailable, "Nothing was done: the topic settings could not be read from the brokers. Try again.")
 	}
 	return nil
 }
 
-// free finds the version of a projection of which no rebuild is under way, on a log that is sound: a refusal is told before
-// anything is recorded.
+// free returns the version of a projection that can be rebuilt now: the log is safe and no rebuild is in
+// progress. It returns refusals before anything is recorded.
 func (d *Desk) free(ctx context.Context, projection string) (version int, err error) {
 	if _, err := d.projection(projection); err != nil {
 		return 0, err
@@ -80,17 +80,17 @@ func (d *Desk) free(ctx context.Context, projection string) (version int, err er
 	return version, noneUnderWay(all, projection, version)
 }
 
-// noneUnderWay refuses a rebuild beside one of the same projection and version that has not ended.
+// noneUnderWay refuses a rebuild while another one of the same projection and version is in progress.
 func noneUnderWay(all []operator.Rebuild, projection string, version int) error {
 	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
 	if i >= 0 {
-		return domain.NewError(domain.CodeConflict, "A rebuild of %s has been under way since %s. Wait for its end or cancel it.",
+		return domain.NewError(domain.CodeConflict, "A rebuild of %s has been in progress since %s. Wait until it ends, or cancel it.",
 			projection, all[i].RequestedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"))
 	}
 	return nil
 }
 
-// versionOf is the version of a projection that this program makes; 0 when there is no such projection.
+// versionOf is the projector version of this program for a projection; 0 if there is no such projection.
 func versionOf(projection string) int {
 	for _, p := range projectors.All(0) {
 		if p.Name == projection {
@@ -100,8 +100,8 @@ func versionOf(projection string) int {
 	return 0
 }
 
-// Prepared finds the generation that readers of this program's version of a projection use; Already tells whether it is there.
-// Its error is conflict while a process folds one that is on its way.
+// Prepared finds the generation that readers of this program's version use; Already is true if it exists.
+// Errors: [domain.CodeConflict] while a process is building it.
 func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	p.Projection, p.Version = projection, versionOf(projection)
 	if p.Version == 0 {
@@ -118,16 +118,16 @@ func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Pre
 			p.Generation, p.Already = g.Generation, true
 			return p, nil
 		case g.State == projections.StateBuilding && g.Folded:
-			err = domain.NewError(domain.CodeConflict, "A process is making generation %d of %s, version %d. 'ledgerboard status' shows how far it is.",
+			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %d. 'ledgerboard status' shows its progress.",
 				g.Generation, projection, g.Version)
 		}
 	}
 	return p, err
 }
 
-// PrepareGeneration asks for a generation of this program's version beside those that serve. Readers stay where they are:
-// those of this version use it once it is there, those of another one never. Where it is there already, nothing is done and
-// nothing recorded.
+// PrepareGeneration requests a generation of this program's version next to the live ones. Readers of this
+// version use it when it is ready; readers of other versions are not affected. If it already exists, nothing is
+// done or recorded.
 func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
 	p, err := d.Prepared(ctx, projection)
 	if err != nil || p.Already {
@@ -142,7 +142,7 @@ func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, project
 	return p, err
 }
 
-// earlierGeneration is the number of the generation that readers of a version go back to.
+// earlierGeneration is the number of the generation to which a rollback of a version switches.
 func (d *Desk) earlierGeneration(ctx context.Context, projection string, version int) (number int, err error) {
 	generations, err := d.Generations(ctx)
 	var retired time.Time
@@ -152,12 +152,12 @@ func (d *Desk) earlierGeneration(ctx context.Context, projection string, version
 		}
 	}
 	if err == nil && number == 0 {
-		err = domain.NewError(domain.CodeConflict, "There is no earlier generation of %s, version %d, to go back to. Rebuild it.", projection, version)
+		err = domain.NewError(domain.CodeConflict, "There is no earlier generation of %s, version %d, to roll back to. Rebuild the projection instead.", projection, version)
 	}
 	return number, err
 }
 
-// CancelRebuild stops a rebuild; what serves stays as it is. CodeConflict: it has ended already.
+// CancelRebuild cancels a rebuild. Live tables do not change. Errors: [domain.CodeConflict] if it has ended.
 func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	rebuild, err := d.rebuilds.Get(ctx, id)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// InspectParked shows a parked event as it stands in the log, which is recorded.
+// InspectParked returns a parked event with its record in the log. The access is recorded.
 func (d *Desk) InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (record operator.ParkedRecord, err error) {
 	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
@@ -40,12 +40,13 @@ func (d *Desk) parkedEvent(ctx context.Context, id string) (event operator.Parke
 		return event, err
 	}
 	if len(found) == 0 {
-		return event, domain.NewError(domain.CodeNotFound, "No event is parked as %s. 'ledgerboard parked' lists what is.", id)
+		return event, domain.NewError(domain.CodeNotFound, "There is no parked event %s. 'ledgerboard parked' lists all parked events.", id)
 	}
 	return found[0], nil
 }
 
-// RetryParked folds parked events again from the log, all of them without ids; each projection that has some is recorded.
+// RetryParked folds parked events from the log again; without ids, all of them. One action is recorded for each
+// projection with such events.
 func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
 	all := operator.RetryResult{Parked: []operator.StillParked{}}
 	events, err := d.Parked(ctx, operator.ParkedFilter{IDs: ids, State: projections.ParkedWaits})
@@ -57,7 +58,7 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 		found[ev.Projection] = append(found[ev.Projection], ev)
 	}
 	if len(found) == 0 {
-		return all, domain.NewError(domain.CodeNotFound, "No such event is parked. 'ledgerboard parked' lists what is.")
+		return all, domain.NewError(domain.CodeNotFound, "There is no such parked event. 'ledgerboard parked' lists all parked events.")
 	}
 	var failed []error
 	for _, e := range d.Engines {
@@ -77,9 +78,9 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 	return all, errors.Join(failed...)
 }
 
-// SkipParked leaves a parked event out. One of an agency's dashboards is left out for good, by a record of the agency's own
-// stream: the result tells what became of those that waited behind it. One that holds up no other is left out in its row. To
-// skip it again does nothing, and says so.
+// SkipParked skips a parked event. An event of an agency's dashboards is skipped permanently by a record on the
+// agency's stream; the result describes the events that waited for it. An event that blocks no others is marked
+// as skipped in its row. Skipping an event again does nothing and sets Already.
 func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
 	result = operator.SkipResult{ID: id, Parked: []operator.StillParked{}}
 	event, err := d.parkedEvent(ctx, id)
@@ -92,7 +93,7 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 	}
 	at := event.Position()
 	on := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
-	if !holdsUp(event) || event.Reason == fold.ReasonChainBroken { // it may lie in a wrong partition
+	if !holdsUp(event) || event.Reason == fold.ReasonChainBroken { // it may be in the wrong partition
 		e, err := d.projection(event.Projection)
 		if err != nil {
 			return result, err
@@ -123,8 +124,8 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 	return result, err
 }
 
-// behindSkip tells what became of the events that waited behind one that is skipped. That they could not be looked at is no failure
-// of the skip, which stands in the log and has taken effect.
+// behindSkip adds the events that waited for a skipped event to the result. An error while reading them is not a
+// failure of the skip, which is in the log and has taken effect.
 func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
 	if unread != nil {
 		result.Unknown = true
@@ -141,13 +142,13 @@ func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
-// holdsUp reports whether later events of the same stream wait for an event: on dashboards, in the stream of an agency.
+// holdsUp reports whether an event blocks later events of its stream. Only events of an agency's dashboards do.
 func holdsUp(event operator.ParkedEvent) bool {
 	stream, ok := domain.HexID(event.Stream)
 	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
 }
 
-// folded refuses a skip that no process would carry out.
+// folded refuses a skip that no running process would apply.
 func (d *Desk) folded(ctx context.Context, event operator.ParkedEvent) error {
 	e, err := d.projection(event.Projection)
 	if err != nil {
@@ -160,12 +161,12 @@ func (d *Desk) folded(ctx context.Context, event operator.ParkedEvent) error {
 	folded, err := projections.Folded(ctx, d.engine)
 	if err == nil && !slices.Contains(folded, status.GenerationName()) {
 		err = domain.NewError(domain.CodeUnavailable,
-			"No process folds %s, so the skip would not take effect. Start a service with the role projector, then skip again.", event.Projection)
+			"No process folds %s, so the skip would not take effect. Start a process with the role projector, then skip the event again.", event.Projection)
 	}
 	return err
 }
 
-// waiting are the events of the same stream that are parked and not skipped, but for the event itself.
+// waiting are the other parked events of the same stream and partition that are not skipped.
 func (d *Desk) waiting(ctx context.Context, event operator.ParkedEvent) ([]operator.ParkedEvent, error) {
 	list, err := d.Parked(ctx, operator.ParkedFilter{Projection: event.Projection, Stream: event.Stream})
 	return slices.DeleteFunc(list, func(p operator.ParkedEvent) bool {
@@ -173,7 +174,7 @@ func (d *Desk) waiting(ctx context.Context, event operator.ParkedEvent) ([]opera
 	}), err
 }
 
-// skipper are the commands of dashboards as an operator needs them. Nothing tells it when tables move: it looks.
+// skipper returns the dashboard commands for skips. They poll the progress of the tables.
 func (d *Desk) skipper(ctx context.Context) (*commands.Dashboards, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {

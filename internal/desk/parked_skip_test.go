@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// The skip is in the log when what waited behind it is looked at: that this fails is said, and is no failure of the skip.
-func TestWhatBecomesOfEventsBehindASkip(t *testing.T) {
+// The waiting events are read after the skip is in the log. An error then sets Unknown but does not fail the skip.
+func TestWaitingEventsAfterASkip(t *testing.T) {
 	t.Parallel()
 	before := []operator.ParkedEvent{{ID: "a"}, {ID: "b"}}
 	result := operator.SkipResult{}

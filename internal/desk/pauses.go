@@ -9,14 +9,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// pauseActions are how pausing and resuming are recorded.
+// pauseActions are the recorded action types of pausing and resuming.
 var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAction }{
 	domain.PauseProjection: {domain.ActionProjectionPaused, domain.ActionProjectionResumed},
 	domain.PausePlatform:   {domain.ActionPlatformPaused, domain.ActionPlatformResumed},
 	domain.PauseConnection: {domain.ActionConnectionPaused, domain.ActionConnectionResumed},
 }
 
-// Pause pauses a projection, or the reading of a platform or a connection. CodeConflict: it is paused already.
+// Pause pauses a projection, or the reading of a platform or connection. Errors: [domain.CodeConflict] if it is
+// already paused.
 func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	on, err := d.changeable(ctx, kind, name, false)
 	if err != nil {
@@ -28,7 +29,7 @@ func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKi
 	}))
 }
 
-// Resume ends a pause. CodeConflict: it is not paused.
+// Resume ends a pause. Errors: [domain.CodeConflict] if it is not paused.
 func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	on, err := d.changeable(ctx, kind, name, true)
 	if err != nil {
@@ -40,19 +41,20 @@ func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseK
 	}))
 }
 
-// changeable is what is to be paused or resumed. It refuses what is so already.
+// changeable returns the target of a pause or resumption. It refuses a target that is already in that state.
 func (d *Desk) changeable(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
 	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
 	is, err := d.pauses.Paused(ctx, kind, name)
 	if err == nil && is != paused {
-		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.", kind, name, map[bool]string{true: "paused already", false: "not paused"}[is])
+		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.", kind, name, map[bool]string{true: "already paused", false: "not paused"}[is])
 	}
 	return on, err
 }
 
-// Pausable is what an action on something that can be paused names. Error: not_found, with what there is.
+// Pausable returns the target of an action on a projection, platform or connection. Errors:
+// [domain.CodeNotFound].
 func (d *Desk) Pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
 	switch kind {
 	case domain.PauseProjection:
@@ -65,5 +67,5 @@ func (d *Desk) Pausable(ctx context.Context, kind domain.PauseKind, name string)
 	if p := domain.PlatformNamed(name); p != 0 {
 		return domain.OperatorTarget{Platform: p}, nil
 	}
-	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. There are %s.", name, strings.Join(domain.PlatformNames(), ", "))
+	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. The platforms are %s.", name, strings.Join(domain.PlatformNames(), ", "))
 }

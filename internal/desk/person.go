@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Person finds a person by its user, or by a member ("" and a number): its ids, before anything is done about it. Error:
+// Person finds the ids of a person by user id, or by member number if it is not 0. Errors:
 // [readmodels.ErrPersonNotFound].
 func (d *Desk) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
 	tables, err := d.tables(ctx)
@@ -30,8 +30,8 @@ func (d *Desk) Person(ctx context.Context, user string, member int64) (domain.Pe
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson makes everything that is known of a person, as [readmodels.People.Export] does, and hands it to who puts it into a
-// file. It is recorded, as done once the file stands.
+// ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. File creates the file and
+// calls content to write it. The export is recorded; its outcome is done when file has returned.
 func (d *Desk) ExportPerson(
 	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
 ) (sections []readmodels.PersonSectionCount, err error) {
@@ -44,9 +44,9 @@ func (d *Desk) ExportPerson(
 		on.Member = person.Members[0]
 	}
 	head := readmodels.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
-	stand, err := d.Projections(ctx) // before the record of the export is one that is not folded yet
+	stand, err := d.Projections(ctx) // before the export adds a record that is not folded yet
 	if err != nil {
-		return nil, fmt.Errorf("look how far tables are behind the log: %w", err)
+		return nil, fmt.Errorf("read the lag of the tables: %w", err)
 	}
 	for _, p := range stand {
 		if p.Lag > 0 {
@@ -63,10 +63,11 @@ func (d *Desk) ExportPerson(
 }
 
 var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
-	"The directory holds no active user of that id with an active account, so a link would sign nobody in. Auditors and operators are "+
-		"given a token instead ('ledgerboard token'): they sign in with it.")
+	"The directory contains no active user with this id in an active account, so a sign-in link would not work. Auditors and operators "+
+		"sign in with a token instead ('ledgerboard token').")
 
-// Candidate is the user whom a link would sign in, as the directory holds it now. Error: unprocessable where it would sign nobody in.
+// Candidate returns the user whom a link would sign in, by the current directory. Errors:
+// [domain.CodeUnprocessable] if the link would not work.
 func (d *Desk) Candidate(ctx context.Context, user string) (identity.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -79,8 +80,8 @@ func (d *Desk) Candidate(ctx context.Context, user string) (identity.Person, err
 	return p, err
 }
 
-// MakeSignInLink makes a candidate's link, which works for a time ([api.SignInLinkDuration]), and records
-// who made it for whom. It returns the path of its address, and until when it works.
+// MakeSignInLink creates a sign-in link for a candidate ([api.SignInLinkDuration]), and records who created it
+// for whom. It returns the path of the link and its expiry.
 func (d *Desk) MakeSignInLink(
 	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
 ) (path string, until time.Time, err error) {
@@ -94,12 +95,13 @@ func (d *Desk) MakeSignInLink(
 	return console.LinkPath(word), until, err
 }
 
-// SignInLinkedTo returns the issuer of the identity provider that knows a user. Error: not_found, nobody is linked to it.
+// SignInLinkedTo returns the issuer of the identity provider to which a user is linked. Errors:
+// [domain.CodeNotFound] if the user is not linked.
 func (d *Desk) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
 	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
 }
 
-// UnlinkSignIn takes a user's link to a person of the identity provider off, and ends its sessions. It is recorded.
+// UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is recorded.
 func (d *Desk) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
 	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, simply(func(ctx context.Context) error {
 		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)

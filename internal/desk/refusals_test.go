@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// As all that is refused at once, canceling a rebuild that has ended is no action: it needs no record, and so no log.
+// Canceling a rebuild that has ended is refused before it is recorded, so it needs no log.
 func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -28,16 +28,16 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	require.ErrorContains(t, err, "The rebuild of contents has already ended (done). Nothing was canceled.")
 }
 
-// A rebuild is refused beside one of the same projection and version, and beside no other.
+// A rebuild is refused while another one of the same projection and version is in progress, and only then.
 func TestASecondRebuildIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		one     operator.Rebuild
 		refused bool
 	}{
-		"one under way":      {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildCopying}, true},
-		"one that waits":     {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildSwitching}, true},
-		"one that ended":     {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildDone}, false},
+		"in progress":        {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildCopying}, true},
+		"waiting":            {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildSwitching}, true},
+		"ended":              {operator.Rebuild{ID: "r9", Projection: "contents", Version: 2, State: operator.RebuildDone}, false},
 		"another version":    {operator.Rebuild{ID: "r9", Projection: "contents", Version: 1, State: operator.RebuildCopying}, false},
 		"another projection": {operator.Rebuild{ID: "r9", Projection: "directory", Version: 2, State: operator.RebuildCopying}, false},
 	} {
@@ -47,12 +47,12 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 			continue
 		}
 		require.Equal(t, domain.CodeConflict, domain.CodeOf(err), name)
-		require.ErrorContains(t, err, "A rebuild of contents has been under way since", name)
+		require.ErrorContains(t, err, "A rebuild of contents has been in progress since", name)
 	}
 }
 
-// Only in the stream of an agency's dashboards does a parked event hold up others.
-func TestWhatHoldsUp(t *testing.T) {
+// A parked event blocks others only in the stream of an agency's dashboards.
+func TestBlockingEvents(t *testing.T) {
 	t.Parallel()
 	const agency = "5f1d7f3b8c9d440001a1b2c3"
 	require.True(t, desk.HoldsUp(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: agency}))

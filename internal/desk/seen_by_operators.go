@@ -14,8 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Looks are what operators see of the database alone: they work while the brokers are away, and whatever is wrong with
-// the log.
+// Looks are the operator views that need only the database. They work without the brokers and with a damaged
+// log.
 type Looks struct {
 	engine   *pgxpool.Pool
 	kept     *pgxpool.Pool
@@ -24,13 +24,13 @@ type Looks struct {
 	pauses   vault.Pauses
 }
 
-// NewLooks opens nothing. Engine and kept are pools of the schemas lb_engine and kept; tables opens the read
-// models: they may not be there, and most looks need none.
+// NewLooks returns the views without connecting. Engine and kept are pools of the schemas lb_engine and kept.
+// Tables opens the read models, which may not exist and which most views do not need.
 func NewLooks(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Looks {
 	return &Looks{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept}}
 }
 
-// Generations lists the generations that have tables.
+// Generations lists the generations with tables.
 func (d *Looks) Generations(ctx context.Context) ([]operator.Generation, error) {
 	return projections.Generations(ctx, d.engine)
 }
@@ -38,7 +38,7 @@ func (d *Looks) Generations(ctx context.Context) ([]operator.Generation, error) 
 // Pauses lists what is paused.
 func (d *Looks) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
 
-// Rebuilds lists rebuilds, the newest first.
+// Rebuilds lists rebuilds, newest first.
 func (d *Looks) Rebuilds(ctx context.Context) ([]operator.Rebuild, error) {
 	return d.rebuilds.List(ctx)
 }
@@ -48,7 +48,7 @@ func (d *Looks) Rebuild(ctx context.Context, id string) (operator.Rebuild, error
 	return d.rebuilds.Get(ctx, id)
 }
 
-// Folded tells whether a process folds a version of a projection now.
+// Folded reports whether a process is folding a version of a projection.
 func (d *Looks) Folded(ctx context.Context, projection string, version int) (bool, error) {
 	generations, err := d.Generations(ctx)
 	return slices.ContainsFunc(generations, func(g operator.Generation) bool {
@@ -72,5 +72,5 @@ func projectionNames() (names []string) {
 }
 
 func noProjection(name string, names []string) error {
-	return domain.NewError(domain.CodeNotFound, "There is no projection %q. There are %s.", name, strings.Join(names, ", "))
+	return domain.NewError(domain.CodeNotFound, "There is no projection %q. The projections are %s.", name, strings.Join(names, ", "))
 }
