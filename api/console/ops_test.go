@@ -90,7 +90,7 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	actions := b.get("/console/ops/actions")
 	actions.says(http.StatusOK, `<td data-label="Target">c`+named+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
-		"By now the rebuild is cancelled<", "By now the way back is done<")
+		"Rebuild: cancelled<", "Rollback: done<")
 	require.NotContains(t, actions.Body.String(), "customer request", "no customer asked an operator")
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,

@@ -2274,17 +2274,17 @@ export interface components {
          * @enum {integer}
          */
         AccountType: 1 | 2;
-        /** @description What an operator did, or tried to do. */
+        /** @description An operator's action, or an attempt. */
         Action: {
-            /** @description what was to be done */
+            /** @description type of action */
             action: components["schemas"]["OperatorAction"];
-            /** @description id of the user; system:operator is the command line */
+            /** @description id of the user; `system:operator` for the command line */
             actor: string;
-            /** @description refused or failed: the class of why */
+            /** @description error code, if refused or failed */
             code?: components["schemas"]["Code"];
             /**
              * Format: int64
-             * @description parked events that were folded
+             * @description number of parked events that were folded
              */
             count?: number;
             /**
@@ -2292,33 +2292,33 @@ export interface components {
              * @description absent while the outcome is unknown
              */
             finished_at?: string;
-            /** @description of the record that announced it */
+            /** @description id of the record that announced the action */
             id: string;
             /**
              * Format: int64
-             * @description parked events that were tried in vain
+             * @description number of parked events that failed again
              */
             left?: number;
-            /** @description `outcome` is done, refused (nothing was done), failed (it ended with an error: nothing, a part or all of it may have been done) or unknown: it is under way, or its process ended before it could tell. */
+            /** @description `outcome` is done, refused (nothing was done), failed (the action ended with an error and may have been done in part or completely) or unknown (in progress, or its process ended before recording the outcome). */
             outcome: components["schemas"]["OperatorOutcome"];
-            /** @description why */
+            /** @description reason given by the operator */
             reason: components["schemas"]["Reason"];
-            /** @description id of the rebuild that was taken on */
+            /** @description id of the requested rebuild */
             rebuild?: string;
-            /** @description `rebuild_state` is how far that rebuild is now; absent when it is not known any more. */
+            /** @description `rebuild_state` is the current state of that rebuild; absent if it is no longer known. */
             rebuild_state?: components["schemas"]["RebuildState"];
-            /** @description of the request; empty on the command line */
+            /** @description id of the request; empty on the command line */
             request_id: string;
-            /** @description under which it was allowed */
+            /** @description role that allowed the action */
             role: string;
-            /** @description on what */
+            /** @description what the action changes */
             target: components["schemas"]["OperatorTarget"];
             /**
              * Format: date-time
-             * @description of that record, UTC
+             * @description time of that record, UTC
              */
             time: string;
-            /** @description refused: what the operator was told */
+            /** @description message to the operator, if refused */
             why?: string;
         };
         /** @description The body of an operator's action. */
@@ -2458,36 +2458,36 @@ export interface components {
             /** @description who is on their lists: 24 hex digits */
             user_id: string;
         };
-        /** @description A generation that is being made. */
+        /** @description A generation that is being built. */
         Build: {
             /**
              * Format: double
-             * @description since it was begun
+             * @description time since the start of the build
              */
             elapsed_seconds: number;
             /**
              * Format: int64
-             * @description that were folded
+             * @description number of folded events
              */
             events_done: number;
             /**
              * Format: int64
-             * @description that it needs before it may be read
+             * @description number of events to fold before it may be read
              */
             events_total: number;
             /**
              * Format: int64
-             * @description its number
+             * @description number of the generation
              */
             generation: number;
-            /** @description of that generation */
+            /** @description state of the generation */
             state: components["schemas"]["State"];
             /**
              * Format: int64
-             * @description of the projector that makes it
+             * @description version of the projector
              */
             version: number;
-            /** @description what its rebuild waits for; absent when it goes on */
+            /** @description what the rebuild waits for; absent while it makes progress */
             waits?: string;
         };
         /** @description A generation under construction. */
@@ -3486,42 +3486,42 @@ export interface components {
              */
             value: number | null;
         };
-        /** @description One set of tables of a projection, made by one version of its projector. */
+        /** @description One set of tables of a projection, built by one version of its projector. */
         Generation: {
             /**
              * Format: int64
-             * @description of tables and indexes
+             * @description size of tables and indexes
              */
             bytes: number;
             /**
              * Format: date-time
-             * @description UTC
+             * @description creation time, UTC
              */
             created_at: string;
-            /** @description a process folds it now */
+            /** @description a process is folding events into it */
             folded: boolean;
             /**
              * Format: int64
-             * @description its number
+             * @description number of the generation
              */
             generation: number;
             /**
              * Format: date-time
-             * @description when readers used it first
+             * @description when readers first used it
              */
             live_at?: string;
-            /** @description whose tables they are */
+            /** @description name of the projection */
             projection: string;
             /**
              * Format: date-time
-             * @description when another one replaced it
+             * @description when another generation replaced it
              */
             retired_at?: string;
             /** @description copying, building, live, retired or dropped */
             state: components["schemas"]["State"];
             /**
              * Format: int64
-             * @description of the projector that made it
+             * @description version of the projector that built it
              */
             version: number;
         };
@@ -4158,48 +4158,48 @@ export interface components {
             /** @description Telephone number; empty if unknown. */
             phone: string;
         };
-        /** @description An event that is in the log and that a projection has not folded. */
+        /** @description An event in the log that a projection has not folded. */
         ParkedEvent: {
             /**
              * Format: int64
-             * @description events of its stream that wait behind it
+             * @description number of later events of the stream that wait for this event
              */
             behind: number;
-            /** @description what is wrong, in words */
+            /** @description description of the problem */
             detail: string;
-            /** @description as its envelope says */
+            /** @description event id in the envelope */
             event_id: string;
             /**
              * Format: date-time
-             * @description null when the envelope could not be read
+             * @description time of the event; null if the envelope cannot be read
              */
             event_time: string | null;
             /** @description <projection>-<partition>-<offset> */
             id: string;
             /**
              * Format: int64
-             * @description of the record
+             * @description offset of the record
              */
             offset: number;
             /**
              * Format: int64
-             * @description of the topic
+             * @description partition of the topic
              */
             partition: number;
-            /** @description that has not folded it */
+            /** @description projection that has not folded the event */
             projection: string;
-            /** @description class of what is wrong */
+            /** @description class of the problem */
             reason: components["schemas"]["ParkedReason"];
             /**
              * @description parked or skipped
              * @enum {string}
              */
             state: "parked" | "skipped";
-            /** @description the record's key */
+            /** @description key of the record */
             stream: string;
-            /** @description that it lies on */
+            /** @description topic of the record */
             topic: string;
-            /** @description of the event, its whole name */
+            /** @description full name of the event type */
             type: string;
         };
         /** @description The meta of a page of parked events. */
@@ -4208,7 +4208,7 @@ export interface components {
             next_cursor?: string;
         };
         /**
-         * @description The class under which an event is parked.
+         * @description The class of the problem of a parked event.
          *
          *     - `malformed`: the envelope is invalid
          *     - `unknown_type`: another binary may know the type
@@ -4220,94 +4220,94 @@ export interface components {
          * @enum {string}
          */
         ParkedReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
-        /** @description A parked event as it stands in the log. */
+        /** @description A parked event with its record in the log. */
         ParkedRecord: {
             /**
              * Format: int64
-             * @description events of its stream that wait behind it
+             * @description number of later events of the stream that wait for this event
              */
             behind: number;
             /**
              * Format: int64
-             * @description of the value
+             * @description size of the value
              */
             bytes: number;
-            /** @description what is wrong, in words */
+            /** @description description of the problem */
             detail: string;
-            /** @description as its envelope says */
+            /** @description event id in the envelope */
             event_id: string;
             /**
              * Format: date-time
-             * @description null when the envelope could not be read
+             * @description time of the event; null if the envelope cannot be read
              */
             event_time: string | null;
-            /** @description `gone` says that compaction has removed the record: a later one of its key counts. */
+            /** @description `gone` is true if compaction has removed the record because a later record has the same key. */
             gone: boolean;
-            /** @description of the record */
+            /** @description headers of the record */
             headers: components["schemas"]["RecordHeader"][];
             /** @description <projection>-<partition>-<offset> */
             id: string;
             /**
              * Format: int64
-             * @description of the record
+             * @description offset of the record
              */
             offset: number;
             /**
              * Format: int64
-             * @description of the topic
+             * @description partition of the topic
              */
             partition: number;
-            /** @description `payload` is the value: JSON as it is, anything else as a text; absent when there is none. */
+            /** @description `payload` is the value of the record: JSON unchanged, anything else as a string; absent without a value. */
             payload?: unknown;
-            /** @description that has not folded it */
+            /** @description projection that has not folded the event */
             projection: string;
-            /** @description class of what is wrong */
+            /** @description class of the problem */
             reason: components["schemas"]["ParkedReason"];
             /**
              * @description parked or skipped
              * @enum {string}
              */
             state: "parked" | "skipped";
-            /** @description the record's key */
+            /** @description key of the record */
             stream: string;
-            /** @description that it lies on */
+            /** @description topic of the record */
             topic: string;
-            /** @description of the event, its whole name */
+            /** @description full name of the event type */
             type: string;
         };
-        /** @description The position of a projection in one partition of its topic. */
+        /** @description The progress of a projection in one partition of its topic. */
         Partition: {
             /**
              * Format: int64
-             * @description of the log, exclusive
+             * @description end offset of the log, exclusive
              */
             end_offset: number;
             /**
              * Format: date-time
-             * @description of the newest event folded
+             * @description time of the newest folded event
              */
             event_time?: string;
             /**
              * Format: double
-             * @description how long it has been seen behind without progress; 0 without lag
+             * @description how long the partition has been behind without progress; 0 without lag
              */
             lag_seconds: number;
             /**
              * Format: int64
-             * @description the first that is not folded
+             * @description first offset that is not folded
              */
             next_offset: number;
             /**
              * Format: int64
-             * @description of the topic
+             * @description number of the partition
              */
             partition: number;
             /**
              * Format: date-time
-             * @description wall clock of the last batch, UTC
+             * @description wall-clock time of the last batch, UTC
              */
             progressed_at: string;
-            /** @description why it is not, or must not be, followed */
+            /** @description why the partition is not, or must not be, followed */
             stopped?: string;
         };
         /** @description The position of one partition. */
@@ -5151,22 +5151,22 @@ export interface components {
             /** @description over the requested platforms */
             total: components["schemas"]["ViewsSeries"];
         };
-        /** @description What came of the wish for a generation of this program's version. */
+        /** @description The result of preparing a generation of this program's version. */
         Prepared: {
-            /** @description it is there and was there before: nothing was done */
+            /** @description the generation already existed; nothing was done */
             already: boolean;
             /**
              * Format: int64
-             * @description that readers of this version use; 0 until it is made
+             * @description generation that readers of this version use; 0 until it is built
              */
             generation?: number;
-            /** @description its name */
+            /** @description name of the projection */
             projection: string;
-            /** @description `rebuild` makes it; absent when it is there already. */
+            /** @description `rebuild` builds the generation; absent if it already exists. */
             rebuild?: components["schemas"]["Rebuild"];
             /**
              * Format: int64
-             * @description of this program's projector
+             * @description version of this program's projector
              */
             version: number;
         };
@@ -5263,44 +5263,44 @@ export interface components {
             /** @description Type. */
             type: string;
         };
-        /** @description What a projection tells of itself; ops, readiness and metrics show it. */
+        /** @description The status of a projection. */
         Projection: {
-            /** @description generations that are being made, of any version */
+            /** @description generations being built, of any version */
             building: components["schemas"]["Build"][];
             /**
              * Format: int64
-             * @description that readers use
+             * @description generation that readers use
              */
             generation: number;
             /**
              * Format: int64
-             * @description not yet folded, exact, over all partitions
+             * @description exact number of events not yet folded, all partitions
              */
             lag_events: number;
             /**
              * Format: double
-             * @description how long the partition that waits longest has been seen behind without progress; 0 without lag
+             * @description longest time that a partition has been behind without progress; 0 without lag
              */
             lag_seconds: number;
             /**
              * Format: int64
-             * @description events that wait for an operator
+             * @description number of events that wait for an operator
              */
             parked: number;
-            /** @description of its topic */
+            /** @description progress in each partition of its topic */
             partitions: components["schemas"]["Partition"][];
-            /** @description by an operator */
+            /** @description an operator has paused the projection */
             paused: boolean;
-            /** @description why it does not run */
+            /** @description why the projection is stopped */
             problem?: string;
-            /** @description its name */
+            /** @description name of the projection */
             projection: string;
             /**
              * Format: int64
              * @description lost races and duplicates since the start of this process
              */
             stale: number;
-            /** @description of that generation */
+            /** @description state of that generation */
             state: components["schemas"]["State"];
             /** @description `tables_checked` is the latest comparison with the log; absent before the first one. */
             tables_checked?: components["schemas"]["TablesChecked"];
@@ -5580,76 +5580,76 @@ export interface components {
          * @enum {string}
          */
         ReasonCode: "incident" | "maintenance" | "upgrade" | "verification" | "data_repair" | "customer_request" | "test" | "other";
-        /** @description The making of a generation, or the way back to one. */
+        /** @description The build of a generation, or the rollback to an earlier one. */
         Rebuild: {
-            /** @description to a generation that was made before */
+            /** @description rollback to an earlier generation */
             back?: boolean;
             /** @description why it failed, or what it waits for */
             error?: string;
             /**
              * Format: double
-             * @description until the bulk is folded; absent while unknown
+             * @description remaining time of the bulk fold; absent if unknown
              */
             eta_seconds?: number;
             /**
              * Format: int64
-             * @description records of the topic that were folded in bulk
+             * @description number of records folded in bulk
              */
             events_done: number;
             /**
              * Format: double
-             * @description of late
+             * @description recent rate
              */
             events_per_second: number;
             /**
              * Format: int64
-             * @description records of the topic at its start
+             * @description number of records in the topic at the start
              */
             events_total: number;
             /**
              * Format: date-time
-             * @description absent until it has ended
+             * @description when it ended; absent before
              */
             finished_at?: string;
             /**
              * Format: int64
-             * @description 0 until it is made
+             * @description number of the new generation; 0 until it is created
              */
             generation?: number;
-            /** @description of the rebuild */
+            /** @description id of the rebuild */
             id: string;
-            /** @description that is made anew */
+            /** @description name of the projection */
             projection: string;
             /** @description CODE or CODE:TICKET */
             reason: string;
             /**
              * Format: date-time
-             * @description UTC
+             * @description time of the request, UTC
              */
             requested_at: string;
-            /** @description id of the user, or who else asked */
+            /** @description id of the user or of the system actor */
             requested_by: string;
             /**
              * Format: date-time
-             * @description when a process took it; absent before
+             * @description when a process started it; absent before
              */
             started_at?: string;
-            /** @description how far it is */
+            /** @description state of the rebuild */
             state: components["schemas"]["RebuildState"];
             /**
              * Format: int64
-             * @description of the projector
+             * @description version of the projector
              */
             version: number;
         };
         /**
-         * @description How far a rebuild has come.
+         * @description The state of a rebuild.
          *
-         *     - `requested`: no process has taken it yet
-         *     - `copying`: the log is folded in bulk
-         *     - `indexing`: keys and indexes are made
-         *     - `catching_up`: what came meanwhile is followed
-         *     - `switching`: it waits for the moment at which readers can be switched
+         *     - `requested`: no process has started it
+         *     - `copying`: folding the log in bulk
+         *     - `indexing`: building keys and indexes
+         *     - `catching_up`: folding events that arrived meanwhile
+         *     - `switching`: waiting to switch readers
          * @enum {string}
          */
         RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
@@ -5684,9 +5684,9 @@ export interface components {
         };
         /** @description One header of a record. */
         RecordHeader: {
-            /** @description its name */
+            /** @description name of the header */
             key: string;
-            /** @description bytes that are no text are escaped */
+            /** @description value; bytes that are not text are escaped */
             value: string;
         };
         /** @description A page or profile as stored in the directory. */
@@ -5735,14 +5735,14 @@ export interface components {
          * @description `regularity` is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the end of the range or today; remaining days belong to the oldest span.
          */
         Regularity: number | null;
-        /** @description What became of events that were folded again. One that is folded in one generation and not in another is parked still. */
+        /** @description The result of retrying parked events. An event that is folded in one generation but not in another stays parked. */
         RetryResult: {
             /**
              * Format: int64
-             * @description events
+             * @description number of folded events
              */
             folded: number;
-            /** @description tried in vain; those behind them were not tried */
+            /** @description events that failed again; events that wait for them were not tried */
             parked: components["schemas"]["StillParked"][];
         };
         /** @description Compares page views with the cost of subscriptions. Platforms count page views per account. Video views of posts are counted separately, see ViewsSeries. */
@@ -5894,20 +5894,20 @@ export interface components {
             /** @description `way` is how the user signed in: link, provider, token, or demo. */
             way: string;
         };
-        /** @description What became of an event that was skipped, and of those behind it. */
+        /** @description The result of skipping a parked event. */
         SkipResult: {
-            /** @description somebody had skipped it before: nothing was done */
+            /** @description the event had already been skipped; nothing was done */
             already: boolean;
             /**
              * Format: int64
-             * @description events that had waited behind it
+             * @description number of waiting events that were folded
              */
             folded: number;
-            /** @description the event that is left out */
+            /** @description id of the skipped event */
             id: string;
-            /** @description of its stream, still: the first of them holds up the others */
+            /** @description events of the stream that are still parked; the first one blocks the others */
             parked: components["schemas"]["StillParked"][];
-            /** @description `unknown` says that the event is left out, and that those behind it could not be looked at: list what is parked. */
+            /** @description `unknown` is true if the event was skipped but the waiting events could not be read: list the parked events. */
             unknown?: boolean;
         };
         /**
@@ -5986,7 +5986,7 @@ export interface components {
          */
         Start: number | null;
         /**
-         * @description A generation's place in its life: copying, building, live, retired or dropped.
+         * @description The state of a generation: copying, building, live, retired or dropped.
          *
          *     - `copying`: built in bulk
          *     - `building`: followed, not read yet
@@ -6130,13 +6130,13 @@ export interface components {
             /** @description begun, opened, taken (the code is being redeemed), choosing, done or expired */
             step: components["schemas"]["ConnectStep"];
         };
-        /** @description An event that cannot be folded now either. */
+        /** @description An event that still cannot be folded. */
         StillParked: {
-            /** @description what is wrong, in words */
+            /** @description description of the problem */
             detail: string;
-            /** @description the parked event */
+            /** @description id of the parked event */
             id: string;
-            /** @description class of what is wrong */
+            /** @description class of the problem */
             reason: components["schemas"]["ParkedReason"];
         };
         /** @description The position of an answer: it includes everything in the agency's stream up to a version. */
@@ -6169,9 +6169,9 @@ export interface components {
              * @description UTC
              */
             at: string;
-            /** @description they are what the log gives */
+            /** @description the tables match the log */
             equal: boolean;
-            /** @description its id; the row of table_checks has all of it */
+            /** @description id of the report in table_checks */
             report: string;
         };
         /** @description A ticket that replaces the caller's token in the URL of a stream. */
@@ -6233,15 +6233,15 @@ export interface components {
              */
             posts: components["schemas"]["RankedPost"][];
         };
-        /** @description A topic of the log as the brokers describe it now. */
+        /** @description A topic of the log as the brokers describe it. */
         Topic: {
-            /** @description as configured */
+            /** @description configured name */
             name: string;
-            /** @description all of them */
+            /** @description all partitions */
             partitions: components["schemas"]["TopicPartition"][];
-            /** @description a setting with which the log could forget or split */
+            /** @description an unsafe setting that could lose or split records */
             problem?: string;
-            /** @description as the brokers have them */
+            /** @description settings on the brokers */
             settings: {
                 [key: string]: string;
             };
@@ -6250,32 +6250,32 @@ export interface components {
         TopicPartition: {
             /**
              * Format: int64
-             * @description exclusive
+             * @description end offset, exclusive
              */
             end_offset: number;
             /**
              * Format: int64
-             * @description those that have everything
+             * @description number of replicas in sync
              */
             in_sync_replicas: number;
             /**
              * Format: int64
-             * @description broker; -1: none at present
+             * @description broker id of the leader; -1: no leader
              */
             leader: number;
             /**
              * Format: int64
-             * @description its number
+             * @description number of the partition
              */
             partition: number;
             /**
              * Format: int64
-             * @description as assigned
+             * @description number of assigned replicas
              */
             replicas: number;
             /**
              * Format: int64
-             * @description first offset that is kept
+             * @description first offset kept
              */
             start_offset: number;
         };

@@ -8,33 +8,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Action is what an operator did, or tried to do.
+// Action is an operator's action, or an attempt.
 type Action struct {
-	ID        string                `json:"id"`         // of the record that announced it
-	Time      time.Time             `json:"time"`       // of that record, UTC
-	Actor     string                `json:"actor"`      // id of the user; system:operator is the command line
-	Role      string                `json:"role"`       // under which it was allowed
-	RequestID string                `json:"request_id"` // of the request; empty on the command line
-	Action    domain.OperatorAction `json:"action"`     // what was to be done
-	Target    domain.OperatorTarget `json:"target"`     // on what
-	Reason    domain.Reason         `json:"reason"`     // why
-	// Outcome is done, refused (nothing was done), failed (it ended with an error: nothing, a part or all of it may have been
-	// done) or unknown: it is under way, or its process ended before it could tell.
+	ID        string                `json:"id"`         // id of the record that announced the action
+	Time      time.Time             `json:"time"`       // time of that record, UTC
+	Actor     string                `json:"actor"`      // id of the user; `system:operator` for the command line
+	Role      string                `json:"role"`       // role that allowed the action
+	RequestID string                `json:"request_id"` // id of the request; empty on the command line
+	Action    domain.OperatorAction `json:"action"`     // type of action
+	Target    domain.OperatorTarget `json:"target"`     // what the action changes
+	Reason    domain.Reason         `json:"reason"`     // reason given by the operator
+	// Outcome is done, refused (nothing was done), failed (the action ended with an error and may have been
+	// done in part or completely) or unknown (in progress, or its process ended before recording the outcome).
 	Outcome    domain.OperatorOutcome `json:"outcome"`
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
-	Code       domain.Code            `json:"code,omitempty"`        // refused or failed: the class of why
-	Why        string                 `json:"why,omitempty"`         // refused: what the operator was told
-	Count      int                    `json:"count,omitempty"`       // parked events that were folded
-	Left       int                    `json:"left,omitempty"`        // parked events that were tried in vain
-	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the rebuild that was taken on
-	// RebuildState is how far that rebuild is now; absent when it is not known any more.
+	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
+	Why        string                 `json:"why,omitempty"`         // message to the operator, if refused
+	Count      int                    `json:"count,omitempty"`       // number of parked events that were folded
+	Left       int                    `json:"left,omitempty"`        // number of parked events that failed again
+	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested rebuild
+	// RebuildState is the current state of that rebuild; absent if it is no longer known.
 	RebuildState RebuildState `json:"rebuild_state,omitempty"`
 }
 
-// OutcomeUnknown is that of an action of which no outcome is in the log.
+// OutcomeUnknown is the outcome of an action without an outcome in the log.
 const OutcomeUnknown domain.OperatorOutcome = "unknown"
 
-// Because says in words why somebody acted.
+// Because describes the reason of the action.
 func (a Action) Because() string {
 	if a.Role == "agency" {
 		return "by the agency itself"
@@ -42,13 +42,14 @@ func (a Action) Because() string {
 	return ReasonWords(a.Reason.String())
 }
 
-// ReasonWords writes a reason, which is CODE or CODE:TICKET, as people do.
+// ReasonWords formats a reason, CODE or CODE:TICKET, for people.
 func ReasonWords(reason string) string {
 	code, ticket, _ := strings.Cut(reason, ":")
 	return strings.TrimSuffix(strings.ReplaceAll(code, "_", " ")+", "+ticket, ", ")
 }
 
-// On names what it was on. It names no person: operators see no such names. The functions name platforms and connections.
+// On describes the target. It contains no names of people, because operators do not see them. The functions
+// name platforms and connections.
 func (a Action) On(platform func(domain.Platform) string, connection func(int64) string) string {
 	var words []string
 	say := func(given bool, format string, args ...any) {
@@ -77,21 +78,21 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 	return strings.Join(words, ", ")
 }
 
-// Came says what came of it beside its outcome; of a rebuild how far that is now.
+// Came describes the result in addition to the outcome, such as the current state of a rebuild.
 func (a Action) Came() string {
 	var words []string
-	what := "by now the rebuild is "
+	what := "rebuild: "
 	if a.Action == domain.ActionGenerationSwitchedBack {
-		what = "by now the way back is "
+		what = "rollback: "
 	}
 	if a.RebuildState != "" && a.Action != domain.ActionRebuildCancelled {
 		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
 	}
 	if a.Count+a.Left > 0 {
-		words = append(words, ParkedEvents(a.Count)+" done")
+		words = append(words, ParkedEvents(a.Count)+" folded")
 	}
 	if a.Left > 0 {
-		words = append(words, fmt.Sprintf("%d left", a.Left))
+		words = append(words, fmt.Sprintf("%d still parked", a.Left))
 	}
 	return strings.Join(words, ", ")
 }

@@ -8,84 +8,84 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ParkedReason is the class under which an event is parked.
+// ParkedReason is the class of the problem of a parked event.
 type ParkedReason string
 
-// ParkedEvent is an event that is in the log and that a projection has not folded.
+// ParkedEvent is an event in the log that a projection has not folded.
 type ParkedEvent struct {
 	ID         string       `json:"id"`                           // <projection>-<partition>-<offset>
-	Projection string       `json:"projection"`                   // that has not folded it
-	Topic      string       `json:"topic"`                        // that it lies on
-	Partition  int32        `json:"partition"`                    // of the topic
-	Offset     int64        `json:"offset"`                       // of the record
-	Stream     string       `json:"stream"`                       // the record's key
-	Type       string       `json:"type"`                         // of the event, its whole name
-	EventID    string       `json:"event_id"`                     // as its envelope says
-	EventTime  *time.Time   `json:"event_time"`                   // null when the envelope could not be read
-	Reason     ParkedReason `json:"reason"`                       // class of what is wrong
-	Detail     string       `json:"detail"`                       // what is wrong, in words
+	Projection string       `json:"projection"`                   // projection that has not folded the event
+	Topic      string       `json:"topic"`                        // topic of the record
+	Partition  int32        `json:"partition"`                    // partition of the topic
+	Offset     int64        `json:"offset"`                       // offset of the record
+	Stream     string       `json:"stream"`                       // key of the record
+	Type       string       `json:"type"`                         // full name of the event type
+	EventID    string       `json:"event_id"`                     // event id in the envelope
+	EventTime  *time.Time   `json:"event_time"`                   // time of the event; null if the envelope cannot be read
+	Reason     ParkedReason `json:"reason"`                       // class of the problem
+	Detail     string       `json:"detail"`                       // description of the problem
 	State      string       `json:"state" words:"parked skipped"` // parked or skipped
-	Behind     int64        `json:"behind"`                       // events of its stream that wait behind it
+	Behind     int64        `json:"behind"`                       // number of later events of the stream that wait for this event
 }
 
-// Position is where the event lies in the log.
+// Position is the position of the event in the log.
 func (p ParkedEvent) Position() domain.Position {
 	return domain.Position{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset}
 }
 
-// ParkedFilter chooses parked events: those that are all that it says; what is empty does not choose.
+// ParkedFilter selects parked events that match all non-empty fields.
 type ParkedFilter struct {
 	IDs        []string
 	Projection string
 	Stream     string
 	State      string
-	Limit      int    // 0: all
-	After      string // id of the last event of the page before
+	Limit      int    // maximum number of events; 0: all
+	After      string // id of the last event of the previous page
 }
 
-// ParkedRecord is a parked event as it stands in the log.
+// ParkedRecord is a parked event with its record in the log.
 type ParkedRecord struct {
 	ParkedEvent
 
-	Headers []RecordHeader `json:"headers"` // of the record
-	// Payload is the value: JSON as it is, anything else as a text; absent when there is none.
+	Headers []RecordHeader `json:"headers"` // headers of the record
+	// Payload is the value of the record: JSON unchanged, anything else as a string; absent without a value.
 	Payload json.RawMessage `json:"payload,omitempty"`
-	Bytes   int             `json:"bytes"` // of the value
-	// Gone says that compaction has removed the record: a later one of its key counts.
+	Bytes   int             `json:"bytes"` // size of the value
+	// Gone is true if compaction has removed the record because a later record has the same key.
 	Gone bool `json:"gone"`
 }
 
 // RecordHeader is one header of a record.
 type RecordHeader struct {
-	Key   string `json:"key"`   // its name
-	Value string `json:"value"` // bytes that are no text are escaped
+	Key   string `json:"key"`   // name of the header
+	Value string `json:"value"` // value; bytes that are not text are escaped
 }
 
-// RetryResult is what became of events that were folded again. One that is folded in one generation and not in
-// another is parked still.
+// RetryResult is the result of retrying parked events. An event that is folded in one generation but not in
+// another stays parked.
 type RetryResult struct {
-	Folded int           `json:"folded"` // events
-	Parked []StillParked `json:"parked"` // tried in vain; those behind them were not tried
+	Folded int           `json:"folded"` // number of folded events
+	Parked []StillParked `json:"parked"` // events that failed again; events that wait for them were not tried
 }
 
-// SkipResult is what became of an event that was skipped, and of those behind it.
+// SkipResult is the result of skipping a parked event.
 type SkipResult struct {
-	ID      string        `json:"id"`      // the event that is left out
-	Already bool          `json:"already"` // somebody had skipped it before: nothing was done
-	Folded  int           `json:"folded"`  // events that had waited behind it
-	Parked  []StillParked `json:"parked"`  // of its stream, still: the first of them holds up the others
-	// Unknown says that the event is left out, and that those behind it could not be looked at: list what is parked.
+	ID      string        `json:"id"`      // id of the skipped event
+	Already bool          `json:"already"` // the event had already been skipped; nothing was done
+	Folded  int           `json:"folded"`  // number of waiting events that were folded
+	Parked  []StillParked `json:"parked"`  // events of the stream that are still parked; the first one blocks the others
+	// Unknown is true if the event was skipped but the waiting events could not be read: list the parked events.
 	Unknown bool `json:"unknown,omitempty"`
 }
 
-// StillParked is an event that cannot be folded now either.
+// StillParked is an event that still cannot be folded.
 type StillParked struct {
-	ID     string       `json:"id"`     // the parked event
-	Reason ParkedReason `json:"reason"` // class of what is wrong
-	Detail string       `json:"detail"` // what is wrong, in words
+	ID     string       `json:"id"`     // id of the parked event
+	Reason ParkedReason `json:"reason"` // class of the problem
+	Detail string       `json:"detail"` // description of the problem
 }
 
-// ParkedEvents counts parked events in words: "1 parked event", "2 parked events".
+// ParkedEvents formats a number of parked events: "1 parked event", "2 parked events".
 func ParkedEvents[N int | int64](n N) string {
 	if n == 1 {
 		return "1 parked event"
