@@ -16,10 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// errLost is an error of the application that passes by itself.
+// errLost is a temporary error of the application.
 var errLost = errors.New("connection lost")
 
-// inApplication is a stage below a prefix of a main application, whose session is a header.
+// inApplication returns a stage below the prefix of a main application that uses a header as its session.
 func inApplication(t *testing.T) *stage {
 	t.Helper()
 	s := newStage(t)
@@ -51,7 +51,7 @@ func (b *browser) sendAs(session, method, path string, form url.Values) page {
 	})
 }
 
-func TestTheApplicationSaysWhoIsSignedIn(t *testing.T) {
+func TestApplicationAuthenticates(t *testing.T) {
 	t.Parallel()
 	s := inApplication(t)
 	s.answer("GET /api/accounts", []any{}, nil)
@@ -88,8 +88,8 @@ func TestTheApplicationSaysWhoIsSignedIn(t *testing.T) {
 	b.sendAs(alice, http.MethodGet, "/boards/console", nil).leadsTo("/login?from=boards&to=%2Fboards%2Fconsole")
 }
 
-// Whatever the console leads to stands below the prefix; what people have written stays as it is.
-func TestAddressesStandBelowThePrefix(t *testing.T) {
+// All console addresses have the prefix. Text that people have written does not change.
+func TestAddressesHaveThePrefix(t *testing.T) {
 	t.Parallel()
 	s := inApplication(t)
 	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: `"/console`, AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
@@ -119,7 +119,7 @@ func TestAddressesStandBelowThePrefix(t *testing.T) {
 	require.Contains(t, s.sent[0].body, `"return_to":"/boards/console/clients/`+bakery+`/connections"`)
 }
 
-func TestAnApplicationIsWhole(t *testing.T) {
+func TestApplicationIsComplete(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.deps.Sessions = nil

@@ -24,7 +24,7 @@ const (
 
 func named(id, name string) readmodels.Named { return readmodels.Named{ID: id, Name: &name} }
 
-// changed is what a record changed on a board.
+// changed returns a history entry of a record and a board.
 func changed(version int64, at string, board readmodels.Named) readmodels.HistoryEntry {
 	when, err := time.Parse(time.RFC3339, at)
 	if err != nil {
@@ -38,7 +38,7 @@ func changed(version int64, at string, board readmodels.Named) readmodels.Histor
 	}
 }
 
-// history has the API answer two entries of version 8, which linked two boards, and one of version 7; and that one came after an instant.
+// history sets an API response with two entries of version 8, which linked two boards, and one entry of version 7.
 func (s *stage) history() {
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		entries := []readmodels.HistoryEntry{
@@ -53,7 +53,7 @@ func (s *stage) history() {
 	}
 }
 
-func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
+func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.history()
@@ -79,7 +79,7 @@ func TestHistoryShowsARecordAndTheWaysFromIt(t *testing.T) {
 	require.Equal(t, []string{"GET /api/me"}, s.asked)
 	b.get("/console/history?at=2026-10-02").says(http.StatusOK, "Change 8")
 	require.Contains(t, s.asked, "GET /api/audit/history?limit=40&to=2026-10-02T12%3A00%3A00.000001Z", "today ends now")
-	s.now = time.Date(2026, 9, 30, 10, 3, 21, 0, time.UTC) // no step of the slider but the last one lies behind now
+	s.now = time.Date(2026, 9, 30, 10, 3, 21, 0, time.UTC) // only the last step of the slider is after now
 	b.get("/console/history").says(http.StatusOK, `min="1790762400" max="1790762602" step="2"`)
 }
 
@@ -110,14 +110,14 @@ func TestHistorySearches(t *testing.T) {
 		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&type="+kind)
 	}
 
-	// Of a board alone, its last change says what it was.
+	// If the search names only a board, its last change contains the state.
 	s.asked = nil
 	b.get("/console/history?q=dashboard:"+bakery).says(http.StatusOK, "State of Bakery now", "Last changed by change 8")
 	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/history?limit=40"}, s.asked)
 
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency is named")
-	// What filters nothing is an error, and no full list.
+	// A search without an effective filter is an error and does not list everything.
 	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {
 		s.asked = nil
 		page := b.get("/console/history?q=" + wrong)
@@ -140,8 +140,9 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches this search")
 }
 
-// A filtered history may have nothing on a page and yet go on: the page looks further, and no further than it has to, since each look is recorded.
-func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
+// A page of a filtered history may be empty without being the last. The console reads further pages, but only as
+// many as needed, because each request is recorded.
+func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	found := []readmodels.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}
@@ -161,7 +162,7 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 		page := b.get("/console/history?at=2026-10-01&q=actor:" + alice)
 		page.says(http.StatusOK, "Change 3", `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`,
 			`rel="prev" href="/console/history?at=2026-10-01T09%3A59%3A59.999999Z&amp;q=actor`)
-		require.Len(t, s.asked, 1+looks, s.asked) // and who the visitor is
+		require.Len(t, s.asked, 1+looks, s.asked) // and /api/me
 		return page.Body.String()
 	}
 	shown(2)
@@ -177,8 +178,8 @@ func TestHistorySearchGoesOnBehindEmptyPages(t *testing.T) {
 	require.Len(t, s.asked, 1+5, "it looks far enough, and says that there is more")
 }
 
-// A record may touch more boards than a page asks for: it is shown whole, and there is a way from it.
-func TestHistoryShowsALargeRecordWhole(t *testing.T) {
+// A record that changes more boards than a page contains is shown completely, with links to other records.
+func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	var all []readmodels.HistoryEntry
@@ -200,14 +201,14 @@ func TestHistoryShowsALargeRecordWhole(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Catering", "not all of the record before is known")
 }
 
-// unproven is what each page of an auditor says that has names.
+// unproven is the note on each auditor page with names.
 const unproven = "and are not part of the proof"
 
 func TestAccessIsAMatrix(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	began, rescoped := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record, changed(9, "2026-10-02T10:00:00Z", named(bakery, "Bakery")).Record
-	rescoped.Actor = named("9", "Ilse") // changed what the board shows: since then the person sees what its column says
+	rescoped.Actor = named("9", "Ilse") // changed the scopes of the board: the access starts there
 	span := func(board, user readmodels.Named) readmodels.AccessSpan {
 		return readmodels.AccessSpan{
 			Dashboard: board, User: user, From: rescoped.Time, BeganBy: rescoped, ListedBy: began, Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
@@ -225,13 +226,13 @@ func TestAccessIsAMatrix(t *testing.T) {
 	b.get("/console/access?at="+s.now.AddDate(1, 0, 0).Format(time.DateOnly)).says(http.StatusOK, "This time is in the future.", "No results yet.")
 	b.get("/console/access?at="+s.now.Format(time.DateOnly)).says(http.StatusOK, "12:00:00 UTC</time>, before the first recorded change, these people had access")
 	require.Contains(t, s.asked, "GET /api/audit/access?at=2026-10-01T12%3A00%3A00Z&limit=500", "today ends now")
-	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "what a board shows stands once, at its name")
+	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "scopes are shown once, next to the board's name")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts", "Catering shows Posts"}, {"Alice", "no", "since 2 Oct 2026"}, {"Zoe", "since 2 Oct 2026", "since 2 Oct 2026"}},
 		cells(t, page.Body.String()))
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Now, before the first recorded change, <strong>no one\nhas access to any board.")
 
-	// Who is not active can open nothing now. Whether somebody was active then no record says.
+	// Inactive people cannot open boards now. Records do not say who was active in the past.
 	asleep := span(bakeryBoard, named(clara, "Clara"))
 	asleep.ActiveToday = false
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{})
@@ -244,8 +245,8 @@ func TestAccessIsAMatrix(t *testing.T) {
 		cells(t, page.Body.String()))
 }
 
-// Where a page ends within a board, it does not say "no" of people whom the page beside it tells of.
-func TestAPageOfAccessSaysNothingOfOtherPages(t *testing.T) {
+// If a page ends within a board, cells of people on the other page do not say "no".
+func TestAccessMarksCellsOfOtherPages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
@@ -270,8 +271,8 @@ func TestAPageOfAccessSaysNothingOfOtherPages(t *testing.T) {
 		shown("/console/access?cursor=BEFORE"))
 }
 
-// "Who could see the board on 1 October, and who decided it?" has an answer also where nobody could. The page is one look, and so is each that follows.
-func TestAccessNamesWhoClosedABoard(t *testing.T) {
+// Boards without access are listed with the record that decided it. Each page is recorded as one view.
+func TestAccessShowsWhoClosedABoard(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
@@ -303,7 +304,7 @@ func TestAccessNamesWhoClosedABoard(t *testing.T) {
 	require.NotContains(t, page.Body.String(), `rel="next"`)
 }
 
-func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
+func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	board := named(bakery, "Bakery")
@@ -320,7 +321,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: ended.Time, BeganBy: ended, ListedBy: began, AllowedBy: began,
-			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, // reports was taken away
+			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, // reports was removed
 		},
 	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)
@@ -351,7 +352,7 @@ func TestAPersonsPageSaysFromWhenUntilWhenAndWhy(t *testing.T) {
 	b.get("/console/people/"+clara).says(http.StatusNotFound, "There is no such user in your agency.")
 }
 
-func TestTwoMomentsAreCompared(t *testing.T) {
+func TestCompareTwoTimes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{
@@ -372,7 +373,7 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	page.says(http.StatusOK, "Removed from the list", unproven, "Adam", "Opened to its clients", "Made by 3 changes.",
 		"The board did not exist yet", "No difference: 1 change in between canceled each other out.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-09-30"`)
-	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "however many boards, it is one look")
+	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "one view is recorded, for any number of boards")
 	s.asked = nil
 	b.get("/console/history/difference?cursor=NEXT&from=2026-09-01&to=2026-09-30")
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?cursor=NEXT&" + from + "&limit=20&" + to}, s.asked)
@@ -389,7 +390,7 @@ func TestTwoMomentsAreCompared(t *testing.T) {
 	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between these times")
 }
 
-func TestWhoLooked(t *testing.T) {
+func TestHistoryViews(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.answer("GET /api/audit/reads", []readmodels.AuditReadEntry{
@@ -413,8 +414,8 @@ func TestWhoLooked(t *testing.T) {
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
 }
 
-// A look is recorded in the name of the person, so what a script or a frame of another origin asks for is not looked up. A link is followed.
-func TestAnotherOriginLooksAtNothing(t *testing.T) {
+// Views are recorded in the person's name, so requests of scripts and frames of other origins are refused. Links work.
+func TestOtherOriginsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "auditor")
 	s.history()
@@ -437,7 +438,7 @@ func TestAnotherOriginLooksAtNothing(t *testing.T) {
 	from("none", "navigate", "document").says(http.StatusOK, "Change 8")
 }
 
-// A client's history is one of the client's pages: it keeps their tabs and their range, on whatever is followed.
+// A client's history is one of the client's pages: its links keep the tabs and the range.
 func TestAClientsHistory(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -473,7 +474,7 @@ func TestVerifyShowsTheNewestCheckpoint(t *testing.T) {
 	b.get("/console/verify").says(http.StatusServiceUnavailable, "No public key is known here.")
 }
 
-func TestDownloadsAreTheAPIsOwn(t *testing.T) {
+func TestDownloadsComeFromTheAPI(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "auditor")
 	s.answers["GET /api/audit/bundle"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "the bundle" }
@@ -488,8 +489,8 @@ func TestDownloadsAreTheAPIsOwn(t *testing.T) {
 	require.Contains(t, s.asked, "GET /api/audit/access/export?at=2026-10-01T12%3A00%3A00Z&format=csv", "now, and not all times")
 }
 
-// A role gets no page that is not its own, whatever the API would say, and no link to one.
-func TestPagesAreOfRoles(t *testing.T) {
+// A role cannot open pages of other roles and gets no links to them, regardless of the API.
+func TestPagesRequireRoles(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.history()

@@ -24,14 +24,14 @@ const (
 	edits = "/console/clients/" + bakery + "/board"
 )
 
-// boardStage is a stage with a board of the bakery, on whose list Clara is, and a mill that can be linked.
+// boardStage is a stage with the bakery's board, whose list contains Clara, and a mill that can be linked.
 type boardStage struct {
 	*stage
 	*browser
 
 	version string
 	view    readmodels.DashboardView
-	bodies  []string // of previews and changes, with their method and conditions
+	bodies  []string // bodies of previews and changes, with method and conditions
 	preview func(body string) readmodels.DashboardPreview
 }
 
@@ -83,7 +83,7 @@ func newBoardStage(t *testing.T) *boardStage {
 	return b
 }
 
-// fields are what the form of a page would send, but for its buttons.
+// fields returns what the form of a page would submit, without its buttons.
 func fields(t *testing.T, body string) url.Values {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(body))
@@ -104,13 +104,13 @@ func fields(t *testing.T, body string) url.Values {
 	return form
 }
 
-// Linking says who gains and who loses before anything is saved, and saving is bound to what was shown.
-func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
+// The preview of a link shows who gains and who loses access. Saving is bound to the preview.
+func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	page := b.get(edits)
 	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber", "staff of your agency; can open every board", "Preview changes")
-	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency is linked with nobody")
+	require.NotContains(t, page.Body.String(), "North Star</label>", "an agency cannot be linked")
 	form := fields(t, page.Body.String())
 	require.Equal(t, "7", form.Get("version"))
 	require.ElementsMatch(t, []string{clara, alice}, form["user"], "people who are not shown to clients stay on the list, too")
@@ -154,7 +154,7 @@ func TestABoardIsChangedAsItWasPreviewed(t *testing.T) {
 	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below")
 }
 
-// Linking can take a scope from others: the preview says so, and after saving the page and the history do.
+// Linking can remove a scope from others: the preview, the page after saving and the history show it.
 func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
@@ -199,7 +199,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	history.says(http.StatusOK, "Not counted, because they are inactive today:")
 	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, history.Body.String(), "by name, not by id")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
-	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // whose access changed, or the client
+	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // matches people whose access changed, and clients
 	entries[0].Actor = named(alice, "Alice Reed")
 	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
 	for _, q := range []string{"alice+R", "actor:alice", "action:unlinked"} { // all boards of a change have its actor and type
@@ -208,16 +208,16 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	b.answer("GET /api/audit/history", entries[1:], readmodels.EntriesMeta{})
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "1 person can no longer see Figures on this board:", "1 person lost access on this board:")
 	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
-	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "somebody else has changed it since")
+	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "someone else has changed it since")
 }
 
-// Changes to the list apply on top of what links bring along.
-func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
+// Changes to the list apply to the list after linking.
+func TestListChangesApplyAfterLinks(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
-	form["user"] = []string{alice} // Clara is taken off
+	form["user"] = []string{alice} // Clara is removed
 	form.Set("do", "preview")
 	b.preview = func(body string) readmodels.DashboardPreview {
 		p := readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []readmodels.PreviewedDashboard{
@@ -240,8 +240,9 @@ func TestPeopleAreChangedOnTopOfLinks(t *testing.T) {
 	require.Equal(t, []string{alice, jonas}, sent.Users)
 }
 
-// Back from the preview, and after a conflict, what a link brings along is ticked: the preview adds it, unless it is unticked.
-func TestWhatALinkBringsAlongIsTicked(t *testing.T) {
+// Back from the preview and after a conflict, people added by a link are selected. The preview adds them unless they
+// are cleared.
+func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	form := fields(t, b.get(edits).Body.String())
@@ -275,8 +276,8 @@ func TestWhatALinkBringsAlongIsTicked(t *testing.T) {
 	page.says(http.StatusOK, "Edda Quill")
 }
 
-// Two managers at once: the second sees what the first changed, and finds what it entered.
-func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
+// If two managers edit a board at the same time, the second one sees the changes of the first and keeps their input.
+func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	form := fields(t, b.get(edits).Body.String())
@@ -301,8 +302,8 @@ func TestTheSecondManagerIsToldWhatTheFirstChanged(t *testing.T) {
 	require.Empty(t, again["was_account"])
 }
 
-// A change that would do something else than its preview, because another board was changed, says who changed that one and what.
-func TestTheChangeOfAnotherBoardIsTold(t *testing.T) {
+// If a change of another board makes the preview outdated, the page shows that change.
+func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	b.preview = func(string) readmodels.DashboardPreview { return readmodels.DashboardPreview{Type: "t", AsOf: 20} }
@@ -326,7 +327,7 @@ func TestTheChangeOfAnotherBoardIsTold(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Alice Long", "the preview showed that")
 }
 
-// A colleague whom an edit puts on the list is shown with the agency, also where the board does not list that colleague.
+// A colleague who is added to the list is shown under the agency, even if the board does not list that colleague.
 func TestAColleagueIsShownWithTheAgency(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
@@ -347,7 +348,7 @@ func TestAColleagueIsShownWithTheAgency(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "<h3>Others</h3>")
 }
 
-// What the API refuses stands on the page, with what was entered.
+// The page shows the API's refusal and keeps the input.
 func TestARefusedChangeIsExplained(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)

@@ -47,7 +47,7 @@ func scopeNames(ids []string) []string {
 	return all
 }
 
-// scopeDoes says what a scope lets people do.
+// scopeDoes describes what a scope allows.
 func scopeDoes(id string) string {
 	if id == scopeConnect {
 		return "connect pages and profiles of their own business"
@@ -55,29 +55,30 @@ func scopeDoes(id string) string {
 	return "see " + scopeNames([]string{id})[0]
 }
 
-// effects are what a change does to people: who gains and loses access to boards, and what changes for those who keep it.
+// effects are a change's effects on people: who gains or loses access to boards, and which scopes change for people
+// who keep access.
 type effects struct {
-	Done                     bool   // the change was made; else it is previewed
-	Where                    string // what they are limited to: " on these boards"; "": nothing
+	Done                     bool   // the change was saved; false: a preview
+	Where                    string // limitation, such as " on these boards"; "": none
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
-	Keeps                    []readmodels.Named // who keeps all that they see; of a preview
-	Inactive                 []readmodels.Named // left out: not active today; of a record
+	Keeps                    []readmodels.Named // people whose access does not change; only in previews
+	Inactive                 []readmodels.Named // people not counted because they are inactive today; only in records
 }
 
-// effect is a person with the boards that are meant.
+// effect is a person and the affected boards.
 type effect struct {
 	User   readmodels.Named
 	Boards []readmodels.Named
 }
 
-// scopeEffect is what a scope lets people do, and who it concerns on which boards.
+// scopeEffect describes what a scope allows, and the affected people and boards.
 type scopeEffect struct {
 	Does   string
 	People []effect
 }
 
-// Harms tells whether somebody loses something.
+// Harms reports whether anyone loses access or a scope.
 func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
 
 // effectsOfPreview sorts by name; the API sorts by id.
@@ -104,9 +105,9 @@ func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
 	return e
 }
 
-// effectsOfRecord are those of one record by its entries, one for each board.
+// effectsOfRecord returns the effects of one record. It has one entry for each board.
 func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
-	const access = "" // which no scope is named
+	const access = "" // key for access itself: no scope has this name
 	gained, lost := scopePeople{}, scopePeople{}
 	var inactive []readmodels.Named
 	for _, entry := range entries {
@@ -140,7 +141,7 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 	return e
 }
 
-// scopePeople are people by scopes.
+// scopePeople maps scopes to the affected people.
 type scopePeople map[string][]effect
 
 func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmodels.Named) {
@@ -149,7 +150,7 @@ func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmod
 	if !known {
 		people = slices.Insert(people, at, effect{User: user})
 	}
-	if scope != scopeConnect { // which counts for every board
+	if scope != scopeConnect { // which applies to all boards
 		people[at].Boards = append(people[at].Boards, boards...)
 	}
 	p[scope] = people
@@ -162,7 +163,7 @@ func (p scopePeople) effects() (all []scopeEffect) {
 	return all
 }
 
-// effectsOfSaved are those of the record that changed a board at an instant; nil where that cannot be told.
+// effectsOfSaved returns the effects of the record that changed a board at an instant; nil if they are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
 	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
 		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(mostEntries)},

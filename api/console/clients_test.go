@@ -34,7 +34,7 @@ func followers(values ...any) analytics.AccountFollowers {
 	return data
 }
 
-func TestClientsStandAsRows(t *testing.T) {
+func TestClientsAreListed(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
 	b.get("/console").says(http.StatusOK, "The agency has no clients yet")
@@ -78,14 +78,14 @@ func TestClientsStandAsRows(t *testing.T) {
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
 		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "LinkedIn no longer grants access.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`)
-	require.NotContains(t, page.Body.String(), "65601", "the platform's raw words stand behind the connection")
+	require.NotContains(t, page.Body.String(), "65601", "the platform's own words are only on the connections page")
 	require.NotContains(t, page.Body.String(), "TikTok", "what was disconnected needs no one")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief")
-	// The list of what needs someone covers all clients, whichever are shown below, and shows the first ten.
+	// The list of concerns covers all clients, not only those on the page, and shows the first ten.
 	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>3 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
-	// A client of whom no account is read is among them, with why, and once.
+	// It contains a client without any account that is read once, with the reason.
 	source := func(client string, status analytics.SourceStatus, paused string) analytics.Source {
 		s := analytics.Source{AccountID: client, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: status, Paused: paused}
 		if status == analytics.SourceDisconnected {
@@ -107,7 +107,7 @@ func TestClientsStandAsRows(t *testing.T) {
 		require.NotContains(t, home.Body.String(), "Old Mill: ")
 	}
 
-	// Subscriptions are the main application's: no one can do anything here.
+	// The main application manages subscriptions, so a missing subscription is not listed.
 	unpaid := []analytics.Source{
 		source(bakery, analytics.SourceNeverRead, readmodels.NoSubscriptionRuns), source(bakery, analytics.SourcePartial, readmodels.NoSubscriptionRuns),
 	}
@@ -117,7 +117,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	require.NotContains(t, unread, "Harbour Bakery: no account is read")
 	require.NotContains(t, unread, "figures are missing")
 
-	// Someone must sign in again where a person removed our app at the platform, and not where someone disconnected the page.
+	// A sign-in is needed if a person removed our app at the platform, but not if someone disconnected the page.
 	removed := source(bakery, analytics.SourceDisconnected, "")
 	removed.Reason = "The person who connected this page removed our app at Facebook. Connect it again."
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
@@ -133,7 +133,7 @@ func TestClientsStandAsRows(t *testing.T) {
 	require.Contains(t, s.asked, "GET /api/dashboards?cursor=c&limit=12&q=mill")
 }
 
-// figuresStage answers all figures; a test sets what it looks at.
+// figuresStage sets API responses for all figures. Tests replace those that they check.
 func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
@@ -168,7 +168,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="line"`), "no line crosses the day that was not read")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&compare=previous&tz=UTC")
 
-	// The range that is compared is named, and a range says why it is empty or not compared as a whole.
+	// The comparison period is named, and a range says why it is empty or only partly compared.
 	compared := followers(1000)
 	compared.Total.PreviousSeries = followers(900, nil, 950).Total.Series
 	compared.Total.Series[0].AccountsRead, compared.Total.PreviousSeries[0].AccountsRead = 3, 2
@@ -182,7 +182,7 @@ func TestFiguresOfAClient(t *testing.T) {
 		"This range has not started. Choose an earlier range.", "Nothing was read in this range. Data sources below explains why.")
 	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
 
-	// What stands in the address is what is asked.
+	// The API query uses the parameters of the address.
 	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-07/all", followers(1), analytics.Meta{Complete: true, TimeZone: "Europe/Berlin"})
 	b.get("/console/clients/" + bakery + "/figures?from=2026-09-01&to=2026-09-07&tz=Europe/Berlin&compare=year").says(http.StatusNotFound)
 	require.Contains(t, s.asked,
@@ -203,7 +203,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
 }
 
-// The columns of a file have the names that the page gives the figures.
+// The columns of a file have the same names as the figures on the page.
 func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -239,7 +239,7 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 	require.Empty(t, refused.Header().Get("Content-Disposition"), "a refusal is a page, which browsers show")
 }
 
-func TestRangesOpenWithOneLinkAndSurviveTheTabs(t *testing.T) {
+func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	s.now = time.Date(2026, 10, 1, 22, 30, 0, 0, time.UTC) // the 2nd in Berlin
@@ -264,7 +264,7 @@ func TestRangesOpenWithOneLinkAndSurviveTheTabs(t *testing.T) {
 	b.get(client+"/connections").says(http.StatusOK, `href="`+client+`/figures"`, `href="`+client+`/connections" aria-current="page"`)
 }
 
-// Platforms end their days by clocks of their own, and add to a day until it is over everywhere.
+// Platforms use their own time zones, and add to a day until it has ended in all of them.
 func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -336,8 +336,8 @@ func TestEngagementRatesAndTheAudience(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Audience")
 }
 
-// The table of sources says what any of the page's figures lacks, not its followers alone.
-func TestSourcesAreThoseOfAllFigures(t *testing.T) {
+// The table of sources shows what is missing for all figures of the page, not only for followers.
+func TestSourcesCoverAllFigures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	of := func(p domain.Platform, social int64, status analytics.SourceStatus, reason string, missing ...domain.MissingFigure) analytics.Source {
@@ -369,7 +369,7 @@ func TestSourcesAreThoseOfAllFigures(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
 }
 
-// Followers of accounts that were not read in the range are in no total: tile and report say how many accounts it is of.
+// The total excludes accounts that were not read in the range: tile and report say how many accounts it covers.
 func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
@@ -389,7 +389,7 @@ func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 	}
 }
 
-// A page that is connected in the range makes the line jump, and no change has that: chart and tile say so.
+// A page connected in the range makes the line jump, but is not in any change: chart and tile say so.
 func TestAPageConnectedInTheRange(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -403,14 +403,14 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: not every account", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
-	// A range of one day marks it too, if another page was read before, and is compared with one day.
+	// A range of one day marks it too if another page was read before, and is compared with one day.
 	day := followers(98000)
 	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
 	s.answer("GET "+lastFourWeeks, day, analytics.Meta{TimeZone: "UTC"})
 	page = b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, "<title>28 September 2026: page connected</title>", "Compared with 28 September 2026<")
 
-	// Net growth is compared with nothing, so its note names no comparison.
+	// Net growth has no comparison, so its note does not mention one.
 	s.answer("GET "+lastFourWeeks, followers(30000, 98000), analytics.Meta{TimeZone: "UTC"})
 	growth := analytics.AccountNetGrowth{Total: analytics.NetGrowth{Net: new(int64(12)), ComparedInPart: true}}
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", growth, analytics.Meta{})
@@ -419,8 +419,8 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Partly compared")
 }
 
-// A range that is compared with nothing shows no change, and does not regret it.
-func TestFiguresComparedWithNothing(t *testing.T) {
+// Without comparison, no change and no note about it is shown.
+func TestFiguresWithoutComparison(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	for asked, want := range map[string]string{"": "previous", "?compare=year": "year", "?compare=none": "none"} {
@@ -443,8 +443,8 @@ func TestFiguresComparedWithNothing(t *testing.T) {
 	require.NotContains(t, none.Body.String(), nothing)
 }
 
-// Before any reading it is not known that nothing was published.
-func TestNothingIsKnownBeforeAReading(t *testing.T) {
+// Before the first reading, the number of posts is unknown, not 0.
+func TestPostsAreUnknownBeforeTheFirstReading(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	none := analytics.ActivityMeter{Total: analytics.Activity{Posts: new(int64(0)), Series: []analytics.ActivityDay{{Day: "2026-10-01", Posts: new(int64(0))}}}}
@@ -456,8 +456,8 @@ func TestNothingIsKnownBeforeAReading(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, unknown, "No account was read in this range. No post was read in this range.")
 }
 
-// What is paused, or has no subscription, gives nothing new, however well it was read before.
-func TestFiguresSayWhatIsNotRead(t *testing.T) {
+// Paused accounts and accounts without a subscription are shown as not read, even if the last reading succeeded.
+func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	meta := analytics.Meta{TimeZone: "UTC", Sources: []analytics.Source{
@@ -480,7 +480,7 @@ func TestFiguresSayWhatIsNotRead(t *testing.T) {
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
 	both := b.get("/console/clients/" + bakery + "/figures")
 	both.says(http.StatusOK, badge, ">An operator has paused it. It was not read on 30 September.<")
-	require.NotContains(t, both.Body.String(), ">partial<", "one badge says how an account is, the sentences behind it why")
+	require.NotContains(t, both.Body.String(), ">partial<", "one badge shows the status, the text explains it")
 
 	meta.Sources = meta.Sources[:1]
 	s.answer("GET "+lastFourWeeks, followers(1000), meta)
@@ -509,7 +509,7 @@ func TestABoardIsShown(t *testing.T) {
 	}
 }
 
-// requireInOrder finds texts behind one another.
+// requireInOrder requires that the texts occur in this order.
 func requireInOrder(t *testing.T, page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -519,7 +519,7 @@ func requireInOrder(t *testing.T, page string, texts ...string) {
 	}
 }
 
-func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
+func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "client")
 	b.get("/console").says(http.StatusOK, "You cannot open any board now")
@@ -546,7 +546,7 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "/console/clients/")
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?compare=previous&dashboard="+bakery+"&tz=UTC")
 
-	// A board that shows several clients does not bear the title of the figures of one.
+	// A board with several clients does not have the title of a single client's figures.
 	require.Contains(t, page.Body.String(), "<h1>Harbour Bakery</h1>")
 	alone := view.SubAccountIDs
 	view.SubAccountIDs = append(view.SubAccountIDs, readmodels.LinkedAccount{ID: agency}, readmodels.LinkedAccount{ID: alice})
@@ -557,7 +557,7 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	s.answer(board, []readmodels.DashboardView{view}, nil)
 	shut := b.get("/console/board/" + bakery)
 	shut.says(http.StatusOK, "shows no figures on this board. If you expected figures, ask your agency")
-	require.NotContains(t, shut.Body.String(), "Somebody Else", "who else may look is the agency's")
+	require.NotContains(t, shut.Body.String(), "Somebody Else", "client users do not see who else is on the list")
 
 	s.refuse(board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard to its clients.")
 	b.get("/console/board/"+bakery).says(http.StatusForbidden, "Your agency has closed this dashboard", "This board is not open to you", "Old Mill")
@@ -576,8 +576,8 @@ func TestAClientSeesItsOwnBoardAlone(t *testing.T) {
 	s.browser().get("/console/board/" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/board/"+bakery))
 }
 
-// Dots in the place of an id lead the API's addresses elsewhere: there is nothing.
-func TestDotsAreNoID(t *testing.T) {
+// Dots in place of an id would change the API path: the page is not found.
+func TestDotsAreNotAnID(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	elsewhere := func(api.Principal, *http.Request) (int, any) { return http.StatusTemporaryRedirect, nil }

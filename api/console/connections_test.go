@@ -18,7 +18,7 @@ import (
 
 const linked = "/console/clients/" + bakery + "/connections"
 
-// connectStage is a stage on which sign-ins begin at the address of the browser.
+// connectStage is a stage whose sign-ins start at the browser's address.
 func connectStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
@@ -31,7 +31,7 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 	return s, s.signedIn(role)
 }
 
-func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
+func TestConnectionStatus(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
@@ -77,7 +77,7 @@ func TestConnectionsSayHowTheyAreInOurWords(t *testing.T) {
 	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "return only to https://boards.example.com")
 }
 
-// Somebody sees what is kept and what is deleted before a page is disconnected, and what is left to do afterwards.
+// The page shows what is kept and deleted before it disconnects, and what remains to do afterwards.
 func TestAPageIsDisconnected(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
@@ -115,7 +115,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
 	s.asked = nil
 	b.post(at, url.Values{}).says(http.StatusNotFound)
-	require.NotContains(t, strings.Join(s.asked, " "), "POST", "it is another client's")
+	require.NotContains(t, strings.Join(s.asked, " "), "POST", "it belongs to another client")
 	s.signedIn("client").get(at).says(http.StatusForbidden)
 }
 
@@ -138,9 +138,9 @@ func TestConnectingAndItsLinks(t *testing.T) {
 	b.post("/console/connect/links/l1/revoke", url.Values{}).leadsTo("/console/connect")
 }
 
-// Both forms keep their client after an error, even one that the list of clients does not show: a link is never made for the first of
-// the list in place of the one that was chosen.
-func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
+// Both forms keep the chosen client after an error, even if the list does not contain it: a link is never created
+// for another client.
+func TestConnectFormsKeepTheirInput(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
 	const other = "0123456789abcdef01234567"
@@ -151,7 +151,7 @@ func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 		}
 		return http.StatusOK, map[string]any{"data": listed}
 	}
-	require.NotContains(t, b.get("/console/connect").Body.String(), " selected", "no client is chosen before somebody chooses one")
+	require.NotContains(t, b.get("/console/connect").Body.String(), " selected", "no client is preselected")
 	again := func(p page, words ...string) {
 		p.says(http.StatusOK, append(words, `<option value="`+other+`" selected>Zeta Yachts</option>`)...)
 		require.NotContains(t, p.Body.String(), "words of the API")
@@ -169,7 +169,7 @@ func TestTheFormsOfConnectingKeepWhatWasEntered(t *testing.T) {
 	require.Empty(t, s.sent)
 }
 
-// A client connects for its own account, whatever its form says, and has the page in its bar only where a board of its lets it connect.
+// A client user connects only for their own account, and sees the page in the bar only if a board has the scope.
 func TestAClientConnectsForItself(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "client")
@@ -180,7 +180,7 @@ func TestAClientConnectsForItself(t *testing.T) {
 	b.get("/console").says(http.StatusOK, `href="/console/connect"`)
 }
 
-func TestABoardThatIsClosedIsToldAtOnce(t *testing.T) {
+func TestAClosedBoardIsShownImmediately(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "client")
 	s.answer("GET "+board, []readmodels.DashboardView{{

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// View is what a page shows.
+// View is the data of a page.
 type View = view
 
-// Views are zero values of all that pages may show, by the patterns of the pages.
+// Views are the zero values of all views of a page, by pattern.
 func (c *Console) Views() map[string][]View {
 	all := map[string][]View{"any refusal": {errorView{}}}
 	for _, p := range c.pages {
@@ -29,11 +29,11 @@ func Templates() (names []string) {
 	return names
 }
 
-// Execute makes the page of a view.
+// Execute renders the page of a view.
 func Execute(v View) ([]byte, error) { return execute(frame{View: v}) }
 
-// SetPatience sets how long bodies may take to come.
+// SetPatience sets the time limit of pages and forms.
 func (c *Console) SetPatience(d time.Duration) { c.patience = d }
 
-// Assets are the addresses of style and scripts.
+// Assets are the addresses of styles and scripts.
 func Assets() []string { return slices.Collect(maps.Keys(assets)) }

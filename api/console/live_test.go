@@ -13,7 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// A page of figures names the stream that tells of them; the stream is the API's, ends within a minute, and goes on where it was.
+// A figures page contains the address of its stream. The stream comes from the API, ends within a minute and resumes
+// after the last event.
 func TestTheStreamOfFigures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -31,7 +32,7 @@ func TestTheStreamOfFigures(t *testing.T) {
 	require.Equal(t, s.now.Add(time.Minute), until)
 	require.Empty(t, stream.Header().Get("Access-Control-Allow-Origin"))
 
-	s.now = s.now.Add(12*time.Hour - 20*time.Second) // the session's own end comes first
+	s.now = s.now.Add(12*time.Hour - 20*time.Second) // the session expires first
 	b.get("/console/stream?dashboard=" + bakery)
 	require.Equal(t, s.now.Add(20*time.Second), until)
 	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
@@ -41,15 +42,15 @@ func TestTheStreamOfFigures(t *testing.T) {
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
 }
 
-// A board's page has this one stream. Where the board was closed, and that ended the stream, it says so.
-func TestTheStreamOfABoardSaysThatItIsClosed(t *testing.T) {
+// If the stream of a board's figures ends because the board was closed, it reports that.
+func TestBoardStreamReportsClosing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
 	b := s.signedIn("client")
 	told := func() string { return b.get("/console/stream?dashboard=" + bakery).Body.String() }
 	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{SubAccountID: bakery}}, nil)
-	require.NotContains(t, told(), "board_closed", "it is open: the browser comes back")
+	require.NotContains(t, told(), "board_closed", "the board is open: the browser reconnects")
 	for _, code := range []domain.Code{domain.CodeForbidden, domain.CodeNotFound} {
 		s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusForbidden, code, "It is not open to you.")
 		require.Contains(t, told(), "event: board_closed\ndata: {\"sub_account_ids\":[\""+bakery+"\"]}\n\n")

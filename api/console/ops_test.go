@@ -16,12 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ready has /readyz answer, which has no envelope.
+// ready sets the response of /readyz, which has no envelope.
 func (s *stage) ready(status int, body map[string]any) {
 	s.answers["GET /readyz"] = func(api.Principal, *http.Request) (int, any) { return status, body }
 }
 
-// operatorsStage has an API in which nothing is wrong.
+// operatorsStage is a stage with a healthy service.
 func operatorsStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
@@ -44,7 +44,7 @@ func TestOperatorsPagesAreForOperators(t *testing.T) {
 	}
 	asked := len(s.asked)
 	staff.post("/console/ops/do/rebuild/post_insights", url.Values{"code": {"test"}}).says(http.StatusForbidden)
-	require.Len(t, s.asked, asked+1, "only who they are was asked")
+	require.Len(t, s.asked, asked+1, "only /api/me was called")
 	for _, path := range []string{"", "/projections", "/parked", "/platforms", "/log", "/actions"} {
 		operator.get("/console/ops"+path).says(http.StatusOK, `aria-current="page"`)
 	}
@@ -52,7 +52,7 @@ func TestOperatorsPagesAreForOperators(t *testing.T) {
 	operator.get("/console/ops/do/rebuild/nothing").says(http.StatusNotFound)
 }
 
-func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
+func TestHealth(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	b.get("/console/ops").says(http.StatusOK, "The service is healthy: it serves reads and changes, and 1 projection follows the log.")
@@ -107,7 +107,7 @@ func TestHealthIsOneSentenceThenWhatIsNotWell(t *testing.T) {
 	b.get("/console/ops").says(http.StatusOK, "This process cannot serve reads at the moment.", "away")
 }
 
-func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
+func TestActionsAskForConfirmation(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	s.answer("GET /api/ops/projections", []operator.Projection{
@@ -184,7 +184,7 @@ func TestAnActSaysWhatWillHappenAndTakesAReason(t *testing.T) {
 	require.Len(t, s.sent, 6)
 }
 
-func TestARebuildIsWatchedToItsEnd(t *testing.T) {
+func TestRebuildProgress(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	eta := 75.0
@@ -205,7 +205,7 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	s.answer("GET /api/ops/generations", []operator.Generation{{Projection: "post_insights", Generation: 2, State: "live"}}, nil)
 	r.FinishedAt = new(s.now.Add(time.Minute))
 	done := show("Done. Readers use generation 2.", `href="/console/ops/do/back/post_insights"`)
-	require.NotContains(t, done, "data-refresh", "it is looked at no more")
+	require.NotContains(t, done, "data-refresh", "the page is no longer refreshed")
 	require.NotContains(t, done, "Cancel rebuild")
 
 	s.answer("GET /api/ops/generations", []operator.Generation{
@@ -215,8 +215,8 @@ func TestARebuildIsWatchedToItsEnd(t *testing.T) {
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 
-// On the way back nothing is read in bulk or indexed, and the page does not say that it was.
-func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
+// A rollback reads and indexes nothing, so the page does not show these steps.
+func TestRollbackShowsItsOwnSteps(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCatchingUp, Back: true, Generation: 1}
@@ -240,7 +240,7 @@ func TestTheWayBackTellsItsOwnSteps(t *testing.T) {
 	require.NotContains(t, late.Body.String(), "<form class=\"row\"", "there is nothing to cancel")
 }
 
-// While a projection is rebuilt, its panel leads to where that is watched, and offers nothing that would be refused.
+// During a rebuild, the projection's panel links to it and offers no actions that would be refused.
 func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
@@ -298,8 +298,8 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "connected account is read")
 }
 
-// The accounts of a paused platform are not read: they are shown as such, and not as connections that are to be resumed one by one.
-func TestAccountsOfAPausedPlatformAreNotToldAsRead(t *testing.T) {
+// Accounts of a paused platform are shown as not read, but not as connections to resume individually.
+func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	held := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}

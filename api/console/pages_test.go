@@ -16,10 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 )
 
-// markup is in every text that a view can hold.
+// markup is a text for every string in a view.
 const markup = `<b onclick="alert(1)">"O'Neill" & Söhne</b>`
 
-// Every template has a page, and every view of it can be executed: empty, and with everything in it.
+// Every template belongs to a page, and every view can be rendered, empty and filled.
 func TestEveryPageWithEveryView(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -43,7 +43,7 @@ func TestEveryPageWithEveryView(t *testing.T) {
 	}
 }
 
-// requireClean finds what the policy of content would stop, texts that were not escaped, and what a reader of the screen misses.
+// requireClean finds violations of the content security policy, unescaped texts and accessibility errors.
 func requireClean(t *testing.T, page string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
@@ -65,7 +65,7 @@ func requireClean(t *testing.T, page string) {
 				require.NotContains(t, a.Val, "ZgotmplZ", "<%s>", n.Data)
 			}
 		}
-		if n.Data == "table" && hasClass(n, "rows") { // on a phone its cells stand below one another, without a head
+		if n.Data == "table" && hasClass(n, "rows") { // on phones its cells are stacked without a head
 			for cell := range n.Descendants() {
 				require.False(t, cell.Data == "td" && cell.Type == html.ElementNode && attribute(cell, "data-label") == "", "a cell of a table of rows has no label")
 			}
@@ -90,7 +90,7 @@ func attribute(n *html.Node, name string) string {
 	return ""
 }
 
-// fill sets everything in v to something, lists to two of it.
+// fill sets every field in v to a value, and lists to two elements.
 func fill(v reflect.Value, depth int) {
 	if depth > 12 {
 		return
@@ -102,7 +102,7 @@ func fill(v reflect.Value, depth int) {
 	case !v.CanSet():
 		return
 	}
-	switch v.Kind() { //nolint:exhaustive // views hold no others
+	switch v.Kind() { //nolint:exhaustive // views contain no other kinds
 	case reflect.String:
 		v.SetString(markup)
 	case reflect.Int, reflect.Int64, reflect.Int32, reflect.Int16:
@@ -131,7 +131,7 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// cells are the first lines of the cells of a page's matrix.
+// cells returns the first lines of the cells of a page's matrix.
 func cells(t *testing.T, page string) (rows [][]string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
@@ -156,7 +156,7 @@ func cells(t *testing.T, page string) (rows [][]string) {
 	return rows
 }
 
-// Pages, style and scripts are compressed for clients that accept it, with the same content.
+// Pages, styles and scripts are compressed for clients that accept gzip.
 func TestPagesAreCompressed(t *testing.T) {
 	t.Parallel()
 	b := newStage(t).signedIn("auditor")
@@ -165,7 +165,7 @@ func TestPagesAreCompressed(t *testing.T) {
 		plain := b.get(at)
 		require.Empty(t, plain.Header().Get("Content-Encoding"), at)
 		if plain.Body.Len() < 1024 {
-			continue // not worth it
+			continue // too small to compress
 		}
 		compressed++
 		answer := b.send(http.MethodGet, at, nil, func(r *http.Request) {

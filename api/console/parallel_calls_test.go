@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// figuresGo has questions of figures go to the API by a way of the test's own.
+// figuresGo intercepts the API requests for figures.
 func (s *stage) figuresGo(by func(r *http.Request, on func())) {
 	s.t.Helper()
 	s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,7 +27,7 @@ func (s *stage) figuresGo(by func(r *http.Request, on func())) {
 
 func isOfFigures(call string) bool { return strings.HasPrefix(call, "GET /auth/") }
 
-// crowd has questions wait for one another until four are there. A page that asks one after the other runs out of time.
+// crowd blocks requests until four are waiting. A page with sequential requests would time out.
 type crowd struct {
 	mu       sync.Mutex
 	in, most int
@@ -55,8 +55,8 @@ func (c *crowd) pass(r *http.Request, on func()) {
 	on()
 }
 
-// A page of figures asks four questions at a time: not one after the other, and never more.
-func TestFiguresAreAskedForSideBySide(t *testing.T) {
+// A figures page sends four API requests at a time, never more.
+func TestFiguresAreReadConcurrently(t *testing.T) {
 	t.Parallel()
 	s, staff := reportStage(t)
 	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{
@@ -69,7 +69,7 @@ func TestFiguresAreAskedForSideBySide(t *testing.T) {
 		at        string
 		questions int
 	}{
-		{staff, "/console", 7}, // six clients, and what needs somebody
+		{staff, "/console", 7}, // six clients and the list of concerns
 		{staff, "/console/clients/" + bakery + "/figures", 8},
 		{staff, "/console/clients/" + bakery + "/report", 7},
 		{client, "/console/board/" + bakery, 8},
@@ -83,8 +83,8 @@ func TestFiguresAreAskedForSideBySide(t *testing.T) {
 	}
 }
 
-// A fault in one of the questions is a page that says so. It does not end the process.
-func TestAFaultInAQuestionIsAPage(t *testing.T) {
+// A panic during one of the requests results in an error page and does not end the process.
+func TestAPanicInARequestIsAnErrorPage(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	s.figuresGo(func(r *http.Request, on func()) {

@@ -18,12 +18,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// madeCookie is not the session's.
+// madeCookie is not the session cookie.
 const madeCookie = "__Host-lb_link_made"
 
 const signsIn = "/console/people/" + clara + "/sign-in"
 
-// signInStage is an agency with a person of a client, who is signed in once.
+// signInStage is a stage with a client user who has one session.
 func signInStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
@@ -35,8 +35,9 @@ func signInStage(t *testing.T) (*stage, *browser) {
 	return s, s.signedIn("agency")
 }
 
-// A double click sends a form twice, and where no script runs the browser drops the first request: it is done all the same, and once.
-func TestAFormThatIsSentTwiceIsDoneOnce(t *testing.T) {
+// A double click sends a form twice, and without scripts the browser drops the first request. The action still runs
+// exactly once.
+func TestAFormSentTwiceRunsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s, b := signInStage(t)
@@ -74,7 +75,7 @@ func TestAFormThatIsSentTwiceIsDoneOnce(t *testing.T) {
 	})
 }
 
-// The link is made by its button alone, and shown only once: no other page has it.
+// Only the button creates the link. It is shown only once, on no other page.
 func TestAnAgencyMakesALink(t *testing.T) {
 	t.Parallel()
 	s, b := signInStage(t)
@@ -126,8 +127,8 @@ func TestAnAgencyEndsASession(t *testing.T) {
 	b.post(signsIn, url.Values{}).says(http.StatusNotFound, "There is no such user.")
 }
 
-// Where the API would refuse to make a link, there is no button, and the page says why.
-func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
+// If the API would refuse to create a link, the page has no button and explains why.
+func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 	t.Parallel()
 	const stella = "5a0000000000000000000001"
 	person := func(id, name, account string, active bool) readmodels.User {
@@ -138,7 +139,7 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 		of          readmodels.User
 		sessions    []api.SignInSession
 		addressless bool
-		closed      []readmodels.Account // the person's client, if it is not active
+		closed      []readmodels.Account // the person's client, if it is inactive
 		says        string               // "": there is a button
 	}{
 		"somebody of a client":           {of: person(clara, "Clara Holm", bakery, true), sessions: session},
@@ -172,7 +173,7 @@ func TestNoButtonMakesALinkThatIsRefused(t *testing.T) {
 	}
 }
 
-// With an identity provider there are no links, and sessions are seen and ended all the same.
+// With an identity provider there are no links, but sessions are listed and can be ended.
 func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
 	t.Parallel()
 	s, _ := signInStage(t)
@@ -183,7 +184,7 @@ func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Create a link")
 }
 
-// Colleagues stand on a page of their own, are added there, and are let in once.
+// Colleagues have their own page, which adds them. A link can be created only before their first sign-in.
 func TestColleaguesAreInvited(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -207,7 +208,7 @@ func TestColleaguesAreInvited(t *testing.T) {
 	require.Equal(t, form.Get("key"), s.sent[0].key)
 	require.JSONEq(t, `{"name":"Stella Berg","email":"stella@agency.example","phone":""}`, s.sent[0].body, "no account: the agency's own")
 	b.get("/console/colleagues").says(http.StatusOK, "Stella Berg was added.", "make a sign-in link for Stella Berg")
-	require.NotContains(t, b.get("/console/colleagues").Body.String(), "was added", "a reload says it no more")
+	require.NotContains(t, b.get("/console/colleagues").Body.String(), "was added", "a reload does not show it again")
 	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "A user of the agency already has this email address.")
 	again := b.post("/console/colleagues", form)
 	again.says(http.StatusOK, "already has this email address", `value="Stella Berg"`)

@@ -17,7 +17,7 @@ import (
 
 const folk = "/console/clients/" + bakery + "/people"
 
-// looks keeps what was recorded.
+// looks stores recorded views.
 type looks struct {
 	by    []commands.Caller
 	reads []domain.AuditRead
@@ -78,8 +78,8 @@ func TestAPersonIsAdded(t *testing.T) {
 	b.post(folk, form).says(http.StatusOK, "Enter a name on one line", "Enter an address like", "Enter a number on one line", `value="Jonas Weber"`)
 }
 
-// The view of somebody else is that person's own, read only, under a banner, and only with a record.
-func TestLookingWithSomebodysEyes(t *testing.T) {
+// Viewing as a client user shows the user's own pages, read-only, with a banner, and only if the view is recorded.
+func TestViewAsClientUser(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
@@ -108,7 +108,7 @@ func TestLookingWithSomebodysEyes(t *testing.T) {
 	b.get(sees).says(http.StatusOK, "What Clara Holm sees", "You are viewing this page as <strong>Clara Holm</strong>", "This view is recorded", "Old Mill", `href="`+sees+"/"+bakery+`"`)
 	page := b.get(sees + "/" + bakery)
 	page.says(http.StatusOK, "You are viewing this page as <strong>Clara Holm</strong>", "shows no figures on this board", "Name of "+alice)
-	require.NotContains(t, page.Body.String(), "data-board", "whose eyes they are hears of its closing, not who borrows them")
+	require.NotContains(t, page.Body.String(), "data-board", "only the client user is notified of the closing")
 	for _, p := range asked {
 		require.Equal(t, api.Principal{UserID: clara, AccountID: bakery, Roles: api.Roles{api.RoleClient}, ExpiresAt: p.ExpiresAt}, p)
 	}
@@ -125,7 +125,7 @@ func TestLookingWithSomebodysEyes(t *testing.T) {
 		require.True(t, strings.HasPrefix(call, "GET "), call)
 	}
 
-	// Without the record nothing is shown; nor of somebody of another client than the address says.
+	// Nothing is shown without the record, or if the person belongs to another client than the one in the address.
 	before := len(asked)
 	b.get(folk+"/"+jonas+"/sees").says(http.StatusNotFound, "There is no page")
 	s.looks.err = errors.New("the log is away")
@@ -134,9 +134,9 @@ func TestLookingWithSomebodysEyes(t *testing.T) {
 	require.Len(t, asked, before)
 }
 
-// A page of figures that is seen with somebody's eyes stays as it is: fetched again by itself it would record a look every few seconds.
-// What the API logs of the one whose eyes they are has the id by which the record says who looked.
-func TestAPageSeenWithSomebodysEyesStaysAsItIs(t *testing.T) {
+// A figures page viewed as a client user is not updated automatically, because each update would be recorded as a
+// view. The API logs the client user with the request id of the record of the view.
+func TestViewAsClientUserIsNotUpdated(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)

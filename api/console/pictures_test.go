@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// Top posts stand with their pictures, by addresses of the console.
+// Top posts have pictures with addresses of the console.
 func TestTopPostsHavePictures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -35,8 +35,8 @@ func TestTopPostsHavePictures(t *testing.T) {
 	require.Equal(t, "no-store", shown.Header().Get("Cache-Control"))
 }
 
-// Where there is no picture a letter is drawn, whatever is asked for; what else the API refuses is refused.
-func TestALetterStandsWhereThereIsNoPicture(t *testing.T) {
+// A letter replaces a missing picture. Other errors of the API are shown.
+func TestALetterReplacesAMissingPicture(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "client")
 	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "\uFFFD"} {

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// reportStage answers what a report asks of September.
+// reportStage sets the API responses for a report about September.
 func reportStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
 	s, b := figuresStage(t, "agency")
@@ -48,8 +48,8 @@ func reportStage(t *testing.T) (*stage, *browser) {
 
 func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, time.UTC) }
 
-// A report names the day of its last reading and what was not read, but nothing that happened after the month.
-func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
+// A report contains the day of its last reading and what was not read, but nothing that happened after the month.
+func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	data := followers(63281)
@@ -71,11 +71,11 @@ func TestAReportOfAMonthThatWasNotReadToItsEnd(t *testing.T) {
 	require.NotContains(t, complete.Body.String(), "TikTok no longer grants access.", "the sign-in was lost later")
 }
 
-func TestAMonthAsAPageForTheClient(t *testing.T) {
+func TestReport(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	const inPart = "Partly compared, 1,340 with 1,000: not every account was read in both periods."
-	page := b.get("/console/clients/" + bakery + "/report") // of the last month that is over
+	page := b.get("/console/clients/" + bakery + "/report") // the last complete month
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
@@ -94,9 +94,8 @@ func TestAMonthAsAPageForTheClient(t *testing.T) {
 		`<input type="hidden" name="from" value="2026-09-01">`)
 }
 
-// A page that was first read in the range is in no percentage; its followers are not part of what a change is of. A change too small
-// to show has no sign.
-func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
+// Percentages exclude pages that were first read in the range. A change that rounds to 0 has no sign.
+func TestPercentagesCoverOnlyComparedAccounts(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	data := analytics.AccountFollowers{}
@@ -114,9 +113,9 @@ func TestAPercentageIsOfWhatWasCompared(t *testing.T) {
 	}
 }
 
-// Of followers, the accounts that were read at both moments are compared; the numbers named are theirs, and say of how many. Those of an
-// account that was connected since, or moved away, are named apart.
-func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
+// The comparison covers only accounts that were read at both times, and names their number. Followers of accounts
+// that were connected since or moved to another client are listed separately.
+func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	data := followers(259499, 262071)
@@ -146,7 +145,7 @@ func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
 	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{{SubAccountID: bakery}}, nil)
 	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
-	// All of it came from another client: nothing is compared, whatever it gained there.
+	// All accounts came from another client, so nothing is compared.
 	data.Total.SameAccounts, data.Total.MovedAway = &analytics.SameAccounts{}, analytics.MovedAway{}
 	data.Total.Followers.ComparedInPart = false
 	answer()
@@ -154,12 +153,12 @@ func TestFollowersAreComparedOfTheSameAccounts(t *testing.T) {
 	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "2,572")
 }
 
-// A change is the same number of per cent wherever it is shown: rounded once, from the change itself.
-func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
+// A change has the same percentage everywhere: it is rounded once, from the change itself.
+func TestChangesAreRoundedOnce(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	for change, want := range map[int64]string{39: "&#43;0.20\u00a0%", -39: "−0.20\u00a0%", 38: "&#43;0.19\u00a0%"} {
-		// 39 of 20,000 are 0.195 %, which no binary fraction is.
+		// 39 of 20,000 is 0.195 %, which has no exact binary representation.
 		now := analytics.AccountFollowers{}
 		now.Total.Followers = analytics.Total{
 			Value: new(20_000 + change), Previous: new(int64(20_000)), Change: &change, ChangePct: analytics.Percent(change, 20_000, 2),
@@ -171,7 +170,7 @@ func TestAChangeIsRoundedOnceAndEverywhereAlike(t *testing.T) {
 	}
 }
 
-func TestAMonthThatIsNotOver(t *testing.T) {
+func TestReportOfTheCurrentMonth(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	for _, path := range []string{"getAccountFollowers", "getPostsTotalEngagements", "getPostsViews"} {
@@ -196,8 +195,8 @@ func TestAMonthThatIsNotOver(t *testing.T) {
 	s.signedIn("client").get("/console/clients/"+bakery+"/report").says(http.StatusForbidden, "does not have access to this page")
 }
 
-// The page bears the name of the agency, and a stripe in its colour where the directory knows one.
-func TestAReportInTheAgencysColour(t *testing.T) {
+// The page shows the name of the agency, and a stripe in its color if the directory contains one.
+func TestReportHasTheAgencysColor(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
 	const stripe = `class="stripe"`
@@ -207,10 +206,10 @@ func TestAReportInTheAgencysColour(t *testing.T) {
 	s.answer("GET /api/me", readmodels.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
 	page := b.get(report)
 	page.says(http.StatusOK, "By North Star.")
-	require.NotContains(t, page.Body.String(), stripe, "of no colour")
+	require.NotContains(t, page.Body.String(), stripe, "no color")
 
 	of.Colour = "#17587f"
 	page = b.get(report)
 	page.says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`)
-	require.NotContains(t, page.Body.String(), "style=", "the policy of content would stop it")
+	require.NotContains(t, page.Body.String(), "style=", "the content security policy forbids it")
 }

@@ -33,7 +33,7 @@ func principalOf(p identity.Person, until time.Time) api.Principal {
 
 // Sessions stores sessions and one-time links. It receives only digests of their words, never the words.
 type Sessions interface {
-	// Begin records the sign-in, stores the session and consumes the link; a nil link is none. On an
+	// Begin records the sign-in, stores the session and consumes the link; nil means no link. On an
 	// error there is no record and no session, and the link remains valid.
 	// Errors: [domain.CodeNotFound] if the link is unknown, used or expired.
 	Begin(ctx context.Context, s identity.Session, digest, link []byte) error

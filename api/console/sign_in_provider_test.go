@@ -20,14 +20,14 @@ const flowCookie = "__Host-lb_sign_in"
 
 const callback = "https://boards.example/console/signin/callback"
 
-// idp is an identity provider, and knows which person each identity of it is.
+// idp is an identity provider with the person of each identity.
 type idp struct {
 	*identity.Provider
 
 	at     *issuer.Issuer
 	person identity.Person
-	none   error  // instead of a person
-	asked  func() // runs first when it is asked for a person, unless nil
+	none   error  // returned instead of a person
+	asked  func() // called before a person is returned, unless nil
 	listed bool
 }
 
@@ -40,7 +40,7 @@ func (p *idp) Person(context.Context, identity.Identity) (identity.Person, error
 
 func (p *idp) Listed(identity.Person) bool { return p.listed }
 
-// withProvider is a stage with an identity provider that knows alice.
+// withProvider returns a stage with an identity provider and the user alice.
 func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {
 	t.Helper()
 	at.Returns(callback)
@@ -52,7 +52,7 @@ func withProvider(t *testing.T, at *issuer.Issuer) (*stage, *idp) {
 	return s.open(), p
 }
 
-// begins goes to the provider, and returns the way back with a code that counts.
+// begins starts a sign-in, and returns the callback address with a valid code.
 func (b *browser) begins(p *idp, to string) (back string) {
 	b.t.Helper()
 	went := b.get("/console/signin/start?to=" + url.QueryEscape(to))
@@ -65,7 +65,7 @@ func (b *browser) begins(p *idp, to string) (back string) {
 	return back
 }
 
-// signsIn signs alice in at the provider, and returns where its answer leads.
+// signsIn signs alice in at the provider, and returns the response to the callback.
 func (p *idp) signsIn(t *testing.T, address string) (back string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+"&as="+alice, nil)
@@ -117,8 +117,9 @@ func TestTheCookieOfAFlow(t *testing.T) {
 	b.get(p.signsIn(t, address)).leadsTo("/console")
 }
 
-// What the browser brings back, or the provider says of it, is not of this sign-in: nobody is signed in, it is counted, and the page says what to do.
-func TestTheProviderIsNotBelieved(t *testing.T) {
+// If the callback or the provider's response does not belong to this sign-in, no one is signed in, the refusal is
+// reported, and the page says what to do.
+func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	for name, c := range map[string]struct {
@@ -168,7 +169,7 @@ func TestTheProviderIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestClaimsNarrowAndNeverAdd(t *testing.T) {
+func TestClaimsOnlyRemoveRoles(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
 	for _, c := range []struct{ has, claim, want string }{
@@ -183,7 +184,7 @@ func TestClaimsNarrowAndNeverAdd(t *testing.T) {
 	}
 }
 
-func TestAProviderThatIsAwayIsSaid(t *testing.T) {
+func TestUnavailableProvider(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	b := s.browser()
@@ -195,12 +196,13 @@ func TestAProviderThatIsAwayIsSaid(t *testing.T) {
 		require.NotContains(t, shown.Body.String(), p.at.URL)
 	}
 	require.Empty(t, b.cookie)
-	require.Empty(t, s.refused, "nobody was refused")
+	require.Empty(t, s.refused, "no sign-in was refused")
 	b.get("/console/sign-in").says(http.StatusOK, "With a token")
 }
 
-// A person who is removed from the list of auditors and operators is out with the next request; a user of the directory is judged by the API.
-func TestWhoIsListedNoMoreIsOut(t *testing.T) {
+// The session of a person who is removed from the list of auditors and operators ends with the next request. The API
+// checks users of the directory.
+func TestPeopleRemovedFromTheListAreSignedOut(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	p.listed = true
@@ -222,7 +224,7 @@ func TestWhoIsListedNoMoreIsOut(t *testing.T) {
 	require.Empty(t, staff.cookie, "without a provider there is no list")
 }
 
-func TestLinksAreOffWithAProvider(t *testing.T) {
+func TestLinksAreDisabledWithAProvider(t *testing.T) {
 	t.Parallel()
 	s, _ := withProvider(t, issuer.Start(t))
 	s.sessions.links[string(console.Digest("WORD"))] = identity.Person{UserID: alice, AccountID: agency, Role: "agency"}
@@ -234,7 +236,7 @@ func TestLinksAreOffWithAProvider(t *testing.T) {
 	b.post("/console/sign-in/token", url.Values{"token": {"good"}}).leadsTo("/console")
 }
 
-func TestWithoutAProviderThereIsNoWayToIt(t *testing.T) {
+func TestWithoutAProviderItsPagesAreMissing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
@@ -247,7 +249,7 @@ func TestWithoutAProviderThereIsNoWayToIt(t *testing.T) {
 	require.ErrorContains(t, err, "must be set together")
 }
 
-func TestRefusalsAreHeardOf(t *testing.T) {
+func TestRefusalsAreReported(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
@@ -267,8 +269,8 @@ func TestRefusalsAreHeardOf(t *testing.T) {
 	require.Len(t, s.refused, 3, "a fault is no refusal")
 }
 
-// Who hangs up before the answer comes is refused on record all the same.
-func TestARefusalIsNotedOfWhoHangsUp(t *testing.T) {
+// A refusal is reported even if the browser disconnects before the response.
+func TestARefusalIsReportedAfterADisconnect(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))
 	heard := 0

@@ -21,13 +21,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
-func TestABrowserAtTheRootIsLedToTheConsole(t *testing.T) {
+func TestBrowsersAreRedirectedFromTheRoot(t *testing.T) {
 	t.Parallel()
 	b := newStage(t).browser()
 	b.get("/").leadsTo("/console")
 	b.get("/console").leadsTo("/console/sign-in")
 	b.get("/console/sessions?a=b").leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions%3Fa%3Db")
-	b.send(http.MethodHead, "/console/sessions", nil, nil).leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions") // as an open board asks
+	b.send(http.MethodHead, "/console/sessions", nil, nil).leadsTo("/console/sign-in?to=%2Fconsole%2Fsessions") // as the script of an open board does
 	program := b.send(http.MethodGet, "/", nil, func(r *http.Request) { r.Header.Set("Accept", "*/*") })
 	require.Contains(t, program.Body.String(), "not_found", "a program gets what the API says")
 }
@@ -88,13 +88,13 @@ func TestTheCookieAndThePolicy(t *testing.T) {
 	}
 }
 
-func TestAnotherSitesFormDoesNothing(t *testing.T) {
+func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	t.Parallel()
 	_, b := signedIn(t, "agency")
 	cookie := b.cookie
 	for _, path := range []string{"/console/sign-out", "/console/sessions", "/console/sign-in/demo"} {
 		b.send(http.MethodPost, path, url.Values{"role": {"auditor"}}, func(r *http.Request) {
-			for name, value := range map[string]string{"Site": "cross-site", "Mode": "navigate", "Dest": "document"} { // as a browser that sends a form
+			for name, value := range map[string]string{"Site": "cross-site", "Mode": "navigate", "Dest": "document"} { // as a browser that submits a form
 				r.Header.Set("Sec-Fetch-"+name, value)
 			}
 		}).says(http.StatusForbidden, "another site", "Nothing was done")
@@ -103,7 +103,7 @@ func TestAnotherSitesFormDoesNothing(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK)
 }
 
-func TestWhoHasLeftIsOut(t *testing.T) {
+func TestFormerUsersAreSignedOut(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
 	b.get("/console").says(http.StatusOK, "Name of "+alice)
@@ -115,7 +115,7 @@ func TestWhoHasLeftIsOut(t *testing.T) {
 	require.Empty(t, s.sessions.sessions)
 }
 
-func TestAFaultIsNoSignOut(t *testing.T) {
+func TestErrorsDoNotSignOut(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
@@ -128,7 +128,7 @@ func TestAFaultIsNoSignOut(t *testing.T) {
 	require.NotEmpty(t, b.cookie)
 }
 
-func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
+func TestSignOutWhileTheAPIIsUnavailable(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
@@ -137,8 +137,8 @@ func TestOneSignsOutWhileTheAPIIsAway(t *testing.T) {
 	require.Empty(t, s.sessions.sessions)
 }
 
-// A database that does not answer holds no page for ever; a download may take as long as it takes.
-func TestPagesHaveAnEnd(t *testing.T) {
+// A page times out if the database does not respond. A download has no time limit.
+func TestPagesTimeOut(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "auditor")
 	downloaded := false
@@ -155,8 +155,8 @@ func TestPagesHaveAnEnd(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusServiceUnavailable, "took too long")
 }
 
-// A form that does not come, sent by a stranger to whatever address, holds nothing for ever.
-func TestASlowFormIsCut(t *testing.T) {
+// A form whose body does not arrive times out, at any address and without signing in.
+func TestSlowFormsTimeOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.console.SetPatience(50 * time.Millisecond)
@@ -182,7 +182,7 @@ func TestALinkSignsInOnce(t *testing.T) {
 	for range 3 {
 		b.get("/console/link/WORD").says(http.StatusOK, "Name of "+alice, "works once")
 	}
-	require.Empty(t, b.cookie, "looking signs nobody in")
+	require.Empty(t, b.cookie, "opening the link does not sign in")
 	b.post("/console/link/WORD", url.Values{}).leadsTo("/console")
 	b.get("/console/sessions").says(http.StatusOK, "a one-time link")
 	other := s.browser()
@@ -204,8 +204,8 @@ func TestATokenSignsIn(t *testing.T) {
 	b.get("/console").leadsTo("/console/sign-in")
 }
 
-// A session has all roles of its token: the API lets nobody in by one of them whom it refuses for another.
-func TestATokensRolesGoAlong(t *testing.T) {
+// A session has all roles of its token: the API refuses the person if it refuses any of them.
+func TestSessionsKeepAllRolesOfAToken(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	b := s.browser()
@@ -221,7 +221,7 @@ func TestATokensRolesGoAlong(t *testing.T) {
 	require.Empty(t, s.sessions.sessions)
 }
 
-func TestSessionsAreSeenAndEnded(t *testing.T) {
+func TestSessionsAreListedAndEnded(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	first := s.signedIn("agency")
@@ -229,7 +229,7 @@ func TestSessionsAreSeenAndEnded(t *testing.T) {
 	second, other := s.signedIn("agency"), s.signedIn("auditor")
 	list := second.get("/console/sessions")
 	list.says(http.StatusOK, "1 Oct 2026, 12:00:00 UTC", "1 Oct 2026, 13:00:00 UTC", "End this session")
-	require.Equal(t, 2, strings.Count(list.Body.String(), `name="id"`), "one's own alone")
+	require.Equal(t, 2, strings.Count(list.Body.String(), `name="id"`), "only own sessions")
 
 	id := s.sessions.sessions[string(console.Digest(first.cookie))].ID
 	other.post("/console/sessions", url.Values{"id": {id}}).leadsTo("/console/sessions")

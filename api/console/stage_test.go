@@ -32,7 +32,7 @@ const (
 	clara  = "c1a4a0000000000000000000" // of the client bakery
 )
 
-// stage is a console over an API of these tests' own, which a test sets answers of.
+// stage is a console with a fake API whose responses tests set.
 type stage struct {
 	t        *testing.T
 	console  *console.Console
@@ -45,7 +45,7 @@ type stage struct {
 	mu      sync.Mutex
 	answers map[string]func(api.Principal, *http.Request) (status int, body any) // by method and path
 	asked   []string                                                             // method and address of each call
-	sent    []sentCall                                                           // what was sent where take answers
+	sent    []sentCall                                                           // requests recorded by take
 }
 
 func newStage(t *testing.T) *stage {
@@ -76,7 +76,7 @@ func newStage(t *testing.T) *stage {
 	return s.open()
 }
 
-// open makes a new console, as a start of the program does.
+// open creates a new console, like a start of the program.
 func (s *stage) open() *stage {
 	s.t.Helper()
 	var err error
@@ -85,7 +85,7 @@ func (s *stage) open() *stage {
 	return s
 }
 
-// judge takes "good" for the token of an auditor, which counts for an hour.
+// judge accepts "good" as the token of an auditor that is valid for an hour.
 func (s *stage) judge(r *http.Request) (api.Principal, error) {
 	switch r.Header.Get("Authorization") {
 	case "Bearer good":
@@ -121,17 +121,17 @@ func (s *stage) serveAPI(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(raw, '\n'))
 }
 
-// answer has the API answer data at a path.
+// answer sets the API's response at a path.
 func (s *stage) answer(at string, data, meta any) {
 	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusOK, map[string]any{"data": data, "meta": meta}
 	}
 }
 
-// sentCall is what a form made the API do.
+// sentCall is a request that a form sent to the API.
 type sentCall struct{ by, call, key, body string }
 
-// take has the API answer data at a path, and keeps what was sent there.
+// take sets the API's response at a path, and records the requests.
 func (s *stage) take(at string, data any) {
 	s.answers[at] = func(p api.Principal, r *http.Request) (int, any) {
 		body, err := io.ReadAll(r.Body)
@@ -141,14 +141,14 @@ func (s *stage) take(at string, data any) {
 	}
 }
 
-// refuse has the API refuse what is asked at a path.
+// refuse sets an error as the API's response at a path.
 func (s *stage) refuse(at string, status int, code domain.Code, message string) {
 	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
 		return status, map[string]any{"code": code, "message": message, "request_id": "R1"}
 	}
 }
 
-// refuseField has the API refuse a parameter of what is asked at a path.
+// refuseField sets an error about a parameter as the API's response at a path.
 func (s *stage) refuseFields(at string, fields ...string) {
 	errs := []domain.FieldError{}
 	for _, field := range fields {
@@ -162,7 +162,7 @@ func (s *stage) refuseFields(at string, fields ...string) {
 	}
 }
 
-// browser keeps a cookie, and that of a sign-in at the provider.
+// browser keeps the session cookie and the cookie of a sign-in at the provider.
 type browser struct {
 	*stage
 
@@ -171,7 +171,7 @@ type browser struct {
 
 func (s *stage) browser() *browser { return &browser{stage: s} }
 
-// signedIn is a browser of the demo's person with a role.
+// signedIn returns a browser that is signed in as the demo's person with a role.
 func (s *stage) signedIn(role string) *browser {
 	s.t.Helper()
 	b := s.browser()
@@ -180,7 +180,7 @@ func (s *stage) signedIn(role string) *browser {
 	return b
 }
 
-// signedIn is a stage and a browser of the demo's person with a role.
+// signedIn returns a stage and a browser that is signed in as the demo's person with a role.
 func signedIn(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
@@ -229,7 +229,7 @@ func (b *browser) send(method, path string, form url.Values, change func(*http.R
 	return page{b.t, w}
 }
 
-// page is an answer.
+// page is a response.
 type page struct {
 	t *testing.T
 	*httptest.ResponseRecorder
@@ -250,13 +250,13 @@ func (p page) says(status int, words ...string) {
 	requireClean(p.t, p.Body.String())
 }
 
-// memory keeps sessions as the database does.
+// memory stores sessions like the database.
 type memory struct {
 	mu       sync.Mutex
 	sessions map[string]identity.Session // by digest
 	links    map[string]identity.Person  // by digest
 	away     error
-	bounded  bool // the last look at a session had an end
+	bounded  bool // the context of the last session query had a deadline
 }
 
 var errNone = domain.NewError(domain.CodeNotFound, "none")

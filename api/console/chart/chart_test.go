@@ -32,7 +32,7 @@ func points(values ...any) (points []chart.Point) {
 	return points
 }
 
-func TestChartsAreDrawnWhereTheirValuesAre(t *testing.T) {
+func TestGoldenCharts(t *testing.T) {
 	t.Parallel()
 	open := points(100, 150, nil, 200)
 	open[3].Open = true
@@ -65,8 +65,8 @@ func TestChartsAreDrawnWhereTheirValuesAre(t *testing.T) {
 	}
 }
 
-// An axis writes all of its values in one way: shortened, or in full where shortening saves nothing.
-func TestAnAxisIsWrittenInOneWay(t *testing.T) {
+// All labels of an axis have the same format: short, or in full if shortening does not help.
+func TestAxisLabelsHaveOneFormat(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		of, to int
@@ -80,10 +80,10 @@ func TestAnAxisIsWrittenInOneWay(t *testing.T) {
 	}
 }
 
-// What is expected here was computed by hand: a regenerated golden file would keep a wrong geometry.
-func TestAPointStandsAtItsPixel(t *testing.T) {
+// These positions were computed by hand: a regenerated golden file would accept wrong geometry.
+func TestPointPositions(t *testing.T) {
 	t.Parallel()
-	// Four parts share 420 units from 52 on; 100 to 200 share 156 units from 168 up.
+	// Four parts share 420 units from x = 52; values 100 to 200 share 156 units from y = 168 upwards.
 	figure, err := chart.Chart{Series: []chart.Series{{Points: points(100, 150, nil, 200)}}}.Figure()
 	require.NoError(t, err)
 	require.Equal(t, []string{
@@ -91,7 +91,7 @@ func TestAPointStandsAtItsPixel(t *testing.T) {
 	}, regexp.MustCompile(`<circle class="dot" cx="[^"]*" cy="[^"]*"`).FindAllString(string(figure), -1))
 	require.Contains(t, string(figure), `<path class="line" d="M104.5 168.0L209.5 90.0"/>`)
 
-	// −5 to 10 by fives: 0 lies 52 of 156 units above the bottom.
+	// −5 to 10 in steps of 5: 0 is 52 of 156 units above the bottom.
 	figure, err = chart.Chart{Bars: true, Series: []chart.Series{{Points: points(10, -5)}}}.Figure()
 	require.NoError(t, err)
 	require.Equal(t, []string{
@@ -106,7 +106,7 @@ func TestAPointStandsAtItsPixel(t *testing.T) {
 	require.Empty(t, spark)
 }
 
-func TestNumbersAreWritten(t *testing.T) {
+func TestNumberFormats(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{
 		0: "0", 999: "999", 1000: "1,000", -1234567: "−1,234,567", math.MinInt64: "−9,223,372,036,854,775,808",
@@ -118,8 +118,8 @@ func TestNumbersAreWritten(t *testing.T) {
 	require.Equal(t, "0", chart.Signed(0))
 }
 
-// Whatever the values and texts are: all that is drawn lies in the view box, a line joins neighbours only, and each text comes back as it was.
-func TestAnyChartKeepsToItsBox(t *testing.T) {
+// For any values and texts, the drawing stays in the view box, lines join only neighbors, and texts are unchanged.
+func TestChartsStayInTheViewBox(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("ab<>&\"'{}/=")), 1, 20, -1)
 	value := rapid.OneOf(rapid.Int64(), rapid.Int64Range(-20, 20))
@@ -159,14 +159,14 @@ func TestAnyChartKeepsToItsBox(t *testing.T) {
 	})
 }
 
-// drawing is what a reader of an SVG finds.
+// drawing is a parsed SVG.
 type drawing struct {
 	caption string
 	titles  []string
-	joins   int // neighbours that a line joins
+	joins   int // number of neighbors joined by lines
 }
 
-// read fails when anything lies outside of the view box, or is no element of a chart.
+// read fails if anything is outside the view box or is not an element of a chart.
 func read(t require.TestingT, figure string) (d drawing) {
 	decoder := xml.NewDecoder(strings.NewReader(strings.ReplaceAll(figure, " download>", ">")))
 	var path []string
@@ -236,7 +236,7 @@ func inBox(t require.TestingT, element string, attrs map[string]string) (joins i
 
 var update = flag.Bool("update", false, "write the golden drawings")
 
-// golden compares with a file of testdata; with -update it writes it.
+// golden compares a text with a file in testdata. With -update it writes the file.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := "testdata/" + name + ".html"
@@ -248,7 +248,7 @@ func golden(t *testing.T, name, got string) {
 	require.Equal(t, string(want), got, "%s differs. If the change is intended, run: go test ./api/console/chart -update", file)
 }
 
-// days are points of as many days, which a chart over time is made of.
+// days returns points for this number of days.
 func days(from time.Time, values ...int64) (points []chart.Point) {
 	for i, v := range values {
 		at := from.AddDate(0, 0, i)
@@ -267,8 +267,8 @@ func days(from time.Time, values ...int64) (points []chart.Point) {
 	return points
 }
 
-// The axis names mondays, or the first days of months or quarters; no text is cut off.
-func TestTheAxisNamesNaturalDays(t *testing.T) {
+// The axis labels Mondays, or the first days of months or quarters. No text is cut off.
+func TestAxisLabelsStartCalendarPeriods(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int][]string{
 		28: {"2 Nov", "9 Nov", "16 Nov", "23 Nov"}, 90: {"1 Nov", "1 Dec", "1 Jan"}, 365: {"1 Jan", "1 Apr", "1 Jul", "1 Oct"}, 1: {"28 Oct"},
@@ -286,8 +286,8 @@ func TestTheAxisNamesNaturalDays(t *testing.T) {
 	}
 }
 
-// Values that differ in their last digit have long names: the plot begins where the longest one ends.
-func TestLongValuesOfTheAxisHaveRoom(t *testing.T) {
+// Large values that differ only in their last digits have long labels: the plot starts to the right of the longest.
+func TestLongAxisLabelsFit(t *testing.T) {
 	t.Parallel()
 	figure, err := chart.Chart{Series: []chart.Series{{Points: points(144483)}}}.Figure()
 	require.NoError(t, err)
@@ -295,8 +295,8 @@ func TestLongValuesOfTheAxisHaveRoom(t *testing.T) {
 	require.Contains(t, string(figure), `x="69.2" y="90.0">144,483</text>`)
 }
 
-// Dots that would run into one another show under the pointer only; one that no line goes through stays.
-func TestDotsOfAYearDoNotMerge(t *testing.T) {
+// Dots that would overlap are visible only under the pointer, except dots that no line connects.
+func TestDotsOfAYearDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	year := days(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), make([]int64, 365)...)
 	year[100].Value, year[102].Value = nil, nil
