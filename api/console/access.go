@@ -83,7 +83,7 @@ func openAccess(v *visit) (view, error) {
 	shown.Export = accessPath + "/export?" + export.Encode()
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
-	passOnGiven(v, q, "cursor")
+	copyParameters(v, q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func openAccessExport(v *visit) (view, error) {
 		q.Set("at", v.console.deps.Now().UTC().Format(time.RFC3339Nano))
 	}
 	q.Set("format", "csv")
-	return passOn("/api/audit/access/export?" + q.Encode()), nil
+	return forwarded("/api/audit/access/export?" + q.Encode()), nil
 }
 
 func scopesOf(s readmodels.AccessSpan) []string {
@@ -261,7 +261,7 @@ func openPerson(v *visit) (view, error) {
 	if !shown.Wrong() {
 		shown.ask(q)
 	}
-	passOnGiven(v, q, "cursor")
+	copyParameters(v, q, "cursor")
 	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err

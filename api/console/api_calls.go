@@ -94,16 +94,16 @@ func (a *answer) read(data, meta any) error {
 
 // request returns an API request of the visitor. It carries no cookie and no header of the browser.
 func (v *visit) request(method, path string, body []byte) *http.Request {
-	r, err := http.NewRequestWithContext(as(v.r.Context(), v.who), method, path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(withCaller(v.r.Context(), v.who), method, path, bytes.NewReader(body))
 	if err != nil { // the path contains a control character: the API answers that the address does not exist
-		r, _ = http.NewRequestWithContext(as(v.r.Context(), v.who), method, "/", http.NoBody)
+		r, _ = http.NewRequestWithContext(withCaller(v.r.Context(), v.who), method, "/", http.NoBody)
 	}
 	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if v.as != nil { // the API logs the client user; this id leads to the record of who viewed the page as that user
-		r.Header.Set("X-Request-Id", v.as.Request)
+	if v.viewedAs != nil { // the API logs the client user; this id leads to the record of who viewed the page as that user
+		r.Header.Set("X-Request-Id", v.viewedAs.Request)
 	}
 	return r
 }
@@ -131,8 +131,8 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// passing forwards a successful response of the API, and stores any other.
-type passing struct {
+// forwardingWriter forwards a successful response of the API, and stores any other.
+type forwardingWriter struct {
 	answer
 
 	to http.ResponseWriter
@@ -140,7 +140,7 @@ type passing struct {
 
 // WriteHeader implements [http.ResponseWriter]. It keeps the console's headers and copies only the
 // content headers of the API.
-func (p *passing) WriteHeader(status int) {
+func (p *forwardingWriter) WriteHeader(status int) {
 	if p.status == 0 && status < http.StatusMultipleChoices {
 		for _, name := range []string{"Content-Type", "Content-Disposition"} {
 			if value := p.header.Get(name); value != "" {
@@ -153,7 +153,7 @@ func (p *passing) WriteHeader(status int) {
 }
 
 // Write implements [http.ResponseWriter].
-func (p *passing) Write(b []byte) (int, error) {
+func (p *forwardingWriter) Write(b []byte) (int, error) {
 	p.WriteHeader(http.StatusOK)
 	if p.status >= http.StatusMultipleChoices {
 		return p.body.Write(b)
@@ -162,7 +162,7 @@ func (p *passing) Write(b []byte) (int, error) {
 }
 
 // Unwrap lets [http.ResponseController] set the deadlines of exports.
-func (p *passing) Unwrap() http.ResponseWriter { return p.to }
+func (p *forwardingWriter) Unwrap() http.ResponseWriter { return p.to }
 
 // refusal returns the response's error, which has the API's error shape.
 func (a *answer) refusal() error {
@@ -182,8 +182,8 @@ func (a *answer) refusal() error {
 	return &domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID, RequestID: said.RequestID}
 }
 
-// passOnGiven copies these query parameters of the page to an API query, unless they are empty.
-func passOnGiven(v *visit, asked url.Values, names ...string) {
+// copyParameters copies these query parameters of the page to an API query, unless they are empty.
+func copyParameters(v *visit, asked url.Values, names ...string) {
 	given := v.r.URL.Query()
 	for _, name := range names {
 		if given.Get(name) != "" {
@@ -202,18 +202,18 @@ func nextPage(path string, asked url.Values, cursor string) string {
 	return path + "?" + asked.Encode()
 }
 
-// atOnce limits the concurrent API requests of one page. Pages load faster, but leave database
+// maxConcurrent limits the concurrent API requests of one page. Pages load faster, but leave database
 // connections to other pages.
-const atOnce = 4
+const maxConcurrent = 4
 
-// sideBySide calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts no
+// concurrently calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts no
 // further calls. Of several errors it returns the one with the lowest index, so that the visitor always
 // sees the same error. It turns panics into errors: net/http recovers only panics of the request's
 // goroutine, and any other would end the process.
-func sideBySide(n int, ask func(i int) error) error {
+func concurrently(n int, ask func(i int) error) error {
 	errs := make([]error, n)
 	asking, ctx := errgroup.WithContext(context.Background())
-	asking.SetLimit(atOnce)
+	asking.SetLimit(maxConcurrent)
 	for i := 0; i < n && ctx.Err() == nil; i++ {
 		asking.Go(func() error {
 			defer func() {

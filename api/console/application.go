@@ -57,7 +57,7 @@ func callerOf(v *visit) (signedIn bool, err error) {
 // isNobody reports whether an error of the application means that the caller is not signed in. As in
 // the API, every error does except a [domain.Error] with another code and a temporary error.
 func (c *Console) isNobody(err error) bool {
-	if why, told := errors.AsType[*domain.Error](err); told {
+	if why, ok := errors.AsType[*domain.Error](err); ok {
 		return why.Code == domain.CodeUnauthenticated
 	}
 	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
@@ -93,16 +93,16 @@ func (c *Console) prefix() string {
 // people have written: quotation marks in texts are escaped, and form fields use another attribute.
 var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + root + `)`)
 
-// below adds the prefix to the console's addresses in a page or script.
-func (c *Console) below(body []byte) []byte {
+// withPrefix adds the prefix to the console's addresses in a page or script.
+func (c *Console) withPrefix(body []byte) []byte {
 	if c.prefix() == "" {
 		return body
 	}
 	return ownAddress.ReplaceAll(body, []byte(`${1}"`+strings.ReplaceAll(c.prefix(), "$", "$$")+`${2}`))
 }
 
-// lead redirects a browser. It adds the prefix to addresses of the console.
-func (c *Console) lead(w http.ResponseWriter, r *http.Request, to string) {
+// redirectTo redirects a browser. It adds the prefix to addresses of the console.
+func (c *Console) redirectTo(w http.ResponseWriter, r *http.Request, to string) {
 	if rest, ok := strings.CutPrefix(to, root); ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0]))) {
 		to = c.prefix() + to
 	}

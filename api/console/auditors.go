@@ -18,31 +18,31 @@ const looksPath = historyPath + "/looks"
 // looksView shows who viewed the history, newest first.
 type looksView struct {
 	Actor *readmodels.Named // whose views; nil: everyone's
-	Looks []look
+	Looks []auditRead
 	More  string // address of the next page; "" on the last page
 }
 
-// look is a recorded view or export of the history.
-type look struct {
+// auditRead is a recorded view or export of the history.
+type auditRead struct {
 	readmodels.AuditReadEntry
 
 	What  string
 	Board *readmodels.Named // the board that was viewed; nil: all boards
-	About []lookedFor
+	About []filterPart
 }
 
-// lookedFor is a part of the filter, and the person or client that it names.
-type lookedFor struct {
-	Words string
-	Of    *readmodels.Named // nil: none
-	Path  string            // address of Of; "": it has no page
+// filterPart is a part of the filter, and the person or client that it names.
+type filterPart struct {
+	Words   string
+	Subject *readmodels.Named // nil: none
+	Path    string            // address of Of; "": it has no page
 }
 
 // openLooks shows who viewed the history. Views of this list are not recorded, because the list would
 // grow with each view.
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
-	passOnGiven(v, asked, "actor", "cursor")
+	copyParameters(v, asked, "actor", "cursor")
 	entries, meta, err := getMeta[[]readmodels.AuditReadEntry, readmodels.AuditReadsMeta](v, "/api/audit/reads", asked)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func openLooks(v *visit) (view, error) {
 		shown.Actor = &readmodels.Named{ID: actor}
 	}
 	for _, e := range entries {
-		l, err := lookOf(e)
+		l, err := auditReadOf(e)
 		if err != nil {
 			return nil, err
 		}
@@ -65,8 +65,8 @@ func openLooks(v *visit) (view, error) {
 	return shown, nil
 }
 
-// lookedAt describes what can be viewed.
-var lookedAt = map[string]string{
+// auditReadWords describes what can be viewed.
+var auditReadWords = map[string]string{
 	domain.AuditHistory: "the history",
 	domain.AuditState:   "the board as it was",
 	domain.AuditDiff:    "a comparison of two times",
@@ -74,10 +74,10 @@ var lookedAt = map[string]string{
 	domain.AuditAsUser:  "a client user's view",
 }
 
-func lookOf(e readmodels.AuditReadEntry) (look, error) {
+func auditReadOf(e readmodels.AuditReadEntry) (auditRead, error) {
 	var asked domain.AuditExported // a view has the same members except the format
 	if err := json.Unmarshal(e.Read, &asked); err != nil {
-		return look{}, fmt.Errorf("decode audit read: %w", err)
+		return auditRead{}, fmt.Errorf("decode audit read: %w", err)
 	}
 	named := func(id string) *readmodels.Named {
 		if id == "" {
@@ -88,7 +88,7 @@ func lookOf(e readmodels.AuditReadEntry) (look, error) {
 		}
 		return &readmodels.Named{ID: id}
 	}
-	l := look{AuditReadEntry: e, What: nameOr(lookedAt[asked.What], lookedAt[domain.AuditHistory]), Board: named(asked.Dashboard)}
+	l := auditRead{AuditReadEntry: e, What: nameOr(auditReadWords[asked.What], auditReadWords[domain.AuditHistory]), Board: named(asked.Dashboard)}
 	switch asked.Format {
 	case "":
 	case domain.FormatBundle:
@@ -99,7 +99,7 @@ func lookOf(e readmodels.AuditReadEntry) (look, error) {
 	f := asked.Filter
 	add := func(given, words, id, path string) {
 		if given != "" {
-			l.About = append(l.About, lookedFor{words, named(id), path})
+			l.About = append(l.About, filterPart{words, named(id), path})
 		}
 	}
 	add(f.At, momentInWords("at", f.At), "", "")
@@ -112,7 +112,7 @@ func lookOf(e readmodels.AuditReadEntry) (look, error) {
 	add(f.User, "person", f.User, personPath(f.User))
 	add(f.Account, "links with", f.Account, historyAddress("", "dashboard:"+f.Account))
 	if f.ByName {
-		l.About = append(l.About, lookedFor{Words: "a search for part of a name, which is not recorded"})
+		l.About = append(l.About, filterPart{Words: "a search for part of a name, which is not recorded"})
 	}
 	add(f.Cursor, "a further page", "", "")
 	return l, nil

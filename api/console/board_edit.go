@@ -26,11 +26,11 @@ type boardEdit struct {
 }
 
 // picks are the selected ids of a list: when the page was rendered, and as submitted.
-type picks struct{ Was, Now []string }
+type picks struct{ Before, After []string }
 
-func (p picks) added() []string { return without(p.Now, p.Was...) }
+func (p picks) added() []string { return without(p.After, p.Before...) }
 
-func (p picks) removed() []string { return without(p.Was, p.Now...) }
+func (p picks) removed() []string { return without(p.Before, p.After...) }
 
 // without returns the entries of list that are not in others.
 func without(list []string, others ...string) []string {
@@ -39,8 +39,8 @@ func without(list []string, others ...string) []string {
 
 func (p picks) changed() bool { return len(p.added()) > 0 || len(p.removed()) > 0 }
 
-// over applies the same changes to another list.
-func (p picks) over(list []string) []string {
+// applyTo applies the same changes to another list.
+func (p picks) applyTo(list []string) []string {
 	out := without(slices.Concat(list, p.added()), p.removed()...)
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -48,7 +48,7 @@ func (p picks) over(list []string) []string {
 
 // readEdit reads the form of the page or of its preview.
 func readEdit(form url.Values) boardEdit {
-	read := func(name string) picks { return picks{Was: form["was_"+name], Now: form[name]} }
+	read := func(name string) picks { return picks{Before: form["was_"+name], After: form[name]} }
 	return boardEdit{
 		Version: form.Get("version"), Accounts: read("account"), Users: read("user"), Scopes: read("scope"),
 		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "", Find: form.Get("find"), Seen: form.Get("seen"),
@@ -78,13 +78,13 @@ func (e boardEdit) change() (c boardChange, err error) {
 	case len(added) > 0:
 		c.Accounts = &added
 	case len(removed) > 0:
-		c.Unlink, c.Accounts = true, new(e.Accounts.over(e.Accounts.Was))
+		c.Unlink, c.Accounts = true, new(e.Accounts.applyTo(e.Accounts.Before))
 	}
 	if e.Open != e.WasOpen {
 		c.Allow = &e.Open
 	}
 	if e.Scopes.changed() {
-		c.Scopes = new(append([]string{}, e.Scopes.Now...))
+		c.Scopes = new(append([]string{}, e.Scopes.After...))
 	}
 	return c, nil
 }
@@ -120,11 +120,11 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	default: // a search for clients, or back from the preview
 		return editBoard(v, client, &edit, formFaults{})
 	}
-	why, told := errors.AsType[*domain.Error](err)
-	if told && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
+	why, ok := errors.AsType[*domain.Error](err)
+	if ok && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
 		return editBoard(v, client, &edit, formFaults{Said: why.Message})
 	}
-	if told && slices.Contains([]domain.Code{
+	if ok && slices.Contains([]domain.Code{
 		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
 	}, why.Code) {
 		faults, _ := faultsOf(err, boardWords)
@@ -145,11 +145,11 @@ func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, er
 		if err != nil {
 			return nil, err
 		}
-		list := edit.Users.Was
+		list := edit.Users.Before
 		if after.Dashboard.ID != "" {
 			list = idsOf(after.Users)
 		}
-		change.Users = new(edit.Users.over(list))
+		change.Users = new(edit.Users.applyTo(list))
 	}
 	shown := boardPreviewView{Name: client.Name, ID: client.ID, Edit: edit, Key: rand.Text()}
 	if shown.Result, err = askPreview(v, client.ID, edit.Version, change); err != nil {
@@ -210,7 +210,7 @@ func saveBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error
 	saved, err := v.send(http.MethodPut, boardAPI(client.ID), body, map[string]string{
 		"If-Match": tag(edit.Version), "If-Preview": v.form.Get("preview"), "Idempotency-Key": v.form.Get("key"),
 	})
-	if open, is := errors.AsType[*domain.Error](err); is && open.CommandID != "" {
+	if open, ok := errors.AsType[*domain.Error](err); ok && open.CommandID != "" {
 		open.Message = savedMaybe
 	}
 	if err != nil {

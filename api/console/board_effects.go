@@ -24,13 +24,13 @@ var scopeWords = []choice{
 // scopeChoices are the known scopes and those of the board.
 func scopeChoices(edit picks) (all []choice) {
 	all = slices.Clone(scopeWords)
-	for _, id := range slices.Concat(edit.Was, edit.Now) {
+	for _, id := range slices.Concat(edit.Before, edit.After) {
 		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
 			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application; if you remove it, only your main application can add it again"})
 		}
 	}
 	for i := range all {
-		all[i].Was, all[i].Now = slices.Contains(edit.Was, all[i].ID), slices.Contains(edit.Now, all[i].ID)
+		all[i].Before, all[i].After = slices.Contains(edit.Before, all[i].ID), slices.Contains(edit.After, all[i].ID)
 	}
 	return all
 }

@@ -44,7 +44,7 @@ type boardEditView struct {
 // choice is a checkbox.
 type choice struct {
 	ID, Name, Note string
-	Was, Now       bool // checked when the page was rendered; checked as submitted
+	Before, After  bool // checked when the page was rendered; checked as submitted
 }
 
 // peopleOf are the people of an account.
@@ -79,12 +79,12 @@ func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults form
 			shown.Meanwhile = changesSince(v, client.ID, edit.Version)
 		} else {
 			if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
-				for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Accounts.Was, edit.Accounts.Now)))) {
+				for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Accounts.Before, edit.Accounts.After)))) {
 					shown.Meanwhile = append(shown.Meanwhile, changesSince(v, id, edit.Seen)...)
 				}
 			}
 		}
-		fresh = bringAlong(v, &shown, *edit, fresh)
+		fresh = applyEdit(v, &shown, *edit, fresh)
 	}
 	shown.Edit = fresh
 	shown.Scopes = scopeChoices(fresh.Scopes)
@@ -92,9 +92,9 @@ func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults form
 	return shown, err
 }
 
-// bringAlong applies an edit to a board, and selects the clients and people that the links add.
-func bringAlong(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
-	next := edit.on(board)
+// applyEdit applies an edit to a board, and selects the clients and people that the links add.
+func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
+	next := edit.applyTo(board)
 	links := next.Accounts.added()
 	if len(links) == 0 || len(next.Accounts.removed()) > 0 {
 		return next
@@ -105,9 +105,9 @@ func bringAlong(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit
 			shown.Names[n.ID] = *n.Name
 		}
 	}
-	board.Users.Was = append(board.Users.Was, without(idsOf(after.Users), board.Users.Was...)...) // so that people whom the visitor cleared stay off the list
-	next = edit.on(board)
-	next.Accounts.Now = append(next.Accounts.Now, without(idsOf(after.SubAccountIDs), append(next.Accounts.Now, shown.ID)...)...)
+	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...) // so that people whom the visitor cleared stay off the list
+	next = edit.applyTo(board)
+	next.Accounts.After = append(next.Accounts.After, without(idsOf(after.SubAccountIDs), append(next.Accounts.After, shown.ID)...)...)
 	return next
 }
 
@@ -129,7 +129,7 @@ func boardAt(v *visit, id string) (facts boardFacts, version string, err error) 
 
 // editOf is an edit that changes nothing.
 func editOf(facts boardFacts, id, version string) boardEdit {
-	same := func(list []string) picks { return picks{Was: list, Now: list} }
+	same := func(list []string) picks { return picks{Before: list, After: list} }
 	var accounts, users []string
 	for _, a := range facts.SubAccountIDs {
 		if a.ID != id {
@@ -148,11 +148,11 @@ func editOf(facts boardFacts, id, version string) boardEdit {
 	}
 }
 
-// on applies the same changes to the current board.
-func (e boardEdit) on(now boardEdit) boardEdit {
-	now.Accounts.Now = e.Accounts.over(now.Accounts.Was)
-	now.Users.Now = e.Users.over(now.Users.Was)
-	now.Scopes.Now = e.Scopes.over(now.Scopes.Was)
+// applyTo applies the same changes to the current board.
+func (e boardEdit) applyTo(now boardEdit) boardEdit {
+	now.Accounts.After = e.Accounts.applyTo(now.Accounts.Before)
+	now.Users.After = e.Users.applyTo(now.Users.Before)
+	now.Scopes.After = e.Scopes.applyTo(now.Scopes.Before)
 	if e.Open != e.WasOpen {
 		now.Open = e.Open
 	}
@@ -175,7 +175,7 @@ func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry
 
 // readAccounts finds the clients that are linked and those that can be linked.
 func readAccounts(v *visit, shown *boardEditView) error {
-	asked := url.Values{"active": {"true"}, "limit": {strconv.Itoa(min(othersOnAPage+2+len(shown.Edit.Accounts.Was), api.MaxPageLimit))}}
+	asked := url.Values{"active": {"true"}, "limit": {strconv.Itoa(min(othersOnAPage+2+len(shown.Edit.Accounts.Before), api.MaxPageLimit))}}
 	if shown.Edit.Find != "" {
 		asked.Set("q", shown.Edit.Find)
 	}
@@ -191,19 +191,19 @@ func readAccounts(v *visit, shown *boardEditView) error {
 		names[a.ID] = a.Name
 	}
 	edit := shown.Edit.Accounts
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Was, edit.Now)))) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Before, edit.After)))) {
 		if names[id] == "" {
 			if a, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}}); err == nil && len(a) == 1 {
 				names[id] = a[0].Name
 			}
 		}
-		was, now := slices.Contains(edit.Was, id), slices.Contains(edit.Now, id)
-		shown.Linked = append(shown.Linked, choice{ID: id, Name: nameOr(names[id], id), Note: linkNote(was, now), Was: was, Now: now})
+		before, after := slices.Contains(edit.Before, id), slices.Contains(edit.After, id)
+		shown.Linked = append(shown.Linked, choice{ID: id, Name: nameOr(names[id], id), Note: linkNote(before, after), Before: before, After: after})
 	}
 	slices.SortStableFunc(shown.Linked, func(a, b choice) int { return inOrder(a.Name, a.ID, b.Name, b.ID) })
 	for _, a := range found {
 		switch {
-		case a.IsAgency, a.ID == shown.ID, slices.Contains(edit.Was, a.ID), slices.Contains(edit.Now, a.ID):
+		case a.IsAgency, a.ID == shown.ID, slices.Contains(edit.Before, a.ID), slices.Contains(edit.After, a.ID):
 		case len(shown.Others) == othersOnAPage:
 			shown.More = true
 		default:
@@ -227,19 +227,19 @@ func linkNote(was, now bool) string {
 // peopleAround are the people of the linked and selected clients. It adds the agency's staff if the
 // list contains a person whom the board does not show.
 func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
-	of := []string{shown.ID}
+	accounts := []string{shown.ID}
 	for _, a := range shown.Linked {
-		if a.Name != a.ID && len(of) < accountsToAsk { // the directory contains it
-			of = append(of, a.ID)
+		if a.Name != a.ID && len(accounts) < accountsToAsk { // the directory contains it
+			accounts = append(accounts, a.ID)
 		}
 	}
 	notOnBoard := func(id string) bool {
 		return !slices.ContainsFunc(shown.Board.Users, func(u readmodels.DashboardUser) bool { return u.ID == id })
 	}
-	if slices.ContainsFunc(slices.Concat(shown.Edit.Users.Was, shown.Edit.Users.Now), notOnBoard) && v.me.Agency != nil {
-		of = append(of, v.me.Agency.ID)
+	if slices.ContainsFunc(slices.Concat(shown.Edit.Users.Before, shown.Edit.Users.After), notOnBoard) && v.me.Agency != nil {
+		accounts = append(accounts, v.me.Agency.ID)
 	}
-	return get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(of, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
+	return get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(accounts, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
 }
 
 // readPeople finds the people who are on the list and those who can be added.
@@ -259,18 +259,18 @@ func readPeople(v *visit, shown *boardEditView) error {
 	if v.me.Agency != nil {
 		staff = v.me.Agency.ID
 	}
-	edit, seen := shown.Edit.Users, map[string]bool{}
+	edit, added := shown.Edit.Users, map[string]bool{}
 	pick := func(id, name, about string) choice {
-		seen[id] = true
+		added[id] = true
 		note, listed := notes[id]
-		note, now := cmp.Or(note, about), slices.Contains(edit.Now, id)
-		if now && !listed {
+		note, selected := cmp.Or(note, about), slices.Contains(edit.After, id)
+		if selected && !listed {
 			note = strings.TrimLeft(note+", will be added", ", ")
 		}
-		return choice{ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note, Was: slices.Contains(edit.Was, id), Now: now}
+		return choice{ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note, Before: slices.Contains(edit.Before, id), After: selected}
 	}
 	for _, u := range found {
-		listed := slices.Contains(edit.Was, u.ID) || slices.Contains(edit.Now, u.ID)
+		listed := slices.Contains(edit.Before, u.ID) || slices.Contains(edit.After, u.ID)
 		if !listed && (!u.Active || u.AccountID == staff) {
 			continue
 		}
@@ -280,8 +280,8 @@ func readPeople(v *visit, shown *boardEditView) error {
 		}
 		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
-	for _, id := range slices.Concat(edit.Was, edit.Now) { // people beyond the limit of one API response
-		if !seen[id] {
+	for _, id := range slices.Concat(edit.Before, edit.After) { // people beyond the limit of one API response
+		if !added[id] {
 			addChoice(shown, "Others", pick(id, "", ""))
 		}
 	}

@@ -81,8 +81,8 @@ func withNames(of readmodels.DashboardView) boardFacts {
 func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
-	why, is := errors.AsType[*domain.Error](err)
-	if is && why != errNoPage && (why.Code == domain.CodeForbidden || why.Code == domain.CodeNotFound) {
+	why, ok := errors.AsType[*domain.Error](err)
+	if ok && why != errNoPage && (why.Code == domain.CodeForbidden || why.Code == domain.CodeNotFound) {
 		return openClosedBoard(v, id, why), nil
 	}
 	return shown, err
@@ -162,10 +162,10 @@ func figuresFile(v *visit, f figures) (view, error) {
 		columns[i] = figureNames[strings.TrimPrefix(name, "total.series.")]
 	}
 	v.w.Header().Set("Content-Type", got.header.Get("Content-Type"))
-	name := table + "-" + f.of.Get("account") + f.of.Get("dashboard") + "-" + f.Form.From + "-" + f.Form.To + ".csv"
+	name := table + "-" + f.scope.Get("account") + f.scope.Get("dashboard") + "-" + f.Form.From + "-" + f.Form.To + ".csv"
 	v.w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	_, err = io.WriteString(v.w, strings.Join(columns, ",")+"\n"+rows)
-	return sent(got.status), err
+	return writtenStatus(got.status), err
 }
 
 // boardClosedView tells a client user that a board is closed.
@@ -211,7 +211,7 @@ func justClosed(v *visit) (view, error) {
 		return redirect(boardPath + url.PathEscape(id)), nil
 	}
 	shown, err := ownBoard(v)
-	if closed, is := shown.(boardClosedView); is {
+	if closed, ok := shown.(boardClosedView); ok {
 		closed.Just = true
 		return closed, nil
 	}
@@ -222,5 +222,5 @@ func justClosed(v *visit) (view, error) {
 // stream every few minutes, so it ends soon after the session does.
 func openNotices(v *visit) (view, error) {
 	v.who.ExpiresAt = time.Time{}
-	return passOn("/api/notices"), nil
+	return forwarded("/api/notices"), nil
 }

@@ -18,7 +18,7 @@ const (
 	clientsPath = root + "/clients/"
 
 	clientsOnAPage = "12" // each needs an API request of its own
-	lately         = 28   // days of the figures next to a client
+	recentDays     = 28   // days of the figures next to a client
 )
 
 // clientsView lists the clients of an agency, and what needs attention.
@@ -38,19 +38,19 @@ type clientRow struct {
 	Followers  analytics.Total
 	Part       string // "of 2 of 3 accounts"; empty if all accounts were read
 	Points     []chart.Point
-	Told       string // text alternative of Points
+	TrendText  string // text alternative of Points
 }
 
 // openClients is the start page of an agency.
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
-	passOnGiven(v, asked, "q", "cursor")
+	copyParameters(v, asked, "q", "cursor")
 	list, meta, err := getMeta[[]readmodels.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
 	if err != nil {
 		return nil, err
 	}
 	shown := clientsView{Search: asked.Get("q"), Clients: make([]clientRow, len(list))}
-	err = sideBySide(len(list), func(i int) (err error) {
+	err = concurrently(len(list), func(i int) (err error) {
 		shown.Clients[i], err = clientRowOf(v, list[i])
 		return err
 	})
@@ -91,7 +91,7 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 	for _, d := range data.Total.Series {
 		row.Points = append(row.Points, chart.Point{Value: d.Followers})
 	}
-	row.Told = "Followers in the last " + counted(lately, "day", "days") + ": " + known(row.Followers.Change, chart.Signed)
+	row.TrendText = "Followers in the last " + counted(recentDays, "day", "days") + ": " + known(row.Followers.Change, chart.Signed)
 	return row, nil
 }
 
@@ -193,7 +193,7 @@ func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
 // latelyDays are the first and last day of the figures next to a client.
 func latelyDays(v *visit) (from, to string) {
 	until := v.console.deps.Now().UTC()
-	return until.AddDate(0, 0, 1-lately).Format(time.DateOnly), until.Format(time.DateOnly)
+	return until.AddDate(0, 0, 1-recentDays).Format(time.DateOnly), until.Format(time.DateOnly)
 }
 
 // homeView is the start page of people whose role has no other start page.

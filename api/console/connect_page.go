@@ -103,11 +103,11 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 		shown.More = meta.NextCursor != ""
 		for _, a := range accounts {
 			names[a.ID] = nameOr(a.Name, a.ID)
-			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], Now: a.ID == shown.Entry.Client})
+			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: a.ID == shown.Entry.Client})
 		}
 		nameAccounts(v, names, append(accountsOf(links), shown.Entry.Client))
-		if name := names[shown.Entry.Client]; name != "" && !slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.Now }) {
-			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, Now: true})
+		if name := names[shown.Entry.Client]; name != "" && !slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.After }) {
+			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, After: true})
 		}
 	} else if v.me.Account != nil {
 		names[v.me.Account.ID] = nameOr(v.me.Account.Name, v.me.Account.ID)

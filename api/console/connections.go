@@ -117,7 +117,7 @@ func reconnect(v *visit, client readmodels.Account) (view, error) {
 	asked.SocialAccount, _ = strconv.ParseInt(v.form.Get("account"), 10, 64)
 	begun, err := beginConnecting(v, asked)
 	if faults, taken := faultsOf(err, connectWords); taken {
-		return showConnections(v, client, nameOr(faults.Beside["platform"], faults.Said))
+		return showConnections(v, client, nameOr(faults.Fields["platform"], faults.Said))
 	}
 	return begun, err
 }
@@ -140,11 +140,11 @@ func askToDisconnect(v *visit, client readmodels.Account) (view, error) {
 
 // connectedPage finds the client's page or profile in the address.
 func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, err error) {
-	of, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
-	if err == nil && of.AccountID != client.ID {
+	page, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
+	if err == nil && page.AccountID != client.ID {
 		err = errNoPage
 	}
-	return disconnectView{ConnectedPlatform: of, ClientID: client.ID, Client: client.Name, Network: of.Platform.Title()}, err
+	return disconnectView{ConnectedPlatform: page, ClientID: client.ID, Client: client.Name, Network: page.Platform.Title()}, err
 }
 
 // disconnect disconnects a page or profile. The directory records who did it.

@@ -15,7 +15,7 @@ import (
 
 // figures is the request of a figures page: scope and range.
 type figures struct {
-	of    url.Values // parameter account or dashboard
+	scope url.Values // parameter account or dashboard
 	Form  figuresForm
 	files string // address below which figures can be downloaded
 	today time.Time
@@ -58,7 +58,7 @@ func (f figures) presets(here string) (all []preset) {
 		to   string
 	}{
 		{"Last 7 days", f.today.AddDate(0, 0, -6), today},
-		{"Last 28 days", f.today.AddDate(0, 0, 1-lately), today},
+		{"Last 28 days", f.today.AddDate(0, 0, 1-recentDays), today},
 		{"Last 90 days", f.today.AddDate(0, 0, -89), today},
 		{"This month", firstOfMonth, today},
 		{"Last month", firstOfMonth.AddDate(0, -1, 0), firstOfMonth.AddDate(0, 0, -1).Format(time.DateOnly)},
@@ -75,7 +75,7 @@ func (f figures) presets(here string) (all []preset) {
 // default comparison is the previous period. The API validates the values.
 func figuresOf(v *visit, by, id, files string) figures {
 	at := v.r.URL.Query()
-	f := figures{of: url.Values{by: {id}}, files: files, Form: figuresForm{
+	f := figures{scope: url.Values{by: {id}}, files: files, Form: figuresForm{
 		at.Get("from"), at.Get("to"), at.Get("tz"), at.Get("compare"), at.Get("platform"),
 	}}
 	zone, err := time.LoadLocation(f.Form.Zone)
@@ -94,9 +94,9 @@ func figuresOf(v *visit, by, id, files string) figures {
 		f.Form.To = today.Format(time.DateOnly)
 	}
 	if f.Form.From == "" {
-		f.Form.From = today.AddDate(0, 0, 1-lately).Format(time.DateOnly)
+		f.Form.From = today.AddDate(0, 0, 1-recentDays).Format(time.DateOnly)
 		if to, err := time.ParseInLocation(time.DateOnly, f.Form.To, zone); err == nil {
-			f.Form.From = to.AddDate(0, 0, 1-lately).Format(time.DateOnly)
+			f.Form.From = to.AddDate(0, 0, 1-recentDays).Format(time.DateOnly)
 		}
 	}
 	return f
@@ -105,7 +105,7 @@ func figuresOf(v *visit, by, id, files string) figures {
 // query is the API query.
 func (f figures) query() url.Values {
 	q := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
-	maps.Copy(q, f.of)
+	maps.Copy(q, f.scope)
 	if f.Form.Compare != "" {
 		q.Set("compare", f.Form.Compare)
 	}
@@ -203,7 +203,7 @@ func clientFigures(v *visit, client readmodels.Account) (view, error) {
 // readFigures reads everything that a figures page shows.
 func readFigures(v *visit, shown figuresView, f figures) (view, error) {
 	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
-	if v.as == nil { // Each view as a client user is recorded, so such a page is not updated automatically.
+	if v.viewedAs == nil { // Each view as a client user is recorded, so such a page is not updated automatically.
 		shown.Live = f.live()
 	}
 	parts := slices.Concat(overTime, []readPart{costs, activity, leaders, audience})
@@ -259,7 +259,7 @@ var (
 // readParts reads the parts of a page concurrently, and adds the results in the order of the page.
 func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error {
 	puts := make([]func(*figuresView), len(parts))
-	err := sideBySide(len(parts), func(i int) (err error) {
+	err := concurrently(len(parts), func(i int) (err error) {
 		puts[i], err = parts[i](v, f)
 		return err
 	})
@@ -275,9 +275,9 @@ func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error
 func putLeaders(_ *visit, _ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {
 	shown.Members, shown.Posts = data.Members, data.Posts
 	for i, p := range shown.Posts {
-		of := slices.IndexFunc(shown.Sources, func(s analytics.Source) bool { return s.SocialAccount == p.SocialAccount })
-		if p.PageName == "" && of >= 0 { // the page has moved to another client
-			shown.Posts[i].PageName = shown.Sources[of].Name
+		source := slices.IndexFunc(shown.Sources, func(s analytics.Source) bool { return s.SocialAccount == p.SocialAccount })
+		if p.PageName == "" && source >= 0 { // the page has moved to another client
+			shown.Posts[i].PageName = shown.Sources[source].Name
 		}
 	}
 	shown.ManyClients = slices.ContainsFunc(data.Members, func(m analytics.RankedMember) bool { return m.AccountName != data.Members[0].AccountName })

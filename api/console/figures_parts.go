@@ -14,7 +14,7 @@ import (
 type rateShown struct {
 	Platform, Month, Rate string
 
-	Of analytics.RateBase
+	RelativeTo analytics.RateBase
 }
 
 // splitShown are the largest audience groups of a platform.
@@ -88,7 +88,7 @@ type costsShown struct {
 
 // costRow is one line of [costsShown].
 type costRow struct {
-	Of       string // "": all platforms
+	Platform string // "": all platforms
 	Views    *int64
 	Cost     string // with its currency; "–": unknown
 	Thousand string // cost per thousand views, with its currency; "–": unknown
@@ -113,7 +113,7 @@ func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, 
 }
 
 func costOf(platform string, r analytics.Roi) costRow {
-	row := costRow{Of: platform, Views: r.Views, Cost: unknown, Thousand: unknown}
+	row := costRow{Platform: platform, Views: r.Views, Cost: unknown, Thousand: unknown}
 	if r.Cost != nil {
 		row.Cost = money(*r.Cost, string(r.Currency))
 	}

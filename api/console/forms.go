@@ -13,7 +13,7 @@ const maxForm = 1 << 20
 // formFaults are the errors of a submitted form.
 type formFaults struct {
 	Said   string            // about the form as a whole
-	Beside map[string]string // by form field
+	Fields map[string]string // error texts by form field
 }
 
 // Any reports whether there are errors.
@@ -32,7 +32,7 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 	if !known || why.Code == domain.CodeUnavailable || why.Code == domain.CodeInternal || why.Code == domain.CodeRateLimited {
 		return formFaults{}, false
 	}
-	f = formFaults{Said: why.Message, Beside: map[string]string{}}
+	f = formFaults{Said: why.Message, Fields: map[string]string{}}
 	for _, wrong := range why.Fields {
 		name, _, _ := strings.Cut(wrong.Field, "[")
 		at, known := words[name]
@@ -40,9 +40,9 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 			continue
 		}
 		f.Said = correctMarked
-		f.Beside[at.Field] = at.Words
+		f.Fields[at.Field] = at.Words
 		if at.Words == "" {
-			f.Beside[at.Field] = capital(wrong.Detail) + "."
+			f.Fields[at.Field] = capital(wrong.Detail) + "."
 		}
 	}
 	return f, true
@@ -51,5 +51,5 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 // faultsOfAsked is faultsOf for a read-only form. Taken is also false if the error names no field of the form.
 func faultsOfAsked(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	f, taken = faultsOf(err, words)
-	return f, taken && len(f.Beside) > 0
+	return f, taken && len(f.Fields) > 0
 }

@@ -94,7 +94,7 @@ func Handler(deps Deps) (*Console, error) {
 		c.mux.HandleFunc(p.pattern, c.serve(p))
 	}
 	for name, a := range assets {
-		a.body = c.below(a.body)
+		a.body = c.withPrefix(a.body)
 		c.mux.Handle("GET "+name, c.compressed(http.HandlerFunc(a.serve)))
 	}
 	c.mux.HandleFunc(root+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
@@ -115,21 +115,21 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	switch {
 	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
-		defer c.bound(w, r)()
+		defer c.setDeadlines(w, r)()
 		c.setHeaders(w.Header())
 		c.mux.ServeHTTP(w, r)
 	case r.URL.Path == "/" && r.Method == http.MethodGet && readsPages(r):
-		defer c.bound(w, r)()
+		defer c.setDeadlines(w, r)()
 		c.setHeaders(w.Header())
-		c.lead(w, r, root)
+		c.redirectTo(w, r, root)
 	default:
 		c.deps.API.ServeHTTP(w, came)
 	}
 }
 
-// bound sets deadlines for reading the body and writing the response; end removes them. A request
+// setDeadlines sets deadlines for reading the body and writing the response; end removes them. A request
 // without a body has no read deadline: net/http would treat its expiry as a closed connection.
-func (c *Console) bound(w http.ResponseWriter, r *http.Request) (end func()) {
+func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func()) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
 	if r.Body == nil || r.Body == http.NoBody {
@@ -173,10 +173,10 @@ type visit struct {
 	page    page
 	form    url.Values // the submitted form
 
-	session identity.Session // zero: the visitor is not signed in
-	who     api.Principal    // zero: the visitor is not signed in
-	me      *readmodels.Me   // the API's answer about who; nil: the visitor is not signed in
-	as      *seenAs          // the client user as whom the page is viewed; nil: none
+	session  identity.Session // zero: the visitor is not signed in
+	who      api.Principal    // zero: the visitor is not signed in
+	me       *readmodels.Me   // the API's answer about who; nil: the visitor is not signed in
+	viewedAs *impersonation   // the client user as whom the page is viewed; nil: none
 }
 
 // serve returns the handler of a page. Errors are shown as pages, too.
@@ -203,31 +203,31 @@ func (v *visit) answer() int {
 		return v.refuse(err)
 	}
 	switch to := shown.(type) {
-	case sent:
+	case writtenStatus:
 		return int(to)
 	case redirect:
-		v.console.lead(v.w, v.r, string(to))
+		v.console.redirectTo(v.w, v.r, string(to))
 		return http.StatusSeeOther
-	case passOn:
+	case forwarded:
 		return v.pass(to)
 	case boardStream:
 		status := v.pass(to.stream)
 		if status == http.StatusOK {
-			tellClosed(v, to.board)
+			reportClosed(v, to.board)
 		}
 		return status
 	}
 	status := http.StatusOK
-	if own, ok := shown.(answered); ok {
+	if own, ok := shown.(statusView); ok {
 		status = own.status()
 	}
 	return v.write(status, shown)
 }
 
 // pass writes the API's response unchanged.
-func (v *visit) pass(path passOn) int {
+func (v *visit) pass(path forwarded) int {
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API limits each write
-	passed := &passing{answer: answer{header: http.Header{}}, to: v.w}
+	passed := &forwardingWriter{answer: answer{header: http.Header{}}, to: v.w}
 	v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(path), nil))
 	if passed.status >= http.StatusMultipleChoices {
 		return v.refuse(passed.refusal())
@@ -274,9 +274,9 @@ func embedded(r *http.Request) bool {
 	return false
 }
 
-// as returns a context for API calls by who. It removes the route context of a main application's
+// withCaller returns a context for API calls by who. It removes the route context of a main application's
 // router, because the API's router would continue from it.
-func as(ctx context.Context, who api.Principal) context.Context {
+func withCaller(ctx context.Context, who api.Principal) context.Context {
 	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
 }
 
@@ -308,7 +308,7 @@ func tabs(v *visit, shown view) (items []navItem) {
 // keptRange are the query parameters that the links between a client's pages keep.
 func keptRange(v *visit) url.Values {
 	kept := url.Values{}
-	passOnGiven(v, kept, "from", "to", "tz", "compare", "platform")
+	copyParameters(v, kept, "from", "to", "tz", "compare", "platform")
 	return kept
 }
 

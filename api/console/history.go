@@ -119,7 +119,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		}
 	}
 	if fault != "" || shown.Moment.Fault != "" {
-		shown.Faults = formFaults{Said: correctMarked, Beside: map[string]string{"q": fault}}
+		shown.Faults = formFaults{Said: correctMarked, Fields: map[string]string{"q": fault}}
 		return shown, nil
 	}
 	if after, _, err := typedInstant(given.Get("after")); err == nil && !after.IsZero() {

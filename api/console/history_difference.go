@@ -79,7 +79,7 @@ func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffA
 		return diffs, meta, err
 	}
 	q.Set("limit", strconv.Itoa(comparedBoards))
-	passOnGiven(v, q, "cursor")
+	copyParameters(v, q, "cursor")
 	return getMeta[[]readmodels.DiffAnswer, readmodels.HistoryMeta](v, "/api/audit/diff", q)
 }
 

@@ -83,10 +83,10 @@ type frame struct {
 	Tabs  []navItem      // the pages of the current client
 	Me    *readmodels.Me // nil: the visitor is not signed in
 	View  view
-	Sent  bool    // the page is the response to a form
-	Own   bool    // the console signed the visitor in, not an application
-	As    *seenAs // the client user as whom the page is viewed; nil: none
-	Board string  // address of the board whose closing the page watches; "": none
+	Sent  bool           // the page is the response to a form
+	Own   bool           // the console signed the visitor in, not an application
+	As    *impersonation // the client user as whom the page is viewed; nil: none
+	Board string         // address of the board whose closing the page watches; "": none
 }
 
 // execute renders the page of a view.
@@ -99,10 +99,10 @@ func execute(f frame) ([]byte, error) {
 // write renders and sends the page of a view.
 func (v *visit) write(status int, shown view) int {
 	f := frame{
-		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.as, Own: v.console.deps.Application == nil,
+		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.viewedAs, Own: v.console.deps.Application == nil,
 		Sent: v.r.Method == http.MethodPost && status == http.StatusOK,
 	}
-	if board, ok := shown.(watched); ok && v.as == nil {
+	if board, ok := shown.(boardWatcher); ok && v.viewedAs == nil {
 		f.Board = board.watches()
 	}
 	body, err := execute(f)
@@ -114,7 +114,7 @@ func (v *visit) write(status int, shown view) int {
 	v.console.compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaHTML)
 		w.WriteHeader(status)
-		_, _ = w.Write(v.console.below(body))
+		_, _ = w.Write(v.console.withPrefix(body))
 	})).ServeHTTP(v.w, v.r)
 	return status
 }

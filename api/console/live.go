@@ -16,7 +16,7 @@ const streamPath = root + "/stream"
 const streamFor = time.Minute
 
 // live is the address of the stream that reports changes of these figures.
-func (f figures) live() string { return streamPath + "?" + f.of.Encode() }
+func (f figures) live() string { return streamPath + "?" + f.scope.Encode() }
 
 // openStream forwards the API's stream of changed figures until the session ends.
 func openStream(v *visit) (view, error) {
@@ -32,7 +32,7 @@ func openStream(v *visit) (view, error) {
 	if soon := v.console.deps.Now().Add(streamFor); v.who.ExpiresAt.IsZero() || soon.Before(v.who.ExpiresAt) {
 		v.who.ExpiresAt = soon
 	}
-	stream := passOn("/api/live?" + asked.Encode())
+	stream := forwarded("/api/live?" + asked.Encode())
 	if board := at.Get("dashboard"); board != "" {
 		return boardStream{stream, board}, nil
 	}
@@ -42,14 +42,14 @@ func openStream(v *visit) (view, error) {
 // boardStream is the stream of a board's figures. It is the only stream of the page, because browsers open
 // few connections to a host.
 type boardStream struct {
-	stream passOn
+	stream forwarded
 	board  string
 }
 
-// tellClosed runs after a stream of figures has ended. If the board is closed to the visitor, it appends the
+// reportClosed runs after a stream of figures has ended. If the board is closed to the visitor, it appends the
 // event of the notice stream. The API ends such a stream immediately; after any other end the browser
 // reconnects.
-func tellClosed(v *visit, board string) {
+func reportClosed(v *visit, board string) {
 	if v.r.Context().Err() != nil {
 		return
 	}

@@ -16,20 +16,20 @@ import (
 
 const actPath = opsPath + "/do/"
 
-// act is an operator action. A page describes its effects and asks for confirmation.
-type act struct {
+// operatorAction is an operator action. A page describes its effects and asks for confirmation.
+type operatorAction struct {
 	title  string // %s: name of the target
 	button string
-	names  func(v *visit, of string) (string, error) // display name of the target; nil: the id in the address
-	does   string                                    // description of the effects
-	more   func(v *visit, of string) (string, error) // scale of the effects; nil: not shown
-	idle   func(v *visit, of string) (string, error) // why there is nothing to do, "" if there is; nil: always ""
-	path   string                                    // API path below /api/ops/; %s: id of the target
-	back   string                                    // page that shows the result
+	names  func(v *visit, target string) (string, error) // display name of the target; nil: the id in the address
+	does   string                                        // description of the effects
+	more   func(v *visit, target string) (string, error) // scale of the effects; nil: not shown
+	idle   func(v *visit, target string) (string, error) // why there is nothing to do, "" if there is; nil: always ""
+	path   string                                        // API path below /api/ops/; %s: id of the target
+	back   string                                        // page that shows the result
 }
 
-// acts are all actions, by name in addresses.
-var acts = map[string]act{
+// operatorActions are all actions, by name in addresses.
+var operatorActions = map[string]operatorAction{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: rebuildCosts,
 		does: "New tables are built from the log next to the current ones, and replace them when they have caught up. " +
@@ -115,24 +115,24 @@ type opsActView struct {
 }
 
 // askedAct returns the action and its target in the address.
-func askedAct(v *visit) (do act, of string, err error) {
-	do, known := acts[v.r.PathValue("act")]
+func askedAct(v *visit) (action operatorAction, target string, err error) {
+	action, known := operatorActions[v.r.PathValue("act")]
 	if !known {
-		return do, "", errNoPage
+		return action, "", errNoPage
 	}
-	return do, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
+	return action, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
 // askToAct asks for the reason of an action. If a rebuild in progress blocks the action, it redirects to
 // that rebuild, where it can be canceled.
 func askToAct(v *visit) (view, error) {
-	if do, of, _ := askedAct(v); do.path == acts["rebuild"].path || do.path == acts["back"].path {
+	if action, target, _ := askedAct(v); action.path == operatorActions["rebuild"].path || action.path == operatorActions["back"].path {
 		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rebuilds {
-			if r.Projection == of && !r.Ended() {
+			if r.Projection == target && !r.Ended() {
 				return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
 			}
 		}
@@ -141,30 +141,30 @@ func askToAct(v *visit) (view, error) {
 }
 
 func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
-	do, of, err := askedAct(v)
+	action, target, err := askedAct(v)
 	if err != nil {
 		return nil, err
 	}
-	named := of
-	if do.names != nil {
-		if named, err = do.names(v, of); err != nil {
+	named := target
+	if action.names != nil {
+		if named, err = action.names(v, target); err != nil {
 			return nil, err
 		}
 	}
 	shown := opsActView{
-		Title: fmt.Sprintf(do.title, named), Does: do.does, Button: do.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: do.back,
+		Title: fmt.Sprintf(action.title, named), Does: action.does, Button: action.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: action.back,
 		Reason: entered, Faults: faults,
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
 	}
-	if do.idle != nil {
-		if shown.Idle, err = do.idle(v, of); err != nil {
+	if action.idle != nil {
+		if shown.Idle, err = action.idle(v, target); err != nil {
 			return nil, err
 		}
 	}
-	if do.more != nil {
-		if shown.More, err = do.more(v, of); err != nil {
+	if action.more != nil {
+		if shown.More, err = action.more(v, target); err != nil {
 			return nil, err
 		}
 	}
@@ -173,19 +173,19 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 
 // doAct performs the action for the reason in the form.
 func doAct(v *visit) (view, error) {
-	do, of, err := askedAct(v)
+	action, target, err := askedAct(v)
 	if err != nil {
 		return nil, err
 	}
 	reason := domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}
-	answered, err := post[json.RawMessage](v, do.address(of), map[string]string{"reason": reason.String()})
+	answered, err := post[json.RawMessage](v, action.address(target), map[string]string{"reason": reason.String()})
 	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
 		return showAct(v, reason, faults)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return do.after(answered)
+	return action.after(answered)
 }
 
 // wordsOfReason returns the error text for the invalid field of a reason.
@@ -201,24 +201,24 @@ func wordsOfReason(r domain.Reason) map[string]fieldWords {
 }
 
 // address is the API path of the action on a target.
-func (do act) address(of string) string {
+func (do operatorAction) address(target string) string {
 	path := "/api/ops/" + do.path
 	if !strings.Contains(path, "%s") {
 		return path
 	}
-	return fmt.Sprintf(path, url.PathEscape(of))
+	return fmt.Sprintf(path, url.PathEscape(target))
 }
 
 // after returns the view or address that shows the result.
-func (do act) after(answered json.RawMessage) (view, error) {
+func (do operatorAction) after(answered json.RawMessage) (view, error) {
 	switch do.path {
-	case acts["rebuild"].path, acts["back"].path:
+	case operatorActions["rebuild"].path, operatorActions["back"].path:
 		var r operator.Rebuild
 		if err := json.Unmarshal(answered, &r); err != nil {
 			return nil, fmt.Errorf("decode rebuild: %w", err)
 		}
 		return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
-	case acts["show"].path:
+	case operatorActions["show"].path:
 		var record operator.ParkedRecord
 		if err := json.Unmarshal(answered, &record); err != nil {
 			return nil, fmt.Errorf("decode parked record: %w", err)
@@ -306,10 +306,10 @@ func rebuildEnded(v *visit, id string) (string, error) {
 }
 
 // pausedAlready explains that a target is already paused; "" if it is not.
-func pausedAlready(kind domain.PauseKind) func(v *visit, of string) (string, error) {
-	return func(v *visit, of string) (string, error) {
+func pausedAlready(kind domain.PauseKind) func(v *visit, target string) (string, error) {
+	return func(v *visit, target string) (string, error) {
 		pauses, err := allPauses(v)
-		paused := pauseOf(pauses, kind, of)
+		paused := pauseOf(pauses, kind, target)
 		if err != nil || paused == nil {
 			return "", err
 		}
@@ -318,10 +318,10 @@ func pausedAlready(kind domain.PauseKind) func(v *visit, of string) (string, err
 }
 
 // notPaused explains that a target is not paused; "" if it is.
-func notPaused(kind domain.PauseKind) func(v *visit, of string) (string, error) {
-	return func(v *visit, of string) (string, error) {
+func notPaused(kind domain.PauseKind) func(v *visit, target string) (string, error) {
+	return func(v *visit, target string) (string, error) {
 		pauses, err := allPauses(v)
-		if err != nil || pauseOf(pauses, kind, of) != nil {
+		if err != nil || pauseOf(pauses, kind, target) != nil {
 			return "", err
 		}
 		return "It is not paused.", nil

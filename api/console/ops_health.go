@@ -94,7 +94,7 @@ func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 // concernsOf lists the problems that the process reports, most severe first. Pages are the pages of paused
 // connections; pauses contain the reasons of paused projections.
 func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
-	told := map[string]bool{}
+	listed := map[string]bool{}
 	for _, p := range h.Projections {
 		switch {
 		case p.Paused:
@@ -108,10 +108,10 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 		default:
 			continue
 		}
-		told["read model "+p.Name] = true
+		listed["read model "+p.Name] = true
 	}
 	for _, c := range h.Checks {
-		if !c.OK && !told[c.Name] {
+		if !c.OK && !listed[c.Name] {
 			all = append([]concern{{capital(c.Name), c.Reason, ""}}, all...)
 		}
 	}

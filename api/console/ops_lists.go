@@ -28,7 +28,7 @@ type actionRow struct {
 
 func openActions(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
-	passOnGiven(v, asked, "cursor")
+	copyParameters(v, asked, "cursor")
 	actions, meta, err := getMeta[[]operator.Action, readmodels.ListMeta](v, "/api/ops/actions", asked)
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ type opsParkedView struct {
 
 func openParked(v *visit) (view, error) {
 	asked := url.Values{}
-	passOnGiven(v, asked, "cursor")
+	copyParameters(v, asked, "cursor")
 	events, meta, err := getMeta[[]operator.ParkedEvent, readmodels.ListMeta](v, "/api/ops/parked", asked)
 	if err != nil {
 		return nil, err

@@ -302,16 +302,16 @@ func TestPlatformsAreShownByState(t *testing.T) {
 func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
-	held := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}
+	paused := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}
 	alone := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, State: "paused", Reason: "An operator has paused it: test."}
 	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{held}, nil)
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{paused}, nil)
 	s.answer("GET /api/ops/pauses", pauses, nil)
 	page := b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.")
 	require.NotContains(t, page.Body.String(), "resume-connection")
 
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{held, alone}, nil)
+	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{paused, alone}, nil)
 	s.answer("GET /api/ops/pauses", append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"}), nil)
 	page = b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`)

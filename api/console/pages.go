@@ -35,18 +35,18 @@ func templateOf(v view) string {
 	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
 }
 
-// watched is a view of a board that may be closed while the visitor views it. It returns the board's
+// boardWatcher is a view of a board that may be closed while the visitor views it. It returns the board's
 // address; "" if the visitor is staff.
-type watched interface{ watches() string }
+type boardWatcher interface{ watches() string }
 
-// answered is a view with its own HTTP status.
-type answered interface{ status() int }
+// statusView is a view with its own HTTP status.
+type statusView interface{ status() int }
 
 // redirect is an address to redirect to, for example after a form.
 type redirect string
 
-// passOn is an API path whose response is sent unchanged: a download or a stream.
-type passOn string
+// forwarded is an API path whose response is sent unchanged: a download or a stream.
+type forwarded string
 
 // navItem is a link in the navigation bar.
 type navItem struct {
@@ -101,8 +101,8 @@ func (c *Console) allPages() []page {
 		row("POST /clients/{id}/board", staff, ofClient(changeBoard), boardEditView{}, boardPreviewView{}),
 		row("GET /clients/{id}/people", staff, ofClient(openPeople), peopleView{}),
 		row("POST /clients/{id}/people", staff, ofClient(addPerson), peopleView{}),
-		row("GET /clients/{id}/people/{user}/sees", staff, ofClient(seeAs), seenView{}),
-		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(seeBoardAs), figuresView{}, boardView{}),
+		row("GET /clients/{id}/people/{user}/sees", staff, ofClient(openClientUser), seenView{}),
+		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(openBoardAs), figuresView{}, boardView{}),
 		row("GET /clients/{id}/people/{user}/sees/{board}/{table}", staff, ofClient(fileAs)),
 		row("GET /clients/{id}/connections", staff, ofClient(clientConnections), connectionsView{}),
 		row("POST /clients/{id}/connections", staff, ofClient(reconnect), connectionsView{}),
@@ -133,7 +133,7 @@ func (c *Console) allPages() []page {
 		row("GET /people/{id}/sign-in/made", staff, madeSignInLink, linkMadeView{}),
 		row("POST /people/{id}/sign-in/end", staff, endPersonsSession),
 		row("GET /verify", auditors, openVerify, verifyView{}).inBar("Verify", ""),
-		row("GET /verify/bundle", auditors, func(*visit) (view, error) { return passOn("/api/audit/bundle"), nil }),
+		row("GET /verify/bundle", auditors, func(*visit) (view, error) { return forwarded("/api/audit/bundle"), nil }),
 		row("GET /ops", operators, openHealth, opsHealthView{}).inBar("Health", ""),
 		row("GET /ops/projections", operators, openProjections, opsProjectionsView{}).inBar("Projections", ""),
 		row("GET /ops/projections/rebuilds/{id}", operators, openRebuild, opsRebuildView{}),

@@ -22,11 +22,11 @@ const markup = `<b onclick="alert(1)">"O'Neill" & Söhne</b>`
 // Every template belongs to a page, and every view can be rendered, empty and filled.
 func TestEveryPageWithEveryView(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
+	rendered := map[string]bool{}
 	for pattern, views := range newStage(t).console.Views() {
 		for _, v := range views {
 			name := console.TemplateOf(v)
-			seen[name] = true
+			rendered[name] = true
 			full := reflect.New(reflect.TypeOf(v)).Elem()
 			fill(full, 0)
 			filled, ok := reflect.TypeAssert[console.View](full)
@@ -39,7 +39,7 @@ func TestEveryPageWithEveryView(t *testing.T) {
 		}
 	}
 	for _, name := range console.Templates() {
-		require.True(t, seen[name], "pages/%s.html is of no page's views", name)
+		require.True(t, rendered[name], "pages/%s.html is of no page's views", name)
 	}
 }
 

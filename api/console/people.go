@@ -137,8 +137,8 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 	}
 	got, err := v.send(http.MethodPost, "/api/users", body, map[string]string{"Idempotency-Key": entered.Entry.Key})
 	if faults, taken := faultsOf(err, invitationWords); taken {
-		if domain.CodeOf(err) == domain.CodeConflict && faults.Beside["email"] != "" {
-			faults.Beside["email"] = "A person of the agency or of one of its clients already has this address."
+		if domain.CodeOf(err) == domain.CodeConflict && faults.Fields["email"] != "" {
+			faults.Fields["email"] = "A person of the agency or of one of its clients already has this address."
 		}
 		if errors.Is(err, commands.ErrDirectoryElsewhere) {
 			faults.Said = "People come from your main application. Add them there, then they appear here."
@@ -172,7 +172,7 @@ func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvita
 func showColleagues(v *visit, entered invitation) (view, error) {
 	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
 		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {strconv.Itoa(peopleOnAPage)}})
-	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, taken(v, madeCookie)
+	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, takeCookie(v, madeCookie)
 	for _, u := range users {
 		if u.ID == added {
 			shown.Added = &u

@@ -38,13 +38,13 @@ func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h"
 
 func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
-	of, err := get[readmodels.User](v, user, nil)
+	person, err := get[readmodels.User](v, user, nil)
 	if err != nil {
 		return nil, err
 	}
 	shown := personSignInView{
-		User: of, Elsewhere: v.console.deps.Application != nil, Provider: v.console.deps.Provider != nil,
-		Colleague: of.AccountID == v.who.AccountID, Back: clientPath(of.AccountID, "people"), Said: said, ValidFor: validFor,
+		User: person, Elsewhere: v.console.deps.Application != nil, Provider: v.console.deps.Provider != nil,
+		Colleague: person.AccountID == v.who.AccountID, Back: clientPath(person.AccountID, "people"), Said: said, ValidFor: validFor,
 	}
 	if shown.Colleague {
 		shown.Back = colleaguesPath
@@ -55,7 +55,7 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
 	var closed []readmodels.Account // the person's client, if it is inactive
 	if err == nil && !shown.Colleague {
-		closed, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {of.AccountID}, "active": {"false"}})
+		closed, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {person.AccountID}, "active": {"false"}})
 	}
 	shown.NoLink = noLink(v, shown, len(closed) > 0)
 	return shown, err
@@ -92,8 +92,8 @@ type linkMadeView struct {
 // nor shows the result again.
 const madeCookie = "__Host-lb_link_made"
 
-// taken returns the value of a cookie and deletes the cookie; "" if the browser sent none.
-func taken(v *visit, cookie string) string {
+// takeCookie returns the value of a cookie and deletes the cookie; "" if the browser sent none.
+func takeCookie(v *visit, cookie string) string {
 	cookies := v.r.CookiesNamed(cookie)
 	if len(cookies) == 0 {
 		return ""
@@ -121,15 +121,15 @@ func makeSignInLink(v *visit) (view, error) {
 
 // madeSignInLink shows the new link once.
 func madeSignInLink(v *visit) (view, error) {
-	of, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
+	person, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {
 		return nil, err
 	}
-	shown := linkMadeView{User: of}
-	raw, _ := base64.RawURLEncoding.DecodeString(taken(v, madeCookie))
+	shown := linkMadeView{User: person}
+	raw, _ := base64.RawURLEncoding.DecodeString(takeCookie(v, madeCookie))
 	_ = json.Unmarshal(raw, &shown.Made) // sent by the browser; an unreadable value shows no link
-	if shown.Made.UserID != of.ID {
-		return redirect(peoplePath + of.ID + "/sign-in"), nil
+	if shown.Made.UserID != person.ID {
+		return redirect(peoplePath + person.ID + "/sign-in"), nil
 	}
 	return shown, nil
 }

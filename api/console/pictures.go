@@ -13,13 +13,13 @@ const picturesPath = root + "/pictures/"
 // picturesOfPosts is the API path of a post's picture.
 const picturesOfPosts = "/api/activities/%s/picture"
 
-// sent is the status of a response that has already been written.
-type sent int
+// writtenStatus is the status of a response that has already been written.
+type writtenStatus int
 
 // pictureOf is the address of a post's picture. If there is no picture, the first letter of the platform's
 // name is shown instead.
-func pictureOf(post, of string) string {
-	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(of)}}.Encode()
+func pictureOf(post, platform string) string {
+	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(platform)}}.Encode()
 }
 
 // openPicture sends the picture of a post, or draws a letter if the API has none for the visitor.
@@ -37,15 +37,15 @@ func openPicture(v *visit) (view, error) {
 	v.w.Header().Set("Content-Type", kind)
 	v.w.WriteHeader(http.StatusOK)
 	_, _ = v.w.Write(body)
-	return sent(http.StatusOK), nil
+	return writtenStatus(http.StatusOK), nil
 }
 
 // drawLetter draws a letter as SVG. Its colors suit both the light and the dark scheme.
-func drawLetter(of string) []byte {
+func drawLetter(text string) []byte {
 	var out bytes.Buffer
 	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48"><rect width="48" height="48" fill="#4f6475"/>` +
 		`<text x="24" y="25" fill="#fff" font-family="sans-serif" font-size="24" text-anchor="middle" dominant-baseline="central">`)
-	_ = xml.EscapeText(&out, []byte(of)) // a Buffer does not fail
+	_ = xml.EscapeText(&out, []byte(text)) // a Buffer does not fail
 	out.WriteString(`</text></svg>`)
 	return out.Bytes()
 }

@@ -55,7 +55,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	wrong := func(field, words string) reportView {
 		return reportView{
 			Name: client.Name, ID: client.ID, Form: reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
-			Faults: formFaults{Said: correctMarked, Beside: map[string]string{field: words}},
+			Faults: formFaults{Said: correctMarked, Fields: map[string]string{field: words}},
 		}
 	}
 	zone, err := time.LoadLocation(given.Get("tz"))
@@ -69,9 +69,9 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 			return wrong("month", "Enter a month like 2026-10."), nil //nolint:nilerr // the form says so
 		}
 	}
-	address := func(of time.Time) string {
+	address := func(month time.Time) string {
 		q := keptRange(v)
-		q.Set("month", of.Format(monthForm))
+		q.Set("month", month.Format(monthForm))
 		q.Set("tz", zone.String())
 		return clientPath(client.ID, "report") + "?" + q.Encode()
 	}
@@ -101,7 +101,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 
 // ofMonth is the request for the figures of a month.
 func ofMonth(client string, month time.Time) figures {
-	return figures{of: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
+	return figures{scope: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
 		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
 	}}
 }
@@ -155,11 +155,11 @@ func (r reportView) sentences() (said []string) {
 		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},
 	}
 	for _, n := range r.Numbers {
-		of, known := words[n.Name]
+		texts, known := words[n.Name]
 		if !known || n.Value == nil {
 			continue
 		}
-		sentence := of[0] + chart.Number(*n.Value) + of[1]
+		sentence := texts[0] + chart.Number(*n.Value) + texts[1]
 		than := ", "
 		if n.Same != "" {
 			than = ". " + n.Same + " "
@@ -167,10 +167,10 @@ func (r reportView) sentences() (said []string) {
 		switch {
 		case n.Change == nil:
 		case *n.Change == 0:
-			sentence += than + "as many as" + of[2]
+			sentence += than + "as many as" + texts[2]
 		default:
 			more := map[bool]string{true: " more than", false: " fewer than"}[*n.Change > 0]
-			sentence += than + chart.Number(max(*n.Change, -*n.Change)) + more + of[2]
+			sentence += than + chart.Number(max(*n.Change, -*n.Change)) + more + texts[2]
 		}
 		switch {
 		case n.Change == nil:

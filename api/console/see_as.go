@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// seenAs is the client user as whom a page is viewed.
-type seenAs struct {
+// impersonation is the client user as whom a page is viewed.
+type impersonation struct {
 	Name    string
 	Here    string // base address of the user's pages
 	Back    string // address of the people page
@@ -28,9 +28,9 @@ type seenView struct {
 	Said   string // why the person cannot sign in; "": they can
 }
 
-// lookAs records that the visitor views a page as the user in the address. The returned visit only reads, with
+// viewAs records that the visitor views a page as the user in the address. The returned visit only reads, with
 // the user's current rights. Board is the id of the board to view; "": the list of boards.
-func lookAs(v *visit, client readmodels.Account, board string) (*visit, error) {
+func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {
 		return nil, err
@@ -54,23 +54,23 @@ func lookAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 		return nil, err
 	}
 	people := clientPath(client.ID, "people")
-	v.as = &seenAs{nameOr(user.Name, user.ID), people + "/" + url.PathEscape(user.ID) + "/sees", people, by.RequestID}
+	v.viewedAs = &impersonation{nameOr(user.Name, user.ID), people + "/" + url.PathEscape(user.ID) + "/sees", people, by.RequestID}
 	l := *v
 	l.who = api.Principal{UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt}
 	return &l, nil
 }
 
-// seeAs shows what a client user sees after signing in.
-func seeAs(v *visit, client readmodels.Account) (view, error) {
-	l, err := lookAs(v, client, "")
+// openClientUser shows what a client user sees after signing in.
+func openClientUser(v *visit, client readmodels.Account) (view, error) {
+	l, err := viewAs(v, client, "")
 	if err != nil {
 		return nil, err
 	}
-	shown := seenView{Name: l.as.Name, Here: l.as.Here}
+	shown := seenView{Name: l.viewedAs.Name, Here: l.viewedAs.Here}
 	me, err := get[readmodels.Me](l, "/api/me", nil)
 	switch {
 	case domain.CodeOf(err) == domain.CodeForbidden:
-		shown.Said = l.as.Name + " cannot sign in: the person or the client is inactive."
+		shown.Said = l.viewedAs.Name + " cannot sign in: the person or the client is inactive."
 		return shown, nil
 	case err != nil:
 		return nil, err
@@ -80,25 +80,25 @@ func seeAs(v *visit, client readmodels.Account) (view, error) {
 	}
 	shown.Boards = boardsOf(&me)
 	if len(shown.Boards) == 1 {
-		return redirect(l.as.Here + "/" + url.PathEscape(shown.Boards[0].SubAccountID)), nil
+		return redirect(l.viewedAs.Here + "/" + url.PathEscape(shown.Boards[0].SubAccountID)), nil
 	}
 	return shown, nil
 }
 
-// seeBoardAs shows a board as a client user sees it.
-func seeBoardAs(v *visit, client readmodels.Account) (view, error) {
+// openBoardAs shows a board as a client user sees it.
+func openBoardAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
-	l, err := lookAs(v, client, board)
+	l, err := viewAs(v, client, board)
 	if err != nil {
 		return nil, err
 	}
-	return openBoard(l, board, l.as.Here+"/"+url.PathEscape(board))
+	return openBoard(l, board, l.viewedAs.Here+"/"+url.PathEscape(board))
 }
 
 // fileAs downloads a table of such a board.
 func fileAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
-	l, err := lookAs(v, client, board)
+	l, err := viewAs(v, client, board)
 	if err != nil {
 		return nil, err
 	}

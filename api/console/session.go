@@ -76,7 +76,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	sessions := v.console.deps.Sessions
 	v.session, err = sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.console.deps.Now())
 	if domain.CodeOf(err) == domain.CodeNotFound {
-		forget(v)
+		clearSessionCookie(v)
 		return false, nil
 	}
 	if err != nil {
@@ -85,7 +85,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	if !v.console.stillListed(v.session) {
 		err = sessions.End(v.r.Context(), v.session.UserID, v.session.ID)
 		v.session = identity.Session{}
-		forget(v)
+		clearSessionCookie(v)
 		return false, err
 	}
 	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
@@ -94,7 +94,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 		if ended := sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
 			return false, ended
 		}
-		forget(v)
+		clearSessionCookie(v)
 	}
 	if err == nil {
 		v.me = &me
@@ -130,8 +130,8 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 	return nil
 }
 
-// forget deletes the session cookie.
-func forget(v *visit) { setCookie(v.w, cookieName, "", -1) }
+// clearSessionCookie deletes the session cookie.
+func clearSessionCookie(v *visit) { setCookie(v.w, cookieName, "", -1) }
 
 func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{

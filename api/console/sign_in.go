@@ -54,7 +54,7 @@ func continueAs(v *visit) (view, error) {
 	}
 	for _, p := range v.console.deps.Demo {
 		if p.Role == v.form.Get("role") {
-			return wanted(v.form.Get("to")), signIn(v, p, wayDemo, nil, time.Time{})
+			return returnAddress(v.form.Get("to")), signIn(v, p, wayDemo, nil, time.Time{})
 		}
 	}
 	return nil, errNobody
@@ -63,8 +63,8 @@ func continueAs(v *visit) (view, error) {
 var errNobody = domain.NewError(domain.CodeUnprocessable,
 	"The demo has no user with this role. Go back and choose one of the roles shown.")
 
-// proxied are the headers by which a proxy identifies a forwarded request.
-var proxied = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
+// proxyHeaders are the headers by which a proxy identifies a forwarded request.
+var proxyHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
 // onThisMachine reports whether the request comes from a browser on this machine that used the name
 // localhost or 127.0.0.1; other names that resolve to this machine are rejected. A proxy that sets
@@ -76,11 +76,11 @@ func onThisMachine(r *http.Request) bool {
 		host = r.Host
 	}
 	byName := host == "localhost" || host == "127.0.0.1"
-	told := slices.ContainsFunc(proxied, func(name string) bool { return r.Header.Get(name) != "" })
+	forwardedByProxy := slices.ContainsFunc(proxyHeaders, func(name string) bool { return r.Header.Get(name) != "" })
 	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
-		told = true
+		forwardedByProxy = true
 	}
-	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !told
+	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !forwardedByProxy
 }
 
 // useToken signs in the person of an API token, until the token expires at the latest. The session
@@ -92,7 +92,7 @@ func useToken(v *visit) (view, error) {
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
 		v.console.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: whyToken})
-		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: notLetIn[whyToken].Message})
+		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: signInRefusals[whyToken].Message})
 	}
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func useToken(v *visit) (view, error) {
 		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: "This token belongs to a program. The console has no pages for programs."})
 	}
 	person := identity.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
-	return wanted(v.form.Get("to")), signIn(v, person, wayToken, nil, p.ExpiresAt)
+	return returnAddress(v.form.Get("to")), signIn(v, person, wayToken, nil, p.ExpiresAt)
 }
 
 func signOut(v *visit) (view, error) {
@@ -116,12 +116,12 @@ func signOut(v *visit) (view, error) {
 			return nil, err
 		}
 	}
-	forget(v)
+	clearSessionCookie(v)
 	return redirect(signInPath), nil
 }
 
-// wanted is the page to open after signing in. It accepts only addresses of the console.
-func wanted(to string) redirect {
+// returnAddress is the page to open after signing in. It accepts only addresses of the console.
+func returnAddress(to string) redirect {
 	at, err := url.Parse(to)
 	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, root+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
 		strings.Contains(to, "\\") {
@@ -215,8 +215,8 @@ const (
 	whyNarrowed   = "narrowed"     // the provider's claims leave the person no role
 )
 
-// notLetIn are the messages for refused sign-ins.
-var notLetIn = map[string]*domain.Error{
+// signInRefusals are the messages for refused sign-ins.
+var signInRefusals = map[string]*domain.Error{
 	whyLink: domain.NewError(domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
 	whyToken: domain.NewError(domain.CodeUnprocessable,
@@ -248,5 +248,5 @@ var notLetIn = map[string]*domain.Error{
 // would have been signed in; "": unknown.
 func refuseSignIn(v *visit, way, why, user string) error {
 	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
-	return notLetIn[why]
+	return signInRefusals[why]
 }

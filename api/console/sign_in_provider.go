@@ -64,22 +64,22 @@ func comeFromProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
 	}
-	word, to, _ := strings.Cut(taken(v, flowCookie), ".")
-	came, flow := v.r.URL.Query(), identity.FlowOf(word)
+	word, to, _ := strings.Cut(takeCookie(v, flowCookie), ".")
+	params, flow := v.r.URL.Query(), identity.FlowOf(word)
 	var err error
 	switch {
-	case word == "" || subtle.ConstantTimeCompare([]byte(came.Get("state")), []byte(flow.State)) != 1:
+	case word == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1:
 		err = &RefusalError{Why: whyNotBegun}
-	case came.Get("code") == "":
+	case params.Get("code") == "":
 		err = &RefusalError{Why: whyDenied}
 	default:
-		err = signInAs(v, flow, came.Get("code"), came.Get("iss"))
+		err = signInAs(v, flow, params.Get("code"), params.Get("iss"))
 	}
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
 		err = refuseSignIn(v, wayProvider, refused.Why, refused.User)
 	}
 	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // sent by the browser; an unreadable value leads to the start page
-	return wanted(string(wantedTo)), err
+	return returnAddress(string(wantedTo)), err
 }
 
 // signInAs signs in the person whom the provider identifies. Errors: [*RefusalError], and errors of

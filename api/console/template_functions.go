@@ -30,7 +30,7 @@ var words = template.FuncMap{
 	"figure":     func(n *int64) string { return known(n, chart.Number) },
 	"percent":    percent,
 	"bytes":      func(n any) string { return size(whole(n)) },
-	"seconds":    lasting,
+	"seconds":    formatSeconds,
 	"capital":    capital,
 	"plain":      plain,
 	"missing":    whyMissing,
@@ -110,8 +110,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[i])
 }
 
-// lasting formats a duration in seconds.
-func lasting(seconds float64) string {
+// formatSeconds formats a duration in seconds.
+func formatSeconds(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
 	case d < time.Second:
@@ -144,8 +144,8 @@ func network(name string) string {
 
 // personal reports whether an id belongs to a person; system actors have names instead.
 func personal(id string) bool {
-	_, is := domain.HexID(id)
-	return is
+	_, ok := domain.HexID(id)
+	return ok
 }
 
 // window formats a window of reach: days_28, months_12.

@@ -47,11 +47,11 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 // ReadConnection makes the accounts of a connection due now: their totals, and their posts that are due by age.
 // Quotas still apply. Errors: [domain.CodeConflict] if none of the accounts is read, with the reason.
 func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
-	on, err := d.connection(ctx, id)
+	target, err := d.connection(ctx, id)
 	if err != nil {
 		return err
 	}
-	readings, err := d.Connections(ctx, readmodels.ReadingsQuery{Connections: []int64{on.Connection}})
+	readings, err := d.Connections(ctx, readmodels.ReadingsQuery{Connections: []int64{target.Connection}})
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string,
 	if len(accounts) == 0 {
 		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
 	}
-	return d.act(ctx, c, domain.ActionConnectionRead, on, reason, simply(func(ctx context.Context) error {
-		return vault.ReadNow(ctx, d.kept, on.Platform, accounts, time.Now().UTC())
+	return d.act(ctx, c, domain.ActionConnectionRead, target, reason, withoutEffect(func(ctx context.Context) error {
+		return vault.ReadNow(ctx, d.kept, target.Platform, accounts, time.Now().UTC())
 	}))
 }
 

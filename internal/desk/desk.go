@@ -55,8 +55,8 @@ func (d *Desk) act(
 var errNoRight = domain.NewError(domain.CodeForbidden, "The service's database user may not change these tables. Run the action on the "+
 	"command line, with a LEDGERBOARD_DATABASE_URL of a user in the group ledgerboard_operator (deploy/roles.sql).")
 
-// simply adapts an action without an effect to report.
-func simply(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
+// withoutEffect adapts an action without an effect to report.
+func withoutEffect(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
 	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
 }
 

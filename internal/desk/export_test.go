@@ -2,7 +2,7 @@ package desk
 
 // For tests of skips and refusals.
 var (
-	BehindSkip   = behindSkip
-	NoneUnderWay = noneUnderWay
-	HoldsUp      = holdsUp
+	AddWaiting              = addWaiting
+	RefuseConcurrentRebuild = refuseConcurrentRebuild
+	BlocksStream            = blocksStream
 )

@@ -16,15 +16,15 @@ import (
 
 // RequestRebuild requests a rebuild.
 func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
-	version, err := d.free(ctx, projection)
+	version, err := d.rebuildableVersion(ctx, projection)
 	if err != nil {
 		return rebuild, err
 	}
-	return d.ask(ctx, c, domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, version, reason, d.rebuilds.Request)
+	return d.requestRebuild(ctx, c, domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, version, reason, d.rebuilds.Request)
 }
 
-// ask requests and records a rebuild or rollback.
-func (d *Desk) ask(
+// requestRebuild requests and records a rebuild or rollback.
+func (d *Desk) requestRebuild(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
 	request func(context.Context, projections.RebuildRequest) (operator.Rebuild, error),
 ) (rebuild operator.Rebuild, err error) {
@@ -39,7 +39,7 @@ func (d *Desk) ask(
 
 // SwitchBack requests a rollback to the generation that readers used before.
 func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
-	version, err := d.free(ctx, projection)
+	version, err := d.rebuildableVersion(ctx, projection)
 	if err != nil {
 		return rebuild, err
 	}
@@ -47,12 +47,12 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 	if err != nil {
 		return rebuild, err
 	}
-	on := domain.OperatorTarget{Projection: projection, Generation: number}
-	return d.ask(ctx, c, domain.ActionGenerationSwitchedBack, on, version, reason, d.rebuilds.SwitchBack)
+	target := domain.OperatorTarget{Projection: projection, Generation: number}
+	return d.requestRebuild(ctx, c, domain.ActionGenerationSwitchedBack, target, version, reason, d.rebuilds.SwitchBack)
 }
 
-// sound returns an error if the log has unsafe settings, so that new tables do not copy its faults.
-func (d *Desk) sound(ctx context.Context) error {
+// checkLog returns an error if the log has unsafe settings, so that new tables do not copy its faults.
+func (d *Desk) checkLog(ctx context.Context) error {
 	err := d.Log.Check(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
@@ -63,13 +63,13 @@ func (d *Desk) sound(ctx context.Context) error {
 	return nil
 }
 
-// free returns the version of a projection that can be rebuilt now: the log is safe and no rebuild is in
+// rebuildableVersion returns the version of a projection that can be rebuilt now: the log is safe and no rebuild is in
 // progress. It returns refusals before anything is recorded.
-func (d *Desk) free(ctx context.Context, projection string) (version int, err error) {
+func (d *Desk) rebuildableVersion(ctx context.Context, projection string) (version int, err error) {
 	if _, err := d.projection(projection); err != nil {
 		return 0, err
 	}
-	if err := d.sound(ctx); err != nil {
+	if err := d.checkLog(ctx); err != nil {
 		return 0, err
 	}
 	version = versionOf(projection)
@@ -77,11 +77,11 @@ func (d *Desk) free(ctx context.Context, projection string) (version int, err er
 	if err != nil {
 		return 0, err
 	}
-	return version, noneUnderWay(all, projection, version)
+	return version, refuseConcurrentRebuild(all, projection, version)
 }
 
-// noneUnderWay refuses a rebuild while another one of the same projection and version is in progress.
-func noneUnderWay(all []operator.Rebuild, projection string, version int) error {
+// refuseConcurrentRebuild refuses a rebuild while another one of the same projection and version is in progress.
+func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version int) error {
 	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
 	if i >= 0 {
 		return domain.NewError(domain.CodeConflict, "A rebuild of %s has been in progress since %s. Wait until it ends, or cancel it.",
@@ -133,11 +133,11 @@ func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, project
 	if err != nil || p.Already {
 		return p, err
 	}
-	if _, err := d.free(ctx, projection); err != nil {
+	if _, err := d.rebuildableVersion(ctx, projection); err != nil {
 		return p, err
 	}
-	on := domain.OperatorTarget{Projection: projection}
-	rebuild, err := d.ask(ctx, c, domain.ActionGenerationPrepared, on, p.Version, reason, d.rebuilds.Request)
+	target := domain.OperatorTarget{Projection: projection}
+	rebuild, err := d.requestRebuild(ctx, c, domain.ActionGenerationPrepared, target, p.Version, reason, d.rebuilds.Request)
 	p.Rebuild = &rebuild
 	return p, err
 }
@@ -166,8 +166,8 @@ func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, 
 	if rebuild.Ended() {
 		return projections.AlreadyEnded(rebuild)
 	}
-	on := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
-	return d.act(ctx, c, domain.ActionRebuildCancelled, on, reason, simply(func(ctx context.Context) error {
+	target := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
+	return d.act(ctx, c, domain.ActionRebuildCancelled, target, reason, withoutEffect(func(ctx context.Context) error {
 		return d.rebuilds.Cancel(ctx, id)
 	}))
 }

@@ -25,8 +25,8 @@ func (d *Desk) InspectParked(ctx context.Context, c commands.Caller, id string, 
 		return record, err
 	}
 	at := event.Position()
-	on := domain.OperatorTarget{Projection: e.Name(), Position: &at}
-	err = d.act(ctx, c, domain.ActionParkedInspected, on, reason, simply(func(ctx context.Context) error {
+	target := domain.OperatorTarget{Projection: e.Name(), Position: &at}
+	err = d.act(ctx, c, domain.ActionParkedInspected, target, reason, withoutEffect(func(ctx context.Context) error {
 		record, err = e.InspectParked(ctx, id)
 		return err
 	}))
@@ -62,13 +62,13 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 	}
 	var failed []error
 	for _, e := range d.Engines {
-		of := found[e.Name()]
-		if len(of) == 0 {
+		events := found[e.Name()]
+		if len(events) == 0 {
 			continue
 		}
-		at := of[0].Position()
-		on := domain.OperatorTarget{Projection: e.Name(), Position: &at, Count: len(of)}
-		failed = append(failed, d.act(ctx, c, domain.ActionParkedRetried, on, reason, func(ctx context.Context) (commands.Effect, error) {
+		at := events[0].Position()
+		target := domain.OperatorTarget{Projection: e.Name(), Position: &at, Count: len(events)}
+		failed = append(failed, d.act(ctx, c, domain.ActionParkedRetried, target, reason, func(ctx context.Context) (commands.Effect, error) {
 			result, err := e.RetryParked(ctx, operator.ParkedFilter{IDs: ids, Projection: e.Name()})
 			all.Folded += result.Folded
 			all.Parked = append(all.Parked, result.Parked...)
@@ -92,15 +92,15 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 		return result, nil
 	}
 	at := event.Position()
-	on := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
-	if !holdsUp(event) || event.Reason == fold.ReasonChainBroken { // it may be in the wrong partition
+	target := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
+	if !blocksStream(event) || event.Reason == fold.ReasonChainBroken { // it may be in the wrong partition
 		e, err := d.projection(event.Projection)
 		if err != nil {
 			return result, err
 		}
-		return result, d.act(ctx, c, domain.ActionParkedSkipped, on, reason, simply(func(ctx context.Context) error { return e.SkipParked(ctx, id) }))
+		return result, d.act(ctx, c, domain.ActionParkedSkipped, target, reason, withoutEffect(func(ctx context.Context) error { return e.SkipParked(ctx, id) }))
 	}
-	if err := d.folded(ctx, event); err != nil {
+	if err := d.checkFolded(ctx, event); err != nil {
 		return result, err
 	}
 	waiting, err := d.waiting(ctx, event)
@@ -111,7 +111,7 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 	if err != nil {
 		return result, err
 	}
-	err = d.act(ctx, c, domain.ActionParkedSkipped, on, reason, func(ctx context.Context) (commands.Effect, error) {
+	err = d.act(ctx, c, domain.ActionParkedSkipped, target, reason, func(ctx context.Context) (commands.Effect, error) {
 		c.ParentAccount = event.Stream
 		already, err := updates.Skip(ctx, commands.SkipParked{Caller: c, Position: at, Reason: reason})
 		if err != nil {
@@ -119,14 +119,14 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 		}
 		result.Already = already
 		left, err := d.waiting(ctx, event)
-		return behindSkip(&result, waiting, left, err), nil
+		return addWaiting(&result, waiting, left, err), nil
 	})
 	return result, err
 }
 
-// behindSkip adds the events that waited for a skipped event to the result. An error while reading them is not a
+// addWaiting adds the events that waited for a skipped event to the result. An error while reading them is not a
 // failure of the skip, which is in the log and has taken effect.
-func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
+func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
 	if unread != nil {
 		result.Unknown = true
 		return commands.Effect{}
@@ -142,14 +142,14 @@ func behindSkip(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
-// holdsUp reports whether an event blocks later events of its stream. Only events of an agency's dashboards do.
-func holdsUp(event operator.ParkedEvent) bool {
+// blocksStream reports whether an event blocks later events of its stream. Only events of an agency's dashboards do.
+func blocksStream(event operator.ParkedEvent) bool {
 	stream, ok := domain.HexID(event.Stream)
 	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
 }
 
-// folded refuses a skip that no running process would apply.
-func (d *Desk) folded(ctx context.Context, event operator.ParkedEvent) error {
+// checkFolded refuses a skip that no running process would apply.
+func (d *Desk) checkFolded(ctx context.Context, event operator.ParkedEvent) error {
 	e, err := d.projection(event.Projection)
 	if err != nil {
 		return err

@@ -16,11 +16,11 @@ func TestWaitingEventsAfterASkip(t *testing.T) {
 	t.Parallel()
 	before := []operator.ParkedEvent{{ID: "a"}, {ID: "b"}}
 	result := operator.SkipResult{}
-	effect := desk.BehindSkip(&result, before, []operator.ParkedEvent{{ID: "b", Reason: "refused", Detail: "d"}}, nil)
+	effect := desk.AddWaiting(&result, before, []operator.ParkedEvent{{ID: "b", Reason: "refused", Detail: "d"}}, nil)
 	require.Equal(t, commands.Effect{Count: 1, Left: 1}, effect)
 	require.Equal(t, operator.SkipResult{Folded: 1, Parked: []operator.StillParked{{ID: "b", Reason: "refused", Detail: "d"}}}, result)
 
 	result = operator.SkipResult{}
-	require.Zero(t, desk.BehindSkip(&result, before, nil, errors.New("the database went away")))
+	require.Zero(t, desk.AddWaiting(&result, before, nil, errors.New("the database went away")))
 	require.Equal(t, operator.SkipResult{Unknown: true}, result)
 }

@@ -19,11 +19,11 @@ var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAct
 // Pause pauses a projection, or the reading of a platform or connection. Errors: [domain.CodeConflict] if it is
 // already paused.
 func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.changeable(ctx, kind, name, false)
+	target, err := d.pauseTarget(ctx, kind, name, false)
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, c, pauseActions[kind].pause, on, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, pauseActions[kind].pause, target, reason, withoutEffect(func(ctx context.Context) error {
 		_, err := d.pauses.Pause(ctx, domain.Pause{Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason})
 		return err
 	}))
@@ -31,24 +31,24 @@ func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKi
 
 // Resume ends a pause. Errors: [domain.CodeConflict] if it is not paused.
 func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
-	on, err := d.changeable(ctx, kind, name, true)
+	target, err := d.pauseTarget(ctx, kind, name, true)
 	if err != nil {
 		return err
 	}
-	return d.act(ctx, c, pauseActions[kind].resume, on, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, pauseActions[kind].resume, target, reason, withoutEffect(func(ctx context.Context) error {
 		_, err := d.pauses.Resume(ctx, kind, name)
 		return err
 	}))
 }
 
-// changeable returns the target of a pause or resumption. It refuses a target that is already in that state.
-func (d *Desk) changeable(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
+// pauseTarget returns the target of a pause or resumption. It refuses a target that is already in that state.
+func (d *Desk) pauseTarget(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
 	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
-	is, err := d.pauses.Paused(ctx, kind, name)
-	if err == nil && is != paused {
-		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.", kind, name, map[bool]string{true: "already paused", false: "not paused"}[is])
+	isPaused, err := d.pauses.Paused(ctx, kind, name)
+	if err == nil && isPaused != paused {
+		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.", kind, name, map[bool]string{true: "already paused", false: "not paused"}[isPaused])
 	}
 	return on, err
 }

@@ -39,21 +39,21 @@ func (d *Desk) ExportPerson(
 	if err != nil {
 		return nil, err
 	}
-	on := domain.OperatorTarget{User: person.User}
+	target := domain.OperatorTarget{User: person.User}
 	if person.User == "" {
-		on.Member = person.Members[0]
+		target.Member = person.Members[0]
 	}
 	head := readmodels.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
-	stand, err := d.Projections(ctx) // before the export adds a record that is not folded yet
+	statuses, err := d.Projections(ctx) // before the export adds a record that is not folded yet
 	if err != nil {
 		return nil, fmt.Errorf("read the lag of the tables: %w", err)
 	}
-	for _, p := range stand {
+	for _, p := range statuses {
 		if p.Lag > 0 {
 			head.Behind[p.Projection] = p.Lag
 		}
 	}
-	err = d.act(ctx, c, domain.ActionPersonExported, on, reason, simply(func(ctx context.Context) error {
+	err = d.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
 		return file(func(out io.Writer) (err error) {
 			sections, err = readmodels.People{Pool: tables}.Export(ctx, out, head, person)
 			return err
@@ -87,8 +87,8 @@ func (d *Desk) MakeSignInLink(
 ) (path string, until time.Time, err error) {
 	word, now := rand.Text(), time.Now()
 	until = now.Add(validFor)
-	on := domain.OperatorTarget{User: candidate.UserID}
-	err = d.act(ctx, c, domain.ActionSignInLinkMade, on, reason, simply(func(ctx context.Context) error {
+	target := domain.OperatorTarget{User: candidate.UserID}
+	err = d.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
 		link := vault.SignInLink{Person: candidate, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
 		return vault.NewSessions(d.kept).MakeLink(ctx, link, console.Digest(word))
 	}))
@@ -103,7 +103,7 @@ func (d *Desk) SignInLinkedTo(ctx context.Context, user string) (issuer string, 
 
 // UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is recorded.
 func (d *Desk) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
-	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, simply(func(ctx context.Context) error {
+	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, withoutEffect(func(ctx context.Context) error {
 		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)
 	}))
 }

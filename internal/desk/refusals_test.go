@@ -41,7 +41,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 		"another version":    {operator.Rebuild{ID: "r9", Projection: "contents", Version: 1, State: operator.RebuildCopying}, false},
 		"another projection": {operator.Rebuild{ID: "r9", Projection: "directory", Version: 2, State: operator.RebuildCopying}, false},
 	} {
-		err := desk.NoneUnderWay([]operator.Rebuild{c.one}, "contents", 2)
+		err := desk.RefuseConcurrentRebuild([]operator.Rebuild{c.one}, "contents", 2)
 		if !c.refused {
 			require.NoError(t, err, name)
 			continue
@@ -55,7 +55,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 func TestBlockingEvents(t *testing.T) {
 	t.Parallel()
 	const agency = "5f1d7f3b8c9d440001a1b2c3"
-	require.True(t, desk.HoldsUp(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: agency}))
-	require.False(t, desk.HoldsUp(operator.ParkedEvent{Topic: domain.TopicMetrics, Stream: agency}))
-	require.False(t, desk.HoldsUp(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: "x"}))
+	require.True(t, desk.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: agency}))
+	require.False(t, desk.BlocksStream(operator.ParkedEvent{Topic: domain.TopicMetrics, Stream: agency}))
+	require.False(t, desk.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: "x"}))
 }

@@ -126,7 +126,7 @@ func TestChartsStayInTheViewBox(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := chart.Chart{ID: "c", Title: text.Draw(t, "title"), Bars: rapid.Bool().Draw(t, "bars")}
 		n := rapid.IntRange(1, 40).Draw(t, "parts")
-		var told []string
+		var texts []string
 		joined := 0
 		for s := range rapid.IntRange(1, 2).Draw(t, "series") {
 			series := chart.Series{Name: fmt.Sprint("s", s)}
@@ -134,7 +134,7 @@ func TestChartsStayInTheViewBox(t *testing.T) {
 				p := chart.Point{Label: text.Draw(t, "label"), Short: text.Draw(t, "short"), Open: rapid.Bool().Draw(t, "open")}
 				if rapid.Bool().Draw(t, "known") {
 					p.Value = new(value.Draw(t, "value"))
-					told = append(told, p.Label+": "+chart.Number(*p.Value))
+					texts = append(texts, p.Label+": "+chart.Number(*p.Value))
 					if i > 0 && series.Points[i-1].Value != nil {
 						joined++
 					}
@@ -145,16 +145,16 @@ func TestChartsStayInTheViewBox(t *testing.T) {
 		}
 		figure, err := c.Figure()
 		require.NoError(t, err)
-		seen := read(t, string(figure))
-		require.Equal(t, c.Title, seen.caption)
-		require.Len(t, seen.titles, len(told))
-		for i := range told {
-			require.True(t, strings.HasPrefix(seen.titles[i], told[i]), "%q does not begin with %q", seen.titles[i], told[i])
+		parsed := read(t, string(figure))
+		require.Equal(t, c.Title, parsed.caption)
+		require.Len(t, parsed.titles, len(texts))
+		for i := range texts {
+			require.True(t, strings.HasPrefix(parsed.titles[i], texts[i]), "%q does not begin with %q", parsed.titles[i], texts[i])
 		}
 		if c.Bars {
-			require.Zero(t, seen.joins)
+			require.Zero(t, parsed.joins)
 		} else {
-			require.Equal(t, joined, seen.joins)
+			require.Equal(t, joined, parsed.joins)
 		}
 	})
 }
