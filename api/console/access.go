@@ -14,9 +14,9 @@ import (
 
 const accessPath = root + "/access"
 
-// accessView shows who had access to which board at an instant: rows are people, columns are boards.
-// For now, it shows only active people, because inactive people cannot open boards. For a past
-// instant the records do not say who was active; people who are inactive today are marked.
+// accessView shows who had access to which board at an instant: rows are people, columns are
+// boards. For now, it shows only active people, because inactive people cannot open boards. For a
+// past instant the records do not say who was active; people who are inactive today are marked.
 type accessView struct {
 	Moment   moment
 	At       string // the instant as a query parameter; "": now

@@ -37,8 +37,8 @@ func post[T any](v *visit, path string, body any) (T, error) {
 	return data, err
 }
 
-// call sends a request to the API in this process. The API applies all rules: roles, tenancy, limits,
-// and records of reads.
+// call sends a request to the API in this process. The API applies all rules: roles, tenancy,
+// limits, and records of reads.
 func call[T, M any](v *visit, method, path string, body any) (data T, meta M, err error) {
 	got, err := v.send(method, path, body, nil)
 	if err != nil {
@@ -202,14 +202,14 @@ func nextPage(path string, asked url.Values, cursor string) string {
 	return path + "?" + asked.Encode()
 }
 
-// maxConcurrent limits the concurrent API requests of one page. Pages load faster, but leave database
-// connections to other pages.
+// maxConcurrent limits the concurrent API requests of one page. Pages load faster, but leave
+// database connections to other pages.
 const maxConcurrent = 4
 
-// concurrently calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts no
-// further calls. Of several errors it returns the one with the lowest index, so that the visitor always
-// sees the same error. It turns panics into errors: net/http recovers only panics of the request's
-// goroutine, and any other would end the process.
+// concurrently calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts
+// no further calls. Of several errors it returns the one with the lowest index, so that the visitor
+// always sees the same error. It turns panics into errors: net/http recovers only panics of the
+// request's goroutine, and any other would end the process.
 func concurrently(n int, ask func(i int) error) error {
 	errs := make([]error, n)
 	asking, ctx := errgroup.WithContext(context.Background())

@@ -17,16 +17,19 @@ import (
 // Application is a main application that serves the console to people whom it has signed in. The
 // console then has no sessions: it asks the application for the caller of every request.
 type Application struct {
-	// Callers authenticates requests for which no middleware has set a caller with [api.WithPrincipal].
+	// Callers authenticates requests for which no middleware has set a caller with
+	// [api.WithPrincipal].
 	Callers api.Authenticator
-	// SignIn is the application's sign-in address. The console adds the requested page as parameter "to".
+	// SignIn is the application's sign-in address. The console adds the requested page as parameter
+	// "to".
 	SignIn *url.URL
-	// Prefix is the path below which the application serves the console and the API, like [api.Config].Prefix.
+	// Prefix is the path below which the application serves the console and the API, like
+	// [api.Config].Prefix.
 	Prefix string
 }
 
-// callerOf is authenticate for requests that the application authenticates. The API checks the caller
-// by the same rule as all callers.
+// callerOf is authenticate for requests that the application authenticates. The API checks the
+// caller by the same rule as all callers.
 func callerOf(v *visit) (signedIn bool, err error) {
 	who, left := api.PrincipalFrom(v.r.Context())
 	if !left {
@@ -54,8 +57,8 @@ func callerOf(v *visit) (signedIn bool, err error) {
 	return err == nil, err
 }
 
-// isNobody reports whether an error of the application means that the caller is not signed in. As in
-// the API, every error does except a [domain.Error] with another code and a temporary error.
+// isNobody reports whether an error of the application means that the caller is not signed in. As
+// in the API, every error does except a [domain.Error] with another code and a temporary error.
 func (c *Console) isNobody(err error) bool {
 	if why, ok := errors.AsType[*domain.Error](err); ok {
 		return why.Code == domain.CodeUnauthenticated

@@ -19,7 +19,8 @@ import (
 // errLost is a temporary error of the application.
 var errLost = errors.New("connection lost")
 
-// inApplication returns a stage below the prefix of a main application that uses a header as its session.
+// inApplication returns a stage below the prefix of a main application that uses a header as its
+// session.
 func inApplication(t *testing.T) *stage {
 	t.Helper()
 	s := newStage(t)

@@ -38,8 +38,8 @@ type filterPart struct {
 	Path    string            // address of Of; "": it has no page
 }
 
-// openLooks shows who viewed the history. Views of this list are not recorded, because the list would
-// grow with each view.
+// openLooks shows who viewed the history. Views of this list are not recorded, because the list
+// would grow with each view.
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "actor", "cursor")

@@ -38,7 +38,8 @@ func changed(version int64, at string, board readmodels.Named) readmodels.Histor
 	}
 }
 
-// history sets an API response with two entries of version 8, which linked two boards, and one entry of version 7.
+// history sets an API response with two entries of version 8, which linked two boards, and one
+// entry of version 7.
 func (s *stage) history() {
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		entries := []readmodels.HistoryEntry{
@@ -140,8 +141,8 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches this search")
 }
 
-// A page of a filtered history may be empty without being the last. The console reads further pages, but only as
-// many as needed, because each request is recorded.
+// A page of a filtered history may be empty without being the last. The console reads further
+// pages, but only as many as needed, because each request is recorded.
 func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -178,7 +179,8 @@ func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 	require.Len(t, s.asked, 1+5, "it looks far enough, and says that there is more")
 }
 
-// A record that changes more boards than a page contains is shown completely, with links to other records.
+// A record that changes more boards than a page contains is shown completely, with links to other
+// records.
 func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -271,7 +273,8 @@ func TestAccessMarksCellsOfOtherPages(t *testing.T) {
 		shown("/console/access?cursor=BEFORE"))
 }
 
-// Boards without access are listed with the record that decided it. Each page is recorded as one view.
+// Boards without access are listed with the record that decided it. Each page is recorded as one
+// view.
 func TestAccessShowsWhoClosedABoard(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -414,7 +417,8 @@ func TestHistoryViews(t *testing.T) {
 	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
 }
 
-// Views are recorded in the person's name, so requests of scripts and frames of other origins are refused. Links work.
+// Views are recorded in the person's name, so requests of scripts and frames of other origins are
+// refused. Links work.
 func TestOtherOriginsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "auditor")

@@ -69,7 +69,8 @@ var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
 
 const savedMaybe = "It is not yet known whether the board was saved. Reload this page to send the same change again. It is not applied twice."
 
-// change is the edit without people: only a preview says who is on the list after links have changed.
+// change is the edit without people: only a preview says who is on the list after links have
+// changed.
 func (e boardEdit) change() (c boardChange, err error) {
 	added, removed := e.Accounts.added(), e.Accounts.removed()
 	switch {
@@ -133,8 +134,8 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	return shown, err
 }
 
-// previewBoard shows the effects of an edit. It applies the edit of the list to the list after linking,
-// so that people whom a link adds stay on it.
+// previewBoard shows the effects of an edit. It applies the edit of the list to the list after
+// linking, so that people whom a link adds stay on it.
 func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {

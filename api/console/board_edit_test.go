@@ -24,7 +24,8 @@ const (
 	edits = "/console/clients/" + bakery + "/board"
 )
 
-// boardStage is a stage with the bakery's board, whose list contains Clara, and a mill that can be linked.
+// boardStage is a stage with the bakery's board, whose list contains Clara, and a mill that can be
+// linked.
 type boardStage struct {
 	*stage
 	*browser
@@ -154,7 +155,8 @@ func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below")
 }
 
-// Linking can remove a scope from others: the preview, the page after saving and the history show it.
+// Linking can remove a scope from others: the preview, the page after saving and the history show
+// it.
 func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
@@ -240,8 +242,8 @@ func TestListChangesApplyAfterLinks(t *testing.T) {
 	require.Equal(t, []string{alice, jonas}, sent.Users)
 }
 
-// Back from the preview and after a conflict, people added by a link are selected. The preview adds them unless they
-// are cleared.
+// Back from the preview and after a conflict, people added by a link are selected. The preview adds
+// them unless they are cleared.
 func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
@@ -276,7 +278,8 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	page.says(http.StatusOK, "Edda Quill")
 }
 
-// If two managers edit a board at the same time, the second one sees the changes of the first and keeps their input.
+// If two managers edit a board at the same time, the second one sees the changes of the first and
+// keeps their input.
 func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
@@ -327,7 +330,8 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Alice Long", "the preview showed that")
 }
 
-// A colleague who is added to the list is shown under the agency, even if the board does not list that colleague.
+// A colleague who is added to the list is shown under the agency, even if the board does not list
+// that colleague.
 func TestAColleagueIsShownWithTheAgency(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)

@@ -55,8 +55,8 @@ func scopeDoes(id string) string {
 	return "see " + scopeNames([]string{id})[0]
 }
 
-// effects are a change's effects on people: who gains or loses access to boards, and which scopes change for people
-// who keep access.
+// effects are a change's effects on people: who gains or loses access to boards, and which scopes
+// change for people who keep access.
 type effects struct {
 	Done                     bool   // the change was saved; false: a preview
 	Where                    string // limitation, such as " on these boards"; "": none
@@ -163,7 +163,8 @@ func (p scopePeople) effects() (all []scopeEffect) {
 	return all
 }
 
-// effectsOfSaved returns the effects of the record that changed a board at an instant; nil if they are unknown.
+// effectsOfSaved returns the effects of the record that changed a board at an instant; nil if they
+// are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
 	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
 		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(mostEntries)},

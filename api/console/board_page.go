@@ -58,9 +58,9 @@ func clientBoard(v *visit, client readmodels.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
-// editBoard is the page on which a board is edited. Edit is the submitted edit; nil: none. It is kept
-// even if others have changed the board meanwhile; their changes are shown. Faults are the errors of
-// the edit.
+// editBoard is the page on which a board is edited. Edit is the submitted edit; nil: none. It is
+// kept even if others have changed the board meanwhile; their changes are shown. Faults are the
+// errors of the edit.
 func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
 	facts, version, err := boardAt(v, client.ID)
 	if err != nil {
@@ -298,7 +298,8 @@ func addChoice(b *boardEditView, account string, c choice) {
 	b.People[at].People = append(b.People[at].People, c)
 }
 
-// notShown explains, by the API's reason, why a person on the list is not shown on the client's board.
+// notShown explains, by the API's reason, why a person on the list is not shown on the client's
+// board.
 var notShown = map[string]string{
 	"inactive": "inactive; cannot open the board", "agency_staff": "staff of your agency; can open every board",
 	"other_account": "belongs to a client that is not linked",

@@ -76,8 +76,8 @@ func withNames(of readmodels.DashboardView) boardFacts {
 	return facts
 }
 
-// ownBoard opens a client's own board, with figures if its scopes include them. For a closed board it
-// shows that the board is closed.
+// ownBoard opens a client's own board, with figures if its scopes include them. For a closed board
+// it shows that the board is closed.
 func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
@@ -202,8 +202,8 @@ func openClosedBoard(v *visit, id string, why *domain.Error) boardClosedView {
 	return shown
 }
 
-// justClosed is the page to which a board's page goes after a notice that the board was closed or the
-// visitor was removed from a list. If the board is still open, it redirects back.
+// justClosed is the page to which a board's page goes after a notice that the board was closed or
+// the visitor was removed from a list. If the board is still open, it redirects back.
 func justClosed(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	_, err := boardOf(v, id)

@@ -107,8 +107,8 @@ func nameOr(name, id string) string {
 // mostNeeds is how many concerns the start page shows; the rest is collapsed.
 const mostNeeds = 10
 
-// needsYou lists what needs the agency's attention, for all of its clients: sign-ins first, then open
-// boards that no one can open, then missing figures.
+// needsYou lists what needs the agency's attention, for all of its clients: sign-ins first, then
+// open boards that no one can open, then missing figures.
 func needsYou(v *visit) (all []concern, err error) {
 	boards, err := allBoards(v)
 	if err != nil {
@@ -161,8 +161,9 @@ func needsYou(v *visit) (all []concern, err error) {
 	return append(append(all, unseen...), missing...), nil
 }
 
-// whyUnread explains why no account of a client is read. It is empty if some are read, if the client has
-// none, if a sign-in is needed, or if there is no subscription: the main application decides that.
+// whyUnread explains why no account of a client is read. It is empty if some are read, if the
+// client has none, if a sign-in is needed, or if there is no subscription: the main application
+// decides that.
 func whyUnread(sources []analytics.Source) (why string) {
 	for _, s := range sources {
 		switch {

@@ -117,7 +117,8 @@ func TestClientsAreListed(t *testing.T) {
 	require.NotContains(t, unread, "Harbour Bakery: no account is read")
 	require.NotContains(t, unread, "figures are missing")
 
-	// A sign-in is needed if a person removed our app at the platform, but not if someone disconnected the page.
+	// A sign-in is needed if a person removed our app at the platform, but not if someone
+	// disconnected the page.
 	removed := source(bakery, analytics.SourceDisconnected, "")
 	removed.Reason = "The person who connected this page removed our app at Facebook. Connect it again."
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
@@ -369,7 +370,8 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
 }
 
-// The total excludes accounts that were not read in the range: tile and report say how many accounts it covers.
+// The total excludes accounts that were not read in the range: tile and report say how many
+// accounts it covers.
 func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
@@ -389,7 +391,8 @@ func TestFollowersOfSomeOfTheAccounts(t *testing.T) {
 	}
 }
 
-// A page connected in the range makes the line jump, but is not in any change: chart and tile say so.
+// A page connected in the range makes the line jump, but is not in any change: chart and tile say
+// so.
 func TestAPageConnectedInTheRange(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
@@ -403,7 +406,8 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: not every account", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
-	// A range of one day marks it too if another page was read before, and is compared with one day.
+	// A range of one day marks it too if another page was read before, and is compared with one
+	// day.
 	day := followers(98000)
 	day.Total.Series[0].AccountsJoined, day.Total.Series[0].AccountsRead, day.Total.PreviousSeries = 1, 3, followers(30000).Total.Series
 	s.answer("GET "+lastFourWeeks, day, analytics.Meta{TimeZone: "UTC"})
@@ -456,7 +460,8 @@ func TestPostsAreUnknownBeforeTheFirstReading(t *testing.T) {
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, unknown, "No account was read in this range. No post was read in this range.")
 }
 
-// Paused accounts and accounts without a subscription are shown as not read, even if the last reading succeeded.
+// Paused accounts and accounts without a subscription are shown as not read, even if the last
+// reading succeeded.
 func TestFiguresShowWhatIsNotRead(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")

@@ -20,7 +20,8 @@ const (
 	linkDaysAtFirst  = 7
 )
 
-// connectView is the page for connecting, and for creating links for people without an account here.
+// connectView is the page for connecting, and for creating links for people without an account
+// here.
 type connectView struct {
 	Agency  bool // the visitor belongs to an agency and chooses a client
 	Clients []choice
@@ -82,8 +83,8 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 	return e
 }
 
-// showConnecting shows the page with its input. The chosen client stays in the list, even if the list
-// does not reach it.
+// showConnecting shows the page with its input. The chosen client stays in the list, even if the
+// list does not reach it.
 func showConnecting(v *visit, shown connectView) (view, error) {
 	shown.Agency, shown.MaxDays, shown.Find = v.who.Roles.Has(api.RoleAgency), connect.MaxLinkDays, v.r.URL.Query().Get("q")
 	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
@@ -129,8 +130,8 @@ func accountsOf(links []domain.ConnectLink) (ids []string) {
 	return ids
 }
 
-// nameAccounts adds the missing names of accounts. A deleted account has no name, and neither have the
-// accounts requested together with it.
+// nameAccounts adds the missing names of accounts. A deleted account has no name, and neither have
+// the accounts requested together with it.
 func nameAccounts(v *visit, names map[string]string, ids []string) {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		_, isID := domain.HexID(id)

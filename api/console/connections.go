@@ -81,8 +81,8 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	return shown, nil
 }
 
-// stateWords describe the states of a connected account and what to do. The platform's own words follow
-// them. %s is the platform.
+// stateWords describe the states of a connected account and what to do. The platform's own words
+// follow them. %s is the platform.
 var stateWords = map[readmodels.PlatformState]string{
 	readmodels.PlatformReconnect: "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
 	readmodels.PlatformPaused: "The operator of this service has paused reading from %s. " +
@@ -95,8 +95,8 @@ var stateWords = map[readmodels.PlatformState]string{
 	readmodels.PlatformWaiting:      "The first reading is pending.",
 }
 
-// sourceSays explains why figures of a network are missing, and what to do. It is empty for disconnected
-// accounts, whose reason is in the source.
+// sourceSays explains why figures of a network are missing, and what to do. It is empty for
+// disconnected accounts, whose reason is in the source.
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
@@ -181,8 +181,8 @@ func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Platforms return only to the public address, and the cookie that binds the sign-in to this browser
-	// belongs to one host.
+	// Platforms return only to the public address, and the cookie that binds the sign-in to this
+	// browser belongs to one host.
 	if start.Host != v.r.Host {
 		return nil, domain.NewError(domain.CodeConflict,
 			"Platform sign-ins return only to %s://%s. Open the console at that address and connect again.", start.Scheme, start.Host)

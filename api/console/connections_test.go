@@ -138,8 +138,8 @@ func TestConnectingAndItsLinks(t *testing.T) {
 	b.post("/console/connect/links/l1/revoke", url.Values{}).leadsTo("/console/connect")
 }
 
-// Both forms keep the chosen client after an error, even if the list does not contain it: a link is never created
-// for another client.
+// Both forms keep the chosen client after an error, even if the list does not contain it: a link is
+// never created for another client.
 func TestConnectFormsKeepTheirInput(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
@@ -169,7 +169,8 @@ func TestConnectFormsKeepTheirInput(t *testing.T) {
 	require.Empty(t, s.sent)
 }
 
-// A client user connects only for their own account, and sees the page in the bar only if a board has the scope.
+// A client user connects only for their own account, and sees the page in the bar only if a board
+// has the scope.
 func TestAClientConnectsForItself(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "client")

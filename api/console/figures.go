@@ -71,8 +71,8 @@ func (f figures) presets(here string) (all []preset) {
 	return all
 }
 
-// figuresOf reads the address. The default range is the last 28 days in the zone, including today. The
-// default comparison is the previous period. The API validates the values.
+// figuresOf reads the address. The default range is the last 28 days in the zone, including today.
+// The default comparison is the previous period. The API validates the values.
 func figuresOf(v *visit, by, id, files string) figures {
 	at := v.r.URL.Query()
 	f := figures{scope: url.Values{by: {id}}, files: files, Form: figuresForm{
@@ -231,7 +231,8 @@ const wordsOfZone = "Enter a time zone like Europe/Berlin, or UTC."
 // readPart reads a part of a figures page, and returns a function that adds the result to the view.
 type readPart func(*visit, figures) (put func(*figuresView), err error)
 
-// part reads an API path with additional parameters. A parameter with a nil value removes that of the page.
+// part reads an API path with additional parameters. A parameter with a nil value removes that of
+// the page.
 func part[T any](path string, own url.Values, put func(*visit, figures, *figuresView, T, analytics.Meta)) readPart {
 	return func(v *visit, f figures) (func(*figuresView), error) {
 		path, asked := f.asking(path)

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figureNames are the names of figures on pages and in files, by the API's names in a series. Video views
-// belong to posts. Page views belong to accounts; platforms count them separately.
+// figureNames are the names of figures on pages and in files, by the API's names in a series. Video
+// views belong to posts. Page views belong to accounts; platforms count them separately.
 var figureNames = map[string]string{
 	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers", "engagement": "Engagement gained",
 	"likes": "Likes", "comments": "Comments", "shares": "Shares", "impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
@@ -45,7 +45,8 @@ func putFollowers(v *visit, f figures, shown *figuresView, data analytics.Accoun
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, c))
 }
 
-// comparedFollowers is the total, but its comparison covers only accounts that were read at both times.
+// comparedFollowers is the total, but its comparison covers only accounts that were read at both
+// times.
 func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	t := s.Followers
 	if same := s.SameAccounts; same != nil {
@@ -55,7 +56,8 @@ func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	return t
 }
 
-// followersPart describes which accounts the followers and their comparison exclude; "" if they cover all.
+// followersPart describes which accounts the followers and their comparison exclude; "" if they
+// cover all.
 func followersPart(s analytics.FollowerSeries) string {
 	sentences := []string{partOf(s.Followers.Accounts, s.SocialAccounts)}
 	if same := s.SameAccounts; same != nil && same.Previous != nil {
@@ -79,8 +81,8 @@ func partOf(read, all int) string {
 	return fmt.Sprintf("Covers %d of %s: %s not read in this range.", read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
 }
 
-// markJoined marks days on which further accounts were read for the first time: the line jumps there, but
-// no change includes the jump.
+// markJoined marks days on which further accounts were read for the first time: the line jumps
+// there, but no change includes the jump.
 func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	begun := false
 	for i, d := range days {
@@ -155,8 +157,8 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
 }
 
-// sourcesOf are the sources of an API response about one figure. Their reasons name the figure, because
-// other figures of the page may have been read from the same source.
+// sourcesOf are the sources of an API response about one figure. Their reasons name the figure,
+// because other figures of the page may have been read from the same source.
 func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for i := range sources {
@@ -166,8 +168,8 @@ func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
 	return sources
 }
 
-// addSources merges the sources of another API response into those of the page. It skips figures that a
-// platform does not report: the page says that next to the figure.
+// addSources merges the sources of another API response into those of the page. It skips figures
+// that a platform does not report: the page says that next to the figure.
 func addSources(sources, more []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for _, s := range more {
@@ -192,7 +194,8 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 	return sources
 }
 
-// whyMissing explains why a source is not read and why its figures are missing; "" if none are missing.
+// whyMissing explains why a source is not read and why its figures are missing; "" if none are
+// missing.
 func whyMissing(s analytics.Source) string {
 	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
 		return s.Paused
@@ -200,8 +203,8 @@ func whyMissing(s analytics.Source) string {
 	return strings.TrimSpace(s.Paused + " " + string(s.Reason))
 }
 
-// tile is a total as a page shows it. What describes what it counts. It drops the change of a total without
-// a baseline, which would start at the first reading in the range.
+// tile is a total as a page shows it. What describes what it counts. It drops the change of a total
+// without a baseline, which would start at the first reading in the range.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	if t.NoBaseline {
 		t.Change = nil
@@ -223,7 +226,8 @@ func totalOf(g analytics.Gain) analytics.Total {
 // nothingBefore is the note of a figure without comparison.
 const nothingBefore = "There is nothing to compare it with yet."
 
-// inPart gives the compared numbers if some accounts or days of either period have no counterpart; else "".
+// inPart gives the compared numbers if some accounts or days of either period have no counterpart;
+// else "".
 func inPart(t analytics.Total) string {
 	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
 		return ""
@@ -244,8 +248,8 @@ func (f figures) noteOf(t analytics.Total) string {
 	}
 }
 
-// withSeries adds the days of a range and of its comparison to a chart. For figures of posts, read returns 0
-// accounts.
+// withSeries adds the days of a range and of its comparison to a chart. For figures of posts, read
+// returns 0 accounts.
 func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string, value *int64, accounts int)) chart.Chart {
 	points, accounts, _ := pointsOf(now, read)
 	c.Series = []chart.Series{{Name: "This range", Points: points}}
@@ -271,8 +275,8 @@ func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string,
 	return c
 }
 
-// pointsOf returns the days of a period, the largest number of accounts read on a day, and the number of
-// days with a value.
+// pointsOf returns the days of a period, the largest number of accounts read on a day, and the
+// number of days with a value.
 func pointsOf[D any](days []D, read func(D) (day string, value *int64, accounts int)) (all []chart.Point, accounts, known int) {
 	for _, d := range days {
 		day, value, n := read(d)
@@ -335,6 +339,6 @@ func openFrom(points []chart.Point, meta analytics.Meta, at time.Time) {
 	}
 }
 
-// finalAfter is how long after the end of a day platforms may still add to it: until then the day has not
-// ended in all time zones.
+// finalAfter is how long after the end of a day platforms may still add to it: until then the day
+// has not ended in all time zones.
 const finalAfter = 12 * time.Hour

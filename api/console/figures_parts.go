@@ -10,7 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// rateShown is the engagement rate of a platform in a month, or in the part of the month in the range.
+// rateShown is the engagement rate of a platform in a month, or in the part of the month in the
+// range.
 type rateShown struct {
 	Platform, Month, Rate string
 
@@ -129,7 +130,8 @@ func money(minor int64, currency string) string {
 	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)
 }
 
-// putActivity adds the number, frequency and regularity of posts to the view. They have no comparison.
+// putActivity adds the number, frequency and regularity of posts to the view. They have no
+// comparison.
 func putActivity(v *visit, f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
 	if shown.AsOf == nil && shown.PostsAsOf == nil { // Nothing was read in the range, so the number of posts is unknown, not 0.

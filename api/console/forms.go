@@ -7,7 +7,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// maxForm is the largest form, in bytes. A board's form contains thousands of people, before and after.
+// maxForm is the largest form, in bytes. A board's form contains thousands of people, before and
+// after.
 const maxForm = 1 << 20
 
 // formFaults are the errors of a submitted form.
@@ -19,14 +20,15 @@ type formFaults struct {
 // Any reports whether there are errors.
 func (f formFaults) Any() bool { return f.Said != "" }
 
-// fieldWords is the form field of an API field, and the page's error text. Without Words the API's detail
-// is used.
+// fieldWords is the form field of an API field, and the page's error text. Without Words the API's
+// detail is used.
 type fieldWords struct{ Field, Words string }
 
 const correctMarked = "Nothing was done yet. Correct the marked fields and submit the form again."
 
-// faultsOf converts an error of the API to form errors. Words are keyed by API field; "users" also matches
-// users[2]. Taken is false for errors that do not belong in a form, such as an unavailable service.
+// faultsOf converts an error of the API to form errors. Words are keyed by API field; "users" also
+// matches users[2]. Taken is false for errors that do not belong in a form, such as an unavailable
+// service.
 func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	why, known := errors.AsType[*domain.Error](err)
 	if !known || why.Code == domain.CodeUnavailable || why.Code == domain.CodeInternal || why.Code == domain.CodeRateLimited {
@@ -48,7 +50,8 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 	return f, true
 }
 
-// faultsOfAsked is faultsOf for a read-only form. Taken is also false if the error names no field of the form.
+// faultsOfAsked is faultsOf for a read-only form. Taken is also false if the error names no field
+// of the form.
 func faultsOfAsked(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	f, taken = faultsOf(err, words)
 	return f, taken && len(f.Fields) > 0

@@ -27,32 +27,33 @@ const root = "/console"
 
 // Deps are the dependencies of the console.
 type Deps struct {
-	// API is the public API in this process. Pages read and change data only through it. It also serves
-	// all requests outside the console.
+	// API is the public API in this process. Pages read and change data only through it. It also
+	// serves all requests outside the console.
 	API http.Handler
 	// Sessions stores sessions and one-time links.
 	Sessions Sessions
 	// Tokens authenticates the API tokens that people sign in with.
 	Tokens api.Authenticator
-	// Looks records that a person of an agency views a page as a client user. Nothing is shown without
-	// the record. Nil: viewing as a client user is disabled.
+	// Looks records that a person of an agency views a page as a client user. Nothing is shown
+	// without the record. Nil: viewing as a client user is disabled.
 	Looks func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	// Provider is the identity provider; nil: none. With a provider, one-time links are disabled.
 	Provider *identity.Provider
 	// Identities maps the provider's identities to people; nil without a provider.
 	Identities Identities
-	// Application is the main application that signs people in; nil: the console signs them in. With an
-	// application, Sessions, Tokens, Provider, Identities and Demo are ignored.
+	// Application is the main application that signs people in; nil: the console signs them in.
+	// With an application, Sessions, Tokens, Provider, Identities and Demo are ignored.
 	Application *Application
 	// Refused is called for each refused sign-in.
 	Refused func(context.Context, RefusalError)
-	// Addressless means that the service does not know its own address, so agencies cannot create links.
+	// Addressless means that the service does not know its own address, so agencies cannot create
+	// links.
 	Addressless bool
 	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 
-	// Passes reports whether an error of Sessions is temporary, such as an unavailable database; nil: no
-	// error is.
+	// Passes reports whether an error of Sessions is temporary, such as an unavailable database;
+	// nil: no error is.
 	Passes  func(error) bool
 	Headers map[string]string // of every response, like [api.Config].Headers
 	Logger  *slog.Logger
@@ -68,8 +69,8 @@ type Console struct {
 	// compressed compresses the responses of a handler.
 	compressed func(http.Handler) http.HandlerFunc
 	sending    singleflight.Group // the API requests of forms
-	// patience limits how long a page may take to open, and a form's body to arrive. API requests have
-	// limits of their own; session queries do not.
+	// patience limits how long a page may take to open, and a form's body to arrive. API requests
+	// have limits of their own; session queries do not.
 	patience time.Duration
 }
 
@@ -110,8 +111,9 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.route(w, r, r)
 }
 
-// route serves r, the request without the prefix. Requests outside the console go to the API unchanged:
-// the API removes the prefix itself, and a path with the prefix twice is not valid there.
+// route serves r, the request without the prefix. Requests outside the console go to the API
+// unchanged: the API removes the prefix itself, and a path with the prefix twice is not valid
+// there.
 func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	switch {
 	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
@@ -127,8 +129,9 @@ func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	}
 }
 
-// setDeadlines sets deadlines for reading the body and writing the response; end removes them. A request
-// without a body has no read deadline: net/http would treat its expiry as a closed connection.
+// setDeadlines sets deadlines for reading the body and writing the response; end removes them. A
+// request without a body has no read deadline: net/http would treat its expiry as a closed
+// connection.
 func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func()) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
@@ -263,9 +266,9 @@ func (v *visit) open() (view, error) {
 	return v.page.open(v)
 }
 
-// embedded reports whether a script or a frame of another origin sent the request. It could not read
-// the response, but a view would be recorded in the person's name. For a followed link the browser
-// sends the mode navigate and the destination document.
+// embedded reports whether a script or a frame of another origin sent the request. It could not
+// read the response, but a view would be recorded in the person's name. For a followed link the
+// browser sends the mode navigate and the destination document.
 func embedded(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-site", "cross-site":
@@ -274,8 +277,8 @@ func embedded(r *http.Request) bool {
 	return false
 }
 
-// withCaller returns a context for API calls by who. It removes the route context of a main application's
-// router, because the API's router would continue from it.
+// withCaller returns a context for API calls by who. It removes the route context of a main
+// application's router, because the API's router would continue from it.
 func withCaller(ctx context.Context, who api.Principal) context.Context {
 	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
 }

@@ -33,8 +33,8 @@ type historyView struct {
 	Slider *slider // nil: nothing is recorded yet
 	// Compare is the address that compares the instant with another one.
 	Compare string
-	// Then is the state of the dashboard in the search at the instant, which may be later than Record;
-	// nil: the search names no dashboard.
+	// Then is the state of the dashboard in the search at the instant, which may be later than
+	// Record; nil: the search names no dashboard.
 	Then *readmodels.StateAnswer
 
 	List       []change // the record and those before it
@@ -72,8 +72,8 @@ const (
 	searchedPages = 5   // pages to search; a page of a filtered history may be empty but not the last
 )
 
-// linked returns the view with the addresses of the previous record and the older page. More means that
-// the API has older entries.
+// linked returns the view with the addresses of the previous record and the older page. More means
+// that the API has older entries.
 func (h historyView) linked(more bool) historyView {
 	before := func(c change) string { return h.address(c.Time.Add(-time.Microsecond).Format(time.RFC3339Nano)) }
 	switch {
@@ -197,7 +197,8 @@ type slider struct{ From, To, Step, At int64 }
 // sliderSteps is the number of steps of a slider: few enough to cross with the keyboard.
 const sliderSteps = 200
 
-// sliderOf returns a slider that starts at the first record of the agency, regardless of the search.
+// sliderOf returns a slider that starts at the first record of the agency, regardless of the
+// search.
 func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	if began == nil {
 		return nil
@@ -212,8 +213,8 @@ func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	return &slider{From: from, To: from + steps*step, Step: step, At: at.Unix()}
 }
 
-// someHistory reads pages until one contains entries, at most searchedPages. Each request is recorded as
-// a view.
+// someHistory reads pages until one contains entries, at most searchedPages. Each request is
+// recorded as a view.
 func someHistory(v *visit, asked search, q url.Values, limit int) (entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error) {
 	q.Set("limit", strconv.Itoa(limit))
 	for n := range searchedPages {

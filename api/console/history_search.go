@@ -22,8 +22,8 @@ type search struct {
 // searchWord matches one word of a search. A value with spaces is quoted.
 var searchWord = regexp.MustCompile(`([a-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 
-// parseSearch parses a search. Words without a key are matched against names. Fault describes a syntax
-// error; "": none.
+// parseSearch parses a search. Words without a key are matched against names. Fault describes a
+// syntax error; "": none.
 func parseSearch(text string) (s search, fault string) {
 	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
@@ -93,8 +93,8 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 		wanted, strings.Join(names, ", ")), nil
 }
 
-// cuts reports whether the search may filter out some boards of a change. Filters by actor, type and time
-// cannot, because all boards of a change share them.
+// cuts reports whether the search may filter out some boards of a change. Filters by actor, type
+// and time cannot, because all boards of a change share them.
 func (s *search) cuts(actor *string) bool {
 	byActor := actor != nil && strings.Contains(strings.ToLower(*actor), strings.ToLower(s.named))
 	return s.dashboard+s.user != "" || s.named != "" && !byActor
@@ -148,7 +148,8 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 	return time.Time{}, time.Time{}, errInstant
 }
 
-// moment is an instant in a form: a day and an optional time. Without a time it covers the whole day.
+// moment is an instant in a form: a day and an optional time. Without a time it covers the whole
+// day.
 type moment struct {
 	Label, Name string
 	Day, Time   string

@@ -119,12 +119,13 @@ func (v *visit) write(status int, shown view) int {
 	return status
 }
 
-// jitter is the maximum padding of a compressed page, in bytes. The padding depends on a digest of the page.
+// jitter is the maximum padding of a compressed page, in bytes. The padding depends on a digest of
+// the page.
 const jitter = 64
 
-// newCompressor compresses pages, styles and scripts with gzip, but not streams and downloads. A page can
-// contain both text from its address and secrets; its compressed length would reveal how similar they are
-// (BREACH). The jitter hides that.
+// newCompressor compresses pages, styles and scripts with gzip, but not streams and downloads. A
+// page can contain both text from its address and secrets; its compressed length would reveal how
+// similar they are (BREACH). The jitter hides that.
 func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
 	types := make([]string, 0, len(contentTypes)+1)
 	for _, t := range contentTypes {

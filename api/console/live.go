@@ -11,8 +11,8 @@ import (
 
 const streamPath = root + "/stream"
 
-// streamFor is the maximum duration of a stream. The browser then reconnects and the session is checked
-// again, so a stream soon ends after its session.
+// streamFor is the maximum duration of a stream. The browser then reconnects and the session is
+// checked again, so a stream soon ends after its session.
 const streamFor = time.Minute
 
 // live is the address of the stream that reports changes of these figures.
@@ -39,16 +39,16 @@ func openStream(v *visit) (view, error) {
 	return stream, nil
 }
 
-// boardStream is the stream of a board's figures. It is the only stream of the page, because browsers open
-// few connections to a host.
+// boardStream is the stream of a board's figures. It is the only stream of the page, because
+// browsers open few connections to a host.
 type boardStream struct {
 	stream forwarded
 	board  string
 }
 
-// reportClosed runs after a stream of figures has ended. If the board is closed to the visitor, it appends the
-// event of the notice stream. The API ends such a stream immediately; after any other end the browser
-// reconnects.
+// reportClosed runs after a stream of figures has ended. If the board is closed to the visitor, it
+// appends the event of the notice stream. The API ends such a stream immediately; after any other
+// end the browser reconnects.
 func reportClosed(v *visit, board string) {
 	if v.r.Context().Err() != nil {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// A figures page contains the address of its stream. The stream comes from the API, ends within a minute and resumes
-// after the last event.
+// A figures page contains the address of its stream. The stream comes from the API, ends within a
+// minute and resumes after the last event.
 func TestTheStreamOfFigures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")

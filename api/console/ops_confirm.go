@@ -123,8 +123,8 @@ func askedAct(v *visit) (action operatorAction, target string, err error) {
 	return action, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
-// askToAct asks for the reason of an action. If a rebuild in progress blocks the action, it redirects to
-// that rebuild, where it can be canceled.
+// askToAct asks for the reason of an action. If a rebuild in progress blocks the action, it
+// redirects to that rebuild, where it can be canceled.
 func askToAct(v *visit) (view, error) {
 	if action, target, _ := askedAct(v); action.path == operatorActions["rebuild"].path || action.path == operatorActions["back"].path {
 		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
@@ -328,8 +328,8 @@ func notPaused(kind domain.PauseKind) func(v *visit, target string) (string, err
 	}
 }
 
-// connectionPages returns the pages and their clients by connection id. It omits the names of personal
-// profiles; a connection without other pages has an empty entry.
+// connectionPages returns the pages and their clients by connection id. It omits the names of
+// personal profiles; a connection without other pages has an empty entry.
 func connectionPages(v *visit) (map[string][]string, error) {
 	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string][]string{}

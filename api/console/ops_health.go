@@ -38,8 +38,8 @@ type concern struct {
 	Path      string // page with details; "": none
 }
 
-// askHealth returns the readiness of this process. The response has no envelope, and has a body even if the
-// process is not ready.
+// askHealth returns the readiness of this process. The response has no envelope, and has a body
+// even if the process is not ready.
 func askHealth(v *visit) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
 	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
@@ -91,8 +91,8 @@ func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	}
 }
 
-// concernsOf lists the problems that the process reports, most severe first. Pages are the pages of paused
-// connections; pauses contain the reasons of paused projections.
+// concernsOf lists the problems that the process reports, most severe first. Pages are the pages of
+// paused connections; pauses contain the reasons of paused projections.
 func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
 	listed := map[string]bool{}
 	for _, p := range h.Projections {

@@ -79,7 +79,8 @@ func openPlatforms(v *visit) (view, error) {
 	return shown, nil
 }
 
-// The states of a connected account that is read, and of one that is paused or whose platform is paused.
+// The states of a connected account that is read, and of one that is paused or whose platform is
+// paused.
 const (
 	stateOK     = "ok"
 	statePaused = string(readmodels.PlatformPaused)

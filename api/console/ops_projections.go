@@ -131,8 +131,8 @@ func stepsOf(r operator.Rebuild) []rebuildStep {
 	return steps
 }
 
-// rebuildStatus describes the progress of a rebuild in one sentence. Live means that readers use its
-// generation.
+// rebuildStatus describes the progress of a rebuild in one sentence. Live means that readers use
+// its generation.
 func rebuildStatus(r operator.Rebuild, live bool) (class, sentence string) {
 	switch r.State {
 	case operator.RebuildRequested:

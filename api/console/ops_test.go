@@ -298,7 +298,8 @@ func TestPlatformsAreShownByState(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "connected account is read")
 }
 
-// Accounts of a paused platform are shown as not read, but not as connections to resume individually.
+// Accounts of a paused platform are shown as not read, but not as connections to resume
+// individually.
 func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)

@@ -24,7 +24,8 @@ type page struct {
 // opener returns the view of a page.
 type opener = func(*visit) (view, error)
 
-// view is the data of a page. Each template has a struct of its own: pages/ops-log.html has opsLogView.
+// view is the data of a page. Each template has a struct of its own: pages/ops-log.html has
+// opsLogView.
 type view any
 
 var wordStart = regexp.MustCompile(`\B[A-Z]`)
@@ -35,8 +36,8 @@ func templateOf(v view) string {
 	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
 }
 
-// boardWatcher is a view of a board that may be closed while the visitor views it. It returns the board's
-// address; "" if the visitor is staff.
+// boardWatcher is a view of a board that may be closed while the visitor views it. It returns the
+// board's address; "" if the visitor is staff.
 type boardWatcher interface{ watches() string }
 
 // statusView is a view with its own HTTP status.

@@ -43,7 +43,8 @@ func TestEveryPageWithEveryView(t *testing.T) {
 	}
 }
 
-// requireClean finds violations of the content security policy, unescaped texts and accessibility errors.
+// requireClean finds violations of the content security policy, unescaped texts and accessibility
+// errors.
 func requireClean(t *testing.T, page string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))

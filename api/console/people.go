@@ -115,8 +115,8 @@ type invitation struct {
 	Faults formFaults // why no one was added
 }
 
-// personEntry is the input for a person. Key is the idempotency key: a form that is sent twice adds one
-// person.
+// personEntry is the input for a person. Key is the idempotency key: a form that is sent twice adds
+// one person.
 type personEntry struct{ Name, Email, Phone, Key string }
 
 func newInvitation() invitation { return invitation{Entry: personEntry{Key: rand.Text()}} }
@@ -127,8 +127,8 @@ var invitationWords = map[string]fieldWords{
 	"phone": {"phone", "Enter a number on one line, at most 200 characters."},
 }
 
-// invite adds the person in the form to an account; "": to the agency itself. Made is the person's id; "": the
-// input was rejected, and the returned invitation explains why.
+// invite adds the person in the form to an account; "": to the agency itself. Made is the person's
+// id; "": the input was rejected, and the returned invitation explains why.
 func invite(v *visit, account string) (made string, entered invitation, err error) {
 	entered.Entry = personEntry{Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key")}
 	body := map[string]string{"name": entered.Entry.Name, "email": entered.Entry.Email, "phone": entered.Entry.Phone}

@@ -61,8 +61,8 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	return shown, err
 }
 
-// noLink explains why the API would refuse to create a link; the page then has no button. The page does not
-// know colleagues whose sessions have all ended. The API refuses a link for them.
+// noLink explains why the API would refuse to create a link; the page then has no button. The page
+// does not know colleagues whose sessions have all ended. The API refuses a link for them.
 func noLink(v *visit, p personSignInView, closed bool) string {
 	name := nameOr(p.Name, p.ID)
 	switch {
@@ -88,8 +88,8 @@ type linkMadeView struct {
 	Made api.SignInLink
 }
 
-// madeCookie passes the result of a form to the page that shows it once. A reload neither repeats the action
-// nor shows the result again.
+// madeCookie passes the result of a form to the page that shows it once. A reload neither repeats
+// the action nor shows the result again.
 const madeCookie = "__Host-lb_link_made"
 
 // takeCookie returns the value of a cookie and deletes the cookie; "" if the browser sent none.

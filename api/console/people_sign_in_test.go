@@ -35,8 +35,8 @@ func signInStage(t *testing.T) (*stage, *browser) {
 	return s, s.signedIn("agency")
 }
 
-// A double click sends a form twice, and without scripts the browser drops the first request. The action still runs
-// exactly once.
+// A double click sends a form twice, and without scripts the browser drops the first request. The
+// action still runs exactly once.
 func TestAFormSentTwiceRunsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -184,7 +184,8 @@ func TestWithAProviderAnAgencyMakesNoLinks(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "Create a link")
 }
 
-// Colleagues have their own page, which adds them. A link can be created only before their first sign-in.
+// Colleagues have their own page, which adds them. A link can be created only before their first
+// sign-in.
 func TestColleaguesAreInvited(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -78,7 +78,8 @@ func TestAPersonIsAdded(t *testing.T) {
 	b.post(folk, form).says(http.StatusOK, "Enter a name on one line", "Enter an address like", "Enter a number on one line", `value="Jonas Weber"`)
 }
 
-// Viewing as a client user shows the user's own pages, read-only, with a banner, and only if the view is recorded.
+// Viewing as a client user shows the user's own pages, read-only, with a banner, and only if the
+// view is recorded.
 func TestViewAsClientUser(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -125,7 +126,8 @@ func TestViewAsClientUser(t *testing.T) {
 		require.True(t, strings.HasPrefix(call, "GET "), call)
 	}
 
-	// Nothing is shown without the record, or if the person belongs to another client than the one in the address.
+	// Nothing is shown without the record, or if the person belongs to another client than the one
+	// in the address.
 	before := len(asked)
 	b.get(folk+"/"+jonas+"/sees").says(http.StatusNotFound, "There is no page")
 	s.looks.err = errors.New("the log is away")
@@ -134,8 +136,8 @@ func TestViewAsClientUser(t *testing.T) {
 	require.Len(t, asked, before)
 }
 
-// A figures page viewed as a client user is not updated automatically, because each update would be recorded as a
-// view. The API logs the client user with the request id of the record of the view.
+// A figures page viewed as a client user is not updated automatically, because each update would be
+// recorded as a view. The API logs the client user with the request id of the record of the view.
 func TestViewAsClientUserIsNotUpdated(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")

@@ -106,7 +106,8 @@ func ofMonth(client string, month time.Time) figures {
 	}}
 }
 
-// readReport reads a month. Totals and comparison are the same as on the figures page for the same days.
+// readReport reads a month. Totals and comparison are the same as on the figures page for the same
+// days.
 func readReport(v *visit, shown *reportView, month time.Time) error {
 	var now figuresView
 	asked, parts := ofMonth(shown.ID, month), slices.Concat(overTime, []readPart{costs, leaders})

@@ -48,7 +48,8 @@ func reportStage(t *testing.T) (*stage, *browser) {
 
 func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, time.UTC) }
 
-// A report contains the day of its last reading and what was not read, but nothing that happened after the month.
+// A report contains the day of its last reading and what was not read, but nothing that happened
+// after the month.
 func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
@@ -94,7 +95,8 @@ func TestReport(t *testing.T) {
 		`<input type="hidden" name="from" value="2026-09-01">`)
 }
 
-// Percentages exclude pages that were first read in the range. A change that rounds to 0 has no sign.
+// Percentages exclude pages that were first read in the range. A change that rounds to 0 has no
+// sign.
 func TestPercentagesCoverOnlyComparedAccounts(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
@@ -113,8 +115,8 @@ func TestPercentagesCoverOnlyComparedAccounts(t *testing.T) {
 	}
 }
 
-// The comparison covers only accounts that were read at both times, and names their number. Followers of accounts
-// that were connected since or moved to another client are listed separately.
+// The comparison covers only accounts that were read at both times, and names their number.
+// Followers of accounts that were connected since or moved to another client are listed separately.
 func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)

@@ -28,8 +28,9 @@ type seenView struct {
 	Said   string // why the person cannot sign in; "": they can
 }
 
-// viewAs records that the visitor views a page as the user in the address. The returned visit only reads, with
-// the user's current rights. Board is the id of the board to view; "": the list of boards.
+// viewAs records that the visitor views a page as the user in the address. The returned visit only
+// reads, with the user's current rights. Board is the id of the board to view; "": the list of
+// boards.
 func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {

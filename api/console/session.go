@@ -31,7 +31,8 @@ func principalOf(p identity.Person, until time.Time) api.Principal {
 	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: roles, ExpiresAt: until}
 }
 
-// Sessions stores sessions and one-time links. It receives only digests of their words, never the words.
+// Sessions stores sessions and one-time links. It receives only digests of their words, never the
+// words.
 type Sessions interface {
 	// Begin records the sign-in, stores the session and consumes the link; nil means no link. On an
 	// error there is no record and no session, and the link remains valid.
@@ -55,16 +56,16 @@ func Digest(word string) []byte {
 	return sum[:]
 }
 
-// cookieName is the name of the session cookie. Because of the prefix __Host-, browsers accept it only
-// from a secure page of this host; loopback counts as secure. The prefix requires the path /, but only
-// the console reads the cookie.
+// cookieName is the name of the session cookie. Because of the prefix __Host-, browsers accept it
+// only from a secure page of this host; loopback counts as secure. The prefix requires the path /,
+// but only the console reads the cookie.
 const cookieName = "__Host-lb_console"
 
 // sessionFor is the lifetime of a session. Activity does not extend it.
 const sessionFor = 12 * time.Hour
 
-// authenticate finds the session of the cookie. The API checks its person by the same rule as tokens.
-// The session of a person who no longer has any rights ends.
+// authenticate finds the session of the cookie. The API checks its person by the same rule as
+// tokens. The session of a person who no longer has any rights ends.
 func authenticate(v *visit) (signedIn bool, err error) {
 	if v.console.deps.Application != nil {
 		return callerOf(v)
@@ -102,8 +103,8 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	return err == nil, err
 }
 
-// signIn starts a session for a person whom the API accepts. Link is the digest of the link used; nil:
-// none. Until limits the session further; zero: no further limit.
+// signIn starts a session for a person whom the API accepts. Link is the digest of the link used;
+// nil: none. Until limits the session further; zero: no further limit.
 func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
 	now := v.console.deps.Now()
 	s := identity.Session{Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor)}

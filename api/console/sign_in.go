@@ -132,7 +132,8 @@ func returnAddress(to string) redirect {
 
 const linkPath = root + "/link/"
 
-// linkFollowView asks whether to sign in. Opening a link does not use it, because mail scanners open links.
+// linkFollowView asks whether to sign in. Opening a link does not use it, because mail scanners
+// open links.
 type linkFollowView struct {
 	Word string
 	Name string // of the person, as the directory holds it

@@ -17,7 +17,8 @@ const (
 	startPath = root + "/signin/start"
 	// ReturnPath is the path to which the identity provider sends browsers back.
 	ReturnPath = root + "/signin/callback"
-	// flowCookie holds the state of a sign-in in progress at the provider. See [cookieName] for its prefix.
+	// flowCookie holds the state of a sign-in in progress at the provider. See [cookieName] for its
+	// prefix.
 	flowCookie = "__Host-lb_sign_in"
 	// flowFor is the longest that a sign-in at the provider may take.
 	flowFor = 10 * time.Minute
@@ -27,9 +28,9 @@ const (
 
 // Identities maps identities of the provider to people.
 type Identities interface {
-	// Person returns the person of an identity: an entry of the list of auditors and operators, else
-	// the user that it is linked to, else the one user that it can be linked to now.
-	// Errors: [*RefusalError] without Way.
+	// Person returns the person of an identity: an entry of the list of auditors and operators,
+	// else the user that it is linked to, else the one user that it can be linked to now. Errors:
+	// [*RefusalError] without Way.
 	Person(ctx context.Context, i identity.Identity) (identity.Person, error)
 	// Listed reports whether the list still gives a person these roles.
 	Listed(p identity.Person) bool

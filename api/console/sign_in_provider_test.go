@@ -117,8 +117,8 @@ func TestTheCookieOfAFlow(t *testing.T) {
 	b.get(p.signsIn(t, address)).leadsTo("/console")
 }
 
-// If the callback or the provider's response does not belong to this sign-in, no one is signed in, the refusal is
-// reported, and the page says what to do.
+// If the callback or the provider's response does not belong to this sign-in, no one is signed in,
+// the refusal is reported, and the page says what to do.
 func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 	t.Parallel()
 	at := issuer.Start(t)
@@ -200,8 +200,8 @@ func TestUnavailableProvider(t *testing.T) {
 	b.get("/console/sign-in").says(http.StatusOK, "With a token")
 }
 
-// The session of a person who is removed from the list of auditors and operators ends with the next request. The API
-// checks users of the directory.
+// The session of a person who is removed from the list of auditors and operators ends with the next
+// request. The API checks users of the directory.
 func TestPeopleRemovedFromTheListAreSignedOut(t *testing.T) {
 	t.Parallel()
 	s, p := withProvider(t, issuer.Start(t))

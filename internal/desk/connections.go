@@ -22,8 +22,8 @@ func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 	return readmodels.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
-// connection returns the target of an action on a connection. Pauses are keyed by the id in canonical decimal
-// form, and can outlive their connection.
+// connection returns the target of an action on a connection. Pauses are keyed by the id in
+// canonical decimal form, and can outlive their connection.
 func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -44,8 +44,9 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
 }
 
-// ReadConnection makes the accounts of a connection due now: their totals, and their posts that are due by age.
-// Quotas still apply. Errors: [domain.CodeConflict] if none of the accounts is read, with the reason.
+// ReadConnection makes the accounts of a connection due now: their totals, and their posts that are
+// due by age. Quotas still apply. Errors: [domain.CodeConflict] if none of the accounts is read,
+// with the reason.
 func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	target, err := d.connection(ctx, id)
 	if err != nil {

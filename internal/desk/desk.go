@@ -13,8 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Desk implements [api.OperatorDesk]: the views and actions of operators. An action is checked, recorded,
-// executed, and then its outcome is recorded. An action that cannot be recorded is not executed.
+// Desk implements [api.OperatorDesk]: the views and actions of operators. An action is checked,
+// recorded, executed, and then its outcome is recorded. An action that cannot be recorded is not
+// executed.
 type Desk struct {
 	*Looks
 

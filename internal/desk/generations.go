@@ -51,7 +51,8 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 	return d.requestRebuild(ctx, c, domain.ActionGenerationSwitchedBack, target, version, reason, d.rebuilds.SwitchBack)
 }
 
-// checkLog returns an error if the log has unsafe settings, so that new tables do not copy its faults.
+// checkLog returns an error if the log has unsafe settings, so that new tables do not copy its
+// faults.
 func (d *Desk) checkLog(ctx context.Context) error {
 	err := d.Log.Check(ctx)
 	switch {
@@ -63,8 +64,8 @@ func (d *Desk) checkLog(ctx context.Context) error {
 	return nil
 }
 
-// rebuildableVersion returns the version of a projection that can be rebuilt now: the log is safe and no rebuild is in
-// progress. It returns refusals before anything is recorded.
+// rebuildableVersion returns the version of a projection that can be rebuilt now: the log is safe
+// and no rebuild is in progress. It returns refusals before anything is recorded.
 func (d *Desk) rebuildableVersion(ctx context.Context, projection string) (version int, err error) {
 	if _, err := d.projection(projection); err != nil {
 		return 0, err
@@ -80,7 +81,8 @@ func (d *Desk) rebuildableVersion(ctx context.Context, projection string) (versi
 	return version, refuseConcurrentRebuild(all, projection, version)
 }
 
-// refuseConcurrentRebuild refuses a rebuild while another one of the same projection and version is in progress.
+// refuseConcurrentRebuild refuses a rebuild while another one of the same projection and version is
+// in progress.
 func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version int) error {
 	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
 	if i >= 0 {
@@ -90,7 +92,8 @@ func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version 
 	return nil
 }
 
-// versionOf is the projector version of this program for a projection; 0 if there is no such projection.
+// versionOf is the projector version of this program for a projection; 0 if there is no such
+// projection.
 func versionOf(projection string) int {
 	for _, p := range projectors.All(0) {
 		if p.Name == projection {
@@ -100,8 +103,8 @@ func versionOf(projection string) int {
 	return 0
 }
 
-// Prepared finds the generation that readers of this program's version use; Already is true if it exists.
-// Errors: [domain.CodeConflict] while a process is building it.
+// Prepared finds the generation that readers of this program's version use; Already is true if it
+// exists. Errors: [domain.CodeConflict] while a process is building it.
 func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	p.Projection, p.Version = projection, versionOf(projection)
 	if p.Version == 0 {
@@ -125,9 +128,9 @@ func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Pre
 	return p, err
 }
 
-// PrepareGeneration requests a generation of this program's version next to the live ones. Readers of this
-// version use it when it is ready; readers of other versions are not affected. If it already exists, nothing is
-// done or recorded.
+// PrepareGeneration requests a generation of this program's version next to the live ones. Readers
+// of this version use it when it is ready; readers of other versions are not affected. If it
+// already exists, nothing is done or recorded.
 func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
 	p, err := d.Prepared(ctx, projection)
 	if err != nil || p.Already {
@@ -157,7 +160,8 @@ func (d *Desk) earlierGeneration(ctx context.Context, projection string, version
 	return number, err
 }
 
-// CancelRebuild cancels a rebuild. Live tables do not change. Errors: [domain.CodeConflict] if it has ended.
+// CancelRebuild cancels a rebuild. Live tables do not change. Errors: [domain.CodeConflict] if it
+// has ended.
 func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	rebuild, err := d.rebuilds.Get(ctx, id)
 	if err != nil {

@@ -45,8 +45,8 @@ func (d *Desk) parkedEvent(ctx context.Context, id string) (event operator.Parke
 	return found[0], nil
 }
 
-// RetryParked folds parked events from the log again; without ids, all of them. One action is recorded for each
-// projection with such events.
+// RetryParked folds parked events from the log again; without ids, all of them. One action is
+// recorded for each projection with such events.
 func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
 	all := operator.RetryResult{Parked: []operator.StillParked{}}
 	events, err := d.Parked(ctx, operator.ParkedFilter{IDs: ids, State: projections.ParkedWaits})
@@ -78,9 +78,10 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 	return all, errors.Join(failed...)
 }
 
-// SkipParked skips a parked event. An event of an agency's dashboards is skipped permanently by a record on the
-// agency's stream; the result describes the events that waited for it. An event that blocks no others is marked
-// as skipped in its row. Skipping an event again does nothing and sets Already.
+// SkipParked skips a parked event. An event of an agency's dashboards is skipped permanently by a
+// record on the agency's stream; the result describes the events that waited for it. An event that
+// blocks no others is marked as skipped in its row. Skipping an event again does nothing and sets
+// Already.
 func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
 	result = operator.SkipResult{ID: id, Parked: []operator.StillParked{}}
 	event, err := d.parkedEvent(ctx, id)
@@ -124,8 +125,8 @@ func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, rea
 	return result, err
 }
 
-// addWaiting adds the events that waited for a skipped event to the result. An error while reading them is not a
-// failure of the skip, which is in the log and has taken effect.
+// addWaiting adds the events that waited for a skipped event to the result. An error while reading
+// them is not a failure of the skip, which is in the log and has taken effect.
 func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
 	if unread != nil {
 		result.Unknown = true
@@ -142,7 +143,8 @@ func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
-// blocksStream reports whether an event blocks later events of its stream. Only events of an agency's dashboards do.
+// blocksStream reports whether an event blocks later events of its stream. Only events of an
+// agency's dashboards do.
 func blocksStream(event operator.ParkedEvent) bool {
 	stream, ok := domain.HexID(event.Stream)
 	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream

@@ -11,7 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// The waiting events are read after the skip is in the log. An error then sets Unknown but does not fail the skip.
+// The waiting events are read after the skip is in the log. An error then sets Unknown but does not
+// fail the skip.
 func TestWaitingEventsAfterASkip(t *testing.T) {
 	t.Parallel()
 	before := []operator.ParkedEvent{{ID: "a"}, {ID: "b"}}

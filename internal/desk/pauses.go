@@ -16,8 +16,8 @@ var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAct
 	domain.PauseConnection: {domain.ActionConnectionPaused, domain.ActionConnectionResumed},
 }
 
-// Pause pauses a projection, or the reading of a platform or connection. Errors: [domain.CodeConflict] if it is
-// already paused.
+// Pause pauses a projection, or the reading of a platform or connection. Errors:
+// [domain.CodeConflict] if it is already paused.
 func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	target, err := d.pauseTarget(ctx, kind, name, false)
 	if err != nil {
@@ -41,7 +41,8 @@ func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseK
 	}))
 }
 
-// pauseTarget returns the target of a pause or resumption. It refuses a target that is already in that state.
+// pauseTarget returns the target of a pause or resumption. It refuses a target that is already in
+// that state.
 func (d *Desk) pauseTarget(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
 	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err

@@ -30,8 +30,9 @@ func (d *Desk) Person(ctx context.Context, user string, member int64) (domain.Pe
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. File creates the file and
-// calls content to write it. The export is recorded; its outcome is done when file has returned.
+// ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. File
+// creates the file and calls content to write it. The export is recorded; its outcome is done when
+// file has returned.
 func (d *Desk) ExportPerson(
 	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
 ) (sections []readmodels.PersonSectionCount, err error) {
@@ -80,8 +81,8 @@ func (d *Desk) Candidate(ctx context.Context, user string) (identity.Person, err
 	return p, err
 }
 
-// MakeSignInLink creates a sign-in link for a candidate ([api.SignInLinkDuration]), and records who created it
-// for whom. It returns the path of the link and its expiry.
+// MakeSignInLink creates a sign-in link for a candidate ([api.SignInLinkDuration]), and records who
+// created it for whom. It returns the path of the link and its expiry.
 func (d *Desk) MakeSignInLink(
 	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
 ) (path string, until time.Time, err error) {
@@ -101,7 +102,8 @@ func (d *Desk) SignInLinkedTo(ctx context.Context, user string) (issuer string, 
 	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
 }
 
-// UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is recorded.
+// UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is
+// recorded.
 func (d *Desk) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
 	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, withoutEffect(func(ctx context.Context) error {
 		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)

@@ -28,7 +28,8 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	require.ErrorContains(t, err, "The rebuild of contents has already ended (done). Nothing was canceled.")
 }
 
-// A rebuild is refused while another one of the same projection and version is in progress, and only then.
+// A rebuild is refused while another one of the same projection and version is in progress, and
+// only then.
 func TestASecondRebuildIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

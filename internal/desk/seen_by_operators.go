@@ -14,8 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Looks are the operator views that need only the database. They work without the brokers and with a damaged
-// log.
+// Looks are the operator views that need only the database. They work without the brokers and with
+// a damaged log.
 type Looks struct {
 	engine   *pgxpool.Pool
 	kept     *pgxpool.Pool
@@ -24,8 +24,8 @@ type Looks struct {
 	pauses   vault.Pauses
 }
 
-// NewLooks returns the views without connecting. Engine and kept are pools of the schemas lb_engine and kept.
-// Tables opens the read models, which may not exist and which most views do not need.
+// NewLooks returns the views without connecting. Engine and kept are pools of the schemas lb_engine
+// and kept. Tables opens the read models, which may not exist and which most views do not need.
 func NewLooks(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Looks {
 	return &Looks{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept}}
 }

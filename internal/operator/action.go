@@ -18,8 +18,9 @@ type Action struct {
 	Action    domain.OperatorAction `json:"action"`     // type of action
 	Target    domain.OperatorTarget `json:"target"`     // what the action changes
 	Reason    domain.Reason         `json:"reason"`     // reason given by the operator
-	// Outcome is done, refused (nothing was done), failed (the action ended with an error and may have been
-	// done in part or completely) or unknown (in progress, or its process ended before recording the outcome).
+	// Outcome is done, refused (nothing was done), failed (the action ended with an error and may
+	// have been done in part or completely) or unknown (in progress, or its process ended before
+	// recording the outcome).
 	Outcome    domain.OperatorOutcome `json:"outcome"`
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown
 	Code       domain.Code            `json:"code,omitempty"`        // error code, if refused or failed
@@ -48,8 +49,8 @@ func ReasonWords(reason string) string {
 	return strings.TrimSuffix(strings.ReplaceAll(code, "_", " ")+", "+ticket, ", ")
 }
 
-// On describes the target. It contains no names of people, because operators do not see them. The functions
-// name platforms and connections.
+// On describes the target. It contains no names of people, because operators do not see them. The
+// functions name platforms and connections.
 func (a Action) On(platform func(domain.Platform) string, connection func(int64) string) string {
 	var words []string
 	say := func(given bool, format string, args ...any) {

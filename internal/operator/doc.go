@@ -1,5 +1,5 @@
-// Package operator contains the data that operators see: package projections fills it, package api and the
-// command line show it. It has no behavior.
+// Package operator contains the data that operators see: package projections fills it, package api
+// and the command line show it. It has no behavior.
 //
 // # Invariants
 //

@@ -48,7 +48,8 @@ type ParkedRecord struct {
 	ParkedEvent
 
 	Headers []RecordHeader `json:"headers"` // headers of the record
-	// Payload is the value of the record: JSON unchanged, anything else as a string; absent without a value.
+	// Payload is the value of the record: JSON unchanged, anything else as a string; absent without
+	// a value.
 	Payload json.RawMessage `json:"payload,omitempty"`
 	Bytes   int             `json:"bytes"` // size of the value
 	// Gone is true if compaction has removed the record because a later record has the same key.
@@ -61,8 +62,8 @@ type RecordHeader struct {
 	Value string `json:"value"` // value; bytes that are not text are escaped
 }
 
-// RetryResult is the result of retrying parked events. An event that is folded in one generation but not in
-// another stays parked.
+// RetryResult is the result of retrying parked events. An event that is folded in one generation
+// but not in another stays parked.
 type RetryResult struct {
 	Folded int           `json:"folded"` // number of folded events
 	Parked []StillParked `json:"parked"` // events that failed again; events that wait for them were not tried
@@ -74,7 +75,8 @@ type SkipResult struct {
 	Already bool          `json:"already"` // the event had already been skipped; nothing was done
 	Folded  int           `json:"folded"`  // number of waiting events that were folded
 	Parked  []StillParked `json:"parked"`  // events of the stream that are still parked; the first one blocks the others
-	// Unknown is true if the event was skipped but the waiting events could not be read: list the parked events.
+	// Unknown is true if the event was skipped but the waiting events could not be read: list the
+	// parked events.
 	Unknown bool `json:"unknown,omitempty"`
 }
 

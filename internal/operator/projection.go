@@ -20,8 +20,9 @@ type Projection struct {
 	// TablesChecked is the latest comparison with the log; absent before the first one.
 	TablesChecked *TablesChecked `json:"tables_checked,omitempty"`
 	Partitions    []Partition    `json:"partitions"` // progress in each partition of its topic
-	// For /readyz: tables of the current generation that have been dropped from the database, and whether
-	// the first generation of this version is being rebuilt because an earlier one became unusable.
+	// For /readyz: tables of the current generation that have been dropped from the database, and
+	// whether the first generation of this version is being rebuilt because an earlier one became
+	// unusable.
 	TablesGone []string `json:"-"`
 	Anew       bool     `json:"-"`
 }

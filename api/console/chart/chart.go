@@ -29,7 +29,8 @@ type Series struct {
 	Points []Point
 }
 
-// Begins is the set of calendar periods that start at a part. The axis prefers labels at such parts.
+// Begins is the set of calendar periods that start at a part. The axis prefers labels at such
+// parts.
 type Begins uint8
 
 // The members of [Begins].
@@ -141,8 +142,8 @@ type spark struct {
 	Ends  []label // position of the last known value
 }
 
-// Sparkline draws the points as a small line with a text alternative. It is empty if fewer than two values
-// are known.
+// Sparkline draws the points as a small line with a text alternative. It is empty if fewer than two
+// values are known.
 func Sparkline(text string, points []Point) (template.HTML, error) {
 	s, known := scaleOf(false, Series{Points: points})
 	if known < 2 {

@@ -83,7 +83,8 @@ func TestAxisLabelsHaveOneFormat(t *testing.T) {
 // These positions were computed by hand: a regenerated golden file would accept wrong geometry.
 func TestPointPositions(t *testing.T) {
 	t.Parallel()
-	// Four parts share 420 units from x = 52; values 100 to 200 share 156 units from y = 168 upwards.
+	// Four parts share 420 units from x = 52; values 100 to 200 share 156 units from y = 168
+	// upwards.
 	figure, err := chart.Chart{Series: []chart.Series{{Points: points(100, 150, nil, 200)}}}.Figure()
 	require.NoError(t, err)
 	require.Equal(t, []string{
@@ -118,7 +119,8 @@ func TestNumberFormats(t *testing.T) {
 	require.Equal(t, "0", chart.Signed(0))
 }
 
-// For any values and texts, the drawing stays in the view box, lines join only neighbors, and texts are unchanged.
+// For any values and texts, the drawing stays in the view box, lines join only neighbors, and texts
+// are unchanged.
 func TestChartsStayInTheViewBox(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("ab<>&\"'{}/=")), 1, 20, -1)
@@ -286,7 +288,8 @@ func TestAxisLabelsStartCalendarPeriods(t *testing.T) {
 	}
 }
 
-// Large values that differ only in their last digits have long labels: the plot starts to the right of the longest.
+// Large values that differ only in their last digits have long labels: the plot starts to the right
+// of the longest.
 func TestLongAxisLabelsFit(t *testing.T) {
 	t.Parallel()
 	figure, err := chart.Chart{Series: []chart.Series{{Points: points(144483)}}}.Figure()

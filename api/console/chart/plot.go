@@ -122,8 +122,8 @@ func plotOf(c Chart) plot {
 	return p
 }
 
-// labeled returns the indexes of the parts with a label on the axis: the starts of the shortest calendar
-// period with 2 to 6 starts, or else parts at equal distances.
+// labeled returns the indexes of the parts with a label on the axis: the starts of the shortest
+// calendar period with 2 to 6 starts, or else parts at equal distances.
 func labeled(points []Point) (at []int) {
 	for unit := Week; unit <= Year; unit <<= 1 {
 		at = at[:0]
@@ -220,8 +220,8 @@ const (
 	tenfold = 10
 )
 
-// scaleOf returns a scale that contains all values of the series and, for bars, 0. Known is the number of
-// known values.
+// scaleOf returns a scale that contains all values of the series and, for bars, 0. Known is the
+// number of known values.
 func scaleOf(bars bool, series ...Series) (s scale, known int) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, one := range series {
