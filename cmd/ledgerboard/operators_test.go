@@ -125,7 +125,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			return code, out + problems
 		}
 		for id, want := range map[int]string{
-			fetchGood: "resume it", fetchLapsed: "no active subscription", fetchDisconnected: "No connected account", 99: "There is no connection 99.",
+			fetchGood: "resume the connection or its platform first", fetchLapsed: "no active subscription", fetchDisconnected: "reads no connected account", 99: "There is no connection 99.",
 		} {
 			code, said := read(id)
 			require.NotZero(t, code, said)

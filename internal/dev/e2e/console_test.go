@@ -135,11 +135,11 @@ func (w *consoleWindow) moveThroughHistory() {
 // slide goes to the beginning of the agency's time and back to now, by the slider.
 func (w *consoleWindow) slide(newest int) {
 	now := w.at()
-	w.to("Move through time")
+	w.to("Select a time")
 	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.Home)))
 	w.press(kb.Enter)
 	require.Less(w.t, w.version(), newest-2, "the first change, or one in the same second")
-	w.to("Move through time")
+	w.to("Select a time")
 	require.NoError(w.t, chromedp.Do(w.ctx, chromedp.KeyEvent(kb.End)))
 	w.press(kb.Enter)
 	require.Equal(w.t, newest, w.version())
