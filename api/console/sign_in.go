@@ -233,14 +233,14 @@ var signInRefusals = map[string]*domain.Error{
 	whyClaims: domain.NewError(domain.CodeForbidden,
 		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
 	WhyUnverified: domain.NewError(domain.CodeForbidden,
-		"Your organization's sign-in has not verified your e-mail address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
+		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
 			"then sign in again."),
 	WhyNobody: domain.NewError(domain.CodeForbidden,
-		"No one with your e-mail address has access here. Ask your agency to invite you with the address that you sign in with."),
+		"No one with your email address has access here. Ask your agency to invite you with the address that you sign in with."),
 	WhySeveral: domain.NewError(domain.CodeForbidden,
-		"Your e-mail address belongs to several people here. Ask your agency to assign it to only one of them."),
+		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
 	WhyLinked: domain.NewError(domain.CodeForbidden,
-		"The person with your e-mail address is linked to another sign-in of your organization. If that sign-in was yours, ask the operator to remove the link."),
+		"The person with your email address is linked to another sign-in of your organization. If that sign-in was yours, ask the operator to remove the link."),
 	whyNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in grants you no role here. Ask its administrators."),
 }

@@ -140,7 +140,7 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 			require.NoError(b.t, err)
 		}, "code", "", "has expired"},
 		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
-		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "not verified your e-mail address"},
+		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "not verified your email address"},
 		"nobody":           {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
 		"two users":        {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
 		"linked to another": {func(_ *browser, p *idp, _ url.Values) {

@@ -176,8 +176,8 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		a.until(t, 7, "select count(*) from users where email <> ''")
 
 		for as, want := range map[string]string{
-			"nobody": "it was canceled or denied there", "nora": "has not verified your e-mail address", "twin": "several people",
-			"gone": "No one with your e-mail address", "stranger": "No one with your e-mail address", "kelvin": "No one with your e-mail address",
+			"nobody": "it was canceled or denied there", "nora": "has not verified your email address", "twin": "several people",
+			"gone": "No one with your email address", "stranger": "No one with your email address", "kelvin": "No one with your email address",
 		} {
 			status, text := sight().signsIn(as)
 			require.Equal(t, http.StatusForbidden, status, as)
