@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// The lenient types: one field of an unexpected shape must cost that field, never the whole answer. Their
-// UnmarshalJSON never fails.
+// The lenient types: a field of an unexpected shape affects that field only, never the whole
+// answer. Their UnmarshalJSON methods never fail.
 
-// largest bounds a number either way: no platform counts that far, and one that says so would have its
-// whole reading refused. A few thousand such numbers can be summed within 64 bits.
-const largest = 1_000_000_000_000_000
+// maxNumber bounds numbers in both directions. No platform counts that high, and a larger number
+// would invalidate the whole reading. A few thousand such numbers can be added within 64 bits.
+const maxNumber = 1_000_000_000_000_000
 
-// latest is the last second of a time, in the year 2106: one beyond it is no time of anything that is there.
-const latest = 2 * math.MaxInt32
+// maxUnixTime is the largest accepted time in seconds, in the year 2106. A later time is invalid.
+const maxUnixTime = 2 * math.MaxInt32
 
-// count is a whole number as platforms write it: 12, 12.0 or "12". Everything else, and a number beyond
-// [largest], is absent, and absent is not 0.
+// count is an integer in one of the platforms' notations: 12, 12.0 or "12". Anything else, and a
+// number beyond [maxNumber], is absent; absent is not 0.
 type count struct {
 	n  int64
 	ok bool
@@ -34,14 +34,14 @@ func (c *count) UnmarshalJSON(raw []byte) error {
 		return nil
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err == nil && f == math.Trunc(f) && math.Abs(f) <= largest {
+	if err == nil && f == math.Trunc(f) && math.Abs(f) <= maxNumber {
 		*c = count{n: int64(f), ok: true}
 	}
 	return nil
 }
 
 func bounded(n int64) count {
-	if n > largest || n < -largest {
+	if n > maxNumber || n < -maxNumber {
 		return count{}
 	}
 	return count{n: n, ok: true}
@@ -55,8 +55,8 @@ func (c count) ptr() *int64 {
 	return &n
 }
 
-// text is a string or a number, kept as it is written (ids beyond 2^53). Everything else is "". NUL
-// characters are dropped: PostgreSQL could not store them, and the reading would be parked.
+// text is a string or a number, kept as written (IDs exceed 2^53). Anything else is "". NUL
+// characters are removed: PostgreSQL cannot store them, and the reading would be parked.
 type text string
 
 func (t *text) UnmarshalJSON(raw []byte) error {
@@ -86,7 +86,7 @@ func (f *flag) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// amount is the value of an insight: a number, or an object that breaks it down.
+// amount is the value of an insight: a number, or an object with a breakdown.
 type amount struct {
 	number count
 	parts  map[string]count
@@ -105,8 +105,8 @@ func (a *amount) UnmarshalJSON(raw []byte) error {
 	return a.number.UnmarshalJSON(raw)
 }
 
-// total is the number, or the sum of the parts; absent for an empty object, for a part that is not a
-// whole number, and for a sum beyond [largest].
+// total returns the number or the sum of the parts. It is absent for an empty object, for a part
+// that is not an integer, and for a sum beyond [maxNumber].
 func (a amount) total() count {
 	if a.parts == nil {
 		return a.number
@@ -120,8 +120,8 @@ func (a amount) total() count {
 	return sum
 }
 
-// list decodes the elements of an array one by one and leaves out those of a wrong shape; something
-// else than an array is empty.
+// list decodes the elements of an array separately and omits those of the wrong shape. A value that
+// is not an array is an empty list.
 type list[T any] []T
 
 func (l *list[T]) UnmarshalJSON(raw []byte) error {
@@ -139,21 +139,21 @@ func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// whole is a list that knows whether anything of it was left out: only then does what is not in it
-// mean something.
-type whole[T any] struct {
+// completeList is a list that records whether elements were omitted. Only if none were does the
+// absence of an element mean something.
+type completeList[T any] struct {
 	list list[T]
-	ok   bool // it was an array, and each of its elements had the expected shape
+	ok   bool // it was an array, and every element had the expected shape
 }
 
-func (w *whole[T]) UnmarshalJSON(raw []byte) error {
+func (w *completeList[T]) UnmarshalJSON(raw []byte) error {
 	var elements []json.RawMessage
 	_ = w.list.UnmarshalJSON(raw)
 	w.ok = bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) && json.Unmarshal(raw, &elements) == nil && len(elements) == len(w.list)
 	return nil
 }
 
-// maybe is an object that may be missing or of a wrong shape.
+// maybe is an object that may be absent or of the wrong shape.
 type maybe[T any] struct {
 	v  T
 	ok bool
@@ -168,32 +168,32 @@ func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// metaTime reads Meta's times, which have no colon in the offset; zero when it is none, or beyond [latest].
-// Pages may date a post back as far as they like.
+// metaTime reads Meta's times, which have no colon in the offset. An invalid time, or one beyond
+// [maxUnixTime], is zero. Pages may backdate a post without limit.
 func metaTime(s text) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
-		if t, err := time.Parse(layout, string(s)); err == nil && t.UTC().Year() > 0 && t.Unix() <= latest {
+		if t, err := time.Parse(layout, string(s)); err == nil && t.UTC().Year() > 0 && t.Unix() <= maxUnixTime {
 			return t.UTC()
 		}
 	}
 	return time.Time{}
 }
 
-// unixTime reads seconds since 1970; zero when there are none or they are beyond [latest].
+// unixTime reads seconds since 1970. A missing time, or one beyond [maxUnixTime], is zero.
 func unixTime(seconds count) time.Time {
 	return milliTime(count{n: seconds.n * 1000, ok: seconds.ok})
 }
 
 // milliTime is [unixTime] for milliseconds.
 func milliTime(milliseconds count) time.Time {
-	if !milliseconds.ok || milliseconds.n <= 0 || milliseconds.n/1000 > latest {
+	if !milliseconds.ok || milliseconds.n <= 0 || milliseconds.n/1000 > maxUnixTime {
 		return time.Time{}
 	}
 	return time.UnixMilli(milliseconds.n).UTC()
 }
 
-// plainID reports whether id is made of letters, digits and the given extra characters and can stand
-// in a path as it is; ".." cannot.
+// plainID reports whether id consists of letters, digits and the given extra characters and is safe
+// in a path; ".." is not.
 func plainID(id, extra string) bool {
 	if id == "" || len(id) > 255 || strings.Contains(id, "..") {
 		return false

@@ -14,45 +14,47 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Class says what to do about an [Error].
+// Class is the category of an [Error]. It determines the reaction.
 type Class string
 
-// The classes.
+// The error classes.
 const (
-	ClassReconnect         Class = "reconnect"          // the token is dead: a person must sign in again
+	ClassReconnect         Class = "reconnect"          // the token is invalid: a person must sign in again
 	ClassPermission        Class = "permission"         // a scope or role is missing; other reads may work
-	ClassThrottled         Class = "throttled"          // leave the account alone for RetryAfter
-	ClassRetry             Class = "retry"              // a hiccup of the platform or the network
-	ClassUnsupportedMetric Class = "unsupported_metric" // the metric is retired or not for this object
+	ClassThrottled         Class = "throttled"          // stop calling for this account for RetryAfter
+	ClassRetry             Class = "retry"              // a temporary failure of the platform or the network
+	ClassUnsupportedMetric Class = "unsupported_metric" // the metric is retired or does not apply to this object
 	ClassNotFound          Class = "not_found"          // deleted, or invisible to this token
-	ClassBlocked           Class = "blocked"            // blocked for policy: stop
-	ClassNoData            Class = "no_data"            // the object has no such data (too few viewers, too old); the token is fine
-	ClassInvalid           Class = "invalid"            // our request or configuration is wrong; repeating it does not help
+	ClassBlocked           Class = "blocked"            // blocked for a policy violation: stop
+	ClassNoData            Class = "no_data"            // the object has no such data (too few viewers, too old); the token is valid
+	ClassInvalid           Class = "invalid"            // our request or configuration is invalid; a retry does not help
 )
 
-// Sentinels.
+// Sentinel errors.
 var (
-	// ErrNoRefresh answers Refresh where there is none: Facebook page tokens do not expire, LinkedIn gives refresh
-	// tokens to approved partners only. Such a token is good until it ends; then only a person can sign in again.
-	ErrNoRefresh = errors.New("there is no token refresh: the person must sign in again")
-	// ErrNoHandler answers [Set.For] for a platform without a client.
+	// ErrNoRefresh is returned by Refresh if the platform has no token refresh: Facebook page
+	// tokens do not expire, and LinkedIn issues refresh tokens to approved partners only. Such a
+	// token works until it expires; then a person must sign in again.
+	ErrNoRefresh = errors.New("token refresh is not supported: the person must sign in again")
+	// ErrNoHandler is returned by [Set.For] for a platform without a client.
 	ErrNoHandler = errors.New("no client for this platform")
 )
 
-// Error is every failure of a platform. It never contains a token or an address, and its text never the platform's words:
-// they name people, and errors end in logs and events, some of which are kept for ever.
+// Error is a failure of a platform call. It never contains a token or a URL. Its text never
+// contains the platform's words: they may name people, and errors end up in logs and events, some
+// of which are kept forever.
 type Error struct {
 	Class      Class
 	Platform   domain.Platform
 	Op         string        // our name of the call, for example "page_insights"
-	Status     int           // HTTP; 0 when there was no answer
-	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); "" without one
-	Subcode    int           // Meta's error_subcode, LinkedIn's serviceErrorCode; 0 without one
-	Message    string        // ours: what was wrong; "" where the code says it
-	Words      string        // the platform's, tokens removed, at most 300 characters; for [Words] alone
-	RetryAfter time.Duration // from now; set for throttled, 0 elsewhere unless the platform said so
+	Status     int           // HTTP status; 0 without an answer
+	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); "" if there is none
+	Subcode    int           // Meta's error_subcode or LinkedIn's serviceErrorCode; 0 if there is none
+	Message    string        // our explanation; "" if the code is sufficient
+	Words      string        // the platform's message without tokens, at most 300 characters; read it with [Words]
+	RetryAfter time.Duration // from now; set for throttled, otherwise only if the platform reported it
 
-	cause error // context.Canceled or context.DeadlineExceeded of the caller, nothing else
+	cause error // context.Canceled or context.DeadlineExceeded of the caller only
 }
 
 // Error implements error.
@@ -75,8 +77,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Words are the platform's own about a failure, "" without any. They may name people: they go to schema kept, where they end
-// with their time, and to the terminal of who asks, nowhere else.
+// Words returns the platform's own message about a failure, or "". It may name people: store it
+// only in the schema kept, where it expires, and show it only in the terminal of the person who
+// asked.
 func Words(err error) string {
 	if e := asError(err); e != nil {
 		return e.Words
@@ -84,7 +87,7 @@ func Words(err error) string {
 	return ""
 }
 
-// detail says in our words why something is missing.
+// detail explains a missing value in our own words.
 func (e *Error) detail() string {
 	switch {
 	case e.Message != "":
@@ -98,10 +101,10 @@ func (e *Error) detail() string {
 	}
 }
 
-// Unwrap gives the caller's context error, when that was the reason.
+// Unwrap returns the caller's context error if that was the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// ClassOf returns the class of the first [Error] in err's chain, "" when there is none.
+// ClassOf returns the class of the first [Error] in err's chain, or "" if there is none.
 func ClassOf(err error) Class {
 	if e := asError(err); e != nil {
 		return e.Class
@@ -109,7 +112,7 @@ func ClassOf(err error) Class {
 	return ""
 }
 
-// wholeConnection says that an error concerns more than the one object at hand.
+// wholeConnection reports whether an error affects more than the current object.
 func wholeConnection(err error) bool {
 	return slices.Contains([]Class{ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry}, ClassOf(err))
 }
@@ -121,7 +124,7 @@ func asError(err error) *Error {
 	return nil
 }
 
-// Codes of our own, where the platform gave none.
+// Our own codes, for failures without a platform code.
 const (
 	codeTooLarge  = "body_too_large"
 	codeMalformed = "malformed_answer"
@@ -130,86 +133,88 @@ const (
 	codeWrongID   = "wrong_account"
 )
 
-// CodeCancelled is the code of a call that its caller gave up.
+// CodeCancelled is the code of a call that its caller canceled.
 const CodeCancelled = "cancelled"
 
-// Codes of refusals: our own program did not make the call (see [Admit]).
+// Codes of refusals by this program: the call was not made (see [Admit]).
 const (
-	CodeQuota   = "own_quota" // the budget that the configuration gives has no room now
-	CodeBreaker = "breaker"   // the platform failed so often that it is left alone for a while
+	CodeQuota   = "own_quota" // the configured budget is used up for now
+	CodeBreaker = "breaker"   // the platform failed too often and is not called for a while
 )
 
-// Refuse is what an [Admit] answers instead of letting a call through.
+// Refuse returns the error with which an [Admit] refuses a call.
 func Refuse(class Class, code, message string, retryAfter time.Duration) error {
 	return &Error{Class: class, Code: code, Message: message, RetryAfter: max(retryAfter, 0)}
 }
 
-// Refused tells whether our own program did not make the call, as against a refusal by the platform.
+// Refused reports whether this program refused the call, rather than the platform.
 func Refused(err error) bool {
 	e := asError(err)
 	return e != nil && e.Status == 0 && (e.Code == CodeQuota || e.Code == CodeBreaker)
 }
 
-// Unsent tells whether our own program found the request wrong, or the token, before it asked the platform. What goes
-// wrong on the way, or with an answer, has a code.
+// Unsent reports whether the request or the token was found invalid before the platform was called.
+// Network failures and failed answers have a code.
 func Unsent(err error) bool {
 	e := asError(err)
 	return e != nil && e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
 }
 
-// Cancelled tells whether the caller gave the call up.
+// Cancelled reports whether the caller canceled the call.
 func Cancelled(err error) bool {
 	e := asError(err)
 	return e != nil && (e.Code == CodeCancelled || e.cause != nil)
 }
 
-// malformed is an answer that is not what was expected: asked again, it may be.
+// malformed is the error for an answer in an unexpected format. A retry may succeed.
 func malformed() *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
 }
 
-// about checks whom an answer is about, by the ids that it holds. One without an id is odd, and says
-// nothing about the token; one with another account's id must not be recorded.
-func about(p domain.Platform, op, want string, got ...text) error {
+// checkAccount checks which account an answer is about, using the IDs in it. An answer without an
+// ID is malformed and says nothing about the token; an answer with another account's ID must not be
+// recorded.
+func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	switch {
 	case slices.Contains(got, text(want)):
 		return nil
 	case slices.ContainsFunc(got, func(id text) bool { return id != "" }):
 		return wrongAccount(p, op)
 	default:
-		return untold(p, op, "the answer does not say whom it is about")
+		return incompleteAnswer(p, op, "the answer does not name its account")
 	}
 }
 
-// untold refuses an answer that does not say what it is asked for: absent is not none.
-func untold(p domain.Platform, op, message string) *Error {
+// incompleteAnswer is the error for an answer without the requested content: absent does not mean
+// empty.
+func incompleteAnswer(p domain.Platform, op, message string) *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
 }
 
-// wrongAccount refuses an answer that is about somebody else: recording it would give an account the
-// figures of another one.
+// wrongAccount is the error for an answer about another account. Recording it would give one
+// account the figures of another.
 func wrongAccount(p domain.Platform, op string) *Error {
-	const message = "the token belongs to another account than the one connected"
+	const message = "the token belongs to an account other than the connected one"
 	return &Error{Class: ClassReconnect, Code: codeWrongID, Platform: p, Op: op, Message: message}
 }
 
-// WrongAccount tells whether the token was of another account than the one it was used for.
+// WrongAccount reports whether the token belonged to another account.
 func WrongAccount(err error) bool {
 	e := asError(err)
 	return e != nil && e.Code == codeWrongID
 }
 
-// invalid is a request that must not be sent.
+// invalid is the error for a request that must not be sent.
 func invalid(p domain.Platform, op, format string, args ...any) *Error {
 	return &Error{Class: ClassInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}
 }
 
-// networkError turns a failure without an answer into an [Error]. Only a context error is kept as
-// the cause: url.Error prints the whole address, which may carry a token.
+// networkError converts a failure without an answer into an [Error]. It keeps only a context error
+// as the cause: url.Error prints the whole URL, which may contain a token.
 func networkError(ctx context.Context, err error) *Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &Error{Class: ClassRetry, Code: CodeCancelled, Message: "the call was cancelled", cause: context.Canceled}
+		return &Error{Class: ClassRetry, Code: CodeCancelled, Message: "the call was canceled", cause: context.Canceled}
 	case ctx.Err() != nil:
 		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded}
 	case errors.Is(err, context.DeadlineExceeded):
@@ -224,11 +229,11 @@ const (
 	maxMessage = 300 // characters of a platform's message that are kept
 )
 
-// tokenLike finds runs that could be a token; [looksSecret] decides.
+// tokenLike matches strings that could be a token; [looksSecret] decides.
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9_|.!~%-]{20,}`)
 
-// scrub makes a platform's words safe to keep: Meta repeats a malformed token in its message. The
-// secrets of the call go wherever they stand, and so does whatever looks like a token.
+// scrub makes a platform's message safe to keep: Meta repeats a malformed token in its message. It
+// removes the secrets of the call and everything that looks like a token.
 func scrub(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret == "" {
@@ -255,10 +260,10 @@ func scrub(text string, secrets ...string) string {
 	return text
 }
 
-// codeLike is what a platform's code looks like; a sentence in its place may name people.
+// codeLike matches platform codes. A sentence in place of a code may name people.
 var codeLike = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 
-// cleanCode is a code, or that there was something else in its place.
+// cleanCode returns the code, or "unreadable" if it is not in the format of a code.
 func cleanCode(code string) string {
 	if code == "" || code == redacted || codeLike.MatchString(code) {
 		return code
@@ -266,7 +271,8 @@ func cleanCode(code string) string {
 	return "unreadable"
 }
 
-// looksSecret: metric names are lower case, ids are digits; tokens mix digits with capitals.
+// looksSecret relies on the format: metric names are lower case, IDs are digits, and tokens mix
+// digits and capitals.
 func looksSecret(run string) bool {
 	return strings.ContainsFunc(run, unicode.IsUpper) && strings.ContainsFunc(run, unicode.IsDigit)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// A client reads what its platform answers; a figure that the platform does not give is absent, never 0.
+// A client reads its platform's answer. A figure that the platform does not report is absent, never
+// 0.
 func Example() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Println(r.Method, r.URL.Path, r.Header.Get("Authorization"))

@@ -6,30 +6,31 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// LimitBodies shortens what may be read of one answer.
+// LimitBodies lowers the size limit of one answer.
 func LimitBodies(c *Config, most int64) { c.maxBodyBytes = most }
 
-// LimitTime shortens how long one call may take.
+// LimitTime shortens the time limit of one call.
 func LimitTime(c *Config, most time.Duration) { c.timeout = most }
 
-// AskVersion asks for another version of a platform's API.
+// AskVersion sets the requested version of a platform's API.
 func AskVersion(e *Endpoint, version string) { e.version = version }
 
-// Hosts are where calls, tokens and dialogs go, and the version of the API.
+// Hosts returns the hosts for calls, tokens and dialogs, and the version of the API.
 func Hosts(e Endpoint) []string { return []string{e.BaseURL, e.authURL, e.dialogURL, e.version} }
 
-// PutMetric puts a number for a metric of a post, and returns the counts; placed is false where the metric has no place among them.
-func PutMetric(metric string) (counts domain.Counts, placed bool) {
+// PutMetric sets a metric of a post and returns the counts; ok is false if the counts have no such
+// field.
+func PutMetric(metric string) (counts domain.Counts, ok bool) {
 	var s PostSnapshot
-	place := s.place(metric)
-	if place == nil {
+	field := s.field(metric)
+	if field == nil {
 		return counts, false
 	}
-	*place = new(int64)
+	*field = new(int64)
 	return s.Counts, true
 }
 
-// TabledMetrics are the metrics of posts that clients put by their tables, by client.
+// TabledMetrics returns the post metrics in the clients' tables, by client.
 func TabledMetrics() map[string][]string {
 	tabled := map[string][]string{}
 	for _, kind := range []string{TypePost, TypePhoto, TypeVideo, TypeReel, TypeStory, TypeCarousel, TypeAd} {

@@ -15,13 +15,14 @@ import (
 // facebook reads Facebook pages.
 type facebook struct{ *graph }
 
-// Refresh implements [Client]: page tokens do not expire, and a dead one needs a person.
+// Refresh implements [Client]. Page tokens do not expire, and an invalid one requires a person.
 func (f *facebook) Refresh(context.Context, Target, string) (Tokens, error) {
 	return Tokens{}, ErrNoRefresh
 }
 
-// Account implements [Client]. Two calls: the page's node for the followers, and its insights with
-// every period at once. A range is asked for in windows, because one call takes at most 90 days.
+// Account implements [Client] with two calls: the page's node for the followers, and its insights
+// with all periods at once. It splits a range into windows, because one call covers at most 90
+// days.
 func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	if err := cmp.Or(f.check("page", t), req.check(f.platform, "page", f.now())); err != nil {
 		return AccountSnapshot{}, err
@@ -35,8 +36,8 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 
 type pageReading struct{ graphReading }
 
-// node reads the headline number. followers_count it is; fan_count is legacy and another number,
-// so it does not stand in.
+// node reads the number of followers from followers_count. fan_count is a legacy metric with a
+// different number and is not a substitute.
 func (r *pageReading) node(ctx context.Context) error {
 	var page struct {
 		ID        text  `json:"id"`
@@ -45,15 +46,15 @@ func (r *pageReading) node(ctx context.Context) error {
 	if err := r.get(ctx, "page", r.t, r.t.ExternalID, url.Values{"fields": {"id,followers_count"}}, &page); err != nil {
 		return err
 	}
-	if err := about(r.platform, "page", r.t.ExternalID, page.ID); err != nil {
+	if err := checkAccount(r.platform, "page", r.t.ExternalID, page.ID); err != nil {
 		return err
 	}
 	r.total(domain.MetricFollowers, domain.Stock, "followers_count", page.Followers)
 	return nil
 }
 
-// The metrics of a page (November 2026). Views also stand for impressions: the
-// platform has no separate number since 2025-11-15, and the figure's source says so.
+// The metrics of a page (November 2026). Views also serve as impressions: the platform has had no
+// separate number since 2025-11-15, and the figure's source says so.
 const (
 	pageViews      = "page_media_view"
 	pageReach      = "page_total_media_view_unique"
@@ -63,7 +64,7 @@ const (
 	pageFollows    = "page_follows"
 )
 
-// pageNames maps a metric to the names that its figures have here.
+// pageNames maps a metric to the names of its figures.
 var pageNames = map[string][]string{
 	pageViews:      {domain.MetricViews, domain.MetricImpressions},
 	pageReach:      {domain.MetricReach},
@@ -74,8 +75,8 @@ var pageNames = map[string][]string{
 }
 
 const (
-	// windowDays is what one call asks for. 90 is the limit: one day is for `until`, which has been seen to
-	// be exclusive, and one for the 25-hour day in autumn.
+	// windowDays is the number of days per call. The limit is 90: one day is reserved for `until`,
+	// which has been observed to be exclusive, and one for the 25-hour day in autumn.
 	windowDays = 88
 	// historyDays is how far back page insights go: two years.
 	historyDays = 2*365 - 1
@@ -97,21 +98,22 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 			r.pageFigures(i, w)
 		}
 		if err != nil {
-			return r.snap.absorb(err, r.lacking(names)...)
+			return r.snap.absorb(err, r.missingNames(names)...)
 		}
 	}
 	for _, metric := range metrics {
-		// 200 with no data: the token lacks read_insights, or the page has fewer than 100 likes.
-		r.missRest(ReasonEmpty, metric+" came without a value: is read_insights granted, has the page 100 likes?", pageNames[metric]...)
+		// HTTP 200 without data: the token lacks read_insights, or the page has fewer than 100
+		// likes.
+		r.missRest(ReasonEmpty, metric+" has no value; the token may lack read_insights, or the page may have fewer than 100 likes", pageNames[metric]...)
 	}
 	return nil
 }
 
-// insightWindow is one call's range of Pacific days; zero: what the platform gives by itself.
+// insightWindow is one call's range of Pacific days. Zero means the platform's default range.
 type insightWindow struct{ first, end time.Time }
 
 func (w insightWindow) query() url.Values {
-	// No period: every period comes back, and one call is enough. Figures are selected by period.
+	// Without a period, one call returns all periods. Figures are selected by period.
 	if w.first.IsZero() {
 		return url.Values{}
 	}
@@ -145,7 +147,7 @@ func (r *pageReading) windows() []insightWindow {
 	return out
 }
 
-// pageFigures turns one metric of one period into figures.
+// pageFigures converts one metric of one period to figures.
 func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	values := map[time.Time]int64{}
 	for _, v := range i.Values {
@@ -156,7 +158,7 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	}
 	days := slices.SortedFunc(maps.Keys(values), time.Time.Compare)
 	if i.Period != "day" && len(days) > 1 {
-		days = days[len(days)-1:] // of the long windows the newest says what is to be said
+		days = days[len(days)-1:] // only the newest value of the long windows counts
 	}
 	for _, day := range days {
 		for _, name := range pageNames[string(i.Name)] {
@@ -167,8 +169,8 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	}
 }
 
-// pageFigure gives a value its kind. Week and 28 days of anything but reach are left out: they are
-// sums of days that we have. Reach counts people, so it keeps its window and is never summed.
+// pageFigure assigns a kind to a value. Weeks and 28 days are omitted except for reach: they are
+// sums of days that are known. Reach counts people, so it keeps its window and is never summed.
 func pageFigure(name, source, period, day string, value int64) (domain.Figure, bool) {
 	figure := domain.Figure{Name: name, Source: source, Day: day, Value: value}
 	switch {
@@ -184,7 +186,7 @@ func pageFigure(name, source, period, day string, value int64) (domain.Figure, b
 	return figure, true
 }
 
-// demographics reads the followers' places; age and gender have no replacement.
+// demographics reads the places of the followers. The platform no longer reports age and gender.
 func (r *pageReading) demographics(ctx context.Context) error {
 	if !r.req.Demographics {
 		return nil
@@ -193,17 +195,17 @@ func (r *pageReading) demographics(ctx context.Context) error {
 	data, err := r.ask(ctx, "page_demographics", slices.Sorted(maps.Keys(facets)), url.Values{"period": {"day"}})
 	for _, i := range data {
 		if facet, known := facets[string(i.Name)]; known && len(i.Values) > 0 {
-			r.snap.split(facet, wholeParts(i.Values[len(i.Values)-1].Value))
+			r.snap.addFacet(facet, wholeParts(i.Values[len(i.Values)-1].Value))
 		}
 	}
 	if err != nil {
 		return r.snap.absorb(err, "demographics")
 	}
-	r.snap.missSplits("the platform gave no places of followers")
+	r.snap.missDemographics("the platform reported no places of followers")
 	return nil
 }
 
-// wholeParts are the parts of an object that are whole numbers.
+// wholeParts returns the parts of an object that are integers.
 func wholeParts(a amount) map[string]int64 {
 	out := map[string]int64{}
 	for key, part := range a.parts {

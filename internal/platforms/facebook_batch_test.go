@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// batchAnswer is an answer of the Batch API, of these bodies.
+// batchAnswer returns an answer of the Batch API with these bodies.
 func batchAnswer(bodies ...string) string {
 	var entries []map[string]any
 	for _, body := range bodies {
@@ -30,8 +30,8 @@ func batchAnswer(bodies ...string) string {
 	return string(raw)
 }
 
-// batched are the addresses that a call of the Batch API asks for.
-func batched(r *http.Request) (addresses []*url.URL) {
+// batchURLs returns the URLs requested by a call of the Batch API.
+func batchURLs(r *http.Request) (addresses []*url.URL) {
 	var requests []struct {
 		Method string `json:"method"`
 		URL    string `json:"relative_url"`
@@ -44,8 +44,8 @@ func batched(r *http.Request) (addresses []*url.URL) {
 	return addresses
 }
 
-// What goes over the wire: one POST, the token in the form, each post with the version and its own fields.
-func TestFacebookBatchOnTheWire(t *testing.T) {
+// The request: one POST, the token in the form, each post with the version and its own fields.
+func TestFacebookBatchRequest(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func TestFacebookBatchOnTheWire(t *testing.T) {
 			return
 		}
 		var nodes []string
-		for _, address := range batched(r) {
+		for _, address := range batchURLs(r) {
 			if address.Scheme != "get" || !strings.HasPrefix(address.Path, "/v26.0/100_") ||
 				!strings.HasPrefix(address.Query().Get("fields"), "id,shares,reactions.limit(0).summary(total_count)") {
 				w.WriteHeader(http.StatusTeapot)
@@ -71,11 +71,11 @@ func TestFacebookBatchOnTheWire(t *testing.T) {
 		require.Equal(t, fmt.Sprintf("100_%d", i), s.Post.ID)
 		require.Equal(t, new(int64(4)), s.Counts.Likes)
 	}
-	require.Equal(t, int64(2), calls.Load(), "50 to a call")
+	require.Equal(t, int64(2), calls.Load(), "50 per call")
 }
 
-// An entry that is null was not answered in time: it is asked again, once, and costs no other post.
-func TestFacebookNullEntryIsAskedAgain(t *testing.T) {
+// A null entry was not answered in time: it is requested once more and does not affect other posts.
+func TestFacebookNullEntryIsRetried(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{BatchTimeouts: 3})
@@ -96,13 +96,13 @@ func TestFacebookNullEntryIsAskedAgain(t *testing.T) {
 		}
 		require.Equal(t, platforms.ClassRetry, s.Err.Class)
 	}
-	require.Equal(t, 8, read, "three of nine came null, and of those three one again")
+	require.Equal(t, 8, read, "three of nine entries are null, and one of the three retries")
 	require.Len(t, b.ops(), 2)
 	require.Equal(t, int64(9+3), b.sim.Stats().Calls["facebook/node"], "each request counts")
 }
 
-// Every request of a batch counts as a call; where the quota has room for fewer, the batch is cut.
-func TestFacebookBatchIsCutToTheQuota(t *testing.T) {
+// Each request of a batch counts as a call. If the quota covers fewer, the batch is shortened.
+func TestFacebookBatchFitsQuota(t *testing.T) {
 	t.Parallel()
 	var asked []platforms.Call
 	room := 20
@@ -128,13 +128,13 @@ func TestFacebookBatchIsCutToTheQuota(t *testing.T) {
 	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
 	require.True(t, platforms.Refused(err), "%v", err)
 	require.True(t, platforms.Refused(client.postsErr(target(page), "")))
-	require.Len(t, snaps, 20, "what was read is kept")
+	require.Len(t, snaps, 20, "snapshots already read are kept")
 	require.Equal(t, int64(20), b.sim.Stats().Calls["facebook/node"])
 	require.Equal(t, []int{30, 15, 10}, []int{asked[0].Requests, asked[1].Requests, asked[2].Requests})
 }
 
-// Usage headers and throttles stand inside of a batch's answer; the gate must learn of them.
-func TestFacebookQuotaInsideOfABatch(t *testing.T) {
+// Usage headers and throttling errors are inside a batch's answer; the gate must receive them.
+func TestFacebookQuotaInsideBatch(t *testing.T) {
 	t.Parallel()
 	const usage = `{"name":"X-Business-Use-Case-Usage","value":"{\"100\":[{\"type\":\"pages\",\"call_count\":%d,\"total_cputime\":1,\"total_time\":1,\"estimated_time_to_regain_access\":%d}]}"}`
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -145,7 +145,7 @@ func TestFacebookQuotaInsideOfABatch(t *testing.T) {
 		[]platforms.Post{{ID: "100_1"}, {ID: "100_2"}, {ID: "100_3"}})
 	e := requireClass(t, platforms.ClassThrottled, err)
 	require.Equal(t, 12*time.Minute, e.RetryAfter)
-	require.Len(t, snaps, 2, "what the batch brought is kept")
+	require.Len(t, snaps, 2, "the other answers of the batch are kept")
 	call := b.lastCall()
 	require.Equal(t, platforms.ClassThrottled, call.Class)
 	require.Equal(t, 12*time.Minute, call.RetryAfter)
@@ -154,8 +154,9 @@ func TestFacebookQuotaInsideOfABatch(t *testing.T) {
 	require.Equal(t, 100, call.Usage[0].Percent)
 }
 
-// Where a platform takes no batches, posts are read one by one, and that is remembered.
-func TestFacebookWithoutBatches(t *testing.T) {
+// If the platform does not accept batches, posts are read one by one, and the refusal is
+// remembered.
+func TestFacebookBatchesRefused(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -165,21 +166,22 @@ func TestFacebookWithoutBatches(t *testing.T) {
 		}
 		_, _ = fmt.Fprintf(w, `{"id":%q,"reactions":{"summary":{"total_count":4}}}`, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
 	})
-	client, at := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
+	client, tgt := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
 	for _, calls := range []int{1 + 3, 3} {
-		snaps := client.metrics(at, fifty()[:3])
+		snaps := client.metrics(tgt, fifty()[:3])
 		require.Len(t, snaps, 3)
 		for _, s := range snaps {
 			require.Equal(t, new(int64(4)), s.Counts.Likes)
 		}
 		require.Len(t, b.ops(), calls)
 	}
-	require.Contains(t, b.logs.String(), "posts are read one by one", "told once")
-	require.NotContains(t, b.logs.String(), "batch is deprecated", "the platform's words are in no log")
+	require.Contains(t, b.logs.String(), "posts are read one by one", "logged once")
+	require.NotContains(t, b.logs.String(), "batch is deprecated", "logs do not contain the platform's message")
 }
 
-// An outage inside of a batch's 200 is the connection's failure, as a single read's is, and the breaker learns of it.
-func TestFacebookOutageInsideOfABatch(t *testing.T) {
+// An outage inside a batch with status 200 is a failure of the connection, as for a single read,
+// and the breaker counts it.
+func TestFacebookOutageInsideBatch(t *testing.T) {
 	t.Parallel()
 	const down = `{"code":500,"headers":[],"body":"{\"error\":{\"code\":2,\"message\":\"Service temporarily unavailable\"}}"}`
 	const gone = `{"code":400,"headers":[],"body":"{\"error\":{\"code\":100,\"error_subcode\":33,\"message\":\"gone\"}}"}`
@@ -193,12 +195,12 @@ func TestFacebookOutageInsideOfABatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-				if r.Method == http.MethodGet { // a null that is asked again alone
+				if r.Method == http.MethodGet { // a null entry that is requested again on its own
 					w.WriteHeader(http.StatusInternalServerError)
 					_, _ = w.Write([]byte(`{"error":{"code":2,"message":"Service temporarily unavailable"}}`))
 					return
 				}
-				entries := make([]string, len(batched(r)))
+				entries := make([]string, len(batchURLs(r)))
 				for i := range entries {
 					entries[i] = c.entry
 				}
@@ -220,9 +222,10 @@ func TestFacebookOutageInsideOfABatch(t *testing.T) {
 	}
 }
 
-// That the platform refuses the metrics is said only where it does: a null or a hiccup while they are asked for one by
-// one is a hiccup of the posts, and a throttle or a dead token is the connection's.
-func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
+// The metrics count as refused only if the platform refuses them. A null or a temporary failure
+// while they are requested one by one is a temporary failure of the posts; throttling or an invalid
+// token affects the connection.
+func TestFacebookFailureWhileProbingMetrics(t *testing.T) {
 	t.Parallel()
 	const (
 		unknown = `{"code":400,"body":"{\"error\":{\"code\":100,\"message\":\"(#100) The value must be a valid insights metric\"}}"}`
@@ -232,7 +235,7 @@ func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
 		return fmt.Sprintf(`{"code":400,"body":"{\"error\":{\"code\":%d,\"message\":\"x\"}}"}`, code)
 	}
 	for name, c := range map[string]struct {
-		views, others string // answers when metrics are asked for alone
+		views, others string // answers to single-metric requests
 		want          platforms.Class
 	}{
 		"nulls": {"null", "null", platforms.ClassRetry}, "hiccups": {failing(2), fine, platforms.ClassRetry},
@@ -243,7 +246,7 @@ func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
 			t.Parallel()
 			b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 				var entries []string
-				for _, address := range batched(r) {
+				for _, address := range batchURLs(r) {
 					_, metrics, _ := strings.Cut(address.Query().Get("fields"), "insights.metric(")
 					switch {
 					case metrics == "post_media_view)":
@@ -258,9 +261,9 @@ func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
 				}
 				_, _ = fmt.Fprintf(w, "[%s]", strings.Join(entries, ","))
 			})
-			client, at := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
+			client, tgt := b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
 			posts := []platforms.Post{{ID: "100_1"}, {ID: "100_2"}}
-			snaps, err := client.PostMetrics(t.Context(), at, posts)
+			snaps, err := client.PostMetrics(t.Context(), tgt, posts)
 			if c.want != "" {
 				requireClass(t, c.want, err)
 				require.Empty(t, snaps)
@@ -274,13 +277,13 @@ func TestFacebookHiccupsWhileMetricsAreProbed(t *testing.T) {
 				require.Equal(t, "empty", reasons(s.Missing)["reach"], "not refused")
 			}
 			b.ops()
-			require.Equal(t, snaps, client.metrics(at, posts))
+			require.Equal(t, snaps, client.metrics(tgt, posts))
 			require.Len(t, b.ops(), 1, "remembered")
 		})
 	}
 }
 
-// forbidding is a page some posts of which may not be asked for insights.
+// forbidding serves a page with posts that refuse insights.
 func forbidding(posts ...string) (http.HandlerFunc, *atomic.Int64) {
 	calls := new(atomic.Int64)
 	node := func(id, fields string) string {
@@ -307,7 +310,7 @@ func forbidding(posts ...string) (http.HandlerFunc, *atomic.Int64) {
 			return
 		}
 		var all []string
-		for _, address := range batched(r) {
+		for _, address := range batchURLs(r) {
 			all = append(all, one(address))
 		}
 		_, _ = w.Write([]byte(batchAnswer(all...)))
@@ -321,14 +324,14 @@ func fifty() (posts []platforms.Post) {
 	return posts
 }
 
-// One post that forbids its insights costs only itself: neither the posts of its batch nor later ones.
-func TestFacebookPostThatForbidsInsightsCostsNoOther(t *testing.T) {
+// A post that refuses insights affects only itself: neither the posts of its batch nor later ones.
+func TestFacebookPostForbidsInsights(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("100_17")
 	client := canned(t, handler).client(t, domain.Facebook)
-	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
+	tgt := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	for _, posts := range [][]platforms.Post{{{ID: "100_17"}}, fifty(), {{ID: "100_17"}}, fifty()} {
-		snaps := client.metrics(at, posts)
+		snaps := client.metrics(tgt, posts)
 		require.Len(t, snaps, len(posts))
 		for _, s := range snaps {
 			require.Nil(t, s.Err)
@@ -344,15 +347,15 @@ func TestFacebookPostThatForbidsInsightsCostsNoOther(t *testing.T) {
 	require.LessOrEqual(t, calls.Load(), int64(4*3), "not one by one")
 }
 
-// What two posts are refused each by itself is the token's lack: it is not asked for again for an hour.
-func TestFacebookPartRefusedToTwoPostsIsRemembered(t *testing.T) {
+// If two posts are refused a part separately, the token lacks it: it is not requested for an hour.
+func TestFacebookPartRefusedForTwoPosts(t *testing.T) {
 	t.Parallel()
 	handler, calls := forbidding("100_1", "100_2", "100_3")
 	client := canned(t, handler).client(t, domain.Facebook)
-	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
+	tgt := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	for _, id := range []string{"100_1", "100_1", "100_2", "100_3"} {
 		calls.Store(0)
-		snaps := client.metrics(at, []platforms.Post{{ID: id}})
+		snaps := client.metrics(tgt, []platforms.Post{{ID: id}})
 		require.Equal(t, new(int64(4)), snaps[0].Counts.Likes)
 		if id == "100_3" {
 			require.Equal(t, int64(1), calls.Load(), "remembered")

@@ -8,64 +8,64 @@ import (
 	"slices"
 )
 
-// nodeRound reads posts, or videos. It asks for less of each one that is refused a part; each question asks for
-// something less than the one before, so it ends.
+// nodeRound reads posts, or videos. If a post is refused a part, it is requested again with less.
+// Each request is smaller than the previous one, so the round ends.
 type nodeRound struct {
 	*facebook
-	t     Target
-	kind  nodeKind
-	start nodePlan // what is asked for first
-	open  []question
-	size  int  // of a batch
-	alone bool // the platform takes no batches: posts are read one by one
-	done  []PostSnapshot
+	t       Target
+	kind    nodeKind
+	initial nodePlan // the first request of each post
+	pending []question
+	size    int  // batch size
+	noBatch bool // the platform accepts no batches: posts are read one by one
+	results []PostSnapshot
 
-	allowed map[string]bool     // parts that some post was read with
-	dropped map[string][]string // parts, and the posts that were read without them for lack of a permission
+	allowed map[string]bool     // parts that at least one post was read with
+	dropped map[string][]string // posts that were read without a part because of a permission, by part
 }
 
 type question struct {
-	post  Post
-	plan  nodePlan
-	again bool // the platform ran out of time for it once
+	post    Post
+	plan    nodePlan
+	retried bool // the platform ran out of time for it once
 }
 
 type nodeAnswer struct {
 	question
-	silent bool // the platform ran out of time
-	err    *Error
-	node   postNode
+	timedOut bool // the platform ran out of time
+	err      *Error
+	node     postNode
 }
 
 func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
 	r := nodeRound{
-		facebook: f, t: t, kind: k, start: f.plan(t, k), size: maxBatch,
-		alone: !f.refused.allows(edgeBatch, t.ExternalID, k.op), allowed: map[string]bool{}, dropped: map[string][]string{},
+		facebook: f, t: t, kind: k, initial: f.plan(t, k), size: maxBatch,
+		noBatch: !f.refused.allows(edgeBatch, t.ExternalID, k.op), allowed: map[string]bool{}, dropped: map[string][]string{},
 	}
 	for _, p := range posts {
-		r.open = append(r.open, question{post: p, plan: r.start})
+		r.pending = append(r.pending, question{post: p, plan: r.initial})
 	}
-	for len(r.open) > 0 {
+	for len(r.pending) > 0 {
 		if err := r.step(ctx); err != nil {
-			if r.failedAll() != nil {
-				return nil, err // the posts were not tried, and are when the connection is tried again
+			if r.commonFailure() != nil {
+				return nil, err // the posts were not tried; they are tried again together with the connection
 			}
-			return r.done, err
+			return r.results, err
 		}
 	}
 	r.remember()
-	if e := r.failedAll(); e != nil {
+	if e := r.commonFailure(); e != nil {
 		return nil, e
 	}
-	return r.done, nil
+	return r.results, nil
 }
 
-// edgeBatch is what the negative cache files a refusal of the Batch API under.
+// edgeBatch is the key of a refusal of the Batch API in the negative cache.
 const edgeBatch = "batch"
 
-// step asks some of the questions. Those that must be asked otherwise come last.
+// step sends some of the pending questions. Questions that must be asked differently go to the end.
 func (r *nodeRound) step(ctx context.Context) error {
-	answers, rest, err := r.ask(ctx, r.open)
+	answers, rest, err := r.ask(ctx, r.pending)
 	if err != nil {
 		if e := asError(err); e != nil && oversized(e) && r.size > 1 {
 			r.size /= 2
@@ -73,8 +73,8 @@ func (r *nodeRound) step(ctx context.Context) error {
 		}
 		return err
 	}
-	r.open = rest
-	var whole error
+	r.pending = rest
+	var connectionErr error
 	var unknown []question
 	for _, a := range answers {
 		switch e := a.err; {
@@ -83,62 +83,63 @@ func (r *nodeRound) step(ctx context.Context) error {
 				return err
 			}
 		case e.Class == ClassReconnect, e.Class == ClassBlocked, e.Class == ClassThrottled:
-			whole = e // of more than this post; what else the batch brought is kept
-		case e.Class == ClassUnsupportedMetric && a.plan.why == "":
+			connectionErr = e // affects more than this post; the other answers of the batch are kept
+		case e.Class == ClassUnsupportedMetric && a.plan.skipClass == "":
 			unknown = append(unknown, a.question)
 		default:
 			r.askLess(a.question, e)
 		}
 	}
-	if whole != nil || len(unknown) == 0 {
-		return whole
+	if connectionErr != nil || len(unknown) == 0 {
+		return connectionErr
 	}
 	return r.probe(ctx, unknown)
 }
 
 func (r *nodeRound) askLess(q question, e *Error) {
 	switch {
-	case e.Class == ClassInvalid && q.plan.why == "" && badField(e) == r.kind.insights:
+	case e.Class == ClassInvalid && q.plan.skipClass == "" && badField(e) == r.kind.insights:
 		r.refused.refuse(r.kind.edge, r.kind.insights, r.t.ExternalID)
-		q.plan.why = ClassInvalid
-	case e.Class == ClassPermission && (q.plan.summaries || q.plan.why == ""):
-		q.plan = q.plan.less(r.start)
+		q.plan.skipClass = ClassInvalid
+	case e.Class == ClassPermission && (q.plan.summaries || q.plan.skipClass == ""):
+		q.plan = q.plan.reduce(r.initial)
 	default:
-		r.failed(q, e)
+		r.fail(q, e)
 		return
 	}
-	r.open = append(r.open, q)
+	r.pending = append(r.pending, q)
 }
 
-// probe finds out which metrics the platform refuses: the message does not say. Where it cannot, for a hiccup, the
-// posts have failed by that; they are not read without insights, as if those were refused.
+// probe determines which metrics the platform refuses, because the message does not say. If a
+// temporary failure prevents this, the posts fail with it; they are not read without insights as if
+// those were refused.
 func (r *nodeRound) probe(ctx context.Context, unknown []question) error {
 	var refused []string
 	var unclear *Error
 	if first := unknown[0]; !first.plan.probed {
 		var err error
-		if refused, unclear, err = r.refusedAlone(ctx, first); err != nil {
+		if refused, unclear, err = r.probeMetrics(ctx, first); err != nil {
 			return err
 		}
 	}
 	for _, q := range unknown {
 		if unclear != nil && len(refused) == 0 {
-			r.failed(q, unclear)
+			r.fail(q, unclear)
 			continue
 		}
-		q.plan = q.plan.known(refused)
+		q.plan = q.plan.withoutRefused(refused)
 		q.plan.probed = unclear == nil
-		r.open = append(r.open, q)
+		r.pending = append(r.pending, q)
 	}
 	return nil
 }
 
-// refusedAlone asks for a post's metrics one by one. Unclear is the hiccup that kept one from being answered; err is
-// of more than this post.
-func (r *nodeRound) refusedAlone(ctx context.Context, of question) (refused []string, unclear *Error, err error) {
+// probeMetrics requests a post's metrics one by one. unclear is a temporary failure that left a
+// metric without an answer; err affects more than this post.
+func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []string, unclear *Error, err error) {
 	var ask []question
-	for _, metric := range of.plan.metrics {
-		ask = append(ask, question{post: of.post, plan: nodePlan{metrics: []string{metric}}})
+	for _, metric := range q.plan.metrics {
+		ask = append(ask, question{post: q.post, plan: nodePlan{metrics: []string{metric}}})
 	}
 	for len(ask) > 0 {
 		answers, rest, err := r.ask(ctx, ask)
@@ -170,21 +171,21 @@ func outOfTime() *Error {
 	return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the platform ran out of time for this post, twice"}
 }
 
-// ask asks questions by one call, as many as it can, and returns what is left to ask; what the platform ran out of time for
-// is asked twice. The error is of more than one post.
-func (r *nodeRound) ask(ctx context.Context, open []question) (answers []nodeAnswer, rest []question, err error) {
-	all, err := r.call(ctx, open[:min(r.size, len(open))])
+// ask sends as many questions as possible with one call and returns the rest. It asks twice if the
+// platform runs out of time. The error affects more than one post.
+func (r *nodeRound) ask(ctx context.Context, pending []question) (answers []nodeAnswer, rest []question, err error) {
+	all, err := r.call(ctx, pending[:min(r.size, len(pending))])
 	if err != nil {
 		return nil, nil, err
 	}
-	rest = slices.Clone(open[len(all):])
+	rest = slices.Clone(pending[len(all):])
 	for _, a := range all {
-		if a.silent && !a.again {
-			a.again = true
+		if a.timedOut && !a.retried {
+			a.retried = true
 			rest = append(rest, a.question)
 			continue
 		}
-		if a.silent {
+		if a.timedOut {
 			a.err = outOfTime()
 		}
 		answers = append(answers, a)
@@ -193,7 +194,7 @@ func (r *nodeRound) ask(ctx context.Context, open []question) (answers []nodeAns
 }
 
 func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswer, error) {
-	if len(questions) == 1 || r.alone {
+	if len(questions) == 1 || r.noBatch {
 		return r.askOne(ctx, questions[0])
 	}
 	paths := make([]string, len(questions))
@@ -202,14 +203,14 @@ func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswe
 	}
 	answers, err := r.batch(ctx, r.kind.op, r.t, paths)
 	if refusesBatches(err) {
-		return r.withoutBatches(ctx, questions[0], err)
+		return r.fallBackToSingle(ctx, questions[0], err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	out := make([]nodeAnswer, len(answers))
 	for i, a := range answers {
-		out[i] = nodeAnswer{question: questions[i], silent: a.silent, err: a.err}
+		out[i] = nodeAnswer{question: questions[i], timedOut: a.timedOut, err: a.err}
 		if a.body != nil && json.Unmarshal(a.body, &out[i].node) != nil {
 			out[i].err = malformed()
 		}
@@ -226,14 +227,15 @@ func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error
 	return []nodeAnswer{out}, nil
 }
 
-// withoutBatches is the way back: single reads. Which of the two is at fault, the first of them shows.
-func (r *nodeRound) withoutBatches(ctx context.Context, first question, refusal error) ([]nodeAnswer, error) {
+// fallBackToSingle reads single posts instead. The first read shows whether the batch or the post
+// is at fault.
+func (r *nodeRound) fallBackToSingle(ctx context.Context, first question, refusal error) ([]nodeAnswer, error) {
 	answers, err := r.askOne(ctx, first)
-	if r.alone = true; err != nil || answers[0].err != nil {
+	if r.noBatch = true; err != nil || answers[0].err != nil {
 		return answers, err
 	}
 	r.refused.refuse(edgeBatch, r.kind.op, r.t.ExternalID)
-	r.log.WarnContext(ctx, "posts are read one by one: the platform refuses to answer several at a time",
+	r.log.WarnContext(ctx, "posts are read one by one: the platform refuses batches",
 		slog.String("platform", r.platform.String()), slog.Any("error", refusal))
 	return answers, nil
 }
@@ -244,27 +246,27 @@ func (r *nodeRound) query(plan nodePlan) url.Values {
 
 func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 	if string(node.ID) != q.post.ID {
-		r.failed(q, &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not hold this post under its id"})
+		r.fail(q, &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer does not contain this post"})
 		return nil
 	}
 	r.tally(q)
-	if q.plan.why == ClassInvalid {
+	if q.plan.skipClass == ClassInvalid {
 		if err := r.edgeInsights(ctx, r.t, q.post, &node); err != nil {
 			return err
 		}
 	}
 	snap := PostSnapshot{Post: q.post}
 	r.kind.read(&snap, node, q.plan)
-	r.done = append(r.done, snap)
+	r.results = append(r.results, snap)
 	return nil
 }
 
-func (r *nodeRound) failed(q question, e *Error) {
+func (r *nodeRound) fail(q question, e *Error) {
 	e.Platform, e.Op = r.platform, r.kind.op
-	r.done = append(r.done, PostSnapshot{Post: q.post, Err: e})
+	r.results = append(r.results, PostSnapshot{Post: q.post, Err: e})
 }
 
-// tally notes with which parts a post was read, and without which.
+// tally records with which parts a post was read, and without which.
 func (r *nodeRound) tally(q question) {
 	note := func(part string, asked, with bool) {
 		if with {
@@ -273,31 +275,31 @@ func (r *nodeRound) tally(q question) {
 			r.dropped[part] = append(r.dropped[part], q.post.ID)
 		}
 	}
-	note(partSummaries, r.start.summaries, q.plan.summaries)
-	note(partInsights, r.start.why == "" && q.plan.why == ClassPermission, q.plan.why == "")
+	note(partSummaries, r.initial.summaries, q.plan.summaries)
+	note(partInsights, r.initial.skipClass == "" && q.plan.skipClass == ClassPermission, q.plan.skipClass == "")
 }
 
-// remember files what the token may not read, as against what single posts forbid: a part that two posts were
-// refused, and none was read with.
+// remember records which parts the token may not read, as opposed to parts that single posts
+// forbid: two posts were refused the part, and no post was read with it.
 func (r *nodeRound) remember() {
 	for part, posts := range r.dropped {
-		if !r.allowed[part] && (len(posts) > 1 || r.single.confirmed(r.kind.edge, part, r.t.ExternalID, posts[0])) {
+		if !r.allowed[part] && (len(posts) > 1 || r.single.confirm(r.kind.edge, part, r.t.ExternalID, posts[0])) {
 			r.unpermitted.refuse(r.kind.edge, part, r.t.ExternalID)
 		}
 	}
 }
 
-// failedAll is the platform's word where it is no post's fault: it called every question of several wrong, which is our
-// request, or answered none of them, which is an outage.
-func (r *nodeRound) failedAll() *Error {
-	if len(r.done) < 2 {
+// commonFailure returns the failure that all posts share, if there are several: if all questions
+// were invalid, our request is wrong; if none was answered, the platform has an outage.
+func (r *nodeRound) commonFailure() *Error {
+	if len(r.results) < 2 {
 		return nil
 	}
-	first := r.done[0].Err
+	first := r.results[0].Err
 	if first == nil || first.Class != ClassInvalid && first.Class != ClassRetry {
 		return nil
 	}
-	for _, s := range r.done {
+	for _, s := range r.results {
 		if s.Err == nil || s.Err.Class != first.Class {
 			return nil
 		}

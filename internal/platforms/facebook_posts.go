@@ -10,9 +10,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The lists of a page. Videos and reels come first: they name their posts, which say nothing of their video,
-// so that who knows a video's id can tell that a post is that video. The summaries of reactions and comments
-// are not asked for here: they need another permission, and PostMetrics reads them anyway.
+// The lists of a page. Videos and reels come first because they name their posts, while posts do
+// not name their videos: a reader that knows a video's ID can detect that a post is that video.
+// Summaries of reactions and comments are not requested here: they need another permission, and
+// PostMetrics reads them anyway.
 var pageSections = []section{
 	{edge: "videos", fields: "id,description,created_time,permalink_url,post_id", kind: TypeVideo, optional: true},
 	{edge: "video_reels", fields: "id,description,created_time,permalink_url,post_id", kind: TypeReel, optional: true},
@@ -21,14 +22,14 @@ var pageSections = []section{
 
 // Posts implements [Client]: videos, then reels, then posts.
 func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
-	return f.posts(ctx, t, pageSections, cursor, func(item listed, s section) (Post, bool) {
+	return f.posts(ctx, t, pageSections, cursor, func(item listItem, s section) (Post, bool) {
 		return item.pagePost(t.ExternalID, s.kind)
 	})
 }
 
-// pagePost makes a [Post]. A video that names its post is that post: both lists hold it, and counting
-// it under two ids would double its figures.
-func (l listed) pagePost(page, kind string) (Post, bool) {
+// pagePost converts the item to a [Post]. A video that names its post is that post: both lists
+// contain it, and counting it under two IDs would double its figures.
+func (l listItem) pagePost(page, kind string) (Post, bool) {
 	if l.Published != nil && !*l.Published {
 		return Post{}, false
 	}
@@ -58,20 +59,20 @@ const (
 	postViews     = "post_media_view"
 	postReach     = "post_total_media_view_unique"
 	postClicks    = "post_clicks"
-	postReactions = "post_reactions_by_type_total" // object; stands in for the reactions' summary
+	postReactions = "post_reactions_by_type_total" // object; replaces the summary of reactions
 
-	bareVideoViews = "total_video_views"           // of a video that is neither a reel nor seen by its post; it has no reach
+	bareVideoViews = "total_video_views"           // of a video that is neither a reel nor read as a post; it has no reach
 	videoAvgWatch  = "post_video_avg_time_watched" // milliseconds
 )
 
-// summaryOf is a list of which only the total was asked for.
-type summaryOf struct {
+// edgeSummary is a list of which only the total is requested.
+type edgeSummary struct {
 	Summary maybe[struct {
 		Total count `json:"total_count"`
 	}] `json:"summary"`
 }
 
-func total(s maybe[summaryOf]) *int64 { return s.v.Summary.v.Total.ptr() }
+func summaryTotal(s maybe[edgeSummary]) *int64 { return s.v.Summary.v.Total.ptr() }
 
 type insightList struct {
 	Data list[insight] `json:"data"`
@@ -83,32 +84,32 @@ type postNode struct {
 	VideoInsights maybe[insightList] `json:"video_insights"`
 	Shares        *maybe[struct {
 		Count count `json:"count"`
-	}] `json:"shares"` // nil: not in the answer
-	Reactions maybe[summaryOf] `json:"reactions"`
-	Likes     maybe[summaryOf] `json:"likes"`
-	Comments  maybe[summaryOf] `json:"comments"`
+	}] `json:"shares"` // nil: missing from the answer
+	Reactions maybe[edgeSummary] `json:"reactions"`
+	Likes     maybe[edgeSummary] `json:"likes"`
+	Comments  maybe[edgeSummary] `json:"comments"`
 }
 
-// nodeKind is how posts, or videos, are read.
+// nodeKind describes how to read posts, or videos.
 type nodeKind struct {
 	op        string
-	edge      string   // what the negative caches file refusals under
-	metrics   []string // of `insights`; nil where metrics are not named
+	edge      string   // key of refusals in the negative caches
+	metrics   []string // of `insights`; nil if metrics are not named
 	insights  string   // field of the insights
-	summaries string   // fields that need pages_read_user_content
-	always    string   // fields that need nothing
+	summaries string   // fields that require pages_read_user_content
+	base      string   // fields that require no permission
 	read      func(*PostSnapshot, postNode, nodePlan)
 }
 
 var (
 	postKind = nodeKind{
-		op: "post_metrics", edge: "post_insights", insights: "insights", always: "id,shares",
+		op: "post_metrics", edge: "post_insights", insights: "insights", base: "id,shares",
 		metrics:   []string{postViews, postReach, postClicks, postReactions},
 		summaries: "reactions.limit(0).summary(total_count),comments.limit(0).summary(total_count)",
 		read:      readPost,
 	}
 	videoKind = nodeKind{
-		op: "video_metrics", edge: "video_insights", insights: "video_insights", always: "id",
+		op: "video_metrics", edge: "video_insights", insights: "video_insights", base: "id",
 		summaries: "likes.limit(0).summary(total_count),comments.limit(0).summary(total_count)",
 		read:      readVideo,
 	}
@@ -116,19 +117,19 @@ var (
 
 type nodePlan struct {
 	metrics   []string
-	refused   []string // metrics left out because the platform does not know them
+	refused   []string // metrics omitted because the platform does not know them
 	summaries bool
-	why       Class // why insights are not asked for; "" they are
-	probed    bool  // the metrics were asked for one by one
+	skipClass Class // why insights are not requested; "" if they are
+	probed    bool  // the metrics were requested one by one
 }
 
 func (k nodeKind) fields(plan nodePlan) string {
-	fields := []string{k.always}
+	fields := []string{k.base}
 	if plan.summaries {
 		fields = append(fields, k.summaries)
 	}
 	switch {
-	case plan.why != "":
+	case plan.skipClass != "":
 	case k.metrics != nil:
 		fields = append(fields, k.insights+".metric("+strings.Join(plan.metrics, ",")+")")
 	default:
@@ -137,8 +138,8 @@ func (k nodeKind) fields(plan nodePlan) string {
 	return strings.Join(fields, ",")
 }
 
-// PostMetrics implements [Client]. Posts and videos are read by the Batch API, 50 to a call; each has an answer of
-// its own, so that what is odd about one costs no other.
+// PostMetrics implements [Client]. It reads posts and videos through the Batch API, 50 per call.
+// Each has its own answer, so that a problem with one does not affect the others.
 func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	if err := f.check(postKind.op, t); err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 	for _, p := range posts {
 		switch {
 		case !plainID(p.ID, "_"):
-			out = append(out, PostSnapshot{Post: p, Err: invalid(f.platform, postKind.op, "id is not a Graph id")})
+			out = append(out, PostSnapshot{Post: p, Err: invalid(f.platform, postKind.op, "id is not a Graph ID")})
 		case strings.Contains(p.ID, "_"): // {page}_{post}; videos and reels are bare numbers
 			byKind[&postKind] = append(byKind[&postKind], p)
 		default:
@@ -165,7 +166,7 @@ func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 	return out, nil
 }
 
-// Names that the negative caches use for parts of a node.
+// Keys of the parts of a node in the negative caches.
 const (
 	partSummaries = "summaries"
 	partInsights  = "insights"
@@ -177,53 +178,54 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 	plan.summaries = f.unpermitted.allows(k.edge, t.ExternalID, partSummaries)
 	switch {
 	case k.metrics != nil && len(plan.metrics) == 0:
-		plan.why = ClassUnsupportedMetric
+		plan.skipClass = ClassUnsupportedMetric
 	case !f.refused.allows(k.edge, t.ExternalID, k.insights):
-		plan.why = ClassInvalid
+		plan.skipClass = ClassInvalid
 	case !f.unpermitted.allows(k.edge, t.ExternalID, partInsights):
-		plan.why = ClassPermission
+		plan.skipClass = ClassPermission
 	}
 	return plan
 }
 
-// less is what to ask for after a refusal for lack of a permission: no summaries, or no insights, or neither.
-func (p nodePlan) less(start nodePlan) nodePlan {
-	if p.summaries || p.why != "" {
+// reduce returns the next smaller request after a refusal because of a permission: first without
+// summaries, then without insights, then without both.
+func (p nodePlan) reduce(initial nodePlan) nodePlan {
+	if p.summaries || p.skipClass != "" {
 		p.summaries = false
 		return p
 	}
-	p.summaries, p.why = start.summaries, ClassPermission
+	p.summaries, p.skipClass = initial.summaries, ClassPermission
 	return p
 }
 
-// known is what to ask for once metrics were asked for one by one. Where none was refused alone, insights are left
-// out of this reading.
-func (p nodePlan) known(refused []string) nodePlan {
-	p.metrics, p.refused, p.probed = without(p.metrics, refused), append(slices.Clone(p.refused), refused...), true
+// withoutRefused returns the request after metrics were requested one by one. If no metric was
+// refused on its own, this reading omits insights.
+func (p nodePlan) withoutRefused(refused []string) nodePlan {
+	p.metrics, p.refused, p.probed = exclude(p.metrics, refused), append(slices.Clone(p.refused), refused...), true
 	if len(refused) == 0 || len(p.metrics) == 0 {
-		p.why = ClassUnsupportedMetric
+		p.skipClass = ClassUnsupportedMetric
 	}
 	return p
 }
 
-// missing says why a metric of a post has no value.
+// missing explains why a metric of a post has no value.
 func (p nodePlan) missing(metrics ...string) (reason, detail string) {
 	switch {
-	case p.why == ClassPermission:
+	case p.skipClass == ClassPermission:
 		return ReasonPermission, "the token may not read insights"
 	case len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m string) bool { return !slices.Contains(p.refused, m) }):
 		return ReasonUnsupported, "the platform does not know " + strings.Join(metrics, ", ")
-	case p.why == ClassUnsupportedMetric:
+	case p.skipClass == ClassUnsupportedMetric:
 		return ReasonUnsupported, "the platform refused the metrics"
 	default:
-		return ReasonEmpty, "answered without a value"
+		return ReasonEmpty, "the answer has no value"
 	}
 }
 
-// readPost maps a post. Views stand for impressions too: there is no other number.
+// readPost maps a post. Views also serve as impressions: there is no separate number.
 func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	data := node.Insights.v.Data
-	s.putSummaries(plan, cmp.Or(total(node.Reactions), lifetimeTotal(data, postReactions)), total(node.Comments))
+	s.putSummaries(plan, cmp.Or(summaryTotal(node.Reactions), lifetimeTotal(data, postReactions)), summaryTotal(node.Comments))
 	for _, m := range []struct{ name, metric string }{
 		{domain.MetricViews, postViews},
 		{domain.MetricImpressions, postViews},
@@ -233,32 +235,32 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 		reason, detail := plan.missing(m.metric)
 		s.put(m.name, lifetimeTotal(data, m.metric), reason, detail)
 	}
-	shares := new(int64) // asked for and left out means none: one of the two exceptions
+	shares := new(int64) // requested and absent means 0: one of the two exceptions
 	if node.Shares != nil {
 		shares = node.Shares.v.Count.ptr()
 	}
 	s.put(domain.MetricShares, shares, ReasonEmpty, "shares came without a count")
 }
 
-// readVideo maps a video or reel. A fresh reel has no insights: its likes and comments come from the
+// readVideo maps a video or reel. A new reel has no insights: its likes and comments come from the
 // node, the rest is missing. There are no clicks and no separate impressions.
 func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	const actions = "post_video_social_actions"
 	data := node.VideoInsights.v.Data
-	s.putSummaries(plan, cmp.Or(lifetimeTotal(data, "post_video_likes_by_reaction_type"), total(node.Likes)),
-		cmp.Or(lifetimePart(data, actions, "COMMENT"), total(node.Comments)))
+	s.putSummaries(plan, cmp.Or(lifetimeTotal(data, "post_video_likes_by_reaction_type"), summaryTotal(node.Likes)),
+		cmp.Or(lifetimePart(data, actions, "COMMENT"), summaryTotal(node.Comments)))
 	reason, detail := plan.missing()
 	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
 	s.put(domain.MetricViews, lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews), reason, detail)
 	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason, detail)
 	if views := lifetimeTotal(data, bareVideoViews); views != nil && reason == ReasonEmpty {
-		reason, detail = ReasonUnsupported, "the platform tells no reach of a bare video"
+		reason, detail = ReasonUnsupported, "the platform reports no reach for a video without a post"
 	}
 	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason, detail)
 }
 
 func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
-	reason, detail := ReasonEmpty, "answered without a total"
+	reason, detail := ReasonEmpty, "the answer has no total"
 	if !plan.summaries {
 		reason, detail = ReasonPermission, "the token lacks pages_read_user_content"
 	}
@@ -266,9 +268,9 @@ func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
 	s.put(domain.MetricComments, comments, reason, detail)
 }
 
-// edgeInsights reads a video's insights from their own edge, where they cannot be had as a field of
-// the node. Neither metric nor period is named: one retired name sinks the call, and reels reject a
-// period. Only what concerns the whole connection is an error here.
+// edgeInsights reads a video's insights from their own edge if they are not available as a field of
+// the node. It names neither metrics nor a period: one retired name rejects the call, and reels
+// reject a period. It returns only errors that affect the whole connection.
 func (f *facebook) edgeInsights(ctx context.Context, t Target, p Post, node *postNode) error {
 	err := f.get(ctx, "video_insights", t, p.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
 	if wholeConnection(err) {

@@ -45,7 +45,7 @@ func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
 	for _, day := range days {
 		require.Equal(t, simulator.ViewsOn(seed, "1001", day), got[day], day)
 	}
-	// The history of followers is stock figures with a day, the present number has none.
+	// Past followers are stock figures with a day; the current number has no day.
 	history := figure(t, snap, "followers", "", "2026-07-04")
 	require.Equal(t, domain.Stock, history.Kind)
 	require.Equal(t, "page_follows", history.Source)
@@ -54,7 +54,7 @@ func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
 	require.Equal(t, "followers_count", figure(t, snap, "followers", "", "").Source)
 }
 
-func TestFacebookRangeBeforeHistoryIsCut(t *testing.T) {
+func TestFacebookRangeLimitedToHistory(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
@@ -73,10 +73,10 @@ func TestFacebookDemographics(t *testing.T) {
 	require.Equal(t, "country", snap.Demographics[1].Facet)
 	require.Len(t, snap.Demographics[1].Values, 3)
 	rolling := slices.DeleteFunc(snap.Figures, func(f domain.Figure) bool { return f.Window != "days_28" })
-	require.Len(t, rolling, 1, "of what rolls the latest day alone")
+	require.Len(t, rolling, 1, "only the latest day of a rolling window")
 }
 
-func TestFacebookPostsListsEverySection(t *testing.T) {
+func TestFacebookPostsAllSections(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{})
@@ -84,28 +84,28 @@ func TestFacebookPostsListsEverySection(t *testing.T) {
 	posts, pages := allPosts(t, client, target(page))
 	require.GreaterOrEqual(t, pages, 4)
 
-	listed := map[string]platforms.Post{}
+	listedIDs := map[string]platforms.Post{}
 	for _, p := range posts {
-		listed[p.ID] = p
+		listedIDs[p.ID] = p
 	}
 	kinds := map[string]int{}
 	for _, want := range b.sim.Posts(domain.Facebook, "1001", testNow) {
-		got, ok := listed[want.ID]
+		got, ok := listedIDs[want.ID]
 		require.True(t, ok, want.ID)
 		require.Equal(t, want.Created, got.PublishedAt)
 		require.Equal(t, want.Text, got.Content)
-		require.NotContains(t, listed, want.VideoID, "a video that names its post is that post")
+		require.NotContains(t, listedIDs, want.VideoID, "a video that names its post is that post")
 		kinds[got.Type]++
 	}
-	require.Len(t, listed, len(b.sim.Posts(domain.Facebook, "1001", testNow)))
+	require.Len(t, listedIDs, len(b.sim.Posts(domain.Facebook, "1001", testNow)))
 	require.Positive(t, kinds[platforms.TypePhoto])
 	require.Positive(t, kinds[platforms.TypeVideo])
 	require.Positive(t, kinds[platforms.TypeReel])
 }
 
-// A list that a page does not have, or the token may not read, costs no other; a cursor that is refused
-// amid a list is no missing list.
-func TestFacebookPagesWithoutVideosKeepTheirPosts(t *testing.T) {
+// A list that the page does not have, or that the token may not read, does not affect the others. A
+// refused cursor in the middle of a list does not mean that the list is missing.
+func TestFacebookMissingVideoLists(t *testing.T) {
 	t.Parallel()
 	client := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/posts") {
@@ -115,14 +115,14 @@ func TestFacebookPagesWithoutVideosKeepTheirPosts(t *testing.T) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field"}}`))
 	}).client(t, domain.Facebook)
-	at := platforms.Target{AccessToken: "x", ExternalID: "100"}
-	posts, pages := allPosts(t, client, at)
+	tgt := platforms.Target{AccessToken: "x", ExternalID: "100"}
+	posts, pages := allPosts(t, client, tgt)
 	require.Equal(t, []platforms.Post{{ID: "100_1", Type: platforms.TypePost}}, posts)
 	require.Equal(t, 3, pages)
-	requireClass(t, platforms.ClassInvalid, client.postsErr(at, "videos:50:QVFJ"))
+	requireClass(t, platforms.ClassInvalid, client.postsErr(tgt, "videos:50:QVFJ"))
 }
 
-func TestFacebookVideoByItsOwnNumber(t *testing.T) {
+func TestFacebookVideoWithoutPost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	created := testNow.Add(-50 * time.Hour)
@@ -138,7 +138,7 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 		AvgWatch: new(simulator.AvgWatchOf(seed, "1002_5")),
 	}, video.Counts)
 	require.Equal(t, map[string]string{"reach": "unsupported"}, reasons(video.Missing), "gone since 2026-06-15")
-	// A fresh reel answers `data: []`: nothing is known of views and shares, and nothing is 0.
+	// A new reel answers `data: []`: views and shares are unknown, and nothing is 0.
 	require.Nil(t, fresh.Counts.Views)
 	require.Nil(t, fresh.Counts.Shares)
 	require.Nil(t, fresh.Counts.AvgWatch)
@@ -146,8 +146,9 @@ func TestFacebookVideoByItsOwnNumber(t *testing.T) {
 	require.Equal(t, "empty", reasons(fresh.Missing)["views"])
 }
 
-// One retired name rejects the whole batch; the others are kept and the refusal is remembered.
-func TestFacebookRetiredMetricCostsOnlyItself(t *testing.T) {
+// One retired name rejects the whole batch. The other metrics are kept, and the refusal is
+// remembered.
+func TestFacebookRetiredMetric(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{RetiredMetrics: []string{"page_post_engagements"}})
@@ -156,7 +157,7 @@ func TestFacebookRetiredMetricCostsOnlyItself(t *testing.T) {
 	require.Equal(t, map[string]string{"engagement": "unsupported"}, reasons(snap.Missing))
 	require.True(t, hasFigure(snap, "views"))
 	require.True(t, hasFigure(snap, "reach"))
-	require.Len(t, b.ops(), 1+1+5, "the batch, then metric by metric")
+	require.Len(t, b.ops(), 1+1+5, "the batch, then each metric")
 
 	again := client.account(target(page))
 	require.Equal(t, snap, again)
@@ -170,16 +171,16 @@ func TestFacebookRetiredMetricCostsOnlyItself(t *testing.T) {
 	require.True(t, hasFigure(back, "engagement"))
 }
 
-// A platform that answers the same cursor for ever does not keep a listing going for ever.
-func TestFacebookCursorThatDoesNotMove(t *testing.T) {
+// A platform that always returns the same cursor does not cause an endless listing.
+func TestFacebookRepeatedCursor(t *testing.T) {
 	t.Parallel()
 	b := canned(t, always(http.StatusOK, `{"data":[{"id":"1_1"}],"paging":{"cursors":{"after":"same"},"next":"https://x"}}`))
 	_, pages := allPosts(t, b.client(t, domain.Facebook), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"})
 	require.Equal(t, 2*3, pages)
 }
 
-// Without pages_read_user_content the summaries fail with #10; shares and insights still work, and
-// reactions stand in for likes.
+// Without pages_read_user_content the summaries fail with #10. Shares and insights still work, and
+// reactions replace likes.
 func TestFacebookNoUserContent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -197,10 +198,10 @@ func TestFacebookNoUserContent(t *testing.T) {
 			require.NotNil(t, s.Counts.Reach)
 		}
 	}
-	require.Len(t, b.ops(), 3, "refused to all, then remembered")
+	require.Len(t, b.ops(), 3, "refused for all posts, then remembered")
 }
 
-func TestFacebookOversizedPageIsHalved(t *testing.T) {
+func TestFacebookOversizedPage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{OversizedAbove: 15})
@@ -216,8 +217,8 @@ func byPostID(posts []platforms.Post) map[string]bool {
 	return out
 }
 
-// Where video insights are no field of the node, their own edge is read.
-func TestFacebookVideoInsightsByTheirEdge(t *testing.T) {
+// If video insights are not a field of the node, their own edge is read.
+func TestFacebookVideoInsightsEdge(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	created := testNow.Add(-90 * time.Hour)

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// subject is one handler of the fault tests (what every platform may do).
+// subject is one client of the fault tests, which cover what every platform may do.
 type subject struct {
 	platform domain.Platform
 	add      func(*bundle, simulator.Traps) simulator.Account
@@ -32,8 +32,8 @@ func subjects() map[string]subject {
 	}
 }
 
-// eachSubject runs a test for every handler.
-func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)),
+// eachSubject runs a test for every client.
+func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c scanning, tgt platforms.Target, set func(simulator.Traps)),
 	change ...func(*simulator.Config, *platforms.Config),
 ) {
 	t.Helper()
@@ -42,64 +42,64 @@ func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c s
 			t.Parallel()
 			b := setup(t, change...)
 			account := s.add(b, simulator.Traps{})
-			at := target(account)
-			at.AccountType = s.kind
-			test(t, b, s, b.client(t, s.platform), at, func(traps simulator.Traps) { b.sim.SetTraps(s.platform, account.ID, traps) })
+			tgt := target(account)
+			tgt.AccountType = s.kind
+			test(t, b, s, b.client(t, s.platform), tgt, func(traps simulator.Traps) { b.sim.SetTraps(s.platform, account.ID, traps) })
 		})
 	}
 }
 
-// somePosts are up to 12 posts of the account.
-func somePosts(b *bundle, s subject, at platforms.Target) []platforms.Post {
+// somePosts returns up to 12 posts of the account.
+func somePosts(b *bundle, s subject, tgt platforms.Target) []platforms.Post {
 	var out []platforms.Post
-	for _, p := range b.sim.Posts(s.platform, at.ExternalID, b.clock()) {
-		if len(out) < 12 && p.Kind != simulator.KindStory { // stories have no likes to look at
+	for _, p := range b.sim.Posts(s.platform, tgt.ExternalID, b.clock()) {
+		if len(out) < 12 && p.Kind != simulator.KindStory { // stories have no likes
 			out = append(out, platforms.Post{ID: p.ID, PublishedAt: p.Created})
 		}
 	}
 	return out
 }
 
-func TestFaultAnswerIsNotOfThePlatform(t *testing.T) {
+func TestFaultForeignAnswer(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		traps := []simulator.Traps{{Truncate: true}}
 		for _, status := range []int{500, 502, 503, 401, 403, 200, 301} {
 			traps = append(traps, simulator.Traps{HTML: status})
 		}
 		for _, trap := range traps {
 			set(trap)
-			requireClass(t, platforms.ClassRetry, c.accountErr(at))
-			requireClass(t, platforms.ClassRetry, c.metricsErr(at, somePosts(b, s, at)))
+			requireClass(t, platforms.ClassRetry, c.accountErr(tgt))
+			requireClass(t, platforms.ClassRetry, c.metricsErr(tgt, somePosts(b, s, tgt)))
 		}
 		set(simulator.Traps{HTML: 429})
-		require.Positive(t, requireClass(t, platforms.ClassThrottled, c.accountErr(at)).RetryAfter)
+		require.Positive(t, requireClass(t, platforms.ClassThrottled, c.accountErr(tgt)).RetryAfter)
 	})
 }
 
 func TestFaultSlow(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, _ subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{Delay: time.Hour})
-		require.Equal(t, "timeout", requireClass(t, platforms.ClassRetry, c.accountErr(at)).Code)
+		require.Equal(t, "timeout", requireClass(t, platforms.ClassRetry, c.accountErr(tgt)).Code)
 		require.NoError(t, context.Cause(t.Context()))
 
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := c.Account(ctx, at, platforms.AccountRequest{})
+		_, err := c.Account(ctx, tgt, platforms.AccountRequest{})
 		require.ErrorIs(t, err, context.Canceled)
 	}, func(_ *simulator.Config, c *platforms.Config) { platforms.LimitTime(c, 50*time.Millisecond) })
 }
 
-// Absent stays absent: nothing is 0 that was not given.
+// Absent values stay absent: nothing becomes 0.
 func TestFaultNoCounts(t *testing.T) {
 	t.Parallel()
-	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, at platforms.Target, set func(simulator.Traps)) {
+	eachSubject(t, func(t *testing.T, b *bundle, s subject, c scanning, tgt platforms.Target, set func(simulator.Traps)) {
 		set(simulator.Traps{NoCounts: true})
-		snap := c.account(at)
+		snap := c.account(tgt)
 		require.False(t, hasFigure(snap, "followers"))
 		require.Equal(t, "empty", reasons(snap.Missing)["followers"])
-		snaps := c.metrics(at, somePosts(b, s, at))
+		snaps := c.metrics(tgt, somePosts(b, s, tgt))
 		for _, p := range snaps {
 			require.Nil(t, p.Counts.Views)
 			if s.platform != domain.LinkedIn {
@@ -109,18 +109,19 @@ func TestFaultNoCounts(t *testing.T) {
 	})
 }
 
-// A body beyond the cap is never read to its end.
-func TestBodyCap(t *testing.T) {
+// A body over the limit is not read completely.
+func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	for _, p := range domain.Platforms() {
-		endless := always(http.StatusOK, `{"id":"`+strings.Repeat("x", 10<<20))
-		b := canned(t, endless, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
-		at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}
-		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, b.client(t, p).accountErr(at)).Code)
+		endlessList := always(http.StatusOK, `{"id":"`+strings.Repeat("x", 10<<20))
+		b := canned(t, endlessList, func(c *platforms.Config) { platforms.LimitBodies(c, 100_000) })
+		tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInCompanyPage}
+		require.Equal(t, "body_too_large", requireClass(t, platforms.ClassRetry, b.client(t, p).accountErr(tgt)).Code)
 	}
 }
 
-// A redirect is no answer: following it would carry our request to a host nobody configured.
+// A redirect is not an answer: following it would send our request to a host that is not
+// configured.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var paths []string
@@ -139,26 +140,27 @@ func TestConnectionRefused(t *testing.T) {
 	})
 	e := requireClass(t, platforms.ClassRetry, b.client(t, domain.Facebook).accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	require.Equal(t, "network", e.Code)
-	require.NotContains(t, e.Error(), "127.0.0.1", "no address in an error")
+	require.NotContains(t, e.Error(), "127.0.0.1", "errors do not contain URLs")
 }
 
-// A metric of posts without a place among the counts would end a fetcher at a nil pointer. Each count of the event has one, and each metric of
-// the clients' tables; what a client puts by name, the contract test reads.
-func TestEveryMetricOfPostsHasAPlace(t *testing.T) {
+// A post metric without a field in the counts would crash a fetcher with a nil pointer. Each count
+// of the event has a field, and so does each metric in the clients' tables. The contract test
+// covers what a client sets by name.
+func TestEveryPostMetricHasAField(t *testing.T) {
 	t.Parallel()
 	counts := reflect.TypeFor[domain.Counts]()
 	for i := range counts.NumField() {
 		name, _, _ := strings.Cut(counts.Field(i).Tag.Get("json"), ",")
 		put, placed := platforms.PutMetric(name)
-		require.True(t, placed, "domain.Counts has %s, and a reading of a post has no place for it: add it to PostSnapshot.place", name)
-		require.False(t, reflect.ValueOf(put).Field(i).IsNil(), "PostSnapshot.place puts %s among another metric's counts", name)
+		require.True(t, placed, "domain.Counts has %s, but PostSnapshot.field does not: add it", name)
+		require.False(t, reflect.ValueOf(put).Field(i).IsNil(), "PostSnapshot.field returns another metric's field for %s", name)
 	}
 	tabled := platforms.TabledMetrics()
 	require.Len(t, tabled, 3)
 	for client, metrics := range tabled {
 		for _, metric := range metrics {
 			_, placed := platforms.PutMetric(metric)
-			require.True(t, placed, "%s reads %s of posts, which is no count: add it to domain.Counts and PostSnapshot.place, or leave it out", client, metric)
+			require.True(t, placed, "%s reads the post metric %s, which is not in domain.Counts: add it there and in PostSnapshot.field, or remove it", client, metric)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// fixed answers every request with one body.
+// fixed answers every request with the same body.
 type fixed struct {
 	status int
 	body   []byte
@@ -30,8 +30,8 @@ func (f fixed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// FuzzDecoders gives any bytes to every method of every client: no panic, no endless loop, errors
-// only of our type and without the token, figures that the domain accepts.
+// FuzzDecoders passes arbitrary bytes to every method of every client: no panic, no endless loop,
+// only errors of our type without the token, and only figures that the domain accepts.
 func FuzzDecoders(f *testing.F) {
 	files, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	require.NoError(f, err)
@@ -78,7 +78,7 @@ func trySignIn(t *testing.T, set *platforms.Set, p domain.Platform) {
 	}
 }
 
-func tryAll(t *testing.T, client platforms.Client, at platforms.Target) {
+func tryAll(t *testing.T, client platforms.Client, tgt platforms.Target) {
 	ctx := context.Background()
 	check := func(err error) {
 		if err == nil {
@@ -87,7 +87,7 @@ func tryAll(t *testing.T, client platforms.Client, at platforms.Target) {
 		require.NotContains(t, err.Error(), "Tok3n")
 		require.NotEmpty(t, platforms.ClassOf(err), err)
 	}
-	snap, err := client.Account(ctx, at, platforms.AccountRequest{Demographics: true})
+	snap, err := client.Account(ctx, tgt, platforms.AccountRequest{Demographics: true})
 	check(err)
 	if err != nil {
 		require.Empty(t, snap.Figures)
@@ -97,7 +97,7 @@ func tryAll(t *testing.T, client platforms.Client, at platforms.Target) {
 		Platform: domain.Facebook, CapturedAt: testNow, Figures: snap.Figures,
 	}
 	require.NoError(t, read.Validate())
-	page, err := client.Posts(ctx, at, "")
+	page, err := client.Posts(ctx, tgt, "")
 	check(err)
 	posts := append(slices.Clip(page.Posts), platforms.Post{ID: "1_1"}, platforms.Post{ID: "1"}, platforms.Post{ID: "urn:li:share:1"})
 	for _, p := range page.Posts {
@@ -106,13 +106,13 @@ func tryAll(t *testing.T, client platforms.Client, at platforms.Target) {
 		require.NotContains(t, p.Content, "\x00")
 	}
 	if page.Next != "" {
-		_, err = client.Posts(ctx, at, page.Next)
+		_, err = client.Posts(ctx, tgt, page.Next)
 		check(err)
 	}
-	snaps, err := client.PostMetrics(ctx, at, posts)
+	snaps, err := client.PostMetrics(ctx, tgt, posts)
 	check(err)
 	require.LessOrEqual(t, len(snaps), len(posts))
-	tokens, err := client.Refresh(ctx, at, "Tok3n")
+	tokens, err := client.Refresh(ctx, tgt, "Tok3n")
 	if err == nil {
 		require.NotEmpty(t, tokens.AccessToken)
 	}

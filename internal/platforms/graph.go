@@ -18,16 +18,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// graph speaks Meta's Graph API: what Facebook pages and Instagram accounts have in common.
+// graph is a client of Meta's Graph API. It contains what Facebook pages and Instagram accounts
+// share.
 type graph struct {
 	*httpClient
-	endpoint    Endpoint // without a client id tokens cannot be asked about, without a secret calls have no proof
-	root        string   // base URL and version
-	otherSaid   sync.Map
-	pacific     *time.Location
-	refused     *negativeCache // metrics that Meta does not know (any more)
-	unpermitted *negativeCache // parts that an account's token may not read
-	single      *negativeCache // metrics and parts that single posts were refused
+	endpoint       Endpoint // without a client ID tokens cannot be inspected; without a secret calls have no proof
+	root           string   // base URL and version
+	loggedVersions sync.Map
+	pacific        *time.Location
+	refused        *negativeCache // metrics that Meta does not know, or no longer does
+	unpermitted    *negativeCache // parts that an account's token may not read
+	single         *negativeCache // metrics and parts that were refused for single posts
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
@@ -41,22 +42,22 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 	return g
 }
 
-// noteVersion says, once, that another version answers than was asked: Meta does so when the one that was asked is over,
-// and metrics come and go with it.
+// noteVersion logs once if the API answers with a version other than the requested one. Meta does
+// this when the requested version has expired; metrics change with the version.
 func (g *graph) noteVersion(h http.Header) {
 	got := h.Get("Facebook-Api-Version")
 	if got == "" || got == g.endpoint.version || !plainID(got, ".") {
 		return
 	}
-	if _, said := g.otherSaid.LoadOrStore(got, true); !said {
-		g.log.Warn("another version of the Graph API answers than was asked: upgrade ledgerboard",
+	if _, logged := g.loggedVersions.LoadOrStore(got, true); !logged {
+		g.log.Warn("the Graph API answered with a version other than the requested one: upgrade ledgerboard",
 			"platform", g.platform.String(), "asked", g.endpoint.version, "answers", got)
 	}
 }
 
-// proven adds the proof that our app makes the call: apps that require it have every other call refused, and to the
-// others it does no harm.
-func (g *graph) proven(query url.Values, token string) url.Values {
+// withProof adds the proof that our app makes the call. Apps that require it refuse all other
+// calls; other apps ignore it.
+func (g *graph) withProof(query url.Values, token string) url.Values {
 	if g.endpoint.ClientSecret == "" {
 		return query
 	}
@@ -68,10 +69,10 @@ func (g *graph) proven(query url.Values, token string) url.Values {
 }
 
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + relative(path, g.proven(query, t.AccessToken)), token: t.AccessToken}, out)
+	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + relative(path, g.withProof(query, t.AccessToken)), token: t.AccessToken}, out)
 }
 
-// check refuses a target that cannot be put into a request.
+// check returns an error if the target cannot be used in a request.
 func (g *graph) check(op string, t Target) error {
 	if err := g.needToken(op, t.AccessToken); err != nil {
 		return err
@@ -82,8 +83,8 @@ func (g *graph) check(op string, t Target) error {
 	return nil
 }
 
-// graphPage is a list with cursors. paging.next holds the token and is never followed: only its
-// presence counts, the next request is rebuilt from cursors.after.
+// graphPage is a list with cursors. paging.next contains the token and is never followed: only its
+// presence counts, and the next request is built from cursors.after.
 type graphPage[T any] struct {
 	Data   list[T] `json:"data"`
 	Paging maybe[struct {
@@ -94,8 +95,8 @@ type graphPage[T any] struct {
 	}] `json:"paging"`
 }
 
-// after returns the cursor of the next page, "" at the end. sent guards against a platform that
-// answers the same cursor for ever.
+// after returns the cursor of the next page, or "" at the end. The parameter sent prevents an
+// endless loop if the platform returns the same cursor again.
 func (p graphPage[T]) after(sent string) string {
 	after := string(p.Paging.v.Cursors.v.After)
 	if p.Paging.v.Next == "" || after == sent {
@@ -104,8 +105,8 @@ func (p graphPage[T]) after(sent string) string {
 	return after
 }
 
-// pacificDay labels a day value by its end_time: the Pacific day that ended there. Looking at the
-// moment twelve hours earlier is the same as "minus one day", and also right for Instagram, which
+// pacificDay labels a daily value with the Pacific day that ended at its end_time. The time twelve
+// hours earlier gives the same day as "minus one day" and is also correct for Instagram, which
 // writes 07:00 UTC in winter too.
 func (g *graph) pacificDay(endTime text) (time.Time, bool) {
 	end := metaTime(endTime)
@@ -115,7 +116,7 @@ func (g *graph) pacificDay(endTime text) (time.Time, bool) {
 	return g.dayOf(end.Add(-12 * time.Hour)), true
 }
 
-// dayOf is the Pacific midnight at which the day of t began.
+// dayOf returns the Pacific midnight at which the day of t began.
 func (g *graph) dayOf(t time.Time) time.Time {
 	y, m, d := t.In(g.pacific).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, g.pacific)
@@ -124,13 +125,13 @@ func (g *graph) dayOf(t time.Time) time.Time {
 type graphError struct {
 	Message   text  `json:"message"`
 	Type      text  `json:"type"`
-	Code      text  `json:"code"` // seen as a number and as a string
+	Code      text  `json:"code"` // observed as a number and as a string
 	Subcode   count `json:"error_subcode"`
 	Transient flag  `json:"is_transient"`
 }
 
-// classifyGraph classifies an answer of the Graph API. An error body counts under every status, 200
-// included; the decision is by code, then subcode, never by status alone.
+// classifyGraph classifies an answer of the Graph API. An error body counts for every status,
+// including 200. The code and the subcode decide, never the status alone.
 func classifyGraph(ans answer) *Error {
 	if ans.status == http.StatusOK && !bytes.Contains(ans.body, []byte(`"error"`)) {
 		return nil
@@ -148,10 +149,10 @@ func (e graphError) classify(status int) *Error {
 	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Words: string(e.Message)}
 }
 
-// Subcodes with a meaning of their own.
+// Subcodes that change the class.
 const (
-	subcodeInvisible      = 33      // object deleted or invisible
-	subcodeBeforeBusiness = 2108006 // media posted before the account became a business account
+	subcodeInvisible      = 33      // the object is deleted or invisible
+	subcodeBeforeBusiness = 2108006 // the media was posted before the account became a business account
 )
 
 //nolint:cyclop // a table of codes reads best in one place
@@ -172,7 +173,7 @@ func (e graphError) class(status int) Class {
 		return ClassNotFound
 	case n == 100 && isMetricMessage(message):
 		return ClassUnsupportedMetric
-	case n == 100: // a wrong request, also under HTTP 500: repeating it does not help
+	case n == 100: // an invalid request, also with HTTP 500: a retry does not help
 		return ClassInvalid
 	case n == 1, n == 2, bool(e.Transient):
 		return ClassRetry
@@ -183,17 +184,17 @@ func (e graphError) class(status int) Class {
 	}
 }
 
-// codeWrongRequest is Meta's code for whatever is wrong with a request, an unknown metric among others.
+// codeWrongRequest is Meta's code for any invalid request, including an unknown metric.
 const codeWrongRequest = "100"
 
-// isMetricMessage knows two of the sentences for an unknown metric: neither names the culprit.
+// isMetricMessage matches two of Meta's messages for an unknown metric. Neither names the metric.
 func isMetricMessage(message string) bool {
 	return strings.Contains(message, "must be a valid insights metric") || strings.Contains(message, "must be one of the following values:")
 }
 
 var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
-// badField is the field that a node does not have, "" when the error is another one.
+// badField returns the field that a node does not have, or "" for other errors.
 func badField(e *Error) string {
 	if found := nonexistingField.FindStringSubmatch(e.Words); found != nil {
 		return found[1]
@@ -201,7 +202,7 @@ func badField(e *Error) string {
 	return ""
 }
 
-// oversized says that the answer was too large: ask for less.
+// oversized reports whether the answer was too large, so that the caller must request less.
 func oversized(e *Error) bool {
 	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.Words, "reduce the amount of data"))
 }

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// maxBatch is how many requests one call of the Batch API may hold.
+// maxBatch is the maximum number of requests in one call of the Batch API.
 const maxBatch = 50
 
 type batchRequest struct {
 	Method string `json:"method"`
-	URL    string `json:"relative_url"` // with the version, else the app's oldest one answers
+	URL    string `json:"relative_url"` // includes the version; otherwise the app's oldest version answers
 }
 
 type batchEntry struct {
@@ -27,27 +27,28 @@ type batchEntry struct {
 	Body text `json:"body"` // JSON
 }
 
-// batchAnswer is what one request of a batch gave: nothing, an error, or a body.
+// batchAnswer is the result of one request of a batch: a timeout, an error or a body.
 type batchAnswer struct {
-	silent bool // the platform ran out of time for it: ask again
-	err    *Error
-	body   []byte
+	timedOut bool // the platform ran out of time for it: retry
+	err      *Error
+	body     []byte
 }
 
-// batch reads several paths below the version with one call, and answers them in their order. It answers fewer
-// where the quota has no room for all: each request counts as a call. The error is of the whole call.
+// batch reads several paths below the version with one call and returns the answers in the same
+// order. It returns fewer answers if the quota does not cover all paths: each request counts as a
+// call. The error applies to the whole call.
 func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) ([]batchAnswer, error) {
-	// The token travels in the form, as the Batch API documents it: each request of the batch is made with it.
+	// The token is sent in the form, as documented for the Batch API: it is used for each request.
 	req := call{op: op, account: t.ExternalID, url: g.root + "/", secrets: []string{t.AccessToken}}
-	may, finish, err := g.admitted(ctx, req, len(paths))
+	allowed, finish, err := g.requestAdmission(ctx, req, len(paths))
 	if err != nil {
 		return nil, err
 	}
-	req.form = g.proven(batchForm(t, g.endpoint.version, paths[:may]), t.AccessToken)
+	req.form = g.withProof(batchForm(t, g.endpoint.version, paths[:allowed]), t.AccessToken)
 	var entries []maybe[batchEntry]
-	stats, failure := g.made(ctx, req, &entries)
-	stats.Requests = may
-	if failure == nil && len(entries) != may { // order is all that ties an answer to its request
+	stats, failure := g.perform(ctx, req, &entries)
+	stats.Requests = allowed
+	if failure == nil && len(entries) != allowed { // only the order links an answer to its request
 		failure = malformed()
 		g.complete(failure, req, answer{status: stats.Status})
 		stats.fail(failure)
@@ -56,11 +57,11 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 		finish(stats)
 		return nil, failure
 	}
-	out := make([]batchAnswer, may)
+	out := make([]batchAnswer, allowed)
 	for i, entry := range entries {
 		out[i] = g.batchAnswer(req, entry, &stats)
 	}
-	if down := outage(out); down != nil && stats.Class == "" {
+	if down := outageError(out); down != nil && stats.Class == "" {
 		stats.fail(down)
 	}
 	finish(stats)
@@ -73,20 +74,20 @@ func batchForm(t Target, version string, paths []string) url.Values {
 		requests[i] = batchRequest{Method: http.MethodGet, URL: version + "/" + path}
 	}
 	raw, _ := json.Marshal(requests) //nolint:errchkjson // texts
-	// Usage headers stand with the single answers only.
+	// Only the individual answers contain usage headers.
 	return url.Values{"access_token": {t.AccessToken}, "include_headers": {"true"}, "batch": {string(raw)}}
 }
 
-// batchAnswer reads one entry. What concerns the quota counts as said by the whole call.
+// batchAnswer reads one entry. Quota information counts for the whole call.
 func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats) batchAnswer {
 	if !entry.ok {
-		return batchAnswer{silent: true}
+		return batchAnswer{timedOut: true}
 	}
 	ans := answer{status: int(entry.v.Code.n), header: http.Header{}, body: []byte(entry.v.Body)}
 	for _, h := range entry.v.Headers {
 		ans.header.Add(string(h.Name), string(h.Value))
 	}
-	stats.Usage = fuller(stats.Usage, g.usage(ans.header))
+	stats.Usage = mergeUsage(stats.Usage, g.usage(ans.header))
 	e := g.classify(ans)
 	if e == nil {
 		return batchAnswer{body: ans.body}
@@ -98,11 +99,11 @@ func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats)
 	return batchAnswer{err: e}
 }
 
-// outage is the error of a batch none of whose requests was answered; nil where one was. The batch's own 200 says
-// nothing of them.
-func outage(answers []batchAnswer) (first *Error) {
+// outageError returns the error of a batch without a single usable answer, or nil if one request
+// was answered. The batch's own status is 200 even then.
+func outageError(answers []batchAnswer) (first *Error) {
 	for _, a := range answers {
-		if !a.silent && (a.err == nil || a.err.Class != ClassRetry) {
+		if !a.timedOut && (a.err == nil || a.err.Class != ClassRetry) {
 			return nil
 		}
 		if first == nil {
@@ -115,8 +116,8 @@ func outage(answers []batchAnswer) (first *Error) {
 	return first
 }
 
-// fuller takes what the headers of one more answer say into what those before said: the fuller counts.
-func fuller(known, more []Usage) []Usage {
+// mergeUsage merges the usage of another answer into the known usage. The higher value wins.
+func mergeUsage(known, more []Usage) []Usage {
 	for _, u := range more {
 		i := slices.IndexFunc(known, func(k Usage) bool { return k.Scope == u.Scope && k.ID == u.ID && k.Type == u.Type })
 		switch {
@@ -129,13 +130,13 @@ func fuller(known, more []Usage) []Usage {
 	return known
 }
 
-// refusesBatches tells whether an error means that the platform does not take a batch at all, as against a failure of
-// this one.
+// refusesBatches reports whether an error means that the platform accepts no batches at all, rather
+// than that this one failed.
 func refusesBatches(err error) bool {
 	return slices.Contains([]Class{ClassInvalid, ClassNotFound, ClassPermission, ClassUnsupportedMetric}, ClassOf(err))
 }
 
-// relative is a path with its query.
+// relative returns a path with its query.
 func relative(path string, query url.Values) string {
 	return strings.TrimSuffix(path+"?"+query.Encode(), "?")
 }

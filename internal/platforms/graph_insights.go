@@ -33,18 +33,19 @@ type insightAnswer struct {
 
 type insightCall struct {
 	op    string
-	edge  string // what refusals are remembered under
+	edge  string // key of the negative cache
 	t     Target
 	path  string
 	query url.Values
-	// object is one of many that share the edge: what is refused for it alone may be its own fault. "": there are no others.
+	// object is set if several objects share the edge: a refusal for it alone may be due to the
+	// object. "" means that there are no others.
 	object string
 }
 
-// insights reads metrics of one edge with one call, or with one call per metric when the platform
-// refuses the batch: one name that is retired, or not for this object, rejects all of it. What is refused is
-// remembered, so that the next reading is one call again. On an error the data got before it is
-// returned with it.
+// insights reads metrics of one edge with one call, or with one call per metric if the platform
+// refuses the batch: a single name that is retired or does not apply to the object rejects the
+// whole batch. Refusals are remembered, so that the next reading takes one call again. An error is
+// returned together with the data read before it.
 func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (insightAnswer, error) {
 	ask, refused := g.refused.usable(c.edge, c.t.ExternalID, metrics)
 	out := insightAnswer{refused: refused}
@@ -56,12 +57,12 @@ func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (
 		out.data = data
 		return out, err
 	}
-	return g.oneByOne(ctx, c, ask, out)
+	return g.askOneByOne(ctx, c, ask, out)
 }
 
-// oneByOne asks for each metric alone. What is refused in words that are not known is a metric's fault only if another
-// one is answered: else the request is wrong.
-func (g *graph) oneByOne(ctx context.Context, c insightCall, ask []string, out insightAnswer) (insightAnswer, error) {
+// askOneByOne requests each metric separately. A refusal with an unknown message is attributed to a
+// metric only if another metric is answered; otherwise the request is wrong.
+func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, out insightAnswer) (insightAnswer, error) {
 	var unknown []string
 	var refusal error
 	answered := false
@@ -83,7 +84,7 @@ func (g *graph) oneByOne(ctx context.Context, c insightCall, ask []string, out i
 		return out, refusal
 	}
 	for _, metric := range unknown {
-		if c.object == "" || g.single.confirmed(c.edge, metric, c.t.ExternalID, c.object) {
+		if c.object == "" || g.single.confirm(c.edge, metric, c.t.ExternalID, c.object) {
 			g.refused.refuse(c.edge, metric, c.t.ExternalID)
 		}
 	}
@@ -91,23 +92,25 @@ func (g *graph) oneByOne(ctx context.Context, c insightCall, ask []string, out i
 	return out, nil
 }
 
-// refusesMetrics decides by the edge and the code: Meta has several sentences for a metric that is unknown, retired or
-// not for this kind of media, and finds new ones. Where one metric was asked for only the known sentences count, because
-// nothing tells its fault from the request's.
+// refusesMetrics decides by the edge and the code: Meta has several messages for a metric that is
+// unknown, retired or not available for this kind of media, and adds new ones. For a single metric
+// only the known messages count, because nothing else separates a wrong metric from a wrong
+// request.
 func refusesMetrics(err error, asked []string) bool {
 	e := asError(err)
 	return e != nil && (e.Class == ClassUnsupportedMetric || e.Class == ClassInvalid && e.Code == codeWrongRequest && len(asked) > 1)
 }
 
-// graphReading is one account reading in the making.
+// graphReading is an account reading in progress.
 type graphReading struct {
 	*graph
 	reading
-	edge  string              // what refused metrics are remembered under
-	names map[string][]string // metrics, and the names of their figures
+	edge  string              // key of refused metrics in the negative cache
+	names map[string][]string // figure names by metric
 }
 
-// ask asks for metrics of the account. One that the platform does not know is missing.
+// ask requests metrics of the account. Metrics that the platform does not know are recorded as
+// missing.
 func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q url.Values) ([]insight, error) {
 	answer, err := r.insights(ctx, insightCall{op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
 	for _, metric := range answer.refused {
@@ -125,8 +128,9 @@ func (g *graph) askInsights(ctx context.Context, c insightCall, metrics []string
 	return page.Data, err
 }
 
-// lifetime is the value of a metric of one object: the lifetime entry only, because entries of the
-// period "day" are buckets; total_value stands before values, never added to it.
+// lifetime returns the value of a metric of one object. It uses the lifetime entry only, because
+// entries of the period "day" are buckets. total_value takes precedence over values and is never
+// added to it.
 func lifetime(data []insight, name string) (amount, bool) {
 	for _, i := range data {
 		if string(i.Name) != name || (i.Period != "lifetime" && i.Period != "") {
@@ -142,7 +146,7 @@ func lifetime(data []insight, name string) (amount, bool) {
 	return amount{}, false
 }
 
-// lifetimeTotal is the first of the named metrics that has a number.
+// lifetimeTotal returns the first of the named metrics that has a number.
 func lifetimeTotal(data []insight, names ...string) *int64 {
 	for _, name := range names {
 		if value, ok := lifetime(data, name); ok {
@@ -154,7 +158,7 @@ func lifetimeTotal(data []insight, names ...string) *int64 {
 	return nil
 }
 
-// lifetimePart is one key of a metric that is an object.
+// lifetimePart returns one key of a metric with a breakdown.
 func lifetimePart(data []insight, name, key string) *int64 {
 	value, _ := lifetime(data, name)
 	return value.parts[key].ptr()

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// section is one list of an account. Sections are listed one after the other.
+// section is one list of an account. Sections are listed one after another.
 type section struct {
 	edge   string
 	fields string
-	kind   string // type of posts whose node does not say it
+	kind   string // type of posts if their node does not contain it
 
-	optional bool // an account without this list, or without the permission for it, has its others
+	optional bool // the other lists are read even if this one is absent or not permitted
 }
 
 const (
@@ -22,8 +22,8 @@ const (
 	maxCursorLen = 2048
 )
 
-// listed is a post, a video, a reel or a media object in a list.
-type listed struct {
+// listItem is a post, a video, a reel or a media object in a list.
+type listItem struct {
 	ID          text  `json:"id"`
 	Message     text  `json:"message"`
 	Description text  `json:"description"`
@@ -33,7 +33,7 @@ type listed struct {
 	Published   *bool `json:"is_published"`
 	PostID      text  `json:"post_id"`
 
-	Caption     text `json:"caption"` // from here on Instagram
+	Caption     text `json:"caption"` // Instagram only, as are the following fields
 	Timestamp   text `json:"timestamp"`
 	Permalink   text `json:"permalink"`
 	MediaType   text `json:"media_type"`
@@ -41,64 +41,64 @@ type listed struct {
 	Thumbnail   text `json:"thumbnail_url"`
 }
 
-// postMaker makes a post of what a list says; false: it is none.
-type postMaker func(listed, section) (Post, bool)
+// postMaker converts a list item to a post; false means that it is not one.
+type postMaker func(listItem, section) (Post, bool)
 
-// posts lists one page of sections. A page that is too large for the platform is asked for again with
-// half the limit, and the cursor carries that limit on.
+// posts lists one page of sections. If a page is too large for the platform, posts requests it
+// again with half the limit; the cursor keeps that limit.
 func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor string, makePost postMaker) (PostsPage, error) {
 	if err := g.check("posts", t); err != nil {
 		return PostsPage{}, err
 	}
-	at, ok := parseCursor(sections, cursor)
+	pos, ok := parseCursor(sections, cursor)
 	if !ok {
-		return PostsPage{}, invalid(g.platform, "posts", "cursor is not one of a listing")
+		return PostsPage{}, invalid(g.platform, "posts", "cursor is invalid")
 	}
 	for {
-		page, err := g.list(ctx, t, at)
+		page, err := g.list(ctx, t, pos)
 		e := asError(err)
 		switch {
 		case err == nil:
-			return postsPage(at, page, makePost), nil
-		case e != nil && oversized(e) && at.limit > 1:
-			at.limit /= 2
-		case at.optional() && e != nil && (e.Class == ClassPermission || e.Class == ClassInvalid || e.Class == ClassNotFound):
-			return PostsPage{Next: at.next(), Skip: at.next()}, nil
+			return postsPage(pos, page, makePost), nil
+		case e != nil && oversized(e) && pos.limit > 1:
+			pos.limit /= 2
+		case pos.optional() && e != nil && (e.Class == ClassPermission || e.Class == ClassInvalid || e.Class == ClassNotFound):
+			return PostsPage{Next: pos.next(), Skip: pos.next()}, nil
 		default:
 			return PostsPage{}, err
 		}
 	}
 }
 
-func (g *graph) list(ctx context.Context, t Target, at sectionCursor) (graphPage[listed], error) {
-	s := at.sections[at.index]
-	q := url.Values{"fields": {s.fields}, "limit": {strconv.Itoa(at.limit)}}
-	if at.after != "" {
-		q.Set("after", at.after)
+func (g *graph) list(ctx context.Context, t Target, pos sectionCursor) (graphPage[listItem], error) {
+	s := pos.sections[pos.index]
+	q := url.Values{"fields": {s.fields}, "limit": {strconv.Itoa(pos.limit)}}
+	if pos.after != "" {
+		q.Set("after", pos.after)
 	}
-	var page graphPage[listed]
+	var page graphPage[listItem]
 	err := g.get(ctx, s.edge, t, t.ExternalID+"/"+s.edge, q, &page)
 	return page, err
 }
 
-func postsPage(at sectionCursor, page graphPage[listed], makePost postMaker) PostsPage {
-	out := PostsPage{Skip: at.next(), Next: at.next()}
-	if after := page.after(at.after); after != "" && len(after) <= maxCursorLen {
-		at.after = after
-		out.Next = at.String()
+func postsPage(pos sectionCursor, page graphPage[listItem], makePost postMaker) PostsPage {
+	out := PostsPage{Skip: pos.next(), Next: pos.next()}
+	if after := page.after(pos.after); after != "" && len(after) <= maxCursorLen {
+		pos.after = after
+		out.Next = pos.String()
 	}
 	for _, item := range page.Data {
 		if !plainID(string(item.ID), "_") {
 			continue
 		}
-		if post, ok := makePost(item, at.sections[at.index]); ok {
+		if post, ok := makePost(item, pos.sections[pos.index]); ok {
 			out.add(post)
 		}
 	}
 	return out
 }
 
-// sectionCursor is where a listing stands: section, limit and the platform's cursor.
+// sectionCursor is the position in a listing: section, limit and the platform's cursor.
 type sectionCursor struct {
 	sections []section
 	index    int
@@ -106,16 +106,16 @@ type sectionCursor struct {
 	after    string
 }
 
-// optional tells whether the list may be left out. One that has given a page is there: what goes wrong then
-// is the cursor's.
+// optional reports whether the list may be skipped. If it has returned a page, it exists, and a
+// failure then is the cursor's.
 func (c sectionCursor) optional() bool { return c.sections[c.index].optional && c.after == "" }
 
-// String is the cursor as callers keep it: "posts:50:QVFI…".
+// String returns the cursor in the format that callers store: "posts:50:QVFI…".
 func (c sectionCursor) String() string {
 	return c.sections[c.index].edge + ":" + strconv.Itoa(c.limit) + ":" + c.after
 }
 
-// next is the start of the next section, "" after the last.
+// next returns the start of the next section, or "" after the last.
 func (c sectionCursor) next() string {
 	if c.index+1 == len(c.sections) {
 		return ""

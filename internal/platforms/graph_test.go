@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Meta's throttle, §6.3: every code, with the minutes of the header, under 400 and under 200.
-func TestMetaThrottle(t *testing.T) {
+// Meta's throttling, §6.3: every code, with the minutes in the header, with HTTP 400 and 200.
+func TestMetaThrottling(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{4, 17, 32, 613, 80001, 80002} {
 		for _, status := range []int{400, 200} {
@@ -37,8 +37,8 @@ func TestMetaThrottle(t *testing.T) {
 	}
 }
 
-// The simulator's own limit: a reading that is cut off in the middle keeps what it has.
-func TestMetaQuotaEndsInTheMiddle(t *testing.T) {
+// The simulator's own limit: a reading that is interrupted keeps what it has.
+func TestMetaQuotaExhaustedMidway(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
 	page := addPage(b, simulator.Traps{})
@@ -51,10 +51,10 @@ func TestMetaQuotaEndsInTheMiddle(t *testing.T) {
 
 	b.advance(26 * time.Hour)
 	_, err := client.Posts(t.Context(), target(page), "")
-	require.NoError(t, err, "a day later there is room again")
+	require.NoError(t, err, "quota is available again after a day")
 }
 
-func TestMetaDeadTokens(t *testing.T) {
+func TestMetaInvalidTokens(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{TokenError: 460})
@@ -65,43 +65,43 @@ func TestMetaDeadTokens(t *testing.T) {
 	}
 }
 
-func TestFacebookBadIDsAreNotSent(t *testing.T) {
+func TestFacebookInvalidIDs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	client := b.client(t, domain.Facebook)
 	for _, id := range []string{"", "..", "1/2", "me?x=1", strings.Repeat("1", 300)} {
-		at := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
-		requireClass(t, platforms.ClassInvalid, client.accountErr(at))
-		requireClass(t, platforms.ClassInvalid, client.postsErr(at, ""))
+		tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: id}
+		requireClass(t, platforms.ClassInvalid, client.accountErr(tgt))
+		requireClass(t, platforms.ClassInvalid, client.postsErr(tgt, ""))
 	}
-	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 	for _, cursor := range []string{"nonsense", "posts:0:", "posts:51:x", "likes:5:x", "posts:5:" + strings.Repeat("x", 3000)} {
-		requireClass(t, platforms.ClassInvalid, client.postsErr(at, cursor))
+		requireClass(t, platforms.ClassInvalid, client.postsErr(tgt, cursor))
 	}
-	snaps := client.metrics(at, []platforms.Post{{ID: "../1"}})
+	snaps := client.metrics(tgt, []platforms.Post{{ID: "../1"}})
 	require.Equal(t, platforms.ClassInvalid, snaps[0].Err.Class)
 	require.Empty(t, b.ops())
 }
 
-// A range without a time in it is refused before any call, by everybody who reads ranges.
-func TestBadRanges(t *testing.T) {
+// Every client that reads ranges refuses an empty range before it makes a call.
+func TestInvalidRanges(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, p := range []domain.Platform{domain.Facebook, domain.Instagram, domain.LinkedIn} {
-		at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInProfile}
+		tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1", AccountType: domain.LinkedInProfile}
 		for _, req := range []platforms.AccountRequest{
 			{Since: testNow.Add(time.Second)},
 			{Until: testNow},
 			{Since: testNow.AddDate(0, 0, -1), Until: testNow.AddDate(0, 0, -2)},
 			{Since: testNow, Until: testNow},
 		} {
-			requireClass(t, platforms.ClassInvalid, b.client(t, p).accountErr(at, req))
+			requireClass(t, platforms.ClassInvalid, b.client(t, p).accountErr(tgt, req))
 		}
 	}
 	require.Empty(t, b.ops())
 }
 
-// A range that begins now, at a platform's very midnight, is that day.
+// A range that begins now, exactly at the platform's midnight, is that day.
 func TestRangeAtMidnight(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -112,8 +112,8 @@ func TestRangeAtMidnight(t *testing.T) {
 	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: b.clock()})
 }
 
-// graph.instagram.com tells usage in words of its own: read as 0 %, nothing would be held before the throttle. What makes no
-// sense in the headers is left out and breaks nothing.
+// graph.instagram.com uses its own names for usage: read as 0%, nothing would be held back before
+// the throttling. Invalid header values are ignored.
 func TestUsageHeaders(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -134,9 +134,10 @@ func TestUsageHeaders(t *testing.T) {
 	}
 }
 
-// Every call to Meta's hosts proves whose app it is: hex HMAC-SHA-256 of the token by the app's secret. The simulator
-// refuses what is not proven, as an app with "Require App Secret" does; without a secret nothing is sent.
-func TestMetaCallsAreProven(t *testing.T) {
+// Every call to Meta's hosts proves the app: the hex HMAC-SHA-256 of the token with the app's
+// secret. The simulator refuses calls without a proof, like an app with "Require App Secret".
+// Without a secret no proof is sent.
+func TestMetaAppSecretProof(t *testing.T) {
 	t.Parallel()
 	// echo -n Tok3n | openssl dgst -sha256 -hmac Secret0fTheApplication42
 	const proof = "ff0081ce7f498a8b40d45c4333ff998d3e08644808efe9fd8e26adbb79015e9c"
@@ -145,13 +146,13 @@ func TestMetaCallsAreProven(t *testing.T) {
 		seen = append(seen, r.FormValue("appsecret_proof"))
 		_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":1,"media_count":1,"access_token":"SimaccNew","expires_in":5000,"data":[]}`))
 	})
-	at := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	b.client(t, domain.Facebook).account(at)
-	_, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), at, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
-	require.Error(t, err, "no answer of a batch")
-	at.OwnLogin = true
-	b.client(t, domain.Instagram).account(at)
-	b.client(t, domain.Instagram).refresh(at, "")
+	tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	b.client(t, domain.Facebook).account(tgt)
+	_, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), tgt, []platforms.Post{{ID: "1_1"}, {ID: "1_2"}})
+	require.Error(t, err, "not an answer of the Batch API")
+	tgt.OwnLogin = true
+	b.client(t, domain.Instagram).account(tgt)
+	b.client(t, domain.Instagram).refresh(tgt, "")
 	require.Len(t, seen, 2+1+5+1)
 	for i, got := range seen {
 		require.Equal(t, proof, got, i)
@@ -162,8 +163,8 @@ func TestMetaCallsAreProven(t *testing.T) {
 	require.Contains(t, requireClass(t, platforms.ClassInvalid, unproven.client(t, domain.Facebook).accountErr(target(page))).Words, "appsecret_proof")
 }
 
-// Meta answers with another version when the one that was asked is over: that is noted, once.
-func TestOtherGraphVersionIsNoted(t *testing.T) {
+// Meta answers with another version when the requested one has expired. This is logged once.
+func TestOtherGraphVersionIsLogged(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("facebook-api-version", "v27.0")

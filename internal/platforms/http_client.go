@@ -16,32 +16,33 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// defaultTimeout is that of one call including its body.
+// defaultTimeout limits one call, including reading the body.
 const defaultTimeout = 15 * time.Second
 
-// maxBodyBytes bounds one answer after decompression.
+// maxBodyBytes limits one answer after decompression.
 const maxBodyBytes = 4 << 20
 
-// idleConns is how many connections to one host are kept: as many as calls may be under way, because each
-// new one costs a handshake.
+// idleConns is the number of idle connections kept per host. It equals the maximum number of
+// concurrent calls, because each new connection costs a handshake.
 const idleConns = 1024
 
 type call struct {
-	op      string            // our name of it, for errors and statistics
-	account string            // whom it is about, for statistics
-	method  string            // "": POST with a body, GET without
-	url     string            // complete
-	token   string            // goes into the header, so that no address holds it
-	header  map[string]string // more of them
+	op      string            // our name of the call, for errors and statistics
+	account string            // the account it is about, for statistics
+	method  string            // default: POST with a body, GET without
+	url     string            // complete URL
+	token   string            // sent in a header, so that no URL contains it
+	header  map[string]string // additional headers
 	form    url.Values        // body of a form post
 	json    any               // body of a JSON post
-	secrets []string          // besides the token
+	secrets []string          // secrets other than the token
 
-	classify func(answer) *Error // nil: as all answers of the platform
-	// whole: once begun it is not cut by its caller's end, only by the time limit of a call. What it changes at
-	// the platform would be changed all the same, and the answer that says how would be lost.
-	whole       bool
-	errorsFirst bool // of a token endpoint: an error in the body counts, also beside a token
+	classify func(answer) *Error // nil: the platform's default
+	// detached: once started, the call ends only by its own time limit, not with the caller's
+	// context. The change at the platform would happen anyway, and the answer that reports it would
+	// be lost.
+	detached    bool
+	errorsFirst bool // token endpoint: an error in the body counts even if there is a token
 }
 
 type answer struct {
@@ -50,7 +51,7 @@ type answer struct {
 	body   []byte
 }
 
-// httpClient makes the calls of one platform: caps, timeouts, classification, statistics.
+// httpClient makes the calls of one platform: limits, timeouts, classification, statistics.
 type httpClient struct {
 	platform domain.Platform
 	client   *http.Client
@@ -60,10 +61,11 @@ type httpClient struct {
 	observe  func(CallStats)
 	admit    Admit // may be nil
 	now      func() time.Time
-	classify func(answer) *Error       // nil: a success
+	classify func(answer) *Error       // nil result: success
 	usage    func(http.Header) []Usage // may be nil
-	// wait is how long to leave a throttled caller alone, of whom the classification and the header say so much.
-	wait func(said time.Duration, header http.Header) time.Duration
+	// wait returns how long a throttled caller must wait, given the hint of the classification and
+	// the response header.
+	wait func(hint time.Duration, header http.Header) time.Duration
 }
 
 func newHTTPClient(
@@ -75,7 +77,7 @@ func newHTTPClient(
 	}
 }
 
-// needToken refuses a call for want of a token.
+// needToken returns an error if there is no token.
 func (c *httpClient) needToken(op, token string) error {
 	if token == "" {
 		return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: "there is no token for this account"}
@@ -83,35 +85,36 @@ func (c *httpClient) needToken(op, token string) error {
 	return nil
 }
 
-// do makes the call and decodes its answer into out (nil: not wanted). The error is an [*Error].
+// do makes the call and decodes its answer into out, unless out is nil. The error is an [*Error].
 func (c *httpClient) do(ctx context.Context, req call, out any) error {
-	_, finish, err := c.admitted(ctx, req, 1)
+	_, finish, err := c.requestAdmission(ctx, req, 1)
 	if err != nil {
 		return err
 	}
-	stats, failure := c.made(ctx, req, out)
+	stats, failure := c.perform(ctx, req, out)
 	if finish(stats); failure != nil {
 		return failure
 	}
 	return nil
 }
 
-// admitted asks whether the call may be made, and of how many requests it may consist. Finish learns how it went.
-func (c *httpClient) admitted(ctx context.Context, req call, requests int) (may int, finish func(CallStats), err error) {
+// requestAdmission asks whether the call may be made and how many requests it may contain. The
+// caller must pass the statistics of the call to finish.
+func (c *httpClient) requestAdmission(ctx context.Context, req call, requests int) (allowed int, finish func(CallStats), err error) {
 	if c.admit == nil {
 		return requests, func(s CallStats) { c.report(ctx, s) }, nil
 	}
-	may, end, refusal := c.admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
+	allowed, end, refusal := c.admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
 	if refusal != nil {
-		e := *cmp.Or(asError(refusal), networkError(ctx, refusal)) // no call was made, so none is observed
+		e := *cmp.Or(asError(refusal), networkError(ctx, refusal)) // no call was made, so none is reported
 		e.Platform, e.Op = c.platform, req.op
 		return 0, nil, &e
 	}
-	return may, func(s CallStats) { end(s); c.report(ctx, s) }, nil
+	return allowed, func(s CallStats) { end(s); c.report(ctx, s) }, nil
 }
 
-func (c *httpClient) made(ctx context.Context, req call, out any) (CallStats, *Error) {
-	if req.whole && ctx.Err() == nil {
+func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats, *Error) {
+	if req.detached && ctx.Err() == nil {
 		ctx = context.WithoutCancel(ctx)
 	}
 	started := time.Now()
@@ -123,7 +126,7 @@ func (c *httpClient) made(ctx context.Context, req call, out any) (CallStats, *E
 		failure = req.classify(ans)
 	}
 	if failure == nil && out != nil && json.Unmarshal(ans.body, out) != nil {
-		// Not the decoder's error: it may quote the body.
+		// Do not wrap the decoder's error: it may quote the body.
 		failure = malformed()
 	}
 	stats := CallStats{
@@ -140,7 +143,8 @@ func (c *httpClient) made(ctx context.Context, req call, out any) (CallStats, *E
 	return stats, failure
 }
 
-// complete adds to a failure what its classification did not know, and takes tokens out of its words.
+// complete adds the fields that the classification did not know, and removes tokens from the
+// platform's message.
 func (c *httpClient) complete(e *Error, req call, ans answer) {
 	e.Platform, e.Op, e.Status = c.platform, req.op, ans.status
 	if e.Class == ClassThrottled {
@@ -205,7 +209,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	}
 	r, err := http.NewRequestWithContext(ctx, cmp.Or(req.method, method), req.url, body)
 	if err != nil {
-		return nil, &Error{Class: ClassInvalid, Message: "the request's address cannot be built"}
+		return nil, &Error{Class: ClassInvalid, Message: "the URL of the request is invalid"}
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "ledgerboard")
@@ -217,7 +221,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	}
 	// net/http would refuse the request with an error that quotes the value.
 	if strings.ContainsFunc(req.token, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return nil, &Error{Class: ClassReconnect, Message: "the stored token holds characters that no token has"}
+		return nil, &Error{Class: ClassReconnect, Message: "the stored token contains invalid characters"}
 	}
 	if req.token != "" {
 		r.Header.Set("Authorization", "Bearer "+req.token)
@@ -225,7 +229,7 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	return r, nil
 }
 
-// statusClass is the class of an error whose words say nothing.
+// statusClass returns the class of an error whose body is not informative.
 func statusClass(status int) Class {
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -237,8 +241,8 @@ func statusClass(status int) Class {
 	}
 }
 
-// byStatus classifies an answer whose body says nothing: a proxy's page, mostly. A 401 of that sort
-// does not kill a connection, the platform's own words must do that.
+// byStatus classifies an answer without a usable body, usually a proxy's page. Such a 401 does not
+// invalidate a connection; only the platform's own message does.
 func byStatus(ans answer) *Error {
 	switch {
 	case ans.status >= 200 && ans.status < 300:
@@ -246,22 +250,22 @@ func byStatus(ans answer) *Error {
 	case ans.status == http.StatusTooManyRequests:
 		return &Error{Class: ClassThrottled, Message: "too many requests", RetryAfter: retryAfter(ans.header)}
 	case ans.status == http.StatusNotFound:
-		return &Error{Class: ClassNotFound, Message: "there is no such resource"}
+		return &Error{Class: ClassNotFound, Message: "the resource does not exist"}
 	default:
-		return &Error{Class: ClassRetry, Message: "an answer without the platform's error format", RetryAfter: retryAfter(ans.header)}
+		return &Error{Class: ClassRetry, Message: "the answer is not in the platform's error format", RetryAfter: retryAfter(ans.header)}
 	}
 }
 
-// hardened returns a copy of client that follows no redirect: a redirect is no answer of an API, and
-// following one would carry our request to a host that nobody configured.
-func hardened(client *http.Client) *http.Client {
+// withoutRedirects returns a copy of client that does not follow redirects. A redirect is not an
+// API answer, and following it would send our request to a host that is not configured.
+func withoutRedirects(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
 		c = *client
 	} else if t, ok := http.DefaultTransport.(*http.Transport); ok {
-		own := t.Clone()
-		own.MaxIdleConns, own.MaxIdleConnsPerHost = 0, idleConns // 0: as many as there are hosts for
-		c.Transport = own
+		transport := t.Clone()
+		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, idleConns // 0: no limit across hosts
+		c.Transport = transport
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.Jar = nil

@@ -11,23 +11,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Inspector is a [Client] that can ask what a stored token may do.
+// Inspector is a [Client] that can inspect a stored token.
 type Inspector interface {
-	// Inspects tells whether the platform says what such a token may do. Meta and LinkedIn want our app's id and secret for it;
-	// Instagram login and TikTok say it with the token alone.
+	// Inspects reports whether the platform can inspect such a token. Meta and LinkedIn require our
+	// app's ID and secret; Instagram login and TikTok have no inspection.
 	Inspects(target Target) bool
-	// Inspect asks that, with one call. An Error of ClassReconnect says that the token is dead, never that our app was refused.
+	// Inspect inspects the token with one call. An Error of ClassReconnect means that the token is
+	// invalid, never that our app was refused.
 	Inspect(ctx context.Context, target Target) (TokenFacts, error)
 }
 
-// TokenFacts is what a platform says of a living token.
+// TokenFacts describes a valid token.
 type TokenFacts struct {
 	Granted         []string  // scopes, sorted; never nil
-	ExpiresAt       time.Time // zero: never, or not said
-	DataAccessUntil time.Time // when Meta gives no data with it any more; zero: not said
+	ExpiresAt       time.Time // zero: never, or not reported
+	DataAccessUntil time.Time // when Meta stops returning data for the token; zero: not reported
 }
 
-// opInspect is the call of an inspection.
+// opInspect is the operation name of an inspection.
 const opInspect = "token_inspect"
 
 // Inspects implements [Inspector].
@@ -38,12 +39,12 @@ func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return i.facebookLogin.Inspect(ctx, t)
 }
 
-// Inspects implements [Inspector]: tokens are asked about in our app's own name.
+// Inspects implements [Inspector]. An inspection uses our app's credentials.
 func (g *graph) Inspects(Target) bool {
 	return g.endpoint.ClientID != "" && g.endpoint.ClientSecret != ""
 }
 
-// debuggedToken is what Meta says of a token to the app that it was given to.
+// debuggedToken is Meta's answer about a token of our app.
 type debuggedToken struct {
 	AppID      text       `json:"app_id"`
 	UserID     text       `json:"user_id"`
@@ -51,20 +52,20 @@ type debuggedToken struct {
 	Expires    count      `json:"expires_at"` // seconds; 0: never
 	DataAccess count      `json:"data_access_expires_at"`
 	Scopes     list[text] `json:"scopes"`
-	// Granular says of some scopes which pages and accounts they were granted for; without any, for all.
+	// Granular lists the pages and accounts for which a scope was granted. No entry means all.
 	Granular list[struct {
 		Scope   text       `json:"scope"`
 		Targets list[text] `json:"target_ids"`
 	}] `json:"granular_scopes"`
 }
 
-// debug asks about a token in our app's own name.
+// debug inspects a token with our app's credentials.
 func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedToken, error) {
 	var reply struct {
 		Data debuggedToken `json:"data"`
 	}
 	app := g.endpoint.ClientID + "|" + g.endpoint.ClientSecret
-	query := g.proven(url.Values{"input_token": {token}}, app)
+	query := g.withProof(url.Values{"input_token": {token}}, app)
 	err := g.do(ctx, call{
 		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app, secrets: []string{token, g.endpoint.ClientSecret},
 	}, &reply)
@@ -77,18 +78,18 @@ func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 		return TokenFacts{}, err
 	}
 	token, err := g.debug(ctx, opInspect, t.AccessToken, t.ExternalID)
-	if e := asError(err); e != nil && e.Class == ClassReconnect { // of our app's own token: it must not kill the connection
-		e.Class, e.Message = ClassInvalid, "our app's id or secret was refused"
+	if e := asError(err); e != nil && e.Class == ClassReconnect { // our app's own token: it must not invalidate the connection
+		e.Class, e.Message = ClassInvalid, "our app's ID or secret was refused"
 	}
 	if err != nil {
 		return TokenFacts{}, err
 	}
 	if !bool(token.Valid) {
-		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: g.platform, Op: opInspect, Message: "the platform says that the token is not valid"}
+		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: g.platform, Op: opInspect, Message: "the platform reports that the token is invalid"}
 	}
 	facts := TokenFacts{Granted: []string{}, ExpiresAt: unixTime(token.Expires), DataAccessUntil: unixTime(token.DataAccess)}
 	for _, scope := range token.Scopes {
-		if !token.withheld(string(scope), g.platform, t.ExternalID) {
+		if !token.scopeWithheld(string(scope), g.platform, t.ExternalID) {
 			facts.Granted = append(facts.Granted, string(scope))
 		}
 	}
@@ -96,9 +97,10 @@ func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return facts, nil
 }
 
-// withheld tells whether a scope was granted for other pages or accounts only. The scopes of Instagram name its accounts, the
-// others pages: of an Instagram account it is not known which page it is behind.
-func (d debuggedToken) withheld(scope string, p domain.Platform, id string) bool {
+// scopeWithheld reports whether a scope was granted for other pages or accounts only. The targets
+// of Instagram scopes are Instagram accounts; those of other scopes are pages. The page of an
+// Instagram account is not known here.
+func (d debuggedToken) scopeWithheld(scope string, p domain.Platform, id string) bool {
 	if (p == domain.Instagram) != strings.HasPrefix(scope, "instagram_") {
 		return false
 	}
@@ -120,20 +122,21 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if err := l.needToken(opInspect, t.AccessToken); err != nil {
 		return TokenFacts{}, err
 	}
-	reply, err := l.introspected(ctx, opInspect, t.AccessToken)
+	reply, err := l.introspectToken(ctx, opInspect, t.AccessToken)
 	if err != nil {
 		return TokenFacts{}, err
 	}
 	if !bool(reply.Active) {
-		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: l.platform, Op: opInspect, Message: "the platform says that the token is not valid"}
+		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: l.platform, Op: opInspect, Message: "the platform reports that the token is invalid"}
 	}
 	return TokenFacts{Granted: append([]string{}, reply.Scope...), ExpiresAt: unixTime(reply.Expires)}, nil
 }
 
-// Holds asks whose a token is and what it reads, without the tokens that it was asked with: for a main application that signs people in
-// itself. Of Facebook, and of Instagram without [Target.OwnLogin], it is the token of a person or of a page, of which only that page
-// and the Instagram account behind it are offered. Granted is nil where the platform did not say. An Error of ClassReconnect says that the
-// token is dead.
+// Holds returns the owner of a token and the accounts that it can read, without the token itself.
+// It is for a main application that has its own sign-in. For Facebook, and for Instagram without
+// [Target.OwnLogin], the token belongs to a person or a page; a page token offers only that page
+// and its Instagram account. Granted is nil if the platform did not report it. An Error of
+// ClassReconnect means that the token is invalid.
 func (s *Set) Holds(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
 	if p == domain.Instagram && !t.OwnLogin {
 		p = domain.Facebook
@@ -142,57 +145,57 @@ func (s *Set) Holds(ctx context.Context, p domain.Platform, t Target) (Consent, 
 	if !ok {
 		return Consent{}, fmt.Errorf("%w: %s", ErrNoHandler, p)
 	}
-	return dialog.signIn.holds(ctx, t)
+	return dialog.signIn.consent(ctx, t)
 }
 
-func (f facebookSignIn) holds(ctx context.Context, t Target) (c Consent, err error) {
+func (f facebookSignIn) consent(ctx context.Context, t Target) (c Consent, err error) {
 	if err := f.needToken(opWho, t.AccessToken); err != nil {
 		return c, err
 	}
-	if err := f.who(ctx, t, &c); err != nil {
+	if err := f.readPerson(ctx, t, &c); err != nil {
 		return c, err
 	}
-	err = f.permissions(ctx, t, &c)
+	err = f.readPermissions(ctx, t, &c)
 	if e := asError(err); e != nil && e.Code == codeWrongRequest { // pages have no such edge
 		return c, f.page(ctx, t, &c)
 	}
 	if err != nil {
 		return c, err
 	}
-	return c, f.pages(ctx, t, &c)
+	return c, f.listPages(ctx, t, &c)
 }
 
-// page offers the page whose own token it is. Which Instagram account is behind it is not told to every app.
+// page offers the page that owns the token. Not every app may read its Instagram account.
 func (f facebookSignIn) page(ctx context.Context, t Target, c *Consent) error {
 	page := managedPage{ID: text(c.PersonID), Name: text(c.Name)}
-	var told managedPage
+	var reply managedPage
 	fields := url.Values{"fields": {"id,instagram_business_account{id,username,name}"}}
-	err := f.get(ctx, opOffered, t, "me", fields, &told)
+	err := f.get(ctx, opOffered, t, "me", fields, &reply)
 	if e := asError(err); e != nil && e.Class != ClassInvalid && e.Class != ClassPermission {
 		return err
 	}
-	page.Instagram, page.AccessToken = told.Instagram, text(t.AccessToken)
+	page.Instagram, page.AccessToken = reply.Instagram, text(t.AccessToken)
 	c.Offered = page.offered(nil)
 	return nil
 }
 
-func (i instagramSignIn) holds(ctx context.Context, t Target) (c Consent, err error) {
+func (i instagramSignIn) consent(ctx context.Context, t Target) (c Consent, err error) {
 	if err := i.needToken(opWho, t.AccessToken); err != nil {
 		return c, err
 	}
 	c.Tokens.AccessToken = t.AccessToken
-	err = i.who(ctx, "", &c)
+	err = i.readPerson(ctx, "", &c)
 	c.Tokens = Tokens{}
 	return c, err
 }
 
-// holds goes without what was granted where our app's id and secret are not known.
-func (l linkedInSignIn) holds(ctx context.Context, t Target) (c Consent, err error) {
+// consent skips the granted scopes if our app's ID and secret are not configured.
+func (l linkedInSignIn) consent(ctx context.Context, t Target) (c Consent, err error) {
 	if err := l.needToken(opWho, t.AccessToken); err != nil {
 		return c, err
 	}
-	told := l.Inspects(t)
-	if told {
+	inspects := l.Inspects(t)
+	if inspects {
 		err = l.introspect(ctx, t, &c)
 	} else {
 		c.Granted = []string{scopePages, scopeProfile}
@@ -201,23 +204,23 @@ func (l linkedInSignIn) holds(ctx context.Context, t Target) (c Consent, err err
 		err = l.member(ctx, t, &c)
 	}
 	if err == nil {
-		err = l.pages(ctx, t, &c)
+		err = l.listPages(ctx, t, &c)
 	}
-	if e := asError(err); !told && e != nil && e.Class == ClassPermission { // it is of an app without pages
+	if e := asError(err); !inspects && e != nil && e.Class == ClassPermission { // the token belongs to an app without page access
 		err = nil
 	}
 	c.Tokens = Tokens{}
-	if !told {
+	if !inspects {
 		c.Granted = nil
 	}
 	return c, err
 }
 
-func (k tikTokSignIn) holds(ctx context.Context, t Target) (Consent, error) {
+func (k tikTokSignIn) consent(ctx context.Context, t Target) (Consent, error) {
 	user, err := k.user(ctx, t, "open_id,display_name")
 	c := Consent{PersonID: string(user.OpenID), Name: string(user.Name)}
 	if err == nil {
-		err = k.known(c.PersonID)
+		err = k.checkPersonID(c.PersonID)
 	}
 	c.Offered = []Offered{{Platform: k.platform, ExternalID: c.PersonID, Name: c.Name, MayRead: true}}
 	return c, err

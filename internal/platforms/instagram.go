@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// instagram reads Instagram business accounts. Tokens of Facebook login and of
-// Instagram login speak to different hosts.
+// instagram reads Instagram business accounts. Tokens of Facebook login and of Instagram login use
+// different hosts.
 type instagram struct {
 	facebookLogin, instagramLogin *graph
 }
@@ -25,9 +25,9 @@ func (i *instagram) host(t Target) *graph {
 	return i.facebookLogin
 }
 
-// Account implements [Client]. At least five calls: the node, reach by day, reach of 28 days, and the
-// totals of yesterday and today, because totals come as one number per window.
-// A range costs a call per day; one longer than [maxInstagramDays] is refused: ask in slices.
+// Account implements [Client] with at least five calls: the node, reach by day, reach of 28 days,
+// and the totals of yesterday and today, because totals are one number per window. A range costs
+// one call per day; a range longer than [maxInstagramDays] is refused.
 func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	g := i.host(t)
 	if err := cmp.Or(g.check("ig_user", t), req.check(g.platform, "ig_user", g.now())); err != nil {
@@ -46,9 +46,9 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	return r.snap, nil
 }
 
-// Refresh implements [Client]: a token of Instagram login is renewed by itself, if it is a day old
-// and still alive; Facebook login has none. The platform wants the token in the
-// address, which is why no error ever quotes an address.
+// Refresh implements [Client]. A token of Instagram login renews itself if it is at least a day old
+// and still valid; Facebook login has no refresh. The platform requires the token in the URL, which
+// is why no error quotes a URL.
 func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, error) {
 	g := i.instagramLogin
 	if !t.OwnLogin {
@@ -57,7 +57,7 @@ func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, er
 	if err := g.needToken(opRefresh, t.AccessToken); err != nil {
 		return Tokens{}, err
 	}
-	q := g.proven(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {t.AccessToken}}, t.AccessToken)
+	q := g.withProof(url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {t.AccessToken}}, t.AccessToken)
 	return g.tokens(ctx, t, call{
 		op: opRefresh, classify: classifyGraph, url: g.endpoint.BaseURL + "/refresh_access_token?" + q.Encode(),
 		secrets: []string{t.AccessToken}, errorsFirst: true,
@@ -68,16 +68,17 @@ func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, er
 const maxInstagramDays = 92
 
 const (
-	maxReachDays = 30 // one call's longest window
-	igWindow     = 28 // days of the long reach
+	maxReachDays = 30 // the longest window of one call
+	igWindow     = 28 // days of the long reach window
 )
 
-// igReach is the only metric with a daily series; igTotals come as one total per window.
+// igReach is the only metric with a daily series; igTotals have one total per window.
 const igReach = "reach"
 
 var igTotals = []string{"views", "total_interactions", "likes", "comments", "shares"}
 
-// igNames are the names of the figures. Views stand in for impressions, which are gone since 2025.
+// igNames maps a metric to the names of its figures. Views also serve as impressions, which the
+// platform removed in 2025.
 var igNames = map[string][]string{
 	igReach:              {domain.MetricReach},
 	"views":              {domain.MetricViews, domain.MetricImpressions},
@@ -92,7 +93,8 @@ type igReading struct {
 	days []time.Time // Pacific midnights, oldest first
 }
 
-// setDays: without a range yesterday and today; today's totals are replaced by later readings.
+// setDays sets the days of the range, by default yesterday and today. Later readings replace
+// today's totals.
 func (r *igReading) setDays() error {
 	today := r.dayOf(r.now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
@@ -101,7 +103,7 @@ func (r *igReading) setDays() error {
 	}
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
 		if len(r.days) == maxInstagramDays {
-			return invalid(r.platform, "ig_user", "a range of more than %d days must be asked for in slices", maxInstagramDays)
+			return invalid(r.platform, "ig_user", "the range is longer than %d days: split it", maxInstagramDays)
 		}
 		r.days = append(r.days, day)
 	}
@@ -122,7 +124,7 @@ func (r *igReading) node(ctx context.Context) error {
 	if err := r.get(ctx, "ig_user", r.t, r.t.ExternalID, url.Values{"fields": {fields}}, &user); err != nil {
 		return err
 	}
-	if err := about(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID); err != nil {
+	if err := checkAccount(r.platform, "ig_user", r.t.ExternalID, user.ID, user.UserID); err != nil {
 		return err
 	}
 	r.total(domain.MetricFollowers, domain.Stock, "followers_count", user.Followers)
@@ -130,7 +132,7 @@ func (r *igReading) node(ctx context.Context) error {
 	return nil
 }
 
-// series asks for daily values of the days from first to last, now at the latest.
+// series requests daily values from first to last, up to the present time.
 func (r *igReading) series(first, last time.Time) url.Values {
 	end := last.AddDate(0, 0, 1)
 	if now := r.now(); end.After(now) {
@@ -139,14 +141,15 @@ func (r *igReading) series(first, last time.Time) url.Values {
 	return url.Values{"period": {"day"}, "since": {strconv.FormatInt(first.Unix(), 10)}, "until": {strconv.FormatInt(end.Unix(), 10)}}
 }
 
-// window asks for one total of those days. metric_type must be named: without it the answer is empty, not an error.
+// window requests one total for these days. metric_type is required: without it the answer is
+// empty, not an error.
 func (r *igReading) window(first, last time.Time) url.Values {
 	q := r.series(first, last)
 	q.Set("metric_type", "total_value")
 	return q
 }
 
-// dailyReach reads the only daily series there is.
+// dailyReach reads the only daily series.
 func (r *igReading) dailyReach(ctx context.Context) error {
 	for from := 0; from < len(r.days); from += maxReachDays {
 		days := r.days[from:min(from+maxReachDays, len(r.days))]
@@ -189,19 +192,19 @@ func reachFigure(value int64, window string, day time.Time) domain.Figure {
 	}
 }
 
-// totals reads each day's totals with a call of its own.
+// totals reads the totals of each day with a separate call.
 func (r *igReading) totals(ctx context.Context) error {
 	var names []string
 	for _, metric := range igTotals {
 		names = append(names, igNames[metric]...)
 	}
-	for _, day := range slices.Backward(r.days) { // newest first: when quota ends, the old days are missing
+	for _, day := range slices.Backward(r.days) { // newest first: if the quota runs out, old days are missing
 		data, err := r.ask(ctx, "ig_totals", igTotals, r.window(day, day))
 		for _, i := range data {
 			r.dayTotal(i, day)
 		}
 		if err != nil {
-			return r.snap.absorb(err, r.lacking(names)...)
+			return r.snap.absorb(err, r.missingNames(names)...)
 		}
 	}
 	return nil
@@ -217,8 +220,8 @@ func (r *igReading) dayTotal(i insight, day time.Time) {
 	}
 }
 
-// totalValue is the total of an answer; a single value stands in where there is none. They are never
-// added: some answers carry both.
+// totalValue returns the total of an answer, or its single value if there is no total. The two are
+// never added: some answers contain both.
 func totalValue(i insight) count {
 	if i.TotalValue.ok && i.TotalValue.v.Value.ok {
 		return i.TotalValue.v.Value
@@ -229,8 +232,9 @@ func totalValue(i insight) count {
 	return count{}
 }
 
-// demographics reads the followers' splits, one call each. They are withheld below about 100
-// followers. Newer versions may refuse the timeframe; it is left out then, and that is remembered.
+// demographics reads the followers' breakdowns with one call each. The platform withholds them
+// below about 100 followers. Newer API versions may refuse the timeframe; it is then omitted, and
+// the refusal is remembered.
 func (r *igReading) demographics(ctx context.Context) error {
 	if !r.req.Demographics {
 		return nil
@@ -240,9 +244,9 @@ func (r *igReading) demographics(ctx context.Context) error {
 		if err != nil {
 			return r.snap.absorb(err, "demographics")
 		}
-		r.snap.split(facet, facetValues(data))
+		r.snap.addFacet(facet, facetValues(data))
 	}
-	r.snap.missSplits("withheld: has the account 100 followers?")
+	r.snap.missDemographics("withheld; the account may have fewer than 100 followers")
 	return nil
 }
 

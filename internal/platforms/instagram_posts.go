@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The lists of an account. Stories live for 24 hours only.
+// The lists of an account. Stories exist for 24 hours only.
 var mediaSections = []section{
 	{edge: "media", fields: mediaFields, kind: TypePost},
 	{edge: "stories", fields: mediaFields, kind: TypeStory, optional: true},
@@ -19,7 +19,7 @@ const mediaFields = "id,caption,media_type,media_product_type,permalink,timestam
 
 // Posts implements [Client]: media, then stories.
 func (i *instagram) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
-	return i.host(t).posts(ctx, t, mediaSections, cursor, func(item listed, s section) (Post, bool) {
+	return i.host(t).posts(ctx, t, mediaSections, cursor, func(item listItem, s section) (Post, bool) {
 		return Post{
 			ID: string(item.ID), Type: mediaType(item.ProductType, item.MediaType, s.kind), Content: string(item.Caption),
 			MediaURL: string(item.Thumbnail), Permalink: string(item.Permalink), PublishedAt: metaTime(item.Timestamp),
@@ -35,20 +35,20 @@ func mediaType(product, media text, otherwise string) string {
 	return cmp.Or(types[product], types[media], otherwise)
 }
 
-// Metrics that are called otherwise here.
+// Metrics with other names at Instagram.
 const (
 	mediaSaves   = "saved"
 	reelAvgWatch = "ig_reels_avg_watch_time" // milliseconds
 )
 
-// figureOfMedia is what a metric of a media object is called here.
+// figureOfMedia returns our name of a media metric.
 func figureOfMedia(metric string) string {
 	return cmp.Or(map[string]string{mediaSaves: domain.MetricSaves, reelAvgWatch: domain.MetricAvgWatch}[metric], metric)
 }
 
-// mediaMetrics are what each kind of media knows: one that does not apply rejects the whole call.
-// A story has no likes and comments, its replies are neither, and nobody can save it. What a kind does not know all the same is found out
-// and remembered.
+// mediaMetrics returns the metrics of each kind of media. A metric that does not apply rejects the
+// whole call. A story has no likes or comments; its replies are neither, and it cannot be saved.
+// Other refusals are detected at run time and remembered.
 func mediaMetrics(kind string) []string {
 	switch kind {
 	case TypeReel:
@@ -62,8 +62,8 @@ func mediaMetrics(kind string) []string {
 	}
 }
 
-// PostMetrics implements [Client], with a call per media object: Instagram offers no batch. A type
-// that is not known is asked for first.
+// PostMetrics implements [Client] with one call per media object: Instagram has no batches. An
+// unknown type is read first.
 func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	g := i.host(t)
 	if err := g.check("media_insights", t); err != nil {
@@ -75,15 +75,15 @@ func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]
 type mediaNode struct {
 	MediaType   text  `json:"media_type"`
 	ProductType text  `json:"media_product_type"`
-	Likes       count `json:"like_count"` // absent when the owner hides likes
+	Likes       count `json:"like_count"` // absent if the owner hides likes
 	Comments    count `json:"comments_count"`
 }
 
-// media reads one media object. Likes and comments are also on the object: they stay there when insights are
-// refused. Views stand in for impressions, clicks do not exist.
+// media reads one media object. Likes and comments are also on the object, so they are available
+// even if insights are refused. Views also serve as impressions; there are no clicks.
 func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	if !plainID(p.ID, "_") {
-		return failed(p, invalid(g.platform, "media_insights", "id is not a Graph id"))
+		return failedPost(p, invalid(g.platform, "media_insights", "id is not a Graph ID"))
 	}
 	var node mediaNode
 	readNode := func() error {
@@ -93,7 +93,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	typed := mediaMetrics(p.Type) != nil
 	if !typed {
 		if err := readNode(); err != nil {
-			return failed(p, err)
+			return failedPost(p, err)
 		}
 		p.Type = mediaType(node.ProductType, node.MediaType, TypePhoto)
 	}
@@ -102,7 +102,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
 	}, asked)
 	if refusal != nil && (wholeConnection(refusal) || ClassOf(refusal) == ClassNotFound) {
-		return failed(p, refusal)
+		return failedPost(p, refusal)
 	}
 	values := map[string]*int64{}
 	for _, metric := range asked {
@@ -111,7 +111,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 	if p.Type != TypeStory && (values["likes"] == nil || values["comments"] == nil) {
 		if typed {
 			if err := readNode(); err != nil {
-				return failed(p, err)
+				return failedPost(p, err)
 			}
 		}
 		values["likes"] = cmp.Or(values["likes"], node.Likes.ptr())
@@ -132,7 +132,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		}
 	}
 	if snap.Counts == (domain.Counts{}) && refusal != nil {
-		return failed(p, refusal)
+		return failedPost(p, refusal)
 	}
 	return snap, nil
 }

@@ -45,8 +45,8 @@ func TestInstagramDemographics(t *testing.T) {
 	require.Equal(t, map[string]int{"age": 4, "gender": 3, "city": 2, "country": 2}, facets)
 }
 
-// One retired name rejects all metrics of a day: they are asked for one by one, once.
-func TestInstagramRetiredMetricCostsOnlyItself(t *testing.T) {
+// One retired name rejects all metrics of a day: they are requested one by one, once.
+func TestInstagramRetiredMetric(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	account := addInstagram(b, simulator.Traps{RetiredMetrics: []string{"views"}})
@@ -59,8 +59,7 @@ func TestInstagramRetiredMetricCostsOnlyItself(t *testing.T) {
 	}
 }
 
-// #10 for too few viewers concerns the story, never the token; media from before the business account
-// has likes and comments only.
+// #10 for too few viewers is about the story, never the token. Media from before the business account has likes and comments only.
 func TestInstagramMediaWithoutInsights(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -80,7 +79,7 @@ func TestInstagramMediaWithoutInsights(t *testing.T) {
 	require.Equal(t, "empty", reasons(snaps[1].Missing)["views"])
 }
 
-func TestInstagramThrottleInTheMiddle(t *testing.T) {
+func TestInstagramThrottledMidway(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 2 })
 	account := addInstagram(b, simulator.Traps{})
@@ -103,7 +102,7 @@ func TestInstagramRefresh(t *testing.T) {
 	require.Empty(t, tokens.RefreshToken)
 	client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: "17845", OwnLogin: true})
 
-	// The token is in the address and in the platform's message; neither shows.
+	// The token is in the URL and in the platform's message; neither is visible.
 	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", OwnLogin: true}, ""))
 	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{OwnLogin: true}, ""))
 	_, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n"}, "")
@@ -111,8 +110,9 @@ func TestInstagramRefresh(t *testing.T) {
 	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh)
 }
 
-// What Instagram says of a renewal is by its error object: neither a token beside it, nor the status, nor the older
-// error words beside it count. A token that came with an error would replace one that may still live.
+// Instagram's answer to a refresh is judged by its error object: a token next to it, the status, or
+// an older error format does not count. A token that came with an error would replace one that may
+// still be valid.
 func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 	t.Parallel()
 	const token = `"access_token":"Tok3nNew","token_type":"bearer","expires_in":5184000`
@@ -136,7 +136,7 @@ func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 	}
 }
 
-// refusingShares refuses a post's shares in these words; every other metric is 7.
+// refusingShares refuses a post's shares with this message; every other metric is 7.
 func refusingShares(words string, asked *[]string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		metrics := r.URL.Query().Get("metric")
@@ -154,9 +154,9 @@ func refusingShares(words string, asked *[]string) http.HandlerFunc {
 	}
 }
 
-// Meta refuses single metrics in several sentences, and finds new ones. Whatever the sentence, code 100 costs the
-// metric alone, and is remembered per kind of media once a second one meets with it.
-func TestInstagramRefusalInAnyWords(t *testing.T) {
+// Meta refuses single metrics with several messages, and adds new ones. Whatever the message, code
+// 100 affects that metric only. It is remembered per kind of media after a second refusal.
+func TestInstagramUnknownRefusalMessage(t *testing.T) {
 	t.Parallel()
 	for _, words := range []string{
 		"The Media Insights API does not support the shares metric for this media product type.",
@@ -165,13 +165,13 @@ func TestInstagramRefusalInAnyWords(t *testing.T) {
 	} {
 		var asked []string
 		b := canned(t, refusingShares(words, &asked))
-		client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+		client, tgt := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 		for _, media := range []struct {
 			id, kind string
 			calls    int
 		}{{"11", platforms.TypeReel, 1 + 7}, {"11", platforms.TypeReel, 1 + 7}, {"12", platforms.TypeReel, 1 + 7}, {"13", platforms.TypeReel, 1}, {"14", platforms.TypePhoto, 1 + 6}} {
 			asked = nil
-			snaps, err := client.PostMetrics(t.Context(), at, []platforms.Post{{ID: media.id, Type: media.kind}})
+			snaps, err := client.PostMetrics(t.Context(), tgt, []platforms.Post{{ID: media.id, Type: media.kind}})
 			require.NoError(t, err, words)
 			require.Nil(t, snaps[0].Err, words)
 			want := domain.Counts{
@@ -187,8 +187,8 @@ func TestInstagramRefusalInAnyWords(t *testing.T) {
 	}
 }
 
-// A request that is wrong as a whole is no metric's fault: nothing is remembered against them.
-func TestInstagramWrongRequestIsNoMetricsFault(t *testing.T) {
+// A request that is invalid as a whole is not a metric's fault: no refusal is remembered.
+func TestInstagramInvalidRequest(t *testing.T) {
 	t.Parallel()
 	wrong := true
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
@@ -202,10 +202,10 @@ func TestInstagramWrongRequestIsNoMetricsFault(t *testing.T) {
 			_, _ = w.Write([]byte(`{"data":[{"name":"views","period":"day","total_value":{"value":5}}]}`))
 		}
 	})
-	client, at := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	snap := client.account(at)
+	client, tgt := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
+	snap := client.account(tgt)
 	require.Equal(t, "error", reasons(snap.Missing)["views"])
 	wrong = false
-	snap = client.account(at)
+	snap = client.account(tgt)
 	require.True(t, hasFigure(snap, "views"))
 }

@@ -33,16 +33,17 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 	return l
 }
 
-// get reads one resource; query is raw Rest.li text.
+// get reads one resource; query is a raw Rest.li query.
 func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query string, out any) error {
 	return l.do(ctx, call{
-		op: op, account: t.quotaOf(), url: l.root + resource + "?" + query, token: t.AccessToken,
+		op: op, account: t.quotaAccount(), url: l.root + resource + "?" + query, token: t.AccessToken,
 		header: map[string]string{"LinkedIn-Version": l.endpoint.version, "X-Restli-Protocol-Version": "2.0.0"},
 	}, out)
 }
 
-// who checks a target and gives the URN of a company page; "" for a profile, which is always "me".
-func (l *linkedIn) who(op string, t Target) (urn string, err error) {
+// targetURN checks a target and returns the URN of a company page; "" means a profile, which is
+// always "me".
+func (l *linkedIn) targetURN(op string, t Target) (urn string, err error) {
 	if err := l.needToken(op, t.AccessToken); err != nil {
 		return "", err
 	}
@@ -56,7 +57,7 @@ func (l *linkedIn) who(op string, t Target) (urn string, err error) {
 		if plainID(t.ExternalID, "") {
 			return "urn:li:organization:" + t.ExternalID, nil
 		}
-		return "", invalid(l.platform, op, "external id %q is neither a number nor a URN", t.ExternalID)
+		return "", invalid(l.platform, op, "external ID %q is neither a number nor a URN", t.ExternalID)
 	default:
 		return "", invalid(l.platform, op, "account type %d is neither a profile (1) nor a company page (2)", int(t.AccountType))
 	}
@@ -64,7 +65,7 @@ func (l *linkedIn) who(op string, t Target) (urn string, err error) {
 
 // Account implements [Client].
 func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
-	urn, err := l.who("account", t)
+	urn, err := l.targetURN("account", t)
 	if err != nil {
 		return AccountSnapshot{}, err
 	}
@@ -85,7 +86,7 @@ func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (A
 	if err := r.run(ctx, parts...); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r.missRest(ReasonEmpty, "answered without a value",
+	r.missRest(ReasonEmpty, "the answer has no value",
 		domain.MetricFollowers, domain.MetricImpressions, domain.MetricReach, domain.MetricEngagement,
 		domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks)
 	return r.snap, nil
@@ -101,7 +102,7 @@ type liReading struct {
 // historyMonths is how far back daily statistics go.
 const historyMonths = 12
 
-// days are the UTC days to ask for: by default the last three, because statistics are late.
+// days returns the UTC days to request: by default the last three, because statistics are late.
 func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	now := l.now().UTC()
 	if req.Since.IsZero() {
@@ -114,20 +115,20 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	return [2]time.Time{first, end}
 }
 
-// Refresh implements [Client]. Only approved applications have refresh tokens; theirs lives 365 days
-// from the first consent and is not extended.
+// Refresh implements [Client]. Only approved applications have refresh tokens. A refresh token is
+// valid for 365 days after the first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return l.refresh(ctx, t, refreshToken, l.endpoint, "/oauth/v2/accessToken", classifyLinkedInOAuth)
 }
 
-// Rest.li 2.0 query values: parentheses, commas and colons of the structure stay as
-// they are, only URNs inside are percent-encoded. url.Values would encode everything, so these build
-// raw query text.
+// In Rest.li 2.0 query values, the parentheses, commas and colons of the structure are not encoded;
+// only the URNs inside are percent-encoded. url.Values would encode everything, so the following
+// functions build raw queries.
 
-// urnIn is a URN inside of a path or a structure.
+// urnIn encodes a URN for a path or a structure.
 func urnIn(urn string) string { return url.QueryEscape(urn) }
 
-// listOf is List(urn,urn).
+// listOf returns List(urn,urn).
 func listOf(urns []string) string {
 	encoded := make([]string, len(urns))
 	for i, urn := range urns {
@@ -136,7 +137,7 @@ func listOf(urns []string) string {
 	return "List(" + strings.Join(encoded, ",") + ")"
 }
 
-// dateRange is (start:(…),end:(…)); the end day is not included.
+// dateRange returns (start:(…),end:(…)); the end day is excluded.
 func dateRange(start, end time.Time) string {
 	return fmt.Sprintf("(start:%s,end:%s)", restliDay(start), restliDay(end))
 }
@@ -145,17 +146,17 @@ func restliDay(t time.Time) string {
 	return fmt.Sprintf("(day:%d,month:%d,year:%d)", t.Day(), int(t.Month()), t.Year())
 }
 
-// timeIntervals asks for one element per day of [start, end).
+// timeIntervals requests one element per day of [start, end).
 func timeIntervals(start, end time.Time) string {
 	return fmt.Sprintf("(timeRange:(start:%d,end:%d),timeGranularityType:DAY)", start.UnixMilli(), end.UnixMilli())
 }
 
-// isURN accepts urn:li:<kind>:<id>, the only kind of text that is put into a structure.
+// isURN accepts urn:li:<kind>:<id>, the only kind of text that is inserted into a structure.
 func isURN(s string) bool {
 	return strings.HasPrefix(s, "urn:li:") && strings.Count(s, ":") == 3 && plainID(s, ":_-")
 }
 
-// linkedInError is LinkedIn's error body; `code` is not always there.
+// linkedInError is LinkedIn's error body; `code` may be absent.
 type linkedInError struct {
 	Status      count `json:"status"`
 	ServiceCode count `json:"serviceErrorCode"`
@@ -163,21 +164,22 @@ type linkedInError struct {
 	Message     text  `json:"message"`
 }
 
-// classifyLinkedIn classifies an answer: by the word in `code` first (the numbers are contradictory),
-// then by status. A 401 or 403 without LinkedIn's body is a proxy's and kills no connection.
+// classifyLinkedIn classifies an answer by the text in `code` first (the numbers are
+// contradictory), then by status. A 401 or 403 without LinkedIn's body comes from a proxy and does
+// not invalidate a connection.
 func classifyLinkedIn(ans answer) *Error {
-	good := ans.status >= 200 && ans.status < 300
-	if good && !bytes.Contains(ans.body, []byte(`"status"`)) {
+	success := ans.status >= 200 && ans.status < 300
+	if success && !bytes.Contains(ans.body, []byte(`"status"`)) {
 		return nil
 	}
 	var body linkedInError
-	said := json.Unmarshal(ans.body, &body) == nil && (body.Code != "" || body.Message != "")
+	hasError := json.Unmarshal(ans.body, &body) == nil && (body.Code != "" || body.Message != "")
 	switch {
-	case good && (!said || body.Status.n < http.StatusBadRequest):
+	case success && (!hasError || body.Status.n < http.StatusBadRequest):
 		return nil
-	case good: // an error that a gateway wrapped into a success
+	case success: // an error that a gateway returned as a success
 		ans.status = int(body.Status.n)
-	case !said:
+	case !hasError:
 		e := byStatus(ans)
 		if e.Class == ClassThrottled {
 			e.RetryAfter = cmp.Or(e.RetryAfter, proxyWait)
@@ -194,12 +196,12 @@ func (e linkedInError) class(status int) Class {
 	}
 	statuses := map[int]Class{
 		http.StatusUnauthorized: ClassReconnect, http.StatusForbidden: ClassPermission,
-		http.StatusNotFound: ClassNotFound, // or a product that was not granted: the answer does not tell
+		http.StatusNotFound: ClassNotFound, // also means that a product was not granted
 	}
 	return cmp.Or(codes[e.Code], statuses[status], statusClass(status))
 }
 
-// classifyLinkedInOAuth classifies a refusal of the token endpoint, which is flat.
+// classifyLinkedInOAuth classifies an error of the token endpoint, which is a flat object.
 func classifyLinkedInOAuth(ans answer) *Error {
 	var body struct {
 		Error       text `json:"error"`

@@ -13,7 +13,7 @@ import (
 )
 
 type shareStatistics struct {
-	Elements whole[shareElement] `json:"elements"`
+	Elements completeList[shareElement] `json:"elements"`
 	Paging   maybe[struct {
 		Total count          `json:"total"`
 		Links list[pageLink] `json:"links"`
@@ -24,8 +24,9 @@ type pageLink struct {
 	Rel text `json:"rel"`
 }
 
-// cut reports whether there is more than this answer holds: then what is not in it is not zero.
-func (s shareStatistics) cut() bool {
+// truncated reports whether the answer is incomplete. If it is, a missing element does not mean
+// zero.
+func (s shareStatistics) truncated() bool {
 	p := s.Paging.v
 	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements.list)))
 }
@@ -40,11 +41,13 @@ type shareElement struct {
 	Total maybe[shareCounts] `json:"totalShareStatistics"`
 }
 
-// shareCounts are the numbers of a page, a day or a post, by the platform's fields. likeCount and clickCount may be
-// negative and stay so; the ratio `engagement` is not read, it could not be summed.
+// shareCounts are the numbers of a page, a day or a post by the platform's field names. likeCount
+// and clickCount may be negative and are kept. The ratio `engagement` is not read because ratios
+// cannot be summed.
 type shareCounts map[string]count
 
-// shareMetrics are what is made of them: a source is a field, or the sum of some that are all there.
+// shareMetrics maps our metrics to their sources: a field, or a sum of fields that must all be
+// present.
 var shareMetrics = []struct{ name, source string }{
 	{domain.MetricImpressions, "impressionCount"},
 	{domain.MetricClicks, "clickCount"},
@@ -64,8 +67,8 @@ func (s shareCounts) value(source string) count {
 	return sum
 }
 
-// addShares adds the numbers as figures. uniqueImpressionsCount is reliable only for the lifetime, so days
-// have no reach.
+// addShares adds the numbers as figures. uniqueImpressionsCount is reliable only for the lifetime,
+// so days have no reach.
 func (r *liReading) addShares(s shareCounts, kind domain.Kind, window, day string) {
 	for _, m := range shareMetrics {
 		if value := s.value(m.source); value.ok && (m.name != domain.MetricReach || kind == domain.Rolling) {
@@ -91,42 +94,44 @@ func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistic
 	return reply, err
 }
 
-// mine reports whether an element is about this page.
-func (r *liReading) mine(e shareElement) bool {
+// isAboutPage reports whether an element is about this page.
+func (r *liReading) isAboutPage(e shareElement) bool {
 	return e.Total.ok && (e.Entity == "" || string(e.Entity) == r.urn)
 }
 
-// pageLifetime reads the statistics of the rolling twelve months: shown as read, never subtracted.
+// pageLifetime reads the statistics of the rolling twelve months. They are shown as read and never
+// subtracted.
 func (r *liReading) pageLifetime(ctx context.Context) error {
 	reply, err := r.shares(ctx, "page_statistics", "")
 	if err != nil {
 		return r.snap.absorb(err, domain.MetricReach)
 	}
 	for _, e := range reply.Elements.list {
-		if r.mine(e) && e.Share == "" && e.UGCPost == "" {
+		if r.isAboutPage(e) && e.Share == "" && e.UGCPost == "" {
 			r.addShares(e.Total.v, domain.Rolling, "months_12", "")
 		}
 	}
 	return nil
 }
 
-// pageDays reads the daily statistics, which ranges are made of. Reshares of a day leave instant
-// ones out, so the days do not add up to the lifetime numbers.
+// pageDays reads the daily statistics from which ranges are computed. A day's reshares exclude
+// instant ones, so the days do not add up to the lifetime numbers.
 func (r *liReading) pageDays(ctx context.Context) error {
 	reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(r.days[0], r.days[1]))
 	if err != nil {
 		return r.snap.absorb(err)
 	}
 	for _, e := range reply.Elements.list {
-		if day := milliTime(e.TimeRange.v.Start); r.mine(e) && !day.IsZero() {
+		if day := milliTime(e.TimeRange.v.Start); r.isAboutPage(e) && !day.IsZero() {
 			r.addShares(e.Total.v, domain.DayFlow, "", day.Format(time.DateOnly))
 		}
 	}
 	return nil
 }
 
-// followerFacets is an answer of organizationalEntityFollowerStatistics without an interval: splits only,
-// the total is not in it any more. Places are URNs; their names come of another call, see [liReading.namePlaces].
+// followerFacets is an answer of organizationalEntityFollowerStatistics without an interval. It
+// contains breakdowns only and no longer the total. Places are URNs; [liReading.namePlaces] reads
+// their names with another call.
 type followerFacets struct {
 	Elements list[struct {
 		Entity    text               `json:"organizationalEntity"`
@@ -143,8 +148,8 @@ type placeFollows struct {
 	} `json:"followerCounts"`
 }
 
-// pageDemographics reads the places of a page's followers; it knows neither their age nor their gender.
-// All facets may be empty lists.
+// pageDemographics reads the places of a page's followers. The platform does not report their age
+// or gender. All facets may be empty lists.
 func (r *liReading) pageDemographics(ctx context.Context) error {
 	var reply followerFacets
 	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics", "q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
@@ -155,54 +160,55 @@ func (r *liReading) pageDemographics(ctx context.Context) error {
 		if e.Entity != "" && string(e.Entity) != r.urn {
 			continue
 		}
-		r.follows("country", e.Countries)
-		r.follows("city", e.Areas)
+		r.addFollowers("country", e.Countries)
+		r.addFollowers("city", e.Areas)
 	}
-	r.snap.missSplits("the platform gave no places of followers")
+	r.snap.missDemographics("the platform reported no places of followers")
 	return nil
 }
 
-func (r *liReading) follows(facet string, places list[placeFollows]) {
+func (r *liReading) addFollowers(facet string, places list[placeFollows]) {
 	values := map[string]int64{}
 	for _, p := range places {
 		if p.Geo != "" && (p.Counts.Organic.ok || p.Counts.Paid.ok) {
 			values[string(p.Geo)] += p.Counts.Organic.n + p.Counts.Paid.n
 		}
 	}
-	r.snap.split(facet, values)
+	r.snap.addFacet(facet, values)
 }
 
 const (
 	geoURN = "urn:li:geo:"
-	// maxGeos is how many names a call asks for: ids make the address long. Others wait for the next reading.
+	// maxGeos is the maximum number of names per call, because IDs make the URL long. The others
+	// are requested in the next reading.
 	maxGeos = 100
-	// maxNames is how many places are remembered, about 2 MB.
+	// maxNames is the maximum number of cached places, about 2 MB.
 	maxNames = 20_000
-	// maxPlaceName bounds a name, in bytes.
+	// maxPlaceName limits a name, in bytes.
 	maxPlaceName = 200
 )
 
-// placeNames remembers what LinkedIn calls its places. There are few for many pages, so that after the first day hardly a
-// reading meets one that is not here. Names do not expire, they end with the process; where LinkedIn gave none it is asked
-// again after [RefusedFor].
+// placeNames caches LinkedIn's place names. Many pages share few places, so that after the first
+// day a reading rarely meets an unknown one. Names do not expire; they are lost when the process
+// ends. A place without a name is requested again after [RefusedFor].
 type placeNames struct {
-	refused *negativeCache // accounts that the names are refused to; after some, nobody asks for them
+	refused *negativeCache // accounts that may not read names; after several refusals, names are no longer requested
 	now     func() time.Time
 
 	mu    sync.Mutex
-	known map[string]placeName // by id
+	known map[string]placeName // by ID
 }
 
 type placeName struct {
 	name  string
-	again time.Time // when to ask again for what has no name
+	again time.Time // when to request a missing name again
 }
 
 func newPlaceNames(cfg Config) *placeNames {
 	return &placeNames{refused: newNegativeCache(RefusedFor, cfg.Now, true), now: cfg.Now, known: map[string]placeName{}}
 }
 
-// unknown returns those of the ids that are to be asked for.
+// unknown returns the IDs whose names must be requested.
 func (n *placeNames) unknown(ids []string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -212,7 +218,8 @@ func (n *placeNames) unknown(ids []string) []string {
 	})
 }
 
-// learn notes the names of the ids that were asked for; what has none in an answer has none for a while.
+// learn caches the names of the requested IDs. An ID without a name in the answer has none for a
+// while.
 func (n *placeNames) learn(asked []string, names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -221,14 +228,14 @@ func (n *placeNames) learn(asked []string, names map[string]string) {
 			if len(n.known) < maxNames {
 				break
 			}
-			delete(n.known, other) // any: who needs it asks once more
+			delete(n.known, other) // any entry: it is requested again if needed
 		}
 		n.known[id] = placeName{name: names[id], again: n.now().Add(RefusedFor)}
 	}
 }
 
-// of returns the names that are known of these ids, by URN; nil without any.
-func (n *placeNames) of(urns map[string]int64) (names map[string]string) {
+// lookup returns the known names of these places by URN, or nil if there are none.
+func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for urn := range urns {
@@ -242,26 +249,27 @@ func (n *placeNames) of(urns map[string]int64) (names map[string]string) {
 	return names
 }
 
-// namePlaces adds the names of the places of followers, beside their URNs: two places may have one name. What is not known
-// yet is asked for by one call at most, the places of most followers first.
+// namePlaces adds the names of followers' places in addition to their URNs: two places may share a
+// name. At most one call requests unknown names, starting with the places with the most followers.
 //
-// Documented: GET /v2/geo?ids=List(1,2) with the header X-Restli-Protocol-Version: 2.0.0, and the answer in en_US where no
-// locale is asked for. Assumed: no version and no permission beyond that of the followers is needed, and an id without a
-// name is left out of the results; how many ids are taken is not said.
+// Documented: GET /v2/geo?ids=List(1,2) with the header X-Restli-Protocol-Version: 2.0.0, and an
+// answer in en_US if no locale is requested. Assumed: the call needs no version and no permission
+// beyond that for followers, and the results omit an ID without a name. The maximum number of IDs
+// is not documented.
 //
-// A name is worth less than figures: whatever becomes of the call, the reading stands, and is complete.
+// Names matter less than figures: if the call fails, the reading is still valid and complete.
 func (r *liReading) namePlaces(ctx context.Context) error {
 	facets := r.snap.Demographics
 	if ask := r.places.unknown(placesOf(facets)); len(ask) > 0 && r.places.refused.allows("geo", r.t.ExternalID, "names") {
 		r.askPlaces(ctx, ask[:min(len(ask), maxGeos)])
 	}
 	for i := range facets {
-		facets[i].Names = r.places.of(facets[i].Values)
+		facets[i].Names = r.places.lookup(facets[i].Values)
 	}
 	return nil
 }
 
-// askPlaces makes the call. What fails is known to the quota and to the statistics of calls.
+// askPlaces makes the call. A failure is only visible in the quota and in the call statistics.
 func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	var reply struct { // a place that LinkedIn does not know has no result
 		Results map[string]struct {
@@ -271,7 +279,7 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 		} `json:"results"`
 	}
 	err := r.do(ctx, call{
-		op: "geo_names", account: r.t.quotaOf(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids), token: r.t.AccessToken,
+		op: "geo_names", account: r.t.quotaAccount(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids), token: r.t.AccessToken,
 		header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
 	}, &reply)
 	switch {
@@ -286,7 +294,7 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	}
 }
 
-// placesOf are the ids of places, those of most followers first.
+// placesOf returns the IDs of places, the ones with the most followers first.
 func placesOf(facets []domain.DemographicFacet) []string {
 	followers := map[string]int64{}
 	for _, facet := range facets {

@@ -17,15 +17,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// withPlaces is a page's reading with the places of its followers.
+// withPlaces requests a page's reading with the places of its followers.
 var withPlaces = platforms.AccountRequest{Demographics: true}
 
-// geoCalls is how many calls for names there were since the last time.
+// geoCalls returns the number of calls for names since the last call of ops.
 func geoCalls(b *bundle) int {
 	return len(slices.DeleteFunc(b.ops(), func(op string) bool { return op != "geo_names" }))
 }
 
-// namesOf are all names of a reading, by URN.
+// namesOf returns all names of a reading by URN.
 func namesOf(snap platforms.AccountSnapshot) map[string]string {
 	names := map[string]string{}
 	for _, facet := range snap.Demographics {
@@ -38,8 +38,8 @@ func organization(id string) platforms.Target {
 	return platforms.Target{AccessToken: "T0ken-of-the-page", ExternalID: id, AccountType: domain.LinkedInCompanyPage}
 }
 
-// Where names are refused the figures stand, by their URNs. A page asks once, three pages ask for all, and a day later names
-// are asked for again.
+// If names are refused, the figures remain under their URNs. A page asks once, three pages count
+// for all, and a day later names are requested again.
 func TestLinkedInPlacesRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -63,11 +63,11 @@ func TestLinkedInPlacesRefused(t *testing.T) {
 	snap := client.account(pages[0], withPlaces)
 	require.Equal(t, simulator.GeoNames(), namesOf(snap))
 	snap = client.account(pages[4], withPlaces)
-	require.Equal(t, simulator.GeoNames(), namesOf(snap), "what one may not ask another has told")
+	require.Equal(t, simulator.GeoNames(), namesOf(snap), "a page without permission uses the names read for another page")
 	require.Equal(t, 1, geoCalls(b))
 }
 
-// pageOf answers for a page with followers in these places, and hands calls for names to names.
+// pageOf serves a page with followers in these places, and passes calls for names to names.
 func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer := map[string]any{"firstDegreeSize": 10, "elements": []any{}}
@@ -86,8 +86,8 @@ func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// named answers those names that it is given.
-func named(w http.ResponseWriter, r *http.Request, names map[string]string) (asked []string) {
+// answerNames returns the given names.
+func answerNames(w http.ResponseWriter, r *http.Request, names map[string]string) (asked []string) {
 	asked = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
 	type localized struct {
 		DefaultLocalizedName struct {
@@ -107,8 +107,8 @@ func named(w http.ResponseWriter, r *http.Request, names map[string]string) (ask
 	return asked
 }
 
-// Whatever becomes of the call for names: the reading is whole, and there is no second call in it.
-func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
+// Whatever happens to the call for names, the reading is complete, and there is no second call.
+func TestLinkedInReadingWithoutPlaceNames(t *testing.T) {
 	t.Parallel()
 	for what, fail := range map[string]http.HandlerFunc{
 		"a proxy's page":   always(http.StatusBadGateway, "<html>"),
@@ -128,8 +128,8 @@ func TestLinkedInReadingStandsWithoutNames(t *testing.T) {
 	}
 }
 
-// A call has room for a hundred places, those of most followers; a later reading asks for the rest. What has no name is asked
-// for again after a day.
+// A call has room for a hundred places, starting with the most followers; a later reading requests
+// the rest. A place without a name is requested again after a day.
 func TestLinkedInManyPlaces(t *testing.T) {
 	t.Parallel()
 	cities, names := map[string]int64{"urn:li:place:7": 1000}, map[string]string{}
@@ -140,7 +140,7 @@ func TestLinkedInManyPlaces(t *testing.T) {
 		}
 	}
 	var asked []string
-	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { asked = named(w, r, names) }))
+	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { asked = answerNames(w, r, names) }))
 	client := b.client(t, domain.LinkedIn)
 	for _, step := range []struct{ calls, first, places, names int }{{1, 249, 100, 99}, {1, 149, 50, 149}, {0, 149, 50, 149}} {
 		snap := client.account(organization("4242"), withPlaces)

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const linkedInPage = 100 // how many posts, pages or names one call asks for, the most there is
+const linkedInPage = 100 // posts, pages or names per call, the maximum
 
 // linkedInPost is an element of /rest/posts.
 type linkedInPost struct {
@@ -30,17 +30,18 @@ type linkedInPost struct {
 	}] `json:"adContext"`
 }
 
-// Posts implements [Client]: the posts of a company page, newest first. A profile's posts cannot be
-// listed (the scope is not given out): the main application names them, and the page is empty.
+// Posts implements [Client]: the posts of a company page, newest first. The posts of a profile
+// cannot be listed (the scope is not available): the main application registers them, and the
+// result is empty.
 func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
-	urn, err := l.who("posts", t)
+	urn, err := l.targetURN("posts", t)
 	if err != nil || urn == "" {
 		return PostsPage{}, err
 	}
 	start := 0
 	if cursor != "" {
 		if start, err = strconv.Atoi(cursor); err != nil || start < 0 || start > 1_000_000 {
-			return PostsPage{}, invalid(l.platform, "posts", "cursor is not one of a listing")
+			return PostsPage{}, invalid(l.platform, "posts", "cursor is invalid")
 		}
 	}
 	var reply struct {
@@ -60,14 +61,14 @@ func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 			page.add(post)
 		}
 	}
-	// paging.total is not dependable: a short page is the last one.
+	// paging.total is unreliable: a short page is the last one.
 	if len(reply.Elements) >= linkedInPage {
 		page.Next = strconv.Itoa(start + len(reply.Elements))
 	}
 	return page, nil
 }
 
-// post leaves out drafts and dark advertisements.
+// post omits drafts and dark ads.
 func (e linkedInPost) post() (Post, bool) {
 	id := string(e.ID)
 	if _, ok := unionKey(id); !ok || bool(e.Ad.v.Dark) || (e.State != "" && e.State != "PUBLISHED") {
@@ -89,15 +90,15 @@ func (e linkedInPost) post() (Post, bool) {
 	return p, true
 }
 
-// memberPostMetrics are asked for of each post.
+// memberPostMetrics are requested for each post.
 var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves})
 
-// maxShares is how many posts one call names: their URNs make the address long.
+// maxShares is the number of posts per call: their URNs make the URL long.
 const maxShares = 40
 
 // PostMetrics implements [Client].
 func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
-	urn, err := l.who("post_metrics", t)
+	urn, err := l.targetURN("post_metrics", t)
 	if err != nil {
 		return nil, err
 	}
@@ -107,31 +108,31 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 	return l.pagePosts(ctx, t, urn, posts)
 }
 
-// pagePosts reads posts of a company page. A post with no activity is left out of the answer and has
-// zeros: one of the two exceptions. A deleted post cannot be told from it.
+// pagePosts reads posts of a company page. A post without activity is missing from the answer and
+// gets zeros: one of the two exceptions. A deleted post looks the same.
 func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
 	var out []PostSnapshot
-	var good []Post
+	var valid []Post
 	for _, p := range posts {
 		if _, ok := unionKey(p.ID); !ok {
 			out = append(out, PostSnapshot{Post: p, Err: invalid(l.platform, "page_posts", "id is not the URN of a share or ugcPost")})
 			continue
 		}
-		good = append(good, p)
+		valid = append(valid, p)
 	}
 	r := liReading{linkedIn: l, reading: reading{t: t}, urn: urn}
-	for chunk := range slices.Chunk(good, maxShares) {
+	for chunk := range slices.Chunk(valid, maxShares) {
 		reply, err := r.shares(ctx, "page_posts", postLists(chunk))
 		if err != nil {
 			return out, err
 		}
 		byURN := map[string]shareElement{}
-		complete := reply.Elements.ok && !reply.cut()
+		complete := reply.Elements.ok && !reply.truncated()
 		for _, e := range reply.Elements.list {
 			id := string(e.Share + e.UGCPost)
-			complete = complete && id != "" // else it may have been one of those that were asked for
-			if !r.mine(e) {
-				e.Total = maybe[shareCounts]{} // it is named, so it has had activity, which is not told
+			complete = complete && id != "" // otherwise it may be one of the requested posts
+			if !r.isAboutPage(e) {
+				e.Total = maybe[shareCounts]{} // it is listed, so it has activity, but the numbers are not reported
 			}
 			byURN[id] = e
 		}
@@ -142,7 +143,7 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 	return out, nil
 }
 
-// postLists names shares and ugcPosts in their own lists.
+// postLists puts shares and ugcPosts into separate lists.
 func postLists(posts []Post) string {
 	kinds := map[string][]string{}
 	for _, p := range posts {
@@ -159,24 +160,24 @@ func postLists(posts []Post) string {
 	return query
 }
 
-// sharePost reads a post out of an answer; complete tells that the answer is well-formed and holds
-// everything, so that a post that it leaves out has had no activity.
+// sharePost reads a post from an answer. If complete is true, the answer is well-formed and
+// contains everything, so that a missing post had no activity.
 func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
 	for _, m := range shareMetrics {
 		switch {
-		case m.name == domain.MetricEngagement: // it follows from its parts
+		case m.name == domain.MetricEngagement: // computed from its parts
 		case !active && complete:
-			*s.place(m.name) = new(int64)
+			*s.field(m.name) = new(int64)
 		default:
-			s.put(m.name, e.Total.v.value(m.source).ptr(), ReasonEmpty, "answered without a value")
+			s.put(m.name, e.Total.v.value(m.source).ptr(), ReasonEmpty, "the answer has no value")
 		}
 	}
 	return s
 }
 
-// memberPost reads a post of a profile, with a call per metric.
+// memberPost reads a post of a profile with one call per metric.
 func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	snap := PostSnapshot{Post: p}
 	key, ok := unionKey(p.ID)
@@ -188,9 +189,9 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 		reply, err := l.analytics(ctx, "member_post", t, m, "entity&entity=("+key+":"+urnIn(p.ID)+")", "TOTAL")
 		switch class := ClassOf(err); {
 		case err == nil:
-			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty, m.query+" came without a value")
+			snap.put(m.name, reply.total(m.query).ptr(), ReasonEmpty, m.query+" has no value")
 		case wholeConnection(err) || class == ClassPermission || class == ClassNotFound:
-			return failed(p, err)
+			return failedPost(p, err)
 		default:
 			snap.put(m.name, nil, reasonOf(class), asError(err).detail())
 		}
@@ -198,7 +199,7 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 	return snap, nil
 }
 
-// unionKey is how Rest.li names the kind of a post in a union: ugcPost is called ugc there.
+// unionKey returns the Rest.li name of the kind of a post in a union: ugcPost is called ugc there.
 func unionKey(urn string) (string, bool) {
 	if !isURN(urn) {
 		return "", false

@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// memberMetric is one queryType of memberCreatorPostAnalytics; a call asks for one only.
+// memberMetric is one queryType of memberCreatorPostAnalytics. A call requests only one.
 type memberMetric struct {
 	query string
 	name  string
@@ -26,11 +26,11 @@ var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReac
 
 const resourceAnalytics = "memberCreatorPostAnalytics"
 
-// analytics asks for one metric of a member or a post.
+// analytics requests one metric of a member or a post. finder is the value of the parameter `q`.
 func (l *linkedIn) analytics(
-	ctx context.Context, op string, t Target, m memberMetric, of, aggregation string,
+	ctx context.Context, op string, t Target, m memberMetric, finder, aggregation string,
 ) (reply analytics, err error) {
-	err = l.get(ctx, op, t, resourceAnalytics, "q="+of+"&queryType="+m.query+"&aggregation="+aggregation, &reply)
+	err = l.get(ctx, op, t, resourceAnalytics, "q="+finder+"&queryType="+m.query+"&aggregation="+aggregation, &reply)
 	return reply, err
 }
 
@@ -44,12 +44,12 @@ type memberCount struct {
 	DateRange  dayRange `json:"dateRange"`
 }
 
-// counts tells whether the element counts what was asked for.
+// counts reports whether the element contains the requested count.
 func (c memberCount) counts(query string) bool {
 	return c.Count.ok && (c.MetricType == "" || string(c.MetricType) == query)
 }
 
-// dayRange is the day that an element of a daily series is of.
+// dayRange is the day of an element in a daily series.
 type dayRange struct {
 	Start struct {
 		Year  count `json:"year"`
@@ -59,12 +59,12 @@ type dayRange struct {
 }
 
 func (r dayRange) day() string {
-	at := r.Start
-	if !at.Year.ok || !at.Month.ok || !at.Day.ok {
+	start := r.Start
+	if !start.Year.ok || !start.Month.ok || !start.Day.ok {
 		return ""
 	}
-	day := time.Date(int(at.Year.n), time.Month(at.Month.n), int(at.Day.n), 0, 0, 0, 0, time.UTC)
-	if int64(day.Day()) != at.Day.n || at.Year.n <= 2000 || at.Year.n >= 3000 {
+	day := time.Date(int(start.Year.n), time.Month(start.Month.n), int(start.Day.n), 0, 0, 0, 0, time.UTC)
+	if int64(day.Day()) != start.Day.n || start.Year.n <= 2000 || start.Year.n >= 3000 {
 		return ""
 	}
 	return day.Format(time.DateOnly)
@@ -73,7 +73,7 @@ func (r dayRange) day() string {
 type memberFollowers struct {
 	Elements list[struct {
 		Followers count    `json:"memberFollowersCount"`
-		DateRange dayRange `json:"dateRange"` // of a daily series only
+		DateRange dayRange `json:"dateRange"` // daily series only
 	}] `json:"elements"`
 }
 
@@ -97,15 +97,15 @@ func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily
 	return err
 }
 
-// mayAnalyse reports whether analytics are worth a call: without the product every call is refused,
-// and each would cost a part of a small daily quota.
-func (r *liReading) mayAnalyse() bool {
+// mayReadAnalytics reports whether analytics are worth a call. Without the product every call is
+// refused, and each uses part of a small daily quota.
+func (r *liReading) mayReadAnalytics() bool {
 	return r.unpermitted.allows("member_analytics", r.t.ExternalID, resourceAnalytics)
 }
 
-// refusedAnalytics notes that the token has no analytics, if that is what err says. A 404 says so
-// too: the product was not granted.
-func (r *liReading) refusedAnalytics(err error) bool {
+// noteRefusedAnalytics records that the token cannot read analytics, if err says so. A 404 also
+// means that the product was not granted.
+func (r *liReading) noteRefusedAnalytics(err error) bool {
 	class := ClassOf(err)
 	if class != ClassPermission && class != ClassNotFound {
 		return false
@@ -124,9 +124,9 @@ func (r *liReading) missAnalytics(detail string) {
 }
 
 // profileDays reads the daily numbers of all posts together. Engagement is the sum of a day's
-// reactions, comments and reshares, where all three are there.
+// reactions, comments and reshares if all three are present.
 func (r *liReading) profileDays(ctx context.Context) error {
-	if !r.mayAnalyse() {
+	if !r.mayReadAnalytics() {
 		r.missAnalytics("the token may not read post analytics")
 		return nil
 	}
@@ -134,7 +134,7 @@ func (r *liReading) profileDays(ctx context.Context) error {
 	for _, m := range memberMetrics {
 		reply, err := r.analytics(ctx, "member_analytics", r.t, m, "me", "DAILY&dateRange="+dateRange(r.days[0], r.days[1]))
 		if err != nil {
-			if r.refusedAnalytics(err) {
+			if r.noteRefusedAnalytics(err) {
 				return nil
 			}
 			if hard := r.snap.absorb(err, m.name); hard != nil || ClassOf(err) == ClassThrottled {
@@ -170,7 +170,7 @@ func (a analytics) days(query string) map[string]int64 {
 	return out
 }
 
-// total sums the elements of an answer; absent when there is none, and beyond [largest].
+// total sums the elements of an answer. It is absent without elements, and beyond [maxNumber].
 func (a analytics) total(query string) count {
 	var sum count
 	for _, e := range a.Elements {
@@ -187,16 +187,16 @@ func (a analytics) total(query string) count {
 // reachDays is the window of the profile's reach.
 const reachDays = 28
 
-// profileReach reads the people reached in 28 days; there is no daily series of it.
+// profileReach reads the people reached in 28 days; it has no daily series.
 func (r *liReading) profileReach(ctx context.Context) error {
-	if !r.mayAnalyse() {
+	if !r.mayReadAnalytics() {
 		return nil
 	}
 	end := r.days[1]
 	days := dateRange(end.AddDate(0, 0, -reachDays), end)
 	reply, err := r.analytics(ctx, "member_analytics", r.t, memberReach, "me", "TOTAL&dateRange="+days)
 	if err != nil {
-		if r.refusedAnalytics(err) {
+		if r.noteRefusedAnalytics(err) {
 			return nil
 		}
 		return r.snap.absorb(err, domain.MetricReach)

@@ -57,23 +57,23 @@ func TestLinkedInProfileHistory(t *testing.T) {
 	})
 	require.NoError(t, err)
 	for _, day := range []string{"2026-11-09", "2026-11-18"} {
-		at, err := time.Parse(time.DateOnly, day)
+		tgt, err := time.Parse(time.DateOnly, day)
 		require.NoError(t, err)
 		f := figure(t, snap, "followers", "", day)
 		require.Equal(t, domain.Stock, f.Kind)
-		require.Equal(t, simulator.FollowersAt(seed, me.ID, at.AddDate(0, 0, 1)), f.Value)
+		require.Equal(t, simulator.FollowersAt(seed, me.ID, tgt.AddDate(0, 0, 1)), f.Value)
 	}
-	require.Equal(t, simulator.FollowersAt(seed, me.ID, testNow), figure(t, snap, "followers", "", "").Value, "and the present number")
+	require.Equal(t, simulator.FollowersAt(seed, me.ID, testNow), figure(t, snap, "followers", "", "").Value, "the current number is separate")
 }
 
-// One refused metric costs itself only; a token without the product costs one call an hour.
+// A refused metric affects only itself. A token without the product costs one call an hour.
 func TestLinkedInAnalyticsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	me := addProfile(b, simulator.Traps{RetiredMetrics: []string{"RESHARE"}})
 	client := b.client(t, domain.LinkedIn)
 	snap := client.account(profileTarget(me))
-	require.Equal(t, map[string]string{"shares": "error", "engagement": "empty"}, reasons(snap.Missing), "no engagement of two parts")
+	require.Equal(t, map[string]string{"shares": "error", "engagement": "empty"}, reasons(snap.Missing), "no engagement without all three parts")
 	require.True(t, hasFigure(snap, "comments"))
 	b.ops()
 
@@ -91,7 +91,7 @@ func TestLinkedInAnalyticsRefused(t *testing.T) {
 	require.Empty(t, snap.Missing)
 }
 
-// Paging by start and count: the short page is the last, there is no total.
+// Paging by start and count: the short page is the last one, and there is no total.
 func TestLinkedInPosts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -109,7 +109,7 @@ func TestLinkedInPosts(t *testing.T) {
 	requireClass(t, platforms.ClassInvalid, client.postsErr(pageTarget(page), "-1"))
 	b.ops()
 	require.Len(t, client.metrics(pageTarget(page), posts), len(posts))
-	require.Len(t, b.ops(), 6, "40 to a call, shares and ugcPosts together")
+	require.Len(t, b.ops(), 6, "40 per call, shares and ugcPosts together")
 	odd := client.metrics(pageTarget(page), []platforms.Post{{ID: "71),x"}})
 	require.Equal(t, platforms.ClassInvalid, odd[0].Err.Class)
 	// A profile's posts cannot be listed.
@@ -135,23 +135,24 @@ func TestLinkedInErrors(t *testing.T) {
 	}
 	requireClass(t, platforms.ClassPermission, try(simulator.Traps{NotAdmin: true}))
 	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
-	// 429 without Retry-After: the quota is the day's, noon is twelve hours from midnight UTC.
+	// 429 without Retry-After: the quota is daily, and noon is twelve hours before midnight UTC.
 	require.Equal(t, 12*time.Hour, requireClass(t, platforms.ClassThrottled, try(simulator.Traps{Throttle: &simulator.Throttle{}})).RetryAfter)
 	require.NoError(t, try(simulator.Traps{}))
 	b.advance(time.Hour)
 	require.Equal(t, "EXPIRED_ACCESS_TOKEN", requireClass(t, platforms.ClassReconnect, try(simulator.Traps{})).Code)
 
-	for _, at := range []platforms.Target{
+	for _, tgt := range []platforms.Target{
 		{AccessToken: "Tok3n", ExternalID: "1"}, {AccessToken: "Tok3n", ExternalID: "a/b", AccountType: domain.LinkedInCompanyPage},
 	} {
-		requireClass(t, platforms.ClassInvalid, client.accountErr(at))
+		requireClass(t, platforms.ClassInvalid, client.accountErr(tgt))
 	}
 	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}))
 	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}))
 }
 
-// LinkedIn's clock is behind ours: what it refuses after our midnight is of its day before. Its next day is not waited away.
-func TestLinkedInDayBeginsByItsOwnClock(t *testing.T) {
+// LinkedIn's clock is behind ours: a refusal after our midnight belongs to LinkedIn's previous day.
+// The client does not wait for another midnight.
+func TestLinkedInClockBehindOurs(t *testing.T) {
 	t.Parallel()
 	var b *bundle
 	ahead := time.Duration(0)
@@ -171,10 +172,10 @@ func TestLinkedInDayBeginsByItsOwnClock(t *testing.T) {
 	require.Equal(t, 12*time.Hour-ahead, refused())
 	b.advance(12*time.Hour - ahead)
 	wait := refused()
-	require.Equal(t, 10*time.Minute, wait, "it is midnight here, and not there")
+	require.Equal(t, 10*time.Minute, wait, "midnight by our clock only")
 	b.advance(wait)
 	_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	require.NoError(t, err, "and now there, too")
+	require.NoError(t, err, "midnight by LinkedIn's clock too")
 	b.advance(50 * time.Minute)
 	require.Equal(t, 23*time.Hour, refused().Round(time.Minute), "the new day's quota is used up")
 }
@@ -184,7 +185,7 @@ func TestLinkedInRefresh(t *testing.T) {
 	b := setup(t)
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
-	for range 2 { // the refresh token stays
+	for range 2 { // the refresh token does not change
 		tokens := client.refresh(pageTarget(page), page.RefreshToken)
 		require.Equal(t, testNow.Add(60*24*time.Hour), tokens.ExpiresAt)
 		require.Equal(t, testNow.Add(200*24*time.Hour), tokens.RefreshExpiresAt)
@@ -193,10 +194,10 @@ func TestLinkedInRefresh(t *testing.T) {
 	}
 	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{}, "Tok3nUnknown"))
 	_, err := client.Refresh(t.Context(), platforms.Target{}, "")
-	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may live on for weeks")
+	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may remain valid for weeks")
 }
 
-// Rest.li's structure must travel raw, with only the URNs inside encoded.
+// Rest.li's structure must be sent unencoded; only the URNs inside are encoded.
 func TestLinkedInEncoding(t *testing.T) {
 	t.Parallel()
 	var seen, versions []string
@@ -224,19 +225,19 @@ func TestLinkedInEncoding(t *testing.T) {
 	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=COMMENT&aggregation=DAILY&dateRange=(start:(day:16,month:11,year:2026),end:(day:20,month:11,year:2026))")
 }
 
-// Neither a draft nor an advertisement is a post.
+// Drafts and ads are not posts.
 func TestGoldenLinkedInPosts(t *testing.T) {
 	t.Parallel()
 	b, _ := wired(t, map[string][]string{"GET /linkedin/rest/posts": {"linkedin_posts"}})
 	page := b.client(t, domain.LinkedIn).posts(platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, "")
-	const at = "https://www.linkedin.com/feed/update/"
+	const tgt = "https://www.linkedin.com/feed/update/"
 	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
-		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: at + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
-		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: at + "urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
+		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: tgt + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
+		{ID: "urn:li:ugcPost:72", Type: "video", Content: "Film", Permalink: tgt + "urn:li:ugcPost:72", PublishedAt: time.Unix(1763400000, 0).UTC()},
 	}}, page)
 }
 
-// Saves of a profile's post are one call. The sample is as of 2026-11-21.
+// Saves of a profile's post take one call. The sample dates from 2026-11-21.
 func TestGoldenLinkedInSaves(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/linkedin_member_saves.json")
@@ -253,6 +254,6 @@ func TestGoldenLinkedInSaves(t *testing.T) {
 	snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
 		platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
 	require.NoError(t, err)
-	require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric is none")
+	require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric does not count")
 	require.Equal(t, []string{"202608 q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
 }

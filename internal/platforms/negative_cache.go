@@ -7,33 +7,32 @@ import (
 	"time"
 )
 
-// RefusedFor is how long a refused metric is left out before it is tried again.
+// RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// promoteAfter is how many accounts must have been refused a metric before it counts as retired for
-// all: removals are server-side for everybody, but one odd account must not cost the
-// others a metric.
+// promoteAfter is the number of accounts with a refused metric after which it counts as retired for
+// all. Removals apply to every account, but one unusual account must not affect the others.
 const promoteAfter = 3
 
-// negativeCache remembers which metrics were refused, so that a known refusal costs no call. Entries expire,
-// so that a metric that comes back is found again. It is bounded: a metric refused by promoteAfter
-// accounts is not asked for by others, so no more accounts are added.
+// negativeCache remembers refused metrics, so that a known refusal costs no call. Entries expire,
+// so that a metric that comes back is found. The cache is bounded: a metric refused by promoteAfter
+// accounts is not requested for others, so no more accounts are added.
 type negativeCache struct {
 	ttl     time.Duration
 	now     func() time.Time
-	promote bool // whether promoteAfter counts; a missing permission concerns one account only
+	promote bool // whether promoteAfter applies; a missing permission affects one account only
 
 	mu      sync.Mutex
-	refused map[string]map[string]refusal // edge and metric → account
+	refused map[string]map[string]refusal // by edge and metric, then by account
 }
 
 type refusal struct {
 	until time.Time
-	post  string // which met with it; "" none did alone
+	post  string // the post that was refused; "" if the refusal is not for one post
 }
 
-// permissionTTL is how long a missing permission is taken for granted: a person may sign in again
-// with more scopes at any time.
+// permissionTTL is how long a missing permission is remembered: a person may sign in again with
+// more scopes at any time.
 const permissionTTL = time.Hour
 
 func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
@@ -92,22 +91,22 @@ func (c *negativeCache) isRefused(key, account string) bool {
 	return live >= promoteAfter
 }
 
-// confirmed notes that a post was refused a part for lack of a permission, and tells whether another one of the
-// account was lately. One post may forbid what others allow: it says something of the account only when a second one
-// is refused the same.
-func (c *negativeCache) confirmed(edge, part, account, post string) bool {
+// confirm records that a post was refused a part because of a permission, and reports whether
+// another post of the account was refused it recently. One post may forbid what others allow, so
+// only a second refusal says something about the account.
+func (c *negativeCache) confirm(edge, part, account, post string) bool {
 	c.mu.Lock()
-	before, known := c.refused[edge+"|"+part][account]
-	if known = known && before.post != post && before.until.After(c.now()); known {
+	previous, confirmed := c.refused[edge+"|"+part][account]
+	if confirmed = confirmed && previous.post != post && previous.until.After(c.now()); confirmed {
 		delete(c.refused[edge+"|"+part], account)
 	}
 	c.mu.Unlock()
-	if !known {
+	if !confirmed {
 		c.note(edge, part, account, post)
 	}
-	return known
+	return confirmed
 }
 
-func without(all, drop []string) []string {
+func exclude(all, drop []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(drop, s) })
 }

@@ -11,29 +11,30 @@ import (
 
 const opRefresh = "refresh"
 
-// inOurName is a form post with our app's credentials, at a path of the token endpoint's host. Once sent, it is not cut by
-// its caller's end: a code or a refresh token is spent then, and the answer would be lost.
-func (e Endpoint) inOurName(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
+// appCall builds a form POST with our app's credentials to the host of the token endpoint. Once
+// sent, it does not end with the caller's context: the code or refresh token is then used up, and
+// the answer would be lost.
+func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
 	form.Set(e.idField, e.ClientID)
 	form.Set("client_secret", e.ClientSecret)
-	return call{op: op, url: e.authURL + path, whole: true, form: form, classify: classify, secrets: append(secrets, e.ClientSecret)}
+	return call{op: op, url: e.authURL + path, detached: true, form: form, classify: classify, secrets: append(secrets, e.ClientSecret)}
 }
 
-// refresh renews tokens by the refresh token (RFC 6749 §6).
+// refresh renews tokens with the refresh token (RFC 6749 §6).
 func (c *httpClient) refresh(ctx context.Context, t Target, token string, e Endpoint, path string, classify func(answer) *Error) (Tokens, error) {
 	if token == "" {
-		return Tokens{}, ErrNoRefresh // the access token may live on for weeks
+		return Tokens{}, ErrNoRefresh // the access token may remain valid for weeks
 	}
 	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
-	return c.tokens(ctx, t, e.inOurName(opRefresh, path, form, classify, token, t.AccessToken))
+	return c.tokens(ctx, t, e.appCall(opRefresh, path, form, classify, token, t.AccessToken))
 }
 
-// tokens renews tokens at a token endpoint. Those of another account than the one asked for are an error.
+// tokens renews tokens at a token endpoint. Tokens of another account are an error.
 func (c *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens, error) {
 	request.account = t.ExternalID
 	reply, err := c.tokenReply(ctx, request)
 	if err == nil && t.ExternalID != "" && reply.OpenID != "" {
-		err = about(c.platform, opRefresh, t.ExternalID, reply.OpenID)
+		err = checkAccount(c.platform, opRefresh, t.ExternalID, reply.OpenID)
 	}
 	if err != nil {
 		return Tokens{}, err
@@ -41,24 +42,24 @@ func (c *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens
 	return reply.tokens(c.now()), nil
 }
 
-// redeem exchanges a code at a token endpoint, by a form.
+// redeem exchanges a code at a token endpoint with a form POST.
 func (c *httpClient) redeem(ctx context.Context, e Endpoint, path, code, redirectURI string, classify func(answer) *Error) (oauthReply, error) {
 	if err := c.needCode(code); err != nil {
 		return oauthReply{}, err
 	}
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}}
-	return c.tokenReply(ctx, e.inOurName(opCode, path, form, classify, code))
+	return c.tokenReply(ctx, e.appCall(opCode, path, form, classify, code))
 }
 
 func (c *httpClient) needCode(code string) error {
 	if code == "" {
-		return &Error{Class: ClassReconnect, Platform: c.platform, Op: opCode, Message: "the call-back brought no code"}
+		return &Error{Class: ClassReconnect, Platform: c.platform, Op: opCode, Message: "the callback contained no code"}
 	}
 	return nil
 }
 
-// tokenReply calls a token endpoint. A success is an answer with an access token: errors have been seen under HTTP 200. Where
-// the request says that errors come first, one beside a token is an error.
+// tokenReply calls a token endpoint. An answer with an access token is a success: errors have been
+// observed with HTTP 200. If the request sets errorsFirst, an error next to a token is an error.
 func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthReply, err error) {
 	classify := request.classify
 	request.classify = func(ans answer) *Error {
@@ -74,8 +75,8 @@ func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthR
 	return reply, nil
 }
 
-// oauthReply is a token answer (RFC 6749 shape, TikTok's and Instagram's additions). Older TikTok guides print it
-// wrapped in `data`, Instagram answers a list of one there.
+// oauthReply is a token answer (RFC 6749 with the additions of TikTok and Instagram). Older TikTok
+// guides show it wrapped in `data`; Instagram returns a list of one element there.
 type oauthReply struct {
 	AccessToken           text  `json:"access_token"`
 	ExpiresIn             count `json:"expires_in"` // seconds
@@ -86,11 +87,11 @@ type oauthReply struct {
 
 	Scope scopeList `json:"scope"`
 
-	UserID      text      `json:"user_id"`     // Instagram login, as the next
-	Permissions scopeList `json:"permissions"` // granted
+	UserID      text      `json:"user_id"`     // Instagram login
+	Permissions scopeList `json:"permissions"` // Instagram login: granted scopes
 }
 
-// tokens dates the lifetimes from now.
+// tokens converts the lifetimes to times, counted from now.
 func (r oauthReply) tokens(now time.Time) Tokens {
 	t := Tokens{
 		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken), ExternalID: string(r.OpenID), Scopes: r.Scope,
@@ -110,7 +111,8 @@ func expiry(now time.Time, seconds count) time.Time {
 	return now.Add(time.Duration(seconds.n) * time.Second).UTC()
 }
 
-// oauthTokens reads the flat answer or the older wrapped one; false without an access token.
+// oauthTokens reads the flat or the older wrapped answer; false means that there is no access
+// token.
 func oauthTokens(body []byte) (oauthReply, bool) {
 	var reply struct {
 		oauthReply
@@ -131,7 +133,7 @@ func oauthTokens(body []byte) (oauthReply, bool) {
 	return one.v, one.v.AccessToken != ""
 }
 
-// oauthClass knows OAuth's error words (RFC 6749 §5.2), which LinkedIn and TikTok share.
+// oauthClass classifies OAuth's error codes (RFC 6749 §5.2), which LinkedIn and TikTok share.
 func oauthClass(word string, status int) Class {
 	return cmp.Or(map[string]Class{
 		"invalid_grant": ClassReconnect, "server_error": ClassRetry, "temporarily_unavailable": ClassRetry,

@@ -11,8 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// An answer that names nobody is a hiccup; only another account's id means that the token is another's.
-func TestAnswerThatNamesNobodyKillsNoConnection(t *testing.T) {
+// An answer without an account ID is a temporary failure. Only another account's ID means that the
+// token belongs to another account.
+func TestAnswerWithoutAccountID(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		platform domain.Platform
@@ -36,9 +37,9 @@ func TestAnswerThatNamesNobodyKillsNoConnection(t *testing.T) {
 	}
 }
 
-// LinkedIn leaves posts without activity out of its answer, so that what is missing is 0, but only in an
-// answer that is whole: anything odd in it leaves them unknown.
-func TestLinkedInPostIsZeroOnlyInAWholeAnswer(t *testing.T) {
+// LinkedIn omits posts without activity, so a missing post is 0, but only in a complete answer: any
+// irregularity in it makes the post unknown.
+func TestLinkedInZeroOnlyInCompleteAnswer(t *testing.T) {
 	t.Parallel()
 	const mine = `{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:72","totalShareStatistics":{"likeCount":3}}`
 	zero := int64(0)
@@ -66,21 +67,21 @@ func TestLinkedInPostIsZeroOnlyInAWholeAnswer(t *testing.T) {
 		require.Equal(t, want, got[0].Counts.Likes, body)
 		if want == nil {
 			require.Nil(t, got[0].Counts.Impressions, body)
-			require.NotEmpty(t, got[0].Missing, "%s: there is a reason", body)
+			require.NotEmpty(t, got[0].Missing, "%s: the reason is recorded", body)
 		}
 	}
 }
 
-// A gateway's success around LinkedIn's error is an error.
-func TestLinkedInErrorInsideOfASuccess(t *testing.T) {
+// A gateway's success that contains LinkedIn's error is an error.
+func TestLinkedInErrorInsideSuccess(t *testing.T) {
 	t.Parallel()
 	_, err := canned(t, always(http.StatusOK, `{"status":401,"code":"EXPIRED_ACCESS_TOKEN","message":"expired"}`)).client(t, domain.LinkedIn).PostMetrics(t.Context(),
 		platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
 	require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
 }
 
-// Whose quota a 429 of LinkedIn's is, and until when.
-func TestLinkedInThrottlesAreOfWhatTheySay(t *testing.T) {
+// The quota that a LinkedIn 429 belongs to, and when it ends.
+func TestLinkedInThrottlingScope(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]struct {
 		scope domain.QuotaScope
@@ -99,13 +100,14 @@ func TestLinkedInThrottlesAreOfWhatTheySay(t *testing.T) {
 		require.Equal(t, want.scope, seen.Scope, body)
 		require.Positive(t, seen.RetryAfter, body)
 		if want.short {
-			require.LessOrEqual(t, seen.RetryAfter, 5*time.Minute, "a proxy's word is not about the day's quota")
+			require.LessOrEqual(t, seen.RetryAfter, 5*time.Minute, "a proxy's 429 is not about the daily quota")
 		}
 	}
 }
 
-// A post that Facebook answers with nothing, or with another post, has no figures, least of all zeros.
-func TestFacebookPostIsReadOnlyUnderItsOwnID(t *testing.T) {
+// If Facebook answers with nothing or with another post, the post has no figures, and certainly no
+// zeros.
+func TestFacebookAnswerAboutAnotherPost(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{batchAnswer("null", "null"), batchAnswer("{}", `{"id":"999_9","shares":{"count":5}}`), "[null,null]"} {
 		got, err := canned(t, always(http.StatusOK, body)).client(t, domain.Facebook).PostMetrics(t.Context(),
@@ -115,8 +117,8 @@ func TestFacebookPostIsReadOnlyUnderItsOwnID(t *testing.T) {
 	}
 }
 
-// Instagram's list of what it knows may be longer than the words that are kept of an error.
-func TestLongListOfAllowedMetricsIsReadWhole(t *testing.T) {
+// Instagram's list of known metrics may be longer than the part of an error message that is kept.
+func TestLongListOfAllowedMetrics(t *testing.T) {
 	t.Parallel()
 	known := "impressions, reach, replies, saved, video_views, plays, total_interactions, follows, profile_visits, profile_activity, navigation, " +
 		"ig_reels_video_view_total_time, ig_reels_avg_watch_time, clips_replays_count, ig_reels_aggregated_all_plays_count, reels_skip_rate, " +
@@ -126,12 +128,12 @@ func TestLongListOfAllowedMetricsIsReadWhole(t *testing.T) {
 	for _, account := range []string{"1000", "1001", "1002", "1003"} { // after three accounts a refusal counts for all
 		got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: account}, []platforms.Post{{ID: "1", Type: "photo"}})
 		require.Len(t, got, 1)
-		require.Equal(t, new(int64(7)), got[0].Counts.Views, "views are known, and stay")
+		require.Equal(t, new(int64(7)), got[0].Counts.Views, "views are still read")
 		require.Nil(t, got[0].Counts.Shares)
 	}
 }
 
-// Meta's errors, by code and subcode, never by status.
+// Meta's errors are classified by code and subcode, never by status.
 func TestMetaErrorClasses(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]platforms.Class{
@@ -162,15 +164,15 @@ func TestMetaErrorClasses(t *testing.T) {
 		client := canned(t, always(http.StatusBadRequest, body)).client(t, domain.Facebook)
 		requireClass(t, want, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 	}
-	// Since 2026-10-27 `GET /?ids=` is refused with code 100 under HTTP 500: a wrong request, which
-	// must never pass for an outage.
+	// Since 2026-10-27 `GET /?ids=` is refused with code 100 and HTTP 500: an invalid request,
+	// which must never count as an outage.
 	wrong := `{"error":{"message":"(#100) deprecated","code":100,"is_transient":true}}`
 	client := canned(t, always(http.StatusInternalServerError, wrong)).client(t, domain.Facebook)
 	requireClass(t, platforms.ClassInvalid, client.accountErr(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}))
 }
 
-// One bad post inside of a good batch answer costs that post.
-func TestErrorInsideOfABatch(t *testing.T) {
+// One bad entry in a good batch answer affects that post only.
+func TestErrorInsideBatch(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(batchAnswer(`{"error":{"code":100,"error_subcode":33,"message":"gone Tok3n"}}`,
@@ -182,7 +184,7 @@ func TestErrorInsideOfABatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, platforms.ClassNotFound, snaps[0].Err.Class)
 	require.NotContains(t, snaps[0].Err.Error(), "Tok3n")
-	require.Nil(t, snaps[1].Err, "odd fields cost themselves only")
+	require.Nil(t, snaps[1].Err, "an invalid field affects only itself")
 	require.Equal(t, new(int64(7)), snaps[1].Counts.Likes)
 	require.Equal(t, new(int64(4)), snaps[1].Counts.Shares)
 	require.Nil(t, snaps[1].Counts.Comments)
@@ -190,9 +192,9 @@ func TestErrorInsideOfABatch(t *testing.T) {
 	require.Equal(t, platforms.ClassRetry, snaps[2].Err.Class)
 }
 
-// A number that nobody counts to is absent, and so is a time that nothing is of: the log would refuse the
-// whole reading, or post, for it.
-func TestNumbersBeyondAnyPlatformAreAbsent(t *testing.T) {
+// An impossible number is absent, and so is an impossible time: the log would refuse the whole
+// reading, or post.
+func TestImpossibleNumbersAreAbsent(t *testing.T) {
 	t.Parallel()
 	client := canned(t, always(http.StatusOK, `{"data":{"videos":[
 		{"id":"1","like_count":1152921504606846977,"comment_count":1e18,"share_count":-1152921504606846977,"view_count":1000000000000000},
@@ -206,7 +208,7 @@ func TestNumbersBeyondAnyPlatformAreAbsent(t *testing.T) {
 	require.Equal(t, int64(5), *byID(got)["2"].Counts.Likes)
 }
 
-func TestSumsBeyondAnyPlatformAreAbsent(t *testing.T) {
+func TestImpossibleSumsAreAbsent(t *testing.T) {
 	t.Parallel()
 	client := canned(t, always(http.StatusOK, `{"id":"100_1","shares":{"count":1},"insights":{"data":[
 		{"name":"post_media_view","period":"lifetime","values":[{"value":{"0":900000000000000,"1":900000000000000}}]},
@@ -216,7 +218,7 @@ func TestSumsBeyondAnyPlatformAreAbsent(t *testing.T) {
 	require.Equal(t, int64(7), *got[0].Counts.Clicks)
 }
 
-func TestTimesBeyondThisAgeAreAbsent(t *testing.T) {
+func TestImpossibleTimesAreAbsent(t *testing.T) {
 	t.Parallel()
 	client := canned(t, always(http.StatusOK, `{"data":[
 		{"id":"100_1","created_time":"9999-12-31T23:59:59-0500"},{"id":"100_2","created_time":"2107-01-01T00:00:00+0000"},
@@ -225,5 +227,5 @@ func TestTimesBeyondThisAgeAreAbsent(t *testing.T) {
 	for _, p := range page.Posts[:3] {
 		require.True(t, p.PublishedAt.IsZero(), "%s", p.ID)
 	}
-	require.Equal(t, time.Date(1905, 3, 4, 0, 0, 0, 0, time.UTC), page.Posts[3].PublishedAt, "dated back by its page")
+	require.Equal(t, time.Date(1905, 3, 4, 0, 0, 0, 0, time.UTC), page.Posts[3].PublishedAt, "backdated by its page")
 }

@@ -10,88 +10,92 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	_ "time/tzdata" // Facebook's days are Pacific days, also on a machine without a zone database
+	_ "time/tzdata" // Facebook's days are Pacific days, even on a machine without a time zone database
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Client reads one platform. Every method makes at most a handful of calls, retries nothing by
-// itself (the scheduler does), and answers failures of the platform as [*Error].
+// Client reads one platform. Each method makes a few calls at most and never retries: the scheduler
+// does. Platform failures are returned as [*Error].
 type Client interface {
-	// Account reads the totals of one account. When the error is nil the figures are good, even if
-	// some are missing: Missing says which and why, Incomplete whether it is worth asking again.
+	// Account reads the totals of one account. If the error is nil, the figures are valid even if
+	// some are missing: Missing lists them with reasons, and Incomplete reports whether a retry is
+	// useful.
 	Account(ctx context.Context, target Target, req AccountRequest) (AccountSnapshot, error)
-	// Posts lists one page of posts, newest first; cursor is "" or a [PostsPage] cursor.
+	// Posts lists one page of posts, newest first. The cursor is "" or comes from a [PostsPage].
 	Posts(ctx context.Context, target Target, cursor string) (PostsPage, error)
-	// PostMetrics reads the counters of posts, batched where the platform offers it. Snapshots that
-	// come together with an error are good: the error says why the rest is not there.
+	// PostMetrics reads the counters of posts, in batches if the platform supports them. Snapshots
+	// returned with an error are valid: the error says why the others are missing.
 	PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error)
-	// Refresh renews the access token of ExternalID, if that is set: LinkedIn and TikTok by refreshToken,
-	// Instagram login by the access token itself; [ErrNoRefresh] where there is no such thing.
+	// Refresh renews the access token of ExternalID, if that is set. LinkedIn and TikTok use
+	// refreshToken; Instagram login uses the access token. The error is [ErrNoRefresh] if the
+	// platform has no refresh.
 	Refresh(ctx context.Context, target Target, refreshToken string) (Tokens, error)
 }
 
-// Identifier is a [Client] of a platform that goes by the token alone: what it lists is of whoever signed
-// in, and names nobody. Its Account and Refresh refuse the token of another account by themselves.
+// Identifier is a [Client] of a platform that lists posts by the token alone, without naming the
+// account. Its Account and Refresh methods refuse a token of another account.
 type Identifier interface {
-	// Identify makes one call and returns an error that [WrongAccount] knows when the token is of another
-	// account than Target.ExternalID.
+	// Identify makes one call. If the token belongs to an account other than Target.ExternalID, it
+	// returns an error for which [WrongAccount] is true.
 	Identify(ctx context.Context, target Target) error
 }
 
-// Endpoint says where a platform is and who we are there.
+// Endpoint configures the address of a platform and the credentials of our app.
 type Endpoint struct {
-	BaseURL      string // scheme, host and optional path prefix, without the version; "": the real one
-	ClientID     string // app id, client key
-	ClientSecret string `json:"-"` // never logged; Meta: proves that calls are our app's
+	BaseURL      string // scheme, host and optional path prefix, without the version; "" is the production platform
+	ClientID     string // app ID or client key
+	ClientSecret string `json:"-"` // never logged; for Meta it also proves that a call comes from our app
 
-	// Scopes are what a sign-in asks for, all of them each time; empty: what our readings need.
-	// LinkedIn refuses the whole dialog for one scope that the app does not have.
+	// Scopes are the scopes that every sign-in requests. Empty means the scopes that our readings
+	// need. LinkedIn refuses the whole dialog if the app lacks one of them.
 	Scopes []string
-	// ConfigID is the configuration of Facebook Login for Business, which holds the scopes; empty: Facebook Login.
+	// ConfigID is the configuration of Facebook Login for Business, which contains the scopes.
+	// Empty means Facebook Login.
 	ConfigID string
 
-	authURL, dialogURL string // hosts of the token endpoint, and of the page where a person consents
-	version            string // of the API, as the platform spells it
-	idField            string // what the platform calls ClientID
+	authURL, dialogURL string // hosts of the token endpoint and of the consent page
+	version            string // API version in the platform's format
+	idField            string // the platform's parameter name for ClientID
 }
 
-// Format hides the secret, whatever the verb.
+// Format hides the secret for every verb.
 func (e Endpoint) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s %s client %s}", e.BaseURL, e.version, e.ClientID)
 }
 
-// Config configures all clients. The zero value speaks to the real platforms.
+// Config configures all clients. The zero value uses the production platforms.
 type Config struct {
 	Facebook  Endpoint // also serves Instagram accounts of Facebook login
 	Instagram Endpoint // accounts of Instagram login
 	LinkedIn  Endpoint
 	TikTok    Endpoint
 
-	HTTPClient *http.Client     // default: one of our own; redirects are never followed
-	Logger     *slog.Logger     // default: discards
+	HTTPClient *http.Client     // default: a client of this package; redirects are never followed
+	Logger     *slog.Logger     // default: discards all records
 	Observe    func(CallStats)  // called once per call, from the calling goroutine; may be nil
-	Admit      Admit            // asked before each call; nil: every call is made
-	Now        func() time.Time // default time.Now
+	Admit      Admit            // runs before each call; nil allows every call
+	Now        func() time.Time // default: time.Now
 
-	timeout      time.Duration // tests shorten it
-	maxBodyBytes int64         // tests shorten it
+	timeout      time.Duration // shortened by tests
+	maxBodyBytes int64         // lowered by tests
 }
 
-// Admit decides whether a call may be made now, and may wait for that. A refusal, made with [Refuse], is
-// the call's answer. Whoever is let through is given finish, which learns how the call went, and of how many
-// requests a batch may consist now: at least 1, at most Call.Requests.
+// Admit decides whether a call may be made now; it may wait. A refusal, created with [Refuse],
+// becomes the result of the call. For an admitted call, Admit returns finish, which must be called
+// with the statistics of the call, and the number of requests that a batch may contain: at least 1,
+// at most Call.Requests.
 type Admit func(ctx context.Context, call Call) (requests int, finish func(CallStats), refusal error)
 
-// Call is a call that is about to be made.
+// Call describes a call before it is made.
 type Call struct {
 	Platform domain.Platform
 	Op       string // as in [CallStats]
 	Account  string
-	Requests int // how many calls it counts as: the requests of a batch; 0 is 1
+	Requests int // number of calls that it counts as: the requests of a batch; 0 means 1
 }
 
-// WithDefaults returns c with every empty setting filled in.
+// WithDefaults returns c with defaults for all empty settings.
 func (c Config) WithDefaults() Config {
 	c.Facebook = c.Facebook.withDefaults(Endpoint{
 		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com", dialogURL: "https://www.facebook.com",
@@ -117,10 +121,11 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// withDefaults fills in what is empty. A simulated platform has one host: its tokens do not come from the real one.
+// withDefaults fills in the empty fields. A simulated platform uses one host for everything: its
+// tokens do not come from the production host.
 func (e Endpoint) withDefaults(actual Endpoint) Endpoint {
-	if at := strings.TrimSuffix(e.BaseURL, "/"); at != "" && at != actual.BaseURL {
-		actual.BaseURL, actual.authURL, actual.dialogURL = at, at, at
+	if base := strings.TrimSuffix(e.BaseURL, "/"); base != "" && base != actual.BaseURL {
+		actual.BaseURL, actual.authURL, actual.dialogURL = base, base, base
 	}
 	if len(e.Scopes) == 0 {
 		e.Scopes = actual.Scopes
@@ -130,7 +135,7 @@ func (e Endpoint) withDefaults(actual Endpoint) Endpoint {
 	return e
 }
 
-// validate reports every wrong address at once.
+// validate reports all invalid URLs in one error.
 func (c Config) validate() error {
 	var errs []error
 	for name, e := range map[string]Endpoint{"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok} {
@@ -148,11 +153,11 @@ type Set struct {
 	dialogs map[domain.Platform]dialog
 	http    *http.Client
 
-	meta []*graph // the apps that Meta calls us about
+	meta []*graph // the apps that Meta sends callbacks about
 	now  func() time.Time
 }
 
-// New checks the configuration and builds the clients; every wrong setting is in the one error.
+// New validates the configuration and builds the clients. The error lists every invalid setting.
 func New(cfg Config) (*Set, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -162,15 +167,15 @@ func New(cfg Config) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
-	client := hardened(cfg.HTTPClient)
-	graphOf := func(p domain.Platform, e Endpoint) *graph { return newGraph(p, e, cfg, client, pacific) }
-	pages, instagramLogin := graphOf(domain.Facebook, cfg.Facebook), graphOf(domain.Instagram, cfg.Instagram)
+	client := withoutRedirects(cfg.HTTPClient)
+	newGraphFor := func(p domain.Platform, e Endpoint) *graph { return newGraph(p, e, cfg, client, pacific) }
+	pages, instagramLogin := newGraphFor(domain.Facebook, cfg.Facebook), newGraphFor(domain.Instagram, cfg.Instagram)
 	members, tiktok := newLinkedIn(cfg, client), newTikTok(cfg, client)
 	return &Set{
 		http: client, meta: []*graph{pages, instagramLogin}, now: cfg.Now,
 		clients: map[domain.Platform]Client{
 			domain.Facebook:  &facebook{pages},
-			domain.Instagram: &instagram{graphOf(domain.Instagram, cfg.Facebook), instagramLogin},
+			domain.Instagram: &instagram{newGraphFor(domain.Instagram, cfg.Facebook), instagramLogin},
 			domain.LinkedIn:  members, domain.TikTok: tiktok,
 		},
 		dialogs: map[domain.Platform]dialog{
@@ -182,7 +187,7 @@ func New(cfg Config) (*Set, error) {
 	}, nil
 }
 
-// For returns the client of a platform; the error of a platform without one wraps [ErrNoHandler].
+// For returns the client of a platform. If the platform has none, the error wraps [ErrNoHandler].
 func (s *Set) For(p domain.Platform) (Client, error) {
 	client, ok := s.clients[p]
 	if !ok {
@@ -191,52 +196,52 @@ func (s *Set) For(p domain.Platform) (Client, error) {
 	return client, nil
 }
 
-// Close drops idle connections, those of a Config.HTTPClient included.
+// Close closes idle connections, including those of Config.HTTPClient.
 func (s *Set) Close() { s.http.CloseIdleConnections() }
 
-// Target is the account to read and the token to read it with. It prints, logs and marshals without
+// Target is an account to read and the token to read it with. It prints, logs and marshals without
 // the token.
 type Target struct {
 	AccessToken string
-	ExternalID  string             // page id, Instagram user id, TikTok open_id, LinkedIn person or organization id or URN
+	ExternalID  string             // page ID, Instagram user ID, TikTok open_id, LinkedIn person or organization ID or URN
 	AccountType domain.AccountType // LinkedIn only
 
-	// OwnLogin says that the token comes from Instagram login (graph.instagram.com); Facebook
-	// login otherwise. Instagram only.
+	// OwnLogin reports that the token comes from Instagram login (graph.instagram.com) rather than
+	// Facebook login. Instagram only.
 	OwnLogin bool
 
-	// CountedBy names, at LinkedIn, the member whose token it is: a quota of the account is that member's, with all that the token reads.
-	// "": the account's own.
+	// CountedBy is the LinkedIn member who owns the token: all calls with the token count against
+	// that member's quota. "" means the account's own quota.
 	CountedBy string
 }
 
-// quotaOf is whose quota a call counts against, beside those of the app.
-func (t Target) quotaOf() string { return cmp.Or(t.CountedBy, t.ExternalID) }
+// quotaAccount returns the account that a call counts against, in addition to the app.
+func (t Target) quotaAccount() string { return cmp.Or(t.CountedBy, t.ExternalID) }
 
-// Format hides the token, whatever the verb.
+// Format hides the token for every verb.
 func (t Target) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s type %d token %s}", t.ExternalID, int(t.AccountType), mask(t.AccessToken))
 }
 
-// MarshalText hides the token, in JSON and in logs too.
+// MarshalText hides the token in JSON and in logs.
 func (t Target) MarshalText() ([]byte, error) { return fmt.Append(nil, t), nil }
 
-// Tokens is what a refresh gave. AccessToken is never empty. An empty RefreshToken means: keep the
-// stored one. TikTok's refresh token rotates: store the new one before the access token is used.
+// Tokens is the result of a refresh. AccessToken is never empty. If RefreshToken is empty, keep the
+// stored one. TikTok rotates its refresh token: store the new one before using the access token.
 type Tokens struct {
 	AccessToken      string
 	RefreshToken     string
-	ExpiresAt        time.Time // zero: the platform did not say
-	RefreshExpiresAt time.Time // zero: the platform did not say
-	ExternalID       string    // whose tokens they are, where the platform says so (TikTok open_id)
-	Scopes           []string  // sorted; nil: the platform named none
+	ExpiresAt        time.Time // zero: not reported
+	RefreshExpiresAt time.Time // zero: not reported
+	ExternalID       string    // owner of the tokens, if the platform reports it (TikTok open_id)
+	Scopes           []string  // sorted; nil: not reported
 }
 
-// Format hides the tokens, whatever the verb.
+// Format hides the tokens for every verb.
 func (t Tokens) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s access %s until %s, refresh %s until %s}", t.ExternalID,
 		mask(t.AccessToken), t.ExpiresAt.Format(time.RFC3339), mask(t.RefreshToken), t.RefreshExpiresAt.Format(time.RFC3339))
 }
 
-// MarshalText hides the tokens, in JSON and in logs too.
+// MarshalText hides the tokens in JSON and in logs.
 func (t Tokens) MarshalText() ([]byte, error) { return fmt.Append(nil, t), nil }

@@ -12,26 +12,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// CallStats is what [Config.Observe] learns of one call. It holds no token.
+// CallStats describes one call for [Config.Observe]. It contains no token.
 type CallStats struct {
 	Platform   domain.Platform
 	Op         string // "page", "page_insights", "video_list", …
-	Account    string // external id of the account; at LinkedIn [Target.CountedBy]
+	Account    string // external ID of the account; for LinkedIn [Target.CountedBy]
 	At         time.Time
-	Duration   time.Duration // real time, whatever Config.Now says
-	Status     int           // HTTP; 0 without an answer
+	Duration   time.Duration // wall-clock time, independent of Config.Now
+	Status     int           // HTTP status; 0 without an answer
 	Bytes      int
-	Requests   int   // how many calls it counts as: the requests of a batch, 1 elsewhere
-	Class      Class // "" for a success
+	Requests   int   // number of calls that it counts as: the requests of a batch, otherwise 1
+	Class      Class // "" on success
 	Code       string
 	RetryAfter time.Duration
-	Scope      domain.QuotaScope // whose quota is used up; throttled calls only
-	Usage      []Usage           // nil: the platform said nothing, which is no information
+	Scope      domain.QuotaScope // the exhausted quota; throttled calls only
+	Usage      []Usage           // nil: the platform reported no usage
 }
 
-// scope says whose quota a throttled call has found used up: TikTok counts by endpoint; LinkedIn says
-// whether it is the app's or the member's, and whether it is that of one resource alone; Meta's code 4 is the
-// app's, its others are the page's, the account's or the person's.
+// scope returns the quota that a throttled call exhausted. TikTok counts per endpoint. LinkedIn
+// reports whether the quota is the app's or the member's, and whether it covers one resource only.
+// Meta's code 4 is the app's quota; its other codes are those of the page, account or person.
 func (e *Error) scope(op string) domain.QuotaScope {
 	switch {
 	case e.Class != ClassThrottled:
@@ -49,12 +49,12 @@ func (e *Error) scope(op string) domain.QuotaScope {
 	}
 }
 
-// Usage is one quota as the platform reports it.
+// Usage is one quota as reported by the platform.
 type Usage struct {
 	Scope   string // "app" or "business"
 	ID      string // page or Instagram account; business only
 	Type    string // "pages", "instagram", …; business only
-	Percent int    // of the fullest of calls, time and CPU time
+	Percent int    // the highest of calls, time and CPU time
 	Regain  time.Duration
 }
 
@@ -67,8 +67,8 @@ type usageNumbers struct {
 	TotalCPUTime count `json:"total_cputime"`
 	Regain       count `json:"estimated_time_to_regain_access"` // minutes
 
-	CallVolume count `json:"call_volume"` // graph.instagram.com says so for call_count,
-	CPUTime    count `json:"cpu_time"`    // and so for total_cputime
+	CallVolume count `json:"call_volume"` // graph.instagram.com's name for call_count
+	CPUTime    count `json:"cpu_time"`    // graph.instagram.com's name for total_cputime
 }
 
 func (n usageNumbers) usage(scope, id string) Usage {
@@ -77,7 +77,7 @@ func (n usageNumbers) usage(scope, id string) Usage {
 	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: regain}
 }
 
-// metaUsage reads Meta's usage headers; one that cannot be read is left out.
+// metaUsage reads Meta's usage headers. It omits headers that it cannot parse.
 func metaUsage(h http.Header) []Usage {
 	var out []Usage
 	read := func(header string, into any) bool {
@@ -102,23 +102,25 @@ func metaUsage(h http.Header) []Usage {
 	return out
 }
 
-// proxyWait is how long a 429 asks to wait that is not LinkedIn's own: it does not speak of the day's quota.
+// proxyWait is the wait after a 429 that does not come from LinkedIn itself and therefore does not
+// concern the daily quota.
 const proxyWait = 5 * time.Minute
 
-// At LinkedIn the day before may go on for so long after midnight by our clock: its clock is another one, and answers take their time.
+// LinkedIn's previous day may last this long after midnight by our clock: the clocks differ, and
+// answers take time.
 const (
-	dayBegins   = time.Hour
-	dayBeginsAt = 10 * time.Minute // after which to ask again meanwhile
+	midnightGrace = time.Hour
+	midnightRetry = 10 * time.Minute // retry interval during that period
 )
 
-// How long a platform that throttles is left alone.
+// How long a throttling platform is not called.
 const (
-	defaultMetaWait   = 15 * time.Minute // what clients wait when no header says more
+	defaultMetaWait   = 15 * time.Minute // the usual wait of clients if no header reports one
 	defaultTikTokWait = time.Minute      // the window is a sliding minute
 	maxWait           = 24 * time.Hour   // no quota is longer than a day
 )
 
-// RetryAfter is how long the first [Error] in err's chain asks to wait; 0 when it does not say.
+// RetryAfter returns the wait of the first [Error] in err's chain, or 0 if it has none.
 func RetryAfter(err error) time.Duration {
 	if e := asError(err); e != nil {
 		return e.RetryAfter
@@ -126,8 +128,8 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// metaWait is how long a throttled caller must wait: the longest time that a header names, else the
-// customary quarter of an hour.
+// metaWait returns how long a throttled caller must wait: the longest time in the headers, or 15
+// minutes by default.
 func metaWait(_ time.Duration, h http.Header) time.Duration {
 	wait := retryAfter(h)
 	for _, u := range metaUsage(h) {
@@ -139,7 +141,7 @@ func metaWait(_ time.Duration, h http.Header) time.Duration {
 	return min(wait, maxWait)
 }
 
-// retryAfter reads the standard header in seconds; 0 without one.
+// retryAfter reads the standard header in seconds; 0 if there is none.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseInt(strings.TrimSpace(h.Get("Retry-After")), 10, 64)
 	if err != nil || seconds <= 0 {
@@ -148,21 +150,23 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(min(seconds, int64(maxWait/time.Second))) * time.Second
 }
 
-// tikTokWait is how long a throttled caller waits: a sliding minute, unless a header says more.
+// tikTokWait returns how long a throttled caller must wait: a sliding minute, or longer if a header
+// says so.
 func tikTokWait(_ time.Duration, h http.Header) time.Duration {
 	return max(retryAfter(h), defaultTikTokWait)
 }
 
-// untilReset is how long a throttled caller waits: quotas are daily, reset at midnight UTC, and no header says so. A refusal that comes soon
-// after midnight may still be of the day before: to wait for the next midnight would cost this day, and each one after it.
-func (l *linkedIn) untilReset(said time.Duration, h http.Header) time.Duration {
+// untilReset returns how long a throttled caller must wait. Quotas are daily and reset at midnight
+// UTC; no header reports this. A refusal soon after midnight may still belong to the previous day:
+// waiting for the next midnight would lose this day, and every day after it.
+func (l *linkedIn) untilReset(hint time.Duration, h http.Header) time.Duration {
 	const day = 24 * time.Hour
-	if wait := cmp.Or(said, retryAfter(h)); wait > 0 {
+	if wait := cmp.Or(hint, retryAfter(h)); wait > 0 {
 		return wait
 	}
 	now := l.now()
-	if gone := now.Sub(now.UTC().Truncate(day)); gone >= dayBegins {
-		return day - gone
+	if sinceMidnight := now.Sub(now.UTC().Truncate(day)); sinceMidnight >= midnightGrace {
+		return day - sinceMidnight
 	}
-	return dayBeginsAt
+	return midnightRetry
 }

@@ -17,12 +17,12 @@ import (
 
 const secret = "EAABwzLixnjYBO4ZCs8Tok3n+/=|x"
 
-// However a value with a token is printed, logged or marshalled, the token is not in it.
+// A value with a token never reveals it when printed, logged or marshaled.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
-	at := platforms.Target{AccessToken: secret, ExternalID: "1"}
+	tgt := platforms.Target{AccessToken: secret, ExternalID: "1"}
 	for _, v := range []any{
-		at, &at,
+		tgt, &tgt,
 		platforms.Tokens{AccessToken: secret, RefreshToken: secret},
 		platforms.Endpoint{ClientSecret: secret},
 		platforms.Config{TikTok: platforms.Endpoint{ClientSecret: secret}},
@@ -40,7 +40,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
-// Meta repeats a malformed token in its message, and a platform may do so encoded or cut short.
+// Meta repeats a malformed token in its message, possibly encoded or truncated.
 func TestSecretsInMessages(t *testing.T) {
 	t.Parallel()
 	for _, echo := range []string{secret, url.QueryEscape(secret), secret[:24], "EAASomebodyElsesT0kenThatIsLong"} {
@@ -58,11 +58,11 @@ func TestSecretsInMessages(t *testing.T) {
 	}
 }
 
-// A short token is redacted from the platform's words because it is the call's own; the names of
-// metrics, however long, stay. Errors end in logs: they have no words, and no sentence as a code.
-func TestWordsStayReadableAndOutOfErrors(t *testing.T) {
+// A short token is removed from the platform's message because it is the call's own. Metric names
+// stay, however long. Errors end up in logs: they contain no message, and no sentence as a code.
+func TestPlatformWordsNotInErrors(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string][2]string{ // the words, the error
+	for body, want := range map[string][2]string{ // the message, the error
 		`{"error":{"code":190,"message":"no such token: a/b=c or a%2Fb%3Dc"}}`: {
 			"no such token: [redacted] or [redacted]", "facebook page: reconnect (HTTP 400, code 190)",
 		},
@@ -87,8 +87,8 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, []string{"https://api.linkedin.com", "https://www.linkedin.com", "https://www.linkedin.com", "202608"}, hosts(cfg.LinkedIn))
 	require.Equal(t, []string{"https://open.tiktokapis.com", "https://open.tiktokapis.com", "https://www.tiktok.com", "v2"}, hosts(cfg.TikTok))
 	mock := platforms.Config{LinkedIn: platforms.Endpoint{BaseURL: "http://localhost:1/linkedin/"}}.WithDefaults()
-	at := "http://localhost:1/linkedin"
-	require.Equal(t, []string{at, at, at, "202608"}, hosts(mock.LinkedIn), "a mock's tokens and dialog are its own")
+	tgt := "http://localhost:1/linkedin"
+	require.Equal(t, []string{tgt, tgt, tgt, "202608"}, hosts(mock.LinkedIn), "a mock serves its own tokens and dialog")
 	require.Equal(t, hosts(cfg.Instagram), hosts(cfg.WithDefaults().Instagram))
 	set, err := platforms.New(platforms.Config{})
 	require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestConfigDefaults(t *testing.T) {
 	require.ErrorIs(t, err, platforms.ErrNoHandler)
 }
 
-func TestConfigReportsEverythingAtOnce(t *testing.T) {
+func TestConfigReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	_, err := platforms.New(platforms.Config{
 		Facebook: platforms.Endpoint{BaseURL: "graph.facebook.com"}, TikTok: platforms.Endpoint{BaseURL: "https://x/?a=b"},

@@ -31,7 +31,8 @@ const (
 	clientSecret = "Secret0fTheApplication42"
 )
 
-// bundle is the clients, a simulator behind real HTTP, and all that was logged and observed.
+// bundle contains the clients, a simulator behind real HTTP, and everything that was logged and
+// observed.
 type bundle struct {
 	sim *simulator.Server
 	set *platforms.Set
@@ -40,7 +41,7 @@ type bundle struct {
 	now   time.Time
 	logs  bytes.Buffer
 	calls []platforms.CallStats
-	texts []string // every error text seen
+	texts []string // every error text
 }
 
 func (b *bundle) clock() time.Time {
@@ -68,7 +69,7 @@ func (b *bundle) observe(s platforms.CallStats) {
 	b.calls = append(b.calls, s)
 }
 
-// ops are the names of the calls since the last time.
+// ops returns the names of the calls since the last time.
 func (b *bundle) ops() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,7 +99,7 @@ func (b *bundle) config(root string) platforms.Config {
 	}
 }
 
-// setup starts a simulator and clients for it; change may alter both configurations.
+// setup starts a simulator and clients for it. The change functions may modify both configurations.
 func setup(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *bundle {
 	t.Helper()
 	var b *bundle
@@ -141,7 +142,7 @@ func (b *bundle) client(t *testing.T, p domain.Platform) scanning {
 	return scanning{c, b, t}
 }
 
-// always answers every call alike.
+// always gives every call the same answer.
 func always(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -149,8 +150,8 @@ func always(status int, body string) http.HandlerFunc {
 	}
 }
 
-// requireNoSecrets scans all that was logged, observed and returned as an error. Every token of the
-// tests starts with "Sim" or "Tok3n".
+// requireNoSecrets scans everything that was logged, observed and returned as an error. Every token
+// of the tests starts with "Sim" or "Tok3n".
 func (b *bundle) requireNoSecrets(t *testing.T) {
 	t.Helper()
 	b.mu.Lock()
@@ -164,8 +165,8 @@ func (b *bundle) requireNoSecrets(t *testing.T) {
 	}
 }
 
-// scanning is a Client that keeps the text of every error for requireNoSecrets. Its lowercase methods fail the test on an
-// error; those that end in Err answer only the error.
+// scanning is a Client that keeps the text of every error for requireNoSecrets. Its lowercase
+// methods fail the test on an error; those with the suffix Err return only the error.
 type scanning struct {
 	platforms.Client
 	b *bundle
@@ -204,57 +205,57 @@ func (s scanning) PostMetrics(ctx context.Context, t platforms.Target, posts []p
 	return snaps, err
 }
 
-func (s scanning) Refresh(ctx context.Context, at platforms.Target, token string) (platforms.Tokens, error) {
-	tokens, err := s.Client.Refresh(ctx, at, token)
-	s.note(err, tokens, at)
+func (s scanning) Refresh(ctx context.Context, tgt platforms.Target, token string) (platforms.Tokens, error) {
+	tokens, err := s.Client.Refresh(ctx, tgt, token)
+	s.note(err, tokens, tgt)
 	return tokens, err
 }
 
-func (s scanning) account(at platforms.Target, request ...platforms.AccountRequest) platforms.AccountSnapshot {
+func (s scanning) account(tgt platforms.Target, request ...platforms.AccountRequest) platforms.AccountSnapshot {
 	s.t.Helper()
-	snap, err := s.Account(s.t.Context(), at, append(request, platforms.AccountRequest{})[0])
+	snap, err := s.Account(s.t.Context(), tgt, append(request, platforms.AccountRequest{})[0])
 	require.NoError(s.t, err)
 	return snap
 }
 
-func (s scanning) posts(at platforms.Target, cursor string) platforms.PostsPage {
+func (s scanning) posts(tgt platforms.Target, cursor string) platforms.PostsPage {
 	s.t.Helper()
-	page, err := s.Posts(s.t.Context(), at, cursor)
+	page, err := s.Posts(s.t.Context(), tgt, cursor)
 	require.NoError(s.t, err)
 	return page
 }
 
-func (s scanning) metrics(at platforms.Target, posts []platforms.Post) []platforms.PostSnapshot {
+func (s scanning) metrics(tgt platforms.Target, posts []platforms.Post) []platforms.PostSnapshot {
 	s.t.Helper()
-	snaps, err := s.PostMetrics(s.t.Context(), at, posts)
+	snaps, err := s.PostMetrics(s.t.Context(), tgt, posts)
 	require.NoError(s.t, err)
 	return snaps
 }
 
-func (s scanning) refresh(at platforms.Target, token string) platforms.Tokens {
+func (s scanning) refresh(tgt platforms.Target, token string) platforms.Tokens {
 	s.t.Helper()
-	tokens, err := s.Refresh(s.t.Context(), at, token)
+	tokens, err := s.Refresh(s.t.Context(), tgt, token)
 	require.NoError(s.t, err)
 	return tokens
 }
 
-func (s scanning) accountErr(at platforms.Target, request ...platforms.AccountRequest) error {
-	_, err := s.Account(s.t.Context(), at, append(request, platforms.AccountRequest{})[0])
+func (s scanning) accountErr(tgt platforms.Target, request ...platforms.AccountRequest) error {
+	_, err := s.Account(s.t.Context(), tgt, append(request, platforms.AccountRequest{})[0])
 	return err
 }
 
-func (s scanning) postsErr(at platforms.Target, cursor string) error {
-	_, err := s.Posts(s.t.Context(), at, cursor)
+func (s scanning) postsErr(tgt platforms.Target, cursor string) error {
+	_, err := s.Posts(s.t.Context(), tgt, cursor)
 	return err
 }
 
-func (s scanning) metricsErr(at platforms.Target, posts []platforms.Post) error {
-	_, err := s.PostMetrics(s.t.Context(), at, posts)
+func (s scanning) metricsErr(tgt platforms.Target, posts []platforms.Post) error {
+	_, err := s.PostMetrics(s.t.Context(), tgt, posts)
 	return err
 }
 
-func (s scanning) refreshErr(at platforms.Target, token string) error {
-	_, err := s.Refresh(s.t.Context(), at, token)
+func (s scanning) refreshErr(tgt platforms.Target, token string) error {
+	_, err := s.Refresh(s.t.Context(), tgt, token)
 	return err
 }
 
@@ -262,12 +263,12 @@ func target(a simulator.Account) platforms.Target {
 	return platforms.Target{AccessToken: a.AccessToken, ExternalID: a.ID, OwnLogin: a.OwnLogin}
 }
 
-// allPosts walks a listing to its end and counts the pages.
-func allPosts(t *testing.T, c platforms.Client, at platforms.Target) (posts []platforms.Post, pages int) {
+// allPosts reads a listing to its end and counts the pages.
+func allPosts(t *testing.T, c platforms.Client, tgt platforms.Target) (posts []platforms.Post, pages int) {
 	t.Helper()
 	cursor := ""
 	for {
-		page, err := c.Posts(t.Context(), at, cursor)
+		page, err := c.Posts(t.Context(), tgt, cursor)
 		require.NoError(t, err)
 		posts = append(posts, page.Posts...)
 		pages++
@@ -279,7 +280,7 @@ func allPosts(t *testing.T, c platforms.Client, at platforms.Target) (posts []pl
 	}
 }
 
-// figure finds one figure; it fails the test when there is not exactly one.
+// figure returns the only matching figure and fails the test otherwise.
 func figure(t *testing.T, s platforms.AccountSnapshot, name, window, day string) domain.Figure {
 	t.Helper()
 	var found []domain.Figure
@@ -296,7 +297,7 @@ func hasFigure(s platforms.AccountSnapshot, name string) bool {
 	return slices.ContainsFunc(s.Figures, func(f domain.Figure) bool { return f.Name == name })
 }
 
-// reasons maps what is missing to why.
+// reasons maps the missing figures to their reasons.
 func reasons(missing []domain.MissingFigure) map[string]string {
 	out := map[string]string{}
 	for _, m := range missing {

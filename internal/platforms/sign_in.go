@@ -13,47 +13,49 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SignIn is the OAuth 2.0 dialog of one platform for one of our apps: authorisation code, no PKCE. Errors are [Error]s, as
-// those of [Client] are.
+// SignIn is the OAuth 2.0 dialog of one platform for one of our apps: authorization code without
+// PKCE. Errors are [Error]s, as for [Client].
 type SignIn interface {
-	// Address is the page of the platform where the person consents; state is what the call-back brings back.
+	// Address returns the URL of the platform's consent page. The callback returns state unchanged.
 	Address(state, redirectURI string) string
-	// Redeem exchanges the call-back's code, once, and asks whose it is, what was granted and what there is to choose.
-	// redirectURI must be the one that Address was called with. A code that is spent, expired or another app's is an
-	// Error of class ClassReconnect.
+	// Redeem exchanges the callback's code, which works once, and reads the person, the granted
+	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For a
+	// code that is used up, expired or issued to another app, the error is of class ClassReconnect.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
-	// GiveBack takes the person's consent back at the platform; on Facebook, Instagram and TikTok that is the whole
-	// app's. Instagram login has no such call: it returns nil and does nothing.
+	// GiveBack revokes the person's consent at the platform. For Facebook, Instagram and TikTok
+	// this revokes the consent to the whole app. Instagram login has no such call: GiveBack returns
+	// nil and does nothing.
 	GiveBack(ctx context.Context, tokens Tokens) error
 }
 
-// SignIn returns the dialog of a platform: Facebook's pages with the Instagram accounts behind them, Instagram login,
-// LinkedIn or TikTok. The error of an app without a client id or secret names the settings; that of a platform without
-// a dialog wraps [ErrNoHandler].
+// SignIn returns the dialog of a platform: Facebook pages with their Instagram accounts, Instagram
+// login, LinkedIn or TikTok. If the client ID or secret is missing, the error names the settings.
+// If the platform has no dialog, the error wraps [ErrNoHandler].
 func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 	dialog, ok := s.dialogs[p]
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrNoHandler, p)
 	}
 	if dialog.missing != "" {
-		return nil, fmt.Errorf("nobody can sign in at %s: set %s to those of your app there", p, dialog.missing)
+		return nil, fmt.Errorf("sign-in at %s is not configured: set %s to the values of your app", p, dialog.missing)
 	}
 	return dialog.signIn, nil
 }
 
-// dialog is the way to sign in at a platform, or the settings that are missing for it.
+// dialog is the sign-in of a platform, or the settings that it lacks.
 type dialog struct {
-	signIn  holder
+	signIn  consentReader
 	missing string
 }
 
-// holder is a dialog that also asks what a token gives that somebody else's dialog brought.
-type holder interface {
+// consentReader is a dialog that can also read the consent of a token from another application's
+// dialog.
+type consentReader interface {
 	SignIn
-	holds(ctx context.Context, t Target) (Consent, error)
+	consent(ctx context.Context, t Target) (Consent, error)
 }
 
-func newDialog(p domain.Platform, s holder, e Endpoint) dialog {
+func newDialog(p domain.Platform, s consentReader, e Endpoint) dialog {
 	var missing []string
 	if e.ClientID == "" {
 		missing = append(missing, p.Facts().IDSetting)
@@ -64,37 +66,38 @@ func newDialog(p domain.Platform, s holder, e Endpoint) dialog {
 	return dialog{signIn: s, missing: strings.Join(missing, " and ")}
 }
 
-// address is a dialog's page: what all platforms are told, and what each is told besides.
+// address builds the URL of a dialog from the common parameters and the given additional ones.
 func (e Endpoint) address(path, state, redirectURI string, more url.Values) string {
 	q := url.Values{"response_type": {"code"}, e.idField: {e.ClientID}, "redirect_uri": {redirectURI}, "state": {state}}
 	maps.Copy(q, more)
 	return e.dialogURL + path + "?" + q.Encode()
 }
 
-// The calls of a sign-in.
+// Operation names of a sign-in.
 const (
-	opCode       = "sign_in_code"     // the code is exchanged
-	opLonger     = "sign_in_longer"   // a short-lived token is exchanged
-	opWho        = "sign_in_who"      // whose the token is
-	opGranted    = "sign_in_granted"  // what was granted
-	opUntil      = "sign_in_until"    // until when the token is good
-	opOffered    = "sign_in_offered"  // what there is to choose
-	opGiveBack   = "sign_in_giveback" // the consent is taken back
-	maxListPages = 200                // of what there is to choose; a list that goes on is one that does not end
+	opCode       = "sign_in_code"     // exchange the code
+	opLonger     = "sign_in_longer"   // exchange a short-lived token
+	opWho        = "sign_in_who"      // read the owner of the token
+	opGranted    = "sign_in_granted"  // read the granted scopes
+	opUntil      = "sign_in_until"    // read the expiry of the token
+	opOffered    = "sign_in_offered"  // list the accounts to choose from
+	opGiveBack   = "sign_in_giveback" // revoke the consent
+	maxListPages = 200                // of the accounts to choose from; a longer list is treated as endless
 )
 
-// endless is what is wrong with a list of more than [maxListPages].
-const endless = "the list of what there is to choose does not end"
+// endlessList is the message for a list of more than [maxListPages].
+const endlessList = "the list of accounts does not end"
 
-// known refuses an answer that does not say whose it is.
-func (c *httpClient) known(id string) error {
+// checkPersonID returns an error if the answer does not contain the person's ID.
+func (c *httpClient) checkPersonID(id string) error {
 	if !plainID(id, "_-") {
-		return untold(c.platform, opWho, "the answer does not say who signed in")
+		return incompleteAnswer(c.platform, opWho, "the answer does not identify the person")
 	}
 	return nil
 }
 
-// scopeList is scopes as platforms write them: parted by commas, by spaces, or as a list. nil: none were named.
+// scopeList is a list of scopes in any platform format: separated by commas or spaces, or a JSON
+// array. nil means that none were named.
 type scopeList []string
 
 func (s *scopeList) UnmarshalJSON(raw []byte) error {
@@ -111,9 +114,9 @@ func (s *scopeList) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// declined is what was asked for and is not among what the platform says was granted; nothing where it names no scope at
-// all: then it did not tell.
-func declined(asked, granted []string) []string {
+// declinedScopes returns the requested scopes that the platform did not grant. It returns nil if
+// the platform lists no scopes, because the answer then says nothing about them.
+func declinedScopes(asked, granted []string) []string {
 	if len(granted) == 0 {
 		return nil
 	}
@@ -122,48 +125,52 @@ func declined(asked, granted []string) []string {
 	return slices.Compact(out)
 }
 
-// Consent is what one person gave one of our apps. It prints without tokens.
+// Consent is the authorization that a person gave one of our apps. It prints without tokens.
 type Consent struct {
-	PersonID string // the platform's id of the person
-	Name     string // as the platform shows it; may be empty
-	Tokens   Tokens // the person's; of Facebook the long-lived one
-	// Granted and Declined are the scopes as read from the platform, never assumed; sorted.
+	PersonID string // the platform's ID of the person
+	Name     string // display name at the platform; may be empty
+	Tokens   Tokens // the person's tokens; for Facebook the long-lived one
+	// Granted and Declined are the scopes reported by the platform, never assumed; sorted.
 	Granted, Declined []string
-	// DataAccessUntil is when Meta stops giving data unless the person signs in again; zero: not said.
+	// DataAccessUntil is when Meta stops returning data unless the person signs in again; zero: not
+	// reported.
 	DataAccessUntil time.Time
 	Offered         []Offered
 }
 
-// Format hides the tokens, whatever the verb.
+// Format hides the tokens for every verb.
 func (c Consent) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s granted %v declined %v %d offered, tokens %s}", c.PersonID, c.Granted, c.Declined, len(c.Offered), c.Tokens)
 }
 
-// MarshalText hides the tokens, in JSON and in logs too.
+// MarshalText hides the tokens in JSON and in logs.
 func (c Consent) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
 
-// Offered is one account that the person may choose to have read. It prints without its token; the JSON names are of its copy that waits,
-// sealed, for a choice.
+// Offered is an account that the person may choose to have read. It prints without its token. The
+// JSON names belong to the sealed copy that is stored until the person chooses.
 type Offered struct {
-	Platform    domain.Platform    `json:"p_id"`        // Instagram for an account behind a Facebook page
+	Platform    domain.Platform    `json:"p_id"`        // Instagram for an account linked to a Facebook page
 	AccountType domain.AccountType `json:"a_type"`      // LinkedIn only
-	ExternalID  string             `json:"external_id"` // what [Target.ExternalID] wants
+	ExternalID  string             `json:"external_id"` // value for [Target.ExternalID]
 	Name        string             `json:"name"`
 	Username    string             `json:"username"`    // without @; may be empty
 	PictureURL  string             `json:"picture_url"` // may be empty
-	// BehindPage is the id of the Facebook page whose token reads this Instagram account; empty otherwise.
+	// BehindPage is the ID of the Facebook page whose token reads this Instagram account; otherwise
+	// empty.
 	BehindPage string `json:"behind_page"`
-	// AccessToken is the page's own token (Facebook, and Instagram behind a page); empty: the person's reads it.
+	// AccessToken is the page's own token (Facebook, and Instagram linked to a page). If empty, the
+	// person's token reads the account.
 	AccessToken string `json:"access_token"`
-	// MayRead is false where the person's tasks on the page do not suffice; Missing says which one is wanted.
+	// MayRead is false if the person's tasks on the page are insufficient; Missing names the
+	// required one.
 	MayRead bool   `json:"may_read"`
 	Missing string `json:"missing"`
 }
 
-// Format hides the token, whatever the verb.
+// Format hides the token for every verb.
 func (o Offered) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s %s type %d %q token %s}", o.Platform, o.ExternalID, int(o.AccountType), o.Name, mask(o.AccessToken))
 }
 
-// MarshalText hides the token, in JSON and in logs too.
+// MarshalText hides the token in JSON and in logs.
 func (o Offered) MarshalText() ([]byte, error) { return fmt.Append(nil, o), nil }

@@ -12,13 +12,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// facebookSignIn is Facebook Login, or Facebook Login for Business: pages, and the Instagram accounts behind them.
+// facebookSignIn is Facebook Login, or Facebook Login for Business: pages and their Instagram
+// accounts.
 type facebookSignIn struct{ *graph }
 
-// scopeInstagram is wanted for the Instagram account behind a page to be told.
+// scopeInstagram is required to read the Instagram account of a page.
 const scopeInstagram = "instagram_basic"
 
-// Address implements [SignIn]. Without auth_type, scopes once declined and new pages are never offered again.
+// Address implements [SignIn]. Without auth_type, scopes declined earlier and new pages would not
+// be offered again.
 func (f facebookSignIn) Address(state, redirectURI string) string {
 	more := url.Values{"auth_type": {"rerequest"}}
 	if f.endpoint.ConfigID != "" {
@@ -29,16 +31,16 @@ func (f facebookSignIn) Address(state, redirectURI string) string {
 	return f.endpoint.address("/"+f.endpoint.version+"/dialog/oauth", state, redirectURI, more)
 }
 
-// Redeem implements [SignIn] with six calls, and one more for every further page of the list: the code, the long-lived
-// token, the person, what was granted, until when, and the pages.
+// Redeem implements [SignIn] with six calls, and one more for each further page of the list: the
+// code, the long-lived token, the person, the granted scopes, the expiry, and the pages.
 func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
-	tokens, err := f.redeemed(ctx, code, redirectURI)
+	tokens, err := f.redeemLongLived(ctx, code, redirectURI)
 	if err != nil {
 		return Consent{}, err
 	}
 	c := Consent{Tokens: tokens}
 	t := Target{AccessToken: tokens.AccessToken}
-	for _, part := range []func(context.Context, Target, *Consent) error{f.who, f.permissions, f.until, f.pages} {
+	for _, part := range []func(context.Context, Target, *Consent) error{f.readPerson, f.readPermissions, f.readExpiry, f.listPages} {
 		if err := part(ctx, t, &c); err != nil {
 			return Consent{}, err
 		}
@@ -47,34 +49,36 @@ func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	return c, nil
 }
 
-// redeemed is the long-lived token: of a short-lived one, the pages' tokens would end within the hour too.
-func (f facebookSignIn) redeemed(ctx context.Context, code, redirectURI string) (Tokens, error) {
+// redeemLongLived returns the long-lived token. Page tokens derived from a short-lived token would
+// expire within the hour too.
+func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI string) (Tokens, error) {
 	if err := f.needCode(code); err != nil {
 		return Tokens{}, err
 	}
-	short, err := f.exchanged(ctx, opCode, code, classifyGraphCode, url.Values{"redirect_uri": {redirectURI}, "code": {code}})
+	short, err := f.exchangeToken(ctx, opCode, code, classifyGraphCode, url.Values{"redirect_uri": {redirectURI}, "code": {code}})
 	if err != nil {
 		return Tokens{}, err
 	}
 	token := string(short.AccessToken)
-	long, err := f.exchanged(ctx, opLonger, token, classifyGraph, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {token}})
+	long, err := f.exchangeToken(ctx, opLonger, token, classifyGraph, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {token}})
 	if err != nil {
 		return Tokens{}, err
 	}
 	return long.tokens(f.now()), nil
 }
 
-// exchanged calls the token endpoint, which Meta documents as a GET: that is why no error ever quotes an address.
-func (f facebookSignIn) exchanged(ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values) (oauthReply, error) {
+// exchangeToken calls the token endpoint, which Meta documents as a GET. This is why no error
+// quotes a URL.
+func (f facebookSignIn) exchangeToken(ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values) (oauthReply, error) {
 	query.Set("client_id", f.endpoint.ClientID)
 	query.Set("client_secret", f.endpoint.ClientSecret)
 	return f.tokenReply(ctx, call{
 		op: op, classify: classify, url: f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode(),
-		whole: true, errorsFirst: true, secrets: []string{secret, f.endpoint.ClientSecret},
+		detached: true, errorsFirst: true, secrets: []string{secret, f.endpoint.ClientSecret},
 	})
 }
 
-func (f facebookSignIn) who(ctx context.Context, t Target, c *Consent) error {
+func (f facebookSignIn) readPerson(ctx context.Context, t Target, c *Consent) error {
 	var me struct {
 		ID   text `json:"id"`
 		Name text `json:"name"`
@@ -83,13 +87,14 @@ func (f facebookSignIn) who(ctx context.Context, t Target, c *Consent) error {
 		return err
 	}
 	c.PersonID, c.Name = string(me.ID), string(me.Name)
-	return f.known(c.PersonID)
+	return f.checkPersonID(c.PersonID)
 }
 
-// permissions reads what was granted and what declined; a permission that expired counts as neither.
-func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) error {
+// readPermissions reads the granted and the declined permissions. An expired permission counts as
+// neither.
+func (f facebookSignIn) readPermissions(ctx context.Context, t Target, c *Consent) error {
 	var permissions struct {
-		Data whole[struct {
+		Data completeList[struct {
 			Name   text `json:"permission"`
 			Status text `json:"status"`
 		}] `json:"data"`
@@ -98,7 +103,7 @@ func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) e
 		return err
 	}
 	if !permissions.Data.ok {
-		return untold(f.platform, opGranted, "the answer does not say what was granted")
+		return incompleteAnswer(f.platform, opGranted, "the answer does not contain the granted scopes")
 	}
 	for _, p := range permissions.Data.list {
 		switch p.Status {
@@ -113,15 +118,15 @@ func (f facebookSignIn) permissions(ctx context.Context, t Target, c *Consent) e
 	return nil
 }
 
-// until asks about the token in our app's own name.
-func (f facebookSignIn) until(ctx context.Context, t Target, c *Consent) error {
+// readExpiry inspects the token with our app's credentials.
+func (f facebookSignIn) readExpiry(ctx context.Context, t Target, c *Consent) error {
 	token, err := f.debug(ctx, opUntil, t.AccessToken, "")
 	if err != nil {
 		return err
 	}
 	switch {
 	case !bool(token.Valid):
-		return &Error{Class: ClassReconnect, Platform: f.platform, Op: opUntil, Message: "the platform says that the new token is not valid"}
+		return &Error{Class: ClassReconnect, Platform: f.platform, Op: opUntil, Message: "the platform reports that the new token is invalid"}
 	case token.AppID != "" && string(token.AppID) != f.endpoint.ClientID, token.UserID != "" && string(token.UserID) != c.PersonID:
 		return wrongAccount(f.platform, opUntil)
 	}
@@ -129,7 +134,7 @@ func (f facebookSignIn) until(ctx context.Context, t Target, c *Consent) error {
 	return nil
 }
 
-// managedPage is a page in the list of those that a person manages.
+// managedPage is an element in the list of pages that a person manages.
 type managedPage struct {
 	ID          text        `json:"id"`
 	Name        text        `json:"name"`
@@ -149,9 +154,9 @@ type managedPage struct {
 	}] `json:"instagram_business_account"`
 }
 
-// pages lists what there is to choose. A list may have short pages that are not the last, and pages that are too large for
-// the platform are asked for again with half the limit.
-func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
+// listPages lists the pages to choose from. A short page is not necessarily the last one. If a page
+// is too large for the platform, it is requested again with half the limit.
+func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	const first = 100
 	fields := "id,name,username,access_token,tasks,picture{url}"
 	if slices.Contains(c.Granted, scopeInstagram) {
@@ -166,7 +171,7 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 		}
 		var page struct {
 			graphPage[managedPage]
-			Data whole[managedPage] `json:"data"`
+			Data completeList[managedPage] `json:"data"`
 		}
 		err := f.get(ctx, opOffered, t, "me/accounts", query, &page)
 		if e := asError(err); e != nil && oversized(e) && limit > 1 {
@@ -177,7 +182,7 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return err
 		}
 		if !page.Data.ok {
-			return untold(f.platform, opOffered, "the answer does not say which pages there are")
+			return incompleteAnswer(f.platform, opOffered, "the answer does not contain the pages")
 		}
 		for _, p := range page.Data.list {
 			c.Offered = append(c.Offered, p.offered(c.Offered)...)
@@ -186,39 +191,40 @@ func (f facebookSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return nil
 		}
 	}
-	return untold(f.platform, opOffered, endless)
+	return incompleteAnswer(f.platform, opOffered, endlessList)
 }
 
-// taskAnalyze is the task that a person must have on a page for its figures to be read.
+// taskAnalyze is the task that a person needs on a page to read its figures.
 const taskAnalyze = "ANALYZE"
 
-// offered is the page and the Instagram account behind it; nothing for a page that the list had already.
-func (p managedPage) offered(already []Offered) []Offered {
+// offered returns the page and its Instagram account, or nothing if the page is already in the
+// list.
+func (p managedPage) offered(existing []Offered) []Offered {
 	id, token := string(p.ID), string(p.AccessToken)
-	if !plainID(id, "") || slices.ContainsFunc(already, func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }) {
+	if !plainID(id, "") || slices.ContainsFunc(existing, func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }) {
 		return nil
 	}
-	// Absent tasks say nothing; a page that hides its token cannot be read.
-	may := token != "" && (p.Tasks == nil || slices.Contains(*p.Tasks, taskAnalyze))
+	// Absent tasks mean nothing; a page without a token cannot be read.
+	mayRead := token != "" && (p.Tasks == nil || slices.Contains(*p.Tasks, taskAnalyze))
 	missing := ""
-	if !may {
+	if !mayRead {
 		missing = taskAnalyze
 	}
 	out := []Offered{{
 		Platform: domain.Facebook, ExternalID: id, Name: string(p.Name), Username: string(p.Username),
-		PictureURL: string(p.Picture.v.Data.URL), AccessToken: token, MayRead: may, Missing: missing,
+		PictureURL: string(p.Picture.v.Data.URL), AccessToken: token, MayRead: mayRead, Missing: missing,
 	}}
 	if instagram := p.Instagram.v; plainID(string(instagram.ID), "") {
 		out = append(out, Offered{
 			Platform: domain.Instagram, ExternalID: string(instagram.ID), Name: cmp.Or(string(instagram.Name), string(instagram.Username)),
 			Username: string(instagram.Username), PictureURL: string(instagram.Picture),
-			BehindPage: id, AccessToken: token, MayRead: may, Missing: missing,
+			BehindPage: id, AccessToken: token, MayRead: mayRead, Missing: missing,
 		})
 	}
 	return out
 }
 
-// GiveBack implements [SignIn]: the person's consent to the whole app.
+// GiveBack implements [SignIn]. It revokes the person's consent to the whole app.
 func (f facebookSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	if err := f.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
@@ -226,23 +232,23 @@ func (f facebookSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	var reply struct {
 		Success flag `json:"success"`
 	}
-	query := f.proven(url.Values{}, tokens.AccessToken)
+	query := f.withProof(url.Values{}, tokens.AccessToken)
 	err := f.do(ctx, call{
-		op: opGiveBack, method: http.MethodDelete, url: f.root + "/" + relative("me/permissions", query), token: tokens.AccessToken, whole: true,
+		op: opGiveBack, method: http.MethodDelete, url: f.root + "/" + relative("me/permissions", query), token: tokens.AccessToken, detached: true,
 	}, &reply)
 	if err == nil && !bool(reply.Success) {
-		return &Error{Class: ClassRetry, Platform: f.platform, Op: opGiveBack, Message: "the platform did not take the consent back"}
+		return &Error{Class: ClassRetry, Platform: f.platform, Op: opGiveBack, Message: "the platform did not revoke the consent"}
 	}
 	return err
 }
 
-// classifyGraphCode classifies a refusal of a code: what is code 100 elsewhere, a wrong request, is here a code that is
-// spent, expired or another app's.
+// classifyGraphCode classifies a refused code. Code 100, an invalid request elsewhere, here means
+// that the code is used up, expired or issued to another app.
 func classifyGraphCode(ans answer) *Error {
 	e := classifyGraph(ans)
 	switch {
 	case e == nil:
-	case ofOurApp(e.Words):
+	case isAppError(e.Words):
 		e.Class = ClassInvalid
 	case e.Code == codeWrongRequest:
 		e.Class = ClassReconnect
@@ -250,9 +256,9 @@ func classifyGraphCode(ans answer) *Error {
 	return e
 }
 
-// ofOurApp tells whether Meta refuses a code for what is wrong with our app or its settings. Only the sentence tells:
-// a wrong secret has had the codes 1 (elsewhere a hiccup), 100 and 400.
-func ofOurApp(words string) bool {
+// isAppError reports whether Meta refuses a code because of our app or its settings. Only the
+// message tells: a wrong secret has had the codes 1 (a temporary failure elsewhere), 100 and 400.
+func isAppError(words string) bool {
 	return slices.ContainsFunc([]string{"client secret", "redirect_uri", "platform app", "validating application"}, func(wrong string) bool {
 		return strings.Contains(words, wrong)
 	})

@@ -18,25 +18,25 @@ func (i instagramSignIn) Address(state, redirectURI string) string {
 	return i.endpoint.address("/oauth/authorize", state, redirectURI, url.Values{"scope": {strings.Join(i.endpoint.Scopes, ",")}})
 }
 
-// Redeem implements [SignIn] with three calls: the code, the long-lived token, the account. What was granted stands in the
-// first answer. The person is known by the id that is the app's own (`id`), which is what Meta's call-backs name; the
-// account is `user_id`.
+// Redeem implements [SignIn] with three calls: the code, the long-lived token, the account. The
+// first answer contains the granted scopes. The person is identified by the app-scoped ID (`id`),
+// which Meta's callbacks use; the account is `user_id`.
 func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	short, err := i.redeem(ctx, i.endpoint, "/oauth/access_token", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
 	if err != nil {
 		return Consent{}, err
 	}
 	token := string(short.AccessToken)
-	query := i.proven(url.Values{"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token}}, token)
+	query := i.withProof(url.Values{"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token}}, token)
 	long, err := i.tokenReply(ctx, call{
 		op: opLonger, classify: classifyGraph, url: i.endpoint.BaseURL + "/access_token?" + query.Encode(),
-		whole: true, errorsFirst: true, secrets: []string{token, i.endpoint.ClientSecret},
+		detached: true, errorsFirst: true, secrets: []string{token, i.endpoint.ClientSecret},
 	})
 	if err != nil {
 		return Consent{}, err
 	}
-	c := Consent{Tokens: long.tokens(i.now()), Granted: short.Permissions, Declined: declined(i.endpoint.Scopes, short.Permissions)}
-	if err := i.who(ctx, short.UserID, &c); err != nil {
+	c := Consent{Tokens: long.tokens(i.now()), Granted: short.Permissions, Declined: declinedScopes(i.endpoint.Scopes, short.Permissions)}
+	if err := i.readPerson(ctx, short.UserID, &c); err != nil {
 		return Consent{}, err
 	}
 	c.Tokens.ExternalID = c.PersonID
@@ -51,11 +51,12 @@ type instagramMe struct {
 	Picture  text `json:"profile_picture_url"`
 }
 
-// who reads the account; said is the id that came with the code's token, which is the account's or the person's.
-func (i instagramSignIn) who(ctx context.Context, said text, c *Consent) error {
+// readPerson reads the account. tokenUserID is the ID that came with the code's token, which is the
+// account's or the person's.
+func (i instagramSignIn) readPerson(ctx context.Context, tokenUserID text, c *Consent) error {
 	var reply struct {
 		instagramMe
-		Data list[instagramMe] `json:"data"` // so the documents print it
+		Data list[instagramMe] `json:"data"` // as shown in the documentation
 	}
 	query := url.Values{"fields": {"id,user_id,username,name,profile_picture_url"}}
 	if err := i.get(ctx, opWho, Target{AccessToken: c.Tokens.AccessToken}, "me", query, &reply); err != nil {
@@ -65,20 +66,20 @@ func (i instagramSignIn) who(ctx context.Context, said text, c *Consent) error {
 	if len(reply.Data) == 1 {
 		me = reply.Data[0]
 	}
-	if said != "" && said != me.ID && said != me.UserID {
+	if tokenUserID != "" && tokenUserID != me.ID && tokenUserID != me.UserID {
 		return wrongAccount(i.platform, opWho)
 	}
 	c.PersonID, c.Name = cmp.Or(string(me.ID), string(me.UserID)), cmp.Or(string(me.Name), string(me.Username))
 	c.Offered = []Offered{{
 		Platform: domain.Instagram, ExternalID: string(me.UserID), Name: c.Name, Username: string(me.Username), PictureURL: string(me.Picture), MayRead: true,
 	}}
-	return i.known(string(me.UserID))
+	return i.checkPersonID(string(me.UserID))
 }
 
-// GiveBack implements [SignIn]: Instagram login has no such call.
+// GiveBack implements [SignIn]. Instagram login has no such call.
 func (i instagramSignIn) GiveBack(context.Context, Tokens) error { return nil }
 
-// classifyInstagramCode classifies a refusal of a code, which is flat and has the code 400 for everything.
+// classifyInstagramCode classifies a refused code. The error is flat and always has the code 400.
 func classifyInstagramCode(ans answer) *Error {
 	var body struct {
 		Type    text `json:"error_type"`
@@ -89,7 +90,7 @@ func classifyInstagramCode(ans answer) *Error {
 		return classifyGraph(ans)
 	}
 	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), Words: string(body.Message)}
-	if e.Class == ClassInvalid && !ofOurApp(e.Words) {
+	if e.Class == ClassInvalid && !isAppError(e.Words) {
 		e.Class = ClassReconnect
 	}
 	return e

@@ -11,23 +11,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// linkedInSignIn is the dialog of an app with the Community Management API: the member's profile, and the pages that the
-// member administers.
+// linkedInSignIn is the dialog of an app with the Community Management API: the member's profile
+// and the pages that the member administers.
 type linkedInSignIn struct{ *linkedIn }
 
-// Scopes that decide what there is to choose.
+// Scopes that determine the accounts to choose from.
 const (
 	scopePages   = "rw_organization_admin"
 	scopeProfile = "r_member_profileAnalytics"
 )
 
-// Address implements [SignIn]. The scopes are always asked for whole: another set kills all earlier tokens of the person
-// for this app.
+// Address implements [SignIn]. It always requests all scopes: another set would invalidate all
+// earlier tokens of the person for this app.
 func (l linkedInSignIn) Address(state, redirectURI string) string {
 	return l.endpoint.address("/oauth/v2/authorization", state, redirectURI, url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}})
 }
 
-// Redeem implements [SignIn] with three calls (the code, the token, the member), and two for each hundred pages.
+// Redeem implements [SignIn] with three calls (the code, the token, the member), and two for each
+// hundred pages.
 func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	reply, err := l.redeem(ctx, l.endpoint, "/oauth/v2/accessToken", code, redirectURI, classifyLinkedInCode)
 	if err != nil {
@@ -35,7 +36,7 @@ func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	}
 	c := Consent{Tokens: reply.tokens(l.now())}
 	t := Target{AccessToken: c.Tokens.AccessToken}
-	for _, part := range []func(context.Context, Target, *Consent) error{l.introspect, l.member, l.pages} {
+	for _, part := range []func(context.Context, Target, *Consent) error{l.introspect, l.member, l.listPages} {
 		if err := part(ctx, t, &c); err != nil {
 			return Consent{}, err
 		}
@@ -44,33 +45,33 @@ func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	return c, nil
 }
 
-// introspected is what LinkedIn says of a token to one of our apps.
-type introspected struct {
+// introspection is LinkedIn's answer about a token of our app.
+type introspection struct {
 	Active   flag      `json:"active"`
 	Scope    scopeList `json:"scope"`
 	Expires  count     `json:"expires_at"` // seconds
 	ClientID text      `json:"client_id"`
 }
 
-func (l *linkedIn) introspected(ctx context.Context, op, token string) (reply introspected, err error) {
+func (l *linkedIn) introspectToken(ctx context.Context, op, token string) (reply introspection, err error) {
 	form := url.Values{"token": {token}}
-	err = l.do(ctx, l.endpoint.inOurName(op, "/oauth/v2/introspectToken", form, classifyLinkedInOAuth, token), &reply)
+	err = l.do(ctx, l.endpoint.appCall(op, "/oauth/v2/introspectToken", form, classifyLinkedInOAuth, token), &reply)
 	return reply, err
 }
 
-// introspect reads what was granted and until when.
+// introspect reads the granted scopes and the expiry.
 func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) error {
-	reply, err := l.introspected(ctx, opGranted, t.AccessToken)
+	reply, err := l.introspectToken(ctx, opGranted, t.AccessToken)
 	if err != nil {
 		return err
 	}
 	if !bool(reply.Active) || (reply.ClientID != "" && string(reply.ClientID) != l.endpoint.ClientID) {
-		return &Error{Class: ClassReconnect, Platform: l.platform, Op: opGranted, Message: "the platform says that the new token is not valid for our app"}
+		return &Error{Class: ClassReconnect, Platform: l.platform, Op: opGranted, Message: "the platform reports that the new token is not valid for our app"}
 	}
 	c.Granted = reply.Scope
-	c.Declined = declined(l.endpoint.Scopes, c.Granted)
-	if at := unixTime(reply.Expires); !at.IsZero() {
-		c.Tokens.ExpiresAt = at
+	c.Declined = declinedScopes(l.endpoint.Scopes, c.Granted)
+	if expiry := unixTime(reply.Expires); !expiry.IsZero() {
+		c.Tokens.ExpiresAt = expiry
 	}
 	return nil
 }
@@ -85,7 +86,7 @@ type linkedInMember struct {
 func (m linkedInMember) name() string { return strings.TrimSpace(string(m.First + " " + m.Last)) }
 
 func (l *linkedIn) me(ctx context.Context, op string, t Target) (me linkedInMember, err error) {
-	err = l.do(ctx, call{op: op, account: t.quotaOf(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
+	err = l.do(ctx, call{op: op, account: t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
 	return me, err
 }
 
@@ -103,17 +104,17 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 		profile.Missing = scopeProfile
 	}
 	c.Offered = append(c.Offered, profile)
-	return l.known(c.PersonID)
+	return l.checkPersonID(c.PersonID)
 }
 
-// pages lists the pages that the member administers. The short list is the last.
-func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
+// listPages lists the pages that the member administers. A short list is the last one.
+func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	if !slices.Contains(c.Granted, scopePages) {
 		return nil
 	}
 	for n := range maxListPages {
 		var page struct {
-			Elements whole[struct {
+			Elements completeList[struct {
 				Organization text `json:"organization"`
 			}] `json:"elements"`
 		}
@@ -122,7 +123,7 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 			return err
 		}
 		if !page.Elements.ok {
-			return untold(l.platform, opOffered, "the answer does not say which pages there are")
+			return incompleteAnswer(l.platform, opOffered, "the answer does not contain the pages")
 		}
 		var ids []string
 		for _, element := range page.Elements.list {
@@ -132,18 +133,19 @@ func (l linkedInSignIn) pages(ctx context.Context, t Target, c *Consent) error {
 				ids = append(ids, id)
 			}
 		}
-		if err := l.named(ctx, t, ids, c); err != nil {
+		if err := l.addPages(ctx, t, ids, c); err != nil {
 			return err
 		}
 		if len(page.Elements.list) < linkedInPage {
 			return nil
 		}
 	}
-	return untold(l.platform, opOffered, endless)
+	return incompleteAnswer(l.platform, opOffered, endlessList)
 }
 
-// named offers pages with their names; one whose name is not told is offered without.
-func (l linkedInSignIn) named(ctx context.Context, t Target, ids []string, c *Consent) error {
+// addPages offers pages with their names. A page without a name in the answer is offered without
+// one.
+func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c *Consent) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -157,26 +159,27 @@ func (l linkedInSignIn) named(ctx context.Context, t Target, ids []string, c *Co
 		return err
 	}
 	for _, id := range ids {
-		named := reply.Results[id].v
+		page := reply.Results[id].v
 		c.Offered = append(c.Offered, Offered{
 			Platform: l.platform, AccountType: domain.LinkedInCompanyPage, ExternalID: id,
-			Name: string(named.Name), Username: string(named.Alias), MayRead: true,
+			Name: string(page.Name), Username: string(page.Alias), MayRead: true,
 		})
 	}
 	return nil
 }
 
-// GiveBack implements [SignIn]: the one token.
+// GiveBack implements [SignIn]. It revokes this one token.
 func (l linkedInSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	if err := l.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
 	form := url.Values{"token": {tokens.AccessToken}}
-	return l.do(ctx, l.endpoint.inOurName(opGiveBack, "/oauth/v2/revoke", form, classifyLinkedInOAuth, tokens.AccessToken), nil)
+	return l.do(ctx, l.endpoint.appCall(opGiveBack, "/oauth/v2/revoke", form, classifyLinkedInOAuth, tokens.AccessToken), nil)
 }
 
-// classifyLinkedInCode classifies a refusal of a code: LinkedIn has one word, `invalid_request`, and one sentence for a
-// code that is spent, expired, another app's or for another redirect address.
+// classifyLinkedInCode classifies a refused code. LinkedIn uses the same error, `invalid_request`,
+// and the same message for a code that is used up, expired, issued to another app or for another
+// redirect URI.
 func classifyLinkedInCode(ans answer) *Error {
 	e := classifyLinkedInOAuth(ans)
 	if e != nil && ans.status == http.StatusBadRequest && e.Code == "invalid_request" {

@@ -20,7 +20,7 @@ import (
 
 const callBack = "https://boards.example/connect/1"
 
-// signIn is the dialog of a platform; every error and consent is kept for requireNoSecrets.
+// signIn returns the dialog of a platform. Every error and consent is kept for requireNoSecrets.
 func (b *bundle) signIn(t *testing.T, p domain.Platform) scanningSignIn {
 	t.Helper()
 	s, err := b.set.SignIn(p)
@@ -50,7 +50,7 @@ func (s scanningSignIn) GiveBack(ctx context.Context, tokens platforms.Tokens) e
 	return err
 }
 
-// decide fills a dialog in as a person, and answers the query of the call-back.
+// decide fills in a dialog as a person and returns the query of the callback.
 func decide(t *testing.T, address, as string, form url.Values) url.Values {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"&as="+as, strings.NewReader(form.Encode()))
@@ -66,7 +66,7 @@ func decide(t *testing.T, address, as string, form url.Values) url.Values {
 	return back.Query()
 }
 
-// consented goes the whole way: the dialog, the call-back, the code.
+// consented runs the whole flow: the dialog, the callback, the code.
 func consented(t *testing.T, s platforms.SignIn, as string, form url.Values) platforms.Consent {
 	t.Helper()
 	back := decide(t, s.Address("st4te", callBack), as, form)
@@ -99,12 +99,12 @@ func TestFacebookLoginForBusiness(t *testing.T) {
 	require.Contains(t, s.Address("s", callBack), "config_id=5150")
 	require.NotContains(t, s.Address("s", callBack), "scope=")
 	c := consented(t, s, simulator.Mara, url.Values{"decision": {"consent"}, "page": {"90012"}})
-	require.Empty(t, c.Declined, "scopes are all or nothing")
+	require.Empty(t, c.Declined, "scopes are granted all or none")
 	require.Contains(t, c.Granted, "read_insights")
 	require.Equal(t, []string{"facebook 90012"}, offeredIDs(c))
 }
 
-// A list of more than a hundred pages is read to its end, and the last page as well as the profile.
+// A list of more than a hundred pages is read completely: the last page as well as the profile.
 func TestLinkedInSignIn(t *testing.T) {
 	t.Parallel()
 	b := withPeople(t)
@@ -116,7 +116,7 @@ func TestLinkedInSignIn(t *testing.T) {
 	}
 	b.sim.AddPerson(simulator.Person{ID: simulator.Ines, Name: "Ines Duarte", Profile: "iDt4kZ9c", Organizations: pages})
 	s := b.signIn(t, domain.LinkedIn)
-	c := consented(t, s, simulator.Ines, url.Values{"decision": {"consent"}}) // there are no boxes
+	c := consented(t, s, simulator.Ines, url.Values{"decision": {"consent"}}) // there are no checkboxes
 	require.Len(t, c.Offered, 102)
 	require.Equal(t, domain.LinkedInProfile, c.Offered[0].AccountType)
 	require.Equal(t, "Page 80100", c.Offered[101].Name)
@@ -129,22 +129,22 @@ func TestLinkedInSignIn(t *testing.T) {
 	requireClass(t, platforms.ClassPermission, b.client(t, domain.LinkedIn).accountErr(another))
 }
 
-// A code is good once, and with the redirect address of the dialog.
-func TestCodesAreSpent(t *testing.T) {
+// A code works once, and only with the redirect URI of the dialog.
+func TestCodeWorksOnce(t *testing.T) {
 	t.Parallel()
 	for _, p := range domain.Platforms() {
 		b := withPeople(t)
 		s := b.signIn(t, p)
 		_, err := s.Redeem(t.Context(), "", callBack)
 		requireClass(t, platforms.ClassReconnect, err)
-		require.Empty(t, b.ops(), "nothing was asked")
+		require.Empty(t, b.ops(), "no call was made")
 		_, err = s.Redeem(t.Context(), "Tok3nOfAnotherApp", callBack)
 		requireClass(t, platforms.ClassReconnect, err)
 		form := url.Values{"decision": {"consent"}, "scope": defaults().Facebook.Scopes}
 		once := decide(t, s.Address("s", callBack), simulator.Mara, form).Get("code")
 		_, err = s.Redeem(t.Context(), once, callBack+"/")
 		require.Contains(t, []platforms.Class{platforms.ClassInvalid, platforms.ClassReconnect}, platforms.ClassOf(err), p)
-		require.Equal(t, p == domain.LinkedIn, platforms.ClassOf(err) == platforms.ClassReconnect, "%s: LinkedIn alone does not tell", p)
+		require.Equal(t, p == domain.LinkedIn, platforms.ClassOf(err) == platforms.ClassReconnect, "%s: only LinkedIn does not report it", p)
 		_, err = s.Redeem(t.Context(), once, callBack)
 		require.NoError(t, err, p)
 		_, err = s.Redeem(t.Context(), once, callBack)
@@ -158,7 +158,7 @@ func TestSignInNeedsSettings(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(set.Close)
 	for p, want := range map[domain.Platform]string{
-		domain.Facebook:  "set LEDGERBOARD_FACEBOOK_APP_ID and LEDGERBOARD_FACEBOOK_APP_SECRET to those of your app there",
+		domain.Facebook:  "set LEDGERBOARD_FACEBOOK_APP_ID and LEDGERBOARD_FACEBOOK_APP_SECRET to the values of your app",
 		domain.Instagram: "LEDGERBOARD_INSTAGRAM_APP_ID and LEDGERBOARD_INSTAGRAM_APP_SECRET",
 		domain.LinkedIn:  "set LEDGERBOARD_LINKEDIN_CLIENT_SECRET to",
 		domain.TikTok:    "LEDGERBOARD_TIKTOK_CLIENT_KEY and LEDGERBOARD_TIKTOK_CLIENT_SECRET",
@@ -170,8 +170,8 @@ func TestSignInNeedsSettings(t *testing.T) {
 	require.ErrorIs(t, err, platforms.ErrNoHandler)
 }
 
-// The addresses of the real dialogs, as the platforms document them.
-func TestAddressesOfTheDialogs(t *testing.T) {
+// The URLs of the real dialogs, as documented by the platforms.
+func TestDialogURLs(t *testing.T) {
 	t.Parallel()
 	app := platforms.Endpoint{ClientID: "4711", ClientSecret: clientSecret}
 	set, err := platforms.New(platforms.Config{Facebook: app, Instagram: app, LinkedIn: app, TikTok: app})
@@ -193,7 +193,7 @@ func TestAddressesOfTheDialogs(t *testing.T) {
 	}
 }
 
-// inspected answers each path with a text, and fails the test for any other.
+// inspected answers each path with a text and fails the test for any other path.
 func inspected(t *testing.T, answers map[string]string) (*platforms.Set, *[]*http.Request) {
 	t.Helper()
 	var asked []*http.Request
@@ -216,8 +216,9 @@ func inspector(t *testing.T, set *platforms.Set, p domain.Platform) platforms.In
 	return client.(platforms.Inspector)
 }
 
-// Meta says of a token what was granted, to which pages, and until when; a scope that was granted for other pages only is none.
-func TestMetaTellsWhatATokenMayDo(t *testing.T) {
+// Meta reports a token's scopes, its pages and its expiry. A scope granted only for other pages
+// does not count.
+func TestMetaInspectsToken(t *testing.T) {
 	t.Parallel()
 	set, asked := inspected(t, map[string]string{
 		"/v26.0/debug_token": `{"data":{"app_id":"app","type":"PAGE","is_valid":true,"expires_at":0,"data_access_expires_at":1803859200,"user_id":"7",
@@ -235,16 +236,16 @@ func TestMetaTellsWhatATokenMayDo(t *testing.T) {
 	}, facts)
 	call := (*asked)[0]
 	require.Equal(t, "Tok3n", call.Form.Get("input_token"))
-	require.Equal(t, "Bearer app|"+clientSecret, call.Header.Get("Authorization"), "in our app's name")
+	require.Equal(t, "Bearer app|"+clientSecret, call.Header.Get("Authorization"), "our app's credentials")
 
 	behind, err := inspector(t, set, domain.Instagram).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "901"})
 	require.NoError(t, err)
-	require.Equal(t, []string{"pages_read_engagement", "pages_show_list", "read_insights"}, behind.Granted, "pages are not told from accounts")
+	require.Equal(t, []string{"pages_read_engagement", "pages_show_list", "read_insights"}, behind.Granted, "pages and accounts are not distinguished")
 	require.False(t, inspector(t, set, domain.Instagram).Inspects(platforms.Target{OwnLogin: true}))
 }
 
-// That our app is refused must kill no connection; that the token is dead does.
-func TestRefusedAppIsNoDeadToken(t *testing.T) {
+// A refusal of our app must not invalidate a connection; an invalid token does.
+func TestRefusedAppKeepsConnection(t *testing.T) {
 	t.Parallel()
 	refusing, _ := inspected(t, map[string]string{
 		"/v26.0/debug_token": `{"error":{"message":"Invalid OAuth access token signature.","type":"OAuthException","code":190,"fbtrace_id":"x"}}`,
@@ -252,7 +253,7 @@ func TestRefusedAppIsNoDeadToken(t *testing.T) {
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
 	_, err := inspector(t, refusing, domain.Facebook).Inspect(t.Context(), page)
 	requireClass(t, platforms.ClassInvalid, err)
-	require.ErrorContains(t, err, "id or secret")
+	require.ErrorContains(t, err, "ID or secret")
 	require.NotContains(t, err.Error(), "Tok3n")
 
 	dead, _ := inspected(t, map[string]string{
@@ -265,8 +266,9 @@ func TestRefusedAppIsNoDeadToken(t *testing.T) {
 	requireClass(t, platforms.ClassReconnect, err)
 }
 
-// LinkedIn parts granted scopes by commas and counts in seconds. TikTok does not say what a token may do.
-func TestLinkedInTellsWhatATokenMayDo(t *testing.T) {
+// LinkedIn separates granted scopes with commas and reports the expiry in seconds. TikTok does not
+// report a token's scopes.
+func TestLinkedInInspectsToken(t *testing.T) {
 	t.Parallel()
 	set, asked := inspected(t, map[string]string{
 		"/oauth/v2/introspectToken": `{"active":true,"client_id":"app","status":"active","scope":"rw_organization_admin,r_basicprofile","expires_at":1803859200}`,

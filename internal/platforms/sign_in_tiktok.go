@@ -12,7 +12,7 @@ import (
 // tikTokSignIn is Login Kit: one account.
 type tikTokSignIn struct{ *tikTok }
 
-// scopeHandle is wanted for the account's handle.
+// scopeHandle is required to read the account's handle.
 const scopeHandle = "user.info.profile"
 
 // Address implements [SignIn].
@@ -20,8 +20,8 @@ func (k tikTokSignIn) Address(state, redirectURI string) string {
 	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
 }
 
-// Redeem implements [SignIn] with two calls: the code, and the account's name. A code holds characters that TikTok encodes;
-// one that is still encoded is decoded first.
+// Redeem implements [SignIn] with two calls: the code and the account's name. A code contains
+// characters that TikTok encodes; a code that is still encoded is decoded first.
 func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	if plain, err := url.PathUnescape(code); err == nil {
 		code = plain
@@ -31,8 +31,8 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 		return Consent{}, err
 	}
 	c := Consent{Tokens: reply.tokens(k.now()), PersonID: string(reply.OpenID), Granted: reply.Scope}
-	c.Declined = declined(k.endpoint.Scopes, c.Granted)
-	if err := k.known(c.PersonID); err != nil {
+	c.Declined = declinedScopes(k.endpoint.Scopes, c.Granted)
+	if err := k.checkPersonID(c.PersonID); err != nil {
 		return Consent{}, err
 	}
 	fields := "open_id,display_name,avatar_url"
@@ -41,7 +41,7 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 	}
 	user, err := k.user(ctx, Target{AccessToken: c.Tokens.AccessToken, ExternalID: c.PersonID}, fields)
 	if err == nil {
-		err = about(k.platform, opUserInfo, c.PersonID, user.OpenID)
+		err = checkAccount(k.platform, opUserInfo, c.PersonID, user.OpenID)
 	}
 	if err != nil {
 		return Consent{}, err
@@ -57,16 +57,16 @@ func (k *tikTok) tokenPath(what string) string {
 	return "/" + k.endpoint.version + "/oauth/" + what + "/"
 }
 
-// GiveBack implements [SignIn]: the person's consent to the whole app.
+// GiveBack implements [SignIn]. It revokes the person's consent to the whole app.
 func (k tikTokSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
 	if err := k.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
 	form := url.Values{"token": {tokens.AccessToken}}
-	return k.do(ctx, k.endpoint.inOurName(opGiveBack, k.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken), nil)
+	return k.do(ctx, k.endpoint.appCall(opGiveBack, k.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken), nil)
 }
 
-// classifyTikTokRevoked: a success of this endpoint is an empty body.
+// classifyTikTokRevoked: a success of this endpoint has an empty body.
 func classifyTikTokRevoked(ans answer) *Error {
 	if body := bytes.TrimSpace(ans.body); ans.status == http.StatusOK && (len(body) == 0 || string(body) == "{}") {
 		return nil

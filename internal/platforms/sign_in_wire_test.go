@@ -17,25 +17,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// sent is a request as it went over the wire.
-type sent struct {
+// sentRequest is a request as it was sent.
+type sentRequest struct {
 	call   string // method and path
 	values url.Values
 	token  string
 }
 
-// wired answers calls with files of testdata, written by hand from the platforms' documents as of 2026-11-20, several for
-// one call one after the other, and keeps what was sent.
-func wired(t *testing.T, files map[string][]string) (*bundle, func() []sent) {
+// wired answers calls with files from testdata, written by hand from the platforms' documentation
+// as of 2026-11-20. Several files for one call are used in order. It keeps the requests.
+func wired(t *testing.T, files map[string][]string) (*bundle, func() []sentRequest) {
 	t.Helper()
 	var mu sync.Mutex
-	var requests []sent
+	var requests []sentRequest
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		call := r.Method + " " + r.URL.Path
 		_ = r.ParseForm()
-		requests = append(requests, sent{call: call, values: r.Form, token: r.Header.Get("Authorization")})
+		requests = append(requests, sentRequest{call: call, values: r.Form, token: r.Header.Get("Authorization")})
 		if len(files[call]) == 0 {
 			http.NotFound(w, r)
 			return
@@ -50,15 +50,15 @@ func wired(t *testing.T, files map[string][]string) (*bundle, func() []sent) {
 		}
 		_, _ = w.Write(raw)
 	})
-	return b, func() []sent {
+	return b, func() []sentRequest {
 		mu.Lock()
 		defer mu.Unlock()
 		return requests
 	}
 }
 
-// shown are the values that a request must have shown.
-func shown(t *testing.T, request sent, call string, want map[string]string) {
+// requireSent checks the method, path and values of a request.
+func requireSent(t *testing.T, request sentRequest, call string, want map[string]string) {
 	t.Helper()
 	require.Equal(t, call, request.call)
 	for name, value := range want {
@@ -86,7 +86,7 @@ func linkedInSignIn() map[string][]string {
 	}
 }
 
-func TestFacebookSignInOnTheWire(t *testing.T) {
+func TestFacebookSignInRequests(t *testing.T) {
 	t.Parallel()
 	b, requests := wired(t, facebookSignIn())
 	c, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
@@ -94,7 +94,7 @@ func TestFacebookSignInOnTheWire(t *testing.T) {
 	require.Equal(t, "10161", c.PersonID)
 	require.Equal(t, "Erna Meier", c.Name)
 	require.Equal(t, []string{"instagram_basic", "pages_show_list", "public_profile"}, c.Granted)
-	require.Equal(t, []string{"read_insights"}, c.Declined, "what expired is neither")
+	require.Equal(t, []string{"read_insights"}, c.Declined, "an expired permission counts as neither")
 	require.Equal(t, "Tok3nLong", c.Tokens.AccessToken)
 	require.Equal(t, time.Date(2027, 1, 20, 12, 0, 0, 0, time.UTC), c.Tokens.ExpiresAt)
 	require.Equal(t, time.Date(2027, 2, 19, 12, 0, 0, 0, time.UTC), c.DataAccessUntil)
@@ -114,21 +114,21 @@ func TestFacebookSignInOnTheWire(t *testing.T) {
 	got := requests()
 	require.Len(t, got, 7)
 	app := map[string]string{"client_id": "app", "client_secret": clientSecret, "redirect_uri": callBack, "code": "Tok3nCode"}
-	shown(t, got[0], "GET /facebook/v26.0/oauth/access_token", app)
-	shown(t, got[1], "GET /facebook/v26.0/oauth/access_token", map[string]string{
+	requireSent(t, got[0], "GET /facebook/v26.0/oauth/access_token", app)
+	requireSent(t, got[1], "GET /facebook/v26.0/oauth/access_token", map[string]string{
 		"client_id": "app", "client_secret": clientSecret, "grant_type": "fb_exchange_token", "fb_exchange_token": "Tok3nShort",
 	})
-	shown(t, got[4], "GET /facebook/v26.0/debug_token", map[string]string{"input_token": "Tok3nLong"})
+	requireSent(t, got[4], "GET /facebook/v26.0/debug_token", map[string]string{"input_token": "Tok3nLong"})
 	require.Equal(t, "Bearer app|"+clientSecret, got[4].token)
 	require.Empty(t, got[5].values["after"])
-	shown(t, got[6], "GET /facebook/v26.0/me/accounts", map[string]string{"after": "QVFIsecond", "limit": "100"})
+	requireSent(t, got[6], "GET /facebook/v26.0/me/accounts", map[string]string{"after": "QVFIsecond", "limit": "100"})
 	for _, request := range got[2:] {
 		require.Len(t, request.values.Get("appsecret_proof"), 64, request.call)
 	}
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %v", c, c, c, c.Offered), "Tok3n")
 }
 
-// signsIn answers a sign-in at Facebook with what is said of its token, and with a list of pages.
+// signsIn answers a Facebook sign-in with the given token information and a list of pages.
 func signsIn(token string, pages http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		answer := `{"access_token":"Tok3n"}`
@@ -147,8 +147,8 @@ func signsIn(token string, pages http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// A token of somebody else, of another app, or one that is not valid is no sign-in.
-func TestFacebookSignInOfAnotherToken(t *testing.T) {
+// A token of another person or of another app, or an invalid one, does not sign in.
+func TestFacebookSignInForeignToken(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []string{
 		`{"data":{"app_id":"another","is_valid":true,"user_id":"10161"}}`, `{"data":{"app_id":"app","is_valid":true,"user_id":"10162"}}`,
@@ -160,8 +160,8 @@ func TestFacebookSignInOfAnotherToken(t *testing.T) {
 	}
 }
 
-// A list that is too large is asked for in smaller parts; one that does not end is given up.
-func TestFacebookListsOfPages(t *testing.T) {
+// A list that is too large is requested in smaller parts; an endless one is given up.
+func TestFacebookPageLists(t *testing.T) {
 	t.Parallel()
 	var limits []string
 	b := canned(t, signsIn(`{"data":{"is_valid":true}}`, func(w http.ResponseWriter, r *http.Request) {
@@ -179,7 +179,7 @@ func TestFacebookListsOfPages(t *testing.T) {
 	require.Equal(t, []string{"100", "50", "25", "25"}, limits[:4])
 }
 
-func TestInstagramSignInOnTheWire(t *testing.T) {
+func TestInstagramSignInRequests(t *testing.T) {
 	t.Parallel()
 	mes := map[string]string{"sign_in_instagram_code": "sign_in_instagram_me_listed", "sign_in_instagram_code_flat": "sign_in_instagram_me"}
 	for code, granted := range map[string][]string{
@@ -193,7 +193,7 @@ func TestInstagramSignInOnTheWire(t *testing.T) {
 		})
 		c, err := b.signIn(t, domain.Instagram).Redeem(t.Context(), "Tok3nCode#_", callBack)
 		require.NoError(t, err)
-		require.Equal(t, "26000000000000001", c.PersonID, "the app's own id of the person")
+		require.Equal(t, "26000000000000001", c.PersonID, "the person's app-scoped ID")
 		require.Equal(t, granted, c.Granted)
 		require.Len(t, c.Declined, 2-len(granted))
 		require.Equal(t, "Tok3nLong", c.Tokens.AccessToken)
@@ -203,10 +203,10 @@ func TestInstagramSignInOnTheWire(t *testing.T) {
 			PictureURL: "https://scontent.example/ig.jpg", MayRead: true,
 		}}, c.Offered)
 		got := requests()
-		shown(t, got[0], "POST /instagram/oauth/access_token", map[string]string{
+		requireSent(t, got[0], "POST /instagram/oauth/access_token", map[string]string{
 			"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
 		})
-		shown(t, got[1], "GET /instagram/access_token", map[string]string{
+		requireSent(t, got[1], "GET /instagram/access_token", map[string]string{
 			"grant_type": "ig_exchange_token", "client_secret": clientSecret, "access_token": "Tok3nShort",
 		})
 	}
@@ -216,10 +216,10 @@ func TestInstagramSignInOnTheWire(t *testing.T) {
 		"GET /instagram/v26.0/me":            {"instagram_user"},
 	})
 	_, err := b.signIn(t, domain.Instagram).Redeem(t.Context(), "Tok3nCode", callBack)
-	require.True(t, platforms.WrongAccount(err), "the account is another one's than the code's: %v", err)
+	require.True(t, platforms.WrongAccount(err), "the account differs from the code's account: %v", err)
 }
 
-func TestLinkedInSignInOnTheWire(t *testing.T) {
+func TestLinkedInSignInRequests(t *testing.T) {
 	t.Parallel()
 	b, requests := wired(t, linkedInSignIn())
 	c, err := b.signIn(t, domain.LinkedIn).Redeem(t.Context(), "Tok3nCode", callBack)
@@ -239,15 +239,15 @@ func TestLinkedInSignInOnTheWire(t *testing.T) {
 		{Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage, ExternalID: "5502", MayRead: true},
 	}, c.Offered)
 	got := requests()
-	shown(t, got[0], "POST /linkedin/oauth/v2/accessToken", map[string]string{
+	requireSent(t, got[0], "POST /linkedin/oauth/v2/accessToken", map[string]string{
 		"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
 	})
-	shown(t, got[1], "POST /linkedin/oauth/v2/introspectToken", map[string]string{"client_id": "app", "client_secret": clientSecret, "token": "Tok3nMember"})
-	shown(t, got[3], "GET /linkedin/rest/organizationAcls", map[string]string{"q": "roleAssignee", "role": "ADMINISTRATOR", "state": "APPROVED", "count": "100", "start": "0"})
-	shown(t, got[4], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
+	requireSent(t, got[1], "POST /linkedin/oauth/v2/introspectToken", map[string]string{"client_id": "app", "client_secret": clientSecret, "token": "Tok3nMember"})
+	requireSent(t, got[3], "GET /linkedin/rest/organizationAcls", map[string]string{"q": "roleAssignee", "role": "ADMINISTRATOR", "state": "APPROVED", "count": "100", "start": "0"})
+	requireSent(t, got[4], "GET /linkedin/rest/organizations", map[string]string{"ids": "List(5501,5502)"})
 }
 
-func TestTikTokSignInOnTheWire(t *testing.T) {
+func TestTikTokSignInRequests(t *testing.T) {
 	t.Parallel()
 	b, requests := wired(t, map[string][]string{
 		"POST /tiktok/v2/oauth/token/": {"sign_in_tiktok_code"},
@@ -264,15 +264,15 @@ func TestTikTokSignInOnTheWire(t *testing.T) {
 		{Platform: domain.TikTok, ExternalID: "723f-open", Name: "Bakery", PictureURL: "https://p16.example/a.jpeg", MayRead: true},
 	}, c.Offered)
 	got := requests()
-	shown(t, got[0], "POST /tiktok/v2/oauth/token/", map[string]string{
+	requireSent(t, got[0], "POST /tiktok/v2/oauth/token/", map[string]string{
 		"client_key": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3n*1!Code",
 	})
 	require.Empty(t, got[0].values["client_id"])
-	shown(t, got[1], "GET /tiktok/v2/user/info/", map[string]string{"fields": "open_id,display_name,avatar_url"})
+	requireSent(t, got[1], "GET /tiktok/v2/user/info/", map[string]string{"fields": "open_id,display_name,avatar_url"})
 }
 
-// Meta refuses a code in sentences: some are about the code, others about our app.
-func TestRefusedCodesOnTheWire(t *testing.T) {
+// Meta refuses a code with a message: some messages are about the code, others about our app.
+func TestRefusedCodes(t *testing.T) {
 	t.Parallel()
 	for sentence, want := range map[string]platforms.Class{
 		`{"error":{"message":"This authorization code has been used.","type":"OAuthException","code":100,"error_subcode":36009}}`: platforms.ClassReconnect,
@@ -294,8 +294,8 @@ func TestRefusedCodesOnTheWire(t *testing.T) {
 	}
 }
 
-// How consents are given back, as it goes over the wire; what the platform refuses is an error.
-func TestGivingBackOnTheWire(t *testing.T) {
+// The requests that revoke a consent. A refusal by the platform is an error.
+func TestGiveBackRequests(t *testing.T) {
 	t.Parallel()
 	for p, want := range map[domain.Platform]string{
 		domain.Facebook: "DELETE /facebook/v26.0/me/permissions", domain.LinkedIn: "POST /linkedin/oauth/v2/revoke", domain.TikTok: "POST /tiktok/v2/oauth/revoke/",
@@ -304,11 +304,11 @@ func TestGivingBackOnTheWire(t *testing.T) {
 			domain.Facebook: {`{"success":true}`, `{"success":false}`}, domain.LinkedIn: {``, `{"error":"invalid_request"}`},
 			domain.TikTok: {``, `{"error":"invalid_request","error_description":"d","log_id":"1"}`},
 		}[p]
-		var request sent
+		var request sentRequest
 		status, answer := http.StatusOK, answers[0]
 		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 			_ = r.ParseForm()
-			request = sent{call: r.Method + " " + r.URL.Path, values: r.Form, token: r.Header.Get("Authorization")}
+			request = sentRequest{call: r.Method + " " + r.URL.Path, values: r.Form, token: r.Header.Get("Authorization")}
 			w.WriteHeader(status)
 			_, _ = w.Write([]byte(answer))
 		})
@@ -329,18 +329,19 @@ func TestGivingBackOnTheWire(t *testing.T) {
 	}
 }
 
-// What an answer leaves out is not "none": nothing granted, or no pages, would end connections.
-func TestSignInNeedsToBeTold(t *testing.T) {
+// A missing part of an answer does not mean "none": without granted scopes or pages, connections
+// would end.
+func TestSignInIncompleteAnswer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		platform domain.Platform
 		files    map[string][]string
-		call     string // is answered with a person
+		call     string // answered with a person instead
 		want     string
 	}{
-		{domain.Facebook, facebookSignIn(), "GET /facebook/v26.0/me/permissions", "what was granted"},
-		{domain.Facebook, facebookSignIn(), "GET /facebook/v26.0/me/accounts", "which pages there are"},
-		{domain.LinkedIn, linkedInSignIn(), "GET /linkedin/rest/organizationAcls", "which pages there are"},
+		{domain.Facebook, facebookSignIn(), "GET /facebook/v26.0/me/permissions", "does not contain the granted scopes"},
+		{domain.Facebook, facebookSignIn(), "GET /facebook/v26.0/me/accounts", "does not contain the pages"},
+		{domain.LinkedIn, linkedInSignIn(), "GET /linkedin/rest/organizationAcls", "does not contain the pages"},
 	} {
 		c.files[c.call] = []string{"sign_in_facebook_me"}
 		b, _ := wired(t, c.files)

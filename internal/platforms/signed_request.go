@@ -13,32 +13,36 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// SignedRequest is what Meta says when it calls us about a person who let one of our apps in.
+// SignedRequest is a callback from Meta about a person who authorized one of our apps.
 type SignedRequest struct {
-	Platform domain.Platform // whose app: [domain.Facebook], or [domain.Instagram] for Instagram login
+	Platform domain.Platform // the app: [domain.Facebook], or [domain.Instagram] for Instagram login
 	Person   string          // [Consent.PersonID]
-	IssuedAt time.Time       // to the second
-	// Code is the same for the same request, and known to Meta and us alone. It names nobody.
+	IssuedAt time.Time       // second precision
+	// Code identifies the request; it is the same for the same request and known only to Meta and
+	// us. It does not identify a person.
 	Code string
 }
 
 const (
 	maxSignedRequest = 8 << 10
-	// signedAhead is how far Meta's clock may be ahead of ours.
-	signedAhead = 5 * time.Minute
+	// maxClockSkew is how far Meta's clock may be ahead of ours.
+	maxClockSkew = 5 * time.Minute
 )
 
-// ErrNotSigned (invalid) is the one answer to whatever Meta did not sign for an app of ours: it does not say what was wrong.
+// ErrNotSigned (invalid) is the only error for a request that Meta did not sign for our app. It
+// does not say what was wrong.
 var ErrNotSigned = domain.NewError(domain.CodeInvalid,
-	"This is no request that Meta signed for our app. Nothing was done. Check that the app's secret is the one that stands in its settings.")
+	"The request is not signed by Meta for this app. Nothing was changed. Check that the configured app secret matches the secret in the app's settings at Meta.")
 
-// HearsMeta tells whether the secret of an app is configured by which Meta's calls are known.
+// HearsMeta reports whether an app secret is configured, which is needed to verify Meta's
+// callbacks.
 func (s *Set) HearsMeta() bool {
 	return slices.ContainsFunc(s.meta, func(app *graph) bool { return app.endpoint.ClientSecret != "" })
 }
 
-// Signed reads a `signed_request`: base64url of an HMAC-SHA-256 by the app's secret, a dot, base64url of a JSON object. It returns it once
-// for each app whose secret has signed it, which is one unless two have the same. Error: [ErrNotSigned].
+// Signed verifies a `signed_request`: the base64url of an HMAC-SHA-256 with the app's secret, a
+// dot, and the base64url of a JSON object. It returns one element per app with a matching secret,
+// which is one unless two apps share a secret. Error: [ErrNotSigned].
 func (s *Set) Signed(raw string) (signed []SignedRequest, err error) {
 	signature, payload, _ := strings.Cut(raw, ".")
 	if len(raw) > maxSignedRequest {
@@ -84,7 +88,7 @@ func openSigned(payload string, now time.Time) (r SignedRequest, ok bool) {
 		return r, false
 	}
 	r.Person, r.IssuedAt = string(body.Person), time.Unix(body.IssuedAt, 0).UTC()
-	return r, !r.IssuedAt.After(now.Add(signedAhead))
+	return r, !r.IssuedAt.After(now.Add(maxClockSkew))
 }
 
 // unpadded decodes base64url with or without padding.

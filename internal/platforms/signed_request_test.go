@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Samples of 2026-11-21, made by the rules that Meta documents, outside this program.
+// Samples of 2026-11-21, created outside this program by Meta's documented rules.
 const (
 	signedFacebook  = "_NmGEPkWyOe_QylRbO48xzxGBf_6Viyuw2txSUutEiA.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlzc3VlZF9hdCI6MTc5NTI1MTYwMCwidXNlcl9pZCI6IjEwMTYxIn0"
 	signedInstagram = "9i1TfZcLz43FHOcryNZgfGJTyXugj0lTiynhv-N3mck.eyJ1c2VyX2lkIjoxNzg0MTQwMDAwMDAwMDAwMSwiYWxnb3JpdGhtIjoiSE1BQy1TSEEyNTYiLCJpc3N1ZWRfYXQiOjE3OTUyNTE2MDB9"
@@ -23,7 +23,7 @@ const (
 
 var signedAt = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
-// metaApps are clients that know the secrets of Meta's apps; "": not configured.
+// metaApps returns clients that know the secrets of Meta's apps; "" means not configured.
 func metaApps(t *testing.T, facebook, instagram string) *platforms.Set {
 	t.Helper()
 	set, err := platforms.New(platforms.Config{
@@ -42,7 +42,7 @@ func signedBy(secret, payload string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + body
 }
 
-func TestSignedRequestOfMeta(t *testing.T) {
+func TestSignedRequest(t *testing.T) {
 	t.Parallel()
 	set := metaApps(t, "APPSECRET", "IGSECRET")
 	for raw, want := range map[string]platforms.SignedRequest{
@@ -57,7 +57,7 @@ func TestSignedRequestOfMeta(t *testing.T) {
 	}
 	same, err := metaApps(t, "APPSECRET", "APPSECRET").Signed(signedFacebook)
 	require.NoError(t, err)
-	require.Len(t, same, 2, "two apps with one secret cannot be told apart")
+	require.Len(t, same, 2, "two apps with one secret cannot be distinguished")
 
 	require.True(t, metaApps(t, "", "IGSECRET").HearsMeta())
 	require.False(t, metaApps(t, "", "").HearsMeta())
@@ -65,12 +65,12 @@ func TestSignedRequestOfMeta(t *testing.T) {
 	require.ErrorIs(t, err, platforms.ErrNotSigned, "the app's secret is not configured")
 }
 
-// Whatever is wrong, the answer is the same.
-func TestRequestThatMetaDidNotSign(t *testing.T) {
+// The error is the same, whatever is wrong.
+func TestUnsignedRequest(t *testing.T) {
 	t.Parallel()
 	set := metaApps(t, "APPSECRET", "")
-	says := func(algorithm, person string, at time.Time) string {
-		return fmt.Sprintf(`{"algorithm":%q,"user_id":%s,"issued_at":%d}`, algorithm, person, at.Unix())
+	says := func(algorithm, person string, tgt time.Time) string {
+		return fmt.Sprintf(`{"algorithm":%q,"user_id":%s,"issued_at":%d}`, algorithm, person, tgt.Unix())
 	}
 	signature, payload, _ := strings.Cut(signedFacebook, ".")
 	empty := signedBy("", says("HMAC-SHA256", `"1"`, signedAt))
@@ -95,7 +95,7 @@ func TestRequestThatMetaDidNotSign(t *testing.T) {
 		require.Equal(t, platforms.ErrNotSigned, err, name)
 	}
 	_, err := set.Signed(signedBy("APPSECRET", says("hmac-sha256", "1", signedAt.Add(3*time.Minute))))
-	require.NoError(t, err, "a clock that is a little ahead")
+	require.NoError(t, err, "Meta's clock is slightly ahead")
 }
 
 func FuzzSignedRequest(f *testing.F) {

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// tikTok reads TikTok accounts by the Display API.
+// tikTok reads TikTok accounts with the Display API.
 type tikTok struct {
 	*httpClient
 	endpoint Endpoint
@@ -27,7 +27,7 @@ func newTikTok(cfg Config, client *http.Client) *tikTok {
 	}
 }
 
-// request makes a call; the trailing slash of the path matters to TikTok.
+// request builds a call. TikTok requires the trailing slash of the path.
 func (k *tikTok) request(op string, t Target, path, fields string, body any) call {
 	return call{
 		op: op, account: t.ExternalID, url: k.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
@@ -37,7 +37,7 @@ func (k *tikTok) request(op string, t Target, path, fields string, body any) cal
 
 const opUserInfo = "user_info"
 
-// tikTokUser is what a user's node tells; a field that was not asked for is absent.
+// tikTokUser is a user's node. Fields that were not requested are absent.
 type tikTokUser struct {
 	OpenID    text  `json:"open_id"`
 	Followers count `json:"follower_count"`
@@ -61,12 +61,13 @@ func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser,
 	return reply.Data.User, err
 }
 
-// Account implements [Client] with one call. The platform gives no impressions and no reach, and no
-// engagement but likes: the cumulative likes are both, and the figures' source says so.
+// Account implements [Client] with one call. The platform reports no impressions, no reach and no
+// engagement except likes: the cumulative likes serve as both likes and engagement, and the source
+// of the figures says so.
 func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (AccountSnapshot, error) {
 	user, err := k.user(ctx, t, "open_id,follower_count,likes_count,video_count")
 	if err == nil && t.ExternalID != "" {
-		err = about(k.platform, opUserInfo, t.ExternalID, user.OpenID)
+		err = checkAccount(k.platform, opUserInfo, t.ExternalID, user.OpenID)
 	}
 	if err != nil {
 		return AccountSnapshot{}, err
@@ -79,24 +80,24 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 	return r.snap, nil
 }
 
-// Identify implements [Identifier]: videos are listed by the token alone.
+// Identify implements [Identifier]: the token alone determines which videos are listed.
 func (k *tikTok) Identify(ctx context.Context, t Target) error {
 	user, err := k.user(ctx, t, "open_id")
 	if err != nil {
 		return err
 	}
-	return about(k.platform, opUserInfo, t.ExternalID, user.OpenID)
+	return checkAccount(k.platform, opUserInfo, t.ExternalID, user.OpenID)
 }
 
-// Refresh implements [Client]. The refresh token rotates and the old one stops working, so refreshes
-// of one account must not run side by side, and the new refresh token must be stored first.
-// Lifetimes are what the answer says, never assumed.
+// Refresh implements [Client]. The refresh token rotates and the old one becomes invalid, so
+// refreshes of one account must not run concurrently, and the new refresh token must be stored
+// first. Lifetimes come from the answer and are never assumed.
 func (k *tikTok) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return k.refresh(ctx, t, refreshToken, k.endpoint, k.tokenPath("token"), classifyTikTok)
 }
 
-// tikTokEnvelope is what can say how a call went: the nested error of the API, the same printed flat,
-// and the flat error of OAuth, where `error` is a word.
+// tikTokEnvelope contains the result of a call: the nested error of the API, the same error in flat
+// form, or the flat error of OAuth with a string in `error`.
 type tikTokEnvelope struct {
 	Error       json.RawMessage `json:"error"`
 	Description text            `json:"error_description"`
@@ -104,14 +105,14 @@ type tikTokEnvelope struct {
 	Message     text            `json:"message"`
 }
 
-// classifyTikTok classifies an answer of the API. A success is HTTP 200 and the code "ok"; `error` is
-// always there, so an answer without one is not TikTok's.
+// classifyTikTok classifies an answer of the API. A success is HTTP 200 with the code "ok". `error`
+// is always present, so an answer without it does not come from TikTok.
 func classifyTikTok(ans answer) *Error {
 	var envelope tikTokEnvelope
 	if json.Unmarshal(ans.body, &envelope) != nil {
 		return cmp.Or(byStatus(ans), malformed())
 	}
-	code, message := envelope.say()
+	code, message := envelope.codeAndMessage()
 	switch {
 	case code == "ok" && ans.status == http.StatusOK:
 		return nil
@@ -122,7 +123,7 @@ func classifyTikTok(ans answer) *Error {
 	}
 }
 
-func (e tikTokEnvelope) say() (code, message string) {
+func (e tikTokEnvelope) codeAndMessage() (code, message string) {
 	raw := bytes.TrimSpace(e.Error)
 	switch {
 	case len(raw) > 0 && raw[0] == '{':
@@ -149,7 +150,7 @@ var tikTokClasses = map[string]Class{
 
 const (
 	tikTokListFields = "id,create_time,title,video_description,share_url,cover_image_url"
-	maxTikTokVideos  = 20 // to a page and to a query
+	maxTikTokVideos  = 20 // per page and per query
 )
 
 type tikTokVideos struct {
@@ -181,11 +182,11 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	}
 	body := map[string]int64{"max_count": maxTikTokVideos}
 	if cursor != "" {
-		at, err := strconv.ParseInt(cursor, 10, 64)
-		if err != nil || at <= 0 {
-			return PostsPage{}, invalid(k.platform, op, "cursor is not one of a listing")
+		millis, err := strconv.ParseInt(cursor, 10, 64)
+		if err != nil || millis <= 0 {
+			return PostsPage{}, invalid(k.platform, op, "cursor is invalid")
 		}
-		body["cursor"] = at
+		body["cursor"] = millis
 	}
 	var reply tikTokVideos
 	if err := k.do(ctx, k.request(op, t, "/video/list/", tikTokListFields, body), &reply); err != nil {
@@ -198,7 +199,7 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 		}
 	}
 	next := strconv.FormatInt(reply.Data.Cursor.n, 10)
-	// A cursor that does not move would list the same page for ever.
+	// A cursor that does not advance would list the same page forever.
 	if bool(reply.Data.HasMore) && reply.Data.Cursor.n > 0 && next != cursor {
 		page.Next = next
 	}
@@ -218,9 +219,9 @@ func (v tikTokVideo) post() Post {
 
 const tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
 
-// PostMetrics implements [Client], 20 videos to a call. Ids that are unknown, foreign or private are
-// silently left out by the platform: their snapshots say not found. The counters are lifetime
-// totals; impressions, reach, clicks and saves do not exist here.
+// PostMetrics implements [Client] with 20 videos per call. The platform silently omits IDs that are
+// unknown, of another account or private: their snapshots report not found. The counters are
+// lifetime totals. TikTok has no impressions, reach, clicks or saves.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
 	if err := k.needToken(op, t.AccessToken); err != nil {
@@ -245,7 +246,7 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 			v, ok := byID[p.ID]
 			if !ok {
 				out = append(out, PostSnapshot{Post: p, Err: &Error{
-					Class: ClassNotFound, Platform: k.platform, Op: op, Message: "unknown, private or of another account",
+					Class: ClassNotFound, Platform: k.platform, Op: op, Message: "the video is unknown, private or belongs to another account",
 				}})
 				continue
 			}
@@ -257,7 +258,7 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 
 func (v tikTokVideo) snapshot(p Post) PostSnapshot {
 	s := PostSnapshot{Post: p}
-	const detail = "was not in the answer"
+	const detail = "is missing from the answer"
 	s.put(domain.MetricLikes, v.Likes.ptr(), ReasonEmpty, "like_count "+detail)
 	s.put(domain.MetricComments, v.Comments.ptr(), ReasonEmpty, "comment_count "+detail)
 	s.put(domain.MetricShares, v.Shares.ptr(), ReasonEmpty, "share_count "+detail)

@@ -18,7 +18,7 @@ func addTikTok(b *bundle, traps simulator.Traps) simulator.Account {
 	})
 }
 
-// Paging: the cursor is in milliseconds although create_time is in seconds, ids are beyond 2^53.
+// Paging: the cursor is in milliseconds although create_time is in seconds; IDs exceed 2^53.
 func TestTikTokListing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -30,7 +30,7 @@ func TestTikTokListing(t *testing.T) {
 	want := b.sim.Posts(domain.TikTok, user.ID, testNow)
 	require.Len(t, posts, len(want)-1, "all but the private one")
 	for i, p := range posts {
-		require.Equal(t, want[i+1].ID, p.ID, "newest first, digits unharmed")
+		require.Equal(t, want[i+1].ID, p.ID, "newest first, all digits kept")
 		require.Equal(t, want[i+1].Created, p.PublishedAt)
 		require.Equal(t, platforms.TypeVideo, p.Type)
 		require.NotEmpty(t, p.MediaURL)
@@ -39,7 +39,7 @@ func TestTikTokListing(t *testing.T) {
 	requireClass(t, platforms.ClassInvalid, client.postsErr(target(user), "yesterday"))
 	b.ops()
 	require.Len(t, client.metrics(target(user), posts), len(posts))
-	require.Len(t, b.ops(), 3, "20 to a call")
+	require.Len(t, b.ops(), 3, "20 per call")
 
 	titled := canned(t, always(http.StatusOK, `{"data":{"videos":[{"id":"1","title":"Only a title"}],"cursor":7,"has_more":true},"error":{"code":"ok"}}`))
 	page := titled.client(t, domain.TikTok).posts(platforms.Target{AccessToken: "Tok3n"}, "7")
@@ -47,7 +47,7 @@ func TestTikTokListing(t *testing.T) {
 		"a cursor that does not move ends the listing")
 }
 
-func TestTikTokRefreshRefusals(t *testing.T) {
+func TestTikTokRefreshRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	user := addTikTok(b, simulator.Traps{OtherAccount: true})
@@ -64,8 +64,8 @@ func TestTikTokRefreshRefusals(t *testing.T) {
 	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.Target{}, user.RefreshToken)).Code)
 }
 
-// Errors in the shapes that the simulator does not make: printed flat, and without any error object.
-func TestTikTokOddErrorShapes(t *testing.T) {
+// Errors in formats that the simulator does not produce: flat, and without an error object.
+func TestTikTokErrorFormats(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]platforms.Class{
 		`{"code":"rate_limit_exceeded","message":"slow down","log_id":"1"}`:    platforms.ClassThrottled,
@@ -87,8 +87,8 @@ func TestTikTokOddErrorShapes(t *testing.T) {
 	}
 }
 
-// The older, wrapped token answer is read too; an answer without a token never is one.
-func TestTikTokRefreshShapes(t *testing.T) {
+// The older, wrapped token answer is accepted; an answer without a token never is.
+func TestTikTokRefreshFormats(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		`{"access_token":"Tok3nNew","expires_in":7200,"open_id":"x"}`:                           "Tok3nNew",
@@ -101,10 +101,10 @@ func TestTikTokRefreshShapes(t *testing.T) {
 		require.Equal(t, want, tokens.AccessToken)
 		if want == "" {
 			require.Error(t, err)
-			require.NotEqual(t, platforms.ClassReconnect, platforms.ClassOf(err), "an odd answer must not kill a connection")
+			require.NotEqual(t, platforms.ClassReconnect, platforms.ClassOf(err), "a malformed answer must not invalidate a connection")
 		} else {
 			require.NoError(t, err)
-			require.Empty(t, tokens.RefreshToken, "absent: the stored one stays")
+			require.Empty(t, tokens.RefreshToken, "absent: the stored one is kept")
 		}
 	}
 }
