@@ -40,16 +40,16 @@ var (
 	ErrNoHandler = errors.New("no client for this platform")
 )
 
-// Error is a failure of a platform call. It never contains a token or a URL. Its text never
-// contains the platform's words: they may name people, and errors end up in logs and events, some
-// of which are kept forever.
+// Error is a failure of a platform call. It never contains a token or a URL. Its text never contains
+// the platform's words: they may name people, and errors end up in logs and events that may be kept
+// forever.
 type Error struct {
 	Class      Class
 	Platform   domain.Platform
 	Op         string        // our name of the call, for example "page_insights"
 	Status     int           // HTTP status; 0 without an answer
-	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); "" if there is none
-	Subcode    int           // Meta's error_subcode or LinkedIn's serviceErrorCode; 0 if there is none
+	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); otherwise ""
+	Subcode    int           // Meta's error_subcode or LinkedIn's serviceErrorCode; otherwise 0
 	Message    string        // our explanation; "" if the code is sufficient
 	Words      string        // the platform's message without tokens, at most 300 characters; read it with [Words]
 	RetryAfter time.Duration // from now; set for throttled, otherwise only if the platform reported it
@@ -104,7 +104,7 @@ func (e *Error) detail() string {
 // Unwrap returns the caller's context error if that was the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
-// ClassOf returns the class of the first [Error] in err's chain, or "" if there is none.
+// ClassOf returns the class of the first [Error] in err's chain, otherwise "".
 func ClassOf(err error) Class {
 	if e := asError(err); e != nil {
 		return e.Class

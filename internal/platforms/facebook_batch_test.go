@@ -104,11 +104,11 @@ func TestFacebookNullEntryIsRetried(t *testing.T) {
 // Each request of a batch counts as a call. If the quota covers fewer, the batch is shortened.
 func TestFacebookBatchFitsQuota(t *testing.T) {
 	t.Parallel()
-	var asked []platforms.Call
+	var requested []platforms.Call
 	room := 20
 	b := setup(t, func(_ *simulator.Config, c *platforms.Config) {
 		c.Admit = func(_ context.Context, call platforms.Call) (int, func(platforms.CallStats), error) {
-			asked = append(asked, call)
+			requested = append(requested, call)
 			if room == 0 {
 				return 0, nil, platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "no room", time.Hour)
 			}
@@ -130,7 +130,7 @@ func TestFacebookBatchFitsQuota(t *testing.T) {
 	require.True(t, platforms.Refused(client.postsErr(target(page), "")))
 	require.Len(t, snaps, 20, "snapshots already read are kept")
 	require.Equal(t, int64(20), b.sim.Stats().Calls["facebook/node"])
-	require.Equal(t, []int{30, 15, 10}, []int{asked[0].Requests, asked[1].Requests, asked[2].Requests})
+	require.Equal(t, []int{30, 15, 10}, []int{requested[0].Requests, requested[1].Requests, requested[2].Requests})
 }
 
 // Usage headers and throttling errors are inside a batch's answer; the gate must receive them.

@@ -268,10 +268,10 @@ func (r *nodeRound) fail(q question, e *Error) {
 
 // tally records with which parts a post was read, and without which.
 func (r *nodeRound) tally(q question) {
-	note := func(part string, asked, with bool) {
-		if with {
+	note := func(part string, requested, read bool) {
+		if read {
 			r.allowed[part] = true
-		} else if asked {
+		} else if requested {
 			r.dropped[part] = append(r.dropped[part], q.post.ID)
 		}
 	}

@@ -65,7 +65,7 @@ const (
 	videoAvgWatch  = "post_video_avg_time_watched" // milliseconds
 )
 
-// edgeSummary is a list of which only the total is requested.
+// edgeSummary is a list that is requested only for its total.
 type edgeSummary struct {
 	Summary maybe[struct {
 		Total count `json:"total_count"`

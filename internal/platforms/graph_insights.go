@@ -96,9 +96,9 @@ func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, ou
 // unknown, retired or not available for this kind of media, and adds new ones. For a single metric
 // only the known messages count, because nothing else separates a wrong metric from a wrong
 // request.
-func refusesMetrics(err error, asked []string) bool {
+func refusesMetrics(err error, requested []string) bool {
 	e := asError(err)
-	return e != nil && (e.Class == ClassUnsupportedMetric || e.Class == ClassInvalid && e.Code == codeWrongRequest && len(asked) > 1)
+	return e != nil && (e.Class == ClassUnsupportedMetric || e.Class == ClassInvalid && e.Code == codeWrongRequest && len(requested) > 1)
 }
 
 // graphReading is an account reading in progress.

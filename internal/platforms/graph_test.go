@@ -141,9 +141,9 @@ func TestMetaAppSecretProof(t *testing.T) {
 	t.Parallel()
 	// echo -n Tok3n | openssl dgst -sha256 -hmac Secret0fTheApplication42
 	const proof = "ff0081ce7f498a8b40d45c4333ff998d3e08644808efe9fd8e26adbb79015e9c"
-	var seen []string
+	var proofs []string
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r.FormValue("appsecret_proof"))
+		proofs = append(proofs, r.FormValue("appsecret_proof"))
 		_, _ = w.Write([]byte(`{"id":"1","user_id":"1","followers_count":1,"media_count":1,"access_token":"SimaccNew","expires_in":5000,"data":[]}`))
 	})
 	tgt := platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
@@ -153,8 +153,8 @@ func TestMetaAppSecretProof(t *testing.T) {
 	tgt.OwnLogin = true
 	b.client(t, domain.Instagram).account(tgt)
 	b.client(t, domain.Instagram).refresh(tgt, "")
-	require.Len(t, seen, 2+1+5+1)
-	for i, got := range seen {
+	require.Len(t, proofs, 2+1+5+1)
+	for i, got := range proofs {
 		require.Equal(t, proof, got, i)
 	}
 

@@ -158,8 +158,8 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 		for _, i := range data {
 			for _, v := range i.Values {
 				day, dated := r.pacificDay(v.EndTime)
-				asked := !day.Before(first) && !day.After(last)
-				if value := v.Value.total(); dated && asked && value.ok && i.Name == igReach {
+				requested := !day.Before(first) && !day.After(last)
+				if value := v.Value.total(); dated && requested && value.ok && i.Name == igReach {
 					r.add(reachFigure(value.n, "day", day))
 				}
 			}

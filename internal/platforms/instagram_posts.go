@@ -97,15 +97,15 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		}
 		p.Type = mediaType(node.ProductType, node.MediaType, TypePhoto)
 	}
-	asked := mediaMetrics(p.Type)
+	requested := mediaMetrics(p.Type)
 	answer, refusal := g.insights(ctx, insightCall{
 		op: "media_insights", edge: "media_" + p.Type, t: t, path: p.ID + "/insights", object: p.ID,
-	}, asked)
+	}, requested)
 	if refusal != nil && (wholeConnection(refusal) || ClassOf(refusal) == ClassNotFound) {
 		return failedPost(p, refusal)
 	}
 	values := map[string]*int64{}
-	for _, metric := range asked {
+	for _, metric := range requested {
 		values[metric] = lifetimeTotal(answer.data, metric)
 	}
 	if p.Type != TypeStory && (values["likes"] == nil || values["comments"] == nil) {
@@ -118,7 +118,7 @@ func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, erro
 		values["comments"] = cmp.Or(values["comments"], node.Comments.ptr())
 	}
 	snap := PostSnapshot{Post: p}
-	for _, metric := range asked {
+	for _, metric := range requested {
 		reason, detail := ReasonEmpty, metric+" came without a value"
 		switch {
 		case refusal != nil:

@@ -137,10 +137,10 @@ func TestInstagramRefreshErrorsComeFirst(t *testing.T) {
 }
 
 // refusingShares refuses a post's shares with this message; every other metric is 7.
-func refusingShares(words string, asked *[]string) http.HandlerFunc {
+func refusingShares(words string, requested *[]string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		metrics := r.URL.Query().Get("metric")
-		*asked = append(*asked, metrics)
+		*requested = append(*requested, metrics)
 		if strings.Contains(metrics, "shares") {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) ` + words + `"}}`))
@@ -161,16 +161,16 @@ func TestInstagramUnknownRefusalMessage(t *testing.T) {
 	for _, words := range []string{
 		"The Media Insights API does not support the shares metric for this media product type.",
 		"shares is no longer supported for the queried media",
-		"a sentence that nobody has seen before",
+		"a message that is not known",
 	} {
-		var asked []string
-		b := canned(t, refusingShares(words, &asked))
+		var requested []string
+		b := canned(t, refusingShares(words, &requested))
 		client, tgt := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
 		for _, media := range []struct {
 			id, kind string
 			calls    int
 		}{{"11", platforms.TypeReel, 1 + 7}, {"11", platforms.TypeReel, 1 + 7}, {"12", platforms.TypeReel, 1 + 7}, {"13", platforms.TypeReel, 1}, {"14", platforms.TypePhoto, 1 + 6}} {
-			asked = nil
+			requested = nil
 			snaps, err := client.PostMetrics(t.Context(), tgt, []platforms.Post{{ID: media.id, Type: media.kind}})
 			require.NoError(t, err, words)
 			require.Nil(t, snaps[0].Err, words)
@@ -182,7 +182,7 @@ func TestInstagramUnknownRefusalMessage(t *testing.T) {
 			}
 			require.Equal(t, want, snaps[0].Counts, words)
 			require.Equal(t, map[string]string{"shares": "unsupported"}, reasons(snaps[0].Missing))
-			require.Len(t, asked, media.calls, "%s %s: %s", media.kind, media.id, words)
+			require.Len(t, requested, media.calls, "%s %s: %s", media.kind, media.id, words)
 		}
 	}
 }

@@ -220,10 +220,10 @@ func (n *placeNames) unknown(ids []string) []string {
 
 // learn caches the names of the requested IDs. An ID without a name in the answer has none for a
 // while.
-func (n *placeNames) learn(asked []string, names map[string]string) {
+func (n *placeNames) learn(requested []string, names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, id := range asked {
+	for _, id := range requested {
 		for other := range n.known {
 			if len(n.known) < maxNames {
 				break
@@ -234,7 +234,7 @@ func (n *placeNames) learn(asked []string, names map[string]string) {
 	}
 }
 
-// lookup returns the known names of these places by URN, or nil if there are none.
+// lookup returns the known names of these places by URN, or nil.
 func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

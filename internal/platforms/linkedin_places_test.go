@@ -87,15 +87,15 @@ func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
 }
 
 // answerNames returns the given names.
-func answerNames(w http.ResponseWriter, r *http.Request, names map[string]string) (asked []string) {
-	asked = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
+func answerNames(w http.ResponseWriter, r *http.Request, names map[string]string) (requested []string) {
+	requested = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
 	type localized struct {
 		DefaultLocalizedName struct {
 			Value string `json:"value"`
 		} `json:"defaultLocalizedName"`
 	}
 	results := map[string]localized{}
-	for _, id := range asked {
+	for _, id := range requested {
 		if name, ok := names[id]; ok {
 			var l localized
 			l.DefaultLocalizedName.Value = name
@@ -104,7 +104,7 @@ func answerNames(w http.ResponseWriter, r *http.Request, names map[string]string
 	}
 	//nolint:errchkjson // a client that went away is no matter
 	_ = json.NewEncoder(w).Encode(map[string]map[string]localized{"results": results})
-	return asked
+	return requested
 }
 
 // Whatever happens to the call for names, the reading is complete, and there is no second call.
@@ -139,17 +139,17 @@ func TestLinkedInManyPlaces(t *testing.T) {
 			names[strconv.Itoa(100+n)] = fmt.Sprintf("Place %d", n)
 		}
 	}
-	var asked []string
-	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { asked = answerNames(w, r, names) }))
+	var requested []string
+	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { requested = answerNames(w, r, names) }))
 	client := b.client(t, domain.LinkedIn)
 	for _, step := range []struct{ calls, first, places, names int }{{1, 249, 100, 99}, {1, 149, 50, 149}, {0, 149, 50, 149}} {
 		snap := client.account(organization("4242"), withPlaces)
 		require.Equal(t, step.calls, geoCalls(b))
-		require.Len(t, asked, step.places)
-		require.Equal(t, strconv.Itoa(step.first), asked[0])
+		require.Len(t, requested, step.places)
+		require.Equal(t, strconv.Itoa(step.first), requested[0])
 		require.Len(t, namesOf(snap), step.names)
 	}
 	b.advance(platforms.RefusedFor)
 	client.account(organization("4242"), withPlaces)
-	require.Equal(t, []string{"249"}, asked)
+	require.Equal(t, []string{"249"}, requested)
 }

@@ -200,9 +200,9 @@ func TestLinkedInRefresh(t *testing.T) {
 // Rest.li's structure must be sent unencoded; only the URNs inside are encoded.
 func TestLinkedInEncoding(t *testing.T) {
 	t.Parallel()
-	var seen, versions []string
+	var urls, versions []string
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
+		urls = append(urls, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
 		versions = append(versions, r.Header.Get("LinkedIn-Version")+" "+r.Header.Get("X-Restli-Protocol-Version"))
 		_, _ = w.Write([]byte(`{"elements":[]}`))
 	})
@@ -217,12 +217,12 @@ func TestLinkedInEncoding(t *testing.T) {
 		require.Equal(t, "202608 2.0.0", v)
 	}
 	const shares = "/linkedin/rest/organizationalEntityShareStatistics?q=organizationalEntity&organizationalEntity=urn%3Ali%3Aorganization%3A9"
-	require.Equal(t, "/linkedin/rest/networkSizes/urn%3Ali%3Aorganization%3A9?edgeType=COMPANY_FOLLOWED_BY_MEMBER", seen[0])
-	require.Equal(t, shares, seen[1])
-	require.Equal(t, shares+"&timeIntervals=(timeRange:(start:1794787200000,end:1795132800000),timeGranularityType:DAY)", seen[2])
-	require.Equal(t, shares+"&shares=List(urn%3Ali%3Ashare%3A1,urn%3Ali%3Ashare%3A3)&ugcPosts=List(urn%3Ali%3AugcPost%3A2)", seen[3])
-	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=entity&entity=(ugc:urn%3Ali%3AugcPost%3A2)&queryType=REACTION&aggregation=TOTAL")
-	require.Contains(t, seen, "/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=COMMENT&aggregation=DAILY&dateRange=(start:(day:16,month:11,year:2026),end:(day:20,month:11,year:2026))")
+	require.Equal(t, "/linkedin/rest/networkSizes/urn%3Ali%3Aorganization%3A9?edgeType=COMPANY_FOLLOWED_BY_MEMBER", urls[0])
+	require.Equal(t, shares, urls[1])
+	require.Equal(t, shares+"&timeIntervals=(timeRange:(start:1794787200000,end:1795132800000),timeGranularityType:DAY)", urls[2])
+	require.Equal(t, shares+"&shares=List(urn%3Ali%3Ashare%3A1,urn%3Ali%3Ashare%3A3)&ugcPosts=List(urn%3Ali%3AugcPost%3A2)", urls[3])
+	require.Contains(t, urls, "/linkedin/rest/memberCreatorPostAnalytics?q=entity&entity=(ugc:urn%3Ali%3AugcPost%3A2)&queryType=REACTION&aggregation=TOTAL")
+	require.Contains(t, urls, "/linkedin/rest/memberCreatorPostAnalytics?q=me&queryType=COMMENT&aggregation=DAILY&dateRange=(start:(day:16,month:11,year:2026),end:(day:20,month:11,year:2026))")
 }
 
 // Drafts and ads are not posts.
@@ -242,10 +242,10 @@ func TestGoldenLinkedInSaves(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("testdata/linkedin_member_saves.json")
 	require.NoError(t, err)
-	var seen []string
+	var urls []string
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.RawQuery, "queryType=POST_SAVE") {
-			seen = append(seen, r.Header.Get("LinkedIn-Version")+" "+r.URL.RawQuery)
+			urls = append(urls, r.Header.Get("LinkedIn-Version")+" "+r.URL.RawQuery)
 			_, _ = w.Write(raw)
 			return
 		}
@@ -255,5 +255,5 @@ func TestGoldenLinkedInSaves(t *testing.T) {
 		platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
 	require.NoError(t, err)
 	require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric does not count")
-	require.Equal(t, []string{"202608 q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, seen)
+	require.Equal(t, []string{"202608 q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, urls)
 }

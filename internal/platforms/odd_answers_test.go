@@ -95,12 +95,12 @@ func TestLinkedInThrottlingScope(t *testing.T) {
 		b := canned(t, always(http.StatusTooManyRequests, body))
 		_, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
 			platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
-		seen := b.lastCall()
+		stats := b.lastCall()
 		require.Equal(t, platforms.ClassThrottled, platforms.ClassOf(err), body)
-		require.Equal(t, want.scope, seen.Scope, body)
-		require.Positive(t, seen.RetryAfter, body)
+		require.Equal(t, want.scope, stats.Scope, body)
+		require.Positive(t, stats.RetryAfter, body)
 		if want.short {
-			require.LessOrEqual(t, seen.RetryAfter, 5*time.Minute, "a proxy's 429 is not about the daily quota")
+			require.LessOrEqual(t, stats.RetryAfter, 5*time.Minute, "a proxy's 429 is not about the daily quota")
 		}
 	}
 }
@@ -123,8 +123,8 @@ func TestLongListOfAllowedMetrics(t *testing.T) {
 	known := "impressions, reach, replies, saved, video_views, plays, total_interactions, follows, profile_visits, profile_activity, navigation, " +
 		"ig_reels_video_view_total_time, ig_reels_avg_watch_time, clips_replays_count, ig_reels_aggregated_all_plays_count, reels_skip_rate, " +
 		"reposts, facebook_views, crossposted_views, likes, comments, views"
-	var asked []string
-	client := canned(t, refusingShares("metric[4] must be one of the following values: "+known, &asked)).client(t, domain.Instagram)
+	var requested []string
+	client := canned(t, refusingShares("metric[4] must be one of the following values: "+known, &requested)).client(t, domain.Instagram)
 	for _, account := range []string{"1000", "1001", "1002", "1003"} { // after three accounts a refusal counts for all
 		got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: account}, []platforms.Post{{ID: "1", Type: "photo"}})
 		require.Len(t, got, 1)

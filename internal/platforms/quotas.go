@@ -141,7 +141,7 @@ func metaWait(_ time.Duration, h http.Header) time.Duration {
 	return min(wait, maxWait)
 }
 
-// retryAfter reads the standard header in seconds; 0 if there is none.
+// retryAfter reads the standard header in seconds; 0 without it.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseInt(strings.TrimSpace(h.Get("Retry-After")), 10, 64)
 	if err != nil || seconds <= 0 {

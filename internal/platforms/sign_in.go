@@ -116,11 +116,11 @@ func (s *scopeList) UnmarshalJSON(raw []byte) error {
 
 // declinedScopes returns the requested scopes that the platform did not grant. It returns nil if
 // the platform lists no scopes, because the answer then says nothing about them.
-func declinedScopes(asked, granted []string) []string {
+func declinedScopes(requested, granted []string) []string {
 	if len(granted) == 0 {
 		return nil
 	}
-	out := slices.DeleteFunc(slices.Clone(asked), func(scope string) bool { return slices.Contains(granted, scope) })
+	out := slices.DeleteFunc(slices.Clone(requested), func(scope string) bool { return slices.Contains(granted, scope) })
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -196,17 +196,17 @@ func TestDialogURLs(t *testing.T) {
 // inspected answers each path with a text and fails the test for any other path.
 func inspected(t *testing.T, answers map[string]string) (*platforms.Set, *[]*http.Request) {
 	t.Helper()
-	var asked []*http.Request
+	var requested []*http.Request
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
-		asked = append(asked, r)
+		requested = append(requested, r)
 		answer, known := answers["/"+strings.SplitN(r.URL.Path, "/", 3)[2]] // below the platform's own path
 		if !known {
 			w.WriteHeader(http.StatusNotFound)
 		}
 		_, _ = w.Write([]byte(answer))
 	})
-	return b.set, &asked
+	return b.set, &requested
 }
 
 func inspector(t *testing.T, set *platforms.Set, p domain.Platform) platforms.Inspector {
@@ -220,7 +220,7 @@ func inspector(t *testing.T, set *platforms.Set, p domain.Platform) platforms.In
 // does not count.
 func TestMetaInspectsToken(t *testing.T) {
 	t.Parallel()
-	set, asked := inspected(t, map[string]string{
+	set, requested := inspected(t, map[string]string{
 		"/v26.0/debug_token": `{"data":{"app_id":"app","type":"PAGE","is_valid":true,"expires_at":0,"data_access_expires_at":1803859200,"user_id":"7",
 			"profile_id":"100","scopes":["read_insights","pages_show_list","pages_read_engagement","instagram_basic"],
 			"granular_scopes":[{"scope":"pages_show_list"},{"scope":"read_insights","target_ids":["200"]},
@@ -234,7 +234,7 @@ func TestMetaInspectsToken(t *testing.T) {
 	require.Equal(t, platforms.TokenFacts{
 		Granted: []string{"instagram_basic", "pages_read_engagement", "pages_show_list"}, DataAccessUntil: time.Unix(1803859200, 0).UTC(),
 	}, facts)
-	call := (*asked)[0]
+	call := (*requested)[0]
 	require.Equal(t, "Tok3n", call.Form.Get("input_token"))
 	require.Equal(t, "Bearer app|"+clientSecret, call.Header.Get("Authorization"), "our app's credentials")
 
@@ -270,7 +270,7 @@ func TestRefusedAppKeepsConnection(t *testing.T) {
 // report a token's scopes.
 func TestLinkedInInspectsToken(t *testing.T) {
 	t.Parallel()
-	set, asked := inspected(t, map[string]string{
+	set, requested := inspected(t, map[string]string{
 		"/oauth/v2/introspectToken": `{"active":true,"client_id":"app","status":"active","scope":"rw_organization_admin,r_basicprofile","expires_at":1803859200}`,
 	})
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "5501", AccountType: domain.LinkedInCompanyPage}
@@ -280,7 +280,7 @@ func TestLinkedInInspectsToken(t *testing.T) {
 	require.Equal(t, platforms.TokenFacts{
 		Granted: []string{"r_basicprofile", "rw_organization_admin"}, ExpiresAt: time.Unix(1803859200, 0).UTC(),
 	}, facts)
-	require.Equal(t, "Tok3n", (*asked)[0].PostForm.Get("token"))
+	require.Equal(t, "Tok3n", (*requested)[0].PostForm.Get("token"))
 	tiktok, err := set.For(domain.TikTok)
 	require.NoError(t, err)
 	require.NotImplements(t, (*platforms.Inspector)(nil), tiktok)

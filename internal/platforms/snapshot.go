@@ -170,7 +170,7 @@ func (s *AccountSnapshot) miss(name, reason, detail string) {
 	s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
 }
 
-// field returns the field of a metric in the counts, or nil if there is none, which
+// field returns the field of a metric in the counts. It is nil for an unknown metric, which
 // TestEveryPostMetricHasAField prevents.
 func (s *PostSnapshot) field(metric string) **int64 {
 	c := &s.Counts

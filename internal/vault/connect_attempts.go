@@ -13,24 +13,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Connecting keeps sign-ins under way, the links that begin them, and the grants that come of them. All that opens something is kept as its
-// SHA-256.
+// Connecting stores sign-ins in progress, the links that start them, and the resulting grants.
+// Secrets that open something are stored as SHA-256 digests.
 type Connecting struct{ Pool *pgxpool.Pool }
 
-// What becomes of a sign-in that cannot go on.
+// Errors of a sign-in that cannot continue.
 var (
-	// ErrAttemptUnknown (not_found): there is none, or it was forgotten.
-	ErrAttemptUnknown = domain.NewError(domain.CodeNotFound, "This sign-in is not known here, or is long over. Nothing was connected. Start again where you began.")
+	// ErrAttemptUnknown (not_found): it does not exist, or no longer.
+	ErrAttemptUnknown = domain.NewError(domain.CodeNotFound, "This sign-in does not exist or has ended. Nothing was connected. Start again.")
 	// ErrAttemptExpired (not_found): it took too long.
-	ErrAttemptExpired = domain.NewError(domain.CodeNotFound, "This sign-in took too long and has expired. Nothing was connected. Start again where you began.")
-	// ErrAttemptElsewhere (forbidden): another browser holds it.
+	ErrAttemptExpired = domain.NewError(domain.CodeNotFound, "This sign-in has expired. Nothing was connected. Start again.")
+	// ErrAttemptElsewhere (forbidden): it belongs to another browser.
 	ErrAttemptElsewhere = domain.NewError(domain.CodeForbidden,
 		"This sign-in was started in another browser and can only be finished there. Nothing was connected. Go back to that browser, or start again in this one.")
-	// ErrAttemptUsed (conflict): it went on already.
-	ErrAttemptUsed = domain.NewError(domain.CodeConflict, "This sign-in was used already, and works once. Start again where you began.")
+	// ErrAttemptUsed (conflict): it was already used.
+	ErrAttemptUsed = domain.NewError(domain.CodeConflict, "This sign-in has already been used. Start again.")
 )
 
-// connectKept is how long it is known what came of a sign-in.
+// connectKept is how long the outcome of a sign-in is kept.
 const connectKept = 24 * time.Hour
 
 const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, '') as link_id, platform, redirect_uri, return_to, social_account,
@@ -42,7 +42,7 @@ func (c Connecting) attempt(ctx context.Context, query string, args ...any) (a d
 	return a, doing(orNone(err, ErrAttemptUnknown), "look up a sign-in")
 }
 
-// Begin stores an attempt whose address ends in what start is the digest of.
+// Begin stores an attempt. start is the digest of the last part of its URL.
 func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
 	return pg.Exec(ctx, c.Pool, "begin a sign-in", `
 		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri, return_to, social_account,
@@ -54,8 +54,9 @@ func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []
 		})
 }
 
-// OpenAttempt binds an attempt to the browser that opens its address first, and stores what the platform must bring back. The same browser may
-// open it again. Errors: [ErrAttemptUnknown], [ErrAttemptExpired], [ErrAttemptElsewhere], [ErrAttemptUsed].
+// OpenAttempt binds an attempt to the first browser that opens its URL, and stores the state that
+// the platform must return. The same browser may open it again. Errors: [ErrAttemptUnknown],
+// [ErrAttemptExpired], [ErrAttemptElsewhere], [ErrAttemptUsed].
 func (c Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error) {
 	a, err := c.attempt(ctx, `
 		update connect_attempts set cookie = $2, state = $3, step = 'opened'
@@ -67,8 +68,8 @@ func (c Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte
 	return a, err
 }
 
-// TakeAttempt takes the attempt of what a call-back brought, once and only for the browser that holds it. Errors as of [Connecting.OpenAttempt];
-// with [ErrAttemptUsed] the attempt is returned too.
+// TakeAttempt takes the attempt of a callback, once and only for the browser that it belongs to.
+// Errors: as for [Connecting.OpenAttempt]. With [ErrAttemptUsed] it also returns the attempt.
 func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error) {
 	a, err := c.attempt(ctx, `
 		update connect_attempts set step = 'taken' where state = $1 and cookie = $2 and platform = $3 and step = 'opened' and expires_at > $4
@@ -86,8 +87,9 @@ func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platf
 	return a, ErrAttemptUsed
 }
 
-// WhyNotTaken says why a call-back of this browser leads nowhere, and takes nothing; nil where [Connecting.TakeAttempt] takes the attempt or has
-// taken it. Errors: [ErrAttemptUnknown], [ErrAttemptElsewhere], [ErrAttemptExpired].
+// WhyNotTaken explains why a callback of this browser fails, without taking the attempt. It returns
+// nil if [Connecting.TakeAttempt] would succeed or has succeeded. Errors: [ErrAttemptUnknown],
+// [ErrAttemptElsewhere], [ErrAttemptExpired].
 func (c Connecting) WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error {
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return err
@@ -109,31 +111,34 @@ func (c Connecting) whyNot(ctx context.Context, column string, digest, cookie []
 	}
 }
 
-// Attempt returns an attempt by its id. Errors: [ErrAttemptUnknown].
+// Attempt returns an attempt by ID. Errors: [ErrAttemptUnknown].
 func (c Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error) {
 	return c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where id::text = $1`, id)
 }
 
-// Choosing says that the tokens of an attempt that was taken wait until a time, under the ref connect/<id>, and hold the grant that they would
-// renew: [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
+// Choosing records that the tokens of a taken attempt are stored under the ref connect/<id> until
+// the given time. Meanwhile they protect the grant that they would renew from
+// [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
 func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
 	tag, err := c.Pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
 		id, until, g.SecretRef())
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrAttemptUsed
 	}
-	return doing(err, "let a sign-in wait for a choice")
+	return doing(err, "store the pending choice of a sign-in")
 }
 
-// FinishAttempt stores what came of an attempt and deletes the tokens that waited, whether or not [Connecting.Choosing] was told of them.
+// FinishAttempt stores the outcome of an attempt and deletes its stored tokens, even if
+// [Connecting.Choosing] was not called.
 func (c Connecting) FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error {
 	return pg.Exec(ctx, c.Pool, "finish a sign-in", `
 		with done as (update connect_attempts set step = 'done', outcome = $2, expires_at = $3 where id::text = $1)
 		delete from secrets where ref = 'connect/' || $1`, id, outcome, now.Add(connectKept))
 }
 
-// Purge deletes the tokens whose choice did not come in time, what became of attempts a day after, links a day after their end, and grants that
-// nothing hangs on, with their tokens, and requests for deletion 90 days after they are done.
+// Purge deletes expired tokens of unfinished choices, outcomes of attempts after a day, links a day
+// after they expire, grants without connections together with their tokens, and completed deletion
+// requests after 90 days.
 func (c Connecting) Purge(ctx context.Context, now time.Time) error {
 	return pg.Exec(ctx, c.Pool, "purge sign-ins", `
 		with late as (select 'connect/' || id::text as secret_ref from connect_attempts where expires_at <= $1),

@@ -18,9 +18,9 @@ const (
 	connectClient = "c10000000000000000000001"
 )
 
-func digest(of string) []byte { sum := sha256.Sum256([]byte(of)); return sum[:] }
+func digest(text string) []byte { sum := sha256.Sum256([]byte(text)); return sum[:] }
 
-// connectStage is the store of sign-ins on a database of the test's own.
+// connectStage is the store of sign-ins on the test's own database.
 type connectStage struct {
 	vault.Connecting
 
@@ -34,7 +34,7 @@ func newConnectStage(t *testing.T) connectStage {
 	return connectStage{vault.Connecting{Pool: pool}, newSecrets(t, pool, key(t, 1)), vault.NewEraser(pool)}
 }
 
-// waitingGrant is what the tokens of waiting attempts would renew.
+// waitingGrant is the grant that the tokens of waiting attempts would renew.
 var waitingGrant = domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "waits"}
 
 // seal stores a token under each ref.
@@ -45,7 +45,7 @@ func (s connectStage) seal(t *testing.T, refs ...string) {
 	}
 }
 
-// sealed tells of each ref whether a token is stored under it.
+// sealed reports for each ref whether a token is stored under it.
 func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
 	t.Helper()
 	for _, ref := range refs {
@@ -58,8 +58,8 @@ func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
 	return all
 }
 
-// hanging are the connections that hang on a grant.
-func (s connectStage) hanging(t *testing.T, g domain.Grant) []domain.GrantedConnection {
+// connectionsOf returns the connections of a grant.
+func (s connectStage) connectionsOf(t *testing.T, g domain.Grant) []domain.GrantedConnection {
 	t.Helper()
 	all, err := s.HangingOn(t.Context(), g.GrantKey)
 	require.NoError(t, err)
@@ -77,12 +77,12 @@ func grantOn(p domain.Platform) domain.Grant {
 	return domain.Grant{GrantKey: domain.GrantKey{Platform: p, App: "app", Person: "77"}, ConsentedAt: day0}
 }
 
-// hangs is a connection of an agency that reads with the token of a ref.
-func hangs(id int64, agency string, p domain.Platform, ref string) domain.GrantedConnection {
+// grantedConnection returns a connection of an agency that uses the token of a ref.
+func grantedConnection(id int64, agency string, p domain.Platform, ref string) domain.GrantedConnection {
 	return domain.GrantedConnection{ConnectionID: id, ParentAccount: agency, Platform: p, TokenOf: "1001", SecretRef: ref}
 }
 
-// begin begins an attempt whose address ends in start.
+// begin begins an attempt with start at the end of its URL.
 func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
 	a := domain.ConnectAttempt{
@@ -94,7 +94,7 @@ func (s connectStage) begin(t *testing.T, start string) domain.ConnectAttempt {
 	return a
 }
 
-// waiting is an attempt whose tokens wait for the choice.
+// waiting returns an attempt with stored tokens and a pending choice.
 func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt {
 	t.Helper()
 	a := s.begin(t, start)
@@ -107,8 +107,8 @@ func (s connectStage) waiting(t *testing.T, start string) domain.ConnectAttempt 
 	return a
 }
 
-// The page of a used attempt shows its outcome when it is loaded again.
-func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
+// The page of a used attempt shows its outcome when it is reloaded.
+func TestTakeAttemptOnceWithItsCookie(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	a := s.begin(t, "start")
@@ -121,7 +121,7 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 	opened.CreatedAt, opened.ExpiresAt = opened.CreatedAt.UTC(), opened.ExpiresAt.UTC()
 	require.Equal(t, a, opened)
 	_, err = open("start", "one", day0)
-	require.NoError(t, err, "the page is loaded again")
+	require.NoError(t, err, "the page is reloaded")
 
 	take := func(start, cookie string, now time.Time) (domain.ConnectAttempt, error) {
 		return s.TakeAttempt(t.Context(), digest("state of "+start), digest(cookie), domain.Facebook, now)
@@ -142,11 +142,11 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 		require.ErrorIs(t, s.WhyNotTaken(t.Context(), digest("state of "+c.start), digest(c.cookie), c.now), c.want)
 	}
 	_, err = s.TakeAttempt(t.Context(), digest("state of start"), digest("one"), domain.TikTok, day0)
-	require.Error(t, err, "another platform's call-back")
+	require.Error(t, err, "another platform's callback")
 	require.NoError(t, s.WhyNotTaken(t.Context(), digest("state of start"), digest("one"), day0))
 
 	taken, err := take("start", "one", day0)
-	require.NoError(t, err, "none of these used it up")
+	require.NoError(t, err, "the attempt is still unused")
 	require.Equal(t, a.ID, taken.ID)
 	again, err := take("start", "one", day0)
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
@@ -155,11 +155,11 @@ func TestCallBackTakesAnAttemptOnceAndOnlyWithItsCookie(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrAttemptUsed)
 }
 
-func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
+func TestWaitingTokensAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	chosen, late, died := s.waiting(t, "one"), s.waiting(t, "two"), s.begin(t, "three")
-	idle := grantOn(domain.LinkedIn) // nothing came to hang on it: a choice that never came, or erased connections
+	idle := grantOn(domain.LinkedIn) // no connection was linked: an abandoned choice, or erased connections
 	s.seal(t, "connect/"+died.ID, idle.SecretRef())
 	require.NoError(t, s.KeepGrant(t.Context(), idle, nil))
 	left := func(after time.Duration, want ...bool) {
@@ -177,11 +177,11 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	require.Equal(t, &outcome, done.Outcome)
 	require.ErrorIs(t, s.Choosing(t.Context(), chosen.ID, waitingGrant, day0), vault.ErrAttemptUsed)
 
-	left(10*time.Minute, false, false, true, true) // of a process that died before it said that they wait
-	left(14*time.Minute, false, false, true, true) // there is time to choose
+	left(10*time.Minute, false, false, true, true) // of a process that stopped before it called Choosing
+	left(14*time.Minute, false, false, true, true) // still time to choose
 	left(15*time.Minute, false, false, false, true)
 	_, err = s.Attempt(t.Context(), late.ID)
-	require.NoError(t, err, "its page can say that it is over")
+	require.NoError(t, err, "its page can show the outcome")
 	left(23*time.Hour, false, false, false, true)
 	left(25*time.Hour, false, false, false, false)
 	for _, id := range []string{chosen.ID, late.ID} {
@@ -190,7 +190,7 @@ func TestWaitingTokensGoWithTheChoiceOrWithTime(t *testing.T) {
 	}
 }
 
-func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
+func TestConnectLinkBelongsToFirstBrowser(t *testing.T) {
 	t.Parallel()
 	s := newConnectStage(t)
 	link := domain.ConnectLink{
@@ -198,9 +198,9 @@ func TestConnectLinkIsOfTheBrowserThatFollowsItFirst(t *testing.T) {
 		MadeBy: "u", MadeRole: "client", MadeAt: day0, ExpiresAt: day0.Add(time.Hour),
 	}
 	require.NoError(t, s.MakeLink(t.Context(), link, digest("token")))
-	seen, err := s.Link(t.Context(), digest("token"))
+	stored, err := s.Link(t.Context(), digest("token"))
 	require.NoError(t, err)
-	require.Equal(t, link, seen, "looking binds nothing")
+	require.Equal(t, link, stored, "reading does not bind the link")
 	follow := func(cookie string, now time.Time, wantFirst bool, want error) {
 		t.Helper()
 		_, first, err := s.FollowLink(t.Context(), digest("token"), digest(cookie), now)

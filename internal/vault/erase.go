@@ -11,27 +11,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Eraser deletes what is kept of a person and can do nothing else with it: it needs no key.
+// Eraser deletes the data stored about a person. It cannot read secrets and needs no key.
 type Eraser struct{ secrets Secrets }
 
-// NewEraser returns the eraser of a pool that [Open] made.
+// NewEraser returns an Eraser for a pool opened with [Open].
 func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{Secrets{pool: pool}} }
 
 // Delete is [Secrets.Delete].
 func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets.Delete(ctx, ref) }
 
-// DeleteConnection takes a connection off its grant and deletes its secret, and the grant, which names the person, with its own. Connections
-// of several agencies may share them: what another connection hangs on stays.
+// DeleteConnection removes a connection from its grant and deletes its secret. It also deletes the
+// grant, which names the person, and the grant's secret. Connections of several agencies may share
+// them: it keeps what another connection uses.
 func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref string) error {
-	_, err := e.letGo(ctx, []int64{connection}, []string{ref}, nil)
-	return doing(err, "forget connection %d, its grant and its secret", connection)
+	_, err := e.release(ctx, []int64{connection}, []string{ref}, nil)
+	return doing(err, "delete connection %d, its grant and its secret", connection)
 }
 
-// letGo takes connections that are gone off their grants, and deletes of the refs, and of those grants, what nothing hangs on any more. What was
-// stored, or agreed to, at the instant or later stays; nil: nothing does for that.
-func (e Eraser) letGo(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
+// release removes deleted connections from their grants. It then deletes those of the refs and of
+// the grants that no connection uses anymore. It keeps what was stored or consented to at or after
+// the instant before; nil keeps nothing for that reason.
+func (e Eraser) release(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
 	err = pgx.BeginFunc(ctx, e.secrets.pool, func(tx pgx.Tx) error {
-		// The grants are locked first: of two that take the last two connections off at once, one must see that nothing is left.
+		// Lock the grants first: of two transactions that remove the last two connections
+		// concurrently, one must see that no connection remains.
 		rows, _ := tx.Query(ctx, `
 			select secret_ref from grants where consented_at < coalesce($3::timestamptz, 'infinity') and (secret_ref = any($2)
 			  or (platform, app, person) in (select platform, app, person from granted_connections where connection_id = any($1)))
@@ -46,23 +49,24 @@ func (e Eraser) letGo(ctx context.Context, connections []int64, refs []string, b
 		}
 		rows, _ = tx.Query(ctx, `delete from grants g where secret_ref = any($1) and not exists (
 			select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person)) returning secret_ref`, grants)
-		dropped, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		deletedGrants, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, `delete from secrets s where (ref = any($1) or ref = any($2) and updated_at < coalesce($3::timestamptz, 'infinity'))
 			and not exists (select from grants g where g.secret_ref = s.ref) and not exists (select from granted_connections c where c.secret_ref = s.ref)`,
-			dropped, refs, before)
+			deletedGrants, refs, before)
 		deleted = int(tag.RowsAffected())
 		return err
 	})
 	return deleted, err
 }
 
-// ForgetReads deletes what became of reading the social accounts that go, and the pictures of their posts. Of those that stay it deletes the
-// failures and the platforms' words only: they were of a connection that ends, while what was read of an account need not be read again.
+// ForgetReads deletes the reading state of the social accounts in gone, and the pictures of their
+// posts. For the accounts in stay it deletes only failures and platform messages: they belong to a
+// connection that ends, while figures that were read need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
-	return pg.Exec(ctx, e.secrets.pool, fmt.Sprintf("forget the reads of %d social accounts", len(gone)+len(stay)), `
+	return pg.Exec(ctx, e.secrets.pool, fmt.Sprintf("delete the reading state of %d social accounts", len(gone)+len(stay)), `
 		with gone as (delete from fetch_state where social_account_id = any($1)),
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     shown as (delete from pictures where social_account_id = any($1)),
@@ -73,40 +77,42 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 
 // Reading reports whether a fetcher has claimed any of the social accounts.
 func (e Eraser) Reading(ctx context.Context, accounts []int64) (reading bool, err error) {
-	return pg.Is(ctx, e.secrets.pool, "look whether social accounts are being read",
+	return pg.Is(ctx, e.secrets.pool, "check whether social accounts are being read",
 		`select exists (select from fetch_state where social_account_id = any($1) and claimed_until > now())`, accounts)
 }
 
-// ForgetUser deletes how far a user has seen notices, in every agency, where it is signed in, links that would sign it in, and whom the identity
-// provider knows it as.
+// ForgetUser deletes a user's notice cursors in every agency, sessions, sign-in links and the link
+// to the identity provider.
 func (e Eraser) ForgetUser(ctx context.Context, user string) error {
-	return pg.Exec(ctx, e.secrets.pool, "forget the notice cursors and the sessions of a user", `
+	return pg.Exec(ctx, e.secrets.pool, "delete the notice cursors and sessions of a user", `
 		with ended as (delete from sessions where user_id = $1), links as (delete from sign_in_links where user_id = $1),
 		     known as (delete from identities where user_id = $1)
 		delete from notice_cursors where user_id = $1`, user)
 }
 
-// DeleteStale deletes those of the refs whose secrets were stored before an instant, and tells how many there were. As of
-// [Eraser.DeleteConnection], what a connection hangs on that is not among the gone ones stays. As [Secrets.Delete] it is called for tombstones
-// only.
+// DeleteStale deletes the secrets of the refs that were stored before an instant and returns their
+// number. As in [Eraser.DeleteConnection], it keeps what a connection outside gone uses. Like
+// [Secrets.Delete], it must only be called for tombstones.
 func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
-	deleted, err := e.letGo(ctx, gone, refs, &before)
+	deleted, err := e.release(ctx, gone, refs, &before)
 	return deleted, doing(err, "delete stale secrets")
 }
 
-// wordsKept is how long a platform's words are kept: they name people, and who looks into a failure does so within weeks.
+// wordsKept is how long platform messages are kept: they may name people, and a failure is
+// investigated within weeks.
 const wordsKept = 30 * 24 * time.Hour
 
-// withWords ends a statement with what platforms said about the reads in results, in place of what they said before. Reads
-// without words leave what is stored: it goes by its time. Those of the past of an account are a kind of their own.
+// withWords completes a statement: it stores the platform messages of the reads in results and
+// replaces earlier ones. Reads without a message keep the stored one until it expires. Reads of an
+// account's history are a separate kind.
 const withWords = `
 	insert into platform_words as w (social_account_id, kind, said_at, class, words)
 	select id, kind, at, class, words from results where words <> '' order by id
 	on conflict (social_account_id, kind) do update
 	set said_at = excluded.said_at, class = excluded.class, words = excluded.words where excluded.said_at >= w.said_at`
 
-// ForgetWords deletes the platforms' words that are 30 days old, and tells how many there were.
+// ForgetWords deletes platform messages after 30 days and returns their number.
 func (e Eraser) ForgetWords(ctx context.Context, now time.Time) (int, error) {
 	tag, err := e.secrets.pool.Exec(ctx, `delete from platform_words where said_at <= $1`, now.Add(-wordsKept))
-	return int(tag.RowsAffected()), doing(err, "forget what platforms said")
+	return int(tag.RowsAffected()), doing(err, "delete old platform messages")
 }

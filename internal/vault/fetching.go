@@ -12,36 +12,37 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// fetchingConns serve results and budgets of one process.
+// fetchingConns is the number of connections for the results and budgets of one process.
 const fetchingConns = 8
 
-// OpenFetching returns a pool for [Fetching] and [Budgets]. It commits asynchronously: what a
-// crash of the database takes back makes connections due again, nothing else.
+// OpenFetching returns a pool for [Fetching] and [Budgets]. It commits asynchronously: if the
+// database crashes, lost commits only make connections due again.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
 }
 
-// Fetching keeps when which connection is due, who has claimed it, and what became of it. Its marks let one of several fetchers record a change
-// of a connection's state.
+// Fetching stores when each connection is due, which process has claimed it, and the result of its
+// reading. Its marks ensure that only one of several fetchers records a change of a connection's
+// state.
 type Fetching struct{ Pool *pgxpool.Pool }
 
-// Claim claims those of the accounts whose due time is still the one that the caller saw and that no one else has claimed. A
-// process that claims at the same moment is not waited for. The claims end after so long. It returns what was claimed, the most
-// overdue first.
+// Claim claims the accounts whose due time has not changed since the caller read it and that are
+// not claimed. It does not wait for a process that claims at the same moment. The claims last for
+// the given time. It returns the claimed accounts, the most overdue first.
 func (f Fetching) Claim(
-	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration, now time.Time,
+	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, length time.Duration, now time.Time,
 ) (domain.FetchClaim, error) {
 	claim := domain.FetchClaim{FetchQueue: queue}
-	ids, seen := make([]int64, len(due)), make([]time.Time, len(due))
+	ids, dueAt := make([]int64, len(due)), make([]time.Time, len(due))
 	for i, account := range due {
-		if ids[i], seen[i] = account.SocialAccount, now; account.DueAt != nil {
-			seen[i] = *account.DueAt
+		if ids[i], dueAt[i] = account.SocialAccount, now; account.DueAt != nil {
+			dueAt[i] = *account.DueAt
 		}
 	}
 	_, err := f.Pool.Exec(ctx, `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select $1, $2, d.id, d.at, $5 from unnest($3::bigint[], $4::timestamptz[]) as d (id, at) order by d.id
-		on conflict do nothing`, queue.Kind, int(queue.Platform), ids, seen, now)
+		on conflict do nothing`, queue.Kind, int(queue.Platform), ids, dueAt, now)
 	if err != nil {
 		return claim, fmt.Errorf("register %d due accounts of %s: %w", len(due), queue.Platform, err)
 	}
@@ -56,7 +57,7 @@ func (f Fetching) Claim(
 			update fetch_state f set claimed_until = now() + $5::interval
 			from free where f.kind = $1 and f.p_id = $2 and f.social_account_id = free.id
 			returning free.id, free.due_at, f.claimed_until)
-		select id, claimed_until from claimed order by due_at, id`, queue.Kind, int(queue.Platform), ids, seen, lasts)
+		select id, claimed_until from claimed order by due_at, id`, queue.Kind, int(queue.Platform), ids, dueAt, length)
 	var id int64
 	_, err = pgx.ForEachRow(rows, []any{&id, &claim.Until}, func() error {
 		claim.Accounts = append(claim.Accounts, id)
@@ -65,17 +66,18 @@ func (f Fetching) Claim(
 	return claim, doing(err, "claim due accounts of %s", queue.Platform)
 }
 
-// WakeName is the name by which [pg.Progress] wakes the fetchers of a queue.
+// WakeName returns the name with which [pg.Progress] wakes the fetchers of a queue.
 func WakeName(queue domain.FetchQueue) string {
 	return "fetch." + queue.Kind + "." + queue.Platform.String()
 }
 
-// Wake has the fetchers look at once for what is due of a queue.
+// Wake makes the fetchers of a queue check for due accounts immediately.
 func Wake(ctx context.Context, pool *pgxpool.Pool, queue domain.FetchQueue) error {
 	return pg.Exec(ctx, pool, "wake the fetchers of "+queue.Platform.String(), `select pg_notify($1, $2)`, pg.ProgressChannel, WakeName(queue))
 }
 
-// ReadNow makes social accounts of a platform due, their totals and their posts, whatever they wait for, and wakes the fetchers.
+// ReadNow makes social accounts of a platform due immediately, both their totals and their posts,
+// and wakes the fetchers.
 func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, accounts []int64, now time.Time) error {
 	kinds := []string{domain.FetchAccounts, domain.FetchPosts}
 	_, err := pool.Exec(ctx, `
@@ -91,23 +93,24 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 	return doing(err, "make accounts of %s due", platform)
 }
 
-// Release gives back what of a claim has no result.
+// Release releases the accounts of a claim that have no result.
 func (f Fetching) Release(ctx context.Context, claim domain.FetchClaim) error {
-	return pg.Exec(ctx, f.Pool, "give claims of "+claim.Platform.String()+" back", `
+	return pg.Exec(ctx, f.Pool, "release claims of "+claim.Platform.String(), `
 		update fetch_state set claimed_until = null
 		where kind = $1 and p_id = $2 and social_account_id = any($3) and claimed_until = $4`,
 		claim.Kind, int(claim.Platform), claim.Accounts, claim.Until)
 }
 
-// Record stores what became of connections and ends their claims. Nothing is stored of those that somebody else has claimed
-// meanwhile, or that are forgotten. A success takes back what earlier failures left.
+// Record stores the results of connections and ends their claims. It ignores connections that
+// another process has claimed in the meantime, and deleted ones. A success clears the state of
+// earlier failures.
 func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results []domain.FetchResult) error {
 	n := len(results)
 	ids, read, at, due := make([]int64, n), make([]bool, n), make([]time.Time, n), make([]time.Time, n)
 	backfilled, demographics, paces := make([]bool, n), make([]bool, n), make([]string, n)
 	failures, costs := make([]int32, n), make([]int32, n)
 	classes, reasons, words := make([]string, n), make([]string, n), make([]string, n)
-	tokens := make([]time.Time, n) // a token of a clock that is ahead is new once, not until that time has come
+	tokens := make([]time.Time, n) // a token from a clock that is ahead counts as new once, not until that time
 	for i, r := range results {
 		ids[i], read[i], at[i], due[i], tokens[i] = r.SocialAccount, r.Read, r.At, r.DueAt, r.At
 		if r.TokenTakenAt.After(r.At) {
@@ -116,7 +119,7 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		backfilled[i], demographics[i], paces[i] = r.Backfilled, r.Demographics, r.Pace
 		failures[i], costs[i], classes[i], reasons[i], words[i] = int32(r.Failures), int32(r.CallsADay), r.Class, r.Reason, r.Words
 	}
-	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store what became of %d accounts of %s", n, claim.Platform), `
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store the results of %d accounts of %s", n, claim.Platform), `
 		with mine as (
 			select f.social_account_id from fetch_state f
 			where f.kind = $1 and f.p_id = $2 and f.social_account_id = any($4) and f.claimed_until = $3
@@ -146,7 +149,8 @@ func (f Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, soci
 		queue.Kind, int(queue.Platform), socialAccount, listing.Cursor, listing.Began, listing.To)
 }
 
-// KeepHistory stores how far back an account's history was read, and what became of the last try.
+// KeepHistory stores how far back an account's history was read, and the result of the last
+// attempt.
 func (f Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time) error {
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
 		with results as (
@@ -157,8 +161,8 @@ func (f Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, soci
 		queue.Kind, int(queue.Platform), socialAccount, h.From, h.Failures, h.NotBefore, h.Class, h.Reason, now, h.Words)
 }
 
-// ReadingAges returns how old the newest successful reading of each queue is. A queue of which nothing was tried for two
-// days, as when its last account was disconnected, is left out.
+// ReadingAges returns the age of the newest successful reading of each queue. It omits queues
+// without an attempt in the last two days, for example after the last account was disconnected.
 func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
 	rows, _ := f.Pool.Query(ctx, `
 		select kind, p_id, now() - max(read_at) from fetch_state where kind <> $1
@@ -170,47 +174,48 @@ func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.D
 		ages[queue] = age
 		return nil
 	})
-	return ages, doing(err, "read how old the newest readings are")
+	return ages, doing(err, "read the age of the newest readings")
 }
 
-// How long a mark keeps others from recording the same change, by the database's clock.
+// How long a mark prevents others from recording the same change, by the database's clock.
 const (
-	// unsureMark is of whose change it is not known whether the log has it: who set it may have died before. It is longer than the log
-	// goes on with an append that nobody waits for, and tables take to show it.
-	unsureMark = 5 * time.Minute
-	onItsWay   = time.Hour // of whose change the log has: until tables show it, and no longer than this
+	// unsureMark applies while it is unknown whether the log contains the change: the process that
+	// set the mark may have stopped before. It is longer than an abandoned append may continue plus
+	// the time that tables need to show it.
+	unsureMark   = 5 * time.Minute
+	recordedMark = time.Hour // if the log contains the change: until tables show it, but no longer than this
 )
 
-// First reports whether this change of the connection's state is to be recorded, and marks it. It is not while another one to
-// the same state is on its way: recorded, and not shown yet. Shown is of when the state is that the tables showed to who asks;
-// nil: none.
+// First marks a change of the connection's state and reports whether the caller must record it. It
+// returns false while another change to the same state is recorded but not yet in the tables. shown
+// is the time of the state that the tables showed to the caller; nil if they showed no state.
 func (f Fetching) First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error) {
 	tag, err := f.Pool.Exec(ctx, `
 		insert into connection_marks as m (connection_id, state, at) values ($1, $2, clock_timestamp())
 		on conflict (connection_id) do update set state = excluded.state, at = excluded.at, recorded = null
 		where m.state <> excluded.state or m.recorded <= $3
 		   or m.at < clock_timestamp() - case when m.recorded is null then $4::interval else $5::interval end`,
-		connection, state, shown, unsureMark, onItsWay)
+		connection, state, shown, unsureMark, recordedMark)
 	return tag.RowsAffected() > 0, doing(err, "mark connection %d as %s", connection, state)
 }
 
-// Recorded notes that the log has the change of a mark, and of which time it is.
+// Recorded stores that the log contains the change of a mark, and its time.
 func (f Fetching) Recorded(ctx context.Context, connection int64, state string, at time.Time) error {
-	return pg.Exec(ctx, f.Pool, fmt.Sprintf("note that the log has connection %d as %s", connection, state),
+	return pg.Exec(ctx, f.Pool, fmt.Sprintf("record that the log contains connection %d as %s", connection, state),
 		`update connection_marks set recorded = $3 where connection_id = $1 and state = $2`, connection, state, at)
 }
 
-// forgottenAfter is how long a note is kept that nobody touches: its post, or account, is gone from our side
-// too. Without a note a post is asked for once more.
+// forgottenAfter is how long an unused note is kept: its post or account is then deleted on our
+// side too. Without a note, a post is requested once more.
 const forgottenAfter = 400 * 24 * time.Hour
 
-// PostNotes returns the notes of an account's posts.
+// PostNotes returns the notes on an account's posts.
 func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
 	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount), pgx.RowToStructByPos[domain.PostNote],
 		`select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 }
 
-// KeepPostNotes stores notes of an account's posts and drops those of posts that were read.
+// KeepPostNotes stores notes on an account's posts and deletes the notes on posts that were read.
 func (f Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error {
 	n := len(notes)
 	ids, classes, since, tried := make([]string, n), make([]string, n), make([]time.Time, n), make([]time.Time, n)

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// The newest reading counts, however often others failed since. What is not asked for any more has no age.
+// The newest reading counts, even if others have failed since. A queue that is no longer read has
+// no age.
 func TestReadingAges(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
@@ -35,8 +36,8 @@ func TestReadingAges(t *testing.T) {
 	require.InDelta(t, 25, ages[domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}].Hours(), 0.1)
 }
 
-// Whatever is drawn when: in no time is more granted than the burst and what has grown since.
-func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
+// No period grants more than the burst plus the growth since the last draw.
+func TestBudgetGrantsAtMostItsGrowth(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
 	n := 0
@@ -48,7 +49,7 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 		var grants []grant
 		now := day0
 		for range rapid.IntRange(1, 12).Draw(r, "draws") {
-			// A clock that lags behind another process's adds nothing.
+			// A clock that is behind another process's clock adds no calls.
 			now = now.Add(time.Duration(rapid.IntRange(-2000, 60_000).Draw(r, "milliseconds")) * time.Millisecond)
 			granted, left, err := budgets.Draw(context.Background(), rapid.IntRange(0, 40).Draw(r, "want"),
 				[]quota.Budget{{Name: name, Rate: rate, Burst: burst}}, now)
@@ -67,8 +68,9 @@ func TestBudgetGrantsNoMoreThanItGrows(t *testing.T) {
 	})
 }
 
-// Calls count against several budgets, and come out of all of them or of none, whatever the order in which callers name them.
-func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
+// A call counts against several budgets and is taken from all of them or from none, in whatever
+// order callers list them.
+func TestBudgetsConcurrentDraws(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
 	app, account, other := quota.Budget{Name: "b", Rate: 1, Burst: 100}, quota.Budget{Name: "a", Rate: 1, Burst: 70}, quota.Budget{Name: "c", Rate: 1, Burst: 70}
@@ -95,7 +97,7 @@ func TestBudgetsAreDrawnFromByManyAtOnce(t *testing.T) {
 	require.InDelta(t, 140-100, left[1].Calls+left[2].Calls, 1e-6)
 }
 
-func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
+func TestHoldKeepsLongestTime(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
 	draw := func(at time.Time) (int, quota.Left) {
@@ -107,14 +109,14 @@ func TestHoldLastsAsLongAsTheLongest(t *testing.T) {
 	require.Equal(t, 1, granted)
 	require.NoError(t, budgets.Hold(t.Context(), "b", day0.Add(time.Hour)))
 	require.NoError(t, budgets.Hold(t.Context(), "b", day0.Add(time.Minute)))
-	granted, held := draw(day0.Add(30 * time.Minute))
+	granted, leaseCtx := draw(day0.Add(30 * time.Minute))
 	require.Zero(t, granted)
-	require.Equal(t, day0.Add(time.Hour), held.HeldUntil)
+	require.Equal(t, day0.Add(time.Hour), leaseCtx.HeldUntil)
 	granted, _ = draw(day0.Add(time.Hour))
 	require.Equal(t, 1, granted)
 }
 
-func TestMarksAreSetByOne(t *testing.T) {
+func TestMarkIsSetOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	marks := vault.Fetching{Pool: pool}
@@ -132,32 +134,32 @@ func TestMarksAreSetByOne(t *testing.T) {
 	require.True(t, first("reconnect"))
 	require.False(t, first("reconnect"))
 	ages(6 * time.Minute)
-	require.True(t, first("reconnect"), "its holder may have died")
-	require.False(t, first("reconnect"), "it is of now")
+	require.True(t, first("reconnect"), "its holder may have stopped")
+	require.False(t, first("reconnect"), "the mark is new")
 	recorded("reconnect", day0)
 	ages(6 * time.Minute)
-	require.False(t, first("reconnect"), "the log has it: the tables are slow")
+	require.False(t, first("reconnect"), "recorded in the log, not yet in the tables")
 	before := day0.Add(-time.Second)
 	shown = &before
-	require.False(t, first("reconnect"), "they show a state of before")
+	require.False(t, first("reconnect"), "the tables show an earlier state")
 	require.True(t, first("ok"))
-	recorded("reconnect", day0) // of a mark that another has taken the place of
+	recorded("reconnect", day0) // of a mark that was replaced by another
 	ages(6 * time.Minute)
 	require.True(t, first("ok"))
 	recorded("ok", day0)
 	shown = &day0
-	require.True(t, first("ok"), "they show it: this is another change")
+	require.True(t, first("ok"), "the tables show it: this is another change")
 	recorded("ok", day0.Add(time.Second))
 	require.False(t, first("ok"))
 	ages(time.Hour)
-	require.True(t, first("ok"), "it will never show")
+	require.True(t, first("ok"), "the tables will never show it")
 }
 
-func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {
+func TestLeaseExcludesOthers(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
 		one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
-		held, release, err := one.Lease(t.Context(), "connection/7")
+		leaseCtx, release, err := one.Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
 		_, free, err := other.Lease(t.Context(), "connection/8")
 		require.NoError(t, err)
@@ -169,22 +171,22 @@ func TestLeaseKeepsOthersAwayUntilItIsReleasedOrItsHolderDied(t *testing.T) {
 		}()
 		_, release, err = other.Lease(t.Context(), "connection/7") // waits
 		require.NoError(t, err)
-		require.Error(t, held.Err())
+		require.Error(t, leaseCtx.Err())
 		release()
 
-		_, stale, err := one.Lease(t.Context(), "connection/7") // and then dies
+		_, stale, err := one.Lease(t.Context(), "connection/7") // and then stops
 		require.NoError(t, err)
 		_, err = pool.Exec(t.Context(), `update token_leases set until = now() - interval '1 second'`)
 		require.NoError(t, err)
 		_, release, err = other.Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
-		stale() // comes back after all: it must not take the other's lease away
+		stale() // the stopped holder returns: it must not release the other's lease
 		requireLeased(t, one)
 		release()
 	})
 }
 
-// requireLeased says that another process has the lease of connection/7.
+// requireLeased requires that another process holds the lease of connection/7.
 func requireLeased(t *testing.T, secrets *vault.Secrets) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -193,44 +195,45 @@ func requireLeased(t *testing.T, secrets *vault.Secrets) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 }
 
-// A holder may wait long: for the quota, before the one call that must not be made twice.
-func TestLeaseLastsForAsLongAsItIsHeld(t *testing.T) {
+// A holder may wait long for quota before the one call that must not be made twice.
+func TestLeaseIsRenewed(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
 		one, other := newSecrets(t, pool, key(t, 1)), newSecrets(t, pool, key(t, 1))
 		ctx, cancel := context.WithCancel(t.Context())
-		held, release, err := one.Lease(ctx, "connection/7")
+		leaseCtx, release, err := one.Lease(ctx, "connection/7")
 		require.NoError(t, err)
 		cancel() // of the slot
 		time.Sleep(5 * time.Minute)
-		require.NoError(t, held.Err())
+		require.NoError(t, leaseCtx.Err())
 		requireLeased(t, other)
 
 		_, err = pool.Exec(t.Context(), `update token_leases set token = 'of somebody else'`)
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		require.Error(t, held.Err(), "who lost the lease must not go on")
+		require.Error(t, leaseCtx.Err(), "a holder that lost the lease must stop")
 		release()
-		requireLeased(t, other) // the other's stays
+		requireLeased(t, other) // the other lease is kept
 	})
 }
 
-func TestLeaseThatCannotBeProlongedIsGivenUpInTime(t *testing.T) {
+func TestLeaseLostBeforeItExpires(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, pool *pgxpool.Pool) {
 		began := time.Now()
-		held, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
+		leaseCtx, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
 		_, err = pool.Exec(t.Context(), `alter table token_leases rename to away`)
 		require.NoError(t, err)
-		<-held.Done()
-		require.Equal(t, 35*time.Second, time.Since(began), "others may take it after a minute")
+		<-leaseCtx.Done()
+		require.Equal(t, 35*time.Second, time.Since(began), "others may take over after a minute")
 		release()
 	})
 }
 
-// A failure of the database is no secret of another process: who took it for one would throw the renewed token away.
-func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
+// A database failure is not a secret of another process: a caller that confused them would discard
+// the renewed token.
+func TestSwapReplacesOnlyTheReadSecret(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
@@ -253,8 +256,9 @@ func TestSwapReplacesOnlyWhatWasRead(t *testing.T) {
 	require.NotErrorIs(t, err, vault.ErrSwapped)
 }
 
-// The planner takes a table without statistics for small: a plan over all connections took minutes.
-func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
+// The planner assumes that a table without statistics is small: a plan over all connections took
+// minutes.
+func TestRecordQueryPlan(t *testing.T) {
 	t.Parallel()
 	pool, err := pg.Open(t.Context(), pg.Config{URL: pgtest.New(t).URL, SearchPath: []string{vault.Schema}, Name: "test", MaxConns: 1})
 	require.NoError(t, err)
@@ -275,7 +279,7 @@ func TestResultsLookAtTheirConnectionsOnly(t *testing.T) {
 		}
 		require.NoError(t, fetching.Record(t.Context(), claim, results))
 	}
-	for range 8 { // after five, a plan for all values may be kept
+	for range 8 { // after five, PostgreSQL may keep a generic plan
 		record(1, 2, 3)
 	}
 	const connections = 20_000

@@ -11,9 +11,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// KeepGrant stores what a person gave, in the place of what they gave before, and hangs connections on it that may have hung on another: as of
-// now, which is later than the consent before, whatever the clocks say: [Connecting.Unhang].
-func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error {
+// KeepGrant stores a grant, replacing an earlier one, and links connections to it, which may have
+// been linked to another grant. Their consent time is always later than that of the earlier
+// consent, even if the clocks differ: [Connecting.Unhang] relies on it.
+func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections []domain.GrantedConnection) error {
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		var consented time.Time
 		row := tx.QueryRow(ctx, `
@@ -21,51 +22,54 @@ func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, hang []domain
 			on conflict (platform, app, person) do update set granted = excluded.granted, declined = excluded.declined,
 			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'), data_access_until = excluded.data_access_until
 			returning consented_at`,
-			int(g.Platform), g.App, g.Person, g.SecretRef(), some(g.Granted), some(g.Declined), g.ConsentedAt, g.DataAccessUntil)
+			int(g.Platform), g.App, g.Person, g.SecretRef(), notNil(g.Granted), notNil(g.Declined), g.ConsentedAt, g.DataAccessUntil)
 		if err := row.Scan(&consented); err != nil {
 			return err
 		}
-		for _, h := range hang {
+		for _, conn := range connections {
 			_, err := tx.Exec(ctx, `
 				insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person, hung_at)
 				values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 				on conflict (connection_id) do update set
 				  secret_ref = excluded.secret_ref, platform = excluded.platform, app = excluded.app, person = excluded.person, hung_at = excluded.hung_at`,
-				h.ConnectionID, h.ParentAccount, int(h.Platform), h.TokenOf, h.SecretRef, int(g.Platform), g.App, g.Person, consented)
+				conn.ConnectionID, conn.ParentAccount, int(conn.Platform), conn.TokenOf, conn.SecretRef, int(g.Platform), g.App, g.Person, consented)
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return doing(err, "keep a grant")
+	return doing(err, "store a grant")
 }
 
-// some is a list that is no SQL null.
-func some(list []string) []string { return append([]string{}, list...) }
+// notNil returns a list that is never SQL null.
+func notNil(list []string) []string { return append([]string{}, list...) }
 
-// HangingOn returns the connections of all agencies that hang on a grant, by id.
+// HangingOn returns the connections of all agencies that are linked to a grant, by ID.
 func (c Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
-	return pg.List(ctx, c.Pool, "read what hangs on a grant", pgx.RowToStructByName[domain.GrantedConnection], `
+	return pg.List(ctx, c.Pool, "read the connections of a grant", pgx.RowToStructByName[domain.GrantedConnection], `
 		select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
 }
 
-// ConsentOf is when a person's consent hung a connection on its grant last; zero: it hangs on nothing.
+// ConsentOf returns the time of the consent that last linked a connection to its grant; zero if it
+// has no grant.
 func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
 	err = c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection).Scan(&at)
-	return at, doing(orNone(err, nil), "look when connection %d was agreed to", connection)
+	return at, doing(orNone(err, nil), "read the consent of connection %d", connection)
 }
 
-// Unhang takes a connection off its grant and deletes the page's own token, if it has one, unless a consent has hung it there since the one that
-// the caller has seen ([Connecting.ConsentOf]). Left is how much of any agency still hangs on the grant; known is false when the connection hung
-// on none, or a consent has.
-func (c Connecting) Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error) {
+// Unhang removes a connection from its grant and deletes the page's own token, if it has one,
+// unless a consent has linked it again since lastConsent ([Connecting.ConsentOf]). left is the
+// number of connections of all agencies that remain; known is false if the connection had no grant,
+// or was linked again.
+func (c Connecting) Unhang(ctx context.Context, connection int64, lastConsent time.Time) (g domain.GrantKey, left int, known bool, err error) {
 	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
-		// The grant is locked first: of two that take its last two connections off at once, one must see that nothing is left.
+		// Lock the grant first: of two transactions that remove its last two connections
+		// concurrently, one must see that no connection remains.
 		row := tx.QueryRow(ctx, `
 			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person)
-			where c.connection_id = $1 and c.hung_at = $2 for update`, connection, seen)
+			where c.connection_id = $1 and c.hung_at = $2 for update`, connection, lastConsent)
 		if err := row.Scan(&g.Platform, &g.App, &g.Person); err != nil {
 			return err
 		}
@@ -81,11 +85,12 @@ func (c Connecting) Unhang(ctx context.Context, connection int64, seen time.Time
 	if errors.Is(err, pgx.ErrNoRows) {
 		return g, 0, false, nil
 	}
-	return g, left, err == nil, doing(err, "take connection %d off its grant", connection)
+	return g, left, err == nil, doing(err, "remove connection %d from its grant", connection)
 }
 
-// DropGrant forgets a grant that nothing hangs on, with its tokens, and tells whether it did. A sign-in whose tokens wait for a choice holds it:
-// giving it back would end them.
+// DropGrant deletes a grant without connections, with its tokens, and reports whether it did. It
+// keeps the grant if a sign-in with a pending choice uses it, because revoking the grant would
+// invalidate its tokens.
 func (c Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.Time) (dropped bool, err error) {
 	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from grants g where platform = $1 and app = $2 and person = $3 and not exists (
@@ -99,10 +104,10 @@ func (c Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.T
 		_, err = tx.Exec(ctx, `delete from secrets where ref = $1`, g.SecretRef())
 		return err
 	})
-	return dropped, doing(err, "forget a grant")
+	return dropped, doing(err, "delete a grant")
 }
 
-// GrantOf returns what was stored of a grant; known is false when nothing was.
+// GrantOf returns a stored grant; known is false if it does not exist.
 func (c Connecting) GrantOf(ctx context.Context, key domain.GrantKey) (g domain.Grant, known bool, err error) {
 	g.GrantKey = key
 	err = c.Pool.QueryRow(ctx, `select granted, declined, consented_at, data_access_until from grants where platform = $1 and app = $2 and person = $3`,

@@ -18,7 +18,7 @@ var day0 = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// setup returns a pool on a database of the test's own.
+// setup returns a pool on the test's own database.
 func setup(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	return open(t, pgtest.New(t).URL)
@@ -32,14 +32,15 @@ func open(t testing.TB, url string) *pgxpool.Pool {
 	return pool
 }
 
-// inBubble runs a test in time of its own, which goes on only while all who take part wait for it.
+// inBubble runs a test with a fake clock, which advances only while all goroutines wait.
 func inBubble(t *testing.T, test func(t *testing.T, pool *pgxpool.Pool)) {
 	t.Helper()
-	url := pgtest.New(t).URL // others have the server, too
+	url := pgtest.New(t).URL // outside of the bubble: other tests share the server
 	synctest.Test(t, func(t *testing.T) { test(t, open(t, url)) })
 }
 
-// oneWins races eight tries, of which one wins; the others get the error.
+// oneWins runs eight concurrent attempts and requires that one succeeds and the others return the
+// error.
 func oneWins(t *testing.T, lost error, try func(n int) error) {
 	t.Helper()
 	errs := make([]error, 8)
@@ -59,7 +60,7 @@ func oneWins(t *testing.T, lost error, try func(n int) error) {
 	require.Equal(t, 1, won)
 }
 
-func TestPoolIsOfSchemaKeptAndCommitsSynchronously(t *testing.T) {
+func TestPoolSettings(t *testing.T) {
 	t.Parallel()
 	var schema, commit string
 	row := setup(t).QueryRow(t.Context(), `select current_schema(), current_setting('synchronous_commit')`)

@@ -11,11 +11,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Pauses keeps what stands still. Who paused and resumed when belongs in topic `operations`, before it is done
-// here; here is only what holds now, because a flag that is itself projected could not stop its projection.
+// Pauses stores what is paused now. The topic `operations` records beforehand who paused and
+// resumed it, and when. The current state is stored here because a projected flag could not stop
+// its own projection.
 type Pauses struct{ Pool *pgxpool.Pool }
 
-// Pause begins a pause, and tells whether it did: one that holds already stays as it is.
+// Pause starts a pause and reports whether it did: an existing pause does not change.
 func (p Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err error) {
 	tag, err := p.Pool.Exec(ctx, `
 		insert into pauses (kind, name, since, actor, code, ticket) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
@@ -23,7 +24,7 @@ func (p Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err 
 	return tag.RowsAffected() > 0, doing(err, "pause %s %s", pause.Kind, pause.Name)
 }
 
-// Resume ends a pause, and tells whether there was one.
+// Resume ends a pause and reports whether there was one.
 func (p Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) (ended bool, err error) {
 	tag, err := p.Pool.Exec(ctx, `delete from pauses where kind = $1 and name = $2`, kind, name)
 	return tag.RowsAffected() > 0, doing(err, "resume %s %s", kind, name)
@@ -35,7 +36,7 @@ func (p Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) 
 		`select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
 }
 
-// List returns all pauses that hold, by kind and name.
+// List returns all current pauses, by kind and name.
 func (p Pauses) List(ctx context.Context) ([]domain.Pause, error) {
 	return pg.List(ctx, p.Pool, "list pauses", func(row pgx.CollectableRow) (pause domain.Pause, err error) {
 		err = row.Scan(&pause.Kind, &pause.Name, &pause.Since, &pause.Actor, &pause.Reason.Code, &pause.Reason.Ticket)

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-func TestPauseHoldsForItsOwn(t *testing.T) {
+func TestPauseAppliesToOneName(t *testing.T) {
 	t.Parallel()
 	pauses := vault.Pauses{Pool: setup(t)}
 	since := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -31,7 +31,7 @@ func TestPauseHoldsForItsOwn(t *testing.T) {
 		do      func(domain.Pause) (bool, error)
 		of      domain.Pause
 		changes bool
-		list    []domain.Pause // after it
+		list    []domain.Pause // afterward
 	}{
 		{resume, directory, false, []domain.Pause{}},
 		{pause, directory, true, []domain.Pause{directory}},

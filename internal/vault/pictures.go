@@ -13,27 +13,30 @@ import (
 )
 
 const (
-	pictureTries = 3                    // of a picture, then it is left alone
-	pictureRetry = 6 * time.Hour        // until a picture is asked for again that could not be taken, or whose taker died
-	pictureKept  = 400 * 24 * time.Hour // then a picture goes, and so does the note of one that was asked for in vain
+	pictureTries = 3                    // attempts per picture
+	pictureRetry = 6 * time.Hour        // until the next attempt if a picture could not be downloaded, or if the downloading process stopped
+	pictureKept  = 400 * 24 * time.Hour // after this, the picture or the record of its failed attempts is deleted
 )
 
-// ErrNoPicture (not_found): no picture of the post is kept, or none that a key of this process opens.
+// ErrNoPicture (not_found): no picture of the post is stored, or no key of this process opens it.
 var ErrNoPicture = domain.NewError(domain.CodeNotFound, "This post has no picture. Show a placeholder instead.")
 
-// Pictures keeps small copies of posts' pictures, sealed, each for one agency.
+// Pictures stores small copies of posts' pictures, sealed, separately for each agency.
 type Pictures struct {
 	pool *pgxpool.Pool
 	keys Keys
 }
 
-// NewPictures returns the pictures of a pool that [Open] or [OpenFetching] made. The first key seals, all open.
+// NewPictures returns the pictures of a pool opened with [Open] or [OpenFetching]. The first key
+// seals; every key opens.
 func NewPictures(pool *pgxpool.Pool, keys Keys) *Pictures { return &Pictures{pool, keys} }
 
-// KeyIDs name the keys that open pictures: one under another key counts as none.
+// KeyIDs returns the IDs of the keys that open pictures: a picture with another key counts as
+// missing.
 func (p *Pictures) KeyIDs() []string { return p.keys.ids() }
 
-// Begin notes that a picture is about to be taken. false: it is there, somebody else takes it now, or it was tried often enough.
+// Begin records that a picture is about to be downloaded. It returns false if the picture exists,
+// another process is downloading it, or all attempts failed.
 func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time) (begun bool, err error) {
 	tag, err := p.pool.Exec(ctx, `
 		insert into pictures as k (parent_account, social_account_id, external_id, tries, tried_at, next_at)
@@ -45,10 +48,11 @@ func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time
 			"agency": post.ParentAccount, "account": post.SocialAccount, "post": post.ExternalID, "now": now, "again": now.Add(pictureRetry),
 			"most": pictureTries, "keys": p.keys.ids(),
 		})
-	return tag.RowsAffected() > 0, doing(err, "note that a picture is taken")
+	return tag.RowsAffected() > 0, doing(err, "begin a picture")
 }
 
-// Keep stores the picture of a post that was begun. If the post was erased meanwhile, the note is gone, and nothing is stored.
+// Keep stores the downloaded picture of a post. If the post was erased in the meantime, its record
+// is gone and nothing is stored.
 func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte) error {
 	sealed, err := p.keys[0].seal(pictureRef(post), picture)
 	if err != nil {
@@ -59,9 +63,9 @@ func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte
 		post.ParentAccount, post.SocialAccount, post.ExternalID, p.keys[0].id, sealed)
 }
 
-// GiveUp notes that a picture was begun that cannot be taken at all.
+// GiveUp records that a picture cannot be downloaded at all.
 func (p *Pictures) GiveUp(ctx context.Context, post domain.PostRef) error {
-	return pg.Exec(ctx, p.pool, "note that a picture cannot be taken", `
+	return pg.Exec(ctx, p.pool, "give up a picture", `
 		update pictures set next_at = 'infinity' where parent_account = $1 and social_account_id = $2 and external_id = $3`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID)
 }
@@ -76,29 +80,30 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 		return nil, doing(orNone(err, ErrNoPicture), "read picture")
 	}
 	picture, err := p.keys.open(row)
-	if err != nil { // under a key that is gone, or the row was changed: it is no picture of ours
+	if err != nil { // the key is missing or the row was changed: it counts as missing
 		return nil, ErrNoPicture
 	}
 	return picture, nil
 }
 
-// Forget deletes the pictures of posts that are erased.
+// Forget deletes the pictures of erased posts.
 func (p *Pictures) Forget(ctx context.Context, posts []domain.PostRef) error {
 	agencies, accounts, ids := make([]string, len(posts)), make([]int64, len(posts)), make([]string, len(posts))
 	for i, post := range posts {
 		agencies[i], accounts[i], ids[i] = post.ParentAccount, post.SocialAccount, post.ExternalID
 	}
-	return pg.Exec(ctx, p.pool, fmt.Sprintf("forget %d pictures", len(posts)), `
+	return pg.Exec(ctx, p.pool, fmt.Sprintf("delete %d pictures", len(posts)), `
 		delete from pictures k using unnest($1::text[], $2::bigint[], $3::text[]) as gone (agency, account, post)
 		where k.parent_account = gone.agency and k.social_account_id = gone.account and k.external_id = gone.post`, agencies, accounts, ids)
 }
 
-// ForgetOld deletes what was asked for 400 days ago.
+// ForgetOld deletes pictures last requested 400 days ago.
 func (p *Pictures) ForgetOld(ctx context.Context, now time.Time) error {
-	return pg.Exec(ctx, p.pool, "forget old pictures", `delete from pictures where tried_at < $1`, now.Add(-pictureKept))
+	return pg.Exec(ctx, p.pool, "delete old pictures", `delete from pictures where tried_at < $1`, now.Add(-pictureKept))
 }
 
-// pictureRef is what a picture is sealed for: it opens for no other post, and for no other agency.
+// pictureRef returns the ref that a picture is sealed with: it does not open for another post or
+// another agency.
 func pictureRef(post domain.PostRef) string {
 	return fmt.Sprintf("picture/%s/%d/%s", post.ParentAccount, post.SocialAccount, post.ExternalID)
 }

@@ -40,13 +40,13 @@ func (p picturesWith) requirePicture(t *testing.T, want string, post domain.Post
 	require.Equal(t, want, string(picture))
 }
 
-// Of several processes one takes a picture, and once: when it is there, nobody takes it again.
-func TestAPictureIsTakenOnce(t *testing.T) {
+// Of several processes, one downloads a picture, and only once.
+func TestPictureIsDownloadedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	p := newPictures(t, pool, key(t, 1))
 	p.requirePicture(t, "", pictured)
-	begun := errors.New("another has begun")
+	begun := errors.New("another process has begun")
 	oneWins(t, begun, func(int) error {
 		begins, err := p.Begin(t.Context(), pictured, day0)
 		if err == nil && !begins {
@@ -54,23 +54,24 @@ func TestAPictureIsTakenOnce(t *testing.T) {
 		}
 		return err
 	})
-	p.requirePicture(t, "", pictured) // it is under way
+	p.requirePicture(t, "", pictured) // in progress
 	require.NoError(t, p.Keep(t.Context(), pictured, []byte("a picture")))
 	p.requirePicture(t, "a picture", pictured)
 	require.False(t, p.begins(t, pictured, day0.AddDate(0, 1, 0)))
 
 	var stored string
 	require.NoError(t, pool.QueryRow(t.Context(), `select encode(sealed, 'escape') from pictures`).Scan(&stored))
-	require.NotContains(t, stored, "a picture", "it is sealed")
+	require.NotContains(t, stored, "a picture", "the stored picture is sealed")
 	_, err := pool.Exec(t.Context(), `update pictures set parent_account = $1`, strings.Repeat("b", 24))
 	require.NoError(t, err)
 	moved := pictured
 	moved.ParentAccount = strings.Repeat("b", 24)
-	p.requirePicture(t, "", moved) // it opens for no other agency
+	p.requirePicture(t, "", moved) // it does not open for another agency
 }
 
-// A picture that cannot be taken is tried three times, hours apart; one that cannot be taken at all, once.
-func TestAPictureIsTriedABoundedNumberOfTimes(t *testing.T) {
+// A picture that cannot be downloaded is tried three times, hours apart; one that can never be
+// downloaded, once.
+func TestPictureAttemptsAreLimited(t *testing.T) {
 	t.Parallel()
 	p := newPictures(t, setup(t), key(t, 1))
 	tries := 0
@@ -88,17 +89,17 @@ func TestAPictureIsTriedABoundedNumberOfTimes(t *testing.T) {
 	require.False(t, p.begins(t, other, day0.AddDate(1, 0, 0)))
 
 	require.NoError(t, p.ForgetOld(t.Context(), day0.AddDate(2, 0, 0)))
-	require.True(t, p.begins(t, other, day0.AddDate(2, 0, 0)), "notes go with time")
+	require.True(t, p.begins(t, other, day0.AddDate(2, 0, 0)), "records expire")
 }
 
-// A picture whose key is gone counts as none, and may be taken again.
-func TestAPictureWithoutItsKeyIsNone(t *testing.T) {
+// A picture without its key counts as missing and may be downloaded again.
+func TestPictureWithoutKeyIsMissing(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	before := newPictures(t, pool, key(t, 1))
 	require.True(t, before.begins(t, pictured, day0))
 	require.NoError(t, before.Keep(t.Context(), pictured, []byte("a picture")))
-	newPictures(t, pool, key(t, 2), key(t, 1)).requirePicture(t, "a picture", pictured) // all keys open
+	newPictures(t, pool, key(t, 2), key(t, 1)).requirePicture(t, "a picture", pictured) // every key opens
 
 	after := newPictures(t, pool, key(t, 2))
 	after.requirePicture(t, "", pictured)
@@ -107,8 +108,8 @@ func TestAPictureWithoutItsKeyIsNone(t *testing.T) {
 	after.requirePicture(t, "again", pictured)
 }
 
-// What is erased while its picture is under way is not stored after it.
-func TestAnErasedPictureDoesNotComeBack(t *testing.T) {
+// A picture that is erased while it is downloaded is not stored afterward.
+func TestErasedPictureIsNotStored(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	p := newPictures(t, pool, key(t, 1))
@@ -123,7 +124,7 @@ func TestAnErasedPictureDoesNotComeBack(t *testing.T) {
 	require.NoError(t, p.Keep(t.Context(), under, []byte("late")))
 	p.requirePicture(t, "", kept)
 	p.requirePicture(t, "", under)
-	p.requirePicture(t, "another", stays) // of a page that stays
+	p.requirePicture(t, "another", stays) // of a page that remains
 
 	require.NoError(t, p.Forget(t.Context(), []domain.PostRef{stays, kept}))
 	var rows int
@@ -131,7 +132,7 @@ func TestAnErasedPictureDoesNotComeBack(t *testing.T) {
 	require.Zero(t, rows)
 }
 
-func TestPostNotesGoWithAReadingWithTimeAndWithTheirAccount(t *testing.T) {
+func TestPostNotesAreDeleted(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	fetching, ctx := vault.Fetching{Pool: pool}, t.Context()
@@ -157,7 +158,7 @@ func TestPostNotesGoWithAReadingWithTimeAndWithTheirAccount(t *testing.T) {
 	require.Equal(t, "not_found", notes[0].Class)
 	require.True(t, day0.Equal(notes[0].Since) && day0.Equal(notes[0].TriedAt))
 
-	// Of accounts that nobody reads any more, too.
+	// This also applies to accounts that are no longer read.
 	muchLater := day0.Add(400*24*time.Hour + time.Minute)
 	require.NoError(t, fetching.KeepPostNotes(ctx, 1, nil, []string{"none"}, muchLater))
 	require.Equal(t, []string{"b"}, ids(1))

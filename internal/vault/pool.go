@@ -11,19 +11,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Schema is where everything of this package lives.
+// Schema is the schema of all tables of this package.
 const Schema = "kept"
 
-// Conns is enough: all queries here are short, and few.
+// Conns is the number of connections. A few suffice because the queries are short and rare.
 const Conns = 4
 
-// Open returns a pool whose unqualified names are of schema kept and whose commits are on disk when
-// they return.
+// Open returns a pool whose search path is the schema kept and whose commits are on disk when they
+// return.
 func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: Conns})
 }
 
-// doing says what was being done when err came; no error stays none.
+// doing wraps err with a description of the action; nil stays nil.
 func doing(err error, what string, args ...any) error {
 	if err == nil {
 		return nil
@@ -31,10 +31,10 @@ func doing(err error, what string, args ...any) error {
 	return fmt.Errorf(what+": %w", append(args, err)...)
 }
 
-// orNone is another error where a query found no row.
-func orNone(err, none error) error {
+// orNone returns another error if a query found no row.
+func orNone(err, replacement error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
-		return none
+		return replacement
 	}
 	return err
 }

@@ -12,17 +12,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Budgets are the quotas that all fetchers share; they implement [quota.Store].
+// Budgets stores the quotas that all fetchers share. It implements [quota.Store].
 type Budgets struct{ Pool *pgxpool.Pool }
 
-// Draw implements [quota.Store]. A clock that lags behind another process's adds nothing.
+// Draw implements [quota.Store]. A clock that is behind another process's clock adds no calls.
 func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.Left, err error) {
 	names, rates, bursts := make([]string, len(from)), make([]float64, len(from)), make([]float64, len(from))
 	for i, f := range from {
 		names[i], rates[i], bursts[i] = f.Name, f.Rate, f.Burst
 	}
-	granted, left, whole, err := b.draw(ctx, want, names, rates, bursts, now)
-	if err == nil && !whole {
+	granted, left, complete, err := b.draw(ctx, want, names, rates, bursts, now)
+	if err == nil && !complete {
 		_, err = b.Pool.Exec(ctx, `
 			insert into fetch_budgets (name, calls, at) select name, burst, coalesce($4, now())
 			from unnest($1::text[], $2::float8[], $3::float8[]) as n(name, rate, burst) where rate > 0
@@ -34,11 +34,11 @@ func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now ti
 	return granted, left, doing(err, "draw from budgets %s", strings.Join(names, ", "))
 }
 
-// draw takes nothing while a budget with a limit has no row: it is not whole then. The budgets are locked in the order of their names; one
-// without a limit has a row while it is held.
+// draw takes nothing if a limited budget has no row yet; complete is then false. It locks the
+// budgets in the order of their names. An unlimited budget has a row only while it is held.
 func (b Budgets) draw(
 	ctx context.Context, want int, names []string, rates, bursts []float64, now time.Time,
-) (granted int, left []quota.Left, whole bool, err error) {
+) (granted int, left []quota.Left, complete bool, err error) {
 	rows, _ := b.Pool.Query(ctx, `
 		with present as (
 		  select b.name, held_until, t.now, place, rate > 0 as limited,
@@ -60,28 +60,28 @@ func (b Budgets) draw(
 		from present p, granted g`, want, names, rates, bursts, nullIfZero(now), quota.Unlimited)
 	left, granted = make([]quota.Left, len(names)), want
 	var calls float64
-	var held *time.Time
-	var place, limited int
+	var heldUntil *time.Time
+	var position, limited int
 	for i, rate := range rates {
 		if left[i].Calls = quota.Unlimited; rate > 0 {
 			limited++
 		}
 	}
-	_, err = pgx.ForEachRow(rows, []any{&granted, &calls, &held, &place}, func() error {
-		left[place-1].Calls = calls
-		if rates[place-1] > 0 {
+	_, err = pgx.ForEachRow(rows, []any{&granted, &calls, &heldUntil, &position}, func() error {
+		left[position-1].Calls = calls
+		if rates[position-1] > 0 {
 			limited--
 		}
-		if held != nil {
-			left[place-1].HeldUntil = *held
+		if heldUntil != nil {
+			left[position-1].HeldUntil = *heldUntil
 		}
 		return nil
 	})
 	return granted, left, limited == 0, err
 }
 
-// Hold implements [quota.Store]. A budget that was never drawn from begins empty: the platform has just
-// said that it is.
+// Hold implements [quota.Store]. A new budget starts empty, because the platform has just reported
+// that.
 func (b Budgets) Hold(ctx context.Context, name string, until time.Time) error {
 	return pg.Exec(ctx, b.Pool, "hold budget "+name, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// sealVersion is the first byte of a sealed secret; what follows is the nonce, then the ciphertext
-// with its tag.
+// sealVersion is the first byte of a sealed secret. The nonce and the ciphertext with its tag
+// follow.
 const sealVersion = 1
 
-var errForm = errors.New("is not in a sealed form that this version knows")
+var errForm = errors.New("unknown format of a sealed secret")
 
 func (k Key) seal(ref string, secret []byte) ([]byte, error) {
 	const head = 1 + chacha20poly1305.NonceSizeX
@@ -30,7 +30,7 @@ func (k Key) seal(ref string, secret []byte) ([]byte, error) {
 	return k.aead().Seal(sealed, sealed[1:head], secret, boundTo(ref)), nil
 }
 
-// open opens what seal made for the same ref.
+// open opens a secret sealed for the same ref.
 func (k Key) open(ref string, sealed []byte) ([]byte, error) {
 	const head = 1 + chacha20poly1305.NonceSizeX
 	if len(sealed) < head+k.aead().Overhead() || sealed[0] != sealVersion {
@@ -39,22 +39,22 @@ func (k Key) open(ref string, sealed []byte) ([]byte, error) {
 	return k.aead().Open(nil, sealed[1:head], sealed[head:], boundTo(ref))
 }
 
-// boundTo is the additional data of a seal: the ciphertext opens for this ref only.
+// boundTo returns the additional data of a seal: the ciphertext opens for this ref only.
 func boundTo(ref string) []byte { return append([]byte("ledgerboard secret\x00"), ref...) }
 
 // KeySize is the length of a key in bytes.
 const KeySize = chacha20poly1305.KeySize
 
-// Key seals and opens secrets. It prints, logs and marshals as its id.
+// Key seals and opens secrets. It prints, logs and marshals as its ID.
 type Key struct {
 	id string
-	// Behind a function: fmt calls no methods on the unexported fields of others' structs, but with a verb
-	// that does not fit, as %q, it follows their pointers.
+	// A function hides the cipher: fmt calls no methods on unexported fields of other packages'
+	// structs, but follows their pointers for a verb that does not fit, such as %q.
 	aead func() cipher.AEAD
 }
 
-// newKey makes a key of exactly [KeySize] bytes, which should come from a random source: a passphrase
-// is not a key.
+// newKey returns a key of exactly [KeySize] bytes, which should come from a random source: a
+// passphrase is not a key.
 func newKey(b []byte) (Key, error) {
 	if len(b) != KeySize {
 		return Key{}, fmt.Errorf("key has %d bytes, not %d", len(b), KeySize)
@@ -70,24 +70,24 @@ func newKey(b []byte) (Key, error) {
 	return Key{id: hex.EncodeToString(digest[:8]), aead: func() cipher.AEAD { return aead }}, nil
 }
 
-// ID names the key in stored rows; it is a digest and tells nothing about the key.
+// ID identifies the key in stored rows. It is a digest and reveals nothing about the key.
 func (k Key) ID() string { return k.id }
 
-// String is the key's id.
+// String returns the key's ID.
 func (k Key) String() string { return "key " + k.id }
 
-// Format prints the key's id, whatever the verb.
+// Format prints the key's ID for every verb.
 func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
-// MarshalText marshals the key's id, in JSON and in logs too.
+// MarshalText returns the key's ID, in JSON and in logs.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Keys is what a process seals and opens with: the first key seals, all open. It prints, logs and
-// marshals as the ids.
+// Keys are the keys of a process: the first key seals, every key opens. They print, log and marshal
+// as their IDs.
 type Keys []Key
 
-// ParseKeys reads keys from configuration: each [KeySize] bytes in base64 or hexadecimal, separated by
-// commas or blanks, the one to seal with first. Its errors name a key by its place.
+// ParseKeys reads keys from the configuration. Each is [KeySize] bytes in base64 or hexadecimal,
+// separated by commas or spaces; the first one seals. Its errors identify a key by its position.
 func ParseKeys(text string) (Keys, error) {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
 	var keys Keys
@@ -95,7 +95,7 @@ func ParseKeys(text string) (Keys, error) {
 	for i, field := range fields {
 		b, ok := decodeKey(field)
 		if !ok {
-			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (make one with: openssl rand -base64 %d)", i+1, KeySize, KeySize))
+			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (create one with: openssl rand -base64 %d)", i+1, KeySize, KeySize))
 			continue
 		}
 		key, err := newKey(b)
@@ -109,17 +109,17 @@ func ParseKeys(text string) (Keys, error) {
 
 func (k Keys) validate() error {
 	if len(k) == 0 {
-		return errors.New("no key is given")
+		return errors.New("no key is configured")
 	}
-	seen := map[string]bool{}
+	ids := map[string]bool{}
 	for i, key := range k {
 		if key.aead == nil {
 			return fmt.Errorf("key %d is empty", i+1)
 		}
-		if seen[key.id] {
-			return fmt.Errorf("key %d is given twice", i+1)
+		if ids[key.id] {
+			return fmt.Errorf("key %d is listed twice", i+1)
 		}
-		seen[key.id] = true
+		ids[key.id] = true
 	}
 	return nil
 }

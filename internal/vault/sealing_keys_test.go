@@ -21,17 +21,17 @@ func raw(fill byte) []byte {
 	return b
 }
 
-// spelled is the key of key as configuration has it.
-func spelled(fill byte) string { return base64.StdEncoding.EncodeToString(raw(fill)) }
+// configured returns the key of key in the format of the configuration.
+func configured(fill byte) string { return base64.StdEncoding.EncodeToString(raw(fill)) }
 
 func key(t testing.TB, fill byte) vault.Key {
 	t.Helper()
-	keys, err := vault.ParseKeys(spelled(fill))
+	keys, err := vault.ParseKeys(configured(fill))
 	require.NoError(t, err)
 	return keys[0]
 }
 
-func TestParseKeysReadsEverySpelling(t *testing.T) {
+func TestParseKeysFormats(t *testing.T) {
 	t.Parallel()
 	want := key(t, 0xff)
 	for name, text := range map[string]string{
@@ -40,27 +40,27 @@ func TestParseKeysReadsEverySpelling(t *testing.T) {
 		"base64 for URLs": base64.URLEncoding.EncodeToString(raw(0xff)),
 		"hexadecimal":     hex.EncodeToString(raw(0xff)),
 		"HEXADECIMAL":     strings.ToUpper(hex.EncodeToString(raw(0xff))),
-		"blanks around":   " \n" + spelled(0xff) + ", ",
+		"blanks around":   " \n" + configured(0xff) + ", ",
 	} {
 		keys, err := vault.ParseKeys(text)
 		require.NoError(t, err, name)
 		require.Len(t, keys, 1, name)
 		require.Equal(t, want.ID(), keys[0].ID(), name)
 	}
-	keys, err := vault.ParseKeys(spelled(2) + "," + spelled(1))
+	keys, err := vault.ParseKeys(configured(2) + "," + configured(1))
 	require.NoError(t, err)
-	require.Equal(t, []string{key(t, 2).ID(), key(t, 1).ID()}, []string{keys[0].ID(), keys[1].ID()}, "in the order given")
+	require.Equal(t, []string{key(t, 2).ID(), key(t, 1).ID()}, []string{keys[0].ID(), keys[1].ID()}, "in the configured order")
 }
 
-func TestParseKeysRefusesWithoutShowingTheKey(t *testing.T) {
+func TestParseKeysErrorsHideTheKey(t *testing.T) {
 	t.Parallel()
-	good := spelled(1)
+	good := configured(1)
 	for name, test := range map[string]struct{ text, want string }{
-		"nothing":    {" , ", "no key is given"},
+		"nothing":    {" , ", "no key is configured"},
 		"passphrase": {"correct-horse-battery-staple", "key 1 is neither"},
 		"short":      {base64.StdEncoding.EncodeToString(raw(1)[:31]), "key 1 is neither"},
 		"zeros":      {hex.EncodeToString(make([]byte, vault.KeySize)), "key 1: key is all zeros"},
-		"twice":      {good + "," + good, "key 2 is given twice"},
+		"twice":      {good + "," + good, "key 2 is listed twice"},
 		"two wrong":  {"abc," + good + ",def", "key 1 is neither"},
 	} {
 		keys, err := vault.ParseKeys(test.text)
@@ -78,7 +78,7 @@ func TestParseKeysRefusesWithoutShowingTheKey(t *testing.T) {
 	require.ErrorContains(t, err, "key 3 is neither", "all errors at once")
 }
 
-// renderings shows a value in the ways in which values end up in logs and answers.
+// renderings returns a value in the formats used in logs and answers.
 func renderings(t testing.TB, value any) map[string]string {
 	t.Helper()
 	shown := map[string]string{}
@@ -95,17 +95,17 @@ func renderings(t testing.TB, value any) map[string]string {
 	return shown
 }
 
-func TestKeysShowNothingOfThemselves(t *testing.T) {
+func TestKeysAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	k := key(t, 0x41)
 	secrets := newSecrets(t, nil, k)
 	type config struct {
 		Exported vault.Keys
-		hidden   vault.Key // fmt asks no methods of what it cannot reach
+		hidden   vault.Key // fmt calls no methods on unexported fields
 		store    *vault.Secrets
 	}
 	forms := []string{
-		spelled(0x41), base64.RawStdEncoding.EncodeToString(raw(0x41)), hex.EncodeToString(raw(0x41)),
+		configured(0x41), base64.RawStdEncoding.EncodeToString(raw(0x41)), hex.EncodeToString(raw(0x41)),
 		strings.ToUpper(hex.EncodeToString(raw(0x41))), "AAAAAAAAAA", "65 65 65 65", "0x41, 0x41", "41414141", "QUFBQUFB",
 	}
 	for name, value := range map[string]any{
@@ -118,7 +118,7 @@ func TestKeysShowNothingOfThemselves(t *testing.T) {
 			}
 		}
 	}
-	require.Contains(t, fmt.Sprint(k), k.ID(), "what is shown tells which key it is")
+	require.Contains(t, fmt.Sprint(k), k.ID(), "the output identifies the key")
 }
 
 func FuzzParseKeys(f *testing.F) {

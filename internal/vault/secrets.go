@@ -15,39 +15,41 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Limits of what is stored.
+// Limits of stored values.
 const (
 	MaxRef    = 255     // characters of a ref
-	MaxSecret = 1 << 20 // bytes of a secret: a sign-in that waits for a choice may offer a thousand pages, each with a token
+	MaxSecret = 1 << 20 // bytes of a secret: a pending sign-in may contain a thousand pages, each with a token
 )
 
-// What [Secrets] answers besides failures of the database.
+// Errors of [Secrets], in addition to database failures.
 var (
-	// ErrNoSecret (not_found): nothing is stored under the ref.
-	ErrNoSecret = domain.NewError(domain.CodeNotFound, "There is no stored secret for this reference. Connect the account again.")
+	// ErrNoSecret (not_found): no secret is stored under the ref.
+	ErrNoSecret = domain.NewError(domain.CodeNotFound, "No secret is stored under this reference. Connect the account again.")
 	// ErrEmptySecret (invalid): an empty secret never replaces a stored one.
-	ErrEmptySecret = domain.NewError(domain.CodeInvalid, "An empty secret is not stored. To remove a secret, delete it.")
+	ErrEmptySecret = domain.NewError(domain.CodeInvalid, "A secret must not be empty. To remove a secret, delete it.")
 	// ErrSecretTooLarge (too_large): longer than [MaxSecret].
 	ErrSecretTooLarge = domain.NewError(domain.CodeTooLarge, "A secret may have at most %d bytes.", MaxSecret)
 	// ErrRef (invalid): the ref is empty, too long, or not text.
-	ErrRef = domain.NewError(domain.CodeInvalid, "A secret's reference is text of 1 to %d characters.", MaxRef)
-	// ErrSwapped (conflict): the secret that was to be replaced is not the stored one any more.
-	ErrSwapped = domain.NewError(domain.CodeConflict, "Another secret was stored meanwhile, and stays.")
-	// ErrUnknownKey (internal): the row was sealed with a key that this process was not given.
+	ErrRef = domain.NewError(domain.CodeInvalid, "A secret's reference must be text of 1 to %d characters.", MaxRef)
+	// ErrSwapped (conflict): the stored secret is not the one to be replaced.
+	ErrSwapped = domain.NewError(domain.CodeConflict, "Another secret was stored in the meantime. It was not replaced.")
+	// ErrUnknownKey (internal): the row was sealed with a key that this process does not have.
 	ErrUnknownKey = domain.NewError(domain.CodeInternal,
 		"A stored secret was sealed with a key that is not configured. Add that key to LEDGERBOARD_SECRETS_KEY.")
 	// ErrTampered (internal): the row was changed, or was sealed for another ref.
 	ErrTampered = domain.NewError(domain.CodeInternal,
-		"A stored secret does not open: its row was changed. Connect the account again.")
+		"A stored secret cannot be opened: its row was changed. Connect the account again.")
 )
 
-// Secrets stores secrets sealed, each under a ref that events may name. No key shows in what is printed or logged of it: see [Key].
+// Secrets stores sealed secrets, each under a ref that events may contain. Printing or logging it
+// never reveals a key: see [Key].
 type Secrets struct {
 	pool *pgxpool.Pool
 	keys Keys
 }
 
-// NewSecrets returns the secrets of a pool that [Open] made. The first key seals, all open.
+// NewSecrets returns the secrets of a pool opened with [Open]. The first key seals; every key
+// opens.
 func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 	if err := keys.validate(); err != nil {
 		return nil, fmt.Errorf("check secret keys: %w", err)
@@ -55,8 +57,8 @@ func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 	return &Secrets{pool, append(Keys(nil), keys...)}, nil
 }
 
-// Put stores a secret under ref and replaces what is there. Errors: [ErrEmptySecret], [ErrSecretTooLarge],
-// [ErrRef].
+// Put stores a secret under ref, replacing an existing one. Errors: [ErrEmptySecret],
+// [ErrSecretTooLarge], [ErrRef].
 func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
@@ -82,7 +84,7 @@ func nullIfZero(at time.Time) *time.Time {
 	return &at
 }
 
-// scopesText are scopes as they are stored: parted by spaces; null where they are not known.
+// scopesText returns scopes in the stored format, separated by spaces; null if they are unknown.
 func scopesText(scopes []string) *string {
 	if scopes == nil {
 		return nil
@@ -121,8 +123,8 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	return secret, doing(err, "get secret %q", ref)
 }
 
-// GetMany returns the secrets of refs at once. One that is not there, or does not open, is left out: Get says
-// why.
+// GetMany returns the secrets of several refs. It omits secrets that are missing or do not open:
+// Get reports the reason.
 func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte, error) {
 	found, err := pg.List(ctx, s.pool, fmt.Sprintf("get %d secrets", len(refs)), pgx.RowToStructByName[sealedRow],
 		`select ref, key_id, sealed from secrets where ref = any($1)`, refs)
@@ -145,19 +147,19 @@ type sealedRow struct {
 }
 
 func (k Keys) open(row sealedRow) ([]byte, error) {
-	at := slices.Index(k.ids(), row.KeyID)
-	if at < 0 {
+	i := slices.Index(k.ids(), row.KeyID)
+	if i < 0 {
 		return nil, fmt.Errorf("key %q: %w", row.KeyID, ErrUnknownKey)
 	}
-	secret, err := k[at].open(row.Ref, row.Sealed)
+	secret, err := k[i].open(row.Ref, row.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%s)", ErrTampered, err.Error())
 	}
 	return secret, nil
 }
 
-// Delete removes the secret of ref; there may be none. It is called for a tombstone, never because a
-// row of a projection is absent.
+// Delete deletes the secret of ref, if it exists. It must be called for a tombstone, never because
+// a row of a projection is absent.
 func (s *Secrets) Delete(ctx context.Context, ref string) error {
 	if !validRef(ref) {
 		return nil

@@ -23,7 +23,7 @@ func newSecrets(t testing.TB, pool *pgxpool.Pool, keys ...vault.Key) *vault.Secr
 	return secrets
 }
 
-// put stores a secret that was taken at day0.
+// put stores a secret obtained at day0.
 func put(t testing.TB, secrets *vault.Secrets, ref, secret string) {
 	t.Helper()
 	require.NoError(t, secrets.Put(t.Context(), ref, []byte(secret), domain.SecretTimes{Taken: day0}))
@@ -60,8 +60,8 @@ func TestSecretRoundTrip(t *testing.T) {
 	})
 }
 
-// When a token ends can be read without a key, and is that of the token which is stored now.
-func TestTimesStandBesideTheSeal(t *testing.T) {
+// The expiry of a token can be read without a key and belongs to the currently stored token.
+func TestSecretTimesAreReadable(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 2), key(t, 1))
@@ -87,10 +87,10 @@ func TestTimesStandBesideTheSeal(t *testing.T) {
 	require.NoError(t, secrets.Put(ctx, "r", []byte("third"), domain.SecretTimes{Taken: later}))
 	says(later, nil, nil)
 	require.NoError(t, secrets.Swap(ctx, "r", []byte("third"), []byte("noted"), domain.SecretTimes{Expires: ends}))
-	says(later, &ends, nil) // the same token still
+	says(later, &ends, nil) // still the same token
 }
 
-func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
+func TestPutRefusalKeepsStoredSecret(t *testing.T) {
 	t.Parallel()
 	secrets := newSecrets(t, setup(t), key(t, 1))
 	put(t, secrets, "connection/7", "good token")
@@ -112,7 +112,7 @@ func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
 		require.NotContains(t, err.Error(), "other token", name)
 	}
 	require.Equal(t, "good token", get(t, secrets, "connection/7"))
-	ref, secret := strings.Repeat("ü", vault.MaxRef), strings.Repeat("s", vault.MaxSecret) // the limits themselves
+	ref, secret := strings.Repeat("ü", vault.MaxRef), strings.Repeat("s", vault.MaxSecret) // exactly the limits
 	put(t, secrets, ref, secret)
 	require.Equal(t, secret, get(t, secrets, ref))
 	for _, ref := range []string{"nobody", "", "a\x00b", "\xff"} {
@@ -123,8 +123,8 @@ func TestPutRefusesAndKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-// A row that is moved does not open, also among many, and equal secrets do not look alike.
-func TestRowMovedToAnotherRefDoesNotOpen(t *testing.T) {
+// A row moved to another ref does not open, also in GetMany, and equal secrets look different.
+func TestMovedRowDoesNotOpen(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
@@ -143,7 +143,7 @@ func TestRowMovedToAnotherRefDoesNotOpen(t *testing.T) {
 	require.Equal(t, map[string][]byte{"a": []byte("token"), "c": []byte("token")}, got)
 }
 
-func TestEveryChangedByteIsNoticed(t *testing.T) {
+func TestChangedByteIsDetected(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
@@ -180,11 +180,11 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	_, err := stranger.Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrUnknownKey)
 	require.ErrorContains(t, err, key(t, 1).ID())
-	require.NotContains(t, stranger.Check(ctx).Error(), "internal:", "a person reads it at the start of a process")
+	require.NotContains(t, stranger.Check(ctx).Error(), "internal:", "shown to a person when a process starts")
 	require.ErrorContains(t, stranger.Check(ctx), "kept.secrets where key_id = '"+key(t, 1).ID()+"'")
 	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
 
-	// A row that claims the wrong key is not opened by trying.
+	// A row with the wrong key ID is not opened with other keys.
 	_, err = pool.Exec(ctx, `update secrets set key_id = $1`, key(t, 2).ID())
 	require.NoError(t, err)
 	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
@@ -195,7 +195,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	}
 }
 
-func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
+func TestRotateResealsWithNewestKey(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	ctx := t.Context()
@@ -214,11 +214,11 @@ func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, vault.Rotation{Resealed: rows, Remaining: 2, Unreadable: []string{"of a lost key", "spoilt"}}, done)
 
-	alone := newSecrets(t, pool, key(t, 2)) // the old key is gone
+	alone := newSecrets(t, pool, key(t, 2)) // without the old key
 	for i := range rows {
 		require.Equal(t, fmt.Sprint("token ", i), get(t, alone, fmt.Sprint(i)))
 	}
-	require.Equal(t, "token", get(t, newSecrets(t, pool, key(t, 3)), "of a lost key"), "left as it is")
+	require.Equal(t, "token", get(t, newSecrets(t, pool, key(t, 3)), "of a lost key"), "not changed")
 	require.NoError(t, alone.Delete(ctx, "spoilt"))
 	require.NoError(t, alone.Delete(ctx, "of a lost key"))
 	require.NoError(t, alone.Check(ctx))
@@ -227,11 +227,11 @@ func TestRotateReSealsUnderTheNewestKey(t *testing.T) {
 	require.Equal(t, vault.Rotation{}, done)
 	var changed int
 	require.NoError(t, pool.QueryRow(ctx, `select count(*) from secrets where updated_at <> $1`, day0).Scan(&changed))
-	require.Zero(t, changed, "when a secret was taken does not change")
+	require.Zero(t, changed, "updated_at does not change")
 }
 
 // Tokens are refreshed while operators rotate keys.
-func TestRotateSeesAPutThatCommitsMeanwhile(t *testing.T) {
+func TestRotateWithConcurrentPut(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	ctx := t.Context()

@@ -14,28 +14,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// session is one of an hour.
+// session returns a session of one hour.
 func session(id, user string, now time.Time) identity.Session {
 	return identity.Session{
 		ID: id, Person: identity.Person{UserID: user, AccountID: "a", Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour),
 	}
 }
 
-// signInLink is one of a quarter of an hour.
+// signInLink returns a link that is valid for 15 minutes.
 func signInLink(user string, now time.Time) vault.SignInLink {
 	return vault.SignInLink{
 		Person: identity.Person{UserID: user, AccountID: "a", Role: "agency"}, MadeBy: "system:operator", MadeAt: now, ExpiresAt: now.Add(15 * time.Minute),
 	}
 }
 
-func TestSessionsLastAndEnd(t *testing.T) {
+func TestSessionLifetime(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	s, now := vault.NewSessions(pool), day0
 	begin := func(id, user string) identity.Session {
-		begun := session(id, user, now)
-		require.NoError(t, s.Begin(t.Context(), begun, digest(id), nil, nil))
-		return begun
+		newSession := session(id, user, now)
+		require.NoError(t, s.Begin(t.Context(), newSession, digest(id), nil, nil))
+		return newSession
 	}
 	requireSession := func(want error, id string, at time.Time) {
 		t.Helper()
@@ -65,10 +65,10 @@ func TestSessionsLastAndEnd(t *testing.T) {
 	begin("four", "carol")
 	var rows int
 	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from sessions`).Scan(&rows))
-	require.Equal(t, 1, rows, "those that have ended go")
+	require.Equal(t, 1, rows, "expired sessions are deleted")
 }
 
-func TestALinkBeginsOneSession(t *testing.T) {
+func TestLinkBeginsOneSession(t *testing.T) {
 	t.Parallel()
 	s, now := vault.NewSessions(setup(t)), day0
 	link := signInLink("alice", now)
@@ -84,7 +84,7 @@ func TestALinkBeginsOneSession(t *testing.T) {
 	requireLink(vault.ErrNoSignInLink, "word", now.Add(15*time.Minute))
 	require.NoError(t, s.MakeLink(t.Context(), signInLink("bob", now), digest("bob's")))
 	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now.Add(time.Minute)), digest("newer")))
-	requireLink(vault.ErrNoSignInLink, "word", now) // the newer one took its place
+	requireLink(vault.ErrNoSignInLink, "word", now) // replaced by the newer link
 	requireLink(nil, "bob's", now)
 
 	oneWins(t, vault.ErrNoSignInLink, func(n int) error {
@@ -96,8 +96,8 @@ func TestALinkBeginsOneSession(t *testing.T) {
 	require.Len(t, list, 1)
 }
 
-// Who has signed in needs no link any more, whichever way it came: one that was made before opens nothing later.
-func TestSigningInUsesUpAllLinks(t *testing.T) {
+// A signed-in person needs no link, however they signed in: an earlier link opens nothing later.
+func TestSignInUsesUpAllLinks(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	s, made := vault.NewSessions(pool), signInLink("alice", day0)
@@ -110,12 +110,12 @@ func TestSigningInUsesUpAllLinks(t *testing.T) {
 
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("one")))
 	_, err := pool.Exec(t.Context(), `insert into sign_in_links select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two"))
-	require.NoError(t, err, "made at the same instant")
+	require.NoError(t, err, "created at the same instant")
 	require.NoError(t, begin("by one", digest("one")))
 	require.ErrorIs(t, begin("by two", digest("two")), vault.ErrNoSignInLink)
 }
 
-func TestErasingForgetsSessionsLinksAndIdentities(t *testing.T) {
+func TestForgetUser(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	s, identities, now := vault.NewSessions(pool), vault.Identities{Pool: pool}, day0
@@ -135,29 +135,30 @@ func TestErasingForgetsSessionsLinksAndIdentities(t *testing.T) {
 	}
 }
 
-// A sign-in that cannot be recorded uses no link up and begins nothing; one that cannot be stored is not recorded.
-func TestASignInIsRecordedAndStoredOrNeither(t *testing.T) {
+// A sign-in that cannot be recorded uses up no link and begins no session. A sign-in that cannot be
+// stored is not recorded.
+func TestSignInIsRecordedAndStoredOrNeither(t *testing.T) {
 	t.Parallel()
 	s, now := vault.NewSessions(setup(t)), day0
 	require.NoError(t, s.MakeLink(t.Context(), signInLink("alice", now), digest("word")))
-	begun := session("one", "alice", now)
+	newSession := session("one", "alice", now)
 	away, recorded := errors.New("the log is away"), 0
 	record := func(err error) func(context.Context) error {
 		return func(context.Context) error { recorded++; return err }
 	}
-	require.ErrorIs(t, s.Begin(t.Context(), begun, digest("one"), digest("word"), record(away)), away)
+	require.ErrorIs(t, s.Begin(t.Context(), newSession, digest("one"), digest("word"), record(away)), away)
 	_, err := s.Find(t.Context(), digest("one"), now)
 	require.ErrorIs(t, err, vault.ErrNoSession)
-	require.NoError(t, s.Begin(t.Context(), begun, digest("one"), digest("word"), record(nil)), "the link works still")
+	require.NoError(t, s.Begin(t.Context(), newSession, digest("one"), digest("word"), record(nil)), "the link is still valid")
 	require.Equal(t, 2, recorded)
 
-	require.ErrorIs(t, s.Begin(t.Context(), begun, digest("two"), digest("word"), record(nil)), vault.ErrNoSignInLink)
-	require.Error(t, s.Begin(t.Context(), begun, digest("two"), nil, record(nil)), "a session of this id is there")
+	require.ErrorIs(t, s.Begin(t.Context(), newSession, digest("two"), digest("word"), record(nil)), vault.ErrNoSignInLink)
+	require.Error(t, s.Begin(t.Context(), newSession, digest("two"), nil, record(nil)), "a session with this ID exists")
 	require.Equal(t, 2, recorded)
 }
 
-// While the log takes its time to record sign-ins, those who are signed in go on.
-func TestSignInsLeaveConnectionsToOthers(t *testing.T) {
+// While the log is slow to record sign-ins, signed-in people can continue.
+func TestSignInsLeaveConnectionsForOthers(t *testing.T) {
 	t.Parallel()
 	s, now := vault.NewSessions(setup(t)), day0
 	begin := func(id string, record func(context.Context) error) error {
@@ -192,7 +193,7 @@ func TestSignInsLeaveConnectionsToOthers(t *testing.T) {
 
 const issuer = "https://id.example"
 
-func TestAUserIsLinkedOnce(t *testing.T) {
+func TestUserIsLinkedOnce(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	i, sessions, now := vault.Identities{Pool: pool}, vault.NewSessions(pool), day0
@@ -202,8 +203,8 @@ func TestAUserIsLinkedOnce(t *testing.T) {
 	require.NoError(t, i.Link(t.Context(), issuer, "s-1", "alice", now), "again")
 	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-2", "alice", now), vault.ErrLinkedElsewhere, "another subject")
 	require.ErrorIs(t, i.Link(t.Context(), "https://other.example", "s-1", "alice", now), vault.ErrLinkedElsewhere, "another issuer")
-	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-1", "bob", now), vault.ErrLinkedElsewhere, "the subject is somebody's")
-	require.NoError(t, i.Link(t.Context(), "https://other.example", "s-1", "bob", now), "the same word of another issuer is another person")
+	require.ErrorIs(t, i.Link(t.Context(), issuer, "s-1", "bob", now), vault.ErrLinkedElsewhere, "the subject belongs to another user")
+	require.NoError(t, i.Link(t.Context(), "https://other.example", "s-1", "bob", now), "the same subject at another issuer is another person")
 	user, err := i.UserOf(t.Context(), issuer, "s-1")
 	require.NoError(t, err)
 	require.Equal(t, "alice", user)
@@ -222,6 +223,6 @@ func TestAUserIsLinkedOnce(t *testing.T) {
 		_, err = sessions.Find(t.Context(), digest(user), now)
 		require.ErrorIs(t, err, want, user)
 	}
-	// Two subjects that say one address at once: one of them is linked, in whatever order.
+	// Two subjects with one address sign in concurrently: exactly one of them is linked.
 	oneWins(t, vault.ErrLinkedElsewhere, func(n int) error { return i.Link(t.Context(), issuer, fmt.Sprint(n), "alice", now) })
 }

@@ -15,18 +15,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// Cursors is the part of [stream.Store] that is stored here: up to which version of its agency each
-// user has been told.
+// Cursors is the part of [stream.Store] that this package implements: the version of the agency up
+// to which each user has received notices.
 type Cursors struct{ Pool *pgxpool.Pool }
 
-// Cursor returns the stored cursor of a user, and false when there is none.
+// Cursor returns the stored cursor of a user; found is false if it does not exist.
 func (c Cursors) Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error) {
 	return pg.Find(ctx, c.Pool, "read notice cursor", pgx.RowTo[int64],
 		`select version from notice_cursors where parent_account = $1 and user_id = $2`, parent, user)
 }
 
-// SaveCursors stores cursors in one statement; one never moves backwards. Of several cursors of one
-// user the highest counts.
+// SaveCursors stores cursors in one statement. A cursor never moves backward. Of several cursors of
+// one user the highest counts.
 func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error {
 	if len(cursors) == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error
 		where present.version < excluded.version`, parents, users, versions)
 }
 
-// highest returns one cursor for each user, in the one order that all writers share.
+// highest returns one cursor per user, in an order that all writers share.
 func highest(cursors []stream.Cursor) []stream.Cursor {
 	sorted := slices.SortedFunc(slices.Values(cursors), func(a, b stream.Cursor) int {
 		return cmp.Or(cmp.Compare(a.ParentAccount, b.ParentAccount), cmp.Compare(a.UserID, b.UserID), cmp.Compare(b.Version, a.Version))
@@ -58,9 +58,10 @@ func highest(cursors []stream.Cursor) []stream.Cursor {
 	})
 }
 
-// SetBack forgets what is kept beside a log that was restored from a backup of an instant: what fetchers have read since, so that it is
-// read again, the marks of changes that the log lost, and how far users were told beyond the last version of their agency. The transaction
-// may be on any search path.
+// SetBack resets the state stored next to a log that was restored from a backup of an instant. It
+// deletes the fetchers' state since then, so that the data is read again, and the marks of changes
+// that the log lost; it lowers notice cursors to the last version of their agency. The transaction
+// may use any search path.
 func SetBack(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[string]int64) error {
 	parents, last := make([]string, 0, len(versions)), make([]int64, 0, len(versions))
 	for parent, version := range versions {
@@ -76,17 +77,17 @@ func SetBack(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[stri
 	if err == nil {
 		_, err = tx.Exec(ctx, `delete from `+Schema+`.connection_marks`)
 	}
-	return doing(err, "forget what came after the backup")
+	return doing(err, "reset the state since the backup")
 }
 
-// TicketKey returns the key of [KeySize] bytes that seals the tickets of streams. The first process that asks makes
-// it; all processes of the database share it from then on.
+// TicketKey returns the key of [KeySize] bytes that seals stream tickets. The first process that
+// calls it creates the key; all processes of the database share it.
 func TicketKey(ctx context.Context, pool *pgxpool.Pool) (key []byte, err error) {
-	made := make([]byte, KeySize)
-	_, _ = rand.Read(made) // never fails
-	if _, err := pool.Exec(ctx, `insert into ticket_key (key) values ($1) on conflict do nothing`, made); err != nil {
-		return nil, doing(err, "make the key of tickets")
+	newKey := make([]byte, KeySize)
+	_, _ = rand.Read(newKey) // never fails
+	if _, err := pool.Exec(ctx, `insert into ticket_key (key) values ($1) on conflict do nothing`, newKey); err != nil {
+		return nil, doing(err, "create the ticket key")
 	}
 	err = pool.QueryRow(ctx, `select key from ticket_key`).Scan(&key)
-	return key, doing(err, "read the key of tickets")
+	return key, doing(err, "read the ticket key")
 }

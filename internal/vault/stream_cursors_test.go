@@ -18,16 +18,16 @@ import (
 
 const parent, other = "64b7f2a1c3d4e5f6a7b8c9d0", "64b7f2a1c3d4e5f6a7b8c9d1"
 
-func at(user string, version int64) stream.Cursor {
+func cursor(user string, version int64) stream.Cursor {
 	return stream.Cursor{ParentAccount: parent, UserID: user, Version: version}
 }
 
-func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
+func TestCursorsKeepTheMaximum(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	cursors := vault.Cursors{Pool: pool}
 	position := rapid.Custom(func(t *rapid.T) stream.Cursor {
-		return at("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
+		return cursor("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
 	rapid.Check(t, func(r *rapid.T) {
 		_, err := pool.Exec(context.Background(), `truncate notice_cursors`)
@@ -51,8 +51,9 @@ func TestCursorsAreTheMaximaOfWhatWasSaved(t *testing.T) {
 	})
 }
 
-// Writers of the same users in opposite orders would deadlock if rows were locked in the order given.
-func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
+// Writers of the same users in opposite orders would deadlock if rows were locked in the given
+// order.
+func TestConcurrentSavesKeepTheMaximum(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	cursors := vault.Cursors{Pool: pool}
@@ -63,7 +64,7 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 			for round := range rounds {
 				var batch []stream.Cursor
 				for _, user := range rand.Perm(users) {
-					batch = append(batch, at("u"+strconv.Itoa(user), int64(round*writers+writer)))
+					batch = append(batch, cursor("u"+strconv.Itoa(user), int64(round*writers+writer)))
 				}
 				if err := cursors.SaveCursors(context.Background(), batch); err != nil {
 					return err
@@ -79,18 +80,19 @@ func TestConcurrentSavesNeitherDeadlockNorLoseTheHighest(t *testing.T) {
 	require.Equal(t, users, count)
 }
 
-// After a restore of an older log a cursor is not beyond the last version of its agency: users are told of what gets those versions next.
-func TestCursorsAreSetBackAfterARestore(t *testing.T) {
+// After an older log is restored, a cursor is not beyond the last version of its agency: users
+// receive the notices of the next versions.
+func TestSetBackCursors(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
 	cursors := vault.Cursors{Pool: pool}
 	require.NoError(t, cursors.SaveCursors(t.Context(), []stream.Cursor{
-		at("u1", 9), at("u2", 3), {ParentAccount: other, UserID: "u3", Version: 2},
+		cursor("u1", 9), cursor("u2", 3), {ParentAccount: other, UserID: "u3", Version: 2},
 	}))
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		return vault.SetBack(t.Context(), tx, time.Now(), map[string]int64{parent: 5})
 	}))
-	for _, c := range []stream.Cursor{at("u1", 5), at("u2", 3), {ParentAccount: other, UserID: "u3"}} {
+	for _, c := range []stream.Cursor{cursor("u1", 5), cursor("u2", 3), {ParentAccount: other, UserID: "u3"}} {
 		version, found, err := cursors.Cursor(t.Context(), c.ParentAccount, c.UserID)
 		require.NoError(t, err)
 		require.True(t, found)

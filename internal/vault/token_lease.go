@@ -13,26 +13,27 @@ import (
 )
 
 const (
-	leaseLook   = 50 * time.Millisecond // between two looks whether a lease is free
-	leaseLength = time.Minute           // a holder that died is overtaken after it
-	leaseEvery  = 10 * time.Second      // how often a living holder prolongs it
-	// leaseMargin is how long before its end a lease that could not be prolonged is given up: longer than a call to
-	// a token endpoint may take with the store after it, so that nobody begins one who may be overtaken in it.
+	leaseLook   = 50 * time.Millisecond // how often a waiting process checks whether the lease is free
+	leaseLength = time.Minute           // after this, others take over from a holder that stopped
+	leaseEvery  = 10 * time.Second      // how often a holder renews the lease
+	// leaseMargin is how long before its end a lease that cannot be renewed is given up. It is
+	// longer than a call to a token endpoint and the following write may take, so that the holder
+	// does not start a call during which another process takes over.
 	leaseMargin = 25 * time.Second
 )
 
-// errLeaseLost is why held ends before its release.
-var errLeaseLost = errors.New("the lease could not be prolonged")
+// errLeaseLost is the cause if the lease's context ends before its release.
+var errLeaseLost = errors.New("the lease could not be renewed")
 
-// Lease waits until no other process works on the secret of ref, for at most as long as ctx, and keeps
-// them away until release. It is prolonged for as long as it is held; held has the values of ctx, does not
-// end with it, and ends at the release, or before when the lease may be lost. A holder that died is
-// overtaken after a minute. It holds no connection to the database, so that as many may be held as there
-// are secrets.
-func (s *Secrets) Lease(ctx context.Context, ref string) (held context.Context, release func(), err error) {
+// Lease waits until no other process works on the secret of ref, at most until ctx ends, and then
+// keeps others away until release is called. The lease is renewed while it is held. leaseCtx has
+// the values of ctx but does not end with it; it ends at the release, or earlier if the lease may
+// be lost. If a holder stops, others take over after a minute. A lease uses no database connection,
+// so there may be as many leases as secrets.
+func (s *Secrets) Lease(ctx context.Context, ref string) (leaseCtx context.Context, release func(), err error) {
 	token := rand.Text()
 	for {
-		asked := time.Now()
+		requestedAt := time.Now()
 		tag, err := s.pool.Exec(ctx, `
 			insert into token_leases as l (ref, token, until) values ($1, $2, now() + $3::interval)
 			on conflict (ref) do update set token = excluded.token, until = excluded.until where l.until < now()`,
@@ -41,8 +42,8 @@ func (s *Secrets) Lease(ctx context.Context, ref string) (held context.Context, 
 			return nil, nil, fmt.Errorf("lease secret %q: %w", ref, err)
 		}
 		if tag.RowsAffected() > 0 {
-			held, release := s.hold(ctx, ref, token, asked)
-			return held, release, nil
+			leaseCtx, release := s.hold(ctx, ref, token, requestedAt)
+			return leaseCtx, release, nil
 		}
 		select {
 		case <-time.After(leaseLook):
@@ -52,69 +53,69 @@ func (s *Secrets) Lease(ctx context.Context, ref string) (held context.Context, 
 	}
 }
 
-// hold prolongs a lease that was asked for at a time, until its release.
-func (s *Secrets) hold(ctx context.Context, ref, token string, asked time.Time) (held context.Context, release func()) {
-	held, end := context.WithCancelCause(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
+// hold renews a lease requested at the given time until its release.
+func (s *Secrets) hold(ctx context.Context, ref, token string, requestedAt time.Time) (leaseCtx context.Context, release func()) {
+	leaseCtx, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	done := make(chan struct{})
 	go func() {
-		defer close(ended)
-		end(s.prolong(held, ref, token, asked))
+		defer close(done)
+		end(s.renew(leaseCtx, ref, token, requestedAt))
 	}()
-	return held, func() {
+	return leaseCtx, func() {
 		end(nil)
-		<-ended
-		// Whoever waits overtakes it when it is late, if this fails.
+		<-done
+		// If this fails, the waiting process takes over when the lease expires.
 		_, _ = s.pool.Exec(context.WithoutCancel(ctx), `delete from token_leases where ref = $1 and token = $2`, ref, token)
 	}
 }
 
-// prolong returns when held ends, nil, or when the lease is lost.
-func (s *Secrets) prolong(held context.Context, ref, token string, asked time.Time) error {
-	sure := time.NewTimer(time.Until(asked.Add(leaseLength - leaseMargin)))
-	defer sure.Stop()
+// renew returns nil when leaseCtx ends, or an error when the lease is lost.
+func (s *Secrets) renew(leaseCtx context.Context, ref, token string, requestedAt time.Time) error {
+	safe := time.NewTimer(time.Until(requestedAt.Add(leaseLength - leaseMargin)))
+	defer safe.Stop()
 	tick := time.NewTicker(leaseEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-held.Done():
+		case <-leaseCtx.Done():
 			return nil
-		case <-sure.C:
+		case <-safe.C:
 			return errLeaseLost
 		case <-tick.C:
 		}
-		asked := time.Now()
-		within, cancel := context.WithTimeout(held, leaseEvery)
-		tag, err := s.pool.Exec(within, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, leaseLength)
+		requestedAt := time.Now()
+		renewCtx, cancel := context.WithTimeout(leaseCtx, leaseEvery)
+		tag, err := s.pool.Exec(renewCtx, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, leaseLength)
 		cancel()
 		if err != nil {
-			continue // tried again until it is not sure any more
+			continue // tried again until the lease is no longer safe
 		}
 		if tag.RowsAffected() == 0 {
 			return errLeaseLost
 		}
-		sure.Reset(time.Until(asked.Add(leaseLength - leaseMargin)))
+		safe.Reset(time.Until(requestedAt.Add(leaseLength - leaseMargin)))
 	}
 }
 
-// Swap stores a secret in the place of old, which must still be there: [ErrSwapped] when somebody stored
-// another one meanwhile (a person signed in again), and theirs stays. With a zero times.Taken the secret
-// counts as taken when the old one was. Errors besides: those of Put and Get.
+// Swap replaces the secret old, which must still be stored. The error is [ErrSwapped] if another
+// secret was stored in the meantime (a person signed in again); that secret is kept. If times.Taken
+// is zero, the time of the old secret is kept. Other errors: those of Put and Get.
 func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		present := sealedRow{Ref: ref}
-		err := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref).Scan(&present.KeyID, &present.Sealed)
+		stored := sealedRow{Ref: ref}
+		err := tx.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1 for update`, ref).Scan(&stored.KeyID, &stored.Sealed)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("it is gone: %w", ErrSwapped)
+			return fmt.Errorf("it was deleted: %w", ErrSwapped)
 		}
 		if err != nil {
-			return fmt.Errorf("read the present one: %w", err)
+			return fmt.Errorf("read the stored secret: %w", err)
 		}
-		opened, err := s.keys.open(present)
+		opened, err := s.keys.open(stored)
 		if err != nil {
-			return fmt.Errorf("open the present one: %w", err)
+			return fmt.Errorf("open the stored secret: %w", err)
 		}
 		if string(opened) != string(old) {
 			return ErrSwapped
