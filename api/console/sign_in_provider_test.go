@@ -192,7 +192,7 @@ func TestUnavailableProvider(t *testing.T) {
 	p.at.Away(true)
 	unasked, _ := withProvider(t, p.at)
 	for _, shown := range []page{b.get(back), unasked.browser().get("/console/signin/start")} {
-		shown.says(http.StatusServiceUnavailable, "The identity provider does not answer as it should", "Try again shortly")
+		shown.says(http.StatusServiceUnavailable, "The identity provider does not answer correctly", "Try again shortly")
 		require.NotContains(t, shown.Body.String(), p.at.URL)
 	}
 	require.Empty(t, b.cookie)

@@ -1,11 +1,12 @@
-// Package csvtable writes all CSV of the program: answers, exports and what the command line prints. No spreadsheet
-// reads a cell of it as a formula.
+// Package csvtable writes all CSV of the program: API answers, exports and the output of the
+// command line. Spreadsheets do not read any cell as a formula.
 //
-// It may import the standard library only.
+// The package may import the standard library only.
 //
-// # Non-obvious
+// # Not obvious
 //
-//   - An answer is several tables, one for each list of objects in it. Rows of an inner list begin with the scalars of the
-//     elements that they stand in.
-//   - A comment stands in the first cell of a row that has as many cells as the others, so that strict readers accept it.
+//   - An answer consists of several tables, one per list of objects. Rows of an inner list start
+//     with the scalars of the enclosing elements.
+//   - A comment is the first cell of a row with as many cells as the others, so that strict readers
+//     accept it.
 package csvtable

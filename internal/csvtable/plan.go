@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// table is one table of an answer as CSV: the elements of one list, or what stands in no list.
+// table is one table of an answer as CSV: the elements of one list, or the fields outside of lists.
 type table struct {
-	// name is the path of the list; [Root] for what stands in no list.
+	// name is the path of the list, or [Root] for the fields outside of lists.
 	name string
-	// columns are the scalars of an element, by path; its parents' come before them in a row.
+	// columns are the scalars of an element, by path; those of the parents precede them in a row.
 	columns []column
 	lists   []nested // lists of objects in an element
 	parent  *table
 }
 
-// column is a scalar: its path, where it is found in an element, and whether JSON leaves it out when it is zero.
+// column is a scalar: its path, its position in an element, and whether JSON omits it if it is
+// zero.
 type column struct {
 	name     string
 	index    []int
@@ -30,19 +31,19 @@ type nested struct {
 	table *table
 }
 
-// Root is the name of the table of what stands in no list.
+// Root is the name of the table of the fields outside of lists.
 const Root = "data"
 
-// Plan is how an answer of a type is laid out as CSV. The rule, as the API document states it: a row
-// for each element of each list of objects; objects in an element are flattened, so that columns are
-// paths; a row begins with the scalars of the elements that it stands in.
+// Plan is the CSV layout of an answer type. The rule, as stated in the API document: one row per
+// element of each list of objects; objects in an element are flattened, so that columns are paths;
+// a row starts with the scalars of the enclosing elements.
 type Plan struct {
 	root   *table
 	tables []*table // those with columns, outer ones first
-	isList bool     // the answer is itself a list
+	isList bool     // the answer itself is a list
 }
 
-// NewPlan is the plan of a struct, or of a slice of structs, with JSON tags.
+// NewPlan returns the plan of a struct, or of a slice of structs, with JSON tags.
 func NewPlan(data reflect.Type) *Plan {
 	plan := &Plan{root: &table{name: Root}}
 	if plan.isList = data.Kind() == reflect.Slice; plan.isList {
@@ -53,26 +54,26 @@ func NewPlan(data reflect.Type) *Plan {
 	return plan
 }
 
-// add lays out the members of an object that stands at path in an element of the table.
+// add adds the fields of an object at path in an element of the table.
 func (p *Plan) add(t *table, object reflect.Type, path string, index []int) {
 	for field := range object.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		at := append(slices.Clone(index), field.Index...)
-		inside := strings.TrimPrefix(path+"."+name, ".")
+		fieldIndex := append(slices.Clone(index), field.Index...)
+		fieldPath := strings.TrimPrefix(path+"."+name, ".")
 		element, list := objectsOf(field.Type)
 		switch {
 		case field.Anonymous && name == "":
-			p.add(t, field.Type, path, at)
+			p.add(t, field.Type, path, fieldIndex)
 		case name == "-" || name == "" || !field.IsExported():
 		case list:
-			inner := &table{name: inside, parent: t}
-			t.lists = append(t.lists, nested{at, inner})
-			p.add(inner, element, inside, nil)
+			inner := &table{name: fieldPath, parent: t}
+			t.lists = append(t.lists, nested{fieldIndex, inner})
+			p.add(inner, element, fieldPath, nil)
 		case element != nil:
-			p.add(t, element, inside, at)
+			p.add(t, element, fieldPath, fieldIndex)
 		default:
-			count := options == "omitzero" && field.Type.Kind() == reflect.Int // one that JSON leaves out is 0, not unknown
-			t.columns = append(t.columns, column{inside, at, strings.HasPrefix(options, "omit") && !count})
+			count := options == "omitzero" && field.Type.Kind() == reflect.Int // a count that JSON omits is 0, not unknown
+			t.columns = append(t.columns, column{fieldPath, fieldIndex, strings.HasPrefix(options, "omit") && !count})
 		}
 	}
 }
@@ -86,7 +87,7 @@ func (p *Plan) collect(t *table) {
 	}
 }
 
-// Names are the tables that one can be picked of.
+// Names returns the names of the tables that can be selected.
 func (p *Plan) Names() []string {
 	names := make([]string, len(p.tables))
 	for i, t := range p.tables {
@@ -95,8 +96,8 @@ func (p *Plan) Names() []string {
 	return names
 }
 
-// objectsOf returns the type of the object that a member is, more columns, or of those in its list, more rows; nil: it is
-// one cell.
+// objectsOf returns the type of a member's object (more columns), or of the objects in its list
+// (more rows); nil means that it is a single cell.
 func objectsOf(t reflect.Type) (object reflect.Type, list bool) {
 	if list = t.Kind() == reflect.Slice; list || t.Kind() == reflect.Pointer {
 		t = t.Elem()

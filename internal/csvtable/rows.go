@@ -9,18 +9,18 @@ import (
 
 type rows struct {
 	plan *Plan
-	pick string // one table; "": all of them
+	pick string // one table; "": all tables
 	out  *Writer
 
-	places map[*table]int // of the first column of each table that is shown
-	line   []string       // of the row that is being written: an answer may have a hundred thousand
+	offsets map[*table]int // index of the first column of each table in the output
+	line    []string       // the current row; reused because an answer may have a hundred thousand rows
 }
 
-// Write lays an answer of the plan's type out as CSV: all tables, or the one picked.
+// Write formats an answer of the plan's type as CSV: all tables, or the selected one.
 func (p *Plan) Write(data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
-	header, places := p.layout(pick)
-	r := &rows{plan: p, pick: pick, places: places, out: New(&out, header), line: make([]string, len(header))}
+	header, offsets := p.layout(pick)
+	r := &rows{plan: p, pick: pick, offsets: offsets, out: New(&out, header), line: make([]string, len(header))}
 	if err := r.root(reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func (p *Plan) Write(data any, pick string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// FirstLine names the columns of all tables.
+// FirstLine returns the header line of all tables.
 func (p *Plan) FirstLine() string {
 	header, _ := p.layout("")
 	return strings.Join(header, ",")
@@ -36,40 +36,40 @@ func (p *Plan) FirstLine() string {
 
 func (p *Plan) several(pick string) bool { return pick == "" && len(p.tables) > 1 }
 
-// layout places the columns of all tables, or of the one picked behind those of the elements that it stands in. What
-// stands in no list is not repeated on every row.
-func (p *Plan) layout(pick string) (header []string, places map[*table]int) {
+// layout returns the columns of all tables, or those of the selected table after those of its
+// enclosing elements. Fields outside of lists are not repeated in every row.
+func (p *Plan) layout(pick string) (header []string, offsets map[*table]int) {
 	if p.several(pick) {
 		header = append(header, "table")
 	}
-	around := map[*table]bool{}
+	enclosing := map[*table]bool{}
 	for _, t := range p.tables {
 		if t.name == pick {
-			for at := t; at != nil; at = at.parent {
-				around[at] = at == t || at.parent != nil || p.isList
+			for parent := t; parent != nil; parent = parent.parent {
+				enclosing[parent] = parent == t || parent.parent != nil || p.isList
 			}
 		}
 	}
-	places = map[*table]int{}
+	offsets = map[*table]int{}
 	for _, t := range p.tables {
-		if pick != "" && !around[t] {
+		if pick != "" && !enclosing[t] {
 			continue
 		}
-		places[t] = len(header)
+		offsets[t] = len(header)
 		for _, c := range t.columns {
 			header = append(header, c.name)
 		}
 	}
-	return header, places
+	return header, offsets
 }
 
-// cells are those of a table's columns in the line; none where it is not shown.
+// cells returns a table's cells in the line, or nil if the output does not contain the table.
 func (r *rows) cells(t *table) []string {
-	place, shown := r.places[t]
+	offset, shown := r.offsets[t]
 	if !shown {
 		return nil
 	}
-	return r.line[place : place+len(t.columns)]
+	return r.line[offset : offset+len(t.columns)]
 }
 
 func (r *rows) root(data reflect.Value) error {
@@ -84,8 +84,8 @@ func (r *rows) root(data reflect.Value) error {
 	return nil
 }
 
-// element writes the row of an element and then those of the lists in it, whose rows begin with its cells. Cells stay in
-// the line until the element ends.
+// element writes the row of an element and then those of its lists, whose rows start with its
+// cells. The cells stay in the line until the element ends.
 func (r *rows) element(t *table, element reflect.Value) error {
 	cells := r.cells(t)
 	for i, c := range t.columns {
@@ -105,11 +105,11 @@ func (r *rows) element(t *table, element reflect.Value) error {
 			return fmt.Errorf("write row: %w", err)
 		}
 	}
-	if t.parent == nil && !r.plan.isList { // what stands in no list is not repeated on every row
+	if t.parent == nil && !r.plan.isList { // fields outside of lists are not repeated in every row
 		clear(cells)
 	}
 	for _, l := range t.lists {
-		list, ok := at(element, l.index)
+		list, ok := follow(element, l.index)
 		if !ok {
 			continue
 		}
@@ -123,8 +123,8 @@ func (r *rows) element(t *table, element reflect.Value) error {
 	return nil
 }
 
-// at follows an index; an object that is null on the way has no members.
-func at(v reflect.Value, index []int) (reflect.Value, bool) {
+// follow follows a field index. An object that is null on the path has no members.
+func follow(v reflect.Value, index []int) (reflect.Value, bool) {
 	for _, i := range index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -137,9 +137,10 @@ func at(v reflect.Value, index []int) (reflect.Value, bool) {
 	return v, true
 }
 
-// cellAt is a column of an element as a cell; what JSON leaves out is empty, as null is, unless it is a count.
+// cellAt formats a column of an element as a cell. Fields that JSON omits are empty, like null,
+// unless they are counts.
 func cellAt(element reflect.Value, c column) (string, error) {
-	v, ok := at(element, c.index)
+	v, ok := follow(element, c.index)
 	if !ok || c.optional && v.IsZero() {
 		return "", nil
 	}

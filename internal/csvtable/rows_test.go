@@ -56,7 +56,7 @@ func sampleAnswer() csvAnswer {
 	}
 }
 
-// The rule that the API document states, on a table that has everything in it.
+// The rule stated in the API document, applied to a table with every case.
 func TestNestedAnswersAsCSV(t *testing.T) {
 	t.Parallel()
 	text, tables, err := csvOf(sampleAnswer(), "")
@@ -66,22 +66,22 @@ func TestNestedAnswersAsCSV(t *testing.T) {
 	require.Len(t, rows, 5)
 	require.Equal(t, "data", rows[0]["table"])
 	require.Equal(t, "7", rows[0]["total.value"])
-	require.Equal(t, "'=a b", rows[0]["total.names"], "a text that begins like a formula")
+	require.Equal(t, "'=a b", rows[0]["total.names"], "text that starts like a formula")
 	require.Equal(t, "total.days", rows[1]["table"])
-	require.Equal(t, "-1.5", rows[1]["total.days.gain"], "a negative number is no formula")
+	require.Equal(t, "-1.5", rows[1]["total.days.gain"], "a negative number is not a formula")
 	require.Equal(t, "2026-01-02T02:04:05Z", rows[1]["total.days.at"])
 	require.Equal(t, "true", rows[1]["total.days.on"])
 	require.Equal(t, "6", rows[1]["total.days.p_id"], "as in JSON")
-	require.Empty(t, rows[1]["total.value"], "what stands in no list is not repeated")
+	require.Empty(t, rows[1]["total.value"], "fields outside of lists are not repeated")
 	require.Equal(t, "'=1+1", rows[2]["rows.name"])
 	require.Equal(t, `{"x":1}`, rows[2]["rows.split"])
 	require.Equal(t, "rows.detail.days", rows[3]["table"])
-	require.Equal(t, "'=1+1", rows[3]["rows.name"], "a row begins with the elements that it stands in")
+	require.Equal(t, "'=1+1", rows[3]["rows.name"], "a row starts with the enclosing elements")
 	require.Equal(t, "2026-01-02", rows[3]["rows.detail.days.day"])
 	require.Equal(t, `a "b", c`, rows[4]["rows.name"])
 	require.Empty(t, rows[4]["rows.gain"], "null is empty")
 	require.Equal(t, "2", rows[2]["rows.a_type"])
-	require.Empty(t, rows[4]["rows.a_type"], "what JSON leaves out is no zero")
+	require.Empty(t, rows[4]["rows.a_type"], "a field that JSON omits is not zero")
 	require.NotContains(t, text, "Secret")
 }
 
@@ -97,7 +97,7 @@ func TestOneTableAsCSV(t *testing.T) {
 	text, tables, err := csvOf([]csvLeaf{{Day: "a"}, {Day: "b"}}, "")
 	require.NoError(t, err)
 	require.Equal(t, []string{"data"}, tables)
-	require.Equal(t, "day,gain,at,on,p_id,new\na,,0001-01-01T00:00:00Z,false,0,0\nb,,0001-01-01T00:00:00Z,false,0,0\n", text, "a count that JSON leaves out is 0")
+	require.Equal(t, "day,gain,at,on,p_id,new\na,,0001-01-01T00:00:00Z,false,0,0\nb,,0001-01-01T00:00:00Z,false,0,0\n", text, "a count that JSON omits is 0")
 }
 
 func records(t *testing.T, text string) (rows []map[string]string) {
@@ -114,7 +114,7 @@ func records(t *testing.T, text string) (rows []map[string]string) {
 	return rows
 }
 
-// csvOf lays data out as CSV, and names its tables.
+// csvOf formats data as CSV and returns the names of its tables.
 func csvOf[R any](data R, table string) (text string, tables []string, err error) {
 	plan := csvtable.NewPlan(reflect.TypeFor[R]())
 	raw, err := plan.Write(data, table)

@@ -1,19 +1,24 @@
-// Package identity asks an identity provider (OpenID Connect) who somebody is. What a person may do is not the provider's to say: the directory
-// says it, and of auditors and operators a list in the configuration.
+// Package identity authenticates people with an identity provider (OpenID Connect). The provider
+// does not decide what a person may do: the directory decides it, and for auditors and operators a
+// list in the configuration.
 //
 // # Invariants
 //
-//   - One provider is believed, by its configured issuer.
-//   - A sign-in is one: state, nonce and the proof of the code (PKCE, S256) follow from a word that one browser holds.
-//   - An e-mail address counts only if the provider says that it is verified, and in lower case.
-//   - Claims narrow what a person may do here, and never add to it.
-//   - No error of this package holds a code, a token or the client's secret.
+//   - Only the provider with the configured issuer is trusted.
+//   - State, nonce and code verifier (PKCE, S256) of a sign-in are derived from a secret that only
+//     one browser has.
+//   - An e-mail address counts only if the provider reports it as verified, and in lower case.
+//   - Claims restrict what a person may do here and never extend it.
+//   - No error of this package contains a code, a token or the client secret.
 //
-// It may import domain alone of this module.
+// The package may import no other package of this module except domain.
 //
-// # Non-obvious
+// # Not obvious
 //
-//   - The provider is looked up when somebody first signs in, and a failure is not remembered: the service starts while it is away.
-//   - Lower case is of ASCII alone. Other letters have lower cases that are ASCII (the Kelvin sign), and an address with one is somebody else's.
-//   - An entry of the list with an @ is an address and never a subject: at some providers people choose their subjects.
+//   - Discovery runs at the first sign-in, and a failure is not cached: the service starts without
+//     the provider.
+//   - Only ASCII letters are converted to lower case. Other letters may have ASCII lower case forms
+//     (the Kelvin sign), and an address with one belongs to someone else.
+//   - A list entry with an @ is an address, never a subject: at some providers people choose their
+//     subjects.
 package identity

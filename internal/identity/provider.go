@@ -20,66 +20,68 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// timeout is how long the provider may take for one answer.
+// timeout limits one answer of the provider.
 const timeout = 10 * time.Second
 
 var (
-	// ErrAway (unavailable): the provider does not answer, or not as one does.
-	ErrAway = domain.NewError(domain.CodeUnavailable, "The identity provider does not answer as it should. Nobody was signed in. "+
-		"Try again shortly; if it stays, tell whoever runs this service.")
-	// ErrCode says that the provider gave nothing for the code: it was used before, is too old, or was given to another browser.
-	ErrCode = errors.New("the provider takes the code for nothing")
-	// ErrToken says that the provider's token is not of this sign-in, this service or this provider.
-	ErrToken = errors.New("the provider's token is not for this")
+	// ErrAway (unavailable): the provider does not answer, or not correctly.
+	ErrAway = domain.NewError(domain.CodeUnavailable, "The identity provider does not answer correctly. You are not signed in. "+
+		"Try again shortly. If the problem persists, contact the operator of this service.")
+	// ErrCode means that the provider refused the code: it was used, has expired, or was issued to
+	// another browser.
+	ErrCode = errors.New("the provider refused the code")
+	// ErrToken means that the provider's token does not belong to this sign-in, this service or
+	// this provider.
+	ErrToken = errors.New("the provider's token is not valid for this sign-in")
 )
 
-// Config says which provider is believed, and who we are there.
+// Config configures the trusted provider and our client.
 type Config struct {
-	Issuer       string // as the provider writes it
+	Issuer       string // exactly as the provider writes it
 	ClientID     string
 	ClientSecret string
-	RedirectURL  string // where the provider sends browsers back
+	RedirectURL  string // where the provider returns browsers to
 }
 
-// Provider is the identity provider. It is safe for concurrent use.
+// Provider is a client of the identity provider. It is safe for concurrent use.
 type Provider struct {
 	config Config
 	client *http.Client
 	asking singleflight.Group
 
 	mu    sync.Mutex
-	found *discovered // nil: it has not been asked yet, or in vain
+	found *discovered // nil: discovery has not run or has failed
 }
 
-// discovered is what the provider says of itself.
+// discovered is the result of discovery.
 type discovered struct {
 	*oidc.Provider
 
 	keys       oidc.KeySet
 	algorithms []string
-	style      oauth2.AuthStyle // not tried out: a provider may take a code for used that came with the wrong one
+	style      oauth2.AuthStyle // not probed: a provider may treat a code as used if it came with the wrong style
 }
 
-// CheckIssuer refuses what is no issuer: over HTTPS only; on this machine without, for trying.
+// CheckIssuer validates an issuer URL. It must use HTTPS, except on this machine, for testing.
 func CheckIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q must be https://host, as the provider writes its issuer", issuer)
+		return fmt.Errorf("%q must be https://host, exactly as the provider writes its issuer", issuer)
 	}
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return fmt.Errorf("%q must begin with https://: who answers there says who people are", issuer)
+		return fmt.Errorf("%q must begin with https://: the server at this URL decides who people are", issuer)
 	}
 	return nil
 }
 
-// NewProvider returns the provider of a configuration that was validated. It is not asked yet.
+// NewProvider returns a provider for a validated configuration. It makes no request.
 func NewProvider(c Config) *Provider {
 	return &Provider{config: c, client: &http.Client{Timeout: timeout}}
 }
 
-// Address is where a browser signs in. Error: [ErrAway].
+// Address returns the URL where a browser signs in. Error: [ErrAway].
 func (p *Provider) Address(ctx context.Context, f Flow) (string, error) {
 	found, err := p.find(ctx)
 	if err != nil {
@@ -88,8 +90,8 @@ func (p *Provider) Address(ctx context.Context, f Flow) (string, error) {
 	return p.oauth(found).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
 }
 
-// Identity returns who signed in, for the code that the browser brought back; issuer is who the browser says that it comes from, "" if it does
-// not say. Errors: [ErrAway], [ErrCode], [ErrToken].
+// Identity returns the identity for the code that the browser returned. issuer is the issuer in the
+// browser's request, or "". Errors: [ErrAway], [ErrCode], [ErrToken].
 func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (Identity, error) {
 	if issuer != "" && issuer != p.config.Issuer {
 		return Identity{}, fmt.Errorf("%w: it comes from another issuer", ErrToken)
@@ -98,46 +100,47 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	if err != nil {
 		return Identity{}, err
 	}
-	given, err := p.oauth(found).Exchange(oidc.ClientContext(ctx, p.client), code, oauth2.VerifierOption(f.Verifier))
+	tokens, err := p.oauth(found).Exchange(oidc.ClientContext(ctx, p.client), code, oauth2.VerifierOption(f.Verifier))
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode == "invalid_grant" {
 		return Identity{}, ErrCode
-	} else if ok { // its text may quote what was sent
-		return Identity{}, fmt.Errorf("%w (the token endpoint answers %d, %q)", ErrAway, refused.Response.StatusCode, refused.ErrorCode)
+	} else if ok { // its text may quote the request
+		return Identity{}, fmt.Errorf("%w (the token endpoint answered %d, %q)", ErrAway, refused.Response.StatusCode, refused.ErrorCode)
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, err)
 	}
-	raw, _ := given.Extra("id_token").(string)
+	raw, _ := tokens.Extra("id_token").(string)
 	return p.verify(ctx, found, f, raw)
 }
 
-// verify reads the provider's token: signed by the provider for us, not too old, and for this flow.
+// verify verifies the provider's token: signed by the provider for us, not expired, and for this
+// flow.
 func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw string) (Identity, error) {
-	keys := &askedKeys{KeySet: found.keys}
+	keys := &fetchedKeys{KeySet: found.keys}
 	config := &oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: found.algorithms}
 	token, err := oidc.NewVerifier(p.config.Issuer, keys, config).Verify(ctx, raw)
-	if keys.away != nil {
-		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, keys.away)
+	if keys.fetchErr != nil {
+		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, keys.fetchErr)
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: %w", ErrToken, err)
 	}
-	var said claims
-	if err := token.Claims(&said); err != nil {
-		return Identity{}, fmt.Errorf("%w: its claims cannot be read", ErrToken)
+	var tokenClaims claims
+	if err := token.Claims(&tokenClaims); err != nil {
+		return Identity{}, fmt.Errorf("%w: its claims are invalid", ErrToken)
 	}
 	switch {
 	case subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(f.Nonce)) != 1:
-		return Identity{}, fmt.Errorf("%w: the nonce is another's", ErrToken)
-	case said.Party != "" && said.Party != p.config.ClientID:
-		return Identity{}, fmt.Errorf("%w: it was made for another service", ErrToken)
+		return Identity{}, fmt.Errorf("%w: the nonce does not match", ErrToken)
+	case tokenClaims.Party != "" && tokenClaims.Party != p.config.ClientID:
+		return Identity{}, fmt.Errorf("%w: it was issued to another service", ErrToken)
 	case token.Subject == "":
-		return Identity{}, fmt.Errorf("%w: it names nobody", ErrToken)
+		return Identity{}, fmt.Errorf("%w: it has no subject", ErrToken)
 	}
-	return said.identity(token.Issuer, token.Subject), nil
+	return tokenClaims.identity(token.Issuer, token.Subject), nil
 }
 
-// find asks the provider where its parts are, once. Who waits may go while others wait on.
+// find runs discovery once. Callers that give up do not stop the others.
 func (p *Provider) find(ctx context.Context) (*discovered, error) {
 	p.mu.Lock()
 	known := p.found
@@ -146,9 +149,9 @@ func (p *Provider) find(ctx context.Context) (*discovered, error) {
 		return known, nil
 	}
 	answer, err, _ := p.asking.Do("", func() (any, error) {
-		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		discoverCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 		defer cancel()
-		found, err := p.discover(oidc.ClientContext(asking, p.client))
+		found, err := p.discover(oidc.ClientContext(discoverCtx, p.client))
 		if err != nil {
 			return nil, fmt.Errorf("%w (%w)", ErrAway, err)
 		}
@@ -161,30 +164,30 @@ func (p *Provider) find(ctx context.Context) (*discovered, error) {
 	return found, err
 }
 
-// discover reads the provider's own description.
+// discover reads the provider's metadata.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	provider, err := oidc.NewProvider(ctx, p.config.Issuer)
 	if err != nil {
 		return nil, err
 	}
-	var said struct {
+	var metadata struct {
 		Keys       string   `json:"jwks_uri"`
 		Algorithms []string `json:"id_token_signing_alg_values_supported"`
 		Methods    []string `json:"token_endpoint_auth_methods_supported"`
 	}
-	if err := provider.Claims(&said); err != nil {
+	if err := provider.Claims(&metadata); err != nil {
 		return nil, err
 	}
-	// None that is believed: RS256, which every provider has.
-	algorithms := slices.DeleteFunc(said.Algorithms, func(named string) bool { return !slices.Contains(signatures, named) })
+	// No accepted algorithm: RS256, which every provider supports.
+	algorithms := slices.DeleteFunc(metadata.Algorithms, func(algorithm string) bool { return !slices.Contains(signatures, algorithm) })
 	style := oauth2.AuthStyleInHeader
-	if slices.Contains(said.Methods, "client_secret_post") && !slices.Contains(said.Methods, "client_secret_basic") {
+	if slices.Contains(metadata.Methods, "client_secret_post") && !slices.Contains(metadata.Methods, "client_secret_basic") {
 		style = oauth2.AuthStyleInParams
 	}
-	return &discovered{provider, oidc.NewRemoteKeySet(ctx, said.Keys), algorithms, style}, nil
+	return &discovered{provider, oidc.NewRemoteKeySet(ctx, metadata.Keys), algorithms, style}, nil
 }
 
-// oauth is the part that OAuth 2.0 has in it.
+// oauth returns the OAuth 2.0 configuration.
 func (p *Provider) oauth(found *discovered) *oauth2.Config {
 	endpoint := found.Endpoint()
 	endpoint.AuthStyle = found.style
@@ -194,27 +197,28 @@ func (p *Provider) oauth(found *discovered) *oauth2.Config {
 	}
 }
 
-// signatures are the algorithms by which a provider signs that we believe: of a key that it alone has.
+// signatures are the accepted signature algorithms: those with a private key that only the provider
+// has.
 var signatures = []string{
 	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
 }
 
-// askedKeys are the provider's keys for one token. The verifier says of every failure that the signature is wrong; this tells those apart in which
-// there was no key to hold against it.
-type askedKeys struct {
+// fetchedKeys are the provider's keys for one token. The verifier reports every failure as a wrong
+// signature; this type separates failures to fetch the keys.
+type fetchedKeys struct {
 	oidc.KeySet
 
-	away error // why the keys could not be had; nil: they were
+	fetchErr error // why the keys could not be fetched; nil: they were
 }
 
-// notFetched is how [oidc.RemoteKeySet] begins to say that it has not got the keys.
+// notFetched is the prefix of errors of [oidc.RemoteKeySet] that failed to fetch the keys.
 const notFetched = "fetching keys "
 
 // VerifySignature implements [oidc.KeySet].
-func (k *askedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+func (k *fetchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
 	payload, err := k.KeySet.VerifySignature(ctx, jwt)
 	if err != nil && strings.HasPrefix(err.Error(), notFetched) {
-		k.away = err
+		k.fetchErr = err
 	}
 	return payload, err
 }

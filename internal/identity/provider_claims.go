@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Identity is who the provider says somebody is.
+// Identity is a person as reported by the provider.
 type Identity struct {
 	Issuer  string
-	Subject string   // the provider's own id of the person
-	Email   string   // in lower case; "": the provider does not say that it is the person's
-	Narrows bool     // the provider says which roles the person may have here at most
-	Roles   []string // those roles; without Narrows of no meaning
+	Subject string   // the provider's ID of the person
+	Email   string   // verified and in lower case; otherwise ""
+	Narrows bool     // the provider limits the roles that the person may have here
+	Roles   []string // the allowed roles; ignored without Narrows
 }
 
-// Narrowed are those of the roles that the provider leaves.
+// Narrowed returns the roles that the provider allows.
 func (i Identity) Narrowed(roles []string) []string {
 	if !i.Narrows {
 		return roles
@@ -25,7 +25,7 @@ func (i Identity) Narrowed(roles []string) []string {
 	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return !slices.Contains(i.Roles, role) })
 }
 
-// claims are the members of the provider's token that are looked at, beside those that prove it.
+// claims are the claims that are read in addition to those that prove the token.
 type claims struct {
 	Email         string          `json:"email"`
 	EmailVerified json.RawMessage `json:"email_verified"`
@@ -46,7 +46,7 @@ func (c claims) identity(issuer, subject string) Identity {
 	return i
 }
 
-// lowerASCII is a text with its ASCII letters in lower case: addresses are compared so.
+// lowerASCII converts ASCII letters to lower case, for comparing addresses.
 func lowerASCII(text string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -56,15 +56,16 @@ func lowerASCII(text string) string {
 	}, text)
 }
 
-// Flow is what one sign-in at the provider is bound to. All of it follows from a word that the browser keeps; nobody finds the word, or one part
-// by another.
+// Flow contains the values that bind one sign-in to a browser. All of them are derived from a
+// secret that the browser keeps; neither the secret nor another value can be computed from one of
+// them.
 type Flow struct {
-	State    string // comes back with the browser
-	Nonce    string // stands in the provider's token
-	Verifier string // proves, with the code, that we asked for it (PKCE)
+	State    string // returned by the browser
+	Nonce    string // contained in the provider's token
+	Verifier string // proves together with the code that we requested it (PKCE)
 }
 
-// FlowOf returns the flow of a word, which must be random.
+// FlowOf returns the flow of a secret, which must be random.
 func FlowOf(word string) Flow {
 	part := func(name string) string {
 		sum := sha256.Sum256([]byte("ledgerboard sign-in\x00" + name + "\x00" + word))

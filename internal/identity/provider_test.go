@@ -15,13 +15,13 @@ import (
 
 const back = "https://boards.example/console/signin/callback"
 
-// provider is what we know of an issuer.
-func provider(at *issuer.Issuer) *identity.Provider {
-	at.Returns(back)
-	return identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: issuer.ClientSecret, RedirectURL: back})
+// provider returns a client of an issuer.
+func provider(iss *issuer.Issuer) *identity.Provider {
+	iss.Returns(back)
+	return identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: issuer.ClientSecret, RedirectURL: back})
 }
 
-// comeBack goes to the provider as somebody, and returns what the browser brings back.
+// comeBack signs in at the provider and returns the query of the callback.
 func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string) url.Values {
 	t.Helper()
 	address, err := p.Address(t.Context(), flow)
@@ -38,10 +38,10 @@ func comeBack(t *testing.T, p *identity.Provider, flow identity.Flow, as string)
 	return to.Query()
 }
 
-func TestWhoTheProviderSays(t *testing.T) {
+func TestIdentity(t *testing.T) {
 	t.Parallel()
-	at := issuer.Start(t)
-	p := provider(at)
+	iss := issuer.Start(t)
+	p := provider(iss)
 	for subject, c := range map[string]struct {
 		claims map[string]any
 		want   identity.Identity
@@ -56,105 +56,107 @@ func TestWhoTheProviderSays(t *testing.T) {
 		"one":        {map[string]any{"ledgerboard_roles": "auditor operator"}, identity.Identity{Narrows: true, Roles: []string{"auditor", "operator"}}},
 		"none":       {map[string]any{"ledgerboard_roles": 7}, identity.Identity{Narrows: true}},
 	} {
-		at.Knows(subject, c.claims)
+		iss.Knows(subject, c.claims)
 		flow := identity.FlowOf(subject)
 		came := comeBack(t, p, flow, subject)
 		require.Equal(t, flow.State, came.Get("state"))
 		got, err := p.Identity(t.Context(), flow, came.Get("code"), came.Get("iss"))
 		require.NoError(t, err, subject)
-		c.want.Issuer, c.want.Subject = at.URL, subject
+		c.want.Issuer, c.want.Subject = iss.URL, subject
 		require.Equal(t, c.want, got)
 		_, err = p.Identity(t.Context(), flow, came.Get("code"), came.Get("iss"))
-		require.ErrorIs(t, err, identity.ErrCode, "a code counts once")
+		require.ErrorIs(t, err, identity.ErrCode, "a code works once")
 	}
 }
 
-func TestATokenThatIsNotForThis(t *testing.T) {
+func TestForeignToken(t *testing.T) {
 	t.Parallel()
-	at := issuer.Start(t)
-	p := provider(at)
+	iss := issuer.Start(t)
+	p := provider(iss)
 	for what, bend := range map[string]func(map[string]any){
-		"another's nonce":    func(c map[string]any) { c["nonce"] = identity.FlowOf("another").Nonce },
-		"no nonce":           func(c map[string]any) { delete(c, "nonce") },
-		"another issuer":     func(c map[string]any) { c["iss"] = "https://id.evil.example" },
-		"another service":    func(c map[string]any) { c["aud"] = "another" },
-		"made for another":   func(c map[string]any) { c["aud"], c["azp"] = []string{issuer.ClientID, "another"}, "another" },
-		"too old":            func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
-		"of nobody":          func(c map[string]any) { c["sub"] = "" },
-		"a subject that is7": func(c map[string]any) { c["sub"] = 7 },
+		"another's nonce":   func(c map[string]any) { c["nonce"] = identity.FlowOf("another").Nonce },
+		"no nonce":          func(c map[string]any) { delete(c, "nonce") },
+		"another issuer":    func(c map[string]any) { c["iss"] = "https://id.evil.example" },
+		"another service":   func(c map[string]any) { c["aud"] = "another" },
+		"issued to another": func(c map[string]any) { c["aud"], c["azp"] = []string{issuer.ClientID, "another"}, "another" },
+		"too old":           func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
+		"of nobody":         func(c map[string]any) { c["sub"] = "" },
+		"a numeric subject": func(c map[string]any) { c["sub"] = 7 },
 	} {
 		flow := identity.FlowOf(what)
 		came := comeBack(t, p, flow, "alice")
-		at.Bend(bend)
+		iss.Bend(bend)
 		_, err := p.Identity(t.Context(), flow, came.Get("code"), "")
 		require.ErrorIs(t, err, identity.ErrToken, what)
-		at.Bend(nil)
+		iss.Bend(nil)
 	}
 	flow := identity.FlowOf("word")
 	_, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), "https://id.evil.example")
-	require.ErrorIs(t, err, identity.ErrToken, "the browser comes from another issuer")
-	_, err = p.Identity(t.Context(), identity.FlowOf("another word"), comeBack(t, p, flow, "alice").Get("code"), at.URL)
+	require.ErrorIs(t, err, identity.ErrToken, "the callback names another issuer")
+	_, err = p.Identity(t.Context(), identity.FlowOf("another word"), comeBack(t, p, flow, "alice").Get("code"), iss.URL)
 	require.ErrorIs(t, err, identity.ErrCode, "a code of another browser")
 }
 
-// A key that the issuer does not show signs nothing.
-func TestATokenOfAnotherKey(t *testing.T) {
+// A token signed with a key that the issuer does not publish is refused.
+func TestTokenWithUnknownKey(t *testing.T) {
 	t.Parallel()
-	at, other := issuer.Start(t), issuer.Start(t)
-	p := provider(at)
+	iss, other := issuer.Start(t), issuer.Start(t)
+	p := provider(iss)
 	flow := identity.FlowOf("word")
-	at.SignsAs(other)
-	_, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), at.URL)
+	iss.SignsAs(other)
+	_, err := p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), iss.URL)
 	require.ErrorIs(t, err, identity.ErrToken)
 }
 
-// The provider may be away at the start, and later; once it is back it is asked again.
-func TestAProviderThatIsAway(t *testing.T) {
+// The provider may be unavailable at the start, and later; once it is available, discovery runs
+// again.
+func TestProviderUnavailable(t *testing.T) {
 	t.Parallel()
-	at := issuer.Start(t)
-	p, flow := provider(at), identity.FlowOf("word")
-	at.Away(true)
+	iss := issuer.Start(t)
+	p, flow := provider(iss), identity.FlowOf("word")
+	iss.Away(true)
 	_, err := p.Address(t.Context(), flow)
 	require.ErrorIs(t, err, identity.ErrAway)
-	at.Away(false)
+	iss.Away(false)
 	came := comeBack(t, p, flow, "alice")
-	at.Away(true)
-	_, err = p.Identity(t.Context(), flow, came.Get("code"), at.URL)
+	iss.Away(true)
+	_, err = p.Identity(t.Context(), flow, came.Get("code"), iss.URL)
 	require.ErrorIs(t, err, identity.ErrAway)
 	require.NotContains(t, err.Error(), came.Get("code"))
 
-	stranger := identity.NewProvider(identity.Config{Issuer: at.URL, ClientID: issuer.ClientID, ClientSecret: "wrong", RedirectURL: back})
-	at.Away(false)
-	_, err = stranger.Identity(t.Context(), flow, comeBack(t, stranger, flow, "alice").Get("code"), at.URL)
-	require.ErrorIs(t, err, identity.ErrAway, "whoever runs this service has set another secret: nobody signs in")
-	renamed := identity.NewProvider(identity.Config{Issuer: at.URL + "/", ClientID: issuer.ClientID, ClientSecret: "x", RedirectURL: back})
+	stranger := identity.NewProvider(identity.Config{Issuer: iss.URL, ClientID: issuer.ClientID, ClientSecret: "wrong", RedirectURL: back})
+	iss.Away(false)
+	_, err = stranger.Identity(t.Context(), flow, comeBack(t, stranger, flow, "alice").Get("code"), iss.URL)
+	require.ErrorIs(t, err, identity.ErrAway, "the configured secret is wrong")
+	renamed := identity.NewProvider(identity.Config{Issuer: iss.URL + "/", ClientID: issuer.ClientID, ClientSecret: "x", RedirectURL: back})
 	_, err = renamed.Address(t.Context(), flow)
-	require.ErrorIs(t, err, identity.ErrAway, "it calls itself otherwise")
+	require.ErrorIs(t, err, identity.ErrAway, "the issuer in its metadata differs")
 }
 
-// A token that nobody can judge now is no wrong one: who signs in is told to try again, and a later try counts.
-func TestKeysThatAreAway(t *testing.T) {
+// If the keys are unavailable, a token is not refused as invalid: the person is asked to try again,
+// and a later attempt succeeds.
+func TestKeysUnavailable(t *testing.T) {
 	t.Parallel()
-	at := issuer.Start(t)
-	p, flow := provider(at), identity.FlowOf("word")
+	iss := issuer.Start(t)
+	p, flow := provider(iss), identity.FlowOf("word")
 	signIn := func() (identity.Identity, error) {
-		return p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), at.URL)
+		return p.Identity(t.Context(), flow, comeBack(t, p, flow, "alice").Get("code"), iss.URL)
 	}
-	at.Keyless(true)
+	iss.Keyless(true)
 	_, err := signIn()
 	require.ErrorIs(t, err, identity.ErrAway)
 	require.NotErrorIs(t, err, identity.ErrToken)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-	at.Keyless(false)
+	iss.Keyless(false)
 	who, err := signIn()
 	require.NoError(t, err)
 	require.Equal(t, "alice", who.Subject)
-	at.Keyless(true)
+	iss.Keyless(true)
 	_, err = signIn()
-	require.NoError(t, err, "its keys are known by now")
+	require.NoError(t, err, "its keys are cached")
 }
 
-func TestIssuers(t *testing.T) {
+func TestCheckIssuer(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"https://id.example", "https://id.example/realms/a/", "http://localhost:8080", "http://127.0.0.1:1"} {
 		require.NoError(t, identity.CheckIssuer(good), good)
@@ -166,7 +168,7 @@ func TestIssuers(t *testing.T) {
 
 const agency = "aaaaaaaaaaaaaaaaaaaaaaaa"
 
-func TestStaffIsFound(t *testing.T) {
+func TestStaffFind(t *testing.T) {
 	t.Parallel()
 	staff, err := identity.ParseStaff([]string{
 		"operator:Ops@Example.com", "auditor:AAAAAAAAAAAAAAAAAAAAAAAA:auth0|77", " operator:auth0|77", "operator:a:b",
@@ -184,11 +186,11 @@ func TestStaffIsFound(t *testing.T) {
 	require.Equal(t, identity.Person{UserID: both.UserID, AccountID: agency, Role: "auditor,operator"}, both)
 	require.NotEmpty(t, find(identity.Identity{Subject: "a:b"}))
 	for what, i := range map[string]identity.Identity{
-		"an unverified address":                 {Subject: "1"},
-		"a subject that somebody chose":         {Subject: "ops@example.com"},
-		"an address that is another's subject":  {Subject: "1", Email: "auth0|77"},
-		"nobody":                                {},
-		"an address that ends as one of a list": {Subject: "1", Email: "dev.ops@example.com"},
+		"an unverified address":                {Subject: "1"},
+		"a chosen subject":                     {Subject: "ops@example.com"},
+		"an address equal to a listed subject": {Subject: "1", Email: "auth0|77"},
+		"nobody":                               {},
+		"an address with a listed suffix":      {Subject: "1", Email: "dev.ops@example.com"},
 	} {
 		require.Empty(t, find(i), what)
 	}
@@ -196,27 +198,27 @@ func TestStaffIsFound(t *testing.T) {
 	require.True(t, staff.Has(both))
 	require.True(t, staff.Has(identity.Person{UserID: both.UserID, AccountID: agency, Role: "auditor"}), "narrowed")
 	require.False(t, staff.Has(identity.Person{UserID: ops.UserID, AccountID: agency, Role: "auditor"}))
-	require.False(t, staff.Has(identity.Person{UserID: both.UserID, AccountID: "bbbbbbbbbbbbbbbbbbbbbbbb", Role: "auditor"}), "of another agency now")
+	require.False(t, staff.Has(identity.Person{UserID: both.UserID, AccountID: "bbbbbbbbbbbbbbbbbbbbbbbb", Role: "auditor"}), "listed for another agency")
 	require.False(t, identity.Staff{}.Has(ops))
 	require.True(t, identity.Staff{}.Empty())
 }
 
-func TestStaffThatIsWrong(t *testing.T) {
+func TestParseStaffErrors(t *testing.T) {
 	t.Parallel()
 	_, err := identity.ParseStaff([]string{"king:a@b.example", "operator", "auditor:a@b.example", "auditor:" + agency + ":", "", "operator:x", "operator:x"})
-	for _, part := range []string{`"king:a@b.example"`, `"operator"`, `"auditor:a@b.example"`, `"auditor:` + agency + `:"`, `""`, "x is listed as operator before"} {
+	for _, part := range []string{`"king:a@b.example"`, `"operator"`, `"auditor:a@b.example"`, `"auditor:` + agency + `:"`, `""`, "x is already listed as operator"} {
 		require.ErrorContains(t, err, part)
 	}
 	_, err = identity.ParseStaff([]string{"auditor:" + agency + ":x", "auditor:bbbbbbbbbbbbbbbbbbbbbbbb:x"})
-	require.ErrorContains(t, err, "listed as auditor before", "a session is of one agency")
+	require.ErrorContains(t, err, "already listed as auditor", "a session belongs to one agency")
 }
 
-func TestFlowsAreApart(t *testing.T) {
+func TestFlowsDiffer(t *testing.T) {
 	t.Parallel()
 	one, other := identity.FlowOf("a"), identity.FlowOf("b")
 	seen := map[string]bool{}
 	for _, part := range []string{one.State, one.Nonce, one.Verifier, other.State, other.Nonce, other.Verifier} {
-		require.Len(t, part, 43, "as long as a verifier has to be")
+		require.Len(t, part, 43, "the minimum length of a verifier")
 		require.False(t, seen[part])
 		seen[part] = true
 	}

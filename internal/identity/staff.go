@@ -7,21 +7,46 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The roles that the list gives.
+// Person is a person who can sign in.
+type Person struct {
+	UserID    string
+	AccountID string // "" for an operator
+	Role      string // one role, or several separated by commas
+}
+
+// IsUser reports whether the person is in the directory, and not only an auditor or operator.
+func (p Person) IsUser() bool {
+	return slices.ContainsFunc(strings.Split(p.Role, ","), func(role string) bool { return role == "agency" || role == "client" })
+}
+
+// Session is a signed-in browser.
+type Session struct {
+	Person
+
+	ID        string // identifies it in a person's list of sessions; grants no access
+	Way       string // how the person signed in
+	BegunAt   time.Time
+	SeenAt    time.Time // time of the last request, to the minute
+	ExpiresAt time.Time
+}
+
+// The roles in the list.
 const (
 	roleAuditor  = "auditor"
 	roleOperator = "operator"
 )
 
-// Staff is the list of auditors and operators by subject, or by e-mail address: they need be nobody of the directory. The zero value lists nobody.
+// Staff is the list of auditors and operators by subject or e-mail address. They need not be in the
+// directory. The zero value is an empty list.
 type Staff struct{ members map[string]Person }
 
-// ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an e-mail address, or a subject of the provider; what has an @ is an
-// address. Its error names every entry that is wrong.
+// ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an e-mail address, or a
+// subject of the provider; a value with an @ is an address. The error lists every invalid entry.
 func ParseStaff(entries []string) (Staff, error) {
 	staff := Staff{members: map[string]Person{}}
 	var errs []error
@@ -49,24 +74,24 @@ func (s Staff) add(entry string) error {
 	if strings.Contains(who, "@") {
 		who = lowerASCII(who)
 	}
-	before, listed := s.members[who]
+	existing, listed := s.members[who]
 	switch {
 	case !listed:
 		sum := sha256.Sum256([]byte("ledgerboard staff\x00" + who))
-		// The user id is computed from the entry; an auditor's account is the agency that it looks at.
+		// The user ID is computed from the entry. An auditor's account is the audited agency.
 		s.members[who] = Person{UserID: hex.EncodeToString(sum[:domain.HexIDLength/2]), AccountID: agency, Role: role}
-	case slices.Contains(strings.Split(before.Role, ","), role):
-		return fmt.Errorf("%q: %s is listed as %s before; list each person once for a role", entry, who, role)
+	case slices.Contains(strings.Split(existing.Role, ","), role):
+		return fmt.Errorf("%q: %s is already listed as %s; list each person once per role", entry, who, role)
 	default:
-		s.members[who] = Person{UserID: before.UserID, AccountID: before.AccountID + agency, Role: roleAuditor + "," + roleOperator}
+		s.members[who] = Person{UserID: existing.UserID, AccountID: existing.AccountID + agency, Role: roleAuditor + "," + roleOperator}
 	}
 	return nil
 }
 
-// Empty tells whether nobody is listed.
+// Empty reports whether the list is empty.
 func (s Staff) Empty() bool { return len(s.members) == 0 }
 
-// Find returns whom the list has for an identity: by its subject, else by its verified address.
+// Find returns the listed person of an identity, by subject or else by verified address.
 func (s Staff) Find(i Identity) (Person, bool) {
 	if !strings.Contains(i.Subject, "@") {
 		if m, listed := s.members[i.Subject]; listed {
@@ -80,11 +105,11 @@ func (s Staff) Find(i Identity) (Person, bool) {
 	return m, listed
 }
 
-// Has tells whether somebody is listed for the same agency with at least these roles.
-func (s Staff) Has(of Person) bool {
+// Has reports whether the same person is listed for the same agency with at least these roles.
+func (s Staff) Has(p Person) bool {
 	for _, m := range s.members {
-		if m.UserID == of.UserID {
-			return m.AccountID == of.AccountID && !slices.ContainsFunc(strings.Split(of.Role, ","), func(role string) bool {
+		if m.UserID == p.UserID {
+			return m.AccountID == p.AccountID && !slices.ContainsFunc(strings.Split(p.Role, ","), func(role string) bool {
 				return !slices.Contains(strings.Split(m.Role, ","), role)
 			})
 		}

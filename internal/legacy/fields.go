@@ -12,19 +12,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Row is one row of a file. What is wrong with a field is noted, so that an error names every fault of the row at
-// once.
+// Row is one row of a file. It collects invalid fields, so that an error lists every fault of the
+// row.
 type Row struct {
 	Line int
-	Raw  []byte // of [ReadLines], until its handler returns
+	Raw  []byte // set by [ReadLines]; valid until the handler returns
 
 	zone   *time.Location
 	fields map[string]any // by [columnKey]: nil (absent), string, json.Number, bool, []any, or an object
 	faults []error
-	secret bool // no fault may show a value
+	secret bool // faults must not show values
 }
 
-// columnKey is a column's name without case and underscores.
+// columnKey returns a column name without case and underscores.
 func columnKey(name string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(name), "_", ""))
 }
@@ -35,7 +35,7 @@ func (r *Row) fault(name string, reason error) {
 	r.faults = append(r.faults, fmt.Errorf("%s %w", name, reason))
 }
 
-// shown is a value as a fault may quote it.
+// shown returns a value in the form in which a fault may quote it.
 func (r *Row) shown(text string) string {
 	if r.secret {
 		return "(not shown)"
@@ -43,10 +43,11 @@ func (r *Row) shown(text string) string {
 	return fmt.Sprintf("%.40q", strings.TrimSpace(text))
 }
 
-// parser reads a value; its error says what the value is not, and quotes it as shown.
+// parser reads a value. Its error says what is wrong and quotes the value as shown.
 type parser[T any] func(text, shown string) (T, error)
 
-// field reads a field under the first of its names that the row has; nil when it is absent, or wrong.
+// field reads a field by the first of its names in the row. It returns nil if the field is absent
+// or invalid.
 func field[T any](r *Row, parse parser[T], names ...string) *T {
 	for _, name := range names {
 		v := r.fields[columnKey(name)]
@@ -75,7 +76,7 @@ func optional[T any](r *Row, parse parser[T], names ...string) (value T) {
 	return value
 }
 
-// required is a field that the row must have.
+// required returns a field that the row must have.
 func required[T any](r *Row, parse parser[T], names ...string) (value T) {
 	faults := len(r.faults)
 	v := field(r, parse, names...)
@@ -90,7 +91,7 @@ func required[T any](r *Row, parse parser[T], names ...string) (value T) {
 
 var errMissing = errors.New("is missing")
 
-// list reads a list; nil when it is absent. What is wrong with an element is a fault of the row.
+// list reads a list; nil if it is absent. An invalid element is a fault of the row.
 func list[T any](r *Row, parse parser[T], name string) []T {
 	v := r.fields[columnKey(name)]
 	if v == nil {
@@ -120,7 +121,7 @@ func list[T any](r *Row, parse parser[T], name string) []T {
 	return values
 }
 
-// scalar is a single value as it was written; ok is false for lists, objects and null.
+// scalar returns a single value as written; ok is false for lists, objects and null.
 func scalar(v any) (text string, ok bool) {
 	switch v := v.(type) {
 	case string:
@@ -143,7 +144,7 @@ func filled(text, _ string) (string, error) {
 	return text, nil
 }
 
-// integer reads a whole number. 12.0, as some exports write integers, is 12.
+// integer reads an integer. 12.0, the notation of some exports, is 12.
 func integer(text, shown string) (int64, error) {
 	text = strings.TrimSpace(text)
 	if whole, zeros, cut := strings.Cut(text, "."); cut && strings.Trim(zeros, "0") == "" {
@@ -151,7 +152,7 @@ func integer(text, shown string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%s is not a whole number", shown)
+		return 0, fmt.Errorf("%s is not an integer", shown)
 	}
 	return n, nil
 }
@@ -159,7 +160,7 @@ func integer(text, shown string) (int64, error) {
 func positive(text, shown string) (int64, error) {
 	n, err := integer(text, shown)
 	if err == nil && n <= 0 {
-		err = fmt.Errorf("is %d; ids are positive", n)
+		err = fmt.Errorf("is %d; IDs are positive", n)
 	}
 	return n, err
 }
@@ -167,7 +168,7 @@ func positive(text, shown string) (int64, error) {
 func hexID(text, shown string) (string, error) {
 	id, ok := domain.HexID(strings.TrimSpace(text))
 	if !ok {
-		return "", fmt.Errorf("%s is not an id of 24 hex digits", shown)
+		return "", fmt.Errorf("%s is not an ID of 24 hex digits", shown)
 	}
 	return id, nil
 }
@@ -184,7 +185,7 @@ func platform(text, shown string) (domain.Platform, error) {
 	n, err := positive(text, shown)
 	p := domain.Platform(n)
 	if err == nil && !p.Valid() {
-		err = fmt.Errorf("is %d; platforms are %s", n, domain.PlatformNumbers())
+		err = fmt.Errorf("is %d; use one of %s", n, domain.PlatformNumbers())
 	}
 	return p, err
 }
@@ -198,7 +199,7 @@ func accountType(text, shown string) (domain.AccountType, error) {
 	return domain.AccountType(n), err
 }
 
-// AccountRef names an account as a legacy row does; the zero value names none.
+// AccountRef identifies an account as in a legacy row. The zero value identifies none.
 type AccountRef struct {
 	ID    string // 24 hex digits in lower case
 	RowID int64
@@ -211,7 +212,7 @@ func account(text, shown string) (AccountRef, error) {
 	}
 	row, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || row <= 0 {
-		return AccountRef{}, fmt.Errorf("%s is neither an id of 24 hex digits nor a row id", shown)
+		return AccountRef{}, fmt.Errorf("%s is neither an ID of 24 hex digits nor a row ID", shown)
 	}
 	return AccountRef{RowID: row}, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
-// Whatever a file holds: every row is taken or refused with a line of the file, lines never go back, no
-// form of row reading fails otherwise, and no error shows a token.
+// For any file: every row is read or refused with its line, lines never decrease, no method of a
+// row fails otherwise, and no error shows a token.
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{
 		"a,b\n1,2\n", "a;b\n\"x\ny\";2\n", "{\"_id\":{\"$oid\":\"5f1a2b3c4d5e6f7081920a11\"}}\n", "[{\"a\":{\"$date\":1}},\n{}]",

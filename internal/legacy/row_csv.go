@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// csv reads a header line and a row a record; fields may be quoted and then hold newlines.
+// csv reads a header line and one row per record. Quoted fields may contain newlines.
 func (r reader) csv(skipped int) {
 	limited := &lineCounter{in: r.in}
 	records := csv.NewReader(limited)
 	records.Comma = separatorOf(r.in)
-	records.FieldsPerRecord = -1 // rows of another width are refused here, with the reason
+	records.FieldsPerRecord = -1 // rows of another width are refused below, with a reason
 	columns, err := records.Read()
 	if err != nil {
-		r.bad(skipped+1, errors.New("has no header line that names the columns"))
+		r.bad(skipped+1, errors.New("has no header line with the column names"))
 		return
 	}
 	for last, more := skipped+1, true; more; {
@@ -38,8 +38,8 @@ func (r reader) csv(skipped int) {
 			r.yield(nil, fmt.Errorf("read CSV after line %d: %w", last, err))
 			return
 		default:
-			at, _ := records.FieldPos(0)
-			last = skipped + at
+			line, _ := records.FieldPos(0)
+			last = skipped + line
 			more = r.record(last, columns, fields)
 		}
 	}
@@ -47,7 +47,7 @@ func (r reader) csv(skipped int) {
 
 func (r reader) record(line int, columns, fields []string) bool {
 	if len(fields) != len(columns) {
-		return r.bad(line, fmt.Errorf("has %d fields, the header names %d columns", len(fields), len(columns)))
+		return r.bad(line, fmt.Errorf("has %d fields, but the header has %d columns", len(fields), len(columns)))
 	}
 	return r.row(line, func(yield func(string, any) bool) {
 		for i, column := range columns {
@@ -64,8 +64,8 @@ func (r reader) record(line int, columns, fields []string) bool {
 	})
 }
 
-// separatorOf looks at the header: exports of spreadsheets separate by semicolons where the comma is
-// for decimals, those of database tools by tabs.
+// separatorOf returns the separator of the header: spreadsheets separate by semicolons if the comma
+// is the decimal separator, database tools by tabs.
 func separatorOf(in *bufio.Reader) rune {
 	head, _ := in.Peek(4 << 10)
 	head, _, _ = bytes.Cut(head, []byte{'\n'})

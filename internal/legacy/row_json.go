@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// array reads the objects of one JSON array, as mongoexport --jsonArray writes them, on one line or on many.
+// array reads the objects of one JSON array on one or several lines, the format of mongoexport
+// --jsonArray.
 func (r reader) array(skipped int) {
 	counted := &lineCounter{in: r.in, line: skipped + 1}
 	decoder := json.NewDecoder(counted)
@@ -19,23 +20,23 @@ func (r reader) array(skipped int) {
 		var raw json.RawMessage
 		counted.row = decoder.InputOffset()
 		err = decoder.Decode(&raw)
-		if line := counted.at(decoder.InputOffset() - int64(len(raw))); err == nil && !r.object(line, raw) {
+		if line := counted.lineAt(decoder.InputOffset() - int64(len(raw))); err == nil && !r.object(line, raw) {
 			return
 		}
 	}
 	if err == nil {
 		_, err = decoder.Token()
 	}
-	line := counted.at(decoder.InputOffset())
+	line := counted.lineAt(decoder.InputOffset())
 	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 	case errors.Is(err, errTooLong):
 		r.bad(line, errTooLong)
 	case errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		r.bad(line, errors.New("the array is not JSON from here on; what follows was not read"))
+		r.bad(line, errors.New("the array is not valid JSON from here on; the rest was not read"))
 	default:
-		r.yield(nil, fmt.Errorf("read from line %d on: %w", line, err))
+		r.yield(nil, fmt.Errorf("read after line %d: %w", line, err))
 	}
 }
 
@@ -48,7 +49,7 @@ func (r reader) object(line int, raw []byte) bool {
 	var fields map[string]any
 	err := decoder.Decode(&fields)
 	if _, end := decoder.Token(); err != nil || !errors.Is(end, io.EOF) || fields == nil {
-		// Without the decoder's error: it may quote the row, and a row may hold a token.
+		// Do not wrap the decoder's error: it may quote the row, which may contain a token.
 		return r.bad(line, errors.New("is not a JSON object"))
 	}
 	for name, value := range fields {
@@ -57,8 +58,8 @@ func (r reader) object(line int, raw []byte) bool {
 	return r.row(line, maps.All(fields))
 }
 
-// plain unwraps extended JSON, canonical and relaxed, where it stands for single values: {"$oid":"…"},
-// {"$date":{"$numberLong":"…"}} and their like. Other objects stay as they are.
+// plain unwraps extended JSON, canonical and relaxed, that represents a single value: {"$oid":"…"},
+// {"$date":{"$numberLong":"…"}} and similar. It does not change other objects.
 func plain(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -76,13 +77,13 @@ func plain(v any) any {
 	return v
 }
 
-// lineCounter tells on which line an offset of what was read lies, and ends rows without an end.
+// lineCounter reports the line of an offset in the input, and stops rows that do not end.
 type lineCounter struct {
 	in       io.Reader
-	line     int     // newlines that were passed, and one
-	newlines []int64 // offsets of those that are not, ascending
+	line     int     // number of newlines before the offset, plus one
+	newlines []int64 // offsets of later newlines, ascending
 	read     int64
-	row      int64 // where the row being read begins
+	row      int64 // start of the current row
 }
 
 func (c *lineCounter) Read(p []byte) (int, error) {
@@ -99,8 +100,8 @@ func (c *lineCounter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// at is the line of an offset; offsets never go down.
-func (c *lineCounter) at(offset int64) int {
+// lineAt returns the line of an offset. Offsets never decrease.
+func (c *lineCounter) lineAt(offset int64) int {
 	n := 0
 	for n < len(c.newlines) && c.newlines[n] < offset {
 		n++

@@ -11,44 +11,44 @@ import (
 	"unicode/utf8"
 )
 
-// MaxRow is the longest row, in bytes: as much as a record of the log may have.
+// MaxRow is the maximum length of a row in bytes, the same as that of a log record.
 const MaxRow = 1 << 20
 
-// RowError says why a row cannot be taken.
+// RowError says why a row was refused.
 type RowError struct {
-	Line int // 1-based line on which the row begins
+	Line int // line on which the row starts, from 1
 	Err  error
 }
 
 // Error implements error.
 func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Err) }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// errTooLong ends a file: where the next row begins is not known.
+// errTooLong ends the file: the start of the next row is unknown.
 var (
-	errTooLong = fmt.Errorf("the row is longer than %d bytes; what follows it was not read", MaxRow)
+	errTooLong = fmt.Errorf("the row is longer than %d bytes; the rest was not read", MaxRow)
 	errNotUTF8 = errors.New("is not UTF-8")
 )
 
-// Rows are those of a file, each with a nil error; a [RowError] in the place of one that cannot be read; and at last,
-// if the file itself cannot be read to its end, the error of that.
+// Rows are the rows of a file, each with a nil error. A row that cannot be read is a [RowError]
+// instead. If the file cannot be read to its end, the last error is that of the file.
 type Rows = iter.Seq2[*Row, error]
 
-// Read reads CSV (with a header line), JSON Lines or one JSON array of objects, whichever it is: the
-// first character that is no space decides. Times that name no zone are in the given one.
+// Read reads CSV (with a header line), JSON Lines or one JSON array of objects; the first character
+// that is not a space decides. Times without a zone are in the given zone.
 func Read(in io.Reader, zone *time.Location) Rows {
 	return func(yield func(*Row, error) bool) {
 		r := reader{bufio.NewReaderSize(in, 64<<10), zone, yield}
 		if mark, err := r.in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
-			_, _ = r.in.Discard(len(byteOrderMark)) // spreadsheets begin their exports with it
+			_, _ = r.in.Discard(len(byteOrderMark)) // spreadsheets start their exports with it
 		}
 		first, skipped, err := r.first()
 		switch {
 		case errors.Is(err, io.EOF):
 		case err != nil:
-			yield(nil, fmt.Errorf("read the beginning: %w", err))
+			yield(nil, fmt.Errorf("read the start: %w", err))
 		case first == '[':
 			r.array(skipped)
 		case first == '{':
@@ -59,7 +59,7 @@ func Read(in io.Reader, zone *time.Location) Rows {
 	}
 }
 
-// ReadLines reads JSON Lines as they stand: of each row only Line and Raw are set.
+// ReadLines reads JSON Lines without parsing them: only Line and Raw of each row are set.
 func ReadLines(in io.Reader, _ *time.Location) Rows {
 	return func(yield func(*Row, error) bool) {
 		r := reader{in: bufio.NewReader(in), yield: yield}
@@ -69,7 +69,7 @@ func ReadLines(in io.Reader, _ *time.Location) Rows {
 
 const byteOrderMark = "\xef\xbb\xbf"
 
-// reader reads a file. Its methods tell whether more rows are wanted.
+// reader reads a file. Its methods report whether more rows are wanted.
 type reader struct {
 	in    *bufio.Reader
 	zone  *time.Location
@@ -95,7 +95,8 @@ func (r reader) first() (first byte, lines int, err error) {
 	}
 }
 
-// lines hands over every line that is not empty, for example as mongoexport writes them without --jsonArray.
+// lines passes on every line that is not empty, as in the output of mongoexport without
+// --jsonArray.
 func (r reader) lines(skipped int, take func(line int, raw []byte) bool) {
 	lines := bufio.NewScanner(r.in)
 	lines.Buffer(nil, MaxRow)
@@ -122,7 +123,7 @@ func (r reader) row(line int, fields iter.Seq2[string, any]) bool {
 		}
 		key := columnKey(name)
 		if _, twice := row.fields[key]; twice {
-			return r.bad(line, fmt.Errorf("column %.40q is there twice", name))
+			return r.bad(line, fmt.Errorf("column %.40q occurs twice", name))
 		}
 		row.fields[key] = value
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
-// read returns what a file's rows say of a column, and its refusals, each with its line.
+// read returns the values of a column and the refusals, each with its line.
 func read(t testing.TB, content, column string) (rows, bad []string) {
 	t.Helper()
 	for r, err := range legacy.Read(strings.NewReader(content), time.UTC) {
@@ -47,19 +47,19 @@ func TestRead(t *testing.T) {
 		"a row of another width": {
 			"a,b\n1\n3,4\n5,6,7\n",
 			[]string{"3:3"},
-			[]string{"line 2: has 1 fields, the header names 2 columns", "line 4: has 3 fields, the header names 2 columns"},
+			[]string{"line 2: has 1 fields, but the header has 2 columns", "line 4: has 3 fields, but the header has 2 columns"},
 		},
 		"a stray quote":            {"a,b\n1,x\"y\n3,4\n", []string{"3:3"}, []string{`line 2: is not CSV: bare " in non-quoted-field`}},
-		"no UTF-8":                 {"a\n\xff\nx\n", []string{"3:x"}, []string{"line 2: is not UTF-8"}},
-		"one column twice":         {"s_a,sA\n1,2\n", nil, []string{`line 2: column "sA" is there twice`}},
-		"a quote without an end":   {"a\n\"" + long + "\n", nil, []string{"line 2: the row is longer than 1048576 bytes; what follows it was not read"}},
+		"not UTF-8":                {"a\n\xff\nx\n", []string{"3:x"}, []string{"line 2: is not UTF-8"}},
+		"one column twice":         {"s_a,sA\n1,2\n", nil, []string{`line 2: column "sA" occurs twice`}},
+		"a quote without an end":   {"a\n\"" + long + "\n", nil, []string{"line 2: the row is longer than 1048576 bytes; the rest was not read"}},
 		"JSON Lines":               {"{\"a\":1}\n\n{\"a\":\"x\"}\n", []string{"1:1", "3:x"}, nil},
 		"lines that are no object": {"{\"a\":1}\n[]\nnull\n{\"a\":\n{\"a\":2}", []string{"1:1", "5:2"}, []string{"line 2: is not a JSON object", "line 3: is not a JSON object", "line 4: is not a JSON object"}},
-		"a line without an end":    {"{\"a\":1}\n{\"a\":\"" + long + "\"}\n", []string{"1:1"}, []string{"line 2: the row is longer than 1048576 bytes; what follows it was not read"}},
+		"a line without an end":    {"{\"a\":1}\n{\"a\":\"" + long + "\"}\n", []string{"1:1"}, []string{"line 2: the row is longer than 1048576 bytes; the rest was not read"}},
 		"an array":                 {"[{\"a\":1},\n {\"a\":2},\n\n{\n\"a\":\n3}\n]\n", []string{"1:1", "2:2", "4:3"}, nil},
-		"an array that ends":       {"[{\"a\":1},\n{\"a\":2", []string{"1:1"}, []string{"line 1: the array is not JSON from here on; what follows was not read"}},
+		"an array that ends":       {"[{\"a\":1},\n{\"a\":2", []string{"1:1"}, []string{"line 1: the array is not valid JSON from here on; the rest was not read"}},
 		"an array of other things": {"[1,\n{\"a\":2}]", []string{"2:2"}, []string{"line 1: is not a JSON object"}},
-		"no end of an element":     {"[{\"a\":\"" + strings.Repeat(long, 2) + "\"}]", nil, []string{"line 1: the row is longer than 1048576 bytes; what follows it was not read"}},
+		"no end of an element":     {"[{\"a\":\"" + strings.Repeat(long, 2) + "\"}]", nil, []string{"line 1: the row is longer than 1048576 bytes; the rest was not read"}},
 		"extended JSON":            {`{"a":{"$numberLong":"7"}}` + "\n" + `{"a":{"$date":{"$numberLong":"8"}}}` + "\n" + `{"a":{"$oid":"x"}}`, []string{"1:7", "2:8", "3:x"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// Reading ends when no more rows are wanted, and with the error of the file.
+// Reading ends when no more rows are wanted, or with the error of the file.
 func TestReadEnds(t *testing.T) {
 	t.Parallel()
 	for _, content := range []string{"a\n1\n2\n", "a\n1,2\n", `{"a":1}`, `{`, `[{"a":1}]`, `[{`, "[ "} {
@@ -99,7 +99,7 @@ type brokenReader struct{ err error }
 
 func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 
-// rowOf is the only row of a JSON object.
+// rowOf returns the only row of a JSON object.
 func rowOf(t testing.TB, object string) *legacy.Row {
 	t.Helper()
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -131,7 +131,7 @@ func TestTimes(t *testing.T) {
 	}
 	require.Nil(t, rowOf(t, `{"at":null}`).Time("at", "other"))
 	day := rowOf(t, `{"at":"2024-03-01"}`).Time("at")
-	require.Equal(t, want.Add(-10*time.Hour), *day, "the day begins in the zone of the old system")
+	require.Equal(t, want.Add(-10*time.Hour), *day, "the day starts in the zone of the old system")
 }
 
 func TestNumbers(t *testing.T) {
@@ -154,7 +154,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-// The kinds that old figures get: only what the old table says surely is more than a number as read.
+// The kinds of legacy figures: a figure gets a kind only if the old table defines it.
 func TestAccountReading(t *testing.T) {
 	t.Parallel()
 	a, err := rowOf(t, `{"s_account_id":7,"p_id":6,"account_id":11,"captured_at":0,"followers":1,"likes":2,"engagement":0,"reach":null,"postsCount":4}`).AccountReading()
@@ -170,12 +170,12 @@ func TestAccountReading(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.Rolling, a.Figures[0].Kind)
 	_, err = rowOf(t, `{"sAccountId":0,"pId":1,"aType":9,"accountId":"x","createdAt":0,"likes":2}`).AccountReading()
-	require.ErrorContains(t, err, "sAccountId is 0; ids are positive")
+	require.ErrorContains(t, err, "sAccountId is 0; IDs are positive")
 	require.ErrorContains(t, err, "aType is 9")
 	require.ErrorContains(t, err, `accountId "x" is neither`)
 }
 
-// printed is a value in all forms in which a log may show it.
+// printed returns a value in all formats used in logs.
 func printed(v any) (text string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		text += fmt.Sprintf(verb, v)

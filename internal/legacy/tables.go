@@ -8,11 +8,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Owner is what a legacy row says of whose it is. What it leaves open, the directory tells.
+// Owner is the owner in a legacy row. The directory completes missing fields.
 type Owner struct {
 	ParentAccount AccountRef
 	Account       AccountRef
-	MemberID      int64 // 0: not said
+	MemberID      int64 // 0: not given
 	SocialAccount int64
 	Platform      domain.Platform
 	AccountType   domain.AccountType
@@ -32,20 +32,20 @@ func (r *Row) accountType() domain.AccountType {
 	return optional(r, accountType, "aType", "accountType")
 }
 
-func (r *Row) captured() time.Time {
+func (r *Row) capturedAt() time.Time {
 	return required(r, r.time, "capturedAt", "createdAt", "readAt", "date")
 }
 
-func (r *Row) published() *time.Time { return field(r, r.time, "publishedAt", "postedAt") }
+func (r *Row) publishedAt() *time.Time { return field(r, r.time, "publishedAt", "postedAt") }
 
-// externalID reads the platform's id of a post; `postId` is the legacy tables' name for it.
+// externalID reads the platform's ID of a post; the legacy tables call it `postId`.
 func (r *Row) externalID() string { return required(r, filled, "externalId", "postId") }
 
 func (r *Row) figure(names ...string) *int64 { return field(r, integer, names...) }
 
 func (r *Row) needFigures(none bool) {
 	if none && len(r.faults) == 0 {
-		r.fault("the row", errors.New("holds no figure at all"))
+		r.fault("the row", errors.New("has no figure"))
 	}
 }
 
@@ -55,7 +55,7 @@ type AccountReading struct {
 	domain.AccountRead
 }
 
-// accountColumns are the figures of tSAccountIns in the order of its columns, under the names they may have.
+// accountColumns are the figures of tSAccountIns in column order, with their possible names.
 var accountColumns = [][]string{
 	{domain.MetricFollowers, "followersCount", "followerCount"},
 	{domain.MetricEngagement, "engagements", "totalEngagement"},
@@ -69,14 +69,15 @@ var accountColumns = [][]string{
 	{domain.MetricClicks},
 }
 
-// unknownWindow is the window of figures whose legacy rows do not say of which span they are.
+// unknownWindow is the window of figures without a known time span.
 const unknownWindow = "old_system"
 
-// AccountReading reads a row of tSAccountIns. Followers and posts are counts of that moment, and likes
-// grow for ever where the platform gives no others. Of all else the table does not say of which day or span it is: such figures are shown as read and never summed or subtracted.
+// AccountReading reads a row of tSAccountIns. Followers and posts are counts at the time of the
+// reading, and likes are cumulative if the platform reports only those. The table does not contain
+// the day or time span of the other figures: they are shown as read and never summed or subtracted.
 func (r *Row) AccountReading() (AccountReading, error) {
 	a := AccountReading{Owner: r.owner()}
-	a.Platform, a.CapturedAt, a.Figures = a.Owner.Platform, r.captured(), []domain.Figure{}
+	a.Platform, a.CapturedAt, a.Figures = a.Owner.Platform, r.capturedAt(), []domain.Figure{}
 	for _, names := range accountColumns {
 		n := r.figure(names...)
 		if n == nil {
@@ -104,7 +105,7 @@ type PostReading struct {
 // PostReading reads a row of tSPostInsights.
 func (r *Row) PostReading() (PostReading, error) {
 	p := PostReading{Owner: r.owner()}
-	p.Platform, p.ExternalID, p.CapturedAt, p.PublishedAt = p.Owner.Platform, r.externalID(), r.captured(), r.published()
+	p.Platform, p.ExternalID, p.CapturedAt, p.PublishedAt = p.Owner.Platform, r.externalID(), r.capturedAt(), r.publishedAt()
 	p.Counts = domain.Counts{
 		Likes: r.figure("likes"), Comments: r.figure("comments"), Shares: r.figure("shares"), Views: r.figure("views"),
 		Impressions: r.figure("impressions"), Reach: r.figure("reach"), Clicks: r.figure("clicks"),
@@ -113,7 +114,7 @@ func (r *Row) PostReading() (PostReading, error) {
 	return p, r.err()
 }
 
-// Post is a row of tSPosts: a post as the main application knows it, without its tenant.
+// Post is a row of tSPosts: a post as registered by the main application, without its tenant.
 type Post struct {
 	Owner Owner
 	domain.PostRegistered
@@ -124,7 +125,7 @@ type Post struct {
 func (r *Row) Post() (Post, error) {
 	owner := r.owner()
 	p := Post{Owner: owner, PostRegistered: domain.PostRegistered{
-		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.published(),
+		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.publishedAt(),
 		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"),
 		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
 	}, Texts: domain.PostTexts{
@@ -143,7 +144,7 @@ type Preference struct {
 	domain.ImportedDashboard
 }
 
-// Preference reads a document. The lists are as they were written: repairs are the domain's matter.
+// Preference reads a document. The lists are unchanged: the domain repairs them.
 func (r *Row) Preference() (p Preference, err error) {
 	p.ParentAccount = required(r, hexID, "parent_account")
 	p.DocumentID = required(r, hexID, "_id", "id")
@@ -157,13 +158,13 @@ func (r *Row) Preference() (p Preference, err error) {
 	if err := r.err(); err != nil {
 		return p, err
 	}
-	made := madeAt(p.DocumentID)
-	p.CreatedAt = *cmp.Or(created, &made)
+	idTime := createdAt(p.DocumentID)
+	p.CreatedAt = *cmp.Or(created, &idTime)
 	p.UpdatedAt = *cmp.Or(updated, &p.CreatedAt)
 	return p, nil
 }
 
-// Secret is a token. It prints, logs and marshals as nothing.
+// Secret is a token. It prints, logs and marshals as "(not shown)".
 type Secret string
 
 const notShown = "(not shown)"
@@ -174,7 +175,7 @@ func (Secret) String() string { return notShown }
 // GoString hides the secret.
 func (Secret) GoString() string { return notShown }
 
-// MarshalText hides the secret, in JSON and logs too.
+// MarshalText hides the secret in JSON and in logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte(notShown), nil }
 
 // MemberAuth is a row of tMemberAuth.
@@ -182,7 +183,7 @@ type MemberAuth struct {
 	Connection   domain.DirectoryConnection // without a SecretRef
 	AccessToken  Secret
 	RefreshToken Secret
-	// OwnLogin is that of stored tokens.
+	// OwnLogin is the field of stored tokens with the same name.
 	OwnLogin bool
 }
 

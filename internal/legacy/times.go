@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// zoned and local are the forms of times with and without a zone.
+// zoned and local are the time formats with and without a zone.
 var (
 	zoned = []string{
 		time.RFC3339Nano, "2006-01-02T15:04:05.999999999-0700", "2006-01-02 15:04:05.999999999Z07:00",
@@ -18,11 +18,12 @@ var (
 	local = []string{"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", time.DateOnly}
 )
 
-// unixMillisFrom is where numbers are milliseconds: as seconds it would be the year 5138.
+// unixMillisFrom is the number from which Unix times are milliseconds: in seconds it would be the
+// year 5138.
 const unixMillisFrom = 100_000_000_000
 
-// time reads a time, in UTC and whole microseconds as PostgreSQL keeps it. MySQL's zero date is none, and years
-// that JSON cannot write are refused.
+// time reads a time and returns it in UTC with microsecond precision, as in PostgreSQL. MySQL's
+// zero date and years that JSON cannot represent are refused.
 func (r *Row) time(text, shown string) (time.Time, error) {
 	at, ok := parseTime(strings.TrimSpace(text), r.zone)
 	at = at.UTC().Truncate(time.Microsecond)
@@ -50,8 +51,8 @@ func parseTime(text string, zone *time.Location) (at time.Time, ok bool) {
 	return time.Unix(n, 0), err == nil
 }
 
-// madeAt is the second in an ObjectId's first four bytes.
-func madeAt(objectID string) time.Time {
+// createdAt returns the second in the first four bytes of an ObjectId.
+func createdAt(objectID string) time.Time {
 	raw, err := hex.DecodeString(objectID)
 	if err != nil {
 		return time.Time{}

@@ -1,7 +1,7 @@
 package pictures
 
-// JudgeAddress refuses an address that is about to be dialled, unless it is public.
-var JudgeAddress = judgeAddress
+// CheckAddress refuses an address that is about to be dialed, unless it is public.
+var CheckAddress = checkAddress
 
-// Redraw makes a small JPEG of a picture.
+// Redraw re-encodes a picture as a small JPEG.
 var Redraw = redraw

@@ -16,22 +16,24 @@ import (
 )
 
 const (
-	// MaxBytes is how long the answer with a picture may be.
+	// MaxBytes is the maximum size of the answer with a picture.
 	MaxBytes = 2 << 20
 
 	patience = 15 * time.Second
 )
 
-// Config says where pictures may be.
+// Config configures where pictures may come from.
 type Config struct {
-	// Hosts are the hosts of pictures, each with all names below it; nil: those of the platforms.
+	// Hosts are the hosts of pictures, each with all subdomains; nil means those of the platforms.
 	Hosts []string
-	// Transport asks for them; nil: the network, where public addresses alone are connected to.
+	// Transport makes the requests; nil means the network, with connections to public addresses
+	// only.
 	Transport http.RoundTripper
 }
 
-// platformHosts are the hosts at which the platforms' answers place pictures. The platforms document none of them, and say that the addresses end:
-// a picture at another host is not taken, and a letter is drawn in its place.
+// platformHosts returns the hosts of the pictures in the platforms' answers. The platforms do not
+// document them, and say that the URLs expire: a picture at another host is not downloaded, and a
+// placeholder is shown instead.
 func platformHosts() (hosts []string) {
 	for _, p := range domain.Platforms() {
 		hosts = append(hosts, p.Facts().PictureHosts...)
@@ -39,28 +41,28 @@ func platformHosts() (hosts []string) {
 	return hosts
 }
 
-// What is wrong with a picture for good: asking again does not help.
+// Permanent failures of a picture: a retry does not help.
 var (
-	// ErrAddress: the address is not one of a platform's host.
-	ErrAddress = errors.New("its address is of no platform's host")
-	// ErrGone: the host has it no more, or not for us.
-	ErrGone = errors.New("its host does not have it, or not any more")
-	// ErrNoImage: what came is no picture, or one with too many bytes or pixels.
-	ErrNoImage = errors.New("what came is no picture that can be drawn")
+	// ErrAddress: the URL is not on a platform's host.
+	ErrAddress = errors.New("its URL is not on a platform's host")
+	// ErrGone: the host no longer has the picture, or refuses it.
+	ErrGone = errors.New("its host does not have it")
+	// ErrNoImage: the answer is not a picture, or has too many bytes or pixels.
+	ErrNoImage = errors.New("the answer is not a usable picture")
 )
 
-// ForGood tells whether asking again is in vain.
+// ForGood reports whether the failure is permanent.
 func ForGood(err error) bool {
 	return errors.Is(err, ErrAddress) || errors.Is(err, ErrGone) || errors.Is(err, ErrNoImage)
 }
 
-// Taker takes pictures. It may be used at once by many.
+// Taker downloads pictures. It is safe for concurrent use.
 type Taker struct {
 	hosts  []string
 	client *http.Client
 }
 
-// New returns a taker.
+// New returns a Taker.
 func New(c Config) *Taker {
 	if c.Hosts == nil {
 		c.Hosts = platformHosts()
@@ -72,7 +74,8 @@ func New(c Config) *Taker {
 	}}
 }
 
-// Take returns the picture at an address, drawn anew. [ForGood] tells whether an error stays.
+// Take downloads the picture at a URL and re-encodes it. [ForGood] reports whether an error is
+// permanent.
 func (t *Taker) Take(ctx context.Context, address string) ([]byte, error) {
 	if !t.allowed(address) {
 		return nil, ErrAddress
@@ -86,14 +89,14 @@ func (t *Taker) Take(ctx context.Context, address string) ([]byte, error) {
 	return redraw(ctx, raw)
 }
 
-// allowed tells whether an address is one of a host of pictures, over HTTPS.
+// allowed reports whether a URL is on an allowed host, over HTTPS.
 func (t *Taker) allowed(address string) bool {
-	at, err := url.Parse(address)
-	if err != nil || at.Scheme != "https" || at.User != nil || at.Port() != "" && at.Port() != "443" {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" && u.Port() != "443" {
 		return false
 	}
-	host := strings.ToLower(at.Hostname())
-	return slices.ContainsFunc(t.hosts, func(known string) bool { return host == known || strings.HasSuffix(host, "."+known) })
+	host := strings.ToLower(u.Hostname())
+	return slices.ContainsFunc(t.hosts, func(allowed string) bool { return host == allowed || strings.HasSuffix(host, "."+allowed) })
 }
 
 func (t *Taker) ask(ctx context.Context, address string) ([]byte, error) {
@@ -104,14 +107,14 @@ func (t *Taker) ask(ctx context.Context, address string) ([]byte, error) {
 	r.Header.Set("Accept", "image/jpeg, image/png, image/webp, image/gif")
 	answer, err := t.client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("ask for a picture: %w", withoutAddress(err))
+		return nil, fmt.Errorf("request a picture: %w", withoutAddress(err))
 	}
 	defer answer.Body.Close()
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError:
-		return nil, fmt.Errorf("ask for a picture: its host answers %d", answer.StatusCode)
-	case answer.StatusCode != http.StatusOK: // redirects, too: the platforms' addresses lead nowhere else
-		return nil, fmt.Errorf("%w: it answers %d", ErrGone, answer.StatusCode)
+		return nil, fmt.Errorf("request a picture: its host answered %d", answer.StatusCode)
+	case answer.StatusCode != http.StatusOK: // also redirects: the platforms' URLs do not redirect
+		return nil, fmt.Errorf("%w: it answered %d", ErrGone, answer.StatusCode)
 	case answer.ContentLength > MaxBytes:
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrNoImage, MaxBytes)
 	}
@@ -125,10 +128,10 @@ func (t *Taker) ask(ctx context.Context, address string) ([]byte, error) {
 	return raw, nil
 }
 
-// withoutAddress takes the address out of an error of the HTTP client.
+// withoutAddress removes the URL from an error of the HTTP client.
 func withoutAddress(err error) error {
-	if at, ok := errors.AsType[*url.Error](err); ok {
-		return at.Err
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
+		return urlErr.Err
 	}
 	return err
 }

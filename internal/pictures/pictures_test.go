@@ -25,7 +25,7 @@ import (
 
 const address = "https://scontent-fra3-1.cdninstagram.com/v/t51/1.jpg?oh=signed"
 
-// hostOf is a taker that reaches a server of the test under every name.
+// hostOf returns a Taker that reaches the test server under every host name.
 func hostOf(t *testing.T, serve http.HandlerFunc) *pictures.Taker {
 	t.Helper()
 	server := httptest.NewTLSServer(serve)
@@ -40,7 +40,7 @@ func hostOf(t *testing.T, serve http.HandlerFunc) *pictures.Taker {
 	return pictures.New(pictures.Config{Transport: transport})
 }
 
-// drawn is a picture in two colours.
+// drawn returns a picture with two colors.
 func drawn(width, height int) image.Image {
 	m := image.NewPaletted(image.Rect(0, 0, width, height), color.Palette{color.White, color.RGBA{200, 30, 30, 255}})
 	for x := range width / 2 {
@@ -66,13 +66,14 @@ func requireJPEG(t *testing.T, picture []byte, width, height int) image.Image {
 	return m
 }
 
-// Every kind of picture becomes a JPEG of 320 pixels at most, with nothing in it of what was taken but its look.
-func TestPicturesAreDrawnAnewAndSmall(t *testing.T) {
+// Every format becomes a JPEG of at most 320 pixels, with nothing of the original except its
+// appearance.
+func TestPicturesAreReencodedSmall(t *testing.T) {
 	t.Parallel()
 	var asJPEG, asGIF bytes.Buffer
 	require.NoError(t, jpeg.Encode(&asJPEG, drawn(640, 1280), nil))
-	noted := append([]byte{0xff, 0xd8, 0xff, 0xe1, 0, 16}, "Exif\x00\x00 a place"[:14]...) // what a camera notes
-	noted = append(noted, asJPEG.Bytes()[2:]...)
+	withMetadata := append([]byte{0xff, 0xd8, 0xff, 0xe1, 0, 16}, "Exif\x00\x00 a place"[:14]...) // metadata of a camera
+	withMetadata = append(withMetadata, asJPEG.Bytes()[2:]...)
 	require.NoError(t, gif.Encode(&asGIF, drawn(100, 50), nil))
 	webp, err := base64.StdEncoding.DecodeString("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
 	require.NoError(t, err)
@@ -80,7 +81,7 @@ func TestPicturesAreDrawnAnewAndSmall(t *testing.T) {
 		raw           []byte
 		width, height int
 	}{
-		"jpeg": {noted, 160, 320}, "png": {encoded(t, 1000, 500), 320, 160}, "gif": {asGIF.Bytes(), 100, 50}, "webp": {webp, 1, 1},
+		"jpeg": {withMetadata, 160, 320}, "png": {encoded(t, 1000, 500), 320, 160}, "gif": {asGIF.Bytes(), 100, 50}, "webp": {webp, 1, 1},
 		"a line": {encoded(t, 4000, 1), 320, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,9 +101,9 @@ func TestPicturesAreDrawnAnewAndSmall(t *testing.T) {
 	}
 	m := requireJPEG(t, must(pictures.Redraw(t.Context(), encoded(t, 640, 640))), 320, 320)
 	r, g, _, _ := m.At(40, 160).RGBA()
-	require.Greater(t, r, 2*g, "the left is red")
+	require.Greater(t, r, 2*g, "the left half is red")
 	right := color.RGBAModel.Convert(m.At(280, 160)).(color.RGBA) //nolint:forcetypeassert // its own model
-	require.Greater(t, right.G, uint8(0xe0), "the right is white")
+	require.Greater(t, right.G, uint8(0xe0), "the right half is white")
 }
 
 func must(picture []byte, err error) []byte {
@@ -112,8 +113,8 @@ func must(picture []byte, err error) []byte {
 	return picture
 }
 
-// Other hosts than the platforms', other schemes and ports are not asked.
-func TestOnlyThePlatformsHostsAreAsked(t *testing.T) {
+// Only the platforms' hosts, HTTPS and the standard port are used.
+func TestOnlyPlatformHostsAreRequested(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	taker := hostOf(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -140,31 +141,32 @@ func TestOnlyThePlatformsHostsAreAsked(t *testing.T) {
 	}
 }
 
-// A name that leads into our own network is not connected to: what is dialled is judged, not what is written.
-func TestANameThatLeadsToLoopbackIsNotDialled(t *testing.T) {
+// A name that resolves to our own network is not connected to: the dialed address is checked, not
+// the URL.
+func TestLoopbackIsNotDialed(t *testing.T) {
 	t.Parallel()
 	_, err := pictures.New(pictures.Config{Hosts: []string{"localhost"}}).Take(t.Context(), "https://localhost/1.jpg?oh=signed")
 	require.ErrorIs(t, err, pictures.ErrAddress)
 	require.NotContains(t, err.Error(), "signed")
 }
 
-func TestOnlyPublicAddressesAreDialled(t *testing.T) {
+func TestOnlyPublicAddressesAreDialed(t *testing.T) {
 	t.Parallel()
 	for _, refused := range []string{
 		"127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1",
 		"192.0.0.1", "192.0.2.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0",
 		"fc00::1", "fd12::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::1", "::7f00:1", "::10.0.0.1", "::ffff:0:7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1", "fec0::1",
 	} {
-		require.ErrorIs(t, pictures.JudgeAddress(net.JoinHostPort(refused, "443")), pictures.ErrAddress, refused)
+		require.ErrorIs(t, pictures.CheckAddress(net.JoinHostPort(refused, "443")), pictures.ErrAddress, refused)
 	}
-	require.ErrorIs(t, pictures.JudgeAddress("localhost:443"), pictures.ErrAddress, "no address at all")
+	require.ErrorIs(t, pictures.CheckAddress("localhost:443"), pictures.ErrAddress, "not an IP address")
 	for _, public := range []string{"157.240.20.52", "172.32.0.1", "2a03:2880:f12d:83:face:b00c:0:25de", "::ffff:157.240.20.52"} {
-		require.NoError(t, pictures.JudgeAddress(net.JoinHostPort(public, "443")), public)
+		require.NoError(t, pictures.CheckAddress(net.JoinHostPort(public, "443")), public)
 	}
 }
 
-// What a host answers that is no picture of a sensible size is refused, for good or until it is asked again.
-func TestAnswersThatAreNoPicture(t *testing.T) {
+// An answer that is not a picture of a reasonable size is refused, permanently or until a retry.
+func TestInvalidPictures(t *testing.T) {
 	t.Parallel()
 	var elsewhere atomic.Int64
 	status := func(code int) http.HandlerFunc {
@@ -190,17 +192,17 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 			}
 			http.Redirect(w, r, "https://scontent.cdninstagram.com/elsewhere", http.StatusFound)
 		}, pictures.ErrGone, true},
-		"gone":         {status(http.StatusForbidden), pictures.ErrGone, true},
-		"too many":     {status(http.StatusTooManyRequests), nil, false},
-		"out of order": {status(http.StatusBadGateway), nil, false},
+		"gone":        {status(http.StatusForbidden), pictures.ErrGone, true},
+		"too many":    {status(http.StatusTooManyRequests), nil, false},
+		"unavailable": {status(http.StatusBadGateway), nil, false},
 		"cut": {func(w http.ResponseWriter, r *http.Request) {
 			says(small, "Content-Length", "5000")(w, r)
 			panic(http.ErrAbortHandler)
 		}, nil, false},
 		"half a picture":        {says(whole[:len(whole)/2]), pictures.ErrNoImage, true},
-		"says that it is large": {says(small, "Content-Length", "3000000"), pictures.ErrNoImage, true},
+		"declares a large size": {says(small, "Content-Length", "3000000"), pictures.ErrNoImage, true},
 		"is large": {func(w http.ResponseWriter, r *http.Request) {
-			w.(http.Flusher).Flush() // it does not say how long it is
+			w.(http.Flusher).Flush() // without a content length
 			says(append(bytes.Clone(small), make([]byte, pictures.MaxBytes)...))(w, r)
 		}, pictures.ErrNoImage, true},
 		"a page":    {says([]byte("<html>Sign in</html>")), pictures.ErrNoImage, true},
@@ -218,12 +220,12 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 				require.ErrorIs(t, err, c.is)
 			}
 			if name == "a bomb" {
-				require.ErrorContains(t, err, "60000 by 60000 pixels", "it is refused before it is decoded")
+				require.ErrorContains(t, err, "60000 by 60000 pixels", "refused before decoding")
 			}
 			if name != "squeezed" {
 				require.Equal(t, c.forGood, pictures.ForGood(err), err)
 			}
-			require.NotContains(t, err.Error(), "signed", "addresses say whose they are")
+			require.NotContains(t, err.Error(), "signed", "URLs identify their owner")
 			require.NotContains(t, err.Error(), "/t51/", "the same")
 		})
 	}
@@ -234,7 +236,7 @@ func TestAnswersThatAreNoPicture(t *testing.T) {
 	})
 }
 
-// bomb is a PNG of few bytes that says it has very many pixels.
+// bomb returns a small PNG that declares very many pixels.
 func bomb(width, height uint32) []byte {
 	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32([]byte("IHDR"), width), height)
 	head = append(head, 8, 6, 0, 0, 0)
@@ -243,8 +245,8 @@ func bomb(width, height uint32) []byte {
 	return binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(head))
 }
 
-// Decoding ends when its time is over: what a picture costs does not follow from its bytes.
-func TestDecodingEndsWithItsTime(t *testing.T) {
+// Decoding ends at its deadline: the cost of a picture does not depend on its bytes.
+func TestDecodingDeadline(t *testing.T) {
 	t.Parallel()
 	over, end := context.WithCancel(t.Context())
 	end()

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	_ "image/gif" // the kinds of pictures that platforms have
+	_ "image/gif" // the formats that platforms use
 	"image/jpeg"
 	_ "image/png"
 	"io"
@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	// MaxSide is how many pixels a picture that was drawn anew has at most, each way.
+	// MaxSide is the maximum width and height of a re-encoded picture, in pixels.
 	MaxSide = 320
 
-	// maxPixels bounds what a picture takes in memory while it is decoded: 64 MiB as most are, 128 with 16 bits a colour, 320 as a progressive
-	// JPEG of four colours.
+	// maxPixels limits the memory for decoding: usually 64 MiB, 128 with 16 bits per color, 320 for
+	// a progressive JPEG with four colors.
 	maxPixels = 16 << 20
 
 	quality = 75
 )
 
-// redraw makes a small JPEG of a picture.
+// redraw re-encodes a picture as a small JPEG.
 func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	config, _, err := image.DecodeConfig(bytes.NewReader(raw))
 	if err != nil {
@@ -36,7 +36,7 @@ func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	if config.Width < 1 || config.Height < 1 || int64(config.Width)*int64(config.Height) > maxPixels {
 		return nil, fmt.Errorf("%w: it is %d by %d pixels", ErrNoImage, config.Width, config.Height)
 	}
-	full, _, err := image.Decode(ending{ctx, bytes.NewReader(raw)}) // of a GIF, the first picture
+	full, _, err := image.Decode(deadlineReader{ctx, bytes.NewReader(raw)}) // the first frame of a GIF
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoImage, cmp.Or(ctx.Err(), err))
 	}
@@ -47,31 +47,31 @@ func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// ending is a reader that fails when its time is over.
-type ending struct {
+// deadlineReader fails when its context ends.
+type deadlineReader struct {
 	ctx context.Context //nolint:containedctx // decoders take a reader alone
-	of  io.Reader
+	in  io.Reader
 }
 
 // Read implements [io.Reader].
-func (e ending) Read(p []byte) (int, error) {
+func (e deadlineReader) Read(p []byte) (int, error) {
 	if err := e.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return e.of.Read(p)
+	return e.in.Read(p)
 }
 
-// small draws a picture on white, MaxSide pixels at most each way.
+// small draws a picture on white, at most MaxSide pixels in each direction.
 func small(full image.Image) image.Image {
-	from := full.Bounds()
-	width, height := fit(from.Dx(), from.Dy())
-	to := image.NewRGBA(image.Rect(0, 0, width, height))
-	draw.Draw(to, to.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-	draw.ApproxBiLinear.Scale(to, to.Bounds(), full, from, draw.Over, nil)
-	return to
+	bounds := full.Bounds()
+	width, height := fit(bounds.Dx(), bounds.Dy())
+	out := image.NewRGBA(image.Rect(0, 0, width, height))
+	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.ApproxBiLinear.Scale(out, out.Bounds(), full, bounds, draw.Over, nil)
+	return out
 }
 
-// fit is how large a picture is drawn: never larger than it is.
+// fit returns the size of the result: never larger than the original.
 func fit(width, height int) (int, int) {
 	long := max(width, height)
 	if long <= MaxSide {

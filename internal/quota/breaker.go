@@ -13,21 +13,21 @@ import (
 
 const defaultBreakerOpen = 30 * time.Second
 
-// A breaker opens when of at least breakerCalls calls within breakerWindow most have failed. A platform
-// that fails one call in twenty is worth going on with; one that fails most of them is down.
+// A breaker opens if most of at least breakerCalls calls within breakerWindow have failed. A
+// platform that fails one call in twenty is still usable; one that fails most calls is down.
 const (
 	breakerCalls  = 20
 	breakerPart   = 0.6
 	breakerWindow = 10 * time.Second
-	breakerProbes = 5 // calls let through to see whether the platform is back
+	breakerProbes = 5 // calls allowed to check whether the platform is back
 )
 
 var (
-	errDown    = errors.New("the platform did not answer as it should")
-	errNotMade = errors.New("the call was not made, or was cancelled") // says nothing about the platform
+	errDown    = errors.New("the platform failed")
+	errNotMade = errors.New("the call was not made, or was canceled") // says nothing about the platform
 )
 
-// breaker is the circuit breaker of one platform. It runs on real time, whatever Config.Now says.
+// breaker is the circuit breaker of one platform. It uses real time, independent of Config.Now.
 type breaker = gobreaker.TwoStepCircuitBreaker[struct{}]
 
 func newBreaker(p domain.Platform, open time.Duration) *breaker {
@@ -40,7 +40,7 @@ func newBreaker(p domain.Platform, open time.Duration) *breaker {
 	})
 }
 
-// callsThrough is how many calls a breaker lets through.
+// callsThrough returns the number of calls that a breaker allows.
 func callsThrough(b *breaker) float64 {
 	switch b.State() {
 	case gobreaker.StateOpen:

@@ -13,22 +13,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// readingBurst is how many calls the budget of an account or an app holds at least, if its quota permits: the calls of a
-// reading come one after the other, and with less room none would ever be whole.
+// readingBurst is the minimum burst of the budget of an account or an app, if its quota permits: a
+// reading makes its calls one after another, and a smaller burst would never allow a complete
+// reading.
 const readingBurst = 10
 
-// slowWindow: a budget of such a window takes longer to give the next call than a reading can wait.
+// slowWindow: a budget with such a window takes longer to grow by one call than a reading can wait.
 const slowWindow = 12 * time.Hour
 
-// Budget is the token bucket of a limit, which the store keeps.
+// Budget is the token bucket of a limit. The store keeps its state.
 type Budget struct {
 	domain.Quota
 	Name  string
-	Rate  float64 // calls a second; 0: it has no limit
-	Burst float64 // calls that it holds when full
+	Rate  float64 // calls per second; 0: unlimited
+	Burst float64 // calls in a full budget
 }
 
-// Unlimited is what a budget without a limit has.
+// Unlimited is the number of calls left in an unlimited budget.
 const Unlimited = math.MaxInt32
 
 func newBudget(l domain.Quota, share float64, call platforms.Call) Budget {
@@ -41,8 +42,9 @@ func newBudget(l domain.Quota, share float64, call platforms.Call) Budget {
 	return Budget{Quota: l, Name: name(l.Platform, l.Scope, call.Op, call.Account), Rate: rate, Burst: burst}
 }
 
-// budgets are those that a call counts against, one of each scope; those without a limit come last and only know holds. One of no account, as
-// a sign-in's are, counts against none of an account: all of them together are not one account's.
+// budgets returns the budgets that a call counts against, one per scope. Unlimited ones come last
+// and are only used for holds. A call without an account, such as a sign-in's, counts against no
+// account budget: these calls do not belong to one account.
 func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 	limited := map[domain.QuotaScope]bool{domain.QuotaPerAccount: call.Account == "", domain.QuotaPerOperation: call.Op == ""}
 	for _, l := range g.cfg.Limits {
@@ -60,25 +62,26 @@ func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 	return all
 }
 
-// until is how long it takes until the budget holds so many calls, or as many as it can hold.
+// until returns how long it takes until the budget has this many calls, or is full.
 func (b Budget) until(calls float64, left Left, now time.Time) time.Duration {
 	wait := max(0, left.HeldUntil.Sub(now))
-	if lacks := min(calls, b.Burst) - left.Calls; lacks > 1e-6 { // what is left of adding parts of calls up
-		wait = max(wait, time.Duration(lacks/b.Rate*float64(time.Second)).Round(time.Millisecond)+time.Millisecond)
+	if missing := min(calls, b.Burst) - left.Calls; missing > 1e-6 { // tolerates rounding errors of fractional calls
+		wait = max(wait, time.Duration(missing/b.Rate*float64(time.Second)).Round(time.Millisecond)+time.Millisecond)
 	}
 	return wait
 }
 
-// shortest is the budget that takes longest until it gives a call. It takes a millisecond at least: where the store's clock is behind this
-// process's, a hold that is over here is not over there.
-func shortest(budgets []Budget, left []Left, now time.Time) (at int, wait time.Duration) {
+// slowest returns the budget that takes longest to allow a call. The wait is at least a
+// millisecond: if the store's clock is behind this process's clock, a hold that is over here is not
+// over there.
+func slowest(budgets []Budget, left []Left, now time.Time) (index int, wait time.Duration) {
 	wait = time.Millisecond
 	for i, b := range budgets {
 		if w := b.until(1, left[i], now); w > wait {
-			at, wait = i, w
+			index, wait = i, w
 		}
 	}
-	return at, wait
+	return index, wait
 }
 
 func name(platform domain.Platform, scope domain.QuotaScope, op, account string) string {
@@ -92,10 +95,10 @@ func name(platform domain.Platform, scope domain.QuotaScope, op, account string)
 	}
 }
 
-// defaultShare is that of [Config].Share, and the most.
+// defaultShare is the default and the maximum of [Config].Share.
 const defaultShare = 0.9
 
-// DefaultLimits are the quotas that hold where the configuration says nothing.
+// DefaultLimits returns the quotas that apply without a configuration.
 func DefaultLimits() (limits []domain.Quota) {
 	for _, p := range domain.Platforms() {
 		for _, quota := range p.Facts().Quotas {
@@ -106,11 +109,11 @@ func DefaultLimits() (limits []domain.Quota) {
 	return limits
 }
 
-// minCalls keeps the arithmetic of bursts meaningful.
+// minCalls keeps the computation of bursts meaningful.
 const minCalls = 10
 
-// ParseLimits reads limits as [domain.Quota] writes them. What is given for a platform replaces its defaults;
-// platform:none leaves it without limits. The error names every wrong one.
+// ParseLimits reads limits in the format of [domain.Quota]. Limits for a platform replace its
+// defaults; platform:none removes its limits. The error lists every invalid limit.
 func ParseLimits(texts []string) ([]domain.Quota, error) {
 	limits := DefaultLimits()
 	var errs []error
@@ -136,7 +139,7 @@ func parseLimit(text string) (domain.Platform, *domain.Quota, error) {
 	name, rest, _ := strings.Cut(text, ":")
 	platform := domain.PlatformNamed(name)
 	if platform == 0 {
-		return 0, nil, fmt.Errorf("there is no platform %q; use %s", name, strings.Join(domain.PlatformNames(), ", "))
+		return 0, nil, fmt.Errorf("unknown platform %q; use one of %s", name, strings.Join(domain.PlatformNames(), ", "))
 	}
 	if rest == "none" {
 		return platform, nil, nil
@@ -149,7 +152,7 @@ func parseLimit(text string) (domain.Platform, *domain.Quota, error) {
 	}
 	length, err := time.ParseDuration(window)
 	if err != nil {
-		return 0, nil, fmt.Errorf("window %q is no duration (1m, 24h)", window)
+		return 0, nil, fmt.Errorf("window %q is not a duration (1m, 24h)", window)
 	}
 	return platform, &domain.Quota{Platform: platform, Scope: domain.QuotaScope(scope), Calls: calls, Window: length}, nil
 }
@@ -160,13 +163,13 @@ func check(limits []domain.Quota) error {
 	var errs []error
 	for i, l := range limits {
 		if !slices.Contains(scopes, l.Scope) {
-			errs = append(errs, fmt.Errorf("limit %s: scope %q is none of app, operation, account", l, l.Scope))
+			errs = append(errs, fmt.Errorf("limit %s: scope %q is not app, operation or account", l, l.Scope))
 		}
 		if l.Calls < minCalls || l.Window < time.Second {
-			errs = append(errs, fmt.Errorf("limit %s: use %d calls or more in 1s or more", l, minCalls))
+			errs = append(errs, fmt.Errorf("limit %s: use at least %d calls and a window of at least 1s", l, minCalls))
 		}
-		if slices.ContainsFunc(limits[:i], func(o domain.Quota) bool { return o.Platform == l.Platform && o.Scope == l.Scope }) {
-			errs = append(errs, fmt.Errorf("limit %s: there are two for this platform and scope", l))
+		if slices.ContainsFunc(limits[:i], func(other domain.Quota) bool { return other.Platform == l.Platform && other.Scope == l.Scope }) {
+			errs = append(errs, fmt.Errorf("limit %s: more than one limit for this platform and scope", l))
 		}
 	}
 	return errors.Join(errs...)

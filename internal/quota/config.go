@@ -10,24 +10,26 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Config is what a [Gate] is made of; Store is required.
+// Config configures a [Gate]. Store is required.
 type Config struct {
 	Store  Store
 	Limits []domain.Quota // nil: [DefaultLimits]
-	// Share is the part of each quota that is used; the rest is for others who use the same app, and for jitter;
-	// 0.9, which is also the most.
+	// Share is the part of each quota that is used. The rest is for other users of the same app,
+	// and for jitter. The default and maximum is 0.9.
 	Share float64
 
-	BreakerOpen time.Duration // how long a platform that failed is left alone; 30 s
+	BreakerOpen time.Duration // how long a failed platform is not called; default 30 s
 
-	// Now is the time of simulations. By default it is the present, and the store's clock counts.
+	// Now returns the time in simulations. By default it is the current time, and the store's clock
+	// applies.
 	Now func() time.Time
-	// Speed is how much faster than real time Now runs; default 1. For simulations with compressed time.
+	// Speed is how much faster than real time Now runs; default 1. For simulations with compressed
+	// time.
 	Speed float64
 
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 
-	ownTime bool // Now was given
+	customTime bool // Now was set
 }
 
 func (c Config) withDefaults() Config {
@@ -36,7 +38,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Share, c.Speed = cmp.Or(c.Share, defaultShare), cmp.Or(c.Speed, 1)
 	c.BreakerOpen = cmp.Or(c.BreakerOpen, defaultBreakerOpen)
-	if c.ownTime = c.Now != nil; !c.ownTime {
+	if c.customTime = c.Now != nil; !c.customTime {
 		c.Now = time.Now
 	}
 	return c
@@ -44,16 +46,17 @@ func (c Config) withDefaults() Config {
 
 // Store keeps the budgets of all processes.
 type Store interface {
-	// Draw takes calls out of budgets: as many as all of them have, up to those that are wanted; 0 only looks. It returns what is left
-	// of each. A budget has grown since it was last drawn from, up to its burst; one that was never drawn from is full, and a closed one
-	// gives nothing. One without a limit gives all that is wanted while it is not closed. now is the store's own time when it is zero.
+	// Draw takes up to want calls from the budgets, as many as all of them have; with 0 it only
+	// reads. It returns what is left in each. A budget grows from its last draw up to its burst; a
+	// new one is full, and a held one gives nothing. An unlimited budget gives all requested calls
+	// unless it is held. If now is zero, the store's own time applies.
 	Draw(ctx context.Context, want int, from []Budget, now time.Time) (granted int, left []Left, err error)
-	// Hold closes a budget until a time, unless it is closed for longer already.
+	// Hold closes a budget until the given time, unless it is already closed for longer.
 	Hold(ctx context.Context, name string, until time.Time) error
 }
 
-// Left is what a budget has.
+// Left is the state of a budget.
 type Left struct {
 	Calls     float64
-	HeldUntil time.Time // zero: it is not closed
+	HeldUntil time.Time // zero: not held
 }

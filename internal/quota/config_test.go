@@ -32,15 +32,15 @@ func TestParseLimits(t *testing.T) {
 	}
 }
 
-func TestParseLimitsNamesEveryWrongOne(t *testing.T) {
+func TestParseLimitsReportsAllErrors(t *testing.T) {
 	t.Parallel()
 	_, err := quota.ParseLimits([]string{
 		"myspace:app:10/1m", "tiktok:app", "tiktok:app:ten/1m", "facebook:app:100/soon", "linkedin:page:100/24h", "instagram:app:9/1m",
 		"linkedin:app:10/1m", "linkedin:app:20/1m",
 	})
 	for _, want := range []string{
-		`no platform "myspace"`, `"tiktok:app": use platform`, `"tiktok:app:ten/1m": use platform`, `window "soon"`, `scope "page"`,
-		"use 10 calls or more", "there are two",
+		`unknown platform "myspace"`, `"tiktok:app": use platform`, `"tiktok:app:ten/1m": use platform`, `window "soon"`, `scope "page"`,
+		"use at least 10 calls", "more than one limit",
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -1,44 +1,52 @@
-// Package quota keeps our calls to the platforms inside their limits: budgets shared by all processes,
-// holds that the platforms' own answers ask for, and one circuit breaker for each platform. A [Gate]
-// stands before every call (platforms.Config.Admit), so nothing that is planned wrongly, paged further
-// than expected or repeated can pass a limit.
+// Package quota keeps our calls to the platforms within their limits. It has budgets shared by all
+// processes, holds requested by the platforms' answers, and one circuit breaker per platform. A
+// [Gate] checks every call (platforms.Config.Admit), so that bad planning, unexpected paging or
+// repetition cannot exceed a limit.
 //
 // # Invariants
 //
-//   - In any window of a limit, sliding or fixed, all processes together make at most its calls, as long
-//     as the way of a call to the platform varies by less than the slack (see "Arithmetic").
-//   - Calls are drawn from the store before they are made and never given back: a crash wastes
-//     calls and never makes too many. They come out of all budgets that they count against, or of none.
-//   - Each request of a batch is a call. A batch is cut to the calls that are there, so that a budget smaller than a
-//     batch is used all the same.
-//   - A call that finds no room waits while the room comes soon, and is refused with a time otherwise;
-//     nothing is queued beyond the caller's context.
-//   - A refusal says that it is ours (platforms.Refused) and is no failure of the platform.
+//   - In any window of a limit, sliding or fixed, all processes together make at most the allowed
+//     calls, provided that the latency to the platform varies by less than the slack (see
+//     "Arithmetic").
+//   - Calls are drawn from the store before they are made and never returned: a crash wastes calls
+//     but never exceeds a limit. They are taken from all budgets that they count against, or from
+//     none.
+//   - Each request of a batch is a call. A batch is reduced to the available calls, so that a
+//     budget smaller than a batch can be used.
+//   - A call without room waits if room is available soon, and is otherwise refused with a wait.
+//     Nothing is queued beyond the caller's context.
+//   - A refusal is marked as ours (platforms.Refused) and is not a failure of the platform.
 //
-// It may not import anything of this module but domain and internal/platforms.
+// The package may import no other package of this module except domain and internal/platforms.
 //
 // # Arithmetic
 //
-// A budget of Q calls in W grows by rate r = share × Q/W up to a burst B, half of what the share leaves; quotas
-// of a day of a single account by somewhat less, up to a burst of ten calls, which a reading makes at once.
-// Calls on their way for at most J arrive in a window of W only if they were drawn within W + J, so they are at
-// most B + r(W + J). That leaves slack for J: 3.3 s for 600 calls a minute and the default share of 0.9, more than
-// an hour for quotas of a day. A smaller share gives more slack. What grows while nobody asks, as between two looks
-// at what is due, is kept up to the burst.
+// A budget of Q calls in W grows by the rate r = share × Q/W up to a burst B, which is half of what
+// the share leaves. Daily quotas of a single account grow slightly more slowly, up to a burst of
+// ten calls, which a reading makes at once. Calls that take at most J to arrive are in a window of
+// W only if they were drawn within W + J, so there are at most B + r(W + J) of them. The slack for
+// J is 3.3 s for 600 calls per minute with the default share of 0.9, and more than an hour for
+// daily quotas. A smaller share gives more slack. Growth while no calls are made, for example
+// between two checks for due accounts, accumulates up to the burst.
 //
-// # Non-obvious
+// # Not obvious
 //
-//   - Budgets of a day are spent evenly over the day. Spent as fast as possible, they would be gone by
-//     noon and every connection would go unread until midnight; so every connection is read less often.
-//   - Whoever waits for a budget keeps the others in its queue, so callers of a priority are served in the order in
-//     which they came, and those behind need not ask the store in vain. Priorities alternate: of a budget that is too
-//     small for both, accounts and posts get half each, and plans reckon with the half.
-//   - Budgets grow by the store's clock. A process whose clock is ahead would else take the others' share
-//     of the time to come, and leave them nothing until it has come.
-//   - A hold may be of a budget that has no limit here. Such a budget has a row only then, and is looked at with every call.
-//   - Calls that name no account, as a sign-in's do, count against the app and the endpoint alone.
-//   - Budgets of accounts and apps never make a worker wait long (patience): it has others to read, and the next call
-//     of an app in development comes minutes later. Who signs in is told so at once.
-//   - The breaker counts by platform what the platform or the way to it did (5xx, no answer, garbage):
-//     what concerns one account says nothing about the platform.
+//   - Daily budgets are spent evenly over the day. Spent as fast as possible, they would be used up
+//     by noon and no connection would be read until midnight. Instead, every connection is read
+//     less often.
+//   - A caller that waits for a budget keeps the others in its queue: callers of one priority are
+//     served in order, and those in the queue do not ask the store in vain. Priorities alternate:
+//     if a budget is too small for both, accounts and posts get half each, and plans assume the
+//     half.
+//   - Budgets grow by the store's clock. Otherwise a process with a fast clock would take the
+//     others' share of the future and leave them nothing until then.
+//   - A budget without a limit can be held. It has a row only while it is held, and is checked with
+//     every call.
+//   - Calls without an account, such as those of a sign-in, count against the app and the endpoint
+//     only.
+//   - Budgets of accounts and apps never make a worker wait long (patience): it has other accounts
+//     to read, and the next call of an app in development is minutes away. A person who signs in is
+//     refused immediately.
+//   - The breaker counts, per platform, failures of the platform or the network (5xx, no answer,
+//     malformed answers). A failure that concerns one account says nothing about the platform.
 package quota

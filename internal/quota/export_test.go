@@ -5,7 +5,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Waiting is how many callers wait for the budget of a limit that a call counts against.
+// Waiting returns the number of callers that wait for the budget of a limit.
 func (g *Gate) Waiting(l domain.Quota, call platforms.Call) (n int) {
 	q := g.queue(newBudget(l, g.cfg.Share, call).Name)
 	for p := range q.waiting {

@@ -5,20 +5,21 @@ import (
 	"sync/atomic"
 )
 
-// priority is a sort of callers of one budget. Where it is short both get as much: else a round over a
-// hundred thousand posts, whose callers queue up at once, would leave nothing to the accounts.
+// priority is a class of callers of one budget. A short budget is shared equally: otherwise a round
+// over a hundred thousand posts, with all callers queued at once, would leave nothing for the
+// accounts.
 type priority int
 
 const (
-	foreground priority = iota // what is read every few seconds
+	foreground priority = iota // read every few seconds
 	background
 	priorities
 )
 
 type priorityKey struct{}
 
-// InBackground returns a context whose calls give way to others: when both wait for a budget, they take it
-// alternately.
+// InBackground returns a context with background priority: if both priorities wait for a budget,
+// they alternate.
 func InBackground(ctx context.Context) context.Context {
 	return context.WithValue(ctx, priorityKey{}, background)
 }
@@ -28,8 +29,9 @@ func priorityOf(ctx context.Context) priority {
 	return p
 }
 
-// fairQueue lets one caller at a time ask the store, or wait for room: of each priority whoever has waited longest, and the priorities by turns.
-// Who waits for a channel is served first come, first served. One caller of each priority waits for the turn, the others for the place of that one.
+// fairQueue lets one caller at a time ask the store or wait for room: the longest waiting caller of
+// each priority, with alternating priorities. Channels serve waiting senders in order. One caller
+// of each priority waits for turn; the others wait in next.
 type fairQueue struct {
 	turn    chan struct{}
 	next    [priorities]chan struct{}
@@ -62,11 +64,11 @@ func (q *fairQueue) enter(ctx context.Context, p priority) error {
 }
 
 func (q *fairQueue) leave(p priority) {
-	<-q.turn // to the other priority first, if somebody of it waits
+	<-q.turn // to the other priority first, if one of its callers waits
 	<-q.next[p]
 }
 
-// contested tells whether callers of another priority wait.
+// contested reports whether callers of the other priority wait.
 func (q *fairQueue) contested(p priority) bool {
 	return q.waiting[(p+1)%priorities].Load() > 0
 }

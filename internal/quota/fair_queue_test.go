@@ -14,13 +14,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// A budget that is too small for both is shared: callers of posts, who all queue up at once, do not leave
-// those of accounts behind, nor the other way round.
-func TestShortBudgetIsSharedByTurns(t *testing.T) {
+// A budget that is too small for both is shared: the callers of posts, who all queue at once, do
+// not starve those of accounts, or vice versa.
+func TestShortBudgetAlternates(t *testing.T) {
 	t.Parallel()
 	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 1200, Window: time.Minute}
 	b := setup(t)
-	g := b.gate(limits(limit), func(c *quota.Config) { c.Speed = 10 }) // the clock stands still: nothing comes but what the test gives
+	g := b.gate(limits(limit), func(c *quota.Config) { c.Speed = 10 }) // the clock does not advance: there are only the calls that the test grants
 	for range 60 {                                                     // the burst
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 	}
@@ -48,16 +48,16 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 		require.Eventually(t, func() bool { return g.Waiting(limit, linkedIn) == waiting }, patience, time.Millisecond)
 	}
 	const few, many = 6, 60
-	wait(quota.InBackground(t.Context()), "post", many, many-1) // one has the turn
+	wait(quota.InBackground(t.Context()), "post", many, many-1) // one of them has the turn
 	full, err := g.Room(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
 	half, err := g.Room(t.Context(), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
-	require.InDelta(t, full/2, half, 1, "a plan reckons with its part")
+	require.InDelta(t, full/2, half, 1, "Room returns the share of the priority")
 	wait(t.Context(), "account", few, many-1+few)
 	require.Zero(t, served())
 	for n := range few + many {
-		b.clock.advance(56 * time.Millisecond) // 18 calls a second: one
+		b.clock.advance(56 * time.Millisecond) // 18 calls per second: one
 		require.Eventually(t, func() bool { return served() > n }, patience, time.Millisecond)
 	}
 	callers.Wait()
@@ -71,11 +71,11 @@ func TestShortBudgetIsSharedByTurns(t *testing.T) {
 			break
 		}
 	}
-	require.LessOrEqual(t, after, 4*few, "accounts wait for their turns, not for all posts: %v", order)
+	require.LessOrEqual(t, after, 4*few, "accounts wait for their turn, not for all posts: %v", order)
 }
 
-// Who gives up waiting leaves the turn to others.
-func TestWhoGivesUpLeavesTheTurn(t *testing.T) {
+// A caller that gives up passes the turn on.
+func TestCanceledCallerLeavesTurn(t *testing.T) {
 	t.Parallel()
 	limit := domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 1200, Window: time.Minute}
 	inBubble(t, func(t *testing.T, b *bundle) {
@@ -96,8 +96,8 @@ func TestWhoGivesUpLeavesTheTurn(t *testing.T) {
 	})
 }
 
-// What is left is reckoned by the store's clock, whatever a process takes the time to be.
-func TestBudgetsGoByTheStoresClock(t *testing.T) {
+// Budgets use the store's clock, whatever time a process has.
+func TestBudgetsUseStoreClock(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for range 2 {
@@ -111,8 +111,9 @@ func TestBudgetsGoByTheStoresClock(t *testing.T) {
 	require.Equal(t, []time.Time{{}}, store.times)
 }
 
-// Who waits for the budget of an account keeps nobody from the app's, which is that of all accounts.
-func TestWhoWaitsForAnAccountKeepsNobodyBack(t *testing.T) {
+// A caller that waits for the budget of an account does not block the app's budget, which all
+// accounts share.
+func TestWaitingForAccountDoesNotBlockApp(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
 		limit := func(scope domain.QuotaScope, calls int) domain.Quota {
@@ -120,7 +121,7 @@ func TestWhoWaitsForAnAccountKeepsNobodyBack(t *testing.T) {
 		}
 		g := b.gate(limits(limit(domain.QuotaPerApp, 36_000), limit(domain.QuotaPerAccount, 3_600)))
 		batch := facebook
-		batch.Requests = 180 // the burst of an account, which gives a call in 1.1 s
+		batch.Requests = 180 // the burst of an account, which grows by a call in 1.1 s
 		require.NoError(t, admit(g, batch, platforms.CallStats{}))
 		served := make(chan error, 1)
 		go func() { served <- admit(g, facebook, platforms.CallStats{}) }()
@@ -129,7 +130,7 @@ func TestWhoWaitsForAnAccountKeepsNobodyBack(t *testing.T) {
 		other.Account = "101"
 		began := time.Now()
 		require.NoError(t, admit(g, other, platforms.CallStats{}))
-		require.Equal(t, began, time.Now(), "at once: time stands still in the bubble while anything runs")
+		require.Equal(t, began, time.Now(), "immediately: the clock of the bubble has not advanced")
 		b.clock.advance(2 * time.Second)
 		require.NoError(t, <-served)
 	})

@@ -18,9 +18,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// Two processes with many callers each, in time that runs 600 times faster: no window of a minute, slid
-// over all calls, holds more than the limit, and more than the first burst gets through.
-func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
+// Two processes with many callers each, with a clock that is 600 times faster: no sliding window of
+// a minute contains more calls than the limit, and more than the first burst is admitted.
+func TestProcessesShareLimit(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
 		const calls, speed = 120, 600
@@ -54,18 +54,18 @@ func TestAllProcessesTogetherKeepTheLimit(t *testing.T) {
 			in := sort.Search(len(made), func(j int) bool { return made[j].After(made[i].Add(time.Minute)) }) - i
 			require.LessOrEqual(t, in, calls)
 		}
-		require.Greater(t, len(made), calls, "who waits is served")
+		require.Greater(t, len(made), calls, "waiting callers are served")
 	})
 }
 
-func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
+func TestRefusalReportsWait(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour}))
-	for range 10 { // a reading's calls, one after the other
+	for range 10 { // a reading's calls, one after another
 		require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 	}
-	// Some 86 a day are one in 17 minutes: longer than a worker waits for one account.
+	// About 86 calls a day are one in 17 minutes: longer than a worker waits for one account.
 	err := admit(g, linkedIn, platforms.CallStats{})
 	requireRefused(t, err, platforms.ClassThrottled, 16*time.Minute+48*time.Second+time.Millisecond)
 	other := linkedIn
@@ -75,9 +75,9 @@ func TestWhoCannotWaitIsToldHowLong(t *testing.T) {
 	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 }
 
-// The next call of an app in development comes minutes later: neither a worker nor who signs in waits for that, and the refusal
-// names the quota.
-func TestNobodyWaitsForAnAppInDevelopment(t *testing.T) {
+// The next call of an app in development is minutes away: neither a worker nor a sign-in waits for
+// it, and the refusal names the quota.
+func TestSmallAppQuotaRefusesImmediately(t *testing.T) {
 	t.Parallel()
 	g := setup(t).gate()
 	signIn := platforms.Call{Platform: domain.LinkedIn, Op: "me"}
@@ -89,8 +89,8 @@ func TestNobodyWaitsForAnAppInDevelopment(t *testing.T) {
 	require.ErrorContains(t, err, "linkedin:app:500/24h")
 }
 
-// People sign in one after the other, and nobody knows yet whose account it will be: that is no account that all of them share.
-func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
+// During sign-ins the account is not known yet: these calls must not share one account budget.
+func TestCallsWithoutAccount(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, b *bundle) {
 		g := b.gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerAccount, Calls: 100, Window: 24 * time.Hour},
@@ -104,22 +104,22 @@ func TestCallsOfNobodyCountAgainstNoAccount(t *testing.T) {
 			require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
 		}
 		require.NoError(t, admit(g, nobody, platforms.CallStats{Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount, RetryAfter: time.Hour}))
-		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "whom LinkedIn refused is not the one who signs in next")
+		require.NoError(t, admit(g, nobody, platforms.CallStats{}), "the next person has another quota")
 		other := linkedIn
 		other.Account = "10"
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		defer cancel()
 		_, _, err := g.Admit(ctx, other)
-		require.True(t, platforms.Refused(err), "the app's is used up by all of them, and the clock stands still")
+		require.True(t, platforms.Refused(err), "together they have used up the app's budget")
 	})
 }
 
-func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
+func TestThrottledAnswersHoldTheirBudget(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		call  platforms.Call
 		scope domain.QuotaScope
-		free  platforms.Call // goes on
+		free  platforms.Call // not held
 	}{
 		"page":     {facebook, domain.QuotaPerAccount, platforms.Call{Platform: domain.Facebook, Op: "page", Account: "101"}},
 		"endpoint": {tikTok, domain.QuotaPerOperation, platforms.Call{Platform: domain.TikTok, Op: "video_list", Account: "a"}},
@@ -144,8 +144,8 @@ func TestThrottledAnswersHoldWhomTheyConcern(t *testing.T) {
 	}
 }
 
-// Meta's app is one: what it has used up on Facebook is gone on Instagram, and in every process.
-func TestHoldOfMetasAppIsForBothPlatformsAndAllProcesses(t *testing.T) {
+// Meta has one app: usage on Facebook also counts on Instagram, and in every process.
+func TestMetaAppHoldIsShared(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	first, second := b.gate(), b.gate()
@@ -169,7 +169,7 @@ func TestUsageHeadersHold(t *testing.T) {
 	neighbour.Account = "101"
 	for name, test := range map[string]struct {
 		stats        platforms.CallStats
-		own, another time.Duration // waits
+		own, another time.Duration // expected waits
 	}{
 		"little used":    {usage("business", "100", 89, 0), 0, 0},
 		"page":           {usage("business", "100", 90, 0), 5 * time.Minute, 0},
@@ -192,7 +192,7 @@ func TestUsageHeadersHold(t *testing.T) {
 	}
 }
 
-func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
+func TestRoomFollowsAppQuotas(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	g := b.gate()
@@ -208,11 +208,11 @@ func TestRoomIsWhatTheAppsQuotasGive(t *testing.T) {
 	require.Equal(t, 270, room(domain.TikTok, "user_info", 30*time.Second))
 	require.Equal(t, 300, room(domain.TikTok, "video_list", 30*time.Second))
 	require.Equal(t, 25+450, room(domain.LinkedIn, "", 24*time.Hour))
-	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "only pages have quotas")
+	require.Greater(t, room(domain.Facebook, "", time.Second), 1_000_000, "there are only account quotas")
 	require.NoError(t, admit(b.gate(), linkedIn, platforms.CallStats{
 		Class: platforms.ClassThrottled, Scope: domain.QuotaPerApp, RetryAfter: time.Hour,
 	}))
-	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "another process was refused")
+	require.Zero(t, room(domain.LinkedIn, "", 30*time.Minute), "another process was throttled")
 }
 
 func TestBreakerOpensForOnePlatform(t *testing.T) {
@@ -233,7 +233,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 		require.NoError(t, admit(g, tikTok, platforms.CallStats{}), "another platform")
 		time.Sleep(open + time.Millisecond)
 		for range 10 {
-			require.NoError(t, admit(g, facebook, platforms.CallStats{}), "closed again once the platform answers")
+			require.NoError(t, admit(g, facebook, platforms.CallStats{}), "closed after the platform answers")
 		}
 	})
 }
@@ -257,11 +257,11 @@ func TestBreakerStaysClosed(t *testing.T) {
 		if n%20 == 0 {
 			stats.Class = platforms.ClassRetry
 		}
-		require.NoError(t, admit(g, facebook, stats), "one in twenty")
+		require.NoError(t, admit(g, facebook, stats), "one failure in twenty")
 	}
 }
 
-// slowStore has a clock that is behind: a budget that should give calls gives none for a while.
+// slowStore has a slow clock: for a while, a budget that should give calls gives none.
 type slowStore struct {
 	quota.Store
 	opens time.Time
@@ -276,7 +276,7 @@ func (s *slowStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, 
 	return 1, make([]quota.Left, 3), nil
 }
 
-func TestStoreWhoseClockIsBehindIsNotAskedWithoutAPause(t *testing.T) {
+func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowStore{opens: time.Now().Add(5 * time.Millisecond)}
@@ -286,11 +286,11 @@ func TestStoreWhoseClockIsBehindIsNotAskedWithoutAPause(t *testing.T) {
 	})
 }
 
-func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
+func TestNoCallWithoutStore(t *testing.T) {
 	t.Parallel()
 	pool, err := vault.OpenFetching(t.Context(), pgtest.New(t).URL)
 	require.NoError(t, err)
-	pool.Close() // as a database that does not answer
+	pool.Close() // like a database that does not answer
 	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
 	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
@@ -298,8 +298,9 @@ func TestWithoutItsStoreNoCallIsMade(t *testing.T) {
 	require.ErrorContains(t, err, "closed pool")
 }
 
-// The requests of a batch are calls: a batch is cut to what there is room for, and none comes on top.
-func TestRequestsOfABatchAreCalls(t *testing.T) {
+// The requests of a batch are calls: a batch is reduced to the available room, with no call in
+// addition.
+func TestBatchRequestsAreCalls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	g := b.gate(limits(domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 600, Window: time.Hour}))
@@ -320,14 +321,15 @@ func TestRequestsOfABatchAreCalls(t *testing.T) {
 	require.Equal(t, 30, meter.Calls())
 }
 
-// A call that one budget refuses takes nothing from the others that it counts against, and a batch only what all of them give.
-func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
+// A call that one budget refuses takes nothing from its other budgets, and a batch takes only what
+// all budgets give.
+func TestRefusedCallTakesNoBudget(t *testing.T) {
 	t.Parallel()
 	g := setup(t).gate(limits(
 		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerApp, Calls: 200, Window: time.Hour},    // a burst of 10
-		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 40, Window: time.Hour}, // of 2
+		domain.Quota{Platform: domain.Facebook, Scope: domain.QuotaPerAccount, Calls: 40, Window: time.Hour}, // a burst of 2
 	))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the clock stands still: who waits, waits until then
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // the clock does not advance: a caller that waits does so until this timeout
 	defer cancel()
 	batchOf := func(account string) (made int, refusal error) {
 		call := facebook
@@ -342,7 +344,7 @@ func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 		made, err := batchOf(strconv.Itoa(account))
 		require.NoError(t, err, "the app's budget has two calls for each")
 		require.Equal(t, 2, made)
-		for range 20 * (4 - account) / 4 { // none when the app's budget is used up
+		for range 20 * (4 - account) / 4 { // none if the app's budget is used up
 			_, err := batchOf(strconv.Itoa(account))
 			require.True(t, platforms.Refused(err))
 			require.ErrorContains(t, err, string(domain.QuotaPerAccount))
@@ -350,8 +352,9 @@ func TestCallThatIsNotMadeBurnsNoBudget(t *testing.T) {
 	}
 }
 
-// A reading that takes several calls is begun when there is room for them all, or the budget is full.
-func TestRoomIsForWholeReadings(t *testing.T) {
+// A reading with several calls starts when there is room for all of them, or when the budget is
+// full.
+func TestRoomForWholeReadings(t *testing.T) {
 	t.Parallel()
 	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 100, Window: 24 * time.Hour}))
 	room := func(each int) int {
@@ -366,10 +369,10 @@ func TestRoomIsForWholeReadings(t *testing.T) {
 	require.Equal(t, []int{6, 0, 0}, []int{room(1), room(7), room(30)})
 	wait, err := g.Until(t.Context(), domain.LinkedIn, "9", 7)
 	require.NoError(t, err)
-	require.InDelta(t, 16.8, wait.Minutes(), 0.1, "for one call more")
+	require.InDelta(t, 16.8, wait.Minutes(), 0.1, "for one more call")
 	for _, calls := range []int{10, 30} {
 		wait, err = g.Until(t.Context(), domain.LinkedIn, "9", calls)
 		require.NoError(t, err)
-		require.InDelta(t, 4*16.8, wait.Minutes(), 0.1, "until it is full")
+		require.InDelta(t, 4*16.8, wait.Minutes(), 0.1, "until the budget is full")
 	}
 }

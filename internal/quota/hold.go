@@ -8,18 +8,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// holdAt is the percentage in a usage header from which on the caller is held.
+// holdAt is the percentage in a usage header at which a caller is held.
 const holdAt = 90
 
-// usageHold is how long a caller is held whose usage is high and whose platform does not say for how
-// long: the windows slide, so that some of it is free again by then.
+// usageHold is how long a caller with high usage is held if the platform does not report a time:
+// the windows slide, so that part of the quota is free again by then.
 const usageHold = 5 * time.Minute
 
-// heed holds the budgets that an answer says are used up, or nearly.
-func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
+// holdReported holds the budgets that an answer reports as used up, or nearly.
+func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
-	nobody := s.Scope == domain.QuotaPerAccount && s.Account == "" // one person's, in a sign-in: the next one is another
-	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !nobody {
+	noAccount := s.Scope == domain.QuotaPerAccount && s.Account == "" // one person's quota during a sign-in: the next person has another
+	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !noAccount {
 		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
@@ -39,14 +39,14 @@ func (g *Gate) heed(ctx context.Context, s platforms.CallStats) {
 	g.metrics.usage(s)
 }
 
-// hold holds a budget; that of an app is one for all platforms of a company.
+// hold holds a budget. An app's budget covers all platforms of its company.
 func (g *Gate) hold(ctx context.Context, p domain.Platform, scope domain.QuotaScope, op, account string, until time.Time) {
-	for _, held := range domain.Platforms() {
-		if held != p && (scope != domain.QuotaPerApp || held.Facts().Company != p.Facts().Company) {
+	for _, other := range domain.Platforms() {
+		if other != p && (scope != domain.QuotaPerApp || other.Facts().Company != p.Facts().Company) {
 			continue
 		}
-		// Nothing is drawn from a store that is away.
-		_ = g.cfg.Store.Hold(ctx, name(held, scope, op, account), until)
-		g.metrics.held.WithLabelValues(held.String()).Inc()
+		// Without the store nothing can be drawn anyway.
+		_ = g.cfg.Store.Hold(ctx, name(other, scope, op, account), until)
+		g.metrics.held.WithLabelValues(other.String()).Inc()
 	}
 }

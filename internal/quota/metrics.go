@@ -24,19 +24,19 @@ func newMetrics(r prometheus.Registerer, breakers map[domain.Platform]*breaker) 
 	return &metrics{
 		refused: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_platform_refused_calls_total",
-			Help: "Calls that were not made: own_quota (no room in a budget) or breaker (the platform is left alone).",
+			Help: "Calls that were not made: own_quota (a budget is used up) or breaker (the platform failed most calls).",
 		}, []string{"platform", "reason"}),
 		held: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_platform_holds_total",
-			Help: "Times that a platform's answer closed a budget: throttled, or a usage header near its end.",
+			Help: "Number of times that a platform's answer held a budget: throttled, or high usage in a header.",
 		}, []string{"platform"}),
 		used: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ledgerboard_platform_app_usage_percent",
-			Help: "The app's usage as the platform's header last said it.",
+			Help: "The app's usage in percent, as last reported by the platform's header.",
 		}, []string{"platform"}),
 		left: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ledgerboard_platform_quota_left_calls",
-			Help: "Calls left of the burst of a budget that counts the whole app, when this process last drew from it.",
+			Help: "Calls left in an app-wide budget when this process last drew from it.",
 		}, []string{"platform", "budget"}),
 	}
 }

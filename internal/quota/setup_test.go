@@ -17,14 +17,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// patience is how long tests wait for what must happen.
+// patience is the timeout of tests for events that must happen.
 const patience = 5 * time.Minute
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 var noon = time.Date(2026, 11, 19, 12, 0, 0, 0, time.UTC)
 
-// clock stands still until it is moved.
+// clock is a clock that only advances manually.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -42,7 +42,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// bundle is a shared store and a clock; gates are as many processes.
+// bundle is a shared store and a clock; each gate is like a process.
 type bundle struct {
 	t     testing.TB
 	clock *clock
@@ -55,11 +55,11 @@ func setup(t testing.TB) *bundle {
 	return setupAt(t, pgtest.New(t).URL)
 }
 
-// inBubble runs a test in time of its own, which goes on only while all who take part wait for it: a machine that stands still
-// takes none of it.
+// inBubble runs a test with a fake clock, which advances only while all goroutines wait: a slow
+// machine does not affect it.
 func inBubble(t *testing.T, test func(t *testing.T, b *bundle)) {
 	t.Helper()
-	url := pgtest.New(t).URL // others have the server, too
+	url := pgtest.New(t).URL // outside of the bubble: other tests share the server
 	synctest.Test(t, func(t *testing.T) { test(t, setupAt(t, url)) })
 }
 
@@ -81,7 +81,7 @@ func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {
 	return g
 }
 
-// limits sets the only limits there are.
+// limits replaces all limits.
 func limits(l ...domain.Quota) func(*quota.Config) {
 	return func(c *quota.Config) { c.Limits = append([]domain.Quota{}, l...) }
 }
@@ -92,7 +92,7 @@ var (
 	linkedIn = platforms.Call{Platform: domain.LinkedIn, Op: "posts", Account: "9"}
 )
 
-// admit makes a call that ends so.
+// admit makes a call with the given statistics.
 func admit(g *quota.Gate, call platforms.Call, how platforms.CallStats) error {
 	_, finish, err := g.Admit(context.Background(), call)
 	if err == nil {
@@ -110,7 +110,7 @@ func requireRefused(t testing.TB, err error, class platforms.Class, wait time.Du
 	require.Equal(t, wait, platforms.RetryAfter(err))
 }
 
-// watchedStore notes the times that it is given.
+// watchedStore records the times that it is called with.
 type watchedStore struct {
 	vault.Budgets
 	times []time.Time

@@ -12,57 +12,62 @@ import (
 )
 
 const (
-	// DefaultDrainTimeout is how long readings under way have at the stop, unless [Config] says otherwise.
+	// DefaultDrainTimeout is the default time for running readings to finish when the scheduler
+	// stops.
 	DefaultDrainTimeout = 20 * time.Second
-	// maxWorkers is how many claims of a kind and platform a process reads at once.
+	// maxWorkers is how many claims per kind and platform a process reads concurrently.
 	maxWorkers = 4
-	// MinEvery is the shortest time between two looks at what is due.
+	// MinEvery is the shortest interval between two checks for due accounts.
 	MinEvery = time.Second
-	// hardStop is how long Run waits for work whose context was cancelled. The renewal of a token is not cut:
-	// a call to the platform takes up to 15 s, storing what it gave up to 9 s more.
+	// hardStop is how long Run waits for work with a canceled context. The renewal of a token is
+	// not interrupted: a call to the platform takes up to 15 s, storing its result up to 9 s more.
 	hardStop = 25 * time.Second
 )
 
-// How long a claim lasts: as long as so many looks at what is due.
+// How long a claim lasts, as a number of check intervals.
 const (
 	longestClaim  = 5 * time.Minute
 	shortestClaim = time.Minute
 	looksInAClaim = 10
 )
 
-// Config is what a [Scheduler] is made of.
+// Config configures a [Scheduler].
 type Config struct {
-	Every map[string]time.Duration // by kind of fetching: how often to look for what is due; a kind that is not in it does not run
+	Every map[string]time.Duration // interval of checks for due accounts by kind; kinds without an entry do not run
 
-	// Due names what is due and may be read until the next look, the most overdue first. What the quota has no room for it
-	// leaves out: that stays due.
+	// Due lists the accounts that are due and may be read until the next check, the most overdue
+	// first. It omits accounts for which there is no quota; they remain due.
 	Due func(ctx context.Context, queue domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error)
 
-	// Claim claims those of them that nobody else has claimed or read meanwhile.
+	// Claim claims the accounts that no other process has claimed or read in the meantime.
 	Claim func(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration) (domain.FetchClaim, error)
 
-	// Work reads what is claimed. Its context ends with the claim or with the process: it should begin with what is most
-	// overdue, because what it did not reach is due again. The error is of our own side.
+	// Work reads the claimed accounts. Its context ends with the claim or the process. It should
+	// start with the most overdue accounts, because the accounts that it does not reach are due
+	// again. An error is a failure on our side.
 	Work func(ctx context.Context, claim domain.FetchClaim) error
 
-	// Release gives back what of a claim has no result, so that nobody waits for the claim's end.
+	// Release releases the accounts of a claim that have no result, so that they can be claimed
+	// before the claim ends.
 	Release func(ctx context.Context, claim domain.FetchClaim) error
 
-	// Woken returns a channel that is closed when somebody has made accounts of the queue due.
+	// Woken returns a channel that is closed when accounts of the queue become due.
 	Woken func(queue domain.FetchQueue) <-chan struct{}
 
-	// Ready is asked before anything: until it is true nothing is claimed. When it turns false later, no reading begins until it is
-	// true again. Nil: always ready.
+	// Ready is checked first: nothing is claimed until it returns true. If it returns false later,
+	// no reading starts until it returns true again. Nil means always ready.
 	Ready func() bool
 
-	// Paused tells whether an operator has paused the fetching of a platform. It is asked before each claim of the platform, and
-	// every second while one is read, whose context ends then: what it did not reach is due after the pause.
+	// Paused reports whether an operator has paused the fetching of a platform. It is called before
+	// each claim and every second during a reading, whose context then ends: accounts that the
+	// reading did not reach are due after the pause.
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
-	// Pictures takes the pictures of posts that are wanted, some at a time. The error is of our own side. Nil: this process takes none.
+	// Pictures downloads wanted pictures of posts, a few at a time. An error is a failure on our
+	// side. Nil means that this process downloads none.
 	Pictures func(ctx context.Context) error
 
-	DrainTimeout time.Duration // how long Run lets readings finish when it is to end; 20 s
+	DrainTimeout time.Duration // time for readings to finish when Run stops; default 20 s
 
 	Logger     *slog.Logger          // nil: slog.Default()
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
@@ -76,7 +81,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// claimFor is how long claims of a kind last: after a crash their connections are due again then.
+// claimFor returns how long claims of a kind last: after a crash, their connections are due again
+// after this time.
 func (c Config) claimFor(kind string) time.Duration {
 	return min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim)
 }

@@ -1,7 +1,7 @@
 package scheduler
 
-// ClaimSize is how many connections a claim has at most.
+// ClaimSize is the maximum number of connections per claim.
 const ClaimSize = claimSize
 
-// ErrStuck says that work did not end although its context was cancelled.
+// ErrStuck means that work did not end although its context was canceled.
 var ErrStuck = errStuck

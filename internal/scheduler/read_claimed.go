@@ -11,70 +11,70 @@ import (
 )
 
 const (
-	// giveBackWithin bounds the giving back of a claim, which is also done when the process stops.
-	giveBackWithin = 5 * time.Second
-	// lookForPause is how often a reading looks whether its platform was paused.
-	lookForPause = time.Second
+	// releaseTimeout limits the release of a claim, which also happens when the process stops.
+	releaseTimeout = 5 * time.Second
+	// pauseInterval is how often a reading checks whether its platform is paused.
+	pauseInterval = time.Second
 )
 
-// errPaused is why the context of work ends when its platform is paused.
+// errPaused is the cause if the context of work ends because its platform is paused.
 var errPaused = errors.New("an operator has paused the platform")
 
-// read hands a claim to the application while it lasts, and gives back what is left of it.
+// read passes a claim to Config.Work until the claim ends, and then releases the rest of it.
 func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time.Time) {
 	start := time.Now()
-	lasting, cancel := context.WithDeadline(ctx, ends)
+	claimCtx, cancel := context.WithDeadline(ctx, ends)
 	defer cancel()
-	working, stop := s.untilPaused(lasting, claim.Platform)
+	working, stop := s.untilPaused(claimCtx, claim.Platform)
 	err := safely(func() error { return s.cfg.Work(working, claim) })
 	stop()
-	how := outcomeFailed
+	result := outcomeFailed
 	switch {
 	case err == nil:
-		how = outcomeDone
+		result = outcomeDone
 	case ctx.Err() != nil:
-		how = outcomeInterrupted
+		result = outcomeInterrupted
 	case errors.Is(context.Cause(working), errPaused):
-		how = outcomePaused
-	case lasting.Err() != nil:
-		how = outcomeCut
+		result = outcomePaused
+	case claimCtx.Err() != nil:
+		result = outcomeCut
 	default:
-		s.log.WarnContext(ctx, "claimed connections are not all read: they are due again", "kind", claim.Kind, "platform", claim.Platform.String(),
+		s.log.WarnContext(ctx, "some claimed connections were not read and are due again", "kind", claim.Kind, "platform", claim.Platform.String(),
 			"connections", len(claim.Accounts), "error", err)
 	}
-	s.metrics.ended(claim.FetchQueue, how, time.Since(start))
-	s.giveBack(ctx, claim) // also what the work did not find any more: it has no result
+	s.metrics.record(claim.FetchQueue, result, time.Since(start))
+	s.release(ctx, claim) // also connections that the work no longer found: they have no result
 }
 
-func (s *Scheduler) giveBack(ctx context.Context, claim domain.FetchClaim) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWithin)
+func (s *Scheduler) release(ctx context.Context, claim domain.FetchClaim) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	if err := s.cfg.Release(ctx, claim); err != nil {
-		s.log.WarnContext(ctx, "claims are not given back: they end automatically", "until", claim.Until, "error", err)
+		s.log.WarnContext(ctx, "claims could not be released and will expire", "until", claim.Until, "error", err)
 	}
 }
 
-// heldBack tells whether nothing of a platform may begin now. A pause that cannot be asked for is taken for one.
-func (s *Scheduler) heldBack(ctx context.Context, platform domain.Platform) bool {
+// blocked reports whether nothing of a platform may start now. An unknown state counts as paused.
+func (s *Scheduler) blocked(ctx context.Context, platform domain.Platform) bool {
 	if !s.cfg.Ready() {
 		return true
 	}
 	paused, err := s.cfg.Paused(ctx, platform)
 	if err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "readings are held back: it is not known whether their platform is paused", "platform", platform.String(), "error", err)
+		s.log.WarnContext(ctx, "readings are delayed: cannot determine whether the platform is paused", "platform", platform.String(), "error", err)
 	}
 	return paused || err != nil
 }
 
-// untilPaused returns a context that also ends when an operator pauses the platform, with [errPaused] as its
-// cause, and what ends the looking.
+// untilPaused returns a context that also ends when an operator pauses the platform, with
+// [errPaused] as its cause, and a function that stops the checks.
 func (s *Scheduler) untilPaused(ctx context.Context, platform domain.Platform) (work context.Context, stop func()) {
 	work, end := context.WithCancelCause(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		repeat(work, lookForPause, func() <-chan struct{} {
-			// Work that runs is not cut because the database does not answer.
+		repeat(work, pauseInterval, func() <-chan struct{} {
+			// Do not interrupt work because the database does not answer.
 			if paused, err := s.cfg.Paused(work, platform); paused && err == nil {
 				end(errPaused)
 			}
@@ -87,7 +87,7 @@ func (s *Scheduler) untilPaused(ctx context.Context, platform domain.Platform) (
 	}
 }
 
-// safely makes an error of a panic, with the place where it happened.
+// safely converts a panic to an error with its stack trace.
 func safely(do func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {

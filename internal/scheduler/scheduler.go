@@ -15,35 +15,35 @@ import (
 )
 
 const (
-	// claimSize is how many connections a claim has at most.
+	// claimSize is the maximum number of connections per claim.
 	claimSize = 200
-	// lookTimeout bounds the queries of a look.
+	// lookTimeout limits the queries of a check.
 	lookTimeout = 30 * time.Second
-	// recheckReady is how often Ready is asked while it says no.
+	// recheckReady is the interval of calls to Ready while it returns false.
 	recheckReady = 250 * time.Millisecond
-	// picturesEvery is how often wanted pictures are looked for.
+	// picturesEvery is the interval of checks for wanted pictures.
 	picturesEvery = 5 * time.Minute
 )
 
-// errStuck says that work did not end although its context was cancelled.
+// errStuck means that work did not end although its context was canceled.
 var errStuck = errors.New("readings did not stop in time")
 
-// Scheduler has what is due read by as many processes as there are.
+// Scheduler reads due connections together with other processes.
 type Scheduler struct {
 	cfg     Config
 	log     *slog.Logger
 	metrics *metrics
 }
 
-// New registers the metrics.
+// New returns a scheduler and registers its metrics.
 func New(cfg Config) *Scheduler {
 	cfg = cfg.withDefaults()
 	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
 }
 
-// Run claims and reads until ctx is done, then lets readings finish for DrainTimeout, cancels those that did not (another
-// process takes them over) and returns nil, or [errStuck] when work ignores its cancellation. It may be called again after it has
-// returned, not while it runs.
+// Run claims and reads until ctx ends. It then lets readings finish for DrainTimeout and cancels
+// the others, which another process takes over. It returns nil, or [errStuck] if work ignores its
+// cancellation. It may be called again after it has returned, but not concurrently.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if !s.awaitReady(ctx) {
 		return nil
@@ -65,27 +65,26 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		})
 	}
 	<-ctx.Done()
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
 		loops.Wait()
-		close(ended)
+		close(done)
 	}()
 	select {
-	case <-ended:
+	case <-done:
 		return nil
 	case <-time.After(s.cfg.DrainTimeout):
 	}
 	cut()
 	select {
-	case <-ended:
+	case <-done:
 		return nil
 	case <-time.After(hardStop):
 		return errStuck
 	}
 }
 
-// awaitReady blocks until the configured Ready says yes, and reports whether that came before the end
-// of ctx.
+// awaitReady blocks until Config.Ready returns true, and reports whether it did before ctx ended.
 func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	tick := time.NewTicker(recheckReady)
 	defer tick.Stop()
@@ -101,7 +100,8 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// repeat looks now and then at an interval, and sooner when the channel of the last look is closed, until ctx is done.
+// repeat calls look immediately and then at an interval, or earlier if the channel of the last call
+// is closed, until ctx ends.
 func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -116,21 +116,22 @@ func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{
 	}
 }
 
-// serve has what is due of a queue read until ctx is done, and returns when its readers have ended.
+// serve reads the due connections of a queue until ctx ends, and returns when its readers have
+// finished.
 func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	free := make(chan struct{}, maxWorkers)
 	repeat(ctx, s.cfg.Every[queue.Kind], func() <-chan struct{} {
-		woken := s.cfg.Woken(queue) // before the look: what is made due meanwhile is not missed
-		for some := range slices.Chunk(s.due(ctx, queue), claimSize) {
+		woken := s.cfg.Woken(queue) // before the check, so that accounts that become due during it are not missed
+		for chunk := range slices.Chunk(s.due(ctx, queue), claimSize) {
 			select {
 			case <-ctx.Done():
 				return nil
 			case free <- struct{}{}:
 			}
 			ends := time.Now().Add(s.cfg.claimFor(queue.Kind))
-			claim, err := s.claim(ctx, queue, some)
+			claim, err := s.claim(ctx, queue, chunk)
 			if err != nil || len(claim.Accounts) == 0 {
 				<-free
 			}
@@ -138,7 +139,7 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 				return woken
 			}
 			if len(claim.Accounts) == 0 {
-				continue // another process was sooner
+				continue // another process was faster
 			}
 			readers.Go(func() {
 				defer func() { <-free }()
@@ -149,9 +150,10 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	})
 }
 
-// due is what of a queue may be claimed now. What a look could not find the next one finds.
+// due returns the accounts of a queue that may be claimed now. If a check fails, the next one finds
+// them.
 func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []domain.DueAccount) {
-	if s.heldBack(ctx, queue.Platform) {
+	if s.blocked(ctx, queue.Platform) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -164,9 +166,10 @@ func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []dom
 	return due
 }
 
-// claim claims what is still due of a part of a look. It is not cut by the stop: a claim that was made must be known to be given back.
+// claim claims the accounts of a chunk that are still due. It is not interrupted when the process
+// stops: a claim must be known to be released.
 func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount) (claim domain.FetchClaim, err error) {
-	if s.heldBack(ctx, queue.Platform) {
+	if s.blocked(ctx, queue.Platform) {
 		return claim, errPaused
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
@@ -181,12 +184,12 @@ func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []do
 
 func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		s.log.WarnContext(ctx, "what is due cannot be claimed now: the next look finds it", "kind", queue.Kind,
+		s.log.WarnContext(ctx, "due connections could not be claimed; the next check retries", "kind", queue.Kind,
 			"platform", queue.Platform.String(), "error", err)
 	}
 }
 
-// takePictures ends before the next look.
+// takePictures ends before the next check.
 func (s *Scheduler) takePictures(ctx context.Context) {
 	if !s.cfg.Ready() {
 		return
@@ -194,7 +197,7 @@ func (s *Scheduler) takePictures(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second)
 	defer cancel()
 	if err := safely(func() error { return s.cfg.Pictures(ctx) }); err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "pictures of posts are not taken now: the next look goes on", "error", err)
+		s.log.WarnContext(ctx, "pictures of posts could not be downloaded; the next check retries", "error", err)
 	}
 }
 
@@ -202,10 +205,10 @@ type outcome string
 
 const (
 	outcomeDone        outcome = "done"
-	outcomeFailed      outcome = "failed"      // an error of our own side; what has no result is due again
-	outcomeCut         outcome = "cut"         // the claim ended before its reading
-	outcomePaused      outcome = "paused"      // an operator paused the platform; its connections are due after that
-	outcomeInterrupted outcome = "interrupted" // the process stops; the next look claims what it left
+	outcomeFailed      outcome = "failed"      // a failure on our side; connections without a result are due again
+	outcomeCut         outcome = "cut"         // the claim expired before its reading ended
+	outcomePaused      outcome = "paused"      // an operator paused the platform; its connections are due afterward
+	outcomeInterrupted outcome = "interrupted" // the process stops; the next check claims the rest
 )
 
 type metrics struct {
@@ -218,17 +221,17 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 	return &metrics{
 		claims: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "ledgerboard_fetch_claims_total",
-			Help: "Claims of due connections, by how their reading ended; what they left is due again.",
+			Help: "Claims of due connections, by outcome; connections that were not read are due again.",
 		}, append(labels, "outcome")),
 		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_fetch_claim_duration_seconds",
-			Help:    "Time that the reading of a claim took.",
+			Help:    "Duration of the reading of a claim.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, labels),
 	}
 }
 
-func (m *metrics) ended(queue domain.FetchQueue, how outcome, took time.Duration) {
-	m.claims.WithLabelValues(queue.Kind, queue.Platform.String(), string(how)).Inc()
+func (m *metrics) record(queue domain.FetchQueue, result outcome, took time.Duration) {
+	m.claims.WithLabelValues(queue.Kind, queue.Platform.String(), string(result)).Inc()
 	m.duration.WithLabelValues(queue.Kind, queue.Platform.String()).Observe(took.Seconds())
 }

@@ -23,15 +23,16 @@ const kind = domain.FetchAccounts
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// queue is what is due of TikTok, or of each platform, as the vault has it; the SQL of claims has its own tests.
+// queue is the due connections of TikTok, or of each platform, as in the vault. The SQL of claims
+// has its own tests.
 type queue struct {
 	mu      sync.Mutex
 	due     map[domain.Platform]map[int64]bool
-	claimed map[domain.Platform]map[int64]time.Time // until when
+	claimed map[domain.Platform]map[int64]time.Time // end of the claim
 	reads   map[domain.Platform]int
 }
 
-// newQueue makes connections 1 to n due on each platform.
+// newQueue returns a queue with connections 1 to n due on each platform.
 func newQueue(n int) *queue {
 	q := &queue{due: map[domain.Platform]map[int64]bool{}, claimed: map[domain.Platform]map[int64]time.Time{}, reads: map[domain.Platform]int{}}
 	for _, p := range domain.Platforms() {
@@ -55,21 +56,21 @@ func (q *queue) free(p domain.Platform, id int64) bool {
 	return q.due[p][id] && !q.claimed[p][id].After(time.Now())
 }
 
-// of lists what is due of some platforms.
-func (q *queue) of(platforms ...domain.Platform) func(context.Context, domain.FetchQueue, time.Duration) ([]domain.DueAccount, error) {
-	return func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
-		if !slices.Contains(platforms, of.Platform) {
+// dueOf returns a function that lists the due connections of some platforms.
+func (q *queue) dueOf(platforms ...domain.Platform) func(context.Context, domain.FetchQueue, time.Duration) ([]domain.DueAccount, error) {
+	return func(ctx context.Context, fq domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+		if !slices.Contains(platforms, fq.Platform) {
 			return nil, nil
 		}
-		return q.list(ctx, of, every)
+		return q.list(ctx, fq, every)
 	}
 }
 
-func (q *queue) list(_ context.Context, of domain.FetchQueue, _ time.Duration) (due []domain.DueAccount, _ error) {
+func (q *queue) list(_ context.Context, fq domain.FetchQueue, _ time.Duration) (due []domain.DueAccount, _ error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for id := range q.due[of.Platform] {
-		if q.free(of.Platform, id) {
+	for id := range q.due[fq.Platform] {
+		if q.free(fq.Platform, id) {
 			due = append(due, domain.DueAccount{SocialAccount: id})
 		}
 	}
@@ -77,22 +78,22 @@ func (q *queue) list(_ context.Context, of domain.FetchQueue, _ time.Duration) (
 }
 
 func (q *queue) claim(
-	_ context.Context, of domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
+	_ context.Context, fq domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
 ) (domain.FetchClaim, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	claim := domain.FetchClaim{FetchQueue: of, Until: time.Now().Add(lasts)}
+	claim := domain.FetchClaim{FetchQueue: fq, Until: time.Now().Add(lasts)}
 	for _, account := range due {
-		if q.free(of.Platform, account.SocialAccount) {
-			q.claimed[of.Platform][account.SocialAccount] = claim.Until
+		if q.free(fq.Platform, account.SocialAccount) {
+			q.claimed[fq.Platform][account.SocialAccount] = claim.Until
 			claim.Accounts = append(claim.Accounts, account.SocialAccount)
 		}
 	}
 	return claim, nil
 }
 
-// held calls do with each account of a claim that still holds.
-func (q *queue) held(claim domain.FetchClaim, do func(id int64)) error {
+// eachClaimed calls do for each account of a claim that is still valid.
+func (q *queue) eachClaimed(claim domain.FetchClaim, do func(id int64)) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, id := range claim.Accounts {
@@ -105,12 +106,12 @@ func (q *queue) held(claim domain.FetchClaim, do func(id int64)) error {
 }
 
 func (q *queue) release(_ context.Context, claim domain.FetchClaim) error {
-	return q.held(claim, func(int64) {})
+	return q.eachClaimed(claim, func(int64) {})
 }
 
-// read is what the work does: the connections are not due any more.
+// read does the work: the connections are no longer due.
 func (q *queue) read(claim domain.FetchClaim) error {
-	return q.held(claim, func(id int64) {
+	return q.eachClaimed(claim, func(id int64) {
 		delete(q.due[claim.Platform], id)
 		q.reads[claim.Platform]++
 	})
@@ -124,7 +125,7 @@ func (q *queue) readOf(p domain.Platform) int {
 
 type work = func(context.Context, domain.FetchClaim) error
 
-// readAll is the work that does nothing else.
+// readAll is work that only reads.
 func (q *queue) readAll(_ context.Context, claim domain.FetchClaim) error { return q.read(claim) }
 
 // process is a running scheduler.
@@ -135,13 +136,14 @@ type process struct {
 	ended    chan error
 }
 
-// run starts a scheduler as one more process would. Only TikTok has something due, unless the configuration says otherwise.
+// run starts a scheduler like another process. Only TikTok has due connections, unless the
+// configuration changes it.
 func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config)) *process {
 	t.Helper()
 	p := &process{t: t, registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
 	cfg := scheduler.Config{
 		Every: map[string]time.Duration{kind: time.Second},
-		Due:   q.of(domain.TikTok), Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
+		Due:   q.dueOf(domain.TikTok), Claim: q.claim, Work: does, Release: q.release, Logger: slog.New(slog.DiscardHandler), Registerer: p.registry,
 		Woken:  func(domain.FetchQueue) <-chan struct{} { return nil },
 		Paused: func(context.Context, domain.Platform) (bool, error) { return false, nil },
 	}
@@ -155,14 +157,14 @@ func (q *queue) run(t testing.TB, does work, configure ...func(*scheduler.Config
 	return p
 }
 
-// end stops the scheduler and returns what Run returned.
+// end stops the scheduler and returns the result of Run.
 func (p *process) end() error {
 	p.stop()
 	return <-p.ended
 }
 
-// outcomes are how many claims ended so.
-func (p *process) outcomes(how string) int {
+// outcomes returns the number of claims with an outcome.
+func (p *process) outcomes(result string) int {
 	p.t.Helper()
 	families, err := p.registry.Gather()
 	require.NoError(p.t, err)
@@ -170,7 +172,7 @@ func (p *process) outcomes(how string) int {
 	for _, family := range families {
 		for _, metric := range family.GetMetric() {
 			for _, label := range metric.GetLabel() {
-				if family.GetName() == "ledgerboard_fetch_claims_total" && label.GetName() == "outcome" && label.GetValue() == how {
+				if family.GetName() == "ledgerboard_fetch_claims_total" && label.GetName() == "outcome" && label.GetValue() == result {
 					n += metric.GetCounter().GetValue()
 				}
 			}
@@ -179,13 +181,13 @@ func (p *process) outcomes(how string) int {
 	return int(n)
 }
 
-// pass lets time of the bubble pass.
+// pass waits for a duration of the bubble's clock.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// Two processes, and more than a claim's worth: each connection is read once each time that it is due.
+// With two processes and several claims, each connection is read once each time that it is due.
 func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,16 +213,16 @@ func TestTwoProcessesReadEachConnectionOnce(t *testing.T) {
 	})
 }
 
-// What is made due while nothing is looked for is read as soon as somebody says so.
-func TestWokenLookDoesNotWaitForItsInterval(t *testing.T) {
+// Accounts that become due between two checks are read as soon as the queue is woken.
+func TestWokenQueueIsReadImmediately(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
 		woken := make(chan struct{})
 		p := q.run(t, q.readAll, func(c *scheduler.Config) {
 			c.Every[kind] = 24 * time.Hour
-			c.Woken = func(of domain.FetchQueue) <-chan struct{} {
-				if of.Platform != domain.TikTok { // one channel for all would wake any of them
+			c.Woken = func(fq domain.FetchQueue) <-chan struct{} {
+				if fq.Platform != domain.TikTok { // one channel for all would wake every queue
 					return nil
 				}
 				return woken
@@ -251,8 +253,9 @@ func TestNothingIsClaimedBeforeReady(t *testing.T) {
 	})
 }
 
-// A platform that is paused is not claimed, the others are. What is being read ends soon after the pause begins, and is due after it.
-func TestPausedPlatformIsLeftAlone(t *testing.T) {
+// A paused platform is not claimed, the others are. A running reading ends soon after the pause
+// starts, and is due after the pause.
+func TestPausedPlatformIsNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
@@ -263,7 +266,7 @@ func TestPausedPlatformIsLeftAlone(t *testing.T) {
 			<-ctx.Done()
 			return ctx.Err()
 		}, func(c *scheduler.Config) {
-			c.Due = q.of(domain.TikTok, domain.LinkedIn)
+			c.Due = q.dueOf(domain.TikTok, domain.LinkedIn)
 			c.Paused = func(_ context.Context, platform domain.Platform) (bool, error) {
 				if unknown.Load() {
 					return false, errors.New("no database")
@@ -275,7 +278,7 @@ func TestPausedPlatformIsLeftAlone(t *testing.T) {
 		paused.Store(true)
 		pass(time.Minute)
 		require.Equal(t, 1, p.outcomes("paused"))
-		unknown.Store(true) // a pause that cannot be asked for is taken for one
+		unknown.Store(true) // an unknown state counts as paused
 		paused.Store(false)
 		pass(time.Minute)
 		require.NoError(t, p.end())
@@ -289,8 +292,8 @@ func TestPausedPlatformIsLeftAlone(t *testing.T) {
 	})
 }
 
-// What a fault of our own side left is due at once, a panic as well.
-func TestFailedReadingGivesItsClaimBack(t *testing.T) {
+// Connections left over by a failure on our side, including a panic, are due immediately.
+func TestFailedReadingReleasesClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(2)
@@ -310,8 +313,9 @@ func TestFailedReadingGivesItsClaimBack(t *testing.T) {
 	})
 }
 
-// A reading is cut when its claim ends; after that, and not before, another process has the connection.
-func TestReadingIsCutAtTheEndOfItsClaim(t *testing.T) {
+// A reading is canceled when its claim ends. After that, and not before, another process gets the
+// connection.
+func TestReadingEndsWithItsClaim(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
@@ -325,7 +329,7 @@ func TestReadingIsCutAtTheEndOfItsClaim(t *testing.T) {
 			again = time.Now()
 			return q.read(claim)
 		}, func(c *scheduler.Config) {
-			c.Release = func(context.Context, domain.FetchClaim) error { return nil } // as a process that was killed
+			c.Release = func(context.Context, domain.FetchClaim) error { return nil } // like a process that was killed
 		})
 		pass(2 * time.Minute)
 		require.NoError(t, p.end())
@@ -335,8 +339,8 @@ func TestReadingIsCutAtTheEndOfItsClaim(t *testing.T) {
 	})
 }
 
-// A platform that hangs, or whose look panics, holds up no other; nor do pictures.
-func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
+// A platform that hangs, or whose check panics, does not block another; neither do pictures.
+func TestPlatformsDoNotBlockEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1)
@@ -349,16 +353,16 @@ func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 			return q.read(claim)
 		}, func(c *scheduler.Config) {
 			c.DrainTimeout = time.Millisecond
-			c.Due = func(ctx context.Context, of domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
-				if of.Platform == domain.Instagram {
+			c.Due = func(ctx context.Context, fq domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+				if fq.Platform == domain.Instagram {
 					panic("no directory")
 				}
-				return q.list(ctx, of, every)
+				return q.list(ctx, fq, every)
 			}
 			c.Pictures = func(ctx context.Context) error {
 				close(pictures)
 				<-ctx.Done()
-				return errors.New("the host is away")
+				return errors.New("the host is unavailable")
 			}
 		})
 		<-pictures
@@ -366,13 +370,13 @@ func TestPlatformsDoNotHoldUpEachOther(t *testing.T) {
 		require.Equal(t, []int{1, 1}, []int{q.readOf(domain.TikTok), q.readOf(domain.LinkedIn)})
 		require.NoError(t, p.end())
 		require.Zero(t, q.readOf(domain.Instagram))
-		require.Equal(t, 1, p.outcomes("interrupted"), "and it was given back")
+		require.Equal(t, 1, p.outcomes("interrupted"), "and its claim was released")
 		require.Empty(t, q.claimed[domain.Facebook])
 	})
 }
 
-// A stop waits for the reading that is under way; work that ignores its end is reported.
-func TestReadingUnderWayIsDrained(t *testing.T) {
+// Run waits for a running reading; work that ignores its cancellation is reported.
+func TestRunDrainsReadings(t *testing.T) {
 	t.Parallel()
 	for ignored, want := range map[time.Duration]error{time.Second: nil, time.Hour: scheduler.ErrStuck} {
 		synctest.Test(t, func(t *testing.T) {
@@ -385,7 +389,7 @@ func TestReadingUnderWayIsDrained(t *testing.T) {
 			})
 			<-begun
 			require.ErrorIs(t, p.end(), want)
-			pass(ignored) // it ends, too
+			pass(ignored) // it ends too
 			if want == nil {
 				require.Equal(t, 1, p.outcomes("done"))
 			}

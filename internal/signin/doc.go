@@ -1,18 +1,25 @@
-// Package signin is how people come in to the console: the sessions that they get, and who they are by a link or by an identity
-// provider; and how an agency looks after that. Package console has the pages and asks it; internal/identity asks the provider.
+// Package signin decides who may sign in to the console, by a link or an identity provider, and
+// creates the sessions. It also lets an agency manage the sign-ins of its people. Package console
+// has the pages and calls this package; internal/identity calls the provider.
 //
 // # Invariants
 //
-//   - Nobody is found in tables that are being made: who is refused for good does not come back.
-//   - Every sign-in of a person whom the directory holds is on record before its session counts, and so is a refused one, once an hour.
-//   - Whose address two active people have is refused, and so is everybody while it is not known who has left.
+//   - No person is looked up in tables that are being built: a person refused for good does not
+//     return.
+//   - Every sign-in of a person in the directory is recorded before its session is valid. A refused
+//     sign-in is recorded once an hour.
+//   - A sign-in is refused if two active people have its address. All sign-ins are refused while it
+//     is unknown who has left.
 //
-// It may not import internal/assembly, internal/desk or commands/collect: the vault, the log and the read models are handed in.
+// The package may not import internal/assembly, internal/desk or commands/collect: it receives the
+// vault, the log and the read models.
 //
-// # Non-obvious
+// # Not obvious
 //
-//   - It is a package of its own because it decides who comes in; internal/assembly only says with what.
-//   - Auditors and operators are in no directory: a list of the configuration names them ([identity.Staff]), and their sign-ins are
-//     not recorded there.
-//   - The link itself is made at the operators' desk (internal/desk), which records every act; [Agency] is handed the function.
+//   - It is a separate package because it makes the decision; internal/assembly only provides the
+//     parts.
+//   - Auditors and operators are not in the directory: a list in the configuration names them
+//     ([identity.Staff]), and their sign-ins are not recorded there.
+//   - Package internal/desk creates the link, because it records every operator action; [Agency]
+//     receives the function.
 package signin

@@ -10,11 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// Identities finds the people of the identity provider. It implements [console.Identities].
+// Identities finds the person of an identity from the identity provider. It implements
+// [console.Identities].
 type Identities struct {
 	Kept   vault.Identities
 	People People
-	Staff  identity.Staff // auditors and operators, whom the directory does not hold
+	Staff  identity.Staff // auditors and operators, who are not in the directory
 }
 
 // Person implements [console.Identities].
@@ -32,7 +33,7 @@ func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.P
 	return c.People.letIn(ctx, user)
 }
 
-// link links an identity to the one active user of its verified address.
+// link links an identity to the only active user with its verified address.
 func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.Person, err error) {
 	if i.Email == "" {
 		return p, &console.RefusalError{Why: console.WhyUnverified}

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// Sessions keeps the console's sessions, and records who signed in. It implements [console.Sessions].
+// Sessions stores the console's sessions and records sign-ins. It implements [console.Sessions].
 type Sessions struct {
 	*vault.Sessions
 
@@ -21,28 +21,30 @@ type Sessions struct {
 	People People
 }
 
-// errSignInNotRecorded: every sign-in is on record, so there is none without.
-var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in cannot be recorded now. Nobody was signed in. Try again shortly.")
+// errSignInNotRecorded: every sign-in is recorded, so a sign-in that cannot be recorded is refused.
+var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in cannot be recorded at the moment. You are not signed in. Try again shortly.")
 
-// Begin implements [console.Sessions]. Auditors and operators may be nobody of the directory: their sign-ins are not recorded there. The record comes
-// once the session stands in the database and before it counts: a colleague of whom there is one is not invited again. It is alone only where the
-// database or the browser goes away in that moment, and then the link works on.
-func (c Sessions) Begin(ctx context.Context, begun identity.Session, digest, link []byte) error {
+// Begin implements [console.Sessions]. It does not record the sign-ins of auditors and operators,
+// who may not be in the directory. The record is written after the session is inserted and before
+// it is committed: a colleague with a recorded sign-in is not invited again. If the database or the
+// browser fails at that moment, only the record exists, and the link is still valid.
+func (c Sessions) Begin(ctx context.Context, session identity.Session, digest, link []byte) error {
 	record := func(ctx context.Context) error {
-		if !begun.IsUser() {
+		if !session.IsUser() {
 			return nil
 		}
-		draft := commands.EntityDraft(domain.DirectorySession{ID: begun.ID, UserID: begun.UserID, LoginAt: begun.BegunAt}, begun.BegunAt)
-		draft.Envelope.Audit = domain.Audit{Actor: begun.UserID, Role: strings.Split(begun.Role, ",")[0]}
+		draft := commands.EntityDraft(domain.DirectorySession{ID: session.ID, UserID: session.UserID, LoginAt: session.BegunAt}, session.BegunAt)
+		draft.Envelope.Audit = domain.Audit{Actor: session.UserID, Role: strings.Split(session.Role, ",")[0]}
 		if err := c.Log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
 		}
 		return nil
 	}
-	return c.Sessions.Begin(ctx, begun, digest, link, record)
+	return c.Sessions.Begin(ctx, session, digest, link, record)
 }
 
-// Link implements [console.Sessions]. What somebody has made who left since opens nothing; operators are in no directory.
+// Link implements [console.Sessions]. A link is invalid if the person who created it has left;
+// operators are not in the directory.
 func (c Sessions) Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error) {
 	link, err := c.Sessions.Link(ctx, digest, now)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// readModel is one that has not folded as many events of those that the log held at the start.
+// readModel is a read model with a lag of events that were in the log at the start.
 type readModel struct {
 	name string
 	lag  int64
@@ -40,8 +40,8 @@ func readModels(lag int64) *monitor.Monitor {
 	return monitor.New(models, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
-// An agency that can make no link is told why, and what to do.
-func TestWhyAnAgencyMakesNoLink(t *testing.T) {
+// An agency that cannot create a link is told the reason and what to do.
+func TestAgencyCannotCreateLink(t *testing.T) {
 	t.Parallel()
 	const (
 		agency, client, left            = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000001", "c10000000000000000000002"
@@ -77,17 +77,17 @@ func TestWhyAnAgencyMakesNoLink(t *testing.T) {
 		code     domain.Code
 		says     string
 	}{
-		"people sign in at a provider": {address, true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
-		"nor is the address known":     {"", true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
-		"the address is not known":     {"", false, readmodels.User{ID: invited, AccountID: agency}, domain.CodeConflict, "LEDGERBOARD_PUBLIC_URL"},
+		"people sign in with a provider": {address, true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
+		"provider and unknown URL":       {"", true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
+		"unknown URL":                    {"", false, readmodels.User{ID: invited, AccountID: agency}, domain.CodeConflict, "LEDGERBOARD_PUBLIC_URL"},
 		"a colleague signed in at the main application": {
 			address, false, readmodels.User{ID: told, AccountID: agency}, domain.CodeConflict, "'ledgerboard sign-in-link'",
 		},
-		"a colleague is signed in here":    {address, false, readmodels.User{ID: here, AccountID: agency}, domain.CodeConflict, "has signed in before"},
-		"the person is not active":         {address, false, readmodels.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would sign nobody in"},
-		"the client is not active":         {address, false, readmodels.User{ID: lena, AccountID: left}, domain.CodeUnprocessable, "would sign nobody in"},
-		"the directory knows the id never": {address, false, readmodels.User{ID: client, AccountID: client}, domain.CodeUnprocessable, "would sign nobody in"},
-		"the person has moved meanwhile":   {address, false, readmodels.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "no such user"},
+		"a colleague is signed in here":   {address, false, readmodels.User{ID: here, AccountID: agency}, domain.CodeConflict, "has signed in before"},
+		"the person is not active":        {address, false, readmodels.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would not work"},
+		"the client is not active":        {address, false, readmodels.User{ID: lena, AccountID: left}, domain.CodeUnprocessable, "would not work"},
+		"unknown ID":                      {address, false, readmodels.User{ID: client, AccountID: client}, domain.CodeUnprocessable, "would not work"},
+		"the person has changed accounts": {address, false, readmodels.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "no such user"},
 	} {
 		signIns := signin.Agency{
 			Kept: kept, People: signin.People{People: readmodels.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
@@ -101,15 +101,16 @@ func TestWhyAnAgencyMakesNoLink(t *testing.T) {
 	require.Zero(t, links)
 }
 
-// In tables that are being made nobody is found: whoever asks then is to come back, not refused for good.
-func TestNobodyIsJudgedByHalfMadeTables(t *testing.T) {
+// Tables that are being built lack people: the request is answered as temporarily unavailable, not
+// refused for good.
+func TestIncompleteTablesAreNotUsed(t *testing.T) {
 	t.Parallel()
 	m := readModels(7)
 	ask := func() error {
 		_, err := signin.People{Monitor: m}.Standing(t.Context(), "a11ce0000000000000000000", "aaaaaaaaaaaaaaaaaaaaaaaa")
 		return err
 	}
-	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()), "nothing was seen yet")
+	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()), "the status is not known yet")
 	m.Look(t.Context())
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()))
 	require.ErrorContains(t, ask(), "directory is catching up")

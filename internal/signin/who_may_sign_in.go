@@ -2,8 +2,12 @@ package signin
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
@@ -13,8 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// People answers from whole tables alone: in those that are being made nobody is found yet, and who is refused for good does
-// not come back. It implements [api.PeopleDirectory].
+// People answers from complete tables only: tables that are being built lack people, and a person
+// refused for good does not return. It implements [api.PeopleDirectory].
 type People struct {
 	readmodels.People
 
@@ -29,7 +33,8 @@ func (p People) Standing(ctx context.Context, user, account string) (readmodels.
 	return p.People.Standing(ctx, user, account)
 }
 
-// ActiveUser is an active user of an active account as the directory holds it now; false: there is none of that id.
+// ActiveUser returns an active user of an active account in the current directory; active is false
+// if there is no such user.
 func ActiveUser(
 	ctx context.Context, standing func(ctx context.Context, user, account string) (readmodels.Standing, error), user string,
 ) (p identity.Person, active bool, err error) {
@@ -37,18 +42,19 @@ func ActiveUser(
 	if err != nil {
 		return p, false, err
 	}
-	of, err := standing(ctx, user, known.Account)
-	if err != nil || !of.Known || !of.Active || !of.AccountKnown || !of.AccountActive {
+	current, err := standing(ctx, user, known.Account)
+	if err != nil || !current.Known || !current.Active || !current.AccountKnown || !current.AccountActive {
 		return p, false, err
 	}
 	role := api.RoleAgency
-	if of.SubAccount {
+	if current.SubAccount {
 		role = api.RoleClient
 	}
-	return identity.Person{UserID: user, AccountID: of.Account, Role: string(role)}, true, nil
+	return identity.Person{UserID: user, AccountID: current.Account, Role: string(role)}, true, nil
 }
 
-// ActiveByEmail returns up to two active users of an address, from whole tables alone: in others one of two may be missing.
+// ActiveByEmail returns up to two active users with an address, from complete tables only:
+// otherwise one of two could be missing.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
 	if err := p.Monitor.MayRead(projectors.Directory.Name); err != nil {
 		return nil, err
@@ -56,20 +62,21 @@ func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 	return p.People.ActiveByEmail(ctx, email)
 }
 
-// oneOf returns the one active user of all agencies who has an e-mail address, in lower case. Errors: [*console.RefusalError] for none and several;
-// unavailable while another of the same address may be on its way.
+// oneOf returns the only active user of all agencies with an e-mail address, in lower case. Errors:
+// [*console.RefusalError] for no user or several users; unavailable while another user of the
+// address may not be in the tables yet.
 func (p People) oneOf(ctx context.Context, email string) (user string, err error) {
 	if err := p.Monitor.PeopleKnown(); err != nil {
 		return "", err
 	}
 	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
-		email = "" // the database takes no such text, so nobody has it
+		email = "" // the database rejects such text, so no user has it
 	}
 	users, err := p.ActiveByEmail(ctx, email)
 	switch {
 	case err != nil:
 		return "", err
-	case len(users) == 0 || email == "": // who has no address is found by none
+	case len(users) == 0 || email == "": // a user without an address is never found
 		return "", &console.RefusalError{Why: console.WhyNobody}
 	case len(users) > 1:
 		return "", &console.RefusalError{Why: console.WhySeveral}
@@ -77,11 +84,27 @@ func (p People) oneOf(ctx context.Context, email string) (user string, err error
 	return users[0], nil
 }
 
-// letIn returns an active user of an active account. Error: [*console.RefusalError] for another one.
+// letIn returns an active user of an active account. Error: [*console.RefusalError] for any other
+// user.
 func (p People) letIn(ctx context.Context, user string) (identity.Person, error) {
 	person, active, err := ActiveUser(ctx, p.Standing, user)
 	if err == nil && !active {
 		err = &console.RefusalError{Why: console.WhyEnded, User: user}
 	}
 	return person, err
+}
+
+// CountRefusals returns a function for [console.Deps].Refused that counts and logs refused
+// sign-ins.
+func CountRefusals(registry prometheus.Registerer, logger *slog.Logger) (func(context.Context, console.RefusalError), error) {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ledgerboard_sign_ins_refused_total", Help: "Refused console sign-ins, by method and reason.",
+	}, []string{"way", "why"})
+	if err := registry.Register(counter); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return func(ctx context.Context, refusal console.RefusalError) {
+		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
+		logger.WarnContext(ctx, "console: sign-in refused", "way", refusal.Way, "why", refusal.Why, "user_id", refusal.User)
+	}, nil
 }
