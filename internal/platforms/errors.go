@@ -40,9 +40,9 @@ var (
 	ErrNoHandler = errors.New("no client for this platform")
 )
 
-// Error is a failure of a platform call. It never contains a token or a URL. Its text never contains
-// the platform's words: they may name people, and errors end up in logs and events that may be kept
-// forever.
+// Error is a failure of a platform call. It never contains a token or a URL. Its text never
+// contains the platform's words: they may name people, and errors end up in logs and events that
+// may be kept forever.
 type Error struct {
 	Class      Class
 	Platform   domain.Platform

@@ -59,7 +59,8 @@ func TestInstagramRetiredMetric(t *testing.T) {
 	}
 }
 
-// #10 for too few viewers is about the story, never the token. Media from before the business account has likes and comments only.
+// #10 for too few viewers is about the story, never the token. Media from before the business
+// account has likes and comments only.
 func TestInstagramMediaWithoutInsights(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -40,14 +40,14 @@ func readModels(lag int64) *monitor.Monitor {
 	return monitor.New(models, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
-// An agency that cannot create a link is told the reason and what to do.
+// An agency that cannot create a link gets the reason and what to do.
 func TestAgencyCannotCreateLink(t *testing.T) {
 	t.Parallel()
 	const (
-		agency, client, left            = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000001", "c10000000000000000000002"
-		invited, told, here, away, cleo = "5a0000000000000000000001", "5a0000000000000000000002", "5a0000000000000000000003", "5a0000000000000000000004", "c1e000000000000000000005"
-		lena                            = "1e4a00000000000000000006"
-		address                         = "https://boards.example"
+		agency, client, left               = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000001", "c10000000000000000000002"
+		invited, mainApp, here, away, cleo = "5a0000000000000000000001", "5a0000000000000000000002", "5a0000000000000000000003", "5a0000000000000000000004", "c1e000000000000000000005"
+		lena                               = "1e4a00000000000000000006"
+		address                            = "https://boards.example"
 	)
 	log, now := foldtest.New(t), time.Now()
 	log.Put(t,
@@ -55,12 +55,12 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		domain.DirectoryAccount{ID: client, RowID: 2, ParentAccount: agency, Name: "Client", Active: true},
 		domain.DirectoryAccount{ID: left, RowID: 3, ParentAccount: agency, Name: "Client that left"},
 		domain.DirectoryUser{ID: invited, AccountID: agency, Name: "New colleague", Active: true},
-		domain.DirectoryUser{ID: told, AccountID: agency, Name: "Signs in at the main application", Active: true},
+		domain.DirectoryUser{ID: mainApp, AccountID: agency, Name: "Signs in at the main application", Active: true},
 		domain.DirectoryUser{ID: here, AccountID: agency, Name: "Is signed in here", Active: true},
 		domain.DirectoryUser{ID: away, AccountID: client, Name: "Not active"},
 		domain.DirectoryUser{ID: cleo, AccountID: client, Name: "Cleo", Active: true},
 		domain.DirectoryUser{ID: lena, AccountID: left, Name: "Lena", Active: true},
-		domain.DirectorySession{ID: "S1", UserID: told, LoginAt: now})
+		domain.DirectorySession{ID: "S1", UserID: mainApp, LoginAt: now})
 	pool, err := vault.Open(t.Context(), log.DB.URL)
 	require.NoError(t, err)
 	defer pool.Close()
@@ -81,7 +81,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 		"provider and unknown URL":       {"", true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
 		"unknown URL":                    {"", false, readmodels.User{ID: invited, AccountID: agency}, domain.CodeConflict, "LEDGERBOARD_PUBLIC_URL"},
 		"a colleague signed in at the main application": {
-			address, false, readmodels.User{ID: told, AccountID: agency}, domain.CodeConflict, "'ledgerboard sign-in-link'",
+			address, false, readmodels.User{ID: mainApp, AccountID: agency}, domain.CodeConflict, "'ledgerboard sign-in-link'",
 		},
 		"a colleague is signed in here":   {address, false, readmodels.User{ID: here, AccountID: agency}, domain.CodeConflict, "has signed in before"},
 		"the person is not active":        {address, false, readmodels.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would not work"},
