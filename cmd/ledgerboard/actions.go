@@ -16,8 +16,8 @@ import (
 type actionsCommand struct {
 	storage
 	logging
-	Limit int  `default:"50" help:"The newest so many."`
-	JSON  bool `name:"json" help:"Print a JSON list."`
+	Limit int  `default:"50" help:"Maximum number of actions, newest first."`
+	JSON  bool `name:"json" help:"Print a JSON array."`
 }
 
 func (c actionsCommand) Run(ctx context.Context, s streams) error {
@@ -30,10 +30,10 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		if len(actions) == 0 && !c.JSON {
-			fmt.Fprintln(s.Out, "operators have done nothing yet")
+			fmt.Fprintln(s.Out, "there are no operator actions yet")
 			return nil
 		}
-		return printList(s.Out, c.JSON, actions, "TIME (UTC)\tWHO\tACTION\tON\tREASON\tOUTCOME\tWHY", func(a operator.Action) string {
+		return printList(s.Out, c.JSON, actions, "TIME (UTC)\tACTOR\tACTION\tTARGET\tREASON\tOUTCOME\tDETAIL", func(a operator.Action) string {
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action,
 				plain(a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })), plain(a.Because()),
 				strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", "), plain(cmp.Or(a.Why, string(a.Code))))

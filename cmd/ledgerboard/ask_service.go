@@ -13,26 +13,28 @@ import (
 	"strings"
 )
 
-// remote is a running service that is asked over HTTP, with the caller's own token.
+// remote is a running service that a command requests over HTTP with the caller's token.
 type remote struct {
-	URL       string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"Ask the service at this address, with a token of the role auditor or agency: needs neither log nor database."`
-	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File of the token for --url. None: the variable LEDGERBOARD_TOKEN."`
+	URL       string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"URL of a running service. Requires a token with the role auditor or agency, but no access to log or database."`
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File that contains the token for --url. Default: the variable LEDGERBOARD_TOKEN."`
 }
 
-// tokenVariable holds a token for those who keep none in a file. It is no flag: arguments are seen by every user of a machine.
+// tokenVariable contains the token if --token-file is not set. There is no flag for the token
+// itself because every user of a machine can read process arguments.
 const tokenVariable = "LEDGERBOARD_TOKEN"
 
-// maxRefusal bounds what is read of an answer that is not one of the API.
+// maxRefusal limits how many bytes of an error response are read.
 const maxRefusal = 64 << 10
 
-// download writes what the service answers to a GET. The error of a refusal is what the service says.
+// download writes the response to a GET request to out. If the service refuses the request, the
+// error contains the service's message.
 func (r *remote) download(ctx context.Context, path string, query url.Values, out io.Writer) error {
 	if r.URL == "" {
-		return usageError{errors.New("name the service with --url")}
+		return usageError{errors.New("set --url to the address of the service")}
 	}
 	base, err := url.Parse(r.URL)
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return usageError{fmt.Errorf("--url %q is no address: use https://HOST[:PORT]", r.URL)}
+		return usageError{fmt.Errorf("--url %q is not a URL: use https://HOST[:PORT]", r.URL)}
 	}
 	token := os.Getenv(tokenVariable)
 	if r.TokenFile != "" {
@@ -43,7 +45,7 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 		token = string(raw)
 	}
 	if token = strings.TrimSpace(token); token == "" {
-		return usageError{errors.New("name the file of your token with --token-file, or set " + tokenVariable)}
+		return usageError{errors.New("no token: set --token-file, or set " + tokenVariable)}
 	}
 	at := base.JoinPath(path)
 	at.RawQuery = query.Encode()
@@ -54,19 +56,19 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask %s: %w", base.Host, err)
+		return fmt.Errorf("request %s: %w", base.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return refusal(response)
 	}
 	if _, err := io.Copy(out, response.Body); err != nil {
-		return fmt.Errorf("read the answer of %s: %w", base.Host, err)
+		return fmt.Errorf("read response of %s: %w", base.Host, err)
 	}
 	return nil
 }
 
-// refusal is what a service says that does not answer.
+// refusal returns the error of a response whose status is not 200.
 func refusal(response *http.Response) error {
 	var said struct {
 		Message string `json:"message"`
@@ -77,14 +79,14 @@ func refusal(response *http.Response) error {
 	}
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
 	if json.Unmarshal(raw, &said) != nil || said.Message == "" {
-		return fmt.Errorf("the service answers %s", response.Status)
+		return fmt.Errorf("the service responded %s", response.Status)
 	}
 	for _, e := range said.Errors {
 		if !strings.Contains(said.Message, e.Detail) {
 			said.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
 		}
 	}
-	err := fmt.Errorf("the service answers %s: %s", response.Status, plain(said.Message))
+	err := fmt.Errorf("the service responded %s: %s", response.Status, plain(said.Message))
 	if response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusUnprocessableEntity {
 		return usageError{err}
 	}
@@ -93,17 +95,17 @@ func refusal(response *http.Response) error {
 
 type accessCommand struct {
 	remote
-	At        string `placeholder:"TIME" help:"The instant: a day (the end of it, UTC), RFC 3339, or a version (v12). None of --at, --from, --to: now."`
-	From      string `placeholder:"TIME" help:"Access that lasts at some time from here on."`
-	To        string `placeholder:"TIME" help:"Access that lasts at some time before here; of a day, its end."`
-	User      string `help:"Only this user, 24 hex digits."`
-	Dashboard string `help:"Only this dashboard: a sub-account, 24 hex digits."`
-	By        string `enum:"dashboard,user" default:"dashboard" help:"What the answer is ordered by first: dashboard or user."`
-	Format    string `enum:"csv,json" default:"csv" help:"csv, or json (one object a line)."`
+	At        string `placeholder:"TIME" help:"Point in time: a day (its end, UTC), RFC 3339, or a version (v12). Default without --from and --to: now."`
+	From      string `placeholder:"TIME" help:"Include access that was valid at or after this time."`
+	To        string `placeholder:"TIME" help:"Include access that was valid before this time. For a day: its end."`
+	User      string `help:"Include only this user, 24 hex digits."`
+	Dashboard string `help:"Include only this dashboard: a sub-account, 24 hex digits."`
+	By        string `enum:"dashboard,user" default:"dashboard" help:"Primary sort order: dashboard or user."`
+	Format    string `enum:"csv,json" default:"csv" help:"Output format: csv, or json (one object per line)."`
 }
 
-// errCutAnswer ends an answer that does not say that it is whole.
-var errCutAnswer = errors.New("the answer is not whole")
+// errCutAnswer is returned if a response lacks its completion marker.
+var errCutAnswer = errors.New("the response is incomplete")
 
 func (c accessCommand) Run(ctx context.Context, s streams) error {
 	query := url.Values{"format": {c.Format}, "by": {c.By}}
@@ -120,7 +122,7 @@ func (c accessCommand) Run(ctx context.Context, s streams) error {
 	if err == nil {
 		err = wholeAccess(strings.TrimSpace(string(out.last)))
 	}
-	return interrupted(ctx, err, "what was printed is not whole")
+	return interrupted(ctx, err, "the printed output is incomplete")
 }
 
 type lastLine struct {
@@ -135,13 +137,13 @@ func (l *lastLine) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
-// wholeAccess reads the last line of an export, which says whether the export is whole.
+// wholeAccess checks the last line of an export, which states whether the export is complete.
 func wholeAccess(last string) error {
 	var says struct {
 		Complete *bool  `json:"complete"`
 		Reason   string `json:"reason"`
 	}
-	// In CSV it is the first cell of a row, in quotes where a reason needs them.
+	// In CSV the marker is the first cell of a row, quoted if the reason requires it.
 	switch comment, isComment := strings.CutPrefix(strings.Trim(last, `",`), "# complete="); {
 	case isComment:
 		says.Complete = new(strings.HasPrefix(comment, "true"))
@@ -157,9 +159,10 @@ func wholeAccess(last string) error {
 
 type checkpointsCommand struct{ remote }
 
-// Run implements the command. It prints the signed notes, newest first, each followed by an empty line.
+// Run implements the command. It prints the signed notes, newest first, each followed by an empty
+// line.
 func (c checkpointsCommand) Run(ctx context.Context, s streams) error {
-	return interrupted(ctx, c.print(ctx, s.Out), "what was printed is not whole")
+	return interrupted(ctx, c.print(ctx, s.Out), "the printed output is incomplete")
 }
 
 func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
@@ -179,14 +182,15 @@ func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
 		}
 		err := json.Unmarshal(raw.Bytes(), &page)
 		if err == nil && page.Data == nil {
-			err = errors.New("it has no list")
+			err = errors.New("data is missing")
 		}
 		if err != nil {
-			return fmt.Errorf("the answer is not that of ledgerboard: %w", err)
+			return fmt.Errorf("the response is not from ledgerboard: %w", err)
 		}
 		for _, entry := range page.Data {
 			for line := range strings.Lines(entry.Note) {
-				fmt.Fprintln(out, plain(strings.TrimSuffix(line, "\n"))) // a service's word must not drive a terminal
+				// text from a service must not control the terminal
+				fmt.Fprintln(out, plain(strings.TrimSuffix(line, "\n")))
 			}
 			fmt.Fprintln(out)
 		}

@@ -22,7 +22,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// served is the HTTP layer over a log that was signed, for the auditor of the first agency, whose token is "mine".
+// served runs the HTTP layer over a signed log. The token "mine" belongs to the auditor of the
+// first agency.
 func (a *audited) served(t *testing.T) remote {
 	t.Helper()
 	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
@@ -64,7 +65,8 @@ func answering(t *testing.T, status int, body string) remote {
 	}))
 }
 
-// With a service's address and a token, an auditor downloads bundles and checkpoints, and verifies them without the log and the database.
+// With the URL of a service and a token, an auditor downloads bundles and checkpoints, and verifies
+// them without access to log and database.
 func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
@@ -75,7 +77,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	text := mustRun(t, exportCommand{storage: nowhere, evidence: key, remote: at, Bundle: early})
 	require.Contains(t, text, "Agency "+auditedAgencies[0]+": nothing was altered, removed, inserted or reordered up to the checkpoint of ")
 	require.Contains(t, text, ". Its 10 records are the ones that were signed, and version 10 was the last.")
-	require.Contains(t, mustRun(t, exportCommand{storage: nowhere, remote: at, Bundle: early, Force: true}), "not checked")
+	require.Contains(t, mustRun(t, exportCommand{storage: nowhere, remote: at, Bundle: early, Force: true}), "not verified")
 
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[0])))
 	require.NoError(t, a.log.Append(t.Context(), a.change(t, auditedAgencies[1])))
@@ -86,10 +88,11 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 
 	_, err := runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "csv"})
 	require.Equal(t, exitUsage, exitCode(err, io.Discard))
-	require.Equal(t, 1, strings.Count(err.Error(), "at is not a time"), "it is said once: %v", err)
+	require.Equal(t, 1, strings.Count(err.Error(), "at is not a time"), "the message is not repeated: %v", err)
 }
 
-// An address of the environment is for the commands that need it: the log is asked about an agency that is named.
+// The variable LEDGERBOARD_URL does not override --parent: the bundle of that agency comes from the
+// log.
 func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 	t.Setenv("LEDGERBOARD_URL", "http://127.0.0.1:1")
 	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
@@ -99,7 +102,7 @@ func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 	require.ErrorContains(t, err, "there is no log")
 }
 
-// What is not whole fails in every format, also where it was printed to its last line.
+// An incomplete response is an error in every format, even if its last line was printed.
 func TestAccessThatIsNotWholeFails(t *testing.T) {
 	t.Parallel()
 	for format, endings := range map[string][3]string{
@@ -121,7 +124,7 @@ func TestAccessThatIsNotWholeFails(t *testing.T) {
 	}
 }
 
-// What a service says does not drive the terminal.
+// Text from a service cannot control the terminal.
 func TestCheckpointsAreToldPlainly(t *testing.T) {
 	t.Parallel()
 	at := answering(t, http.StatusOK, `{"data":[{"id":"00","note":"one\n\u001b[2Jtwo\n"}],"meta":{"next_cursor":""}}`)
@@ -129,7 +132,7 @@ func TestCheckpointsAreToldPlainly(t *testing.T) {
 }
 
 func TestRemoteRefusals(t *testing.T) {
-	t.Setenv(tokenVariable, "") // the environment of the tests may have one
+	t.Setenv(tokenVariable, "") // the test environment may set one
 	at := answering(t, http.StatusUnauthorized, `{"message":"Sign in again.","errors":[{"field":"at","detail":"is odd"}]}`)
 	for want, at := range map[string]remote{
 		"use https://": {URL: "example.com", TokenFile: at.TokenFile},

@@ -14,19 +14,19 @@ import (
 type backupCommand struct {
 	storage
 	logging
-	To    string `xor:"what" required:"" placeholder:"DIR" help:"Copy the log into this directory. If it holds a backup of the same log, what has come since is added."`
-	Check string `xor:"what" required:"" placeholder:"DIR" help:"Read the backup in this directory, and say whether every byte is what was written: needs neither log nor database."`
+	To    string `xor:"what" required:"" placeholder:"DIR" help:"Copy the log into this directory. If it already contains a backup of the same log, add the records written since."`
+	Check string `xor:"what" required:"" placeholder:"DIR" help:"Check every byte of the backup in this directory against its manifest. Requires neither log nor database."`
 	JSON  bool   `name:"json" help:"Print a JSON object."`
 }
 
-// errBackupFindings ends a check that found something.
-var errBackupFindings = errors.New("the backup is not what was written: nothing should be restored from it. Make a full backup " +
-	"in another directory while the log is there (ledgerboard backup --to)")
+// errBackupFindings is returned if a check found faults.
+var errBackupFindings = errors.New("the backup is damaged: do not restore from it. While the log is available, make a full backup " +
+	"in another directory (ledgerboard backup --to)")
 
-// What an interrupted backup or restore leaves.
+// Messages of an interrupted backup or restore.
 const (
 	backupCut  = "the last backup in this directory is unchanged; run the command again"
-	restoreCut = "the log is incomplete. Delete the topics and restore again; start no service before that"
+	restoreCut = "the log is incomplete. Delete the topics and restore again; do not start a service before that"
 )
 
 func (c backupCommand) Run(ctx context.Context, s streams) error {
@@ -50,8 +50,8 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, report, "Backed up the log into %s: %d records read, the backup is %d segments of %d bytes.\n"+
-		"Back up schema kept of the database and the keys too: docs/restore.md.\n", c.To, report.Records, report.Segments, report.Bytes)
+	return say(s.Out, c.JSON, report, "Backed up the log to %s: %d records read; the backup has %d segments with %d bytes.\n"+
+		"Also back up the database schema kept and the keys: docs/restore.md.\n", c.To, report.Records, report.Segments, report.Bytes)
 }
 
 type checkReport struct {
@@ -95,12 +95,12 @@ func printBackup(s streams, r checkReport) {
 		fmt.Fprintln(s.Out, finding)
 	}
 	if r.Whole {
-		fmt.Fprintf(s.Out, "The backup as of %s is whole: %d records in %d segments, %d bytes. That nobody altered it together with its manifest is proved by verify, "+
+		fmt.Fprintf(s.Out, "The backup of %s is complete: %d records in %d segments, %d bytes. This check cannot detect that the files and the manifest were changed together; run verify "+
 			"after a restore.\n", r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
 	}
 }
 
-// follow shows how far work is that tells of it now and then.
+// follow returns a progress callback and a function that ends the progress bar.
 func follow(s streams, label string) (shown func(done, total int64), end func()) {
 	var p *progress
 	return func(done, total int64) {

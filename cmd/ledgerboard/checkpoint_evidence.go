@@ -16,16 +16,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// checkpointPublic is the file of public keys in the data directory, for convenience. An auditor gets the key from the agency
-// by another way than from the machine that is audited.
+// checkpointPublic is the file of public keys in the data directory. It is a convenience: auditors
+// must obtain the key from the agency, not from the machine that they audit.
 const checkpointPublic = "checkpoint.pub"
 
-// evidence says, to those who verify, who signs checkpoints.
+// evidence selects the public keys that verify checkpoints.
 type evidence struct {
-	Keys []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of them. None: checkpoint.pub in the data directory; a bundle is never checked with that."`
+	Keys []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of such keys. Default: checkpoint.pub in the data directory, except for bundles."`
 }
 
-// keys returns the public keys that are named, those in files too.
+// keys returns the configured public keys, including those in files.
 func (e evidence) keys() ([]string, error) {
 	var keys []string
 	for _, named := range e.Keys {
@@ -35,7 +35,7 @@ func (e evidence) keys() ([]string, error) {
 		}
 		raw, err := os.ReadFile(named)
 		if err != nil {
-			return nil, fmt.Errorf("%.80q is neither a public key nor a file of them", named)
+			return nil, fmt.Errorf("%.80q is neither a public key nor a file of public keys", named)
 		}
 		keys = append(keys, strings.Fields(string(raw))...)
 	}
@@ -56,8 +56,9 @@ func (e evidence) named() (note.Verifiers, error) {
 	return proof.ParseVerifiers(keys...)
 }
 
-// forBundle returns the keys to check a bundle with: those that are named, or, if trust is set, the one that the bundle
-// names itself. A file in the current directory is never one of them: the author of a bundle may have put it there.
+// forBundle returns the keys that verify a bundle: the configured keys or, if trust is set, the key
+// that the bundle names. It ignores key files in the current directory because the author of the
+// bundle may have put them there.
 func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 	known, err := e.named()
 	if err != nil || known != nil {
@@ -73,16 +74,17 @@ func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if known, err = proof.ParseVerifiers(key); err != nil {
-		return nil, fmt.Errorf("read %s: the key that it names: %w", name, err)
+		return nil, fmt.Errorf("read %s: key named in the bundle: %w", name, err)
 	}
 	if !trust {
-		return nil, usageError{fmt.Errorf("%s says that it is signed with the key %s. Get the agency's public key from a source that you trust and "+
-			"pass it with --key; --trust-bundle-key takes the bundle's word for it", name, key)}
+		return nil, usageError{fmt.Errorf("%s claims to be signed with the key %s. Get the agency's public key from a source that you trust and "+
+			"pass it with --key, or accept the key of the bundle with --trust-bundle-key", name, key)}
 	}
 	return known, nil
 }
 
-// verifiers returns the named keys, else the one in the data directory, else nil.
+// verifiers returns the configured keys or, if there are none, those in the data directory. It
+// returns nil if neither exists.
 func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	if known, err := e.named(); err != nil || known != nil {
 		return known, err
@@ -95,7 +97,7 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	return known, named("read "+checkpointPublic, err)
 }
 
-// publicKeys are those in the data directory.
+// publicKeys returns the keys in the data directory.
 func publicKeys(dir string) ([]string, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, checkpointPublic))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -104,7 +106,8 @@ func publicKeys(dir string) ([]string, error) {
 	return strings.Fields(string(raw)), named("read public key", err)
 }
 
-// keepPublicKey adds the key to those in the data directory, so that earlier checkpoints still verify.
+// keepPublicKey adds the key to those in the data directory, so that earlier checkpoints can still
+// be verified.
 func (p *process) keepPublicKey(public string) error {
 	keys, err := publicKeys(p.DataDir)
 	if err != nil || slices.Contains(keys, public) {
@@ -115,19 +118,19 @@ func (p *process) keepPublicKey(public string) error {
 }
 
 type checkpointing struct {
-	// CheckpointEvery is how often a checkpoint is signed; also at the start and at a graceful stop if there is something new. The
-	// demo signs more often.
+	// CheckpointEvery is the interval of checkpoints. If there are new records, a checkpoint is
+	// also signed at the start and at a graceful stop. The demo uses a shorter interval.
 	CheckpointEvery time.Duration `default:"1h" hidden:""`
 
-	CheckpointKey string `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' makes one. None: no checkpoints are signed."`
-	// Of keys that signed before.
-	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of them."`
+	CheckpointKey string `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' generates one. Without it no checkpoints are signed."`
+	// CheckpointPublicKeys are the keys that signed earlier checkpoints.
+	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of such keys."`
 }
 
 func (c checkpointing) validate() (wrong faults) {
 	if c.CheckpointKey != "" {
 		_, _, err := proof.ParseKey(c.CheckpointKey)
-		wrong.unlessf(err == nil, "LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' makes one)", err)
+		wrong.unlessf(err == nil, "LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' generates one)", err)
 	}
 	wrong.unlessf(c.CheckpointEvery >= time.Second, "--checkpoint-every is %s; use 1s or more", c.CheckpointEvery)
 	_, err := evidence{Keys: c.CheckpointPublicKeys}.keys()

@@ -15,22 +15,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// startCheckpoints signs checkpoints in a process of the role signer. Another one says which process does.
+// startCheckpoints starts the signer in a process with the role signer. Other processes only log a
+// warning if they have a key that they do not need.
 func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
 	if !p.has(roleSigner) {
 		p.sayWhoSigns()
 		return nil
 	}
 	if p.CheckpointKey == "" {
-		p.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so that a cut-off end of the log would not show")
+		p.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so a truncated log cannot be detected")
 		return nil
 	}
 	signer, public, err := p.newSigner()
 	if err != nil {
 		return err
 	}
-	p.logger.Info("checkpoints are signed", "public_key", public, "every", p.CheckpointEvery.String())
-	p.stop.run(group, "the signer of checkpoints", func() error {
+	p.logger.Info("signing checkpoints", "public_key", public, "every", p.CheckpointEvery.String())
+	p.stop.run(group, "checkpoint signer", func() error {
 		last, cancel := p.stop.last(ctx)
 		defer cancel()
 		return signer.Run(ctx, last)
@@ -38,15 +39,17 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 	return nil
 }
 
-// sayWhoSigns warns, at the start of a process that signs no checkpoints, of a key that it does not need.
+// sayWhoSigns logs a warning if a process that signs no checkpoints has a signing key.
 func (p *process) sayWhoSigns() {
 	switch {
 	case p.CheckpointKey == "":
-	case p.has(roleProjector): // which signed before there was the role signer: without it an older configuration would lose its checkpoints
-		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has the role projector, which signs no more: it signs nothing. Add signer " +
-			"to LEDGERBOARD_ROLES here, or take the key away here and give it to a process of the role signer")
+	// Before the role signer existed, projectors signed. An older configuration would silently lose
+	// its checkpoints.
+	case p.has(roleProjector):
+		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, but the role projector no longer signs checkpoints. Add signer " +
+			"to LEDGERBOARD_ROLES, or move the key to a process with the role signer")
 	default:
-		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, and this process has not the role signer: it needs no key; keep it where the signer alone can read it")
+		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer and needs no key; only the signer should be able to read it")
 	}
 }
 
@@ -56,12 +59,14 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 		return nil, "", err
 	}
 	if err := os.MkdirAll(p.DataDir, 0o755); err != nil {
-		return nil, "", fmt.Errorf("make data directory: %w", err)
+		return nil, "", fmt.Errorf("create data directory: %w", err)
 	}
 	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
-	known, err := p.checkpointKeys() // those of who signed here before, too: a new key goes on from what the old one signed
+	// includes the keys of earlier signers in this directory: a new key continues from their
+	// checkpoints
+	known, err := p.checkpointKeys()
 	if err != nil {
 		return nil, "", err
 	}
@@ -71,8 +76,8 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	}), public, nil
 }
 
-// checkpointKeys are the public keys that a signer goes on from, and that auditors' proofs rest on: the named ones, and those of who signed beside this data
-// directory. nil: none is known.
+// checkpointKeys returns the public keys that verify earlier checkpoints, for the signer and for
+// proofs: the configured keys and those in the data directory. It returns nil if there are none.
 func (p *process) checkpointKeys() (note.Verifiers, error) {
 	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
 	if err != nil {
@@ -85,22 +90,22 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(keys...)
 }
 
-// observeCheckpoints counts the turns of the signer of checkpoints and tells whether it refuses to sign:
-// then what was signed earlier is not what the log holds, and nobody but a person may go on.
+// observeCheckpoints returns the callback that counts the signer's turns. The signer refuses to
+// sign if an earlier checkpoint contradicts the log; an operator must resolve that.
 func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 	auto := promauto.With(registry)
 	turns := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_checkpoint_turns_total",
-		Help: "Turns of the signer of checkpoints by outcome: signed, nothing_new, failed (tried again), refused (run 'ledgerboard verify --all').",
+		Help: "Turns of the checkpoint signer by outcome: signed, nothing_new, failed (retried), refused (run 'ledgerboard verify --all').",
 	}, []string{"outcome"})
 	gauge := func(name, help string) prometheus.Gauge {
 		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
 	}
-	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier one. Alert on it.")
-	last := gauge("last_signed_timestamp_seconds", "When this process last signed a checkpoint; 0: not since its start.")
-	covered := gauge("covered_records", "Records that the last checkpoint of this process covers; 0: none since its start.")
+	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier checkpoint. Alert on it.")
+	last := gauge("last_signed_timestamp_seconds", "Time when this process last signed a checkpoint; 0 if it has not signed one since its start.")
+	covered := gauge("covered_records", "Number of records covered by the last checkpoint of this process; 0 if it has not signed one since its start.")
 	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
-		turns.WithLabelValues(outcome) // so that a rate over them begins at 0
+		turns.WithLabelValues(outcome) // so that rates start at 0
 	}
 	return func(t proof.Turn) {
 		outcome := "nothing_new"

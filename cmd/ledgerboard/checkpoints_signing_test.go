@@ -31,9 +31,9 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 		"turns_total signed": 0, "turns_total nothing_new": 0, "turns_total failed": 0, "turns_total refused": 0, "refused": 0,
 		"last_signed_timestamp_seconds": 0, "covered_records": 0,
 	}
-	require.Equal(t, want, values(), "a rate over it begins at 0")
+	require.Equal(t, want, values(), "rates start at 0")
 	signed := proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
-	for _, turn := range []proof.Turn{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: its end was cut", proof.ErrContradiction)}} {
+	for _, turn := range []proof.Turn{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
 		observe(turn)
 	}
 	want = map[string]float64{
@@ -46,7 +46,8 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	require.Equal(t, want, values())
 }
 
-// A process that has nothing to do but sign has the key alone; another one needs none, and says so if it has one.
+// A process with only the role signer has the key; other processes need none and log a warning if
+// they have one.
 func TestAProcessThatOnlySigns(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
@@ -59,16 +60,16 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	require.NoError(t, other.startCheckpoints(nil, t.Context()))
 	require.NotContains(t, logs.String(), "level=ERROR")
 	logs.Reset()
-	other.CheckpointKey = private // as it was before there was the role signer
+	other.CheckpointKey = private // a configuration from before the role signer existed
 	require.NoError(t, other.startCheckpoints(nil, t.Context()))
-	require.Regexp(t, "level=ERROR.*signs nothing. Add signer to LEDGERBOARD_ROLES", logs.String())
+	require.Regexp(t, "level=ERROR.*no longer signs checkpoints. Add signer to LEDGERBOARD_ROLES", logs.String())
 	known, err := other.checkpointKeys()
 	require.NoError(t, err)
 	require.Nil(t, known)
-	require.NoError(t, other.keepPublicKey(public)) // as a signer does that shares the data directory
+	require.NoError(t, other.keepPublicKey(public)) // like a signer that shares the data directory
 	known, err = other.checkpointKeys()
 	require.NoError(t, err)
-	require.NotNil(t, known, "it is found without a restart")
+	require.NotNil(t, known, "the key is found without a restart")
 
 	signing := a.settings(t, roleSigner)
 	signing.CheckpointKey, signing.CheckpointEvery = private, time.Hour
@@ -87,7 +88,7 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 	require.NoError(t, signer.Close())
 }
 
-// A new key goes on from what the old one signed in the same data directory.
+// A new key continues from the checkpoints that the old key signed in the same data directory.
 func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)

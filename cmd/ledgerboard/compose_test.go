@@ -13,18 +13,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// composeLeavesOut are the settings that deploy/.env cannot have, and why.
+// composeLeavesOut maps settings that deploy/.env cannot set to the reason.
 var composeLeavesOut = map[string]string{
 	"LEDGERBOARD_KAFKA_CA":      ownBroker,
 	"LEDGERBOARD_KAFKA_CERT":    ownBroker,
 	"LEDGERBOARD_PLATFORMS_URL": "simulated",
-	"LEDGERBOARD_URL":           "of auditors' commands, which ask a service",
+	"LEDGERBOARD_URL":           "only for auditor commands, which request a service",
 }
 
-// ownBroker is why what TLS asks for has no place in compose.yaml.
-const ownBroker = "the broker of compose.yaml is in a network of this machine, without TLS"
+// ownBroker is the reason for the TLS settings.
+const ownBroker = "the broker of compose.yaml is in a local network without TLS"
 
-// composeSets are the settings that follow from compose.yaml itself: its network, its volumes, its services.
+// composeSets are the settings that compose.yaml itself defines: its network, volumes and services.
 var composeSets = []string{
 	"LEDGERBOARD_ADDR", "LEDGERBOARD_DATA_DIR", "LEDGERBOARD_KAFKA_BROKERS", "LEDGERBOARD_KAFKA_TLS", "LEDGERBOARD_KAFKA_USER",
 	"LEDGERBOARD_KAFKA_SASL", "LEDGERBOARD_DATABASE_URL", "LEDGERBOARD_ROLES",
@@ -64,7 +64,7 @@ func defaultsOfSettings(t *testing.T) map[string]string {
 	return found
 }
 
-// outside are the settings of who answers people and reads the platforms.
+// outside returns the settings of the processes that serve requests and read the platforms.
 func outside() []string {
 	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
 	for _, of := range []reflect.Type{reflect.TypeFor[fetching](), reflect.TypeFor[tokens](), reflect.TypeFor[signingIn]()} {
@@ -75,12 +75,13 @@ func outside() []string {
 	return names
 }
 
-// A setting that compose does not hand on would be lost without a word, one that it misspells too.
+// compose.yaml must pass every setting to the program under its right name; otherwise it would be
+// ignored silently.
 func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	t.Parallel()
 	all, settings, out := composed(t), defaultsOfSettings(t), outside()
 	for name := range composeLeavesOut {
-		require.Contains(t, settings, name, "an exception that no longer applies")
+		require.Contains(t, settings, name, "obsolete exception")
 	}
 	for name := range settings {
 		_, left := composeLeavesOut[name]
@@ -88,9 +89,9 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 		folded, isFolded := all["projector"][name]
 		signed, isSigned := all["signer"][name]
 		signing := slices.Contains(signs, name)
-		require.Equal(t, !left && !signing, isServed, "%s: who answers strangers has no key that signs, and all else", name)
-		require.Equal(t, !left && !signing && !slices.Contains(out, name), isFolded, "%s: who folds needs neither the key that signs nor a secret of the platforms or of tokens", name)
-		require.Equal(t, !left && !slices.Contains(out, name), isSigned, "%s: who signs needs no secret of the platforms or of tokens, and all else", name)
+		require.Equal(t, !left && !signing, isServed, "%s: the process that serves requests gets all settings except the signing key", name)
+		require.Equal(t, !left && !signing && !slices.Contains(out, name), isFolded, "%s: the process that folds gets neither the signing key nor secrets of platforms or tokens", name)
+		require.Equal(t, !left && !slices.Contains(out, name), isSigned, "%s: the process that signs gets everything except secrets of platforms or tokens", name)
 		for _, value := range []string{served, folded, signed} {
 			if value != "" && !slices.Contains(composeSets, name) {
 				require.Regexp(t, `^\$\{`+name+`:[-?]`, value)
@@ -106,7 +107,7 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	}
 }
 
-// What compose builds and runs is what the suites test, and a missing secret is named at once.
+// compose.yaml builds and runs the versions that are tested, and reports missing secrets at once.
 func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../deploy/compose.yaml")
@@ -120,13 +121,13 @@ func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composed(t)["ledgerboard"]["LEDGERBOARD_JWT_SECRET"])
 	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, composed(t)["signer"]["LEDGERBOARD_CHECKPOINT_KEY"])
 	for name, roles := range map[string]string{"ledgerboard": "api,fetcher", "projector": roleProjector, "signer": roleSigner} {
-		require.Equal(t, roles, composed(t)[name]["LEDGERBOARD_ROLES"], "what each has settings for")
+		require.Equal(t, roles, composed(t)[name]["LEDGERBOARD_ROLES"], "each process has its settings")
 	}
 }
 
 var exampleLine = regexp.MustCompile(`(?m)^(#?)(LEDGERBOARD_[A-Z_]+)=(.*)$`)
 
-// The example names every setting that may be set there. What a line says that is commented out is the default.
+// The example names every setting. Lines that are commented out contain the default.
 func TestExampleHasEverySetting(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile("../../deploy/ledgerboard.env.example")
@@ -143,12 +144,13 @@ func TestExampleHasEverySetting(t *testing.T) {
 		}
 		delete(wanted, name)
 	}
-	require.Empty(t, wanted, "the example does not name them")
+	require.Empty(t, wanted, "settings missing in the example")
 }
 
 var listener = regexp.MustCompile(`([A-Z]+):([A-Z_]+)`)
 
-// Only the controller, which listens to its own container, takes connections without a password.
+// Only the controller, which listens inside its own container, accepts connections without a
+// password.
 func TestComposeHasABrokerWithPasswords(t *testing.T) {
 	t.Parallel()
 	kafka := composed(t)["kafka"]

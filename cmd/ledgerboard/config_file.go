@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// configFileVariable names the file of settings.
+// configFileVariable names the configuration file.
 const configFileVariable = "LEDGERBOARD_CONFIG"
 
-// dropEmpty unsets variables that are set to nothing: an example file with empty lines for what is not
-// used must not overwrite defaults.
+// dropEmpty unsets empty variables, so that empty lines in an example file do not override
+// defaults.
 func dropEmpty() error {
 	for _, pair := range os.Environ() {
 		if name, ok := strings.CutSuffix(pair, "="); ok && strings.HasPrefix(name, "LEDGERBOARD_") {
@@ -23,8 +23,8 @@ func dropEmpty() error {
 	return nil
 }
 
-// loadConfigFile reads NAME=value lines, as systemd's EnvironmentFile has them, into those
-// variables of the process that are not set. Every wrong line is named.
+// loadConfigFile reads NAME=value lines in the format of systemd's EnvironmentFile and sets those
+// variables that are not set yet. The error lists every invalid line.
 func loadConfigFile(path string) error {
 	if path == "" {
 		return nil

@@ -12,23 +12,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// actionFlags are those of each subcommand that changes something beside its own arguments.
+// actionFlags are the flags of all subcommands that change something.
 type actionFlags struct {
-	Yes    bool   `help:"Do not ask."`
-	Reason string `placeholder:"CODE[:TICKET]" help:"Why: incident, maintenance, upgrade, verification, data_repair, customer_request, test or other; other needs a ticket."`
+	Yes    bool   `help:"Do not ask for confirmation."`
+	Reason string `placeholder:"CODE[:TICKET]" help:"Reason for the action: incident, maintenance, upgrade, verification, data_repair, customer_request, test or other; other requires a ticket."`
 }
 
-// errDeclined ends a command that was asked about and not wanted.
+// errDeclined is returned if the user does not confirm.
 var errDeclined = errors.New("nothing was changed")
 
-// nothingDone is what a command leaves that was cut while it asked.
+// nothingDone is the message of a command that was interrupted at a prompt.
 const nothingDone = "nothing was done"
 
-// confirm says what will be done, asks on a terminal for the reason when none was given, and whether to go on. Without a
-// terminal both must have been given.
+// confirm describes the action, asks for the reason if it is not set, and asks for confirmation.
+// Without a terminal, --yes and --reason must be set.
 func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	if !asksOn(s) && (!f.Yes || f.Reason == "") {
-		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal give %s too", what, f.missing())}
+		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal, also set %s", what, f.missing())}
 	}
 	return f.ask(s, bufio.NewReader(os.Stdin), what)
 }
@@ -56,7 +56,7 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 		for _, code := range domain.ReasonCodes() {
 			codes = append(codes, string(code))
 		}
-		if text, err = askOn(s, answers, "Reason ("+strings.Join(codes, ", ")+"; with :TICKET if there is one; leave it empty to cancel): "); err != nil {
+		if text, err = askOn(s, answers, "Reason ("+strings.Join(codes, ", ")+"; add :TICKET if there is one; leave empty to cancel): "); err != nil {
 			return reason, err
 		}
 		if slices.Contains([]string{"", "n", "no"}, strings.ToLower(text)) {
@@ -69,7 +69,7 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 	if f.Yes {
 		return reason, nil
 	}
-	answer, err := askOn(s, answers, "Go on? [y/N] ")
+	answer, err := askOn(s, answers, "Continue? [y/N] ")
 	if err != nil {
 		return reason, err
 	}
@@ -79,7 +79,8 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 	return reason, nil
 }
 
-// askOn reads a line. Nothing ends a read of a terminal, so a signal leaves it behind: the process is about to end.
+// askOn reads a line from the terminal. Reading from a terminal cannot be canceled, so after a
+// signal the reading goroutine is abandoned: the process is about to exit.
 func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 	fmt.Fprint(s.Err, question)
 	type answer struct {
@@ -108,7 +109,7 @@ func operatorCaller() commands.Caller {
 	return commands.Caller{UserID: "system:operator", Role: "operator"}
 }
 
-// refused makes a usage error of what was asked wrongly.
+// refused converts errors about the caller's input into usage errors, and removes error codes.
 func refused(err error) error {
 	known, ok := errors.AsType[*domain.Error](err)
 	switch {

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// What docs/connecting.md says of apps is what the program does: addresses of dialogs, scopes, calls of a reading, names of settings.
+// docs/connecting.md must match the program: addresses of dialogs, scopes, calls per reading, names
+// of settings.
 func TestConnectingDocument(t *testing.T) {
 	t.Parallel()
 	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "connecting.md"))
@@ -69,9 +70,9 @@ func TestConnectingDocument(t *testing.T) {
 	}
 
 	known := defaultsOfSettings(t)
-	known["LEDGERBOARD_TOKEN"] = "" // of the printed program
+	known["LEDGERBOARD_TOKEN"] = "" // from the output of the program
 	for _, name := range regexp.MustCompile(`LEDGERBOARD_[A-Z_]+`).FindAllString(document, -1) {
-		require.Contains(t, known, name, "no setting")
+		require.Contains(t, known, name, "not a setting")
 	}
 }
 

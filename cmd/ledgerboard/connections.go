@@ -10,15 +10,15 @@ import (
 )
 
 type connectionsCommand struct {
-	List connectionsListCommand `cmd:"" help:"Show how each connected account is read: its state, when its token ends, the last reading, the next, its pace and cost."`
-	Read connectionsReadCommand `cmd:"" help:"Make the accounts of a connection due now, so that the fetchers read them as far as the quota has room."`
+	List connectionsListCommand `cmd:"" help:"List connected accounts: state, token expiry, last and next reading, pace and cost."`
+	Read connectionsReadCommand `cmd:"" help:"Make the accounts of a connection due now. The fetchers read them when the quota permits."`
 }
 
 type connectionsListCommand struct {
 	storage
 	logging
-	Account string `type:"hexid" placeholder:"ID" help:"Only the accounts of this client."`
-	JSON    bool   `name:"json" help:"Print a JSON list."`
+	Account string `type:"hexid" placeholder:"ID" help:"Show only the accounts of this client."`
+	JSON    bool   `name:"json" help:"Print a JSON array."`
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
@@ -46,7 +46,7 @@ type connectionsReadCommand struct {
 	storage
 	logging
 	actionFlags
-	ID string `arg:"" name:"id" help:"A connection, as 'connections list' shows it."`
+	ID string `arg:"" name:"id" help:"Connection id, as shown by 'connections list'."`
 }
 
 func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
@@ -58,7 +58,7 @@ func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
 		if err := desk.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
 			return refused(err)
 		}
-		fmt.Fprintf(s.Out, "connection %s is due now; 'ledgerboard connections list' shows what was read\n", c.ID)
+		fmt.Fprintf(s.Out, "connection %s is due now; 'ledgerboard connections list' shows the result\n", c.ID)
 		return nil
 	})
 }

@@ -19,29 +19,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// demoCommand runs everything with a made-up agency. It is serve with embedded parts, a simulator of
-// the platforms and seeded facts: no second implementation.
+// demoCommand runs everything with a sample agency: serve with embedded backends, simulated
+// platforms and seeded data.
 type demoCommand struct {
 	settings
 	Addr      string        `env:"LEDGERBOARD_ADDR" default:"127.0.0.1:6001" help:"Address to listen on."`
-	ExitAfter time.Duration `placeholder:"DURATION" help:"Stop this long after becoming ready."`
+	ExitAfter time.Duration `placeholder:"DURATION" help:"Stop after this time, measured from when the service is ready."`
 
-	mock bool // serve --mock: the same for frontend developers, who get a screen of their own
+	mock bool // serve --mock: prints instructions for frontend developers
 }
 
 const (
-	// A year of link history, for auditors to look at.
+	// one year of dashboard changes, for the audit views
 	demoChanges    = 520
-	mockChanges    = 60 // frontend developers start over each time, and should not wait
+	mockChanges    = 60 // frontend developers restart often and should not wait
 	demoChangeDays = 365
 )
 
 func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Env == envProduction {
-		return usageError{errors.New("LEDGERBOARD_ENV is production: demo makes up data and does not run there")}
+		return usageError{errors.New("LEDGERBOARD_ENV is production: demo generates sample data and does not run there")}
 	}
 	if !c.has(roleAPI) || !c.has(roleProjector) {
-		return usageError{errors.New("LEDGERBOARD_ROLES: demo needs the roles api and projector; without fetcher it shows its history and fetches nothing")}
+		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; without fetcher it shows the seeded history and fetches nothing")}
 	}
 	state, err := launch.LoadState(c.DataDir)
 	if err != nil {
@@ -84,11 +84,12 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	people := world.People()
-	// The console has no page for a main application.
+	// The console has no page for the role main_app.
 	p.continueAs = []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
-		if err := p.Monitor.MayCommand(); err != nil { // a data directory whose parts do not belong together
-			return fmt.Errorf("%w It is %s in the data directory. Remove the directory to start over", err, launch.LogFile)
+		// the parts of the data directory do not belong together
+		if err := p.Monitor.MayCommand(); err != nil {
+			return fmt.Errorf("%w Details are in %s in the data directory. Remove the directory to start over", err, launch.LogFile)
 		}
 		if err := seeder.Changes(ctx); err != nil {
 			return err
@@ -111,7 +112,8 @@ func (c *demoCommand) logFile() (*slog.Logger, func() error, error) {
 	return c.logger(streams{Err: file}), file.Close, nil
 }
 
-// fill sets what the command line left open, and points the clients at the simulated platforms.
+// fill sets defaults for settings that are not set, and points the clients at the simulated
+// platforms.
 func (c *demoCommand) fill(state *launch.State, platforms string) {
 	if c.JWTSecret == "" && c.JWTKeys == "" {
 		c.JWTSecret = state.JWTSecret
@@ -135,10 +137,10 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	c.InstagramAppID, c.InstagramAppSecret = launch.AppID, launch.AppSecret
 	c.LinkedInClientID, c.LinkedInClientSecret = launch.AppID, launch.AppSecret
 	c.TikTokClientKey, c.TikTokClientSecret = launch.AppID, launch.AppSecret
-	c.FacebookConfigID, c.LinkedInScopes = "", nil // of a real app
+	c.FacebookConfigID, c.LinkedInScopes = "", nil // these belong to real apps
 }
 
-// announce signs a token for each role and says what to open.
+// announce signs a token for each role and prints how to use the demo.
 func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, screen launch.Screen, s streams) (err error) {
 	screen.Tokens = map[string]string{}
 	if screen.Brokers, err = p.Brokers(ctx); err != nil {
@@ -166,7 +168,8 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 	return screen.Announce(s.Out, c.DataDir, c.mock)
 }
 
-// connectLink is the address of a link by which pages at the simulated platforms are connected for the first client.
+// connectLink creates a link that connects accounts at the simulated platforms for the first
+// client.
 func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
 	made, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{
 		ConnectRequester: domain.ConnectRequester{ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role},

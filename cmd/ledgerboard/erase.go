@@ -20,20 +20,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify. With --list it prints the
-// recorded erasures; with --from it repeats them after a restore.
+// eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify.
+// With --list it prints the recorded erasures; with --from it repeats them after a restore.
 type eraseCommand struct {
 	storage
 	logging
 	actionFlags
 	orderFlags
-	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
-	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
-	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency that goes too, with its figures. Repeatable; pages that are not named stay with the client."`
-	List          bool          `xor:"who" required:"" help:"Print the erasures that the log records, a JSON object a line: kind, id and instant. Keep it outside of the backups."`
-	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures of a file that --list printed: after a restore of an older log."`
+	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
+	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member is a user, the user and all of its members are erased."`
+	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency to erase with its figures. Repeatable. Pages that are not listed stay with the client."`
+	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Store the output outside of the backups."`
+	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures in a file printed by --list. Use it after restoring an older log."`
 	JSON          bool          `name:"json" help:"Print a JSON object."`
-	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show it."`
+	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show the erasure."`
 }
 
 func (c eraseCommand) Run(ctx context.Context, s streams) error {
@@ -59,23 +59,23 @@ func (c eraseCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// orderFlags say who ordered an erasure, on which ground and by when: what its record says beside the reason.
+// orderFlags describe the order of an erasure. They are recorded together with the reason.
 type orderFlags struct {
-	OrderedBy string `placeholder:"WHO" help:"Who ordered it: person, client, agency, platform or authority."`
-	Ground    string `placeholder:"GROUND" help:"On which ground: not_needed, consent_withdrawn, objection, unlawful or legal_obligation (GDPR article 17)."`
-	Due       string `placeholder:"YYYY-MM-DD" help:"By when it must be done."`
+	OrderedBy string `placeholder:"WHO" help:"Who ordered the erasure: person, client, agency, platform or authority."`
+	Ground    string `placeholder:"GROUND" help:"Legal ground: not_needed, consent_withdrawn, objection, unlawful or legal_obligation (GDPR article 17)."`
+	Due       string `placeholder:"YYYY-MM-DD" help:"Deadline of the erasure."`
 }
 
-// order takes the order of an erasure from the flags, and confirms it.
+// order reads the order of an erasure from the flags and asks for confirmation.
 func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 	if c.OrderedBy == "" || c.Ground == "" || c.Due == "" {
 		missing := "--ordered-by, --ground and --due"
 		if more := c.missing(); more != "" && !asksOn(s) {
 			missing += ", and " + more
 		}
-		return domain.ErasureOrder{}, usageError{fmt.Errorf("nothing was erased: give %s too", missing)}
+		return domain.ErasureOrder{}, usageError{fmt.Errorf("nothing was erased: also set %s", missing)}
 	}
-	reason, err := c.confirm(s, "erase what is listed above, for good")
+	reason, err := c.confirm(s, "permanently erase what is listed above")
 	if err != nil {
 		return domain.ErasureOrder{}, err
 	}
@@ -86,16 +86,17 @@ func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 type erasure struct {
 	eraseCommand
 
-	log     *slog.Logger
-	parts   *assembly.Parts
-	people  readmodels.People
-	before  bool                  // the directory holds the person no more
-	engines []*projections.Engine // of the projections that hold people or figures of theirs
-	held    []*projections.Engine // of those that say what there is to erase
+	log    *slog.Logger
+	parts  *assembly.Parts
+	people readmodels.People
+	before bool // the person is no longer in the directory
+	// of the projections that contain personal data or figures of the person
+	engines []*projections.Engine
+	held    []*projections.Engine // of the projections that list what there is to erase
 }
 
 func (e *erasure) open(ctx context.Context) error {
-	if _, err := e.parts.Log(ctx); err != nil { // before the database is touched
+	if _, err := e.parts.Log(ctx); err != nil { // fails before the database is changed
 		return err
 	}
 	if err := e.parts.Migrate(ctx); err != nil {
@@ -160,9 +161,9 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	}
 	for _, look := range []func(context.Context) (string, error){
 		e.shown,
-		// What was being read when the person was erased may have come behind the erasure.
+		// Readings that were running during the erasure may have been appended after it.
 		folded(e.engines, "the erasure is in the log, ",
-			"texts of posts that came late may be left. Is a service with the role projector running? Repeat the command"),
+			"some post texts that arrived late may remain. Is a service with the role projector running? Repeat the command"),
 		e.contentsShown(erase, person),
 	} {
 		if err := e.await(ctx, look); err != nil {
@@ -179,7 +180,8 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// folded looks whether tables show all that was in the log when it first looked, and says how far they are behind.
+// folded returns a check whether the tables contain all records that were in the log at its first
+// call. The check returns how many events are missing.
 func folded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
 	type place struct {
 		projection string
@@ -208,7 +210,8 @@ func folded(engines []*projections.Engine, before, after string) func(context.Co
 	}
 }
 
-// contentsShown erases what the tables show of the posts of the social accounts that go, and says that they still do.
+// contentsShown returns a check that erases the remaining texts of the person's posts and returns
+// how many the tables still show.
 func (e *erasure) contentsShown(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
 	buried := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
@@ -222,7 +225,7 @@ func (e *erasure) contentsShown(erase commands.ErasePerson, person domain.Person
 				buried[c.Key], late = c.At, append(late, c)
 			}
 		}
-		return fmt.Sprintf("the erasure is in the log, the tables still show %d texts of posts. Is a service with the role projector running? "+
+		return fmt.Sprintf("the erasure is in the log, but the tables still show %d post texts. Is a service with the role projector running? "+
 			"Repeat the command", len(left)), erase.EraseContents(ctx, late)
 	}
 }
@@ -232,13 +235,14 @@ func (e *erasure) shown(ctx context.Context) (string, error) {
 	if errors.Is(err, readmodels.ErrPersonNotFound) {
 		return "", nil
 	}
-	return "the erasure is in the log, the tables do not show it yet. Is a service with the role projector running?", err
+	return "the erasure is in the log, but the tables do not show it yet. Is a service with the role projector running?", err
 }
 
-// lookEvery is how often [erasure.await] looks.
+// lookEvery is the polling interval of [erasure.await].
 const lookEvery = 50 * time.Millisecond
 
-// await looks until there is no reason left to wait, as long as the command may; the reason that is left then is the error.
+// await polls until look returns no reason to wait. If --wait has passed, it returns the last
+// reason as an error.
 func (e *erasure) await(ctx context.Context, look func(context.Context) (reason string, err error)) error {
 	said := ""
 	for end := time.Now().Add(e.Wait); ; {
@@ -266,21 +270,22 @@ type erasureReport struct {
 	ParentAccount string `json:"parent_account"`
 	Secrets       int    `json:"secrets"`
 	Erased        bool   `json:"erased"`
-	Before        bool   `json:"erased_before,omitempty"` // the log says so: only what was left or came late goes
+	// the log records an earlier erasure: only remaining and late data is erased
+	Before bool `json:"erased_before,omitempty"`
 }
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
-	report.Accounts = nil // the record has them
+	report.Accounts = nil // they are in the record
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
 	}
-	verb := "Would be erased"
+	verb := "Would erase"
 	if done {
 		verb = "Erased"
 	}
 	if e.before {
-		fmt.Fprintln(out, "This person was erased before; what is left of it or came late is texts and figures of posts and results of reads.")
+		fmt.Fprintln(out, "This person was erased before. What remains or arrived late: texts and figures of posts, results of readings.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {
@@ -288,17 +293,17 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	}
 	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n",
 		report.Members, report.Connections, report.Profiles, report.Secrets)
-	fmt.Fprintf(out, "  social accounts that were named %v\n  figures of %d social accounts, up to now\n  %d texts of their posts\n",
+	fmt.Fprintf(out, "  listed social accounts %v\n  figures of %d social accounts, up to now\n  %d texts of their posts\n",
 		report.Named, len(p.Going()), report.Contents)
 	if len(report.Pages) > 0 {
-		fmt.Fprintf(out, "Kept, without a connection: pages %v. Someone else must connect them to go on reading them.\n", report.Pages)
+		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintf(out, `Stays: ids in histories, which still verify; figures on topic metrics, ids and numbers that make no rows any more; what is
+		fmt.Fprintf(out, `Kept: ids in histories, which still verify; figures on topic metrics (ids and numbers), which no longer produce rows; what is
 published at the platforms. Earlier generations of tables, until they are dropped after their grace period.
-Gone from tables and answers: now. Open streams and tickets of the person hold no more within 10 seconds.
-Gone from the log: by %s, when topics directory and contents are compacted (24 hours at the earliest, and only
-if their partitions get new records; the broker inside this program, which is for trying, never forgets). Gone from backups: when the last older one is deleted.
+Removed from tables and responses: now. Open streams and tickets of the person end within 10 seconds.
+Removed from the log: by %s, when topics directory and contents are compacted (after 24 hours at the earliest, and only
+if their partitions get new records; the embedded broker, which is for testing, never compacts). Removed from backups: when the last older backup is deleted.
 `, time.Now().UTC().Add(eventlog.ForgetsWithin).Format(time.DateOnly))
 	}
 	return nil

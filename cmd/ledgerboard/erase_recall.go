@@ -17,9 +17,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// recall adds what the log says of erasures of the person that went before, so that a repetition finds what an interrupted one left: the
-// profiles whose records are gone, and what their posts say; of a person that the directory holds no more all of its ids. It tells whether
-// there was one.
+// recall adds what the log records about earlier erasures of the person, so that repeating an
+// interrupted erasure finds the rest: profiles without a record, and the texts of their posts. If
+// the directory no longer contains the person, it adds all ids. It reports whether the log records
+// an erasure.
 func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded bool, err error) {
 	if e.before {
 		*person = domain.Person{User: e.User}
@@ -47,7 +48,8 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	if err != nil || !recorded {
 		return false, err
 	}
-	// What was erased and came back since belongs to its new owner. What cannot be decoded may be anything, and counts as there.
+	// An entity that was erased and created again belongs to its new owner. An entity that cannot
+	// be decoded counts as present.
 	there := map[string]bool{}
 	err = assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) { there[r.Key] = err != nil || r.Data != nil })
 	if err != nil {
@@ -91,7 +93,8 @@ func (c eraseCommand) list(ctx context.Context, s streams) error {
 	})
 }
 
-// repeat erases what the file names and the log holds from before the instant.
+// repeat erases everything that --from lists and that was written before the recorded time of its
+// erasure.
 func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	lines, err := readErasures(c.From)
 	if err != nil {
@@ -100,12 +103,12 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return usageError{err}
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("repeat %d erasures of %s: what was written before their instants goes for good", len(lines), c.From))
+	reason, err := c.confirm(s, fmt.Sprintf("repeat %d erasures of %s: everything written before the time of each erasure is permanently erased", len(lines), c.From))
 	if err != nil {
 		return err
 	}
 	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
-		if _, err := parts.Log(ctx); err != nil { // before the database is touched
+		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}
 		if err := parts.Migrate(ctx); err != nil {
@@ -115,18 +118,20 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables follow when the service folds them.\n", len(lines), appended)
+		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables show them when the service has folded them.\n", len(lines), appended)
 		return nil
 	})
 }
 
-// readErasures reads what --list printed. An error names the line that is wrong: a list that is read in part would erase in part.
+// readErasures reads the output of --list. Any invalid line is an error, because a partially read
+// list would erase only a part.
 func readErasures(path string) (lines []domain.ErasedID, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the list of erasures: %w", err)
 	}
-	for i, text := range bytes.Split(raw, []byte("\n")) { // whole: a line of any length is read or refused
+	// not a Scanner, so that lines have no length limit
+	for i, text := range bytes.Split(raw, []byte("\n")) {
 		var line domain.ErasedID
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue

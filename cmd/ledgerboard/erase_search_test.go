@@ -31,7 +31,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// loggedTexts are what the person has said and is shown with, soughtTexts also what others said of it.
+// loggedTexts are texts of and about the person in the log; soughtTexts adds what other people
+// wrote about the person.
 var (
 	loggedTexts = []string{
 		"Erna Erased", "erna@example.com", "Erna was here", "Erna was named", "Ernas Profil", "erna-picture.jpg", "posts.example/erna",
@@ -41,23 +42,23 @@ var (
 
 const (
 	platformSaid = "Erna Erased must grant this"
-	// subjectOfErna is how an identity provider calls the person.
+	// subjectOfErna is the person's subject at the identity provider.
 	subjectOfErna = "oidc|erna-4711"
 	saidByBoth    = "What both have said"
 	pictureShows  = "the face of Erna"
-	soughtIn      = "tables of all schemas, what the planner keeps of them, a dump of the database and every answer to GET as each role"
+	soughtIn      = "tables of all schemas, planner statistics, a database dump and every GET response for each role"
 )
 
-// forgetful is a log that can be made to forget, and where its bytes are.
+// forgetful is a log that can be compacted on demand, with the location of its files.
 type forgetful struct {
 	storage
 
 	files   string
 	compact func(t *testing.T)
-	key     string // that signs checkpoints, which bundles need: they are searched too
+	key     string // signs checkpoints, because bundles need them and are searched too
 }
 
-// What the person was known by is found in each place before the erasure, and in none afterwards.
+// Every place contains the person's data before the erasure and none contains it afterwards.
 func TestForgottenIsFoundNowhere(t *testing.T) {
 	dir := t.TempDir()
 	key, _, err := proof.GenerateKey()
@@ -67,7 +68,7 @@ func TestForgottenIsFoundNowhere(t *testing.T) {
 	log.forget(t, func() { copyDir(t, yesterday, dir) })
 
 	restored := forgetful{storage{DataDir: yesterday}, filepath.Join(yesterday, "broker"), nil, key}
-	require.ElementsMatch(t, loggedTexts, restored.foundIn(t, loggedTexts), "the backup of yesterday holds all")
+	require.ElementsMatch(t, loggedTexts, restored.foundIn(t, loggedTexts), "the old backup contains everything")
 	repeatErasures(t, storage{DataDir: dir}, storage{DataDir: yesterday})
 	var said lockedBuffer
 	restored.serve(t, &said, func(a *process, base string) {
@@ -90,14 +91,15 @@ func repeatErasures(t *testing.T, from, in storage) {
 	require.Contains(t, mustRun(t, eraseCommand{storage: in, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
 }
 
-// compactStopped does what a cleaner does. It leaves a partition's last batch, so those are tombstones.
+// compactStopped compacts the log of a stopped broker. It keeps the last batch of a partition, so
+// those are tombstones.
 func compactStopped(t *testing.T, dir string) {
 	t.Helper()
 	parts := assembly.NewParts(storage{DataDir: dir}.backends(slog.New(slog.DiscardHandler)))
 	log, err := parts.Log(t.Context())
 	require.NoError(t, err)
 	var last []domain.Draft
-	for n := range 500 { // enough for each partition to get some
+	for n := range 500 { // enough records for each partition
 		last = append(last, commands.EraseDraft(domain.KindCategory, fmt.Sprint(1_000_000+n), time.Now()))
 		post := domain.PostRef{ParentAccount: eraseAgency, SocialAccount: 1, ExternalID: fmt.Sprint(n)}
 		last = append(last, commands.EraseContentDraft(post.ContentKey(domain.OriginListing), time.Now()))
@@ -110,7 +112,8 @@ func compactStopped(t *testing.T, dir string) {
 	cluster.Compact()
 }
 
-// The same on Apache Kafka, whose cleaner runs at once; LEDGERBOARD_TEST_KAFKA_DATA has its segments.
+// The same test on Apache Kafka with immediate compaction; LEDGERBOARD_TEST_KAFKA_DATA contains its
+// segments.
 func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 	brokers, files := os.Getenv("LEDGERBOARD_TEST_KAFKA_BROKERS"), os.Getenv("LEDGERBOARD_TEST_KAFKA_DATA")
 	if brokers == "" || files == "" {
@@ -140,8 +143,8 @@ func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 		parts := assembly.NewParts(log.backends(slog.New(slog.DiscardHandler)))
 		defer func() { require.NoError(t, parts.Close()) }()
 		_, err = parts.Log(t.Context())
-		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics that forget so soon")
-		// Each record closes the segment before it, which the cleaner then takes.
+		require.ErrorIs(t, err, eventlog.ErrUnsafeTopic, "a service does not start on topics with such a short retention")
+		// Each record closes the previous segment, which the cleaner can then compact.
 		require.Eventually(t, func() bool {
 			for _, topic := range []string{domain.TopicDirectory, domain.TopicContents} {
 				for partition := range assembly.PartitionsOf(topics, topic) {
@@ -149,15 +152,15 @@ func TestForgottenIsFoundNowhereOnApacheKafka(t *testing.T) {
 				}
 			}
 			return len(log.foundIn(t, soughtTexts)) == 0
-		}, 4*time.Minute, time.Second, "the cleaner takes what was erased")
+		}, 4*time.Minute, time.Second, "the cleaner removes what was erased")
 	}
 	log.forget(t, func() {})
 }
 
-// forget plants the person, finds it, erases it, and looks for it.
+// forget adds the person, finds the data, erases the person and searches again.
 func (f forgetful) forget(t *testing.T, backup func()) {
 	t.Helper()
-	t.Logf("searched: %s, files of the log, lines of the service's log", soughtIn)
+	t.Logf("searched: %s, log files, service log", soughtIn)
 	var said, out lockedBuffer
 	erase := eraseErna(f.storage)
 	erase.LogLevel, erase.JSON = "debug", false
@@ -168,24 +171,26 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		seedSignIns(t, a)
 		before := evidenceOf(t, a, base)
 		requirePictures(t, a, len(picturedPosts))
-		requireNone(t, before, []string{pictureShows}) // it is sealed wherever it lies
+		requireNone(t, before, []string{pictureShows}) // it is encrypted everywhere
 		requireNone(t, map[string][]byte{"statistics of the planner": before["statistics of the planner"]}, soughtTexts)
-		require.NoError(t, vault.Connecting{Pool: a.KeptPool}.Purge(t.Context(), time.Now().Add(2*time.Hour)), "a day after they end sign-ins are forgotten")
+		require.NoError(t, vault.Connecting{Pool: a.KeptPool}.Purge(t.Context(), time.Now().Add(2*time.Hour)), "sign-ins are deleted a day after they end")
 		for _, text := range append(slices.Clone(soughtTexts), saidByBoth) {
 			for _, where := range []string{"table", "dump", "answer"} {
 				if where == "answer" && (text == platformSaid || text == subjectOfErna) {
-					continue // neither platforms' words nor what a provider calls somebody are in an answer
+					// responses contain neither error texts of platforms nor provider subjects
+					continue
 				}
 				require.True(t, slices.ContainsFunc(holding(before, text), func(place string) bool { return strings.HasPrefix(place, where) }),
-					"%q is found in a %s before; it is in %v", text, where, holding(before, text))
+					"%q is in a %s before the erasure; it is in %v", text, where, holding(before, text))
 			}
 		}
-		if len(f.KafkaBrokers) > 0 { // else who erases folds too, and the data directory is one process's
+		// the erasing process also folds, and a data directory belongs to one process
+		if len(f.KafkaBrokers) > 0 {
 			erase.DatabaseURL = a.KeptPool.Config().ConnString()
 			require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
 		}
 	})
-	require.ElementsMatch(t, loggedTexts, f.foundIn(t, loggedTexts), "before, or before the cleaner")
+	require.ElementsMatch(t, loggedTexts, f.foundIn(t, loggedTexts), "before the erasure or the compaction")
 	if len(f.KafkaBrokers) == 0 {
 		backup()
 		require.NoError(t, erase.Run(t.Context(), streams{Out: &out, Err: &out}))
@@ -199,18 +204,18 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 		})
 	}
 	if len(f.KafkaBrokers) > 0 {
-		shown() // its topics are set below so that no service starts
+		shown() // the topic settings changed below prevent a service from starting
 	}
 	f.compact(t)
-	require.Empty(t, f.foundIn(t, soughtTexts), "the log has forgotten")
+	require.Empty(t, f.foundIn(t, soughtTexts), "compacted log")
 	require.Equal(t, []string{saidByBoth}, f.foundIn(t, []string{saidByBoth}), "under another name")
 	if len(f.KafkaBrokers) == 0 {
 		shown()
 	}
-	requireNone(t, map[string][]byte{"lines of the log": []byte(said.String()), "what erase prints": []byte(out.String())}, soughtTexts)
+	requireNone(t, map[string][]byte{"service log": []byte(said.String()), "output of erase": []byte(out.String())}, soughtTexts)
 }
 
-// serve runs a service on the log and hands over what it logs.
+// serve runs a service on the log and writes its log messages to said.
 func (f forgetful) serve(t *testing.T, said io.Writer, use func(a *process, base string)) {
 	t.Helper()
 	settings := eraseSettings(f.storage)
@@ -224,7 +229,7 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 	require.NoError(t, filepath.WalkDir(f.files, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			if os.IsNotExist(err) {
-				return nil // the cleaner took it
+				return nil // the cleaner removed it
 			}
 			return err
 		}
@@ -242,7 +247,8 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 	return found
 }
 
-// seedSought adds what the person is shown with, what a platform said of it, and a text that the agency published under two names.
+// seedSought adds pictures, a platform's error text, and a text that the agency published under two
+// names.
 func seedSought(t *testing.T, a *process) {
 	t.Helper()
 	ctx, now := t.Context(), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -267,7 +273,7 @@ func seedSought(t *testing.T, a *process) {
 		require.NoError(t, picturesOf(t, a).Keep(ctx, post, []byte(pictureShows)))
 	}
 	changeDashboard(t, a, domain.UpdateDashboard{AllowClientDashboard: new(true)})
-	// Three of one value: so common a one the planner would keep.
+	// Three rows with one value: common enough for the planner's statistics.
 	_, err := a.KeptPool.Exec(ctx, `
 		insert into platform_words (kind, class, social_account_id, words, said_at)
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
@@ -277,7 +283,7 @@ func seedSought(t *testing.T, a *process) {
 		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
 }
 
-// picturedPosts are posts whose pictures are kept: two of the person, one of somebody who stays.
+// picturedPosts are posts with stored pictures: two of the person, one of another person.
 var picturedPosts = []domain.PostRef{
 	{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "both"},
 	{ParentAccount: eraseAgency, SocialAccount: 703, ExternalID: "p"},
@@ -305,7 +311,8 @@ func requirePictures(t *testing.T, a *process, people int) {
 	require.Equal(t, people, a.countsOf(t, "select count(*) from kept.pictures"))
 }
 
-// seedSignIns adds three sign-ins of one outcome, so common a one that the planner would keep it. They end within two hours.
+// seedSignIns adds three sign-ins with one outcome, common enough for the planner's statistics.
+// They expire within two hours.
 func seedSignIns(t *testing.T, a *process) {
 	t.Helper()
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 700, PID: domain.LinkedIn, Name: "Ernas Profil"}}}
@@ -334,7 +341,7 @@ func holding(evidence map[string][]byte, text string) (places []string) {
 	return places
 }
 
-// evidenceOf is what a service that runs holds and shows, by place.
+// evidenceOf returns what a running service stores and shows, by place.
 func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	t.Helper()
 	evidence := map[string][]byte{}
@@ -351,11 +358,11 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	}
 	_, err = a.KeptPool.Exec(t.Context(), "analyze")
 	require.NoError(t, err)
-	var statistics string // what the planner keeps of columns
+	var statistics string // column statistics of the planner
 	require.NoError(t, a.KeptPool.QueryRow(t.Context(), `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`).Scan(&statistics))
-	require.Contains(t, statistics, eraseClient, "it keeps some")
+	require.Contains(t, statistics, eraseClient, "the planner has statistics")
 	evidence["statistics of the planner"] = []byte(statistics)
-	var programs string // of the server: another version's does not dump it
+	var programs string // from the server's version: others cannot dump it
 	require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select setting from pg_config where name = 'BINDIR'").Scan(&programs))
 	dump := exec.CommandContext(t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--dbname="+a.KeptPool.Config().ConnString())
 	evidence["dump of the database"], err = dump.Output()
@@ -374,7 +381,7 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 			}
 		}
 		require.Greater(t, answered, map[string]int{"agency": 45, "client": 35}[role]+5, role)
-		t.Logf("%d paths answered %s", answered, role)
+		t.Logf("%d paths responded %s", answered, role)
 	}
 	return evidence
 }
@@ -392,12 +399,13 @@ func (p *process) someTokens(t *testing.T) map[string]string {
 	return tokens
 }
 
-// pathsToAsk are all paths of the API that answer GET, with every id that the person has or had; streams excepted, which send ids alone.
+// pathsToAsk returns all GET paths of the API with every id that the person has or had, except
+// streams, which send only ids.
 func pathsToAsk(t *testing.T, base string) (paths []string) {
 	t.Helper()
 	_, raw := get(t, base+"/openapi.json", "")
 	type parameter struct {
-		Ref      string `json:"$ref"` // of one that several operations take
+		Ref      string `json:"$ref"` // a parameter that several operations share
 		Name, In string
 		Required bool
 		Example  any
@@ -454,6 +462,7 @@ func pathsToAsk(t *testing.T, base string) (paths []string) {
 
 func copyDir(t *testing.T, to, from string) {
 	t.Helper()
-	out, err := exec.Command("cp", "-a", from, to).CombinedOutput() // the files of PostgreSQL keep their owner
+	// the files of PostgreSQL keep their owner
+	out, err := exec.Command("cp", "-a", from, to).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }

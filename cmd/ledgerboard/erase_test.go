@@ -48,7 +48,7 @@ func someOrder() orderFlags {
 	return orderFlags{OrderedBy: "person", Ground: "consent_withdrawn", Due: "2026-12-21"}
 }
 
-// eraseErna erases the person and what is said on a page that names it.
+// eraseErna erases the person and a page whose texts name the person.
 func eraseErna(at storage) eraseCommand {
 	return eraseCommand{
 		storage: at, logging: quiet, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
@@ -56,7 +56,8 @@ func eraseErna(at storage) eraseCommand {
 	}
 }
 
-// GDPR: the person is gone from tables, secrets and answers, no one else is, and the history verifies.
+// GDPR: the person is removed from tables, secrets and responses; other people are not affected;
+// the history still verifies.
 func TestErasePerson(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, base string) {
 		seedErasure(t, a)
@@ -64,19 +65,20 @@ func TestErasePerson(t *testing.T) {
 		before := chainOf(t, a)
 		require.Equal(t, map[string]any{erased: "Erna Erased", stays: "Sam Stays"}, historyNames(t, a, base))
 		a.until(t, 1, "select count(*) from operations_trail where event_type = 'audit.read.v1' and actor = '"+eraseStaff+"' and parent_account = '"+
-			eraseAgency+"' and data->>'dashboard' = '"+eraseClient+"'") // the reading itself is in the log, and readable
+			// the read is recorded in the log
+			eraseAgency+"' and data->>'dashboard' = '"+eraseClient+"'")
 
 		command := eraseErna(a.beside(t))
 		command.SocialAccount, command.JSON, command.actionFlags = nil, false, actionFlags{}
 		out, err := runCommand(t, command)
-		require.ErrorAs(t, err, new(usageError), "without --yes nothing is done")
-		require.ErrorContains(t, err, "without a terminal give --yes and --reason CODE[:TICKET] too")
-		require.Contains(t, out, "Would be erased")
+		require.ErrorAs(t, err, new(usageError), "nothing is erased without --yes")
+		require.ErrorContains(t, err, "without a terminal, also set --yes and --reason CODE[:TICKET]")
+		require.Contains(t, out, "Would erase")
 		require.NotContains(t, out, "Gone")
 		command = eraseErna(command.storage)
 		command.Due = ""
 		_, err = runCommand(t, command)
-		require.ErrorContains(t, err, "give --ordered-by, --ground and --due too")
+		require.ErrorContains(t, err, "also set --ordered-by, --ground and --due")
 		command.orderFlags, command.SocialAccount = someOrder(), []int64{703, 999}
 		_, err = runCommand(t, command)
 		require.ErrorAs(t, err, new(usageError))
@@ -85,8 +87,8 @@ func TestErasePerson(t *testing.T) {
 		require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
 			"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":2}`, mustRun(t, command))
 
-		require.Equal(t, before, chainOf(t, a), "the history is what it was, byte for byte, and verifies")
-		require.Equal(t, map[string]any{erased: nil, stays: "Sam Stays"}, historyNames(t, a, base), "the id alone is shown")
+		require.Equal(t, before, chainOf(t, a), "the history is unchanged, byte for byte, and verifies")
+		require.Equal(t, map[string]any{erased: nil, stays: "Sam Stays"}, historyNames(t, a, base), "only the id is shown")
 		for rows, want := range map[string]int{
 			"users where id = '" + erased + "'": 0,
 			"users":                             2,
@@ -118,10 +120,10 @@ func TestErasePerson(t *testing.T) {
 			a.until(t, want, "select count(*) from "+rows)
 		}
 		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":0,
-			"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, mustRun(t, command), "again nothing is left")
+			"connections":[70,71],"profiles":[700],"social_accounts":[703],"secrets":0}`, mustRun(t, command), "nothing is left to erase")
 		command.JSON = false
 		began := time.Now().UTC()
-		_, by, _ := strings.Cut(mustRun(t, command), "Gone from the log: by ")
+		_, by, _ := strings.Cut(mustRun(t, command), "Removed from the log: by ")
 		day, err := time.Parse(time.DateOnly, by[:len(time.DateOnly)])
 		require.NoError(t, err)
 		require.WithinRange(t, day, began.AddDate(0, 0, 8).Truncate(24*time.Hour), time.Now().UTC().AddDate(0, 0, 8))
@@ -134,7 +136,8 @@ func TestErasePerson(t *testing.T) {
 const figuresOfAccounts = "select social_account_id from tSAccountIns union all select social_account_id from tSPosts " +
 	"union all select social_account_id from tSPostInsights"
 
-// What a collector appends behind the erasure goes by the same command, once the tables follow.
+// If a collector appends something after the erasure, the same command erases it once the tables
+// show it.
 func TestEraseWhatComesLate(t *testing.T) {
 	at := newStorage(t)
 	withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
@@ -147,7 +150,7 @@ func TestEraseWhatComesLate(t *testing.T) {
 	})
 }
 
-// What tables do not show yet would not be erased: the command gives up, and says so.
+// The command does not erase by outdated tables: it gives up with an error.
 func TestNothingIsErasedByTablesThatAreBehind(t *testing.T) {
 	c := eraseErna(newStorage(t))
 	c.Wait = time.Nanosecond
@@ -157,7 +160,7 @@ func TestNothingIsErasedByTablesThatAreBehind(t *testing.T) {
 	require.NoError(t, e.parts.Close())
 }
 
-// onWait hears what a command waits for. It is asked nothing else.
+// onWait is called with each reason that a command waits for.
 type onWait func(reason string)
 
 func (onWait) Enabled(context.Context, slog.Level) bool { return true }
@@ -176,7 +179,8 @@ func (w onWait) WithAttrs([]slog.Attr) slog.Handler { return w }
 
 func (w onWait) WithGroup(string) slog.Handler { return w }
 
-// eraseWhileRead appends a content when the command waits for the directory, and folds it afterwards.
+// eraseWhileRead appends a content while the command waits for the directory, and folds it
+// afterwards.
 func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -191,7 +195,7 @@ func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 		case strings.Contains(reason, "the tables do not show it yet"):
 			require.NoError(t, log.Append(ctx, textDraft(700, "late", domain.OriginListing, domain.PostTexts{Content: "Erna was late"})))
 			close(directory)
-		case strings.Contains(reason, "texts of posts that came late"):
+		case strings.Contains(reason, "texts that arrived late"):
 			foldContents()
 		}
 	}))
@@ -217,7 +221,7 @@ func eraseWhileRead(t *testing.T, c eraseCommand) (printed string) {
 	return out.String()
 }
 
-// seedErasure fills the log: the one who goes, one who stays, and a history in which both stand.
+// seedErasure fills the log with the person to erase, another person, and a history with both.
 func seedErasure(t *testing.T, a *process) {
 	t.Helper()
 	ctx := t.Context()
@@ -257,7 +261,7 @@ func seedErasure(t *testing.T, a *process) {
 		atLinkedIn(702702702, 8, 72, domain.LinkedInProfile, "Page"))
 	a.appendText(t, 700, "p", domain.PostTexts{Content: "Erna was here"})
 	a.appendText(t, 702702702, "p", domain.PostTexts{Content: "Sam was here"})
-	// Each is in a partition of its own.
+	// Each is in a different partition.
 	a.until(t, 17, `select (select count(*) from users) + (select count(*) from sessions) + (select count(*) from members)
 		+ (select count(*) from tMemberAuth) + (select count(*) from tDefaultAccount) + (select count(*) from tSAccounts)
 		+ (select count(*) from post_contents)`)
@@ -291,7 +295,7 @@ func (p *process) appendFigures(t *testing.T, tenant domain.Tenant, at time.Time
 	}
 }
 
-// seedFigures adds another member's page, figures of three accounts, a text, and cursors of notices.
+// seedFigures adds another member's page, figures of three accounts, a text, and notice cursors.
 func seedFigures(t *testing.T, a *process) {
 	t.Helper()
 	ctx, now := t.Context(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -318,7 +322,8 @@ type chained struct {
 	hash    string
 }
 
-// chainOf reads the agency's stream from the log, judges every record, and compares the tables with it.
+// chainOf reads the agency's stream from the log, judges every record, and compares the tables with
+// it.
 func chainOf(t *testing.T, a *process) (chain []chained) {
 	t.Helper()
 	topics, err := assembly.Topics()
@@ -337,14 +342,14 @@ func chainOf(t *testing.T, a *process) (chain []chained) {
 			var table string
 			require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version).Scan(&table))
 			require.Equal(t, chain[len(chain)-1].hash, table)
-			require.NotContains(t, string(record.Value), "Erna", "names never enter the topic")
+			require.NotContains(t, string(record.Value), "Erna", "the topic contains no names")
 		}
 	}
 	require.NotEmpty(t, chain)
 	return chain
 }
 
-// historyNames asks over HTTP, as an auditor does, and returns every person that the answer shows.
+// historyNames requests the history like an auditor and returns every person in the response.
 func historyNames(t *testing.T, a *process, base string) map[string]any {
 	t.Helper()
 	token, err := a.sign(eraseStaff, eraseAgency, []string{"auditor"}, time.Now().Add(time.Hour))
@@ -369,7 +374,8 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 	return names
 }
 
-// A repetition takes what came late, and leaves members and connections that are back: they belong to their new owner.
+// Repeating an erasure removes late data, but keeps members and connections that were created
+// again: they belong to their new owner.
 func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		day := time.Now().Add(-48 * time.Hour)
@@ -406,7 +412,7 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 	})
 }
 
-// A list of erasures is read whole: a line that is wrong is named, however long it is.
+// The list of erasures is read completely: an invalid line of any length is reported.
 func TestListOfErasuresNamesTheLineThatIsWrong(t *testing.T) {
 	t.Parallel()
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")

@@ -7,16 +7,18 @@ import (
 	"io"
 )
 
-// The exit codes, as `ledgerboard --help` documents them.
+// The exit codes documented by `ledgerboard --help`.
 const (
 	exitOK       = 0
-	exitFailure  = 1   // it was tried and did not succeed
-	exitUsage    = 2   // arguments or configuration are wrong: nothing was tried
-	exitNotReady = 3   // status: the service is not ready, or degraded, or does not answer
-	exitLeftOut  = 4   // import --skip-refused: done, but rows were left out
-	exitFindings = 5   // verify, replay: the check was made, and something is not as it must be
-	exitCut      = 130 // a signal cut it: at a prompt, and of verify, export, replay, import, rebuild, backup, restore
-	exitAborted  = 131 // a second signal ended it at once, whatever it was doing
+	exitFailure  = 1 // the command failed
+	exitUsage    = 2 // wrong arguments or configuration: nothing was tried
+	exitNotReady = 3 // status: the service is not ready, degraded or does not respond
+	exitLeftOut  = 4 // import --skip-refused: done, but some rows were left out
+	exitFindings = 5 // verify, replay, backup --check: the check found faults
+	// interrupted by a signal: at a prompt, and in verify, export, replay, import, rebuild, backup,
+	// restore
+	exitCut     = 130
+	exitAborted = 131 // aborted by a second signal
 )
 
 func exitCode(err error, stderr io.Writer) int {
@@ -41,10 +43,11 @@ func exitCode(err error, stderr io.Writer) int {
 	}
 }
 
-// errInterrupted ends a command that a signal cut before it was done.
+// errInterrupted is returned if a signal ends a command before it is done.
 var errInterrupted = errors.New("interrupted")
 
-// interrupted says of a command that a signal cut what it leaves. Other errors, and those that say so already, pass.
+// interrupted adds to the error of an interrupted command what state the command leaves. It does
+// not change other errors or errors that are already [errInterrupted].
 func interrupted(ctx context.Context, err error, left string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err
@@ -52,7 +55,7 @@ func interrupted(ctx context.Context, err error, left string) error {
 	return fmt.Errorf("%w: %s", errInterrupted, left)
 }
 
-// cutReader ends with the error of its context when that is done.
+// cutReader returns the error of its context once the context is done.
 type cutReader struct {
 	ctx context.Context //nolint:containedctx // io.Reader has no room for it
 	io.Reader

@@ -17,19 +17,19 @@ type exportCommand struct {
 	logging
 	evidence
 	remote
-	Parent string `type:"hexid" placeholder:"ID" help:"Agency, 24 hex digits: taken from the log itself. Without: that of the token, from the service at --url."`
-	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' checks it anywhere."`
-	Force  bool   `help:"Replace the file if it is there already."`
-	JSON   bool   `name:"json" help:"Print what the bundle holds as a JSON object."`
+	Parent string `type:"hexid" placeholder:"ID" help:"Agency to export from the log, 24 hex digits. Default: the agency of the token, from the service at --url."`
+	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' verifies it anywhere."`
+	Force  bool   `help:"Replace an existing file."`
+	JSON   bool   `name:"json" help:"Print a summary of the bundle as a JSON object."`
 }
 
-// notWritten is what an export leaves that was cut.
+// notWritten is the message of an interrupted export.
 const notWritten = "no bundle was written; run it again"
 
-// Run implements the command. The file is there whole or not at all.
+// Run implements the command. It writes the file completely or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) error {
-	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // before the whole log is read
-		return fmt.Errorf("%w, or use --force", thereAlready(c.Bundle, "--bundle"))
+	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // check before reading the whole log
+		return fmt.Errorf("%w, or set --force", thereAlready(c.Bundle, "--bundle"))
 	}
 	if c.Parent == "" {
 		return interrupted(ctx, c.fetch(ctx, s), notWritten)
@@ -48,14 +48,15 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return interrupted(ctx, explainProof(err), notWritten)
 	}
-	return say(s.Out, c.JSON, exported, "%s holds %d records of agency %s, %d of them covered by the checkpoint of %s.\n",
+	return say(s.Out, c.JSON, exported, "%s contains %d records of agency %s; the checkpoint of %[5]s covers %[4]d of them.\n",
 		c.Bundle, exported.Records, c.Parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
 }
 
-// fetch takes the bundle that the service makes for the holder of the token. Where a key is known, it is checked.
+// fetch downloads the bundle of the token's agency from the service, and verifies it if a key is
+// configured.
 func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if c.JSON {
-		return usageError{errors.New("--json is for exports from the log: leave it out with --url")}
+		return usageError{errors.New("--json works only with exports from the log: remove it or --url")}
 	}
 	known, err := c.named()
 	if err != nil {
@@ -66,13 +67,13 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 		return err
 	}
 	if known == nil {
-		fmt.Fprintf(s.Out, "%s is written and not checked: 'ledgerboard verify --bundle %[1]s --key KEY' does.\n", c.Bundle)
+		fmt.Fprintf(s.Out, "%s was written but not verified. Verify it with 'ledgerboard verify --bundle %[1]s --key KEY'.\n", c.Bundle)
 		return nil
 	}
 	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
 }
 
-// write writes the file, and replaces an existing one only with --force.
+// write writes the file. It replaces an existing file only with --force.
 func (c exportCommand) write(content func(io.Writer) error) error {
 	if c.Force {
 		return writeAs(c.Bundle, content, os.Rename)
@@ -83,15 +84,15 @@ func (c exportCommand) write(content func(io.Writer) error) error {
 func explainProof(err error) error {
 	switch {
 	case errors.Is(err, proof.ErrKeyNeeded):
-		return usageError{fmt.Errorf("%w: --key KEY or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
+		return usageError{fmt.Errorf("%w: set --key or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
 	case errors.Is(err, proof.ErrNotCovered):
-		return fmt.Errorf("%w: the service signs one when it starts, every hour and when it stops, "+
-			"if LEDGERBOARD_CHECKPOINT_KEY is set", err)
+		return fmt.Errorf("%w: if LEDGERBOARD_CHECKPOINT_KEY is set, the service signs one when it starts, every hour "+
+			"and when it stops", err)
 	case errors.Is(err, proof.ErrContradiction):
 		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)
 	default:
 		if known, ok := errors.AsType[*domain.Error](err); ok {
-			return errors.New(known.Message) // people need no code
+			return errors.New(known.Message) // users of the command line need no error code
 		}
 		return err
 	}

@@ -17,13 +17,14 @@ type exportPersonCommand struct {
 	storage
 	logging
 	actionFlags
-	User   string `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
-	Member int64  `xor:"who" required:"" placeholder:"ID" help:"The member; when it is a user, the whole user with all of its members."`
-	Out    string `required:"" placeholder:"FILE" help:"File to write: one JSON object, for the person alone. docs/privacy.md describes it."`
-	JSON   bool   `name:"json" help:"Print how much of what the file holds as a JSON list."`
+	User   string `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
+	Member int64  `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member is a user, the file contains the user and all of its members."`
+	Out    string `required:"" placeholder:"FILE" help:"File to write: one JSON object, for that person only. docs/privacy.md describes it."`
+	JSON   bool   `name:"json" help:"Print the number of rows per section as a JSON array."`
 }
 
-// Run implements the command. The file is there whole or not at all, and only its owner may read it.
+// Run implements the command. It writes the file completely or not at all; only its owner can read
+// it.
 func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return thereAlready(c.Out, "--out")
@@ -40,7 +41,7 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, desk *desk.D
 	if person.User == "" {
 		who = fmt.Sprintf("member %d", c.Member)
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("write everything that is known of %s (agency %s) to %s", who, person.ParentAccount, c.Out))
+	reason, err := c.confirm(s, fmt.Sprintf("write all data stored about %s (agency %s) to %s", who, person.ParentAccount, c.Out))
 	if err != nil {
 		return err
 	}
@@ -53,21 +54,22 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, desk *desk.D
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(sections)
 	}
-	fmt.Fprintf(s.Out, "%s holds what is known of %s:\n", c.Out, who)
+	fmt.Fprintf(s.Out, "%s contains the data stored about %s:\n", c.Out, who)
 	for _, section := range sections {
 		if section.Rows > 0 {
 			fmt.Fprintf(s.Out, "  %-30s %d\n", section.Section, section.Rows)
 		}
 	}
-	fmt.Fprintln(s.Out, "It is for this person alone: hand it over, then delete it.")
+	fmt.Fprintln(s.Out, "It is for this person only: hand it over, then delete it.")
 	return nil
 }
 
 func thereAlready(name, flag string) error {
-	return usageError{fmt.Errorf("%s %s is there already; name a file that is not", flag, name)}
+	return usageError{fmt.Errorf("%s %s already exists; use another file name", flag, name)}
 }
 
-// writeNew writes a file that is not there yet: one that was made meanwhile stays as it is.
+// writeNew writes a file that must not exist yet. It does not replace a file that was created in
+// the meantime.
 func writeNew(name, flag string, write func(io.Writer) error) error {
 	err := writeAs(name, write, os.Link)
 	linked, ok := errors.AsType[*os.LinkError](err)
@@ -77,11 +79,12 @@ func writeNew(name, flag string, write func(io.Writer) error) error {
 	case errors.Is(linked, fs.ErrExist):
 		return thereAlready(name, flag)
 	default:
-		return fmt.Errorf("%w; the file system of %s must know hard links", err, flag)
+		return fmt.Errorf("%w; the file system of %s must support hard links", err, flag)
 	}
 }
 
-// writeAs writes a file that only its owner may read, whole or not at all: a temporary file next to it gets its name once it is on the disk.
+// writeAs writes a file with owner-only permissions, completely or not at all: it syncs a temporary
+// file in the same directory and then renames or links it.
 func writeAs(name string, write func(io.Writer) error, give func(temporary, name string) error) error {
 	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

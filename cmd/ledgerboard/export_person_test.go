@@ -21,7 +21,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// GDPR article 15: the file holds all that was planted of the person, and nothing of the other one.
+// GDPR article 15: the file contains everything stored about the person and nothing about the other
+// one.
 func TestExportPerson(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedErasure(t, a)
@@ -59,9 +60,10 @@ func TestExportPerson(t *testing.T) {
 			require.NoError(t, json.Unmarshal(members[section.Section], &rows), section.Section)
 			require.Len(t, rows, section.Rows, section.Section)
 			got[section.Section] = len(rows)
-			require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md says what it is")
+			require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md describes it")
 		}
-		got["trail"] -= strings.Count(string(raw), `"GDPR-15"`) // the record of this export, when it is in the tables by now
+		// the record of this export, if the tables show it already
+		got["trail"] -= strings.Count(string(raw), `"GDPR-15"`)
 		require.Equal(t, map[string]int{
 			"user": 1, "sign_ins": 2, "identity_provider": 1, "console_sessions": 1, "sign_in_links": 1, "members": 1, "connections": 2, "profiles": 1, "pages_connected": 1,
 			"profile_posts": 1, "profile_post_texts": 2, "profile_readings": 1, "profile_post_readings": 1, "profile_planned_posts": 1, "profile_fetching": 1, "profile_posts_in_vain": 1, "profile_pictures": 0, "platforms_said": 1,
@@ -83,9 +85,9 @@ func TestExportPerson(t *testing.T) {
 
 		again := filepath.Join(t.TempDir(), "again.json")
 		for why, change := range map[string]func(c *exportPersonCommand){
-			"is there already":    func(*exportPersonCommand) {},
-			"give --reason":       func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
-			"nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
+			"already exists":         func(*exportPersonCommand) {},
+			"set --reason": func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
+			"nobody with this id":    func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
 		} {
 			changed := command
 			change(&changed)
@@ -95,16 +97,19 @@ func TestExportPerson(t *testing.T) {
 		}
 		require.NoFileExists(t, again)
 
-		command.Out, command.Reason = again, "customer_request:TOO-LATE" // somebody makes the file after the command has looked for it
+		// another process creates the file after the command's check
+		command.Out, command.Reason = again, "customer_request:TOO-LATE"
 		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
 		silent := streams{Out: io.Discard, Err: io.Discard}
 		err = atDesk(t.Context(), command.storage, command.logger(silent), func(desk *desk.Desk) error {
 			return command.export(t.Context(), silent, desk)
 		})
 		require.ErrorAs(t, err, new(usageError))
-		require.ErrorContains(t, err, "is there already")
+		require.ErrorContains(t, err, "already exists")
 
-		require.Eventually(t, func() bool { // it is on record, with its reason and what came of it: done only when the file has its name
+		// The export is recorded with its reason and outcome: done only once the file has its final
+		// name.
+		require.Eventually(t, func() bool {
 			var came map[string]string
 			err := a.ReadPool.QueryRow(t.Context(), `
 				select json_object_agg(t.data#>>'{reason,ticket}', (t.data#>>'{target,user}') || ' ' || (o.data->>'outcome'))
@@ -114,11 +119,11 @@ func TestExportPerson(t *testing.T) {
 		}, patience, 10*time.Millisecond)
 		gone, err := a.ForgetWords(t.Context(), time.Now())
 		require.NoError(t, err)
-		require.Equal(t, 2, gone, "what platforms said 31 days ago; yesterday's stays")
+		require.Equal(t, 2, gone, "platform texts older than 30 days are deleted")
 	})
 }
 
-// seedExport adds to what seedErasure planted: one of each thing that is known of the person, and the same of the other one.
+// seedExport adds to seedErasure one of each kind of personal data, for both people.
 func seedExport(t *testing.T, a *process) {
 	t.Helper()
 	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Second)
@@ -175,7 +180,8 @@ func seedExport(t *testing.T, a *process) {
 	a.until(t, 18, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns)
 		+ (select count(*) from tSPosts) + (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor <> 'system:log')
 		+ (select count(*) from tSAccounts where id = 701 and name = 'Bakery')`)
-	for _, user := range []string{eraseStaff, erased} { // the first gives the dashboard its points of contact
+	// the first one sets the points of contact of the dashboard
+	for _, user := range []string{eraseStaff, erased} {
 		open := user == eraseStaff
 		_, err := a.Updates.Update(ctx, commands.UpdateDashboard{
 			Caller:         commands.Caller{ParentAccount: eraseAgency, UserID: user, Role: "agency", RequestID: "r"},
@@ -186,7 +192,8 @@ func seedExport(t *testing.T, a *process) {
 	}
 	desk, err := a.Desk(ctx)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // also records that a projection passes over count as ones that it has not seen
+	// records that a projection ignores also count as not folded
+	require.Eventually(t, func() bool {
 		all, err := desk.Projections(ctx)
 		return err == nil && !slices.ContainsFunc(all, func(p operator.Projection) bool { return p.Lag > 0 })
 	}, patience, 10*time.Millisecond)

@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// patience bounds what tests wait for: only what fails takes so long.
+// patience is the time limit of waits; only failing tests reach it.
 const patience = 5 * time.Minute
 
 var quiet = logging{LogLevel: "error", LogFormat: "text"}
@@ -45,7 +45,7 @@ func mustRun(t *testing.T, c command) (printed string) {
 	return printed
 }
 
-// byHand runs a command line beside the service.
+// byHand runs a command line next to the service.
 func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	at := p.beside(t)
@@ -75,13 +75,15 @@ func parse(t *testing.T, args ...string) (c cli, err error) {
 	return c, err
 }
 
-// newStorage is a log in a data directory of its own, and a database on the tests' server: a command does not start one.
+// newStorage returns a log in a new data directory and a database on the test server, so that
+// commands do not start one.
 func newStorage(t *testing.T) storage {
 	t.Helper()
 	return storage{DataDir: t.TempDir(), DatabaseURL: pgtest.New(t).URL}
 }
 
-// beside is where commands find the log and the tables of a service that runs.
+// beside returns the storage settings with which commands reach the log and tables of a running
+// service.
 func (p *process) beside(t *testing.T) storage {
 	t.Helper()
 	brokers, err := p.Brokers(t.Context())
@@ -117,13 +119,14 @@ func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntit
 	}
 }
 
-// until waits until a statement counts as many: tables follow the log.
+// until waits until a count query returns want, because tables follow the log.
 func (p *process) until(t *testing.T, want int, sql string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return p.countsOf(t, sql) == want }, patience, 10*time.Millisecond, "%s: want %d", sql, want)
 }
 
-// countsOf is what a statement counts in the tables that readers use, and far below zero where it cannot be asked now.
+// countsOf returns the result of a count query on the live tables, or a very low number if the
+// query fails.
 func (p *process) countsOf(t *testing.T, sql string) (n int) {
 	t.Helper()
 	if err := p.ReadPool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
@@ -133,7 +136,7 @@ func (p *process) countsOf(t *testing.T, sql string) (n int) {
 	return n
 }
 
-// metricsOf are the counters and gauges of a registry, by their names and the values of their labels.
+// metricsOf returns the counters and gauges of a registry by name and label values.
 func metricsOf(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	families, err := registry.Gather()

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 )
 
-// Bounds of the HTTP server. Answers have none as a whole: streams stay open.
+// Limits of the HTTP server. There is no write timeout because streams stay open.
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
@@ -26,13 +26,13 @@ const (
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (another ledgerboard may be running; choose another address with --addr)", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w (is another ledgerboard running? Choose another address with --addr)", addr, err)
 	}
 	return listener, nil
 }
 
-// checkFree finds a taken address before the long part of a start. The address is given back: until the
-// service can answer, connections are refused rather than left waiting.
+// checkFree fails early if the address is in use, before the long part of a start. It closes the
+// listener again: until the service can respond, connections are refused instead of left waiting.
 func checkFree(ctx context.Context, addr string) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -41,7 +41,7 @@ func checkFree(ctx context.Context, addr string) error {
 	return listener.Close()
 }
 
-// baseURL is how a browser on this machine reaches the service.
+// baseURL returns the URL of the service for a browser on this machine.
 func baseURL(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
@@ -53,9 +53,10 @@ func baseURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// startServing starts the HTTP layer and what feeds its streams; without the role api, what the process tells of itself.
-// The returned function ends it, a moment after /readyz has said that the process stops: it tells streams to end, closes the port and waits
-// for requests.
+// startServing starts the HTTP server and the sources of its streams. Without the role api, it
+// serves only the health and metrics endpoints. The returned function stops the server: it waits
+// for a moment while /readyz reports that the process is stopping, ends the streams, closes the
+// port and waits for running requests.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
@@ -73,7 +74,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
-	p.stop.run(group, "the HTTP server", func() error {
+	p.stop.run(group, "HTTP server", func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
 		}
@@ -86,18 +87,18 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 		if p.has(roleAPI) && !p.alone() {
 			select {
 			case <-time.After(min(announced, p.stop.within/10)):
-			case <-ctx.Done(): // something has failed, and nothing is answered any more
+			case <-ctx.Done(): // a part has failed; no more requests can be answered
 			}
 		}
 		endStreams()
 		if err := server.Shutdown(within); err != nil {
-			p.logger.Warn("requests were cut at the stop", "error", err)
-			server.Close() //nolint:errcheck // nothing is left to do about it
+			p.logger.Warn("the stop canceled running requests", "error", err)
+			server.Close() // nolint:errcheck // nothing can be done about it
 		}
 	}, nil
 }
 
-// newHandler makes the HTTP layer of the program, and the console over it, which serves both.
+// newHandler creates the API server and the handler that serves both the API and the console.
 func (p *process) newHandler(ctx context.Context) (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger

@@ -13,30 +13,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// importCommand appends the main application's reference entities ([commands.EntityLine]), and takes over
+// importCommand imports reference entities of the main application ([commands.EntityLine]) and
 // legacy data.
 type importCommand struct {
 	storage
 	logging
-	Files           []string      `arg:"" optional:"" type:"existingfile" sep:"none" help:"JSON Lines files of entities: {\"type\":\"directory.account.v1\",\"data\":{…}} a line."`
-	Preferences     []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Dashboard preferences as mongoexport writes them, one document a line or one array."`
+	Files           []string      `arg:"" optional:"" type:"existingfile" sep:"none" help:"JSON Lines files of entities, one {\"type\":\"directory.account.v1\",\"data\":{…}} per line."`
+	Preferences     []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Dashboard preferences exported by mongoexport: one document per line, or one array."`
 	Posts           []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSPosts, CSV or JSON Lines."`
 	AccountInsights []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSAccountIns, CSV or JSON Lines."`
 	PostInsights    []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSPostInsights, CSV or JSON Lines."`
-	MemberAuth      []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tMemberAuth, CSV or JSON Lines; tokens are sealed in the database and appear nowhere else."`
-	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Zone of times in old tables that name none."`
-	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
-	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal tokens; needed with --member-auth."`
-	ReplaceTokens   bool          `help:"Take the tokens of --member-auth in the place of stored ones. Without it stored ones stay, unless their connection waits for a sign-in."`
-	SkipRefused     bool          `help:"Import the good rows although others are refused. Without it one refused row stops everything."`
-	DryRun          bool          `help:"Read and check everything, print the same report, append nothing."`
-	JSON            bool          `name:"json" help:"Print the report as a JSON object, with every repair and every refused row."`
+	MemberAuth      []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tMemberAuth, CSV or JSON Lines. Tokens are encrypted in the database and stored nowhere else."`
+	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Time zone of times in old tables that have none."`
+	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
+	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt tokens; required with --member-auth."`
+	ReplaceTokens   bool          `help:"Replace stored tokens with those of --member-auth. By default a stored token is kept unless its connection requires a new sign-in."`
+	SkipRefused     bool          `help:"Import the valid rows even if others are refused. By default one refused row stops the import."`
+	DryRun          bool          `help:"Read and check everything and print the same report, but append nothing."`
+	JSON            bool          `name:"json" help:"Print the report as a JSON object with every repair and every refused row."`
 }
 
-// errRowsLeftOut tells that an import is done but for the rows that were refused.
+// errRowsLeftOut is returned if an import is done except for refused rows.
 var errRowsLeftOut = errors.New("rows were left out")
 
-// Run implements the command: everything is checked before anything is appended.
+// Run implements the command. It checks everything before it appends anything.
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	i := &importing{importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(), directory: commands.NewImportWorld()}
 	if err := i.check(); err != nil {
@@ -47,7 +47,8 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 			err = errors.Join(err, i.parts.Close())
 		}
 	}()
-	if !c.legacy() && !c.SkipRefused { // nothing need be opened to refuse a line
+	// invalid lines can be refused without opening log or database
+	if !c.legacy() && !c.SkipRefused {
 		report, err := i.pass(ctx, io.Discard, false)
 		switch {
 		case err != nil:
@@ -68,7 +69,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if !c.DryRun {
 		if report, err = i.appendAll(ctx, report); err != nil {
-			return interrupted(ctx, err, "a part is imported, whole rows and sets; the same import again goes on where this one ended")
+			return interrupted(ctx, err, "the import is incomplete but consistent: rows and sets were imported as a whole; repeat the import to continue")
 		}
 	}
 	if err := report.print(c, s); err != nil {
@@ -80,7 +81,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-// legacy tells whether anything but entities is to be imported.
+// legacy reports whether the import includes anything other than entities.
 func (c importCommand) legacy() bool {
 	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth) > 0
 }
@@ -89,7 +90,7 @@ func (c importCommand) secret() bool { return len(c.MemberAuth) > 0 }
 
 func (i *importing) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
-		return usageError{errors.New("name what to import: files of entities, or " +
+		return usageError{errors.New("set what to import: files of entities, or " +
 			"--preferences, --posts, --account-insights, --post-insights, --member-auth")}
 	}
 	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
@@ -100,36 +101,39 @@ func (i *importing) check() (err error) {
 	}
 	if i.secret() && !i.DryRun {
 		if i.keys, err = vault.ParseKeys(i.SecretsKey); err != nil {
-			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which seals what --member-auth brings: %w", err)}
+			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens of --member-auth: %w", err)}
 		}
 	}
 	if i.ReplaceTokens && len(i.MemberAuth) == 0 {
-		return usageError{errors.New("--replace-tokens says what becomes of the tokens of --member-auth, which is not given")}
+		return usageError{errors.New("--replace-tokens requires --member-auth")}
 	}
 	return nil
 }
 
-// importer is a kind of input: files, what a row of them becomes, and where that is counted.
+// importer describes a kind of input: its files, how rows are converted, and the counter of the
+// report.
 type importer struct {
 	name  string
 	files []string
 	count func(*importCounts) *int
 	read  func(io.Reader, *time.Location) legacy.Rows
-	row   func(place, *legacy.Row) (drafted, error) // the error refuses the row
+	row   func(place, *legacy.Row) (drafted, error) // an error refuses the row
 }
 
 type drafted struct {
-	domain.Draft                // without a key: nothing by itself
-	contents     []domain.Draft // what a post says; of an erased account tombstones of what its posts say
-	// seal stores the row's secret, before the draft is appended; nil: it has none. News: the row is new by its secret alone.
+	domain.Draft // without a key, there is no event for the row
+	// texts of a post, or tombstones for the texts of an erased account's posts
+	contents []domain.Draft
+	// seal stores the row's secret before the draft is appended. It is nil if the row has no
+	// secret. isNew reports that only the secret of the row is new.
 	seal func(context.Context) (news bool, err error)
 }
 
-// importers are the kinds of input in the order in which they are appended: first who is who, then what belongs to
-// them. Dashboards are only collected; what becomes of them is decided at the end, agency by agency.
+// importers returns the kinds of input in the order in which they are appended: entities before
+// what belongs to them. Dashboards are only collected and decided at the end, agency by agency.
 func (p *importPass) importers() []importer {
 	read := legacy.Read
-	// As of each row: the method values would keep the time of now.
+	// A method value would capture the current p.Now instead of each row's.
 	connection := func(row legacy.MemberAuth) (domain.Draft, error) { return p.Connection(row) }
 	return []importer{
 		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
@@ -143,7 +147,7 @@ func (p *importPass) importers() []importer {
 
 func posts(c *importCounts) *int { return &c.Posts }
 
-// row puts together what the row holds, the event that it becomes, and the sealing of its secret.
+// row combines decoding a row, drafting its event and sealing its secret.
 func row[T any](
 	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) (bool, error),
 ) func(place, *legacy.Row) (drafted, error) {
@@ -197,10 +201,10 @@ func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d do
 	case commands.SecretAbsent:
 		p.report.TokensAbsent++
 	}
-	return false, err // tokens are counted by themselves, beside their connections
+	return false, err // tokens have their own counter, next to that of connections
 }
 
-// preference notes a legacy dashboard: those of an agency are decided together.
+// preference collects a legacy dashboard. The dashboards of an agency are decided together.
 func (p *importPass) preference(at place, r *legacy.Row) (drafted, error) {
 	d, err := r.Preference()
 	if err == nil {

@@ -30,25 +30,25 @@ type importing struct {
 	importCommand
 
 	zone     *time.Location
-	keys     vault.Keys // none in a dry run
+	keys     vault.Keys // empty in a dry run
 	out      streams
 	now      time.Time
 	registry *domain.Registry
-	erasures domain.Erasures // what must not come back
+	erasures domain.Erasures // entities that must not be restored
 
-	parts   *assembly.Parts        // nil: nothing is open
-	log     *eventlog.Log          // nil: not created yet (dry run)
-	secrets *vault.Secrets         // nil: nothing is to be sealed
-	places  readmodels.Connections // with secrets
+	parts   *assembly.Parts        // nil if nothing is open
+	log     *eventlog.Log          // nil if it does not exist yet (dry run)
+	secrets *vault.Secrets         // nil if there is nothing to seal
+	places  readmodels.Connections // set together with secrets
 
 	directory *commands.ImportWorld
-	inLog     map[uuid.UUID]bool // see rowsInLog; nil: not read yet
+	inLog     map[uuid.UUID]bool // see rowsInLog; nil until read
 
-	inContents map[string]toldContent // see readContents; nil: not read yet
+	inContents map[string]toldContent // see readContents; nil until read
 }
 
-// open connects to the log, and to the database when there is something to seal. A dry run makes nothing, so a log
-// that is not there yet is an empty one to it.
+// open connects to the log and, if there are secrets to seal, to the database. A dry run creates
+// nothing: it treats a missing log as an empty one.
 func (i *importing) open(ctx context.Context) error {
 	if len(i.KafkaBrokers) == 0 && i.DryRun {
 		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
@@ -81,14 +81,14 @@ func (i *importing) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if live { // else nothing was folded yet, and no connection has a place
+	if live { // otherwise nothing has been folded yet, and no connection is known
 		i.places.Pool = tables
 	}
 	i.secrets, err = i.parts.Secrets(ctx)
 	return err
 }
 
-// checkAll reads the directory from the log, and every file, and appends nothing.
+// checkAll reads the directory from the log and checks every file. It appends nothing.
 func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 	if i.log != nil {
 		lines, err := assembly.Erasures(ctx, i.log)
@@ -98,7 +98,7 @@ func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 		i.erasures = domain.NewErasures(lines)
 		err = assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
 			if err != nil {
-				return // parked by the projection; not of this import
+				return // the projection parks it; it does not concern the import
 			}
 			entity, _ := recorded.Data.(domain.DirectoryEntity)
 			i.directory.Stored(recorded.Key, entity, recorded.Envelope.Time)
@@ -110,14 +110,15 @@ func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 	return i.pass(ctx, i.out.Err, false)
 }
 
-// rowsInLog are the rows that earlier imports have appended to topic `metrics`, about 40 bytes of memory for each.
-// They are read only when the first row of a file needs them: the topic is long, and an import of entities alone needs none.
+// rowsInLog returns the ids of the rows that earlier imports appended to topic `metrics`; each
+// takes about 40 bytes of memory. It reads them only when the first row of a file needs them,
+// because the topic is long and an import of entities alone needs none.
 func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	if i.inLog != nil || i.log == nil {
 		return i.inLog, nil
 	}
 	inLog := map[uuid.UUID]bool{}
-	var mu sync.Mutex // partitions come in parallel
+	var mu sync.Mutex // partitions are scanned concurrently
 	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -132,32 +133,33 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 		return nil
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("read what was imported before: %w", err)
+		return nil, fmt.Errorf("read earlier imports: %w", err)
 	}
 	i.inLog = inLog
 	return inLog, nil
 }
 
-// toldContent is what counts of a key of topic `contents`; texts are empty where they were erased.
+// toldContent is the latest state of a key on topic `contents`. The texts are empty if they were
+// erased.
 type toldContent struct {
 	domain.CompactedRecord
 
 	texts domain.PostTexts
 }
 
-// readContents reads, when the first post needs it, what was last said of each post.
+// readContents reads the latest texts of all posts. It is called when the first post needs them.
 func (i *importing) readContents(ctx context.Context) error {
 	if i.inContents != nil || i.log == nil {
 		return nil
 	}
 	told := map[string]toldContent{}
-	var mu sync.Mutex // partitions come in parallel
+	var mu sync.Mutex // partitions are scanned concurrently
 	codec := i.log.Codec()
 	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			recorded, err := codec.Decode(r)
 			if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
-				continue // parked by the projection
+				continue // the projection parks it
 			}
 			content, _ := recorded.Data.(domain.PostContent)
 			now := toldContent{domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
@@ -168,7 +170,7 @@ func (i *importing) readContents(ctx context.Context) error {
 		return nil
 	}})
 	if err != nil {
-		return fmt.Errorf("read what posts say: %w", err)
+		return fmt.Errorf("read texts of posts: %w", err)
 	}
 	i.inContents = told
 	return nil
@@ -195,7 +197,7 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 		return stream, err
 	}
 	if problem != "" || done.Broken != "" {
-		return stream, fmt.Errorf("the stream takes no change until it is repaired (%s%s); see 'ledgerboard verify --all'", done.Broken, problem)
+		return stream, fmt.Errorf("the stream must be repaired first (%s%s); see 'ledgerboard verify --all'", done.Broken, problem)
 	}
 	for _, d := range done.State {
 		stream.Present[d.SubAccountID] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[d.SubAccountID]}
@@ -209,7 +211,7 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 	return stream, nil
 }
 
-// appendAll appends what was checked, after a record of the import if there is anything to append.
+// appendAll appends what was checked. If there is anything to append, it first records the import.
 func (i *importing) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	record := domain.DataImported{
@@ -228,7 +230,7 @@ func (i *importing) appendAll(ctx context.Context, checked importReport) (import
 		draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, i.now)
 		draft.Envelope.Audit.Actor = commands.ImportActor
 		if err := i.log.Append(ctx, draft); err != nil {
-			return checked, fmt.Errorf("put the import on record (nothing was imported): %w", err)
+			return checked, fmt.Errorf("record the import (nothing was imported): %w", err)
 		}
 	}
 	return i.pass(ctx, i.out.Err, true)

@@ -20,28 +20,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
-// importBatch is the number of events that are appended at a time.
+// importBatch is the number of events in one append.
 const importBatch = 1000
 
-// importPass reads all files once. A dry pass checks and counts; a real one does the same, and seals and appends
-// what is new. A process that is killed in between leaves whole events, and the same import again goes on where
-// this one ended.
+// importPass reads all files once. A dry pass checks and counts; a real pass also seals and appends
+// what is new. If the process is killed, whole events remain, and repeating the import continues
+// where it ended.
 type importPass struct {
 	*importing
 	commands.Import
 
-	real      bool
-	bars      io.Writer
-	report    importReport
-	batch     []domain.Draft
-	seen      map[uuid.UUID]bool                    // rows of the metrics, by event id
-	said      map[string]toldContent                // what posts of the files say, by key
-	contents  map[string][]string                   // keys of what posts say, by key of the social account and of the agency; nil: no erasure came yet
-	agencies  map[string][]domain.ImportedDashboard // their legacy dashboards
-	documents map[string]place                      // by agency, account and document; and by agency and account
+	real   bool
+	bars   io.Writer
+	report importReport
+	batch  []domain.Draft
+	seen   map[uuid.UUID]bool     // rows of topic metrics, by event id
+	said   map[string]toldContent // latest texts of posts in the files, by key
+	// keys of post contents by directory key of the social account and of the agency; nil before
+	// the first erasure
+	contents  map[string][]string
+	agencies  map[string][]domain.ImportedDashboard // legacy dashboards by agency
+	documents map[string]place                      // by agency, account and document, and by agency and account
 }
 
-// pass reads everything; the report says what it did or would do.
+// pass reads all files and returns what it did or would do.
 func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
 	p := &importPass{
 		importing: i, real: real, bars: bars,
@@ -69,7 +71,8 @@ func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (import
 	return p.report, p.dashboards(ctx)
 }
 
-// each takes the rows of an importer's files. What is wrong with a row refuses it; another error ends the pass.
+// each handles the rows of an importer's files. An invalid row is refused; any other error ends the
+// pass.
 func (p *importPass) each(ctx context.Context, in importer) error {
 	if len(in.files) == 0 {
 		return nil
@@ -125,9 +128,11 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// take counts what a row becomes, seals its secret, and has it appended if it is new.
+// take handles one row: it counts the row, seals its secret, and adds its events to the batch if
+// they are new.
 func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.Row) error {
-	// Of an entity the latest state counts: a file may tell it after another one, in the same second.
+	// The latest state of an entity counts, and a file may contain several states of it in one
+	// second.
 	p.Now = p.Now.Add(time.Microsecond)
 	d, err := in.row(at, r)
 	if err != nil {
@@ -142,14 +147,16 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 		return nil
 	}
 	news := false
-	if d.seal != nil { // a pass that is not real only looks whether the secret is here; a dry run opens no database, and takes each as new
+	// a dry pass only checks whether the secret is stored; --dry-run opens no database and counts
+	// each secret as new
+	if d.seal != nil {
 		if news, err = d.seal(ctx); err != nil {
 			return err
 		}
 	}
 	count := in.count
 	if _, post := d.Data.(domain.PostRegistered); post {
-		count = posts // also among the entities
+		count = posts // posts also occur among the entities
 	}
 	before := len(p.batch)
 	erased, err := p.erasedContents(ctx, d.Draft)
@@ -176,7 +183,7 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 	return p.flush(ctx, in)
 }
 
-// fresh tells whether an event is neither in the log nor in the files before.
+// fresh reports whether an event is neither in the log nor earlier in the files.
 func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	if d.Topic == domain.TopicDirectory {
 		entity, _ := d.Data.(domain.DirectoryEntity)
@@ -195,8 +202,8 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	return !known, nil
 }
 
-// freshContent tells whether a post says something else now than what the log and the files before hold. What is not later
-// than that, or than an erasure, does not count, and is not appended.
+// freshContent reports whether the texts of a post differ from those in the log and earlier in the
+// files. A content that is not newer than the known one, or than an erasure, is not appended.
 func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, error) {
 	if err := p.readContents(ctx); err != nil {
 		return false, err
@@ -221,7 +228,7 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	return true, nil
 }
 
-// told is what the files said last, else the log.
+// told returns the latest content of a key in the files or, if there is none, in the log.
 func (p *importPass) told(key string) (toldContent, bool) {
 	if told, known := p.said[key]; known {
 		return told, true
@@ -230,7 +237,8 @@ func (p *importPass) told(key string) (toldContent, bool) {
 	return told, known
 }
 
-// index lets the content be found by the directory's keys of those whose erasure erases it.
+// index adds the key under the directory keys of its social account and its agency, whose erasure
+// erases the content.
 func (p *importPass) index(key string) error {
 	post, _, err := domain.SplitContentKey(key)
 	if err != nil {
@@ -245,7 +253,8 @@ func (p *importPass) index(key string) error {
 	return nil
 }
 
-// indexAll indexes, when the first erasure comes, what the log and the files before hold.
+// indexAll indexes the contents of the log and of the files read before. It is called at the first
+// erasure.
 func (p *importPass) indexAll() error {
 	p.contents = map[string][]string{}
 	for key := range p.inContents {
@@ -264,7 +273,7 @@ func (p *importPass) indexAll() error {
 	return nil
 }
 
-// erasedContents are tombstones of what posts of an erased social account say, or of an erased agency.
+// erasedContents returns tombstones for the post contents of an erased social account or agency.
 func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombstones []domain.Draft, err error) {
 	kind, _, _ := strings.Cut(d.Key, ":")
 	if d.Topic != domain.TopicDirectory || d.Data != nil || kind != domain.KindSocialAccount && kind != domain.KindAccount {
@@ -305,7 +314,7 @@ func (p *importPass) refuse(at place, reason error) {
 	p.report.Refused = append(p.report.Refused, importRefusal{at, reason.Error()})
 }
 
-// dashboards decides what becomes of the legacy dashboards, agency by agency, and appends it.
+// dashboards decides the legacy dashboards, agency by agency, and appends the result.
 func (p *importPass) dashboards(ctx context.Context) error {
 	use := commands.ImportDashboards{Stream: p.stream, Now: time.Now}
 	bars := io.Discard

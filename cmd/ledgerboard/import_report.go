@@ -12,17 +12,18 @@ import (
 
 type importReport struct {
 	DryRun   bool         `json:"dry_run"`
-	Imported importCounts `json:"imported"` // with DryRun: what would be
-	// Unchanged are in the log already as the files have them.
+	Imported importCounts `json:"imported"` // with DryRun: what would be imported
+	// Unchanged counts rows that are already in the log in the same state.
 	Unchanged importCounts `json:"unchanged"`
-	// TokensKept are connections that have tokens here already; TokensAbsent such whose row has none;
-	// TokensReplaced those of the imported ones that took the place of others.
-	TokensKept     int             `json:"tokens_kept"`
-	TokensAbsent   int             `json:"tokens_absent"`
-	TokensReplaced int             `json:"tokens_replaced"`
-	Repairs        []importRepair  `json:"repairs"`
-	Kept           []importRepair  `json:"kept"` // dashboards that were changed here and stay as they are
-	Refused        []importRefusal `json:"refused"`
+	// TokensKept counts connections that kept their stored tokens, TokensAbsent those without a
+	// token in the import, and TokensReplaced the imported tokens that replaced stored ones.
+	TokensKept     int            `json:"tokens_kept"`
+	TokensAbsent   int            `json:"tokens_absent"`
+	TokensReplaced int            `json:"tokens_replaced"`
+	Repairs        []importRepair `json:"repairs"`
+	// dashboards that were changed in ledgerboard and are not replaced
+	Kept    []importRepair  `json:"kept"`
+	Refused []importRefusal `json:"refused"`
 }
 
 type importCounts struct {
@@ -35,7 +36,7 @@ type importCounts struct {
 	PostReadings    int `json:"post_readings"`
 }
 
-// importRepair is what was taken away from a document of the preferences.
+// importRepair is an entry removed from a document of the preferences.
 type importRepair struct {
 	place
 	domain.ImportNote
@@ -72,7 +73,7 @@ func (r importReport) refuse(asJSON bool, out io.Writer) error {
 		listed(r.Refused, "", ""))}
 }
 
-// maxListed is how many refused rows, and how many repairs, are listed one by one for people; --json lists all.
+// maxListed is how many refused rows, and how many repairs, are printed; --json lists all.
 const maxListed = 50
 
 func listed[T fmt.Stringer](list []T, indent, hint string) string {
@@ -86,7 +87,7 @@ func listed[T fmt.Stringer](list []T, indent, hint string) string {
 	return text.String()
 }
 
-// print writes the report: to Out what was done, to Err what was left out.
+// print writes the results to Out and the refused rows to Err.
 func (r importReport) print(c importCommand, s streams) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(r)
@@ -113,20 +114,20 @@ func (r importReport) print(c importCommand, s streams) error {
 		}
 		fmt.Fprintf(s.Out, "%d %s %s", kind.imported, kind.name, did)
 		if kind.unchanged > 0 {
-			fmt.Fprintf(s.Out, "; %d were here already", kind.unchanged)
+			fmt.Fprintf(s.Out, "; %d were already present", kind.unchanged)
 		}
 		fmt.Fprintln(s.Out, ".")
 	}
 	if r.TokensReplaced > 0 {
-		fmt.Fprintf(s.Out, "%d of the tokens took the place of others; their connections are read again at the next look.\n", r.TokensReplaced)
+		fmt.Fprintf(s.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n", r.TokensReplaced)
 	}
 	if r.TokensAbsent > 0 {
-		fmt.Fprintf(s.Out, "%d connections came without a token: their accounts must be connected again.\n", r.TokensAbsent)
+		fmt.Fprintf(s.Out, "%d connections have no token in the import: their accounts must be connected again.\n", r.TokensAbsent)
 	}
 	for _, repairs := range []struct {
 		title string
 		list  []importRepair
-	}{{"Repaired (nothing was added, so nobody sees more than before):", r.Repairs}, {"Left as they are:", r.Kept}} {
+	}{{"Repaired (only removals; no one gains access):", r.Repairs}, {"Left unchanged:", r.Kept}} {
 		if len(repairs.list) > 0 {
 			fmt.Fprintln(s.Out, repairs.title+listed(repairs.list, "  ", "; --json lists them all"))
 		}

@@ -67,7 +67,7 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 
 var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
-// Everything of the old system is there with its ids and times; a repetition changes nothing.
+// The import keeps ids and times of the old system; repeating it changes nothing.
 func TestImportMovesIn(t *testing.T) {
 	at := newStorage(t)
 	at.DataDir = filepath.Join(at.DataDir, "data")
@@ -75,16 +75,16 @@ func TestImportMovesIn(t *testing.T) {
 	dry.DryRun = true
 	planned, _, err := runImport(t, dry)
 	require.NoError(t, err)
-	require.NoDirExists(t, at.DataDir, "a dry run makes nothing")
+	require.NoDirExists(t, at.DataDir, "a dry run creates nothing")
 
 	report, progress, err := runImport(t, moving(at))
 	require.NoError(t, err)
 	require.Equal(t, allOfIt, report.Imported)
 	require.Empty(t, report.Refused)
 	require.Equal(t, 1, report.TokensAbsent)
-	require.Contains(t, progress, "post readings", "plain lines where there is no terminal")
+	require.Contains(t, progress, "post readings", "plain lines without a terminal")
 	planned.DryRun = false
-	require.Equal(t, planned, report, "a dry run tells the same")
+	require.Equal(t, planned, report, "a dry run prints the same report")
 	repairs := strings.Join(lines(report.Repairs), "\n")
 	for _, want := range []string{
 		"preferences.json line 4: account " + florist + ": sub_account_ids " + bakery + " does not name " + florist + " in turn",
@@ -100,7 +100,7 @@ func TestImportMovesIn(t *testing.T) {
 
 	again, _, err := runImport(t, moving(at))
 	require.NoError(t, err)
-	require.Equal(t, importCounts{}, again.Imported, "the same import twice doubles nothing")
+	require.Equal(t, importCounts{}, again.Imported, "repeating the import appends nothing")
 	unchanged := allOfIt
 	unchanged.Tokens = 0
 	require.Equal(t, unchanged, again.Unchanged)
@@ -124,7 +124,7 @@ func TestImportMovesIn(t *testing.T) {
 		report, _, err := runImport(t, tokens)
 		require.NoError(t, err)
 		want := map[bool][2]int{false: {0, 2}, true: {1, 1}}[replace]
-		require.Equal(t, want, [2]int{report.TokensReplaced, report.TokensKept}, "only where it is said, and only what differs")
+		require.Equal(t, want, [2]int{report.TokensReplaced, report.TokensKept}, "only on request, and only tokens that differ")
 		require.Equal(t, importCounts{Tokens: want[0]}, report.Imported)
 	}
 	tokens.MemberAuth = nil
@@ -140,7 +140,8 @@ func lines(repairs []importRepair) (out []string) {
 	return out
 }
 
-// Erasing a social account erases what its posts say, and a dry run, which has no log, tells the same.
+// Erasing a social account erases the texts of its posts; a dry run, which has no log, reports the
+// same.
 func TestImportErasesWhatPostsSay(t *testing.T) {
 	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
 	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
@@ -179,7 +180,8 @@ func requireMovedIn(t *testing.T, a *process) {
 	require.Equal(t, []string{
 		"5f1a2b3c4d5e6f7081920a11 {" + bakery + "," + cafe + "} {d00000000000000000000011,d00000000000000000000012} {analytics,posts} 2021-05-06 07:08:09.01 2024-03-01 08:00:00.123",
 		"5f1a2b3c4d5e6f7081920a12 {" + bakery + "," + cafe + "} {d00000000000000000000012} {analytics} 2021-05-06 07:08:09 2024-02-01 00:00:00",
-		"5f1a2b3c4d5e6f7081920a13 {" + florist + "} {} {analytics} 2020-07-24 00:28:44 2020-07-24 00:28:44", // its ObjectId's own time
+		// from the time in its ObjectId
+		"5f1a2b3c4d5e6f7081920a13 {" + florist + "} {} {analytics} 2020-07-24 00:28:44 2020-07-24 00:28:44",
 		"5f1a2b3c4d5e6f7081920a21 {c00000000000000000000021} {d00000000000000000000021} {analytics} 2021-05-06 07:08:09.01 2021-05-06 07:08:09.01",
 		"701 2024-02-29 23:10:00 1204 stock", "701 2024-03-01 23:10:00 1210 stock", "702 2024-02-29 23:10:30 900 stock",
 		"100200300_1 2024-03-03 11:00:00  f f", "100200300_2 2024-03-02 11:00:00  t t", "100200300_2 2024-03-03 11:00:00 310 t t",
@@ -210,7 +212,7 @@ func requireMovedIn(t *testing.T, a *process) {
 	}
 }
 
-// requireOnRecord: auditors find one record of the import, with the files as they were and no content.
+// requireOnRecord requires one record of the import, with the files and without content.
 func requireOnRecord(t *testing.T, a *process) {
 	t.Helper()
 	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
@@ -218,7 +220,7 @@ func requireOnRecord(t *testing.T, a *process) {
 	require.NoError(t, err)
 	records, err := pgx.CollectRows(rows, pgx.RowTo[domain.DataImported])
 	require.NoError(t, err)
-	require.Len(t, records, 1, "the repetition changed nothing and leaves no record")
+	require.Len(t, records, 1, "the repeated import changed nothing and is not recorded")
 	record := records[0]
 	require.Len(t, record.Files, 7)
 	content, err := os.ReadFile(sample("tMemberAuth.csv"))
@@ -250,7 +252,8 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 	return ends
 }
 
-// Refused rows are named by file, line and reason, and stop everything without --skip-refused.
+// Refused rows are reported by file, line and reason, and stop the import unless --skip-refused is
+// set.
 func TestImportRefusesRows(t *testing.T) {
 	write := func(name, content string) string {
 		path := filepath.Join(t.TempDir(), name)
@@ -313,7 +316,7 @@ func TestImportRefusesRows(t *testing.T) {
 	require.Len(t, report.Refused, len(got))
 }
 
-// An import that is stopped in the middle leaves whole events; the next one appends the rest and nothing twice.
+// An interrupted import leaves whole events; repeating it appends the rest and no duplicates.
 func TestImportGoesOnAfterAKill(t *testing.T) {
 	dir := t.TempDir()
 	var rows strings.Builder
@@ -329,7 +332,7 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 	ctx, kill := context.WithCancel(t.Context())
 	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
 	require.ErrorIs(t, err, errInterrupted)
-	require.ErrorContains(t, err, "the same import again goes on")
+	require.ErrorContains(t, err, "repeat the import to continue")
 	require.Equal(t, exitCut, exitCode(err, io.Discard))
 	half := c
 	first, _, _ := strings.Cut(rows.String(), "11,7,701,1,2300,")
@@ -341,10 +344,10 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, importCounts{AccountReadings: total - 2300}, report.Imported)
 	require.Equal(t, 2300, report.Unchanged.AccountReadings)
-	require.Equal(t, int64(total+1), importedEnds(t, c.DataDir)[domain.TopicMetrics], "with the post that the entities register")
+	require.Equal(t, int64(total+1), importedEnds(t, c.DataDir)[domain.TopicMetrics], "including the post that the entities register")
 }
 
-// killer ends the import at the first word of its progress in appending readings.
+// killer ends the import when it starts to append readings.
 type killer struct{ kill func() }
 
 func (k killer) Write(p []byte) (int, error) {
@@ -354,7 +357,7 @@ func (k killer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A line of entities is refused with a reason, or makes a draft that decodes to the same.
+// A line of entities is refused with a reason, or becomes a draft that decodes to the same entity.
 func FuzzEntityLine(f *testing.F) {
 	raw, err := os.ReadFile(sample("entities.jsonl"))
 	require.NoError(f, err)

@@ -19,13 +19,13 @@ type initCommand struct {
 	tokens
 	directorySettings
 	Agency string        `required:"" placeholder:"NAME" help:"Name of the agency."`
-	Name   string        `required:"" help:"Name of its first person."`
-	Email  string        `required:"" placeholder:"ADDRESS" help:"E-mail address of that person."`
+	Name   string        `required:"" help:"Name of the first user."`
+	Email  string        `required:"" placeholder:"ADDRESS" help:"Email address of the first user."`
 	For    time.Duration `default:"12h" help:"Lifetime of the token."`
 	JSON   bool          `name:"json" help:"Print a JSON object."`
 }
 
-// initActor is who records name for an init: the command line knows no user.
+// initActor is the actor of the records of init, because the command line has no user id.
 const initActor = "system:init"
 
 type begun struct {
@@ -35,7 +35,8 @@ type begun struct {
 	ExpiresAt time.Time `json:"expires_at"` // of the token
 }
 
-// Run implements the command. No agency is made when it returns an error, unless the error says that it is open.
+// Run implements the command. If it returns an error, it created no agency, unless the error says
+// that the outcome is unknown.
 func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
 	wrong := c.validate()
@@ -47,17 +48,17 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	switch c.Directory {
 	case directoryLocal:
 	case directoryMainApp:
-		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application, which tells them with " +
-			"POST /api/directory; init is for LEDGERBOARD_DIRECTORY=local"))
+		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application (POST /api/directory); " +
+			"init requires LEDGERBOARD_DIRECTORY=local"))
 	default:
-		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as the service has it"))
+		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
 	}
 	if c.JWTSecret == "" {
-		wrong.add(errors.New("LEDGERBOARD_JWT_SECRET is not set: set it to the secret that the service has; it signs the token"))
+		wrong.add(errors.New("LEDGERBOARD_JWT_SECRET is not set: set it to the secret of the service, which signs the token"))
 	}
 	wrong.unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
 	if err := errors.Join(wrong...); err != nil {
-		return usageError{fmt.Errorf("nothing was made:\n%w", err)}
+		return usageError{fmt.Errorf("nothing was created:\n%w", err)}
 	}
 	made := begun{Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second)}
 	if made.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, made.ExpiresAt); err != nil {
@@ -73,15 +74,15 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, made, "Agency %s (%s) and its first person %s (%s) are made.\n"+
-		"With this token, until %s, add clients (POST /api/accounts) and invite people (POST /api/users):\n%s\n",
+	return say(s.Out, c.JSON, made, "Created agency %s (%s) and its first user %s (%s).\n"+
+		"Until %s you can use this token to add clients (POST /api/accounts) and invite users (POST /api/users):\n%s\n",
 		c.Agency, made.Agency, c.Name, made.User, made.ExpiresAt.Format(time.RFC3339), made.Token)
 }
 
-// makeAgency appends both, unless there is an agency of that name: then init was run already. The agency comes last, so that there is
-// none without its person.
+// makeAgency appends both, unless there is already an agency with that name, because init was run
+// before. The agency is appended last, so that it never exists without a user.
 func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
-	world := map[string]domain.DirectoryEntity{} // nil: erased
+	world := map[string]domain.DirectoryEntity{} // nil values are erased entities
 	err := assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) {
 		entity, isEntity := r.Data.(domain.DirectoryEntity)
 		if err != nil || r.Data != nil && !isEntity {
@@ -94,8 +95,8 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 	}
 	for _, entity := range world {
 		if other, ok := entity.(domain.DirectoryAccount); ok && other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
-			return usageError{fmt.Errorf("nothing was made: there is an agency named %q already (%s); 'ledgerboard token' signs a token for one of "+
-				"its people, and another agency needs another name", other.Name, other.ID)}
+			return usageError{fmt.Errorf("nothing was created: an agency named %q already exists (%s). 'ledgerboard token' creates a token for one of "+
+				"its users; use another name for another agency", other.Name, other.ID)}
 		}
 	}
 	for _, entity := range []domain.DirectoryEntity{person, agency} {
@@ -103,17 +104,18 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 		draft.Envelope.Audit.Actor = initActor
 		err := log.Append(ctx, draft)
 		if errors.Is(err, eventlog.ErrOutcomeUnknown) {
-			return fmt.Errorf("it is open whether the agency was made: run init again, it says so if it was: %w", err)
+			return fmt.Errorf("it is unknown whether the agency was created: run init again, which reports whether it exists: %w", err)
 		}
 		if err != nil {
-			return fmt.Errorf("the agency was not made, run init again: append %s: %w", draft.Key, err)
+			return fmt.Errorf("the agency was not created; run init again: append %s: %w", draft.Key, err)
 		}
 	}
 	return nil
 }
 
-// migrateCommand brings the schemas to this version. Services do so themselves at start; it is for deployments whose
-// processes log in to the database as users that may not create tables (deploy/roles.sql).
+// migrateCommand migrates the schemas to the version of this program. Services also do this at
+// start; the command is for deployments in which the database users of the services cannot create
+// tables (deploy/roles.sql).
 type migrateCommand struct {
 	storage
 	logging
@@ -123,6 +125,6 @@ func (c migrateCommand) Run(ctx context.Context, s streams) error {
 	if err := withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error { return parts.Migrate(ctx) }); err != nil {
 		return err
 	}
-	fmt.Fprintln(s.Out, "The schemas lb and kept are at this version.")
+	fmt.Fprintln(s.Out, "The schemas lb and kept have the version of this program.")
 	return nil
 }

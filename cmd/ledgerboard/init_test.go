@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// From an empty directory init makes an agency once, and a second one the same way.
+// In an empty directory init creates an agency once; a second agency is created the same way.
 func TestInitBegins(t *testing.T) {
 	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (begun, error) {
@@ -43,13 +43,13 @@ func TestInitBegins(t *testing.T) {
 	first, err := run(func(*initCommand) {})
 	require.NoError(t, err)
 	_, err = run(func(c *initCommand) { c.Agency = "north star" })
-	require.ErrorContains(t, err, first.Agency, "it names the agency that is there")
+	require.ErrorContains(t, err, first.Agency, "the error names the existing agency")
 	further, err := run(func(c *initCommand) { c.Agency, c.Email = "South Star", "sam@south.example.com" })
 	require.NoError(t, err)
 	require.NotEqual(t, first.Agency, further.Agency)
 }
 
-// A main application goes by a name, as the guide has it; people go by their ids.
+// A main application can have a name, as in the guide; people need ids.
 func TestTokensOfMainApplicationsTakeNames(t *testing.T) {
 	t.Parallel()
 	sign := func(name string, roles ...string) error {
@@ -63,11 +63,11 @@ func TestTokensOfMainApplicationsTakeNames(t *testing.T) {
 	require.ErrorContains(t, sign("my-app", "agency"), "24 hex digits")
 	require.ErrorContains(t, sign("my-app", "operator", "client"), "24 hex digits")
 	for _, name := range []string{"", "my app", "app#1", "system:operator"} {
-		require.ErrorContains(t, sign(name, "main_app"), "is no name")
+		require.ErrorContains(t, sign(name, "main_app"), "is not a valid name")
 	}
 }
 
-// What keygen prints is a setting as it stands; the public key is said beside it.
+// keygen prints a line that can be used as a setting, and the public key separately.
 func TestKeygen(t *testing.T) {
 	t.Parallel()
 	var out, told bytes.Buffer

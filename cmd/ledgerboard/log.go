@@ -14,7 +14,7 @@ import (
 type logCommand struct {
 	storage
 	logging
-	JSON bool `name:"json" help:"Print a JSON object, with all settings."`
+	JSON bool `name:"json" help:"Print a JSON object with all settings."`
 }
 
 func (c logCommand) Run(ctx context.Context, s streams) error {
@@ -52,7 +52,7 @@ func printTopics(s streams, topics []operator.Topic) error {
 	return err
 }
 
-// say prints a value as JSON, or what there is to say of it in words.
+// say prints a value as JSON or as formatted text.
 func say(out io.Writer, asJSON bool, value any, format string, args ...any) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(value)
@@ -61,7 +61,8 @@ func say(out io.Writer, asJSON bool, value any, format string, args ...any) erro
 	return err
 }
 
-// printList prints a list as JSON, or as a table with a line for each, its cells apart by tabs as those of the head are.
+// printList prints a list as a JSON array, or as a table with one line per entry. The cells of head
+// and lines are separated by tabs.
 func printList[T any](out io.Writer, asJSON bool, list []T, head string, line func(T) string) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(append([]T{}, list...))

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// Commands that look at a log never make one: a new, empty log would verify.
+// Commands that inspect a log never create one: an empty log would verify.
 func TestNothingIsMadeToBeLookedAt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -41,7 +41,7 @@ func TestNothingIsMadeToBeLookedAt(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// Who meets a running service in its data directory hears how to reach it.
+// If a running service locks the data directory, the error says how to connect to it.
 func TestLogOfARunningService(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -64,7 +64,7 @@ func TestLogShowsTopics(t *testing.T) {
 	require.Len(t, report.Topics, len(a.log.Codec().Topics()))
 }
 
-// Tables that no one has made are made, and what serves stays.
+// prepare builds missing tables and keeps the live ones.
 func TestPrepareCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
@@ -92,7 +92,8 @@ func TestPrepareCommand(t *testing.T) {
 	require.Contains(t, said, "directory: generation")
 	requireGenerations("dashboards live of f", "directory live of f")
 
-	// A generation of another version serves: this version gets one of its own, and the other's readers stay.
+	// A generation of another version is live: prepare builds one for this version and keeps the
+	// other one for its readers.
 	_, err = a.db.Pool.Exec(t.Context(), `update generations set version = 999 where projection = 'directory'`)
 	require.NoError(t, err)
 	_, _, err = prepare("directory")
@@ -101,5 +102,5 @@ func TestPrepareCommand(t *testing.T) {
 
 	_, _, err = prepare("nonesuch")
 	require.ErrorAs(t, err, new(usageError))
-	require.ErrorContains(t, err, "there is no read model")
+	require.ErrorContains(t, err, "unknown read model")
 }

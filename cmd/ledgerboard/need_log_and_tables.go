@@ -12,39 +12,40 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Commands that look at what is there must not make a new, empty log or database in its place and then
-// find nothing wrong with it.
+// Commands that inspect an installation must not create an empty log or database and then report
+// that nothing is wrong with it.
 
-// needLog refuses when neither brokers are named nor a log lies in the data directory.
+// needLog returns an error if no brokers are configured and the data directory contains no log.
 func (s storage) needLog() error {
 	if len(s.KafkaBrokers) > 0 || s.embedded(nil).HasBroker() {
 		return nil
 	}
-	return usageError{fmt.Errorf("there is no log to look at: set LEDGERBOARD_KAFKA_BROKERS to the brokers of the service, "+
-		"or --data-dir to the data directory of a service that has stopped (%s holds no log)", s.DataDir)}
+	return usageError{fmt.Errorf("there is no log: set LEDGERBOARD_KAFKA_BROKERS to the brokers of the service, "+
+		"or --data-dir to the data directory of a stopped service (%s contains no log)", s.DataDir)}
 }
 
-// needTables refuses when neither a database is named nor one lies in the data directory.
+// needTables returns an error if no database is configured and the data directory contains none.
 func (s storage) needTables() error {
 	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
 		return nil
 	}
-	return usageError{fmt.Errorf("there are no tables to look at: set LEDGERBOARD_DATABASE_URL to the database of the service "+
-		"(%s holds no database)", s.DataDir)}
+	return usageError{fmt.Errorf("there are no tables: set LEDGERBOARD_DATABASE_URL to the database of the service "+
+		"(%s contains no database)", s.DataDir)}
 }
 
-// withParts gives what the settings name, opened when it is asked for, and closes it.
+// withParts calls do with the configured backends, which are opened on demand, and closes them
+// afterwards.
 func withParts(at assembly.Settings, do func(*assembly.Parts) error) (err error) {
 	parts := assembly.NewParts(at)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err = do(parts); errors.Is(err, embedded.ErrLocked) {
-		err = fmt.Errorf("%w; or reach the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
-			"(a demo says both in its demo.json)", err)
+		err = fmt.Errorf("%w; or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
+			"(the file demo.json of a demo contains both)", err)
 	}
 	return err
 }
 
-// looking is for commands that only look at the log: they make no topic that is missing.
+// looking is for commands that only inspect the log: they create no missing topics.
 func (s storage) looking(logger *slog.Logger, do func(*assembly.Parts) error) error {
 	if err := s.needLog(); err != nil {
 		return err
@@ -54,7 +55,7 @@ func (s storage) looking(logger *slog.Logger, do func(*assembly.Parts) error) er
 	return withParts(at, do)
 }
 
-// reading gives the log to a command that only reads it.
+// reading calls do with the log, for commands that only read it.
 func (s storage) reading(ctx context.Context, logger *slog.Logger, do func(*eventlog.Log) error) error {
 	return s.looking(logger, func(parts *assembly.Parts) error {
 		log, err := parts.Log(ctx)
@@ -65,7 +66,7 @@ func (s storage) reading(ctx context.Context, logger *slog.Logger, do func(*even
 	})
 }
 
-// look gives the database alone.
+// look calls do with the database only.
 func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Looks) error) error {
 	if err := at.needTables(); err != nil {
 		return err
@@ -79,7 +80,7 @@ func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Lo
 	})
 }
 
-// atDesk gives what operators need.
+// atDesk calls do with the operations of operators.
 func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Desk) error) error {
 	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
 		return err

@@ -41,9 +41,9 @@ func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
 		}
 		code, out, problems := rotate("--secrets-key", next+","+fetchKey)
 		require.Zero(t, code, problems)
-		require.Contains(t, out, "3 secrets resealed")
+		require.Contains(t, out, "3 secrets re-encrypted")
 		code, _, problems = rotate("--secrets-key", fetchKey, "--json")
-		require.Equal(t, exitFailure, code, "the key that sealed them is not given any more")
+		require.Equal(t, exitFailure, code, "the old key is no longer set")
 		require.Contains(t, problems, "LEDGERBOARD_SECRETS_KEY")
 		code, _, problems = rotate("--secrets-key", "short")
 		require.Equal(t, exitUsage, code)
@@ -51,7 +51,8 @@ func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
 	})
 }
 
-// What an operator pauses on the command line is listed as paused, until it is resumed; one wrong id refuses all.
+// A connection paused on the command line is listed as paused until it is resumed; one unknown id
+// refuses all.
 func TestConnectionsArePausedByHand(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedFetching(t, a)
@@ -88,14 +89,14 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
 		code, out, _ = run("pause", "1")
 		require.Zero(t, code)
-		require.Contains(t, out, "nothing was changed or recorded")
+		require.Contains(t, out, "Nothing was changed or recorded")
 		code, _, problems = run("connections", "list", "--account", "zzz")
 		require.NotZero(t, code)
 		require.Contains(t, problems, "is not 24 hex digits")
 		_, out, _ = run("rebuild", "--help")
 		require.Contains(t, strings.Join(strings.Fields(out), " "), "operations, contents.")
 
-		// What is so already, and what is not there, is refused before anything is recorded.
+		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
 		require.NoError(t, atDesk(t.Context(), a.beside(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
 			recorded := func() (n int64) {
@@ -139,7 +140,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		code, _, problems = run("resume", "98")
 		require.Zero(t, code, "a pause can outlive its connection: %s", problems)
 		code, _, _ = run("resume", "98")
-		require.NotZero(t, code, "now there is neither")
+		require.NotZero(t, code, "neither exists now")
 		code, _, problems = run("resume", "1")
 		require.Zero(t, code, problems)
 		require.Equal(t, "ok", state(fetchGood))
@@ -150,7 +151,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 	})
 }
 
-// One wrong name refuses all, before anything is paused, and the answer lists what there is.
+// One unknown name refuses all before anything is paused; the error lists the known names.
 func TestPausableKnowsAllNamesFirst(t *testing.T) {
 	t.Parallel()
 	all, err := allPausable([]string{"LinkedIn", "post_insights", "31"})
@@ -173,7 +174,7 @@ func TestConfirm(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}, reason)
 	for want, flags := range map[string]actionFlags{ // tests have no terminal
-		"give --yes too": {Reason: "incident"}, "give --reason CODE[:TICKET] too": {Yes: true}, "give --yes and --reason CODE[:TICKET] too": {},
+		"also set --yes": {Reason: "incident"}, "also set --reason CODE[:TICKET]": {Yes: true}, "also set --yes and --reason CODE[:TICKET]": {},
 		"because": {Yes: true, Reason: "because"},
 	} {
 		_, err := flags.confirm(streams{Out: io.Discard, Err: io.Discard}, "x")
@@ -195,7 +196,7 @@ func TestAskForReasonAndGo(t *testing.T) {
 	}
 }
 
-// Ctrl-C at either prompt ends the command, although nobody answers.
+// Ctrl-C at either prompt ends the command without an answer.
 func TestSignalAtAPrompt(t *testing.T) {
 	t.Parallel()
 	for name, flags := range map[string]actionFlags{"reason": {}, "go on": {Reason: "incident"}} {

@@ -12,16 +12,16 @@ import (
 )
 
 type parkedCommand struct {
-	List  parkedListCommand  `cmd:"" default:"withargs" help:"List parked events, with the reason."`
-	Show  parkedShowCommand  `cmd:"" help:"Show one event as it stands in the log; it is recorded that you looked."`
-	Retry parkedRetryCommand `cmd:"" help:"Fold events again, on dashboards with what waits behind them."`
-	Skip  parkedSkipCommand  `cmd:"" help:"Leave an event out, one of dashboards for good, and fold what waits behind it."`
+	List  parkedListCommand  `cmd:"" default:"withargs" help:"List parked events and why they are parked."`
+	Show  parkedShowCommand  `cmd:"" help:"Show one event as it is in the log. The access is recorded."`
+	Retry parkedRetryCommand `cmd:"" help:"Fold events again; on topic dashboards also the events queued after them."`
+	Skip  parkedSkipCommand  `cmd:"" help:"Skip an event and fold the events queued after it. On topic dashboards this is permanent."`
 }
 
 type parkedListCommand struct {
 	storage
 	logging
-	JSON bool `name:"json" help:"Print a JSON list."`
+	JSON bool `name:"json" help:"Print a JSON array."`
 }
 
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
@@ -31,10 +31,10 @@ func (c parkedListCommand) Run(ctx context.Context, s streams) error {
 			return refused(err)
 		}
 		if len(events) == 0 && !c.JSON {
-			fmt.Fprintln(s.Out, "nothing is parked")
+			fmt.Fprintln(s.Out, "there are no parked events")
 			return nil
 		}
-		return printList(s.Out, c.JSON, events, "ID\tSTATE\tSTREAM\tTYPE\tREASON\tBEHIND IT\tDETAIL", func(e operator.ParkedEvent) string {
+		return printList(s.Out, c.JSON, events, "ID\tSTATE\tSTREAM\tTYPE\tREASON\tQUEUED\tDETAIL", func(e operator.ParkedEvent) string {
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%.100s", e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
 		})
 	})
@@ -44,12 +44,12 @@ type parkedShowCommand struct {
 	storage
 	logging
 	actionFlags
-	ID string `arg:"" name:"id" help:"The event, as the list shows it."`
+	ID string `arg:"" name:"id" help:"Event id, as shown by 'parked list'."`
 }
 
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		reason, err := c.confirm(s, "show the payload of "+c.ID+" and record that you looked")
+		reason, err := c.confirm(s, "show the payload of "+c.ID+" and record that you accessed it")
 		if err != nil {
 			return err
 		}
@@ -67,13 +67,13 @@ type parkedRetryCommand struct {
 	storage
 	logging
 	actionFlags
-	IDs  []string `arg:"" optional:"" name:"id" help:"Events, as the list shows them: PROJECTION-PARTITION-OFFSET. None: all."`
+	IDs  []string `arg:"" optional:"" name:"id" help:"Event ids, as shown by 'parked list': PROJECTION-PARTITION-OFFSET. Default: all."`
 	JSON bool     `name:"json" help:"Print a JSON object."`
 }
 
-// errStillParked ends a retry that did not fold everything.
-var errStillParked = errors.New("some events cannot be folded now either: 'ledgerboard parked show ID' shows one. " +
-	"If a newer program knows its type, upgrade and retry; else 'ledgerboard parked skip ID'")
+// errStillParked is returned if a retry did not fold all events.
+var errStillParked = errors.New("some events still cannot be folded: 'ledgerboard parked show ID' shows one. " +
+	"If a newer program version supports the type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
 
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
@@ -106,7 +106,7 @@ type parkedSkipCommand struct {
 	storage
 	logging
 	actionFlags
-	ID   string `arg:"" name:"id" help:"The event, as the list shows it."`
+	ID   string `arg:"" name:"id" help:"Event id, as shown by 'parked list'."`
 	JSON bool   `name:"json" help:"Print a JSON object."`
 }
 
@@ -122,9 +122,9 @@ func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
 		if len(events) > 0 && events[0].State == projections.ParkedSkipped {
 			return c.told(s, operator.SkipResult{ID: c.ID, Already: true, Parked: []operator.StillParked{}})
 		}
-		what := "leave " + c.ID + " out; of dashboards for good: no rebuild brings it back"
+		what := "skip " + c.ID + "; on topic dashboards this is permanent, and no rebuild restores the event"
 		if len(events) > 0 && events[0].Behind > 0 {
-			what += fmt.Sprintf(", and fold %d events again that wait behind it", events[0].Behind)
+			what += fmt.Sprintf(", and fold the %d events queued after it", events[0].Behind)
 		}
 		reason, err := c.confirm(s, what)
 		if err != nil {
@@ -144,11 +144,11 @@ func (c parkedSkipCommand) told(s streams, result operator.SkipResult) error {
 	}
 	switch {
 	case result.Already:
-		fmt.Fprintf(s.Out, "%s was skipped before; nothing was done\n", result.ID)
+		fmt.Fprintf(s.Out, "%s was already skipped; nothing was changed\n", result.ID)
 	case result.Unknown:
-		fmt.Fprintf(s.Out, "%s is skipped; what waited behind it could not be looked at: 'ledgerboard parked' lists what is still parked\n", result.ID)
+		fmt.Fprintf(s.Out, "%s was skipped, but the events queued after it could not be checked: 'ledgerboard parked' lists the events that are still parked\n", result.ID)
 	default:
-		fmt.Fprintf(s.Out, "%s is skipped, %d behind it folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
+		fmt.Fprintf(s.Out, "%s was skipped; %d queued events folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
 	}
 	printParked(s, result.Parked)
 	return nil

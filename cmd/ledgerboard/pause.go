@@ -18,13 +18,13 @@ type pauseCommand struct {
 	storage
 	logging
 	actionFlags
-	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (${platforms}) or ids of connections."`
-	List  bool     `help:"Show what is paused."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (${platforms}) or connection ids."`
+	List  bool     `help:"List pauses."`
 }
 
 func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if c.List == (len(c.Names) > 0) {
-		return usageError{errors.New("name what to pause, or give --list")}
+		return usageError{errors.New("set the names to pause, or --list")}
 	}
 	if !c.List {
 		return pausing{c.actionFlags, "pause", true}.each(ctx, s, c.storage, c.logger(s), c.Names)
@@ -49,7 +49,7 @@ type resumeCommand struct {
 	storage
 	logging
 	actionFlags
-	Names []string `arg:"" name:"name" help:"Read models, platforms or ids of connections."`
+	Names []string `arg:"" name:"name" help:"Read models, platforms or connection ids."`
 }
 
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
@@ -60,10 +60,10 @@ type pausing struct {
 	actionFlags
 
 	verb   string
-	paused bool // that it shall be
+	paused bool // the requested state
 }
 
-// nameOf names what a pause is of.
+// nameOf returns what a pause applies to.
 func nameOf(p domain.Pause) string {
 	if p.Kind == domain.PauseConnection {
 		return "connection " + p.Name
@@ -71,7 +71,8 @@ func nameOf(p domain.Pause) string {
 	return p.Name
 }
 
-// each pauses or resumes; it knows all names before it asks, leaves those alone that are so already, and says what is so of each.
+// each pauses or resumes the named targets. It checks all names before it asks for confirmation,
+// skips targets that are already in the requested state, and prints the state of each.
 func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string) error {
 	all, err := allPausable(names)
 	if err != nil {
@@ -83,7 +84,7 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 		}
 		left, err := p.left(ctx, s, desk, all)
 		if err == nil && len(left) < len(all) {
-			fmt.Fprintln(s.Out, "These were so already: nothing was changed or recorded for them.")
+			fmt.Fprintln(s.Out, "Nothing was changed or recorded for these.")
 		}
 		if err != nil || len(left) == 0 {
 			return err
@@ -105,7 +106,7 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 				return refused(err)
 			}
 			if !p.paused {
-				fmt.Fprintf(s.Out, "%s goes on\n", nameOf(of))
+				fmt.Fprintf(s.Out, "%s resumed\n", nameOf(of))
 			} else if _, err := p.left(ctx, s, desk, []domain.Pause{of}); err != nil {
 				return err
 			}
@@ -114,7 +115,7 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 	})
 }
 
-// knowAll refuses all when one is not there.
+// knowAll returns an error if one of the targets does not exist.
 func knowAll(ctx context.Context, desk *desk.Desk, all []domain.Pause) error {
 	for _, of := range all {
 		if _, err := desk.Pausable(ctx, of.Kind, of.Name); err != nil {
@@ -124,7 +125,8 @@ func knowAll(ctx context.Context, desk *desk.Desk, all []domain.Pause) error {
 	return nil
 }
 
-// left are those that are not so yet; of the others it says what is so.
+// left returns the targets that are not in the requested state yet, and prints the state of the
+// others.
 func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []domain.Pause) (left []domain.Pause, err error) {
 	pauses, err := desk.Pauses(ctx)
 	if err != nil {
@@ -144,11 +146,11 @@ func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []dom
 	return left, nil
 }
 
-// allPausable finds out what each name is, and refuses all when one is nothing. Numbers are connections.
+// allPausable resolves the kind of each name. Numbers are connections. An unknown name is an error.
 func allPausable(names []string) (all []domain.Pause, err error) {
 	models, platforms := allReadModels(), domain.PlatformNames()
 	for _, name := range names {
-		name = strings.ToLower(name) // people write platforms with capitals
+		name = strings.ToLower(name) // platform names are often capitalized
 		id, err := strconv.ParseInt(name, 10, 64)
 		switch {
 		case err == nil && id > 0:
@@ -158,8 +160,8 @@ func allPausable(names []string) (all []domain.Pause, err error) {
 		case slices.Contains(platforms, name):
 			all = append(all, domain.Pause{Kind: domain.PausePlatform, Name: name})
 		default:
-			return nil, usageError{fmt.Errorf("%q is no read model, platform or connection: read models are %s; platforms are %s; "+
-				"'ledgerboard connections' lists the ids of connections. Nothing was changed", name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
+			return nil, usageError{fmt.Errorf("%q is not a read model, platform or connection. Read models: %s; platforms: %s; "+
+				"'ledgerboard connections' lists connection ids. Nothing was changed", name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
 		}
 	}
 	return all, nil

@@ -13,7 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 )
 
-// docs/privacy.md has a row, with every column filled, for each topic and table that the program makes, and for nothing else.
+// docs/privacy.md has a row, with every column filled, for each topic and table that the program
+// creates, and for nothing else.
 func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 	text, err := os.ReadFile("../../docs/privacy.md")
 	require.NoError(t, err)
@@ -31,13 +32,14 @@ func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"kept.people_in_secret"}, slices.DeleteFunc(tablesOf(t, a), func(table string) bool {
 			return slices.Contains(listed, table)
-		}), "a new table is seen")
+		}), "a new table is found")
 	})
 }
 
 var generationSchema = regexp.MustCompile(`^lb_(.+)_g\d+(_retired)?$`)
 
-// tablesOf are all tables of all schemas in small letters, those of a projection under its name.
+// tablesOf returns all tables of all schemas in lower case; generations have the name of their
+// projection.
 func tablesOf(t *testing.T, a *process) []string {
 	t.Helper()
 	rows, err := a.KeptPool.Query(t.Context(), `
@@ -54,7 +56,8 @@ func tablesOf(t *testing.T, a *process) []string {
 	return slices.Compact(tables)
 }
 
-// listedIn are the names, in small letters, of the table's rows below a heading; each row has six filled columns.
+// listedIn returns the names, in lower case, in the rows of the table below a heading; each row has
+// six filled columns.
 func listedIn(t *testing.T, text, heading string) (names []string) {
 	t.Helper()
 	_, section, found := strings.Cut(text, heading+"\n")

@@ -19,7 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// With a key that does not open the stored tokens nothing could be read from any platform: the process says so and does not start.
+// If the key does not decrypt the stored tokens, no platform could be read: the process reports an
+// error and does not start.
 func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 1)
@@ -36,13 +37,14 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key "+ours[0].ID())
 }
 
-// A process that serves no API tells of itself all the same: health, readiness, metrics, and what `status` prints.
+// A process without the role api still serves health, readiness and metrics; `status` prints them.
 func TestStatusOfAProjector(t *testing.T) {
 	settings := addressedSettings(newStorage(t))
 	settings.Roles = []string{roleProjector, roleFetcher}
 	runService(t, settings, slog.New(slog.DiscardHandler), func(p *process, base string) {
 		addr := strings.TrimPrefix(base, "http://")
-		// says asks until the answer is one of such a kind and says all of this: a probe may fail for a moment.
+		// says requests the status until it returns the error and the texts: a probe may fail for a
+		// moment.
 		says := func(c statusCommand, kind error, texts ...string) {
 			require.Eventually(t, func() bool {
 				c.Addr, c.Timeout = addr, time.Minute
@@ -60,7 +62,8 @@ func TestStatusOfAProjector(t *testing.T) {
 		_, err = p.KeptPool.Exec(t.Context(), "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
 		require.NoError(t, err)
 		says(statusCommand{}, errDegraded, `linkedin is not read: paused since .*, by tester, incident:OPS-3`)
-		says(statusCommand{Serving: true}, nil, `^degraded\n`) // a container that serves is not ended
+		// health checks must not restart a container that serves reads
+		says(statusCommand{Serving: true}, nil, `^degraded\n`)
 		says(statusCommand{JSON: true}, errDegraded, `"paused_platforms":\[\{"name":"linkedin"`, `"partitions":\[\{"partition":0,"next_offset":0`)
 
 		status, body := get(t, base+"/healthz", "")
@@ -73,7 +76,8 @@ func TestStatusOfAProjector(t *testing.T) {
 	})
 }
 
-// A part that does not end does not keep the process: the stop ends with its one bound, however many steps it has, and names that part.
+// A part that does not end does not keep the process running: the whole stop has one time limit,
+// and the error names that part.
 func TestStopIsBoundedAsAWhole(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,25 +85,25 @@ func TestStopIsBoundedAsAWhole(t *testing.T) {
 		stuck := make(chan struct{})
 		defer close(stuck)
 		var group errgroup.Group
-		s.run(&group, "what ends", func() error { return nil })
-		s.run(&group, "what hangs", func() error { <-stuck; return nil })
-		time.Sleep(time.Hour) // of the bubble's clock: the bound begins with the stop
+		s.run(&group, "quick part", func() error { return nil })
+		s.run(&group, "stuck part", func() error { <-stuck; return nil })
+		time.Sleep(time.Hour) // Time of the synctest bubble: the time limit starts with the stop.
 		began := time.Now()
 		s.begin()
 		s.begin()
 		requests, cancel := s.requests(t.Context())
 		defer cancel()
 		<-requests.Done()
-		require.Equal(t, 20*time.Second, time.Since(began), "what comes after the requests has time left")
+		require.Equal(t, 20*time.Second, time.Since(began), "later steps have time left")
 		err := s.wait(group.Wait)
 		require.ErrorIs(t, err, errStopCut)
-		require.ErrorContains(t, err, "after 30s these")
-		require.ErrorContains(t, err, "to their end: what hangs")
+		require.ErrorContains(t, err, "still running after 30s")
+		require.ErrorContains(t, err, ": stuck part")
 		require.ErrorIs(t, s.wait(func() error { <-stuck; return nil }), errStopCut)
 		last, cancelLast := s.last(t.Context())
 		defer cancelLast()
 		<-last.Done()
-		require.Equal(t, 30*time.Second, time.Since(began), "two steps, one bound")
+		require.Equal(t, 30*time.Second, time.Since(began), "two steps, one time limit")
 	})
 }
 
@@ -112,6 +116,6 @@ func TestStopThatEndsInTime(t *testing.T) {
 		s.begin()
 		require.ErrorIs(t, s.wait(group.Wait), failed)
 		require.NoError(t, s.wait(func() error { return nil }))
-		time.Sleep(time.Minute) // the bound's end meets nobody
+		time.Sleep(time.Minute) // no one waits when the time limit passes
 	})
 }

@@ -7,19 +7,20 @@ import (
 	"time"
 )
 
-// progress shows how far long work is: a line that is redrawn on a terminal, a line now and then elsewhere. It is used from one goroutine.
+// progress shows the progress of long work: on a terminal as a line that is redrawn, elsewhere as
+// occasional lines. It must be used from one goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
 	label    string
 	total    int
 	done     int
-	rate     float64 // per second, where somebody else measures it; 0: since began
+	rate     float64 // per second, if the work measures it; 0: average since began
 	began    time.Time
 	drawn    time.Time
 }
 
-// Intervals between two drawings.
+// Redraw intervals.
 const (
 	redrawEvery = 100 * time.Millisecond
 	lineEvery   = 5 * time.Second
@@ -49,7 +50,7 @@ func (p *progress) add(n int) {
 	}
 }
 
-// say prints a line of its own.
+// say prints a separate line.
 func (p *progress) say(text string) {
 	if p.terminal && !p.drawn.IsZero() {
 		fmt.Fprintln(p.out)

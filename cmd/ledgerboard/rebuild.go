@@ -22,29 +22,30 @@ type rebuildCommand struct {
 	logging
 	actionFlags
 	Names  []string `arg:"" optional:"" name:"name" help:"Read models: dashboards, account_insights, post_insights, directory, operations, contents."`
-	All    bool     `xor:"what" help:"Rebuild all of them, one after the other."`
-	Back   bool     `xor:"how" help:"Switch readers back to the generation before, once it has caught up."`
-	Cancel bool     `xor:"how" help:"Stop the rebuild that is under way and drop its tables."`
-	JSON   bool     `name:"json" help:"Print JSON objects, one for each rebuild or report."`
+	All    bool     `xor:"what" help:"Rebuild all read models, one after the other."`
+	Back   bool     `xor:"how" help:"Switch readers back to the previous generation once it has caught up."`
+	Cancel bool     `xor:"how" help:"Cancel the running rebuild and drop its tables."`
+	JSON   bool     `name:"json" help:"Print one JSON object per rebuild."`
 }
 
-// prepareCommand makes the generations of this program's version, before anything of the one that runs is stopped.
+// prepareCommand builds the generations of this program version before the running version is
+// stopped.
 type prepareCommand struct {
 	storage
 	logging
 	actionFlags
-	Names []string `arg:"" optional:"" name:"name" help:"Read models; without any: all that this version makes in another way."`
-	JSON  bool     `name:"json" help:"Print JSON objects, one for each."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models. Default: all whose projector version differs."`
+	JSON  bool     `name:"json" help:"Print one JSON object per read model."`
 }
 
-// What is left when the command is interrupted.
+// Messages of an interrupted command.
 const (
 	notChanged   = "nothing was changed"
-	servedGoesOn = "a service runs the rebuild, and goes on; --cancel stops it, 'ledgerboard status' shows how far it is"
-	hereGoesOn   = "the rebuild ran here and stands still; run the same command again, it goes on where it stopped, or stop it with --cancel"
+	servedGoesOn = "a service continues the rebuild; 'ledgerboard status' shows its progress, --cancel cancels it"
+	hereGoesOn   = "the rebuild ran in this command and is stopped; run the same command again to continue it, or cancel it with --cancel"
 )
 
-var errNotRebuilt = errors.New("the read model was not rebuilt; what served before still serves")
+var errNotRebuilt = errors.New("the read model was not rebuilt; the previous tables stay live")
 
 func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	names, err := readModels(c.Names, c.All)
@@ -57,8 +58,9 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		if !c.Cancel {
-			if _, err := parts.Log(ctx); err != nil { // what is wrong with it would be in the new tables too
-				return fmt.Errorf("nothing is rebuilt: %w", err)
+			// a fault of the log would also be in the new tables
+			if _, err := parts.Log(ctx); err != nil {
+				return fmt.Errorf("nothing was rebuilt: %w", err)
 			}
 		}
 		r := rebuilding{parts: parts, desk: desk, streams: s, cancel: c.Cancel, json: c.JSON, outcome: "serves"}
@@ -75,7 +77,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// begin asks for a rebuild, unless one stands still, or for the end of the one that is under way.
+// begin requests a rebuild, resumes one that nobody runs, or cancels the running one.
 func (c rebuildCommand) begin(ctx context.Context, r rebuilding, name string) (rebuild operator.Rebuild, err error) {
 	desk := r.desk
 	rebuild, found, err := r.underWay(ctx, name)
@@ -83,9 +85,9 @@ func (c rebuildCommand) begin(ctx context.Context, r rebuilding, name string) (r
 	case err != nil:
 		return rebuild, err
 	case c.Cancel && !found:
-		return rebuild, usageError{fmt.Errorf("no rebuild of %s is under way", name)}
+		return rebuild, usageError{fmt.Errorf("there is no running rebuild of %s", name)}
 	case c.Cancel:
-		reason, err := c.confirm(r.streams, "stop rebuild "+rebuild.ID+" of "+name+" and drop its tables")
+		reason, err := c.confirm(r.streams, "cancel rebuild "+rebuild.ID+" of "+name+" and drop its tables")
 		if err != nil {
 			return rebuild, err
 		}
@@ -96,7 +98,7 @@ func (c rebuildCommand) begin(ctx context.Context, r rebuilding, name string) (r
 	}
 	what, do := "rebuild read model "+name+" from the log, and switch readers to it once it has caught up", desk.RequestRebuild
 	if c.Back {
-		what, do = "switch readers of "+name+" back to the generation before", desk.SwitchBack
+		what, do = "switch readers of "+name+" back to the previous generation", desk.SwitchBack
 	}
 	reason, err := c.confirm(r.streams, what)
 	if err != nil {
@@ -105,17 +107,18 @@ func (c rebuildCommand) begin(ctx context.Context, r rebuilding, name string) (r
 	return do(ctx, operatorCaller(), name, reason)
 }
 
-// Run asks once for all that are not there, and makes them one after the other.
+// Run asks once for all read models that are not prepared yet, and builds them one after the other.
 func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	names, err := readModels(c.Names, len(c.Names) == 0)
 	if err != nil {
 		return err
 	}
 	return rebuilds(c.storage, c.logging, s, func(parts *assembly.Parts) error {
-		if _, err := parts.Log(ctx); err != nil { // before the database is touched
+		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}
-		if err := parts.Migrate(ctx); err != nil { // it only adds: what runs goes on
+		// migrations only add; running processes are not affected
+		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}
 		desk, err := parts.Desk(ctx)
@@ -129,7 +132,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 			case err != nil:
 				return refused(err)
 			case prepared.Already:
-				fmt.Fprintf(s.Err, "%s: generation %d of version %d is there already\n", name, prepared.Generation, prepared.Version)
+				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n", name, prepared.Generation, prepared.Version)
 			default:
 				left = append(left, name)
 			}
@@ -137,7 +140,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if len(left) == 0 {
 			return nil
 		}
-		reason, err := c.confirm(s, "make the tables of this version of "+strings.Join(left, ", ")+" from the log, beside those that serve")
+		reason, err := c.confirm(s, "build the tables of this version of "+strings.Join(left, ", ")+" from the log, next to the live ones")
 		if err != nil {
 			return err
 		}
@@ -151,7 +154,8 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// prepare makes the tables of one read model. If a process makes them already, it waits for that.
+// prepare builds the tables of one read model. If another process is already building them, it
+// waits for that process.
 func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reason) error {
 	rebuild, found, err := r.standing(ctx, name, false)
 	if err != nil {
@@ -159,7 +163,7 @@ func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reas
 	}
 	if !found {
 		prepared, err := r.desk.PrepareGeneration(ctx, operatorCaller(), name, reason)
-		if err != nil || prepared.Already { // a process of this version has started meanwhile
+		if err != nil || prepared.Already { // a process of this version started in the meantime
 			return err
 		}
 		rebuild = *prepared.Rebuild
@@ -167,7 +171,7 @@ func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reas
 	return r.follow(ctx, rebuild)
 }
 
-// allReadModels are the names of all, as this program makes them.
+// allReadModels returns the names of all read models of this program version.
 func allReadModels() (names []string) {
 	for _, p := range projectors.All(0) {
 		names = append(names, p.Name)
@@ -179,40 +183,40 @@ func readModels(names []string, all bool) ([]string, error) {
 	known := allReadModels()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return nil, usageError{fmt.Errorf("there is no read model %q: use %s, or --all", name, strings.Join(known, ", "))}
+			return nil, usageError{fmt.Errorf("unknown read model %q: use %s, or --all", name, strings.Join(known, ", "))}
 		}
 	}
 	switch {
 	case all && len(names) > 0:
-		return nil, usageError{errors.New("name read models or give --all, not both")}
+		return nil, usageError{errors.New("set either read models or --all, not both")}
 	case all:
 		return known, nil
 	case len(names) == 0:
-		return nil, usageError{fmt.Errorf("name what to rebuild: %s, or --all", strings.Join(known, ", "))}
+		return nil, usageError{fmt.Errorf("set what to rebuild: %s, or --all", strings.Join(known, ", "))}
 	}
 	return names, nil
 }
 
-// rebuilds gives what makes tables, and may do so in this process.
+// rebuilds calls do with the backends of a command that builds tables, possibly in this process.
 func rebuilds(at storage, log logging, s streams, do func(*assembly.Parts) error) error {
 	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
 		return err
 	}
 	if log.LogLevel == "info" {
-		log.LogLevel = "warn" // what it does, the command tells itself
+		log.LogLevel = "warn" // the command prints its own progress
 	}
 	return withParts(at.backends(log.logger(s)), do)
 }
 
-// rebuilding is how a command waits for rebuilds: what it has asked for, and how it tells the end.
+// rebuilding is the state of a command that waits for a rebuild.
 type rebuilding struct {
 	streams
 
 	parts   *assembly.Parts
 	desk    *desk.Desk
-	cancel  bool // it was asked to stop
+	cancel  bool // the command cancels the rebuild
 	json    bool
-	outcome string // what is so of the generation when the rebuild is done
+	outcome string // describes the generation when the rebuild is done
 }
 
 func (r rebuilding) underWay(ctx context.Context, name string) (rebuild operator.Rebuild, found bool, err error) {
@@ -224,7 +228,8 @@ func (r rebuilding) underWay(ctx context.Context, name string) (rebuild operator
 	return all[i], true, err
 }
 
-// standing finds a rebuild of a kind that nobody runs any more and this program can: it is of its version of the projector.
+// standing returns an unfinished rebuild that no service runs and that this program can continue
+// because it has the same projector version.
 func (r rebuilding) standing(ctx context.Context, name string, back bool) (rebuild operator.Rebuild, found bool, err error) {
 	rebuild, found, err = r.underWay(ctx, name)
 	if err != nil || !found || rebuild.Back != back || rebuild.Version != thisBuild().Projections[name] {
@@ -232,16 +237,17 @@ func (r rebuilding) standing(ctx context.Context, name string, back bool) (rebui
 	}
 	served, err := r.desk.Folded(ctx, name, rebuild.Version)
 	if found = err == nil && !served; found {
-		fmt.Fprintf(r.Err, "rebuild %s of %s goes on where it stopped\n", rebuild.ID, name)
+		fmt.Fprintf(r.Err, "continuing rebuild %s of %s\n", rebuild.ID, name)
 	}
 	return rebuild, found, err
 }
 
-// progressLook is the time between two looks at a rebuild.
+// progressLook is the polling interval of a rebuild's progress.
 const progressLook = 500 * time.Millisecond
 
-// follow shows each step of a rebuild until it has ended; of one that is cancelled only the end. Without a service that
-// folds this version of the read model, or once that has gone, it runs here.
+// follow prints the progress of a rebuild until it ends; for a canceled rebuild only the end. If no
+// service folds this version of the read model, or if that service stops, the rebuild runs in this
+// process.
 func (r rebuilding) follow(ctx context.Context, rebuild operator.Rebuild) error {
 	shown := newProgress(r.Err, rebuild.Projection, int(rebuild.EventsTotal))
 	say := func(format string, args ...any) {
@@ -266,7 +272,7 @@ func (r rebuilding) follow(ctx context.Context, rebuild operator.Rebuild) error 
 				say("rebuild %s of %s runs in this command: no service folds this read model", rebuild.ID, rebuild.Projection)
 			case left == "":
 				left = servedGoesOn
-				say("rebuild %s of %s runs in a running service", rebuild.ID, rebuild.Projection)
+				say("rebuild %s of %s runs in a service", rebuild.ID, rebuild.Projection)
 			}
 		}
 		select {
@@ -304,20 +310,20 @@ func (r rebuilding) told(rebuild operator.Rebuild) error {
 	switch {
 	case rebuild.State == operator.RebuildDone:
 		text = fmt.Sprintf("%s: generation %d %s", rebuild.Projection, rebuild.Generation, r.outcome)
-		if !rebuild.Back { // else nothing was folded for it
-			text += fmt.Sprintf("; %d records, %.0f a second", rebuild.EventsDone, rebuild.Rate)
+		if !rebuild.Back { // otherwise nothing was folded
+			text += fmt.Sprintf("; %d records, %.0f per second", rebuild.EventsDone, rebuild.Rate)
 		}
 	case rebuild.State != operator.RebuildCancelled || !r.cancel:
-		return fmt.Errorf("%w: it is %s. %s", errNotRebuilt, rebuild.State, rebuild.Error)
+		return fmt.Errorf("%w: its state is %s. %s", errNotRebuilt, rebuild.State, rebuild.Error)
 	default:
-		text = fmt.Sprintf("rebuild %s of %s is cancelled", rebuild.ID, rebuild.Projection)
+		text = fmt.Sprintf("rebuild %s of %s was canceled", rebuild.ID, rebuild.Projection)
 		switch {
 		case rebuild.Error != "":
 			text += ": " + rebuild.Error
 		case rebuild.Back:
 			text += "; the generation stays retired"
 		default:
-			text += "; its tables are dropped"
+			text += "; its tables were dropped"
 		}
 	}
 	if !r.json {
@@ -326,7 +332,7 @@ func (r rebuilding) told(rebuild operator.Rebuild) error {
 	return nil
 }
 
-// runHere folds a read model in this process until stop.
+// runHere folds a read model in this process until stop is called.
 func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func(), err error) {
 	engines, err := parts.Engines(ctx, name)
 	if err != nil {
@@ -336,7 +342,7 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// What is wrong stands in the rebuild.
+		// The rebuild's row contains the error.
 		_ = foldWhile(running, engines, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	}()
 	return func() {
@@ -345,7 +351,8 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	}, nil
 }
 
-// foldWhile lets engines fold while do works: nobody else does, for the broker is this process's own.
+// foldWhile runs engines while do works. They are needed because no other process can reach the
+// embedded broker.
 func foldWhile(ctx context.Context, engines []*projections.Engine, do func(context.Context) error) (err error) {
 	folding, stop := context.WithCancel(ctx)
 	ended := make(chan error, len(engines))

@@ -23,17 +23,17 @@ type replayCommand struct {
 	logging
 	evidence
 	bundleTrust
-	Parent    string `xor:"from" required:"" type:"hexid" help:"Agency, 24 hex digits."`
-	Bundle    string `xor:"from" required:"" type:"existingfile" placeholder:"FILE" help:"Replay a proof bundle instead of the log; it is verified first."`
-	Dashboard string `type:"hexid" help:"Only this dashboard: a sub-account, 24 hex digits."`
-	Until     string `xor:"until" placeholder:"TIME" help:"Last moment that counts: a day (2026-03-14, the whole of it, UTC) or an instant (RFC 3339)."`
-	Version   int64  `xor:"until" help:"Last version that counts."`
-	Format    string `enum:"table,json" default:"table" help:"table, or json (one object a line, with the record's hash in the chain)."`
-	State     bool   `help:"Print the state at the end instead of the changes."`
+	Parent    string `xor:"from" required:"" type:"hexid" help:"Agency id, 24 hex digits."`
+	Bundle    string `xor:"from" required:"" type:"existingfile" placeholder:"FILE" help:"Replay a proof bundle instead of the log. The bundle is verified first."`
+	Dashboard string `type:"hexid" help:"Include only this dashboard: a sub-account, 24 hex digits."`
+	Until     string `xor:"until" placeholder:"TIME" help:"Last moment to include: a day (2026-03-14, until its end, UTC) or an instant (RFC 3339)."`
+	Version   int64  `xor:"until" help:"Last version to include."`
+	Format    string `enum:"table,json" default:"table" help:"Output format: table, or json (one object per line, with the record's hash in the chain)."`
+	State     bool   `help:"Print the final state instead of the changes."`
 }
 
-// errChain ends a replay whose chain does not hold.
-var errChain = errors.New("the chain does not hold: what follows was not replayed; run 'ledgerboard verify'")
+// errChain is returned if the hash chain is broken.
+var errChain = errors.New("the hash chain is broken: later records were not replayed; run 'ledgerboard verify'")
 
 func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 	cfg, err := c.config()
@@ -58,7 +58,7 @@ func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 		err = flushed
 	}
 	if err != nil {
-		return interrupted(ctx, explainProof(err), fmt.Sprintf("what is printed ends with version %d and is not all", done.Version))
+		return interrupted(ctx, explainProof(err), fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
 	}
 	c.summary(s, done)
 	if done.Broken != "" {
@@ -69,10 +69,10 @@ func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 
 func (c replayCommand) summary(s streams, done proof.Replayed) {
 	if done.Version == 0 && done.Broken == "" {
-		fmt.Fprintf(s.Err, "The log has nothing of agency %s up to there.\n", done.Agency)
+		fmt.Fprintf(s.Err, "The log contains no records of agency %s up to that point.\n", done.Agency)
 		return
 	}
-	fmt.Fprintf(s.Err, "%d changes of single dashboards, made by the records up to version %d of %s; the chain holds up to there.\n",
+	fmt.Fprintf(s.Err, "%d changes of single dashboards in the records up to version %d of %s; the chain is valid up to there.\n",
 		done.Changes, done.Version, done.Time.Format(time.RFC3339))
 }
 
@@ -87,7 +87,7 @@ func (c replayCommand) config() (cfg proof.ReplayConfig, err error) {
 	return cfg, nil
 }
 
-// parseUntil reads a day, which ends with its last microsecond, or an instant.
+// parseUntil parses a day, which ends with its last microsecond, or an instant.
 func parseUntil(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -113,7 +113,7 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	return done, err
 }
 
-// fromBundle verifies before it prints: what a bundle says counts only if it is proved.
+// fromBundle verifies the bundle before it prints anything: unverified content must not be shown.
 func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
 	if err := (verifyCommand{evidence: c.evidence, bundleTrust: c.bundleTrust, Bundle: c.Bundle}).bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
 		return done, err
@@ -134,7 +134,7 @@ func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.Repl
 	return proof.ReplayBundle(file, known, eventlog.NewCodec(domain.NewRegistry(), topics, "").Decode, cfg)
 }
 
-// replayPrinter writes changes as they come, so that a long history takes no memory.
+// replayPrinter writes each change as it is read, so that a long history needs no memory.
 type replayPrinter struct {
 	json  bool
 	out   *bufio.Writer
@@ -163,7 +163,7 @@ func (p *replayPrinter) change(c proof.Change) error {
 
 func cell(list []string) string { return plain(cmp.Or(strings.Join(list, " "), "-")) }
 
-// plain keeps what a record holds from steering the terminal.
+// plain replaces control characters, so that text from records cannot control the terminal.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r >= 0x7f && r < 0xa0 {
@@ -175,7 +175,7 @@ func plain(s string) string {
 
 func inWords(c proof.Change) string {
 	if c.Problem != "" {
-		return "CANNOT BE READ: " + c.Problem
+		return "CANNOT BE DECODED: " + c.Problem
 	}
 	var parts []string
 	add := func(what string, list []string) {

@@ -30,7 +30,7 @@ func printed(t *testing.T, json bool, values ...any) string {
 	return out.String()
 }
 
-// What a record holds never becomes a command to a terminal.
+// Text from a record cannot control the terminal.
 func TestReplayPrintsNothingThatActs(t *testing.T) {
 	t.Parallel()
 	table := printed(t, false, proof.Change{Version: 1, Actor: "\x1b[2Jx", UsersAdded: []string{"a\nb"}})
@@ -38,7 +38,7 @@ func TestReplayPrintsNothingThatActs(t *testing.T) {
 	require.Equal(t, 2, strings.Count(table, "\n"))
 }
 
-// Each value has its line in each format.
+// Each value is printed in each format.
 func TestReplayFormats(t *testing.T) {
 	t.Parallel()
 	change := proof.Change{
@@ -54,7 +54,7 @@ func TestReplayFormats(t *testing.T) {
 	}{
 		{false, change, 3, "linked x,y; users removed u; allowed=true"},
 		{true, change, 2, `"linked":["x","y"]`},
-		{false, proof.Change{Version: 1, Problem: "no JSON"}, 3, "CANNOT BE READ: no JSON"},
+		{false, proof.Change{Version: 1, Problem: "no JSON"}, 3, "CANNOT BE DECODED: no JSON"},
 	} {
 		said := printed(t, c.json, c.value, c.value)
 		require.Contains(t, said, c.want)

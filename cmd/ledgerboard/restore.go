@@ -18,7 +18,7 @@ type restoreCommand struct {
 	storage
 	logging
 	actionFlags
-	From string `required:"" placeholder:"DIR" help:"Directory of the backup."`
+	From string `required:"" placeholder:"DIR" help:"Directory that contains the backup."`
 }
 
 type restoring struct {
@@ -29,7 +29,7 @@ type restoring struct {
 	files   *backup.Files
 	m       *backup.Manifest
 	records int64
-	heads   map[string]domain.StreamHead // of agencies, in the backup
+	heads   map[string]domain.StreamHead // by agency, from the backup
 }
 
 func (c restoreCommand) Run(ctx context.Context, s streams) error {
@@ -44,7 +44,7 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// run looks at everything first, asks, and changes nothing before.
+// run checks everything and asks for confirmation before it changes anything.
 func (r *restoring) run(ctx context.Context, s streams) (err error) {
 	if r.target, err = r.parts.RestoreTarget(ctx); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (r *restoring) run(ctx context.Context, s streams) (err error) {
 	return r.write(ctx, s, reason)
 }
 
-// check reads the whole backup, and the head of each agency in it.
+// check reads the whole backup and records the head of each agency.
 func (r *restoring) check(ctx context.Context, s streams) error {
 	shown, end := follow(s, "Check (bytes)")
 	defer end()
@@ -89,7 +89,8 @@ func (r *restoring) check(ctx context.Context, s streams) error {
 	return interrupted(ctx, err, nothingDone)
 }
 
-// inWords says what will be done, and what the database has folded that the backup lacks.
+// inWords describes what the restore does, and how many records the database has folded that the
+// backup lacks.
 func (r *restoring) inWords(lost map[string]int64) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
@@ -97,15 +98,16 @@ func (r *restoring) inWords(lost map[string]int64) string {
 	}
 	var words strings.Builder
 	fmt.Fprintf(&words, "write the backup of %s, %d records, into %s", r.m.Cut.Format(time.RFC3339), r.records, where)
-	words.WriteString(". What the log recorded after the backup is lost")
+	words.WriteString(". Records written to the log after the backup are lost")
 	for _, topic := range slices.Sorted(maps.Keys(lost)) {
-		fmt.Fprintf(&words, "; of topic %s the database knows %d such records", topic, lost[topic])
+		fmt.Fprintf(&words, "; on topic %s the database has folded %d such records", topic, lost[topic])
 	}
-	words.WriteString(". The service makes its read models again when it starts")
+	words.WriteString(". The service rebuilds its read models when it starts")
 	return words.String()
 }
 
-// write does it, fits the database to the restored log, and records the restore in it.
+// write restores the log, resets the database to the restored log, and records the restore in the
+// log.
 func (r *restoring) write(ctx context.Context, s streams, reason domain.Reason) error {
 	shown, end := follow(s, "Restore (offsets)")
 	err := r.files.Restore(ctx, r.target, shown)
@@ -118,14 +120,14 @@ func (r *restoring) write(ctx context.Context, s streams, reason domain.Reason) 
 		versions[agency] = head.Version
 	}
 	if err := r.parts.SetBack(ctx, r.m, versions); err != nil {
-		return fmt.Errorf("the log is restored, but the database was left as it is: delete the topics and restore again: %w", err)
+		return fmt.Errorf("the log was restored, but the database was not changed; delete the topics and restore again: %w", err)
 	}
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
-		return fmt.Errorf("the log is restored, and that is not recorded in it: %w", refused(err))
+		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", refused(err))
 	}
-	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service makes its read models again when it starts.\n",
+	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service rebuilds its read models when it starts.\n",
 		r.m.Cut.Format(time.RFC3339), r.records)
-	fmt.Fprintln(s.Out, "People who were erased since the backup are back: repeat their erasures with 'ledgerboard erase --from FILE', FILE being what\n"+
-		"'ledgerboard erase --list' printed last. Then start the service, and run ledgerboard verify --all: docs/restore.md.")
+	fmt.Fprintln(s.Out, "People who were erased after the backup are in the log again. Repeat their erasures with 'ledgerboard erase --from FILE': FILE is the\n"+
+		"last output of 'ledgerboard erase --list'. Then start the service and run 'ledgerboard verify --all'. See docs/restore.md.")
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 
 func backUp(t *testing.T, at storage, to string) {
 	t.Helper()
-	require.Contains(t, mustRun(t, backupCommand{storage: at, logging: quiet, To: to}), "Backed up the log into ")
-	require.Contains(t, mustRun(t, backupCommand{Check: to}), "is whole")
+	require.Contains(t, mustRun(t, backupCommand{storage: at, logging: quiet, To: to}), "Backed up the log to ")
+	require.Contains(t, mustRun(t, backupCommand{Check: to}), "is complete")
 }
 
 func restoreFrom(from string, at storage) restoreCommand {
@@ -39,7 +39,8 @@ func changeDashboard(t *testing.T, a *process, change domain.UpdateDashboard) {
 	require.NoError(t, err)
 }
 
-// damagedBackup is a copy of a backup with a fault, which the check names, with the code of findings.
+// damagedBackup returns a copy of a backup with a fault, which the check reports with its exit
+// code.
 func damagedBackup(t *testing.T, files string) string {
 	t.Helper()
 	damaged := filepath.Join(t.TempDir(), "damaged")
@@ -57,7 +58,8 @@ func damagedBackup(t *testing.T, files string) string {
 	return damaged
 }
 
-// The brokers are lost, and the tables have more than the backup. Erasures since are repeated.
+// The brokers are lost, and the tables are newer than the backup. Erasures after the backup are
+// repeated.
 func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	at, files := newStorage(t), filepath.Join(t.TempDir(), "backup")
 	var before []chained
@@ -87,15 +89,16 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 	unconfirmed := restore
 	unconfirmed.actionFlags = actionFlags{}
 	_, err = runCommand(t, unconfirmed)
-	require.Equal(t, exitUsage, exitCode(err, io.Discard), "without --yes nothing is done")
-	require.ErrorContains(t, err, "What the log recorded after the backup is lost")
-	require.ErrorContains(t, err, "of topic dashboards the database knows 1 such records")
+	require.Equal(t, exitUsage, exitCode(err, io.Discard), "nothing is restored without --yes")
+	require.ErrorContains(t, err, "Records written to the log after the backup are lost")
+	require.ErrorContains(t, err, "on topic dashboards the database has folded 1 such records")
 	_, err = runCommand(t, restore)
 	require.NoError(t, err)
 	repeatErasures(t, storage{DataDir: after}, at)
 	withService(t, at, func(a *process, _ string) {
 		a.until(t, 1, "select count(*) from operations_trail where event_type = 'operations.operator_acted.v1' and data->>'action' = 'log.restored'")
-		a.until(t, 2, "select case when bool_and(id in ('"+eraseStaff+"', '"+stays+"')) then count(*) else 0 end from users") // the erasure was repeated
+		// the erasure was repeated
+		a.until(t, 2, "select case when bool_and(id in ('"+eraseStaff+"', '"+stays+"')) then count(*) else 0 end from users")
 		require.Eventually(t, func() bool { return a.Monitor.MayCommand() == nil }, patience, 10*time.Millisecond)
 		require.Equal(t, before, chainOf(t, a))
 		version, _, err := vault.Cursors{Pool: a.KeptPool}.Cursor(t.Context(), eraseAgency, stays)
@@ -105,5 +108,5 @@ func TestTheServiceGoesOnAfterARestore(t *testing.T) {
 		require.Len(t, chainOf(t, a), len(before)+1)
 	})
 	_, err = runCommand(t, restore)
-	require.ErrorContains(t, err, "nothing was changed", "the log went on")
+	require.ErrorContains(t, err, "nothing was changed", "the log continued")
 }

@@ -26,7 +26,8 @@ type process struct {
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	stop     *stop
-	// continueAs are the demo's people, as whom a browser on this machine may go on; nil: nobody is offered.
+	// continueAs are the demo users that a browser on this machine can sign in as; nil outside of a
+	// demo.
 	continueAs []identity.Person
 }
 
@@ -36,7 +37,7 @@ func newMetricsRegistry() *prometheus.Registry {
 	return registry
 }
 
-// open opens everything that the process needs; nothing runs yet. Close gives it back.
+// open opens everything that the process needs but starts nothing. The caller must call Close.
 func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
 	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin))}
 	config := assembly.Config{
@@ -59,14 +60,14 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		if s.withPictures {
 			config.Platforms.Pictures = launch.PicturesOf()
 		}
-		// What is left of the bound is for renewals of tokens, which are not cut.
+		// The rest of the stop's time is for token renewals, which are not canceled.
 		config.Platforms.Schedule.DrainTimeout = min(p.stop.within/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err
 }
 
-// Close gives back what was opened, within what is left of the stop's bound.
+// Close closes what open opened, within the remaining time of the stop.
 func (p *process) Close() error {
 	p.stop.begin()
 	p.stop.note(closing, 1)
@@ -76,9 +77,10 @@ func (p *process) Close() error {
 	})
 }
 
-// run runs the roles of this process until ctx is done, then stops them in the order of the flow: it says by /readyz that it stops, nothing
-// more is fetched, nothing comes in any more, then what is in the log is folded. All of that, and Close, has one bound. Ready,
-// if given, is called once all read models are live; its error ends the run.
+// run runs the roles of this process until ctx is done. Then it stops them in the order of the data
+// flow: /readyz reports the stop, fetching ends, requests end, and the rest of the log is folded.
+// These steps and Close share one time limit. If ready is not nil, it is called once all read
+// models are live; its error ends the run.
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -100,7 +102,7 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 	}
 	fetching, stopFetching := context.WithCancel(work)
 	defer stopFetching()
-	p.stop.run(group, "what the platforms are read by", func() error {
+	p.stop.run(group, "platform fetchers", func() error {
 		select {
 		case <-p.Monitor.Made():
 		case <-fetching.Done():
@@ -133,21 +135,22 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	run := func(name string, part func(context.Context) error) {
 		p.stop.run(group, name, func() error { return part(ctx) })
 	}
-	run("what looks how far the tables are", p.Follow)
+	run("table progress monitor", p.Follow)
 	if p.has(roleProjector) {
 		run("projectors", p.Fold)
 	}
 	if p.has(roleFetcher) {
-		run("what forgets secrets", func(ctx context.Context) error { p.TidySecrets(ctx); return nil })
+		run("cleanup of secrets", func(ctx context.Context) error { p.TidySecrets(ctx); return nil })
 	}
 	if p.connects() {
-		run("what forgets sign-ins", func(ctx context.Context) error { p.PurgeSignIns(ctx); return nil })
-		run("what erases people who asked a platform", func(ctx context.Context) error { p.EraseAsked(ctx); return nil })
+		run("cleanup of sign-ins", func(ctx context.Context) error { p.PurgeSignIns(ctx); return nil })
+		run("erasures requested by platforms", func(ctx context.Context) error { p.EraseAsked(ctx); return nil })
 	}
-	run("what watches the database", p.Watch)
+	run("database watcher", p.Watch)
 }
 
-// alone tells whether no other process can take the requests: log or database are inside this one.
+// alone reports whether no other process can take over requests, because log or database are
+// embedded in this one.
 func (p *process) alone() bool { return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == "" }
 
 func (p *process) metrics() http.Handler {

@@ -11,22 +11,22 @@ import (
 )
 
 type secretsCommand struct {
-	Rotate rotateCommand `cmd:"" help:"Reseal all stored tokens with the first key of LEDGERBOARD_SECRETS_KEY."`
+	Rotate rotateCommand `cmd:"" help:"Re-encrypt all stored tokens with the first key of LEDGERBOARD_SECRETS_KEY."`
 }
 
-// rotateCommand reseals all stored secrets with the first key. The steps around it:
+// rotateCommand re-encrypts all stored secrets with the first key. A rotation has these steps:
 //
-//  1. add the new key at the end of LEDGERBOARD_SECRETS_KEY everywhere, and restart;
-//  2. move it to the front everywhere, and restart;
-//  3. run this until nothing remains;
-//  4. drop the old key.
+//  1. append the new key to LEDGERBOARD_SECRETS_KEY in every process, and restart;
+//  2. move it to the front in every process, and restart;
+//  3. run this command until no secrets remain under other keys;
+//  4. remove the old key.
 //
-// It may run beside the service, be stopped at any time and be repeated: a row is under one key or the
-// other, and both open.
+// The command can run while the service runs, and it can be interrupted and repeated: each row is
+// encrypted with one of the keys, and all processes can decrypt both.
 type rotateCommand struct {
 	storage
 	logging
-	SecretsKey string `required:"" env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"The keys, the new one first."`
+	SecretsKey string `required:"" env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"The keys, with the new one first."`
 	JSON       bool   `name:"json" help:"Print a JSON object."`
 }
 
@@ -50,14 +50,14 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
 	} else {
-		fmt.Fprintf(s.Out, "%d secrets resealed with key %s, %d remain under others\n", done.Resealed, keys[0].ID(), done.Remaining)
+		fmt.Fprintf(s.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n", done.Resealed, keys[0].ID(), done.Remaining)
 		for _, ref := range done.Unreadable {
-			fmt.Fprintf(s.Out, "  %s does not open with any of the keys\n", ref)
+			fmt.Fprintf(s.Out, "  no key decrypts %s\n", ref)
 		}
 	}
 	if err == nil && done.Remaining > 0 {
-		err = fmt.Errorf("%d secrets remain under other keys: run it again once every process has the new key first; "+
-			"what no key opens must be connected again", done.Remaining)
+		err = fmt.Errorf("%d secrets remain under other keys: run the command again once every process has the new key first; "+
+			"accounts whose secrets no key decrypts must be connected again", done.Remaining)
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 type serveCommand struct {
 	settings
 	Addr string `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address to listen on."`
-	Mock bool   `help:"Serve made-up data, for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
+	Mock bool   `help:"Serve sample data for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
 }
 
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
@@ -34,23 +34,23 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	return p.run(ctx, c.Addr, nil)
 }
 
-// serveMock serves the same API, by the same queries, from made-up data: it is demo in a temporary
-// directory, and every answer says so.
+// serveMock serves the same API from sample data: it runs demo in a temporary directory and marks
+// every response.
 func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 	switch {
 	case c.Env == envProduction:
-		return usageError{errors.New("LEDGERBOARD_ENV is production: --mock serves made-up data and does not run there")}
+		return usageError{errors.New("LEDGERBOARD_ENV is production: --mock serves sample data and does not run there")}
 	case len(c.KafkaBrokers) > 0 || c.DatabaseURL != "":
-		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: --mock uses a broker and a database of its own; " +
-			"unset both, so that made-up data cannot get into real ones")}
+		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: --mock uses its own broker and database; " +
+			"unset both, so that sample data cannot get into real ones")}
 	}
 	dir, err := os.MkdirTemp("", "ledgerboard-mock-")
 	if err != nil {
-		return fmt.Errorf("make directory for made-up data: %w", err)
+		return fmt.Errorf("create directory for sample data: %w", err)
 	}
 	defer func() {
 		if removed := os.RemoveAll(dir); removed != nil {
-			err = errors.Join(err, fmt.Errorf("remove made-up data: %w", removed))
+			err = errors.Join(err, fmt.Errorf("remove sample data: %w", removed))
 		}
 	}()
 	c.DataDir = filepath.Join(dir, "data")

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// The roles a process may take.
+// The roles of a process.
 const (
 	roleAPI       = "api"
 	roleProjector = "projector"
@@ -35,33 +35,36 @@ const (
 
 const envProduction = "production"
 
-// usersUnknownAllowed is the value of LEDGERBOARD_USERS that lets users in whom the directory does not hold.
+// usersUnknownAllowed is the value of LEDGERBOARD_USERS that accepts users who are not in the
+// directory.
 const usersUnknownAllowed = "unknown_allowed"
 
-// subscriptionsNone is the value of LEDGERBOARD_SUBSCRIPTIONS with which accounts are read without one.
+// subscriptionsNone is the value of LEDGERBOARD_SUBSCRIPTIONS that lets accounts be read without a
+// subscription.
 const subscriptionsNone = "none"
 
-// storage says where the log and the database are; empty: embedded in the process, in the data directory.
+// storage configures the log and the database. By default both are embedded in the process and
+// stored in the data directory.
 type storage struct {
-	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and database."`
-	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. None: a broker inside this process."`
+	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database."`
+	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. Default: a broker embedded in this process."`
 	kafkaTLS
-	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"User for SASL."`
-	KafkaPass   string `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"Password for SASL."`
-	KafkaSASL   string `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, when a user is given."`
-	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL. None: a server started by this process."`
-	// Subscriptions is of all commands that look which accounts are read.
-	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while a subscription of it or of its agency runs (required), or in any case (none)."`
+	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"SASL user."`
+	KafkaPass   string `env:"LEDGERBOARD_KAFKA_PASSWORD" name:"kafka-password" placeholder:"SECRET" help:"SASL password."`
+	KafkaSASL   string `env:"LEDGERBOARD_KAFKA_SASL" enum:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" default:"SCRAM-SHA-512" help:"SASL mechanism, if a user is set."`
+	DatabaseURL string `env:"LEDGERBOARD_DATABASE_URL" placeholder:"postgres://…" help:"PostgreSQL connection URL. Default: a server started by this process."`
+	// Subscriptions applies to all commands that check which accounts are read.
+	Subscriptions string `env:"LEDGERBOARD_SUBSCRIPTIONS" enum:"required,none" default:"required" placeholder:"required|none" help:"Whether an account is read and connected only while it or its agency has an active subscription (required), or always (none)."`
 }
 
 type logging struct {
-	LogLevel  string `env:"LEDGERBOARD_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least severity that is logged."`
-	LogFormat string `env:"LEDGERBOARD_LOG_FORMAT" enum:"text,json" default:"text" help:"Form of log lines."`
+	LogLevel  string `env:"LEDGERBOARD_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Minimum level of log messages."`
+	LogFormat string `env:"LEDGERBOARD_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of log messages."`
 }
 
 func (l logging) logger(s streams) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(l.LogLevel)) // the enum leaves no other value
+	_ = level.UnmarshalText([]byte(l.LogLevel)) // the enum permits no invalid level
 	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(s.Err, options))
@@ -70,10 +73,10 @@ func (l logging) logger(s streams) *slog.Logger {
 }
 
 type tokens struct {
-	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, 32 bytes or more."`
-	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 keys of tokens: PEM or JWKS."`
-	JWTIssuer   string `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Issuer that tokens must name."`
-	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Audience that tokens must name."`
+	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, at least 32 bytes."`
+	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 public keys of tokens: PEM or JWKS."`
+	JWTIssuer   string `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Required issuer of tokens."`
+	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Required audience of tokens."`
 }
 
 // The values of LEDGERBOARD_DIRECTORY.
@@ -82,15 +85,15 @@ const (
 	directoryMainApp = "main_app"
 )
 
-// directorySettings say who makes accounts and users.
+// directorySettings configure where accounts and users are managed.
 type directorySettings struct {
-	Directory string `env:"LEDGERBOARD_DIRECTORY" enum:"local,main_app," default:"" placeholder:"local|main_app" help:"Who makes accounts and users: init, agencies and this API (local), or a main application, which tells them (main_app). Required with role api."`
+	Directory string `env:"LEDGERBOARD_DIRECTORY" enum:"local,main_app," default:"" placeholder:"local|main_app" help:"Where accounts and users are managed: here, with init and the API (local), or in a main application that sends them (main_app). Required with role api."`
 }
 
-// dashboardSettings are the configured values that dashboards begin with.
+// dashboardSettings are the initial values of dashboards.
 type dashboardSettings struct {
-	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"${client_scopes}" help:"Scopes that a new dashboard starts with."`
-	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders make points of contact. Required."`
+	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"${client_scopes}" help:"Scopes of a new dashboard."`
+	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders define points of contact. Required."`
 }
 
 type settings struct {
@@ -103,20 +106,22 @@ type settings struct {
 	fetching
 	signingIn
 
-	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses what is only for trying."`
-	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"What this process does. Signer signs checkpoints; it alone needs their key."`
-	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that seal platform tokens, each 32 bytes in hex or base64; the first seals, all open. Required with role fetcher, and with role api and a public URL; with role api it lets a main application hand tokens over."`
-	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of others hold too (unknown_allowed)."`
-	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"Subjects whose tokens hold no more, one a line; read again within a second; open streams end within 10."`
-	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read answers."`
-	PublicURL   string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find this service: the platforms send people back there when they connect an account. None: accounts are not connected here."`
-	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Requests that one user may make in a minute, counted by each process; 0: no bound."`
-	// answerHeaders are on every answer; mock mode sets them.
+	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses settings that are only for testing."`
+	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"Roles of this process. The signer signs checkpoints; only it needs the signing key."`
+	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt platform tokens, each 32 bytes in hex or base64. The first key encrypts; all keys decrypt. Required with role fetcher, and with role api if a public URL is set. With role api it lets a main application hand over tokens."`
+	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of other users are also accepted (unknown_allowed)."`
+	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File of subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams end within 10 s."`
+	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses."`
+	PublicURL   string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. The platforms redirect people there when they connect an account. Without it accounts cannot be connected here."`
+	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Maximum number of requests per user and minute, counted by each process; 0: no limit."`
+	// answerHeaders are set on every response; only mock mode uses them.
 	answerHeaders map[string]string
-	// withPictures says that answers name pictures of the simulated platforms, which are served beside them.
+	// withPictures says that responses name pictures of the simulated platforms, which this process
+	// serves.
 	withPictures bool
 
-	// StopWithin is how long a stop may take as a whole: stop_grace_period of compose.yaml is longer. Only tests set another one.
+	// StopWithin limits the duration of a stop; stop_grace_period in compose.yaml must be longer.
+	// Only tests set it.
 	StopWithin time.Duration `kong:"-"`
 }
 
@@ -130,23 +135,23 @@ func (f *faults) add(err error) {
 	}
 }
 
-// unlessf notes a fault where a setting is not as it must be.
+// unlessf adds a fault if ok is false.
 func (f *faults) unlessf(ok bool, format string, args ...any) {
 	if !ok {
 		*f = append(*f, fmt.Errorf(format, args...))
 	}
 }
 
-// err names every fault at once; nil without faults.
+// err returns an error that lists all faults, or nil if there are none.
 func (f *faults) err() error {
 	if len(*f) == 0 {
 		return nil
 	}
 	slices.SortFunc(*f, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return usageError{fmt.Errorf("the configuration is wrong:\n%w", errors.Join(*f...))}
+	return usageError{fmt.Errorf("the configuration is invalid:\n%w", errors.Join(*f...))}
 }
 
-// validate reports every wrong setting at once, the address to listen on included.
+// validate reports every invalid setting at once, including the address to listen on.
 func (s settings) validate(addr string) error {
 	wrong := slices.Concat(s.storage.validate(), s.fetching.validate(), s.checkpointing.validate())
 	if s.has(roleAPI) {
@@ -159,22 +164,22 @@ func (s settings) validate(addr string) error {
 		wrong.unlessf(slices.Contains(roles, role), "LEDGERBOARD_ROLES names %q; use %s", role, strings.Join(roles, ", "))
 	}
 	wrong.unlessf(s.CheckpointKey != "" || !slices.Equal(s.Roles, []string{roleSigner}),
-		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process that only signs needs it ('ledgerboard keygen' makes one)")
+		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process with only the role signer needs it ('ledgerboard keygen' generates one)")
 	switch {
-	case !s.has(roleAPI): // nobody shows it a token
+	case !s.has(roleAPI): // it checks no tokens
 	case (s.JWTSecret == "") == (s.JWTKeys == ""):
-		wrong.add(errors.New("set LEDGERBOARD_JWT_SECRET (32 bytes or more) or LEDGERBOARD_JWT_KEYS, one of them"))
+		wrong.add(errors.New("set either LEDGERBOARD_JWT_SECRET (at least 32 bytes) or LEDGERBOARD_JWT_KEYS"))
 	default:
 		_, err := bearer.New(context.Background(), s.jwt())
 		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
-		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is no scope (%s)", scope, domain.ScopePattern)
+		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is not a scope (%s)", scope, domain.ScopePattern)
 	}
 	wrong.unlessf(len(s.ManagedSubscriptions) > 0,
-		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: name the product types whose orders make points of contact")
-	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s where agencies add their clients and people here, "+
-		"%s where a main application tells them", directoryLocal, directoryMainApp)
+		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: set the product types whose orders define points of contact")
+	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients and users here, or "+
+		"%s if a main application sends them", directoryLocal, directoryMainApp)
 	wrong.add(named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
 	if s.has(roleFetcher) || s.reaches() {
 		_, err := vault.ParseKeys(s.SecretsKey)
@@ -182,7 +187,7 @@ func (s settings) validate(addr string) error {
 	}
 	_, err = api.OpenWithdrawn(s.Withdrawn, nil)
 	wrong.add(named("LEDGERBOARD_WITHDRAWN", err))
-	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no bound) or more", s.RateLimit)
+	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no limit) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {
 		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
@@ -192,21 +197,22 @@ func (s settings) validate(addr string) error {
 	return wrong.err()
 }
 
-// validate looks at the form of the addresses, not whether anything answers there.
+// validate checks the syntax of the addresses; it does not connect to them.
 func (s storage) validate() (wrong faults) {
 	for _, broker := range s.KafkaBrokers {
 		host, port, err := net.SplitHostPort(broker)
 		wrong.unlessf(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
-	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "", "LEDGERBOARD_KAFKA_PASSWORD is not set, and LEDGERBOARD_KAFKA_USER is")
-	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "", "LEDGERBOARD_KAFKA_USER is not set, and LEDGERBOARD_KAFKA_PASSWORD is")
+	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "", "LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
+	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "", "LEDGERBOARD_KAFKA_PASSWORD is set, but LEDGERBOARD_KAFKA_USER is not")
 	if s.DatabaseURL != "" {
-		wrong.add(named("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL))) // pgx takes the password out
+		// pgx removes the password from its errors
+		wrong.add(named("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL)))
 	}
 	return wrong
 }
 
-// isOrigin tells whether a browser could send it: scheme and host, maybe a port, nothing behind; or one
+// isOrigin reports whether a browser could send origin: scheme, host and an optional port; or one
 // of the forms with a star.
 func isOrigin(origin string) bool {
 	if origin == "*" {
@@ -223,10 +229,11 @@ func (t tokens) jwt() bearer.Config {
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
 
-// connects tells whether this process lets people connect accounts.
+// connects reports whether people can connect accounts in this process.
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 
-// reaches tells whether this process takes tokens of a main application, and asks platforms about stored ones: it can seal and open them.
+// reaches reports whether this process encrypts and decrypts platform tokens: it accepts tokens
+// from a main application and asks platforms about stored ones.
 func (s settings) reaches() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
 
 func (s settings) connectConfig() *assembly.ConnectConfig {
@@ -246,15 +253,15 @@ func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	return at
 }
 
-// embedded keeps, in the data directory, what is not configured.
+// embedded returns the data directory, which contains the backends that are not configured.
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}
 }
 
-// fewReadConns are enough where no requests are served.
+// fewReadConns is enough for a process that serves no requests.
 const fewReadConns = 8
 
-// defaults are those of the packages that the settings are for, by the names that the flags have for them.
+// defaults returns the default values that come from other packages, for use in flag tags.
 func defaults() kong.Vars {
 	return kong.Vars{
 		"addr":            ":6001",

@@ -14,32 +14,34 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
-// fetching says how often the platforms are read, within which limits, and as whom.
+// fetching configures how often the platforms are read, within which limits, and with which
+// credentials.
 type fetching struct {
-	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"When an account is due again after its last reading, if the quota permits."`
-	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"When an account's posts are due again after their last reading, if the quota permits."`
-	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age up to which a post's growth counts."`
+	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"Interval between two readings of an account, if the quota permits."`
+	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"Interval between two readings of an account's posts, if the quota permits."`
+	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
 	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`
-	PlatformsURL            string        `name:"platforms-url" env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). None: the real ones."`
-	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"Id of the app at Facebook, for signing in."`
-	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business, whose permissions are asked for; empty: Facebook Login."`
-	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the app at Facebook: proves that calls are its own (appsecret_proof)."`
-	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"Id of the app of Instagram login, for signing in."`
-	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"The same for Instagram login, whose app has a secret of its own."`
-	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"The scopes of the app at LinkedIn, all of them, always the same: another set kills the tokens given before, one that the app has not refuses every sign-in."`
+	PlatformsURL            string        `name:"platforms-url" env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
+	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"App id at Facebook, for signing in."`
+	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business that defines the requested permissions. Default: Facebook Login."`
+	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"App secret at Facebook. It proves that calls come from the app (appsecret_proof)."`
+	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App id of Instagram login, for signing in."`
+	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
+	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the app at LinkedIn. Keep the list unchanged: another set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
 	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for signing in and refreshing tokens."`
 	LinkedInClientSecret    string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
 	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for signing in and refreshing tokens."`
 	TikTokClientSecret      string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
 
-	// seeded says that the history of accounts is in the log already, as in a demo, and is not read from the platforms.
+	// seeded says that the history of accounts is already in the log, as in a demo, and must not be
+	// read from the platforms.
 	seeded bool
 }
 
 const (
-	// looksEvery is how often to look at most for accounts and posts that are due.
+	// looksEvery is the maximum interval of checks for accounts and posts that are due.
 	looksEvery = 30 * time.Second
-	// refreshEvery is how often to look for tokens that expire soon.
+	// refreshEvery is the interval of checks for tokens that expire soon.
 	refreshEvery = 5 * time.Minute
 )
 
@@ -53,13 +55,13 @@ func (f fetching) validate() (wrong faults) {
 		{"LEDGERBOARD_LINKEDIN_CLIENT_ID", f.LinkedInClientID, "LEDGERBOARD_LINKEDIN_CLIENT_SECRET", f.LinkedInClientSecret},
 		{"LEDGERBOARD_TIKTOK_CLIENT_KEY", f.TikTokClientKey, "LEDGERBOARD_TIKTOK_CLIENT_SECRET", f.TikTokClientSecret},
 	} {
-		wrong.unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: one is set and the other is not; tokens are renewed with both", pair[0], pair[2])
+		wrong.unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: only one is set; renewing tokens requires both", pair[0], pair[2])
 	}
 	for _, pair := range [][4]string{
 		{"LEDGERBOARD_FACEBOOK_APP_ID", f.FacebookAppID, "LEDGERBOARD_FACEBOOK_APP_SECRET", f.FacebookAppSecret},
 		{"LEDGERBOARD_INSTAGRAM_APP_ID", f.InstagramAppID, "LEDGERBOARD_INSTAGRAM_APP_SECRET", f.InstagramAppSecret},
 	} {
-		wrong.unlessf(pair[1] == "" || pair[3] != "", "%s is set and %s is not; people sign in with both", pair[0], pair[2])
+		wrong.unlessf(pair[1] == "" || pair[3] != "", "%s is set, but %s is not; signing in requires both", pair[0], pair[2])
 	}
 	if f.PlatformsURL != "" {
 		u, err := url.Parse(f.PlatformsURL)
@@ -68,7 +70,8 @@ func (f fetching) validate() (wrong faults) {
 	return wrong
 }
 
-// unkeyed are the real platforms that our client has no key for: simulated ones need none.
+// unkeyed returns the real platforms that have no client credentials, with the settings that are
+// missing. Simulated platforms need none.
 func (f fetching) unkeyed() map[domain.Platform]string {
 	missing := map[domain.Platform]string{}
 	if f.TikTokClientKey == "" && f.PlatformsURL == "" {
@@ -80,7 +83,8 @@ func (f fetching) unkeyed() map[domain.Platform]string {
 	return missing
 }
 
-// every is how often to look for what is due: no later than it can be due again.
+// every returns the intervals of checks for due work. They are not longer than the reading
+// intervals.
 func (f fetching) every() map[string]time.Duration {
 	look := max(scheduler.MinEvery, min(looksEvery, f.AccountInsightsInterval, f.PostInsightsInterval))
 	return map[string]time.Duration{domain.FetchAccounts: look, domain.FetchPosts: look, domain.FetchTokens: refreshEvery}

@@ -8,27 +8,28 @@ import (
 	"strings"
 )
 
-// kafkaTLS says how connections to brokers are encrypted, of both clients.
+// kafkaTLS configures TLS for both Kafka clients.
 type kafkaTLS struct {
 	KafkaTLS  bool   `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
-	KafkaCA   string `name:"kafka-ca" env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that brokers are believed by. None: those that this machine trusts."`
-	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Certificate and key (PEM, one file) of this client, where brokers ask for them."`
+	KafkaCA   string `name:"kafka-ca" env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign broker certificates. Default: those that this machine trusts."`
+	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Client certificate and key (PEM, in one file), if brokers require them."`
 
-	loaded *tls.Config // nil: plain connections
+	loaded *tls.Config // nil if TLS is disabled
 }
 
-// AfterApply reads the files once the settings are known: each command that has these settings refuses wrong ones before it begins.
+// AfterApply reads the files once the settings are parsed, so that every command with these
+// settings refuses invalid ones before it starts.
 func (k *kafkaTLS) AfterApply() (err error) {
 	k.loaded, err = k.load()
 	return err
 }
 
-// load names every fault at once.
+// load returns an error that lists all faults.
 func (k *kafkaTLS) load() (*tls.Config, error) {
 	if !k.KafkaTLS {
 		var wrong faults
 		for name, value := range map[string]string{"CA": k.KafkaCA, "CERT": k.KafkaCert} {
-			wrong.unlessf(value == "", "LEDGERBOARD_KAFKA_%s is set, and LEDGERBOARD_KAFKA_TLS is not true: traffic and credentials would be readable on the network", name)
+			wrong.unlessf(value == "", "LEDGERBOARD_KAFKA_%s is set, but LEDGERBOARD_KAFKA_TLS is not true: traffic and credentials would be readable on the network", name)
 		}
 		return nil, wrong.err()
 	}
@@ -59,7 +60,7 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	if !roots.AppendCertsFromPEM(raw) {
 		what := "no certificate (PEM) in it"
 		if strings.Contains(string(raw), "PRIVATE KEY") {
-			what = "a private key and no certificate in it: that belongs into LEDGERBOARD_KAFKA_CERT"
+			what = "a private key but no certificate in it: set it as LEDGERBOARD_KAFKA_CERT"
 		}
 		return nil, fmt.Errorf("%s has %s", path, what)
 	}

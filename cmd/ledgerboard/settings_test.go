@@ -22,7 +22,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Help shows no secret; wrong arguments and settings are named all at once, before anything is tried.
+// Help shows no secret; wrong arguments and settings are all reported at once, before anything is
+// done.
 func TestHelpAndWrongArguments(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"serve", "demo", "import"} {
@@ -61,10 +62,11 @@ func TestHelpAndWrongArguments(t *testing.T) {
 	}
 	left, err := os.ReadDir(".")
 	require.NoError(t, err)
-	require.Empty(t, left, "what tried nothing leaves nothing")
+	require.Empty(t, left, "a refused command leaves no files")
 }
 
-// A demo has defaults of its own; what somebody says counts, also when it is what a service would take.
+// A demo has its own defaults. An explicit value overrides them even if it equals the default of
+// the service.
 func TestDemoTakesWhatIsSaid(t *testing.T) {
 	require.Equal(t, 6000, parsed(t, "serve").Serve.RateLimit)
 	require.Equal(t, 60_000, parsed(t, "demo").Demo.RateLimit)
@@ -78,7 +80,7 @@ func TestDemoTakesWhatIsSaid(t *testing.T) {
 	require.Equal(t, 6000, parsed(t, "serve", "--mock").Serve.RateLimit)
 }
 
-// What a main application leaves out means what it means to the program beside it.
+// Settings left out by a main application have the defaults of the program.
 func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
 	t.Parallel()
 	serve, mounted := parsed(t, "serve").Serve, mount.Config{}.WithDefaults()
@@ -100,21 +102,21 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-// Origins with a star may read answers, and are no place that a result page leads to.
+// Origins with a star may read responses, but result pages never link to them.
 func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
 	t.Parallel()
 	s := settings{Roles: []string{roleAPI}, PublicURL: "https://boards.example", CORSOrigins: []string{"*", "http://localhost:*", "https://app.example"}}
 	require.Equal(t, []string{"https://app.example"}, s.connectConfig().ReturnOrigins)
 	s.Roles = []string{roleFetcher}
-	require.Nil(t, s.connectConfig(), "without the role api nobody asks")
+	require.Nil(t, s.connectConfig(), "without the role api no requests are served")
 }
 
-// Requests need settings of tokens, and a process that only signs needs the key.
+// The role api needs token settings; a process with only the role signer needs the signing key.
 func TestSecretsAreOfRoles(t *testing.T) {
 	t.Parallel()
 	for role, needs := range map[string][2]string{
 		roleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, roleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
-		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process that only signs needs it", "LEDGERBOARD_JWT"},
+		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process with only the role signer needs it", "LEDGERBOARD_JWT"},
 	} {
 		s := eraseSettings(storage{DataDir: t.TempDir()})
 		s.JWTSecret, s.Roles = "", []string{role}
@@ -126,7 +128,7 @@ func TestSecretsAreOfRoles(t *testing.T) {
 	}
 }
 
-// A list of withdrawn subjects that cannot be read would let them in: nothing starts.
+// Without a readable list of withdrawn subjects they would have access: the process does not start.
 func TestWithdrawnFileMustBeReadable(t *testing.T) {
 	t.Parallel()
 	s := eraseSettings(storage{DataDir: t.TempDir()})
@@ -144,11 +146,11 @@ func TestSigningInSettings(t *testing.T) {
 	require.Empty(t, whole.validate(atBoards))
 	require.Empty(t, signingIn{}.validate(""))
 	for want, change := range map[string]func(*signingIn) (publicURL string){
-		"LEDGERBOARD_OIDC_ISSUER is not set":              func(s *signingIn) string { s.OIDCIssuer = ""; return atBoards },
-		"must begin with https://":                        func(s *signingIn) string { s.OIDCIssuer = "http://id.example"; return atBoards },
-		"LEDGERBOARD_OIDC_CLIENT_SECRET: both are needed": func(s *signingIn) string { s.OIDCClientSecret = ""; return atBoards },
-		"LEDGERBOARD_PUBLIC_URL is not set":               func(*signingIn) string { return "" },
-		"LEDGERBOARD_OIDC_STAFF":                          func(s *signingIn) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
+		"LEDGERBOARD_OIDC_ISSUER is not set":      func(s *signingIn) string { s.OIDCIssuer = ""; return atBoards },
+		"must begin with https://":                func(s *signingIn) string { s.OIDCIssuer = "http://id.example"; return atBoards },
+		"requires LEDGERBOARD_OIDC_CLIENT_ID and": func(s *signingIn) string { s.OIDCClientSecret = ""; return atBoards },
+		"LEDGERBOARD_PUBLIC_URL is not set":       func(*signingIn) string { return "" },
+		"LEDGERBOARD_OIDC_STAFF":                  func(s *signingIn) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
 	} {
 		s := whole
 		public := change(&s)
@@ -172,7 +174,7 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Equal(t, 30*time.Second, config.Schedule.Every[domain.FetchAccounts])
 }
 
-// Connections that are due more often are also looked for more often, but never more than once a second.
+// Shorter reading intervals shorten the checks for due work, to at least one second.
 func TestLooksFollowTheIntervals(t *testing.T) {
 	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
 	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
@@ -189,7 +191,7 @@ func TestEveryWrongSettingOfFetchingIsNamed(t *testing.T) {
 	}
 }
 
-// LinkedIn's quota is assumed to be that of an app in development, unless it is set: what the help says is what holds.
+// Without a setting, LinkedIn's quota is that of an app in development, as the help says.
 func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 	development := []string{"linkedin:app:500/24h", "linkedin:account:100/24h"}
 	for setting, want := range map[string][]string{
@@ -207,7 +209,8 @@ func TestQuotaOfLinkedInIsAssumed(t *testing.T) {
 	}
 }
 
-// A client's key without its secret is an error; without both, once the platform has accounts.
+// A client key without its secret is an error. If both are missing, reading accounts of the
+// platform fails.
 func TestClientKeysComeInPairs(t *testing.T) {
 	f := parsedFetching(t)
 	require.Len(t, f.unkeyed(), 2)
@@ -230,7 +233,7 @@ func TestClientKeysComeInPairs(t *testing.T) {
 	require.Equal(t, "of instagram", config.Platforms.Instagram.ClientSecret)
 }
 
-// What the settings say of TLS reaches the one configuration that both clients are made of.
+// The TLS settings are used for the one configuration that both clients share.
 func TestKafkaTLSIsRead(t *testing.T) {
 	authority := certs.NewAuthority(t)
 	mine := authority.Issue(t, "client", time.Now().Add(time.Hour))
@@ -243,14 +246,15 @@ func TestKafkaTLSIsRead(t *testing.T) {
 	cert := filepath.Join(t.TempDir(), "client.pem")
 	require.NoError(t, os.WriteFile(cert, inOneFile, 0o600))
 	require.Nil(t, parsed(t, "migrate").Migrate.backends(nil).TLS)
-	require.Nil(t, parsed(t, "migrate", "--kafka-tls").Migrate.backends(nil).TLS.RootCAs, "those of the machine")
+	require.Nil(t, parsed(t, "migrate", "--kafka-tls").Migrate.backends(nil).TLS.RootCAs, "the authorities of the machine")
 	got := parsed(t, "migrate", "--kafka-tls", "--kafka-ca", authority.File, "--kafka-cert", cert).Migrate.backends(nil).TLS
 	require.True(t, got.RootCAs.Equal(authority.Trust().RootCAs))
 	require.Equal(t, mine.Serve(t).Certificates[0].Certificate, got.Certificates[0].Certificate)
 	require.False(t, got.InsecureSkipVerify)
 }
 
-// Every command that may speak to brokers reads the files: none may do so in the open because its settings were put together otherwise.
+// Every command that connects to brokers reads the TLS files: none may connect without TLS because
+// its settings are composed differently.
 func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 	parser, err := kong.New(&cli{}, parsing())
 	require.NoError(t, err)
@@ -266,23 +270,23 @@ func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
 	require.Greater(t, commands, 20)
 }
 
-// Wrong settings of connections to brokers are reported before anything is tried, all at once.
+// Wrong broker settings are reported at once before anything is done.
 func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 	pair := certs.NewAuthority(t).Issue(t, "client", time.Now().Add(time.Hour))
 	_, err := parse(t, "migrate", "--kafka-ca", pair.CertFile, "--kafka-cert", pair.CertFile)
 	for _, name := range []string{"CA", "CERT"} {
-		require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_"+name+" is set, and LEDGERBOARD_KAFKA_TLS is not true")
+		require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_"+name+" is set, but LEDGERBOARD_KAFKA_TLS is not true")
 	}
 	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", pair.KeyFile)
-	require.ErrorContains(t, err, "belongs into LEDGERBOARD_KAFKA_CERT")
+	require.ErrorContains(t, err, "set it as LEDGERBOARD_KAFKA_CERT")
 	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", "/nowhere", "--kafka-cert", pair.CertFile)
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CA: read certificates")
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT: ")
 	wrong := parsed(t, "migrate", "--kafka-user", "u").Migrate.validate()
-	require.ErrorContains(t, wrong.err(), "LEDGERBOARD_KAFKA_PASSWORD is not set")
+	require.ErrorContains(t, wrong.err(), "LEDGERBOARD_KAFKA_PASSWORD is not")
 }
 
-// In a demo no address leads out of this machine, and the simulator counts as an approved app.
+// In a demo no URL leads out of this machine, and the simulator counts as an approved app.
 func TestDemoLeadsToItsSimulator(t *testing.T) {
 	demo := parsed(t, "demo").Demo
 	demo.fill(&launch.State{}, "http://127.0.0.1:1")

@@ -16,10 +16,10 @@ type signInLinkCommand struct {
 	storage
 	logging
 	actionFlags
-	User      string `required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits. The directory says what it may do."`
-	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Where browsers find the service, as the service has it."`
-	ValidFor  string `default:"24h" help:"How long the link works: 15m to 168h (7 days)."`
-	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Identity provider, as the service has it: with one, links sign nobody in."`
+	User      string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits. The directory defines the user's role."`
+	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of the service; use the same value as the service."`
+	ValidFor  string `default:"24h" help:"Lifetime of the link: 15m to 168h (7 days)."`
+	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider; use the same value as the service. If set, links do not sign anyone in."`
 	JSON      bool   `name:"json" help:"Print a JSON object."`
 }
 
@@ -29,10 +29,10 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}
 	}
 	if c.Issuer != "" {
-		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links sign nobody in", c.Issuer)}
+		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links do not sign anyone in", c.Issuer)}
 	}
 	if c.PublicURL == "" {
-		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to where browsers find the service, as the service has it")}
+		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to the public URL of the service")}
 	}
 	if err := named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
 		return usageError{err}
@@ -42,7 +42,7 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 		if err != nil {
 			return refused(err)
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("make a link that signs user %s in once, as %s of account %s", c.User, person.Role, person.AccountID))
+		reason, err := c.confirm(s, fmt.Sprintf("create a link that signs in user %s once, as %s of account %s", c.User, person.Role, person.AccountID))
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 		}
 		address, until := strings.TrimSuffix(c.PublicURL, "/")+path, until.UTC().Truncate(time.Second)
 		return say(s.Out, c.JSON, map[string]any{"url": address, "user_id": person.UserID, "role": person.Role, "expires_at": until},
-			"It signs in once, until %s. Send it to that person alone:\n%s\n", until.Format(time.RFC3339), address)
+			"The link signs in once, until %s. Send it only to that person:\n%s\n", until.Format(time.RFC3339), address)
 	})
 }
 
@@ -60,7 +60,7 @@ type signInUnlinkCommand struct {
 	storage
 	logging
 	actionFlags
-	User string `required:"" type:"hexid" placeholder:"ID" help:"The user: 24 hex digits."`
+	User string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 }
 
 func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
@@ -69,14 +69,14 @@ func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return refused(err)
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("take the link of user %s to a person of %s off, and end its sessions", c.User, issuer))
+		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, and end the user's sessions", c.User, issuer))
 		if err != nil {
 			return err
 		}
 		if err := desk.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
 			return refused(err)
 		}
-		fmt.Fprintln(s.Out, "The link is off. The next sign-in with the user's verified e-mail address links it again.")
+		fmt.Fprintln(s.Out, "The link was removed. The next sign-in with the user's verified email address links the user again.")
 		return nil
 	})
 }

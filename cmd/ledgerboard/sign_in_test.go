@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
-// Two agencies with a client each, whose boards were opened.
+// Two agencies with one client each, whose boards are open.
 const (
 	signInAgency, signInClient   = "aaaaaaaaaaaaaaaaaaaaaaaa", "c10000000000000000000001"
 	signInOther, signInForeign   = "bbbbbbbbbbbbbbbbbbbbbbbb", "c20000000000000000000002"
@@ -54,7 +54,7 @@ type personsBrowser struct {
 	client http.Client
 }
 
-// shows asks for a page or sends a form, again while the service is not ready.
+// shows requests a page or sends a form, and repeats that while the service is not ready.
 func (b *personsBrowser) shows(path string, form url.Values) (status int, text string) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if status, text = b.send(path, form); status != http.StatusServiceUnavailable || time.Now().After(deadline) {
@@ -86,10 +86,10 @@ func (b *personsBrowser) opens(path string, form url.Values) (text string) {
 	return text
 }
 
-// atBoards is where browsers find the service; elsewhere they go where they are sent.
+// atBoards is the public URL of the service; other requests are not redirected.
 const atBoards = "https://boards.test"
 
-// leadingTo leads requests for [atBoards] to where the service listens, as TLS before it would.
+// leadingTo sends requests for [atBoards] to the address of the service, like a TLS proxy.
 type leadingTo struct{ base string }
 
 func (l leadingTo) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -104,7 +104,8 @@ func (l leadingTo) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// withProvider runs the service with an identity provider while use does something with it; sight is a new browser's.
+// withProvider runs the service with an identity provider and calls use; sight returns a new
+// browser.
 func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, use func(a *process, sight func() *personsBrowser)) {
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
@@ -114,7 +115,7 @@ func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, u
 	withAddress(t, settings, use)
 }
 
-// addressedSettings are those of a service that knows its own address.
+// addressedSettings returns the settings of a service with a public URL.
 func addressedSettings(in storage) settings {
 	settings := eraseSettings(in)
 	settings.PublicURL, settings.SecretsKey = atBoards, fetchKey
@@ -122,7 +123,7 @@ func addressedSettings(in storage) settings {
 	return settings
 }
 
-// withAddress runs the service while use does something with it; sight is a new browser's.
+// withAddress runs the service and calls use; sight returns a new browser.
 func withAddress(t *testing.T, settings settings, use func(a *process, sight func() *personsBrowser)) {
 	t.Helper()
 	runService(t, settings, slog.New(slog.DiscardHandler), func(a *process, base string) {
@@ -149,7 +150,7 @@ func (b *personsBrowser) signsIn(as string) (status int, text string) {
 	return b.shows(at+"&as="+url.QueryEscape(as), nil)
 }
 
-// The whole way over a provider, log and tables: who is let in, as what, who is not, and why.
+// Sign-in through provider, log and tables: who gets which role, who is refused, and why.
 func TestTheProviderSignsInToTheConsole(t *testing.T) {
 	in, at := newStorage(t), issuer.Start(t)
 	verified := func(subject, email string) { at.Knows(subject, map[string]any{"email": email, "email_verified": true}) }
@@ -205,7 +206,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		a.appendEntities(t, stella)
 		a.until(t, 1, "select count(*) from users where email = 'new@agency.example'")
 		_, text = sight().signsIn("stella")
-		require.Contains(t, text, "Stella", "she is found by her subject, whatever her address")
+		require.Contains(t, text, "Stella", "she is found by her subject even with a new address")
 
 		stella.Email = "stella@agency.example"
 		a.appendEntities(t, stella)
@@ -213,17 +214,17 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 	})
 
 	unlink := signInUnlinkCommand{storage: in, logging: quiet, User: signInStaff, actionFlags: someReason}
-	require.Contains(t, mustRun(t, unlink), "The link is off")
+	require.Contains(t, mustRun(t, unlink), "The link was removed")
 	_, err := runCommand(t, unlink)
 	require.ErrorContains(t, err, "there is no link to remove")
 	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
 		_, text := sight().signsIn("stella's other")
-		require.Contains(t, text, "Stella", "the next one of the address is linked")
+		require.Contains(t, text, "Stella", "the next sign-in with the address is linked")
 		status, text := sight().signsIn("stella")
 		require.Equal(t, http.StatusForbidden, status)
 		require.Contains(t, text, "linked to another sign-in")
 		status, _ = sight().signsIn("olga")
-		require.Equal(t, http.StatusForbidden, status, "the list is empty now")
+		require.Equal(t, http.StatusForbidden, status, "the list is now empty")
 		a.until(t, 1, "select count(*) from operations_trail where data ->> 'action' = 'sign_in.unlinked' and data -> 'target' ->> 'user' = '"+signInStaff+"'")
 	})
 }
@@ -240,7 +241,8 @@ func (b *personsBrowser) makesLink(user string) string {
 	return at.Path
 }
 
-// An agency lets people of its clients in by links, and a colleague once; others' people are unknown.
+// An agency creates links for users of its clients, and for a colleague once; users of other
+// agencies are unknown.
 func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 	withAddress(t, addressedSettings(newStorage(t)), func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
@@ -266,13 +268,13 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		require.Contains(t, stella.opens(path, nil), "Stella")
 		require.Contains(t, stella.opens(path, url.Values{}), "agency · Agency")
 		status, _ := sight().shows(path, url.Values{})
-		require.Equal(t, http.StatusNotFound, status, "it is used up")
+		require.Equal(t, http.StatusNotFound, status, "it can be used once")
 		require.Contains(t, stella.opens("/console/history?q=dashboard:"+signInClient, nil), "Own Client")
 
 		withdrawn, link := stella.makesLink(signInCleo), stella.makesLink(signInCleo)
 		cleo := sight()
 		status, _ = cleo.shows(withdrawn, url.Values{})
-		require.Equal(t, http.StatusNotFound, status, "the newer link took its place")
+		require.Equal(t, http.StatusNotFound, status, "the newer link replaced it")
 		text := cleo.opens(link, url.Values{})
 		require.Contains(t, text, "Cleo")
 		require.Contains(t, text, "client")
@@ -296,18 +298,18 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 			require.NotContains(t, text, "Foreign Client")
 		}
 		require.NotContains(t, stella.opens("/console/history", nil), "Foreign Client")
-		a.until(t, 3, "select count(*) from sessions") // sign-ins are on record
+		a.until(t, 3, "select count(*) from sessions") // sign-ins are recorded
 		a.until(t, 2, `select count(distinct data -> 'target' ->> 'user') from operations_trail where data ->> 'action' = 'sign_in_link.made'
 			and role = 'agency' and actor = '`+signInStaff+`' and data -> 'target' ->> 'user' in ('`+signInCleo+`', '`+signInNora+`')`)
 	})
 }
 
-// Links need a known address, last within bounds, and are off with a provider.
+// Links need a public URL, have a limited lifetime, and are disabled with an identity provider.
 func TestWrongArgumentsOfSigningIn(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]command{
 		"LEDGERBOARD_PUBLIC_URL is not set":                                signInLinkCommand{User: signInStaff},
-		"links sign nobody in":                                             signInLinkCommand{User: signInStaff, Issuer: "https://id.example"},
+		"links do not sign anyone in":                                      signInLinkCommand{User: signInStaff, Issuer: "https://id.example"},
 		`--valid-for "14m": must be a duration from 15m to 168h (7 days)`:  signInLinkCommand{User: signInStaff, ValidFor: "14m", PublicURL: atBoards},
 		`--valid-for "169h": must be a duration from 15m to 168h (7 days)`: signInLinkCommand{User: signInStaff, ValidFor: "169h", PublicURL: atBoards},
 		`--valid-for "soon": must be a duration from 15m to 168h (7 days)`: signInLinkCommand{User: signInStaff, ValidFor: "soon", PublicURL: atBoards},

@@ -16,23 +16,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// statusCommand asks a running process, whatever its roles, how it is; containers use it as health check.
+// statusCommand requests the readiness of a running process with any roles. Containers use it as
+// health check.
 type statusCommand struct {
-	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address the process listens on."`
-	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
-	JSON    bool          `name:"json" help:"Print the service's answer as it is."`
-	All     bool          `help:"Show every partition, not only those that are behind or stand still."`
-	Serving bool          `help:"Take a degraded service for ready: for health checks, which must not end what serves."`
+	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address that the process listens on."`
+	Timeout time.Duration `default:"3s" help:"How long to wait for the response."`
+	JSON    bool          `name:"json" help:"Print the unchanged response of the service."`
+	All     bool          `help:"Show every partition, not only those that lag or have stopped."`
+	Serving bool          `help:"Treat a degraded service as ready. For health checks that must not restart a service that still serves reads."`
 }
 
-// errNotReady is the answer of a service that runs and cannot do all of its work now.
+// errNotReady is returned if a service runs but cannot serve reads now.
 var errNotReady = errors.New("the service is not ready")
 
-// errDegraded is the answer of one that serves reads.
-var errDegraded = errors.New("the service serves, and is degraded: the reasons stand behind NO")
+// errDegraded is returned if a service serves reads but is degraded.
+var errDegraded = errors.New("the service is degraded but serves reads: see the checks marked NO")
 
-// errNoAnswer says that there is no service, or that it does not answer.
-var errNoAnswer = errors.New("no service answers")
+// errNoAnswer is returned if there is no service or if it does not respond.
+var errNoAnswer = errors.New("no service responds")
 
 func (c statusCommand) Run(ctx context.Context, s streams) error {
 	body, code, err := c.ask(ctx)
@@ -41,7 +42,7 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 	var answer readiness
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("the answer is not that of ledgerboard: %w", err)
+		return fmt.Errorf("the response is not from ledgerboard: %w", err)
 	}
 	if c.JSON {
 		fmt.Fprintln(s.Out, string(body))
@@ -74,18 +75,18 @@ func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err erro
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w at %s: start it with 'ledgerboard serve', or name its address with --addr (%w)", errNoAnswer, c.Addr, err)
+		return nil, 0, fmt.Errorf("%w at %s: start it with 'ledgerboard serve', or set its address with --addr (%w)", errNoAnswer, c.Addr, err)
 	}
 	defer response.Body.Close()
 	if body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20)); err != nil {
-		return nil, 0, fmt.Errorf("read answer: %w", err)
+		return nil, 0, fmt.Errorf("read response: %w", err)
 	}
 	return body, response.StatusCode, nil
 }
 
 type readiness api.HealthBody
 
-// print shows the answer; without all, only partitions that are behind or stand still.
+// print prints the response; unless all is set, only partitions that lag or have stopped.
 func (r readiness) print(out io.Writer, all bool) {
 	fmt.Fprintln(out, r.Status)
 	for _, check := range r.Checks {
@@ -119,9 +120,9 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Name, p.Generation, len(p.Partitions))
 		}
 	}
-	table.Flush() //nolint:errcheck // as every print
+	table.Flush() // nolint:errcheck // like all other printing
 	if left > 0 {
-		fmt.Fprintf(out, "%d partitions without lag; --all shows each\n", left)
+		fmt.Fprintf(out, "%d partitions without lag; --all shows each of them\n", left)
 	}
 }
 
@@ -129,7 +130,7 @@ func (r readiness) printNotes(out io.Writer) {
 	for _, p := range r.Readings {
 		more := ""
 		if p.Slowed {
-			more = "; more the quota does not permit"
+			more = "; the quota does not permit more"
 		}
 		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), more)
 	}

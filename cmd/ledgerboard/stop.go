@@ -13,35 +13,38 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// announced is how long a process that stops still takes requests while /readyz says 503, so that balancers send none before the port
-// closes; of a short stop it is a tenth. Requests are answered meanwhile, so it delays nobody.
+// announced is how long a stopping process still accepts requests while /readyz responds 503, so
+// that load balancers stop sending requests before the port closes. If a stop is limited to a
+// shorter time, it is a tenth of that. It delays no request.
 const announced = 2 * time.Second
 
-// stopWithin is how long a stop may take as a whole.
+// stopWithin is the default time limit of a stop.
 const stopWithin = 40 * time.Second
 
-// closing names the end of a stop.
+// closing names the last part of a stop.
 const closing = "the log and the database"
 
-// errStopCut is a stop that took longer than it may: what had not come to its end was left where it was, as a kill leaves it.
+// errStopCut is returned if a stop exceeds its time limit. Unfinished work is abandoned, as after a
+// kill.
 var errStopCut = errors.New("the stop took too long and was cut")
 
-// stop is the graceful end of a process. All of it has one bound, which begins with the first signal: requests, fetches, what is folded,
-// the last checkpoint, and giving back what was opened. A step at the end gets what is left of it.
+// stop is the graceful stop of a process. One time limit, which starts with the first signal,
+// applies to all of it: requests, fetches, folding, the last checkpoint and closing the backends.
+// Each later step gets the time that is left.
 type stop struct {
 	within time.Duration
-	over   chan struct{} // closed when the bound is
+	over   chan struct{} // closed when the time limit has passed
 
 	mu    sync.Mutex
-	begun time.Time      // zero: nobody has asked for a stop
-	runs  map[string]int // what has not come to its end, by name
+	begun time.Time      // zero before a stop is requested
+	runs  map[string]int // number of running parts by name
 }
 
 func newStop(within time.Duration) *stop {
 	return &stop{within: within, over: make(chan struct{}), runs: map[string]int{}}
 }
 
-// begin lets the bound begin; only the first call counts.
+// begin starts the time limit. Only the first call counts.
 func (s *stop) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +54,7 @@ func (s *stop) begin() {
 	}
 }
 
-// last is a context for what is done at the end: it lasts until the bound is over.
+// last returns a context for the final steps. It ends when the time limit has passed.
 func (s *stop) last(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -64,14 +67,16 @@ func (s *stop) last(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// requests is for requests under way: the last third of the bound is for what comes after them. [stop.begin] comes before.
+// requests returns a context for running requests: the last third of the time limit is reserved for
+// what follows. [stop.begin] must be called before.
 func (s *stop) requests(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return context.WithDeadline(context.WithoutCancel(ctx), s.begun.Add(s.within*2/3))
 }
 
-// run runs a part of the process in a group, under the name that a stop which is cut tells.
+// run runs a part of the process in a group, under the name that is reported if the part does not
+// stop in time.
 func (s *stop) run(group *errgroup.Group, name string, part func() error) {
 	s.note(name, 1)
 	group.Go(func() error {
@@ -88,7 +93,7 @@ func (s *stop) note(name string, n int) {
 	}
 }
 
-// wait waits for the end of something, no longer than the bound.
+// wait waits for end, but not longer than the time limit.
 func (s *stop) wait(end func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- end() }()
@@ -99,6 +104,6 @@ func (s *stop) wait(end func() error) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return fmt.Errorf("%w: after %s these had not come to their end: %s", errStopCut, s.within,
+	return fmt.Errorf("%w: still running after %s: %s", errStopCut, s.within,
 		strings.Join(slices.Sorted(maps.Keys(s.runs)), ", "))
 }

@@ -18,16 +18,16 @@ import (
 
 type tokenCommand struct {
 	tokens
-	User    string        `required:"" help:"User id (sub), 24 hex digits; of an operator or a main application alone any name."`
-	Account string        `type:"hexid" help:"Account id (account_id), 24 hex digits: the agency for roles agency and auditor, a sub-account for client."`
-	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; may be repeated."`
+	User    string        `required:"" help:"User id (sub), 24 hex digits. For the roles operator and main_app alone, any name."`
+	Account string        `type:"hexid" help:"Account id (account_id), 24 hex digits: the agency for the roles agency and auditor, a sub-account for client."`
+	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; repeatable."`
 	For     time.Duration `default:"1h" help:"Lifetime of the token."`
-	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry."`
+	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry time."`
 }
 
 func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
-		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret that the service has; tokens for LEDGERBOARD_JWT_KEYS are signed by the holder of the private key")}
+		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; tokens for LEDGERBOARD_JWT_KEYS must be signed by the holder of the private key")}
 	}
 	if err := c.judgeUser(); err != nil {
 		return err
@@ -40,10 +40,12 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	return say(s.Out, c.JSON, map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)}, "%s\n", token)
 }
 
-// program is a name that the list of withdrawn subjects can hold, and none of the service's own.
+// program matches the names of operators and main applications. They fit into the list of withdrawn
+// subjects and differ from the service's own names.
 var program = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
-// judgeUser refuses a subject that no service takes: operators and main applications may go by names, people go by their ids.
+// judgeUser refuses a subject that the service does not accept: operators and main applications can
+// have names; all others need an id.
 func (c tokenCommand) judgeUser() error {
 	if _, isID := domain.HexID(c.User); isID {
 		return nil
@@ -52,7 +54,7 @@ func (c tokenCommand) judgeUser() error {
 		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
 	}
 	if !program.MatchString(c.User) {
-		return usageError{fmt.Errorf("--user %q is no name: write letters, digits and . _ @ -, 100 at most", c.User)}
+		return usageError{fmt.Errorf("--user %q is not a valid name: use at most 100 letters, digits and . _ @ -", c.User)}
 	}
 	return nil
 }
@@ -73,7 +75,7 @@ type keygenCommand struct {
 	JSON bool `name:"json" help:"Print a JSON object with private_key and public_key."`
 }
 
-// Run implements the command. Nothing is stored: what is printed is all there is.
+// Run implements the command. It stores nothing.
 func (c keygenCommand) Run(_ context.Context, s streams) error {
 	private, public, err := proof.GenerateKey()
 	if err != nil {
@@ -83,8 +85,8 @@ func (c keygenCommand) Run(_ context.Context, s streams) error {
 		return json.NewEncoder(s.Out).Encode(map[string]string{"private_key": private, "public_key": public})
 	}
 	fmt.Fprintf(s.Out, "LEDGERBOARD_CHECKPOINT_KEY=%s\n", private)
-	fmt.Fprintf(s.Err, `The line above is the private key: a setting of the service, kept as a secret.
-The public key, for auditors ('ledgerboard verify --key'), by another way than from the machine that is audited:
+	fmt.Fprintf(s.Err, `The line above is the private key: a setting of the service. Keep it secret.
+Give this public key to auditors ('ledgerboard verify --key'), but not by way of the machine that they audit:
 %s
 `, public)
 	return nil

@@ -23,7 +23,7 @@ import (
 )
 
 type bundleTrust struct {
-	TrustBundleKey bool `help:"With --bundle and without --key: check with the key that the bundle itself names. That shows whether the bundle is whole, and not who signed it."`
+	TrustBundleKey bool `help:"With --bundle and without --key: verify with the key that the bundle names. This shows whether the bundle is complete, but not who signed it."`
 }
 
 type verifyCommand struct {
@@ -32,22 +32,22 @@ type verifyCommand struct {
 	evidence
 	Parent string `xor:"what" required:"" type:"hexid" help:"Verify the log and report on one agency, 24 hex digits."`
 	All    bool   `xor:"what" required:"" help:"Verify the log and report on all agencies."`
-	Bundle string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle: needs --key or --trust-bundle-key, and neither log nor database."`
+	Bundle string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle. Requires --key or --trust-bundle-key, but neither log nor database."`
 	bundleTrust
-	Tables      bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with it, row by row."`
-	Checkpoints string `type:"existingfile" placeholder:"FILE" help:"With --all or --parent: signed checkpoints that you kept, as 'ledgerboard checkpoints' prints them. They show a log that was replaced together with its checkpoints."`
+	Tables      bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with the result, row by row."`
+	Checkpoints string `type:"existingfile" placeholder:"FILE" help:"With --all or --parent: signed checkpoints that you saved, in the format of 'ledgerboard checkpoints'. They reveal a log that was replaced together with its checkpoints."`
 	JSON        bool   `name:"json" help:"Print the report as a JSON object."`
 }
 
-// nothingVerified is what an interrupted verification leaves.
-const nothingVerified = "nothing is proved and nothing is refuted; run it again"
+// nothingVerified is the message of an interrupted verification.
+const nothingVerified = "the verification is incomplete; run it again"
 
-// What ends a verification that found something, with an exit code of its own: a timer that runs verify must tell findings
-// from a broker that is away.
+// Errors of a verification that found faults. They have their own exit code, so that scheduled runs
+// can tell findings from an unreachable broker.
 var (
-	errFindings       = errors.New("the log is not what it must be: see the findings")
-	errTableFindings  = errors.New("tables are not what the log says: see the report; a rebuild makes them again from the log")
-	errBundleFindings = errors.New("the file proves nothing: see the findings")
+	errFindings       = errors.New("the log is not valid: see the findings")
+	errTableFindings  = errors.New("tables differ from the log: see the report; a rebuild replaces them")
+	errBundleFindings = errors.New("the bundle is not valid: see the findings")
 )
 
 func (c verifyCommand) Run(ctx context.Context, s streams) error {
@@ -126,9 +126,10 @@ func (c verifyCommand) readLog(ctx context.Context, s streams, parts *assembly.P
 	return report, explainProof(err)
 }
 
-// noLog says that brokers lack a topic of the log. Verify creates none: an empty log would have nothing that is wrong.
+// noLog describes brokers that lack a topic of the log. Verify does not create topics, because an
+// empty log would pass.
 func noLog(err error) string {
-	return fmt.Sprintf("the brokers do not hold the whole log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)
+	return fmt.Sprintf("the brokers do not have the complete log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)
 }
 
 func (c verifyCommand) bundle(ctx context.Context, s streams) error {
@@ -157,14 +158,14 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 }
 
 func printReport(out io.Writer, r proof.Report, took time.Duration) {
-	for _, f := range r.Findings { // records have a say in it
+	for _, f := range r.Findings { // findings may contain text from records
 		fmt.Fprintln(out, plain(f.String()))
 	}
 	verdict := r.Proven()
 	if !r.OK() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
 	}
-	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races, %d invalid), %d agencies verified; %d checkpoints hold; %.1f s, %.0f records/s.\n",
+	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races, %d invalid), %d agencies verified; %d valid checkpoints; %.1f s, %.0f records/s.\n",
 		verdict, r.Records, r.Effective, r.Stale, r.Skipped, r.Agencies, r.Checkpoints, took.Seconds(), float64(r.Records)/took.Seconds())
 }
 
@@ -178,7 +179,8 @@ func printBundleReport(out io.Writer, r proof.BundleReport) {
 	}
 }
 
-// tables compares the tables of every projection with a fold of the log. One that cannot be checked stops no other.
+// tables compares the tables of every projection with a fold of the log. If one projection cannot
+// be checked, the others still are.
 func (c verifyCommand) tables(ctx context.Context, s streams) error {
 	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return err
@@ -206,7 +208,8 @@ func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly
 	return errors.Join(wrong...)
 }
 
-// checkTables compares the tables of one projection with the log, up to the offsets that they have folded, and prints the report.
+// checkTables compares the tables of one projection with the log, up to the offsets that they have
+// folded, and prints the report.
 func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *projections.Engine) error {
 	status, err := engine.Status(ctx)
 	if err != nil {
@@ -216,14 +219,14 @@ func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *proje
 	checked, err := engine.CheckTables(ctx)
 	switch {
 	case otherLog(err):
-		report.Note = fmt.Sprintf("they have folded records that the log does not hold: either records were removed from it, or these "+
-			"tables are of another log (%s)", err)
+		report.Note = fmt.Sprintf("they have folded records that are not in the log: either records were removed from it, or these "+
+			"tables belong to another log (%s)", err)
 		return errors.Join(fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note), c.printTables(s, report))
 	case err != nil:
 		return err
 	}
 	if status.Lag > 0 {
-		checked.Behind = fmt.Sprintf("%d records of the log were not folded yet, and not compared", status.Lag)
+		checked.Behind = fmt.Sprintf("%d records of the log are not folded yet and were not compared", status.Lag)
 	}
 	err = c.printTables(s, checked)
 	if !checked.Equal {
@@ -232,7 +235,8 @@ func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *proje
 	return err
 }
 
-// otherLog tells whether tables cannot be compared because the log does not hold what they folded.
+// otherLog reports whether tables cannot be compared because the log lacks records that they have
+// folded.
 func otherLog(err error) bool {
 	return errors.Is(err, eventlog.ErrOtherLog) || errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrBeyondEnd) || errors.Is(err, eventlog.ErrGap)
 }
@@ -261,22 +265,22 @@ func printTables(out io.Writer, r projections.Report) {
 	fmt.Fprintf(out, "%s, generation %d: %d rows in %d tables and %s, %s; %s\n",
 		r.Projection, r.Generation, rows, len(r.Tables), operator.ParkedEvents(r.Parked.Rows), verdict, r.Took)
 	if r.Behind != "" {
-		fmt.Fprintf(out, "  behind: %s\n", r.Behind)
+		fmt.Fprintf(out, "  lag: %s\n", r.Behind)
 	}
 	for _, t := range r.Tables {
 		if t.Equal {
 			continue
 		}
-		fmt.Fprintf(out, "  %s: %d rows, the log gives %d; %d agencies differ. %s\n",
+		fmt.Fprintf(out, "  %s: %d rows, %d expected from the log; %d agencies differ. %s\n",
 			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
 			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, map[string]string{
-				"table": "the log gives no such row", "log": "the table lacks the row", "both": "differs in " + strings.Join(d.Columns, ", "),
+				"table": "no such row follows from the log", "log": "the row is missing in the table", "both": "differs in " + strings.Join(d.Columns, ", "),
 			}[d.In])
 		}
 	}
 	if p := r.Parked.FirstDifference; p != nil {
-		fmt.Fprintf(out, "  parked events: %d, the log gives %d; first: partition %d, offset %d, reason %s, only so in %s\n",
+		fmt.Fprintf(out, "  parked events: %d, %d expected from the log; first: partition %d, offset %d, reason %s, only in %s\n",
 			r.Parked.Rows, r.Parked.RowsLog, p.Partition, p.Offset, plain(string(p.Reason)),
 			map[string]string{"table": "the tables", "log": "the log"}[r.Parked.In])
 	}

@@ -57,7 +57,8 @@ func newAudited(t *testing.T, changes int) *audited {
 	return a
 }
 
-// change is an agency's next change: it links two clients and exchanges a user, who loses access.
+// change returns the next change of an agency: it links two clients and replaces a user, who loses
+// access.
 func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	t.Helper()
 	head := a.heads[agency]
@@ -172,13 +173,13 @@ func TestVerifyCommand(t *testing.T) {
 	require.Empty(t, out)
 }
 
-// The bundle that the command writes verifies without log and database, and replays.
+// The bundle written by the command verifies without log and database, and replays.
 func TestExportCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	path, nowhere := filepath.Join(t.TempDir(), "agency.bundle"), storage{DataDir: t.TempDir()}
 	export := exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}
-	require.Contains(t, mustRun(t, export), "holds 10 records")
+	require.Contains(t, mustRun(t, export), "contains 10 records")
 	raw, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw), auditedAgencies[1])
@@ -189,15 +190,16 @@ func TestExportCommand(t *testing.T) {
 	said := mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
 	require.Contains(t, said, "10 records are the ones that were signed")
 	require.Contains(t, said, strings.TrimSpace(string(public)))
-	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path} // where a checkpoint.pub lies, which is nobody's word
+	// a checkpoint.pub in the current directory is not trusted
+	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path}
 	_, err = runCommand(t, unnamed)
 	require.ErrorAs(t, err, new(usageError))
-	require.ErrorContains(t, err, strings.TrimSpace(string(public)), "the key that it names")
+	require.ErrorContains(t, err, strings.TrimSpace(string(public)), "key named in the bundle")
 	unnamed.TrustBundleKey = true
 	mustRun(t, unnamed)
 
 	_, err = runCommand(t, export)
-	require.ErrorAs(t, err, new(usageError), "a file is there")
+	require.ErrorAs(t, err, new(usageError), "the file exists")
 	export.Force = true
 	mustRun(t, export)
 
@@ -213,10 +215,10 @@ func TestExportCommand(t *testing.T) {
 	require.Error(t, err)
 	left, err := filepath.Glob(path + "2*")
 	require.NoError(t, err)
-	require.Empty(t, left, "nothing is left of an export that failed")
+	require.Empty(t, left, "a failed export leaves no file")
 }
 
-// What a signal cuts says so, says what it leaves, and has an exit code of its own.
+// An interrupted command says so, says what state it leaves, and has its own exit code.
 func TestCutCommands(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
@@ -239,7 +241,8 @@ func TestCutCommands(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// The tables that serve are compared with the log itself; what differs is named, and what cannot be checked is no success.
+// The live tables are compared with the log; differences are reported, and a check that cannot be
+// made is not a success.
 func TestVerifyTablesCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// version and commit are set by the linker where the build sees no repository, as in an image:
-// -ldflags "-X main.version=… -X main.commit=…". Else the go command writes both into the program.
+// version and commit are set by the linker in builds without a repository, such as images: -ldflags
+// "-X main.version=… -X main.commit=…". Otherwise the go command records both in the binary.
 var version, commit string
 
 type versionCommand struct {
@@ -23,12 +23,13 @@ func (c versionCommand) Run(s streams) error {
 	return say(s.Out, c.JSON, thisBuild(), "%s\n", thisBuild())
 }
 
-// buildInfo is what a program is made of. Two programs with the same projections read each other's tables.
+// buildInfo describes a build. Builds with the same projections can read each other's tables.
 type buildInfo struct {
-	Version     string         `json:"version"`
-	Commit      string         `json:"commit"` // with "+changes" if files were not committed
+	Version string `json:"version"`
+	// with suffix "+changes" if the working tree was modified
+	Commit      string         `json:"commit"`
 	Go          string         `json:"go"`
-	Projections map[string]int `json:"projections"` // the version of each projector
+	Projections map[string]int `json:"projections"` // projector version by projection
 }
 
 func thisBuild() buildInfo {
@@ -61,7 +62,7 @@ func commitOf(settings []debug.BuildSetting) string {
 	return revision + changes
 }
 
-// String is what `ledgerboard version` prints.
+// String returns the output of `ledgerboard version`.
 func (b buildInfo) String() string {
 	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, projectionVersions())
 }
@@ -74,10 +75,10 @@ func projectionVersions() string {
 	return strings.Join(versions, ", ")
 }
 
-// collector shows the build as a metric: always 1, to be joined with others.
+// collector exports the build as a metric with value 1, to be joined with others.
 func (b buildInfo) collector() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ledgerboard_build_info", Help: "Always 1; the labels say which program runs, and the version of each projector.",
+		Name: "ledgerboard_build_info", Help: "Always 1; the labels are the program version, its commit and its projector versions.",
 		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": projectionVersions()},
 	}, func() float64 { return 1 })
 }

@@ -42,7 +42,7 @@ func TestVersionSaysWhatTheProgramIs(t *testing.T) {
 		}
 	}
 	delete(labels, "projections")
-	require.Equal(t, map[string]string{"commit": said.Commit, "go": said.Go, "version": said.Version}, labels, "it is a metric, too")
+	require.Equal(t, map[string]string{"commit": said.Commit, "go": said.Go, "version": said.Version}, labels, "it is also a metric")
 }
 
 func TestTheCommitSaysWhetherFilesWereChanged(t *testing.T) {

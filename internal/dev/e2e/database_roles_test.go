@@ -179,7 +179,7 @@ func (b *byRole) onTheCommandLine() {
 		succeeds(b.t, b.as("lb_desk"), args...)
 	}
 	b.fold.Stop() // without a projector the command line makes the tables
-	require.NotContains(b.t, succeeds(b.t, b.as("lb_desk"), "rebuild", "contents", "--yes", "--reason", "test").err, "runs in a running service")
+	require.NotContains(b.t, succeeds(b.t, b.as("lb_desk"), "rebuild", "contents", "--yes", "--reason", "test").err, "runs in a service")
 	require.Empty(b.t, b.p.column(`
 		select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where (n.nspname = 'lb' or n.nspname ~ '^lb_.*_g[0-9]+') and pg_get_userbyid(c.relowner) <> 'ledgerboard_projector'`),
