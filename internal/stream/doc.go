@@ -1,51 +1,56 @@
-// Package stream brings news to the listeners of this process: "you have lost access" and which figures have
-// changed. Both go out as Server-Sent Events, and notices over Socket.IO too, for the existing frontends.
+// Package stream sends notices ("you have lost access") and changes of figures to the listeners of
+// this process. It sends both as Server-Sent Events, and notices also over Socket.IO for the
+// existing frontends.
 //
 // # Invariants
 //
-//   - A row of access_notices never causes sending. A notice is sent because a connection's cursor is
-//     below it, so that a rebuild, a restore or an audit replay delivers nothing.
-//   - A connection gets exactly the notices that follow its cursor, in order, once. Wake-ups are hints: a lost
-//     one delays a notice until the next sweep, and never loses it.
-//   - What is told of figures can be read: the projections tell it in the transaction that changes the rows.
-//     It is a hint to read, never a figure: losing one must be known, not impossible. Whoever cannot be told
-//     exactly what it has missed hears that anything may have changed.
-//   - A listener hears of figures at most once a second, however much changes, and then all of it at once.
-//   - What a listener hears follows from its verified token alone, never from what it asks for. Who has lost
-//     its access is cut.
-//   - A slow listener delays no other and costs no memory: nothing is kept for it but its place.
-//   - Until the read model has caught up with the log no notice is looked for and no head is taken.
-//   - A cursor beyond the head begins at the head: an older backup was restored since, and its versions are given out again.
+//   - A row of access_notices never triggers sending. A notice is sent because it follows a
+//     connection's cursor, so a rebuild, a restore or an audit replay sends nothing.
+//   - A connection gets exactly the notices after its cursor, in order and once. Wake-ups are only
+//     hints: a lost wake-up delays a notice until the next sweep.
+//   - Announced figures can be read: projections announce changes in the transaction that changes
+//     the rows. An event is a hint to read and contains no figures. It may be lost, but not
+//     unnoticed: a listener that cannot get exactly what it missed is told to read everything.
+//   - A listener gets at most one event of figures per second, which contains all changes.
+//   - What a listener gets depends only on its verified token, never on its request. A listener that
+//     loses its access is disconnected.
+//   - A slow listener delays no other listener. Only its position is kept in memory.
+//   - Until the read model has caught up with the log, no notices are read and no heads are taken.
+//   - A cursor beyond the head starts at the head: an older backup was restored, and its versions
+//     are assigned again.
 //
-// It may not import pgx, watermill, chi, internal/pg or any package above internal, domain excepted.
+// The package may not import pgx, watermill, chi, internal/pg or any package above internal, except
+// domain.
 //
-// # Non-obvious
+// # Notes
 //
-//   - Idle connections cost no query each: the source keeps one place per agency up to which all notices were
-//     found, and asks for what lies above, all agencies in one query. Only whom a notice concerns, and who
-//     comes back with a cursor, reads the store by itself.
-//   - An agency's scan begins at its head, not at the cursor of its first listener: that is the
-//     client's word, and a made-up one would hide notices from everybody else.
-//   - Socket.IO clients have three places to go on from: the offset that the stock client sends back on
-//     a reconnect, the user's stored cursor (a new page), the head (a new user). Each connection gets
-//     its place at once by the event "notice_cursor", as an SSE stream without a cursor is; without
-//     it, a client that is cut before its first notice would come back with no offset, and what went
-//     into the dead connection would be lost.
-//   - The stored cursor moves when a notice has been written to a transport, not when it is read. A page
-//     that dies silently (no close, a sleeping laptop) and is never resumed can so lose what was written
-//     before the ping timeout. The other choice, moving it on a heartbeat, would repeat a notice to every
-//     page that loads anew, and frontends load anew on this very notice.
-//   - Last-Event-ID of figures is a place in the list of one process, and an instant: "<process>.<number>.<milliseconds>". A stream
-//     that comes back to its process within some minutes gets exactly what it has missed, merged into one event. At
-//     another process, after a restart or too late it gets "all": true, and what happened to connections since the instant.
-//     A stream without an id begins now, and gets its place at once.
-//   - A refusal of a connection has the instant at which the collector met it, and is seen later: looks go
-//     back by a margin, and a stream that moves to another process may hear one of the last minutes again.
-//   - A change of dashboards changes what clients may see: their streams look again at once.
-//   - The first change of figures after a quiet second is sent at once, the next ones a second later.
-//   - Refusing a Socket.IO client is final for it, closing its transport is not: what is the caller's fault
-//     is refused, and what is ours closes the transport.
-//   - The Socket.IO library has no smaller set of packages in v3.0.2: it links quic-go, webtransport-go and
-//     brotli, and none of them runs here. The adapter is the plain one: the session-aware adapter restores
-//     rooms without asking, and appends its own offset where ours belongs.
+//   - Idle connections cost no queries. The source keeps one position per agency, up to which all
+//     notices were found, and reads what follows for all agencies in one query. Only listeners with
+//     new notices, and those that reconnect with a cursor, read the store themselves.
+//   - An agency's scan starts at its head, not at the cursor of its first listener: clients could
+//     send a made-up cursor, which would hide notices from all others.
+//   - A Socket.IO client continues at the offset that the stock client sends when it reconnects, at
+//     the user's stored cursor (a new page), or at the head (a new user). Each connection gets its
+//     position at once in the event "notice_cursor", like an SSE stream without a cursor. Otherwise a
+//     client that is disconnected before its first notice would reconnect without an offset and
+//     lose the notices that were written to the dead connection.
+//   - The stored cursor moves when a notice is written to a transport, not when it is read. If a page
+//     dies silently (a sleeping laptop) and never resumes, notices written before the ping timeout
+//     are lost. Moving the cursor at heartbeats instead would repeat a notice to every page that
+//     reloads, and frontends reload because of this notice.
+//   - Last-Event-ID of figures is a position in the list of one process and a time:
+//     "<process>.<number>.<milliseconds>". A stream that returns to the same process within some
+//     minutes gets exactly what it missed, merged into one event. At another process, after a restart
+//     or later, it gets "all": true and the connection events since that time. A stream without an id
+//     starts now and gets its position at once.
+//   - A connection's refusal carries the time at which the collector met it, but appears later.
+//     Queries therefore go back by a margin, and a stream that moves to another process may get a
+//     refusal of the last minutes twice.
+//   - A change of dashboards changes what clients may see, so their streams check access at once.
+//   - The first change of figures after a quiet second is sent at once, later ones after a second.
+//   - A refusal is final for a Socket.IO client, a closed transport is not: faults of the caller are
+//     refused; faults of the server close the transport.
+//   - The Socket.IO library v3.0.2 always links quic-go, webtransport-go and brotli, which are not
+//     used. The plain adapter is used: the session-aware adapter would restore rooms without
+//     authentication and append its own offset in place of ours.
 package stream

@@ -9,12 +9,13 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// Meet has a function meet each request of the engine, behind our own.
+// Meet adds a middleware to the engine after our own.
 func (s *SocketIO) Meet(meet func(ctx *types.HttpContext, next func(error))) {
 	s.server.Engine().Use(meet)
 }
 
-// Hear runs our middleware on a request: whether it waits for the engine, and what it heard.
+// Hear runs our middleware on a request and returns whether the request waits for the engine, and
+// for what.
 func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext)) (waits bool, heard <-chan struct{}) {
 	request := &engineRequest{arm: func() {}, settled: make(chan struct{})}
 	ctx := types.NewHttpContext(w, r.WithContext(context.WithValue(r.Context(), engineKey{}, request)))
@@ -23,7 +24,7 @@ func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext
 	return request.met, request.settled
 }
 
-// HoldsAPoll tells whether a poll that is answered waits for the engine to let go of it.
+// HoldsAPoll reports whether an answered poll waits for the engine to release it.
 func HoldsAPoll() bool {
 	const servesPolls = "github.com/ledgerboard/ledgerboard/internal/stream.(*SocketIO).servePolling("
 	stacks := make([]byte, 1<<20)

@@ -11,22 +11,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// queryTimeout is the longest that one look at the tables may take.
+// queryTimeout limits each query.
 const queryTimeout = 5 * time.Second
 
 // Config configures a [Hub].
 type Config struct {
-	// Ready says whether the read model has caught up with the log. Until it has, no notice is looked for, no
-	// head is taken and nobody's access is looked at: a head in the middle of a rebuild would make old notices
-	// look new, and nobody would be found. Nil: always.
+	// Ready reports whether the read model has caught up with the log. Until then no notices are
+	// read, no heads are taken and no access is checked: a head in the middle of a rebuild would
+	// make old notices look new, and no users would be found. If Ready is nil, the read model is
+	// always ready.
 	Ready   func() bool
-	Recheck time.Duration // how often a listener's access is looked at; zero: 8 s
-	// AuthTimeout is how long who opens a Socket.IO session may take to say who it is; zero: 10 s.
+	Recheck time.Duration // interval of access checks; default 8 s
+	// AuthTimeout is how long a Socket.IO client may take to authenticate; default 10 s.
 	AuthTimeout time.Duration
-	Logger      *slog.Logger // nil: slog.Default()
+	Logger      *slog.Logger // default slog.Default()
 }
 
-// Hub brings notices and changes of figures to the listeners of this process.
+// Hub sends notices and changes of figures to the listeners of this process.
 type Hub struct {
 	cfg     Config
 	done    chan struct{} // closed when the hub ends
@@ -34,7 +35,7 @@ type Hub struct {
 	figures *figures
 }
 
-// New returns a hub; [Hub.Run] makes it work.
+// New returns a hub. It sends nothing until [Hub.Run] is called.
 func New(store Store, cfg Config) *Hub {
 	if cfg.Ready == nil {
 		cfg.Ready = func() bool { return true }
@@ -47,8 +48,8 @@ func New(store Store, cfg Config) *Hub {
 	return h
 }
 
-// Run feeds the streams until ctx ends; then every stream is cut with
-// [ErrClosed] and the cursors are saved. It returns nil.
+// Run feeds the streams until ctx ends. Then it ends every stream with [ErrClosed] and saves the
+// cursors. It returns nil.
 func (h *Hub) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { h.notices.run(ctx) })
@@ -59,7 +60,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready returns nil when notices can be listened to; an error with the code unavailable before.
+// Ready returns nil if notices can be streamed; otherwise an error with the code unavailable.
 func (h *Hub) Ready() error {
 	if h.cfg.Ready() {
 		return nil
@@ -67,33 +68,33 @@ func (h *Hub) Ready() error {
 	return errNotReady
 }
 
-// NoticeListeners is the number of those who listen for notices, for a gauge.
+// NoticeListeners returns the number of notice streams, for a gauge.
 func (h *Hub) NoticeListeners() int { return h.notices.listeners.size() }
 
-// Listens tells whether anybody of the agency listens here.
+// Listens reports whether the agency has listeners in this process.
 func (h *Hub) Listens(parent string) bool {
 	return h.notices.listeners.has(parent) || h.figures.listeners.has(parent)
 }
 
-// Wake says that a new record of the agency's dashboards can be read: there may be notices, and who may see
-// which figures is found out anew. Losing a wake-up delays a notice until the next sweep and never loses it.
+// Wake says that a new record of the agency's dashboards can be read. The hub looks for notices and
+// checks again who may see which figures. A lost wake-up delays a notice until the next sweep.
 func (h *Hub) Wake(parent string) {
 	h.notices.wake(parent)
 	h.figures.accessMoved(parent)
 }
 
-// warn logs a fault that the next look may not find any more.
+// warn logs a fault that may be gone at the next attempt.
 func (h *Hub) warn(ctx context.Context, doing string, err error) {
 	if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 		h.cfg.Logger.WarnContext(ctx, "streams: "+doing, "error", err.Error())
 	}
 }
 
-// kick asks a loop that takes from the channel, of capacity 1, to look.
+// kick wakes the loop that reads from the channel of capacity 1.
 func kick(loop chan<- struct{}) {
 	select {
 	case loop <- struct{}{}:
-	default: // it is asked already
+	default: // already requested
 	}
 }
 

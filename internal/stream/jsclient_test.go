@@ -16,16 +16,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// heard is a line that testdata/js/client.js prints.
+// heard is a line printed by testdata/js/client.js.
 type heard struct {
 	Kind      string            `json:"kind"`
 	Text      string            `json:"text"`
 	Transport string            `json:"transport"`
-	Active    bool              `json:"active"` // the client will try again by itself
+	Active    bool              `json:"active"` // the client will reconnect automatically
 	Args      []json.RawMessage `json:"args"`
 }
 
-// jsClient is a process of Node with the stock client.
+// jsClient is a Node process with the stock client.
 type jsClient struct {
 	t     *testing.T
 	stdin io.Writer
@@ -39,7 +39,7 @@ type jsConfig struct {
 	Headers    map[string]string `json:"headers,omitempty"`
 }
 
-// installed puts the pinned client into a cache directory, once for each lock file.
+// installed installs the pinned client into a cache directory, once per lock file.
 var installed = sync.OnceValues(func() (string, error) {
 	lock, err := os.ReadFile(filepath.Join("testdata", "js", "package-lock.json"))
 	if err != nil {
@@ -71,7 +71,7 @@ var installed = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	if err := os.Rename(building, home); err != nil {
-		if _, other := os.Stat(home); other != nil { // else another test run was quicker
+		if _, other := os.Stat(home); other != nil { // another test run was faster
 			return "", err
 		}
 	}
@@ -81,10 +81,10 @@ var installed = sync.OnceValues(func() (string, error) {
 func startJS(t *testing.T, cfg jsConfig) *jsClient {
 	t.Helper()
 	if _, err := exec.LookPath("npm"); err != nil && os.Getenv("CI") != "true" {
-		t.Skip("left out: the stock Socket.IO client needs Node and npm")
+		t.Skip("skipped: the stock Socket.IO client needs Node and npm")
 	}
 	home, err := installed()
-	require.NoError(t, err, "these tests need Node and npm, to run the stock Socket.IO client")
+	require.NoError(t, err, "these tests need Node and npm to run the stock Socket.IO client")
 	raw, err := json.Marshal(cfg)
 	require.NoError(t, err)
 	script, err := os.ReadFile(filepath.Join("testdata", "js", "client.js"))
@@ -117,7 +117,7 @@ func startJS(t *testing.T, cfg jsConfig) *jsClient {
 	return c
 }
 
-// until returns the next line of a kind (and, unless empty, text), and skips others.
+// until returns the next line of a kind and, unless empty, a text. It skips other lines.
 func (c *jsClient) until(kind, text string) heard {
 	c.t.Helper()
 	deadline := time.After(patience)
@@ -133,7 +133,7 @@ func (c *jsClient) until(kind, text string) heard {
 	}
 }
 
-// notices returns the ids of the notices that the client heard up to the one with the given id.
+// notices returns the ids of the notices that the client got, up to the one with the given id.
 func (c *jsClient) notices(last string) (ids []string) {
 	c.t.Helper()
 	for {

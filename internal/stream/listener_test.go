@@ -20,8 +20,8 @@ import (
 
 func TestMain(m *testing.M) {
 	leaks.Main(m,
-		// The Socket.IO library's timers: stopping one whose goroutine has not begun to wait leaves that
-		// goroutine behind (pkg/utils/timer.go of v3.0.2). On this side of a network it happens often.
+		// Timers of the Socket.IO library (pkg/utils/timer.go of v3.0.2): stopping a timer before
+		// its goroutine waits leaks the goroutine. This often happens without a network.
 		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetTimeout.func1"),
 		goleak.IgnoreAnyFunction("github.com/zishang520/socket.io/v3/pkg/utils.SetInterval.func1"),
 	)
@@ -36,10 +36,10 @@ const (
 	bob     = "b0b000000000000000000000"
 )
 
-// patience is how long a test waits for a signal that is sure to come, on however busy a machine.
+// patience is the time limit of waits for signals that always arrive, on however busy a machine.
 const patience = 5 * time.Minute
 
-// inBubble runs a hub under a clock of its own, so that two seconds of sweeping cost nothing.
+// inBubble runs a hub in a synctest bubble, so that waiting for sweeps takes no time.
 func inBubble(t *testing.T, store *memoryStore, cfg stream.Config, test func(t *testing.T, hub *stream.Hub)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +50,7 @@ func inBubble(t *testing.T, store *memoryStore, cfg stream.Config, test func(t *
 	})
 }
 
-// start runs a hub; stop waits for its end and for that of its streams.
+// start runs a hub; stop waits until the hub and its streams have ended.
 func start(t *testing.T, store *memoryStore, cfg stream.Config) (hub *stream.Hub, stop func()) {
 	t.Helper()
 	hub = stream.New(store, cfg)
@@ -64,20 +64,20 @@ func start(t *testing.T, store *memoryStore, cfg stream.Config) (hub *stream.Hub
 	}
 }
 
-// listener is a stream in a bubble: what it was sent, and how it ends.
+// listener is a stream in a bubble: what it got and how it ended.
 type listener struct {
 	mu       sync.Mutex
 	out      strings.Builder
-	last     string // the last block that was taken
+	last     string // the last block taken
 	accounts []string
 	refusal  error
 	asked    int
-	blocked  chan struct{} // writes wait for it; nil: they do not
-	query    string        // of the address that it opens
+	blocked  chan struct{} // writes wait for it; nil: they do not wait
+	query    string        // query of the URL that it opens
 
 	cancel context.CancelFunc
 	ended  bool
-	fault  error // of a stream that did not begin
+	fault  error // error of a stream that did not start
 }
 
 func (l *listener) Header() http.Header { return http.Header{} }
@@ -93,7 +93,7 @@ func (l *listener) Write(piece []byte) (int, error) {
 	return l.out.Write(piece)
 }
 
-// take returns the events and comments since it was last called, when all has come that comes now.
+// take returns the events and comments since the last call, after all pending ones have arrived.
 func (l *listener) take() (blocks []string) {
 	synctest.Wait()
 	l.mu.Lock()
@@ -115,7 +115,8 @@ func (l *listener) over() bool {
 	return l.ended
 }
 
-// reason is what the stream said last, as an error, once it has ended; nil: it said no reason.
+// reason returns the last comment of the stream as an error once it has ended, or nil if there is
+// none.
 func (l *listener) reason() error {
 	l.take()
 	for _, reason := range []error{stream.ErrExpired, stream.ErrAccessLost, stream.ErrReplaced, stream.ErrClosed} {
@@ -145,7 +146,7 @@ func (l *listener) access(context.Context) ([]string, error) {
 	return l.accounts, l.refusal
 }
 
-// open serves a stream until the listener is cut or cancelled.
+// open serves a stream until the listener is disconnected or canceled.
 func (l *listener) open(t *testing.T, serve func(http.ResponseWriter, *http.Request, stream.Listener) error, who stream.Listener, lastID string) *listener {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -172,13 +173,13 @@ func (l *listener) open(t *testing.T, serve func(http.ResponseWriter, *http.Requ
 	return l
 }
 
-// close ends the stream as a client does that goes away.
+// close ends the stream like a client that disconnects.
 func (l *listener) close() {
 	l.cancel()
 	synctest.Wait()
 }
 
-// ids takes the ids of the notices that came since it was last called; "closed" stands for the end.
+// ids takes the ids of the notices since the last call; "closed" marks the end.
 func (l *listener) ids() (ids []string) {
 	for _, block := range l.take() {
 		if strings.HasPrefix(block, "event: client_access_removed\n") {
@@ -191,7 +192,7 @@ func (l *listener) ids() (ids []string) {
 	return ids
 }
 
-// field returns what follows a name in a block.
+// field returns the text after a name in a block.
 func field(block, name string) string {
 	for line := range strings.SplitSeq(block, "\n") {
 		if value, ok := strings.CutPrefix(line, name); ok {

@@ -10,26 +10,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const maxPerUser = 64 // streams of one user, of each source
+const maxPerUser = 64 // streams per user and source
 
 var (
 	errTooManyNotices = domain.NewError(domain.CodeRateLimited, "Too many connections listen for this user. Close some first.")
 	errTooManyFigures = domain.NewError(domain.CodeRateLimited, "Too many live streams are open for this user. Close some first.")
 )
 
-// Listener is a verified caller. It hears the notices of UserID at ParentAccount, or the figures that it may
-// see there, and nothing else.
+// Listener is a verified caller. It gets the notices of UserID at ParentAccount or the figures that
+// it may see there, and nothing else.
 type Listener struct {
 	ParentAccount string
 	UserID        string
-	AccountID     string    // that its token claims
-	ExpiresAt     time.Time // its stream is cut then; zero: never
-	// Ticket names the ticket that it came with; its newest stream ends the one before. "": it came with a token.
+	AccountID     string    // as claimed by its token
+	ExpiresAt     time.Time // the stream ends then; zero: never
+	// Ticket is the ticket of the request; a newer stream with the same ticket replaces this one.
+	// It is empty if the request has a token.
 	Ticket string
 
-	// Access says whose figures it may see now: sub-accounts by id, nil for all of the agency. An error of
-	// which [domain.AccessRefused] is true cuts the stream, any other is taken for a passing fault. Nil: it may
-	// see all of the agency until its token expires.
+	// Access returns the sub-accounts whose figures the listener may see now, by id, or nil for all
+	// of the agency. If [domain.AccessRefused] is true for its error, the stream ends; other errors
+	// count as temporary. If Access is nil, the listener may see all of the agency until its token
+	// expires.
 	Access func(context.Context) ([]string, error)
 }
 
@@ -42,7 +44,7 @@ func (l Listener) access(ctx context.Context) ([]string, error) {
 	return l.Access(ctx)
 }
 
-// key is a user at an agency: what limits and cursors are counted by.
+// key identifies a user at an agency, for limits and cursors.
 type key struct{ parent, user string }
 
 func (l Listener) key() key { return key{l.ParentAccount, l.UserID} }
@@ -53,24 +55,24 @@ type registry struct {
 
 	mu       sync.Mutex
 	agencies map[string]map[*place]struct{}
-	users    map[key]int       // streams
-	tickets  map[string]*place // the newest stream of each
+	users    map[key]int       // number of streams
+	tickets  map[string]*place // the newest stream of each ticket
 	count    int
 }
 
 // place is one stream in a registry.
 type place struct {
 	who      Listener
-	wake     chan struct{} // capacity 1: there may be something to tell
-	replaced chan struct{} // closed by the next stream of its ticket
+	wake     chan struct{} // capacity 1: there may be something to send
+	replaced chan struct{} // closed by the next stream with the same ticket
 }
 
 func newRegistry(h *Hub, tooMany *domain.Error) *registry {
 	return &registry{done: h.done, tooMany: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{}}
 }
 
-// add registers a stream; whoever adds it removes it. Errors: unavailable when the hub has ended, rate_limited
-// beyond the limit per user.
+// add registers a stream; the caller must remove it. Errors: unavailable if the hub has ended,
+// rate_limited above the limit per user.
 func (r *registry) add(who Listener) (*place, error) {
 	select {
 	case <-r.done:
@@ -80,7 +82,7 @@ func (r *registry) add(who Listener) (*place, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.tickets[who.Ticket]
-	if before == nil && r.users[who.key()] >= maxPerUser { // one that is replaced makes room
+	if before == nil && r.users[who.key()] >= maxPerUser { // a replaced stream does not count
 		return nil, r.tooMany
 	}
 	places := r.agencies[who.ParentAccount]

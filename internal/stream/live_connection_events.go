@@ -10,37 +10,39 @@ import (
 )
 
 const (
-	// SignInEvent tells that the platform refuses a connection until a person signs in again; its payload is [SignIn].
-	// It is told once, when that was found, and of each connection by itself.
+	// SignInEvent reports that the platform refuses a connection until a person signs in again. Its
+	// payload is [SignIn]. It is sent once per refusal, separately for each connection.
 	SignInEvent = "connection_needs_sign_in"
 
-	connectionsEvery = 10 * time.Second    // how often what befell connections is looked for
-	missedAtMost     = 14 * 24 * time.Hour // how far back a stream that comes back is told of connections
+	connectionsEvery = 10 * time.Second // interval of queries for connection events
+	// how far back a reconnecting stream gets connection events
+	missedAtMost = 14 * 24 * time.Hour
 
-	// shownWithin is how late a refusal may be seen: it bears the instant at which the collector met it, and is there when the
-	// log's record of it was folded.
+	// shownWithin is the maximum delay of a refusal: it carries the time at which the collector met
+	// it and appears when its record is folded.
 	shownWithin = 10 * time.Minute
 )
 
-// ConnectionNews is what befell a connection of an account.
+// ConnectionNews is an event of an account's connection.
 type ConnectionNews struct {
 	ParentAccount, AccountID string
 	MemberID, ConnectionID   int64
 	Platform                 domain.Platform
-	At                       time.Time // when it is to be told
-	// SignInBefore is the end that comes soon; nil: the platform refuses the connection already.
+	At                       time.Time // when it is to be announced
+	// SignInBefore is the time at which the connection ends. It is nil if the platform already
+	// refuses the connection.
 	SignInBefore *time.Time
 }
 
 // SignIn names a connection that the platform refuses until a person signs in again.
 type SignIn struct {
-	AccountID    string          `json:"account_id"`    // sub-account, 24 hex digits; "" where it is not known
-	MemberID     *int64          `json:"member_id"`     // whose connection it is; null where it is not known
-	ConnectionID int64           `json:"connection_id"` // the connection that the platform refuses
+	AccountID    string          `json:"account_id"`    // sub-account, 24 hex digits; "" if unknown
+	MemberID     *int64          `json:"member_id"`     // owner of the connection; null if unknown
+	ConnectionID int64           `json:"connection_id"` // id of the refused connection
 	Platform     domain.Platform `json:"p_id"`          // {platforms}
 }
 
-// connectionKey is what a listener is told of once.
+// connectionKey identifies a connection that is announced once.
 type connectionKey struct {
 	account    string
 	connection int64
@@ -58,7 +60,7 @@ func (c ConnectionNews) signIn() SignIn {
 	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
 }
 
-// toldOf are the events of what befell connections of the given accounts, nil for all: of each the newest.
+// toldOf returns the newest event of each connection of the given accounts; nil accounts are all.
 func toldOf(list []ConnectionNews, accounts []string) (events []event) {
 	newest := map[connectionKey]ConnectionNews{}
 	for _, c := range list {
@@ -78,8 +80,9 @@ func toldOf(list []ConnectionNews, accounts []string) (events []event) {
 	return events
 }
 
-// note notes what befell a connection, to be told by the next step. A refusal is told once: several sets of tables tell of one, before
-// and after a switch, and each look finds it for a while. The caller holds the lock.
+// note adds a connection event to the next step. A refusal is announced once, although several
+// generations announce it around a switch and each query finds it for a while. The caller must hold
+// the lock.
 func (f *figures) note(c ConnectionNews) {
 	if c.SignInBefore == nil {
 		if !c.At.After(f.refused[c.key()]) {
@@ -90,8 +93,9 @@ func (f *figures) note(c ConnectionNews) {
 	f.befell = append(f.befell, c)
 }
 
-// lookAtConnections returns what befell connections of listening agencies, and up to when: which came near their end since the last
-// look, and refused ones whose notification was lost, of which some were told already.
+// lookAtConnections returns the connection events of listening agencies and the time up to which
+// they are complete: connections that end soon since the last query, and refusals whose
+// notification was lost. Some of the refusals may already be announced.
 func (f *figures) lookAtConnections(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
 	parents := f.listeners.parents()
 	now := time.Now()
@@ -110,8 +114,8 @@ func (f *figures) lookAtConnections(ctx context.Context) (found []ConnectionNews
 	return found, now
 }
 
-// missed is what befell connections of an agency after a stream of another process was told last, up to when this one looked. Refusals
-// that were seen late may have been told to it already.
+// missed returns the connection events of an agency between the last event of a stream of another
+// process and the last query of this one. It may repeat refusals that appeared late.
 func (f *figures) missed(ctx context.Context, parent string, told, looked time.Time) ([]ConnectionNews, error) {
 	if earliest := looked.Add(-missedAtMost); told.Before(earliest) {
 		told = earliest
@@ -123,8 +127,8 @@ func (f *figures) missed(ctx context.Context, parent string, told, looked time.T
 	return list, err
 }
 
-// between is what befell connections of agencies after an instant and until another, with the refusals of before that may have been
-// seen only since.
+// between returns the connection events of agencies in a time range. It includes earlier refusals
+// that may have appeared only in this range.
 func (f *figures) between(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -132,14 +136,15 @@ func (f *figures) between(ctx context.Context, parents []string, after, until ti
 	return slices.DeleteFunc(list, func(c ConnectionNews) bool { return c.SignInBefore != nil && !c.At.After(after) }), err
 }
 
-// EndsSoonEvent tells that a person must sign in for a connection before long; its payload is [EndsSoon]. It is told on
-// [EndsSoonDays] before.
+// EndsSoonEvent reports that a person must sign in soon to keep a connection. Its payload is
+// [EndsSoon]. It is sent [EndsSoonDays] before the end.
 const EndsSoonEvent = "connection_ends_soon"
 
-// EndsSoonDays are how many days before the end of a connection [EndsSoonEvent] is told.
+// EndsSoonDays returns how many days before the end of a connection [EndsSoonEvent] is sent.
 func EndsSoonDays() []int { return []int{14, 7, 1} }
 
-// EndsSoon names a connection that will be read no more unless a person signs in before an instant.
+// EndsSoon names a connection that will no longer be read unless a person signs in before a given
+// time.
 type EndsSoon struct {
 	SignIn
 

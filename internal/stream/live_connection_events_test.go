@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// endsIn is a connection whose end is told of after a time.
+// endsIn returns an event for the end of a connection that is announced after a delay.
 func endsIn(wait time.Duration, account string, connection int64, before time.Time) stream.ConnectionNews {
 	return stream.ConnectionNews{
 		ParentAccount: agency, AccountID: account, MemberID: 7, ConnectionID: connection, Platform: domain.Facebook,
@@ -19,7 +19,8 @@ func endsIn(wait time.Duration, account string, connection int64, before time.Ti
 	}
 }
 
-// A connection that ends soon is told to those who see its account, once: also to streams that come back to another process.
+// A connection that ends soon is announced once to those who see its account, including streams
+// that return to another process.
 func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -42,7 +43,7 @@ func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
 		last := idOf(told[0])
 		time.Sleep(10 * time.Second)
 		require.Equal(t, []string{"event: connection_needs_sign_in"}, firstLines(staff.take()))
-		require.Empty(t, firstLines(client.take()), "another account's")
+		require.Empty(t, firstLines(client.take()), "another account")
 		staff.close()
 		client.close()
 		stop()
@@ -52,20 +53,20 @@ func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
 		time.Sleep(time.Second)
 		back, foreign := open(t, next, &listener{}, last), open(t, next, &listener{accounts: []string{client2}}, last)
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(back.take()),
-			"what came after the id, and not what came before it")
+			"events after the id, but not before it")
 		require.Equal(t, []string{"event: figures_changed"}, firstLines(foreign.take()))
 		time.Sleep(20 * time.Second)
 		require.Equal(t, []string{"event: connection_ends_soon"}, firstLines(back.take()))
 		store.setBroken(true)
 		require.ErrorIs(t, (&listener{}).open(t, next.ServeFigures, stream.Listener{ParentAccount: agency, UserID: alice}, last).fault, errAway,
-			"what it has missed cannot be said now: it comes back")
+			"missed events cannot be read now: it reconnects")
 		back.close()
 		foreign.close()
 		stop()
 	})
 }
 
-// Of several thresholds that passed unheard, the last one is told.
+// If several thresholds passed unannounced, only the last one is sent.
 func TestNewestOfAConnectionIsTold(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -81,7 +82,7 @@ func TestNewestOfAConnectionIsTold(t *testing.T) {
 	})
 }
 
-// A refusal whose row appears late is told once, also by another process.
+// A refusal whose row appears late is announced once, also by another process.
 func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -97,7 +98,7 @@ func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
 		late(5*time.Second, 15*time.Second, 70)
 		time.Sleep(25 * time.Second)
 		told := l.take()
-		require.Equal(t, []string{"event: connection_needs_sign_in"}, firstLines(told), "a look had passed before it was there")
+		require.Equal(t, []string{"event: connection_needs_sign_in"}, firstLines(told), "a query ran before it appeared")
 		time.Sleep(15 * time.Minute)
 		require.Empty(t, l.take(), "once")
 
@@ -111,11 +112,11 @@ func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
 		next, stop := start(t, store, stream.Config{})
 		back := open(t, next, &listener{}, last)
 		told = back.take()
-		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told), "it was not there before its id")
+		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told), "it appeared after its id")
 		require.Contains(t, told[0], `"connection_id":71`)
 		time.Sleep(10 * time.Minute)
 		told = back.take()
-		require.Len(t, told, 1, "what the looks found, without what it was told when it came")
+		require.Len(t, told, 1, "what the queries found, without what was sent at the start")
 		require.Contains(t, told[0], `"connection_id":72`)
 		back.close()
 		stop()
@@ -129,7 +130,8 @@ func signIn(parent, account string, connection int64) domain.FigureChange {
 	}
 }
 
-// A connection that needs a sign-in is told to those who see its account, by an event of its own, once.
+// A connection that needs a sign-in is announced once, in its own event, to those who see its
+// account.
 func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
@@ -140,16 +142,16 @@ func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
 		told := staff.take()
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: connection_needs_sign_in", "event: figures_changed"}, firstLines(told))
 		require.JSONEq(t, `{"account_id":"`+client1+`","member_id":7,"connection_id":70,"p_id":4}`, field(told[0], "data: "))
-		require.Len(t, dataOf(t, told[2]).Changes, 1, "no figures changed by it")
-		require.Equal(t, []string{start, start}, []string{idOf(told[0]), idOf(told[1])}, "whoever is cut here hears all of it again")
+		require.Len(t, dataOf(t, told[2]).Changes, 1, "no figures changed")
+		require.Equal(t, []string{start, start}, []string{idOf(told[0]), idOf(told[1])}, "a listener disconnected here gets all of it again")
 		require.NotEqual(t, start, idOf(told[2]))
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: figures_changed"}, firstLines(client.take()))
 
 		again := signIn(agency, client1, 70)
-		again.At = again.At.Add(-time.Minute) // an older set of tables is folded later
+		again.At = again.At.Add(-time.Minute) // an older generation is folded later
 		hub.Hear(payload(again))
 		time.Sleep(2 * time.Second)
-		require.Empty(t, staff.take(), "it was told")
+		require.Empty(t, staff.take(), "it was sent")
 		hub.Hear(payload(signIn(agency, client1, 70)))
 		time.Sleep(2 * time.Second)
 		alone := staff.take()

@@ -12,8 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ServeFigures streams which figures of a verified listener have changed until the client goes, its token
-// expires, its access is lost or the hub ends. An error means that nothing was written.
+// ServeFigures streams which figures of a verified listener have changed, until the client
+// disconnects, its token expires, its access is lost or the hub ends. If it returns an error,
+// nothing was written.
 func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener) error {
 	accounts, err := who.access(r.Context())
 	if err != nil {
@@ -39,7 +40,7 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 		err = out.write(connectedBlock)
 	case lastEventID(r) == "":
 		err = out.send(r.Context(), f.event(FiguresCursorEvent, map[string]any{}))
-	default: // which figures it has missed is not known
+	default: // it is unknown which figures it missed
 		err = f.send(r.Context(), append(toldOf(f.missed, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
 	}
 	if err == nil {
@@ -48,18 +49,19 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 	return nil
 }
 
-// figureFeed is one listener's place in the list of steps.
+// figureFeed is the position of one listener in the list of steps.
 type figureFeed struct {
 	source   *figures
 	who      Listener
-	accounts []string // that it may see, as far as known
-	told     int64    // number of the last step that it was told
+	accounts []string // that it may see, at the last check
+	told     int64    // number of the last step sent
 	looked   time.Time
-	missed   []ConnectionNews // what it was told when it came; a look may find the refusals among it again
+	missed   []ConnectionNews // sent at the start; a later query may find its refusals again
 }
 
-// resume goes back to the place of an id; false: it is not one that this process remembers. Then it may say up to when the
-// stream was told what befell connections; zero: it does not.
+// resume restores the position of an id. It returns false if this process does not know the id;
+// then before is the time up to which the stream got connection events, or zero if the id does not
+// contain one.
 func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 	parts := strings.Split(id, ".")
 	if len(parts) != 3 {
@@ -77,8 +79,8 @@ func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 	return true, before
 }
 
-// tell sends what is new, if anything, about the accounts that the listener may see now. A passing fault
-// leaves the stream where it is.
+// tell sends changes of the accounts that the listener may see now. A temporary error leaves the
+// position unchanged.
 func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	n := f.source.since(f.who.ParentAccount, f.told)
 	n.connections = slices.DeleteFunc(n.connections, f.wasTold)
@@ -99,14 +101,16 @@ func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	return f.send(ctx, events, before, out)
 }
 
-// wasTold tells whether the stream was told of this refusal, or of a later one, when it came.
+// wasTold reports whether the stream got this refusal, or a later one of the same connection, at
+// its start.
 func (f *figureFeed) wasTold(c ConnectionNews) bool {
 	return c.SignInBefore == nil && slices.ContainsFunc(f.missed, func(m ConnectionNews) bool {
 		return m.SignInBefore == nil && m.key() == c.key() && !c.At.After(m.At)
 	})
 }
 
-// send sends events that belong together. All but the last bear the id before: whoever is cut among them hears all again.
+// send sends events that belong together. All except the last have the id before, so that a client
+// disconnected between them gets all of them again.
 func (f *figureFeed) send(ctx context.Context, events []event, before string, out output) error {
 	for i, e := range events {
 		if e.id = before; i == len(events)-1 {
@@ -127,8 +131,8 @@ func (f *figureFeed) id() string {
 	return fmt.Sprintf("%s.%d.%d", f.source.process, f.told, f.looked.UnixMilli())
 }
 
-// The events of a stream of figures. The second tells a stream its place before anything has changed, so
-// that one that is cut early has an id to come back with.
+// The events of a stream of figures. [FiguresCursorEvent] tells a stream its position before
+// anything has changed, so that a client disconnected early can resume.
 const (
 	FiguresEvent       = "figures_changed"
 	FiguresCursorEvent = "live_cursor"
@@ -136,24 +140,23 @@ const (
 
 // Event says which figures changed.
 type Event struct {
-	All     bool     `json:"all"`     // anything may have changed: read everything anew
-	Changes []Change `json:"changes"` // whose figures changed; empty with `all`
+	All     bool     `json:"all"`     // anything may have changed: read everything again
+	Changes []Change `json:"changes"` // accounts whose figures changed; empty with `all`
 }
 
-// Change says that figures of an account can be read anew.
+// Change says that new figures of an account can be read.
 type Change struct {
 	AccountID string `json:"account_id"` // sub-account, 24 hex digits
-	// MemberID is the owner of the social account; null when several changed at once.
+	// MemberID is the owner of the social account; null if several changed at once.
 	MemberID *int64 `json:"member_id"`
-	// SocialAccountID is the social account; null when several changed at once.
+	// SocialAccountID is the social account; null if several changed at once.
 	SocialAccountID *int64 `json:"social_account_id"`
-	// Platform is that of the social account: {platforms}; null when
-	// several changed at once.
+	// Platform is the platform of the social account: {platforms}; null if several changed at once.
 	Platform *domain.Platform `json:"p_id"`
 	Figures  domain.Figures   `json:"figures"`
 }
 
-// news is what an agency's listeners have not been told yet.
+// news is what an agency's listeners have not been sent yet.
 type news struct {
 	all         bool
 	changes     []domain.FigureChange
@@ -162,8 +165,8 @@ type news struct {
 	looked      time.Time
 }
 
-// events are the parts of the news that are about the given accounts, nil for all: what befell connections, and which
-// figures changed; false when none did.
+// events returns the connection events and the changed figures of the given accounts; nil accounts
+// are all. It returns false if no figures changed.
 func (n news) events(accounts []string) (connections []event, changes Event, some bool) {
 	if n.all {
 		return toldOf(n.connections, accounts), everything(), true

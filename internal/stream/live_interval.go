@@ -12,27 +12,28 @@ import (
 )
 
 const (
-	tellEvery = time.Second // the shortest time between two events of a stream
-	maxSteps  = 600         // steps that a stream may be behind and still be told exactly what it has missed
+	tellEvery = time.Second // minimum interval between two events of a stream
+	maxSteps  = 600         // steps that a stream may lag and still get exactly what it missed
 )
 
-// figures is the source of changed figures: one list of steps, in which each stream has a place.
+// figures is the source of changed figures: one list of steps, in which each stream has a position.
 type figures struct {
 	hub       *Hub
 	store     Store
-	process   string // names this process in the ids of events
+	process   string // identifies this process in event ids
 	listeners *registry
 	kick      chan struct{} // capacity 1: something is pending
 
 	mu      sync.Mutex
 	pending domain.FigureChanges
 	all     bool             // pending: anything may have changed
-	access  map[string]bool  // pending: agencies where access may be another
+	access  map[string]bool  // pending: agencies whose access may have changed
 	befell  []ConnectionNews // pending
 	steps   []step
-	last    int64                       // number of the newest step
-	looked  time.Time                   // up to when the steps say what befell connections
-	refused map[connectionKey]time.Time // connections that need a sign-in, and since when: each is told once. As far back as looks reach
+	last    int64     // number of the newest step
+	looked  time.Time // the steps contain connection events up to this time
+	// refusals already announced and their times, as far back as queries reach
+	refused map[connectionKey]time.Time
 }
 
 type step struct {
@@ -50,8 +51,8 @@ func newFigures(h *Hub, store Store) *figures {
 	}
 }
 
-// Hear takes what a projection told: a JSON list of [domain.FigureChange]. Anything else is taken for
-// "anything may have changed". It does not block.
+// Hear takes the payload of a projection's notification: a JSON list of [domain.FigureChange]. Any
+// other payload counts as "anything may have changed". Hear does not block.
 func (h *Hub) Hear(payload string) {
 	var changes []domain.FigureChange
 	unknown := json.Unmarshal([]byte(payload), &changes) != nil
@@ -69,7 +70,7 @@ func (h *Hub) Hear(payload string) {
 	kick(f.kick)
 }
 
-// accessMoved says that the agency's dashboards have changed: who may see which figures is found out anew.
+// accessMoved says that the agency's dashboards have changed, so access must be checked again.
 func (f *figures) accessMoved(parent string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,7 +90,9 @@ func (f *figures) run(ctx context.Context) {
 		case <-f.kick:
 			changed = true
 		}
-		befell, upTo := f.lookAtConnections(ctx) // also after a kick: the ids of what is told say up to when all was told
+		// also after a kick, because the ids of events state up to when connection events are
+		// complete
+		befell, upTo := f.lookAtConnections(ctx)
 		if !f.step(changed, befell, upTo) {
 			continue
 		}
@@ -101,8 +104,9 @@ func (f *figures) run(ctx context.Context) {
 	}
 }
 
-// step makes a step of what is pending and of what a look found, unless there is neither, and wakes those whom it concerns. Its number
-// and up to when was looked change together: a stream that opens now is either told of what was found by the step or finds it by itself.
+// step adds a step with what is pending and what a query found, unless both are empty, and wakes
+// the listeners concerned. The step number and the query time change together: a stream that opens
+// now either gets the found events with the step or reads them itself.
 func (f *figures) step(changed bool, found []ConnectionNews, looked time.Time) (made bool) {
 	f.mu.Lock()
 	f.looked = looked
@@ -133,15 +137,16 @@ func (f *figures) step(changed bool, found []ConnectionNews, looked time.Time) (
 	return true
 }
 
-// newest is the place of a stream that begins now, and up to when it is known what befell connections.
+// newest returns the position of a stream that starts now, and the time up to which connection
+// events are complete.
 func (f *figures) newest() (step int64, looked time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.last, f.looked
 }
 
-// since is what an agency's listeners are to be told after a step. Where the list does not reach back
-// so far, anything may have changed.
+// since returns what an agency's listeners must be sent after a step. If the list does not reach
+// back that far, anything may have changed.
 func (f *figures) since(parent string, told int64) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// bubble runs a hub inside of a synctest bubble.
+// bubble runs a hub inside a synctest bubble.
 func bubble(t *testing.T, test func(t *testing.T, hub *stream.Hub)) {
 	t.Helper()
 	inBubble(t, newStore(), stream.Config{}, test)
@@ -44,7 +44,7 @@ func reading(parent, account string, social int64) domain.FigureChange {
 	}
 }
 
-// idOf and dataOf take an event apart.
+// idOf and dataOf return parts of an event.
 func idOf(block string) string { return field(block, "id: ") }
 
 func dataOf(t *testing.T, block string) (event stream.Event) {
@@ -58,17 +58,17 @@ func TestChangesAreToldOnceASecond(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
-		require.Equal(t, []string{"event: live_cursor"}, firstLines(l.take()), "its place at once")
+		require.Equal(t, []string{"event: live_cursor"}, firstLines(l.take()), "its position at once")
 		hub.Hear(payload(reading(agency, client1, 70)))
 		blocks := l.take()
-		require.Len(t, blocks, 1, "the first change after a quiet time is told at once")
+		require.Len(t, blocks, 1, "the first change after a quiet time is sent at once")
 		require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client1+`","member_id":7,"social_account_id":70,"p_id":6,"figures":"account"}]}`,
 			field(blocks[0], "data: "))
 		for range 10 {
 			hub.Hear(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
 			time.Sleep(50 * time.Millisecond)
 		}
-		require.Empty(t, l.take(), "the second is not over")
+		require.Empty(t, l.take(), "the second has not passed")
 		time.Sleep(time.Second)
 		blocks = l.take()
 		require.Len(t, blocks, 1)
@@ -118,7 +118,7 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 		} {
 			blocks := open(t, hub, &listener{}, unknown).take()
 			require.Len(t, blocks, 1, unknown)
-			require.True(t, dataOf(t, blocks[0]).All, "what it has missed is not known")
+			require.True(t, dataOf(t, blocks[0]).All, "what it missed is unknown")
 			require.NotEqual(t, unknown, idOf(blocks[0]))
 		}
 	})
@@ -177,16 +177,16 @@ func TestAccessIsLookedAtAnew(t *testing.T) {
 		asked := l.asked
 		time.Sleep(time.Second)
 		hub.Wake(agency)
-		require.Empty(t, l.take(), "its accounts are the same")
+		require.Empty(t, l.take(), "its accounts are unchanged")
 		require.Equal(t, asked+1, l.asked)
 		l.see(client1, client2)
 		time.Sleep(time.Second)
 		hub.Wake(agency)
-		require.True(t, dataOf(t, l.take()[0]).All, "its figures are others now")
+		require.True(t, dataOf(t, l.take()[0]).All, "it sees other figures now")
 		l.refuse(domain.NewError(domain.CodeUnavailable, "the database is away"))
 		time.Sleep(time.Second)
 		hub.Hear(payload(reading(agency, client2, 71)))
-		require.Empty(t, l.take(), "a passing fault cuts nobody and tells nothing")
+		require.Empty(t, l.take(), "a temporary fault disconnects no one and sends nothing")
 		l.refuse(nil)
 		time.Sleep(time.Second)
 		require.Len(t, dataOf(t, l.take()[0]).Changes, 1, "and loses nothing")
@@ -199,7 +199,7 @@ func TestAccessIsLookedAtAnew(t *testing.T) {
 	})
 }
 
-// A listener that takes nothing holds nobody up, and what waits for it is not kept for it.
+// A listener that reads nothing delays no other, and nothing is buffered for it.
 func TestSlowListenerHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
@@ -213,7 +213,7 @@ func TestSlowListenerHoldsNobodyUp(t *testing.T) {
 		}
 		close(slow.blocked)
 		blocks := slow.take()
-		require.Len(t, blocks, 2, "its place, and all it has missed at once")
+		require.Len(t, blocks, 2, "its position and everything it missed at once")
 		require.Len(t, dataOf(t, blocks[1]).Changes, 5)
 	})
 }

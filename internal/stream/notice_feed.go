@@ -9,24 +9,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// lookLimit is the number of notices that a stream reads from the store at a time.
+// lookLimit is the number of notices that a stream reads from the store at once.
 const lookLimit = 100
 
-// errCursor refuses a cursor that is malformed or of another agency.
+// errCursor refuses a cursor that is malformed or belongs to another agency.
 var errCursor = domain.NewError(domain.CodeInvalid,
-	"The last event id is not one of your stream. Leave it out to begin with what comes next.").
-	WithField("Last-Event-ID", "must be an id that this stream has sent")
+	"The last event id does not belong to your stream. Omit it to start with the next event.").
+	WithField("Last-Event-ID", "must be an id sent by this stream")
 
-// ServeNotices streams the notices of a verified listener as Server-Sent Events until the client goes, its
-// token expires, its access is lost or the hub ends. An error means that nothing was written; it is a
-// [domain.Error] or a fault of the store.
+// ServeNotices streams the notices of a verified listener as Server-Sent Events until the client
+// disconnects, its token expires, its access is lost or the hub ends. If it returns an error, a
+// [domain.Error] or a fault of the store, nothing was written.
 //
-// The access is judged at the opening, and then as often as [Config] says.
+// It checks access at the start and then in the interval set in [Config].
 //
-// The stream begins after Last-Event-ID (header, else ?last_event_id=), and without one at the head;
-// of the agency. It then says where that is in an event [NoticeCursorEvent]. Its id gives an EventSource that is cut before
-// its first notice a cursor to reconnect with. It is an event, not an id alone, because a page whose
-// ticket has ended must begin a new EventSource, and sees only the ids of events.
+// The stream starts after Last-Event-ID (header, otherwise ?last_event_id=) or, without an id, at
+// the head of the agency. In that case it first sends [NoticeCursorEvent] with the position, so
+// that an EventSource disconnected before its first notice has a cursor to reconnect with. The
+// position is an event and not only an id, because a page whose ticket has expired must create a
+// new EventSource, and pages can read only the ids of events.
 func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener) error {
 	after, resumed := int64(0), false
 	if id := lastEventID(r); id != "" {
@@ -46,7 +47,8 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 	defer h.notices.listeners.remove(place)
 	out := openEventStream(w)
 	if resumed {
-		f.after = min(after, head) // beyond the head it is of a log that was restored since
+		// a cursor beyond the head belongs to a log that was replaced by a restore
+		f.after = min(after, head)
 		kick(place.wake)
 		err = out.write(connectedBlock)
 	} else {
@@ -59,17 +61,17 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 	return nil
 }
 
-// noticeFeed brings one listener exactly what follows its cursor, in order, once.
+// noticeFeed sends one listener exactly what follows its cursor, in order and once.
 type noticeFeed struct {
 	source *notices
 	who    Listener
-	after  int64 // the version of the last notice that was sent, or after which the stream began
-	behind bool  // there may be later ones
-	lost   error // its access is lost: it is cut once it was told what it is owed
+	after  int64 // version of the last notice sent, or the start of the stream
+	behind bool  // there may be later notices
+	lost   error // access is lost: the stream ends after the remaining notices
 }
 
-// tell sends what the listener was woken for. It also looks when the access is lost: the notice that tells the
-// listener so is often the reason, and may not be found yet.
+// tell sends new notices. It also reads them if access is lost: the reason is often a notice for
+// this listener that was not found yet.
 func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 	if f.behind = f.behind || !check; check {
 		f.check(ctx)
@@ -92,8 +94,8 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 	return nil
 }
 
-// mayOpen judges the listener at the opening of its stream. Whoever has lost its access is refused, but for one that
-// comes back with a cursor and is still owed notices: it is told them, and cut then.
+// mayOpen checks access at the start of a stream. A listener without access is refused, unless it
+// resumes from a cursor with notices after it: it gets these before the stream ends.
 func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
 	if err := f.source.hub.Ready(); err != nil {
 		return err
@@ -110,7 +112,8 @@ func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
 	return nil
 }
 
-// check looks whether the listener may still listen. In a read model that is being made nobody is found.
+// check checks whether the listener still has access. While the read model is being built, no users
+// would be found.
 func (f *noticeFeed) check(ctx context.Context) {
 	if f.source.hub.Ready() != nil {
 		return
@@ -119,8 +122,8 @@ func (f *noticeFeed) check(ctx context.Context) {
 	switch {
 	case domain.AccessRefused(err):
 		f.lost = err
-	case err != nil: // the question could not be answered now
-		f.source.hub.warn(ctx, "look at a listener's access", err)
+	case err != nil: // the check failed temporarily
+		f.source.hub.warn(ctx, "check access of a listener", err)
 	}
 }
 

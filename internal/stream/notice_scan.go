@@ -9,23 +9,23 @@ import (
 )
 
 const (
-	sweepEvery = 2 * time.Second // how often everything is looked at, wake-up or no wake-up
-	scanLimit  = 1000            // notices of one scan; more are asked for at once
+	sweepEvery = 2 * time.Second // interval of full scans, independent of wake-ups
+	scanLimit  = 1000            // notices per scan; further pages follow at once
 )
 
-// notices is the source of notices. One goroutine looks for them on behalf of all streams and wakes those
-// whom they concern; each of these reads its own.
+// notices is the source of notices. One goroutine scans on behalf of all streams and wakes the
+// listeners concerned, which then read their own notices.
 type notices struct {
 	hub       *Hub
 	store     Store
 	listeners *registry
 	kick      chan struct{} // capacity 1: agencies were woken
-	moved     chan struct{} // capacity 1: stored cursors wait to be saved
+	moved     chan struct{} // capacity 1: cursors must be saved
 
 	mu      sync.Mutex
-	scanned map[string]Span // by agency where anybody listens: all notices up to there were found
+	scanned map[string]Span // by agency with listeners: all notices up to there were found
 	woken   map[string]bool
-	cursors map[key]int64 // stored cursors that wait to be saved
+	cursors map[key]int64 // cursors to be saved
 }
 
 func newNotices(h *Hub, store Store) *notices {
@@ -35,7 +35,7 @@ func newNotices(h *Hub, store Store) *notices {
 	}
 }
 
-// run looks for notices until ctx ends. It is the only goroutine that finds them, so that they are in order.
+// run scans for notices until ctx ends. Only this goroutine scans, so notices are found in order.
 func (n *notices) run(ctx context.Context) {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -61,7 +61,7 @@ func (n *notices) run(ctx context.Context) {
 	}
 }
 
-// wake makes an agency be looked at. It costs nothing when nobody listens there.
+// wake requests a scan of an agency. It costs nothing if the agency has no listeners.
 func (n *notices) wake(parent string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,14 +71,14 @@ func (n *notices) wake(parent string) {
 	}
 }
 
-// forget drops agencies where nobody listens any more.
+// forget drops agencies that have no more listeners.
 func (n *notices) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	maps.DeleteFunc(n.scanned, func(parent string, _ Span) bool { return !n.listeners.has(parent) })
 }
 
-// spans are what is to be looked for: at the agencies that were woken, or at all.
+// spans returns what to scan: woken agencies, or all.
 func (n *notices) spans(all bool) (spans []Span) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -91,12 +91,12 @@ func (n *notices) spans(all bool) (spans []Span) {
 	return spans
 }
 
-// scan looks for new notices with one query, however many agencies and listeners there are.
+// scan reads new notices, with one query for all agencies and listeners.
 func (n *notices) scan(ctx context.Context, spans []Span) {
 	for len(spans) > 0 && n.hub.cfg.Ready() {
 		found, err := n.read(ctx, spans)
 		if err != nil {
-			n.hub.warn(ctx, "look for notices", err)
+			n.hub.warn(ctx, "read notices", err)
 			return
 		}
 		spans = n.advance(spans, found)
@@ -112,7 +112,7 @@ func (n *notices) read(ctx context.Context, spans []Span) ([]Notice, error) {
 	return n.store.Scan(ctx, spans, time.Now().Add(-retention), scanLimit)
 }
 
-// advance wakes those whom what was found concerns, and returns where the spans begin now.
+// advance wakes the listeners of the notices found, and returns the spans that follow.
 func (n *notices) advance(spans []Span, found []Notice) []Span {
 	concerned := map[key]bool{}
 	n.mu.Lock()
@@ -130,9 +130,9 @@ func (n *notices) advance(spans []Span, found []Notice) []Span {
 	return spans
 }
 
-// listen registers a stream and returns the head of its agency, at which a stream without a cursor begins.
-// Errors: unavailable while the read model is not ready or when the hub has ended, rate_limited beyond the
-// limit per user, faults of the store.
+// listen registers a stream and returns the head of its agency, at which a stream without a cursor
+// starts. Errors: unavailable while the read model is not ready or if the hub has ended,
+// rate_limited above the limit per user, faults of the store.
 func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int64, err error) {
 	if err := n.hub.Ready(); err != nil {
 		return nil, 0, err
@@ -148,19 +148,20 @@ func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int6
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, begun := n.scanned[who.ParentAccount]; !begun { // at the head, not at the listener's cursor: it may claim any
+	// start at the head, not at the listener's cursor, which is not trusted
+	if _, begun := n.scanned[who.ParentAccount]; !begun {
 		n.scanned[who.ParentAccount] = Span{who.ParentAccount, head, allUsers}
 	}
 	return p, head, nil
 }
 
-const retention = 7 * 24 * time.Hour // of event time: older notices are not sent
+const retention = 7 * 24 * time.Hour // by event time: older notices are not sent
 
-// saveInterval is how long a moved cursor waits for others, to be saved with them.
+// saveInterval is how long a moved cursor waits, to be saved together with others.
 const saveInterval = 100 * time.Millisecond
 
-// delivered notes that a connection has written a notice out; the user's stored cursor follows, a
-// moment later, with those of others.
+// delivered records that a connection has written a notice. The user's stored cursor is updated a
+// moment later, together with others.
 func (n *notices) delivered(who Listener, version int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -168,9 +169,9 @@ func (n *notices) delivered(who Listener, version int64) {
 	kick(n.moved)
 }
 
-// storedCursor is the place at which a Socket.IO client without an offset goes on: after the last
-// notice that any of the user's connections has written out. A user without one gets the head as its
-// cursor, now and for good.
+// storedCursor returns the position at which a Socket.IO client without an offset continues: after
+// the last notice written by any connection of the user. The cursor of a new user is set to the
+// head.
 func (n *notices) storedCursor(ctx context.Context, who Listener, head int64) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
@@ -191,7 +192,8 @@ func (n *notices) storedCursor(ctx context.Context, who Listener, head int64) (i
 	return head, nil
 }
 
-// saveCursors writes the cursors that have moved, all at once. What cannot be saved waits for the next sweep.
+// saveCursors writes all moved cursors at once. Cursors that cannot be saved are retried at the
+// next sweep.
 func (n *notices) saveCursors(ctx context.Context) {
 	n.mu.Lock()
 	moved := make([]Cursor, 0, len(n.cursors))

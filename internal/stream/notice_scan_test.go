@@ -46,7 +46,7 @@ func TestWakeUpFindsAtOnceWhatIsFolded(t *testing.T) {
 		hub.Wake(agency2)
 		synctest.Wait()
 		again, _ := store.queries()
-		require.Equal(t, scans, again, "nobody listens there")
+		require.Equal(t, scans, again, "the agency has no listeners")
 	})
 }
 
@@ -62,8 +62,8 @@ func TestIdleConnectionsShareOneQuery(t *testing.T) {
 		scansBefore, looksBefore := store.queries()
 		time.Sleep(20 * time.Second)
 		scans, looks := store.queries()
-		require.LessOrEqual(t, scans-scansBefore, 12, "one query a sweep for all of them")
-		require.Equal(t, looksBefore, looks, "none of them is looked up by itself")
+		require.LessOrEqual(t, scans-scansBefore, 12, "one query per sweep for all of them")
+		require.Equal(t, looksBefore, looks, "none of them is queried separately")
 	})
 }
 
@@ -103,11 +103,12 @@ func TestLongAbsenceIsCaughtUpInPages(t *testing.T) {
 		require.Greater(t, looks, 1, "they do not fit into one page")
 		store.append(agency, alice)
 		hub.Wake(agency)
-		require.Equal(t, []string{id(201)}, s.ids(), "and it goes on live")
+		require.Equal(t, []string{id(201)}, s.ids(), "it continues live")
 	})
 }
 
-// A cursor beyond the head is made up, or of a log that an older backup has replaced since: it begins at the head.
+// A cursor beyond the head is made up or belongs to a log that was replaced by a restore: it starts
+// at the head.
 func TestACursorBeyondTheHeadBeginsAtTheHead(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -141,7 +142,7 @@ func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
 		s, other := subscribe(t, hub, agency, alice, 0), subscribe(t, hub, agency, bob, 0)
 		s.refuse(errAway)
 		time.Sleep(3 * time.Minute)
-		require.Empty(t, s.ids(), "a question that cannot be answered cuts nobody")
+		require.Empty(t, s.ids(), "a failed check disconnects no one")
 
 		store.append(agency, alice)
 		s.refuse(domain.NewError(domain.CodeForbidden, "not active"))
@@ -152,7 +153,8 @@ func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
 	})
 }
 
-// Who has lost its access is owed the notice that says so, also when the store fails in that moment.
+// A listener that lost its access gets the notice that says so, even if the store fails at that
+// moment.
 func TestLostAccessIsToldBeforeTheCutThoughTheStoreFails(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -182,10 +184,11 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 		ready.Store(false)
 		store.append(agency, alice)
 		hub.Wake(agency)
-		s.refuse(domain.NewError(domain.CodeNotFound, "no such user")) // nobody is found in a read model that is built
+		// a read model that is being built contains no users
+		s.refuse(domain.NewError(domain.CodeNotFound, "no such user"))
 		time.Sleep(3 * time.Minute)
 		s.refuse(nil)
-		require.Empty(t, s.ids(), "nobody is asked about either: the stock client takes a cut for good")
+		require.Empty(t, s.ids(), "access is not checked either: the stock client does not reconnect after a disconnect")
 		for _, lastID := range []string{id(0), ""} {
 			refused := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: bob}, lastID)
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(refused.fault))
@@ -223,7 +226,7 @@ func TestConnectionsOfOneUserAreLimited(t *testing.T) {
 		for range 64 {
 			require.NoError(t, open(t, hub, &listener{}, "").fault)
 		}
-		require.Equal(t, domain.CodeRateLimited, domain.CodeOf(open(t, hub, &listener{}, "").fault), "streams of figures likewise")
+		require.Equal(t, domain.CodeRateLimited, domain.CodeOf(open(t, hub, &listener{}, "").fault), "streams of figures too")
 	})
 }
 

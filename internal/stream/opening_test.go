@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-var errAwayForGood = domain.NewError(domain.CodeForbidden, "not active any more")
+var errAwayForGood = domain.NewError(domain.CodeForbidden, "no longer active")
 
 func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 	t.Parallel()
@@ -40,8 +40,8 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		for name, at := range map[string]struct{ query, header string }{
 			"by header":                      {"", id(2)},
-			"by address":                     {"?last_event_id=" + id(2), ""},
-			"the header is newer":            {"?last_event_id=" + id(0), id(2)},
+			"by query parameter":             {"?last_event_id=" + id(2), ""},
+			"the header overrides it":        {"?last_event_id=" + id(0), id(2)},
 			"upper case is the same account": {"", strings.ToUpper(agency) + ".2"},
 		} {
 			l := (&listener{query: at.query}).open(t, hub.ServeNotices, who, at.header)
@@ -49,12 +49,13 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 		}
 		for _, cursor := range []string{"7", "x", agency, agency + ".x", agency2 + ".1"} {
 			l := (&listener{}).open(t, hub.ServeNotices, who, cursor)
-			require.Equal(t, domain.CodeInvalid, domain.CodeOf(l.fault), "%s is not of this stream", cursor)
+			require.Equal(t, domain.CodeInvalid, domain.CodeOf(l.fault), "%s does not belong to this stream", cursor)
 		}
 	})
 }
 
-// Whoever lost its access while it was away is told what it is owed when it comes back, and nothing after that.
+// A listener that lost its access while it was disconnected gets the remaining notices when it
+// returns, and nothing after them.
 func TestLostAccessAtTheOpening(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -67,12 +68,12 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 		require.ErrorIs(t, back.reason(), stream.ErrAccessLost)
 		for _, cursor := range []string{id(1), ""} {
 			again := (&listener{refusal: errAwayForGood}).open(t, hub.ServeNotices, who, cursor)
-			require.ErrorIs(t, again.fault, errAwayForGood, "refused, so that it stays away")
+			require.ErrorIs(t, again.fault, errAwayForGood, "refused, so that it does not reconnect")
 		}
 		figures := (&listener{refusal: errAwayForGood}).open(t, hub.ServeFigures, who, "")
 		require.ErrorIs(t, figures.fault, errAwayForGood)
 		later := (&listener{refusal: errAway}).open(t, hub.ServeNotices, who, id(0))
-		require.ErrorIs(t, later.fault, errAway, "it is not known: it comes back")
+		require.ErrorIs(t, later.fault, errAway, "it is unknown: it reconnects")
 	})
 }
 

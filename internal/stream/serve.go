@@ -8,49 +8,49 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const keepAliveEvery = 15 * time.Second // comments that keep connections alive
+const keepAliveEvery = 15 * time.Second // interval of comments that keep connections open
 
-// recheckEvery is how often access is looked at. Who has left must be cut within 10 s, and whoever judges may
-// answer with what it knew a second ago.
+// recheckEvery is the interval of access checks. Listeners that lost their access must be
+// disconnected within 10 s, and the check may use a result that is 1 s old.
 const recheckEvery = 8 * time.Second
 
-const lookAgain = time.Second // when a listener's look that failed is repeated
+const lookAgain = time.Second // delay until a failed attempt is repeated
 
-// event is what a listener hears, on every transport.
+// event is one event, on every transport.
 type event struct {
 	name, id string
 	data     any
-	version  int64 // of a notice; else 0
+	version  int64 // version of a notice; otherwise 0
 }
 
-// output is the way to one listener.
+// output writes to one listener.
 type output interface {
-	// send and keepAlive return errGone when the listener is gone.
+	// send and keepAlive return errGone if the listener is disconnected.
 	send(ctx context.Context, e event) error
 	keepAlive() error
-	// end says why the stream ends.
+	// end states why the stream ends.
 	end(ctx context.Context, reason error)
 }
 
-// feed is what one listener is told.
+// feed produces what one listener gets.
 type feed interface {
-	// tell sends what is new. With check it is time to look whether the listener may still listen. Errors:
-	// errGone; one of which [domain.AccessRefused] is true; any other is a passing fault.
+	// tell sends what is new. If check is set, it also checks access. Errors: errGone; an error for
+	// which [domain.AccessRefused] is true; all others are temporary.
 	tell(ctx context.Context, check bool, out output) error
 }
 
-var errGone = errors.New("the listener is gone")
+var errGone = errors.New("the listener is disconnected")
 
-// Why a stream ends.
+// Reasons for the end of a stream.
 var (
 	ErrExpired    = domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again and reconnect.")
 	ErrAccessLost = domain.NewError(domain.CodeForbidden, "This listener has lost its access.")
 	ErrReplaced   = domain.NewError(domain.CodeConflict, "A newer stream was opened with the same ticket. Use one ticket for each stream.")
-	ErrClosed     = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to go on.")
+	ErrClosed     = domain.NewError(domain.CodeUnavailable, "The server is stopping. Reconnect to continue.")
 )
 
-// serve brings a feed to a listener until it goes, its token expires, its access is lost, its ticket opens another stream
-// or the hub ends.
+// serve runs a feed until the listener disconnects, its token expires, its access is lost, another
+// stream replaces it, or the hub ends.
 func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	keepAlive, recheck := time.NewTicker(keepAliveEvery), time.NewTicker(h.cfg.Recheck)
 	defer keepAlive.Stop()
@@ -59,7 +59,7 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	if !p.who.ExpiresAt.IsZero() {
 		expired = time.After(time.Until(p.who.ExpiresAt))
 	}
-	failed := false // the last look; a fault that lasts is told of once
+	failed := false // whether the last attempt failed; a lasting fault is logged once
 	for {
 		check := false
 		select {

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	maxMessageBytes = 64 << 10         // a client sends its token and heartbeats, nothing larger
-	authTimeout     = 10 * time.Second // unless the hub is told otherwise
+	maxMessageBytes = 64 << 10         // clients send only tokens and heartbeats
+	authTimeout     = 10 * time.Second // default of Config.AuthTimeout
 	pingInterval    = 25 * time.Second
 	pingTimeout     = 20 * time.Second
 )
 
-// SocketIO serves the existing frontends' Socket.IO v4 client. Its path is /socket.io/.
+// SocketIO serves the Socket.IO v4 client of the existing frontends at the path /socket.io/.
 type SocketIO struct {
 	hub    *Hub
 	prove  Authenticate
@@ -34,11 +34,11 @@ type SocketIO struct {
 
 	mu     sync.Mutex
 	closed bool
-	open   map[string]*connection // by the id of the engine's session
-	active sync.WaitGroup         // one for each connection's goroutine
+	open   map[string]*connection // by session id of the engine
+	active sync.WaitGroup         // counts the goroutines of connections
 }
 
-// NewSocketIO returns the handler; [SocketIO.Close] ends it.
+// NewSocketIO returns a handler. The caller must call [SocketIO.Close].
 func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
 	s := &SocketIO{hub: hub, prove: prove, polls: pendingPolls{of: map[string][]*pendingPoll{}}, open: map[string]*connection{}}
 	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
@@ -56,10 +56,10 @@ func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
 
 func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	recovery := socket.DefaultConnectionStateRecovery()
-	// Recovery is on only because the stock client keeps an offset when the server gives it a private
-	// session id. Middlewares are never skipped: a recovered session must prove its token again. And
-	// the adapter is the plain one: the session-aware one would restore rooms and appends offsets of
-	// its own to every packet, in the place where ours belong.
+	// Recovery is enabled only because the stock client keeps an offset if the server assigns a
+	// private session id. Middlewares are never skipped: a recovered session must authenticate
+	// again. The plain adapter is used because the session-aware adapter would restore rooms and
+	// append its own offset to every packet in place of ours.
 	recovery.SetSkipMiddlewares(false)
 	options := socket.DefaultServerOptions()
 	options.SetConnectionStateRecovery(recovery)
@@ -70,7 +70,8 @@ func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	options.SetPingInterval(pingInterval)
 	options.SetPingTimeout(pingTimeout)
 	options.SetTransports(types.NewSet[transports.TransportCtor](
-		&endingTransports{engine.Polling, time.Second}, // the client says goodbye in a request that is still to be answered
+		// the client sends its close packet in a request that must still be answered
+		&endingTransports{engine.Polling, time.Second},
 		&endingTransports{engine.WebSocket, 0},
 	))
 	return options
@@ -81,7 +82,8 @@ func (s *SocketIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	closed := s.closed
 	s.mu.Unlock()
-	if closed && r.URL.Query().Get("sid") == "" { // a present client must still fetch its goodbye
+	// existing clients must still receive the close packet
+	if closed && r.URL.Query().Get("sid") == "" {
 		w.Header().Set("Connection", "close")
 		http.Error(w, ErrClosed.Message, http.StatusServiceUnavailable)
 		return
@@ -89,7 +91,8 @@ func (s *SocketIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serveEngine(w, r)
 }
 
-// Listener is who opened the connection that a request belongs to, a poll or an upgrade; false while nobody has proven to.
+// Listener returns the caller of the connection that a polling or upgrade request belongs to. It
+// returns false before the caller is authenticated.
 func (s *SocketIO) Listener(r *http.Request) (who Listener, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,7 +103,7 @@ func (s *SocketIO) Listener(r *http.Request) (who Listener, known bool) {
 	return who, known
 }
 
-// Close ends all connections: their clients see the transport close, and reconnect by themselves.
+// Close closes all transports, so that clients reconnect automatically.
 func (s *SocketIO) Close() {
 	s.mu.Lock()
 	already := s.closed
@@ -113,7 +116,7 @@ func (s *SocketIO) Close() {
 	s.active.Wait()
 }
 
-// closeTransports closes all at once: a client that takes its time holds up no other.
+// closeTransports closes all transports concurrently: a slow client delays no other.
 func (s *SocketIO) closeTransports() {
 	var closing sync.WaitGroup
 	s.server.Engine().Clients().Range(func(_ string, conn engine.Socket) bool {
@@ -123,14 +126,15 @@ func (s *SocketIO) closeTransports() {
 	closing.Wait()
 }
 
-// offset is the notice id that the stock client last saw and sends back, as a cursor.
+// offset returns the id of the last notice that the stock client saw and sent back.
 func (s *SocketIO) offset(client *socket.Socket, who Listener) (version int64, given bool) {
 	id, _ := client.Handshake().Auth["offset"].(string)
 	parent, version, ok := ParseID(id)
-	return version, ok && parent == who.ParentAccount // another server's or agency's offset says nothing here
+	// ignore an offset of another server or agency
+	return version, ok && parent == who.ParentAccount
 }
 
-// connected starts the delivery to a connection that has passed authenticate.
+// connected starts sending to an authenticated connection.
 func (s *SocketIO) connected(args ...any) {
 	client, ok := args[0].(*socket.Socket)
 	if !ok {
@@ -156,18 +160,19 @@ func (s *SocketIO) connected(args ...any) {
 		c.run(ctx)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.open[session] == c { // and not one that was opened over it
+		if s.open[session] == c { // unless another connection has replaced it
 			delete(s.open, session)
 		}
 	})
 }
 
-// Authenticate proves who opens a Socket.IO connection: token is that of the client's auth payload, or "" when
-// it gave none; r is the request that opened the connection, with its headers. Errors with a code of
-// the caller's fault refuse the connection for good; others make the client try again.
+// Authenticate authenticates the caller of a Socket.IO connection. The token comes from the
+// client's auth payload and is empty if there is none; r is the request that opened the connection.
+// An error caused by the caller refuses the connection permanently; after other errors the client
+// tries again.
 type Authenticate func(r *http.Request, token string) (Listener, error)
 
-// authenticate is the middleware that every connection, a recovered one too, passes.
+// authenticate is the middleware of every connection, including recovered ones.
 func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.ExtendedError)) {
 	token, _ := client.Handshake().Auth["token"].(string)
 	who, err := s.prove(handshakeRequest(client), token)
@@ -178,20 +183,21 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 	}
 	var known *domain.Error
 	if !errors.As(err, &known) || slices.Contains([]domain.Code{domain.CodeUnavailable, domain.CodeInternal, domain.CodeRateLimited}, known.Code) {
-		// The stock client gives up for good on a refusal, and tries again on a closed transport: a
-		// server that is still starting must not lose its listeners, nor one that counts requests.
+		// The stock client gives up after a refusal but retries after a closed transport. A
+		// starting server, or one that limits requests, must not lose its listeners.
 		s.hub.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
 		go func() {
 			closeConn(client.Conn())
-			next(socket.NewExtendedError(errNotReady.Message, nil)) // frees the socket; nobody is there to hear it
+			// frees the socket; no client receives this
+			next(socket.NewExtendedError(errNotReady.Message, nil))
 		}()
 		return
 	}
 	next(socket.NewExtendedError(known.Message, map[string]any{"code": string(known.Code), "message": known.Message}))
 }
 
-// handshakeRequest is the request that opened the connection. It has ended long since for a client
-// that upgraded, and its context with it; the values in it still hold.
+// handshakeRequest returns the request that opened the connection. For an upgraded client the
+// request and its context have ended, but the values of the context are still valid.
 func handshakeRequest(client *socket.Socket) *http.Request {
 	r := client.Request().Request()
 	return r.Clone(context.WithoutCancel(r.Context()))

@@ -17,33 +17,35 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// This file keeps six faults of the engine (v3.0.2) from reaching anybody:
+// This file works around six faults of the engine (v3.0.2):
 //
-//   - it greets a client before it listens to it: what a quick client answers was dropped unseen, and
-//     the client sat without a word until it was cut after authTimeout (seen with 10,000 clients that came
-//     back at once) ([heldConn], [pollWriter]);
-//   - it answers a long poll from a goroutine of its own, which may still write when the handler has
-//     returned because the client went away, and then writes into a buffer that net/http has given to
-//     another connection ([pollWriter]);
-//   - its watcher of a request's context reads a field that the handler is still setting ([armed]);
-//   - it lets go of a poll twice, the second time behind its answer, and a next poll that had come by then was forgotten: the session ended at
-//     the next packet, and its client was cut although nothing was wrong ([engineRequest], [pollWriter]);
-//   - closing a polling transport stops the queue first through which the close packet then goes, so that
-//     the client is not told and its poll hangs, also in a shutdown ([closeConn]);
-//   - a transport that the client closes keeps its writing goroutine for ever: one leaked for every
-//     visit of every page ([endingTransports]).
+//   - It greets a client before it listens to it. The answer of a quick client was dropped, and the
+//     client waited until it was disconnected after authTimeout (seen with 10,000 clients that
+//     reconnected at once) ([heldConn], [pollWriter]).
+//   - It answers a long poll from its own goroutine, which may still write after the handler has
+//     returned because the client disconnected. It then writes into a buffer that net/http has given
+//     to another connection ([pollWriter]).
+//   - The goroutine that watches a request's context reads a field that the handler is still setting
+//     ([armed]).
+//   - It releases a poll twice, the second time after its answer. If the next poll had already
+//     arrived, it was lost: the session ended at the next packet although nothing was wrong
+//     ([engineRequest], [pollWriter]).
+//   - Closing a polling transport first stops the queue that sends the close packet, so the client's
+//     poll hangs, also during a shutdown ([closeConn]).
+//   - A transport closed by the client keeps its writing goroutine forever: every page view leaked
+//     one ([endingTransports]).
 
 type engineKey struct{}
 
 type engineRequest struct {
 	arm     func()
-	met     bool          // by our middleware, in the goroutine that serves it
-	settled chan struct{} // closed when the engine does nothing with it any more
+	met     bool          // whether our middleware ran, in the goroutine that serves the request
+	settled chan struct{} // closed when the engine no longer uses the request
 }
 
-// serveEngine hands a request to the engine.
+// serveEngine passes a request to the engine.
 func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
-	client := r.Context() // ends when the client goes away
+	client := r.Context() // ends when the client disconnects
 	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
 	defer cancel()
 	request := &engineRequest{arm: func() { context.AfterFunc(client, cancel) }, settled: make(chan struct{})}
@@ -51,7 +53,7 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		held := &heldWriter{ResponseWriter: w, heard: make(chan struct{})}
 		hear := sync.OnceFunc(func() { close(held.heard) })
-		defer hear() // also where the engine refuses before its middlewares
+		defer hear() // also if the engine refuses the request before its middlewares
 		request.arm = func() { context.AfterFunc(client, cancel); hear() }
 		s.engine.ServeHTTP(held, r) // hijacked, or answered in this goroutine
 		return
@@ -61,7 +63,7 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	s.servePolling(guarded, r, request, cancel)
 }
 
-// heldWriter gives the engine a connection from which nothing is read until the engine listens.
+// heldWriter gives the engine a connection that is not read before the engine listens.
 type heldWriter struct {
 	http.ResponseWriter
 
@@ -89,13 +91,14 @@ func (c *heldConn) Read(into []byte) (int, error) {
 	return c.Conn.Read(into)
 }
 
-// armed is a middleware of the engine: only when the request is set up may its end be seen, and what
-// its client says be heard.
+// armed is a middleware of the engine. The end of a request and the client's messages must not be
+// visible before the request is set up.
 func armed(ctx *types.HttpContext, next func(error)) {
 	request, ok := ctx.Request().Context().Value(engineKey{}).(*engineRequest)
-	if ok && ctx.Once("close", func(...any) { close(request.settled) }) == nil { // what it emits last
+	if ok && ctx.Once("close", func(...any) { close(request.settled) }) == nil { // emitted last
 		select {
-		case <-ctx.Done(): // ended before, as its session was closed: that may have been emitted already, and is no more
+		// the request ended when its session was closed; the event may already have been emitted
+		case <-ctx.Done():
 		default:
 			request.met = true
 		}
@@ -106,14 +109,14 @@ func armed(ctx *types.HttpContext, next func(error)) {
 	}
 }
 
-// pollWriter holds an answer back until its handler returns, and drops what is written after that: whoever is told where to speak, or speaks
-// again, finds that the engine listens.
+// pollWriter holds a response back until its handler returns and drops later writes, so that the
+// engine listens before the client can send again.
 type pollWriter struct {
 	mu       sync.Mutex
 	to       http.ResponseWriter
 	header   http.Header
 	finished bool
-	status   int // 0: not answered yet
+	status   int // 0 until answered
 	body     []byte
 }
 
@@ -127,7 +130,8 @@ func (p *pollWriter) WriteHeader(status int) {
 	if p.finished {
 		return
 	}
-	if status == http.StatusTooManyRequests { // so the engine ends the request whose packet made it close the session
+	// so the engine ends the request whose packet made it close the session
+	if status == http.StatusTooManyRequests {
 		status = http.StatusBadRequest
 	}
 	maps.Copy(p.to.Header(), p.header)
@@ -151,7 +155,8 @@ func (p *pollWriter) isAnswered() bool {
 	return p.status != 0 || p.finished
 }
 
-// sayClosed answers that the session is closed, if nothing was answered yet, and drops what the engine says after it.
+// sayClosed responds with a close packet unless there is already a response, and drops later
+// writes.
 func (p *pollWriter) sayClosed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -161,10 +166,10 @@ func (p *pollWriter) sayClosed() {
 	p.finished = true
 	p.to.Header().Set("Content-Type", "text/plain; charset=UTF-8")
 	p.to.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(p.to, "1") // the packet CLOSE; a client that is gone hears nothing
+	_, _ = io.WriteString(p.to, "1") // the packet CLOSE; the client may be disconnected
 }
 
-// finish sends the answer.
+// finish writes the response.
 func (p *pollWriter) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -175,11 +180,11 @@ func (p *pollWriter) finish() {
 	if p.status != 0 {
 		p.to.WriteHeader(p.status)
 	}
-	_, _ = p.to.Write(p.body) // a client that is gone hears nothing
+	_, _ = p.to.Write(p.body) // the client may be disconnected
 }
 
-// closeConn closes a transport after what was written to it is out, and tells a polling client so. It
-// takes no longer than farewell.
+// closeConn closes a transport after pending packets are written, and sends a close packet to
+// polling clients. It takes at most farewell.
 func closeConn(conn engine.Socket) {
 	until := time.Now().Add(farewell)
 	transport := waitWritable(conn, until)
@@ -197,7 +202,8 @@ func closeConn(conn engine.Socket) {
 
 const closePoll = 5 * time.Millisecond
 
-// waitWritable returns the transport when nothing waits to be written; nil if that does not happen.
+// waitWritable returns the transport once no packet is pending, or nil if that does not happen in
+// time.
 func waitWritable(conn engine.Socket, until time.Time) transports.Transport {
 	for time.Now().Before(until) && conn.ReadyState() == "open" {
 		if transport := conn.Transport(); transport != nil && transport.Writable() {
@@ -208,25 +214,25 @@ func waitWritable(conn engine.Socket, until time.Time) transports.Transport {
 	return nil
 }
 
-// endingTransports builds the engine's transports and sees to it that they end.
+// endingTransports builds the engine's transports and ensures that their goroutines end.
 type endingTransports struct {
 	transports.TransportCtor
 
-	after time.Duration // that the client has closed it
+	after time.Duration // delay after the client has closed it
 }
 
-// New implements the engine's TransportCtor. The transport ends in a goroutine of its own: DoClose emits the
-// event that it would be called in.
+// New implements the engine's TransportCtor. It ends the transport in another goroutine, because
+// DoClose emits the event that would call it.
 func (b *endingTransports) New(ctx *types.HttpContext) transports.Transport {
 	transport := b.TransportCtor.New(ctx)
 	end := sync.OnceFunc(func() {
 		time.AfterFunc(b.after, func() {
-			transport.Discard() // else it waits for another poll
+			transport.Discard() // otherwise it waits for another poll
 			transport.Proto().DoClose(nil)
 		})
 	})
 	_ = transport.Once("close", func(...any) { end() })
-	if transport.ReadyState() == "closed" { // while it was being made
+	if transport.ReadyState() == "closed" { // closed while it was created
 		end()
 	}
 	return transport

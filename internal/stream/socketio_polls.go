@@ -14,10 +14,11 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// This file says to clients that poll what becomes of their session, as the protocol of Engine.IO has it and its engine (v3.0.2)
-// does not: every poll of a session that ends is answered with a close packet, also when the server ends it; an invalid payload and
-// a second poll beside one that waits are refused with 400 and end the session. The engine left the waiting poll without an answer for
-// as long as its client stayed, answered "ok" to what it could not decode, and went on.
+// This file implements rules of the Engine.IO protocol that the engine (v3.0.2) violates. When a
+// session ends, also if the server ends it, every poll is answered with a close packet. An invalid
+// payload, or a second poll while one is waiting, is refused with 400 and ends the session. The
+// engine left the waiting poll without an answer, answered "ok" to payloads that it could not
+// decode, and continued.
 
 // pendingPolls are the polls of each session that may wait for an answer.
 type pendingPolls struct {
@@ -25,13 +26,13 @@ type pendingPolls struct {
 	of map[string][]*pendingPoll
 }
 
-// pendingPoll is a poll, and what lets the engine go of it.
+// pendingPoll is a poll and the function that makes the engine release it.
 type pendingPoll struct {
 	writer *pollWriter
 	end    context.CancelFunc
 }
 
-// add notes a poll; false: another one of the session waits.
+// add adds a poll. It returns false if another poll of the session is waiting.
 func (p *pendingPolls) add(sid string, poll *pendingPoll) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -51,7 +52,7 @@ func (p *pendingPolls) remove(sid string, poll *pendingPoll) {
 	}
 }
 
-// close answers what waits for a session that is over.
+// close answers the polls of a session that has ended.
 func (p *pendingPolls) close(sid string) {
 	p.mu.Lock()
 	polls := slices.Clone(p.of[sid])
@@ -62,21 +63,21 @@ func (p *pendingPolls) close(sid string) {
 	}
 }
 
-// answerWhenClosed hears of each session of the engine.
+// answerWhenClosed is called for each new session of the engine.
 func (s *SocketIO) answerWhenClosed(args ...any) {
 	if conn, ok := args[0].(engine.Socket); ok {
 		_ = conn.Once("close", func(...any) { s.polls.close(conn.Id()) })
 	}
 }
 
-// cut ends a session; what waits for it is answered.
+// cut ends a session; its polls are answered.
 func (s *SocketIO) cut(sid string) {
 	if conn, ok := s.server.Engine().Clients().Load(sid); ok {
 		conn.Close(true)
 	}
 }
 
-// servePolling hands a request of a session, or one that opens it, to the engine.
+// servePolling passes a polling request to the engine.
 func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *engineRequest, end context.CancelFunc) {
 	sid := r.URL.Query().Get("sid")
 	switch {
@@ -85,20 +86,22 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 		poll := &pendingPoll{writer, end}
 		if !s.polls.add(sid, poll) {
 			s.cut(sid)
-			http.Error(writer, "Another poll of this session waits for its answer. The session is closed.", http.StatusBadRequest)
+			http.Error(writer, "Another poll of this session is waiting for its response. The session is closed.", http.StatusBadRequest)
 			return
 		}
 		defer s.polls.remove(sid, poll)
-		defer writer.sayClosed() // the session ended as the engine took the poll: it would be answered with nothing
+		// if the session ends while the engine takes the poll, the engine would not answer it
+		defer writer.sayClosed()
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
-			conn.Transport().OnClose() // it waited for this poll to say so, and would say nothing
+			// it waited for this poll to send the close packet and would not answer it
+			conn.Transport().OnClose()
 			return
 		}
-	case r.ContentLength <= maxMessageBytes: // the engine refuses what is longer
+	case r.ContentLength <= maxMessageBytes: // the engine refuses longer ones
 		payload, err := io.ReadAll(io.LimitReader(r.Body, maxMessageBytes+1))
 		if err != nil || !validPayload(r.Header, payload) {
 			s.cut(sid)
-			http.Error(writer, "The body is no payload of Engine.IO 4. The session is closed.", http.StatusBadRequest)
+			http.Error(writer, "The body is not a valid Engine.IO 4 payload. The session is closed.", http.StatusBadRequest)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(payload))
@@ -109,7 +112,8 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 	}
 }
 
-// validPayload tells whether all packets of a client can be decoded, and be a client's. Pings are the server's.
+// validPayload reports whether all packets can be decoded and may be sent by a client. Only the
+// server sends pings.
 func validPayload(header http.Header, payload []byte) bool {
 	if len(payload) > maxMessageBytes || header.Get("Content-Type") == "application/octet-stream" {
 		return false

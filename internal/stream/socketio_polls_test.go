@@ -18,19 +18,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// pollAnswer is what a request of a polling session was told.
+// pollAnswer is the response to a request of a polling session.
 type pollAnswer struct {
 	status int
 	body   string
 }
 
-// closed is what a poll hears whose session is over.
+// closed is the answer to a poll of a session that has ended.
 var closed = pollAnswer{http.StatusOK, "1"}
 
-// patientWithSilence keeps sessions whose opener says nothing for longer than a test takes: what ends one is what the test did.
+// patientWithSilence keeps unauthenticated sessions longer than a test takes, so that only the test
+// ends them.
 var patientWithSilence = stream.Config{AuthTimeout: time.Hour}
 
-// pollingSession opens a session that polls, and returns its address.
+// pollingSession opens a polling session and returns its URL.
 func pollingSession(t *testing.T, n *node) string {
 	t.Helper()
 	session, err := openSession(n)
@@ -49,7 +50,7 @@ func openSession(n *node) (address string, err error) {
 	return url + "&sid=" + sid, err
 }
 
-// send sends a request of a session. A poll that is never answered is status 0.
+// send sends a request of a session. The status of a poll that is never answered is 0.
 func send(method, session, contentType, body string) <-chan pollAnswer {
 	answers := make(chan pollAnswer, 1)
 	go func() {
@@ -72,7 +73,7 @@ func send(method, session, contentType, body string) <-chan pollAnswer {
 	return answers
 }
 
-// Who opens a session and never says who it is, is cut, and its poll is told so.
+// A session that never authenticates is closed, and its poll is answered.
 func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, stream.Config{AuthTimeout: 50 * time.Millisecond})
@@ -83,10 +84,11 @@ func TestPollOfSilentSessionIsAnswered(t *testing.T) {
 		late := answer.status == http.StatusBadRequest && tries < 100
 		require.True(t, answer == closed || late, "%v", answer)
 	}
-	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session is over")
+	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session has ended")
 }
 
-// Of two polls at once the second is refused, and the first is told that the session is over: the client is broken, and knows it.
+// Of two concurrent polls the second is refused, and the first is answered with the end of the
+// session.
 func TestOverlappingPollsEndTheSession(t *testing.T) {
 	t.Parallel()
 	session := pollingSession(t, startNode(t, newStore(), &tokens{}, nil, patientWithSilence))
@@ -97,23 +99,23 @@ func TestOverlappingPollsEndTheSession(t *testing.T) {
 	}
 	require.Equal(t, closed, answers[0])
 	require.Equal(t, http.StatusBadRequest, answers[1].status)
-	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session is over")
+	require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session has ended")
 }
 
-// What cannot be decoded is refused and ends the session; nobody waits for it.
+// A payload that cannot be decoded is refused and ends the session at once.
 func TestInvalidPacketsEndTheSession(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, patientWithSilence)
 	for name, packet := range map[string]struct{ contentType, body string }{
-		"no packet":           {"text/plain", "abc"},
-		"good, then none":     {"text/plain", "3\x1eabc"},
-		"empty":               {"text/plain", ""},
-		"a server's ping":     {"text/plain", "2"},
-		"not of Socket.IO":    {"text/plain", "4abc"},
-		"unclosed JSON":       {"text/plain", `40{"token":`},
-		"before it connects":  {"text/plain", `42["hello"]`},
-		"binary":              {"application/octet-stream", "\x00\x01"},
-		"longer than allowed": {"text/plain", "4" + strings.Repeat("x", 100<<10)},
+		"no packet":             {"text/plain", "abc"},
+		"valid, then no packet": {"text/plain", "3\x1eabc"},
+		"empty":                 {"text/plain", ""},
+		"a server's ping":       {"text/plain", "2"},
+		"not Socket.IO":         {"text/plain", "4abc"},
+		"unclosed JSON":         {"text/plain", `40{"token":`},
+		"before it connects":    {"text/plain", `42["hello"]`},
+		"binary":                {"application/octet-stream", "\x00\x01"},
+		"longer than allowed":   {"text/plain", "4" + strings.Repeat("x", 100<<10)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,21 +127,21 @@ func TestInvalidPacketsEndTheSession(t *testing.T) {
 				return
 			}
 			require.Equal(t, http.StatusBadRequest, refused.status, refused.body)
-			answer := <-poll // it came first, or behind the packet
+			answer := <-poll // it may arrive before or after the packet
 			require.True(t, answer == closed || answer.status == http.StatusBadRequest, "%v", answer)
-			require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session is over")
+			require.Equal(t, http.StatusBadRequest, (<-send(http.MethodGet, session, "", "")).status, "the session has ended")
 		})
 	}
 }
 
-// The engine lets go of a poll twice; the second time must not let go of the next poll.
+// The engine releases a poll twice; the second time must not release the next poll.
 func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, nil, patientWithSilence)
 	waits := make(chan struct{}, 100) // polls that wait for an answer
-	var late atomic.Bool              // the engine lets go late of the next poll, the second time
-	var behind atomic.Bool            // another poll came behind that one
+	var late atomic.Bool              // the engine releases the next poll late, the second time
+	var behind atomic.Bool            // another poll follows that one
 	n.sockets.Meet(func(ctx *types.HttpContext, serve func(error)) {
 		serve(nil)
 		if ctx.Method() != http.MethodGet || !ctx.Query().Has("sid") || ctx.IsDone() {
@@ -150,7 +152,8 @@ func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 			behind.Store(false)
 			letGo, times := ctx.Cleanup, 0
 			ctx.Cleanup = func() {
-				if times++; times == 2 { // without the guard another poll comes; with it, this one is held
+				// without the fix another poll follows; with it, this one is held
+				if times++; times == 2 {
 					assert.Eventually(t, func() bool { return behind.Load() || stream.HoldsAPoll() }, patience, time.Millisecond)
 				}
 				letGo()
@@ -187,7 +190,7 @@ func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 	notice(<-second)
 }
 
-// A poll that was done before it is heard would hang for ever if it were waited for.
+// Waiting for a poll that ended before the middleware ran would never end.
 func TestAPollThatIsDoneBeforeItIsHeardIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())

@@ -22,7 +22,7 @@ const (
 	quickAtATime = 40
 )
 
-// A client that speaks before the engine is set up is heard.
+// A message that arrives before the engine is set up is not lost.
 func TestQuickWebSocketIsHeard(t *testing.T) {
 	t.Parallel()
 	sockets := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).sockets
@@ -39,14 +39,14 @@ func TestQuickWebSocketIsHeard(t *testing.T) {
 	require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(`40{"token":"token-of-`+alice+`"}`)))
 	for {
 		_, message, err := conn.ReadMessage()
-		require.NoError(t, err, "the server has not heard the client")
+		require.NoError(t, err, "the server has not received the message")
 		if bytes.HasPrefix(message, []byte("40")) {
 			return
 		}
 	}
 }
 
-// slowSetup makes the engine take its time while it sets up a websocket: it asks for the address then.
+// slowSetup delays the engine while it sets up a websocket: at that point it asks for the address.
 type slowSetup struct{ http.ResponseWriter }
 
 func (s *slowSetup) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -69,14 +69,14 @@ func (c *slowConn) Read(into []byte) (int, error) {
 
 func (c *slowConn) RemoteAddr() net.Addr {
 	select {
-	case <-c.read: // too early: nobody listens yet
+	case <-c.read: // too early: the engine does not listen yet
 		time.Sleep(10 * time.Millisecond)
 	case <-time.After(300 * time.Millisecond):
 	}
 	return c.Conn.RemoteAddr()
 }
 
-// Long polls of many at once: the answer that names the session comes when the session is there.
+// Many concurrent long polls: the response that names the session arrives when the session exists.
 func TestQuickLongPollIsHeard(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, patientWithSilence)
@@ -90,7 +90,7 @@ func TestQuickLongPollIsHeard(t *testing.T) {
 			}
 			<-send(http.MethodPost, session, "text/plain", fmt.Sprintf(`40{"token":"token-of-%s"}`, user(i)))
 			if answer := <-send(http.MethodGet, session, "", ""); !strings.HasPrefix(answer.body, "40") {
-				return fmt.Errorf("client %d: answered %v", i, answer)
+				return fmt.Errorf("client %d: response %v", i, answer)
 			}
 			return nil
 		})

@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	// maxInFlight events may wait in the engine's unbounded buffer for a client that does not read.
+	// maxInFlight limits the events in the engine's unbounded buffer for a client that does not
+	// read.
 	maxInFlight = 64
-	// farewell is how long a cut connection may take to write out its last notices.
+	// farewell limits the time for the last notices of a connection that is being closed.
 	farewell = 2 * time.Second
-	// slowAfter is how long a client may take none of maxInFlight events until it is dropped; its cursor lets
-	// it go on.
+	// slowAfter is how long a client may read nothing while maxInFlight events wait, before it is
+	// disconnected. It can resume from its cursor.
 	slowAfter = 30 * time.Second
 )
 
@@ -28,11 +29,11 @@ type connection struct {
 	who    Listener
 
 	stop     context.CancelFunc
-	inFlight chan struct{} // a slot for each event that is not written out yet
+	inFlight chan struct{} // one slot for each event that is not written yet
 }
 
-// stopWhenGone also looks at the transport: the library may lose the disconnect of a client that goes
-// while it is being connected, and would leave us listening for nobody.
+// stopWhenGone stops the connection when the client disconnects. It also watches the transport,
+// because the library may lose the disconnect of a client that leaves while it is being connected.
 func (c *connection) stopWhenGone() {
 	gone := func(...any) { c.stop() }
 	_ = c.client.On("disconnect", gone)
@@ -46,11 +47,11 @@ func (c *connection) run(ctx context.Context) {
 	defer c.stop()
 	if err := c.serve(ctx); err != nil && ctx.Err() == nil {
 		c.owner.hub.cfg.Logger.Warn("notices: cannot subscribe a Socket.IO client now", "error", err.Error())
-		closeConn(c.client.Conn()) // it comes back by itself
+		closeConn(c.client.Conn()) // the client reconnects automatically
 	}
 }
 
-// serve begins at the client's own offset, else at the user's stored cursor.
+// serve starts at the client's offset or, without one, at the user's stored cursor.
 func (c *connection) serve(ctx context.Context) error {
 	notices := c.owner.hub.notices
 	place, head, err := notices.listen(ctx, c.who)
@@ -64,16 +65,17 @@ func (c *connection) serve(ctx context.Context) error {
 			return err
 		}
 	}
-	after = min(after, head) // beyond the head it is of a log that was restored since
-	kick(place.wake)         // it may begin below the head
+	// a cursor beyond the head belongs to a log that was replaced by a restore
+	after = min(after, head)
+	kick(place.wake) // it may start below the head
 	if c.send(ctx, placeEvent(c.who.ParentAccount, after)) == nil {
 		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
 	}
 	return nil
 }
 
-// send writes an event, its id in the trailing argument that the stock client keeps as its offset. It blocks
-// while too many wait to be written out.
+// send writes an event with its id as the trailing argument, which the stock client keeps as its
+// offset. It blocks while too many events wait to be written.
 func (c *connection) send(ctx context.Context, e event) error {
 	select {
 	case c.inFlight <- struct{}{}:
@@ -90,19 +92,20 @@ func (c *connection) send(ctx context.Context, e event) error {
 		}
 	})
 	packet := &parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{e.name, e.data, e.id}}
-	for _, encoded := range c.owner.server.Encoder().Encode(packet) { // socket.Emit cannot say when a packet is out
+	// socket.Emit cannot report when a packet is written
+	for _, encoded := range c.owner.server.Encoder().Encode(packet) {
 		c.client.Conn().Write(encoded, nil, func(transports.Transport) { written() })
 	}
 	return nil
 }
 
-// keepAlive does nothing: the engine sends pings.
+// keepAlive does nothing because the engine sends pings.
 func (c *connection) keepAlive() error { return nil }
 
-// end cuts the connection after its last notices are out. Whoever lost its access is told to stay
-// away: the stock client does not reconnect by itself after a disconnect packet. After an expiry or a
-// stop of the server only the transport closes: the client comes back, with its offset and, if it
-// knows how, a fresh token.
+// end closes the connection after its last notices are written. If access is lost, it sends a
+// disconnect packet, after which the stock client does not reconnect automatically. After an expiry
+// or a stop of the server it only closes the transport: the client reconnects with its offset and,
+// if it supports that, a new token.
 func (c *connection) end(ctx context.Context, reason error) {
 	deadline := time.NewTimer(farewell)
 	defer deadline.Stop()

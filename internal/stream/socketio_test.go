@@ -16,21 +16,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// node is one run of the server: a hub, Socket.IO and a listener.
+// node is one run of the server: a hub, Socket.IO and a TCP listener.
 type node struct {
 	hub     *stream.Hub
 	sockets *stream.SocketIO
 	url     string
-	port    *os.File // its listener, which stays open until the test ends: nobody else may be given the port of a node that has stopped
-	stop    func()
+	// its listener, which stays open until the test ends, so that no one else gets the port of a
+	// stopped node
+	port *os.File
+	stop func()
 }
 
-// tokens stands for the verification of tokens: "token-of-<user>" is good. The verdict may be changed.
+// tokens replaces the verification of tokens: "token-of-<user>" is valid. The result can be
+// changed.
 type tokens struct {
 	mu      sync.Mutex
 	expires time.Time
 	fault   error
-	met     int // requests that met the fault
+	met     int // requests that got the fault
 	access  func(context.Context) ([]string, error)
 }
 
@@ -40,7 +43,7 @@ func (k *tokens) set(expires time.Time, fault error) {
 	k.expires, k.fault, k.met = expires, fault, 0
 }
 
-// refused tells whether anybody met the fault.
+// refused reports whether a request got the fault.
 func (k *tokens) refused() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -64,7 +67,7 @@ func (k *tokens) authenticate(r *http.Request, token string) (stream.Listener, e
 	return stream.Listener{ParentAccount: agency, UserID: user, ExpiresAt: k.expires, Access: k.access}, nil
 }
 
-// startNode starts a node; with the port of one that has stopped it takes that one's place.
+// startNode starts a node; with the port of a stopped node it replaces that one.
 func startNode(t *testing.T, store *memoryStore, keys *tokens, port *os.File, cfg stream.Config) *node {
 	t.Helper()
 	hub := stream.New(store, cfg)
@@ -134,7 +137,7 @@ func TestStockClientHearsItsNotices(t *testing.T) {
 			line := client.until("event", "client_access_removed")
 			require.Len(t, line.Args, 2)
 			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
-			require.JSONEq(t, `"`+id(3)+`"`, string(line.Args[1]), "neither the old notice nor another user's came first")
+			require.JSONEq(t, `"`+id(3)+`"`, string(line.Args[1]), "neither the old notice nor another user's arrived first")
 			store.requireSaved(t, 3)
 		})
 	}
@@ -144,9 +147,9 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 	t.Parallel()
 	for name, way := range ways {
 		for _, heardOne := range []bool{true, false} {
-			title := name + ", cut before its first notice"
+			title := name + ", disconnected before its first notice"
 			if heardOne {
-				title = name + ", cut after a notice"
+				title = name + ", disconnected after a notice"
 			}
 			t.Run(title, func(t *testing.T) {
 				t.Parallel()
@@ -161,9 +164,9 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 					require.Equal(t, []string{seen}, client.notices(seen))
 				}
 				first.stop()
-				require.True(t, client.until("disconnect", "").Active, "the client comes back by itself")
-				// The stored cursor is beyond the missed notices, as if another page had got them: only the
-				// offset that the client sends back can bring them.
+				require.True(t, client.until("disconnect", "").Active, "the client reconnects automatically")
+				// The stored cursor is beyond the missed notices, as if another page had got them:
+				// only the client's offset leads to them.
 				want = append(want, id(store.append(agency, alice)), id(store.append(agency, alice)))
 				require.NoError(t, store.SaveCursors(t.Context(), []stream.Cursor{
 					{ParentAccount: agency, UserID: alice, Version: 100},
@@ -174,7 +177,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				require.Equal(t, want, client.notices(last))
 				next := id(store.append(agency, alice))
 				second.hub.Wake(agency)
-				require.Equal(t, []string{next}, client.notices(next), "each missed notice came once")
+				require.Equal(t, []string{next}, client.notices(next), "each missed notice arrived once")
 			})
 		}
 	}
@@ -229,7 +232,7 @@ func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
 	}
 }
 
-// Neither a name nor an offset of another agency is taken from a client.
+// A client can choose neither a user nor an offset of another agency.
 func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -239,7 +242,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	auth["room"], auth["user_id"], auth["offset"] = bob, bob, agency2+".0"
 	client := startJS(t, jsConfig{URL: n.url + "?user_id=" + bob, Auth: auth})
 	line := client.until("event", "notice_cursor")
-	require.JSONEq(t, `"`+id(1)+`"`, string(line.Args[len(line.Args)-1]), "it begins at the head")
+	require.JSONEq(t, `"`+id(1)+`"`, string(line.Args[len(line.Args)-1]), "it starts at the head")
 	for _, event := range []string{"join", "subscribe", "room"} {
 		client.tell(map[string]any{"emit": []any{event, bob}})
 	}
@@ -249,7 +252,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	require.Equal(t, []string{own}, client.notices(own))
 }
 
-// A connection ends with its token; its client comes back and is refused for good.
+// A connection ends with its token; its client reconnects and is refused permanently.
 func TestExpiredTokenCutsTheConnection(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
@@ -280,7 +283,7 @@ func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
 	last := id(store.append(agency, alice))
 	dismissed = true
 	mu.Unlock()
-	require.Equal(t, []string{last}, client.notices(last), "the last notice comes before the cut")
+	require.Equal(t, []string{last}, client.notices(last), "the last notice arrives before the disconnect")
 	client.until("disconnect", "")
 	require.Eventually(t, func() bool { return n.hub.NoticeListeners() == 0 }, patience, time.Millisecond)
 }

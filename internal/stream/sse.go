@@ -13,11 +13,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// writeTimeout is how long one write to a stream may take; a client that reads nothing for so long,
-// with all buffers on the way full, is gone.
+// writeTimeout limits one write to a stream. A client that reads nothing for so long that all
+// buffers are full counts as disconnected.
 const writeTimeout = 10 * time.Second
 
-// connectedBlock begins a stream that goes on after the id that its client came back with.
+// connectedBlock starts a resumed stream.
 const connectedBlock = ": connected\n\n"
 
 // eventStream is the [output] of Server-Sent Events.
@@ -26,37 +26,41 @@ type eventStream struct {
 	controller *http.ResponseController
 }
 
-// A client that lost its stream comes back after comeBack, and up to as much later: after a restart not all
-// at once.
+// comeBack is the minimum delay after which a client reconnects. A random delay of up to the same
+// length is added, so that clients do not reconnect all at once after a restart.
 const comeBack = time.Second
 
-// Later answers a listener that cannot be served now so that its EventSource tries again by itself: it does so after
-// a stream that ends, and gives up for good after any other status. Wait is the shortest time until then.
+// Later responds to a listener that cannot be served now so that its EventSource tries again
+// automatically, after at least wait. An EventSource retries only after a stream that ends; after
+// any other status it gives up.
 func Later(w http.ResponseWriter, wait time.Duration, reason string) {
-	_ = begin(w, max(wait, comeBack)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n") // nobody may be there any more
+	// the client may be disconnected
+	_ = begin(w, max(wait, comeBack)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
 }
 
 func openEventStream(w http.ResponseWriter) *eventStream { return begin(w, comeBack) }
 
-// begin begins an answer with the time after which the client comes back when it ends.
+// begin starts a response with the delay after which the client reconnects.
 func begin(w http.ResponseWriter, wait time.Duration) *eventStream {
 	s := &eventStream{w: w, controller: http.NewResponseController(w)}
 	SetEventHeader(w.Header())
 	w.WriteHeader(http.StatusOK)
-	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(comeBack)).Milliseconds())) // the next write tells who is gone
-	// The server's timeouts are for requests, not for streams. Until here they are for a body, which net/http reads before it answers.
+	// the next write reports a disconnected client
+	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(comeBack)).Milliseconds()))
+	// The read timeout of the server is for request bodies, which net/http reads before the
+	// response; streams must have none.
 	_ = s.controller.SetReadDeadline(time.Time{})
 	return s
 }
 
-// SetEventHeader says that an answer is a stream of events, which nothing on its way may keep or hold back.
+// SetEventHeader marks a response as an event stream that proxies must neither cache nor buffer.
 func SetEventHeader(header http.Header) {
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-store, no-transform")
-	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	header.Set("X-Accel-Buffering", "no") // disables buffering in nginx
 }
 
-// write sends a whole block, its empty line included, with a deadline of its own.
+// write writes one block, including its empty line, with a new deadline.
 func (s *eventStream) write(block string) error {
 	_ = s.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if _, err := s.w.Write([]byte(block)); err != nil {
@@ -76,18 +80,18 @@ func (s *eventStream) send(_ context.Context, e event) error {
 	return s.write(fmt.Sprintf("event: %s\nid: %s\ndata: %s\n\n", e.name, e.id, raw))
 }
 
-// keepAlive sends a comment: EventSource ignores it, and connections live by it.
+// keepAlive sends a comment, which EventSource ignores and which keeps the connection open.
 func (s *eventStream) keepAlive() error { return s.write(": keep-alive\n\n") }
 
-// end says the reason in a comment: EventSource ignores it, people read it.
+// end sends the reason as a comment for people; EventSource ignores it.
 func (s *eventStream) end(_ context.Context, reason error) {
 	if e, ok := errors.AsType[*domain.Error](reason); ok {
 		_ = s.write(": " + e.Message + "\n\n")
 	}
 }
 
-// lastEventID is the cursor of a request; "" without one. The header is newer than the address: the
-// browser sets it when it reconnects to an address that may carry an old one.
+// lastEventID returns the cursor of a request, or "". The header overrides the query parameter,
+// because a browser that reconnects sets the header but keeps the old URL.
 func lastEventID(r *http.Request) string {
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		return id

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// pipes is a listener whose connections hold nothing on the way: what is not read blocks the writer.
+// pipes is a listener whose connections have no buffer: unread data blocks the writer.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -35,7 +35,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix"} }
 
-// connect asks for the stream and reads until it has told its cursor.
+// connect requests the stream and reads up to its cursor event.
 func (p *pipes) connect(t *testing.T) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	client, server := net.Pipe()
@@ -68,20 +68,20 @@ func servePipes(t *testing.T, hub *stream.Hub, server *http.Server) *pipes {
 	return listener
 }
 
-// nextLine returns the next line of an event stream that is not empty.
+// nextLine returns the next non-empty line of an event stream.
 func nextLine(t *testing.T, lines *bufio.Reader) string {
 	t.Helper()
 	for {
 		line, err := lines.ReadString('\n')
 		require.NoError(t, err)
-		// What is sent in chunks has a line with the length before each.
+		// In chunked encoding a line with the length precedes each chunk.
 		if line = strings.TrimSpace(line); strings.Contains(line, ":") {
 			return line
 		}
 	}
 }
 
-// A listener that stops reading delays no other one and is dropped.
+// A listener that stops reading delays no other and is disconnected.
 func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore()
@@ -105,12 +105,12 @@ func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
 		for i := range int64(50) {
 			store.append(agency, alice)
 			hub.Wake(agency)
-			synctest.Wait() // no time passes: everybody who can go on has gone on
+			synctest.Wait() // no time passes: everything that can proceed has done so
 			require.Equal(t, id(i+1), <-heard)
 		}
 		require.Equal(t, 2, hub.NoticeListeners())
 		time.Sleep(time.Minute)
-		require.Equal(t, 1, hub.NoticeListeners(), "who read nothing for so long is dropped")
+		require.Equal(t, 1, hub.NoticeListeners(), "a client that reads nothing for so long is disconnected")
 		_, err := io.Copy(io.Discard, rest)
 		require.NoError(t, err, "its connection is closed")
 		require.NoError(t, stalled.Close())

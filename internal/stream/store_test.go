@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// memoryStore keeps notices as the table does, and counts the queries.
+// memoryStore keeps notices like the table and counts queries.
 type memoryStore struct {
 	mu      sync.Mutex
 	rows    []stream.Notice
@@ -23,14 +23,14 @@ type memoryStore struct {
 	looks   int
 	broken  bool
 	befell  []stream.ConnectionNews
-	shown   map[int64]time.Time // by connection, when its row is folded; none: it is there
+	shown   map[int64]time.Time // by connection: when its row appears; missing: at once
 }
 
 func newStore() *memoryStore {
 	return &memoryStore{heads: map[string]int64{}, cursors: map[[2]string]int64{}, shown: map[int64]time.Time{}}
 }
 
-// append folds one record: the agency's head moves on and the users have lost access by it.
+// append folds one record: the agency's head advances and the users lose access.
 func (m *memoryStore) append(parent string, users ...string) int64 {
 	return m.appendAt(time.Now(), parent, users...)
 }
@@ -47,7 +47,7 @@ func (m *memoryStore) appendAt(at time.Time, parent string, users ...string) int
 	return m.heads[parent]
 }
 
-// close folds one record by which the accounts' dashboards are closed for a user who stays on their lists.
+// close folds one record that closes the accounts' dashboards for a user on their lists.
 func (m *memoryStore) close(parent, user string, accounts ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,14 +57,14 @@ func (m *memoryStore) close(parent, user string, accounts ...string) {
 	})
 }
 
-// befall notes what befalls connections.
+// befall adds connection events.
 func (m *memoryStore) befall(news ...stream.ConnectionNews) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.befell = append(m.befell, news...)
 }
 
-// befallUnseen notes what befalls a connection and is folded only after a time.
+// befallUnseen adds a connection event whose row appears after a delay.
 func (m *memoryStore) befallUnseen(wait time.Duration, news stream.ConnectionNews) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -83,7 +83,8 @@ func (m *memoryStore) queries() (scans, looks int) {
 	return m.scans, m.looks
 }
 
-// requireSaved waits until alice's cursor is stored: a client may have heard a notice before the server knows that it is out.
+// requireSaved waits until alice's cursor is stored: a client may get a notice before the server
+// knows that it is written.
 func (m *memoryStore) requireSaved(t *testing.T, version int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
