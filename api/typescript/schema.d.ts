@@ -2123,7 +2123,7 @@ export interface components {
         };
         /** @description Tells a user that it has lost access to a dashboard. */
         AccessRemoved: {
-            /** @description who lost access to at least one dashboard: 24 hex digits */
+            /** @description user who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
         /** @description A time during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change of scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
@@ -2453,9 +2453,9 @@ export interface components {
         };
         /** @description Tells a user which dashboards were closed for clients. */
         BoardClosed: {
-            /** @description whose dashboards the agency closed for clients */
+            /** @description dashboards that the agency closed for clients */
             sub_account_ids: string[];
-            /** @description who is on their lists: 24 hex digits */
+            /** @description user on the lists of the dashboards: 24 hex digits */
             user_id: string;
         };
         /** @description A generation that is being built. */
@@ -2525,21 +2525,21 @@ export interface components {
             /** @description Name, from the main application or the platform. */
             name: string;
         };
-        /** @description Says that figures of an account can be read anew. */
+        /** @description Says that new figures of an account can be read. */
         Change: {
             /** @description sub-account, 24 hex digits */
             account_id: string;
             figures: components["schemas"]["Figures"];
             /**
              * Format: int64
-             * @description `member_id` is the owner of the social account; null when several changed at once.
+             * @description `member_id` is the owner of the social account; null if several changed at once.
              */
             member_id: number | null;
-            /** @description `p_id` is that of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null when several changed at once. */
+            /** @description `p_id` is the platform of the social account: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok; null if several changed at once. */
             p_id: components["schemas"]["Platform"] | null;
             /**
              * Format: int64
-             * @description `social_account_id` is the social account; null when several changed at once.
+             * @description `social_account_id` is the social account; null if several changed at once.
              */
             social_account_id: number | null;
         };
@@ -3208,18 +3208,18 @@ export interface components {
          * @description followers at the last readings in the range, of the accounts in `start`; null if `start` is null
          */
         End: number | null;
-        /** @description Names a connection that will be read no more unless a person signs in before an instant. */
+        /** @description Names a connection that will no longer be read unless a person signs in before a given time. */
         EndsSoon: {
-            /** @description sub-account, 24 hex digits; "" where it is not known */
+            /** @description sub-account, 24 hex digits; "" if unknown */
             account_id: string;
             /**
              * Format: int64
-             * @description the connection that the platform refuses
+             * @description id of the refused connection
              */
             connection_id: number;
             /**
              * Format: int64
-             * @description whose connection it is; null where it is not known
+             * @description owner of the connection; null if unknown
              */
             member_id: number | null;
             /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
@@ -3316,9 +3316,9 @@ export interface components {
         Errors: components["schemas"]["FieldError"][];
         /** @description Says which figures changed. */
         Event: {
-            /** @description anything may have changed: read everything anew */
+            /** @description anything may have changed: read everything again */
             all: boolean;
-            /** @description whose figures changed; empty with `all` */
+            /** @description accounts whose figures changed; empty with `all` */
             changes: components["schemas"]["Change"][];
         };
         /** @description The result of a request. */
@@ -5840,16 +5840,16 @@ export interface components {
         };
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
-            /** @description sub-account, 24 hex digits; "" where it is not known */
+            /** @description sub-account, 24 hex digits; "" if unknown */
             account_id: string;
             /**
              * Format: int64
-             * @description the connection that the platform refuses
+             * @description id of the refused connection
              */
             connection_id: number;
             /**
              * Format: int64
-             * @description whose connection it is; null where it is not known
+             * @description owner of the connection; null if unknown
              */
             member_id: number | null;
             /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
