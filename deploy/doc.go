@@ -1,12 +1,12 @@
-// Package deploy holds what an installation needs beside the binary, and embeds the part of it that
-// the program itself reads: the definition of the topics.
+// Package deploy contains what an installation needs in addition to the binary. It embeds the part
+// that the program itself reads: the definition of the topics.
 //
-// It may import nothing but the standard library.
+// It may import only the standard library.
 //
-// # Non-obvious
+// # Notes
 //
-//   - A partition count in topics.json can never change once the topic holds a record: the partition
-//     of a key is a function of the count, and a stream split over two partitions has no order.
-//   - replication_factor and min.insync.replicas are what a cluster of three or more brokers gets; on
-//     fewer brokers the program asks for what they can hold.
+//   - A partition count in topics.json can never change once the topic contains a record: the partition
+//     of a key depends on the count, and a stream split over two partitions has no order.
+//   - replication_factor and min.insync.replicas apply to clusters of three or more brokers; on fewer
+//     brokers the program requests what they can provide.
 package deploy

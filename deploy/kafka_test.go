@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/needs"
 )
 
-// fakeVariable makes this program what deploy/kafka takes for java.
+// fakeVariable makes this program act as the java command of deploy/kafka.
 const fakeVariable = "LEDGERBOARD_TEST_FAKE_JAVA"
 
 func TestMain(m *testing.M) {
@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fakeJava formats nothing; as a broker it takes connections where its settings say, until SIGTERM.
+// fakeJava formats nothing. As a broker it accepts connections at the address in its settings until
+// SIGTERM.
 func fakeJava(args []string) int {
 	if !slices.Contains(args, "kafka.Kafka") {
 		return 0
@@ -49,7 +50,7 @@ func fakeJava(args []string) int {
 	return 0
 }
 
-// kafka is deploy/kafka with brokers that are no brokers.
+// kafka runs deploy/kafka with fake brokers.
 func kafka(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	needs.Programs(t, "bash", "ps")
@@ -64,7 +65,7 @@ func kafka(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// serve starts a cluster and returns its address, and what ends it.
+// serve starts a cluster and returns its address and a function that stops it.
 func serve(t *testing.T, dir string) (addr string, end func()) {
 	t.Helper()
 	cmd := kafka(t, "--dir", dir, "--attached")
@@ -79,7 +80,7 @@ func serve(t *testing.T, dir string) (addr string, end func()) {
 	}
 	end = func() {
 		_ = input.Close()
-		_ = cmd.Wait() // it ends with the status of its last read
+		_ = cmd.Wait() // its status is that of its last read
 	}
 	t.Cleanup(end)
 	require.NotEmpty(t, addr)
@@ -94,9 +95,10 @@ func answers(addr string) bool {
 	return err == nil
 }
 
-// Clusters choose their ports before they listen there, and two that begin at once may choose the same one: tests that start one take turns.
+// Clusters choose their ports before they listen, and two clusters that start at once may choose
+// the same one. Tests that start a cluster therefore do not run in parallel.
 
-// Who is refused a place harms nobody who works there.
+// Refusing a directory in use does not affect the cluster that runs there.
 func TestKafkaRefusesAPlaceInUse(t *testing.T) {
 	dir := t.TempDir()
 	addr, _ := serve(t, dir)
@@ -107,7 +109,7 @@ func TestKafkaRefusesAPlaceInUse(t *testing.T) {
 	require.Contains(t, string(out), "runs in")
 }
 
-// A place whose making is not over is nobody's to start.
+// A directory that is still being created cannot be started.
 func TestKafkaRefusesAPlaceThatIsBeingMade(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -118,7 +120,8 @@ func TestKafkaRefusesAPlaceThatIsBeingMade(t *testing.T) {
 	require.Contains(t, string(out), "is being made")
 }
 
-// A place that was kept is started again, on the same address, also where a process number of long ago is another process's by now.
+// A kept directory can be started again on the same address, even if another process now has the
+// old process id.
 func TestKafkaStartsAKeptPlaceAgain(t *testing.T) {
 	dir := t.TempDir()
 	first, end := serve(t, dir)
@@ -127,7 +130,7 @@ func TestKafkaStartsAKeptPlaceAgain(t *testing.T) {
 	pid := filepath.Join(dir, "1", "pid")
 	require.NoFileExists(t, pid)
 
-	other := exec.Command("cat") // ends when its input is closed, and not before
+	other := exec.Command("cat") // ends when its input is closed, but not before
 	input, err := other.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, other.Start())

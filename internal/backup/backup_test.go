@@ -21,7 +21,7 @@ import (
 
 var errCut = errors.New("cut")
 
-// Everything in the log is in the restored one: invalid records, tombstones, and what a compaction left.
+// A restored log contains everything: invalid records, tombstones, and the gaps of a compaction.
 func TestARestoredLogIsTheLog(t *testing.T) {
 	t.Parallel()
 	dir, from, to := filepath.Join(t.TempDir(), "backup"), newBench(t).begin(), newBench(t)
@@ -34,7 +34,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	from.readings(60, 100)
 	from.orders(5, 1)
 	second := from.backUp(dir)
-	require.Less(t, second.Records, first.Records+45, "what was read before is not read again")
+	require.Less(t, second.Records, first.Records+45, "only new records are read")
 	checked, err := backup.Check(t.Context(), dir, nil)
 	require.NoError(t, err)
 	require.Positive(t, checked.Records)
@@ -48,7 +48,7 @@ func TestARestoredLogIsTheLog(t *testing.T) {
 	require.Less(t, there, 25, "the cleaner left gaps")
 }
 
-// A run that is interrupted leaves the last backup valid, and the next one goes on.
+// An interrupted run leaves the last backup valid, and the next run continues.
 func TestARunIsInterrupted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).begin()
@@ -72,7 +72,7 @@ func TestARunIsInterrupted(t *testing.T) {
 		cfg.Log = &cutting{Log: b.log, left: cut}
 		_, err := backup.Run(t.Context(), cfg)
 		if err == nil {
-			require.Greater(t, cut, 20, "the cut came too late")
+			require.Greater(t, cut, 20, "the interruption came too late")
 			break
 		}
 		require.ErrorIs(t, err, errCut)
@@ -91,7 +91,8 @@ func TestARunIsInterrupted(t *testing.T) {
 	}
 }
 
-// Every file of a backup counts: a byte changed, the end cut off, or the file gone is found and named, and nothing is restored from it.
+// Every file of a backup is checked: a changed byte, a truncated end or a missing file is reported,
+// and nothing is restored.
 func TestDamageIsFound(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 40, 2)
@@ -130,7 +131,8 @@ func TestDamageIsFound(t *testing.T) {
 	require.ErrorIs(t, err, backup.ErrDamaged)
 }
 
-// A missing record is found although every sum is right. A compacted topic has such gaps.
+// A missing record is found although every checksum is correct. Compacted topics may have such
+// gaps.
 func TestAGapInASegmentIsFound(t *testing.T) {
 	t.Parallel()
 	for name, gap := range map[string]struct {
@@ -163,12 +165,12 @@ func TestAGapInASegmentIsFound(t *testing.T) {
 			require.ErrorIs(t, err, backup.ErrDamaged)
 			require.ErrorContains(t, err, gap.says)
 			require.Len(t, checked.Faults, 1)
-			require.ErrorIs(t, newBench(t).restore(dir), eventlog.ErrGap, "nor is it restored by who does not look first")
+			require.ErrorIs(t, newBench(t).restore(dir), eventlog.ErrGap, "a restore without a check fails too")
 		})
 	}
 }
 
-// The manifest names when the run asked where the log ends.
+// The manifest states when the run read the ends of the log.
 func TestABackupNamesItsCut(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
@@ -180,12 +182,12 @@ func TestABackupNamesItsCut(t *testing.T) {
 		require.NoError(t, err)
 		m, err := backup.Load(dir)
 		require.NoError(t, err)
-		require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first look at the clock")
+		require.Equal(t, time.Date(2026, 7, 1, 13, 0, 0, 0, time.UTC), m.Cut, "the first reading of the clock")
 		require.True(t, m.Finished.After(m.Cut))
 	}
 }
 
-// What is no continuation of the backup is refused, and the backup stays as it is.
+// A log that does not continue the backup is refused, and the backup is not changed.
 func TestABackupIsOfOneLog(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 10, 0)
@@ -203,10 +205,10 @@ func TestABackupIsOfOneLog(t *testing.T) {
 	full := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(full, "photo.jpg"), nil, 0o600))
 	_, err = backup.Run(t.Context(), b.config(full))
-	require.ErrorContains(t, err, "is not empty and holds no backup")
+	require.ErrorContains(t, err, "is not empty and contains no backup")
 }
 
-// Compacted topics are copied in full: what the log has forgotten leaves the backup with the next run.
+// Compacted topics are copied in full: the next run removes erased content from the backup.
 func TestABackupForgetsWithTheLog(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 0, 3)
@@ -217,7 +219,7 @@ func TestABackupForgetsWithTheLog(t *testing.T) {
 	require.NotContains(t, contentOf(t, dir), `"product_type":"3"`)
 }
 
-// A restore changes nothing where something else is, be it one record, or a restored backup.
+// A restore changes nothing if the topics contain even one record, or a restored backup.
 func TestRestoreIntoSomething(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 30, 2)
@@ -234,7 +236,7 @@ func TestRestoreIntoSomething(t *testing.T) {
 	require.ErrorIs(t, restored.restore(dir), backup.ErrNotEmpty)
 }
 
-// Another process that writes during a restore is noticed, between the records and behind them.
+// A restore notices another process that writes between its records or after them.
 func TestSomebodyWritesDuringARestore(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 10, 0)
@@ -261,7 +263,7 @@ func TestSomebodyWritesDuringARestore(t *testing.T) {
 	}
 }
 
-// What is checked or restored stays as it is meanwhile: no run changes it.
+// A backup does not change while it is checked or restored: no run can start.
 func TestABackupIsUsedByOne(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 0, 0)
@@ -275,7 +277,8 @@ func TestABackupIsUsedByOne(t *testing.T) {
 	b.backUp(dir)
 }
 
-// The end of operations is read before any other: else a checkpoint that is signed in between would cover changes that the backup has not.
+// The end of operations is read first. Otherwise a checkpoint signed in between would cover changes
+// that are not in the backup.
 func TestOperationsAreCutFirst(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).begin()
@@ -288,7 +291,7 @@ func TestOperationsAreCutFirst(t *testing.T) {
 	require.Equal(t, domain.TopicOperations, asked.topics[0])
 }
 
-// Markers of transactions keep their offsets; a small record replaces one too large to append.
+// Transaction markers keep their offsets; a small record replaces one that is too large to append.
 func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 	t.Parallel()
 	b, dir := newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
@@ -316,17 +319,18 @@ func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 	require.NoError(t, to.restore(dir))
 	scanned := 0
 	require.NoError(t, to.begin().log.Scan(t.Context(), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: countRecords(&scanned)}))
-	require.Equal(t, 11, scanned, "the large record, that of the transaction, and what stands for its marker")
+	require.Equal(t, 11, scanned, "the large record, the record of the transaction, and the replacement of its marker")
 	require.Equal(t, b.holds(), to.holds())
 }
 
-// Another program's manifest may have another shape and another sum: its format is what is said of it.
+// The manifest of another format may have another structure and checksum: the error names the
+// format.
 func TestAnotherFormatIsNotTakenForDamage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format": "ledgerboard.backup.v2", "topics": {}}`), 0o600))
 	_, err := backup.Load(dir)
-	require.ErrorContains(t, err, `is of format "ledgerboard.backup.v2"`)
+	require.ErrorContains(t, err, `has the format "ledgerboard.backup.v2"`)
 	require.NotErrorIs(t, err, backup.ErrDamaged)
 }
 

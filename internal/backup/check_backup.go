@@ -8,20 +8,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Checked is what a backup holds.
+// Checked is the result of a check.
 type Checked struct {
 	Manifest *Manifest
 	Records  int64
 	Bytes    int64
 	Segments int
-	Faults   []error // the first of them
+	Faults   []error // at most maxFaults
 }
 
-// maxFaults bounds how many faults are named.
+// maxFaults limits the number of reported faults.
 const maxFaults = 20
 
-// Check reads a whole backup without a broker: every segment is there, is what was written, and they are continuous. Errors name the file and
-// wrap [ErrDamaged], [ErrNoBackup] or [ErrInUse]; all segments are read all the same.
+// Check reads a whole backup without a broker and checks that every segment exists, matches its
+// checksum and continues the previous one. Errors name the file and wrap [ErrDamaged],
+// [ErrNoBackup] or [ErrInUse]; a damaged segment does not stop the check.
 func Check(ctx context.Context, dir string, progress func(done, total int64)) (Checked, error) {
 	f, err := Open(dir)
 	if err != nil {
@@ -31,7 +32,8 @@ func Check(ctx context.Context, dir string, progress func(done, total int64)) (C
 	return f.Check(ctx, nil, progress)
 }
 
-// Check is [Check] of an open backup. each, if set, gets every record; its bytes are its own.
+// Check does the same as the function [Check] for an open backup. If each is not nil, it is called
+// with every record and may keep its bytes.
 func (f *Files) Check(ctx context.Context, each func(eventlog.Record), progress func(done, total int64)) (c Checked, err error) {
 	c.Manifest = f.Manifest
 	total := f.Manifest.bytes()

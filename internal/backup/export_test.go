@@ -11,7 +11,8 @@ func (c Config) WithSegments(bytes int64) Config {
 	return c
 }
 
-// LeaveOut writes a segment of a backup again without one of its records: all sums of the file and the manifest are right.
+// LeaveOut rewrites a segment of a backup without one of its records, with correct checksums in the
+// file and the manifest.
 func LeaveOut(dir, topic string, partition int32, offset int64) error {
 	m, err := Load(dir)
 	if err != nil {

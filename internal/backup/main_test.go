@@ -37,7 +37,7 @@ type bench struct {
 	raw     *kgo.Client
 }
 
-// newBench starts brokers; the log is opened by begin.
+// newBench starts brokers; begin opens the log.
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -80,7 +80,7 @@ func (b *bench) readings(from, to int) {
 	require.NoError(b.t, b.log.AppendBulk(b.t.Context(), drafts))
 }
 
-// orders appends states of so many entities, round by round.
+// orders appends states of a number of entities, round by round.
 func (b *bench) orders(entities, rounds int) {
 	for n := range entities * rounds {
 		id := strconv.Itoa(n % entities)
@@ -96,7 +96,7 @@ func (b *bench) stray(topic string, partition int32) {
 	require.NoError(b.t, b.raw.ProduceSync(b.t.Context(), r).FirstErr())
 }
 
-// backedUp is a log with readings and rounds of orders of three entities, and its backup.
+// backedUp returns a log with readings and rounds of orders of three entities, and its backup.
 func backedUp(t *testing.T, readings, rounds int) (b *bench, dir string) {
 	t.Helper()
 	b, dir = newBench(t).begin(), filepath.Join(t.TempDir(), "backup")
@@ -129,7 +129,8 @@ func (b *bench) restore(dir string) error {
 	return files.Restore(b.t.Context(), target, nil)
 }
 
-// holds is everything in the log, by topic and partition; offsets and ends only of topics that are not compacted.
+// holds returns all records of the log, by topic and partition; offsets and ends only of topics
+// that are not compacted.
 func (b *bench) holds() map[string][]string {
 	all := map[string][]string{}
 	for _, spec := range b.cfg.Topics {
@@ -169,7 +170,7 @@ func (c *cutting) ReadRaw(
 	})
 }
 
-// countRecords counts ours, of partitions in parallel.
+// countRecords counts records of partitions that are scanned concurrently.
 func countRecords(n *int) func(context.Context, eventlog.Run) error {
 	var mu sync.Mutex
 	return func(_ context.Context, run eventlog.Run) error {

@@ -20,19 +20,21 @@ const (
 	manifestFormat = "ledgerboard.backup.v1"
 )
 
-// Manifest says what a backup holds. It is replaced in one step, and names no incomplete segment.
+// Manifest lists the contents of a backup. It is replaced in one step and never names an incomplete
+// segment.
 type Manifest struct {
 	Format string `json:"format"`
-	Tool   string `json:"tool"` // version of the program that ran last
-	// Finished is when the last run ended.
+	Tool   string `json:"tool"` // version of the program that made the last run
+	// Finished is the time at which the last run ended.
 	Finished time.Time `json:"finished_at"`
-	// Cut is when that run asked where each partition ends: later records are not here, however long the run took.
+	// Cut is the time at which that run read the ends of the partitions. Later records are not in
+	// the backup, however long the run took.
 	Cut    time.Time `json:"cut_at"`
 	Topics []Topic   `json:"topics"`
 	Sum    string    `json:"sha256"` // of this file with an empty sum; the last field
 }
 
-// Topic is one topic, by the domain's name.
+// Topic is one topic, under the name used by package domain.
 type Topic struct {
 	Name       string      `json:"name"`
 	ID         string      `json:"topic_id"` // of the topic that was read, 32 hex digits
@@ -40,10 +42,10 @@ type Topic struct {
 	Partitions []Partition `json:"partitions"` // all of them, ascending from 0
 }
 
-// Partition is what a partition held when the backup was taken: all below End.
+// Partition lists the segments of a partition. They contain all records below End.
 type Partition struct {
 	End      int64     `json:"end"`
-	Segments []Segment `json:"segments"` // each begins where the one before it ends, the first at 0
+	Segments []Segment `json:"segments"` // each starts where the previous one ends, the first at 0
 }
 
 func (p Partition) next() int64 {
@@ -53,9 +55,9 @@ func (p Partition) next() int64 {
 	return p.Segments[len(p.Segments)-1].Next
 }
 
-// Segment is one file: all that the log held of offsets First to Next.
+// Segment is one file with all records of the log from offset First up to, but not including, Next.
 type Segment struct {
-	File    string `json:"file"` // below the directory
+	File    string `json:"file"` // relative to the directory
 	First   int64  `json:"first"`
 	Next    int64  `json:"next"`
 	Records int64  `json:"records"`
@@ -63,7 +65,7 @@ type Segment struct {
 	SHA256  string `json:"sha256"`
 }
 
-// Topic finds a topic; nil: there is none.
+// Topic returns the topic with the name, or nil.
 func (m *Manifest) Topic(name string) *Topic {
 	for i := range m.Topics {
 		if m.Topics[i].Name == name {
@@ -73,7 +75,8 @@ func (m *Manifest) Topic(name string) *Topic {
 	return nil
 }
 
-// End is where a partition ended when the backup was taken; 0: the backup has none of it.
+// End returns the end offset of a partition at the time of the backup, or 0 if the backup does not
+// contain the partition.
 func (m *Manifest) End(topic string, partition int32) int64 {
 	if t := m.Topic(topic); t != nil && int(partition) < len(t.Partitions) {
 		return t.Partitions[partition].End
@@ -81,7 +84,7 @@ func (m *Manifest) End(topic string, partition int32) int64 {
 	return 0
 }
 
-// ErrNoBackup says that a directory holds none.
+// ErrNoBackup says that a directory contains no backup.
 var ErrNoBackup = errors.New("there is no backup")
 
 // Load reads the manifest of a directory.
@@ -96,20 +99,21 @@ func Load(dir string) (*Manifest, error) {
 	var of struct {
 		Format string `json:"format"`
 	}
-	if err := json.Unmarshal(raw, &of); err == nil && of.Format != manifestFormat { // whose sum and shape this program does not know
-		return nil, fmt.Errorf("%s is of format %.40q, and this program reads %q: use the program that wrote it", manifestFile, of.Format, manifestFormat)
+	// this program knows neither its checksum nor its structure
+	if err := json.Unmarshal(raw, &of); err == nil && of.Format != manifestFormat {
+		return nil, fmt.Errorf("%s has the format %.40q, but this program reads %q: use the program that wrote it", manifestFile, of.Format, manifestFormat)
 	}
 	m := &Manifest{}
 	if err := json.Unmarshal(raw, m); err != nil {
 		return nil, fmt.Errorf("%w: %s cannot be read: %w", ErrDamaged, manifestFile, err)
 	}
 	if sumOf(withSum(raw, m.Sum, "")) != m.Sum {
-		return nil, fmt.Errorf("%w: %s has another SHA-256 than it says", ErrDamaged, manifestFile)
+		return nil, fmt.Errorf("%w: the SHA-256 of %s does not match", ErrDamaged, manifestFile)
 	}
 	return m, m.validate()
 }
 
-// validate checks what those who read segments rely on.
+// validate checks what the segment readers rely on.
 func (m *Manifest) validate() error {
 	for _, t := range m.Topics {
 		for number, p := range t.Partitions {
@@ -128,7 +132,7 @@ func (m *Manifest) validate() error {
 	return nil
 }
 
-// withSum puts one sum in the place of another in the file, whose last field it is.
+// withSum replaces the checksum in the raw file, which is the last field.
 func withSum(raw []byte, old, sum string) []byte {
 	before, after := []byte(`"sha256": "`+old+`"`), []byte(`"sha256": "`+sum+`"`)
 	at := bytes.LastIndex(raw, before)
@@ -143,7 +147,7 @@ func sumOf(raw []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// save replaces the manifest, and returns when it is on the disk.
+// save replaces the manifest and returns once it is on disk.
 func (m *Manifest) save(dir string) (err error) {
 	m.Sum = ""
 	raw, err := json.MarshalIndent(m, "", " ")
@@ -156,10 +160,10 @@ func (m *Manifest) save(dir string) (err error) {
 }
 
 // ErrInUse says that another process writes, checks or restores the backup.
-var ErrInUse = errors.New("another process uses this backup: wait until it has ended")
+var ErrInUse = errors.New("another process uses this backup: wait until it ends")
 
-// lock keeps others from a backup until it is released. It is on the directory itself, which may be read-only; the kernel drops it when its
-// owner dies.
+// lock locks a backup until release is called. The lock is on the directory itself, which may be
+// read-only; the kernel drops it when the process ends.
 func lock(dir string) (release func(), err error) {
 	file, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -176,7 +180,8 @@ func lock(dir string) (release func(), err error) {
 		return nil, fmt.Errorf("lock the backup: %w", err)
 	}
 	return func() {
-		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) // a child between fork and exec may hold a copy
+		// a child between fork and exec may hold a copy
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 		_ = file.Close()
 	}, nil
 }
@@ -185,11 +190,12 @@ func partitionDir(topic string, partition int32) string {
 	return fmt.Sprintf("%s-%03d", topic, partition)
 }
 
-// partialPrefix begins the names of files that are being written. After a crash such a file may be left; it is ignored.
+// partialPrefix is the prefix of files that are being written. A crash may leave such files; they
+// are ignored.
 const partialPrefix = "partial-"
 
-// ReplaceFile replaces a small file in one step, and returns when it and its name are on the disk: a reader, or a start
-// after a crash, sees the old or the new one.
+// ReplaceFile replaces a small file in one step and returns once the file and its name are on disk.
+// Readers see either the old or the new content, also after a crash.
 func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	file, err := os.CreateTemp(filepath.Dir(path), partialPrefix)
 	if err != nil {
@@ -206,8 +212,8 @@ func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir returns when the names in a directory are on the disk: those of files that were made, replaced or removed. A file
-// that was synced itself may be without its name until then.
+// syncDir returns once the names of created, replaced and removed files in a directory are on disk.
+// Syncing a file does not sync its name.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrNotEmpty refuses to restore into topics that hold records.
+// ErrNotEmpty is returned if the target topics contain records.
 var ErrNotEmpty = errors.New("the brokers hold a log already; nothing was changed")
 
-// Files are a backup that no other process uses: what was checked is what is restored.
+// Files is a locked backup: what was checked is what is restored.
 type Files struct {
 	Manifest *Manifest
 
@@ -20,7 +20,7 @@ type Files struct {
 	release func()
 }
 
-// Open keeps others from a backup until it is closed. Errors: [ErrNoBackup], [ErrDamaged], [ErrInUse].
+// Open locks a backup until it is closed. Errors: [ErrNoBackup], [ErrDamaged], [ErrInUse].
 func Open(dir string) (*Files, error) {
 	release, err := lock(dir)
 	if err != nil {
@@ -34,11 +34,11 @@ func Open(dir string) (*Files, error) {
 	return &Files{Manifest: m, dir: dir, release: release}, nil
 }
 
-// Close lets others use the backup.
+// Close unlocks the backup.
 func (f *Files) Close() { f.release() }
 
-// Fits reports why a backup cannot be restored to the target, and changes nothing. Its topics must be absent or empty there, or the error
-// wraps [ErrNotEmpty].
+// Fits returns an error if the backup cannot be restored to the target. It changes nothing. If the
+// target's topics are neither missing nor empty, the error wraps [ErrNotEmpty].
 func (f *Files) Fits(ctx context.Context, target *eventlog.Target) error {
 	specs := target.Topics()
 	for _, s := range specs {
@@ -51,15 +51,15 @@ func (f *Files) Fits(ctx context.Context, target *eventlog.Target) error {
 		return err
 	}
 	for _, t := range f.Manifest.Topics {
-		// With other partitions, keys would be in other places than those of the log.
+		// Other partition counts would assign keys to other partitions than those of the log.
 		at := slices.IndexFunc(specs, func(s eventlog.TopicSpec) bool { return s.Name == t.Name })
 		if at < 0 || int(specs[at].Partitions) != len(t.Partitions) || specs[at].Compacted != t.Compacted {
-			return fmt.Errorf("topic %s of the backup (%d partitions) is not one that this program makes: restore with the version that wrote it (%s)",
+			return fmt.Errorf("topic %s of the backup (%d partitions) does not match this program: restore with the version that wrote it (%s)",
 				t.Name, len(t.Partitions), f.Manifest.Tool)
 		}
 		there := held[t.Name]
 		if there != nil && len(there) != len(t.Partitions) {
-			return fmt.Errorf("%w: topic %s has %d partitions there, and %d in the backup", ErrNotEmpty, t.Name, len(there), len(t.Partitions))
+			return fmt.Errorf("%w: topic %s has %d partitions there, but %d in the backup", ErrNotEmpty, t.Name, len(there), len(t.Partitions))
 		}
 		for _, in := range there {
 			if in.End > 0 {
@@ -71,8 +71,8 @@ func (f *Files) Fits(ctx context.Context, target *eventlog.Target) error {
 	return nil
 }
 
-// Restore creates the topics that are absent and appends all records. The backup must have been checked, fit, and stay open. What was
-// written is on all in-sync replicas when it returns.
+// Restore creates missing topics and appends all records. The backup must be open, and Check and
+// Fits must have succeeded. When Restore returns, all records are on all in-sync replicas.
 func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress func(done, total int64)) error {
 	if err := target.Create(ctx); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 	for topic, ranges := range held {
 		for _, in := range ranges {
 			if end := ends[topic][in.Partition]; in.End != end {
-				return fmt.Errorf("%s/%d ends at offset %d, and must at %d: something else writes there. Stop it, delete the topics, and restore again",
+				return fmt.Errorf("%s/%d ends at offset %d instead of %d: something else writes there. Stop it, delete the topics, and restore again",
 					topic, in.Partition, in.End, end)
 			}
 		}
@@ -111,7 +111,7 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 	return nil
 }
 
-// append returns where the partition ends then.
+// append returns the end offset of the partition after the restore.
 func (f *Files) append(ctx context.Context, target *eventlog.Target, t Topic, partition int32) (int64, error) {
 	to, err := target.AppendTo(t.Name, partition)
 	if err != nil {

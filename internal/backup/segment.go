@@ -17,23 +17,24 @@ import (
 )
 
 const (
-	// segmentBytes is how large a segment becomes.
+	// segmentBytes is the maximum size of a segment.
 	segmentBytes = 64 << 20
-	// smallSegment: a smaller last segment of a partition is written again together with later records. Otherwise an hourly backup would
-	// become hundreds of thousands of files.
+	// smallSegment: if the last segment of a partition is smaller, the next run rewrites it
+	// together with later records. Otherwise hourly backups would create hundreds of thousands of
+	// files.
 	smallSegment = 4 << 20
 )
 
-// segmentFormat begins the first line of a segment; topic and partition follow.
+// segmentFormat is the start of a segment's first line, followed by topic and partition.
 const segmentFormat = "ledgerboard.segment.v1"
 
-// maxFrame is how large one record may be. Brokers take 2 MiB; a larger length is damage.
+// maxFrame is the maximum size of one record. Brokers accept 2 MiB; a larger length means damage.
 const maxFrame = 64 << 20
 
-// ErrDamaged is wrapped by what says that a file of a backup is not what was written.
+// ErrDamaged is wrapped by errors about files that differ from what was written.
 var ErrDamaged = errors.New("the backup is damaged")
 
-// segmentWriter writes one segment. It becomes a segment by its name, when it is whole and on the disk.
+// segmentWriter writes one segment. The file gets its final name once it is complete and on disk.
 type segmentWriter struct {
 	dir     string // of the partition
 	file    *os.File
@@ -46,7 +47,7 @@ type segmentWriter struct {
 func newSegment(dir, topic string, partition int32, first int64) (*segmentWriter, error) {
 	file, err := os.CreateTemp(dir, partialPrefix)
 	if err != nil {
-		return nil, fmt.Errorf("make a segment: %w", err)
+		return nil, fmt.Errorf("create a segment: %w", err)
 	}
 	w := &segmentWriter{dir: dir, file: file, sum: sha256.New(), segment: Segment{First: first, Next: first}}
 	w.out = bufio.NewWriterSize(io.MultiWriter(file, w.sum), 1<<20)
@@ -72,7 +73,7 @@ func (w *segmentWriter) add(r eventlog.Record) error {
 	return w.write(w.frame)
 }
 
-// close makes the segment of all offsets up to next.
+// close completes the segment, which contains all records below next.
 func (w *segmentWriter) close(next int64) (Segment, error) {
 	w.segment.Next = next
 	if err := errors.Join(w.out.Flush(), w.file.Sync(), w.file.Close()); err != nil {
@@ -81,7 +82,7 @@ func (w *segmentWriter) close(next int64) (Segment, error) {
 	w.segment.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
 	name := fmt.Sprintf("%020d-%020d-%s.seg", w.segment.First, next, w.segment.SHA256[:16])
 	if err := os.Rename(w.file.Name(), filepath.Join(w.dir, name)); err != nil {
-		return Segment{}, fmt.Errorf("name a segment: %w", err)
+		return Segment{}, fmt.Errorf("rename a segment: %w", err)
 	}
 	w.segment.File = filepath.ToSlash(filepath.Join(filepath.Base(w.dir), name))
 	return w.segment, syncDir(w.dir)
@@ -92,8 +93,9 @@ func (w *segmentWriter) abandon() {
 	_ = os.Remove(w.file.Name())
 }
 
-// appendFrame writes the length of a record and the record: offset, time (milliseconds), key, value, headers. A field is its length + 1 and
-// its bytes, nil is 0: a tombstone is no empty value. All numbers are uvarints but the first, 4 bytes, and the time, a varint.
+// appendFrame appends the length of a record and the record: offset, time (milliseconds), key,
+// value, headers. A field is its length + 1 and its bytes; nil is 0, because a tombstone differs
+// from an empty value. Numbers are uvarints, except the length (4 bytes) and the time (varint).
 func appendFrame(b []byte, r eventlog.Record) []byte {
 	b = append(b, 0, 0, 0, 0)
 	b = binary.AppendUvarint(b, uint64(r.Offset))
@@ -114,8 +116,8 @@ func appendField(b, field []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(field))+1), field...)
 }
 
-// readSegment hands over the records of a segment, whose bytes are the reader's own, and says at its end whether it is what the manifest
-// names.
+// readSegment calls yield with each record of a segment; yield may keep its bytes. At the end it
+// checks the segment against the manifest.
 func readSegment(root, topic string, partition int32, s Segment, yield func(eventlog.Record) error) error {
 	file, err := os.Open(filepath.Join(root, filepath.FromSlash(s.File)))
 	if err != nil {
@@ -135,9 +137,9 @@ func readSegment(root, topic string, partition int32, s Segment, yield func(even
 	case err != nil:
 		return fmt.Errorf("%w: segment %s: %w", ErrDamaged, s.File, err)
 	case hex.EncodeToString(sum.Sum(nil)) != s.SHA256:
-		return fmt.Errorf("%w: segment %s has another SHA-256 than the manifest says", ErrDamaged, s.File)
+		return fmt.Errorf("%w: the SHA-256 of segment %s does not match the manifest", ErrDamaged, s.File)
 	case records != s.Records:
-		return fmt.Errorf("%w: segment %s has %d records, the manifest says %d", ErrDamaged, s.File, records, s.Records)
+		return fmt.Errorf("%w: segment %s has %d records, but the manifest says %d", ErrDamaged, s.File, records, s.Records)
 	}
 	return nil
 }
@@ -145,7 +147,7 @@ func readSegment(root, topic string, partition int32, s Segment, yield func(even
 func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yield func(eventlog.Record) error) (records int64, err error) {
 	head := make([]byte, len(segmentHead(topic, partition)))
 	if _, err := io.ReadFull(in, head); err != nil || string(head) != segmentHead(topic, partition) {
-		return 0, fmt.Errorf("it does not begin as a segment of %s/%d", topic, partition)
+		return 0, fmt.Errorf("it does not start like a segment of %s/%d", topic, partition)
 	}
 	for at := s.First; ; records++ {
 		var length [4]byte
@@ -155,15 +157,15 @@ func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yiel
 		}
 		size := binary.BigEndian.Uint32(length[:])
 		if err != nil || size > maxFrame {
-			return records, fmt.Errorf("its record behind offset %d cannot be read", at)
+			return records, fmt.Errorf("its record after offset %d cannot be read", at)
 		}
 		frame := make([]byte, size)
 		if _, err := io.ReadFull(in, frame); err != nil {
-			return records, fmt.Errorf("its record behind offset %d is cut off", at)
+			return records, fmt.Errorf("its record after offset %d is truncated", at)
 		}
 		r, ok := parseFrame(frame)
 		if !ok || r.Offset < at || r.Offset >= s.Next {
-			return records, fmt.Errorf("its record behind offset %d cannot be read", at)
+			return records, fmt.Errorf("its record after offset %d cannot be read", at)
 		}
 		r.Topic, r.Partition = topic, partition
 		at = r.Offset + 1
@@ -173,7 +175,7 @@ func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yiel
 	}
 }
 
-// frameReader takes a frame apart; what does not fit makes it bad.
+// frameReader decodes a frame. Invalid input sets bad.
 type frameReader struct {
 	rest []byte
 	bad  bool
@@ -187,7 +189,7 @@ func parseFrame(frame []byte) (r eventlog.Record, ok bool) {
 	r.Timestamp = time.UnixMilli(at).UTC()
 	r.Key, r.Value = f.field(), f.field()
 	headers := f.number()
-	if headers > uint64(len(f.rest)) { // each takes two bytes
+	if headers > uint64(len(f.rest)) { // each takes at least two bytes
 		return r, false
 	}
 	for range headers {

@@ -16,35 +16,35 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Source is the log that is backed up: an [eventlog.Log].
+// Source is the log to back up: an [eventlog.Log].
 type Source interface {
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
 	ReadRaw(ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(eventlog.Record) error) error
 }
 
-// Config says what is backed up, and whereto.
+// Config configures a backup run.
 type Config struct {
 	Dir    string
 	Log    Source
 	Topics []eventlog.TopicSpec
 	Tool   string // version of this program
 	Now    func() time.Time
-	// Progress gets how many offsets of how many are read; may be nil.
+	// Progress is called with the number of offsets read and their total. It may be nil.
 	Progress func(done, total int64)
 
-	segmentBytes int64 // tests have small ones
+	segmentBytes int64 // smaller in tests
 }
 
-// Report says what a run did.
+// Report is the result of a run.
 type Report struct {
-	Records  int64 `json:"records"`  // that were read and written
-	Segments int   `json:"segments"` // of the whole backup now
-	Bytes    int64 `json:"bytes"`    // of the whole backup now
+	Records  int64 `json:"records"`  // read and written by this run
+	Segments int   `json:"segments"` // of the whole backup
+	Bytes    int64 `json:"bytes"`    // of the whole backup
 
 	FinishedAt time.Time `json:"finished_at"`
 }
 
-// run is one run: it makes the next manifest from the last one.
+// run is one run. It builds the next manifest from the last one.
 type run struct {
 	Config
 
@@ -56,19 +56,20 @@ type run struct {
 	total  int64
 }
 
-// cut is a topic as it is at the start of a run.
+// cut is the state of a topic at the start of a run.
 type cut struct {
 	id     eventlog.TopicID
 	ranges []eventlog.PartitionRange
 }
 
-// Run brings the backup in a directory up to what the log holds at the call. If it is interrupted, the last backup stays valid and the next
-// run starts from that. Compacted topics are copied in full each time. Errors: [ErrInUse]. A directory that holds something else, a backup
-// of another log, or more than the log holds is refused and left as it is.
+// Run updates the backup in a directory to the state of the log at the call. If it is interrupted,
+// the last backup stays valid, and the next run starts from it. Compacted topics are copied in full
+// each time. Errors: [ErrInUse]. If the directory contains other files, a backup of another log, or
+// more than the log contains, Run returns an error and does not change it.
 func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	cfg.segmentBytes = cmp.Or(cfg.segmentBytes, segmentBytes)
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return report, fmt.Errorf("make the directory of the backup: %w", err)
+		return report, fmt.Errorf("create the directory of the backup: %w", err)
 	}
 	release, err := lock(cfg.Dir)
 	if err != nil {
@@ -97,8 +98,8 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	return r.report, r.tidy(r.next)
 }
 
-// open reads the last manifest and settles up to where this run reads. The end of `operations` is read first: a signed checkpoint in the
-// backup then covers nothing that is not in it.
+// open reads the last manifest and determines the ends of this run. The end of `operations` is read
+// first, so that a signed checkpoint in the backup covers only records in the backup.
 func (r *run) open(ctx context.Context) (err error) {
 	r.last, err = Load(r.Dir)
 	first := errors.Is(err, ErrNoBackup)
@@ -136,7 +137,8 @@ func (r *run) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// continues refuses a topic that is not the one in the backup, or shorter than what the backup has of it.
+// continues returns an error if a topic is not the one in the backup, or shorter than in the
+// backup.
 func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	if last.ID != t.ID || len(last.Partitions) != len(t.Partitions) || last.Compacted != t.Compacted {
 		return fmt.Errorf("%s holds a backup of another topic %s (id %s, %d partitions; this one has id %s and %d): it was created again since, "+
@@ -146,7 +148,7 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	for _, in := range ranges {
 		switch have := last.Partitions[in.Partition].End; {
 		case in.End < have:
-			return fmt.Errorf("%s/%d ends at offset %d, and the backup in %s holds more, up to %d: the log was cut. Keep this backup, and restore it",
+			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: the log was truncated. Keep this backup, and restore it",
 				t.Name, in.Partition, in.End, r.Dir, have)
 		case in.Start > 0 && !t.Compacted:
 			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made without them. Look at the "+
@@ -156,7 +158,8 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	return nil
 }
 
-// refuseOtherFiles lets a first run into an empty directory, or one that an interrupted first run left.
+// refuseOtherFiles returns an error unless the directory is empty or contains only files of an
+// interrupted first run.
 func (r *run) refuseOtherFiles() error {
 	entries, err := os.ReadDir(r.Dir)
 	if err != nil {
@@ -165,13 +168,14 @@ func (r *run) refuseOtherFiles() error {
 	for _, e := range entries {
 		ours := slices.ContainsFunc(r.next.Topics, func(t Topic) bool { return strings.HasPrefix(e.Name(), t.Name+"-") })
 		if !ours && !strings.HasPrefix(e.Name(), partialPrefix) {
-			return fmt.Errorf("%s is not empty and holds no backup: name another directory", r.Dir)
+			return fmt.Errorf("%s is not empty and contains no backup: use another directory", r.Dir)
 		}
 	}
 	return nil
 }
 
-// copy reads one partition. Of a topic that is not compacted it keeps the segments of the last backup, but for a small one at the end.
+// copy reads one partition. Except on compacted topics, it keeps the segments of the last backup,
+// apart from a small last one.
 func (r *run) copy(ctx context.Context, t *Topic, in eventlog.PartitionRange) (err error) {
 	p := &t.Partitions[in.Partition]
 	if last := r.last.Topic(t.Name); last != nil && !t.Compacted {
@@ -195,14 +199,14 @@ func (r *run) copy(ctx context.Context, t *Topic, in eventlog.PartitionRange) (e
 func (r *run) read(ctx context.Context, t *Topic, in eventlog.PartitionRange) error {
 	dir := filepath.Join(r.Dir, partitionDir(t.Name, in.Partition))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the directory of a partition: %w", err)
+		return fmt.Errorf("create the directory of a partition: %w", err)
 	}
 	p := &t.Partitions[in.Partition]
 	w, err := newSegment(dir, t.Name, in.Partition, p.next())
 	if err != nil {
 		return err
 	}
-	defer func() { w.abandon() }() // of a closed one there is nothing to remove
+	defer func() { w.abandon() }() // does nothing after close
 	counted := p.next()
 	in.Start = max(in.Start, counted)
 	err = r.Log.ReadRaw(ctx, t.Name, r.cut[t.Name].id, in, func(rec eventlog.Record) error {
@@ -237,7 +241,8 @@ func (r *run) count(offsets int64) {
 	}
 }
 
-// tidy removes the files that a manifest does not name: those of an interrupted run, and segments that were replaced.
+// tidy removes the files that are not in the manifest: those of an interrupted run, and replaced
+// segments.
 func (r *run) tidy(m *Manifest) error {
 	named := map[string]bool{}
 	for _, t := range m.Topics {
@@ -249,14 +254,14 @@ func (r *run) tidy(m *Manifest) error {
 	}
 	left, err := filepath.Glob(filepath.Join(r.Dir, partialPrefix+"*"))
 	if err != nil {
-		return fmt.Errorf("tidy the backup: %w", err)
+		return fmt.Errorf("clean up the backup: %w", err)
 	}
 	for _, t := range r.next.Topics {
 		for number := range t.Partitions {
 			dir := partitionDir(t.Name, int32(number))
 			entries, err := os.ReadDir(filepath.Join(r.Dir, dir))
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("tidy the backup: %w", err)
+				return fmt.Errorf("clean up the backup: %w", err)
 			}
 			for _, e := range entries {
 				if !e.IsDir() && !named[dir+"/"+e.Name()] {
@@ -267,7 +272,7 @@ func (r *run) tidy(m *Manifest) error {
 	}
 	for _, name := range left {
 		if err := os.Remove(name); err != nil {
-			return fmt.Errorf("tidy the backup: %w", err)
+			return fmt.Errorf("clean up the backup: %w", err)
 		}
 	}
 	return nil

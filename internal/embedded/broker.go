@@ -20,9 +20,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// BrokerConfig says where the broker keeps its log.
+// BrokerConfig configures a broker.
 type BrokerConfig struct {
-	// DataDir holds the log, the lock file and the last address. Created when missing. Required.
+	// DataDir contains the log, the lock file and the last address. It is created if it is missing.
+	// Required.
 	DataDir string
 	// Logger receives warnings of the broker; slog.Default when nil.
 	Logger *slog.Logger
@@ -37,12 +38,13 @@ type Broker struct {
 	closed  error
 }
 
-// StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, for there is no authentication: on the
-// port of the last run on this directory if that is free, else on any free one. It returns ErrLocked if the directory
-// has an owner, and an error if the log cannot be read. The context bounds the start only: end the broker with Close.
+// StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, for there is no
+// authentication: on the port of the last run on this directory if that is free, else on any free
+// one. It returns ErrLocked if the directory has an owner, and an error if the log cannot be read.
+// The context bounds the start only: end the broker with Close.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if cfg.DataDir == "" {
-		return nil, errors.New("broker data directory is empty: name one, the log must outlive the process")
+		return nil, errors.New("broker data directory is empty: set one, because the log must outlive the process")
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if err := ctx.Err(); err != nil {
@@ -71,7 +73,7 @@ func (b *Broker) open(cfg BrokerConfig) error {
 	}
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(1),
-		kfake.ClusterID(rand.Text()), // the one in the data directory wins
+		kfake.ClusterID(rand.Text()), // the id in the data directory overrides it
 		kfake.DataDir(logDir),
 		kfake.SyncWrites(),
 		kfake.BrokerConfigs(brokerSettings()),
@@ -88,7 +90,8 @@ func (b *Broker) open(cfg BrokerConfig) error {
 
 func brokerSettings() map[string]string {
 	return map[string]string{
-		// 31 years: kfake's compaction deletes segments before it writes the new ones, so a kill would lose records.
+		// 31 years: kfake's compaction deletes segments before it writes the new ones, so a kill
+		// would lose records.
 		"log.cleaner.backoff.ms":     "1000000000000",
 		"log.retention.ms":           "-1",
 		"log.retention.bytes":        "-1",
@@ -98,17 +101,18 @@ func brokerSettings() map[string]string {
 	}
 }
 
-// Addrs returns the host:port list to give to Kafka clients.
+// Addrs returns the host:port list for Kafka clients.
 func (b *Broker) Addrs() []string { return []string{b.addr} }
 
-// TopicOverrides returns the topic settings to use here, over those that a topic is defined with: the embedded broker
-// must never expire records, and it is one replica. Create topics with replication factor 1 or -1.
+// TopicOverrides returns topic settings that override those of the topic definitions: the embedded
+// broker must never expire records, and it has one replica. Create topics with replication factor 1
+// or -1.
 func (b *Broker) TopicOverrides() map[string]string {
 	return map[string]string{"retention.ms": "-1", "retention.bytes": "-1", "min.insync.replicas": "1"}
 }
 
-// Close stops the broker and returns when everything is on disk and the directory is free again. Requests in flight
-// are dropped unanswered. A second Close returns the result of the first.
+// Close stops the broker and returns once everything is on disk and the directory is unlocked.
+// Running requests are not answered. A second Close returns the result of the first.
 func (b *Broker) Close() error {
 	b.closing.Do(func() {
 		b.cluster.Close()
@@ -117,7 +121,7 @@ func (b *Broker) Close() error {
 	return b.closed
 }
 
-// brokerLog hands kfake's messages to slog.
+// brokerLog forwards kfake's messages to slog.
 type brokerLog struct{ logger *slog.Logger }
 
 // Logf implements kfake.Logger.
@@ -142,12 +146,14 @@ const (
 	listenTries     = 50        // 10 ms apart
 )
 
-// listenBroker opens the port of the last run, so that clients of a restarted broker find it again, else any free one.
+// listenBroker opens the port of the last run, so that clients of a restarted broker find it again,
+// or any free port.
 func listenBroker(addressFile string) (net.Listener, error) {
 	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
 	last := readLine(addressFile)
 	if host, _, _ := net.SplitHostPort(last); host == loopback {
-		// A child of this process between fork and exec holds a copy of the listener that was just closed.
+		// A child of this process between fork and exec holds a copy of the listener that was just
+		// closed.
 		for range listenTries {
 			if inner, err = net.Listen("tcp", last); !errors.Is(err, syscall.EADDRINUSE) {
 				break
@@ -180,11 +186,12 @@ func (l brokerListener) Accept() (net.Conn, error) {
 	return &brokerConn{Conn: conn}, nil
 }
 
-// brokerConn checks the start of the first request before kfake sees it. kfake panics on an unknown request key and
-// allocates whatever length it reads, so a browser or a port scan on this port would take the process down.
+// brokerConn checks the start of the first request before kfake sees it. kfake panics on an unknown
+// request key and allocates whatever length it reads, so a browser or a port scan on this port
+// would take the process down.
 type brokerConn struct {
 	net.Conn
-	checked bool // touched by kfake's one reader only
+	checked bool // used only by kfake's one reader
 	head    []byte
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// produceForEver is the child. Large values in flight make a kill in the middle of a write likely.
+// produceForEver runs in the child. Large values make a kill during a write likely.
 func produceForEver(order childOrder) {
 	ctx := context.Background()
 	b := must(embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: order.DataDir, Logger: quiet()}))
@@ -43,7 +43,7 @@ func TestBrokerKeepsEveryAcknowledgedRecordOverKills(t *testing.T) {
 	var acked []string
 	for round := range rounds {
 		c := startChild(t, childOrder{Do: "broker", DataDir: dir, Round: round})
-		acked = append(acked, c.readLines(t, 20+round*17)...) // another moment each time
+		acked = append(acked, c.readLines(t, 20+round*17)...) // at a different moment each time
 		acked = append(acked, c.kill(t)...)
 
 		b := startBroker(t, dir)

@@ -43,7 +43,8 @@ func createTopic(ctx context.Context, cl *kgo.Client, b *embedded.Broker, topic 
 	return err
 }
 
-// consumeAll returns every value up to the present end, and requires that each partition counts without a hole.
+// consumeAll returns every value up to the current end, and requires that each partition has no
+// gaps.
 func consumeAll(t *testing.T, b *embedded.Broker, topic string) []string {
 	t.Helper()
 	ctx := testContext(t)
@@ -89,7 +90,7 @@ func TestBrokerKeepsLogAddressAndIdentity(t *testing.T) {
 
 	b = startBroker(t, dir)
 	require.Equal(t, addrs, b.Addrs(), "clients keep their address")
-	produce(t, cl, "events", "two") // the same client goes on
+	produce(t, cl, "events", "two") // the same client continues
 	require.ElementsMatch(t, []string{"one", "two"}, consumeAll(t, b, "events"))
 	after, err := kadm.NewClient(cl).Metadata(testContext(t))
 	require.NoError(t, err)
@@ -145,8 +146,9 @@ func TestBrokerHangsUpOnOtherProtocols(t *testing.T) {
 	b := startBroker(t, t.TempDir())
 	for _, garbage := range []string{
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-		"\x00\x00\x00\x0a\x7f\x00\x00\x00\x00\x00\x00\x00\x00\x00", // unknown request key: kfake would panic
-		"\xff\xff\xff\xff\x00\x00",                                 // a length of 4 GB
+		// unknown request key: kfake would panic
+		"\x00\x00\x00\x0a\x7f\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+		"\xff\xff\xff\xff\x00\x00", // a length of 4 GB
 	} {
 		conn, err := net.Dial("tcp", b.Addrs()[0])
 		require.NoError(t, err)

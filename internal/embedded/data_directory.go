@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// Directory is a data directory in which a broker and a database are kept.
+// Directory is a data directory that contains a broker and a database.
 type Directory struct {
 	Path   string
 	Logger *slog.Logger
 }
 
-// Below a data directory.
+// Subdirectories of a data directory.
 const (
 	brokerDir   = "broker"
 	postgresDir = "postgres"
@@ -34,7 +34,7 @@ func (d Directory) has(name string) bool {
 	return err == nil
 }
 
-// StartBroker starts the broker. Topics must be made with the settings that it returns.
+// StartBroker starts the broker. Topics must be created with the returned settings.
 func (d Directory) StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error) {
 	if err := d.make(); err != nil {
 		return nil, nil, nil, err
@@ -46,7 +46,7 @@ func (d Directory) StartBroker(ctx context.Context) (addrs []string, topicSettin
 	return broker.Addrs(), broker.TopicOverrides(), broker.Close, nil
 }
 
-// StartPostgres starts the database. The channel is closed when it has ended.
+// StartPostgres starts the database. The channel is closed when the database has ended.
 func (d Directory) StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error) {
 	if err := d.make(); err != nil {
 		return "", nil, nil, err
@@ -60,20 +60,21 @@ func (d Directory) StartPostgres(ctx context.Context) (url string, ended <-chan 
 
 func (d Directory) make() error {
 	if err := os.MkdirAll(d.Path, 0o755); err != nil {
-		return fmt.Errorf("make data directory: %w", err)
+		return fmt.Errorf("create data directory: %w", err)
 	}
 	return nil
 }
 
-// ErrLocked is returned by StartBroker and StartPostgres if another process, or another instance in this one,
-// holds the data directory. The message names the owner's process id.
+// ErrLocked is returned by StartBroker and StartPostgres if another process, or another instance in
+// this one, holds the data directory. The message names the owner's process id.
 var ErrLocked = errors.New("data directory is in use")
 
-// dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, so a lock is never stale and
-// the file is never removed (removing it would let two owners hold two different inodes).
+// dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, so a
+// lock is never stale and the file is never removed (removing it would let two owners hold two
+// different inodes).
 type dirLock struct{ file *os.File }
 
-// lockDir makes the directory if it is missing, and locks it.
+// lockDir creates the directory if it is missing, and locks it.
 func lockDir(dir string, mode os.FileMode) (*dirLock, error) {
 	if err := os.MkdirAll(dir, mode); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
@@ -97,8 +98,8 @@ func lockDir(dir string, mode os.FileMode) (*dirLock, error) {
 	return &dirLock{file: file}, nil
 }
 
-// release unlocks before it closes: a child between fork and exec holds a copy of the descriptor, with which the lock
-// would outlive the close.
+// release unlocks before it closes: a child between fork and exec has a copy of the descriptor,
+// which would keep the lock after the close.
 func (l *dirLock) release() error {
 	if err := errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close()); err != nil {
 		return fmt.Errorf("release data directory: %w", err)

@@ -1,6 +1,6 @@
 package embedded
 
-// WithCache has a start ignore installed servers and download into dir.
+// WithCache makes a start ignore installed servers and download to dir.
 func WithCache(c PostgresConfig, dir string) PostgresConfig { c.cacheDir = dir; return c }
 
 func (p *Postgres) PID() int { return p.pid }

@@ -23,7 +23,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 )
 
-// The test binary runs itself as a child that is killed: childEnv names what the child does.
+// The test binary runs itself as a child that is killed; childEnv contains what the child does.
 const childEnv = "LEDGERBOARD_TEST_CHILD"
 
 type childOrder struct {
@@ -62,7 +62,7 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// child is a killed process and the lines that it said before.
+// child is a killed process with the lines that it printed.
 type child struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
@@ -94,7 +94,8 @@ func (c *child) readLines(t *testing.T, n int) []string {
 	return lines
 }
 
-// kill ends the child with SIGKILL and returns what it had still said. A torn last line is not an acknowledgement.
+// kill ends the child with SIGKILL and returns its remaining lines. An incomplete last line is not
+// an acknowledgement.
 func (c *child) kill(t *testing.T) []string {
 	t.Helper()
 	require.NoError(t, c.cmd.Process.Kill())
@@ -136,14 +137,14 @@ func startPostgres(t *testing.T, cfg embedded.PostgresConfig) *embedded.Postgres
 	return p
 }
 
-// nextPort counts up from somewhere, so that no two tests have the same port.
+// nextPort counts up from a random start, so that no two tests use the same port.
 var nextPort = func() *atomic.Int32 {
 	var n atomic.Int32
 	n.Store(rand.Int32N(10_000))
 	return &n
 }()
 
-// lastPort writes the file of the last port: one below those that the kernel gives to others.
+// lastPort writes the file of the last port, below the range from which the kernel assigns ports.
 func lastPort(t *testing.T, file, host string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o711))
@@ -159,7 +160,8 @@ func lastPort(t *testing.T, file, host string) {
 	}
 }
 
-// occupy listens at an address that was free a moment ago: a child between fork and exec may hold a copy of that listener.
+// occupy listens at an address that was recently free: a child between fork and exec may hold a
+// copy of that listener.
 func occupy(t *testing.T, addr string) {
 	t.Helper()
 	var taken net.Listener

@@ -31,20 +31,21 @@ const (
 	readyConnect = 5 * time.Second
 	launchAgain  = 200 * time.Millisecond
 	launchTries  = 300
-	tailLines    = 15 // of the server's log that an error shows
+	tailLines    = 15 // of the server's log in an error
 )
 
-// PostgresConfig says which server to run on which data.
+// PostgresConfig configures a server.
 type PostgresConfig struct {
-	// DataDir holds the cluster (data), its password, port and log. Created when missing. Empty: a temporary one,
-	// removed when the server has ended.
+	// DataDir contains the cluster (data), its password, port and log. It is created if it is
+	// missing. If DataDir is empty, the server uses a temporary directory, which is removed when
+	// the server has ended.
 	DataDir string
 	// Logger receives the start message; slog.Default when nil.
 	Logger *slog.Logger
-	// Settings are PostgreSQL settings over the defaults of this package.
+	// Settings override the PostgreSQL settings of this package.
 	Settings map[string]string
 
-	cacheDir string // tests of the download; installed servers are ignored then
+	cacheDir string // for tests of the download; if set, installed servers are ignored
 }
 
 // Postgres is a running embedded PostgreSQL. It is safe for concurrent use.
@@ -53,7 +54,7 @@ type Postgres struct {
 	dir       string // absolute
 	lock      *dirLock
 	programs  programs
-	account   *syscall.Credential // nil: ours
+	account   *syscall.Credential // nil: this process's account
 	password  string
 	port      int
 	pid       int
@@ -63,9 +64,10 @@ type Postgres struct {
 	closed    error
 }
 
-// StartPostgres starts the server of cfg.DataDir, creating the cluster first if there is none, and returns when it
-// answers queries. It returns ErrLocked if the directory has an owner, or an error that says which server to install
-// or what the server logged. The context bounds the start only: end the server with Close.
+// StartPostgres starts the server of cfg.DataDir, creating the cluster first if there is none, and
+// returns when it answers queries. It returns ErrLocked if the directory has an owner, or an error
+// that says which server to install or what the server logged. The context bounds the start only:
+// end the server with Close.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Postgres{cfg: cfg, temporary: cfg.DataDir == ""}
@@ -109,8 +111,8 @@ func (p *Postgres) start(ctx context.Context) (err error) {
 	return p.launch(ctx)
 }
 
-// initCluster makes the cluster under another name and moves it when it is complete, so that a kill in the middle leaves
-// nothing that looks like a cluster.
+// initCluster makes the cluster under another name and moves it when it is complete, so that a kill
+// in the middle leaves nothing that looks like a cluster.
 func (p *Postgres) initCluster(ctx context.Context) error {
 	staging := p.path("data.new")
 	p.password = rand.Text()
@@ -142,8 +144,9 @@ func (p *Postgres) own(path string) error {
 	return os.Lchown(path, int(p.account.Uid), int(p.account.Gid))
 }
 
-// launch starts the server: on the port of the last run if that is free, else on any free one. If an earlier owner of the
-// directory was killed, its server may still be shutting down; launch waits for that.
+// launch starts the server: on the port of the last run if that is free, else on any free one. If
+// an earlier owner of the directory was killed, its server may still be shutting down; launch waits
+// for that.
 func (p *Postgres) launch(ctx context.Context) (err error) {
 	p.port, _ = strconv.Atoi(readLine(p.path("port")))
 	for range launchTries {
@@ -179,8 +182,8 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
-// launchOnce waits for a connection. Recovery after a crash takes as long as it takes: only the server's end or the
-// context ends the wait.
+// launchOnce waits for a connection. Recovery after a crash has no time limit: only the end of the
+// server or of the context ends the wait.
 func (p *Postgres) launchOnce(ctx context.Context) error {
 	args := []string{"-D", p.path("data")}
 	settings := serverSettings(p.port, p.cfg.Settings)
@@ -197,7 +200,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	for {
 		err := p.prepare(ctx)
 		if err == nil && !p.isOurs() {
-			err = errors.New("the server of before answers, which is about to end")
+			err = errors.New("another server responds, which is about to end")
 		}
 		if err == nil {
 			return nil
@@ -212,14 +215,15 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 }
 
-// isOurs tells whether the data belong to the server that was started. One of a process that was killed has the same port and password, and ends
-// only once its guard has seen that.
+// isOurs reports whether the data directory belongs to the server that was started. A server of a
+// killed owner has the same port and password, and ends only once its guard has noticed the kill.
 func (p *Postgres) isOurs() bool {
 	owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
 	return owner == strconv.Itoa(p.pid)
 }
 
-// prepare connects, which no other server on this port allows with our password, and creates the database if it is missing.
+// prepare connects, which fails at any other server on this port because of the password, and
+// creates the database if it is missing.
 func (p *Postgres) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyConnect)
 	defer cancel()
@@ -237,7 +241,8 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	return err
 }
 
-// serverSettings suit a machine that also runs everything else. Durability stays as PostgreSQL ships it.
+// serverSettings returns settings for a machine that also runs everything else. Durability settings
+// keep PostgreSQL's defaults.
 func serverSettings(port int, custom map[string]string) map[string]string {
 	settings := map[string]string{
 		"max_connections":      "200",
@@ -263,8 +268,8 @@ func serverSettings(port int, custom map[string]string) map[string]string {
 	return settings
 }
 
-// URL returns the connection URL, as pgx and psql take it. It stays the same after a restart on the same data directory as
-// long as the port is free.
+// URL returns the connection URL for pgx and psql. It stays the same after a restart on the same
+// data directory as long as the port is free.
 func (p *Postgres) URL() string { return p.urlOf(databaseName) }
 
 func (p *Postgres) urlOf(database string) string {
@@ -275,11 +280,12 @@ func (p *Postgres) urlOf(database string) string {
 	return u.String()
 }
 
-// Done is closed when the server has ended, after Close or on its own.
+// Done returns a channel that is closed when the server has ended, after Close or for another
+// reason.
 func (p *Postgres) Done() <-chan struct{} { return p.ended }
 
-// Close stops the server (fast shutdown), waits for its end and removes a temporary data directory. A second Close returns
-// the result of the first.
+// Close stops the server (fast shutdown), waits until it ends and removes a temporary data
+// directory. A second Close returns the result of the first.
 func (p *Postgres) Close() error {
 	p.closing.Do(func() {
 		if p.ended != nil {

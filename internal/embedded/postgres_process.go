@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// serverAccount returns the account that the server runs as: ours unless we are root, which PostgreSQL refuses; else postgres
-// or nobody.
+// serverAccount returns the account that the server runs as. It is nil (the account of this
+// process) except for root, which PostgreSQL refuses; then it is postgres or nobody.
 func serverAccount() *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
@@ -33,9 +33,10 @@ func serverAccount() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// run starts a server program with its output in a new log, as the server's account and in a session of its own, so that
-// Ctrl-C on the terminal reaches this process alone. Root's directories may be closed to that account: on Linux it gets
-// absolute paths as open descriptors. The end of the context kills it and its children.
+// run starts a server program with a new log file, as the server's account and in its own session,
+// so that Ctrl-C on the terminal reaches only this process. On Linux absolute paths are passed as
+// open descriptors, because that account may not be able to open root's directories. The end of the
+// context kills the program and its children.
 func (p *Postgres) run(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
 	log, err := os.Create(p.path("postgres.log"))
 	if err != nil {
@@ -56,7 +57,7 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) (*ex
 		}
 		cmd.Args = append(cmd.Args, arg)
 	}
-	cmd.Dir = "/" // ours may be closed to the account
+	cmd.Dir = "/" // the current directory may be closed to the account
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.account}
@@ -66,15 +67,16 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) (*ex
 	return cmd, nil
 }
 
-// guardScript outlives this process if it is killed: it waits on a pipe whose only writing end is ours. A line means that
-// the server has ended; end of file means that we are dead.
+// guardScript outlives this process if it is killed. It reads from a pipe to which only this
+// process can write: a line means that the server has ended, end of file that this process is dead.
 const guardScript = `read line <&3 && exit
 kill -INT "$1"
 [ -z "$2" ] && exit
 while kill -0 "$1" 2>/dev/null; do sleep 1; done
 rm -rf "$2"`
 
-// watch closes p.ended when the server ends, and has a shell stop the server if this process is killed.
+// watch closes p.ended when the server ends, and starts a shell that stops the server if this
+// process is killed.
 func (p *Postgres) watch(server *exec.Cmd) error {
 	p.pid, p.ended = server.Process.Pid, make(chan struct{})
 	reader, writer, err := os.Pipe()
@@ -92,7 +94,7 @@ func (p *Postgres) watch(server *exec.Cmd) error {
 	go func() {
 		defer close(p.ended)
 		_ = server.Wait()
-		_, _ = io.WriteString(writer, "ended\n") // its process id may soon be another's
+		_, _ = io.WriteString(writer, "ended\n") // its process id may be reused
 		writer.Close()
 		_ = guard.Wait()
 	}()

@@ -25,18 +25,20 @@ const (
 
 type programs struct {
 	dir     string
-	version string // as 15.18
+	version string // for example 15.18
 	major   int
 }
 
-// installPatterns: Debian, Red Hat's PGDG, Alpine, source builds, Homebrew on both processors, Postgres.app.
+// installPatterns are the directories of Debian, Red Hat's PGDG, Alpine, source builds, Homebrew on
+// both processors, and Postgres.app.
 var installPatterns = []string{
 	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*", "/usr/local/pgsql/bin",
 	"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// findPrograms picks the server: of the cluster's major version if there is one, else the newest installed, else a download.
+// findPrograms returns the server programs of the cluster's major version; without a cluster, the
+// newest installed ones; otherwise a download.
 func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (found programs, err error) {
 	if p.cfg.cacheDir == "" {
 		for _, pattern := range append(filepath.SplitList(os.Getenv("PATH")), installPatterns...) {
@@ -64,12 +66,12 @@ func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (found
 	return found, err
 }
 
-// inspect runs a server program as the account that will run it.
+// inspect runs a server program as the account of the server.
 func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return programs{}, fmt.Errorf("find server program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version") //nolint:gosec // the directory is found on this machine
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version") //nolint:gosec // the directory was found on this machine
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: p.account}
 	out, err := cmd.Output()
 	if err != nil {
@@ -82,14 +84,15 @@ func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 		_, err = fmt.Sscanf(found.version, "%d", &found.major) // 17.5, 18beta1
 	}
 	if err != nil || found.major < oldestMajor {
-		return programs{}, fmt.Errorf("%s --version: %q is not a version from %d on", cmd.Path, out, oldestMajor)
+		return programs{}, fmt.Errorf("%s --version: %q is not version %d or newer", cmd.Path, out, oldestMajor)
 	}
 	return found, nil
 }
 
-// download returns the server programs in the cache. The first time, it downloads about 15 MB.
+// download returns the server programs in the cache. The first call downloads about 15 MB.
 func (p *Postgres) download(ctx context.Context) (programs, error) {
-	cache := cmp.Or(p.cfg.cacheDir, "/var/cache/ledgerboard") // root's home is closed to the server's account
+	// the server's account cannot open root's home directory
+	cache := cmp.Or(p.cfg.cacheDir, "/var/cache/ledgerboard")
 	if p.cfg.cacheDir == "" && p.account == nil {
 		user, err := os.UserCacheDir()
 		if err != nil {
@@ -114,15 +117,15 @@ func (p *Postgres) download(ctx context.Context) (programs, error) {
 	if err := fetch(ctx, staging, unpacked); err != nil {
 		return programs{}, err
 	}
-	// Another process may have been faster: its copy is as good.
+	// If another process was faster, use its copy.
 	if err := os.Rename(unpacked, target); err != nil && !errors.Is(err, fs.ErrExist) {
-		return programs{}, fmt.Errorf("keep the download: %w", err)
+		return programs{}, fmt.Errorf("move the download: %w", err)
 	}
 	return p.inspect(ctx, filepath.Join(target, "bin"))
 }
 
-// fetch has the library download, check and unpack a server. The library exports only "download and start", so it gets a
-// data directory that no server starts on, and that last step fails.
+// fetch lets the library download, check and unpack a server. The library exports only "download
+// and start", so fetch passes a data directory on which no server starts, and that last step fails.
 func fetch(ctx context.Context, staging, unpacked string) error {
 	data := filepath.Join(staging, "data")
 	port, err := freePort()
@@ -134,7 +137,7 @@ func fetch(ctx context.Context, staging, unpacked string) error {
 		Version(downloadVersion).CachePath(filepath.Join(staging, "archive")).BinariesPath(unpacked).DataPath(data).
 		RuntimePath(filepath.Join(staging, "runtime")).Port(uint32(port)).StartTimeout(time.Second).Logger(io.Discard))
 	fetched := make(chan error, 1)
-	go func() { fetched <- library.Start() }() // it takes no context
+	go func() { fetched <- library.Start() }() // Start takes no context
 	select {
 	case err = <-fetched:
 	case <-ctx.Done():

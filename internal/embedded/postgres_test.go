@@ -60,7 +60,8 @@ func TestPostgresTemporaryIsRemoved(t *testing.T) {
 	require.ErrorIs(t, syscall.Kill(p.PID(), 0), syscall.ESRCH)
 }
 
-// The directory is closed to others, as below root's home; so this also covers a server that root starts.
+// The directory is closed to other users, like those below root's home; so this also covers a
+// server started by root.
 func TestPostgresKeepsDataURLAndPassword(t *testing.T) {
 	t.Parallel()
 	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg"), Logger: quiet()}
@@ -110,7 +111,7 @@ func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
 
 func TestPostgresStartStopsWithItsContext(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond) // in the middle of initdb
+	ctx, cancel := context.WithTimeout(context.Background(), 150*time.Millisecond) // during initdb
 	defer cancel()
 	dir := filepath.Join(t.TempDir(), "pg")
 	_, err := embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
@@ -122,7 +123,8 @@ func TestPostgresStartStopsWithItsContext(t *testing.T) {
 	startPostgres(t, embedded.PostgresConfig{DataDir: dir})
 }
 
-// insertForEver is the child: it prints its server's pid and directory, then each committed row.
+// insertForEver runs in the child: it prints its server's pid and directory, then each committed
+// row.
 func insertForEver(order childOrder) {
 	ctx := context.Background()
 	p := must(embedded.StartPostgres(ctx, embedded.PostgresConfig{DataDir: order.DataDir, Logger: quiet()}))
@@ -137,7 +139,8 @@ func insertForEver(order childOrder) {
 	}
 }
 
-// After SIGKILL of the owner its server stops too; after SIGKILL of the server the next start recovers.
+// After SIGKILL of the owner its server stops too; after SIGKILL of the server the next start
+// recovers.
 func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 	t.Parallel()
 	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}
@@ -154,12 +157,13 @@ func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
 		require.NoError(t, err)
 		require.Subset(t, ids, acked)
 		require.NoError(t, syscall.Kill(p.PID(), syscall.SIGKILL))
-		<-p.Done() // the owner learns of it
+		<-p.Done() // the owner notices
 		require.NoError(t, p.Close())
 	}
 }
 
-// The server of an owner that was killed answers on the same port for a moment: it is not taken for the new one.
+// The server of a killed owner still responds on the same port for a moment: it must not be taken
+// for the new one.
 func TestPostgresWaitsForTheServerOfAKilledOwner(t *testing.T) {
 	t.Parallel()
 	needs.Programs(t, "pgrep")
@@ -206,7 +210,7 @@ func TestPostgresTemporaryDiesWithAKilledOwner(t *testing.T) {
 	})
 }
 
-// The same tests as an ordinary user: this binary again, under another user id.
+// The same tests as an ordinary user: this binary again, with another user id.
 func TestPostgresOfAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -233,7 +237,7 @@ func TestPostgresOfAnOrdinaryUser(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: TestPostgresKeepsEveryCommitOverKills")
 }
 
-// sharedDir returns a directory that every user may pass through, unlike t.TempDir.
+// sharedDir returns a directory that every user can open, unlike t.TempDir.
 func sharedDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "embedded-test-")
@@ -243,7 +247,7 @@ func sharedDir(t *testing.T) string {
 	return dir
 }
 
-// startOffline is the child: nothing installed, and a proxy that is not there.
+// startOffline runs in the child: nothing is installed, and the proxy does not exist.
 func startOffline(order childOrder) {
 	_, err := embedded.StartPostgres(context.Background(), embedded.WithCache(embedded.PostgresConfig{Logger: quiet()}, order.DataDir))
 	fmt.Println(err)

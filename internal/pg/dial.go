@@ -10,19 +10,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// How soon a server that has vanished, without closing its connections, is taken for gone. What was sent to
-// it is repeated by the kernel for some fifteen minutes otherwise: a projector would stand still for as
-// long, with its partitions in its hands.
+// Time limits after which a server that vanished without closing its connections counts as gone. By
+// default the kernel retransmits for about fifteen minutes; a projector would keep its partitions
+// and do nothing for that long.
 const (
-	connectTimeout = 10 * time.Second // where the URL names none
+	connectTimeout = 10 * time.Second // default, if the URL sets none
 	keepAliveIdle  = 15 * time.Second
 	keepAliveEvery = 5 * time.Second
 	keepAliveTries = 3
 	userTimeout    = 30 * time.Second
 )
 
-// noticeGone makes connections of the configuration end when the server has vanished, and the server end them when this
-// process's machine has: what its sessions had locked would stay locked for two hours otherwise.
+// noticeGone makes connections end if the server vanishes, and makes the server end them if this
+// machine vanishes. Otherwise the locks of its sessions would be held for two hours.
 func noticeGone(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{
 		"tcp_keepalives_idle":     seconds(keepAliveIdle),

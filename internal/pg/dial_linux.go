@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitUnanswered ends the connection when what was sent is not acknowledged for so long.
+// limitUnanswered ends the connection if sent data is not acknowledged within limit.
 func limitUnanswered(conn syscall.RawConn, limit time.Duration) error {
 	var err error
 	control := conn.Control(func(fd uintptr) {

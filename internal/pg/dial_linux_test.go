@@ -12,7 +12,8 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// A server that vanishes without a word is found out in half a minute, also while an answer is awaited.
+// A server that vanishes silently is detected within half a minute, also while a response is
+// awaited.
 func TestConnectionsEndWithTheirServer(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -35,8 +36,8 @@ func TestConnectionsEndWithTheirServer(t *testing.T) {
 	require.Positive(t, db.Pool.Config().ConnConfig.ConnectTimeout)
 }
 
-// A machine that vanishes within a transaction loses its locks in half a minute, also in a COPY, which no time-out of
-// statements ends.
+// A machine that vanishes during a transaction loses its locks within half a minute, also during a
+// COPY, which no statement timeout ends.
 func TestTheServerNoticesVanishedClients(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// limitUnanswered does nothing: only Linux has the option, elsewhere the kernel gives up by itself.
+// limitUnanswered does nothing: only Linux has the option. Elsewhere the kernel's default applies.
 func limitUnanswered(syscall.RawConn, time.Duration) error { return nil }

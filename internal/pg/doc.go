@@ -1,16 +1,16 @@
-// Package pg is how ledgerboard reaches PostgreSQL: pools with their settings, consistent snapshots,
-// the one place that reads SQLSTATEs, and the signal that a projection has moved.
+// Package pg connects ledgerboard to PostgreSQL: it provides pools with their settings, consistent
+// snapshots, the only code that reads SQLSTATEs, and the signal that a projection has moved.
 //
 // # Invariants
 //
 //   - Every pool names its schema; times are scanned as UTC.
-//   - Only pools of what the log can fold again commit asynchronously.
+//   - Only pools for data that can be folded again from the log commit asynchronously.
 //   - The simple protocol is never used.
 //
-// It may not import any package of this module but domain.
+// It may not import any package of this module except domain.
 //
-// # Non-obvious
+// # Notes
 //
-//   - Progress payloads are projection names and keys, not positions: PostgreSQL folds equal payloads of
-//     one transaction into one, and a waiter must look at the tables anyway.
+//   - Progress payloads contain projection names and keys, not positions: PostgreSQL merges equal
+//     payloads of one transaction, and waiters must read the tables anyway.
 package pg

@@ -13,24 +13,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Config says how a pool connects.
+// Config configures a pool.
 type Config struct {
 	URL        string
-	SearchPath []string // schemas of unqualified names; required, so that a forgotten one fails loudly
+	SearchPath []string // schemas of unqualified names; required, so that a missing one is an error
 	Name       string   // application_name: shows in pg_stat_activity who holds a lock
 	MaxConns   int32    // 0: pgx's default
 
-	// AsyncCommit lets COMMIT return before the WAL is on disk. Right for what the log can fold again
-	// (rows and checkpoint are lost together); wrong for schema kept.
+	// AsyncCommit lets COMMIT return before the WAL is on disk. Use it only for data that can be
+	// folded again from the log (rows and checkpoint are lost together), not for schema kept.
 	AsyncCommit bool
-	// ReadOnly refuses every write at the server.
+	// ReadOnly makes the server refuse every write.
 	ReadOnly bool
-	// Params are further settings of the sessions, by name; those of this program have a prefix and a dot.
+	// Params are further session settings by name; custom settings need a prefix and a dot.
 	Params map[string]string
 }
 
-// Open returns a pool that has answered once. Times are scanned as UTC, whatever the server's and
-// the process's zones are.
+// Open returns a pool after a first successful connection. Times are scanned as UTC, whatever the
+// time zones of server and process are.
 func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	if c.URL == "" || len(c.SearchPath) == 0 {
 		return nil, errors.New("check pool config: URL or SearchPath is missing")
@@ -69,8 +69,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// CheckURL says what is wrong with a database URL, without connecting. Statements need the types of their parameters, which the modes exec
-// and simple_protocol do not ask the server for: answers would fail one by one.
+// CheckURL returns what is wrong with a database URL, without connecting. Statements need the types
+// of their parameters, which the modes exec and simple_protocol do not request from the server:
+// statements would fail one by one.
 func CheckURL(url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -78,14 +79,14 @@ func CheckURL(url string) error {
 	}
 	switch mode := config.DefaultQueryExecMode; mode {
 	case pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol:
-		return fmt.Errorf("the database URL says default_query_exec_mode=%s, with which statements here do not run; leave it out, and if a pooler asks "+
-			"for it, name the server itself or set the pooler to session mode", strings.ReplaceAll(mode.String(), " ", "_"))
+		return fmt.Errorf("the database URL contains default_query_exec_mode=%s, which is not supported. Remove it; if a pooler requires "+
+			"it, connect to the server directly or set the pooler to session mode", strings.ReplaceAll(mode.String(), " ", "_"))
 	default:
 		return nil
 	}
 }
 
-// SearchPath is the value of the setting search_path that names these schemas.
+// SearchPath returns the value of the setting search_path for these schemas.
 func SearchPath(schemas ...string) string {
 	quoted := make([]string, len(schemas))
 	for i, schema := range schemas {
@@ -102,7 +103,8 @@ func scanTimesAsUTC(_ context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Snapshot runs f in one REPEATABLE READ, READ ONLY transaction: everything f reads is of one moment.
+// Snapshot runs f in one REPEATABLE READ, READ ONLY transaction, so that f reads one consistent
+// state.
 func Snapshot(ctx context.Context, pool *pgxpool.Pool, f func(pgx.Tx) error) error {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	return pgx.BeginTxFunc(ctx, pool, options, f)

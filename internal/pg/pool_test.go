@@ -14,7 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// A mode in which the types of parameters are not known is refused before anything is opened, and no error shows the password.
+// Modes without parameter types are refused before anything is opened, and no error shows the
+// password.
 func TestModesWithoutTypesAreRefused(t *testing.T) {
 	t.Parallel()
 	for mode, refused := range map[string]bool{"": false, "cache_statement": false, "cache_describe": false, "describe_exec": false, "exec": true, "simple_protocol": true} {
@@ -35,8 +36,8 @@ func TestModesWithoutTypesAreRefused(t *testing.T) {
 	require.ErrorContains(t, pg.CheckURL("postgres://u:geheim@h/d?sslmode=maybe"), "sslmode")
 }
 
-// All that one snapshot reads is of one moment: a decision must not see the head of one state and the
-// dashboards of the next.
+// One snapshot reads one consistent state: a decision must not combine the head of one state with
+// the dashboards of the next.
 func TestSnapshotIsOfOneMoment(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -56,7 +57,7 @@ func TestSnapshotIsOfOneMoment(t *testing.T) {
 	require.ErrorContains(t, err, "read-only transaction")
 }
 
-// What a server says, or does not say any more, decides whether to try again.
+// The error of a server, or of a lost connection, decides whether to try again.
 func TestMayPass(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{
@@ -72,7 +73,7 @@ func TestMayPass(t *testing.T) {
 	require.True(t, pg.MayPass(err), err)
 	db := pgtest.New(t)
 	_, err = pgx.Connect(t.Context(), strings.Replace(db.URL, "/t_", "/not_", 1))
-	require.True(t, pg.MayPass(err), "a server that lets nobody in has changed nothing: %v", err)
+	require.True(t, pg.MayPass(err), "a server that refuses connections has changed nothing: %v", err)
 	_, err = db.Pool.Exec(t.Context(), "select * from nowhere")
 	require.True(t, pg.MayPass(err), err)
 	conn, err := db.Pool.Acquire(t.Context())

@@ -10,15 +10,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrPooler says that between this process and the server stands a pooler that hands out another session for each transaction.
-var ErrPooler = errors.New("the database is reached through a pooler in transaction mode, which loses what a session holds: " +
-	"search paths, LISTEN, advisory locks and prepared statements; name the server itself in the database URL, or set the pooler to session mode")
+// ErrPooler says that a pooler between this process and the server assigns another session to each
+// transaction.
+var ErrPooler = errors.New("the database URL leads to a pooler in transaction mode, which loses session state: " +
+	"search paths, LISTEN, advisory locks and prepared statements; connect to the server directly, or set the pooler to session mode")
 
 // checkedPath is a search path that nothing else sets.
 const checkedPath = "ledgerboard_session_check"
 
-// CheckDirect refuses a pooler in transaction mode: [ErrPooler]. A server that is reached directly costs one connection
-// and one statement.
+// CheckDirect returns [ErrPooler] if the URL leads to a pooler in transaction mode. For a direct
+// connection it costs one connection and one statement.
 func CheckDirect(ctx context.Context, url string) error {
 	first, err := connectPlain(ctx, url)
 	if err != nil {
@@ -30,16 +31,16 @@ func CheckDirect(ctx context.Context, url string) error {
 		return err
 	}
 	if path != checkedPath {
-		return fmt.Errorf("%w (the search path of the connection was dropped)", ErrPooler)
+		return fmt.Errorf("%w (the pooler dropped the search path of the connection)", ErrPooler)
 	}
 	if pid == first.PgConn().PID() {
-		return nil // a pooler makes keys of its own
+		return nil // poolers generate their own keys
 	}
 	return checkShared(ctx, url, first, pid)
 }
 
-// checkShared finds out whether two clients of a pooler get each other's sessions, or one of them several: the first one's
-// (pid) is free while it is between two transactions.
+// checkShared checks whether two clients of a pooler share sessions or one client gets several. The
+// session of the first connection (pid) is free between its transactions.
 func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) error {
 	second, err := connectPlain(ctx, url)
 	if err != nil {
@@ -47,7 +48,8 @@ func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) e
 	}
 	defer second.Close(context.WithoutCancel(ctx))
 	var held, other, now, after uint32
-	if held, other, err = whileHeld(ctx, second, first); err != nil { // not that one: it is in a transaction
+	// not that session: it is in a transaction
+	if held, other, err = whileHeld(ctx, second, first); err != nil {
 		return err
 	}
 	if now, after, err = whileHeld(ctx, first, second); err != nil {
@@ -59,7 +61,8 @@ func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) e
 	return nil
 }
 
-// whileHeld tells the session that one connection has in a transaction, and that of another one meanwhile.
+// whileHeld returns the session of one connection in a transaction, and the session of another
+// connection during that transaction.
 func whileHeld(ctx context.Context, holder, other *pgx.Conn) (held, meanwhile uint32, err error) {
 	err = pgx.BeginFunc(ctx, holder, func(tx pgx.Tx) (err error) {
 		if held, _, err = session(ctx, tx); err == nil {
@@ -70,7 +73,7 @@ func whileHeld(ctx context.Context, holder, other *pgx.Conn) (held, meanwhile ui
 	return held, meanwhile, err
 }
 
-// session tells which session of the server answers, and its search path.
+// session returns the process id of the session that responds, and its search path.
 func session(ctx context.Context, q interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 },
@@ -78,7 +81,7 @@ func session(ctx context.Context, q interface {
 	var id int32
 	err = q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec).Scan(&id, &path)
 	if err != nil {
-		return 0, "", fmt.Errorf("look for a pooler: %w", refused(err))
+		return 0, "", fmt.Errorf("detect a pooler: %w", refused(err))
 	}
 	return uint32(id), path, nil
 }
@@ -98,7 +101,7 @@ func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// refusedParameter recognises a pooler that does not take the settings with which connections begin.
+// refusedParameter recognizes a pooler that does not accept the startup parameters.
 func refusedParameter(err error) error {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(refused.Message, "unsupported startup parameter") {
 		return fmt.Errorf("%w (%s)", ErrPooler, refused.Message)

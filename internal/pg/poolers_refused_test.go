@@ -14,17 +14,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// pooler stands between clients and the server, as a pooler does: it answers starts itself and hands out sessions of its own.
+// pooler acts as a pooler between clients and the server: it answers startup messages itself and
+// assigns sessions.
 type pooler struct {
 	t           *testing.T
 	server      *pgconn.Config
-	refusesPath bool // it knows no such setting of a start
-	dropsPath   bool // it takes the setting, and forgets it
-	perSession  bool // a client keeps its session; else it gets one for each transaction
+	refusesPath bool // it does not know the startup parameter
+	dropsPath   bool // it accepts the startup parameter and drops it
+	perSession  bool // a client keeps its session; otherwise it gets one per transaction
 	free        chan *pgconn.HijackedConn
 }
 
-// url starts it and returns where it listens.
+// url starts the pooler and returns its URL.
 func (p *pooler) url(db *pgtest.DB) string {
 	p.t.Helper()
 	u, err := url.Parse(db.URL)
@@ -63,7 +64,7 @@ func (p *pooler) serve(conn net.Conn) {
 	}
 	if p.refusesPath {
 		client.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: search_path"})
-		_ = client.Flush() // the client has gone
+		_ = client.Flush() // the client has disconnected
 		return
 	}
 	config := p.server.Copy()
@@ -71,7 +72,8 @@ func (p *pooler) serve(conn net.Conn) {
 		config.RuntimeParams["search_path"] = settings.Parameters["search_path"]
 	}
 	client.Send(&pgproto3.AuthenticationOk{})
-	client.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}}) // of its own
+	// its own key
+	client.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte{0, 0, 0, 1}})
 	client.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	if client.Flush() != nil {
 		return
@@ -95,7 +97,8 @@ func (p *pooler) serve(conn net.Conn) {
 				return
 			}
 			if status == 'I' && !p.perSession {
-				p.free <- held // before the client hears of it, whose next statement takes one
+				// before the client gets the answer, because its next statement takes a session
+				p.free <- held
 				held = nil
 			}
 			if client.Flush() != nil {
@@ -105,7 +108,7 @@ func (p *pooler) serve(conn net.Conn) {
 	}
 }
 
-// take takes a free session, or makes one.
+// take returns a free session or opens one.
 func (p *pooler) take(config *pgconn.Config) (*pgconn.HijackedConn, error) {
 	select {
 	case conn := <-p.free:
@@ -123,7 +126,8 @@ func (p *pooler) take(config *pgconn.Config) (*pgconn.HijackedConn, error) {
 	return hijacked, err
 }
 
-// relay hands the server's answers on until it is ready again, which the client is told with the next flush.
+// relay forwards the server's answers until it is ready again, which the client gets with the next
+// flush.
 func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, err error) {
 	if err := server.Flush(); err != nil {
 		return 0, err
@@ -140,8 +144,8 @@ func relay(server *pgproto3.Frontend, client *pgproto3.Backend) (status byte, er
 	}
 }
 
-// What a session holds gets lost in a pooler that changes it with each transaction: that is said at the start, not found
-// out when tables of another generation are read.
+// Poolers that change the session with each transaction lose session state. This is reported at the
+// start, before tables of another generation are read.
 func TestPoolersInTransactionModeAreRefused(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -157,5 +161,5 @@ func TestPoolersInTransactionModeAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, "session mode", name)
 	}
 	_, err := pg.Open(t.Context(), pg.Config{URL: (&pooler{t: t, refusesPath: true}).url(db), SearchPath: []string{"lb"}, Name: "test"})
-	require.ErrorIs(t, err, pg.ErrPooler, "every pool says so")
+	require.ErrorIs(t, err, pg.ErrPooler, "every pool reports it")
 }

@@ -13,15 +13,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ProgressChannel is the NOTIFY channel on which a projection tells, in the transaction that moves
-// its checkpoint, that its tables have moved; see [ProgressPayload].
+// ProgressChannel is the NOTIFY channel on which a projection announces, in the transaction that
+// moves its checkpoint, that its tables have moved; see [ProgressPayload].
 const ProgressChannel = "ledgerboard_progress"
 
 // maxPayload keeps payloads below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 4000
 
-// ProgressPayload is the projection's name and, separated by spaces, the keys whose rows have moved. Without
-// keys, or with more than fit, it is the name alone: rows of any key may have moved.
+// ProgressPayload returns the projection's name and, separated by spaces, the keys whose rows have
+// moved. Without keys, or if there are too many, it returns only the name: rows of any key may have
+// moved.
 func ProgressPayload(projection string, keys []string) string {
 	payload := strings.Join(append([]string{projection}, keys...), " ")
 	if len(payload) > maxPayload {
@@ -30,42 +31,45 @@ func ProgressPayload(projection string, keys []string) string {
 	return payload
 }
 
-// FiguresChannel is the NOTIFY channel on which a projection tells, in the transaction that changes them,
-// whose figures can be read anew: a JSON list of [domain.FigureChange], or [AnyFigure].
+// FiguresChannel is the NOTIFY channel on which a projection announces, in the transaction that
+// changes figures, whose figures changed: a JSON list of [domain.FigureChange], or [AnyFigure].
 const FiguresChannel = "ledgerboard_figures"
 
-// AnyFigure stands for all changes that there can be: a read model went live, an operator mended it, or
-// what was told meanwhile was not heard.
+// AnyFigure means that any figures may have changed: a read model went live, an operator repaired
+// it, or notifications may have been lost.
 const AnyFigure = "*"
 
-// reconnectAfter is the pause before the listening connection is made again.
+// reconnectAfter is the delay before the listening connection is opened again.
 const reconnectAfter = 500 * time.Millisecond
 
-// Progress wakes whoever waits for a projection to move. It is a hint: a waiter looks at the tables
-// again when woken, and also now and then when not.
+// Progress wakes goroutines that wait for a projection to move. It is a hint: a waiter must read
+// the tables when woken, and also from time to time when not.
 type Progress struct {
 	mu      sync.Mutex
-	waiters map[waiter]chan struct{} // closed and forgotten at a move
+	waiters map[waiter]chan struct{} // closed and removed at a move
 	figures func(payload string)
 }
 
-// waiter is what is waited for: a move of a projection that may be of a key.
+// waiter identifies what is waited for: a move of a projection that may affect a key.
 type waiter struct{ projection, key string }
 
-// NewProgress returns a Progress that no one feeds yet; see Listen.
+// NewProgress returns a Progress that is not connected yet; see Listen.
 func NewProgress() *Progress {
 	return &Progress{waiters: map[waiter]chan struct{}{}, figures: func(string) {}}
 }
 
-// HearFigures hands what is told on [FiguresChannel] to hear, in order, and [AnyFigure] whenever the
-// listening connection was made anew. hear must not block. Call it before [Progress.Listen].
+// HearFigures sets the function that gets the payloads of [FiguresChannel] in order, and
+// [AnyFigure] whenever the listening connection was opened again. hear must not block. HearFigures
+// must be called before [Progress.Listen].
 func (p *Progress) HearFigures(hear func(payload string)) { p.figures = hear }
 
-// AnyKey is the key for [Progress.Moved] of a projection whose moves name no keys. A move that names keys does not wake who waits for it.
+// AnyKey is the key for [Progress.Moved] of a projection whose moves name no keys. A move that
+// names keys does not wake its waiters.
 const AnyKey = "any"
 
-// Moved returns a channel that is closed at the next move of the projection that may be of the key: one that
-// names it, or none. Take it before looking at the tables: a move between the look and the wait is then not missed.
+// Moved returns a channel that is closed at the next move of the projection that names the key or
+// no keys. Call it before reading the tables, so that no move between reading and waiting is
+// missed.
 func (p *Progress) Moved(projection, key string) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +81,7 @@ func (p *Progress) Moved(projection, key string) <-chan struct{} {
 	return ch
 }
 
-// wake takes a payload apart and wakes whom it concerns.
+// wake parses a payload and wakes the waiters concerned.
 func (p *Progress) wake(payload string) {
 	projection, rest, _ := strings.Cut(payload, " ")
 	keys := strings.Fields(rest)
@@ -98,8 +102,8 @@ func (p *Progress) wakeWhere(concerned func(waiter) bool) {
 	})
 }
 
-// Listen feeds p from the database until ctx is done. A lost connection is made again, and everyone
-// is woken then, because moves may have been missed.
+// Listen feeds p from the database until ctx is done. It reopens a lost connection and then wakes
+// everyone, because moves may have been missed.
 func (p *Progress) Listen(ctx context.Context, databaseURL string, logger *slog.Logger) {
 	for ctx.Err() == nil {
 		err := p.listenOnce(ctx, databaseURL)

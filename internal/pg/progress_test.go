@@ -37,18 +37,19 @@ func TestProgressWakesWhomAMoveConcerns(t *testing.T) {
 		_, err := db.Pool.Exec(t.Context(), `select pg_notify($1, $2)`, pg.ProgressChannel, payload)
 		require.NoError(t, err)
 	}
-	const name = "progress_test" // the channel is the database's, and other tests notify on it
+	// the channel belongs to the database, and other tests notify on it
+	const name = "progress_test"
 	one, third, other := progress.Moved(name, "one"), progress.Moved(name, "third"), progress.Moved(name, "other")
 	notify(pg.ProgressPayload(name, []string{"one", "third"}))
-	waitFor(one, "who waits for a key that moved")
-	waitFor(third, "who waits for another that moved")
+	waitFor(one, "waiter for a key that moved")
+	waitFor(third, "waiter for another key that moved")
 	select {
 	case <-other:
 		require.FailNow(t, "woken by another key's move")
 	default:
 	}
 	notify(pg.ProgressPayload(name, nil))
-	waitFor(other, "a move without keys may be of any")
+	waitFor(other, "a move without keys may affect any key")
 }
 
 func TestPayloadThatDoesNotFitIsTheNameAlone(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// securedServer is a PostgreSQL of the test's own.
+// securedServer is a PostgreSQL server for this test.
 type securedServer struct {
 	t    *testing.T
 	data string // its directory
@@ -27,7 +27,7 @@ type securedServer struct {
 
 func newSecuredServer(t *testing.T) *securedServer {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ledgerboard-secured-") // t.TempDir is closed to the server's user
+	dir, err := os.MkdirTemp("", "ledgerboard-secured-") // the server's user cannot open t.TempDir
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -37,7 +37,7 @@ func newSecuredServer(t *testing.T) *securedServer {
 	return &securedServer{t: t, data: filepath.Join(dir, "pg", "data"), url: server.URL()}
 }
 
-// show lets the server show a certificate to connections that begin from now on.
+// show makes the server use a certificate for new connections.
 func (s *securedServer) show(pair certs.Pair) {
 	s.t.Helper()
 	stat, err := os.Stat(filepath.Join(s.data, "PG_VERSION"))
@@ -58,14 +58,15 @@ func (s *securedServer) show(pair certs.Pair) {
 		_, err := conn.Exec(s.t.Context(), sql)
 		require.NoError(s.t, err)
 	}
-	// The server's main process, which lets new ones in, reads its settings before it tells the sessions to.
+	// The server's main process, which accepts connections, reads its settings before it signals
+	// the sessions.
 	require.Eventually(s.t, func() bool {
 		var now time.Time
 		return conn.QueryRow(s.t.Context(), "select pg_conf_load_time()").Scan(&now) == nil && now.After(since)
 	}, time.Minute, 10*time.Millisecond)
 }
 
-// at is the server's URL with other parameters.
+// at returns the server's URL with other parameters.
 func (s *securedServer) at(host, password, parameters string, args ...any) string {
 	s.t.Helper()
 	u, err := url.Parse(s.url)
@@ -78,7 +79,8 @@ func (s *securedServer) at(host, password, parameters string, args ...any) strin
 	return u.String()
 }
 
-// A server that proves who it is with a certificate is spoken to over TLS, and a refusal names the part of the URL that it speaks of.
+// The connection to a server with a valid certificate uses TLS, and errors name the part of the URL
+// to check.
 func TestSecuredServer(t *testing.T) {
 	t.Parallel()
 	s := newSecuredServer(t)
@@ -98,7 +100,7 @@ func TestSecuredServer(t *testing.T) {
 		}
 	}
 	full := "sslmode=verify-full&sslrootcert=%s"
-	refused(s.at("127.0.0.1", "", full, authority.File), "server refused TLS", "look at sslmode")
+	refused(s.at("127.0.0.1", "", full, authority.File), "server refused TLS", "check sslmode")
 
 	s.show(authority.Issue(t, "127.0.0.1", time.Now().Add(time.Hour)))
 	require.NoError(t, pg.CheckDirect(t.Context(), s.at("127.0.0.1", "", full, authority.File)))
@@ -109,22 +111,22 @@ func TestSecuredServer(t *testing.T) {
 	require.NoError(t, pool.QueryRow(t.Context(), "select ssl from pg_stat_ssl where pid = pg_backend_pid()").Scan(&encrypted))
 	require.True(t, encrypted)
 
-	refused(s.at("127.0.0.1", "", full, other.File), "unknown authority", "look at sslrootcert")
-	refused(s.at("localhost", "", full, authority.File), "certificate is", "look at the host")
-	refused(s.at("127.0.0.1", "not-the-password", full, authority.File), "password authentication failed", "look at user, password")
+	refused(s.at("127.0.0.1", "", full, other.File), "unknown authority", "check sslrootcert")
+	refused(s.at("localhost", "", full, authority.File), "certificate is", "check the host")
+	refused(s.at("127.0.0.1", "not-the-password", full, authority.File), "password authentication failed", "check user, password")
 	s.show(authority.Issue(t, "127.0.0.1", time.Now().Add(-time.Hour)))
 	refused(s.at("127.0.0.1", "", full, authority.File), "expired", "renew the server's certificate")
 }
 
-// A server that is reached over a network is told of where nothing keeps others from reading along, or from taking its place.
+// A server on the network is reported if traffic is readable or the server is not authenticated.
 func TestServersInTheOpenAreToldOf(t *testing.T) {
 	t.Parallel()
 	authority := certs.NewAuthority(t)
 	for url, told := range map[string]string{
-		"postgres://u:secret@db.invalid/d?sslmode=disable":                                 "without TLS",
-		"postgres://u:secret@db.invalid/d?sslmode=prefer":                                  "without TLS",
-		"postgres://u:secret@db.invalid/d":                                                 "without TLS",
-		"postgres://u:secret@db.invalid/d?sslmode=require":                                 "need not prove who it is",
+		"postgres://u:secret@db.invalid/d?sslmode=disable":                                 "is not encrypted",
+		"postgres://u:secret@db.invalid/d?sslmode=prefer":                                  "is not encrypted",
+		"postgres://u:secret@db.invalid/d":                                                 "is not encrypted",
+		"postgres://u:secret@db.invalid/d?sslmode=require":                                 "is not verified",
 		"postgres://u:secret@127.0.0.1,db.invalid/d?sslmode=disable":                       "db.invalid",
 		"postgres://u:secret@db.invalid/d?sslmode=verify-full":                             "",
 		"postgres://u:secret@db.invalid/d?sslmode=verify-ca&sslrootcert=" + authority.File: "",

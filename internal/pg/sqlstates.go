@@ -13,31 +13,33 @@ import (
 )
 
 // IsDataError reports whether the server refused the values themselves (SQLSTATE class 22, data
-// exception, or 23, constraint violation): repeating the same write cannot help. Every other error
-// may pass: a lost connection, a lock timeout, a full disk.
+// exception, or 23, constraint violation), so that repeating the write cannot help. All other
+// errors may be temporary: a lost connection, a lock timeout, a full disk.
 func IsDataError(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && len(e.Code) == 5 && (e.Code[:2] == "22" || e.Code[:2] == "23")
 }
 
-// IsMissing reports whether the server lacks a table, a schema or a function that a statement names.
+// IsMissing reports whether the server lacks a table, a schema or a function that a statement
+// names.
 func IsMissing(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && slices.Contains([]string{"42P01", "3F000", "42883"}, refused.Code)
 }
 
-// IsForbidden reports whether the server refuses what the user of the connection has no right to.
+// IsForbidden reports whether the user of the connection lacks a privilege.
 func IsForbidden(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "42501"
 }
 
-// MayPass reports whether an error says that the database is away, is going away, is overloaded or was taken over by a copy that only
-// reads, or that tables are not where they were, as when a generation was retired under a process that had stood still: the same
-// statement may succeed a moment later. Whatever keeps a connection from being made is one, also where a server says so. Else
-// SQLSTATE decides: classes 08 (connection), 40 (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server
-// stops or starts), 25006 (read only), 25P03, 25P04 and 55P03 (time-outs of idle transactions, of transactions and of locks), and
-// [IsMissing].
+// MayPass reports whether the same statement may succeed a moment later: the database is down,
+// stopping, overloaded or now a read-only replica, or tables were moved, for example because a
+// generation was retired while the process was suspended. All errors of connecting are temporary,
+// also those reported by a server. Otherwise SQLSTATE decides: classes 08 (connection), 40
+// (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
+// starts), 25006 (read only), 25P03, 25P04 and 55P03 (timeouts of idle transactions, of
+// transactions and of locks), and [IsMissing].
 func MayPass(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
@@ -56,8 +58,8 @@ func MayPass(err error) bool {
 		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }
 
-// Durably is a transaction that outlives a crash of the server, also on a pool that commits asynchronously: what was answered to an
-// operator, or was read, holds.
+// Durably runs a transaction that survives a crash of the server, also on a pool that commits
+// asynchronously. Use it for results that are returned to an operator or were read.
 func Durably(ctx context.Context, pool interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }, f func(tx pgx.Tx) error,
@@ -70,9 +72,10 @@ func Durably(ctx context.Context, pool interface {
 	})
 }
 
-// PostTexts selects content, media_url and permalink (text, null: not known) of one post from its rows c of post_contents,
-// for the answers and for the views in schema lb alike. The main application takes precedence over the listing, field by
-// field. They are aggregates, so that a post without texts has a row too.
+// PostTexts selects content, media_url and permalink (text; null: unknown) of one post from its
+// rows c of post_contents. Responses and the views in schema lb share it. The main application
+// takes precedence over the listing, field by field. They are aggregates, so that a post without
+// texts also has a row.
 const PostTexts = `coalesce(max(c.content) filter (where c.origin = 'main_app'), max(c.content)) as content,
 			       coalesce(max(c.media_url) filter (where c.origin = 'main_app'), max(c.media_url)) as media_url,
 			       coalesce(max(c.permalink) filter (where c.origin = 'main_app'), max(c.permalink)) as permalink`

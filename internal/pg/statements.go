@@ -16,7 +16,7 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Exec runs a statement; doing is what its error begins with.
+// Exec runs a statement. Its error starts with doing.
 func Exec(ctx context.Context, q Querier, doing, sql string, args ...any) error {
 	if _, err := q.Exec(ctx, sql, args...); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
@@ -26,7 +26,7 @@ func Exec(ctx context.Context, q Querier, doing, sql string, args ...any) error 
 
 // List reads all rows of a statement.
 func List[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	rows, _ := q.Query(ctx, sql, args...) // its error is that of the rows
+	rows, _ := q.Query(ctx, sql, args...) // rows returns its error
 	list, err := pgx.CollectRows(rows, scan)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
@@ -34,7 +34,7 @@ func List[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFun
 	return list, nil
 }
 
-// Find reads the first row of a statement; false: there is none.
+// Find reads the first row of a statement. It returns false if there is none.
 func Find[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) (row T, found bool, err error) {
 	rows, _ := q.Query(ctx, sql, args...)
 	row, err = pgx.CollectOneRow(rows, scan)
@@ -47,7 +47,7 @@ func Find[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFun
 	return row, true, nil
 }
 
-// Is reads the answer to a question: one row of one boolean.
+// Is reads one row with one boolean.
 func Is(ctx context.Context, q Querier, doing, sql string, args ...any) (is bool, err error) {
 	if err := q.QueryRow(ctx, sql, args...).Scan(&is); err != nil {
 		return false, fmt.Errorf("%s: %w", doing, err)

@@ -16,10 +16,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 )
 
-// databases are those that no test uses.
+// databases are the free databases.
 var databases struct {
 	template sync.Once
-	fresh    string // the [fingerprint] of the template
+	fresh    string // [fingerprint] of the template
 
 	sync.Mutex
 	free []string
@@ -50,8 +50,8 @@ func takeDatabase(t testing.TB) string {
 
 func newName() string { return "t_" + strings.ToLower(rand.Text()) }
 
-// giveBack empties a database for another test, or drops it if it cannot be made equal to a new
-// one. The new name keeps a client that outlives its test away from the next one.
+// giveBack empties a database for another test, or drops it if it cannot be restored to a new
+// state. Its new name separates clients that outlive their test from the next test.
 func giveBack(t testing.TB, name string) {
 	t.Helper()
 	admin, next := serverURL(t), newName()
@@ -68,7 +68,8 @@ func giveBack(t testing.TB, name string) {
 }
 
 var (
-	// emptying removes the rows that the template does not have.
+	// emptying removes the rows that the template does not contain.
+	//
 	//go:embed empty.sql
 	emptying string
 	// fingerprint is one text that changes with every change of the catalog, of a sequence and of

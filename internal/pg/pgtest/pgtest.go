@@ -23,19 +23,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// databaseURLVariable names a server to use instead of an embedded one; its user must be allowed to
+// databaseURLVariable names a server to use instead of an embedded one. Its user must be able to
 // create databases.
 const databaseURLVariable = "LEDGERBOARD_TEST_DATABASE_URL"
 
-// DB is one test's own database.
+// DB is the database of one test.
 type DB struct {
 	URL      string
-	Pool     *pgxpool.Pool // writes; search path is that of generation 1
-	ReadOnly *pgxpool.Pool // reads the views, and the server refuses every write
+	Pool     *pgxpool.Pool // for writes; the search path is that of generation 1
+	ReadOnly *pgxpool.Pool // for reading the views; the server refuses writes
 }
 
-// New returns an empty database with all schemas. After the test its sessions are ended and it
-// serves another test, under a new name.
+// New returns an empty database with all schemas. After the test its sessions are ended and another
+// test uses it under a new name.
 func New(t testing.TB) *DB {
 	t.Helper()
 	ctx := context.Background()
@@ -47,7 +47,7 @@ func New(t testing.TB) *DB {
 	return db
 }
 
-// WriterURL connects as a new role that may read and write the rows of these schemas, and nothing else.
+// WriterURL connects as a new role that can only read and write the rows of these schemas.
 func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
 	t.Helper()
 	role := "r_" + uuid.NewString()[:8]
@@ -69,8 +69,8 @@ func (db *DB) WriterURL(t testing.TB, schemas ...string) string {
 	return u.String()
 }
 
-// Delete removes all rows of these tables of generation 1. For few rows it costs less than
-// TRUNCATE, which makes new files and has every session plan its statements again.
+// Delete removes all rows of these tables of generation 1. For few rows it is cheaper than
+// TRUNCATE, which creates new files and invalidates the plans of all sessions.
 func (db *DB) Delete(t require.TestingT, tables ...string) {
 	_, err := db.Pool.Exec(context.Background(), "delete from "+strings.Join(tables, "; delete from "))
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ var server struct {
 	err      error
 }
 
-// serverURL starts the server of this test process at its first use.
+// serverURL returns the URL of the server of this test process, which it starts at the first call.
 func serverURL(t testing.TB) string {
 	t.Helper()
 	server.once.Do(func() {
@@ -100,9 +100,9 @@ func serverURL(t testing.TB) string {
 		}
 		server.embedded, server.err = embedded.StartPostgres(context.Background(), embedded.PostgresConfig{
 			Logger: slog.New(slog.DiscardHandler),
-			// Tests lose nothing if the machine crashes. As many run at once as there are
-			// processors, with some ten connections each. Dropping a table searches all buffers.
-			// Without autovacuum, the plans of a test do not depend on how long it takes.
+			// Tests lose nothing if the machine crashes. As many tests run at once as there are
+			// processors, with about ten connections each. Dropping a table searches all buffers.
+			// Without autovacuum, the plans of a test do not depend on its duration.
 			Settings: map[string]string{
 				"fsync": "off", "full_page_writes": "off", "wal_compression": "off",
 				"max_wal_size": "512MB", "min_wal_size": "80MB", "shared_buffers": "64MB", "autovacuum": "off", "max_connections": "1000",
@@ -116,10 +116,10 @@ func serverURL(t testing.TB) string {
 	return server.url
 }
 
-// Main runs a package's tests and stops the server that they started.
+// Main runs the tests of a package and stops the server that they started.
 func Main(m *testing.M) { os.Exit(Runner{m}.Run()) }
 
-// Runner is [Main] for a package whose TestMain hands its tests to another one, as goleak does.
+// Runner is [Main] for a package whose TestMain passes its tests to another runner, such as goleak.
 type Runner struct{ Tests interface{ Run() int } }
 
 // Run runs the tests, stops the server that they started and returns the exit code.
@@ -147,10 +147,11 @@ func exec(t testing.TB, databaseURL, sql string) {
 	require.NoError(t, err)
 }
 
-// patience bounds the wait for the end of a database's sessions.
+// patience limits the wait for the end of a database's sessions.
 const patience = 5 * time.Minute
 
-// inUse reports whether a database still had sessions after the five seconds that the server waits for their end.
+// inUse reports whether a database still had sessions after the five seconds that the server waits
+// for their end.
 func inUse(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55006"

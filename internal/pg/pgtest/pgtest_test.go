@@ -44,7 +44,8 @@ func oid(t *testing.T, db *pgtest.DB) (oid uint32) {
 	return oid
 }
 
-// What a test leaves behind does not reach the next one: it gets the same database without the rows, or a new one.
+// Changes of a test do not affect the next one: it gets the same database without the rows, or a
+// new one.
 func TestADatabaseComesBackAsANewOne(t *testing.T) {
 	for name, tt := range map[string]struct {
 		left []string
