@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// BackupSource is the log for who copies it, whatever is wrong with its topics.
+// BackupSource opens the log for a backup, even if its topics have unsafe settings.
 func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.TopicSpec, error) {
 	log, err := p.logAsIs(ctx)
 	return log, p.brokers.value.topics, err
@@ -37,7 +37,8 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	return target, err
 }
 
-// FoldedBeyond counts, by topic, the records that the database's tables have folded and a backup lacks.
+// FoldedBeyond returns, by topic, how many records the database's tables have folded that a backup
+// lacks.
 func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
 	records = map[string]int64{}
 	if there, err := p.hasTables(ctx); err != nil || !there {
@@ -62,25 +63,28 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 	return records, nil
 }
 
-// SetBack fits the database to a restored log: the tables, which were made from other topics, are left and made from the restored ones,
-// and what is kept beside them forgets what came after the backup. versions are the agencies' last ones in the backup.
+// SetBack resets the database to a restored log. The tables, which were built from other topics,
+// are abandoned and rebuilt from the restored topics; schema kept forgets what came after the
+// backup. versions are the agencies' last versions in the backup.
 func (p *Parts) SetBack(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
 	if there, err := p.hasTables(ctx); err != nil || !there {
 		return err
 	}
-	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error { // the record of the restore follows, and must not outlive it
+	// the record of the restore is appended later and must not outlive this change
+	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error {
 		if _, err := projections.LeaveAll(ctx, tx); err != nil {
 			return err
 		}
 		return vault.SetBack(ctx, tx, m.Cut, versions)
 	})
 	if err != nil {
-		return fmt.Errorf("fit the database to the restored log: %w", err)
+		return fmt.Errorf("reset the database to the restored log: %w", err)
 	}
 	return nil
 }
 
-// hasTables tells whether there is a database that a log was folded into; the engine's pool is open then.
+// hasTables reports whether a log was folded into the database. If it returns true, the engine's
+// pool is open.
 func (p *Parts) hasTables(ctx context.Context) (there bool, err error) {
 	if !p.hasDatabase() {
 		return false, nil
@@ -95,7 +99,7 @@ func (p *Parts) hasTables(ctx context.Context) (there bool, err error) {
 	return there, nil
 }
 
-// RecordRestore appends to a log that was restored who did it, why, and of when the backup is.
+// RecordRestore records in a restored log who restored it, why, and the time of the backup.
 func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason) error {
 	log, err := p.Log(ctx)
 	if err != nil {

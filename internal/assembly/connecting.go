@@ -19,10 +19,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ConnectConfig says how pages are connected in a browser.
+// ConnectConfig configures how people connect accounts in a browser.
 type ConnectConfig struct {
-	PublicURL     string   // where browsers find this service
-	ReturnOrigins []string // that a result page may lead back to, beside our own
+	PublicURL     string   // public URL of this service
+	ReturnOrigins []string // other origins that a result page may link to
 }
 
 func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) *connect.Connect {
@@ -44,8 +44,8 @@ func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platfo
 	return &connect.Connect{Config: config}
 }
 
-// CheckPublicURL refuses an address that platforms do not send people back to: over HTTPS only; on this machine the simulator does without.
-// "" is none.
+// CheckPublicURL returns an error if platforms cannot redirect people to base. Platforms redirect
+// only to HTTPS; on this machine the simulator also accepts HTTP. An empty base is valid.
 func CheckPublicURL(base string) error {
 	if base == "" {
 		return nil
@@ -57,12 +57,13 @@ func CheckPublicURL(base string) error {
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return fmt.Errorf("%q must begin with https://: the platforms send people back over HTTPS only", base)
+		return fmt.Errorf("%q must begin with https://: the platforms redirect people over HTTPS only", base)
 	}
 	return nil
 }
 
-// openPlatforms completes what calls the platforms: what reads them, takes tokens of a main application, and connects pages.
+// openPlatforms opens everything that calls the platforms: fetchers, the exchange of a main
+// application's tokens, and sign-ins.
 func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) {
 	if c.Now == nil {
 		c.Now = time.Now

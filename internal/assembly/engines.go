@@ -14,8 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Engines are those of the named projections, or of all. Processes without the role projector make them too:
-// the engines' Status reads the tables, whoever fills them.
+// Engines returns the engines of the named projections, or of all. Processes without the role
+// projector use them too: an engine's Status reads the tables, whichever process fills them.
 func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Engine, error) {
 	if _, err := p.Log(ctx); err != nil {
 		return nil, err
@@ -26,7 +26,8 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	}), err
 }
 
-// enginesAsIs are those of all projections over whatever log there is: to look with, and for what operators do to single events.
+// enginesAsIs returns the engines of all projections even if topics have unsafe settings, for
+// inspection and for actions on single events.
 func (p *Parts) enginesAsIs(ctx context.Context) ([]*projections.Engine, error) {
 	return p.engines.get(func() ([]*projections.Engine, error) { return p.newEngines(ctx) })
 }
@@ -62,7 +63,7 @@ func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
 	return engines, nil
 }
 
-// PartitionsOf is the number of partitions of the topic of that name, 0 when there is none.
+// PartitionsOf returns the number of partitions of the named topic, or 0 if it is not in topics.
 func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	for _, t := range topics {
 		if t.Name == name {
@@ -72,7 +73,7 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Looks opens the engine's tables and the vault, for operators who look at the database alone.
+// Looks opens the engine's tables and the vault, for operator commands that need only the database.
 func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 	pool, err := p.Engine(ctx)
 	if err != nil {
@@ -85,7 +86,8 @@ func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 	return desk.NewLooks(pool, kept, p.Tables), nil
 }
 
-// Desk opens what operators need: what [Parts.Looks] opens, and the log, whatever is wrong with its topics.
+// Desk opens what operator commands need: what [Parts.Looks] opens, and the log, even if its topics
+// have unsafe settings.
 func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
 	engines, err := p.enginesAsIs(ctx)
 	if err != nil {
@@ -95,7 +97,7 @@ func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, logger := p.log.value, p.settings.Logger // the engines have opened it
+	log, logger := p.log.value, p.settings.Logger // opened by the engines
 	changes := dashboardCommands(log, p.brokers.value.topics)
 	changes.Logger = logger
 	records := &commands.Audit{Log: log, Now: time.Now, Logger: logger}

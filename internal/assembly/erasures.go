@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Erasures are the lines of all erasures that a log records, in the order of each agency's records.
+// Erasures returns all erasures recorded in a log, in the order of each agency's records.
 func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
 	err = EachErasure(ctx, log, func(agency string, at time.Time, erased domain.PersonErased) {
 		lines = append(lines, erased.ErasedIDs(agency, at)...)
@@ -23,14 +23,14 @@ func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, 
 	return lines, err
 }
 
-// EachErasure hands over every erasure that a log records, one at a time and those of an agency in their order. What does not
-// decode is left out: the trail parks it.
+// EachErasure calls each with every erasure recorded in a log, one at a time; those of an agency
+// are in order. Records that cannot be decoded are left out, because the projection parks them.
 func EachErasure(ctx context.Context, log *eventlog.Log, each func(agency string, at time.Time, erased domain.PersonErased)) error {
-	var mu sync.Mutex // partitions come in parallel
+	var mu sync.Mutex // partitions are scanned concurrently
 	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			if r.Header("ce_type") != (domain.PersonErased{}).EventType() {
-				continue // most are audit reads
+				continue // most records are audit reads
 			}
 			recorded, err := log.Decode(r)
 			if erased, ok := recorded.Data.(domain.PersonErased); err == nil && ok {
@@ -47,7 +47,7 @@ func EachErasure(ctx context.Context, log *eventlog.Log, each func(agency string
 	return nil
 }
 
-// EraseAgain repeats erasures that the log was set back before, and returns how many records it appended.
+// EraseAgain repeats erasures after a restore and returns how many records it appended.
 func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
 	log, kept, err := p.logAndVault(ctx)
 	if err != nil {
@@ -64,7 +64,7 @@ func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason dom
 	}.Erase(ctx)
 }
 
-// figuresErased are the erasures that all tables know; none while the tables are not made yet.
+// figuresErased returns the erasures that all tables contain; none before the tables exist.
 func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
 	tables, err := p.Tables(ctx)
 	if err != nil {
@@ -76,9 +76,9 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	return readmodels.FiguresErased(ctx, tables)
 }
 
-// scanTopic hands over every record of a topic, one at a time and those of a key in their order.
+// scanTopic calls each with every record of a topic, one at a time; those of a key are in order.
 func scanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(domain.Recorded, error)) error {
-	var mu sync.Mutex // partitions come in parallel; a key lives in one of them
+	var mu sync.Mutex // partitions are scanned concurrently; each key is in one of them
 	return log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -89,8 +89,8 @@ func scanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(d
 	}})
 }
 
-// ScanDirectory hands over every record of the directory, one at a time and those of a key in their order; the error
-// is of one that cannot be decoded.
+// ScanDirectory calls each with every record of the directory, one at a time; those of a key are in
+// order. The error is set if the record cannot be decoded.
 func ScanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
 	return scanTopic(ctx, log, domain.TopicDirectory, each)
 }

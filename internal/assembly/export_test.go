@@ -17,23 +17,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// RunReactors runs the reactors of a process that has nothing else.
+// RunReactors runs only the reactors of a process.
 func RunReactors(ctx context.Context, log *eventlog.Log, updates *commands.Dashboards, streams *stream.Hub) error {
 	s := &Service{Parts: NewParts(Settings{}), Log: log, Updates: updates, streams: streams}
 	return s.runReactors(ctx)
 }
 
-// HandlerOver is the HTTP layer of a process whose log and tables are empty names: it asks the monitor alone.
+// HandlerOver returns the HTTP layer of a process with an empty log and empty tables: it asks only
+// the monitor.
 func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health, error) {
 	s := &Service{Parts: NewParts(Settings{}), Monitor: m, Dashboards: &readmodels.Dashboards{}, Updates: &commands.Dashboards{}}
 	server, err := s.Handler(c)
 	return server, s.Health(), err
 }
 
-// Remembered is a probe that looks once for all who ask at a time.
+// Remembered returns a probe that runs once for all concurrent callers.
 var Remembered = remembered
 
-// ReadingAges shows how old the newest readings are.
+// ReadingAges exports the age of the newest readings.
 func ReadingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error)) prometheus.Collector {
 	return readingAges{ages, slog.New(slog.DiscardHandler)}
 }

@@ -15,7 +15,7 @@ import (
 
 func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	calls := promauto.With(registry).NewHistogramVec(prometheus.HistogramOpts{
-		Name: "ledgerboard_platform_call_seconds", Help: "Duration of calls to the platforms.",
+		Name: "ledgerboard_platform_call_seconds", Help: "Duration of platform calls.",
 		Buckets: prometheus.ExponentialBuckets(0.01, 2, 11),
 	}, []string{"platform", "op", "class"})
 	return func(s platforms.CallStats) {
@@ -23,14 +23,15 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	}
 }
 
-// readingAges shows how old the newest reading of each platform and kind is, whichever fetcher made it.
+// readingAges exports the age of the newest reading of each platform and kind, whichever fetcher
+// made it.
 type readingAges struct {
 	ages   func(context.Context) (map[domain.FetchQueue]time.Duration, error)
 	logger *slog.Logger
 }
 
 var readingAge = prometheus.NewDesc("ledgerboard_fetch_newest_reading_age_seconds",
-	"Age of the newest successful reading, of platforms that were asked within the last two days.", []string{"kind", "platform"}, nil)
+	"Age of the newest successful reading, for platforms requested within the last two days.", []string{"kind", "platform"}, nil)
 
 func (readingAges) Describe(descs chan<- *prometheus.Desc) { descs <- readingAge }
 
@@ -39,7 +40,7 @@ func (c readingAges) Collect(metrics chan<- prometheus.Metric) {
 	defer cancel()
 	ages, err := c.ages(ctx)
 	if err != nil {
-		c.logger.Warn("the ages of the newest readings are not known", "error", err)
+		c.logger.Warn("cannot read the age of the newest readings", "error", err)
 	}
 	for queue, age := range ages {
 		metrics <- prometheus.MustNewConstMetric(readingAge, prometheus.GaugeValue, age.Seconds(), queue.Kind, queue.Platform.String())

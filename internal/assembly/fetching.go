@@ -16,30 +16,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// FetchConfig says how platforms are read: within which limits, where they are, and how often. What stores,
-// appends, logs and counts is filled in.
+// FetchConfig configures how platforms are read: quotas, addresses and intervals. Stores, logs and
+// metrics are set by this package.
 type FetchConfig struct {
 	Quota     quota.Config
 	Platforms platforms.Config
 	Collect   collect.Config
 	Schedule  scheduler.Config
 
-	// Pictures says where the pictures of posts may be.
+	// Pictures configures where pictures of posts may be loaded from.
 	Pictures pictures.Config
 
 	Now func() time.Time // nil: time.Now
 }
 
-// Fetcher reads platforms.
+// Fetcher reads the platforms.
 type Fetcher struct {
 	Collect *collect.Collector
-	// ReadingAges are those of the newest successful readings.
+	// ReadingAges returns the ages of the newest successful readings.
 	ReadingAges func(context.Context) (map[domain.FetchQueue]time.Duration, error)
 
 	schedule scheduler.Config
 }
 
-// NewFetcher puts together what reads the platforms. Nothing runs yet.
+// NewFetcher returns a fetcher, which does nothing until [Fetcher.Run].
 func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -89,13 +89,13 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	return f, nil
 }
 
-// network is how platforms are called: within their quotas, whoever calls.
+// network calls the platforms. All callers share the quotas.
 type network struct {
 	clients *platforms.Set
 	gate    *quota.Gate
 }
 
-// network is opened once, for fetchers and sign-ins.
+// network is created once, for fetchers and sign-ins.
 func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 	return p.platforms.get(func() (n network, err error) {
 		states, err := p.fetchStates(ctx)
@@ -121,8 +121,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return scheduler.New(f.schedule).Run(ctx)
 }
 
-// fetchable tells whether readings may begin: what is due, connected and known follows from all tables but those of
-// the dashboards, which may stand still meanwhile.
+// fetchable reports whether readings may begin. They depend on all tables except those of the
+// dashboards, whose projection may be stopped.
 func (s *Service) fetchable() bool {
 	var names []string
 	for _, engine := range s.engines {

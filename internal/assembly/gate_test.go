@@ -23,7 +23,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-// The service that is put together takes no command while dashboards lag beyond the bound, and asks the monitor that it has.
+// The assembled service refuses commands while the dashboards lag beyond the limit, and asks its
+// monitor.
 func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	t.Parallel()
 	s, err := assembly.Open(t.Context(), assembly.Config{
@@ -39,7 +40,8 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 			_, err := s.Updates.Update(t.Context(), commands.UpdateDashboard{
 				Caller: commands.Caller{ParentAccount: livingAgency, UserID: member}, Change: domain.UpdateDashboard{Primary: member},
 			})
-			if err == nil || !strings.Contains(err.Error(), "is not known yet") { // a machine that stood still made old what was seen
+			// on a suspended machine the state became outdated
+			if err == nil || !strings.Contains(err.Error(), "is not known yet") {
 				return err
 			}
 		}
@@ -56,18 +58,18 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	s.Monitor = lagging("dashboards")
 	require.ErrorContains(t, update(), "is 20000 events behind and makes no progress")
 	s.Monitor = lagging("post_insights")
-	require.ErrorContains(t, update(), "There is no such dashboard", "what other projections lack keeps no change of dashboards: it goes on, to empty tables")
+	require.ErrorContains(t, update(), "There is no such dashboard", "a lag of other projections does not affect changes of dashboards, which find empty tables")
 }
 
-// lookedAt is a read model that tells what the test says.
+// lookedAt is a read model whose status the test sets.
 type lookedAt struct{ status operator.Projection }
 
 func (l *lookedAt) Name() string { return l.status.Projection }
 
 func (l *lookedAt) Status(context.Context) (operator.Projection, error) { return l.status, nil }
 
-// Changes of people that wait for more than a minute to be folded close what somebody who has left would want most, and /readyz says so: the
-// assembled handler asks the monitor.
+// If changes of people wait for more than a minute to be folded, requests that someone who has left
+// could abuse are refused, and /readyz reports it: the assembled handler asks the monitor.
 func TestAssembledHandlerAsksWhoHasLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -18,25 +18,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// HandlerConfig is what the HTTP layer needs to know of those whom it serves.
+// HandlerConfig configures the HTTP layer.
 type HandlerConfig struct {
 	HTTP          api.Config
 	Authenticator api.Authenticator
-	UnknownUsers  bool // whether users whom the directory does not hold may come in
-	// LocalDirectory says that accounts and users are made here, and not by a main application.
+	UnknownUsers  bool // whether users who are not in the directory are accepted
+	// LocalDirectory says that accounts and users are managed here instead of in a main
+	// application.
 	LocalDirectory bool
-	Withdrawn      *api.Withdrawn // subjects who may not; nil: nobody
-	SignIns        *SignIns       // how people sign in to the console; nil: the console does not sign them in
-	// Application signs the console's people in, by its own sessions; its Callers are the Authenticator. Nil: none does.
+	Withdrawn      *api.Withdrawn // subjects without access; nil: none
+	SignIns        *SignIns       // how people sign in to the console; nil: not through the console
+	// Application signs people in to the console with the sessions of a main application. Its
+	// Callers are the Authenticator. It is nil without a main application.
 	Application *console.Application
-	Metrics     http.Handler // behind /metrics; nil: no such route
+	Metrics     http.Handler // serves /metrics; nil: no such route
 
-	// CheckpointKeys returns the public keys of checkpoints, and is asked with every proof: the signer may make its key known later. No
-	// function, or nil from it: none is known, and nothing is proved over HTTP.
+	// CheckpointKeys returns the public keys of checkpoints. It is called for every proof because
+	// the signer may publish its key later. If it is nil or returns nil, no proofs are served over
+	// HTTP.
 	CheckpointKeys func() (note.Verifiers, error)
 }
 
-// Handler puts the HTTP layer together.
+// Handler creates the HTTP layer.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 	prover := proof.NewProver(s.Log, c.CheckpointKeys)
@@ -83,21 +86,23 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			PublicURL: in.PublicURL, Provider: in.Provider != nil,
 		}
 	}
-	if keys := s.settings.SecretsKeys; len(keys) > 0 { // else this process opens no picture
+	// otherwise this process decrypts no pictures
+	if keys := s.settings.SecretsKeys; len(keys) > 0 {
 		deps.Picture = vault.NewPictures(s.KeptPool, keys).Picture
 	}
 	return api.Handler(deps)
 }
 
-// SignIns say how people sign in to the console, beside one-time links and tokens.
+// SignIns configures how people sign in to the console, in addition to one-time links and tokens.
 type SignIns struct {
-	PublicURL string             // where browsers find the service; "": it is not known, and agencies make no links
-	Demo      []identity.Person  // as whom one may go on without more
-	Provider  *identity.Provider // nil: there is no identity provider
-	Staff     identity.Staff     // auditors and operators whom the provider's sign-ins are looked for in
+	PublicURL string             // public URL of the service; if empty, agencies cannot create links
+	Demo      []identity.Person  // users that a browser can sign in as without credentials
+	Provider  *identity.Provider // nil without an identity provider
+	Staff     identity.Staff     // auditors and operators who sign in with the provider
 }
 
-// Console puts the console over the HTTP layer, which goes on to serve everything else. c has the SignIns or the Application.
+// Console adds the console to the HTTP layer, which serves everything else. Either SignIns or
+// Application of c must be set.
 func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
 	deps := console.Deps{
 		API: served, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
@@ -127,7 +132,7 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	return nil
 }
 
-// people are those whom the directory holds, and who have left.
+// people returns who is in the directory and who has left.
 func (s *Service) people() signin.People {
 	return signin.People{People: readmodels.People{Pool: s.ReadPool}, Monitor: s.Monitor}
 }

@@ -13,7 +13,7 @@ import (
 
 func observe(s *Service) (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ledgerboard_notice_connections", Help: "Open connections that listen for notices, Socket.IO and event streams.",
+		Name: "ledgerboard_notice_connections", Help: "Open connections for notices: Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
 	collectors := []prometheus.Collector{s.Monitor, connections}
 	if s.Fetcher != nil {
@@ -28,20 +28,20 @@ func observe(s *Service) (err error) {
 	return err
 }
 
-// TopicsHealth is what checks of the topics found.
+// TopicsHealth is the result of the topic checks.
 type TopicsHealth struct {
 	gauge  prometheus.Gauge
 	logger *slog.Logger
 
 	mu    sync.Mutex
-	found string // the findings of the last check
+	found string // findings of the last check
 }
 
-// ObserveTopics tells by a gauge what checks of the topics find.
+// ObserveTopics exports the result of the topic checks as a gauge.
 func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*TopicsHealth, error) {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ledgerboard_topics_unsafe",
-		Help: "1 while a topic's settings would let the log forget or split; 'ledgerboard log' says what to do.",
+		Help: "1 while a topic has settings that could lose or split the log; 'ledgerboard log' shows the fix.",
 	})
 	if err := registry.Register(gauge); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -49,8 +49,8 @@ func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*Topics
 	return &TopicsHealth{gauge: gauge, logger: logger}, nil
 }
 
-// Checked notes the outcome of a check; findings are logged when they are new. Brokers that could not be asked have found
-// nothing: what was known stays.
+// Checked records the result of a check and logs new findings. If no broker could be reached, the
+// previous result stays.
 func (h *TopicsHealth) Checked(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -61,22 +61,22 @@ func (h *TopicsHealth) Checked(err error) {
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
 		h.gauge.Set(1)
 		if h.found != err.Error() {
-			h.logger.Error("the log could forget or split", "error", err)
+			h.logger.Error("topic settings could lose or split the log", "error", err)
 		}
 		h.found = err.Error()
 	default:
-		h.logger.Warn("the topics could not be looked at", "error", err)
+		h.logger.Warn("topics could not be checked", "error", err)
 	}
 }
 
-// Unsafe tells whether the last check found something.
+// Unsafe reports whether the last check found something.
 func (h *TopicsHealth) Unsafe() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.found != ""
 }
 
-// registrations remember what was registered, so that it can be given back.
+// registrations records what was registered, so that it can be unregistered.
 type registrations struct {
 	prometheus.Registerer
 

@@ -17,7 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// An operator lowers a topic's retention while the service runs: that must show where alarms look.
+// If an operator lowers a topic's retention while the service runs, the metric and readiness show
+// it.
 func TestUnsafeTopicsShow(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
@@ -34,14 +35,15 @@ func TestUnsafeTopicsShow(t *testing.T) {
 	topics.Checked(errors.Join(fmt.Errorf("%w: retention.ms is 7", eventlog.ErrUnsafeTopic), errors.New("another")))
 	require.InDelta(t, 1, shows(), 0)
 	topics.Checked(errors.New("no broker answers"))
-	require.InDelta(t, 1, shows(), 0, "nothing new is known")
-	require.True(t, topics.Unsafe(), "readiness says it")
+	require.InDelta(t, 1, shows(), 0, "the previous result stays")
+	require.True(t, topics.Unsafe(), "readiness reports it")
 	topics.Checked(nil)
 	require.Zero(t, shows())
 	require.False(t, topics.Unsafe())
 }
 
-// A platform that answers nothing shows by the age of its newest reading, by the name that the alert rule uses.
+// A platform that never responds shows in the age of its newest reading, under the metric name in
+// the alert rule.
 func TestReadingAgesShow(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()

@@ -22,27 +22,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Parts are what a process may stand on. Each is opened when it is first asked for, and all are given back
-// by [Parts.Close], last first. They are opened from one goroutine.
+// Parts are the backends of a process. Each is opened on first use, from one goroutine;
+// [Parts.Close] closes all in reverse order.
 type Parts struct {
 	settings   Settings
 	registered *registrations
 	events     *domain.Registry
-	ended      <-chan struct{} // nil: no database in this process
+	ended      <-chan struct{} // nil: no embedded database
 	progress   *pg.Progress    // fed by [Service.Follow]
 	undo       []func() error
 
 	brokers                part[brokers]
 	database               part[string]
 	log                    part[*eventlog.Log]
-	unsafe                 error // what the check of the log found at its opening
+	unsafe                 error // result of the topic check when the log was opened
 	tables                 part[*pgxpool.Pool]
 	platforms              part[network]
 	engines                part[[]*projections.Engine] // of all projections
 	engine, vault, fetched part[*pgxpool.Pool]
 }
 
-// NewParts opens nothing yet.
+// NewParts returns parts, none of which is open.
 func NewParts(s Settings) *Parts {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
@@ -55,10 +55,10 @@ func NewParts(s Settings) *Parts {
 	return p
 }
 
-// Add notes how something that was just opened is given back.
+// Add registers a function that closes something that was just opened.
 func (p *Parts) Add(undo func() error) { p.undo = append(p.undo, undo) }
 
-// Close gives everything back and returns every error. A second call does nothing.
+// Close closes everything and returns all errors. A second call does nothing.
 func (p *Parts) Close() error {
 	var errs []error
 	for _, undo := range slices.Backward(p.undo) {
@@ -68,7 +68,7 @@ func (p *Parts) Close() error {
 	return errors.Join(errs...)
 }
 
-// part is opened at its first use.
+// part is opened on first use.
 type part[T any] struct {
 	opened bool
 	value  T
@@ -85,7 +85,7 @@ func (p *part[T]) get(open func() (T, error)) (T, error) {
 	return value, err
 }
 
-// Topics are the definitions of the log's topics.
+// Topics returns the definitions of the log's topics.
 func Topics() ([]eventlog.TopicSpec, error) {
 	topics, err := eventlog.ParseTopics(deploy.Topics())
 	if err != nil {
@@ -94,7 +94,7 @@ func Topics() ([]eventlog.TopicSpec, error) {
 	return topics, nil
 }
 
-// brokers are where the log is, and how its topics are made there.
+// brokers are the addresses of the log and the settings of its topics.
 type brokers struct {
 	addrs  []string
 	topics []eventlog.TopicSpec
@@ -116,13 +116,13 @@ func (p *Parts) openBrokers(ctx context.Context) (brokers, error) {
 	})
 }
 
-// Brokers are the addresses of the brokers.
+// Brokers returns the addresses of the brokers.
 func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
 	b, err := p.openBrokers(ctx)
 	return b.addrs, err
 }
 
-// DatabaseURL is where the database is.
+// DatabaseURL returns the URL of the database.
 func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	return p.database.get(func() (string, error) {
 		if p.settings.DatabaseURL != "" {
@@ -141,7 +141,7 @@ func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	})
 }
 
-// Watch ends with an error when the database of this process does: nothing works without it.
+// Watch returns an error when the embedded database ends, because nothing works without it.
 func (p *Parts) Watch(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -151,7 +151,7 @@ func (p *Parts) Watch(ctx context.Context) error {
 	}
 }
 
-// Log connects to the log, makes missing topics and refuses unsafe ones.
+// Log connects to the log, creates missing topics and refuses unsafe ones.
 func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 	log, err := p.logAsIs(ctx)
 	if err == nil && p.unsafe != nil {
@@ -160,7 +160,7 @@ func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 	return log, err
 }
 
-// logAsIs takes unsafe topics too, for operators: they must be able to look at a log that is wrong, and to act.
+// logAsIs also accepts unsafe topics, so that operators can inspect and repair a log.
 func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
 	return p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
@@ -180,8 +180,8 @@ func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
 	})
 }
 
-// Migrate brings all schemas to this version: what every start does first. Where they are, it needs no
-// right to create anything.
+// Migrate migrates all schemas to this version, as the first step of every start. If nothing is to
+// be done, it needs no privilege to create anything.
 func (p *Parts) Migrate(ctx context.Context) error {
 	url, err := p.DatabaseURL(ctx)
 	if err != nil {
@@ -193,13 +193,14 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return migrations.Up(ctx, url)
 }
 
-// Pool sizes. Each generation that is folded has a pool of its own beside these; reads come and go with requests.
+// Pool sizes. Each generation that is folded has an additional pool; reads depend on the number of
+// requests.
 const (
 	engineConns      = 12
 	defaultReadConns = 24
 )
 
-// Tables are the read models, read-only, in the versions of this program.
+// Tables returns the pool of the read models, read-only, in the versions of this program.
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.tables, func(url string) (*pgxpool.Pool, error) {
 		var params map[string]string
@@ -210,19 +211,19 @@ func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	})
 }
 
-// Engine is what the projections' engine keeps of itself: schema lb_engine.
+// Engine returns the pool of the projection engine's own schema, lb_engine.
 func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.engine, func(url string) (*pgxpool.Pool, error) {
 		return projections.OpenEnginePool(ctx, url, engineConns)
 	})
 }
 
-// Vault is what the log must not hold: schema kept.
+// Vault returns the pool of schema kept, which contains what the log must not contain.
 func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
 }
 
-// logAndVault are what is appended beside what is kept.
+// logAndVault returns the log and the pool of schema kept.
 func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, error) {
 	log, err := p.Log(ctx)
 	if err != nil {
@@ -232,7 +233,8 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 	return log, kept, err
 }
 
-// fetchStates is the same schema for what fetchers note all the time, and may lose the last of in a crash.
+// fetchStates returns a pool of the same schema for the frequent writes of fetchers, the last of
+// which may be lost in a crash.
 func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.fetched, func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
 }
@@ -251,8 +253,8 @@ func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], open func(url
 	})
 }
 
-// Secrets are the sealed tokens. It refuses if the configured keys are not those of what is
-// stored.
+// Secrets returns the encrypted tokens. It returns an error if the configured keys do not decrypt
+// them.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	pool, err := p.Vault(ctx)
 	if err != nil {

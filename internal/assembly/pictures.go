@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// picturesOf is how old a post may be whose picture is taken: a report of the last month has posts of 61 days. Of older ones the platforms
-	// have let the addresses end.
+	// picturesOf is the maximum age of posts whose pictures are loaded: a report of last month
+	// contains posts up to 61 days old. The platforms' URLs of older pictures have expired.
 	picturesOf = 62 * 24 * time.Hour
-	// picturesAtOnce bounds what a look takes; the next one goes on.
+	// picturesAtOnce limits one round; the next round continues.
 	picturesAtOnce = 500
 )
 
@@ -29,8 +29,8 @@ type pictureJob struct {
 	log      *slog.Logger
 }
 
-// take deletes what was erased or is old, then takes what is wanted, the newest posts first. A picture that cannot be taken costs nothing
-// but itself.
+// take deletes pictures that were erased or are old, then loads missing ones, starting with the
+// newest posts. A picture that cannot be loaded does not affect others.
 func (j *pictureJob) take(ctx context.Context) error {
 	erased, err := j.contents.ErasedPictures(ctx)
 	if err == nil {
@@ -66,12 +66,12 @@ func (j *pictureJob) take(ctx context.Context) error {
 		}
 	}
 	if missing > 0 {
-		j.log.InfoContext(ctx, "pictures of posts could not be taken: letters are drawn", "wanted", len(wanted), "missing", missing)
+		j.log.InfoContext(ctx, "cannot load pictures of posts; placeholders are shown", "wanted", len(wanted), "missing", missing)
 	}
 	return ctx.Err()
 }
 
-// platforms are those that no operator has paused.
+// platforms returns the platforms that are not paused.
 func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err error) {
 	for _, platform := range domain.Platforms() {
 		paused, err := j.paused(ctx, platform)
@@ -85,7 +85,7 @@ func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err 
 	return all, nil
 }
 
-// one takes one picture. The error is of our own side.
+// one loads one picture. It returns an error only for faults of this service.
 func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (taken bool, err error) {
 	begun, err := j.kept.Begin(ctx, wanted.PostRef, j.now())
 	if err != nil || !begun {
@@ -95,10 +95,10 @@ func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (
 	if err == nil {
 		return true, j.kept.Keep(ctx, wanted.PostRef, picture)
 	}
-	if ctx.Err() != nil { // the look is over: nothing is known against the picture
+	if ctx.Err() != nil { // the round has ended; this says nothing about the picture
 		return false, ctx.Err()
 	}
-	j.log.DebugContext(ctx, "picture is not taken", "social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
+	j.log.DebugContext(ctx, "cannot load picture", "social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
 	if pictures.ForGood(err) {
 		return false, j.kept.GiveUp(ctx, wanted.PostRef)
 	}

@@ -21,15 +21,17 @@ import (
 const (
 	parkedAgency = "5f1d7f3b8c9d440001a1b2c3"
 	livingAgency = "5f1d7f3b8c9d440001a1b2d4"
-	onlooker     = "5f1d7f3b8c9d440001a1b2f6" // has a sweep never look at one of the other agencies alone
-	member       = "5f1d7f3b8c9d440001a1b2e5"
+	// prevents that a sweep scans one of the other agencies alone
+	onlooker = "5f1d7f3b8c9d440001a1b2f6"
+	member   = "5f1d7f3b8c9d440001a1b2e5"
 )
 
-// patience is less than a wake-up waits for the fold of its record.
+// patience is shorter than a wake-up waits for the fold of its record.
 const patience = 30 * time.Second
 
-// One agency's stream is parked, so that its record is never folded. The next record of the same partition is another
-// agency's: its listeners are woken at once. The end of the process waits for neither.
+// One agency's stream is parked, so that its record is never folded. The next record of the same
+// partition belongs to another agency, whose listeners are woken at once. The process stops without
+// waiting for either.
 func TestWakeUpsOfAnAgencyWaitForNoOther(t *testing.T) {
 	t.Parallel()
 	log := onePartition(t)
@@ -51,14 +53,14 @@ func TestWakeUpsOfAnAgencyWaitForNoOther(t *testing.T) {
 	running.Go(func() { ended <- assembly.RunReactors(ctx, log, updates, streams) })
 	chain := &chain{t: t, log: log}
 	appendUntil(chain, parkedAgency, store.parked)
-	require.Equal(t, livingAgency, appendUntil(chain, livingAgency, store.woken), "the parked agency is not told of what cannot be read")
+	require.Equal(t, livingAgency, appendUntil(chain, livingAgency, store.woken), "the parked agency is not notified of records that cannot be read")
 	require.NotContains(t, drained(store.woken), parkedAgency)
 
 	cancel()
-	require.NoError(t, await(t, ended), "what still waits for the parked agency ends with the process")
+	require.NoError(t, await(t, ended), "wake-ups that wait for the parked agency end with the process")
 }
 
-// onePartition is a log whose agencies all live in one partition.
+// onePartition is a log with all agencies in one partition.
 func onePartition(t *testing.T) *eventlog.Log {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -75,7 +77,7 @@ func onePartition(t *testing.T) *eventlog.Log {
 	return log
 }
 
-// chain appends changes, each agency's one after the other.
+// chain appends changes, in order for each agency.
 type chain struct {
 	t       *testing.T
 	log     *eventlog.Log
@@ -91,8 +93,8 @@ func (c *chain) append(agency string) {
 	require.NoError(c.t, c.log.Append(c.t.Context(), draft))
 }
 
-// appendUntil appends changes of an agency until one shows, and returns how: a record counts from the moment on at which the reactors hear, and
-// what a sweep finds first wakes nobody.
+// appendUntil appends changes of an agency until shows receives a value, and returns it. Records
+// appended before the reactors listen, or found first by a sweep, wake no one.
 func appendUntil[T any](c *chain, agency string, shows <-chan T) (value T) {
 	c.t.Helper()
 	for late := time.After(patience); ; {
@@ -101,13 +103,13 @@ func appendUntil[T any](c *chain, agency string, shows <-chan T) (value T) {
 		case value = <-shows:
 			return value
 		case <-late:
-			require.FailNow(c.t, "nothing shows", agency)
+			require.FailNow(c.t, "nothing was received", agency)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// listen opens a stream of notices and returns when it is served.
+// listen opens a stream of notices and returns once it is served.
 func listen(ctx context.Context, t *testing.T, running *sync.WaitGroup, streams *stream.Hub, agency string) {
 	t.Helper()
 	w := &opening{ResponseRecorder: httptest.NewRecorder(), served: make(chan struct{}, 1000)}
@@ -116,7 +118,7 @@ func listen(ctx context.Context, t *testing.T, running *sync.WaitGroup, streams 
 	await(t, w.served)
 }
 
-// opening tells when an answer begins.
+// opening signals when a response begins.
 type opening struct {
 	*httptest.ResponseRecorder
 
@@ -125,19 +127,19 @@ type opening struct {
 
 func (o *opening) Flush() { o.served <- struct{}{} }
 
-// halfParked is the read side: it never folds what is parkedAgency's, and has folded all else.
+// halfParked is the read side: it never folds records of parkedAgency and has folded all others.
 type halfParked struct {
-	commands.DashboardStore // its documents and facts, which nobody asks for
+	commands.DashboardStore // its documents and facts, which are not used
 
-	parked chan struct{} // the fold of a parked record was waited for
-	woken  chan string   // whose notices were looked for because of a wake-up
+	parked chan struct{} // the fold of a parked record was awaited
+	woken  chan string   // agencies whose notices were read because of a wake-up
 }
 
 func (h *halfParked) Settle(_ context.Context, parent string, _ int64) (domain.Settlement, error) {
 	if parent == parkedAgency {
 		select {
 		case h.parked <- struct{}{}:
-		default: // it is known already
+		default: // already signaled
 		}
 	}
 	return domain.Settlement{Passed: parent != parkedAgency}, nil
@@ -145,7 +147,7 @@ func (h *halfParked) Settle(_ context.Context, parent string, _ int64) (domain.S
 
 func (h *halfParked) Moved(string) <-chan struct{} { return nil }
 
-// Scan is of one agency after a wake-up; a sweep looks at all who listen.
+// Scan is called for one agency after a wake-up; a sweep passes all agencies with listeners.
 func (h *halfParked) Scan(_ context.Context, spans []stream.Span, _ time.Time, _ int) ([]stream.Notice, error) {
 	if len(spans) == 1 && spans[0].ParentAccount != onlooker {
 		h.woken <- spans[0].ParentAccount
@@ -173,7 +175,7 @@ func await[T any](t *testing.T, from <-chan T) (value T) {
 	select {
 	case value = <-from:
 	case <-time.After(patience):
-		require.FailNow(t, "nothing came")
+		require.FailNow(t, "nothing was received")
 	}
 	return value
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Health is what every process tells of itself, whatever its roles.
+// Health returns the health checks that every process serves.
 func (s *Service) Health() api.Health {
 	takesRecords := remembered(func(ctx context.Context) error { return s.Log.TakesRecords(ctx, domain.TopicDashboards) })
 	checks := []api.Check{
@@ -54,13 +54,15 @@ func (s *Service) Health() api.Health {
 }
 
 const (
-	// probedFor is how long the answer of a probe is good for: /readyz needs no token, and each look costs every broker a request.
+	// probedFor is how long the result of a probe is reused: /readyz needs no token, and each probe
+	// sends a request to every broker.
 	probedFor = time.Second
-	// probeTime bounds a look, which does not end with the request that began it: others wait for it too.
+	// probeTime limits a probe. It does not end with the request that started it, because others
+	// wait for it too.
 	probeTime = 2 * time.Second
 )
 
-// remembered looks once for all who ask at a time, and not again for a moment.
+// remembered runs a probe once for all concurrent callers and reuses its result for a moment.
 func remembered(probe func(context.Context) error) func(context.Context) error {
 	turn := make(chan struct{}, 1)
 	var found error
@@ -82,13 +84,14 @@ func remembered(probe func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// seen tells how far read models are, what is read, and what is paused: forgotten, a pause costs new sign-ins. Pauses are asked for at each look,
-// because what the monitor saw last may be older than one.
+// seen adds the state of the read models, the readings and the pauses: a forgotten pause leads to
+// new sign-ins. Pauses are read at each call, because the monitor's state may be older than a
+// pause.
 func (s *Service) seen(ctx context.Context, body *api.HealthBody) {
 	body.Projections, body.Readings = projectionsHealth(s.Monitor.Seen()), s.readings()
 	pauses, err := s.operators.Pauses(ctx)
 	if err != nil {
-		return // that the database does not answer, a check says
+		return // a check reports an unreachable database
 	}
 	for i, known := range body.Projections {
 		body.Projections[i].Paused = slices.ContainsFunc(pauses, func(p domain.Pause) bool { return p.Kind == domain.PauseProjection && p.Name == known.Name })
@@ -98,20 +101,21 @@ func (s *Service) seen(ctx context.Context, body *api.HealthBody) {
 		case domain.PausePlatform:
 			body.Platforms = append(body.Platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
 		case domain.PauseConnection:
-			id, _ := strconv.ParseInt(p.Name, 10, 64) // the desk takes nothing else
+			id, _ := strconv.ParseInt(p.Name, 10, 64) // accepted by the operator commands
 			body.Connections = append(body.Connections, api.ConnectionPause{ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
 		case domain.PauseProjection:
 		}
 	}
 }
 
-// readings are how this process reads platforms, by platform and kind: as its last look found, so that a probe costs nothing.
+// readings returns how this process reads platforms, by platform and kind. It returns the result of
+// the last round, so that a probe costs nothing.
 func (s *Service) readings() (readings []api.PlatformReading) {
 	if s.Fetcher == nil {
 		return nil
 	}
 	for queue, pace := range s.Fetcher.Collect.Slowest() {
-		pace.Sharing = 0 // how many connections there are is for who signs in
+		pace.Sharing = 0 // only signed-in callers see the number of connections
 		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Short(), Pace: pace.String()})
 	}
 	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
@@ -120,11 +124,11 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 	return readings
 }
 
-// Stop makes the process not ready: nobody is to send it requests any more.
+// Stop makes the process not ready, so that load balancers stop sending requests.
 func (s *Service) Stop() { s.stopping.Store(true) }
 
-// readModel says what is wrong with a read model. Until it can be read, processes that read it are not ready, and neither are those
-// that fold it: an upgrade waits for them before it stops the ones of the version before.
+// readModel returns the faults of a read model. Until it can be read, processes that read or fold
+// it are not ready: an upgrade waits for them before it stops the previous version.
 func (s *Service) readModel(name string) error {
 	if err := s.Monitor.MayRead(name); err != nil && s.reads() {
 		return err
@@ -136,12 +140,12 @@ func (s *Service) readModel(name string) error {
 	return &api.DegradedError{Reason: reason, Writes: name != projectors.Dashboards(0).Name || s.Monitor.MayWrite() == nil}
 }
 
-// reads tells whether this process reads tables for others or for itself, or makes them.
+// reads reports whether this process reads or folds tables.
 func (s *Service) reads() bool {
 	return s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
 }
 
-// answers logs what is wrong with a part, and keeps its addresses from whoever asks.
+// answers logs the fault of a part, and returns an error without addresses.
 func (s *Service) answers(ctx context.Context, part, reason string, err error) error {
 	if err == nil {
 		return nil
@@ -165,7 +169,8 @@ func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 		}
 		for j, b := range s.Building {
 			all[i].Building[j] = api.BuildHealth{Generation: b.Generation, Version: b.Version, Percent: b.Percent()}
-			all[i].Building[j].Waits, _, _ = strings.Cut(b.Waits, ": ") // behind a colon stands an error's text, which names addresses
+			// the text after a colon is an error that contains addresses
+			all[i].Building[j].Waits, _, _ = strings.Cut(b.Waits, ": ")
 			if left, known := b.Left(); known {
 				seconds := int64(left / time.Second)
 				all[i].Building[j].SecondsLeft = &seconds

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 )
 
-// Whoever asks /readyz often, with or without a token, costs the brokers one look a second. A caller that goes away spoils nothing for
-// the others.
+// Frequent requests of /readyz, with or without a token, cost the brokers one probe per second. A
+// caller that disconnects does not affect the others.
 func TestProbesAreRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,6 +46,6 @@ func TestProbesAreRemembered(t *testing.T) {
 		require.Equal(t, 2, looks)
 
 		hangs := assembly.Remembered(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
-		require.ErrorIs(t, hangs(t.Context()), context.DeadlineExceeded, "it ends by itself")
+		require.ErrorIs(t, hangs(t.Context()), context.DeadlineExceeded, "it ends on its own")
 	})
 }

@@ -25,26 +25,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Config says what a service stands on and what it is to do. Whoever fills it has validated it.
+// Config configures a service. Callers must validate it.
 type Config struct {
 	Settings
 
-	ClientScopes         []string // that a new dashboard starts with
-	ManagedSubscriptions []string // product types whose orders make points of contact, as [domain.PointOfContactProducts] has it
+	ClientScopes []string // scopes of new dashboards
+	// product types whose orders define points of contact; see [domain.PointOfContactProducts]
+	ManagedSubscriptions []string
 
 	Roles []string // of this process
 
-	// Streams says that [Service.Stream] will run: else nobody takes what is heard of figures.
+	// Streams says that [Service.Stream] will run; otherwise changes of figures are not received.
 	Streams bool
-	// Platforms says where the platforms are, their quotas and how they are read; nil: this process calls none.
+	// Platforms configures the platforms, their quotas and intervals. If it is nil, this process
+	// calls no platform.
 	Platforms *FetchConfig
 	Fetches   bool // this process reads the platforms
-	// Connect says how pages are connected in a browser; nil: this process connects none. It needs Platforms.
+	// Connect configures how people connect accounts in a browser. If it is nil, this process
+	// connects none. It requires Platforms.
 	Connect *ConnectConfig
 }
 
-// Service is a process put together. What is exported serves what the program adds: checkpoints, a demo's
-// seeds.
+// Service is an assembled process. Its exported fields are for what the program adds: checkpoints
+// and the data of a demo.
 type Service struct {
 	*Parts
 	*upkeep
@@ -70,8 +73,8 @@ type Service struct {
 	mainApp   *api.MainAppDeps // nil without Config.Platforms
 }
 
-// Open brings the database to this version and opens everything that the process needs; nothing runs yet.
-// [Service.Close] gives it back.
+// Open migrates the database to this version and opens everything that the process needs, but
+// starts nothing. The caller must call [Service.Close].
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	s := &Service{Parts: NewParts(c.Settings), config: c}
 	s.upkeep = &upkeep{service: s, asked: make(chan struct{}, 1)}
@@ -80,7 +83,8 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.Log, err = s.Parts.Log(ctx); err != nil { // first: it finds faults of the settings before the database is touched
+	// first, so that wrong settings are reported before the database is changed
+	if s.Log, err = s.Parts.Log(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.Migrate(ctx); err != nil {
@@ -145,7 +149,8 @@ func (s *Service) openCommands() {
 	s.Updates = commands.NewDashboards(config)
 }
 
-// Fold folds the log into the tables until ctx is done, and compares them with it once a day: the role projector.
+// Fold implements the role projector: it folds the log into the tables until ctx is done, and
+// compares them with the log once a day.
 func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, engine := range s.engines {
@@ -158,7 +163,7 @@ func (s *Service) Fold(ctx context.Context) error {
 	return group.Wait()
 }
 
-// dashboardCommands is what all commands of dashboards stand on, but for the read side.
+// dashboardCommands returns the configuration of all dashboard commands, except the read side.
 func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.DashboardsConfig {
 	partitions := PartitionsOf(topics, domain.TopicDashboards)
 	return commands.DashboardsConfig{

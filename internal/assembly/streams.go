@@ -20,7 +20,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// noticeStore joins what the log can rebuild with the cursors, which it must not.
+// noticeStore combines the notices, which can be rebuilt from the log, with the cursors, which
+// cannot.
 type noticeStore struct {
 	readmodels.Notices
 	vault.Cursors
@@ -28,8 +29,8 @@ type noticeStore struct {
 
 func (s *Service) openStreams() {
 	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.Cursors{Pool: s.KeptPool}}, stream.Config{
-		// Streams begin when the process is ready. From then on they rest on who listens and to what; the
-		// figures may be as late as they like.
+		// Streams begin when the process is ready. From then on they depend only on the access of
+		// listeners; figures may lag.
 		Ready: func() bool {
 			select {
 			case <-s.Monitor.Made():
@@ -45,9 +46,9 @@ func (s *Service) openStreams() {
 	}
 }
 
-// Follow keeps up with how far the tables are, until ctx is done: it wakes who waits for a fold, looks at
-// the read models, and checks now and then that the topics' settings do not let the log forget. Every process
-// runs it.
+// Follow tracks the progress of the tables until ctx is done: it wakes commands that wait for a
+// fold, monitors the read models, and regularly checks that the topic settings do not lose records.
+// Every process runs it.
 func (s *Service) Follow(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
@@ -68,15 +69,16 @@ func (s *Service) Stream(ctx context.Context) error {
 	return group.Wait()
 }
 
-// headTimeout is how long a wake-up waits for the fold of its record. A stream that is parked is never folded.
+// headTimeout is how long a wake-up waits for the fold of its record. Records of a parked stream
+// are never folded.
 const headTimeout = time.Minute
 
-// runReactors runs the watermill router of this node: every new record on `dashboards` wakes who listens to
-// its agency, once it can be read. There is no other wake-up.
+// runReactors runs the watermill router of this node: every new record on `dashboards` wakes the
+// listeners of its agency once it can be read. There is no other wake-up.
 func (s *Service) runReactors(ctx context.Context) error {
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(s.settings.Logger))
 	if err != nil {
-		return fmt.Errorf("make router: %w", err)
+		return fmt.Errorf("create router: %w", err)
 	}
 	subscriber := s.Log.NewSubscriber()
 	router.AddMiddleware(middleware.Recoverer, middleware.CorrelationID)
@@ -96,8 +98,9 @@ func (s *Service) runReactors(ctx context.Context) error {
 	return nil
 }
 
-// wakeListeners waits until the head of the agency's stream has passed the record, as its command does; no other agency
-// waits behind it. When that takes too long, or the message is lost, the next sweep finds the notices.
+// wakeListeners waits until the head of the agency's stream has passed the record, like the command
+// that appended it. Other agencies do not wait. If that takes too long, or if the message is lost,
+// the next sweep finds the notices.
 func (s *Service) wakeListeners(ctx context.Context, parent string, version int64) {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()

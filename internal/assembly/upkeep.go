@@ -15,37 +15,40 @@ import (
 )
 
 const (
-	// purgeEvery is how long the tokens of a sign-in may outlive the time to choose.
+	// purgeEvery is the interval at which expired sign-ins are deleted.
 	purgeEvery = time.Minute
-	// forgetEvery is how often secrets of what was deleted are looked for. A tombstone's predecessor, which names
-	// the secret, stays in the log for a day or more (min.compaction.lag.ms).
+	// forgetEvery is the interval at which secrets of deleted entities are deleted. The predecessor
+	// of a tombstone, which names the secret, stays in the log for a day or more
+	// (min.compaction.lag.ms).
 	forgetEvery = time.Hour
-	// askedEvery is how often requests for deletion that have not ended are taken up again.
+	// askedEvery is the interval at which unfinished deletion requests are resumed.
 	askedEvery = time.Minute
-	// furtherEvery is the time between two looks whether the tables show what was erased: looking computes ids of all accounts.
+	// furtherEvery is the polling interval for whether the tables show an erasure; each poll
+	// computes the ids of all accounts.
 	furtherEvery = 2 * time.Second
-	// furtherFor is how long a request is pursued at a time: less than others leave it alone for.
+	// furtherFor is how long a request is processed at once. It is shorter than the time for which
+	// other processes skip the request.
 	furtherFor = 4 * time.Minute
 )
 
-// upkeep keeps log and vault in order: what was erased or deleted goes for good, and what counts stays. Several processes may do
-// each of it: what is done twice is done once. What cannot be done now is told in the log and tried again.
+// upkeep deletes what was erased or has expired from log and vault. Several processes may run each
+// task concurrently. A task that fails is logged and tried again.
 type upkeep struct {
 	service *Service
-	asked   chan struct{} // somebody asked a platform to be forgotten
+	asked   chan struct{} // a person asked a platform to delete their data
 }
 
-// PurgeSignIns deletes what has expired of sign-ins, links and grants, until ctx is done.
+// PurgeSignIns deletes expired sign-ins, links and grants until ctx is done.
 func (u *upkeep) PurgeSignIns(ctx context.Context) {
 	for on := true; on; on = pause(ctx, purgeEvery) {
 		if err := (vault.Connecting{Pool: u.service.KeptPool}).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			u.service.settings.Logger.Warn("what has expired of sign-ins is not deleted; tried again in a minute", "error", err)
+			u.service.settings.Logger.Warn("cannot delete expired sign-ins; retrying in a minute", "error", err)
 		}
 	}
 }
 
-// TidySecrets deletes the secrets of deleted connections and users, and what platforms said 30 days ago, until ctx is done:
-// once all read models are made, and then every hour.
+// TidySecrets deletes the secrets of deleted connections and users, and platform texts older than
+// 30 days, until ctx is done: once all read models are built, and then every hour.
 func (u *upkeep) TidySecrets(ctx context.Context) {
 	select {
 	case <-u.service.Monitor.Made():
@@ -57,18 +60,19 @@ func (u *upkeep) TidySecrets(ctx context.Context) {
 		deleted, err := u.forgetSecrets(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			logger.Warn("secrets of deleted connections and users are not deleted; tried again in an hour", "error", err)
+			logger.Warn("cannot delete secrets of deleted connections and users; retrying in an hour", "error", err)
 		case deleted > 0:
-			logger.Info("secrets of deleted connections and users are deleted", "secrets", deleted)
+			logger.Info("deleted secrets of deleted connections and users", "secrets", deleted)
 		}
 		if _, err := u.ForgetWords(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			logger.Warn("what platforms said 30 days ago is not deleted; tried again in an hour", "error", err)
+			logger.Warn("cannot delete old platform texts; retrying in an hour", "error", err)
 		}
 	}
 }
 
-// forgetSecrets deletes them once and tells how many there were. A directory that does not fit its tables may be
-// another log, whose tombstones are about others.
+// forgetSecrets deletes the secrets once and returns their number. It deletes nothing if the
+// directory in the log does not match its tables, because the log may be another one with other
+// tombstones.
 func (u *upkeep) forgetSecrets(ctx context.Context) (int, error) {
 	if problem := u.service.Monitor.MayCommand(projectors.Directory.Name); problem != nil {
 		return 0, problem
@@ -79,20 +83,22 @@ func (u *upkeep) forgetSecrets(ctx context.Context) (int, error) {
 	return commands.ForgetSecrets(ctx, directory, vault.NewEraser(u.service.KeptPool).DeleteStale, time.Now())
 }
 
-// ForgetWords deletes once what platforms said 30 days before an instant or earlier, and tells how much it was.
+// ForgetWords deletes platform texts that are at least 30 days older than now, and returns their
+// number.
 func (u *upkeep) ForgetWords(ctx context.Context, now time.Time) (int, error) {
 	return vault.NewEraser(u.service.KeptPool).ForgetWords(ctx, now)
 }
 
-// Asked says that somebody has just asked a platform to be forgotten.
+// Asked says that a person has just asked a platform to delete their data.
 func (u *upkeep) Asked() {
 	select {
 	case u.asked <- struct{}{}:
-	default: // it is going to look
+	default: // already signaled
 	}
 }
 
-// EraseAsked erases people who asked a platform for it, until ctx is done: as soon as they do, and what an ended process has left.
+// EraseAsked erases people who asked a platform for it, until ctx is done: as soon as they do, and
+// requests left by other processes.
 func (u *upkeep) EraseAsked(ctx context.Context) {
 	kept := vault.Connecting{Pool: u.service.KeptPool}
 	for on := true; on; {
@@ -101,7 +107,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 			err = u.eraseAsked(ctx, request)
 		}
 		if err != nil && ctx.Err() == nil {
-			u.service.settings.Logger.WarnContext(ctx, "who asked a platform to be forgotten is not erased yet; tried again in some minutes", "error", err)
+			u.service.settings.Logger.WarnContext(ctx, "cannot complete a deletion request yet; retrying in some minutes", "error", err)
 		}
 		if found { // there may be more
 			on = ctx.Err() == nil
@@ -116,7 +122,8 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 	}
 }
 
-// eraseAsked pursues one request until nothing is left, or for a while. An error names the request.
+// eraseAsked processes one request until nothing is left, or until furtherFor has passed. Errors
+// name the request.
 func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, furtherFor)
 	defer cancel()
@@ -131,21 +138,22 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	done, err := further()
 	for err == nil && !done {
 		if !pause(ctx, furtherEvery) {
-			err = fmt.Errorf("it is not done within %s: %w", furtherFor, ctx.Err())
+			err = fmt.Errorf("not done within %s: %w", furtherFor, ctx.Err())
 		} else {
 			done, err = further()
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("request for deletion %s: %w", request.Code, err)
+		return fmt.Errorf("deletion request %s: %w", request.Code, err)
 	}
 	return nil
 }
 
-// ofPeople are the projections that show who was erased, and with them what their posts say.
+// ofPeople are the projections that show who was erased and the texts of their posts.
 var ofPeople = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
-// peopleShown tells whether the tables show all that the log has of people, of what their posts say, and of who was erased.
+// peopleShown reports whether the tables show everything in the log about people, the texts of
+// their posts, and erasures.
 func (u *upkeep) peopleShown(ctx context.Context) (bool, error) {
 	for _, engine := range u.service.engines {
 		if !slices.Contains(ofPeople, engine.Name()) {
@@ -159,7 +167,7 @@ func (u *upkeep) peopleShown(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// pause waits; it tells whether ctx goes on.
+// pause waits and reports whether ctx is still active.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -1,18 +1,22 @@
-// Package monitor looks at the read models now and then, and remembers what it saw: readiness, the gate of commands and the metrics ask it,
-// and not the brokers.
+// Package monitor polls the read models and keeps the latest state. Readiness, the gate of commands
+// and the metrics ask the monitor instead of the brokers.
 //
 // # Invariants
 //
-//   - Who reads asks [Monitor.MayRead]: nothing is shown of tables that never held what the log did at the start. Who changes asks
-//     [Monitor.MayCommand]: no command is taken on tables that do not hold what the log does.
-//   - What was seen ages: commands are refused by a picture that is older than [staleAfter], reads are not.
-//   - A reason names no address and no person.
+//   - Readers ask [Monitor.MayRead]: tables that do not yet contain what the log contained at the start
+//     are not read. Commands ask [Monitor.MayCommand]: no command is accepted while the tables lack
+//     records of the log beyond the limit.
+//   - The state ages: commands are refused if it is older than [staleAfter], reads are not.
+//   - Reasons contain no addresses and no personal data.
 //
-// It may import domain, internal/operator and internal/pg of this module. Which projections commands rest on is handed in.
+// It may import domain, internal/operator and internal/pg of this module. Callers pass the
+// projections that commands depend on.
 //
-// # Non-obvious
+// # Notes
 //
-//   - It is a package of its own because it judges: internal/assembly only asks it and passes its answers on.
-//   - What the log held when the process started must be folded once before tables are read; afterwards a lag keeps nobody from reading.
-//   - A generation may be followed by nobody for some seconds: a process that takes over needs a moment to say so.
+//   - It is a separate package because it makes decisions: internal/assembly only asks it and passes
+//     its answers on.
+//   - Before tables are read, they must contain once what the log contained when the process started.
+//     Later, a lag does not prevent reading.
+//   - A generation may have no process that folds it for some seconds, while another process takes over.
 package monitor

@@ -1,13 +1,13 @@
 package monitor
 
-// What is wrong, and the age from which a picture is not believed.
+// The classes of faults, and the maximum age of the state.
 const (
 	ClassBrokers = classBrokers
 	StaleAfter   = staleAfter
 )
 
-// Fault is one thing that is wrong.
+// Fault is one fault.
 type Fault = fault
 
-// Faults are all that is wrong.
+// Faults returns all faults.
 func (m *Monitor) Faults() []Fault { return m.known() }

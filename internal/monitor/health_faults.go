@@ -14,23 +14,24 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// stuckAfter is how long a projection may make no progress while it lags before it is unhealthy.
+// stuckAfter is how long a lagging projection may make no progress before it counts as a fault.
 const stuckAfter = 5 * time.Second
 
-// class is a kind of what can be wrong; metrics count by it.
+// class is a kind of fault, the label of the metric.
 type class string
 
 // The classes.
 const (
-	classDatabase    class = "database"     // does not answer
-	classBrokers     class = "brokers"      // do not answer
-	classTablesGone  class = "tables_gone"  // somebody dropped them
-	classBuilding    class = "building"     // a read model is being made, or catches up after a start
-	classOtherLog    class = "other_log"    // the tables are not of this log
-	classSetBack     class = "set_back"     // the tables are older than they were, and are folded again
-	classUnfolded    class = "unfolded"     // no process follows what is read
-	classStandsStill class = "stands_still" // behind, without progress
-	classLagging     class = "lagging"      // the same, by few events
+	classDatabase   class = "database"    // does not respond
+	classBrokers    class = "brokers"     // do not respond
+	classTablesGone class = "tables_gone" // tables were dropped
+	classBuilding   class = "building"    // a read model is being built, or catches up after a start
+	classOtherLog   class = "other_log"   // the tables belong to another log
+	// the tables went back to an earlier state and are folded again
+	classSetBack     class = "set_back"
+	classUnfolded    class = "unfolded"     // no process folds a generation that is read
+	classStandsStill class = "stands_still" // lag beyond maxLag without progress
+	classLagging     class = "lagging"      // a smaller lag without progress
 	classPaused      class = "paused"       // by an operator
 	classParked      class = "parked"       // events wait for an operator
 	classProblem     class = "problem"      // a session of this process cannot run
@@ -43,10 +44,10 @@ func classes() []class {
 	}
 }
 
-// fault is one thing that is wrong. The reason names no address.
+// fault is one fault. Its reason contains no address.
 type fault struct {
 	Class      class
-	Projection string // "": none, or all
+	Projection string // "" if it affects no projection in particular, or all
 	Reason     string // a sentence without its end
 }
 
@@ -56,10 +57,11 @@ func (f fault) unavailable() error {
 	return e
 }
 
-// unreadable tells whether the tables are not there, or lack what the log held at the start.
+// unreadable reports whether tables are missing, or lack records that were in the log at the start.
 func unreadable(f fault) bool { return f.Class == classBuilding || f.Class == classTablesGone }
 
-// unfit tells whether commands must not rest on the tables: what they show may never have been, or may not be any more.
+// unfit reports whether commands must not use the tables, because their state may never have been
+// or may no longer be true.
 func unfit(f fault) bool {
 	return slices.Contains([]class{classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill}, f.Class)
 }
@@ -76,7 +78,8 @@ func (m *Monitor) awayFor(err error) *fault {
 	}
 }
 
-// faultsOf are those of one projection, what matters most first; it needs the lock.
+// faultsOf returns the faults of one projection, the most important first. The caller must hold the
+// lock.
 func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
 	for _, look := range []struct {
 		class  class
@@ -108,7 +111,7 @@ func ifSo(so bool, reason string) string {
 	return ""
 }
 
-// gone says which tables were dropped, and which process rebuilds them; "" if none were.
+// gone returns which tables were dropped and which process rebuilds them, or "".
 func gone(s operator.Projection) string {
 	if len(s.TablesGone) == 0 {
 		return ""
@@ -120,7 +123,7 @@ func gone(s operator.Projection) string {
 	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
 }
 
-// unmade says how far a projection is that cannot be read yet; "" when it can.
+// unmade returns the progress of a projection that cannot be read yet, or "".
 func (m *Monitor) unmade(s operator.Projection) string {
 	switch {
 	case !s.Live():
@@ -137,7 +140,8 @@ func (m *Monitor) unmade(s operator.Projection) string {
 			return "cannot be read yet: " + why + "that waits until an operator resumes it"
 		}
 		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
-	case m.missing(s) > 0 && astray(s) != "": // as when the log lost what the tables had not folded
+	// for example because the log lost records that were not folded yet
+	case m.missing(s) > 0 && astray(s) != "":
 		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + astray(s)
 	case m.missing(s) > 0:
 		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
@@ -146,7 +150,7 @@ func (m *Monitor) unmade(s operator.Projection) string {
 	}
 }
 
-// progressOf is the like of "dashboards, 61 %, 2 min".
+// progressOf returns text like "dashboards, 61 %, 2 min".
 func progressOf(projection string, b operator.Build) string {
 	text := fmt.Sprintf("%s, %d %%", projection, b.Percent())
 	if left, known := b.Left(); known {
@@ -155,7 +159,7 @@ func progressOf(projection string, b operator.Build) string {
 	return text
 }
 
-// roughly writes a time as people say it.
+// roughly formats a duration in its largest unit.
 func roughly(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -167,8 +171,8 @@ func roughly(d time.Duration) string {
 	}
 }
 
-// astray says which partition of a projection is not followed, and why; "" when all are. What is appended
-// there would not show for ever, however small the lag.
+// astray returns which partition of a projection is not followed, and why, or "" if all are. New
+// records of such a partition would never appear, however small the lag.
 func astray(s operator.Projection) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
@@ -178,8 +182,9 @@ func astray(s operator.Projection) string {
 	return ""
 }
 
-// setBack says by how much checkpoints stand below where they stood before: the database was restored, or failed over
-// to one that lacked the last commits; "" when none does. What the log itself does not hold any more is not waited for.
+// setBack returns by how much checkpoints are below their previous maximum, because the database
+// was restored or failed over to a replica that lacked the last commits; or "". Records that are no
+// longer in the log are ignored.
 func (m *Monitor) setBack(s operator.Projection) string {
 	var n int64
 	for _, p := range s.Partitions {
@@ -190,8 +195,8 @@ func (m *Monitor) setBack(s operator.Projection) string {
 	return ifSo(n > 0, fmt.Sprintf("was set back with its database and is folded again (%d events to go). Try again shortly", n))
 }
 
-// foldedByNobody says which generation that is read no process has folded for some time; "" if one does. A process that starts,
-// or takes over, needs a moment.
+// foldedByNobody returns which generation in use no process has folded for some time, or "". A
+// process that starts or takes over needs a moment.
 func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string {
 	if m.config.Folded == nil || !s.Live() || s.Paused {
 		return ""
@@ -208,8 +213,8 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 	return ifSo(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
 }
 
-// tell logs once when what is wrong changes; it needs the lock. Numbers in the reasons change all the time: what counts
-// is what is wrong with whom.
+// tell logs once when the faults change. Only classes and projections count, because the numbers in
+// the reasons change all the time. The caller must hold the lock.
 func (m *Monitor) tell(ctx context.Context, cause error) {
 	var keys, reasons []string
 	for _, fault := range m.all() {
@@ -221,7 +226,7 @@ func (m *Monitor) tell(ctx context.Context, cause error) {
 	}
 	m.told = now
 	if now == "" {
-		m.config.Logger.InfoContext(ctx, "the service is not degraded any more")
+		m.config.Logger.InfoContext(ctx, "the service is no longer degraded")
 		return
 	}
 	attributes := []any{"reasons", strings.Join(reasons, "; ")}
@@ -229,12 +234,12 @@ func (m *Monitor) tell(ctx context.Context, cause error) {
 		attributes = append(attributes, "error", cause)
 	}
 	if strings.Contains(now, string(classOtherLog)) {
-		attributes = append(attributes, "remedy", "bring back the log that the tables were made from; or, if this log is the right one, "+
+		attributes = append(attributes, "remedy", "restore the log that the tables were built from; or, if this is the right log, "+
 			"stop every process and drop schema lb_engine: the next start rebuilds the tables from it")
 	}
 	level, text := slog.LevelWarn, "the service is degraded"
 	if !slices.ContainsFunc(m.all(), func(f fault) bool { return f.Class != classBuilding }) {
-		level, text = slog.LevelInfo, "read models are being made" // as after every first start
+		level, text = slog.LevelInfo, "building read models" // as after every first start
 	}
 	m.config.Logger.Log(ctx, level, text, attributes...)
 }

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// staleAfter is how old the monitor's picture may be before it is not believed any more.
+// staleAfter is the maximum age of the monitor's state for commands.
 const staleAfter = 5 * time.Second
 
-// MayRead says why one of the named projections (none: every one) cannot be read yet; nil when all can.
-// What was made once can be read also while the brokers are away or an operator has stopped it: it is
-// old then, and says as of when it is. Missing tables do not come back automatically: readers get an error with the remedy.
+// MayRead returns why one of the named projections (by default all) cannot be read yet, or nil. A
+// read model that was complete once can still be read while the brokers are down or an operator has
+// paused it; its responses state how old it is. Dropped tables are not rebuilt in every case: the
+// error contains the remedy.
 func (m *Monitor) MayRead(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -23,8 +24,8 @@ func (m *Monitor) MayRead(names ...string) error {
 	return m.first(unreadable, names)
 }
 
-// MayCommand says why a command must not be taken that rests on one of the named projections (none: on every
-// one); nil when it may.
+// MayCommand returns why a command that depends on the named projections (by default all) must not
+// be accepted, or nil.
 func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,7 +35,7 @@ func (m *Monitor) MayCommand(names ...string) error {
 	return m.first(unfit, names)
 }
 
-// Reason says everything that is wrong with a projection, and why nothing newer is known of it; "" when all is well.
+// Reason returns all faults of a projection, and why its state is outdated, or "".
 func (m *Monitor) Reason(name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -55,7 +56,7 @@ func (m *Monitor) Reason(name string) string {
 	return strings.Join(reasons, "; ")
 }
 
-// MayWrite says why no change of dashboards can succeed now; nil when one can.
+// MayWrite returns why no change of dashboards can succeed now, or nil.
 func (m *Monitor) MayWrite() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,13 +8,13 @@ import (
 
 var (
 	lagEvents   = prometheus.NewDesc("ledgerboard_projection_lag_events", "End offset minus next offset.", []string{"projection", "partition"}, nil)
-	lagSeconds  = prometheus.NewDesc("ledgerboard_projection_lag_seconds", "Time without progress of the partition that waits longest; 0 without lag.", []string{"projection"}, nil)
-	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Events that wait for an operator.", []string{"projection"}, nil)
-	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost their race, and duplicates, since the start.", []string{"projection"}, nil)
-	degraded    = prometheus.NewDesc("ledgerboard_degraded", "What is wrong, by its kind: how many read models suffer from it, 1 for what concerns all.", []string{"reason"}, nil)
-	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 when the latest daily check found tables that are not what the log says.", []string{"projection"}, nil)
-	checkedAt   = prometheus.NewDesc("ledgerboard_projection_tables_checked_timestamp_seconds", "When the latest daily check ended; 0 before the first.", []string{"projection"}, nil)
-	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 when the read model may be read.", []string{"projection"}, nil)
+	lagSeconds  = prometheus.NewDesc("ledgerboard_projection_lag_seconds", "Time without progress of the slowest partition; 0 without lag.", []string{"projection"}, nil)
+	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Parked events that require an operator.", []string{"projection"}, nil)
+	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost a race, and duplicates, since the start.", []string{"projection"}, nil)
+	degraded    = prometheus.NewDesc("ledgerboard_degraded", "Number of affected read models by kind of fault; 1 for faults that affect all.", []string{"reason"}, nil)
+	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 if the latest daily check found that tables differ from the log.", []string{"projection"}, nil)
+	checkedAt   = prometheus.NewDesc("ledgerboard_projection_tables_checked_timestamp_seconds", "Time when the latest daily check ended; 0 before the first.", []string{"projection"}, nil)
+	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 if the read model can be read.", []string{"projection"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
@@ -24,7 +24,7 @@ func (*Monitor) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]: it shows what was seen last.
+// Collect implements [prometheus.Collector]. It reports the latest known state.
 func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)

@@ -13,51 +13,53 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// The time between two looks: LookEvery until all read models are live and while something is wrong.
+// The polling intervals. LookEvery applies until all read models are live and while there are
+// faults.
 const (
 	LookEvery        = 500 * time.Millisecond
 	lookHealthyEvery = 2 * time.Second
 )
 
-// readModel is what the monitor looks at; *projections.Engine implements it.
+// readModel is a polled read model; *projections.Engine implements it.
 type readModel interface {
 	Name() string
 	Status(ctx context.Context) (operator.Projection, error)
 }
 
-// Monitor looks at all projections now and then, and remembers what it saw: readiness, the gate of
-// commands and the metrics ask it, not the brokers.
+// Monitor polls all projections and keeps their latest state. Readiness, the gate of commands and
+// the metrics ask the monitor instead of the brokers.
 type Monitor struct {
 	models []readModel
 	config Config
 
 	mu       sync.Mutex
 	statuses []operator.Projection
-	faults   [][]fault // of each of statuses
-	away     *fault    // why nothing newer was seen; nil when the last look saw all
-	gone     bool      // away, because tables are gone that whatever is read rests on
+	faults   [][]fault // of each entry of statuses
+	away     *fault    // why the latest poll is incomplete; nil if it is complete
+	gone     bool      // faults that affect everything that is read
 	seen     time.Time
-	// targets are the ends of the log as they were first seen, by projection and partition: before they
-	// are folded, what was appended while this process was away does not show yet. A projection that was there once
-	// has none any more.
+	// targets are the ends of the log at the first poll, by projection and partition. Until they
+	// are folded, records appended while this process was down are missing. A projection that has
+	// been complete has no targets.
 	targets  map[string]map[int32]int64
-	highest  map[place]int64      // the highest checkpoint seen
-	unfolded map[string]time.Time // generations that no process follows, and since when
+	highest  map[place]int64      // highest checkpoints seen
+	unfolded map[string]time.Time // generations that no process folds, and since when
 	people   backlog              // of the directory
-	told     string               // what is wrong, as it was logged
+	told     string               // the last logged faults
 	made     chan struct{}
 }
 
-// maxLag is how many events a projection without progress may be behind before commands are refused: what it holds is stale beyond
-// use then.
+// maxLag is the lag, in events, above which a projection without progress is too outdated for
+// commands.
 const maxLag = 10_000
 
-// Config says what a monitor compares with.
+// Config configures a monitor.
 type Config struct {
-	Writes string // the projection that changes of dashboards rest on
-	People string // the projection that says who has left
-	NoLog  error  // what the status of a read model wraps while no broker answers
-	// Folded are the generations that some process folds, as projection.g<number>; nil: not looked at.
+	Writes string // the projection that dashboard changes depend on
+	People string // the projection that contains users
+	NoLog  error  // wrapped by the error of a read model's status if no broker responds
+	// Folded returns the generations that a process folds, as projection.g<number>. If it is nil,
+	// they are not checked.
 	Folded func(ctx context.Context) ([]string, error)
 	Logger *slog.Logger
 }
@@ -67,7 +69,7 @@ type place struct {
 	partition  int32
 }
 
-// New returns a monitor that has seen nothing yet; see [Monitor.Run].
+// New returns a monitor without a state; see [Monitor.Run].
 func New[M readModel](models []M, c Config) *Monitor {
 	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, made: make(chan struct{})}
 	for _, model := range models {
@@ -76,7 +78,7 @@ func New[M readModel](models []M, c Config) *Monitor {
 	return m
 }
 
-// Run looks at the projections until ctx is done.
+// Run polls the projections until ctx is done.
 func (m *Monitor) Run(ctx context.Context) {
 	for {
 		m.Look(ctx)
@@ -101,7 +103,7 @@ func (m *Monitor) nextLook() time.Duration {
 	return LookEvery
 }
 
-// Look looks once. When one of the projections cannot be looked at, what was seen before stays, and ages.
+// Look polls once. If a projection's status cannot be read, its last state stays and ages.
 func (m *Monitor) Look(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
@@ -144,7 +146,7 @@ func (m *Monitor) ask(ctx context.Context) (statuses []operator.Projection, fold
 	for _, model := range m.models {
 		status, err := model.Status(ctx)
 		if err != nil {
-			return nil, nil, fmt.Errorf("look at read model %s: %w", model.Name(), err)
+			return nil, nil, fmt.Errorf("read status of read model %s: %w", model.Name(), err)
 		}
 		statuses = append(statuses, status)
 	}
@@ -165,7 +167,8 @@ func endsOf(statuses []operator.Projection) map[string]map[int32]int64 {
 	return ends
 }
 
-// missing counts the events that a projection lacks of what the log held at the start; it needs the lock.
+// missing returns how many events of the log at the start a projection has not folded. The caller
+// must hold the lock.
 func (m *Monitor) missing(s operator.Projection) int64 {
 	var n int64
 	for _, p := range s.Partitions {
@@ -174,10 +177,10 @@ func (m *Monitor) missing(s operator.Projection) int64 {
 	return n
 }
 
-// Made is closed once every projection may be read.
+// Made returns a channel that is closed once every projection can be read.
 func (m *Monitor) Made() <-chan struct{} { return m.made }
 
-// unseen says why the state of the read models is not known; it needs the lock.
+// unseen returns why the state of the read models is unknown. The caller must hold the lock.
 func (m *Monitor) unseen() error {
 	if m.away != nil {
 		return m.away.unavailable()
@@ -187,7 +190,8 @@ func (m *Monitor) unseen() error {
 	return e
 }
 
-// first returns the first fault of the named projections that counts; it needs the lock.
+// first returns the first fault of the named projections for which counts is true. The caller must
+// hold the lock.
 func (m *Monitor) first(counts func(fault) bool, names []string) error {
 	for i, s := range m.statuses {
 		if len(names) > 0 && !slices.Contains(names, s.Projection) {
@@ -202,7 +206,7 @@ func (m *Monitor) first(counts func(fault) bool, names []string) error {
 	return nil
 }
 
-// Faults are all that is wrong, also what keeps nobody from reading or changing.
+// known returns all faults, including those that prevent neither reads nor changes.
 func (m *Monitor) known() []fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -217,7 +221,7 @@ func (m *Monitor) all() []fault {
 	return all
 }
 
-// Seen returns what was seen last.
+// Seen returns the latest state.
 func (m *Monitor) Seen() []operator.Projection {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -20,12 +20,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// quietly is a monitor's configuration.
+// quietly is a configuration of a monitor.
 var quietly = monitor.Config{
 	Writes: "dashboards", People: "directory", NoLog: projections.ErrNoLog, Logger: slog.New(slog.DiscardHandler),
 }
 
-// fakeModel is a read model that tells what the test says.
+// fakeModel is a read model whose status the test sets.
 type fakeModel struct {
 	status operator.Projection
 	err    error
@@ -42,7 +42,8 @@ func liveModel(name string, next, end int64) *fakeModel {
 	}}
 }
 
-// look looks at them once. A picture that is too old is not believed: who asks it takes commands by it in a bubble of time.
+// look polls the models once. Outdated states are refused, so tests that ask for commands run in a
+// synctest bubble.
 func look(t *testing.T, models ...*fakeModel) *monitor.Monitor {
 	t.Helper()
 	m := monitor.New(models, quietly)
@@ -50,7 +51,7 @@ func look(t *testing.T, models ...*fakeModel) *monitor.Monitor {
 	return m
 }
 
-// made tells whether every projection could be read once.
+// made reports whether every projection has been readable.
 func made(m *monitor.Monitor) bool {
 	select {
 	case <-m.Made():
@@ -60,8 +61,9 @@ func made(m *monitor.Monitor) bool {
 	}
 }
 
-// A log that lost records which the tables had not folded is not caught up with by waiting: reads and changes hear what happened, and
-// that someone must fix it, not that they may try again shortly. Once it is fixed, all is well without a restart.
+// If the log lost records that were not folded, waiting does not help: reads and changes get an
+// error that says what happened and that an operator must fix it, not that they may try again
+// shortly. After the fix no restart is needed.
 func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,13 +84,13 @@ func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
 	})
 }
 
-// What one projection suffers says nothing about the others.
+// A fault of one projection does not affect the others.
 func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		late := liveModel("post_insights", 0, 1000)
 		m := look(t, liveModel("dashboards", 5, 5), late)
-		require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log held at the start")
+		require.ErrorContains(t, m.MayRead(), "catching up", "it has not folded what the log contained at the start")
 		require.NoError(t, m.MayRead("dashboards"))
 		require.False(t, made(m))
 		late.status.Partitions[0] = operator.Partition{NextOffset: 1000, EndOffset: 21_000}
@@ -102,27 +104,27 @@ func TestProblemsAreThoseOfTheNamed(t *testing.T) {
 	})
 }
 
-// While the brokers are away nothing is known of the lag, so that commands are refused; the tables are
-// there and can be read.
+// While the brokers are down the lag is unknown, so commands are refused; the tables can still be
+// read.
 func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
 		m := monitor.New([]*fakeModel{model}, quietly)
-		require.Error(t, m.MayRead(), "nothing was seen yet")
+		require.Error(t, m.MayRead(), "no state yet")
 		m.Look(t.Context())
 		model.err = fmt.Errorf("%w: dial", projections.ErrNoLog)
 		m.Look(t.Context())
 		require.NoError(t, m.MayCommand("dashboards"))
-		time.Sleep(monitor.StaleAfter + time.Second) // of the bubble's clock
+		time.Sleep(monitor.StaleAfter + time.Second) // time of the synctest bubble
 		m.Look(t.Context())
 		require.EqualError(t, m.MayCommand("dashboards"), "unavailable: The brokers do not answer. Nothing was changed.")
 		require.NoError(t, m.MayRead())
 	})
 }
 
-// A refusal says what happened and what to do, however long it lasts: tables that somebody dropped come back with a
-// start, and nobody waits for a state that will never be known.
+// An error says what happened and what to do, however long it lasts: a start rebuilds dropped
+// tables, and waiting does not help.
 func TestTablesThatAreGoneAreNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +134,7 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 		model.err = gone
 		startedWithout := look(t, model)
 		started.Look(t.Context())
-		time.Sleep(time.Hour) // of the bubble's clock
+		time.Sleep(time.Hour) // time of the synctest bubble
 		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite(), startedWithout.MayRead(), startedWithout.MayCommand()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "are gone from the database")
@@ -146,8 +148,8 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 	})
 }
 
-// Tables of one read model that somebody dropped: readers and writers get an error that names them and the remedy, and the others work. While they are rebuilt,
-// the error says so, in addition to the progress.
+// If tables of one read model are dropped, readers and writers get an error that names the tables
+// and the remedy; other read models work. During the rebuild the error also contains the progress.
 func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -180,8 +182,9 @@ func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
 	})
 }
 
-// Checkpoints go back, as a restored database takes them: by few events, which no bound on the lag would refuse. Reads go
-// on; commands wait until the tables are where they were, or hold all that the log has.
+// A restored database sets checkpoints back by few events, which no lag limit would refuse. Reads
+// continue; commands wait until the tables are back at their old state or contain everything in the
+// log.
 func TestSetBackTablesTakeNoCommands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,18 +195,18 @@ func TestSetBackTablesTakeNoCommands(t *testing.T) {
 		m.Look(t.Context())
 		require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
 		require.ErrorContains(t, m.MayWrite(), "set back")
-		require.NoError(t, m.MayRead(), "what it shows is old, and was true")
+		require.NoError(t, m.MayRead(), "the state shown is old, but was true")
 		model.status.Partitions[0].NextOffset = 5
 		m.Look(t.Context())
 		require.NoError(t, m.MayCommand())
 		model.status.Partitions[0] = operator.Partition{NextOffset: 2, EndOffset: 2}
 		m.Look(t.Context())
-		require.NoError(t, m.MayCommand(), "nobody waits for what the log does not hold any more")
+		require.NoError(t, m.MayCommand(), "records that are no longer in the log are not waited for")
 	})
 }
 
-// A generation that is read and that nobody follows stands still for ever, however small the lag. A process that takes over
-// gets a moment to say that it follows.
+// A generation that is read but not folded never advances, however small the lag. A process that
+// takes over gets a moment to report.
 func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -216,7 +219,7 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 		wait := func() error {
 			for range 3 {
 				m.Look(t.Context())
-				time.Sleep(3 * time.Second) // of the bubble's clock
+				time.Sleep(3 * time.Second) // time of the synctest bubble
 			}
 			m.Look(t.Context())
 			return m.MayCommand("dashboards")
@@ -232,7 +235,8 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 	})
 }
 
-// What keeps nobody from reading shows all the same: in the reasons, as a number, and as one line when it changes.
+// Faults that do not prevent reading are still reported: in the reasons, as a metric, and as one
+// log line when they change.
 func TestFaultsAreToldOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -251,8 +255,8 @@ func TestFaultsAreToldOnce(t *testing.T) {
 		model.status.Parked = 1
 		require.Equal(t, 1, told())
 		model.status.Parked = 2
-		require.Zero(t, told(), "the same is wrong")
-		require.NoError(t, m.MayCommand(), "only its stream takes no command")
+		require.Zero(t, told(), "the same faults")
+		require.NoError(t, m.MayCommand(), "only its stream accepts no commands")
 		require.NoError(t, m.MayWrite())
 		require.Contains(t, m.Reason("dashboards"), "has 2 parked events to be looked at")
 		model.status.Paused = true
@@ -271,7 +275,7 @@ func TestFaultsAreToldOnce(t *testing.T) {
 	})
 }
 
-// A binary whose tables are still being made says how far they are.
+// If tables are still being built, the error contains the progress.
 func TestBuildingSaysHowFar(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 61, 100)
@@ -282,7 +286,8 @@ func TestBuildingSaysHowFar(t *testing.T) {
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
 }
 
-// A check that has not run yet is seen, too: an alert needs a series from the start.
+// The metrics of the daily check exist before the first check, because alerts need a series from
+// the start.
 func TestTheDailyCheckIsAMetricFromTheStart(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 100, 100)

@@ -7,26 +7,28 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// Bounds of what is known of people.
+// Limits of the knowledge about users.
 const (
-	// peopleStaleAfter is how long records of the directory may wait to be folded until it is not believed any more to
-	// say who has left.
+	// peopleStaleAfter is how long records of the directory may wait to be folded before the
+	// directory is too outdated to tell which users have left.
 	peopleStaleAfter = time.Minute
-	maxMarks         = 256 // ends that are remembered of a partition: at two looks a second, of more than peopleStaleAfter
+	// ends kept per partition: at two polls per second they cover more than peopleStaleAfter
+	maxMarks = 256
 )
 
-// backlog is since when records wait to be folded, of the partitions of a projection. A lag without progress is not the
-// same: a fold that goes on, and is behind by an hour, has not seen who left in that hour.
+// backlog records since when records wait to be folded, for each partition of a projection. This
+// differs from a lag without progress: a fold that advances but is an hour behind does not know who
+// left in that hour.
 type backlog map[int32][]endMark
 
-// endMark says that the log of a partition reached an end at the latest at an instant.
+// endMark says that the log of a partition had reached an end offset at a point in time.
 type endMark struct {
 	end  int64
 	seen time.Time
 }
 
-// look takes what the monitor sees of the projection. A partition that is not followed waits with its newest record for
-// as long as that is so.
+// look records the latest state of the projection. The newest record of a partition that is not
+// followed counts as waiting.
 func (b backlog) look(s operator.Projection, now time.Time) {
 	for _, p := range s.Partitions {
 		marks := b[p.Partition]
@@ -40,7 +42,7 @@ func (b backlog) look(s operator.Projection, now time.Time) {
 		case len(marks) < maxMarks:
 			marks = append(marks, endMark{p.EndOffset, now})
 		default:
-			marks[last].end = p.EndOffset // counted as older than it is
+			marks[last].end = p.EndOffset // counts as older than it is
 		}
 		b[p.Partition] = marks
 	}
@@ -55,8 +57,8 @@ func (b backlog) waits(now time.Time) (longest time.Duration) {
 	return longest
 }
 
-// PeopleKnown says why it is not known any more who has left: unavailable; nil while it is. A parked record is judged and
-// waits for nothing; while no broker answers nobody can be withdrawn.
+// PeopleKnown returns an error with the code unavailable if it is unknown which users have left, or
+// nil. Parked records do not count as waiting. While no broker responds, no one can be withdrawn.
 func (m *Monitor) PeopleKnown() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -65,7 +67,7 @@ func (m *Monitor) PeopleKnown() error {
 	}
 	return &domain.Error{
 		Code: domain.CodeUnavailable, RetryAfter: 5,
-		Message: "Changes of people and accounts have waited for more than a minute to be taken over, so that it is not known who has left. " +
-			"Until they are, nothing can be changed or connected, nor histories be read. Try again shortly.",
+		Message: "Changes of people and accounts have not been processed for more than a minute, so it is not known who has left. " +
+			"Until they are processed, nothing can be changed or connected, and histories cannot be read. Try again shortly.",
 	}
 }

@@ -13,19 +13,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 )
 
-// Records of the directory that wait for more than a minute say that nobody knows who has left, also while the fold goes on.
+// If records of the directory wait for more than a minute, it is unknown who has left, even while
+// the fold advances.
 func TestWhoHasLeftIsNotKnownWhileRecordsWait(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		// at moves the directory to a second.
+		// at sets the state of the directory at a second.
 		at func(p *operator.Partition, second int64)
-		// unknown are the seconds from and until which it is not known; 0, 0: it always is
+		// the seconds between which it is unknown; 0, 0: never
 		from, until int64
 	}{
-		"nothing comes":      {func(*operator.Partition, int64) {}, 0, 0},
-		"folded at once":     {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+s, 10+s }, 0, 0},
-		"half a minute late": {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+max(0, s-30), 10+s }, 0, 0},
-		"late, and going on": {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+s/2, 10+s }, 123, 400},
+		"no records":          {func(*operator.Partition, int64) {}, 0, 0},
+		"folded at once":      {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+s, 10+s }, 0, 0},
+		"half a minute late":  {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+max(0, s-30), 10+s }, 0, 0},
+		"late, but advancing": {func(p *operator.Partition, s int64) { p.NextOffset, p.EndOffset = 10+s/2, 10+s }, 123, 400},
 		"one that waits": {func(p *operator.Partition, s int64) {
 			p.EndOffset = 11
 			if s >= 100 {
@@ -58,7 +59,7 @@ func TestWhoHasLeftIsNotKnownWhileRecordsWait(t *testing.T) {
 	}
 }
 
-// While the brokers are away nobody can be withdrawn, and what was known holds.
+// While the brokers are down no one can be withdrawn, and the known state stays valid.
 func TestWhoHasLeftIsKnownWhileTheBrokersAreAway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
