@@ -24,8 +24,8 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		actions, _, err := desk.Actions(ctx, c.Limit, "")
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		actions, _, err := ops.Actions(ctx, c.Limit, "")
 		if err != nil {
 			return err
 		}

@@ -47,9 +47,9 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 	if token = strings.TrimSpace(token); token == "" {
 		return usageError{errors.New("no token: set --token-file, or set " + tokenVariable)}
 	}
-	at := base.JoinPath(path)
-	at.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	target := base.JoinPath(path)
+	target.RawQuery = query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return fmt.Errorf("make request: %w", err)
 	}
@@ -70,7 +70,7 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 
 // refusal returns the error of a response whose status is not 200.
 func refusal(response *http.Response) error {
-	var said struct {
+	var body struct {
 		Message string `json:"message"`
 		Errors  []struct {
 			Field  string `json:"field"`
@@ -78,15 +78,15 @@ func refusal(response *http.Response) error {
 		} `json:"errors"`
 	}
 	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
-	if json.Unmarshal(raw, &said) != nil || said.Message == "" {
+	if json.Unmarshal(raw, &body) != nil || body.Message == "" {
 		return fmt.Errorf("the service responded %s", response.Status)
 	}
-	for _, e := range said.Errors {
-		if !strings.Contains(said.Message, e.Detail) {
-			said.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
+	for _, e := range body.Errors {
+		if !strings.Contains(body.Message, e.Detail) {
+			body.Message += fmt.Sprintf(" (%s %s)", e.Field, e.Detail)
 		}
 	}
-	err := fmt.Errorf("the service responded %s: %s", response.Status, plain(said.Message))
+	err := fmt.Errorf("the service responded %s: %s", response.Status, plain(body.Message))
 	if response.StatusCode == http.StatusBadRequest || response.StatusCode == http.StatusUnprocessableEntity {
 		return usageError{err}
 	}
@@ -104,8 +104,8 @@ type accessCommand struct {
 	Format    string `enum:"csv,json" default:"csv" help:"Output format: csv, or json (one object per line)."`
 }
 
-// errCutAnswer is returned if a response lacks its completion marker.
-var errCutAnswer = errors.New("the response is incomplete")
+// errIncomplete is returned if a response lacks its completion marker.
+var errIncomplete = errors.New("the response is incomplete")
 
 func (c accessCommand) Run(ctx context.Context, s streams) error {
 	query := url.Values{"format": {c.Format}, "by": {c.By}}
@@ -122,7 +122,7 @@ func (c accessCommand) Run(ctx context.Context, s streams) error {
 	if err == nil {
 		err = wholeAccess(strings.TrimSpace(string(out.last)))
 	}
-	return interrupted(ctx, err, "the printed output is incomplete")
+	return interruptedError(ctx, err, "the printed output is incomplete")
 }
 
 type lastLine struct {
@@ -139,20 +139,20 @@ func (l *lastLine) Write(p []byte) (int, error) {
 
 // wholeAccess checks the last line of an export, which states whether the export is complete.
 func wholeAccess(last string) error {
-	var says struct {
+	var marker struct {
 		Complete *bool  `json:"complete"`
 		Reason   string `json:"reason"`
 	}
 	// In CSV the marker is the first cell of a row, quoted if the reason requires it.
 	switch comment, isComment := strings.CutPrefix(strings.Trim(last, `",`), "# complete="); {
 	case isComment:
-		says.Complete = new(strings.HasPrefix(comment, "true"))
-		_, says.Reason, _ = strings.Cut(comment, " reason=")
-	case json.Unmarshal([]byte(last), &says) != nil || says.Complete == nil:
-		return errCutAnswer
+		marker.Complete = new(strings.HasPrefix(comment, "true"))
+		_, marker.Reason, _ = strings.Cut(comment, " reason=")
+	case json.Unmarshal([]byte(last), &marker) != nil || marker.Complete == nil:
+		return errIncomplete
 	}
-	if !*says.Complete {
-		return fmt.Errorf("%w: %s", errCutAnswer, plain(says.Reason))
+	if !*marker.Complete {
+		return fmt.Errorf("%w: %s", errIncomplete, plain(marker.Reason))
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ type checkpointsCommand struct{ remote }
 // Run implements the command. It prints the signed notes, newest first, each followed by an empty
 // line.
 func (c checkpointsCommand) Run(ctx context.Context, s streams) error {
-	return interrupted(ctx, c.print(ctx, s.Out), "the printed output is incomplete")
+	return interruptedError(ctx, c.print(ctx, s.Out), "the printed output is incomplete")
 }
 
 func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {

@@ -114,7 +114,7 @@ func TestAccessThatIsNotWholeFails(t *testing.T) {
 			if i == 0 {
 				require.NoError(t, err, format)
 			} else {
-				require.ErrorIs(t, err, errCutAnswer, format)
+				require.ErrorIs(t, err, errIncomplete, format)
 			}
 			if i == 1 {
 				require.ErrorContains(t, err, "2 are parked", format)

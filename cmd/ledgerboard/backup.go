@@ -31,10 +31,10 @@ const (
 
 func (c backupCommand) Run(ctx context.Context, s streams) error {
 	if c.Check != "" {
-		return interrupted(ctx, c.check(ctx, s), nothingDone)
+		return interruptedError(ctx, c.check(ctx, s), nothingDone)
 	}
-	err := c.looking(c.logger(s), func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
-	return interrupted(ctx, err, backupCut)
+	err := c.withExistingParts(c.logger(s), func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
+	return interruptedError(ctx, err, backupCut)
 }
 
 func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Parts) error {
@@ -42,9 +42,9 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	if err != nil {
 		return err
 	}
-	shown, end := follow(s, "Backup (offsets)")
+	onProgress, end := follow(s, "Backup (offsets)")
 	report, err := backup.Run(ctx, backup.Config{
-		Dir: c.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: shown,
+		Dir: c.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: onProgress,
 	})
 	end()
 	if err != nil {
@@ -64,8 +64,8 @@ type checkReport struct {
 }
 
 func (c backupCommand) check(ctx context.Context, s streams) error {
-	shown, end := follow(s, "Check (bytes)")
-	found, err := backup.Check(ctx, c.Check, shown)
+	onProgress, end := follow(s, "Check (bytes)")
+	found, err := backup.Check(ctx, c.Check, onProgress)
 	end()
 	if errors.Is(err, backup.ErrNoBackup) || errors.Is(err, backup.ErrInUse) || ctx.Err() != nil {
 		return err
@@ -101,7 +101,7 @@ func printBackup(s streams, r checkReport) {
 }
 
 // follow returns a progress callback and a function that ends the progress bar.
-func follow(s streams, label string) (shown func(done, total int64), end func()) {
+func follow(s streams, label string) (onProgress func(done, total int64), end func()) {
 	var p *progress
 	return func(done, total int64) {
 			if p == nil {

@@ -28,14 +28,14 @@ type evidence struct {
 // keys returns the configured public keys, including those in files.
 func (e evidence) keys() ([]string, error) {
 	var keys []string
-	for _, named := range e.Keys {
-		if _, err := proof.ParseVerifiers(named); err == nil {
-			keys = append(keys, named)
+	for _, key := range e.Keys {
+		if _, err := proof.ParseVerifiers(key); err == nil {
+			keys = append(keys, key)
 			continue
 		}
-		raw, err := os.ReadFile(named)
+		raw, err := os.ReadFile(key)
 		if err != nil {
-			return nil, fmt.Errorf("%.80q is neither a public key nor a file of public keys", named)
+			return nil, fmt.Errorf("%.80q is neither a public key nor a file of public keys", key)
 		}
 		keys = append(keys, strings.Fields(string(raw))...)
 	}
@@ -45,7 +45,7 @@ func (e evidence) keys() ([]string, error) {
 	return keys, nil
 }
 
-func (e evidence) named() (note.Verifiers, error) {
+func (e evidence) configuredKeys() (note.Verifiers, error) {
 	keys, err := e.keys()
 	if err != nil {
 		return nil, usageError{fmt.Errorf("--key: %w", err)}
@@ -60,7 +60,7 @@ func (e evidence) named() (note.Verifiers, error) {
 // that the bundle names. It ignores key files in the current directory because the author of the
 // bundle may have put them there.
 func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
-	known, err := e.named()
+	known, err := e.configuredKeys()
 	if err != nil || known != nil {
 		return known, err
 	}
@@ -86,15 +86,15 @@ func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 // verifiers returns the configured keys or, if there are none, those in the data directory. It
 // returns nil if neither exists.
 func (e evidence) verifiers(s storage) (note.Verifiers, error) {
-	if known, err := e.named(); err != nil || known != nil {
+	if known, err := e.configuredKeys(); err != nil || known != nil {
 		return known, err
 	}
-	beside, err := publicKeys(s.DataDir)
-	if err != nil || len(beside) == 0 {
+	stored, err := publicKeys(s.DataDir)
+	if err != nil || len(stored) == 0 {
 		return nil, err
 	}
-	known, err := proof.ParseVerifiers(beside...)
-	return known, named("read "+checkpointPublic, err)
+	known, err := proof.ParseVerifiers(stored...)
+	return known, wrapError("read "+checkpointPublic, err)
 }
 
 // publicKeys returns the keys in the data directory.
@@ -103,7 +103,7 @@ func publicKeys(dir string) ([]string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return strings.Fields(string(raw)), named("read public key", err)
+	return strings.Fields(string(raw)), wrapError("read public key", err)
 }
 
 // keepPublicKey adds the key to those in the data directory, so that earlier checkpoints can still
@@ -117,7 +117,7 @@ func (p *process) keepPublicKey(public string) error {
 	return backup.ReplaceFile(filepath.Join(p.DataDir, checkpointPublic), []byte(text), 0o644)
 }
 
-type checkpointing struct {
+type checkpointSettings struct {
 	// CheckpointEvery is the interval of checkpoints. If there are new records, a checkpoint is
 	// also signed at the start and at a graceful stop. The demo uses a shorter interval.
 	CheckpointEvery time.Duration `default:"1h" hidden:""`
@@ -127,13 +127,13 @@ type checkpointing struct {
 	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of such keys."`
 }
 
-func (c checkpointing) validate() (wrong faults) {
+func (c checkpointSettings) validate() (wrong faults) {
 	if c.CheckpointKey != "" {
 		_, _, err := proof.ParseKey(c.CheckpointKey)
 		wrong.unlessf(err == nil, "LEDGERBOARD_CHECKPOINT_KEY: %w ('ledgerboard keygen' generates one)", err)
 	}
 	wrong.unlessf(c.CheckpointEvery >= time.Second, "--checkpoint-every is %s; use 1s or more", c.CheckpointEvery)
 	_, err := evidence{Keys: c.CheckpointPublicKeys}.keys()
-	wrong.add(named("LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err))
+	wrong.add(wrapError("LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err))
 	return wrong
 }

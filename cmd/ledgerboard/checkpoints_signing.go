@@ -32,7 +32,7 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 	}
 	p.logger.Info("signing checkpoints", "public_key", public, "every", p.CheckpointEvery.String())
 	p.stop.run(group, "checkpoint signer", func() error {
-		last, cancel := p.stop.last(ctx)
+		last, cancel := p.stop.finalContext(ctx)
 		defer cancel()
 		return signer.Run(ctx, last)
 	})
@@ -83,8 +83,8 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 	if err != nil {
 		return nil, err
 	}
-	beside, err := publicKeys(p.DataDir)
-	if keys = append(keys, beside...); err != nil || len(keys) == 0 {
+	stored, err := publicKeys(p.DataDir)
+	if keys = append(keys, stored...); err != nil || len(keys) == 0 {
 		return nil, err
 	}
 	return proof.ParseVerifiers(keys...)

@@ -67,7 +67,7 @@ func defaultsOfSettings(t *testing.T) map[string]string {
 // outside returns the settings of the processes that serve requests and read the platforms.
 func outside() []string {
 	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
-	for _, of := range []reflect.Type{reflect.TypeFor[fetching](), reflect.TypeFor[tokens](), reflect.TypeFor[signingIn]()} {
+	for _, of := range []reflect.Type{reflect.TypeFor[fetchSettings](), reflect.TypeFor[tokens](), reflect.TypeFor[signInSettings]()} {
 		for field := range of.Fields() {
 			names = append(names, field.Tag.Get("env"))
 		}

@@ -87,16 +87,16 @@ func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 		line string
 		err  error
 	}
-	given := make(chan answer, 1)
+	answered := make(chan answer, 1)
 	go func() {
 		line, err := answers.ReadString('\n')
-		given <- answer{line, err}
+		answered <- answer{line, err}
 	}()
 	select {
 	case <-s.Cut:
 		fmt.Fprintln(s.Err)
 		return "", fmt.Errorf("%w: %s", errInterrupted, nothingDone)
-	case a := <-given:
+	case a := <-answered:
 		if a.err != nil && a.line == "" {
 			return "", errDeclined
 		}
@@ -109,8 +109,8 @@ func operatorCaller() commands.Caller {
 	return commands.Caller{UserID: "system:operator", Role: "operator"}
 }
 
-// refused converts errors about the caller's input into usage errors, and removes error codes.
-func refused(err error) error {
+// commandError converts errors about the caller's input into usage errors, and removes error codes.
+func commandError(err error) error {
 	known, ok := errors.AsType[*domain.Error](err)
 	switch {
 	case !ok:

@@ -22,8 +22,8 @@ type connectionsListCommand struct {
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
-	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
-		connections, err := desk.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
+	return withDatabase(ctx, c.storage, c.logger(s), func(ops *desk.Looks) error {
+		connections, err := ops.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err
 		}
@@ -54,9 +54,9 @@ func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		if err := desk.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
-			return refused(err)
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		if err := ops.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
+			return commandError(err)
 		}
 		fmt.Fprintf(s.Out, "connection %s is due now; 'ledgerboard connections list' shows the result\n", c.ID)
 		return nil

@@ -171,9 +171,9 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 // connectLink creates a link that connects accounts at the simulated platforms for the first
 // client.
 func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
-	made, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{
+	link, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{
 		ConnectRequester: domain.ConnectRequester{ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role},
 		Platforms:        domain.Platforms(), Days: connect.MaxLinkDays,
 	}, func(context.Context, domain.ConnectRequester) error { return nil })
-	return made.URL, err
+	return link.URL, err
 }

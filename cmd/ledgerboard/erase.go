@@ -70,8 +70,8 @@ type orderFlags struct {
 func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 	if c.OrderedBy == "" || c.Ground == "" || c.Due == "" {
 		missing := "--ordered-by, --ground and --due"
-		if more := c.missing(); more != "" && !asksOn(s) {
-			missing += ", and " + more
+		if flags := c.missing(); flags != "" && !asksOn(s) {
+			missing += ", and " + flags
 		}
 		return domain.ErasureOrder{}, usageError{fmt.Errorf("nothing was erased: also set %s", missing)}
 	}
@@ -80,19 +80,19 @@ func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 		return domain.ErasureOrder{}, err
 	}
 	order := domain.ErasureOrder{By: c.OrderedBy, Ground: c.Ground, Due: c.Due, Reason: reason}
-	return order, refused(order.Validate())
+	return order, commandError(order.Validate())
 }
 
 type erasure struct {
 	eraseCommand
 
-	log    *slog.Logger
-	parts  *assembly.Parts
-	people readmodels.People
-	before bool // the person is no longer in the directory
+	log          *slog.Logger
+	parts        *assembly.Parts
+	people       readmodels.People
+	erasedBefore bool // the person is no longer in the directory
 	// of the projections that contain personal data or figures of the person
-	engines []*projections.Engine
-	held    []*projections.Engine // of the projections that list what there is to erase
+	engines       []*projections.Engine
+	sourceEngines []*projections.Engine // of the projections that list what there is to erase
 }
 
 func (e *erasure) open(ctx context.Context) error {
@@ -108,30 +108,30 @@ func (e *erasure) open(ctx context.Context) error {
 	}
 	e.engines, err = e.parts.Engines(ctx, projectors.Directory.Name, projectors.Contents.Name,
 		projectors.AccountInsights.Name, projectors.PostInsights.Name)
-	e.held = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
+	e.sourceEngines = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
 		return engine.Name() != projectors.Directory.Name && engine.Name() != projectors.Contents.Name
 	})
 	return err
 }
 
 func (e *erasure) run(ctx context.Context, s streams) error {
-	if err := e.await(ctx, folded(e.held, "", "nothing was erased. Is a service with the role projector running?")); err != nil {
+	if err := e.await(ctx, checkFolded(e.sourceEngines, "", "nothing was erased. Is a service with the role projector running?")); err != nil {
 		return err
 	}
 	person, err := e.find(ctx)
-	if e.before = errors.Is(err, readmodels.ErrPersonNotFound); err != nil && !e.before {
+	if e.erasedBefore = errors.Is(err, readmodels.ErrPersonNotFound); err != nil && !e.erasedBefore {
 		return err
 	}
 	recorded, err := e.recall(ctx, &person)
 	switch {
 	case err != nil:
 		return err
-	case e.before && !recorded:
-		return refused(readmodels.ErrPersonNotFound)
+	case e.erasedBefore && !recorded:
+		return commandError(readmodels.ErrPersonNotFound)
 	}
-	if left := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.Going(), id) }); len(left) > 0 {
-		if err := e.people.Name(ctx, &person, left); err != nil {
-			return refused(err)
+	if unlisted := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.Going(), id) }); len(unlisted) > 0 {
+		if err := e.people.Name(ctx, &person, unlisted); err != nil {
+			return commandError(err)
 		}
 	}
 	if !e.Yes {
@@ -147,26 +147,26 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	kept, err := e.parts.Vault(ctx)
+	vaultPool, err := e.parts.Vault(ctx)
 	if err != nil {
 		return err
 	}
-	erase := commands.ErasePerson{Log: log, Kept: vault.NewEraser(kept), Order: order, Now: time.Now}
+	erase := commands.ErasePerson{Log: log, Kept: vault.NewEraser(vaultPool), Order: order, Now: time.Now}
 	first := erase.Erase
-	if e.before {
+	if e.erasedBefore {
 		first = erase.EraseRest
 	}
 	if err := first(ctx, person); err != nil {
 		return err
 	}
-	for _, look := range []func(context.Context) (string, error){
-		e.shown,
+	for _, check := range []func(context.Context) (string, error){
+		e.checkErased,
 		// Readings that were running during the erasure may have been appended after it.
-		folded(e.engines, "the erasure is in the log, ",
+		checkFolded(e.engines, "the erasure is in the log, ",
 			"some post texts that arrived late may remain. Is a service with the role projector running? Repeat the command"),
-		e.contentsShown(erase, person),
+		e.checkContents(erase, person),
 	} {
-		if err := e.await(ctx, look); err != nil {
+		if err := e.await(ctx, check); err != nil {
 			return err
 		}
 	}
@@ -180,9 +180,9 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// folded returns a check whether the tables contain all records that were in the log at its first
+// checkFolded returns a check whether the tables contain all records that were in the log at its first
 // call. The check returns how many events are missing.
-func folded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
+func checkFolded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
 	type place struct {
 		projection string
 		partition  int32
@@ -196,11 +196,11 @@ func folded(engines []*projections.Engine, before, after string) func(context.Co
 			}
 			behind := int64(0)
 			for _, p := range status.Partitions {
-				at := place{status.Projection, p.Partition}
-				if _, known := ends[at]; !known {
-					ends[at] = p.EndOffset
+				position := place{status.Projection, p.Partition}
+				if _, known := ends[position]; !known {
+					ends[position] = p.EndOffset
 				}
-				behind += max(0, ends[at]-p.NextOffset)
+				behind += max(0, ends[position]-p.NextOffset)
 			}
 			if !status.Live() || behind > 0 {
 				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s", before, status.Projection, behind, after), nil
@@ -210,27 +210,27 @@ func folded(engines []*projections.Engine, before, after string) func(context.Co
 	}
 }
 
-// contentsShown returns a check that erases the remaining texts of the person's posts and returns
+// checkContents returns a check that erases the remaining texts of the person's posts and returns
 // how many the tables still show.
-func (e *erasure) contentsShown(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
-	buried := map[string]time.Time{}
+func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
+	erasedAt := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
-		left, err := e.people.ContentsOf(ctx, person)
-		if err != nil || len(left) == 0 {
+		remaining, err := e.people.ContentsOf(ctx, person)
+		if err != nil || len(remaining) == 0 {
 			return "", err
 		}
 		var late []domain.StoredContent
-		for _, c := range left {
-			if at, known := buried[c.Key]; !known || c.At.After(at) {
-				buried[c.Key], late = c.At, append(late, c)
+		for _, c := range remaining {
+			if at, known := erasedAt[c.Key]; !known || c.At.After(at) {
+				erasedAt[c.Key], late = c.At, append(late, c)
 			}
 		}
 		return fmt.Sprintf("the erasure is in the log, but the tables still show %d post texts. Is a service with the role projector running? "+
-			"Repeat the command", len(left)), erase.EraseContents(ctx, late)
+			"Repeat the command", len(remaining)), erase.EraseContents(ctx, late)
 	}
 }
 
-func (e *erasure) shown(ctx context.Context) (string, error) {
+func (e *erasure) checkErased(ctx context.Context) (string, error) {
 	_, err := e.find(ctx)
 	if errors.Is(err, readmodels.ErrPersonNotFound) {
 		return "", nil
@@ -243,18 +243,18 @@ const lookEvery = 50 * time.Millisecond
 
 // await polls until look returns no reason to wait. If --wait has passed, it returns the last
 // reason as an error.
-func (e *erasure) await(ctx context.Context, look func(context.Context) (reason string, err error)) error {
-	said := ""
+func (e *erasure) await(ctx context.Context, check func(context.Context) (reason string, err error)) error {
+	logged := ""
 	for end := time.Now().Add(e.Wait); ; {
-		reason, err := look(ctx)
+		reason, err := check(ctx)
 		switch {
 		case err != nil || reason == "":
 			return err
 		case time.Now().After(end):
 			return errors.New(reason)
-		case reason != said:
+		case reason != logged:
 			e.log.DebugContext(ctx, "waiting", "reason", reason)
-			said = reason
+			logged = reason
 		}
 		select {
 		case <-ctx.Done():
@@ -275,7 +275,7 @@ type erasureReport struct {
 }
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
-	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.before}
+	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.erasedBefore}
 	report.Accounts = nil // they are in the record
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
@@ -284,7 +284,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	if done {
 		verb = "Erased"
 	}
-	if e.before {
+	if e.erasedBefore {
 		fmt.Fprintln(out, "This person was erased before. What remains or arrived late: texts and figures of posts, results of readings.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)

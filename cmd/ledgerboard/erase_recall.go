@@ -22,7 +22,7 @@ import (
 // the directory no longer contains the person, it adds all ids. It reports whether the log records
 // an erasure.
 func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded bool, err error) {
-	if e.before {
+	if e.erasedBefore {
 		*person = domain.Person{User: e.User}
 		if e.Member > 0 {
 			person.Members = []int64{e.Member}
@@ -32,15 +32,15 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	if err != nil {
 		return false, err
 	}
-	asked := *person
+	requested := *person
 	var profiles, named, members, connections []int64
 	err = assembly.EachErasure(ctx, log, func(agency string, _ time.Time, r domain.PersonErased) {
-		if !isOf(r, asked) {
+		if !concerns(r, requested) {
 			return
 		}
 		recorded = true
 		profiles, named = append(profiles, r.Profiles...), append(named, r.Named...)
-		if e.before {
+		if e.erasedBefore {
 			person.ParentAccount, person.User = agency, cmp.Or(person.User, r.User)
 			members, connections = append(members, r.Members...), append(connections, r.Connections...)
 		}
@@ -50,22 +50,22 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	}
 	// An entity that was erased and created again belongs to its new owner. An entity that cannot
 	// be decoded counts as present.
-	there := map[string]bool{}
-	err = assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) { there[r.Key] = err != nil || r.Data != nil })
+	present := map[string]bool{}
+	err = assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) { present[r.Key] = err != nil || r.Data != nil })
 	if err != nil {
 		return true, fmt.Errorf("read the directory: %w", err)
 	}
-	gone := func(kind string, ids []int64) []int64 {
-		return slices.DeleteFunc(ids, func(id int64) bool { return there[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))] })
+	missing := func(kind string, ids []int64) []int64 {
+		return slices.DeleteFunc(ids, func(id int64) bool { return present[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))] })
 	}
-	person.Members = union(person.Members, gone(domain.KindMember, members))
-	for _, id := range union(nil, gone(domain.KindConnection, connections)) {
+	person.Members = union(person.Members, missing(domain.KindMember, members))
+	for _, id := range union(nil, missing(domain.KindConnection, connections)) {
 		if !slices.ContainsFunc(person.Connections, func(c domain.PersonConnection) bool { return c.ID == id }) {
 			person.Connections = append(person.Connections, domain.PersonConnection{ID: id})
 		}
 	}
-	person.Profiles = union(person.Profiles, gone(domain.KindSocialAccount, profiles))
-	person.Named = union(person.Named, gone(domain.KindSocialAccount, named))
+	person.Profiles = union(person.Profiles, missing(domain.KindSocialAccount, profiles))
+	person.Named = union(person.Named, missing(domain.KindSocialAccount, named))
 	return true, e.people.Going(ctx, person)
 }
 
@@ -75,7 +75,7 @@ func union(a, b []int64) []int64 {
 	return slices.Compact(all)
 }
 
-func isOf(r domain.PersonErased, p domain.Person) bool {
+func concerns(r domain.PersonErased, p domain.Person) bool {
 	if r.User != "" && p.User != "" {
 		return r.User == p.User
 	}
@@ -83,7 +83,7 @@ func isOf(r domain.PersonErased, p domain.Person) bool {
 }
 
 func (c eraseCommand) list(ctx context.Context, s streams) error {
-	return c.reading(ctx, c.logger(s), func(log *eventlog.Log) error {
+	return c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) error {
 		lines, err := assembly.Erasures(ctx, log)
 		out := json.NewEncoder(s.Out)
 		for _, line := range lines {

@@ -39,7 +39,7 @@ func eraseSettings(at storage) settings {
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		directorySettings: directorySettings{Directory: directoryLocal},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
-		fetching:          fetching{PostInsightsInterval: 12 * time.Hour},
+		fetchSettings:     fetchSettings{PostInsightsInterval: 12 * time.Hour},
 		Roles:             []string{roleAPI, roleProjector}, StopWithin: 10 * time.Minute,
 	}
 }

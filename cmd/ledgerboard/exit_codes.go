@@ -17,8 +17,8 @@ const (
 	exitFindings = 5 // verify, replay, backup --check: the check found faults
 	// interrupted by a signal: at a prompt, and in verify, export, replay, import, rebuild, backup,
 	// restore
-	exitCut     = 130
-	exitAborted = 131 // aborted by a second signal
+	exitInterrupted = 130
+	exitAborted     = 131 // aborted by a second signal
 )
 
 func exitCode(err error, stderr io.Writer) int {
@@ -35,7 +35,7 @@ func exitCode(err error, stderr io.Writer) int {
 	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain), errors.Is(err, errBackupFindings):
 		return exitFindings
 	case errors.Is(err, errInterrupted):
-		return exitCut
+		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
 	default:
@@ -46,23 +46,23 @@ func exitCode(err error, stderr io.Writer) int {
 // errInterrupted is returned if a signal ends a command before it is done.
 var errInterrupted = errors.New("interrupted")
 
-// interrupted adds to the error of an interrupted command what state the command leaves. It does
+// interruptedError adds to the error of an interrupted command what state the command leaves. It does
 // not change other errors or errors that are already [errInterrupted].
-func interrupted(ctx context.Context, err error, left string) error {
+func interruptedError(ctx context.Context, err error, state string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err
 	}
-	return fmt.Errorf("%w: %s", errInterrupted, left)
+	return fmt.Errorf("%w: %s", errInterrupted, state)
 }
 
-// cutReader returns the error of its context once the context is done.
-type cutReader struct {
+// contextReader returns the error of its context once the context is done.
+type contextReader struct {
 	ctx context.Context //nolint:containedctx // io.Reader has no room for it
 	io.Reader
 }
 
 // Read implements [io.Reader].
-func (r cutReader) Read(into []byte) (int, error) {
+func (r contextReader) Read(into []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -29,24 +29,24 @@ const notWritten = "no bundle was written; run it again"
 // Run implements the command. It writes the file completely or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // check before reading the whole log
-		return fmt.Errorf("%w, or set --force", thereAlready(c.Bundle, "--bundle"))
+		return fmt.Errorf("%w, or set --force", alreadyExists(c.Bundle, "--bundle"))
 	}
 	if c.Parent == "" {
-		return interrupted(ctx, c.fetch(ctx, s), notWritten)
+		return interruptedError(ctx, c.fetch(ctx, s), notWritten)
 	}
 	known, err := c.verifiers(c.storage)
 	if err != nil {
 		return err
 	}
 	var exported proof.Exported
-	err = c.reading(ctx, c.logger(s), func(log *eventlog.Log) error {
+	err = c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) error {
 		return c.write(func(out io.Writer) (err error) {
 			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: c.Parent, Known: known}, out)
 			return err
 		})
 	})
 	if err != nil {
-		return interrupted(ctx, explainProof(err), notWritten)
+		return interruptedError(ctx, explainProof(err), notWritten)
 	}
 	return say(s.Out, c.JSON, exported, "%s contains %d records of agency %s; the checkpoint of %[5]s covers %[4]d of them.\n",
 		c.Bundle, exported.Records, c.Parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
@@ -58,7 +58,7 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if c.JSON {
 		return usageError{errors.New("--json works only with exports from the log: remove it or --url")}
 	}
-	known, err := c.named()
+	known, err := c.configuredKeys()
 	if err != nil {
 		return err
 	}

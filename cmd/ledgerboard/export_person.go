@@ -27,34 +27,34 @@ type exportPersonCommand struct {
 // it.
 func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
-		return thereAlready(c.Out, "--out")
+		return alreadyExists(c.Out, "--out")
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error { return c.export(ctx, s, desk) })
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error { return c.export(ctx, s, ops) })
 }
 
-func (c exportPersonCommand) export(ctx context.Context, s streams, desk *desk.Desk) error {
-	person, err := desk.Person(ctx, c.User, c.Member)
+func (c exportPersonCommand) export(ctx context.Context, s streams, ops *desk.Desk) error {
+	person, err := ops.Person(ctx, c.User, c.Member)
 	if err != nil {
-		return refused(err)
+		return commandError(err)
 	}
-	who := "user " + person.User
+	subject := "user " + person.User
 	if person.User == "" {
-		who = fmt.Sprintf("member %d", c.Member)
+		subject = fmt.Sprintf("member %d", c.Member)
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("write all data stored about %s (agency %s) to %s", who, person.ParentAccount, c.Out))
+	reason, err := c.confirm(s, fmt.Sprintf("write all data stored about %s (agency %s) to %s", subject, person.ParentAccount, c.Out))
 	if err != nil {
 		return err
 	}
-	sections, err := desk.ExportPerson(ctx, operatorCaller(), person, reason, func(content func(io.Writer) error) error {
+	sections, err := ops.ExportPerson(ctx, operatorCaller(), person, reason, func(content func(io.Writer) error) error {
 		return writeNew(c.Out, "--out", content)
 	})
 	if err != nil {
-		return interrupted(ctx, refused(err), "no file was written; run it again")
+		return interruptedError(ctx, commandError(err), "no file was written; run it again")
 	}
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(sections)
 	}
-	fmt.Fprintf(s.Out, "%s contains the data stored about %s:\n", c.Out, who)
+	fmt.Fprintf(s.Out, "%s contains the data stored about %s:\n", c.Out, subject)
 	for _, section := range sections {
 		if section.Rows > 0 {
 			fmt.Fprintf(s.Out, "  %-30s %d\n", section.Section, section.Rows)
@@ -64,7 +64,7 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, desk *desk.D
 	return nil
 }
 
-func thereAlready(name, flag string) error {
+func alreadyExists(name, flag string) error {
 	return usageError{fmt.Errorf("%s %s already exists; use another file name", flag, name)}
 }
 
@@ -77,7 +77,7 @@ func writeNew(name, flag string, write func(io.Writer) error) error {
 	case !ok:
 		return err
 	case errors.Is(linked, fs.ErrExist):
-		return thereAlready(name, flag)
+		return alreadyExists(name, flag)
 	default:
 		return fmt.Errorf("%w; the file system of %s must support hard links", err, flag)
 	}

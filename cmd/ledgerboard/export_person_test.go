@@ -85,9 +85,9 @@ func TestExportPerson(t *testing.T) {
 
 		again := filepath.Join(t.TempDir(), "again.json")
 		for why, change := range map[string]func(c *exportPersonCommand){
-			"already exists":         func(*exportPersonCommand) {},
-			"set --reason": func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
-			"nobody with this id":    func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
+			"already exists":      func(*exportPersonCommand) {},
+			"set --reason":        func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
+			"nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
 		} {
 			changed := command
 			change(&changed)
@@ -101,8 +101,8 @@ func TestExportPerson(t *testing.T) {
 		command.Out, command.Reason = again, "customer_request:TOO-LATE"
 		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
 		silent := streams{Out: io.Discard, Err: io.Discard}
-		err = atDesk(t.Context(), command.storage, command.logger(silent), func(desk *desk.Desk) error {
-			return command.export(t.Context(), silent, desk)
+		err = withOperations(t.Context(), command.storage, command.logger(silent), func(ops *desk.Desk) error {
+			return command.export(t.Context(), silent, ops)
 		})
 		require.ErrorAs(t, err, new(usageError))
 		require.ErrorContains(t, err, "already exists")
@@ -190,11 +190,11 @@ func seedExport(t *testing.T, a *process) {
 		})
 		require.NoError(t, err)
 	}
-	desk, err := a.Desk(ctx)
+	ops, err := a.Desk(ctx)
 	require.NoError(t, err)
 	// records that a projection ignores also count as not folded
 	require.Eventually(t, func() bool {
-		all, err := desk.Projections(ctx)
+		all, err := ops.Projections(ctx)
 		return err == nil && !slices.ContainsFunc(all, func(p operator.Projection) bool { return p.Lag > 0 })
 	}, patience, 10*time.Millisecond)
 }

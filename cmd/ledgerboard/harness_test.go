@@ -69,7 +69,7 @@ func parsed(t *testing.T, args ...string) (c cli) {
 
 func parse(t *testing.T, args ...string) (c cli, err error) {
 	t.Helper()
-	parser, err := kong.New(&c, parsing())
+	parser, err := kong.New(&c, parserOptions())
 	require.NoError(t, err)
 	_, err = parser.Parse(args)
 	return c, err

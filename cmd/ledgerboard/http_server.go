@@ -60,13 +60,13 @@ func baseURL(addr net.Addr) string {
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
-		served, pages, err := p.newHandler(ctx)
+		apiServer, pages, err := p.newHandler(ctx)
 		if err != nil {
 			return nil, err
 		}
 		streaming, end := context.WithCancel(ctx)
 		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
-		handler, endStreams = pages, func() { end(); served.Close() }
+		handler, endStreams = pages, func() { end(); apiServer.Close() }
 		if p.withPictures {
 			handler = launch.ServePictures(p.answerHeaders, handler)
 		}
@@ -82,18 +82,18 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	})
 	p.logger.Info("listening", "address", listener.Addr().String())
 	return func() {
-		within, cancel := p.stop.requests(ctx)
+		requestsCtx, cancel := p.stop.requestContext(ctx)
 		defer cancel()
-		if p.has(roleAPI) && !p.alone() {
+		if p.has(roleAPI) && !p.embedsBackends() {
 			select {
-			case <-time.After(min(announced, p.stop.within/10)):
+			case <-time.After(min(drainDelay, p.stop.limit/10)):
 			case <-ctx.Done(): // a part has failed; no more requests can be answered
 			}
 		}
 		endStreams()
-		if err := server.Shutdown(within); err != nil {
+		if err := server.Shutdown(requestsCtx); err != nil {
 			p.logger.Warn("the stop canceled running requests", "error", err)
-			server.Close() // nolint:errcheck // nothing can be done about it
+			server.Close() //nolint:errcheck // nothing can be done about it
 		}
 	}, nil
 }
@@ -129,10 +129,10 @@ func (p *process) newHandler(ctx context.Context) (*api.Server, http.Handler, er
 		return nil, nil, usageError{err}
 	}
 	handling.SignIns.Demo = p.continueAs
-	served, err := p.Handler(handling)
+	server, err := p.Handler(handling)
 	if err != nil {
 		return nil, nil, err
 	}
-	pages, err := p.Console(served, handling)
-	return served, pages, err
+	pages, err := p.Console(server, handling)
+	return server, pages, err
 }

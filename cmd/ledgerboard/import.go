@@ -38,7 +38,7 @@ var errRowsLeftOut = errors.New("rows were left out")
 
 // Run implements the command. It checks everything before it appends anything.
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
-	i := &importing{importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(), directory: commands.NewImportWorld()}
+	i := &importRun{importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(), directory: commands.NewImportWorld()}
 	if err := i.check(); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 		report, err := i.pass(ctx, io.Discard, false)
 		switch {
 		case err != nil:
-			return interrupted(ctx, err, "nothing was imported")
+			return interruptedError(ctx, err, "nothing was imported")
 		case len(report.Refused) > 0:
 			return report.refuse(c.JSON, s.Out)
 		}
@@ -62,14 +62,14 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	report, err := i.checkAll(ctx)
 	if err != nil {
-		return interrupted(ctx, err, "nothing was imported")
+		return interruptedError(ctx, err, "nothing was imported")
 	}
 	if len(report.Refused) > 0 && !c.SkipRefused {
 		return report.refuse(c.JSON, s.Out)
 	}
 	if !c.DryRun {
 		if report, err = i.appendAll(ctx, report); err != nil {
-			return interrupted(ctx, err, "the import is incomplete but consistent: rows and sets were imported as a whole; repeat the import to continue")
+			return interruptedError(ctx, err, "the import is incomplete but consistent: rows and sets were imported as a whole; repeat the import to continue")
 		}
 	}
 	if err := report.print(c, s); err != nil {
@@ -88,7 +88,7 @@ func (c importCommand) legacy() bool {
 
 func (c importCommand) secret() bool { return len(c.MemberAuth) > 0 }
 
-func (i *importing) check() (err error) {
+func (i *importRun) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
 		return usageError{errors.New("set what to import: files of entities, or " +
 			"--preferences, --posts, --account-insights, --post-insights, --member-auth")}
@@ -117,16 +117,16 @@ type importer struct {
 	files []string
 	count func(*importCounts) *int
 	read  func(io.Reader, *time.Location) legacy.Rows
-	row   func(place, *legacy.Row) (drafted, error) // an error refuses the row
+	row   func(place, *legacy.Row) (rowDraft, error) // an error refuses the row
 }
 
-type drafted struct {
+type rowDraft struct {
 	domain.Draft // without a key, there is no event for the row
 	// texts of a post, or tombstones for the texts of an erased account's posts
 	contents []domain.Draft
 	// seal stores the row's secret before the draft is appended. It is nil if the row has no
 	// secret. isNew reports that only the secret of the row is new.
-	seal func(context.Context) (news bool, err error)
+	seal func(context.Context) (isNew bool, err error)
 }
 
 // importers returns the kinds of input in the order in which they are appended: entities before
@@ -150,21 +150,21 @@ func posts(c *importCounts) *int { return &c.Posts }
 // row combines decoding a row, drafting its event and sealing its secret.
 func row[T any](
 	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) (bool, error),
-) func(place, *legacy.Row) (drafted, error) {
-	return func(_ place, r *legacy.Row) (drafted, error) {
+) func(place, *legacy.Row) (rowDraft, error) {
+	return func(_ place, r *legacy.Row) (rowDraft, error) {
 		values, err := decode(r)
 		if err != nil {
-			return drafted{}, err
+			return rowDraft{}, err
 		}
 		d, err := draft(values)
 		if err != nil || seal == nil {
-			return drafted{Draft: d}, err
+			return rowDraft{Draft: d}, err
 		}
-		return drafted{Draft: d, seal: func(ctx context.Context) (bool, error) { return seal(ctx, values, d) }}, nil
+		return rowDraft{Draft: d, seal: func(ctx context.Context) (bool, error) { return seal(ctx, values, d) }}, nil
 	}
 }
 
-func (p *importPass) entity(_ place, r *legacy.Row) (d drafted, err error) {
+func (p *importPass) entity(_ place, r *legacy.Row) (d rowDraft, err error) {
 	lines, err := commands.EntityLine(r.Raw, p.registry, p.Now)
 	if err != nil {
 		return d, err
@@ -176,7 +176,7 @@ func (p *importPass) entity(_ place, r *legacy.Row) (d drafted, err error) {
 	return d, err
 }
 
-func (p *importPass) post(_ place, r *legacy.Row) (d drafted, err error) {
+func (p *importPass) post(_ place, r *legacy.Row) (d rowDraft, err error) {
 	values, err := r.Post()
 	if err != nil {
 		return d, err
@@ -187,7 +187,7 @@ func (p *importPass) post(_ place, r *legacy.Row) (d drafted, err error) {
 	return d, err
 }
 
-func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) (news bool, err error) {
+func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) (isNew bool, err error) {
 	connection, _ := d.Data.(domain.DirectoryConnection)
 	outcome, err := p.SealTokens(ctx, connection, row)
 	switch outcome {
@@ -205,12 +205,12 @@ func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d do
 }
 
 // preference collects a legacy dashboard. The dashboards of an agency are decided together.
-func (p *importPass) preference(at place, r *legacy.Row) (drafted, error) {
+func (p *importPass) preference(pos place, r *legacy.Row) (rowDraft, error) {
 	d, err := r.Preference()
 	if err == nil {
 		p.agencies[d.ParentAccount] = append(p.agencies[d.ParentAccount], d.ImportedDashboard)
-		p.documents[d.ParentAccount+d.SubAccountID+d.DocumentID] = at
-		p.documents[d.ParentAccount+d.SubAccountID] = at
+		p.documents[d.ParentAccount+d.SubAccountID+d.DocumentID] = pos
+		p.documents[d.ParentAccount+d.SubAccountID] = pos
 	}
-	return drafted{}, err
+	return rowDraft{}, err
 }

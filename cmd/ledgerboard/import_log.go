@@ -26,7 +26,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-type importing struct {
+type importRun struct {
 	importCommand
 
 	zone     *time.Location
@@ -39,25 +39,25 @@ type importing struct {
 	parts   *assembly.Parts        // nil if nothing is open
 	log     *eventlog.Log          // nil if it does not exist yet (dry run)
 	secrets *vault.Secrets         // nil if there is nothing to seal
-	places  readmodels.Connections // set together with secrets
+	locator readmodels.Connections // set together with secrets
 
 	directory *commands.ImportWorld
 	inLog     map[uuid.UUID]bool // see rowsInLog; nil until read
 
-	inContents map[string]toldContent // see readContents; nil until read
+	inContents map[string]contentState // see readContents; nil until read
 }
 
 // open connects to the log and, if there are secrets to seal, to the database. A dry run creates
 // nothing: it treats a missing log as an empty one.
-func (i *importing) open(ctx context.Context) error {
+func (i *importRun) open(ctx context.Context) error {
 	if len(i.KafkaBrokers) == 0 && i.DryRun {
 		if _, err := os.Stat(i.DataDir); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
 	}
-	at := i.backends(i.logger(i.out))
-	at.Existing, at.SecretsKeys = i.DryRun, i.keys
-	i.parts = assembly.NewParts(at)
+	config := i.backends(i.logger(i.out))
+	config.Existing, config.SecretsKeys = i.DryRun, i.keys
+	i.parts = assembly.NewParts(config)
 	var err error
 	i.log, err = i.parts.Log(ctx)
 	switch {
@@ -82,14 +82,14 @@ func (i *importing) open(ctx context.Context) error {
 		return err
 	}
 	if live { // otherwise nothing has been folded yet, and no connection is known
-		i.places.Pool = tables
+		i.locator.Pool = tables
 	}
 	i.secrets, err = i.parts.Secrets(ctx)
 	return err
 }
 
 // checkAll reads the directory from the log and checks every file. It appends nothing.
-func (i *importing) checkAll(ctx context.Context) (importReport, error) {
+func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
 	if i.log != nil {
 		lines, err := assembly.Erasures(ctx, i.log)
 		if err != nil {
@@ -113,7 +113,7 @@ func (i *importing) checkAll(ctx context.Context) (importReport, error) {
 // rowsInLog returns the ids of the rows that earlier imports appended to topic `metrics`; each
 // takes about 40 bytes of memory. It reads them only when the first row of a file needs them,
 // because the topic is long and an import of entities alone needs none.
-func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
+func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	if i.inLog != nil || i.log == nil {
 		return i.inLog, nil
 	}
@@ -139,20 +139,20 @@ func (i *importing) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	return inLog, nil
 }
 
-// toldContent is the latest state of a key on topic `contents`. The texts are empty if they were
+// contentState is the latest state of a key on topic `contents`. The texts are empty if they were
 // erased.
-type toldContent struct {
+type contentState struct {
 	domain.CompactedRecord
 
 	texts domain.PostTexts
 }
 
 // readContents reads the latest texts of all posts. It is called when the first post needs them.
-func (i *importing) readContents(ctx context.Context) error {
+func (i *importRun) readContents(ctx context.Context) error {
 	if i.inContents != nil || i.log == nil {
 		return nil
 	}
-	told := map[string]toldContent{}
+	contents := map[string]contentState{}
 	var mu sync.Mutex // partitions are scanned concurrently
 	codec := i.log.Codec()
 	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: func(_ context.Context, run eventlog.Run) error {
@@ -162,9 +162,9 @@ func (i *importing) readContents(ctx context.Context) error {
 				continue // the projection parks it
 			}
 			content, _ := recorded.Data.(domain.PostContent)
-			now := toldContent{domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
+			now := contentState{domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
 			mu.Lock()
-			told[recorded.Key] = now
+			contents[recorded.Key] = now
 			mu.Unlock()
 		}
 		return nil
@@ -172,12 +172,12 @@ func (i *importing) readContents(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read texts of posts: %w", err)
 	}
-	i.inContents = told
+	i.inContents = contents
 	return nil
 }
 
 // stream reads an agency's dashboards from the log.
-func (i *importing) stream(ctx context.Context, parent string) (commands.ImportStream, error) {
+func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportStream, error) {
 	stream := commands.ImportStream{Present: map[string]domain.PresentDashboard{}}
 	if i.log == nil {
 		return stream, nil
@@ -212,7 +212,7 @@ func (i *importing) stream(ctx context.Context, parent string) (commands.ImportS
 }
 
 // appendAll appends what was checked. If there is anything to append, it first records the import.
-func (i *importing) appendAll(ctx context.Context, checked importReport) (importReport, error) {
+func (i *importRun) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	record := domain.DataImported{
 		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Dashboards: n.Dashboards, Posts: n.Posts,

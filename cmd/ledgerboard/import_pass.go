@@ -27,15 +27,15 @@ const importBatch = 1000
 // what is new. If the process is killed, whole events remain, and repeating the import continues
 // where it ended.
 type importPass struct {
-	*importing
+	*importRun
 	commands.Import
 
-	real   bool
-	bars   io.Writer
-	report importReport
-	batch  []domain.Draft
-	seen   map[uuid.UUID]bool     // rows of topic metrics, by event id
-	said   map[string]toldContent // latest texts of posts in the files, by key
+	real         bool
+	bars         io.Writer
+	report       importReport
+	batch        []domain.Draft
+	seen         map[uuid.UUID]bool      // rows of topic metrics, by event id
+	fileContents map[string]contentState // latest texts of posts in the files, by key
 	// keys of post contents by directory key of the social account and of the agency; nil before
 	// the first erasure
 	contents  map[string][]string
@@ -44,20 +44,20 @@ type importPass struct {
 }
 
 // pass reads all files and returns what it did or would do.
-func (i *importing) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
+func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
 	p := &importPass{
-		importing: i, real: real, bars: bars,
+		importRun: i, real: real, bars: bars,
 		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, NoSubscriptions: i.Subscriptions == subscriptionsNone, Now: i.now},
 		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
-		seen:   map[uuid.UUID]bool{}, said: map[string]toldContent{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
+		seen:   map[uuid.UUID]bool{}, fileContents: map[string]contentState{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
 	if i.secrets != nil {
 		p.Secrets = i.secrets
 		if !real {
 			p.Looked = map[string][sha256.Size]byte{}
 		}
-		if i.places.Pool != nil {
-			p.Places = i.places
+		if i.locator.Pool != nil {
+			p.Places = i.locator
 		}
 	}
 	for _, in := range p.importers() {
@@ -130,27 +130,27 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // take handles one row: it counts the row, seals its secret, and adds its events to the batch if
 // they are new.
-func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.Row) error {
+func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy.Row) error {
 	// The latest state of an entity counts, and a file may contain several states of it in one
 	// second.
 	p.Now = p.Now.Add(time.Microsecond)
-	d, err := in.row(at, r)
+	d, err := in.row(pos, r)
 	if err != nil {
-		p.refuse(at, err)
+		p.refuse(pos, err)
 		return nil
 	}
 	if d.Key == "" {
 		return nil
 	}
 	if err := commands.RefuseErased(p.erasures, slices.Concat([]domain.Draft{d.Draft}, d.contents), p.Now); err != nil {
-		p.refuse(at, err)
+		p.refuse(pos, err)
 		return nil
 	}
-	news := false
+	isNew := false
 	// a dry pass only checks whether the secret is stored; --dry-run opens no database and counts
 	// each secret as new
 	if d.seal != nil {
-		if news, err = d.seal(ctx); err != nil {
+		if isNew, err = d.seal(ctx); err != nil {
 			return err
 		}
 	}
@@ -172,7 +172,7 @@ func (p *importPass) take(ctx context.Context, in importer, at place, r *legacy.
 			p.batch = append(p.batch, draft)
 		}
 	}
-	if len(p.batch) == before && !news {
+	if len(p.batch) == before && !isNew {
 		*count(&p.report.Unchanged)++
 		return nil
 	}
@@ -208,11 +208,11 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	if err := p.readContents(ctx); err != nil {
 		return false, err
 	}
-	now := toldContent{CompactedRecord: domain.CompactedRecord{At: d.Envelope.Time, Erased: d.Data == nil}}
+	now := contentState{CompactedRecord: domain.CompactedRecord{At: d.Envelope.Time, Erased: d.Data == nil}}
 	if content, ok := d.Data.(domain.PostContent); ok {
 		now.texts = content.PostTexts
 	}
-	before, known := p.told(d.Key)
+	before, known := p.content(d.Key)
 	switch {
 	case now.Erased:
 		if !known || before.Erased {
@@ -221,20 +221,20 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	case known && !now.Replaces(before.CompactedRecord), now.texts == before.texts:
 		return false, nil
 	}
-	p.said[d.Key] = now
+	p.fileContents[d.Key] = now
 	if !known && p.contents != nil {
 		return true, p.index(d.Key)
 	}
 	return true, nil
 }
 
-// told returns the latest content of a key in the files or, if there is none, in the log.
-func (p *importPass) told(key string) (toldContent, bool) {
-	if told, known := p.said[key]; known {
-		return told, true
+// content returns the latest content of a key in the files or, if there is none, in the log.
+func (p *importPass) content(key string) (contentState, bool) {
+	if content, known := p.fileContents[key]; known {
+		return content, true
 	}
-	told, known := p.inContents[key]
-	return told, known
+	content, known := p.inContents[key]
+	return content, known
 }
 
 // index adds the key under the directory keys of its social account and its agency, whose erasure
@@ -262,7 +262,7 @@ func (p *importPass) indexAll() error {
 			return err
 		}
 	}
-	for key := range p.said {
+	for key := range p.fileContents {
 		if _, known := p.inContents[key]; known {
 			continue
 		}
@@ -288,8 +288,8 @@ func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombst
 		}
 	}
 	for _, key := range slices.Sorted(slices.Values(p.contents[d.Key])) {
-		told, _ := p.told(key)
-		if told.Erased {
+		state, _ := p.content(key)
+		if state.Erased {
 			continue
 		}
 		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, p.now)))
@@ -310,8 +310,8 @@ func (p *importPass) flush(ctx context.Context, in importer) error {
 	return nil
 }
 
-func (p *importPass) refuse(at place, reason error) {
-	p.report.Refused = append(p.report.Refused, importRefusal{at, reason.Error()})
+func (p *importPass) refuse(pos place, reason error) {
+	p.report.Refused = append(p.report.Refused, importRefusal{pos, reason.Error()})
 }
 
 // dashboards decides the legacy dashboards, agency by agency, and appends the result.

@@ -70,19 +70,19 @@ func (r importReport) refuse(asJSON bool, out io.Writer) error {
 		return errors.Join(json.NewEncoder(out).Encode(r), usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))})
 	}
 	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat, or leave them out with --skip-refused:%s",
-		listed(r.Refused, "", ""))}
+		formatList(r.Refused, "", ""))}
 }
 
 // maxListed is how many refused rows, and how many repairs, are printed; --json lists all.
 const maxListed = 50
 
-func listed[T fmt.Stringer](list []T, indent, hint string) string {
+func formatList[T fmt.Stringer](list []T, indent, hint string) string {
 	var text strings.Builder
 	for _, row := range list[:min(len(list), maxListed)] {
 		text.WriteString("\n" + indent + row.String())
 	}
-	if more := len(list) - maxListed; more > 0 {
-		fmt.Fprintf(&text, "\n%s… and %d more%s", indent, more, hint)
+	if rest := len(list) - maxListed; rest > 0 {
+		fmt.Fprintf(&text, "\n%s… and %d more%s", indent, rest, hint)
 	}
 	return text.String()
 }
@@ -129,11 +129,11 @@ func (r importReport) print(c importCommand, s streams) error {
 		list  []importRepair
 	}{{"Repaired (only removals; no one gains access):", r.Repairs}, {"Left unchanged:", r.Kept}} {
 		if len(repairs.list) > 0 {
-			fmt.Fprintln(s.Out, repairs.title+listed(repairs.list, "  ", "; --json lists them all"))
+			fmt.Fprintln(s.Out, repairs.title+formatList(repairs.list, "  ", "; --json lists them all"))
 		}
 	}
 	if len(r.Refused) > 0 {
-		fmt.Fprintln(s.Err, "Refused:"+listed(r.Refused, "", ""))
+		fmt.Fprintln(s.Err, "Refused:"+formatList(r.Refused, "", ""))
 	}
 	return nil
 }

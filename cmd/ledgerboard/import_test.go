@@ -333,7 +333,7 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
 	require.ErrorIs(t, err, errInterrupted)
 	require.ErrorContains(t, err, "repeat the import to continue")
-	require.Equal(t, exitCut, exitCode(err, io.Discard))
+	require.Equal(t, exitInterrupted, exitCode(err, io.Discard))
 	half := c
 	first, _, _ := strings.Cut(rows.String(), "11,7,701,1,2300,")
 	half.AccountInsights = []string{filepath.Join(dir, "half.csv")}

@@ -28,7 +28,7 @@ type initCommand struct {
 // initActor is the actor of the records of init, because the command line has no user id.
 const initActor = "system:init"
 
-type begun struct {
+type initResult struct {
 	Agency    string    `json:"parent_account"`
 	User      string    `json:"user_id"`
 	Token     string    `json:"token"`
@@ -60,8 +60,8 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := errors.Join(wrong...); err != nil {
 		return usageError{fmt.Errorf("nothing was created:\n%w", err)}
 	}
-	made := begun{Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second)}
-	if made.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, made.ExpiresAt); err != nil {
+	result := initResult{Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second)}
+	if result.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
 		return err
 	}
 	err = withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
@@ -74,9 +74,9 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, made, "Created agency %s (%s) and its first user %s (%s).\n"+
+	return say(s.Out, c.JSON, result, "Created agency %s (%s) and its first user %s (%s).\n"+
 		"Until %s you can use this token to add clients (POST /api/accounts) and invite users (POST /api/users):\n%s\n",
-		c.Agency, made.Agency, c.Name, made.User, made.ExpiresAt.Format(time.RFC3339), made.Token)
+		c.Agency, result.Agency, c.Name, result.User, result.ExpiresAt.Format(time.RFC3339), result.Token)
 }
 
 // makeAgency appends both, unless there is already an agency with that name, because init was run

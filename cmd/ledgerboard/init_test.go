@@ -15,14 +15,14 @@ import (
 // In an empty directory init creates an agency once; a second agency is created the same way.
 func TestInitBegins(t *testing.T) {
 	s := eraseSettings(newStorage(t))
-	run := func(change func(*initCommand)) (begun, error) {
+	run := func(change func(*initCommand)) (initResult, error) {
 		c := initCommand{
 			storage: s.storage, logging: s.logging, tokens: s.tokens, directorySettings: s.directorySettings,
 			Agency: "North Star", Name: "Anna Berg", Email: "anna@north.example.com", For: time.Hour, JSON: true,
 		}
 		change(&c)
 		out, err := runCommand(t, c)
-		var made begun
+		var made initResult
 		if err == nil {
 			require.NoError(t, json.Unmarshal([]byte(out), &made))
 		}
@@ -78,7 +78,7 @@ func TestKeygen(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, told.String(), public)
 	require.NotContains(t, told.String(), private)
-	require.Empty(t, checkpointing{CheckpointKey: private, CheckpointEvery: time.Second}.validate())
+	require.Empty(t, checkpointSettings{CheckpointKey: private, CheckpointEvery: time.Second}.validate())
 	var pair map[string]string
 	require.NoError(t, json.Unmarshal([]byte(mustRun(t, keygenCommand{JSON: true})), &pair))
 	_, public, err = proof.ParseKey(pair["private_key"])

@@ -18,8 +18,8 @@ type logCommand struct {
 }
 
 func (c logCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		topics, err := desk.Topics(ctx)
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		topics, err := ops.Topics(ctx)
 		if err != nil {
 			return err
 		}

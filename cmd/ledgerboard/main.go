@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("ledgerboard"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), parsing(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), parserOptions(),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -125,9 +125,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(parsed.Run(), stderr)
 }
 
-// parsing returns the parser options. Flags of type hexid are ids of agencies, dashboards and
+// parserOptions returns the parser options. Flags of type hexid are ids of agencies, dashboards and
 // users.
-func parsing() kong.Option {
+func parserOptions() kong.Option {
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
 			var text string

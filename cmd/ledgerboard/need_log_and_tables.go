@@ -35,8 +35,8 @@ func (s storage) needTables() error {
 
 // withParts calls do with the configured backends, which are opened on demand, and closes them
 // afterwards.
-func withParts(at assembly.Settings, do func(*assembly.Parts) error) (err error) {
-	parts := assembly.NewParts(at)
+func withParts(config assembly.Settings, do func(*assembly.Parts) error) (err error) {
+	parts := assembly.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err = do(parts); errors.Is(err, embedded.ErrLocked) {
 		err = fmt.Errorf("%w; or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
@@ -45,19 +45,19 @@ func withParts(at assembly.Settings, do func(*assembly.Parts) error) (err error)
 	return err
 }
 
-// looking is for commands that only inspect the log: they create no missing topics.
-func (s storage) looking(logger *slog.Logger, do func(*assembly.Parts) error) error {
+// withExistingParts is for commands that only inspect the log: they create no missing topics.
+func (s storage) withExistingParts(logger *slog.Logger, do func(*assembly.Parts) error) error {
 	if err := s.needLog(); err != nil {
 		return err
 	}
-	at := s.backends(logger)
-	at.Existing = true
-	return withParts(at, do)
+	config := s.backends(logger)
+	config.Existing = true
+	return withParts(config, do)
 }
 
-// reading calls do with the log, for commands that only read it.
-func (s storage) reading(ctx context.Context, logger *slog.Logger, do func(*eventlog.Log) error) error {
-	return s.looking(logger, func(parts *assembly.Parts) error {
+// withExistingLog calls do with the log, for commands that only read it.
+func (s storage) withExistingLog(ctx context.Context, logger *slog.Logger, do func(*eventlog.Log) error) error {
+	return s.withExistingParts(logger, func(parts *assembly.Parts) error {
 		log, err := parts.Log(ctx)
 		if err != nil {
 			return err
@@ -66,30 +66,30 @@ func (s storage) reading(ctx context.Context, logger *slog.Logger, do func(*even
 	})
 }
 
-// look calls do with the database only.
-func look(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Looks) error) error {
-	if err := at.needTables(); err != nil {
+// withDatabase calls do with the database only.
+func withDatabase(ctx context.Context, config storage, logger *slog.Logger, do func(*desk.Looks) error) error {
+	if err := config.needTables(); err != nil {
 		return err
 	}
-	return withParts(at.backends(logger), func(parts *assembly.Parts) error {
-		looks, err := parts.Looks(ctx)
+	return withParts(config.backends(logger), func(parts *assembly.Parts) error {
+		database, err := parts.Looks(ctx)
 		if err != nil {
 			return err
 		}
-		return do(looks)
+		return do(database)
 	})
 }
 
-// atDesk calls do with the operations of operators.
-func atDesk(ctx context.Context, at storage, logger *slog.Logger, do func(*desk.Desk) error) error {
-	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
+// withOperations calls do with the operations of operators.
+func withOperations(ctx context.Context, config storage, logger *slog.Logger, do func(*desk.Desk) error) error {
+	if err := errors.Join(config.needLog(), config.needTables()); err != nil {
 		return err
 	}
-	return withParts(at.backends(logger), func(parts *assembly.Parts) error {
-		desk, err := parts.Desk(ctx)
+	return withParts(config.backends(logger), func(parts *assembly.Parts) error {
+		ops, err := parts.Desk(ctx)
 		if err != nil {
 			return err
 		}
-		return do(desk)
+		return do(ops)
 	})
 }

@@ -65,9 +65,9 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		reading := func(of int64) readmodels.ConnectionReading {
 			code, out, problems := run("connections", "list", "--json", "--account", eraseClient)
 			require.Zero(t, code, problems)
-			var listed []readmodels.ConnectionReading
-			require.NoError(t, json.Unmarshal([]byte(out), &listed))
-			for _, one := range listed {
+			var formatList []readmodels.ConnectionReading
+			require.NoError(t, json.Unmarshal([]byte(out), &formatList))
+			for _, one := range formatList {
 				if one.ConnectionID == of {
 					return one
 				}
@@ -98,7 +98,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
-		require.NoError(t, atDesk(t.Context(), a.beside(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
+		require.NoError(t, withOperations(t.Context(), a.beside(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
 			recorded := func() (n int64) {
 				topics, err := d.Topics(t.Context())
 				require.NoError(t, err)
@@ -209,7 +209,7 @@ func TestSignalAtAPrompt(t *testing.T) {
 			_, err := flags.ask(streams{Err: io.Discard, Cut: cut}, bufio.NewReader(silent), "x")
 			require.ErrorIs(t, err, errInterrupted)
 			require.ErrorContains(t, err, nothingDone)
-			require.Equal(t, exitCut, exitCode(err, io.Discard))
+			require.Equal(t, exitInterrupted, exitCode(err, io.Discard))
 		})
 	}
 }

@@ -25,10 +25,10 @@ type parkedListCommand struct {
 }
 
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
-	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
-		events, err := desk.Parked(ctx, operator.ParkedFilter{})
+	return withDatabase(ctx, c.storage, c.logger(s), func(ops *desk.Looks) error {
+		events, err := ops.Parked(ctx, operator.ParkedFilter{})
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		if len(events) == 0 && !c.JSON {
 			fmt.Fprintln(s.Out, "there are no parked events")
@@ -48,14 +48,14 @@ type parkedShowCommand struct {
 }
 
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
 		reason, err := c.confirm(s, "show the payload of "+c.ID+" and record that you accessed it")
 		if err != nil {
 			return err
 		}
-		record, err := desk.InspectParked(ctx, operatorCaller(), c.ID, reason)
+		record, err := ops.InspectParked(ctx, operatorCaller(), c.ID, reason)
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		out := json.NewEncoder(s.Out)
 		out.SetIndent("", "  ")
@@ -76,18 +76,18 @@ var errStillParked = errors.New("some events still cannot be folded: 'ledgerboar
 	"If a newer program version supports the type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
 
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		events, err := desk.Parked(ctx, operator.ParkedFilter{IDs: c.IDs, State: projections.ParkedWaits})
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		events, err := ops.Parked(ctx, operator.ParkedFilter{IDs: c.IDs, State: projections.ParkedWaits})
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		reason, err := c.confirm(s, "fold "+operator.ParkedEvents(len(events))+" again")
 		if err != nil {
 			return err
 		}
-		result, err := desk.RetryParked(ctx, operatorCaller(), c.IDs, reason)
+		result, err := ops.RetryParked(ctx, operatorCaller(), c.IDs, reason)
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		if c.JSON {
 			err = json.NewEncoder(s.Out).Encode(result)
@@ -111,16 +111,16 @@ type parkedSkipCommand struct {
 }
 
 func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		events, err := desk.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		events, err := ops.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		for _, e := range events {
 			fmt.Fprintf(s.Err, "%s of %s, %s: %s\n", e.ID, plain(e.Stream), e.Reason, plain(e.Detail))
 		}
 		if len(events) > 0 && events[0].State == projections.ParkedSkipped {
-			return c.told(s, operator.SkipResult{ID: c.ID, Already: true, Parked: []operator.StillParked{}})
+			return c.printResult(s, operator.SkipResult{ID: c.ID, Already: true, Parked: []operator.StillParked{}})
 		}
 		what := "skip " + c.ID + "; on topic dashboards this is permanent, and no rebuild restores the event"
 		if len(events) > 0 && events[0].Behind > 0 {
@@ -130,15 +130,15 @@ func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		result, err := desk.SkipParked(ctx, operatorCaller(), c.ID, reason)
+		result, err := ops.SkipParked(ctx, operatorCaller(), c.ID, reason)
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
-		return c.told(s, result)
+		return c.printResult(s, result)
 	})
 }
 
-func (c parkedSkipCommand) told(s streams, result operator.SkipResult) error {
+func (c parkedSkipCommand) printResult(s streams, result operator.SkipResult) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(result)
 	}

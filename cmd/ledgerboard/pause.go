@@ -27,10 +27,10 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("set the names to pause, or --list")}
 	}
 	if !c.List {
-		return pausing{c.actionFlags, "pause", true}.each(ctx, s, c.storage, c.logger(s), c.Names)
+		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.storage, c.logger(s), c.Names)
 	}
-	return look(ctx, c.storage, c.logger(s), func(desk *desk.Looks) error {
-		pauses, err := desk.Pauses(ctx)
+	return withDatabase(ctx, c.storage, c.logger(s), func(ops *desk.Looks) error {
+		pauses, err := ops.Pauses(ctx)
 		for _, p := range pauses {
 			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
 		}
@@ -41,8 +41,8 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-func pauseInWords(since time.Time, by, reason string) string {
-	return fmt.Sprintf("paused since %s, by %s, %s", since.UTC().Format(time.RFC3339), plain(by), plain(reason))
+func pauseInWords(since time.Time, actor, reason string) string {
+	return fmt.Sprintf("paused since %s, by %s, %s", since.UTC().Format(time.RFC3339), plain(actor), plain(reason))
 }
 
 type resumeCommand struct {
@@ -53,10 +53,10 @@ type resumeCommand struct {
 }
 
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return pausing{c.actionFlags, "resume", false}.each(ctx, s, c.storage, c.logger(s), c.Names)
+	return pauseAction{c.actionFlags, "resume", false}.each(ctx, s, c.storage, c.logger(s), c.Names)
 }
 
-type pausing struct {
+type pauseAction struct {
 	actionFlags
 
 	verb   string
@@ -73,41 +73,41 @@ func nameOf(p domain.Pause) string {
 
 // each pauses or resumes the named targets. It checks all names before it asks for confirmation,
 // skips targets that are already in the requested state, and prints the state of each.
-func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string) error {
+func (p pauseAction) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string) error {
 	all, err := allPausable(names)
 	if err != nil {
 		return err
 	}
-	return atDesk(ctx, at, logger, func(desk *desk.Desk) error {
-		if err := knowAll(ctx, desk, all); err != nil {
-			return refused(err)
+	return withOperations(ctx, at, logger, func(ops *desk.Desk) error {
+		if err := knowAll(ctx, ops, all); err != nil {
+			return commandError(err)
 		}
-		left, err := p.left(ctx, s, desk, all)
-		if err == nil && len(left) < len(all) {
+		remaining, err := p.remaining(ctx, s, ops, all)
+		if err == nil && len(remaining) < len(all) {
 			fmt.Fprintln(s.Out, "Nothing was changed or recorded for these.")
 		}
-		if err != nil || len(left) == 0 {
+		if err != nil || len(remaining) == 0 {
 			return err
 		}
 		var words []string
-		for _, of := range left {
-			words = append(words, nameOf(of))
+		for _, target := range remaining {
+			words = append(words, nameOf(target))
 		}
 		reason, err := p.confirm(s, p.verb+" "+strings.Join(words, ", "))
 		if err != nil {
 			return err
 		}
-		do := desk.Resume
+		do := ops.Resume
 		if p.paused {
-			do = desk.Pause
+			do = ops.Pause
 		}
-		for _, of := range left {
-			if err := do(ctx, operatorCaller(), of.Kind, of.Name, reason); err != nil {
-				return refused(err)
+		for _, target := range remaining {
+			if err := do(ctx, operatorCaller(), target.Kind, target.Name, reason); err != nil {
+				return commandError(err)
 			}
 			if !p.paused {
-				fmt.Fprintf(s.Out, "%s resumed\n", nameOf(of))
-			} else if _, err := p.left(ctx, s, desk, []domain.Pause{of}); err != nil {
+				fmt.Fprintf(s.Out, "%s resumed\n", nameOf(target))
+			} else if _, err := p.remaining(ctx, s, ops, []domain.Pause{target}); err != nil {
 				return err
 			}
 		}
@@ -116,34 +116,34 @@ func (p pausing) each(ctx context.Context, s streams, at storage, logger *slog.L
 }
 
 // knowAll returns an error if one of the targets does not exist.
-func knowAll(ctx context.Context, desk *desk.Desk, all []domain.Pause) error {
-	for _, of := range all {
-		if _, err := desk.Pausable(ctx, of.Kind, of.Name); err != nil {
+func knowAll(ctx context.Context, ops *desk.Desk, all []domain.Pause) error {
+	for _, target := range all {
+		if _, err := ops.Pausable(ctx, target.Kind, target.Name); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// left returns the targets that are not in the requested state yet, and prints the state of the
+// remaining returns the targets that are not in the requested state yet, and prints the state of the
 // others.
-func (p pausing) left(ctx context.Context, s streams, desk *desk.Desk, all []domain.Pause) (left []domain.Pause, err error) {
-	pauses, err := desk.Pauses(ctx)
+func (p pauseAction) remaining(ctx context.Context, s streams, ops *desk.Desk, all []domain.Pause) (remaining []domain.Pause, err error) {
+	pauses, err := ops.Pauses(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, of := range all {
-		i := slices.IndexFunc(pauses, func(there domain.Pause) bool { return there.Kind == of.Kind && there.Name == of.Name })
+	for _, target := range all {
+		i := slices.IndexFunc(pauses, func(pause domain.Pause) bool { return pause.Kind == target.Kind && pause.Name == target.Name })
 		switch {
 		case (i >= 0) != p.paused:
-			left = append(left, of)
+			remaining = append(remaining, target)
 		case p.paused:
-			fmt.Fprintf(s.Out, "%s: %s\n", nameOf(of), pauseInWords(pauses[i].Since, pauses[i].Actor, pauses[i].Reason.String()))
+			fmt.Fprintf(s.Out, "%s: %s\n", nameOf(target), pauseInWords(pauses[i].Since, pauses[i].Actor, pauses[i].Reason.String()))
 		default:
-			fmt.Fprintf(s.Out, "%s was not paused\n", nameOf(of))
+			fmt.Fprintf(s.Out, "%s was not paused\n", nameOf(target))
 		}
 	}
-	return left, nil
+	return remaining, nil
 }
 
 // allPausable resolves the kind of each name. Numbers are connections. An unknown name is an error.

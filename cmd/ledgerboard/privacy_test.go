@@ -25,13 +25,13 @@ func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
 		names = append(names, topic.Name)
 	}
 	require.ElementsMatch(t, names, listedIn(t, string(text), "## Topics"))
-	listed := listedIn(t, string(text), "## Tables")
+	formatList := listedIn(t, string(text), "## Tables")
 	withService(t, newStorage(t), func(a *process, _ string) {
-		require.ElementsMatch(t, tablesOf(t, a), listed, "every table has a row, every row its table")
+		require.ElementsMatch(t, tablesOf(t, a), formatList, "every table has a row, every row its table")
 		_, err := a.KeptPool.Exec(t.Context(), `create table kept.people_in_secret (name text)`)
 		require.NoError(t, err)
 		require.Equal(t, []string{"kept.people_in_secret"}, slices.DeleteFunc(tablesOf(t, a), func(table string) bool {
-			return slices.Contains(listed, table)
+			return slices.Contains(formatList, table)
 		}), "a new table is found")
 	})
 }

@@ -16,8 +16,8 @@ type progress struct {
 	total    int
 	done     int
 	rate     float64 // per second, if the work measures it; 0: average since began
-	began    time.Time
-	drawn    time.Time
+	started  time.Time
+	drawnAt  time.Time
 }
 
 // Redraw intervals.
@@ -27,7 +27,7 @@ const (
 )
 
 func newProgress(out io.Writer, label string, total int) *progress {
-	return &progress{out: out, terminal: isTerminal(out), label: label, total: total, began: time.Now()}
+	return &progress{out: out, terminal: isTerminal(out), label: label, total: total, started: time.Now()}
 }
 
 func isTerminal(out io.Writer) bool {
@@ -45,17 +45,17 @@ func (p *progress) add(n int) {
 	if p.terminal {
 		every = redrawEvery
 	}
-	if time.Since(p.drawn) >= every {
+	if time.Since(p.drawnAt) >= every {
 		p.draw()
 	}
 }
 
 // say prints a separate line.
 func (p *progress) say(text string) {
-	if p.terminal && !p.drawn.IsZero() {
+	if p.terminal && !p.drawnAt.IsZero() {
 		fmt.Fprintln(p.out)
 	}
-	p.drawn = time.Time{}
+	p.drawnAt = time.Time{}
 	fmt.Fprintln(p.out, text)
 }
 
@@ -67,12 +67,12 @@ func (p *progress) end() {
 }
 
 func (p *progress) draw() {
-	p.drawn = time.Now()
+	p.drawnAt = time.Now()
 	share := 1.0
 	if p.total > 0 {
 		share = min(1, float64(p.done)/float64(p.total))
 	}
-	elapsed := time.Since(p.began)
+	elapsed := time.Since(p.started)
 	rate := p.rate
 	if rate == 0 {
 		rate = float64(p.done) / max(elapsed.Seconds(), 0.001)

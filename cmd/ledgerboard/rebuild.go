@@ -53,7 +53,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return rebuilds(c.storage, c.logging, s, func(parts *assembly.Parts) error {
-		desk, err := parts.Desk(ctx)
+		ops, err := parts.Desk(ctx)
 		if err != nil {
 			return err
 		}
@@ -63,23 +63,23 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 				return fmt.Errorf("nothing was rebuilt: %w", err)
 			}
 		}
-		r := rebuilding{parts: parts, desk: desk, streams: s, cancel: c.Cancel, json: c.JSON, outcome: "serves"}
+		r := rebuildRun{parts: parts, ops: ops, streams: s, cancel: c.Cancel, json: c.JSON, outcome: "serves"}
 		for _, name := range names {
-			rebuild, err := c.begin(ctx, r, name)
+			rebuild, err := c.startOrCancel(ctx, r, name)
 			if err == nil {
 				err = r.follow(ctx, rebuild)
 			}
 			if err != nil {
-				return interrupted(ctx, refused(err), notChanged)
+				return interruptedError(ctx, commandError(err), notChanged)
 			}
 		}
 		return nil
 	})
 }
 
-// begin requests a rebuild, resumes one that nobody runs, or cancels the running one.
-func (c rebuildCommand) begin(ctx context.Context, r rebuilding, name string) (rebuild operator.Rebuild, err error) {
-	desk := r.desk
+// startOrCancel requests a rebuild, resumes one that nobody runs, or cancels the running one.
+func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name string) (rebuild operator.Rebuild, err error) {
+	ops := r.ops
 	rebuild, found, err := r.underWay(ctx, name)
 	switch {
 	case err != nil:
@@ -91,14 +91,14 @@ func (c rebuildCommand) begin(ctx context.Context, r rebuilding, name string) (r
 		if err != nil {
 			return rebuild, err
 		}
-		return rebuild, desk.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
+		return rebuild, ops.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
 	}
-	if rebuild, found, err = r.standing(ctx, name, c.Back); err != nil || found {
+	if rebuild, found, err = r.resumable(ctx, name, c.Back); err != nil || found {
 		return rebuild, err
 	}
-	what, do := "rebuild read model "+name+" from the log, and switch readers to it once it has caught up", desk.RequestRebuild
+	what, do := "rebuild read model "+name+" from the log, and switch readers to it once it has caught up", ops.RequestRebuild
 	if c.Back {
-		what, do = "switch readers of "+name+" back to the previous generation", desk.SwitchBack
+		what, do = "switch readers of "+name+" back to the previous generation", ops.SwitchBack
 	}
 	reason, err := c.confirm(r.streams, what)
 	if err != nil {
@@ -121,33 +121,33 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}
-		desk, err := parts.Desk(ctx)
+		ops, err := parts.Desk(ctx)
 		if err != nil {
 			return err
 		}
-		var left []string
+		var remaining []string
 		for _, name := range names {
-			prepared, err := desk.Prepared(ctx, name)
+			prepared, err := ops.Prepared(ctx, name)
 			switch {
 			case err != nil:
-				return refused(err)
+				return commandError(err)
 			case prepared.Already:
 				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n", name, prepared.Generation, prepared.Version)
 			default:
-				left = append(left, name)
+				remaining = append(remaining, name)
 			}
 		}
-		if len(left) == 0 {
+		if len(remaining) == 0 {
 			return nil
 		}
-		reason, err := c.confirm(s, "build the tables of this version of "+strings.Join(left, ", ")+" from the log, next to the live ones")
+		reason, err := c.confirm(s, "build the tables of this version of "+strings.Join(remaining, ", ")+" from the log, next to the live ones")
 		if err != nil {
 			return err
 		}
-		r := rebuilding{parts: parts, desk: desk, streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
-		for _, name := range left {
+		r := rebuildRun{parts: parts, ops: ops, streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
+		for _, name := range remaining {
 			if err := r.prepare(ctx, name, reason); err != nil {
-				return interrupted(ctx, refused(err), notChanged)
+				return interruptedError(ctx, commandError(err), notChanged)
 			}
 		}
 		return nil
@@ -156,13 +156,13 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 
 // prepare builds the tables of one read model. If another process is already building them, it
 // waits for that process.
-func (r rebuilding) prepare(ctx context.Context, name string, reason domain.Reason) error {
-	rebuild, found, err := r.standing(ctx, name, false)
+func (r rebuildRun) prepare(ctx context.Context, name string, reason domain.Reason) error {
+	rebuild, found, err := r.resumable(ctx, name, false)
 	if err != nil {
 		return err
 	}
 	if !found {
-		prepared, err := r.desk.PrepareGeneration(ctx, operatorCaller(), name, reason)
+		prepared, err := r.ops.PrepareGeneration(ctx, operatorCaller(), name, reason)
 		if err != nil || prepared.Already { // a process of this version started in the meantime
 			return err
 		}
@@ -208,19 +208,19 @@ func rebuilds(at storage, log logging, s streams, do func(*assembly.Parts) error
 	return withParts(at.backends(log.logger(s)), do)
 }
 
-// rebuilding is the state of a command that waits for a rebuild.
-type rebuilding struct {
+// rebuildRun is the state of a command that waits for a rebuild.
+type rebuildRun struct {
 	streams
 
 	parts   *assembly.Parts
-	desk    *desk.Desk
+	ops     *desk.Desk
 	cancel  bool // the command cancels the rebuild
 	json    bool
 	outcome string // describes the generation when the rebuild is done
 }
 
-func (r rebuilding) underWay(ctx context.Context, name string) (rebuild operator.Rebuild, found bool, err error) {
-	all, err := r.desk.Rebuilds(ctx)
+func (r rebuildRun) underWay(ctx context.Context, name string) (rebuild operator.Rebuild, found bool, err error) {
+	all, err := r.ops.Rebuilds(ctx)
 	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == name && !r.Ended() })
 	if i < 0 {
 		return rebuild, false, err
@@ -228,15 +228,15 @@ func (r rebuilding) underWay(ctx context.Context, name string) (rebuild operator
 	return all[i], true, err
 }
 
-// standing returns an unfinished rebuild that no service runs and that this program can continue
+// resumable returns an unfinished rebuild that no service runs and that this program can continue
 // because it has the same projector version.
-func (r rebuilding) standing(ctx context.Context, name string, back bool) (rebuild operator.Rebuild, found bool, err error) {
+func (r rebuildRun) resumable(ctx context.Context, name string, back bool) (rebuild operator.Rebuild, found bool, err error) {
 	rebuild, found, err = r.underWay(ctx, name)
 	if err != nil || !found || rebuild.Back != back || rebuild.Version != thisBuild().Projections[name] {
 		return rebuild, false, err
 	}
-	served, err := r.desk.Folded(ctx, name, rebuild.Version)
-	if found = err == nil && !served; found {
+	hasService, err := r.ops.Folded(ctx, name, rebuild.Version)
+	if found = err == nil && !hasService; found {
 		fmt.Fprintf(r.Err, "continuing rebuild %s of %s\n", rebuild.ID, name)
 	}
 	return rebuild, found, err
@@ -248,59 +248,59 @@ const progressLook = 500 * time.Millisecond
 // follow prints the progress of a rebuild until it ends; for a canceled rebuild only the end. If no
 // service folds this version of the read model, or if that service stops, the rebuild runs in this
 // process.
-func (r rebuilding) follow(ctx context.Context, rebuild operator.Rebuild) error {
-	shown := newProgress(r.Err, rebuild.Projection, int(rebuild.EventsTotal))
+func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error {
+	bar := newProgress(r.Err, rebuild.Projection, int(rebuild.EventsTotal))
 	say := func(format string, args ...any) {
 		if !r.cancel {
-			shown.say(fmt.Sprintf(format, args...))
+			bar.say(fmt.Sprintf(format, args...))
 		}
 	}
-	left := ""
-	for said := rebuild.State; !rebuild.Ended(); {
-		if left != hereGoesOn {
-			served, err := r.desk.Folded(ctx, rebuild.Projection, rebuild.Version)
+	remaining := ""
+	for logged := rebuild.State; !rebuild.Ended(); {
+		if remaining != hereGoesOn {
+			hasService, err := r.ops.Folded(ctx, rebuild.Projection, rebuild.Version)
 			switch {
 			case err != nil:
-				return interrupted(ctx, err, servedGoesOn)
-			case !served:
+				return interruptedError(ctx, err, servedGoesOn)
+			case !hasService:
 				stop, err := runHere(ctx, r.parts, rebuild.Projection)
 				if err != nil {
 					return err
 				}
 				defer stop()
-				left = hereGoesOn
+				remaining = hereGoesOn
 				say("rebuild %s of %s runs in this command: no service folds this read model", rebuild.ID, rebuild.Projection)
-			case left == "":
-				left = servedGoesOn
+			case remaining == "":
+				remaining = servedGoesOn
 				say("rebuild %s of %s runs in a service", rebuild.ID, rebuild.Projection)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return interrupted(ctx, ctx.Err(), left)
+			return interruptedError(ctx, ctx.Err(), remaining)
 		case <-time.After(progressLook):
 		}
-		next, err := r.desk.Rebuild(ctx, rebuild.ID)
+		next, err := r.ops.Rebuild(ctx, rebuild.ID)
 		if err != nil {
-			return interrupted(ctx, err, left)
+			return interruptedError(ctx, err, remaining)
 		}
-		if !r.cancel && next.EventsDone > 0 && (next.State == operator.RebuildCopying || said == operator.RebuildCopying) {
-			shown.total, shown.rate = int(next.EventsTotal), next.Rate
-			shown.add(int(next.EventsDone) - shown.done)
+		if !r.cancel && next.EventsDone > 0 && (next.State == operator.RebuildCopying || logged == operator.RebuildCopying) {
+			bar.total, bar.rate = int(next.EventsTotal), next.Rate
+			bar.add(int(next.EventsDone) - bar.done)
 		}
-		if next.State != said {
-			said = next.State
-			say("%s: %s", next.Projection, strings.ReplaceAll(string(said), "_", " "))
+		if next.State != logged {
+			logged = next.State
+			say("%s: %s", next.Projection, strings.ReplaceAll(string(logged), "_", " "))
 		}
 		if next.Error != rebuild.Error && next.Error != "" {
 			say("%s: %s", next.Projection, next.Error)
 		}
 		rebuild = next
 	}
-	return r.told(rebuild)
+	return r.printResult(rebuild)
 }
 
-func (r rebuilding) told(rebuild operator.Rebuild) error {
+func (r rebuildRun) printResult(rebuild operator.Rebuild) error {
 	if r.json {
 		if err := json.NewEncoder(r.Out).Encode(rebuild); err != nil {
 			return fmt.Errorf("print rebuild: %w", err)

@@ -58,7 +58,7 @@ func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 		err = flushed
 	}
 	if err != nil {
-		return interrupted(ctx, explainProof(err), fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
+		return interruptedError(ctx, explainProof(err), fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
 	}
 	c.summary(s, done)
 	if done.Broken != "" {
@@ -95,18 +95,18 @@ func parseUntil(text string) (time.Time, error) {
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
 		return day.AddDate(0, 0, 1).Add(-time.Microsecond), nil
 	}
-	at, err := time.Parse(time.RFC3339Nano, text)
+	instant, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return at, fmt.Errorf("--until %q is neither a day (2026-03-14) nor an instant (2026-03-14T12:00:00Z)", text)
+		return instant, fmt.Errorf("--until %q is neither a day (2026-03-14) nor an instant (2026-03-14T12:00:00Z)", text)
 	}
-	return at, nil
+	return instant, nil
 }
 
 func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
 	if c.Bundle != "" {
 		return c.fromBundle(ctx, s, cfg)
 	}
-	err = c.reading(ctx, c.logger(s), func(log *eventlog.Log) (err error) {
+	err = c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) (err error) {
 		done, err = proof.Replay(ctx, log, cfg)
 		return err
 	})
@@ -145,7 +145,7 @@ func newReplayPrinter(json bool, out io.Writer) *replayPrinter {
 	return &replayPrinter{json: json, out: bufio.NewWriterSize(out, 64<<10)}
 }
 
-func (p *replayPrinter) flush() error { return named("print", p.out.Flush()) }
+func (p *replayPrinter) flush() error { return wrapError("print", p.out.Flush()) }
 
 func (p *replayPrinter) change(c proof.Change) error {
 	if p.json {

@@ -21,7 +21,7 @@ type restoreCommand struct {
 	From string `required:"" placeholder:"DIR" help:"Directory that contains the backup."`
 }
 
-type restoring struct {
+type restoreRun struct {
 	restoreCommand
 
 	parts   *assembly.Parts
@@ -39,13 +39,13 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	}
 	defer files.Close()
 	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
-		r := &restoring{restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{}}
+		r := &restoreRun{restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{}}
 		return r.run(ctx, s)
 	})
 }
 
 // run checks everything and asks for confirmation before it changes anything.
-func (r *restoring) run(ctx context.Context, s streams) (err error) {
+func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 	if r.target, err = r.parts.RestoreTarget(ctx); err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func (r *restoring) run(ctx context.Context, s streams) (err error) {
 }
 
 // check reads the whole backup and records the head of each agency.
-func (r *restoring) check(ctx context.Context, s streams) error {
-	shown, end := follow(s, "Check (bytes)")
+func (r *restoreRun) check(ctx context.Context, s streams) error {
+	onProgress, end := follow(s, "Check (bytes)")
 	defer end()
 	partitions := int32(0)
 	if t := r.m.Topic(domain.TopicDashboards); t != nil {
@@ -81,17 +81,17 @@ func (r *restoring) check(ctx context.Context, s streams) error {
 		if verdict, head, _ := eventlog.Judge(r.heads[string(rec.Key)], rec, partitions); verdict == eventlog.Effective {
 			r.heads[string(rec.Key)] = head
 		}
-	}, shown)
+	}, onProgress)
 	r.records = found.Records
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w; nothing was restored", err)
 	}
-	return interrupted(ctx, err, nothingDone)
+	return interruptedError(ctx, err, nothingDone)
 }
 
 // inWords describes what the restore does, and how many records the database has folded that the
 // backup lacks.
-func (r *restoring) inWords(lost map[string]int64) string {
+func (r *restoreRun) inWords(lost map[string]int64) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
@@ -108,12 +108,12 @@ func (r *restoring) inWords(lost map[string]int64) string {
 
 // write restores the log, resets the database to the restored log, and records the restore in the
 // log.
-func (r *restoring) write(ctx context.Context, s streams, reason domain.Reason) error {
-	shown, end := follow(s, "Restore (offsets)")
-	err := r.files.Restore(ctx, r.target, shown)
+func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason) error {
+	onProgress, end := follow(s, "Restore (offsets)")
+	err := r.files.Restore(ctx, r.target, onProgress)
 	end()
 	if err != nil {
-		return interrupted(ctx, err, restoreCut)
+		return interruptedError(ctx, err, restoreCut)
 	}
 	versions := map[string]int64{}
 	for agency, head := range r.heads {
@@ -123,7 +123,7 @@ func (r *restoring) write(ctx context.Context, s streams, reason domain.Reason) 
 		return fmt.Errorf("the log was restored, but the database was not changed; delete the topics and restore again: %w", err)
 	}
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
-		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", refused(err))
+		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", commandError(err))
 	}
 	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service rebuilds its read models when it starts.\n",
 		r.m.Cut.Format(time.RFC3339), r.records)

@@ -50,7 +50,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		config.ReadConns = fewReadConns
 	}
 	var err error
-	if s.has(roleFetcher) || s.reaches() {
+	if s.has(roleFetcher) || s.usesTokens() {
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 			return nil, usageError{err}
 		}
@@ -61,7 +61,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 			config.Platforms.Pictures = launch.PicturesOf()
 		}
 		// The rest of the stop's time is for token renewals, which are not canceled.
-		config.Platforms.Schedule.DrainTimeout = min(p.stop.within/3, scheduler.DefaultDrainTimeout)
+		config.Platforms.Schedule.DrainTimeout = min(p.stop.limit/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err
@@ -69,10 +69,10 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 
 // Close closes what open opened, within the remaining time of the stop.
 func (p *process) Close() error {
-	p.stop.begin()
-	p.stop.note(closing, 1)
+	p.stop.start()
+	p.stop.track(closing, 1)
 	return p.stop.wait(func() error {
-		defer p.stop.note(closing, -1)
+		defer p.stop.track(closing, -1)
 		return p.Service.Close()
 	})
 }
@@ -96,34 +96,34 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 		stopServing, err = p.startServing(group, work, listener)
 	}
 	if err != nil {
-		p.stop.begin()
+		p.stop.start()
 		stopWork()
 		return errors.Join(err, p.stop.wait(group.Wait))
 	}
-	fetching, stopFetching := context.WithCancel(work)
+	fetchSettings, stopFetching := context.WithCancel(work)
 	defer stopFetching()
 	p.stop.run(group, "platform fetchers", func() error {
 		select {
 		case <-p.Monitor.Made():
-		case <-fetching.Done():
+		case <-fetchSettings.Done():
 			return nil
 		}
 		if ready != nil {
-			if err := ready(fetching, baseURL(listener.Addr())); err != nil && fetching.Err() == nil {
+			if err := ready(fetchSettings, baseURL(listener.Addr())); err != nil && fetchSettings.Err() == nil {
 				return err
 			}
 		}
 		if p.Fetcher == nil {
 			return nil
 		}
-		return p.Fetcher.Run(fetching)
+		return p.Fetcher.Run(fetchSettings)
 	})
 	select {
 	case <-ctx.Done():
 		p.logger.Info("stopping")
 	case <-work.Done():
 	}
-	p.stop.begin()
+	p.stop.start()
 	p.Stop()
 	stopFetching()
 	stopServing()
@@ -149,9 +149,11 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	run("database watcher", p.Watch)
 }
 
-// alone reports whether no other process can take over requests, because log or database are
+// embedsBackends reports whether no other process can take over requests, because log or database are
 // embedded in this one.
-func (p *process) alone() bool { return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == "" }
+func (p *process) embedsBackends() bool {
+	return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == ""
+}
 
 func (p *process) metrics() http.Handler {
 	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{})

@@ -32,12 +32,12 @@ type rotateCommand struct {
 
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	keys, err := vault.ParseKeys(c.SecretsKey)
-	if err := errors.Join(append(c.validate(), named("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
+	if err := errors.Join(append(c.validate(), wrapError("LEDGERBOARD_SECRETS_KEY", err))...); err != nil {
 		return usageError{err}
 	}
-	at := c.backends(c.logger(s))
-	at.SecretsKeys = keys
-	parts := assembly.NewParts(at)
+	config := c.backends(c.logger(s))
+	config.SecretsKeys = keys
+	parts := assembly.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err := parts.Migrate(ctx); err != nil {
 		return err

@@ -102,9 +102,9 @@ type settings struct {
 	tokens
 	dashboardSettings
 	directorySettings
-	checkpointing
-	fetching
-	signingIn
+	checkpointSettings
+	fetchSettings
+	signInSettings
 
 	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses settings that are only for testing."`
 	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"Roles of this process. The signer signs checkpoints; only it needs the signing key."`
@@ -153,9 +153,9 @@ func (f *faults) err() error {
 
 // validate reports every invalid setting at once, including the address to listen on.
 func (s settings) validate(addr string) error {
-	wrong := slices.Concat(s.storage.validate(), s.fetching.validate(), s.checkpointing.validate())
+	wrong := slices.Concat(s.storage.validate(), s.fetchSettings.validate(), s.checkpointSettings.validate())
 	if s.has(roleAPI) {
-		wrong = append(wrong, s.signingIn.validate(s.PublicURL)...)
+		wrong = append(wrong, s.signInSettings.validate(s.PublicURL)...)
 	}
 	_, _, err := net.SplitHostPort(addr)
 	wrong.unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
@@ -171,7 +171,7 @@ func (s settings) validate(addr string) error {
 		wrong.add(errors.New("set either LEDGERBOARD_JWT_SECRET (at least 32 bytes) or LEDGERBOARD_JWT_KEYS"))
 	default:
 		_, err := bearer.New(context.Background(), s.jwt())
-		wrong.add(named("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
+		wrong.add(wrapError("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
 		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is not a scope (%s)", scope, domain.ScopePattern)
@@ -180,13 +180,13 @@ func (s settings) validate(addr string) error {
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: set the product types whose orders define points of contact")
 	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients and users here, or "+
 		"%s if a main application sends them", directoryLocal, directoryMainApp)
-	wrong.add(named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
-	if s.has(roleFetcher) || s.reaches() {
+	wrong.add(wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
+	if s.has(roleFetcher) || s.usesTokens() {
 		_, err := vault.ParseKeys(s.SecretsKey)
-		wrong.add(named("LEDGERBOARD_SECRETS_KEY", err))
+		wrong.add(wrapError("LEDGERBOARD_SECRETS_KEY", err))
 	}
 	_, err = api.OpenWithdrawn(s.Withdrawn, nil)
-	wrong.add(named("LEDGERBOARD_WITHDRAWN", err))
+	wrong.add(wrapError("LEDGERBOARD_WITHDRAWN", err))
 	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no limit) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {
 		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
@@ -207,7 +207,7 @@ func (s storage) validate() (wrong faults) {
 	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "", "LEDGERBOARD_KAFKA_PASSWORD is set, but LEDGERBOARD_KAFKA_USER is not")
 	if s.DatabaseURL != "" {
 		// pgx removes the password from its errors
-		wrong.add(named("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL)))
+		wrong.add(wrapError("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL)))
 	}
 	return wrong
 }
@@ -232,9 +232,9 @@ func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) 
 // connects reports whether people can connect accounts in this process.
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 
-// reaches reports whether this process encrypts and decrypts platform tokens: it accepts tokens
+// usesTokens reports whether this process encrypts and decrypts platform tokens: it accepts tokens
 // from a main application and asks platforms about stored ones.
-func (s settings) reaches() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
+func (s settings) usesTokens() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
 
 func (s settings) connectConfig() *assembly.ConnectConfig {
 	if !s.connects() {
@@ -245,12 +245,12 @@ func (s settings) connectConfig() *assembly.ConnectConfig {
 }
 
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
-	at := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
-	at.NoSubscriptions = s.Subscriptions == subscriptionsNone
+	config := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
+	config.NoSubscriptions = s.Subscriptions == subscriptionsNone
 	if s.KafkaUser != "" {
-		at.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
+		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
 	}
-	return at
+	return config
 }
 
 // embedded returns the data directory, which contains the backends that are not configured.

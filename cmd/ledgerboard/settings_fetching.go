@@ -14,9 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
-// fetching configures how often the platforms are read, within which limits, and with which
+// fetchSettings configures how often the platforms are read, within which limits, and with which
 // credentials.
-type fetching struct {
+type fetchSettings struct {
 	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"Interval between two readings of an account, if the quota permits."`
 	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"Interval between two readings of an account's posts, if the quota permits."`
 	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
@@ -45,9 +45,9 @@ const (
 	refreshEvery = 5 * time.Minute
 )
 
-func (f fetching) validate() (wrong faults) {
+func (f fetchSettings) validate() (wrong faults) {
 	_, err := quota.ParseLimits(f.Quotas)
-	wrong.add(named("LEDGERBOARD_QUOTAS", err))
+	wrong.add(wrapError("LEDGERBOARD_QUOTAS", err))
 	wrong.unlessf(f.AccountInsightsInterval >= 0, "LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL is %s; use 0 or more", f.AccountInsightsInterval)
 	wrong.unlessf(f.PostInsightsInterval > 0, "LEDGERBOARD_POST_INSIGHTS_INTERVAL is %s; use more than 0", f.PostInsightsInterval)
 	wrong.unlessf(f.GrowthWindow > 0, "LEDGERBOARD_GROWTH_WINDOW is %s; use more than 0", f.GrowthWindow)
@@ -72,7 +72,7 @@ func (f fetching) validate() (wrong faults) {
 
 // unkeyed returns the real platforms that have no client credentials, with the settings that are
 // missing. Simulated platforms need none.
-func (f fetching) unkeyed() map[domain.Platform]string {
+func (f fetchSettings) unkeyed() map[domain.Platform]string {
 	missing := map[domain.Platform]string{}
 	if f.TikTokClientKey == "" && f.PlatformsURL == "" {
 		missing[domain.TikTok] = "LEDGERBOARD_TIKTOK_CLIENT_KEY, LEDGERBOARD_TIKTOK_CLIENT_SECRET"
@@ -85,20 +85,20 @@ func (f fetching) unkeyed() map[domain.Platform]string {
 
 // every returns the intervals of checks for due work. They are not longer than the reading
 // intervals.
-func (f fetching) every() map[string]time.Duration {
-	look := max(scheduler.MinEvery, min(looksEvery, f.AccountInsightsInterval, f.PostInsightsInterval))
-	return map[string]time.Duration{domain.FetchAccounts: look, domain.FetchPosts: look, domain.FetchTokens: refreshEvery}
+func (f fetchSettings) every() map[string]time.Duration {
+	interval := max(scheduler.MinEvery, min(looksEvery, f.AccountInsightsInterval, f.PostInsightsInterval))
+	return map[string]time.Duration{domain.FetchAccounts: interval, domain.FetchPosts: interval, domain.FetchTokens: refreshEvery}
 }
 
-func named(setting string, err error) error {
+func wrapError(setting string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", setting, err)
 }
 
-func (f fetching) platforms() platforms.Config {
-	at := func(p domain.Platform, id, secret string) platforms.Endpoint {
+func (f fetchSettings) platforms() platforms.Config {
+	endpoint := func(p domain.Platform, id, secret string) platforms.Endpoint {
 		e := platforms.Endpoint{ClientID: id, ClientSecret: secret}
 		if f.PlatformsURL != "" {
 			e.BaseURL = strings.TrimSuffix(f.PlatformsURL, "/") + "/" + p.String()
@@ -106,19 +106,19 @@ func (f fetching) platforms() platforms.Config {
 		return e
 	}
 	c := platforms.Config{
-		Facebook:  at(domain.Facebook, f.FacebookAppID, f.FacebookAppSecret),
-		Instagram: at(domain.Instagram, f.InstagramAppID, f.InstagramAppSecret),
-		LinkedIn:  at(domain.LinkedIn, f.LinkedInClientID, f.LinkedInClientSecret),
-		TikTok:    at(domain.TikTok, f.TikTokClientKey, f.TikTokClientSecret),
+		Facebook:  endpoint(domain.Facebook, f.FacebookAppID, f.FacebookAppSecret),
+		Instagram: endpoint(domain.Instagram, f.InstagramAppID, f.InstagramAppSecret),
+		LinkedIn:  endpoint(domain.LinkedIn, f.LinkedInClientID, f.LinkedInClientSecret),
+		TikTok:    endpoint(domain.TikTok, f.TikTokClientKey, f.TikTokClientSecret),
 	}
 	c.Facebook.ConfigID, c.LinkedIn.Scopes = f.FacebookConfigID, f.LinkedInScopes
 	return c
 }
 
-func (f fetching) fetchConfig() (*assembly.FetchConfig, error) {
+func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
 	limits, err := quota.ParseLimits(f.Quotas)
 	if err != nil {
-		return nil, named("LEDGERBOARD_QUOTAS", err)
+		return nil, wrapError("LEDGERBOARD_QUOTAS", err)
 	}
 	config := &assembly.FetchConfig{
 		Quota: quota.Config{Limits: limits}, Platforms: f.platforms(),

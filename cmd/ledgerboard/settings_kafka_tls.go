@@ -37,12 +37,12 @@ func (k *kafkaTLS) load() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.KafkaCA != "" {
 		roots, err := readAuthorities(k.KafkaCA)
-		wrong.add(named("LEDGERBOARD_KAFKA_CA", err))
+		wrong.add(wrapError("LEDGERBOARD_KAFKA_CA", err))
 		config.RootCAs = roots
 	}
 	if k.KafkaCert != "" {
 		pair, err := tls.LoadX509KeyPair(k.KafkaCert, k.KafkaCert)
-		wrong.add(named("LEDGERBOARD_KAFKA_CERT", err))
+		wrong.add(wrapError("LEDGERBOARD_KAFKA_CERT", err))
 		config.Certificates = []tls.Certificate{pair}
 	}
 	if err := wrong.err(); err != nil {

@@ -142,15 +142,15 @@ func TestWithdrawnFileMustBeReadable(t *testing.T) {
 
 func TestSigningInSettings(t *testing.T) {
 	t.Parallel()
-	whole := signingIn{OIDCIssuer: "https://id.example", OIDCClientID: "a", OIDCClientSecret: "b", OIDCStaff: []string{"operator:x"}}
+	whole := signInSettings{OIDCIssuer: "https://id.example", OIDCClientID: "a", OIDCClientSecret: "b", OIDCStaff: []string{"operator:x"}}
 	require.Empty(t, whole.validate(atBoards))
-	require.Empty(t, signingIn{}.validate(""))
-	for want, change := range map[string]func(*signingIn) (publicURL string){
-		"LEDGERBOARD_OIDC_ISSUER is not set":      func(s *signingIn) string { s.OIDCIssuer = ""; return atBoards },
-		"must begin with https://":                func(s *signingIn) string { s.OIDCIssuer = "http://id.example"; return atBoards },
-		"requires LEDGERBOARD_OIDC_CLIENT_ID and": func(s *signingIn) string { s.OIDCClientSecret = ""; return atBoards },
-		"LEDGERBOARD_PUBLIC_URL is not set":       func(*signingIn) string { return "" },
-		"LEDGERBOARD_OIDC_STAFF":                  func(s *signingIn) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
+	require.Empty(t, signInSettings{}.validate(""))
+	for want, change := range map[string]func(*signInSettings) (publicURL string){
+		"LEDGERBOARD_OIDC_ISSUER is not set":      func(s *signInSettings) string { s.OIDCIssuer = ""; return atBoards },
+		"must begin with https://":                func(s *signInSettings) string { s.OIDCIssuer = "http://id.example"; return atBoards },
+		"requires LEDGERBOARD_OIDC_CLIENT_ID and": func(s *signInSettings) string { s.OIDCClientSecret = ""; return atBoards },
+		"LEDGERBOARD_PUBLIC_URL is not set":       func(*signInSettings) string { return "" },
+		"LEDGERBOARD_OIDC_STAFF":                  func(s *signInSettings) string { s.OIDCStaff = []string{"king:x"}; return atBoards },
 	} {
 		s := whole
 		public := change(&s)
@@ -159,9 +159,9 @@ func TestSigningInSettings(t *testing.T) {
 	}
 }
 
-func parsedFetching(t *testing.T, args ...string) fetching {
+func parsedFetching(t *testing.T, args ...string) fetchSettings {
 	t.Helper()
-	return parsed(t, append([]string{"serve"}, args...)...).Serve.fetching
+	return parsed(t, append([]string{"serve"}, args...)...).Serve.fetchSettings
 }
 
 func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
@@ -256,7 +256,7 @@ func TestKafkaTLSIsRead(t *testing.T) {
 // Every command that connects to brokers reads the TLS files: none may connect without TLS because
 // its settings are composed differently.
 func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
-	parser, err := kong.New(&cli{}, parsing())
+	parser, err := kong.New(&cli{}, parserOptions())
 	require.NoError(t, err)
 	commands := 0
 	for _, node := range parser.Model.Leaves(false) {
@@ -290,7 +290,7 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 func TestDemoLeadsToItsSimulator(t *testing.T) {
 	demo := parsed(t, "demo").Demo
 	demo.fill(&launch.State{}, "http://127.0.0.1:1")
-	require.Empty(t, demo.fetching.validate())
+	require.Empty(t, demo.fetchSettings.validate())
 	config, err := demo.fetchConfig()
 	require.NoError(t, err)
 	for _, limit := range config.Quota.Limits {

@@ -34,21 +34,21 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.PublicURL == "" {
 		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to the public URL of the service")}
 	}
-	if err := named("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
+	if err := wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
 		return usageError{err}
 	}
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		person, err := desk.Candidate(ctx, c.User)
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		person, err := ops.Candidate(ctx, c.User)
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		reason, err := c.confirm(s, fmt.Sprintf("create a link that signs in user %s once, as %s of account %s", c.User, person.Role, person.AccountID))
 		if err != nil {
 			return err
 		}
-		path, until, err := desk.MakeSignInLink(ctx, operatorCaller(), person, validFor, reason)
+		path, until, err := ops.MakeSignInLink(ctx, operatorCaller(), person, validFor, reason)
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		address, until := strings.TrimSuffix(c.PublicURL, "/")+path, until.UTC().Truncate(time.Second)
 		return say(s.Out, c.JSON, map[string]any{"url": address, "user_id": person.UserID, "role": person.Role, "expires_at": until},
@@ -64,17 +64,17 @@ type signInUnlinkCommand struct {
 }
 
 func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
-	return atDesk(ctx, c.storage, c.logger(s), func(desk *desk.Desk) error {
-		issuer, err := desk.SignInLinkedTo(ctx, c.User)
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+		issuer, err := ops.SignInLinkedTo(ctx, c.User)
 		if err != nil {
-			return refused(err)
+			return commandError(err)
 		}
 		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, and end the user's sessions", c.User, issuer))
 		if err != nil {
 			return err
 		}
-		if err := desk.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
-			return refused(err)
+		if err := ops.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
+			return commandError(err)
 		}
 		fmt.Fprintln(s.Out, "The link was removed. The next sign-in with the user's verified email address links the user again.")
 		return nil

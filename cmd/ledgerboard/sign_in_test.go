@@ -110,8 +110,8 @@ func withProvider(t *testing.T, in storage, at *issuer.Issuer, staff []string, u
 	t.Helper()
 	at.Returns(atBoards + "/console/signin/callback")
 	settings := addressedSettings(in)
-	settings.signingIn = signingIn{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
-	require.Empty(t, settings.signingIn.validate(settings.PublicURL))
+	settings.signInSettings = signInSettings{OIDCIssuer: at.URL, OIDCClientID: issuer.ClientID, OIDCClientSecret: issuer.ClientSecret, OIDCStaff: staff}
+	require.Empty(t, settings.signInSettings.validate(settings.PublicURL))
 	withAddress(t, settings, use)
 }
 
@@ -177,8 +177,8 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		a.until(t, 7, "select count(*) from users where email <> ''")
 
 		for as, want := range map[string]string{
-			"nobody": "it was canceled or denied there", "nora": "has not verified your email address", "twin": "several people",
-			"gone": "No one with your email address", "stranger": "No one with your email address", "kelvin": "No one with your email address",
+			"nobody": "it was cancelled there", "nora": "has not verified your e-mail address", "twin": "several people",
+			"gone": "No one with your e-mail address", "stranger": "No one with your e-mail address", "kelvin": "No one with your e-mail address",
 		} {
 			status, text := sight().signsIn(as)
 			require.Equal(t, http.StatusForbidden, status, as)
@@ -216,7 +216,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 	unlink := signInUnlinkCommand{storage: in, logging: quiet, User: signInStaff, actionFlags: someReason}
 	require.Contains(t, mustRun(t, unlink), "The link was removed")
 	_, err := runCommand(t, unlink)
-	require.ErrorContains(t, err, "there is no link to remove")
+	require.ErrorContains(t, err, "there is nothing to take off")
 	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
 		_, text := sight().signsIn("stella's other")
 		require.Contains(t, text, "Stella", "the next sign-in with the address is linked")
@@ -251,18 +251,18 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true},
 			domain.DirectoryUser{ID: signInNora, AccountID: signInAgency, Name: "Nora", Email: "nora@agency.example", Active: true},
 			domain.DirectoryUser{ID: foreigner, AccountID: signInForeign, Name: "Fremd", Active: true})
-		desk, err := a.Desk(t.Context())
+		ops, err := a.Desk(t.Context())
 		require.NoError(t, err)
 		for _, nobody := range []string{signInColleague, strings.Repeat("f", 24)} {
-			_, err = desk.Candidate(t.Context(), nobody)
-			require.ErrorContains(t, err, "a sign-in link would not work", nobody)
+			_, err = ops.Candidate(t.Context(), nobody)
+			require.ErrorContains(t, err, "would sign nobody in", nobody)
 		}
 		a.until(t, 5, "select count(*) from users")
 		a.until(t, 1, "select count(*) from accounts where id = '"+signInAgency+"'")
-		first, err := desk.Candidate(t.Context(), signInStaff)
+		first, err := ops.Candidate(t.Context(), signInStaff)
 		require.NoError(t, err)
 		require.Equal(t, identity.Person{UserID: signInStaff, AccountID: signInAgency, Role: "agency"}, first)
-		path, _, err := desk.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
+		path, _, err := ops.MakeSignInLink(t.Context(), operatorCaller(), first, api.SignInLinkFor, domain.Reason{Code: domain.ReasonTest})
 		require.NoError(t, err)
 		stella := sight()
 		require.Contains(t, stella.opens(path, nil), "Stella")
@@ -282,7 +282,7 @@ func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
 		nora := sight()
 		require.Contains(t, nora.opens(stella.makesLink(signInNora), url.Values{}), "agency · Agency")
 		for user, why := range map[string]string{
-			signInNora: "has signed in before", signInStaff: "has signed in before", signInColleague: "a sign-in link would not work",
+			signInNora: "has signed in before", signInStaff: "has signed in before", signInColleague: "would sign nobody in",
 		} {
 			text = stella.opens("/console/people/"+user+"/sign-in", url.Values{})
 			require.Contains(t, text, why)

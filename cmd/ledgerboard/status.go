@@ -106,33 +106,33 @@ func (r readiness) print(out io.Writer, all bool) {
 func (r readiness) printPartitions(out io.Writer, all bool) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "projection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t")
-	left := 0
+	skipped := 0
 	for _, p := range r.Projections {
-		for _, at := range p.Partitions {
-			if !all && at.LagEvents == 0 && at.Stopped == "" {
-				left++
+		for _, partition := range p.Partitions {
+			if !all && partition.LagEvents == 0 && partition.Stopped == "" {
+				skipped++
 				continue
 			}
 			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n",
-				p.Name, p.Generation, at.Partition, at.NextOffset, at.EndOffset, at.LagEvents, at.LagSeconds, at.Stopped)
+				p.Name, p.Generation, partition.Partition, partition.NextOffset, partition.EndOffset, partition.LagEvents, partition.LagSeconds, partition.Stopped)
 		}
-		if !all && p.LagEvents == 0 && !slices.ContainsFunc(p.Partitions, func(at api.PartitionHealth) bool { return at.Stopped != "" }) {
+		if !all && p.LagEvents == 0 && !slices.ContainsFunc(p.Partitions, func(partition api.PartitionHealth) bool { return partition.Stopped != "" }) {
 			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Name, p.Generation, len(p.Partitions))
 		}
 	}
-	table.Flush() // nolint:errcheck // like all other printing
-	if left > 0 {
-		fmt.Fprintf(out, "%d partitions without lag; --all shows each of them\n", left)
+	table.Flush() //nolint:errcheck // like all other printing
+	if skipped > 0 {
+		fmt.Fprintf(out, "%d partitions without lag; --all shows each of them\n", skipped)
 	}
 }
 
 func (r readiness) printNotes(out io.Writer) {
 	for _, p := range r.Readings {
-		more := ""
+		note := ""
 		if p.Slowed {
-			more = "; the quota does not permit more"
+			note = "; the quota does not permit more"
 		}
-		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), more)
+		fmt.Fprintf(out, "%s of %s: read %s%s\n", p.Kind, p.Name, plain(p.Pace), note)
 	}
 	for _, p := range r.Platforms {
 		fmt.Fprintf(out, "%s is not read: %s\n", p.Name, pauseInWords(p.Since, p.By, p.Reason))
@@ -148,14 +148,14 @@ func (r readiness) printNotes(out io.Writer) {
 			fmt.Fprintf(out, "%s has %s\n", p.Name, operator.ParkedEvents(p.Parked))
 		}
 		for _, b := range p.Building {
-			left := "time left not known yet"
+			status := "time left not known yet"
 			if b.SecondsLeft != nil {
-				left = (time.Duration(*b.SecondsLeft) * time.Second).String() + " left"
+				status = (time.Duration(*b.SecondsLeft) * time.Second).String() + " left"
 			}
 			if b.Waits != "" {
-				left = b.Waits
+				status = b.Waits
 			}
-			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n", p.Name, b.Generation, b.Version, b.Percent, left)
+			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n", p.Name, b.Generation, b.Version, b.Percent, status)
 		}
 	}
 }

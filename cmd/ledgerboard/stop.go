@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// announced is how long a stopping process still accepts requests while /readyz responds 503, so
+// drainDelay is how long a stopping process still accepts requests while /readyz responds 503, so
 // that load balancers stop sending requests before the port closes. If a stop is limited to a
 // shorter time, it is a tenth of that. It delays no request.
-const announced = 2 * time.Second
+const drainDelay = 2 * time.Second
 
 // stopWithin is the default time limit of a stop.
 const stopWithin = 40 * time.Second
@@ -24,42 +24,42 @@ const stopWithin = 40 * time.Second
 // closing names the last part of a stop.
 const closing = "the log and the database"
 
-// errStopCut is returned if a stop exceeds its time limit. Unfinished work is abandoned, as after a
+// errStopTimeout is returned if a stop exceeds its time limit. Unfinished work is abandoned, as after a
 // kill.
-var errStopCut = errors.New("the stop took too long and was cut")
+var errStopTimeout = errors.New("the stop took too long and was cut")
 
 // stop is the graceful stop of a process. One time limit, which starts with the first signal,
 // applies to all of it: requests, fetches, folding, the last checkpoint and closing the backends.
 // Each later step gets the time that is left.
 type stop struct {
-	within time.Duration
-	over   chan struct{} // closed when the time limit has passed
+	limit   time.Duration
+	expired chan struct{} // closed when the time limit has passed
 
-	mu    sync.Mutex
-	begun time.Time      // zero before a stop is requested
-	runs  map[string]int // number of running parts by name
+	mu        sync.Mutex
+	startedAt time.Time      // zero before a stop is requested
+	runs      map[string]int // number of running parts by name
 }
 
-func newStop(within time.Duration) *stop {
-	return &stop{within: within, over: make(chan struct{}), runs: map[string]int{}}
+func newStop(limit time.Duration) *stop {
+	return &stop{limit: limit, expired: make(chan struct{}), runs: map[string]int{}}
 }
 
-// begin starts the time limit. Only the first call counts.
-func (s *stop) begin() {
+// start starts the time limit. Only the first call counts.
+func (s *stop) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.begun.IsZero() {
-		s.begun = time.Now()
-		time.AfterFunc(s.within, func() { close(s.over) })
+	if s.startedAt.IsZero() {
+		s.startedAt = time.Now()
+		time.AfterFunc(s.limit, func() { close(s.expired) })
 	}
 }
 
-// last returns a context for the final steps. It ends when the time limit has passed.
-func (s *stop) last(ctx context.Context) (context.Context, context.CancelFunc) {
+// finalContext returns a context for the final steps. It ends when the time limit has passed.
+func (s *stop) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		select {
-		case <-s.over:
+		case <-s.expired:
 			cancel()
 		case <-ctx.Done():
 		}
@@ -67,25 +67,25 @@ func (s *stop) last(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// requests returns a context for running requests: the last third of the time limit is reserved for
-// what follows. [stop.begin] must be called before.
-func (s *stop) requests(ctx context.Context) (context.Context, context.CancelFunc) {
+// requestContext returns a context for running requests: the last third of the time limit is reserved for
+// what follows. [stop.start] must be called before.
+func (s *stop) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return context.WithDeadline(context.WithoutCancel(ctx), s.begun.Add(s.within*2/3))
+	return context.WithDeadline(context.WithoutCancel(ctx), s.startedAt.Add(s.limit*2/3))
 }
 
 // run runs a part of the process in a group, under the name that is reported if the part does not
 // stop in time.
 func (s *stop) run(group *errgroup.Group, name string, part func() error) {
-	s.note(name, 1)
+	s.track(name, 1)
 	group.Go(func() error {
-		defer s.note(name, -1)
+		defer s.track(name, -1)
 		return part()
 	})
 }
 
-func (s *stop) note(name string, n int) {
+func (s *stop) track(name string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.runs[name] += n; s.runs[name] == 0 {
@@ -100,10 +100,10 @@ func (s *stop) wait(end func() error) error {
 	select {
 	case err := <-ended:
 		return err
-	case <-s.over:
+	case <-s.expired:
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return fmt.Errorf("%w: still running after %s: %s", errStopCut, s.within,
+	return fmt.Errorf("%w: still running after %s: %s", errStopTimeout, s.limit,
 		strings.Join(slices.Sorted(maps.Keys(s.runs)), ", "))
 }

@@ -58,7 +58,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	case c.Tables:
 		run = c.tables
 	}
-	return interrupted(ctx, run(ctx, s), nothingVerified)
+	return interruptedError(ctx, run(ctx, s), nothingVerified)
 }
 
 func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
@@ -67,14 +67,14 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	if c.Checkpoints != "" {
-		kept, err := os.ReadFile(c.Checkpoints)
+		saved, err := os.ReadFile(c.Checkpoints)
 		if err != nil {
 			return fmt.Errorf("read checkpoints: %w", err)
 		}
-		cfg.Kept = string(kept)
+		cfg.Kept = string(saved)
 	}
-	began, report := time.Now(), proof.Report{}
-	err = c.looking(c.logger(s), func(parts *assembly.Parts) (err error) {
+	started, report := time.Now(), proof.Report{}
+	err = c.withExistingParts(c.logger(s), func(parts *assembly.Parts) (err error) {
 		report, err = c.readLog(ctx, s, parts, cfg)
 		return err
 	})
@@ -89,7 +89,7 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 			return fmt.Errorf("write report: %w", err)
 		}
 	} else {
-		printReport(s.Out, report, time.Since(began))
+		printReport(s.Out, report, time.Since(started))
 	}
 	if !report.OK() {
 		return errFindings
@@ -142,7 +142,7 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 		return fmt.Errorf("open bundle: %w", err)
 	}
 	defer file.Close()
-	report, err := proof.VerifyBundle(cutReader{ctx, file}, known)
+	report, err := proof.VerifyBundle(contextReader{ctx, file}, known)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (c verifyCommand) tables(ctx context.Context, s streams) error {
 	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
 		return err
 	}
-	return c.looking(c.logger(s), func(parts *assembly.Parts) error { return c.allTables(ctx, s, parts) })
+	return c.withExistingParts(c.logger(s), func(parts *assembly.Parts) error { return c.allTables(ctx, s, parts) })
 }
 
 func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly.Parts) error {

@@ -232,7 +232,7 @@ func TestCutCommands(t *testing.T) {
 		replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"},
 	} {
 		var said bytes.Buffer
-		require.Equal(t, exitCut, exitCode(c.Run(ctx, streams{Out: io.Discard, Err: io.Discard}), &said), "%T", c)
+		require.Equal(t, exitInterrupted, exitCode(c.Run(ctx, streams{Out: io.Discard, Err: io.Discard}), &said), "%T", c)
 		require.Contains(t, said.String(), "interrupted: ", "%T", c)
 		require.NoFileExists(t, bundle)
 	}
