@@ -99,7 +99,7 @@ func answers(addr string) bool {
 // the same one. Tests that start a cluster therefore do not run in parallel.
 
 // Refusing a directory in use does not affect the cluster that runs there.
-func TestKafkaRefusesAPlaceInUse(t *testing.T) {
+func TestKafkaRefusesADirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	addr, _ := serve(t, dir)
 	second := kafka(t, "--dir", dir, "--attached")
@@ -110,7 +110,7 @@ func TestKafkaRefusesAPlaceInUse(t *testing.T) {
 }
 
 // A directory that is still being created cannot be started.
-func TestKafkaRefusesAPlaceThatIsBeingMade(t *testing.T) {
+func TestKafkaRefusesAnIncompleteDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "1"), 0o700))
@@ -122,7 +122,7 @@ func TestKafkaRefusesAPlaceThatIsBeingMade(t *testing.T) {
 
 // A kept directory can be started again on the same address, even if another process now has the
 // old process id.
-func TestKafkaStartsAKeptPlaceAgain(t *testing.T) {
+func TestKafkaStartsAKeptDirectoryAgain(t *testing.T) {
 	dir := t.TempDir()
 	first, end := serve(t, dir)
 	end()

@@ -93,7 +93,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 
 // The variable LEDGERBOARD_URL does not override --parent: the bundle of that agency comes from the
 // log.
-func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
+func TestParentOverridesURLOfTheEnvironment(t *testing.T) {
 	t.Setenv("LEDGERBOARD_URL", "http://127.0.0.1:1")
 	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
 	c := parsed(t, export...)
@@ -103,7 +103,7 @@ func TestAnAddressOfTheEnvironmentGivesWay(t *testing.T) {
 }
 
 // An incomplete response is an error in every format, even if its last line was printed.
-func TestAccessThatIsNotWholeFails(t *testing.T) {
+func TestIncompleteAccessExportFails(t *testing.T) {
 	t.Parallel()
 	for format, endings := range map[string][3]string{
 		"json": {`{"complete":true}`, `{"complete":false,"reason":"2 are parked"}`, `{"user":{"id":"d1"}}`},
@@ -125,7 +125,7 @@ func TestAccessThatIsNotWholeFails(t *testing.T) {
 }
 
 // Text from a service cannot control the terminal.
-func TestCheckpointsAreToldPlainly(t *testing.T) {
+func TestCheckpointsArePrintedWithoutControlCharacters(t *testing.T) {
 	t.Parallel()
 	at := answering(t, http.StatusOK, `{"data":[{"id":"00","note":"one\n\u001b[2Jtwo\n"}],"meta":{"next_cursor":""}}`)
 	require.Equal(t, "one\n�[2Jtwo\n\n", mustRun(t, checkpointsCommand{at}))

@@ -48,7 +48,7 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 
 // A process with only the role signer has the key; other processes need none and log a warning if
 // they have one.
-func TestAProcessThatOnlySigns(t *testing.T) {
+func TestSignerOnlyProcess(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
 	private, public, err := proof.GenerateKey()
@@ -89,7 +89,7 @@ func TestAProcessThatOnlySigns(t *testing.T) {
 }
 
 // A new key continues from the checkpoints that the old key signed in the same data directory.
-func TestANewKeyGoesOnFromTheOldOne(t *testing.T) {
+func TestNewSigningKeyContinuesCheckpoints(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
 	s := a.settings(t, roleSigner)

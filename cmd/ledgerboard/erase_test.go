@@ -138,7 +138,7 @@ const figuresOfAccounts = "select social_account_id from tSAccountIns union all 
 
 // If a collector appends something after the erasure, the same command erases it once the tables
 // show it.
-func TestEraseWhatComesLate(t *testing.T) {
+func TestEraseLateData(t *testing.T) {
 	at := newStorage(t)
 	withService(t, at, func(a *process, _ string) { seedErasure(t, a) })
 	command := eraseErna(at)
@@ -151,7 +151,7 @@ func TestEraseWhatComesLate(t *testing.T) {
 }
 
 // The command does not erase by outdated tables: it gives up with an error.
-func TestNothingIsErasedByTablesThatAreBehind(t *testing.T) {
+func TestLaggingTablesPreventErasing(t *testing.T) {
 	c := eraseErna(newStorage(t))
 	c.Wait = time.Nanosecond
 	e := erasure{eraseCommand: c, log: slog.New(slog.DiscardHandler), parts: assembly.NewParts(c.backends(slog.New(slog.DiscardHandler)))}
@@ -376,7 +376,7 @@ func historyNames(t *testing.T, a *process, base string) map[string]any {
 
 // Repeating an erasure removes late data, but keeps members and connections that were created
 // again: they belong to their new owner.
-func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
+func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		day := time.Now().Add(-48 * time.Hour)
 		order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonOther, Ticket: "DPO-7"}}
@@ -413,7 +413,7 @@ func TestErasingAgainLeavesWhatCameBack(t *testing.T) {
 }
 
 // The list of erasures is read completely: an invalid line of any length is reported.
-func TestListOfErasuresNamesTheLineThatIsWrong(t *testing.T) {
+func TestInvalidLineOfErasures(t *testing.T) {
 	t.Parallel()
 	list := filepath.Join(t.TempDir(), "erasures.jsonl")
 	good := `{"kind":"user","id":"e7a5ed000000000000000001","agency":"aaaaaaaaaaaaaaaaaaaaaaaa","at":"2026-11-21T12:00:00Z"}`

@@ -68,7 +68,7 @@ func runImport(t *testing.T, c importCommand) (report importReport, problems str
 var allOfIt = importCounts{Entities: 17, Connections: 3, Tokens: 2, Dashboards: 4, Posts: 3, AccountReadings: 3, PostReadings: 3}
 
 // The import keeps ids and times of the old system; repeating it changes nothing.
-func TestImportMovesIn(t *testing.T) {
+func TestImportOldSystem(t *testing.T) {
 	at := newStorage(t)
 	at.DataDir = filepath.Join(at.DataDir, "data")
 	dry := moving(at)
@@ -142,7 +142,7 @@ func lines(repairs []importRepair) (out []string) {
 
 // Erasing a social account erases the texts of its posts; a dry run, which has no log, reports the
 // same.
-func TestImportErasesWhatPostsSay(t *testing.T) {
+func TestImportErasesPostTexts(t *testing.T) {
 	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
 	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
 	c := importInto(newStorage(t))
@@ -317,7 +317,7 @@ func TestImportRefusesRows(t *testing.T) {
 }
 
 // An interrupted import leaves whole events; repeating it appends the rest and no duplicates.
-func TestImportGoesOnAfterAKill(t *testing.T) {
+func TestImportContinuesAfterAKill(t *testing.T) {
 	dir := t.TempDir()
 	var rows strings.Builder
 	rows.WriteString("accountId,memberId,sAccountId,pId,followers,createdAt\n")

@@ -13,7 +13,7 @@ import (
 )
 
 // In an empty directory init creates an agency once; a second agency is created the same way.
-func TestInitBegins(t *testing.T) {
+func TestInit(t *testing.T) {
 	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (initResult, error) {
 		c := initCommand{
@@ -50,7 +50,7 @@ func TestInitBegins(t *testing.T) {
 }
 
 // A main application can have a name, as in the guide; people need ids.
-func TestTokensOfMainApplicationsTakeNames(t *testing.T) {
+func TestMainApplicationTokensMayHaveNames(t *testing.T) {
 	t.Parallel()
 	sign := func(name string, roles ...string) error {
 		c := tokenCommand{User: name, Role: roles, For: time.Hour}

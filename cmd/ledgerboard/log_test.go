@@ -16,7 +16,7 @@ import (
 )
 
 // Commands that inspect a log never create one: an empty log would verify.
-func TestNothingIsMadeToBeLookedAt(t *testing.T) {
+func TestReadingCommandsCreateNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	nowhere, erase := storage{DataDir: filepath.Join(dir, "data")}, eraseErna(storage{DataDir: filepath.Join(dir, "data")})

@@ -32,7 +32,7 @@ const (
 
 var fetchKey = strings.Repeat("ab", 32)
 
-func TestStoredTokensAreSealedUnderANewKey(t *testing.T) {
+func TestStoredTokensAreReencrypted(t *testing.T) {
 	withService(t, newStorage(t), func(a *process, _ string) {
 		seedFetching(t, a)
 		next := strings.Repeat("cd", 32)
@@ -152,7 +152,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 }
 
 // One unknown name refuses all before anything is paused; the error lists the known names.
-func TestPausableKnowsAllNamesFirst(t *testing.T) {
+func TestUnknownNameRefusesAllPauses(t *testing.T) {
 	t.Parallel()
 	all, err := allPausable([]string{"LinkedIn", "post_insights", "31"})
 	require.NoError(t, err)

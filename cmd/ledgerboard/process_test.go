@@ -78,7 +78,7 @@ func TestStatusOfAProjector(t *testing.T) {
 
 // A part that does not end does not keep the process running: the whole stop has one time limit,
 // and the error names that part.
-func TestStopIsBoundedAsAWhole(t *testing.T) {
+func TestStopTimeLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStop(30 * time.Second)

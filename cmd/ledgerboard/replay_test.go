@@ -31,7 +31,7 @@ func printed(t *testing.T, json bool, values ...any) string {
 }
 
 // Text from a record cannot control the terminal.
-func TestReplayPrintsNothingThatActs(t *testing.T) {
+func TestReplayPrintsNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	table := printed(t, false, proof.Change{Version: 1, Actor: "\x1b[2Jx", UsersAdded: []string{"a\nb"}})
 	require.NotContains(t, table, "\x1b")

@@ -60,7 +60,7 @@ func damagedBackup(t *testing.T, files string) string {
 
 // The brokers are lost, and the tables are newer than the backup. Erasures after the backup are
 // repeated.
-func TestTheServiceGoesOnAfterARestore(t *testing.T) {
+func TestServiceContinuesAfterRestore(t *testing.T) {
 	at, files := newStorage(t), filepath.Join(t.TempDir(), "backup")
 	var before []chained
 	withService(t, at, func(a *process, _ string) {

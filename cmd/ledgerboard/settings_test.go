@@ -67,7 +67,7 @@ func TestHelpAndWrongArguments(t *testing.T) {
 
 // A demo has its own defaults. An explicit value overrides them even if it equals the default of
 // the service.
-func TestDemoTakesWhatIsSaid(t *testing.T) {
+func TestDemoDefaultsAndOverrides(t *testing.T) {
 	require.Equal(t, 6000, parsed(t, "serve").Serve.RateLimit)
 	require.Equal(t, 60_000, parsed(t, "demo").Demo.RateLimit)
 	require.Equal(t, 60_000, parsed(t, "serve", "--mock").Serve.RateLimit)
@@ -81,7 +81,7 @@ func TestDemoTakesWhatIsSaid(t *testing.T) {
 }
 
 // Settings left out by a main application have the defaults of the program.
-func TestMountedDefaultsAreTheProgramsOwn(t *testing.T) {
+func TestMountDefaultsMatchProgram(t *testing.T) {
 	t.Parallel()
 	serve, mounted := parsed(t, "serve").Serve, mount.Config{}.WithDefaults()
 	require.Equal(t, serve.ClientDashboardScopes, mounted.ClientScopes)
@@ -103,7 +103,7 @@ func TestPublicURL(t *testing.T) {
 }
 
 // Origins with a star may read responses, but result pages never link to them.
-func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
+func TestResultPagesLinkOnlyToExactOrigins(t *testing.T) {
 	t.Parallel()
 	s := settings{Roles: []string{roleAPI}, PublicURL: "https://boards.example", CORSOrigins: []string{"*", "http://localhost:*", "https://app.example"}}
 	require.Equal(t, []string{"https://app.example"}, s.connectConfig().ReturnOrigins)
@@ -112,7 +112,7 @@ func TestResultPagesLeadToWholeOriginsOnly(t *testing.T) {
 }
 
 // The role api needs token settings; a process with only the role signer needs the signing key.
-func TestSecretsAreOfRoles(t *testing.T) {
+func TestSecretsRequiredByRole(t *testing.T) {
 	t.Parallel()
 	for role, needs := range map[string][2]string{
 		roleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, roleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
@@ -175,7 +175,7 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 }
 
 // Shorter reading intervals shorten the checks for due work, to at least one second.
-func TestLooksFollowTheIntervals(t *testing.T) {
+func TestPollingFollowsReadingIntervals(t *testing.T) {
 	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
 	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
 	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])

@@ -243,7 +243,7 @@ func (b *personsBrowser) makesLink(user string) string {
 
 // An agency creates links for users of its clients, and for a colleague once; users of other
 // agencies are unknown.
-func TestAnAgencyLetsItsPeopleIn(t *testing.T) {
+func TestAgencyCreatesSignInLinks(t *testing.T) {
 	withAddress(t, addressedSettings(newStorage(t)), func(a *process, sight func() *personsBrowser) {
 		seedConsole(t, a)
 		const foreigner = "c00000000000000000000007"

@@ -219,7 +219,7 @@ func TestExportCommand(t *testing.T) {
 }
 
 // An interrupted command says so, says what state it leaves, and has its own exit code.
-func TestCutCommands(t *testing.T) {
+func TestInterruptedCommands(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
 	bundle := filepath.Join(t.TempDir(), "bundle.jsonl")

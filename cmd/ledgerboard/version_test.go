@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-func TestVersionSaysWhatTheProgramIs(t *testing.T) {
+func TestVersion(t *testing.T) {
 	for _, arg := range []string{"version", "--version"} {
 		code, out, problems := byHand(t, arg)
 		require.Equal(t, exitOK, code, problems)

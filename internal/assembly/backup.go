@@ -18,7 +18,7 @@ import (
 
 // BackupSource opens the log for a backup, even if its topics have unsafe settings.
 func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.TopicSpec, error) {
-	log, err := p.logAsIs(ctx)
+	log, err := p.anyLog(ctx)
 	return log, p.brokers.value.topics, err
 }
 
@@ -41,7 +41,7 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 // lacks.
 func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
 	records = map[string]int64{}
-	if there, err := p.hasTables(ctx); err != nil || !there {
+	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return records, err
 	}
 	rows, _ := p.engine.value.Query(ctx, `
@@ -67,7 +67,7 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 // are abandoned and rebuilt from the restored topics; schema kept forgets what came after the
 // backup. versions are the agencies' last versions in the backup.
 func (p *Parts) SetBack(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
-	if there, err := p.hasTables(ctx); err != nil || !there {
+	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err
 	}
 	// the record of the restore is appended later and must not outlive this change
@@ -85,18 +85,18 @@ func (p *Parts) SetBack(ctx context.Context, m *backup.Manifest, versions map[st
 
 // hasTables reports whether a log was folded into the database. If it returns true, the engine's
 // pool is open.
-func (p *Parts) hasTables(ctx context.Context) (there bool, err error) {
+func (p *Parts) hasTables(ctx context.Context) (exists bool, err error) {
 	if !p.hasDatabase() {
 		return false, nil
 	}
 	pool, err := p.Engine(ctx)
 	if err == nil {
-		err = pool.QueryRow(ctx, `select to_regclass('lb_engine.generations') is not null`).Scan(&there)
+		err = pool.QueryRow(ctx, `select to_regclass('lb_engine.generations') is not null`).Scan(&exists)
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for tables: %w", err)
 	}
-	return there, nil
+	return exists, nil
 }
 
 // RecordRestore records in a restored log who restored it, why, and the time of the backup.

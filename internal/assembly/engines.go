@@ -20,20 +20,20 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	if _, err := p.Log(ctx); err != nil {
 		return nil, err
 	}
-	all, err := p.enginesAsIs(ctx)
+	all, err := p.anyEngines(ctx)
 	return slices.DeleteFunc(slices.Clone(all), func(e *projections.Engine) bool {
 		return len(only) > 0 && !slices.Contains(only, e.Name())
 	}), err
 }
 
-// enginesAsIs returns the engines of all projections even if topics have unsafe settings, for
+// anyEngines returns the engines of all projections even if topics have unsafe settings, for
 // inspection and for actions on single events.
-func (p *Parts) enginesAsIs(ctx context.Context) ([]*projections.Engine, error) {
+func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 	return p.engines.get(func() ([]*projections.Engine, error) { return p.newEngines(ctx) })
 }
 
 func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
-	log, err := p.logAsIs(ctx)
+	log, err := p.anyLog(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,21 +79,21 @@ func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept, err := p.Vault(ctx)
+	vaultPool, err := p.Vault(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return desk.NewLooks(pool, kept, p.Tables), nil
+	return desk.NewLooks(pool, vaultPool, p.Tables), nil
 }
 
 // Desk opens what operator commands need: what [Parts.Looks] opens, and the log, even if its topics
 // have unsafe settings.
 func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
-	engines, err := p.enginesAsIs(ctx)
+	engines, err := p.anyEngines(ctx)
 	if err != nil {
 		return nil, err
 	}
-	looks, err := p.Looks(ctx)
+	database, err := p.Looks(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,5 +101,5 @@ func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
 	changes := dashboardCommands(log, p.brokers.value.topics)
 	changes.Logger = logger
 	records := &commands.Audit{Log: log, Now: time.Now, Logger: logger}
-	return &desk.Desk{Looks: looks, Log: log, Engines: engines, Changes: changes, Records: records}, nil
+	return &desk.Desk{Looks: database, Log: log, Engines: engines, Changes: changes, Records: records}, nil
 }

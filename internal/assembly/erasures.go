@@ -49,12 +49,12 @@ func EachErasure(ctx context.Context, log *eventlog.Log, each func(agency string
 
 // EraseAgain repeats erasures after a restore and returns how many records it appended.
 func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
-	log, kept, err := p.logAndVault(ctx)
+	log, vaultPool, err := p.logAndVault(ctx)
 	if err != nil {
 		return 0, err
 	}
 	return commands.EraseAgain{
-		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(kept), Now: time.Now, Figures: p.figuresErased,
+		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool), Now: time.Now, Figures: p.figuresErased,
 		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
 			return ScanDirectory(ctx, log, each)
 		},

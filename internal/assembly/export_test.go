@@ -32,7 +32,7 @@ func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health,
 }
 
 // Remembered returns a probe that runs once for all concurrent callers.
-var Remembered = remembered
+var Remembered = cachedProbe
 
 // ReadingAges exports the age of the newest readings.
 func ReadingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error)) prometheus.Collector {

@@ -48,7 +48,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	log, kept, err := p.logAndVault(ctx)
+	log, vaultPool, err := p.logAndVault(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	if err != nil {
 		return nil, err
 	}
-	claims, pauses := vault.Fetching{Pool: states}, vault.Pauses{Pool: kept}
+	claims, pauses := vault.Fetching{Pool: states}, vault.Pauses{Pool: vaultPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
 	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = readmodels.Connections{Pool: tables}, claims, secrets
 	c.Collect.Log, c.Collect.Operations = log, log

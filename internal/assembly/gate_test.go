@@ -70,7 +70,7 @@ func (l *lookedAt) Status(context.Context) (operator.Projection, error) { return
 
 // If changes of people wait for more than a minute to be folded, requests that someone who has left
 // could abuse are refused, and /readyz reports it: the assembled handler asks the monitor.
-func TestAssembledHandlerAsksWhoHasLeft(t *testing.T) {
+func TestAssembledHandlerChecksThePeople(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		directory := &lookedAt{operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}

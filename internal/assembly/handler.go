@@ -41,7 +41,7 @@ type HandlerConfig struct {
 
 // Handler creates the HTTP layer.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	told := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
+	entities := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 	prover := proof.NewProver(s.Log, c.CheckpointKeys)
 	deps := api.Deps{
 		Config:            c.HTTP,
@@ -63,10 +63,10 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
-				Append: s.Log.AppendBatch, Told: told, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
+				Append: s.Log.AppendBatch, Told: entities, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
 			},
-			Told:  told,
-			Local: commands.LocalDirectory{Log: s.Log, Told: told, Local: c.LocalDirectory, Now: time.Now},
+			Told:  entities,
+			Local: commands.LocalDirectory{Log: s.Log, Told: entities, Local: c.LocalDirectory, Now: time.Now},
 		},
 		MainApp:    s.mainApp,
 		Connect:    s.Connect,
@@ -118,15 +118,15 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 
 func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	in := c.SignIns
-	kept, known := vault.Identities{Pool: s.KeptPool}, s.people()
+	identities, people := vault.Identities{Pool: s.KeptPool}, s.people()
 	refused, err := signin.CountRefusals(s.registered, s.settings.Logger)
 	if err != nil {
 		return err
 	}
 	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused
-	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: known}
+	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: people}
 	if in.Provider != nil {
-		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: kept, People: known, Staff: in.Staff}
+		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: identities, People: people, Staff: in.Staff}
 	}
 	deps.Addressless = in.PublicURL == ""
 	return nil

@@ -153,15 +153,15 @@ func (p *Parts) Watch(ctx context.Context) error {
 
 // Log connects to the log, creates missing topics and refuses unsafe ones.
 func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
-	log, err := p.logAsIs(ctx)
+	log, err := p.anyLog(ctx)
 	if err == nil && p.unsafe != nil {
 		return nil, fmt.Errorf("open the log: %w", p.unsafe)
 	}
 	return log, err
 }
 
-// logAsIs also accepts unsafe topics, so that operators can inspect and repair a log.
-func (p *Parts) logAsIs(ctx context.Context) (*eventlog.Log, error) {
+// anyLog also accepts unsafe topics, so that operators can inspect and repair a log.
+func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 	return p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
 		if err != nil {
@@ -229,8 +229,8 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 	if err != nil {
 		return nil, nil, err
 	}
-	kept, err := p.Vault(ctx)
-	return log, kept, err
+	vaultPool, err := p.Vault(ctx)
+	return log, vaultPool, err
 }
 
 // fetchStates returns a pool of the same schema for the frequent writes of fetchers, the last of

@@ -15,7 +15,7 @@ import (
 const (
 	// picturesOf is the maximum age of posts whose pictures are loaded: a report of last month
 	// contains posts up to 61 days old. The platforms' URLs of older pictures have expired.
-	picturesOf = 62 * 24 * time.Hour
+	maxPictureAge = 62 * 24 * time.Hour
 	// picturesAtOnce limits one round; the next round continues.
 	picturesAtOnce = 500
 )
@@ -47,7 +47,7 @@ func (j *pictureJob) take(ctx context.Context) error {
 		return err
 	}
 	wanted, err := j.contents.PicturesWanted(ctx, readmodels.PicturesQuery{
-		Since: j.now().Add(-picturesOf), Now: j.now(), Platforms: platforms, Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
+		Since: j.now().Add(-maxPictureAge), Now: j.now(), Platforms: platforms, Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
 	})
 	if err != nil {
 		return err
@@ -87,9 +87,9 @@ func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err 
 
 // one loads one picture. It returns an error only for faults of this service.
 func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (taken bool, err error) {
-	begun, err := j.kept.Begin(ctx, wanted.PostRef, j.now())
-	if err != nil || !begun {
-		return !begun, err
+	started, err := j.kept.Begin(ctx, wanted.PostRef, j.now())
+	if err != nil || !started {
+		return !started, err
 	}
 	picture, err := j.taker.Take(ctx, wanted.MediaURL)
 	if err == nil {

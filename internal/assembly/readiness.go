@@ -17,7 +17,7 @@ import (
 
 // Health returns the health checks that every process serves.
 func (s *Service) Health() api.Health {
-	takesRecords := remembered(func(ctx context.Context) error { return s.Log.TakesRecords(ctx, domain.TopicDashboards) })
+	takesRecords := cachedProbe(func(ctx context.Context) error { return s.Log.TakesRecords(ctx, domain.TopicDashboards) })
 	checks := []api.Check{
 		{Name: "process", Probe: func(context.Context) error {
 			if s.stopping.Load() {
@@ -30,7 +30,7 @@ func (s *Service) Health() api.Health {
 				if known, ok := errors.AsType[*domain.Error](err); ok {
 					return &api.DegradedError{Reason: known.Message}
 				}
-				return &api.DegradedError{Reason: s.answers(ctx, "log", "the brokers do not answer", err).Error()}
+				return &api.DegradedError{Reason: s.checkPart(ctx, "log", "the brokers do not answer", err).Error()}
 			}
 			if s.topics.Unsafe() {
 				return &api.DegradedError{Reason: "a topic is not safe: 'ledgerboard log' says what is wrong and what to do", Writes: true}
@@ -38,7 +38,7 @@ func (s *Service) Health() api.Health {
 			return nil
 		}},
 		{Name: "database", Probe: func(ctx context.Context) error {
-			return s.answers(ctx, "database", "the database does not answer", s.ReadPool.Ping(ctx))
+			return s.checkPart(ctx, "database", "the database does not answer", s.ReadPool.Ping(ctx))
 		}},
 	}
 	for _, engine := range s.engines {
@@ -50,20 +50,20 @@ func (s *Service) Health() api.Health {
 		}
 		return nil
 	}})
-	return api.Health{Checks: checks, Seen: s.seen}
+	return api.Health{Checks: checks, Seen: s.addState}
 }
 
 const (
 	// probedFor is how long the result of a probe is reused: /readyz needs no token, and each probe
 	// sends a request to every broker.
-	probedFor = time.Second
+	probeReuse = time.Second
 	// probeTime limits a probe. It does not end with the request that started it, because others
 	// wait for it too.
 	probeTime = 2 * time.Second
 )
 
-// remembered runs a probe once for all concurrent callers and reuses its result for a moment.
-func remembered(probe func(context.Context) error) func(context.Context) error {
+// cachedProbe runs a probe once for all concurrent callers and reuses its result for a moment.
+func cachedProbe(probe func(context.Context) error) func(context.Context) error {
 	turn := make(chan struct{}, 1)
 	var found error
 	var at time.Time
@@ -74,7 +74,7 @@ func remembered(probe func(context.Context) error) func(context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if at.IsZero() || time.Since(at) >= probedFor {
+		if at.IsZero() || time.Since(at) >= probeReuse {
 			bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
 			defer cancel()
 			found = probe(bounded)
@@ -84,10 +84,10 @@ func remembered(probe func(context.Context) error) func(context.Context) error {
 	}
 }
 
-// seen adds the state of the read models, the readings and the pauses: a forgotten pause leads to
+// addState adds the state of the read models, the readings and the pauses: a forgotten pause leads to
 // new sign-ins. Pauses are read at each call, because the monitor's state may be older than a
 // pause.
-func (s *Service) seen(ctx context.Context, body *api.HealthBody) {
+func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	body.Projections, body.Readings = projectionsHealth(s.Monitor.Seen()), s.readings()
 	pauses, err := s.operators.Pauses(ctx)
 	if err != nil {
@@ -145,8 +145,8 @@ func (s *Service) reads() bool {
 	return s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
 }
 
-// answers logs the fault of a part, and returns an error without addresses.
-func (s *Service) answers(ctx context.Context, part, reason string, err error) error {
+// checkPart logs the fault of a part, and returns an error without addresses.
+func (s *Service) checkPart(ctx context.Context, part, reason string, err error) error {
 	if err == nil {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 
 // Frequent requests of /readyz, with or without a token, cost the brokers one probe per second. A
 // caller that disconnects does not affect the others.
-func TestProbesAreRemembered(t *testing.T) {
+func TestProbesAreCached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		looks, broken := 0, errors.New("broken")

@@ -77,7 +77,7 @@ type Service struct {
 // starts nothing. The caller must call [Service.Close].
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	s := &Service{Parts: NewParts(c.Settings), config: c}
-	s.upkeep = &upkeep{service: s, asked: make(chan struct{}, 1)}
+	s.upkeep = &upkeep{service: s, requested: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -126,7 +126,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	if s.operators, err = s.Desk(ctx); err != nil {
 		return err
 	}
-	if s.engines, err = s.enginesAsIs(ctx); err != nil {
+	if s.engines, err = s.anyEngines(ctx); err != nil {
 		return err
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{

@@ -25,22 +25,22 @@ const (
 	askedEvery = time.Minute
 	// furtherEvery is the polling interval for whether the tables show an erasure; each poll
 	// computes the ids of all accounts.
-	furtherEvery = 2 * time.Second
+	pollErasures = 2 * time.Second
 	// furtherFor is how long a request is processed at once. It is shorter than the time for which
 	// other processes skip the request.
-	furtherFor = 4 * time.Minute
+	maxErasureTime = 4 * time.Minute
 )
 
 // upkeep deletes what was erased or has expired from log and vault. Several processes may run each
 // task concurrently. A task that fails is logged and tried again.
 type upkeep struct {
-	service *Service
-	asked   chan struct{} // a person asked a platform to delete their data
+	service   *Service
+	requested chan struct{} // a person asked a platform to delete their data
 }
 
 // PurgeSignIns deletes expired sign-ins, links and grants until ctx is done.
 func (u *upkeep) PurgeSignIns(ctx context.Context) {
-	for on := true; on; on = pause(ctx, purgeEvery) {
+	for running := true; running; running = pause(ctx, purgeEvery) {
 		if err := (vault.Connecting{Pool: u.service.KeptPool}).Purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			u.service.settings.Logger.Warn("cannot delete expired sign-ins; retrying in a minute", "error", err)
 		}
@@ -56,7 +56,7 @@ func (u *upkeep) TidySecrets(ctx context.Context) {
 		return
 	}
 	logger := u.service.settings.Logger
-	for on := true; on; on = pause(ctx, forgetEvery) {
+	for running := true; running; running = pause(ctx, forgetEvery) {
 		deleted, err := u.forgetSecrets(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
@@ -92,7 +92,7 @@ func (u *upkeep) ForgetWords(ctx context.Context, now time.Time) (int, error) {
 // Asked says that a person has just asked a platform to delete their data.
 func (u *upkeep) Asked() {
 	select {
-	case u.asked <- struct{}{}:
+	case u.requested <- struct{}{}:
 	default: // already signaled
 	}
 }
@@ -100,9 +100,9 @@ func (u *upkeep) Asked() {
 // EraseAsked erases people who asked a platform for it, until ctx is done: as soon as they do, and
 // requests left by other processes.
 func (u *upkeep) EraseAsked(ctx context.Context) {
-	kept := vault.Connecting{Pool: u.service.KeptPool}
-	for on := true; on; {
-		request, found, err := kept.ClaimDeletion(ctx, time.Now())
+	store := vault.Connecting{Pool: u.service.KeptPool}
+	for running := true; running; {
+		request, found, err := store.ClaimDeletion(ctx, time.Now())
 		if found {
 			err = u.eraseAsked(ctx, request)
 		}
@@ -110,14 +110,14 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 			u.service.settings.Logger.WarnContext(ctx, "cannot complete a deletion request yet; retrying in some minutes", "error", err)
 		}
 		if found { // there may be more
-			on = ctx.Err() == nil
+			running = ctx.Err() == nil
 			continue
 		}
 		select {
-		case <-u.asked:
+		case <-u.requested:
 		case <-time.After(askedEvery):
 		case <-ctx.Done():
-			on = false
+			running = false
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 // eraseAsked processes one request until nothing is left, or until furtherFor has passed. Errors
 // name the request.
 func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
-	ctx, cancel := context.WithTimeout(ctx, furtherFor)
+	ctx, cancel := context.WithTimeout(ctx, maxErasureTime)
 	defer cancel()
 	further := func() (done bool, err error) {
 		return connect.MetaCalls{Connect: u.service.Connect}.EraseFurther(ctx, request, u.peopleShown, readmodels.People{Pool: u.service.ReadPool}.OfMemberAlone,
@@ -137,8 +137,8 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	}
 	done, err := further()
 	for err == nil && !done {
-		if !pause(ctx, furtherEvery) {
-			err = fmt.Errorf("not done within %s: %w", furtherFor, ctx.Err())
+		if !pause(ctx, pollErasures) {
+			err = fmt.Errorf("not done within %s: %w", maxErasureTime, ctx.Err())
 		} else {
 			done, err = further()
 		}
@@ -149,14 +149,14 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 	return nil
 }
 
-// ofPeople are the projections that show who was erased and the texts of their posts.
-var ofPeople = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
+// peopleProjections are the projections that show who was erased and the texts of their posts.
+var peopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
 // peopleShown reports whether the tables show everything in the log about people, the texts of
 // their posts, and erasures.
 func (u *upkeep) peopleShown(ctx context.Context) (bool, error) {
 	for _, engine := range u.service.engines {
-		if !slices.Contains(ofPeople, engine.Name()) {
+		if !slices.Contains(peopleProjections, engine.Name()) {
 			continue
 		}
 		status, err := engine.Status(ctx)

@@ -188,7 +188,7 @@ func TestABackupNamesItsCut(t *testing.T) {
 }
 
 // A log that does not continue the backup is refused, and the backup is not changed.
-func TestABackupIsOfOneLog(t *testing.T) {
+func TestBackupOfAnotherLogIsRefused(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 10, 0)
 	was := segmentsIn(t, dir)
@@ -209,7 +209,7 @@ func TestABackupIsOfOneLog(t *testing.T) {
 }
 
 // Compacted topics are copied in full: the next run removes erased content from the backup.
-func TestABackupForgetsWithTheLog(t *testing.T) {
+func TestErasedDataLeavesTheBackup(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 0, 3)
 	require.Contains(t, contentOf(t, dir), `"product_type":"3"`)
@@ -220,7 +220,7 @@ func TestABackupForgetsWithTheLog(t *testing.T) {
 }
 
 // A restore changes nothing if the topics contain even one record, or a restored backup.
-func TestRestoreIntoSomething(t *testing.T) {
+func TestRestoreIntoNonEmptyTopics(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 30, 2)
 
@@ -237,7 +237,7 @@ func TestRestoreIntoSomething(t *testing.T) {
 }
 
 // A restore notices another process that writes between its records or after them.
-func TestSomebodyWritesDuringARestore(t *testing.T) {
+func TestConcurrentWriterDuringRestore(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 10, 0)
 	for when, says := range map[string]string{
@@ -264,7 +264,7 @@ func TestSomebodyWritesDuringARestore(t *testing.T) {
 }
 
 // A backup does not change while it is checked or restored: no run can start.
-func TestABackupIsUsedByOne(t *testing.T) {
+func TestBackupIsLocked(t *testing.T) {
 	t.Parallel()
 	b, dir := backedUp(t, 0, 0)
 	files, err := backup.Open(dir)
@@ -279,7 +279,7 @@ func TestABackupIsUsedByOne(t *testing.T) {
 
 // The end of operations is read first. Otherwise a checkpoint signed in between would cover changes
 // that are not in the backup.
-func TestOperationsAreCutFirst(t *testing.T) {
+func TestEndOfOperationsIsReadFirst(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).begin()
 	asked := &asking{Log: b.log}
@@ -325,7 +325,7 @@ func TestRecordsThatARestoreCannotAppend(t *testing.T) {
 
 // The manifest of another format may have another structure and checksum: the error names the
 // format.
-func TestAnotherFormatIsNotTakenForDamage(t *testing.T) {
+func TestOtherFormatIsNotDamage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.json"), []byte(`{"format": "ledgerboard.backup.v2", "topics": {}}`), 0o600))

@@ -96,12 +96,12 @@ func Load(dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the manifest: %w", err)
 	}
-	var of struct {
+	var header struct {
 		Format string `json:"format"`
 	}
 	// this program knows neither its checksum nor its structure
-	if err := json.Unmarshal(raw, &of); err == nil && of.Format != manifestFormat {
-		return nil, fmt.Errorf("%s has the format %.40q, but this program reads %q: use the program that wrote it", manifestFile, of.Format, manifestFormat)
+	if err := json.Unmarshal(raw, &header); err == nil && header.Format != manifestFormat {
+		return nil, fmt.Errorf("%s has the format %.40q, but this program reads %q: use the program that wrote it", manifestFile, header.Format, manifestFormat)
 	}
 	m := &Manifest{}
 	if err := json.Unmarshal(raw, m); err != nil {
@@ -117,15 +117,15 @@ func Load(dir string) (*Manifest, error) {
 func (m *Manifest) validate() error {
 	for _, t := range m.Topics {
 		for number, p := range t.Partitions {
-			at := int64(0)
+			offset := int64(0)
 			for _, s := range p.Segments {
-				if s.First != at || s.Next < s.First || !filepath.IsLocal(filepath.FromSlash(s.File)) || len(s.SHA256) != 2*sha256.Size {
-					return fmt.Errorf("%w: %s: the segments of %s/%d are not continuous at offset %d", ErrDamaged, manifestFile, t.Name, number, at)
+				if s.First != offset || s.Next < s.First || !filepath.IsLocal(filepath.FromSlash(s.File)) || len(s.SHA256) != 2*sha256.Size {
+					return fmt.Errorf("%w: %s: the segments of %s/%d are not continuous at offset %d", ErrDamaged, manifestFile, t.Name, number, offset)
 				}
-				at = s.Next
+				offset = s.Next
 			}
-			if at != p.End {
-				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, not at offset %d", ErrDamaged, manifestFile, t.Name, number, at, p.End)
+			if offset != p.End {
+				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, not at offset %d", ErrDamaged, manifestFile, t.Name, number, offset, p.End)
 			}
 		}
 	}
@@ -135,11 +135,11 @@ func (m *Manifest) validate() error {
 // withSum replaces the checksum in the raw file, which is the last field.
 func withSum(raw []byte, old, sum string) []byte {
 	before, after := []byte(`"sha256": "`+old+`"`), []byte(`"sha256": "`+sum+`"`)
-	at := bytes.LastIndex(raw, before)
-	if at < 0 {
+	index := bytes.LastIndex(raw, before)
+	if index < 0 {
 		return raw
 	}
-	return slices.Concat(raw[:at], after, raw[at+len(before):])
+	return slices.Concat(raw[:index], after, raw[index+len(before):])
 }
 
 func sumOf(raw []byte) string {

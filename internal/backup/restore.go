@@ -46,22 +46,22 @@ func (f *Files) Fits(ctx context.Context, target *eventlog.Target) error {
 			return fmt.Errorf("the backup has no topic %s: restore with the version that wrote it (%s)", s.Name, f.Manifest.Tool)
 		}
 	}
-	held, err := target.Held(ctx)
+	contents, err := target.Held(ctx)
 	if err != nil {
 		return err
 	}
 	for _, t := range f.Manifest.Topics {
 		// Other partition counts would assign keys to other partitions than those of the log.
-		at := slices.IndexFunc(specs, func(s eventlog.TopicSpec) bool { return s.Name == t.Name })
-		if at < 0 || int(specs[at].Partitions) != len(t.Partitions) || specs[at].Compacted != t.Compacted {
+		index := slices.IndexFunc(specs, func(s eventlog.TopicSpec) bool { return s.Name == t.Name })
+		if index < 0 || int(specs[index].Partitions) != len(t.Partitions) || specs[index].Compacted != t.Compacted {
 			return fmt.Errorf("topic %s of the backup (%d partitions) does not match this program: restore with the version that wrote it (%s)",
 				t.Name, len(t.Partitions), f.Manifest.Tool)
 		}
-		there := held[t.Name]
-		if there != nil && len(there) != len(t.Partitions) {
-			return fmt.Errorf("%w: topic %s has %d partitions there, but %d in the backup", ErrNotEmpty, t.Name, len(there), len(t.Partitions))
+		existing := contents[t.Name]
+		if existing != nil && len(existing) != len(t.Partitions) {
+			return fmt.Errorf("%w: topic %s has %d partitions there, but %d in the backup", ErrNotEmpty, t.Name, len(existing), len(t.Partitions))
 		}
-		for _, in := range there {
+		for _, in := range existing {
 			if in.End > 0 {
 				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them there first (also after a "+
 					"restore that was interrupted)", ErrNotEmpty, t.Name, in.Partition, in.End)
@@ -96,11 +96,11 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 			}
 		}
 	}
-	held, err := target.Held(ctx)
+	contents, err := target.Held(ctx)
 	if err != nil {
 		return err
 	}
-	for topic, ranges := range held {
+	for topic, ranges := range contents {
 		for _, in := range ranges {
 			if end := ends[topic][in.Partition]; in.End != end {
 				return fmt.Errorf("%s/%d ends at offset %d instead of %d: something else writes there. Stop it, delete the topics, and restore again",
@@ -113,18 +113,18 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 
 // append returns the end offset of the partition after the restore.
 func (f *Files) append(ctx context.Context, target *eventlog.Target, t Topic, partition int32) (int64, error) {
-	to, err := target.AppendTo(t.Name, partition)
+	appender, err := target.AppendTo(t.Name, partition)
 	if err != nil {
 		return 0, err
 	}
 	p := t.Partitions[partition]
 	for _, s := range p.Segments {
-		err := readSegment(f.dir, t.Name, partition, s, func(rec eventlog.Record) error { return to.Add(ctx, rec) })
+		err := readSegment(f.dir, t.Name, partition, s, func(rec eventlog.Record) error { return appender.Add(ctx, rec) })
 		if err != nil {
 			return 0, err
 		}
 	}
-	end, err := to.End(ctx)
+	end, err := appender.End(ctx)
 	if err == nil && end != p.End && !t.Compacted {
 		err = fmt.Errorf("%w: the backup of %s/%d ends at %d, before %d", eventlog.ErrGap, t.Name, partition, end, p.End)
 	}

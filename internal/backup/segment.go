@@ -149,7 +149,7 @@ func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yiel
 	if _, err := io.ReadFull(in, head); err != nil || string(head) != segmentHead(topic, partition) {
 		return 0, fmt.Errorf("it does not start like a segment of %s/%d", topic, partition)
 	}
-	for at := s.First; ; records++ {
+	for offset := s.First; ; records++ {
 		var length [4]byte
 		_, err := io.ReadFull(in, length[:])
 		if errors.Is(err, io.EOF) {
@@ -157,18 +157,18 @@ func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yiel
 		}
 		size := binary.BigEndian.Uint32(length[:])
 		if err != nil || size > maxFrame {
-			return records, fmt.Errorf("its record after offset %d cannot be read", at)
+			return records, fmt.Errorf("its record after offset %d cannot be read", offset)
 		}
 		frame := make([]byte, size)
 		if _, err := io.ReadFull(in, frame); err != nil {
-			return records, fmt.Errorf("its record after offset %d is truncated", at)
+			return records, fmt.Errorf("its record after offset %d is truncated", offset)
 		}
 		r, ok := parseFrame(frame)
-		if !ok || r.Offset < at || r.Offset >= s.Next {
-			return records, fmt.Errorf("its record after offset %d cannot be read", at)
+		if !ok || r.Offset < offset || r.Offset >= s.Next {
+			return records, fmt.Errorf("its record after offset %d cannot be read", offset)
 		}
 		r.Topic, r.Partition = topic, partition
-		at = r.Offset + 1
+		offset = r.Offset + 1
 		if err := yield(r); err != nil {
 			return records, err
 		}
@@ -184,9 +184,9 @@ type frameReader struct {
 func parseFrame(frame []byte) (r eventlog.Record, ok bool) {
 	f := frameReader{rest: frame}
 	r.Offset = int64(f.number())
-	at, n := binary.Varint(f.rest)
+	milliseconds, n := binary.Varint(f.rest)
 	f.skip(n)
-	r.Timestamp = time.UnixMilli(at).UTC()
+	r.Timestamp = time.UnixMilli(milliseconds).UTC()
 	r.Key, r.Value = f.field(), f.field()
 	headers := f.number()
 	if headers > uint64(len(f.rest)) { // each takes at least two bytes

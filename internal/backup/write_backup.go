@@ -110,8 +110,8 @@ func (r *run) open(ctx context.Context) (err error) {
 	}
 	r.next = &Manifest{Format: manifestFormat, Tool: r.Tool, Cut: r.Now().UTC()}
 	topics := slices.Clone(r.Topics)
-	if at := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }); at > 0 {
-		topics[0], topics[at] = topics[at], topics[0]
+	if index := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }); index > 0 {
+		topics[0], topics[index] = topics[index], topics[0]
 	}
 	for _, spec := range topics {
 		ranges, id, err := r.Log.Ranges(ctx, spec.Name)
@@ -146,10 +146,10 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 			r.Dir, t.Name, last.ID, len(last.Partitions), t.ID, len(t.Partitions))
 	}
 	for _, in := range ranges {
-		switch have := last.Partitions[in.Partition].End; {
-		case in.End < have:
+		switch backupEnd := last.Partitions[in.Partition].End; {
+		case in.End < backupEnd:
 			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: the log was truncated. Keep this backup, and restore it",
-				t.Name, in.Partition, in.End, r.Dir, have)
+				t.Name, in.Partition, in.End, r.Dir, backupEnd)
 		case in.Start > 0 && !t.Compacted:
 			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made without them. Look at the "+
 				"topic's settings (ledgerboard log)", eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
@@ -166,8 +166,8 @@ func (r *run) refuseOtherFiles() error {
 		return fmt.Errorf("open the backup: %w", err)
 	}
 	for _, e := range entries {
-		ours := slices.ContainsFunc(r.next.Topics, func(t Topic) bool { return strings.HasPrefix(e.Name(), t.Name+"-") })
-		if !ours && !strings.HasPrefix(e.Name(), partialPrefix) {
+		expected := slices.ContainsFunc(r.next.Topics, func(t Topic) bool { return strings.HasPrefix(e.Name(), t.Name+"-") })
+		if !expected && !strings.HasPrefix(e.Name(), partialPrefix) {
 			return fmt.Errorf("%s is not empty and contains no backup: use another directory", r.Dir)
 		}
 	}
@@ -244,15 +244,15 @@ func (r *run) count(offsets int64) {
 // tidy removes the files that are not in the manifest: those of an interrupted run, and replaced
 // segments.
 func (r *run) tidy(m *Manifest) error {
-	named := map[string]bool{}
+	known := map[string]bool{}
 	for _, t := range m.Topics {
 		for _, p := range t.Partitions {
 			for _, s := range p.Segments {
-				named[s.File] = true
+				known[s.File] = true
 			}
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(r.Dir, partialPrefix+"*"))
+	obsolete, err := filepath.Glob(filepath.Join(r.Dir, partialPrefix+"*"))
 	if err != nil {
 		return fmt.Errorf("clean up the backup: %w", err)
 	}
@@ -264,13 +264,13 @@ func (r *run) tidy(m *Manifest) error {
 				return fmt.Errorf("clean up the backup: %w", err)
 			}
 			for _, e := range entries {
-				if !e.IsDir() && !named[dir+"/"+e.Name()] {
-					left = append(left, filepath.Join(r.Dir, dir, e.Name()))
+				if !e.IsDir() && !known[dir+"/"+e.Name()] {
+					obsolete = append(obsolete, filepath.Join(r.Dir, dir, e.Name()))
 				}
 			}
 		}
 	}
-	for _, name := range left {
+	for _, name := range obsolete {
 		if err := os.Remove(name); err != nil {
 			return fmt.Errorf("clean up the backup: %w", err)
 		}

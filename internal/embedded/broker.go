@@ -31,11 +31,11 @@ type BrokerConfig struct {
 
 // Broker is a running embedded broker. It is safe for concurrent use.
 type Broker struct {
-	cluster *kfake.Cluster
-	lock    *dirLock
-	addr    string
-	closing sync.Once
-	closed  error
+	cluster  *kfake.Cluster
+	lock     *dirLock
+	addr     string
+	closing  sync.Once
+	closeErr error
 }
 
 // StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, for there is no
@@ -116,9 +116,9 @@ func (b *Broker) TopicOverrides() map[string]string {
 func (b *Broker) Close() error {
 	b.closing.Do(func() {
 		b.cluster.Close()
-		b.closed = b.lock.release()
+		b.closeErr = b.lock.release()
 	})
-	return b.closed
+	return b.closeErr
 }
 
 // brokerLog forwards kfake's messages to slog.
@@ -126,18 +126,18 @@ type brokerLog struct{ logger *slog.Logger }
 
 // Logf implements kfake.Logger.
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
-	to := slog.LevelDebug
+	slogLevel := slog.LevelDebug
 	switch level {
 	case kfake.LogLevelNone, kfake.LogLevelDebug:
 		return // a line per request
 	case kfake.LogLevelError:
-		to = slog.LevelError
+		slogLevel = slog.LevelError
 	case kfake.LogLevelWarn:
-		to = slog.LevelWarn
+		slogLevel = slog.LevelWarn
 	case kfake.LogLevelInfo:
 	}
-	if ctx := context.Background(); l.logger.Enabled(ctx, to) {
-		l.logger.Log(ctx, to, "embedded broker: "+fmt.Sprintf(format, args...))
+	if ctx := context.Background(); l.logger.Enabled(ctx, slogLevel) {
+		l.logger.Log(ctx, slogLevel, "embedded broker: "+fmt.Sprintf(format, args...))
 	}
 }
 

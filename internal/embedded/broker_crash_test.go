@@ -33,7 +33,7 @@ func produceForEver(order childOrder) {
 	}
 }
 
-func TestBrokerKeepsEveryAcknowledgedRecordOverKills(t *testing.T) {
+func TestBrokerKeepsAcknowledgedRecordsAfterKills(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	rounds := 6

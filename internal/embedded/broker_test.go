@@ -141,7 +141,7 @@ func TestBrokerNeverCompactsOrExpires(t *testing.T) {
 	}
 }
 
-func TestBrokerHangsUpOnOtherProtocols(t *testing.T) {
+func TestBrokerRefusesOtherProtocols(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, t.TempDir())
 	for _, garbage := range []string{

@@ -24,12 +24,12 @@ const (
 )
 
 // HasBroker reports whether a broker was ever started there.
-func (d Directory) HasBroker() bool { return d.has(brokerDir) }
+func (d Directory) HasBroker() bool { return d.exists(brokerDir) }
 
 // HasPostgres reports whether a database was ever started there.
-func (d Directory) HasPostgres() bool { return d.has(postgresDir) }
+func (d Directory) HasPostgres() bool { return d.exists(postgresDir) }
 
-func (d Directory) has(name string) bool {
+func (d Directory) exists(name string) bool {
 	_, err := os.Stat(filepath.Join(d.Path, name))
 	return err == nil
 }

@@ -61,7 +61,7 @@ type Postgres struct {
 	ended     chan struct{}
 	temporary bool
 	closing   sync.Once
-	closed    error
+	closeErr  error
 }
 
 // StartPostgres starts the server of cfg.DataDir, creating the cluster first if there is none, and
@@ -83,12 +83,12 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if p.lock, err = lockDir(p.dir, 0o700); err != nil {
 		return nil, err
 	}
-	began := time.Now()
+	started := time.Now()
 	if err := p.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start PostgreSQL on %s: %w", p.dir, err), p.Close())
 	}
 	cfg.Logger.Info("embedded PostgreSQL started", "version", p.programs.version, "port", p.port, "data_dir", p.dir,
-		"pid", p.pid, "took", time.Since(began).Round(time.Millisecond))
+		"pid", p.pid, "took", time.Since(started).Round(time.Millisecond))
 	return p, nil
 }
 
@@ -158,10 +158,10 @@ func (p *Postgres) launch(ctx context.Context) (err error) {
 		if err = p.launchOnce(ctx); err == nil {
 			return os.WriteFile(p.path("port"), fmt.Appendln(nil, p.port), 0o600)
 		}
-		switch said := err.Error(); {
-		case strings.Contains(said, "Address already in use"):
+		switch message := err.Error(); {
+		case strings.Contains(message, "Address already in use"):
 			p.port = 0
-		case !strings.Contains(said, `"postmaster.pid" already exists`) && !strings.Contains(said, "is still in use"):
+		case !strings.Contains(message, `"postmaster.pid" already exists`) && !strings.Contains(message, "is still in use"):
 			return err
 		}
 		select {
@@ -199,7 +199,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 	for {
 		err := p.prepare(ctx)
-		if err == nil && !p.isOurs() {
+		if err == nil && !p.ownsData() {
 			err = errors.New("another server responds, which is about to end")
 		}
 		if err == nil {
@@ -215,9 +215,9 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 }
 
-// isOurs reports whether the data directory belongs to the server that was started. A server of a
+// ownsData reports whether the data directory belongs to the server that was started. A server of a
 // killed owner has the same port and password, and ends only once its guard has noticed the kill.
-func (p *Postgres) isOurs() bool {
+func (p *Postgres) ownsData() bool {
 	owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
 	return owner == strconv.Itoa(p.pid)
 }
@@ -293,9 +293,9 @@ func (p *Postgres) Close() error {
 			<-p.ended
 		}
 		if p.temporary {
-			p.closed = os.RemoveAll(p.dir)
+			p.closeErr = os.RemoveAll(p.dir)
 		}
-		p.closed = errors.Join(p.closed, p.lock.release())
+		p.closeErr = errors.Join(p.closeErr, p.lock.release())
 	})
-	return p.closed
+	return p.closeErr
 }

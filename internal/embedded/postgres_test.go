@@ -141,7 +141,7 @@ func insertForEver(order childOrder) {
 
 // After SIGKILL of the owner its server stops too; after SIGKILL of the server the next start
 // recovers.
-func TestPostgresKeepsEveryCommitOverKills(t *testing.T) {
+func TestPostgresKeepsCommitsAfterKills(t *testing.T) {
 	t.Parallel()
 	cfg := embedded.PostgresConfig{DataDir: filepath.Join(t.TempDir(), "pg")}
 	var acked []string
@@ -234,7 +234,7 @@ func TestPostgresOfAnOrdinaryUser(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: ordinaryUser, Gid: ordinaryUser}}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
-	require.Contains(t, string(out), "--- PASS: TestPostgresKeepsEveryCommitOverKills")
+	require.Contains(t, string(out), "--- PASS: TestPostgresKeepsCommitsAfterKills")
 }
 
 // sharedDir returns a directory that every user can open, unlike t.TempDir.

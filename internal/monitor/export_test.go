@@ -10,4 +10,4 @@ const (
 type Fault = fault
 
 // Faults returns all faults.
-func (m *Monitor) Faults() []Fault { return m.known() }
+func (m *Monitor) Faults() []Fault { return m.allFaults() }

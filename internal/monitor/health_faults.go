@@ -81,38 +81,38 @@ func (m *Monitor) awayFor(err error) *fault {
 // faultsOf returns the faults of one projection, the most important first. The caller must hold the
 // lock.
 func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
-	for _, look := range []struct {
+	for _, candidate := range []struct {
 		class  class
 		reason string
 	}{
-		{classTablesGone, gone(s)},
-		{classBuilding, m.unmade(s)},
-		{classOtherLog, astray(s)},
-		{classSetBack, m.setBack(s)},
-		{classPaused, ifSo(s.Paused, "is paused by an operator. Changes that rest on it are refused until it is resumed")},
+		{classTablesGone, droppedTables(s)},
+		{classBuilding, m.buildProgress(s)},
+		{classOtherLog, unfollowed(s)},
+		{classSetBack, m.wentBack(s)},
+		{classPaused, textIf(s.Paused, "is paused by an operator. Changes that rest on it are refused until it is resumed")},
 		{classUnfolded, m.foldedByNobody(s, folded)},
-		{classStandsStill, ifSo(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
+		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
-		{classLagging, ifSo(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
-		{classParked, ifSo(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
-		{classProblem, ifSo(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
+		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
+		{classParked, textIf(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
+		{classProblem, textIf(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
 	} {
-		if look.reason != "" {
-			faults = append(faults, fault{look.class, s.Projection, "Read model " + s.Projection + " " + look.reason})
+		if candidate.reason != "" {
+			faults = append(faults, fault{candidate.class, s.Projection, "Read model " + s.Projection + " " + candidate.reason})
 		}
 	}
 	return faults
 }
 
-func ifSo(so bool, reason string) string {
+func textIf(so bool, reason string) string {
 	if so {
 		return reason
 	}
 	return ""
 }
 
-// gone returns which tables were dropped and which process rebuilds them, or "".
-func gone(s operator.Projection) string {
+// droppedTables returns which tables were dropped and which process rebuilds them, or "".
+func droppedTables(s operator.Projection) string {
 	if len(s.TablesGone) == 0 {
 		return ""
 	}
@@ -123,8 +123,8 @@ func gone(s operator.Projection) string {
 	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
 }
 
-// unmade returns the progress of a projection that cannot be read yet, or "".
-func (m *Monitor) unmade(s operator.Projection) string {
+// buildProgress returns the progress of a projection that cannot be read yet, or "".
+func (m *Monitor) buildProgress(s operator.Projection) string {
 	switch {
 	case !s.Live():
 		why := ""
@@ -141,8 +141,8 @@ func (m *Monitor) unmade(s operator.Projection) string {
 		}
 		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
 	// for example because the log lost records that were not folded yet
-	case m.missing(s) > 0 && astray(s) != "":
-		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + astray(s)
+	case m.missing(s) > 0 && unfollowed(s) != "":
+		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + unfollowed(s)
 	case m.missing(s) > 0:
 		return fmt.Sprintf("is catching up with the log (%d events to go). Try again shortly", m.missing(s))
 	default:
@@ -154,13 +154,13 @@ func (m *Monitor) unmade(s operator.Projection) string {
 func progressOf(projection string, b operator.Build) string {
 	text := fmt.Sprintf("%s, %d %%", projection, b.Percent())
 	if left, known := b.Left(); known {
-		text += ", " + roughly(left)
+		text += ", " + formatDuration(left)
 	}
 	return text
 }
 
-// roughly formats a duration in its largest unit.
-func roughly(d time.Duration) string {
+// formatDuration formats a duration in its largest unit.
+func formatDuration(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()+0.5))
@@ -171,9 +171,9 @@ func roughly(d time.Duration) string {
 	}
 }
 
-// astray returns which partition of a projection is not followed, and why, or "" if all are. New
+// unfollowed returns which partition of a projection is not followed, and why, or "" if all are. New
 // records of such a partition would never appear, however small the lag.
-func astray(s operator.Projection) string {
+func unfollowed(s operator.Projection) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
 			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that; the log of the service says how", p.Partition, p.Stopped)
@@ -182,17 +182,17 @@ func astray(s operator.Projection) string {
 	return ""
 }
 
-// setBack returns by how much checkpoints are below their previous maximum, because the database
+// wentBack returns by how much checkpoints are below their previous maximum, because the database
 // was restored or failed over to a replica that lacked the last commits; or "". Records that are no
 // longer in the log are ignored.
-func (m *Monitor) setBack(s operator.Projection) string {
+func (m *Monitor) wentBack(s operator.Projection) string {
 	var n int64
 	for _, p := range s.Partitions {
-		at := place{s.GenerationName(), p.Partition}
-		m.highest[at] = max(p.NextOffset, min(m.highest[at], p.EndOffset))
-		n += m.highest[at] - p.NextOffset
+		position := place{s.GenerationName(), p.Partition}
+		m.highest[position] = max(p.NextOffset, min(m.highest[position], p.EndOffset))
+		n += m.highest[position] - p.NextOffset
 	}
-	return ifSo(n > 0, fmt.Sprintf("was set back with its database and is folded again (%d events to go). Try again shortly", n))
+	return textIf(n > 0, fmt.Sprintf("was set back with its database and is folded again (%d events to go). Try again shortly", n))
 }
 
 // foldedByNobody returns which generation in use no process has folded for some time, or "". A
@@ -210,12 +210,12 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 	if !known {
 		m.unfolded[name] = time.Now()
 	}
-	return ifSo(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
+	return textIf(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
 }
 
-// tell logs once when the faults change. Only classes and projections count, because the numbers in
+// logChanges logs once when the faults change. Only classes and projections count, because the numbers in
 // the reasons change all the time. The caller must hold the lock.
-func (m *Monitor) tell(ctx context.Context, cause error) {
+func (m *Monitor) logChanges(ctx context.Context, cause error) {
 	var keys, reasons []string
 	for _, fault := range m.all() {
 		keys, reasons = append(keys, string(fault.Class)+" "+fault.Projection), append(reasons, fault.Reason)

@@ -16,10 +16,10 @@ func (m *Monitor) MayRead(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.gone:
-		return m.away.unavailable()
-	case m.seen.IsZero():
-		return m.unseen()
+	case m.tablesGone:
+		return m.pollFault.unavailable()
+	case m.polledAt.IsZero():
+		return m.stateUnknown()
 	}
 	return m.first(unreadable, names)
 }
@@ -29,8 +29,8 @@ func (m *Monitor) MayRead(names ...string) error {
 func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if time.Since(m.seen) > staleAfter {
-		return m.unseen()
+	if time.Since(m.polledAt) > staleAfter {
+		return m.stateUnknown()
 	}
 	return m.first(unfit, names)
 }
@@ -41,9 +41,9 @@ func (m *Monitor) Reason(name string) string {
 	defer m.mu.Unlock()
 	var reasons []string
 	switch {
-	case m.away != nil:
-		reasons = append(reasons, m.away.Reason)
-	case time.Since(m.seen) > staleAfter:
+	case m.pollFault != nil:
+		reasons = append(reasons, m.pollFault.Reason)
+	case time.Since(m.polledAt) > staleAfter:
 		reasons = append(reasons, "Its state is not known")
 	}
 	for i, s := range m.statuses {
@@ -61,10 +61,10 @@ func (m *Monitor) MayWrite() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
-	case m.away != nil:
-		return m.away.unavailable()
-	case m.seen.IsZero():
-		return m.unseen()
+	case m.pollFault != nil:
+		return m.pollFault.unavailable()
+	case m.polledAt.IsZero():
+		return m.stateUnknown()
 	}
 	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{m.config.Writes})
 }

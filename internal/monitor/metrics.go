@@ -30,7 +30,7 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	wrong := map[class]int{}
-	for _, fault := range m.known() {
+	for _, fault := range m.allFaults() {
 		wrong[fault.Class]++
 	}
 	for _, class := range classes() {

@@ -32,12 +32,12 @@ type Monitor struct {
 	models []readModel
 	config Config
 
-	mu       sync.Mutex
-	statuses []operator.Projection
-	faults   [][]fault // of each entry of statuses
-	away     *fault    // why the latest poll is incomplete; nil if it is complete
-	gone     bool      // faults that affect everything that is read
-	seen     time.Time
+	mu         sync.Mutex
+	statuses   []operator.Projection
+	faults     [][]fault // of each entry of statuses
+	pollFault  *fault    // why the latest poll is incomplete; nil if it is complete
+	tablesGone bool      // whether away is due to missing tables that all reads need
+	polledAt   time.Time
 	// targets are the ends of the log at the first poll, by projection and partition. Until they
 	// are folded, records appended while this process was down are missing. A projection that has
 	// been complete has no targets.
@@ -46,7 +46,7 @@ type Monitor struct {
 	unfolded map[string]time.Time // generations that no process folds, and since when
 	people   backlog              // of the directory
 	told     string               // the last logged faults
-	made     chan struct{}
+	readable chan struct{}
 }
 
 // maxLag is the lag, in events, above which a projection without progress is too outdated for
@@ -71,7 +71,7 @@ type place struct {
 
 // New returns a monitor without a state; see [Monitor.Run].
 func New[M readModel](models []M, c Config) *Monitor {
-	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, made: make(chan struct{})}
+	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, readable: make(chan struct{})}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
@@ -94,7 +94,7 @@ func (m *Monitor) nextLook() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	select {
-	case <-m.made:
+	case <-m.readable:
 		if len(m.all()) == 0 {
 			return lookHealthyEvery
 		}
@@ -112,12 +112,12 @@ func (m *Monitor) Look(ctx context.Context) {
 	defer m.mu.Unlock()
 	if err != nil {
 		if ctx.Err() == nil {
-			m.away, m.gone = m.awayFor(err), pg.IsMissing(err)
-			m.tell(ctx, err)
+			m.pollFault, m.tablesGone = m.awayFor(err), pg.IsMissing(err)
+			m.logChanges(ctx, err)
 		}
 		return
 	}
-	m.statuses, m.seen, m.away, m.gone = statuses, time.Now(), nil, false
+	m.statuses, m.polledAt, m.pollFault, m.tablesGone = statuses, time.Now(), nil, false
 	if m.targets == nil {
 		m.targets = endsOf(statuses)
 	}
@@ -128,15 +128,15 @@ func (m *Monitor) Look(ctx context.Context) {
 		}
 		m.faults[i] = m.faultsOf(s, folded)
 		if s.Projection == m.config.People {
-			m.people.look(s, m.seen)
+			m.people.record(s, m.polledAt)
 		}
 	}
-	m.tell(ctx, nil)
+	m.logChanges(ctx, nil)
 	select {
-	case <-m.made:
+	case <-m.readable:
 	default:
 		if m.first(unreadable, nil) == nil {
-			close(m.made)
+			close(m.readable)
 			m.config.Logger.Info("all read models are live")
 		}
 	}
@@ -178,12 +178,12 @@ func (m *Monitor) missing(s operator.Projection) int64 {
 }
 
 // Made returns a channel that is closed once every projection can be read.
-func (m *Monitor) Made() <-chan struct{} { return m.made }
+func (m *Monitor) Made() <-chan struct{} { return m.readable }
 
-// unseen returns why the state of the read models is unknown. The caller must hold the lock.
-func (m *Monitor) unseen() error {
-	if m.away != nil {
-		return m.away.unavailable()
+// stateUnknown returns why the state of the read models is unknown. The caller must hold the lock.
+func (m *Monitor) stateUnknown() error {
+	if m.pollFault != nil {
+		return m.pollFault.unavailable()
 	}
 	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet. Nothing was changed. Try again shortly.")
 	e.RetryAfter = 1
@@ -206,8 +206,8 @@ func (m *Monitor) first(counts func(fault) bool, names []string) error {
 	return nil
 }
 
-// known returns all faults, including those that prevent neither reads nor changes.
-func (m *Monitor) known() []fault {
+// allFaults returns all faults, including those that prevent neither reads nor changes.
+func (m *Monitor) allFaults() []fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all()
@@ -215,8 +215,8 @@ func (m *Monitor) known() []fault {
 
 func (m *Monitor) all() []fault {
 	all := slices.Concat(m.faults...)
-	if m.away != nil {
-		all = append([]fault{*m.away}, all...)
+	if m.pollFault != nil {
+		all = append([]fault{*m.pollFault}, all...)
 	}
 	return all
 }

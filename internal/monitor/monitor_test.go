@@ -64,7 +64,7 @@ func made(m *monitor.Monitor) bool {
 // If the log lost records that were not folded, waiting does not help: reads and changes get an
 // error that says what happened and that an operator must fix it, not that they may try again
 // shortly. After the fix no restart is needed.
-func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
+func TestTruncatedLogIsAnError(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 3, 9)
@@ -85,7 +85,7 @@ func TestTruncatedLogIsNotWaitedFor(t *testing.T) {
 }
 
 // A fault of one projection does not affect the others.
-func TestProblemsAreThoseOfTheNamed(t *testing.T) {
+func TestFaultsAffectOnlyTheirProjection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		late := liveModel("post_insights", 0, 1000)
@@ -125,7 +125,7 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 
 // An error says what happened and what to do, however long it lasts: a start rebuilds dropped
 // tables, and waiting does not help.
-func TestTablesThatAreGoneAreNamed(t *testing.T) {
+func TestDroppedTablesAreNamed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
@@ -150,7 +150,7 @@ func TestTablesThatAreGoneAreNamed(t *testing.T) {
 
 // If tables of one read model are dropped, readers and writers get an error that names the tables
 // and the remedy; other read models work. During the rebuild the error also contains the progress.
-func TestTablesOfOneReadModelThatAreGone(t *testing.T) {
+func TestDroppedTablesOfOneReadModel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
@@ -237,7 +237,7 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 
 // Faults that do not prevent reading are still reported: in the reasons, as a metric, and as one
 // log line when they change.
-func TestFaultsAreToldOnce(t *testing.T) {
+func TestFaultsAreLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var lines strings.Builder
@@ -276,7 +276,7 @@ func TestFaultsAreToldOnce(t *testing.T) {
 }
 
 // If tables are still being built, the error contains the progress.
-func TestBuildingSaysHowFar(t *testing.T) {
+func TestBuildingReportsProgress(t *testing.T) {
 	t.Parallel()
 	model := liveModel("dashboards", 61, 100)
 	model.status.State, model.status.Generation = projections.StateBuilding, 3

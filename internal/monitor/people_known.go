@@ -27,9 +27,9 @@ type endMark struct {
 	seen time.Time
 }
 
-// look records the latest state of the projection. The newest record of a partition that is not
+// record records the latest state of the projection. The newest record of a partition that is not
 // followed counts as waiting.
-func (b backlog) look(s operator.Projection, now time.Time) {
+func (b backlog) record(s operator.Projection, now time.Time) {
 	for _, p := range s.Partitions {
 		marks := b[p.Partition]
 		for len(marks) > 0 && marks[0].end <= p.NextOffset && p.Stopped == "" {

@@ -15,7 +15,7 @@ import (
 
 // If records of the directory wait for more than a minute, it is unknown who has left, even while
 // the fold advances.
-func TestWhoHasLeftIsNotKnownWhileRecordsWait(t *testing.T) {
+func TestPeopleAreUnknownWhileRecordsWait(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		// at sets the state of the directory at a second.
@@ -60,7 +60,7 @@ func TestWhoHasLeftIsNotKnownWhileRecordsWait(t *testing.T) {
 }
 
 // While the brokers are down no one can be withdrawn, and the known state stays valid.
-func TestWhoHasLeftIsKnownWhileTheBrokersAreAway(t *testing.T) {
+func TestPeopleAreKnownWhileBrokersAreDown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("directory", 10, 10)

@@ -19,13 +19,13 @@ func InTheOpen(url string) string {
 		return "" // [CheckURL] reports it
 	}
 	where, plain, stranger := "", config.TLSConfig == nil, false
-	for _, at := range append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
-		if onThisMachine(at.Host) {
+	for _, candidate := range append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
+		if onThisMachine(candidate.Host) {
 			continue
 		}
-		where = at.Host
-		plain = plain || at.TLSConfig == nil
-		stranger = stranger || at.TLSConfig != nil && at.TLSConfig.InsecureSkipVerify && at.TLSConfig.VerifyPeerCertificate == nil
+		where = candidate.Host
+		plain = plain || candidate.TLSConfig == nil
+		stranger = stranger || candidate.TLSConfig != nil && candidate.TLSConfig.InsecureSkipVerify && candidate.TLSConfig.VerifyPeerCertificate == nil
 	}
 	const mend = "; set sslmode=verify-full, and sslrootcert for a private authority, in LEDGERBOARD_DATABASE_URL"
 	switch {
@@ -47,9 +47,9 @@ func onThisMachine(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback() || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@")
 }
 
-// refused adds to a connection error which part of the database URL to check. It does not change
+// explainRefusal adds to a connection error which part of the database URL to check. It does not change
 // other errors.
-func refused(err error) error {
+func explainRefusal(err error) error {
 	const look = "%w: check %s in LEDGERBOARD_DATABASE_URL"
 	var otherName x509.HostnameError
 	var invalid x509.CertificateInvalidError

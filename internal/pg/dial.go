@@ -21,9 +21,9 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// noticeGone makes connections end if the server vanishes, and makes the server end them if this
+// detectDeadPeers makes connections end if the server vanishes, and makes the server end them if this
 // machine vanishes. Otherwise the locks of its sessions would be held for two hours.
-func noticeGone(config *pgx.ConnConfig) {
+func detectDeadPeers(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{
 		"tcp_keepalives_idle":     seconds(keepAliveIdle),
 		"tcp_keepalives_interval": seconds(keepAliveEvery),

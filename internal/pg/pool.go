@@ -57,14 +57,14 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 		config.MaxConns = c.MaxConns
 	}
 	config.AfterConnect = scanTimesAsUTC
-	noticeGone(config.ConnConfig)
+	detectDeadPeers(config.ConnConfig)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open pool %s: %w", c.Name, err)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, fmt.Errorf("reach database for %s: %w", c.Name, refused(err))
+		return nil, fmt.Errorf("reach database for %s: %w", c.Name, explainRefusal(err))
 	}
 	return pool, nil
 }

@@ -38,7 +38,7 @@ func TestModesWithoutTypesAreRefused(t *testing.T) {
 
 // One snapshot reads one consistent state: a decision must not combine the head of one state with
 // the dashboards of the next.
-func TestSnapshotIsOfOneMoment(t *testing.T) {
+func TestSnapshotIsConsistent(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), "create table moment (n int)")

@@ -49,10 +49,10 @@ func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) e
 	defer second.Close(context.WithoutCancel(ctx))
 	var held, other, now, after uint32
 	// not that session: it is in a transaction
-	if held, other, err = whileHeld(ctx, second, first); err != nil {
+	if held, other, err = compareSessions(ctx, second, first); err != nil {
 		return err
 	}
-	if now, after, err = whileHeld(ctx, first, second); err != nil {
+	if now, after, err = compareSessions(ctx, first, second); err != nil {
 		return err
 	}
 	if held == pid || other != pid || now != pid || after != held {
@@ -61,16 +61,16 @@ func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) e
 	return nil
 }
 
-// whileHeld returns the session of one connection in a transaction, and the session of another
+// compareSessions returns the session of one connection in a transaction, and the session of another
 // connection during that transaction.
-func whileHeld(ctx context.Context, holder, other *pgx.Conn) (held, meanwhile uint32, err error) {
+func compareSessions(ctx context.Context, holder, other *pgx.Conn) (session1, session2 uint32, err error) {
 	err = pgx.BeginFunc(ctx, holder, func(tx pgx.Tx) (err error) {
-		if held, _, err = session(ctx, tx); err == nil {
-			meanwhile, _, err = session(ctx, other)
+		if session1, _, err = session(ctx, tx); err == nil {
+			session2, _, err = session(ctx, other)
 		}
 		return err
 	})
-	return held, meanwhile, err
+	return session1, session2, err
 }
 
 // session returns the process id of the session that responds, and its search path.
@@ -81,7 +81,7 @@ func session(ctx context.Context, q interface {
 	var id int32
 	err = q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec).Scan(&id, &path)
 	if err != nil {
-		return 0, "", fmt.Errorf("detect a pooler: %w", refused(err))
+		return 0, "", fmt.Errorf("detect a pooler: %w", explainRefusal(err))
 	}
 	return uint32(id), path, nil
 }
@@ -93,10 +93,10 @@ func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
 	}
 	config.RuntimeParams["search_path"] = checkedPath
 	config.RuntimeParams["application_name"] = "ledgerboard start"
-	noticeGone(config)
+	detectDeadPeers(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("reach database: %w", refused(err))
+		return nil, fmt.Errorf("reach database: %w", explainRefusal(err))
 	}
 	return conn, nil
 }

@@ -123,7 +123,7 @@ func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
 	if err != nil {
 		return fmt.Errorf("parse database URL: %w", err)
 	}
-	noticeGone(config)
+	detectDeadPeers(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)

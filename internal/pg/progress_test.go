@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
 
-func TestProgressWakesWhomAMoveConcerns(t *testing.T) {
+func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	progress := pg.NewProgress()
@@ -52,7 +52,7 @@ func TestProgressWakesWhomAMoveConcerns(t *testing.T) {
 	waitFor(other, "a move without keys may affect any key")
 }
 
-func TestPayloadThatDoesNotFitIsTheNameAlone(t *testing.T) {
+func TestOversizePayloadIsOnlyTheName(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "dashboards", pg.ProgressPayload("dashboards", nil))
 	require.Equal(t, "dashboards a b", pg.ProgressPayload("dashboards", []string{"a", "b"}))

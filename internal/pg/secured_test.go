@@ -119,7 +119,7 @@ func TestSecuredServer(t *testing.T) {
 }
 
 // A server on the network is reported if traffic is readable or the server is not authenticated.
-func TestServersInTheOpenAreToldOf(t *testing.T) {
+func TestInsecureConnectionsAreReported(t *testing.T) {
 	t.Parallel()
 	authority := certs.NewAuthority(t)
 	for url, told := range map[string]string{

@@ -17,11 +17,11 @@ func (s *SocketIO) Meet(meet func(ctx *types.HttpContext, next func(error))) {
 // Hear runs our middleware on a request and returns whether the request waits for the engine, and
 // for what.
 func Hear(w http.ResponseWriter, r *http.Request, before func(*types.HttpContext)) (waits bool, heard <-chan struct{}) {
-	request := &engineRequest{arm: func() {}, settled: make(chan struct{})}
+	request := &engineRequest{arm: func() {}, released: make(chan struct{})}
 	ctx := types.NewHttpContext(w, r.WithContext(context.WithValue(r.Context(), engineKey{}, request)))
 	before(ctx)
-	armed(ctx, func(error) {})
-	return request.met, request.settled
+	armRequest(ctx, func(error) {})
+	return request.armed, request.released
 }
 
 // HoldsAPoll reports whether an answered poll waits for the engine to release it.

@@ -80,7 +80,7 @@ func (h *Hub) Listens(parent string) bool {
 // checks again who may see which figures. A lost wake-up delays a notice until the next sweep.
 func (h *Hub) Wake(parent string) {
 	h.notices.wake(parent)
-	h.figures.accessMoved(parent)
+	h.figures.accessChanged(parent)
 }
 
 // warn logs a fault that may be gone at the next attempt.

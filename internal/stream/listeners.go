@@ -50,8 +50,8 @@ type key struct{ parent, user string }
 func (l Listener) key() key { return key{l.ParentAccount, l.UserID} }
 
 type registry struct {
-	done    <-chan struct{} // closed when the hub ends
-	tooMany *domain.Error
+	done     <-chan struct{} // closed when the hub ends
+	limitErr *domain.Error
 
 	mu       sync.Mutex
 	agencies map[string]map[*place]struct{}
@@ -62,18 +62,18 @@ type registry struct {
 
 // place is one stream in a registry.
 type place struct {
-	who      Listener
+	listener Listener
 	wake     chan struct{} // capacity 1: there may be something to send
 	replaced chan struct{} // closed by the next stream with the same ticket
 }
 
 func newRegistry(h *Hub, tooMany *domain.Error) *registry {
-	return &registry{done: h.done, tooMany: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{}}
+	return &registry{done: h.done, limitErr: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{}}
 }
 
 // add registers a stream; the caller must remove it. Errors: unavailable if the hub has ended,
 // rate_limited above the limit per user.
-func (r *registry) add(who Listener) (*place, error) {
+func (r *registry) add(listener Listener) (*place, error) {
 	select {
 	case <-r.done:
 		return nil, ErrClosed
@@ -81,24 +81,24 @@ func (r *registry) add(who Listener) (*place, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.tickets[who.Ticket]
-	if before == nil && r.users[who.key()] >= maxPerUser { // a replaced stream does not count
-		return nil, r.tooMany
+	before := r.tickets[listener.Ticket]
+	if before == nil && r.users[listener.key()] >= maxPerUser { // a replaced stream does not count
+		return nil, r.limitErr
 	}
-	places := r.agencies[who.ParentAccount]
+	places := r.agencies[listener.ParentAccount]
 	if places == nil {
 		places = map[*place]struct{}{}
-		r.agencies[who.ParentAccount] = places
+		r.agencies[listener.ParentAccount] = places
 	}
-	p := &place{who: who, wake: make(chan struct{}, 1), replaced: make(chan struct{})}
+	p := &place{listener: listener, wake: make(chan struct{}, 1), replaced: make(chan struct{})}
 	if before != nil {
 		close(before.replaced)
 	}
-	if who.Ticket != "" {
-		r.tickets[who.Ticket] = p
+	if listener.Ticket != "" {
+		r.tickets[listener.Ticket] = p
 	}
 	places[p] = struct{}{}
-	r.users[who.key()]++
+	r.users[listener.key()]++
 	r.count++
 	return p, nil
 }
@@ -106,25 +106,25 @@ func (r *registry) add(who Listener) (*place, error) {
 func (r *registry) remove(p *place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.agencies[p.who.ParentAccount], p)
-	if r.tickets[p.who.Ticket] == p {
-		delete(r.tickets, p.who.Ticket)
+	delete(r.agencies[p.listener.ParentAccount], p)
+	if r.tickets[p.listener.Ticket] == p {
+		delete(r.tickets, p.listener.Ticket)
 	}
-	if len(r.agencies[p.who.ParentAccount]) == 0 {
-		delete(r.agencies, p.who.ParentAccount)
+	if len(r.agencies[p.listener.ParentAccount]) == 0 {
+		delete(r.agencies, p.listener.ParentAccount)
 	}
-	if r.users[p.who.key()]--; r.users[p.who.key()] == 0 {
-		delete(r.users, p.who.key())
+	if r.users[p.listener.key()]--; r.users[p.listener.key()] == 0 {
+		delete(r.users, p.listener.key())
 	}
 	r.count--
 }
 
-func (r *registry) wake(concerned func(Listener) bool) {
+func (r *registry) wake(wanted func(Listener) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, places := range r.agencies {
 		for p := range places {
-			if concerned(p.who) {
+			if wanted(p.listener) {
 				kick(p.wake)
 			}
 		}

@@ -16,11 +16,11 @@ const (
 
 	connectionsEvery = 10 * time.Second // interval of queries for connection events
 	// how far back a reconnecting stream gets connection events
-	missedAtMost = 14 * 24 * time.Hour
+	maxMissed = 14 * 24 * time.Hour
 
-	// shownWithin is the maximum delay of a refusal: it carries the time at which the collector met
+	// maxRefusalDelay is the maximum delay of a refusal: it carries the time at which the collector met
 	// it and appears when its record is folded.
-	shownWithin = 10 * time.Minute
+	maxRefusalDelay = 10 * time.Minute
 )
 
 // ConnectionNews is an event of an account's connection.
@@ -60,11 +60,11 @@ func (c ConnectionNews) signIn() SignIn {
 	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
 }
 
-// toldOf returns the newest event of each connection of the given accounts; nil accounts are all.
-func toldOf(list []ConnectionNews, accounts []string) (events []event) {
+// newestEvents returns the newest event of each connection of the given accounts; nil accounts are all.
+func newestEvents(list []ConnectionNews, accounts []string) (events []event) {
 	newest := map[connectionKey]ConnectionNews{}
 	for _, c := range list {
-		if before, seen := newest[c.key()]; (!seen || c.At.After(before.At)) && (accounts == nil || slices.Contains(accounts, c.AccountID)) {
+		if before, exists := newest[c.key()]; (!exists || c.At.After(before.At)) && (accounts == nil || slices.Contains(accounts, c.AccountID)) {
 			newest[c.key()] = c
 		}
 	}
@@ -90,13 +90,13 @@ func (f *figures) note(c ConnectionNews) {
 		}
 		f.refused[c.key()] = c.At
 	}
-	f.befell = append(f.befell, c)
+	f.connectionEvents = append(f.connectionEvents, c)
 }
 
-// lookAtConnections returns the connection events of listening agencies and the time up to which
+// readConnectionEvents returns the connection events of listening agencies and the time up to which
 // they are complete: connections that end soon since the last query, and refusals whose
 // notification was lost. Some of the refusals may already be announced.
-func (f *figures) lookAtConnections(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
+func (f *figures) readConnectionEvents(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
 	parents := f.listeners.parents()
 	now := time.Now()
 	_, after := f.newest()
@@ -116,11 +116,11 @@ func (f *figures) lookAtConnections(ctx context.Context) (found []ConnectionNews
 
 // missed returns the connection events of an agency between the last event of a stream of another
 // process and the last query of this one. It may repeat refusals that appeared late.
-func (f *figures) missed(ctx context.Context, parent string, told, looked time.Time) ([]ConnectionNews, error) {
-	if earliest := looked.Add(-missedAtMost); told.Before(earliest) {
-		told = earliest
+func (f *figures) missed(ctx context.Context, parent string, after, until time.Time) ([]ConnectionNews, error) {
+	if earliest := until.Add(-maxMissed); after.Before(earliest) {
+		after = earliest
 	}
-	list, err := f.between(ctx, []string{parent}, told, looked)
+	list, err := f.between(ctx, []string{parent}, after, until)
 	slices.SortStableFunc(list, func(a, b ConnectionNews) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ConnectionID, b.ConnectionID))
 	})
@@ -132,7 +132,7 @@ func (f *figures) missed(ctx context.Context, parent string, told, looked time.T
 func (f *figures) between(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	list, err := f.store.ConnectionNews(ctx, parents, after.Add(-shownWithin), until)
+	list, err := f.store.ConnectionNews(ctx, parents, after.Add(-maxRefusalDelay), until)
 	return slices.DeleteFunc(list, func(c ConnectionNews) bool { return c.SignInBefore != nil && !c.At.After(after) }), err
 }
 

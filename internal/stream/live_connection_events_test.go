@@ -21,7 +21,7 @@ func endsIn(wait time.Duration, account string, connection int64, before time.Ti
 
 // A connection that ends soon is announced once to those who see its account, including streams
 // that return to another process.
-func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
+func TestConnectionThatEndsSoonIsAnnouncedOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	synctest.Test(t, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
 		end := time.Date(2026, 12, 5, 12, 0, 0, 0, time.UTC)
 		refused := endsIn(25*time.Second, client1, 71, end)
 		refused.SignInBefore = nil // its notification was lost
-		store.befall(
+		store.addNews(
 			endsIn(-time.Hour, client1, 69, end), endsIn(15*time.Second, client1, 70, end), refused, endsIn(100*time.Second, client1, 72, end),
 		)
 		time.Sleep(25 * time.Second)
@@ -67,14 +67,14 @@ func TestConnectionThatEndsSoonIsToldOnce(t *testing.T) {
 }
 
 // If several thresholds passed unannounced, only the last one is sent.
-func TestNewestOfAConnectionIsTold(t *testing.T) {
+func TestNewestEventOfAConnectionIsSent(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
 		l.take()
 		first, second := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
-		store.befall(endsIn(time.Second, client1, 70, first), endsIn(2*time.Second, client1, 70, second))
+		store.addNews(endsIn(time.Second, client1, 70, first), endsIn(2*time.Second, client1, 70, second))
 		time.Sleep(11 * time.Second)
 		told := l.take()
 		require.Len(t, told, 1)
@@ -83,7 +83,7 @@ func TestNewestOfAConnectionIsTold(t *testing.T) {
 }
 
 // A refusal whose row appears late is announced once, also by another process.
-func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
+func TestLateRefusalIsAnnounced(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestRefusalThatIsSeenLateIsTold(t *testing.T) {
 		late := func(at, shown time.Duration, connection int64) {
 			refused := endsIn(at, client1, connection, time.Time{})
 			refused.SignInBefore = nil
-			store.befallUnseen(shown, refused)
+			store.addLateNews(shown, refused)
 		}
 		late(5*time.Second, 15*time.Second, 70)
 		time.Sleep(25 * time.Second)
@@ -132,7 +132,7 @@ func signIn(parent, account string, connection int64) domain.FigureChange {
 
 // A connection that needs a sign-in is announced once, in its own event, to those who see its
 // account.
-func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
+func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
@@ -163,7 +163,7 @@ func TestConnectionThatNeedsASignInIsToldOnce(t *testing.T) {
 	})
 }
 
-func TestManySignInsAreToldEachByItself(t *testing.T) {
+func TestEachSignInIsAnnouncedSeparately(t *testing.T) {
 	t.Parallel()
 	var changes domain.FigureChanges
 	for i := range int64(600) {

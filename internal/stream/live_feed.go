@@ -15,21 +15,21 @@ import (
 // ServeFigures streams which figures of a verified listener have changed, until the client
 // disconnects, its token expires, its access is lost or the hub ends. If it returns an error,
 // nothing was written.
-func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener) error {
-	accounts, err := who.access(r.Context())
+func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener Listener) error {
+	accounts, err := listener.access(r.Context())
 	if err != nil {
 		return err
 	}
-	place, err := h.figures.listeners.add(who)
+	place, err := h.figures.listeners.add(listener)
 	if err != nil {
 		return err
 	}
 	defer h.figures.listeners.remove(place)
-	f := &figureFeed{source: h.figures, who: who, accounts: accounts}
-	f.told, f.looked = h.figures.newest()
+	f := &figureFeed{source: h.figures, listener: listener, accounts: accounts}
+	f.position, f.queriedAt = h.figures.newest()
 	resumed, before := f.resume(lastEventID(r))
 	if !resumed && !before.IsZero() {
-		if f.missed, err = h.figures.missed(r.Context(), who.ParentAccount, before, f.looked); err != nil {
+		if f.initial, err = h.figures.missed(r.Context(), listener.ParentAccount, before, f.queriedAt); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 	case lastEventID(r) == "":
 		err = out.send(r.Context(), f.event(FiguresCursorEvent, map[string]any{}))
 	default: // it is unknown which figures it missed
-		err = f.send(r.Context(), append(toldOf(f.missed, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
+		err = f.send(r.Context(), append(newestEvents(f.initial, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)
@@ -51,12 +51,12 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, who Listener)
 
 // figureFeed is the position of one listener in the list of steps.
 type figureFeed struct {
-	source   *figures
-	who      Listener
-	accounts []string // that it may see, at the last check
-	told     int64    // number of the last step sent
-	looked   time.Time
-	missed   []ConnectionNews // sent at the start; a later query may find its refusals again
+	source    *figures
+	listener  Listener
+	accounts  []string // that it may see, at the last check
+	position  int64    // number of the last step sent
+	queriedAt time.Time
+	initial   []ConnectionNews // sent at the start; a later query may find its refusals again
 }
 
 // resume restores the position of an id. It returns false if this process does not know the id;
@@ -67,44 +67,44 @@ func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 	if len(parts) != 3 {
 		return false, before
 	}
-	told, err := strconv.ParseInt(parts[1], 10, 64)
+	position, err := strconv.ParseInt(parts[1], 10, 64)
 	milliseconds, err2 := strconv.ParseInt(parts[2], 10, 64)
 	switch {
-	case err != nil || err2 != nil || told < 0 || milliseconds < 0:
+	case err != nil || err2 != nil || position < 0 || milliseconds < 0:
 		return false, before
-	case parts[0] != f.source.process || told > f.told:
+	case parts[0] != f.source.process || position > f.position:
 		return false, time.UnixMilli(milliseconds)
 	}
-	f.told = told
+	f.position = position
 	return true, before
 }
 
 // tell sends changes of the accounts that the listener may see now. A temporary error leaves the
 // position unchanged.
 func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
-	n := f.source.since(f.who.ParentAccount, f.told)
-	n.connections = slices.DeleteFunc(n.connections, f.wasTold)
-	accounts, err := f.who.access(ctx)
+	n := f.source.since(f.listener.ParentAccount, f.position)
+	n.connections = slices.DeleteFunc(n.connections, f.alreadySent)
+	accounts, err := f.listener.access(ctx)
 	if err != nil {
 		return err
 	}
-	others := !slices.Equal(accounts, f.accounts)
-	events, changes, some := n.events(accounts)
-	if others {
-		changes, some = everything(), true
+	accessChanged := !slices.Equal(accounts, f.accounts)
+	events, changes, anyFigures := n.events(accounts)
+	if accessChanged {
+		changes, anyFigures = everything(), true
 	}
-	if some {
+	if anyFigures {
 		events = append(events, event{name: FiguresEvent, data: changes})
 	}
 	before := f.id()
-	f.accounts, f.told, f.looked = accounts, n.upTo, n.looked
+	f.accounts, f.position, f.queriedAt = accounts, n.upTo, n.queriedAt
 	return f.send(ctx, events, before, out)
 }
 
-// wasTold reports whether the stream got this refusal, or a later one of the same connection, at
+// alreadySent reports whether the stream got this refusal, or a later one of the same connection, at
 // its start.
-func (f *figureFeed) wasTold(c ConnectionNews) bool {
-	return c.SignInBefore == nil && slices.ContainsFunc(f.missed, func(m ConnectionNews) bool {
+func (f *figureFeed) alreadySent(c ConnectionNews) bool {
+	return c.SignInBefore == nil && slices.ContainsFunc(f.initial, func(m ConnectionNews) bool {
 		return m.SignInBefore == nil && m.key() == c.key() && !c.At.After(m.At)
 	})
 }
@@ -128,7 +128,7 @@ func (f *figureFeed) event(name string, data any) event {
 }
 
 func (f *figureFeed) id() string {
-	return fmt.Sprintf("%s.%d.%d", f.source.process, f.told, f.looked.UnixMilli())
+	return fmt.Sprintf("%s.%d.%d", f.source.process, f.position, f.queriedAt.UnixMilli())
 }
 
 // The events of a stream of figures. [FiguresCursorEvent] tells a stream its position before
@@ -162,14 +162,14 @@ type news struct {
 	changes     []domain.FigureChange
 	connections []ConnectionNews
 	upTo        int64
-	looked      time.Time
+	queriedAt   time.Time
 }
 
 // events returns the connection events and the changed figures of the given accounts; nil accounts
 // are all. It returns false if no figures changed.
-func (n news) events(accounts []string) (connections []event, changes Event, some bool) {
+func (n news) events(accounts []string) (connections []event, changes Event, anyFigures bool) {
 	if n.all {
-		return toldOf(n.connections, accounts), everything(), true
+		return newestEvents(n.connections, accounts), everything(), true
 	}
 	var visible domain.FigureChanges
 	for _, c := range n.changes {
@@ -184,7 +184,7 @@ func (n news) events(accounts []string) (connections []event, changes Event, som
 			Platform: known(c.Platform), Figures: c.Figures,
 		})
 	}
-	return toldOf(n.connections, accounts), changes, len(changes.Changes) > 0
+	return newestEvents(n.connections, accounts), changes, len(changes.Changes) > 0
 }
 
 func everything() Event { return Event{All: true, Changes: []Change{}} }

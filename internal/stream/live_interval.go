@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	tellEvery = time.Second // minimum interval between two events of a stream
-	maxSteps  = 600         // steps that a stream may lag and still get exactly what it missed
+	minInterval = time.Second // minimum interval between two events of a stream
+	maxSteps    = 600         // steps that a stream may lag and still get exactly what it missed
 )
 
 // figures is the source of changed figures: one list of steps, in which each stream has a position.
@@ -24,28 +24,28 @@ type figures struct {
 	listeners *registry
 	kick      chan struct{} // capacity 1: something is pending
 
-	mu      sync.Mutex
-	pending domain.FigureChanges
-	all     bool             // pending: anything may have changed
-	access  map[string]bool  // pending: agencies whose access may have changed
-	befell  []ConnectionNews // pending
-	steps   []step
-	last    int64     // number of the newest step
-	looked  time.Time // the steps contain connection events up to this time
+	mu               sync.Mutex
+	pending          domain.FigureChanges
+	all              bool             // pending: anything may have changed
+	access           map[string]bool  // pending: agencies whose access may have changed
+	connectionEvents []ConnectionNews // pending
+	steps            []step
+	last             int64     // number of the newest step
+	queriedAt        time.Time // the steps contain connection events up to this time
 	// refusals already announced and their times, as far back as queries reach
 	refused map[connectionKey]time.Time
 }
 
 type step struct {
-	number  int64
-	all     bool
-	changes map[string][]domain.FigureChange // by agency
-	befell  map[string][]ConnectionNews      // by agency
+	number           int64
+	all              bool
+	changes          map[string][]domain.FigureChange // by agency
+	connectionEvents map[string][]ConnectionNews      // by agency
 }
 
 func newFigures(h *Hub, store Store) *figures {
 	return &figures{
-		hub: h, store: store, looked: time.Now(), refused: map[connectionKey]time.Time{},
+		hub: h, store: store, queriedAt: time.Now(), refused: map[connectionKey]time.Time{},
 		process: rand.Text(), listeners: newRegistry(h, errTooManyFigures), kick: make(chan struct{}, 1),
 		access: map[string]bool{},
 	}
@@ -70,8 +70,8 @@ func (h *Hub) Hear(payload string) {
 	kick(f.kick)
 }
 
-// accessMoved says that the agency's dashboards have changed, so access must be checked again.
-func (f *figures) accessMoved(parent string) {
+// accessChanged says that the agency's dashboards have changed, so access must be checked again.
+func (f *figures) accessChanged(parent string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.access[parent] = true
@@ -92,14 +92,14 @@ func (f *figures) run(ctx context.Context) {
 		}
 		// also after a kick, because the ids of events state up to when connection events are
 		// complete
-		befell, upTo := f.lookAtConnections(ctx)
-		if !f.step(changed, befell, upTo) {
+		found, upTo := f.readConnectionEvents(ctx)
+		if !f.step(changed, found, upTo) {
 			continue
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(tellEvery):
+		case <-time.After(minInterval):
 		}
 	}
 }
@@ -107,59 +107,59 @@ func (f *figures) run(ctx context.Context) {
 // step adds a step with what is pending and what a query found, unless both are empty, and wakes
 // the listeners concerned. The step number and the query time change together: a stream that opens
 // now either gets the found events with the step or reads them itself.
-func (f *figures) step(changed bool, found []ConnectionNews, looked time.Time) (made bool) {
+func (f *figures) step(changed bool, found []ConnectionNews, queriedAt time.Time) (made bool) {
 	f.mu.Lock()
-	f.looked = looked
+	f.queriedAt = queriedAt
 	for _, c := range found {
 		f.note(c)
 	}
-	maps.DeleteFunc(f.refused, func(_ connectionKey, since time.Time) bool { return !since.After(looked.Add(-shownWithin)) })
-	if !changed && len(f.befell) == 0 {
+	maps.DeleteFunc(f.refused, func(_ connectionKey, since time.Time) bool { return !since.After(queriedAt.Add(-maxRefusalDelay)) })
+	if !changed && len(f.connectionEvents) == 0 {
 		f.mu.Unlock()
 		return false
 	}
 	f.last++
-	next, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, befell: map[string][]ConnectionNews{}}, f.access
+	next, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, connectionEvents: map[string][]ConnectionNews{}}, f.access
 	for _, c := range f.pending.List() {
 		next.changes[c.ParentAccount] = append(next.changes[c.ParentAccount], c)
 	}
-	for _, c := range f.befell {
-		next.befell[c.ParentAccount] = append(next.befell[c.ParentAccount], c)
+	for _, c := range f.connectionEvents {
+		next.connectionEvents[c.ParentAccount] = append(next.connectionEvents[c.ParentAccount], c)
 	}
-	f.befell = nil
+	f.connectionEvents = nil
 	f.pending, f.all, f.access = domain.FigureChanges{}, false, map[string]bool{}
 	f.steps = append(f.steps, next)
 	f.steps = f.steps[max(0, len(f.steps)-maxSteps):]
 	f.mu.Unlock()
 	f.listeners.wake(func(l Listener) bool {
-		return next.all || access[l.ParentAccount] || next.changes[l.ParentAccount] != nil || next.befell[l.ParentAccount] != nil
+		return next.all || access[l.ParentAccount] || next.changes[l.ParentAccount] != nil || next.connectionEvents[l.ParentAccount] != nil
 	})
 	return true
 }
 
 // newest returns the position of a stream that starts now, and the time up to which connection
 // events are complete.
-func (f *figures) newest() (step int64, looked time.Time) {
+func (f *figures) newest() (step int64, queriedAt time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.last, f.looked
+	return f.last, f.queriedAt
 }
 
 // since returns what an agency's listeners must be sent after a step. If the list does not reach
 // back that far, anything may have changed.
-func (f *figures) since(parent string, told int64) news {
+func (f *figures) since(parent string, after int64) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := news{upTo: f.last, looked: f.looked}
-	if told < f.last && (len(f.steps) == 0 || f.steps[0].number > told+1) {
+	n := news{upTo: f.last, queriedAt: f.queriedAt}
+	if after < f.last && (len(f.steps) == 0 || f.steps[0].number > after+1) {
 		n.all = true
 		return n
 	}
 	for _, s := range f.steps {
-		if s.number > told {
+		if s.number > after {
 			n.all = n.all || s.all
 			n.changes = append(n.changes, s.changes[parent]...)
-			n.connections = append(n.connections, s.befell[parent]...)
+			n.connections = append(n.connections, s.connectionEvents[parent]...)
 		}
 	}
 	return n

@@ -54,7 +54,7 @@ func dataOf(t *testing.T, block string) (event stream.Event) {
 	return event
 }
 
-func TestChangesAreToldOnceASecond(t *testing.T) {
+func TestChangesAreSentOncePerSecond(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
@@ -76,7 +76,7 @@ func TestChangesAreToldOnceASecond(t *testing.T) {
 	})
 }
 
-func TestWhatIsToldIsTheListenersOwn(t *testing.T) {
+func TestListenersGetOnlyTheirOwnFigures(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
@@ -124,7 +124,7 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 	})
 }
 
-func TestStreamThatWasAwayTooLongReadsEverything(t *testing.T) {
+func TestStreamThatReconnectsTooLateReadsEverything(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		id := idOf(open(t, hub, &listener{}, "").take()[0])
@@ -136,7 +136,7 @@ func TestStreamThatWasAwayTooLongReadsEverything(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeKnownIsEverything(t *testing.T) {
+func TestUnknownChangesAreEverything(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "")
@@ -167,7 +167,7 @@ func TestManyChangesNameTheirAccounts(t *testing.T) {
 	})
 }
 
-func TestAccessIsLookedAtAnew(t *testing.T) {
+func TestAccessIsCheckedAgain(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "")
@@ -200,7 +200,7 @@ func TestAccessIsLookedAtAnew(t *testing.T) {
 }
 
 // A listener that reads nothing delays no other, and nothing is buffered for it.
-func TestSlowListenerHoldsNobodyUp(t *testing.T) {
+func TestSlowListenerDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		slow, quick := &listener{blocked: make(chan struct{})}, &listener{}

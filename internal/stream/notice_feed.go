@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// lookLimit is the number of notices that a stream reads from the store at once.
-const lookLimit = 100
+// readLimit is the number of notices that a stream reads from the store at once.
+const readLimit = 100
 
 // errCursor refuses a cursor that is malformed or belongs to another agency.
 var errCursor = domain.NewError(domain.CodeInvalid,
@@ -28,19 +28,19 @@ var errCursor = domain.NewError(domain.CodeInvalid,
 // that an EventSource disconnected before its first notice has a cursor to reconnect with. The
 // position is an event and not only an id, because a page whose ticket has expired must create a
 // new EventSource, and pages can read only the ids of events.
-func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener) error {
+func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, listener Listener) error {
 	after, resumed := int64(0), false
 	if id := lastEventID(r); id != "" {
 		var parent string
-		if parent, after, resumed = ParseID(id); !resumed || parent != who.ParentAccount {
+		if parent, after, resumed = ParseID(id); !resumed || parent != listener.ParentAccount {
 			return errCursor
 		}
 	}
-	f := &noticeFeed{source: h.notices, who: who, after: after}
+	f := &noticeFeed{source: h.notices, listener: listener, after: after}
 	if err := f.mayOpen(r.Context(), resumed); err != nil {
 		return err
 	}
-	place, head, err := h.notices.listen(r.Context(), who)
+	place, head, err := h.notices.listen(r.Context(), listener)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 		err = out.write(connectedBlock)
 	} else {
 		f.after = head
-		err = out.send(r.Context(), placeEvent(who.ParentAccount, head))
+		err = out.send(r.Context(), placeEvent(listener.ParentAccount, head))
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)
@@ -63,20 +63,20 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, who Listener)
 
 // noticeFeed sends one listener exactly what follows its cursor, in order and once.
 type noticeFeed struct {
-	source *notices
-	who    Listener
-	after  int64 // version of the last notice sent, or the start of the stream
-	behind bool  // there may be later notices
-	lost   error // access is lost: the stream ends after the remaining notices
+	source    *notices
+	listener  Listener
+	after     int64 // version of the last notice sent, or the start of the stream
+	more      bool  // there may be later notices
+	accessErr error // access is lost: the stream ends after the remaining notices
 }
 
 // tell sends new notices. It also reads them if access is lost: the reason is often a notice for
 // this listener that was not found yet.
 func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
-	if f.behind = f.behind || !check; check {
+	if f.more = f.more || !check; check {
 		f.check(ctx)
 	}
-	for f.behind || f.lost != nil {
+	for f.more || f.accessErr != nil {
 		list, err := f.read(ctx)
 		if err != nil {
 			return err
@@ -87,8 +87,8 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 			}
 			f.after = n.Version
 		}
-		if f.behind = len(list) == lookLimit; !f.behind {
-			return f.lost
+		if f.more = len(list) == readLimit; !f.more {
+			return f.accessErr
 		}
 	}
 	return nil
@@ -100,15 +100,15 @@ func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
 	if err := f.source.hub.Ready(); err != nil {
 		return err
 	}
-	_, err := f.who.access(ctx)
+	_, err := f.listener.access(ctx)
 	if !domain.AccessRefused(err) || !resumed {
 		return err
 	}
-	owed, fault := f.read(ctx)
-	if len(owed) == 0 {
+	remaining, fault := f.read(ctx)
+	if len(remaining) == 0 {
 		return cmp.Or(fault, err)
 	}
-	f.lost = err
+	f.accessErr = err
 	return nil
 }
 
@@ -118,10 +118,10 @@ func (f *noticeFeed) check(ctx context.Context) {
 	if f.source.hub.Ready() != nil {
 		return
 	}
-	_, err := f.who.access(ctx)
+	_, err := f.listener.access(ctx)
 	switch {
 	case domain.AccessRefused(err):
-		f.lost = err
+		f.accessErr = err
 	case err != nil: // the check failed temporarily
 		f.source.hub.warn(ctx, "check access of a listener", err)
 	}
@@ -133,6 +133,6 @@ func (f *noticeFeed) read(ctx context.Context) ([]Notice, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	cursor := Cursor{ParentAccount: f.who.ParentAccount, UserID: f.who.UserID, Version: f.after}
-	return f.source.store.Since(ctx, cursor, time.Now().Add(-retention), lookLimit)
+	cursor := Cursor{ParentAccount: f.listener.ParentAccount, UserID: f.listener.UserID, Version: f.after}
+	return f.source.store.Since(ctx, cursor, time.Now().Add(-retention), readLimit)
 }

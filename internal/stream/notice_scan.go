@@ -52,7 +52,7 @@ func (n *notices) run(ctx context.Context) {
 			n.saveCursors(ctx)
 		case <-n.moved:
 			if save == nil {
-				save = time.After(saveInterval)
+				save = time.After(saveDelay)
 			}
 		case <-save:
 			save = nil
@@ -133,59 +133,59 @@ func (n *notices) advance(spans []Span, found []Notice) []Span {
 // listen registers a stream and returns the head of its agency, at which a stream without a cursor
 // starts. Errors: unavailable while the read model is not ready or if the hub has ended,
 // rate_limited above the limit per user, faults of the store.
-func (n *notices) listen(ctx context.Context, who Listener) (p *place, head int64, err error) {
+func (n *notices) listen(ctx context.Context, listener Listener) (p *place, head int64, err error) {
 	if err := n.hub.Ready(); err != nil {
 		return nil, 0, err
 	}
-	if p, err = n.listeners.add(who); err != nil {
+	if p, err = n.listeners.add(listener); err != nil {
 		return nil, 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	if head, err = n.store.Head(ctx, who.ParentAccount); err != nil {
+	if head, err = n.store.Head(ctx, listener.ParentAccount); err != nil {
 		n.listeners.remove(p)
-		return nil, 0, fmt.Errorf("read head of %s: %w", who.ParentAccount, err)
+		return nil, 0, fmt.Errorf("read head of %s: %w", listener.ParentAccount, err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	// start at the head, not at the listener's cursor, which is not trusted
-	if _, begun := n.scanned[who.ParentAccount]; !begun {
-		n.scanned[who.ParentAccount] = Span{who.ParentAccount, head, allUsers}
+	if _, scanning := n.scanned[listener.ParentAccount]; !scanning {
+		n.scanned[listener.ParentAccount] = Span{listener.ParentAccount, head, allUsers}
 	}
 	return p, head, nil
 }
 
 const retention = 7 * 24 * time.Hour // by event time: older notices are not sent
 
-// saveInterval is how long a moved cursor waits, to be saved together with others.
-const saveInterval = 100 * time.Millisecond
+// saveDelay is how long a moved cursor waits, to be saved together with others.
+const saveDelay = 100 * time.Millisecond
 
 // delivered records that a connection has written a notice. The user's stored cursor is updated a
 // moment later, together with others.
-func (n *notices) delivered(who Listener, version int64) {
+func (n *notices) delivered(listener Listener, version int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.cursors[who.key()] = max(n.cursors[who.key()], version)
+	n.cursors[listener.key()] = max(n.cursors[listener.key()], version)
 	kick(n.moved)
 }
 
 // storedCursor returns the position at which a Socket.IO client without an offset continues: after
 // the last notice written by any connection of the user. The cursor of a new user is set to the
 // head.
-func (n *notices) storedCursor(ctx context.Context, who Listener, head int64) (int64, error) {
+func (n *notices) storedCursor(ctx context.Context, listener Listener, head int64) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	version, found, err := n.store.Cursor(ctx, who.ParentAccount, who.UserID)
+	version, found, err := n.store.Cursor(ctx, listener.ParentAccount, listener.UserID)
 	if err != nil {
 		return 0, fmt.Errorf("read notice cursor: %w", err)
 	}
 	n.mu.Lock()
-	pending, waits := n.cursors[who.key()]
+	pending, waits := n.cursors[listener.key()]
 	n.mu.Unlock()
 	if found || waits {
 		return max(version, pending), nil
 	}
-	first := Cursor{ParentAccount: who.ParentAccount, UserID: who.UserID, Version: head}
+	first := Cursor{ParentAccount: listener.ParentAccount, UserID: listener.UserID, Version: head}
 	if err := n.store.SaveCursors(ctx, []Cursor{first}); err != nil {
 		return 0, fmt.Errorf("save first notice cursor: %w", err)
 	}
@@ -197,8 +197,8 @@ func (n *notices) storedCursor(ctx context.Context, who Listener, head int64) (i
 func (n *notices) saveCursors(ctx context.Context) {
 	n.mu.Lock()
 	moved := make([]Cursor, 0, len(n.cursors))
-	for who, version := range n.cursors {
-		moved = append(moved, Cursor{ParentAccount: who.parent, UserID: who.user, Version: version})
+	for user, version := range n.cursors {
+		moved = append(moved, Cursor{ParentAccount: user.parent, UserID: user.user, Version: version})
 	}
 	n.mu.Unlock()
 	if len(moved) == 0 {
@@ -213,8 +213,8 @@ func (n *notices) saveCursors(ctx context.Context) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, saved := range moved {
-		if who := (key{saved.ParentAccount, saved.UserID}); n.cursors[who] == saved.Version {
-			delete(n.cursors, who)
+		if user := (key{saved.ParentAccount, saved.UserID}); n.cursors[user] == saved.Version {
+			delete(n.cursors, user)
 		}
 	}
 }

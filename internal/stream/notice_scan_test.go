@@ -31,7 +31,7 @@ func listen(t *testing.T, hub *stream.Hub, who stream.Listener, after int64) *li
 
 func id(version int64) string { return stream.FormatID(agency, version) }
 
-func TestWakeUpFindsAtOnceWhatIsFolded(t *testing.T) {
+func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
@@ -89,7 +89,7 @@ func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
 	})
 }
 
-func TestLongAbsenceIsCaughtUpInPages(t *testing.T) {
+func TestMissedNoticesAreReadInPages(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	var want []string
@@ -109,7 +109,7 @@ func TestLongAbsenceIsCaughtUpInPages(t *testing.T) {
 
 // A cursor beyond the head is made up or belongs to a log that was replaced by a restore: it starts
 // at the head.
-func TestACursorBeyondTheHeadBeginsAtTheHead(t *testing.T) {
+func TestCursorBeyondTheHeadStartsAtTheHead(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
@@ -123,7 +123,7 @@ func TestACursorBeyondTheHeadBeginsAtTheHead(t *testing.T) {
 	})
 }
 
-func TestExpiredTokenCutsAtItsTime(t *testing.T) {
+func TestStreamEndsWhenTokenExpires(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		s := listen(t, hub, stream.Listener{ParentAccount: agency, UserID: alice, ExpiresAt: time.Now().Add(90 * time.Second)}, 0)
@@ -135,7 +135,7 @@ func TestExpiredTokenCutsAtItsTime(t *testing.T) {
 	})
 }
 
-func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
+func TestLostAccessEndsAfterItsNotice(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
@@ -155,7 +155,7 @@ func TestLostAccessCutsAfterTheNoticeThatSaysSo(t *testing.T) {
 
 // A listener that lost its access gets the notice that says so, even if the store fails at that
 // moment.
-func TestLostAccessIsToldBeforeTheCutThoughTheStoreFails(t *testing.T) {
+func TestLostAccessNoticeIsSentDespiteStoreFaults(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
@@ -201,7 +201,7 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 	})
 }
 
-func TestRetentionEndsWhatCanBeResumed(t *testing.T) {
+func TestResumingIsLimitedByRetention(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
@@ -230,7 +230,7 @@ func TestConnectionsOfOneUserAreLimited(t *testing.T) {
 	})
 }
 
-func TestEndOfTheHubCutsEveryConnection(t *testing.T) {
+func TestEndOfTheHubClosesEveryConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hub, stop := start(t, newStore(), stream.Config{})

@@ -77,7 +77,7 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 	})
 }
 
-func TestAccessIsJudgedEveryEightSeconds(t *testing.T) {
+func TestAccessIsCheckedEveryEightSeconds(t *testing.T) {
 	t.Parallel()
 	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
 		notices, figures := subscribe(t, hub, agency, alice, 0), open(t, hub, &listener{}, "")
@@ -90,7 +90,7 @@ func TestAccessIsJudgedEveryEightSeconds(t *testing.T) {
 	})
 }
 
-func TestBoardClosedIsToldAsANotice(t *testing.T) {
+func TestBoardClosedIsANotice(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
@@ -107,7 +107,7 @@ func TestBoardClosedIsToldAsANotice(t *testing.T) {
 	})
 }
 
-func TestLaterSaysWhenToComeBackInOneBlock(t *testing.T) {
+func TestLaterSendsTheRetryDelayInOneBlock(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
 	stream.Later(w, 5*time.Second, "one\nevent: forged\n")

@@ -14,7 +14,7 @@ const keepAliveEvery = 15 * time.Second // interval of comments that keep connec
 // disconnected within 10 s, and the check may use a result that is 1 s old.
 const recheckEvery = 8 * time.Second
 
-const lookAgain = time.Second // delay until a failed attempt is repeated
+const retryDelay = time.Second // delay until a failed attempt is repeated
 
 // event is one event, on every transport.
 type event struct {
@@ -55,9 +55,9 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	keepAlive, recheck := time.NewTicker(keepAliveEvery), time.NewTicker(h.cfg.Recheck)
 	defer keepAlive.Stop()
 	defer recheck.Stop()
-	var expired, again <-chan time.Time
-	if !p.who.ExpiresAt.IsZero() {
-		expired = time.After(time.Until(p.who.ExpiresAt))
+	var expired, retry <-chan time.Time
+	if !p.listener.ExpiresAt.IsZero() {
+		expired = time.After(time.Until(p.listener.ExpiresAt))
 	}
 	failed := false // whether the last attempt failed; a lasting fault is logged once
 	for {
@@ -82,9 +82,9 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 		case <-recheck.C:
 			check = true
 		case <-p.wake:
-		case <-again:
+		case <-retry:
 		}
-		again = nil
+		retry = nil
 		switch err := f.tell(ctx, check, out); {
 		case err == nil:
 			failed = false
@@ -98,7 +98,7 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 				h.warn(ctx, "look at a listener", err)
 			}
 			failed = true
-			again = time.After(lookAgain)
+			retry = time.After(retryDelay)
 		}
 	}
 }

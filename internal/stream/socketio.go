@@ -26,11 +26,11 @@ const (
 
 // SocketIO serves the Socket.IO v4 client of the existing frontends at the path /socket.io/.
 type SocketIO struct {
-	hub    *Hub
-	prove  Authenticate
-	server *socket.Server
-	engine http.Handler
-	polls  pendingPolls
+	hub           *Hub
+	authenticator Authenticate
+	server        *socket.Server
+	engine        http.Handler
+	pending       pendingPolls
 
 	mu     sync.Mutex
 	closed bool
@@ -40,14 +40,14 @@ type SocketIO struct {
 
 // NewSocketIO returns a handler. The caller must call [SocketIO.Close].
 func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
-	s := &SocketIO{hub: hub, prove: prove, polls: pendingPolls{of: map[string][]*pendingPoll{}}, open: map[string]*connection{}}
+	s := &SocketIO{hub: hub, authenticator: prove, pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{}}
 	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
 	s.server.Use(s.authenticate)
 	if err := s.server.On("connection", s.connected); err != nil {
 		return nil, fmt.Errorf("listen for connections: %w", err)
 	}
 	s.engine = s.server.ServeHandler(nil)
-	s.server.Engine().Use(armed)
+	s.server.Engine().Use(armRequest)
 	if err := s.server.Engine().On("connection", s.answerWhenClosed); err != nil {
 		return nil, fmt.Errorf("listen for sessions: %w", err)
 	}
@@ -93,14 +93,14 @@ func (s *SocketIO) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Listener returns the caller of the connection that a polling or upgrade request belongs to. It
 // returns false before the caller is authenticated.
-func (s *SocketIO) Listener(r *http.Request) (who Listener, known bool) {
+func (s *SocketIO) Listener(r *http.Request) (listener Listener, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, known := s.open[r.URL.Query().Get("sid")]
 	if known {
-		who = c.who
+		listener = c.listener
 	}
-	return who, known
+	return listener, known
 }
 
 // Close closes all transports, so that clients reconnect automatically.
@@ -127,11 +127,11 @@ func (s *SocketIO) closeTransports() {
 }
 
 // offset returns the id of the last notice that the stock client saw and sent back.
-func (s *SocketIO) offset(client *socket.Socket, who Listener) (version int64, given bool) {
+func (s *SocketIO) offset(client *socket.Socket, listener Listener) (version int64, known bool) {
 	id, _ := client.Handshake().Auth["offset"].(string)
 	parent, version, ok := ParseID(id)
 	// ignore an offset of another server or agency
-	return version, ok && parent == who.ParentAccount
+	return version, ok && parent == listener.ParentAccount
 }
 
 // connected starts sending to an authenticated connection.
@@ -140,20 +140,20 @@ func (s *SocketIO) connected(args ...any) {
 	if !ok {
 		return
 	}
-	who, ok := client.Data().(Listener)
+	listener, ok := client.Data().(Listener)
 	if !ok {
 		client.Disconnect(true)
 		return
 	}
-	client.Join(socket.Room(who.UserID))
+	client.Join(socket.Room(listener.UserID))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return // Close closes the transport
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	c := &connection{owner: s, client: client, who: who, stop: stop, inFlight: make(chan struct{}, maxInFlight)}
-	c.stopWhenGone()
+	c := &connection{owner: s, client: client, listener: listener, stop: stop, inFlight: make(chan struct{}, maxInFlight)}
+	c.stopOnDisconnect()
 	session := client.Conn().Id()
 	s.open[session] = c
 	s.active.Go(func() {
@@ -175,9 +175,9 @@ type Authenticate func(r *http.Request, token string) (Listener, error)
 // authenticate is the middleware of every connection, including recovered ones.
 func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.ExtendedError)) {
 	token, _ := client.Handshake().Auth["token"].(string)
-	who, err := s.prove(handshakeRequest(client), token)
+	listener, err := s.authenticator(handshakeRequest(client), token)
 	if err == nil {
-		client.SetData(who)
+		client.SetData(listener)
 		next(nil)
 		return
 	}

@@ -21,12 +21,12 @@ import (
 //
 //   - It greets a client before it listens to it. The answer of a quick client was dropped, and the
 //     client waited until it was disconnected after authTimeout (seen with 10,000 clients that
-//     reconnected at once) ([heldConn], [pollWriter]).
+//     reconnected at once) ([gatedConn], [pollWriter]).
 //   - It answers a long poll from its own goroutine, which may still write after the handler has
 //     returned because the client disconnected. It then writes into a buffer that net/http has given
 //     to another connection ([pollWriter]).
 //   - The goroutine that watches a request's context reads a field that the handler is still setting
-//     ([armed]).
+//     ([armRequest]).
 //   - It releases a poll twice, the second time after its answer. If the next poll had already
 //     arrived, it was lost: the session ended at the next packet although nothing was wrong
 //     ([engineRequest], [pollWriter]).
@@ -38,9 +38,9 @@ import (
 type engineKey struct{}
 
 type engineRequest struct {
-	arm     func()
-	met     bool          // whether our middleware ran, in the goroutine that serves the request
-	settled chan struct{} // closed when the engine no longer uses the request
+	arm      func()
+	armed    bool          // whether our middleware ran, in the goroutine that serves the request
+	released chan struct{} // closed when the engine no longer uses the request
 }
 
 // serveEngine passes a request to the engine.
@@ -48,14 +48,14 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	client := r.Context() // ends when the client disconnects
 	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
 	defer cancel()
-	request := &engineRequest{arm: func() { context.AfterFunc(client, cancel) }, settled: make(chan struct{})}
+	request := &engineRequest{arm: func() { context.AfterFunc(client, cancel) }, released: make(chan struct{})}
 	r = r.WithContext(context.WithValue(ctx, engineKey{}, request))
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		held := &heldWriter{ResponseWriter: w, heard: make(chan struct{})}
-		hear := sync.OnceFunc(func() { close(held.heard) })
-		defer hear() // also if the engine refuses the request before its middlewares
-		request.arm = func() { context.AfterFunc(client, cancel); hear() }
-		s.engine.ServeHTTP(held, r) // hijacked, or answered in this goroutine
+		writer := &gatedWriter{ResponseWriter: w, listening: make(chan struct{})}
+		listen := sync.OnceFunc(func() { close(writer.listening) })
+		defer listen() // also if the engine refuses the request before its middlewares
+		request.arm = func() { context.AfterFunc(client, cancel); listen() }
+		s.engine.ServeHTTP(writer, r) // hijacked, or answered in this goroutine
 		return
 	}
 	guarded := &pollWriter{to: w, header: http.Header{}}
@@ -63,44 +63,44 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	s.servePolling(guarded, r, request, cancel)
 }
 
-// heldWriter gives the engine a connection that is not read before the engine listens.
-type heldWriter struct {
+// gatedWriter gives the engine a connection that is not read before the engine listens.
+type gatedWriter struct {
 	http.ResponseWriter
 
-	heard chan struct{} // closed when the engine listens
+	listening chan struct{} // closed when the engine listens
 }
 
 // Hijack implements [http.Hijacker].
-func (w *heldWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (w *gatedWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err
 	}
-	return &heldConn{conn, w.heard}, buffered, nil
+	return &gatedConn{conn, w.listening}, buffered, nil
 }
 
-type heldConn struct {
+type gatedConn struct {
 	net.Conn
 
-	heard <-chan struct{}
+	listening <-chan struct{}
 }
 
 // Read implements [net.Conn].
-func (c *heldConn) Read(into []byte) (int, error) {
-	<-c.heard
+func (c *gatedConn) Read(into []byte) (int, error) {
+	<-c.listening
 	return c.Conn.Read(into)
 }
 
-// armed is a middleware of the engine. The end of a request and the client's messages must not be
+// armRequest is a middleware of the engine. The end of a request and the client's messages must not be
 // visible before the request is set up.
-func armed(ctx *types.HttpContext, next func(error)) {
+func armRequest(ctx *types.HttpContext, next func(error)) {
 	request, ok := ctx.Request().Context().Value(engineKey{}).(*engineRequest)
-	if ok && ctx.Once("close", func(...any) { close(request.settled) }) == nil { // emitted last
+	if ok && ctx.Once("close", func(...any) { close(request.released) }) == nil { // emitted last
 		select {
 		// the request ended when its session was closed; the event may already have been emitted
 		case <-ctx.Done():
 		default:
-			request.met = true
+			request.armed = true
 		}
 	}
 	next(nil)
@@ -155,9 +155,9 @@ func (p *pollWriter) isAnswered() bool {
 	return p.status != 0 || p.finished
 }
 
-// sayClosed responds with a close packet unless there is already a response, and drops later
+// answerClosed responds with a close packet unless there is already a response, and drops later
 // writes.
-func (p *pollWriter) sayClosed() {
+func (p *pollWriter) answerClosed() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.status != 0 || p.finished {
@@ -184,9 +184,9 @@ func (p *pollWriter) finish() {
 }
 
 // closeConn closes a transport after pending packets are written, and sends a close packet to
-// polling clients. It takes at most farewell.
+// polling clients. It takes at most closeTimeout.
 func closeConn(conn engine.Socket) {
-	until := time.Now().Add(farewell)
+	until := time.Now().Add(closeTimeout)
 	transport := waitWritable(conn, until)
 	if transport != nil && transport.Name() == transports.POLLING {
 		drained := make(chan struct{})

@@ -22,8 +22,8 @@ import (
 
 // pendingPolls are the polls of each session that may wait for an answer.
 type pendingPolls struct {
-	mu sync.Mutex
-	of map[string][]*pendingPoll
+	mu        sync.Mutex
+	bySession map[string][]*pendingPoll
 }
 
 // pendingPoll is a poll and the function that makes the engine release it.
@@ -36,29 +36,29 @@ type pendingPoll struct {
 func (p *pendingPolls) add(sid string, poll *pendingPoll) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if slices.ContainsFunc(p.of[sid], func(other *pendingPoll) bool { return !other.writer.isAnswered() }) {
+	if slices.ContainsFunc(p.bySession[sid], func(other *pendingPoll) bool { return !other.writer.isAnswered() }) {
 		return false
 	}
-	p.of[sid] = append(p.of[sid], poll)
+	p.bySession[sid] = append(p.bySession[sid], poll)
 	return true
 }
 
 func (p *pendingPolls) remove(sid string, poll *pendingPoll) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of[sid] = slices.DeleteFunc(p.of[sid], func(other *pendingPoll) bool { return other == poll })
-	if len(p.of[sid]) == 0 {
-		delete(p.of, sid)
+	p.bySession[sid] = slices.DeleteFunc(p.bySession[sid], func(other *pendingPoll) bool { return other == poll })
+	if len(p.bySession[sid]) == 0 {
+		delete(p.bySession, sid)
 	}
 }
 
 // close answers the polls of a session that has ended.
 func (p *pendingPolls) close(sid string) {
 	p.mu.Lock()
-	polls := slices.Clone(p.of[sid])
+	polls := slices.Clone(p.bySession[sid])
 	p.mu.Unlock()
 	for _, poll := range polls {
-		poll.writer.sayClosed()
+		poll.writer.answerClosed()
 		poll.end()
 	}
 }
@@ -66,12 +66,12 @@ func (p *pendingPolls) close(sid string) {
 // answerWhenClosed is called for each new session of the engine.
 func (s *SocketIO) answerWhenClosed(args ...any) {
 	if conn, ok := args[0].(engine.Socket); ok {
-		_ = conn.Once("close", func(...any) { s.polls.close(conn.Id()) })
+		_ = conn.Once("close", func(...any) { s.pending.close(conn.Id()) })
 	}
 }
 
-// cut ends a session; its polls are answered.
-func (s *SocketIO) cut(sid string) {
+// closeSession ends a session; its polls are answered.
+func (s *SocketIO) closeSession(sid string) {
 	if conn, ok := s.server.Engine().Clients().Load(sid); ok {
 		conn.Close(true)
 	}
@@ -84,14 +84,14 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 	case sid == "":
 	case r.Method == http.MethodGet:
 		poll := &pendingPoll{writer, end}
-		if !s.polls.add(sid, poll) {
-			s.cut(sid)
+		if !s.pending.add(sid, poll) {
+			s.closeSession(sid)
 			http.Error(writer, "Another poll of this session is waiting for its response. The session is closed.", http.StatusBadRequest)
 			return
 		}
-		defer s.polls.remove(sid, poll)
+		defer s.pending.remove(sid, poll)
 		// if the session ends while the engine takes the poll, the engine would not answer it
-		defer writer.sayClosed()
+		defer writer.answerClosed()
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
 			// it waited for this poll to send the close packet and would not answer it
 			conn.Transport().OnClose()
@@ -100,15 +100,15 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 	case r.ContentLength <= maxMessageBytes: // the engine refuses longer ones
 		payload, err := io.ReadAll(io.LimitReader(r.Body, maxMessageBytes+1))
 		if err != nil || !validPayload(r.Header, payload) {
-			s.cut(sid)
+			s.closeSession(sid)
 			http.Error(writer, "The body is not a valid Engine.IO 4 payload. The session is closed.", http.StatusBadRequest)
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(payload))
 	}
 	s.engine.ServeHTTP(writer, r)
-	if request.met {
-		<-request.settled
+	if request.armed {
+		<-request.released
 	}
 }
 

@@ -135,7 +135,7 @@ func TestInvalidPacketsEndTheSession(t *testing.T) {
 }
 
 // The engine releases a poll twice; the second time must not release the next poll.
-func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
+func TestNextPollIsNotReleasedWithThePreviousOne(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, nil, patientWithSilence)
@@ -191,7 +191,7 @@ func TestTheNextPollIsNotLetGoWithTheOneBefore(t *testing.T) {
 }
 
 // Waiting for a poll that ended before the middleware ran would never end.
-func TestAPollThatIsDoneBeforeItIsHeardIsNotWaitedFor(t *testing.T) {
+func TestPollThatEndsBeforeTheMiddlewareIsNotAwaited(t *testing.T) {
 	t.Parallel()
 	ctx, end := context.WithCancel(t.Context())
 	poll := httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4&transport=polling&sid=x", http.NoBody)

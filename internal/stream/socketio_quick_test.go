@@ -23,7 +23,7 @@ const (
 )
 
 // A message that arrives before the engine is set up is not lost.
-func TestQuickWebSocketIsHeard(t *testing.T) {
+func TestQuickWebSocketIsNotLost(t *testing.T) {
 	t.Parallel()
 	sockets := startNode(t, newStore(), &tokens{}, nil, patientWithSilence).sockets
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +77,7 @@ func (c *slowConn) RemoteAddr() net.Addr {
 }
 
 // Many concurrent long polls: the response that names the session arrives when the session exists.
-func TestQuickLongPollIsHeard(t *testing.T) {
+func TestQuickLongPollIsNotLost(t *testing.T) {
 	t.Parallel()
 	n := startNode(t, newStore(), &tokens{}, nil, patientWithSilence)
 	var group errgroup.Group

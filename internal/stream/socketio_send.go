@@ -15,8 +15,8 @@ const (
 	// maxInFlight limits the events in the engine's unbounded buffer for a client that does not
 	// read.
 	maxInFlight = 64
-	// farewell limits the time for the last notices of a connection that is being closed.
-	farewell = 2 * time.Second
+	// closeTimeout limits the time for the last notices of a connection that is being closed.
+	closeTimeout = 2 * time.Second
 	// slowAfter is how long a client may read nothing while maxInFlight events wait, before it is
 	// disconnected. It can resume from its cursor.
 	slowAfter = 30 * time.Second
@@ -24,20 +24,20 @@ const (
 
 // connection is the [output] of one Socket.IO client.
 type connection struct {
-	owner  *SocketIO
-	client *socket.Socket
-	who    Listener
+	owner    *SocketIO
+	client   *socket.Socket
+	listener Listener
 
 	stop     context.CancelFunc
 	inFlight chan struct{} // one slot for each event that is not written yet
 }
 
-// stopWhenGone stops the connection when the client disconnects. It also watches the transport,
+// stopOnDisconnect stops the connection when the client disconnects. It also watches the transport,
 // because the library may lose the disconnect of a client that leaves while it is being connected.
-func (c *connection) stopWhenGone() {
-	gone := func(...any) { c.stop() }
-	_ = c.client.On("disconnect", gone)
-	_ = c.client.Conn().Once("close", gone)
+func (c *connection) stopOnDisconnect() {
+	stopped := func(...any) { c.stop() }
+	_ = c.client.On("disconnect", stopped)
+	_ = c.client.Conn().Once("close", stopped)
 	if !c.client.Connected() || c.client.Conn().ReadyState() != "open" {
 		c.stop()
 	}
@@ -54,22 +54,22 @@ func (c *connection) run(ctx context.Context) {
 // serve starts at the client's offset or, without one, at the user's stored cursor.
 func (c *connection) serve(ctx context.Context) error {
 	notices := c.owner.hub.notices
-	place, head, err := notices.listen(ctx, c.who)
+	place, head, err := notices.listen(ctx, c.listener)
 	if err != nil {
 		return err
 	}
 	defer notices.listeners.remove(place)
-	after, given := c.owner.offset(c.client, c.who)
-	if !given {
-		if after, err = notices.storedCursor(ctx, c.who, head); err != nil {
+	after, known := c.owner.offset(c.client, c.listener)
+	if !known {
+		if after, err = notices.storedCursor(ctx, c.listener, head); err != nil {
 			return err
 		}
 	}
 	// a cursor beyond the head belongs to a log that was replaced by a restore
 	after = min(after, head)
 	kick(place.wake) // it may start below the head
-	if c.send(ctx, placeEvent(c.who.ParentAccount, after)) == nil {
-		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, who: c.who, after: after}, c)
+	if c.send(ctx, placeEvent(c.listener.ParentAccount, after)) == nil {
+		c.owner.hub.serve(ctx, place, &noticeFeed{source: notices, listener: c.listener, after: after}, c)
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ func (c *connection) send(ctx context.Context, e event) error {
 	written := sync.OnceFunc(func() {
 		<-c.inFlight
 		if e.version > 0 {
-			c.owner.hub.notices.delivered(c.who, e.version)
+			c.owner.hub.notices.delivered(c.listener, e.version)
 		}
 	})
 	packet := &parser.Packet{Type: parser.EVENT, Nsp: "/", Data: []any{e.name, e.data, e.id}}
@@ -107,7 +107,7 @@ func (c *connection) keepAlive() error { return nil }
 // or a stop of the server it only closes the transport: the client reconnects with its offset and,
 // if it supports that, a new token.
 func (c *connection) end(ctx context.Context, reason error) {
-	deadline := time.NewTimer(farewell)
+	deadline := time.NewTimer(closeTimeout)
 	defer deadline.Stop()
 	for range maxInFlight {
 		select {

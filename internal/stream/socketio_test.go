@@ -121,7 +121,7 @@ var ways = map[string]func(url string) jsConfig{
 	},
 }
 
-func TestStockClientHearsItsNotices(t *testing.T) {
+func TestStockClientGetsItsNotices(t *testing.T) {
 	t.Parallel()
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 	}
 }
 
-func TestNewPageGoesOnFromTheStoredCursor(t *testing.T) {
+func TestNewPageContinuesAtTheStoredCursor(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	n := startNode(t, store, &tokens{}, nil, stream.Config{})
@@ -218,7 +218,7 @@ func TestWrongTokenIsRefusedForGood(t *testing.T) {
 	require.Zero(t, n.hub.NoticeListeners())
 }
 
-func TestFaultOfOursMakesTheClientTryAgain(t *testing.T) {
+func TestServerFaultMakesTheClientTryAgain(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
 	keys.set(time.Time{}, domain.NewError(domain.CodeUnavailable, "starting"))
@@ -253,7 +253,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 }
 
 // A connection ends with its token; its client reconnects and is refused permanently.
-func TestExpiredTokenCutsTheConnection(t *testing.T) {
+func TestConnectionEndsWhenTokenExpires(t *testing.T) {
 	t.Parallel()
 	keys := &tokens{}
 	keys.set(time.Now(), nil)
@@ -263,7 +263,7 @@ func TestExpiredTokenCutsTheConnection(t *testing.T) {
 	require.False(t, client.until("connect_error", stream.ErrExpired.Message).Active)
 }
 
-func TestLostAccessTellsTheClientToStayAway(t *testing.T) {
+func TestLostAccessDisconnectsTheClientForGood(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	var mu sync.Mutex

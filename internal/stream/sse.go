@@ -26,27 +26,27 @@ type eventStream struct {
 	controller *http.ResponseController
 }
 
-// comeBack is the minimum delay after which a client reconnects. A random delay of up to the same
+// reconnectDelay is the minimum delay after which a client reconnects. A random delay of up to the same
 // length is added, so that clients do not reconnect all at once after a restart.
-const comeBack = time.Second
+const reconnectDelay = time.Second
 
 // Later responds to a listener that cannot be served now so that its EventSource tries again
 // automatically, after at least wait. An EventSource retries only after a stream that ends; after
 // any other status it gives up.
 func Later(w http.ResponseWriter, wait time.Duration, reason string) {
 	// the client may be disconnected
-	_ = begin(w, max(wait, comeBack)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
+	_ = startStream(w, max(wait, reconnectDelay)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
 }
 
-func openEventStream(w http.ResponseWriter) *eventStream { return begin(w, comeBack) }
+func openEventStream(w http.ResponseWriter) *eventStream { return startStream(w, reconnectDelay) }
 
-// begin starts a response with the delay after which the client reconnects.
-func begin(w http.ResponseWriter, wait time.Duration) *eventStream {
+// startStream starts a response with the delay after which the client reconnects.
+func startStream(w http.ResponseWriter, wait time.Duration) *eventStream {
 	s := &eventStream{w: w, controller: http.NewResponseController(w)}
 	SetEventHeader(w.Header())
 	w.WriteHeader(http.StatusOK)
 	// the next write reports a disconnected client
-	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(comeBack)).Milliseconds()))
+	_ = s.write(fmt.Sprintf("retry: %d\n\n", (wait + rand.N(reconnectDelay)).Milliseconds()))
 	// The read timeout of the server is for request bodies, which net/http reads before the
 	// response; streams must have none.
 	_ = s.controller.SetReadDeadline(time.Time{})

@@ -82,7 +82,7 @@ func nextLine(t *testing.T, lines *bufio.Reader) string {
 }
 
 // A listener that stops reading delays no other and is disconnected.
-func TestStalledStreamDelaysNobodyAndIsDropped(t *testing.T) {
+func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
 	t.Parallel()
 	store := newStore()
 	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {

@@ -57,15 +57,15 @@ func (m *memoryStore) close(parent, user string, accounts ...string) {
 	})
 }
 
-// befall adds connection events.
-func (m *memoryStore) befall(news ...stream.ConnectionNews) {
+// addNews adds connection events.
+func (m *memoryStore) addNews(news ...stream.ConnectionNews) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.befell = append(m.befell, news...)
 }
 
-// befallUnseen adds a connection event whose row appears after a delay.
-func (m *memoryStore) befallUnseen(wait time.Duration, news stream.ConnectionNews) {
+// addLateNews adds a connection event whose row appears after a delay.
+func (m *memoryStore) addLateNews(wait time.Duration, news stream.ConnectionNews) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.befell, m.shown[news.ConnectionID] = append(m.befell, news), time.Now().Add(wait)

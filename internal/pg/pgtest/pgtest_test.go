@@ -46,7 +46,7 @@ func oid(t *testing.T, db *pgtest.DB) (oid uint32) {
 
 // Changes of a test do not affect the next one: it gets the same database without the rows, or a
 // new one.
-func TestADatabaseComesBackAsANewOne(t *testing.T) {
+func TestReusedDatabaseEqualsANewOne(t *testing.T) {
 	for name, tt := range map[string]struct {
 		left []string
 		same bool
