@@ -83,7 +83,7 @@ func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 	return known, nil
 }
 
-// verifiers returns the configured keys or, if there are none, those in the data directory. It
+// verifiers returns the configured keys or, if none are set, those in the data directory. It
 // returns nil if neither exists.
 func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	if known, err := e.configuredKeys(); err != nil || known != nil {

@@ -77,7 +77,7 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 }
 
 // checkpointKeys returns the public keys that verify earlier checkpoints, for the signer and for
-// proofs: the configured keys and those in the data directory. It returns nil if there are none.
+// proofs: the configured keys and those in the data directory. It returns nil if there are no keys.
 func (p *process) checkpointKeys() (note.Verifiers, error) {
 	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
 	if err != nil {

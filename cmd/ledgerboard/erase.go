@@ -194,16 +194,16 @@ func checkFolded(engines []*projections.Engine, before, after string) func(conte
 			if err != nil {
 				return "", err
 			}
-			behind := int64(0)
+			lag := int64(0)
 			for _, p := range status.Partitions {
 				position := place{status.Projection, p.Partition}
 				if _, known := ends[position]; !known {
 					ends[position] = p.EndOffset
 				}
-				behind += max(0, ends[position]-p.NextOffset)
+				lag += max(0, ends[position]-p.NextOffset)
 			}
-			if !status.Live() || behind > 0 {
-				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s", before, status.Projection, behind, after), nil
+			if !status.Live() || lag > 0 {
+				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s", before, status.Projection, lag, after), nil
 			}
 		}
 		return "", nil

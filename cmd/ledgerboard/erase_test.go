@@ -68,7 +68,7 @@ func TestErasePerson(t *testing.T) {
 			// the read is recorded in the log
 			eraseAgency+"' and data->>'dashboard' = '"+eraseClient+"'")
 
-		command := eraseErna(a.beside(t))
+		command := eraseErna(a.storageSettings(t))
 		command.SocialAccount, command.JSON, command.actionFlags = nil, false, actionFlags{}
 		out, err := runCommand(t, command)
 		require.ErrorAs(t, err, new(usageError), "nothing is erased without --yes")
@@ -405,7 +405,7 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 			require.NoError(t, a.Log.Append(t.Context(), draft))
 		}
 		a.appendText(t, 701, "late", domain.PostTexts{Content: "Erna was late"})
-		command := eraseErna(a.beside(t))
+		command := eraseErna(a.storageSettings(t))
 		command.SocialAccount = nil
 		require.JSONEq(t, `{"erased":true,"erased_before":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[8],"connections":[71],"profiles":[701],
 			"contents":1,"sessions":0,"secrets":0}`, mustRun(t, command))

@@ -30,7 +30,7 @@ func TestExportPerson(t *testing.T) {
 
 		file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
 		command := exportPersonCommand{
-			storage: a.beside(t), logging: quiet, User: erased, Out: file,
+			storage: a.storageSettings(t), logging: quiet, User: erased, Out: file,
 			actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
 		}
 		out := mustRun(t, command)

@@ -48,7 +48,7 @@ func mustRun(t *testing.T, c command) (printed string) {
 // byHand runs a command line next to the service.
 func (p *process) byHand(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	at := p.beside(t)
+	at := p.storageSettings(t)
 	return byHand(t, append(args, "--data-dir", at.DataDir, "--database-url", at.DatabaseURL, "--kafka-brokers", strings.Join(at.KafkaBrokers, ","),
 		"--log-level", "error")...)
 }
@@ -82,9 +82,9 @@ func newStorage(t *testing.T) storage {
 	return storage{DataDir: t.TempDir(), DatabaseURL: pgtest.New(t).URL}
 }
 
-// beside returns the storage settings with which commands reach the log and tables of a running
+// storageSettings returns the storage settings with which commands reach the log and tables of a running
 // service.
-func (p *process) beside(t *testing.T) storage {
+func (p *process) storageSettings(t *testing.T) storage {
 	t.Helper()
 	brokers, err := p.Brokers(t.Context())
 	require.NoError(t, err)

@@ -228,7 +228,7 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	return true, nil
 }
 
-// content returns the latest content of a key in the files or, if there is none, in the log.
+// content returns the latest content of a key in the files or, if it is missing, in the log.
 func (p *importPass) content(key string) (contentState, bool) {
 	if content, known := p.fileContents[key]; known {
 		return content, true

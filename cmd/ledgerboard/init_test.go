@@ -70,14 +70,14 @@ func TestMainApplicationTokensMayHaveNames(t *testing.T) {
 // keygen prints a line that can be used as a setting, and the public key separately.
 func TestKeygen(t *testing.T) {
 	t.Parallel()
-	var out, told bytes.Buffer
-	require.NoError(t, keygenCommand{}.Run(t.Context(), streams{Out: &out, Err: &told}))
+	var out, stderr bytes.Buffer
+	require.NoError(t, keygenCommand{}.Run(t.Context(), streams{Out: &out, Err: &stderr}))
 	private, ok := strings.CutPrefix(strings.TrimSpace(out.String()), "LEDGERBOARD_CHECKPOINT_KEY=")
 	require.True(t, ok, out.String())
 	_, public, err := proof.ParseKey(private)
 	require.NoError(t, err)
-	require.Contains(t, told.String(), public)
-	require.NotContains(t, told.String(), private)
+	require.Contains(t, stderr.String(), public)
+	require.NotContains(t, stderr.String(), private)
 	require.Empty(t, checkpointSettings{CheckpointKey: private, CheckpointEvery: time.Second}.validate())
 	var pair map[string]string
 	require.NoError(t, json.Unmarshal([]byte(mustRun(t, keygenCommand{JSON: true})), &pair))

@@ -68,7 +68,7 @@ func TestLogShowsTopics(t *testing.T) {
 func TestPrepareCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
-	prepare := func(names ...string) (told, said string, err error) {
+	prepare := func(names ...string) (stdout, stderr string, err error) {
 		var out, errs bytes.Buffer
 		c := prepareCommand{storage: a.storage(), logging: quiet, actionFlags: someReason, Names: names}
 		err = c.Run(t.Context(), streams{Out: &out, Err: &errs})
@@ -82,14 +82,14 @@ func TestPrepareCommand(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	told, said, err := prepare("dashboards", "directory")
+	stdout, stderr, err := prepare("dashboards", "directory")
 	require.NoError(t, err)
-	require.Contains(t, said, "dashboards: generation 1 of version")
-	require.Regexp(t, `directory: generation \d is ready for readers of this version`, told)
-	told, said, err = prepare("dashboards", "directory")
+	require.Contains(t, stderr, "dashboards: generation 1 of version")
+	require.Regexp(t, `directory: generation \d is ready for readers of this version`, stdout)
+	stdout, stderr, err = prepare("dashboards", "directory")
 	require.NoError(t, err)
-	require.Empty(t, told)
-	require.Contains(t, said, "directory: generation")
+	require.Empty(t, stdout)
+	require.Contains(t, stderr, "directory: generation")
 	requireGenerations("dashboards live of f", "directory live of f")
 
 	// A generation of another version is live: prepare builds one for this version and keeps the

@@ -98,7 +98,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
-		require.NoError(t, withOperations(t.Context(), a.beside(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
+		require.NoError(t, withOperations(t.Context(), a.storageSettings(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
 			recorded := func() (n int64) {
 				topics, err := d.Topics(t.Context())
 				require.NoError(t, err)

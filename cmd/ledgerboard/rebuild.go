@@ -77,7 +77,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// startOrCancel requests a rebuild, resumes one that nobody runs, or cancels the running one.
+// startOrCancel requests a rebuild, resumes one that no process runs, or cancels the running one.
 func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name string) (rebuild operator.Rebuild, err error) {
 	ops := r.ops
 	rebuild, found, err := r.underWay(ctx, name)

@@ -75,8 +75,8 @@ func TestServiceContinuesAfterRestore(t *testing.T) {
 	mustRun(t, eraseErna(at))
 	withService(t, at, func(a *process, _ string) {
 		updateDashboard(t, a, stays)
-		told := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
-		require.NoError(t, vault.Cursors{Pool: a.KeptPool}.SaveCursors(t.Context(), told))
+		cursors := []stream.Cursor{{ParentAccount: eraseAgency, UserID: stays, Version: int64(len(before)) + 1}}
+		require.NoError(t, vault.Cursors{Pool: a.KeptPool}.SaveCursors(t.Context(), cursors))
 	})
 
 	after := filepath.Join(t.TempDir(), "after")

@@ -142,7 +142,7 @@ func (f *faults) unlessf(ok bool, format string, args ...any) {
 	}
 }
 
-// err returns an error that lists all faults, or nil if there are none.
+// err returns an error that lists all faults, or nil without faults.
 func (f *faults) err() error {
 	if len(*f) == 0 {
 		return nil

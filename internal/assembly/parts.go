@@ -42,7 +42,7 @@ type Parts struct {
 	engine, vault, fetched part[*pgxpool.Pool]
 }
 
-// NewParts returns parts, none of which is open.
+// NewParts returns parts that are not open yet.
 func NewParts(s Settings) *Parts {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)

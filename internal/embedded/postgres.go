@@ -64,7 +64,7 @@ type Postgres struct {
 	closeErr  error
 }
 
-// StartPostgres starts the server of cfg.DataDir, creating the cluster first if there is none, and
+// StartPostgres starts the server of cfg.DataDir, creating the cluster first if it is missing, and
 // returns when it answers queries. It returns ErrLocked if the directory has an owner, or an error
 // that says which server to install or what the server logged. The context bounds the start only:
 // end the server with Close.

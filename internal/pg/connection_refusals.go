@@ -18,23 +18,23 @@ func InTheOpen(url string) string {
 	if err != nil {
 		return "" // [CheckURL] reports it
 	}
-	where, plain, stranger := "", config.TLSConfig == nil, false
+	where, plain, unverified := "", config.TLSConfig == nil, false
 	for _, candidate := range append([]*pgconn.FallbackConfig{{Host: config.Host, TLSConfig: config.TLSConfig}}, config.Fallbacks...) {
 		if onThisMachine(candidate.Host) {
 			continue
 		}
 		where = candidate.Host
 		plain = plain || candidate.TLSConfig == nil
-		stranger = stranger || candidate.TLSConfig != nil && candidate.TLSConfig.InsecureSkipVerify && candidate.TLSConfig.VerifyPeerCertificate == nil
+		unverified = unverified || candidate.TLSConfig != nil && candidate.TLSConfig.InsecureSkipVerify && candidate.TLSConfig.VerifyPeerCertificate == nil
 	}
-	const mend = "; set sslmode=verify-full, and sslrootcert for a private authority, in LEDGERBOARD_DATABASE_URL"
+	const advice = "; set sslmode=verify-full, and sslrootcert for a private authority, in LEDGERBOARD_DATABASE_URL"
 	switch {
 	case where == "":
 		return ""
 	case plain:
-		return "the connection to the database at " + where + " is not encrypted, or not always: traffic, and possibly the password, is readable on the network" + mend
-	case stranger:
-		return "the certificate of the database at " + where + " is not verified: another server on the network can take its place" + mend
+		return "the connection to the database at " + where + " is not encrypted, or not always: traffic, and possibly the password, is readable on the network" + advice
+	case unverified:
+		return "the certificate of the database at " + where + " is not verified: another server on the network can take its place" + advice
 	default:
 		return ""
 	}

@@ -34,7 +34,7 @@ func List[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFun
 	return list, nil
 }
 
-// Find reads the first row of a statement. It returns false if there is none.
+// Find reads the first row of a statement. It returns false if there are no rows.
 func Find[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) (row T, found bool, err error) {
 	rows, _ := q.Query(ctx, sql, args...)
 	row, err = pgx.CollectOneRow(rows, scan)

@@ -10,7 +10,7 @@
 //     hints: a lost wake-up delays a notice until the next sweep.
 //   - Announced figures can be read: projections announce changes in the transaction that changes
 //     the rows. An event is a hint to read and contains no figures. It may be lost, but not
-//     unnoticed: a listener that cannot get exactly what it missed is told to read everything.
+//     unnoticed: a listener that cannot get exactly what it missed must read everything.
 //   - A listener gets at most one event of figures per second, which contains all changes.
 //   - What a listener gets depends only on its verified token, never on its request. A listener that
 //     loses its access is disconnected.
@@ -52,5 +52,5 @@
 //     refused; faults of the server close the transport.
 //   - The Socket.IO library v3.0.2 always links quic-go, webtransport-go and brotli, which are not
 //     used. The plain adapter is used: the session-aware adapter would restore rooms without
-//     authentication and append its own offset in place of ours.
+//     authentication and append its own offset in place of this one.
 package stream

@@ -141,8 +141,8 @@ func TestUnknownChangesAreEverything(t *testing.T) {
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "")
 		l.take()
-		for _, told := range []string{"*", "", "{"} {
-			hub.Hear(told)
+		for _, payload := range []string{"*", "", "{"} {
+			hub.Hear(payload)
 			time.Sleep(2 * time.Second)
 			blocks := l.take()
 			require.Len(t, blocks, 1)

@@ -102,7 +102,7 @@ type Store interface {
 	Since(ctx context.Context, after Cursor, notBefore time.Time, limit int) ([]Notice, error)
 	// Head returns the version of the agency's last folded record, or 0 before the first.
 	Head(ctx context.Context, parent string) (int64, error)
-	// Cursor returns the stored cursor of a user, or false if there is none.
+	// Cursor returns the stored cursor of a user, or false if the user has no cursor.
 	Cursor(ctx context.Context, parent, user string) (version int64, found bool, err error)
 	// ConnectionNews returns the connection events of agencies after one time and up to another.
 	ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]ConnectionNews, error)

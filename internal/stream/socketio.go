@@ -59,7 +59,7 @@ func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	// Recovery is enabled only because the stock client keeps an offset if the server assigns a
 	// private session id. Middlewares are never skipped: a recovered session must authenticate
 	// again. The plain adapter is used because the session-aware adapter would restore rooms and
-	// append its own offset to every packet in place of ours.
+	// append its own offset to every packet in place of this one.
 	recovery.SetSkipMiddlewares(false)
 	options := socket.DefaultServerOptions()
 	options.SetConnectionStateRecovery(recovery)
@@ -167,7 +167,7 @@ func (s *SocketIO) connected(args ...any) {
 }
 
 // Authenticate authenticates the caller of a Socket.IO connection. The token comes from the
-// client's auth payload and is empty if there is none; r is the request that opened the connection.
+// client's auth payload and is empty if it has no token; r is the request that opened the connection.
 // An error caused by the caller refuses the connection permanently; after other errors the client
 // tries again.
 type Authenticate func(r *http.Request, token string) (Listener, error)

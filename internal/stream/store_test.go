@@ -22,7 +22,7 @@ type memoryStore struct {
 	scans   int
 	looks   int
 	broken  bool
-	befell  []stream.ConnectionNews
+	news    []stream.ConnectionNews
 	shown   map[int64]time.Time // by connection: when its row appears; missing: at once
 }
 
@@ -61,14 +61,14 @@ func (m *memoryStore) close(parent, user string, accounts ...string) {
 func (m *memoryStore) addNews(news ...stream.ConnectionNews) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.befell = append(m.befell, news...)
+	m.news = append(m.news, news...)
 }
 
 // addLateNews adds a connection event whose row appears after a delay.
 func (m *memoryStore) addLateNews(wait time.Duration, news stream.ConnectionNews) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.befell, m.shown[news.ConnectionID] = append(m.befell, news), time.Now().Add(wait)
+	m.news, m.shown[news.ConnectionID] = append(m.news, news), time.Now().Add(wait)
 }
 
 func (m *memoryStore) setBroken(broken bool) {
@@ -152,7 +152,7 @@ func (m *memoryStore) ConnectionNews(_ context.Context, parents []string, after,
 	if m.broken {
 		return nil, errAway
 	}
-	return slices.DeleteFunc(slices.Clone(m.befell), func(n stream.ConnectionNews) bool {
+	return slices.DeleteFunc(slices.Clone(m.news), func(n stream.ConnectionNews) bool {
 		return !slices.Contains(parents, n.ParentAccount) || !n.At.After(after) || n.At.After(until) ||
 			time.Now().Before(m.shown[n.ConnectionID])
 	}), nil
