@@ -180,8 +180,8 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// checkFolded returns a check whether the tables contain all records that were in the log at its first
-// call. The check returns how many events are missing.
+// checkFolded returns a check whether the tables contain all records that were in the log at its
+// first call. The check returns how many events are missing.
 func checkFolded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
 	type place struct {
 		projection string

@@ -46,8 +46,8 @@ func exitCode(err error, stderr io.Writer) int {
 // errInterrupted is returned if a signal ends a command before it is done.
 var errInterrupted = errors.New("interrupted")
 
-// interruptedError adds to the error of an interrupted command what state the command leaves. It does
-// not change other errors or errors that are already [errInterrupted].
+// interruptedError adds to the error of an interrupted command what state the command leaves. It
+// does not change other errors or errors that are already [errInterrupted].
 func interruptedError(ctx context.Context, err error, state string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err

@@ -82,8 +82,8 @@ func newStorage(t *testing.T) storage {
 	return storage{DataDir: t.TempDir(), DatabaseURL: pgtest.New(t).URL}
 }
 
-// storageSettings returns the storage settings with which commands reach the log and tables of a running
-// service.
+// storageSettings returns the storage settings with which commands reach the log and tables of a
+// running service.
 func (p *process) storageSettings(t *testing.T) storage {
 	t.Helper()
 	brokers, err := p.Brokers(t.Context())

@@ -125,8 +125,8 @@ func knowAll(ctx context.Context, ops *desk.Desk, all []domain.Pause) error {
 	return nil
 }
 
-// remaining returns the targets that are not in the requested state yet, and prints the state of the
-// others.
+// remaining returns the targets that are not in the requested state yet, and prints the state of
+// the others.
 func (p pauseAction) remaining(ctx context.Context, s streams, ops *desk.Desk, all []domain.Pause) (remaining []domain.Pause, err error) {
 	pauses, err := ops.Pauses(ctx)
 	if err != nil {

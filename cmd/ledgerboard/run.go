@@ -149,8 +149,8 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	run("database watcher", p.Watch)
 }
 
-// embedsBackends reports whether no other process can take over requests, because log or database are
-// embedded in this one.
+// embedsBackends reports whether no other process can take over requests, because log or database
+// are embedded in this one.
 func (p *process) embedsBackends() bool {
 	return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == ""
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
 
-// signInSettings configures the identity provider of the console, and who is an auditor or operator.
+// signInSettings configures the identity provider of the console, and who is an auditor or
+// operator.
 type signInSettings struct {
 	OIDCIssuer       string   `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, one-time links no longer sign anyone in. Default: no provider."`
 	OIDCClientID     string   `name:"oidc-client-id" env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client id of this service at the identity provider."`

@@ -24,9 +24,9 @@ const stopWithin = 40 * time.Second
 // closing names the last part of a stop.
 const closing = "the log and the database"
 
-// errStopTimeout is returned if a stop exceeds its time limit. Unfinished work is abandoned, as after a
-// kill.
-var errStopTimeout = errors.New("the stop took too long and was cut")
+// errStopTimeout is returned if a stop exceeds its time limit. Unfinished work is abandoned, as
+// after a kill.
+var errStopTimeout = errors.New("the stop took too long; unfinished work was aborted")
 
 // stop is the graceful stop of a process. One time limit, which starts with the first signal,
 // applies to all of it: requests, fetches, folding, the last checkpoint and closing the backends.
@@ -67,8 +67,8 @@ func (s *stop) finalContext(ctx context.Context) (context.Context, context.Cance
 	return ctx, cancel
 }
 
-// requestContext returns a context for running requests: the last third of the time limit is reserved for
-// what follows. [stop.start] must be called before.
+// requestContext returns a context for running requests: the last third of the time limit is
+// reserved for what follows. [stop.start] must be called before.
 func (s *stop) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -84,8 +84,8 @@ func cachedProbe(probe func(context.Context) error) func(context.Context) error 
 	}
 }
 
-// addState adds the state of the read models, the readings and the pauses: a forgotten pause leads to
-// new sign-ins. Pauses are read at each call, because the monitor's state may be older than a
+// addState adds the state of the read models, the readings and the pauses: a forgotten pause leads
+// to new sign-ins. Pauses are read at each call, because the monitor's state may be older than a
 // pause.
 func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	body.Projections, body.Readings = projectionsHealth(s.Monitor.Seen()), s.readings()

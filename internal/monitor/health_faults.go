@@ -171,8 +171,8 @@ func formatDuration(d time.Duration) string {
 	}
 }
 
-// unfollowed returns which partition of a projection is not followed, and why, or "" if all are. New
-// records of such a partition would never appear, however small the lag.
+// unfollowed returns which partition of a projection is not followed, and why, or "" if all are.
+// New records of such a partition would never appear, however small the lag.
 func unfollowed(s operator.Projection) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
@@ -213,8 +213,8 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 	return textIf(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
 }
 
-// logChanges logs once when the faults change. Only classes and projections count, because the numbers in
-// the reasons change all the time. The caller must hold the lock.
+// logChanges logs once when the faults change. Only classes and projections count, because the
+// numbers in the reasons change all the time. The caller must hold the lock.
 func (m *Monitor) logChanges(ctx context.Context, cause error) {
 	var keys, reasons []string
 	for _, fault := range m.all() {

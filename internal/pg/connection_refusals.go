@@ -47,8 +47,8 @@ func onThisMachine(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback() || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@")
 }
 
-// explainRefusal adds to a connection error which part of the database URL to check. It does not change
-// other errors.
+// explainRefusal adds to a connection error which part of the database URL to check. It does not
+// change other errors.
 func explainRefusal(err error) error {
 	const look = "%w: check %s in LEDGERBOARD_DATABASE_URL"
 	var otherName x509.HostnameError

@@ -21,8 +21,8 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// detectDeadPeers makes connections end if the server vanishes, and makes the server end them if this
-// machine vanishes. Otherwise the locks of its sessions would be held for two hours.
+// detectDeadPeers makes connections end if the server vanishes, and makes the server end them if
+// this machine vanishes. Otherwise the locks of its sessions would be held for two hours.
 func detectDeadPeers(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{
 		"tcp_keepalives_idle":     seconds(keepAliveIdle),

@@ -61,8 +61,8 @@ func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) e
 	return nil
 }
 
-// compareSessions returns the session of one connection in a transaction, and the session of another
-// connection during that transaction.
+// compareSessions returns the session of one connection in a transaction, and the session of
+// another connection during that transaction.
 func compareSessions(ctx context.Context, holder, other *pgx.Conn) (session1, session2 uint32, err error) {
 	err = pgx.BeginFunc(ctx, holder, func(tx pgx.Tx) (err error) {
 		if session1, _, err = session(ctx, tx); err == nil {

@@ -18,8 +18,8 @@ const (
 	// how far back a reconnecting stream gets connection events
 	maxMissed = 14 * 24 * time.Hour
 
-	// maxRefusalDelay is the maximum delay of a refusal: it carries the time at which the collector met
-	// it and appears when its record is folded.
+	// maxRefusalDelay is the maximum delay of a refusal: it carries the time at which the collector
+	// met it and appears when its record is folded.
 	maxRefusalDelay = 10 * time.Minute
 )
 
@@ -60,7 +60,8 @@ func (c ConnectionNews) signIn() SignIn {
 	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
 }
 
-// newestEvents returns the newest event of each connection of the given accounts; nil accounts are all.
+// newestEvents returns the newest event of each connection of the given accounts; nil accounts are
+// all.
 func newestEvents(list []ConnectionNews, accounts []string) (events []event) {
 	newest := map[connectionKey]ConnectionNews{}
 	for _, c := range list {

@@ -101,8 +101,8 @@ func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	return f.send(ctx, events, before, out)
 }
 
-// alreadySent reports whether the stream got this refusal, or a later one of the same connection, at
-// its start.
+// alreadySent reports whether the stream got this refusal, or a later one of the same connection,
+// at its start.
 func (f *figureFeed) alreadySent(c ConnectionNews) bool {
 	return c.SignInBefore == nil && slices.ContainsFunc(f.initial, func(m ConnectionNews) bool {
 		return m.SignInBefore == nil && m.key() == c.key() && !c.At.After(m.At)

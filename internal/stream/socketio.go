@@ -167,9 +167,9 @@ func (s *SocketIO) connected(args ...any) {
 }
 
 // Authenticate authenticates the caller of a Socket.IO connection. The token comes from the
-// client's auth payload and is empty if it has no token; r is the request that opened the connection.
-// An error caused by the caller refuses the connection permanently; after other errors the client
-// tries again.
+// client's auth payload and is empty if it has no token; r is the request that opened the
+// connection. An error caused by the caller refuses the connection permanently; after other errors
+// the client tries again.
 type Authenticate func(r *http.Request, token string) (Listener, error)
 
 // authenticate is the middleware of every connection, including recovered ones.

@@ -91,8 +91,8 @@ func (c *gatedConn) Read(into []byte) (int, error) {
 	return c.Conn.Read(into)
 }
 
-// armRequest is a middleware of the engine. The end of a request and the client's messages must not be
-// visible before the request is set up.
+// armRequest is a middleware of the engine. The end of a request and the client's messages must not
+// be visible before the request is set up.
 func armRequest(ctx *types.HttpContext, next func(error)) {
 	request, ok := ctx.Request().Context().Value(engineKey{}).(*engineRequest)
 	if ok && ctx.Once("close", func(...any) { close(request.released) }) == nil { // emitted last

@@ -26,8 +26,8 @@ type eventStream struct {
 	controller *http.ResponseController
 }
 
-// reconnectDelay is the minimum delay after which a client reconnects. A random delay of up to the same
-// length is added, so that clients do not reconnect all at once after a restart.
+// reconnectDelay is the minimum delay after which a client reconnects. A random delay of up to the
+// same length is added, so that clients do not reconnect all at once after a restart.
 const reconnectDelay = time.Second
 
 // Later responds to a listener that cannot be served now so that its EventSource tries again
