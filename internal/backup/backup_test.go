@@ -241,7 +241,7 @@ func TestConcurrentWriterDuringRestore(t *testing.T) {
 	t.Parallel()
 	_, dir := backedUp(t, 10, 0)
 	for when, says := range map[string]string{
-		"before": "the record for offset 0 got 1: something else writes there", "behind": "something else writes there",
+		"before": "the record for offset 0 got offset 1: another producer writes to the topic", "after": "another producer writes to the topic",
 	} {
 		to := newBench(t)
 		files, err := backup.Open(dir)
@@ -253,7 +253,7 @@ func TestConcurrentWriterDuringRestore(t *testing.T) {
 			to.stray(domain.TopicMetrics, 0)
 		}
 		err = files.Restore(t.Context(), target, func(done, total int64) {
-			if when == "behind" && done == total {
+			if when == "after" && done == total {
 				to.stray(domain.TopicMetrics, 0)
 			}
 		})

@@ -103,7 +103,7 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 	for topic, ranges := range contents {
 		for _, in := range ranges {
 			if end := ends[topic][in.Partition]; in.End != end {
-				return fmt.Errorf("%s/%d ends at offset %d instead of %d: something else writes there. Stop it, delete the topics, and restore again",
+				return fmt.Errorf("%s/%d ends at offset %d instead of %d: another producer writes to the topic. Stop it, delete the topics, and restore again",
 					topic, in.Partition, in.End, end)
 			}
 		}
