@@ -87,7 +87,7 @@ func TestExportPerson(t *testing.T) {
 		for why, change := range map[string]func(c *exportPersonCommand){
 			"already exists":      func(*exportPersonCommand) {},
 			"set --reason":        func(c *exportPersonCommand) { c.Out, c.Reason = again, "" },
-			"nobody with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
+			"no one with this id": func(c *exportPersonCommand) { c.Out, c.User = again, strings.Repeat("f", 24) },
 		} {
 			changed := command
 			change(&changed)
