@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,6 +15,10 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // Log keys.
@@ -54,7 +59,8 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 				status = statusClientGone
 			}
 			took := l.now().Sub(start)
-			l.metrics.done(r.Method, pattern, status, took)
+			l.metrics.done(r.Context(), r.Method, pattern, status, took)
+			describeSpan(r, pattern)
 			l.write(r, pattern, status, ww.BytesWritten(), took)
 		}()
 		next.ServeHTTP(ww, r)
@@ -74,6 +80,14 @@ func (l *accessLog) write(r *http.Request, pattern string, status, size int, too
 	l.logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
 		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
+}
+
+// describeSpan names the request's span by its route, whose path may end in what opens a sign-in.
+func describeSpan(r *http.Request, pattern string) {
+	if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
+		span.SetName(r.Method + " " + pattern)
+		span.SetAttributes(semconv.HTTPRoute(pattern), semconv.URLPath(pattern))
+	}
 }
 
 // routePattern returns the pattern that matched, as a label with a bounded number of values.
@@ -129,9 +143,10 @@ func withRequestID(next http.Handler) http.Handler {
 		if name := r.Header.Get(headerRequestID); saneRequestID.MatchString(name) {
 			info.name = name
 		}
-		if trace := r.Header.Get(headerTraceParent); saneTraceParent.MatchString(trace) {
-			info.traceParent = trace
+		if parent := r.Header.Get(headerTraceParent); saneTraceParent.MatchString(parent) {
+			info.traceParent = parent
 		}
+		info.traceParent = cmp.Or(tracing.Parent(r.Context()), info.traceParent)
 		w.Header().Set(headerRequestID, info.id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, info)))
 	})
@@ -162,7 +177,7 @@ func newRequestMetrics(registerer prometheus.Registerer) (*requestMetrics, error
 }
 
 // done records a finished request. Unknown methods share one series.
-func (m *requestMetrics) done(method, route string, status int, took time.Duration) {
+func (m *requestMetrics) done(ctx context.Context, method, route string, status int, took time.Duration) {
 	m.inFlight.Dec()
 	if isStream(route) {
 		return
@@ -172,5 +187,10 @@ func (m *requestMetrics) done(method, route string, status int, took time.Durati
 	default:
 		method = "other"
 	}
-	m.duration.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+	observer := m.duration.WithLabelValues(method, route, strconv.Itoa(status))
+	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
+		observer.(prometheus.ExemplarObserver).ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": span.TraceID().String()})
+		return
+	}
+	observer.Observe(took.Seconds())
 }

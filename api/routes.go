@@ -9,6 +9,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+
 	"github.com/go-chi/chi/v5"
 	"github.com/klauspost/compress/gzhttp"
 
@@ -136,6 +139,9 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	mux := chi.NewRouter()
 	config := s.deps.Config
 	bodies := func(next http.Handler) http.Handler { return boundBodies(config.RequestTimeout, next) }
+	if tracing.On() {
+		mux.Use(traced)
+	}
 	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
 	for _, r := range s.routes {
 		var handler http.Handler = s.faults.handle(s.authorizer.authorize(r.Roles, s.whenReady(r, s.endpoint(r))))
@@ -168,6 +174,19 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 			clip(r.Method), strings.Join(allowed, " or "))
 	}))
 	return mux, nil
+}
+
+// traced makes a span of each request; [accessLog.observe] names it by its route. Health checks have none, and neither have
+// streams, which last for hours.
+func traced(next http.Handler) http.Handler {
+	return otelhttp.NewHandler(next, "", otelhttp.WithFilter(func(r *http.Request) bool {
+		switch path := r.URL.Path; {
+		case strings.HasSuffix(path, "/healthz"), strings.HasSuffix(path, "/readyz"), strings.HasSuffix(path, "/metrics"):
+			return false
+		default:
+			return !strings.HasSuffix(path, patternNotices) && !strings.HasSuffix(path, patternLive) && !strings.Contains(path, "/socket.io/")
+		}
+	}))
 }
 
 func (s *Server) allowedMethods(r *http.Request) []string {

@@ -48,7 +48,7 @@ alter default privileges for role ledgerboard_projector grant select on tables t
 -- Every process reads the read models and the state of the projections.
 grant usage on schema lb_engine, kept to ledgerboard_process;
 grant select on all tables in schema lb_engine to ledgerboard_process;
-grant select on kept.schema_migrations, kept.pauses to ledgerboard_process;
+grant select on kept.schema_migrations, kept.pauses, kept.backups to ledgerboard_process;
 
 -- Every process may erase what is kept of people. Of a secret it reads everything but what is sealed.
 grant delete on kept.secrets, kept.grants, kept.granted_connections, kept.fetch_state, kept.post_notes, kept.platform_words, kept.notice_cursors,
@@ -103,3 +103,4 @@ revoke insert, update, delete on lb_engine.schema_migrations, lb_engine.identity
 
 -- Operators on the command line.
 grant ledgerboard_api, ledgerboard_connect, ledgerboard_fetcher, ledgerboard_projector, ledgerboard_signer to ledgerboard_operator;
+grant insert, update on kept.backups to ledgerboard_operator;

@@ -3,7 +3,12 @@ package projections
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"golang.org/x/sync/errgroup"
 
@@ -117,9 +122,11 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 				continue
 			}
 			f.goOn(steps)
+			began := time.Now()
 			if err := f.foldInOrder(ctx, steps); err != nil {
 				return err
 			}
+			f.trace(steps, began)
 			f.note(steps)
 		}
 		return nil
@@ -227,4 +234,26 @@ func count(steps []step) int {
 		n += len(s.events)
 	}
 	return n
+}
+
+// traceWithin is how old a folded event may be for its trace to have a span of the fold: a generation that is built folds
+// events of years.
+const traceWithin = 10 * time.Minute
+
+// trace makes a span of the fold for each event whose own trace is sampled.
+func (f *session) trace(steps []step, began time.Time) {
+	if !tracing.On() {
+		return
+	}
+	for _, s := range steps {
+		for _, ev := range s.events {
+			if began.Sub(ev.Envelope.Time) < traceWithin {
+				_, span := tracing.Within(tracing.Continue(context.Background(), ev.Envelope.TraceParent), "fold "+f.projector.Name,
+					trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+						semconv.MessagingSystemKafka, semconv.MessagingDestinationName(f.projector.Topic),
+						semconv.MessagingDestinationPartitionID(strconv.Itoa(int(s.partition))), semconv.MessagingKafkaOffset(int(ev.Raw.Offset))))
+				span.End()
+			}
+		}
+	}
 }

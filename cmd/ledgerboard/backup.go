@@ -50,6 +50,9 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	if err != nil {
 		return err
 	}
+	if err := parts.NoteBackup(ctx, time.Now()); err != nil { // the backup itself is complete
+		fmt.Fprintf(s.Err, "The age of the backup does not show in the metrics: %v\n", err)
+	}
 	return say(s.Out, c.JSON, report, "Backed up the log to %s: %d records read; the backup has %d segments with %d bytes.\n"+
 		"Also back up the database schema kept and the keys: docs/restore.md.\n", c.To, report.Records, report.Segments, report.Bytes)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof" //nolint:gosec // it is served at the admin address alone
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,6 +73,13 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 			handler = launch.ServePictures(p.answerHeaders, handler)
 		}
 	}
+	if p.AdminAddr != "" {
+		if err := p.serveAdmin(group, ctx); err != nil {
+			endStreams()
+			return nil, err
+		}
+		handler = withoutAdmin(handler)
+	}
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
@@ -96,6 +105,45 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 			server.Close() //nolint:errcheck // nothing can be done about it
 		}
 	}, nil
+}
+
+// adminPaths are served by the second listener only, if there is one.
+var adminPaths = []string{"/healthz", "/readyz", "/metrics"}
+
+func withoutAdmin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slices.Contains(adminPaths, r.URL.Path) {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveAdmin serves probes, metrics and profiles at their own address until ctx is done, also while
+// the process stops.
+func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminAddr)
+	if err != nil {
+		return fmt.Errorf("LEDGERBOARD_ADMIN_ADDR: listen on %s: %w", p.AdminAddr, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", p.Health().Handler(p.metrics()))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes}
+	p.stop.run(group, "the admin listener", func() error {
+		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve %s: %w", p.AdminAddr, err)
+		}
+		return nil
+	})
+	p.logger.Info("listening for probes and metrics", "address", listener.Addr().String())
+	return nil
 }
 
 // newHandler creates the API server and the handler that serves both the API and the console.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,6 +27,8 @@ type process struct {
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	stop     *stop
+	// sendTraces exports the remaining spans.
+	sendTraces func(context.Context) error
 	// continueAs are the demo users that a browser on this machine can sign in as; nil outside of a
 	// demo.
 	continueAs []identity.Person
@@ -50,6 +53,9 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		config.ReadConns = fewReadConns
 	}
 	var err error
+	if p.sendTraces, err = startTracing(ctx, logger); err != nil {
+		return nil, err
+	}
 	if s.has(roleFetcher) || s.usesTokens() {
 		if config.SecretsKeys, err = vault.ParseKeys(s.SecretsKey); err != nil {
 			return nil, usageError{err}
@@ -73,7 +79,9 @@ func (p *process) Close() error {
 	p.stop.track(closing, 1)
 	return p.stop.wait(func() error {
 		defer p.stop.track(closing, -1)
-		return p.Service.Close()
+		sending, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		return errors.Join(p.Service.Close(), p.sendTraces(sending))
 	})
 }
 
@@ -156,5 +164,5 @@ func (p *process) embedsBackends() bool {
 }
 
 func (p *process) metrics() http.Handler {
-	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}) // exemplars need OpenMetrics
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+
 	"github.com/alecthomas/kong"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -67,9 +69,9 @@ func (l logging) logger(s streams) *slog.Logger {
 	_ = level.UnmarshalText([]byte(l.LogLevel)) // the enum permits no invalid level
 	options := &slog.HandlerOptions{Level: level}
 	if l.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(s.Err, options))
+		return slog.New(tracing.LogHandler(slog.NewJSONHandler(s.Err, options)))
 	}
-	return slog.New(slog.NewTextHandler(s.Err, options))
+	return slog.New(tracing.LogHandler(slog.NewTextHandler(s.Err, options)))
 }
 
 type tokens struct {
@@ -113,6 +115,7 @@ type settings struct {
 	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File of subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams end within 10 s."`
 	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses."`
 	PublicURL   string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. The platforms redirect people there when they connect an account. Without it accounts cannot be connected here."`
+	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a second listener for /metrics, /healthz, /readyz and /debug/pprof. The first listener then serves none of them. None: the first listener serves all but pprof."`
 	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Maximum number of requests per user and minute, counted by each process; 0: no limit."`
 	// answerHeaders are set on every response; only mock mode uses them.
 	answerHeaders map[string]string

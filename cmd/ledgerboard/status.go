@@ -19,7 +19,7 @@ import (
 // statusCommand requests the readiness of a running process with any roles. Containers use it as
 // health check.
 type statusCommand struct {
-	Addr    string        `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address that the process listens on."`
+	Addr    string        `env:"LEDGERBOARD_ADMIN_ADDR,LEDGERBOARD_ADDR" default:"${addr}" help:"Address at which the process serves /readyz."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the response."`
 	JSON    bool          `name:"json" help:"Print the unchanged response of the service."`
 	All     bool          `help:"Show every partition, not only those that lag or have stopped."`

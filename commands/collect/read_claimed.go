@@ -8,6 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -92,7 +96,10 @@ func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
 }
 
 // one reads one connection and records its result. The error says why it was not read.
-func (r *round) one(ctx context.Context, task domain.FetchTask) error {
+func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
+	ctx, span := tracing.Start(ctx, "read "+r.claim.Kind+" "+r.claim.Platform.String(),
+		trace.WithAttributes(attribute.Int64("ledgerboard.social_account", task.SocialAccount)))
+	defer func() { tracing.End(span, err) }()
 	startedAt := r.clock()
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()

@@ -22,6 +22,18 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 	return log, p.brokers.value.topics, err
 }
 
+// NoteBackup stores when a backup ended, where there is a database, for the metric of its age.
+func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
+	if there, err := p.hasTables(ctx); err != nil || !there {
+		return err
+	}
+	kept, err := p.Vault(ctx)
+	if err != nil {
+		return err
+	}
+	return vault.Backups{Pool: kept}.Note(ctx, endedAt)
+}
+
 // RestoreTarget connects to the brokers that a log is restored to.
 func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	b, err := p.openBrokers(ctx)

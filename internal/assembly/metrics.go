@@ -9,19 +9,21 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 func observe(s *Service) (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections for notices: Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	collectors := []prometheus.Collector{s.Monitor, connections}
+	collectors := []prometheus.Collector{s.Monitor, connections, backupAge{vault.Backups{Pool: s.KeptPool}, s.settings.Logger}}
 	if s.Fetcher != nil {
 		collectors = append(collectors, readingAges{s.Fetcher.ReadingAges, s.settings.Logger})
 	}
@@ -150,5 +152,56 @@ func (c readingAges) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for queue, age := range ages {
 		metrics <- prometheus.MustNewConstMetric(readingAge, prometheus.GaugeValue, age.Seconds(), queue.Kind, queue.Platform.String())
+	}
+}
+
+// poolMetrics are the connections of one pool to the database.
+type poolMetrics struct {
+	pool                                   *pgxpool.Pool
+	used, idle, most, waits, waitedSeconds *prometheus.Desc
+}
+
+func newPoolMetrics(name string, pool *pgxpool.Pool) poolMetrics {
+	desc := func(metric, help string) *prometheus.Desc {
+		return prometheus.NewDesc("ledgerboard_database_pool_"+metric, help, nil, prometheus.Labels{"pool": name})
+	}
+	return poolMetrics{
+		pool: pool,
+		used: desc("used_connections", "Connections that are in use."), idle: desc("idle_connections", "Connections that are open and not in use."),
+		most: desc("max_connections", "Connections that the pool may open."), waits: desc("waits_total", "Times that a connection had to be waited for."),
+		waitedSeconds: desc("wait_seconds_total", "Time spent waiting for a connection."),
+	}
+}
+
+func (m poolMetrics) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, to) }
+
+func (m poolMetrics) Collect(to chan<- prometheus.Metric) {
+	stat := m.pool.Stat()
+	for desc, value := range map[*prometheus.Desc]int32{m.used: stat.AcquiredConns(), m.idle: stat.IdleConns(), m.most: stat.MaxConns()} {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value))
+	}
+	to <- prometheus.MustNewConstMetric(m.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
+	to <- prometheus.MustNewConstMetric(m.waitedSeconds, prometheus.CounterValue, stat.EmptyAcquireWaitTime().Seconds())
+}
+
+// backupAge shows how old the last backup of the log is, whichever process made it; nothing before the first.
+type backupAge struct {
+	backups vault.Backups
+	logger  *slog.Logger
+}
+
+var backupAgeSeconds = prometheus.NewDesc("ledgerboard_backup_age_seconds", "Time since `ledgerboard backup` last ended well.", nil, nil)
+
+func (backupAge) Describe(to chan<- *prometheus.Desc) { to <- backupAgeSeconds }
+
+func (a backupAge) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	at, found, err := a.backups.Newest(ctx)
+	if err != nil {
+		a.logger.Warn("read the age of the last backup", "error", err)
+	}
+	if found {
+		to <- prometheus.MustNewConstMetric(backupAgeSeconds, prometheus.GaugeValue, time.Since(at).Seconds())
 	}
 }

@@ -169,7 +169,7 @@ func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 		}
 		log, err := eventlog.Open(ctx, eventlog.Config{
 			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing,
-			Registry: p.events, Logger: p.settings.Logger,
+			Registry: p.events, Logger: p.settings.Logger, Metrics: p.registered,
 			Unsafe: func(findings error) { p.unsafe = findings },
 		})
 		if err != nil {
@@ -202,7 +202,7 @@ const (
 
 // Tables returns the pool of the read models, read-only, in the versions of this program.
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.tables, func(url string) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.tables, "tables", func(url string) (*pgxpool.Pool, error) {
 		var params map[string]string
 		if p.settings.NoSubscriptions {
 			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
@@ -213,14 +213,14 @@ func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 
 // Engine returns the pool of the projection engine's own schema, lb_engine.
 func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.engine, func(url string) (*pgxpool.Pool, error) {
+	return p.pool(ctx, &p.engine, "engine", func(url string) (*pgxpool.Pool, error) {
 		return projections.OpenEnginePool(ctx, url, engineConns)
 	})
 }
 
 // Vault returns the pool of schema kept, which contains what the log must not contain.
 func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.vault, func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
+	return p.pool(ctx, &p.vault, "kept", func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
 }
 
 // logAndVault returns the log and the pool of schema kept.
@@ -236,20 +236,21 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 // fetchStates returns a pool of the same schema for the frequent writes of fetchers, the last of
 // which may be lost in a crash.
 func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.fetched, func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
+	return p.pool(ctx, &p.fetched, "fetching", func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
 }
 
-func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], open func(url string) (*pgxpool.Pool, error)) (*pgxpool.Pool, error) {
+func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], name string, open func(url string) (*pgxpool.Pool, error)) (*pgxpool.Pool, error) {
 	return at.get(func() (*pgxpool.Pool, error) {
 		url, err := p.DatabaseURL(ctx)
 		if err != nil {
 			return nil, err
 		}
 		pool, err := open(url)
-		if err == nil {
-			p.Add(func() error { pool.Close(); return nil })
+		if err != nil {
+			return nil, err
 		}
-		return pool, err
+		p.Add(func() error { pool.Close(); return nil })
+		return pool, p.registered.Register(newPoolMetrics(name, pool))
 	})
 }
 

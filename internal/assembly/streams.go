@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
@@ -88,7 +91,8 @@ func (s *Service) runReactors(ctx context.Context) error {
 		parent := m.Metadata.Get(eventlog.MetadataKey)
 		version, err := strconv.ParseInt(m.Metadata.Get(eventlog.MetadataVersion), 10, 64)
 		if err == nil && s.streams.Listens(parent) {
-			waiting.Go(func() { s.wakeListeners(ctx, parent, version) })
+			traced := tracing.Continue(ctx, m.Metadata.Get(eventlog.MetadataTraceParent))
+			waiting.Go(func() { s.wakeListeners(traced, parent, version) })
 		}
 		return nil
 	})
@@ -104,7 +108,10 @@ func (s *Service) runReactors(ctx context.Context) error {
 func (s *Service) wakeListeners(ctx context.Context, parent string, version int64) {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
-	if _, err := s.Updates.AwaitHead(ctx, parent, version); err == nil {
-		s.streams.Wake(parent)
+	ctx, span := tracing.Within(ctx, "wake listeners", trace.WithSpanKind(trace.SpanKindConsumer))
+	_, err := s.Updates.AwaitHead(ctx, parent, version)
+	if err == nil {
+		s.streams.Wake(ctx, parent)
 	}
+	tracing.End(span, err)
 }

@@ -1,12 +1,17 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
@@ -53,7 +58,10 @@ func (e *AppendError) Is(target error) bool {
 // [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [errEmptyKey], [errInvalidDraft],
 // [errPartitionCount], [errClosed], or a ctx that ended before the record was handed over) or
 // [ErrOutcomeUnknown]. If ctx ends, Append returns at once; the publisher may still succeed.
-func (l *Log) Append(ctx context.Context, d domain.Draft) error {
+func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
+	ctx, span := startAppend(ctx, d.Topic, 1)
+	defer func() { tracing.End(span, err) }()
+	d.Envelope.TraceParent = cmp.Or(tracing.Parent(ctx), d.Envelope.TraceParent)
 	r, err := l.encode(d)
 	var done <-chan error
 	if err == nil {
@@ -77,6 +85,12 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) error {
 	// The partitioner refuses a record before sarama sends anything.
 	definite := errors.Is(err, errPartitionCount)
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
+}
+
+// startAppend begins the span of an append of so many events; none outside of a trace.
+func startAppend(ctx context.Context, topic string, events int) (context.Context, trace.Span) {
+	return tracing.Within(ctx, "append "+topic, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
+		semconv.MessagingSystemKafka, semconv.MessagingDestinationName(topic), semconv.MessagingBatchMessageCount(events)))
 }
 
 // Fits returns the error with which [Log.Append] would refuse an invalid or oversized event, or

@@ -1,12 +1,16 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -42,7 +46,7 @@ func bulkOptions(cfg Config) []kgo.Opt {
 // ends, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown] and may
 // still be appended.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
-	b := l.newBatch(drafts)
+	b := l.newBatch(ctx, drafts)
 	l.produce(ctx, b)
 	return b.errs
 }
@@ -52,8 +56,9 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 // example because a draft cannot be encoded. If some records may be in the log, it returns
 // [ErrOutcomeUnknown].
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
-	b := l.newBatch(drafts)
+	b := l.newBatch(ctx, drafts)
 	if err := b.firstError(); err != nil {
+		tracing.End(b.span, err)
 		return err
 	}
 	l.produce(ctx, b)
@@ -70,16 +75,24 @@ type batch struct {
 	drafts  []domain.Draft
 	records []*kgo.Record
 	errs    []error
-	open    []bool // handed over and not answered yet
+	open    []bool // handed over and not answered
+
+	parent string // the trace context of each; "": the drafts' own
+	span   trace.Span
 }
 
 // encodedAtOnce is how many drafts one goroutine encodes.
 const encodedAtOnce = 1024
 
 // newBatch encodes the drafts, in parallel if there are many. All are encoded before any is sent.
-func (l *Log) newBatch(drafts []domain.Draft) *batch {
+func (l *Log) newBatch(ctx context.Context, drafts []domain.Draft) *batch {
 	n := len(drafts)
-	b := &batch{drafts: drafts, records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n)}
+	topic := ""
+	if n > 0 {
+		topic = drafts[0].Topic
+	}
+	ctx, span := startAppend(ctx, topic, n)
+	b := &batch{parent: tracing.Parent(ctx), span: span, drafts: drafts, records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n)}
 	var encoding sync.WaitGroup
 	for from := 0; from < n; from += encodedAtOnce {
 		encoding.Go(func() { l.encodeBatch(b, from, min(from+encodedAtOnce, n)) })
@@ -91,7 +104,9 @@ func (l *Log) newBatch(drafts []domain.Draft) *batch {
 func (l *Log) encodeBatch(b *batch, from, to int) {
 	records := make([]kgo.Record, to-from)
 	for i := from; i < to; i++ {
-		r, err := l.encode(b.drafts[i])
+		d := b.drafts[i]
+		d.Envelope.TraceParent = cmp.Or(b.parent, d.Envelope.TraceParent)
+		r, err := l.encode(d)
 		if err != nil {
 			b.fail(i, false, err)
 			continue
@@ -124,6 +139,7 @@ type answer struct {
 // progress are not canceled: kgo would fail all records of the same request, including those of
 // other callers.
 func (l *Log) produce(ctx context.Context, b *batch) {
+	defer func() { tracing.End(b.span, b.firstError()) }()
 	answers := make(chan answer, len(b.records))
 	handedOver, waiting := context.WithoutCancel(ctx), 0
 	for i, r := range b.records {

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -41,6 +43,10 @@ type Config struct {
 	// that must inspect such a log or record an operator's action. nil: Open fails with the
 	// findings.
 	Unsafe func(findings error)
+
+	// Metrics of the client that appends in bulk and looks at the topics: requests, bytes and errors by broker, ledgerboard_kafka_…
+	// Nil: none.
+	Metrics prometheus.Registerer
 
 	Registry *domain.Registry // default [domain.NewRegistry]
 }

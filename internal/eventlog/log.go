@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -71,7 +72,11 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 		cfg.Logger.WarnContext(ctx, "TLS is disabled: the log and the credentials are readable on the network; "+
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
-	client, err := kgo.NewClient(append(cfg.kgoOptions(), producing...)...)
+	options := append(cfg.kgoOptions(), producing...)
+	if cfg.Metrics != nil {
+		options = append(options, kgo.WithHooks(kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registerer(cfg.Metrics))))
+	}
+	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return nil, err
 	}

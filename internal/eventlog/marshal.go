@@ -18,6 +18,8 @@ const (
 	// MetadataVersion holds the version of a record of a chained topic, from a header of the
 	// record.
 	MetadataVersion = headerChainVersion
+	// MetadataTraceParent holds the W3C trace context of a record; absent outside of a trace.
+	MetadataTraceParent = headerTraceParent
 )
 
 // messageOf returns the message of a record that [Codec.Encode] made; size and form are already

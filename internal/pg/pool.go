@@ -8,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/exaring/otelpgx"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/otel/metric/noop"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -58,6 +62,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	}
 	config.AfterConnect = scanTimesAsUTC
 	detectDeadPeers(config.ConnConfig)
+	if tracing.On() { // statements of traced requests, without their parameters
+		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithTrimSQLInSpanName(), otelpgx.WithMeterProvider(noop.NewMeterProvider()))
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open pool %s: %w", c.Name, err)

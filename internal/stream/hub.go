@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -78,8 +80,9 @@ func (h *Hub) Listens(parent string) bool {
 
 // Wake says that a new record of the agency's dashboards can be read. The hub looks for notices and
 // checks again who may see which figures. A lost wake-up delays a notice until the next sweep.
-func (h *Hub) Wake(parent string) {
-	h.notices.wake(parent)
+// A notice that is sent because of it continues the trace of ctx.
+func (h *Hub) Wake(ctx context.Context, parent string) {
+	h.notices.wake(parent, trace.SpanContextFromContext(ctx))
 	h.figures.accessChanged(parent)
 }
 

@@ -5,7 +5,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 )
@@ -65,6 +68,15 @@ type place struct {
 	listener Listener
 	wake     chan struct{} // capacity 1: there may be something to send
 	replaced chan struct{} // closed by the next stream with the same ticket
+	cause    atomic.Pointer[trace.SpanContext]
+}
+
+// traced returns ctx in the trace that woke the stream, if there is one.
+func (p *place) traced(ctx context.Context) context.Context {
+	if cause := p.cause.Swap(nil); cause != nil {
+		return trace.ContextWithRemoteSpanContext(ctx, *cause)
+	}
+	return ctx
 }
 
 func newRegistry(h *Hub, tooMany *domain.Error) *registry {
@@ -119,12 +131,17 @@ func (r *registry) remove(p *place) {
 	r.count--
 }
 
-func (r *registry) wake(wanted func(Listener) bool) {
+// wake makes streams look for news. What they send continues the trace of their agency in causes.
+func (r *registry) wake(causes map[string]trace.SpanContext, wanted func(Listener) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, places := range r.agencies {
+	for parent, places := range r.agencies {
+		cause, caused := causes[parent]
 		for p := range places {
 			if wanted(p.listener) {
+				if caused {
+					p.cause.Store(&cause)
+				}
 				kick(p.wake)
 			}
 		}

@@ -131,7 +131,7 @@ func (f *figures) step(changed bool, found []ConnectionNews, queriedAt time.Time
 	f.steps = append(f.steps, next)
 	f.steps = f.steps[max(0, len(f.steps)-maxSteps):]
 	f.mu.Unlock()
-	f.listeners.wake(func(l Listener) bool {
+	f.listeners.wake(nil, func(l Listener) bool {
 		return next.all || access[l.ParentAccount] || next.changes[l.ParentAccount] != nil || next.connectionEvents[l.ParentAccount] != nil
 	})
 	return true

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -82,7 +85,10 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 			return err
 		}
 		for _, n := range list {
-			if err := out.send(ctx, n.event()); err != nil {
+			sending, span := tracing.Within(ctx, "send notice", trace.WithSpanKind(trace.SpanKindProducer))
+			err := out.send(sending, n.event())
+			tracing.End(span, err)
+			if err != nil {
 				return err
 			}
 			f.after = n.Version

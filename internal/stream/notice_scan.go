@@ -6,6 +6,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -25,13 +27,14 @@ type notices struct {
 	mu      sync.Mutex
 	scanned map[string]Span // by agency with listeners: all notices up to there were found
 	woken   map[string]bool
-	cursors map[key]int64 // cursors to be saved
+	causes  map[string]trace.SpanContext // by agency: trace of the last wake-up, until a notice is found
+	cursors map[key]int64                // cursors to be saved
 }
 
 func newNotices(h *Hub, store Store) *notices {
 	return &notices{
 		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices), kick: make(chan struct{}, 1),
-		moved: make(chan struct{}, 1), scanned: map[string]Span{}, woken: map[string]bool{}, cursors: map[key]int64{},
+		moved: make(chan struct{}, 1), scanned: map[string]Span{}, woken: map[string]bool{}, causes: map[string]trace.SpanContext{}, cursors: map[key]int64{},
 	}
 }
 
@@ -62,11 +65,14 @@ func (n *notices) run(ctx context.Context) {
 }
 
 // wake requests a scan of an agency. It costs nothing if the agency has no listeners.
-func (n *notices) wake(parent string) {
+func (n *notices) wake(parent string, cause trace.SpanContext) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, listens := n.scanned[parent]; listens {
 		n.woken[parent] = true
+		if cause.IsSampled() {
+			n.causes[parent] = cause
+		}
 		kick(n.kick)
 	}
 }
@@ -114,18 +120,22 @@ func (n *notices) read(ctx context.Context, spans []Span) ([]Notice, error) {
 
 // advance wakes the listeners of the notices found, and returns the spans that follow.
 func (n *notices) advance(spans []Span, found []Notice) []Span {
-	concerned := map[key]bool{}
+	concerned, causes := map[key]bool{}, map[string]trace.SpanContext{}
 	n.mu.Lock()
 	for _, notice := range found {
 		n.scanned[notice.ParentAccount] = Span{notice.ParentAccount, notice.Version, notice.UserID}
 		concerned[key{notice.ParentAccount, notice.UserID}] = true
+		if cause, ok := n.causes[notice.ParentAccount]; ok {
+			causes[notice.ParentAccount] = cause
+			delete(n.causes, notice.ParentAccount)
+		}
 	}
 	for i := range spans {
 		spans[i] = n.scanned[spans[i].ParentAccount]
 	}
 	n.mu.Unlock()
 	if len(concerned) > 0 {
-		n.listeners.wake(func(l Listener) bool { return concerned[l.key()] })
+		n.listeners.wake(causes, func(l Listener) bool { return concerned[l.key()] })
 	}
 	return spans
 }

@@ -39,11 +39,11 @@ func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 		require.Empty(t, s.ids())
 		store.append(agency, alice)
 		require.Empty(t, s.ids())
-		hub.Wake(agency2)
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency2)
+		hub.Wake(t.Context(), agency)
 		require.Equal(t, []string{id(1)}, s.ids(), "no time has passed: it was not a sweep")
 		scans, _ := store.queries()
-		hub.Wake(agency2)
+		hub.Wake(t.Context(), agency2)
 		synctest.Wait()
 		again, _ := store.queries()
 		require.Equal(t, scans, again, "the agency has no listeners")
@@ -81,7 +81,7 @@ func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
 		synctest.Wait()
 		store.append(agency, all...)
 		store.append(agency, all[users-1])
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency)
 		for i, s := range subscriptions[:users-1] {
 			require.Equal(t, []string{id(1)}, s.ids(), "user %d", i)
 		}
@@ -102,7 +102,7 @@ func TestMissedNoticesAreReadInPages(t *testing.T) {
 		_, looks := store.queries()
 		require.Greater(t, looks, 1, "they do not fit into one page")
 		store.append(agency, alice)
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency)
 		require.Equal(t, []string{id(201)}, s.ids(), "it continues live")
 	})
 }
@@ -183,7 +183,7 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 		synctest.Wait()
 		ready.Store(false)
 		store.append(agency, alice)
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency)
 		// a read model that is being built contains no users
 		s.refuse(domain.NewError(domain.CodeNotFound, "no such user"))
 		time.Sleep(3 * time.Minute)

@@ -25,7 +25,7 @@ func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once")
 		store.append(agency, bob)
 		store.append(agency, alice, bob)
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency)
 		require.Equal(t, []string{id(3)}, l.ids())
 	})
 }
@@ -98,7 +98,7 @@ func TestBoardClosedIsANotice(t *testing.T) {
 		l.take()
 		store.append(agency, alice)
 		store.close(agency, alice, client1, client2)
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency)
 		blocks := l.take()
 		require.Len(t, blocks, 2)
 		require.Equal(t, "event: client_access_removed\nid: "+id(1)+"\ndata: {\"user_id\":\""+alice+"\"}", blocks[0])

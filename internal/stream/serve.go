@@ -85,7 +85,7 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 		case <-retry:
 		}
 		retry = nil
-		switch err := f.tell(ctx, check, out); {
+		switch err := f.tell(p.traced(ctx), check, out); {
 		case err == nil:
 			failed = false
 		case errors.Is(err, errGone):

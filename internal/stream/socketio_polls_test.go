@@ -181,12 +181,12 @@ func TestNextPollIsNotReleasedWithThePreviousOne(t *testing.T) {
 	first := send(http.MethodGet, session, "", "")
 	<-waits
 	store.append(agency, alice)
-	n.hub.Wake(agency)
+	n.hub.Wake(t.Context(), agency)
 	notice(<-first)
 	second := send(http.MethodGet, session, "", "")
 	<-waits
 	store.append(agency, alice)
-	n.hub.Wake(agency)
+	n.hub.Wake(t.Context(), agency)
 	notice(<-second)
 }
 

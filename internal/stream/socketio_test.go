@@ -133,7 +133,7 @@ func TestStockClientGetsItsNotices(t *testing.T) {
 			client.until("event", "notice_cursor")
 			store.append(agency, bob)
 			store.append(agency, alice, bob)
-			n.hub.Wake(agency)
+			n.hub.Wake(t.Context(), agency)
 			line := client.until("event", "client_access_removed")
 			require.Len(t, line.Args, 2)
 			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
@@ -160,7 +160,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				var want []string
 				if heardOne {
 					seen := id(store.append(agency, alice))
-					first.hub.Wake(agency)
+					first.hub.Wake(t.Context(), agency)
 					require.Equal(t, []string{seen}, client.notices(seen))
 				}
 				first.stop()
@@ -176,7 +176,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				last := want[len(want)-1]
 				require.Equal(t, want, client.notices(last))
 				next := id(store.append(agency, alice))
-				second.hub.Wake(agency)
+				second.hub.Wake(t.Context(), agency)
 				require.Equal(t, []string{next}, client.notices(next), "each missed notice arrived once")
 			})
 		}
@@ -190,7 +190,7 @@ func TestNewPageContinuesAtTheStoredCursor(t *testing.T) {
 	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
 	first.until("event", "notice_cursor")
 	seen := id(store.append(agency, alice))
-	n.hub.Wake(agency)
+	n.hub.Wake(t.Context(), agency)
 	require.Equal(t, []string{seen}, first.notices(seen))
 	store.requireSaved(t, 1)
 	first.tell(map[string]any{"close": true})
@@ -248,7 +248,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 	}
 	store.append(agency, bob)
 	own := id(store.append(agency, alice))
-	n.hub.Wake(agency)
+	n.hub.Wake(t.Context(), agency)
 	require.Equal(t, []string{own}, client.notices(own))
 }
 

@@ -104,7 +104,7 @@ func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
 		}()
 		for i := range int64(50) {
 			store.append(agency, alice)
-			hub.Wake(agency)
+			hub.Wake(t.Context(), agency)
 			synctest.Wait() // no time passes: everything that can proceed has done so
 			require.Equal(t, id(i+1), <-heard)
 		}
@@ -142,7 +142,7 @@ func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 			require.Equal(t, ": keep-alive", nextLine(t, lines))
 		}
 		store.append(agency, alice)
-		hub.Wake(agency)
+		hub.Wake(t.Context(), agency)
 		require.Equal(t, "event: client_access_removed", nextLine(t, lines))
 		require.Equal(t, "id: "+id(1), nextLine(t, lines))
 		require.NoError(t, conn.Close())

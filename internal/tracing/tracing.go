@@ -1,0 +1,77 @@
+package tracing
+
+import (
+	"context"
+	"log/slog"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// scope names this module as the instrumentation.
+const scope = "github.com/ledgerboard/ledgerboard"
+
+// none is the provider of a process that installs none.
+var none = otel.GetTracerProvider()
+
+// On reports whether a provider is installed. Install it before anything is opened: pools and routers ask once.
+func On() bool { return otel.GetTracerProvider() != none }
+
+// Start begins a span below the one of ctx.
+func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	return otel.Tracer(scope).Start(ctx, name, options...)
+}
+
+// Within begins a span only where ctx is part of a trace that is sampled: work that repeats in the background makes
+// no traces of its own.
+func Within(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		return ctx, trace.SpanFromContext(nil) //nolint:staticcheck // the API's own way to a span that records nothing
+	}
+	return Start(ctx, name, options...)
+}
+
+// End ends a span, as failed if err is not nil. The error's text stays out: it may quote what a person wrote.
+func End(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
+}
+
+const header = "traceparent"
+
+// Parent returns the trace context of ctx as W3C traceparent, 55 characters; "" outside of a trace.
+func Parent(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier[header]
+}
+
+// Continue returns ctx within the trace that a traceparent names; ctx itself if it names none.
+func Continue(ctx context.Context, traceParent string) context.Context {
+	if traceParent == "" {
+		return ctx
+	}
+	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{header: traceParent})
+}
+
+// LogHandler adds trace_id and span_id to the lines that are logged within a trace.
+func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
+
+type logHandler struct{ slog.Handler }
+
+func (h logHandler) Handle(ctx context.Context, line slog.Record) error {
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		line.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, line) //nolint:wrapcheck // the handler's own error
+}
+
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h logHandler) WithGroup(name string) slog.Handler { return logHandler{h.Handler.WithGroup(name)} }
