@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lint unreachable govulncheck sbom generate size ways e2e freezes soak worlds mutate kafka chaos bench bench-against
+.PHONY: image release charts help demo test build lint unreachable govulncheck sbom generate size ways e2e freezes soak worlds mutate kafka chaos bench bench-against
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -19,6 +19,20 @@ build: ## make bin/ledgerboard
 
 sbom: build ## write bin/ledgerboard.cdx.json: what the binary is made of (CycloneDX)
 	go tool -modfile=.ci/sbom.mod cyclonedx-gomod bin -json -version "$(VERSION)" -output bin/ledgerboard.cdx.json bin/ledgerboard
+
+# REPOSITORY and TAG name the image; PUSH=true pushes it, else it is left in dist/image as an OCI layout.
+image: ## build the image for linux on amd64 and arm64, without a Docker daemon
+	VERSION=$(VERSION) COMMIT=$(COMMIT) KO_DOCKER_REPO=$(or $(REPOSITORY),ledgerboard) go run github.com/google/ko@v0.19.1 build --bare \
+		--platform linux/amd64,linux/arm64 --sbom spdx --tags $(or $(TAG),$(VERSION)) \
+		--image-label org.opencontainers.image.title=ledgerboard,org.opencontainers.image.revision=$(COMMIT),org.opencontainers.image.version=$(VERSION) \
+		--image-label org.opencontainers.image.source=https://github.com/ledgerboard/ledgerboard,org.opencontainers.image.licenses=Apache-2.0 \
+		$(if $(filter true,$(PUSH)),,--push=false --oci-layout-path dist/image) ./cmd/ledgerboard
+
+release: ## build the archives of a release (linux and darwin, amd64 and arm64) into dist, without publishing them
+	go run github.com/goreleaser/goreleaser/v2@v2.18.2 release --snapshot --clean
+
+charts: ## lint and render the Helm chart, decode it strictly, test the alert rules
+	.ci/charts
 
 govulncheck: ## look for known holes in what the program calls; says so where the database cannot be reached
 	.ci/govulncheck

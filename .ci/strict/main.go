@@ -1,0 +1,56 @@
+// Command strict decodes Kubernetes manifests from standard input into the API's own types and refuses fields that they do not have.
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+func main() {
+	kinds, err := check(os.Stdin)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "strict:", err)
+		os.Exit(1)
+	}
+	fmt.Println(strings.Join(kinds, " "))
+}
+
+func check(r io.Reader) (kinds []string, err error) {
+	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	documents := yaml.NewYAMLReader(bufio.NewReader(r))
+	for {
+		raw, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return kinds, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if strings.TrimSpace(withoutComments(string(raw))) == "" || strings.Contains(string(raw), "\napiVersion: monitoring.coreos.com/") {
+			continue // of the Prometheus operator
+		}
+		_, kind, err := decoder.Decode(raw, nil, nil)
+		if err != nil {
+			return nil, fmt.Errorf("%w in\n%s", err, raw)
+		}
+		kinds = append(kinds, kind.Kind)
+	}
+}
+
+func withoutComments(document string) string {
+	var lines []string
+	for line := range strings.Lines(document) {
+		if !strings.HasPrefix(line, "#") && strings.TrimSpace(line) != "---" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/alecthomas/kong"
+	mangokong "github.com/alecthomas/mango-kong"
+	"github.com/muesli/roff"
+)
+
+// completionCommand prints what a shell needs to complete commands and flags. The shell then asks the program itself, which answers
+// where COMP_LINE is set.
+type completionCommand struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// completions are the scripts by shell. The program is found in PATH.
+var completions = map[string]string{
+	"bash": "complete -o default -o bashdefault -C ledgerboard ledgerboard\n",
+	"zsh":  "#compdef ledgerboard\nautoload -U +X bashcompinit && bashcompinit\ncomplete -o default -o bashdefault -C ledgerboard ledgerboard\n",
+	"fish": `function __complete_ledgerboard
+    set -lx COMP_LINE (commandline -cp)
+    test -z (commandline -ct)
+    and set COMP_LINE "$COMP_LINE "
+    ledgerboard
+end
+complete -f -c ledgerboard -a "(__complete_ledgerboard)"
+`,
+}
+
+func (c completionCommand) Run(s streams) error {
+	_, err := fmt.Fprint(s.Out, completions[c.Shell])
+	return err
+}
+
+// manCommand prints the manual page, for packages.
+type manCommand struct{}
+
+func (manCommand) Run(s streams, app *kong.Kong) error {
+	_, err := fmt.Fprint(s.Out, mangokong.NewManPage(1, app.Model).Build(roff.NewDocument()))
+	return err
+}
