@@ -199,7 +199,7 @@ func TestOnlyTheTokensOwnEndKillsTheConnection(t *testing.T) {
 // none brings; the guide for operators has the same table.
 func TestScopesOfAllFiguresAreKnown(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile("../../docs/operators.md")
+	guide, err := os.ReadFile("../../docs/connecting.md")
 	require.NoError(t, err)
 	for name, kind := range map[string]struct {
 		platform  domain.Platform
