@@ -109,7 +109,7 @@ func testConnecting(t *testing.T, r running) {
 		Reason string `json:"reason"`
 	}
 	require.Equal(t, http.StatusOK, ask(http.MethodGet, "/api/platforms", "", staff, &left))
-	require.Contains(t, fmt.Sprint(left), "{disconnected The person who connected this page asked Facebook to have deleted")
+	require.Contains(t, fmt.Sprint(left), "{disconnected The person who connected this page asked Facebook to delete their data")
 
 	var page struct {
 		Connection int64 `json:"connection_id"`

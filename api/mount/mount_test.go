@@ -163,7 +163,7 @@ func testConsole(t *testing.T, r running) {
 			return page.Code
 		})
 		require.Equal(t, http.StatusForbidden, page.Code, name)
-		require.Contains(t, page.Body.String(), "by a page of another site", name)
+		require.Contains(t, page.Body.String(), "of another site", name)
 	}
 }
 

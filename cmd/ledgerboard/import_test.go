@@ -87,7 +87,7 @@ func TestImportOldSystem(t *testing.T) {
 	require.Equal(t, planned, report, "a dry run prints the same report")
 	repairs := strings.Join(lines(report.Repairs), "\n")
 	for _, want := range []string{
-		"preferences.json line 4: account " + florist + ": sub_account_ids " + bakery + " does not name " + florist + " in turn",
+		"preferences.json line 4: account " + florist + ": sub_account_ids " + bakery + " does not name " + florist + " in return",
 		"preferences.json line 4: account " + florist + ": sub_account_ids c00000000000000000000021 is not an account of this agency",
 		"preferences.json line 2: account " + cafe + ": users d00000000000000000000021 is not a user of this agency",
 		"preferences.json line 2: account " + cafe + ": users d00000000000000000000099 is not a user of this agency",
@@ -293,18 +293,18 @@ func TestImportRefusesRows(t *testing.T) {
 		`e.jsonl line 1: unknown event type ""`,
 		`m.csv line 2: memberId: the directory does not know this member; import the members first`,
 		`m.csv line 3: expiresAt (not shown) is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)`,
-		`prefs.json line 1: _id "x" is not an id of 24 hex digits; sub_account_id is missing`,
+		`prefs.json line 1: _id "x" is not an ID of 24 hex digits; sub_account_id is missing`,
 		`a.csv line 3: accountId: no account has the row id 99; import the accounts first`,
-		`a.csv line 4: pId is 2; platforms are 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok`,
+		`a.csv line 4: pId is 2; use one of 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok`,
 		`a.csv line 5: social account 701 is on facebook in the directory, but on tiktok in the row`,
 		`a.csv line 6: accountId: is missing, and the directory does not know the social account`,
-		`a.csv line 7: createdAt "never" is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds); followers "many" is not a whole number`,
-		`a.csv line 8: the row holds no figure at all`,
+		`a.csv line 7: createdAt "never" is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds); followers "many" is not an integer`,
+		`a.csv line 8: the row has no figure`,
 		`a.csv line 9: its time 2999-01-01T00:00:00Z is in the future`,
-		`a.csv line 10: has 3 fields, the header names 5 columns`,
+		`a.csv line 10: has 3 fields, but the header has 5 columns`,
 		`p.jsonl line 1: externalId is missing`,
 		`p.jsonl line 2: is not a JSON object`,
-		`p.jsonl line 3: account c00000000000000000000021 is not one of agency a00000000000000000000001`,
+		`p.jsonl line 3: account c00000000000000000000021 does not belong to agency a00000000000000000000001`,
 		`prefs.json line 2: account c00000000000000000000021 is not an account of agency a00000000000000000000001`,
 	}, got)
 

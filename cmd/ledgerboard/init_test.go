@@ -33,7 +33,7 @@ func TestInit(t *testing.T) {
 		"LEDGERBOARD_DIRECTORY is not":   func(c *initCommand) { c.Directory = "" },
 		"LEDGERBOARD_JWT_SECRET":         func(c *initCommand) { c.JWTSecret = "" },
 		"email address":                  func(c *initCommand) { c.Email = "anna" },
-		"name is missing":                func(c *initCommand) { c.Email, c.Name = "anna", " " },
+		"name is required":               func(c *initCommand) { c.Email, c.Name = "anna", " " },
 		"--for":                          func(c *initCommand) { c.For = 0 },
 	} {
 		_, err := run(change)

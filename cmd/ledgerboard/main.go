@@ -13,7 +13,9 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
@@ -48,6 +50,8 @@ type cli struct {
 	SignInUnlink signInUnlinkCommand `cmd:"" help:"Remove the link between a user and an account at the identity provider. The next sign-in links them again."`
 	Token        tokenCommand        `cmd:"" help:"Create a signed token for testing."`
 	Status       statusCommand       `cmd:"" help:"Check whether a running service is ready."`
+	Completion   completionCommand   `cmd:"" help:"Print the script that completes commands and flags in a shell."`
+	Man          manCommand          `cmd:"" hidden:""`
 	Version      versionCommand      `cmd:"" help:"Print the version of this program, its commit, its Go version and its projector versions. --version does the same."`
 }
 
@@ -71,6 +75,7 @@ func main() {
 		// rebuild.
 		debug.SetGCPercent(200)
 	}
+	_, _ = memlimit.Set() // collect earlier near the container's memory limit, unless GOMEMLIMIT is set; without a limit nothing is set
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -111,6 +116,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitFailure
+	}
+	if kongcompletion.Register(parser); exited >= 0 { // a shell has asked for completions
+		return exited
 	}
 	parsed, err := parser.Parse(args)
 	if exited >= 0 { // --help was requested and printed

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write docs/settings.md")
 // docs/settings.md lists the settings of `ledgerboard serve` as the program knows them.
 func TestSettingsDocument(t *testing.T) {
 	var c cli
-	parser, err := kong.New(&c, parsing())
+	parser, err := kong.New(&c, parserOptions())
 	require.NoError(t, err)
 	var text strings.Builder
 	text.WriteString("# Settings\n\nOf `ledgerboard serve`; commands read the same ones. Each is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +

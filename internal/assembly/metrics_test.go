@@ -53,7 +53,7 @@ func TestReadingAgesShow(t *testing.T) {
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	require.InDelta(t, 90_000, families[0].GetMetric()[0].GetGauge().GetValue(), 0)
-	rules, err := os.ReadFile("../../deploy/alerts.yaml")
+	rules, err := os.ReadFile("../../deploy/prometheus/alerts.yaml")
 	require.NoError(t, err)
 	require.Contains(t, string(rules), families[0].GetName()+") > ")
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kprom"
@@ -73,12 +74,19 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
 	options := append(cfg.kgoOptions(), producing...)
+	metrics := prometheus.NewRegistry() // kprom panics if a metric is registered already
 	if cfg.Metrics != nil {
-		options = append(options, kgo.WithHooks(kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registerer(cfg.Metrics))))
+		options = append(options, kgo.WithHooks(kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registry(metrics))))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Metrics != nil { // the client has made its metrics
+		if err := cfg.Metrics.Register(metrics); err != nil {
+			client.Close()
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
 	}
 	cl := &cluster{cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, source), log: cfg.Logger, client: client, admin: kadm.NewClient(client)}
 	cl.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
