@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: image release charts help demo test build lint unreachable govulncheck sbom generate size ways e2e freezes soak worlds mutate kafka chaos bench bench-against
+.PHONY: words image release charts help demo test build lint unreachable govulncheck sbom generate size ways e2e freezes soak worlds mutate kafka chaos bench bench-against
 
 # What `ledgerboard version` says where the go command does not look into the repository by itself.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
@@ -83,13 +83,16 @@ bench: ## measure, each figure beside the limit of what it stands on; RUN=REGEXP
 	go run ./internal/dev/bench $(if $(RUN),-run '$(RUN)')
 
 # LIST=1 names them.
-ways: ## count the functions of ours that run for a GET, a PUT and a reading
+ways: ## count our functions that run for a GET, a PUT and a reading
 	go run ./internal/dev/ways $(if $(LIST),-list)
 
 # In turn, PAIRS times, so that what else the machine does meets both: make bench-against OLD=c95822c RUN=puts_10_agencies
 bench-against: ## measure one thing at an older commit and here: OLD=COMMIT RUN=NAME
 	@test -n "$(OLD)" -a -n "$(RUN)" || { echo 'usage: make bench-against OLD=COMMIT RUN=NAME [PAIRS=5]'; exit 2; }
 	.ci/bench-against $(OLD) '$(RUN)' $(PAIRS)
+
+words: ## list words that the project's English does without
+	.ci/words
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

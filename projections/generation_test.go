@@ -199,11 +199,11 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 			<-g.reached
 			s = b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 2 })
 			require.False(t, s.Live())
-			require.True(t, s.Anew)
+			require.True(t, s.Rebuilding)
 			require.Empty(t, s.TablesGone)
 			g.open()
 			s = b.caughtUp(reader)
-			require.False(t, s.Anew)
+			require.False(t, s.Rebuilding)
 			b.exec(strings.Replace(drop, "g1", "g2", 1)) // under the process that folds
 			b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 3 })
 			b.caughtUp(reader)

@@ -216,7 +216,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 	unlink := signInUnlinkCommand{storage: in, logging: quiet, User: signInStaff, actionFlags: someReason}
 	require.Contains(t, mustRun(t, unlink), "The link was removed")
 	_, err := runCommand(t, unlink)
-	require.ErrorContains(t, err, "there is nothing to take off")
+	require.ErrorContains(t, err, "there is no link to remove")
 	withProvider(t, in, at, nil, func(a *process, sight func() *personsBrowser) {
 		_, text := sight().signsIn("stella's other")
 		require.Contains(t, text, "Stella", "the next sign-in with the address is linked")

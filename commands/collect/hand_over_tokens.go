@@ -194,8 +194,8 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 	return nil
 }
 
-// present returns the stored tokens. unread is the reason why they could not be read: there are
-// none, or they cannot be opened with our keys. They are replaced in both cases. A secret that is
+// present returns the stored tokens. unread is the reason why they could not be read: they do
+// not exist or cannot be opened with our keys. They are replaced in both cases. A secret that is
 // in another format reads as empty.
 func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present commands.StoredTokens, unread, err error) {
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)

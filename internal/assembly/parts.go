@@ -233,8 +233,8 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 	return log, vaultPool, err
 }
 
-// fetchStates returns a pool of the same schema for the frequent writes of fetchers, the last of
-// which may be lost in a crash.
+// fetchStates returns a pool of the same schema for the frequent writes of fetchers. A crash may
+// lose the last of them.
 func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.fetched, "fetching", func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
 }

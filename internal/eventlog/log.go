@@ -74,15 +74,15 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 			"set LEDGERBOARD_KAFKA_TLS", "brokers", open)
 	}
 	options := append(cfg.kgoOptions(), producing...)
-	metrics := prometheus.NewRegistry() // kprom panics if a metric is registered already
+	metrics := clientMetrics{prometheus.NewRegistry()}
 	if cfg.Metrics != nil {
-		options = append(options, kgo.WithHooks(kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registry(metrics))))
+		options = append(options, kgo.WithHooks(kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registry(metrics.Registry))))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Metrics != nil { // the client has made its metrics
+	if cfg.Metrics != nil {
 		if err := cfg.Metrics.Register(metrics); err != nil {
 			client.Close()
 			return nil, fmt.Errorf("register metrics: %w", err)
@@ -92,6 +92,14 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 	cl.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
 	return cl, nil
 }
+
+// clientMetrics collects the metrics of one client from a registry of their own: kprom panics if a
+// metric is already registered, and removes its metrics when the client closes.
+type clientMetrics struct{ *prometheus.Registry }
+
+var clientMetricsDesc = prometheus.NewDesc("ledgerboard_kafka", "Metrics of the Kafka client.", nil, nil)
+
+func (clientMetrics) Describe(to chan<- *prometheus.Desc) { to <- clientMetricsDesc }
 
 // reach checks that a broker answers.
 func (cl *cluster) reach(ctx context.Context) error {

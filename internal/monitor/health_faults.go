@@ -128,7 +128,7 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 	switch {
 	case !s.Live():
 		why := ""
-		if s.Anew {
+		if s.Rebuilding {
 			why = "its tables were gone from the database, or too old to use, so they are rebuilt from the log: "
 		}
 		for _, b := range s.Building {

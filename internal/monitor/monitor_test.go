@@ -168,7 +168,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		m.Look(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
 
-		model.status = operator.Projection{Projection: "dashboards", State: projections.StateBuilding, Anew: true, Paused: true}
+		model.status = operator.Projection{Projection: "dashboards", State: projections.StateBuilding, Rebuilding: true, Paused: true}
 		m.Look(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: that waits until an operator resumes it")
 		model.status.Paused = false

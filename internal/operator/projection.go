@@ -24,7 +24,7 @@ type Projection struct {
 	// whether the first generation of this version is being rebuilt because an earlier one became
 	// unusable.
 	TablesGone []string `json:"-"`
-	Anew       bool     `json:"-"`
+	Rebuilding bool     `json:"-"`
 }
 
 // TablesChecked is the latest check of the tables that readers use.

@@ -18,7 +18,7 @@
 // # Not obvious
 //
 //   - Proxies from the environment are not used: a proxy would resolve the name itself.
-//   - A picture may be a progressive JPEG with very many scans, each of which costs all of its
+//   - A picture may be a progressive JPEG with very many scans, and each costs all of its
 //     pixels: the reader has a deadline that ends the decoder.
 //   - The content selects the decoder, not the header: platforms name types inconsistently.
 package pictures

@@ -25,7 +25,7 @@ type SignedRequest struct {
 
 const (
 	maxSignedRequest = 8 << 10
-	// maxClockSkew is how far Meta's clock may be ahead of ours.
+	// maxClockSkew is how far Meta's clock may be ahead of our clock.
 	maxClockSkew = 5 * time.Minute
 )
 

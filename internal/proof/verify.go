@@ -74,8 +74,8 @@ type Report struct {
 	Agencies    int64  `json:"agencies"`
 	Checkpoints int    `json:"checkpoints"` // valid checkpoints
 	Covered     int64  `json:"covered"`     // effective records that a checkpoint covers
-	// SignedAt is the time of the newest valid checkpoint, by the signer's clock; nil if there is
-	// none.
+	// SignedAt is the time of the newest valid checkpoint, by the signer's clock; nil without a
+	// checkpoint.
 	SignedAt *time.Time `json:"signed_at"`
 	Findings []Finding  `json:"findings"`
 }

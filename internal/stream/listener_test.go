@@ -115,8 +115,8 @@ func (l *listener) over() bool {
 	return l.ended
 }
 
-// reason returns the last comment of the stream as an error once it has ended, or nil if there is
-// none.
+// reason returns the last comment of the stream as an error once it has ended, or nil without a
+// comment.
 func (l *listener) reason() error {
 	l.take()
 	for _, reason := range []error{stream.ErrExpired, stream.ErrAccessLost, stream.ErrReplaced, stream.ErrClosed} {

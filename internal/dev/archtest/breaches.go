@@ -64,7 +64,7 @@ func (g graph) search(start string, rule Rule) []string {
 }
 
 // breaks tells whether an import is forbidden. The positive list is about a package's own imports: what
-// those stand on is none of its business.
+// those stand on does not concern it.
 func (r Rule) breaks(i Import, own bool) bool {
 	if belowAny(i.Path, r.Forbid) && !belowAny(i.Path, r.Allow) {
 		return true

@@ -11,9 +11,9 @@
 //     imports, its users have too. Some packages exist to hide a library (readmodels hides pgx,
 //     internal/eventlog the Kafka clients); a rule names them in StopsAt, and the search ends there. For
 //     domain and commands it ends nowhere.
-//   - A package of the module is told from the standard library by the module's name, never by its
+//   - A package of the module is distinguished from the standard library by the module's name, never by its
 //     first folder: "internal/pg" has no dot either.
-//   - Whether a type implements an interface is told by the names of their methods: the types are not checked, so the test is fast.
+//   - Whether a type implements an interface is decided by the names of their methods: the types are not checked, so the test is fast.
 //   - Packages for tests (internal/pg/pgtest and the like) are exempt by name, and nothing but tests
 //     may import them.
 package archtest

@@ -125,7 +125,7 @@ func Rules() []Rule {
 		},
 		{
 			Package: "internal/stream", Forbid: []string{pgx, watermill, chi, "internal/pg"},
-			Because: "it is told what moved, and knows neither tables nor log",
+			Because: "it learns what changed, and knows neither tables nor log",
 		},
 		{
 			Package: simulator, Forbid: []string{"internal/platforms"},

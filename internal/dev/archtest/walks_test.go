@@ -69,7 +69,7 @@ var walks = []walk{
 	}},
 }
 
-// Whoever changes how a PUT or a reading travels changes the walk here: it is how a newcomer finds the way.
+// If you change how a PUT or a reading travels, change the walk here: it is how a newcomer finds the way.
 func TestWalksAreShort(t *testing.T) {
 	t.Parallel()
 	functions := map[string]map[string]*ast.FuncDecl{}

@@ -112,7 +112,7 @@ func (b *bench) askFigures(
 	ctx context.Context, url string, w figureWorld, agencies int, asked func(name string) bool, before map[string]figureCost, print func(result) error,
 ) error {
 	size := fmt.Sprintf("%.1fm", float64(agencies*w.readings())/1_000_000)
-	small := agencies < 5 // a table of which most rows are asked for is scanned for good reason
+	small := agencies < 5 // a table whose rows are mostly needed is scanned for good reason
 	server, statements, stop, err := figureServer(ctx, url, w.now)
 	if err != nil {
 		return err
@@ -345,7 +345,7 @@ func explain(ctx context.Context, conn *pgx.Conn, name string, asked []statement
 	return pages, nil
 }
 
-// scanned is a reading table that a plan reads from end to end; "" when there is none.
+// scanned is a reading table that a plan reads from end to end; "" if no plan does.
 func scanned(plan any) string {
 	switch node := plan.(type) {
 	case []any:

@@ -42,7 +42,7 @@ func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 3, "rounds of each measurement; the median is printed")
 	only := flag.String("run", "", "regular expression: measure only what it matches")
 	agencies := flag.String("agencies", "5,50", "sizes of the analytics' database in agencies, each of about 200,000 post readings, growing")
-	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it fills none anew")
+	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it reuses them")
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
 	flag.Parse()

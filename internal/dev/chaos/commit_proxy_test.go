@@ -160,7 +160,7 @@ type link struct{ proxy *toxiproxy.Proxy }
 
 var taken = map[int]bool{}
 
-// newLink returns a link that takes connections at once; what they reach is told by to.
+// newLink returns a link that takes connections at once; to says what they reach.
 func newLink(t testing.TB, name string) *link {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
@@ -191,11 +191,11 @@ func (l *link) port() string {
 	return port
 }
 
-// cut ends every connection; no new one is taken until mend.
+// cut ends every connection; no new one is taken until restore.
 func (l *link) cut() { l.proxy.Stop() }
 
-// mend takes connections again. Of two faults at once both may have cut it, and the end of each mends it.
-func (l *link) mend() error {
+// restore takes connections again. Of two faults at once both may have cut it, and the end of each restores it.
+func (l *link) restore() error {
 	if err := l.proxy.Start(); !errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
 		return err
 	}

@@ -7,7 +7,7 @@
 //   - Every change sets the list of users of one board to another one. So each change that was acknowledged has exactly one record, and who
 //     lost access by it follows from the requests alone.
 //   - Whatever is drawn comes from the seed that the run prints; LEDGERBOARD_DRAWS sets it. When a fault meets which request is the
-//     machine's timing, and is drawn anew each time.
+//     machine's timing, and is drawn again each time.
 //
 // # May not import
 //

@@ -70,9 +70,9 @@ func (s *stack) faults(rng *rand.Rand, operator string) []fault {
 			func() error { return s.database.alter(unserializable) }, func() error { return s.database.alter(serializable) },
 		},
 		{"COMMIT cut in the middle", projector.name, s.nets[projector].commits.arm, s.nets[projector].commits.disarm},
-		{"network to PostgreSQL cut", ofNetwork, cuts(s.nets[either].database), s.nets[either].database.mend},
+		{"network to PostgreSQL cut", ofNetwork, cuts(s.nets[either].database), s.nets[either].database.restore},
 		{"network to PostgreSQL slow", ofNetwork, s.nets[either].database.slow, s.nets[either].database.quicken},
-		{"network to a broker cut", ofNetwork, cuts(link), link.mend},
+		{"network to a broker cut", ofNetwork, cuts(link), link.restore},
 		{"network to a broker slow", ofNetwork, link.slow, link.quicken},
 		{"an oversized record", ofRecords, s.oversized, nil},
 		{"a rebuild", ofRecords, func() error { return s.rebuild(operator) }, nil},
@@ -122,7 +122,7 @@ func cuts(l *link) func() error         { return func() error { l.cut(); return 
 
 func steps(p *process, off time.Duration) func() error { return func() error { return p.step(off) } }
 
-// oversized puts a record of almost 2 MB, which brokers take and no process of ours writes, where the first agency's changes are.
+// oversized puts a record of almost 2 MB, which brokers take and none of our processes writes, where the first agency's changes are.
 func (s *stack) oversized() error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(s.cluster.addrs...), kgo.ProducerBatchMaxBytes(2_097_152-4096))
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *stack) oversized() error {
 	}).FirstErr()
 }
 
-// rebuild asks for the dashboards to be made anew, beside those that serve. One that runs already is as good.
+// rebuild asks for the dashboards to be rebuilt, next to those that serve. One that runs already is as good.
 func (s *stack) rebuild(operator string) error {
 	at := 0
 	return repeat(pauseAfterRefusal, func() error {

@@ -119,7 +119,7 @@ func (t *truth) newest(board string) (version int64, users []string) {
 	return version, users
 }
 
-// hold compares what a client was told with the log.
+// hold compares the answers to a client with the log.
 func (t *truth) hold(c *command) {
 	var recorded []*attempt
 	for _, a := range c.attempts {
@@ -320,7 +320,7 @@ func (j *journal) saw(s seen) {
 	j.seen = append(j.seen, s)
 }
 
-// unanswered are the changes whose outcome nobody was told, however long they were sent again.
+// unanswered are the changes whose outcome no client learned, however long they were sent again.
 func (j *journal) unanswered() (found []string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -125,7 +125,7 @@ func (s *stack) bases() (bases []string) {
 	return bases
 }
 
-// kill ends a broker; whoever connects to it is refused, by its links too.
+// kill ends a broker; anyone who connects to it is refused, by its links too.
 func (s *stack) kill(broker int) error {
 	for _, net := range s.nets {
 		net.brokers[broker-1].cut()
@@ -142,7 +142,7 @@ func (s *stack) revive(brokers ...int) error {
 				return err
 			}
 			for _, net := range s.nets {
-				if err := net.brokers[broker-1].mend(); err != nil {
+				if err := net.brokers[broker-1].restore(); err != nil {
 					return err
 				}
 			}
@@ -152,7 +152,7 @@ func (s *stack) revive(brokers ...int) error {
 	return starting.Wait()
 }
 
-// killDatabase ends PostgreSQL at once; whoever connects to it is refused.
+// killDatabase ends PostgreSQL at once; anyone who connects to it is refused.
 func (s *stack) killDatabase() error {
 	for _, net := range s.nets {
 		net.database.cut()
@@ -165,7 +165,7 @@ func (s *stack) reviveDatabase() error {
 		return err
 	}
 	for _, net := range s.nets {
-		if err := net.database.mend(); err != nil {
+		if err := net.database.restore(); err != nil {
 			return err
 		}
 	}

@@ -30,10 +30,10 @@ func TestFacebookPage(t *testing.T) {
 	require.Equal(t, []string{`[{"facet": "country", "values": {"AT": 2100, "DE": 600}}]`}, s.lines("select demographics::text from tSAccountIns"))
 	require.Equal(t, []string{
 		"1000001_55 photo | 14 3 2 6000000000 6000000000 410 12 - - | 19 f",
-		"1000001_56 video | 0 - 0 - - - - - - | 0 t", // shares left out are none; all else that is left out is not known
+		"1000001_56 video | 0 - 0 - - - - - - | 0 t", // shares left out count as 0; all else that is left out is not known
 		"8801 reel | 7 5 2 1640 - - - - 8123 | 14 f",
 		"8803 video | 9 1 - 700 - - - - - | 10 t", // bare videos have had no reach since 2026-06-15
-	}, s.posts(), "the video behind a post is that post, a draft is none")
+	}, s.posts(), "the video behind a post is that post, a draft is not a post")
 
 	s.activity("1000001_56", "likes shares", "comments views impressions reach saves avg_watch_ms")
 	insights := s.ask("/getAccountInsights/2026-11-17/2026-11-19/1")

@@ -38,7 +38,7 @@ func TestInstagram(t *testing.T) {
 		"905 story | - - - - - - - - - | -",                     // under five viewers: no reading at all
 		"901 carousel | - 5 3 900 900 700 - 24 - | 8 t",         // the owner hides likes
 		"902 reel | 410 12 33 5000 5000 3200 - 77 9150 | 455 f", // milliseconds, shown as read
-		"903 photo | 8 1 - - - - - - - | 9 t",                   // of before the account was a business
+		"903 photo | 8 1 - - - - - - - | 9 t",                   // from before the account was a business
 		"906 ad | 6 - 1 70 70 40 - 0 - | 7 t",                   // comments are not for this kind, which costs no other figure
 	}, s.posts())
 	s.activity("904", "shares", "likes comments saves avg_watch_ms")

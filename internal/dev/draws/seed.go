@@ -26,7 +26,7 @@ func take() (taken bool) {
 }
 
 // Seed is the one that LEDGERBOARD_DRAWS names; false without one. It panics on what is no positive number: a run that shall
-// repeat another may not draw anew in silence.
+// repeat another may not silently draw new values.
 func Seed() (uint64, bool) {
 	text := os.Getenv(variable)
 	if text == "" {

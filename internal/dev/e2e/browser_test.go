@@ -71,7 +71,7 @@ func (p *browserPage) visit(url string) {
 	require.NoError(p.t, chromedp.Do(p.ctx, chromedp.Navigate(url)), "%s", p.console.String())
 }
 
-// eval evaluates an expression in the page, and waits for it if it is a promise. A page that loads again by itself meanwhile is asked anew.
+// eval evaluates an expression in the page, and waits for it if it is a promise. A page that loads again by itself meanwhile is asked again.
 func (p *browserPage) eval(expression string, into any) {
 	err := p.try(expression, into)
 	for deadline := time.Now().Add(patience); wentAway(err) && time.Now().Before(deadline); time.Sleep(pollEvery) {

@@ -103,7 +103,7 @@ func (c *connecting) requireSilence() {
 		require.Empty(c.t, c.heard.in(page.address, false), "the address bar shows it")
 	}
 	for _, from := range c.heard.referers {
-		require.False(c.t, strings.HasPrefix(from, c.p.base+"/connect"), "a platform was told of %s", from)
+		require.False(c.t, strings.HasPrefix(from, c.p.base+"/connect"), "a platform received %s", from)
 	}
 	require.Empty(c.t, c.heard.in(c.p.output.String(), true), "a log line has it")
 	require.Contains(c.t, c.p.output.String(), "/connect/{network}", "the requests of the call-backs are in the log lines")

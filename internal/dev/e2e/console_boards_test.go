@@ -73,7 +73,7 @@ func linkTwoClients(p *program, browser *browserPage) {
 	require.NotContains(p.t, w.console.String(), "error")
 }
 
-// A client who is taken off the list while it looks is told at once, by the page's one stream; and so is one whose board shows no figures any more.
+// A client who is taken off the list while it looks hears it at once, by the page's one stream; and so is one whose board shows no figures any more.
 func removeWhoLooks(p *program, browser *browserPage) {
 	var me struct {
 		Data struct {

@@ -54,7 +54,7 @@ func (w *consoleWindow) leaveAlone(platform string) {
 	require.NotContains(w.t, w.text(), "Paused since")
 }
 
-// watchRebuild has the tables of a projection made anew, and takes them back. The page follows by itself: it is not loaded again.
+// watchRebuild has the tables of a projection rebuilt, and takes them back. The page follows by itself: it is not loaded again.
 func (w *consoleWindow) watchRebuild(projection string) {
 	w.follow("Projections")
 	w.follow("Rebuild " + projection)

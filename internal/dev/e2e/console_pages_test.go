@@ -20,7 +20,7 @@ import (
 
 type consolePage struct {
 	at      string // below /console; CLIENT and PERSON stand for ids of the demo, MONTH for a day a month ago
-	picture string // its name as one of the main views; "": it is none
+	picture string // its name as one of the main views; "": it is not a main view
 }
 
 // consolePages are pages that no link leads to, or that a picture is taken of, by role.

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 )
 
-// byRole is a service of one process for each role, each of which logs in to the database with the rights of that role alone.
+// byRole is a service of one process for each role, which log in to the database with the rights of that role alone.
 type byRole struct {
 	*connecting
 	operator string   // token

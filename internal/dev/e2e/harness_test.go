@@ -355,7 +355,7 @@ func (o *tail) String() string {
 	return o.buf.String()
 }
 
-// response is an HTTP answer read to its end, or the error for which there is none.
+// response is an HTTP answer read to its end, or the error that prevented one.
 type response struct {
 	status int
 	header http.Header

@@ -206,7 +206,7 @@ func TestPageOfTheFrontendDocument(t *testing.T) {
 	require.Empty(t, message)
 	staff.eval(`document.getElementById("as-of").textContent`, &before)
 
-	t.Log("a restart: the page comes back by itself and reads everything anew")
+	t.Log("a restart: the page comes back by itself and reads everything again")
 	p.Stop()
 	p = startDemo(t, dir)
 	staff.await("fresh figures", fmt.Sprintf(`document.getElementById("as-of").textContent > %q`, before))

@@ -64,7 +64,7 @@ func TestRebuildIsKilled(t *testing.T) {
 		t.Run("killed at "+at.stage, func(*testing.T) {
 			ended := k.rebuildUntil(at.projection, at.stage)
 			k.runner.Kill()
-			k.exec("delete from public.e2e_holds") // what the server was asked for before goes on, whoever asked
+			k.exec("delete from public.e2e_holds") // what the server was asked for before goes on
 			k.runner = k.serve()
 			k.done(<-ended)
 		})

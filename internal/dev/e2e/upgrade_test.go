@@ -97,7 +97,7 @@ func (u *upgrade) hammer(p *program, starting bool) (stop func()) {
 			cancel()
 			asking.Wait()
 			if text := wrong.Load(); text != nil {
-				u.t.Errorf("an answer of %s is not that of before: %s", p.base, *text)
+				u.t.Errorf("an answer of %s differs from the earlier one: %s", p.base, *text)
 			}
 			u.t.Logf("%s was asked %d times", p.base, asked.Load())
 		})

@@ -43,7 +43,7 @@ func Event(id string, data domain.Data) fold.Event {
 
 var told atomic.Int64
 
-// Later is an instant after all that it gave before: what is told of an entity counts by its time.
+// Later is an instant after all that it gave before: an entity counts by its time.
 func Later() time.Time { return day0.Add(time.Duration(told.Add(1)) * time.Microsecond) }
 
 // Put is the event that puts an entity.

@@ -34,7 +34,7 @@ type Log struct {
 	projectors map[string][]fold.Projector
 	records    []eventlog.Record
 	failing    error
-	put        atomic.Int64 // entities; each is told later than the one before
+	put        atomic.Int64 // entities; each is sent later than the one before
 }
 
 // New returns an empty log over a new database whose projections are live.

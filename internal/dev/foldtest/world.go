@@ -81,7 +81,7 @@ func (w *World) Fold(t require.TestingT, db *pgtest.DB) {
 			posts = append(posts, ev)
 		}
 	}
-	for i, entity := range w.Directory { // each is told later than the one before
+	for i, entity := range w.Directory { // each is sent later than the one before
 		directory = append(directory, fold.Event{Recorded: domain.Recorded{
 			Key: domain.EntityKey(entity), Envelope: domain.Envelope{Time: time.UnixMicro(int64(i))}, Data: entity,
 		}})

@@ -21,7 +21,7 @@ type consent struct {
 	redirect          string // where the person was sent back to
 }
 
-// holder is whose token it is: of which person and consent.
+// holder is the person and consent of a token.
 type holder struct {
 	person  string
 	consent int

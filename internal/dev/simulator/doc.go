@@ -11,8 +11,8 @@
 //     that it handed out before, rotated ones included.
 //   - Everything that surprises a client is a trap, off by default, per account, and
 //     switchable while the server runs. What the platforms always do is always on: several periods
-//     of one metric, the 90-day limit, `next` links with the token, shares left out when there are
-//     none, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.
+//     of one metric, the 90-day limit, `next` links with the token, shares left out when they are
+//     zero, TikTok's two time units, its silent dropping of ids and its rotating refresh tokens.
 //   - No goroutines, no clock but Config.Clock (a Delay trap waits on the request's own context). It makes no calls,
 //     except the signed requests that a person triggers with a button.
 //

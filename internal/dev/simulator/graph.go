@@ -57,7 +57,7 @@ func (s *Server) graphRequest(r *http.Request, prefix string, platforms []domain
 		}
 	}
 	if c.acc != nil && prefix == PathInstagram && !c.acc.OwnLogin {
-		c.acc, c.state = nil, tokenUnknown // a token of Facebook login is none here
+		c.acc, c.state = nil, tokenUnknown // a token of Facebook login is not valid here
 	}
 	if c.acc != nil {
 		s.graphConsent(c)

@@ -20,7 +20,7 @@ const (
 )
 
 // PicturesURL is where the addresses of pictures begin, in answers of the platforms and in what is made of them. No host
-// has this name. Whoever serves pictures ([ServePicture]) puts an address of its own in its place: only a request tells
+// has this name. A server of pictures ([ServePicture]) puts an address of its own in its place: only a request tells
 // under which name, port and prefix its sender reaches them.
 const PicturesURL = "https://pictures.ledgerboard.invalid"
 

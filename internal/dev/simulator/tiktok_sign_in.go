@@ -13,7 +13,7 @@ func (c *request) tikTokOAuthFail(status int, word, description string) reply {
 	return reply{status: status, body: object{"error": word, "error_description": description, "log_id": c.now.Format("20060102150405")}}
 }
 
-// tikTokCode exchanges a code. A code that is still URL-encoded is none.
+// tikTokCode exchanges a code. A code that is still URL-encoded is invalid.
 func (s *Server) tikTokCode(c *request) reply {
 	h, fault := s.spend(domain.TikTok, c.PostForm.Get("code"), c.PostForm.Get("redirect_uri"), c.now)
 	switch fault {

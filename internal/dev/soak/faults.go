@@ -15,7 +15,7 @@ const (
 	dyingOne     = 50 // connections whose token dies for good
 )
 
-// throttleMinutes is what a throttled connection is told to wait.
+// throttleMinutes is what a throttled connection must wait.
 const throttleMinutes = 5
 
 func throttled(a Account) bool { return a.SocialAccount%throttledOne == 3 }

@@ -84,7 +84,7 @@ func (l *Ledger) take(data domain.Data, world *World, sim *simulator.Server, cap
 		once("reading of post "+e.ExternalID+" of", e.Tenant, e.CapturedAt)
 		l.Posts++
 	case domain.PostRegistered:
-		// Whoever looks again before the read side shows it registers a post twice, with one result.
+		// A listing before the read side shows it registers a post twice, with one result.
 		if a := world.bySocial[e.SocialAccount]; a.Tenant != e.Tenant {
 			l.wrongf("post %s belongs to %+v, is registered for %+v", e.ExternalID, a.Tenant, e.Tenant)
 		}

@@ -114,6 +114,6 @@ func TestShortQuotaIsReadOneAfterTheOther(t *testing.T) {
 	}, patience, 10*time.Millisecond)
 	before.mu.Lock()
 	defer before.mu.Unlock()
-	require.Equal(t, 1, before.most, "%d calls of %d connections, of which %d were read", before.all, judged, read)
+	require.Equal(t, 1, before.most, "%d calls of %d connections, %d were read", before.all, judged, read)
 	require.Positive(t, read, "a reading that was begun is whole")
 }

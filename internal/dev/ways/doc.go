@@ -1,4 +1,4 @@
-// Command ways counts the functions of ours that run for one request and for one reading: a demo that
+// Command ways counts our functions that run for one request and for one reading: a demo that
 // was built with -cover is started, idle and stopped, once without and once with the request. What the
 // second run covers and the first does not is the way. Function literals count, internal/dev does not.
 //
