@@ -50,7 +50,7 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	entity, isEntity := data.(domain.DirectoryEntity)
 	switch post, isPost := data.(domain.PostRegistered); {
 	case l.Erase && (!isEntity || l.ID == ""):
-		return nil, errors.New("an erasure needs an id and a type that begins with directory.")
+		return nil, errors.New("an erasure needs an id and a directory type")
 	case l.Erase:
 		if err := checkMainAppID(domain.EntityKind(entity), l.ID); err != nil {
 			return nil, err

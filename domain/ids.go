@@ -94,7 +94,7 @@ func checkColor(color string) error {
 }
 
 // Storable returns text in a form that PostgreSQL accepts: valid UTF-8 without NUL, cut between two
-// characters to at most most bytes. Bytes that cannot be stored are replaced by U+FFFD.
+// characters to at most `most` bytes. Bytes that cannot be stored are replaced by U+FFFD.
 func Storable(text string, most int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 	if len(text) <= most {

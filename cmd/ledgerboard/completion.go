@@ -14,10 +14,12 @@ type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
+const bashCompletion = "complete -o default -o bashdefault -C ledgerboard \"ledgerboard\"\n"
+
 // completions are the scripts by shell. The program is found in PATH.
 var completions = map[string]string{
-	"bash": "complete -o default -o bashdefault -C ledgerboard ledgerboard\n",
-	"zsh":  "#compdef ledgerboard\nautoload -U +X bashcompinit && bashcompinit\ncomplete -o default -o bashdefault -C ledgerboard ledgerboard\n",
+	"bash": bashCompletion,
+	"zsh":  "#compdef ledgerboard\nautoload -U +X bashcompinit && bashcompinit\n" + bashCompletion,
 	"fish": `function __complete_ledgerboard
     set -lx COMP_LINE (commandline -cp)
     test -z (commandline -ct)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/pprof" //nolint:gosec // it is served at the admin address alone
+	"net/http/pprof"
 	"slices"
 	"time"
 

@@ -39,9 +39,9 @@ func TestSettingsDocument(t *testing.T) {
 	}
 	const path = "../../docs/settings.md"
 	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o644)) //nolint:gosec // a document
+		require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o644))
 	}
 	document, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.True(t, text.String() == string(document), "docs/settings.md is out of date: add -update")
+	require.Equal(t, text.String(), string(document), "docs/settings.md is out of date: add -update")
 }

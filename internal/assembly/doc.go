@@ -4,12 +4,13 @@
 //
 // # Invariants
 //
-//   - [Parts] opens each part on first use and closes them in reverse order. No other package opens the
-//     log, the database or the vault to serve. [Open] makes a service of the parts.
-//   - The package neither reads the environment nor prints: callers pass settings and report errors.
+//   - [Parts] opens each part on first use and closes them in reverse order. No other package opens
+//     the log, the database or the vault to serve. [Open] makes a service of the parts.
+//   - The package neither reads the environment nor prints: callers pass settings and report
+//     errors.
 //   - [Open] starts no background work; [Service.Follow], [Service.Stream], [Service.Fold] and
-//     [Fetcher.Run] run until their context is done. [Parts.Close] closes what was opened, also after a
-//     failed Open.
+//     [Fetcher.Run] run until their context is done. [Parts.Close] closes what was opened, also
+//     after a failed Open.
 //   - Every process monitors the read models, whichever process fills them (internal/monitor).
 //   - Separate subjects are separate packages: operator actions (internal/desk), who may sign in
 //     (internal/signin), and whether tables are current (internal/monitor). They get what is opened
@@ -23,12 +24,13 @@
 //
 // # Notes
 //
-//   - Streams end before requests: first the context of [Service.Stream], then [api.Server.Close], then
-//     the HTTP server, then the context of [Service.Follow], which wakes commands that wait for their
-//     fold.
-//   - [Parts.Close] unregisters the metrics: a main application may open, close and open again with one
-//     registry.
-//   - [Open] opens the log before it changes the database, so that wrong settings are reported first.
-//   - AttachMonths runs at every start, also without the role projector. On new tables it costs nothing;
-//     if the database user may not create tables, it only logs a warning.
+//   - Streams end before requests: first the context of [Service.Stream], then [api.Server.Close],
+//     then the HTTP server, then the context of [Service.Follow], which wakes commands that wait
+//     for their fold.
+//   - [Parts.Close] unregisters the metrics: a main application may open, close and open again with
+//     one registry.
+//   - [Open] opens the log before it changes the database, so that wrong settings are reported
+//     first.
+//   - AttachMonths runs at every start, also without the role projector. On new tables it costs
+//     nothing; if the database user may not create tables, it only logs a warning.
 package assembly

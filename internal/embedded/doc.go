@@ -5,7 +5,8 @@
 //
 // # Invariants
 //
-//   - A produce request is acknowledged after fsync of the segment: kill -9 loses no acknowledged record.
+//   - A produce request is acknowledged after fsync of the segment: kill -9 loses no acknowledged
+//     record.
 //   - The broker never compacts and never expires records, so erased data stays in its files.
 //   - A data directory has one owner at a time (flock, which the kernel drops when the owner ends;
 //     ErrLocked names the owner).
@@ -17,11 +18,11 @@
 //
 // # Limits
 //
-//   - After a kill, kfake temporarily reads the whole log into memory, and a producer that outlives the
-//     broker may append its unanswered batch twice. Beyond some gigabytes, use Apache Kafka.
+//   - After a kill, kfake temporarily reads the whole log into memory, and a producer that outlives
+//     the broker may append its unanswered batch twice. Beyond some gigabytes, use Apache Kafka.
 //   - kfake accepts and describes every topic setting, but most have no effect.
-//   - PostgreSQL refuses to run as root. If this process is root, the server runs as postgres or, if
-//     there is no such user, as nobody. On Linux it gets its directory as an open descriptor
+//   - PostgreSQL refuses to run as root. If this process is root, the server runs as postgres or,
+//     if there is no such user, as nobody. On Linux it gets its directory as an open descriptor
 //     (/proc/self/fd/3), because other users may not be able to open root's directories.
 //   - Without an installed server, PostgreSQL is downloaded once per cache directory.
 package embedded

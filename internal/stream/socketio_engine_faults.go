@@ -23,15 +23,15 @@ import (
 //     client waited until it was disconnected after authTimeout (seen with 10,000 clients that
 //     reconnected at once) ([gatedConn], [pollWriter]).
 //   - It answers a long poll from its own goroutine, which may still write after the handler has
-//     returned because the client disconnected. It then writes into a buffer that net/http has given
-//     to another connection ([pollWriter]).
-//   - The goroutine that watches a request's context reads a field that the handler is still setting
-//     ([armRequest]).
+//     returned because the client disconnected. It then writes into a buffer that net/http has
+//     given to another connection ([pollWriter]).
+//   - The goroutine that watches a request's context reads a field that the handler is still
+//     setting ([armRequest]).
 //   - It releases a poll twice, the second time after its answer. If the next poll had already
 //     arrived, it was lost: the session ended at the next packet although nothing was wrong
 //     ([engineRequest], [pollWriter]).
-//   - Closing a polling transport first stops the queue that sends the close packet, so the client's
-//     poll hangs, also during a shutdown ([closeConn]).
+//   - Closing a polling transport first stops the queue that sends the close packet, so the
+//     client's poll hangs, also during a shutdown ([closeConn]).
 //   - A transport closed by the client keeps its writing goroutine forever: every page view leaked
 //     one ([endingTransports]).
 

@@ -21,7 +21,7 @@ func On() bool { return otel.GetTracerProvider() != none }
 
 // Start begins a span below the one of ctx.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
-	return otel.Tracer(scope).Start(ctx, name, options...)
+	return otel.Tracer(scope).Start(ctx, name, options...) //nolint:spancheck // the caller ends it
 }
 
 // Within begins a span only where ctx is part of a trace that is sampled: work that repeats in the background makes

@@ -7,8 +7,8 @@
 //
 // # Notes
 //
-//   - Each test has a database instead of a schema, because NOTIFY channels and the fixed schema names
-//     are per database.
-//   - A database with a changed catalog, sequences or migrated rows is dropped, because every engine
-//     that starts in one creates its tables again.
+//   - Each test has a database instead of a schema, because NOTIFY channels and the fixed schema
+//     names are per database.
+//   - A database with a changed catalog, sequences or migrated rows is dropped, because every
+//     engine that starts in one creates its tables again.
 package pgtest
