@@ -10,8 +10,8 @@
 //
 // # Why events are traced by hand
 //
-// A batch folds up to 5,000 readings in one transaction. The hooks of kotel make a span for each record at both ends
-// of the log, whether or not anything is sampled: with tracing on, they would cost more than the fold. So an append is
-// one span, and a folded event gets a span only where its own trace is sampled. The context travels as ce_traceparent,
+// A batch folds up to 5,000 readings in one transaction. The hooks of kotel start a span for each
+// record at both ends of the log, even if nothing is sampled. Here an append is one span, and a
+// folded event gets a span only if its own trace is sampled. The context travels as ce_traceparent,
 // the CloudEvents extension, which the chain's hash leaves out.
 package tracing
