@@ -147,7 +147,7 @@ func (h *handbook) park(t *testing.T, agency string) string {
 func (h *handbook) pause(t *testing.T) {
 	require.Contains(t, h.run(t, done, "pause linkedin").out, "linkedin: paused since")
 	h.awaitStatus(t, done, "linkedin is not read: paused since")
-	require.Contains(t, h.run(t, done, "resume linkedin").out, "linkedin goes on")
+	require.Contains(t, h.run(t, done, "resume linkedin").out, "linkedin resumed")
 }
 
 func (h *handbook) rebuild(t *testing.T) {
