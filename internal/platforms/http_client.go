@@ -13,10 +13,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // defaultTimeout limits one call, including reading the body.
@@ -273,17 +276,16 @@ func withoutRedirects(client *http.Client) *http.Client {
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.Jar = nil
 	if tracing.On() {
-		c.Transport = tracedTransport{cmp.Or(c.Transport, http.DefaultTransport)}
+		c.Transport = otelhttp.NewTransport(withoutQuery{cmp.Or(c.Transport, http.DefaultTransport)}, otelhttp.WithSpanNameFormatter(
+			func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Host }), otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()))
 	}
 	return &c
 }
 
-// tracedTransport makes a span of each call, without its address: platforms take tokens and ids of people in queries.
-type tracedTransport struct{ http.RoundTripper }
+// withoutQuery keeps what follows the path out of the span of a call: platforms take tokens and ids of people there.
+type withoutQuery struct{ http.RoundTripper }
 
-func (t tracedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx, span := tracing.Within(r.Context(), r.Method+" "+r.URL.Host, trace.WithSpanKind(trace.SpanKindClient))
-	response, err := t.RoundTripper.RoundTrip(r.WithContext(ctx))
-	tracing.End(span, err)
-	return response, err //nolint:wrapcheck // the transport's own error
+func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {
+	trace.SpanFromContext(r.Context()).SetAttributes(semconv.URLFull(r.URL.Scheme + "://" + r.URL.Host))
+	return t.RoundTripper.RoundTrip(r) //nolint:wrapcheck // the transport's own error
 }
