@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
 	_ "time/tzdata" // for ?tz= on systems without zone files
 
 	"github.com/ledgerboard/ledgerboard/domain"

@@ -9,13 +9,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-
 	"github.com/go-chi/chi/v5"
 	"github.com/klauspost/compress/gzhttp"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // endpointFunc writes a response, or returns an error before it has written anything.
@@ -140,7 +139,7 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	config := s.deps.Config
 	bodies := func(next http.Handler) http.Handler { return boundBodies(config.RequestTimeout, next) }
 	if tracing.On() {
-		mux.Use(traced)
+		mux.Use(s.traced)
 	}
 	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
 	for _, r := range s.routes {
@@ -176,24 +175,25 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	return mux, nil
 }
 
-// traced makes a span of each request; [accessLog.observe] names it by its route. Health checks have none, and neither have
-// streams, which last for hours.
-func traced(next http.Handler) http.Handler {
+// traced starts a span for each request; [accessLog.observe] names it by its route. Frequent
+// requests have none, nor do streams, which last for hours.
+func (s *Server) traced(next http.Handler) http.Handler {
 	return otelhttp.NewHandler(next, "", otelhttp.WithFilter(func(r *http.Request) bool {
-		switch path := r.URL.Path; {
-		case strings.HasSuffix(path, "/healthz"), strings.HasSuffix(path, "/readyz"), strings.HasSuffix(path, "/metrics"):
-			return false
-		default:
-			return !strings.HasSuffix(path, patternNotices) && !strings.HasSuffix(path, patternLive) && !strings.Contains(path, "/socket.io/")
-		}
+		pattern := s.mux.Find(chi.NewRouteContext(), r.Method, requestedPath(r))
+		return !isStream(pattern) && !isFrequent(pattern)
 	}))
 }
 
-func (s *Server) allowedMethods(r *http.Request) []string {
-	path := r.URL.Path
+// requestedPath returns the path that the router matches, also outside of a router.
+func requestedPath(r *http.Request) string {
 	if rctx := chi.RouteContext(r.Context()); rctx != nil {
-		path = routedPath(r, rctx)
+		return routedPath(r, rctx)
 	}
+	return r.URL.Path
+}
+
+func (s *Server) allowedMethods(r *http.Request) []string {
+	path := requestedPath(r)
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost} {
 		if s.mux.Match(chi.NewRouteContext(), method, path) {

@@ -14,7 +14,7 @@ type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
-const bashCompletion = "complete -o default -o bashdefault -C ledgerboard \"ledgerboard\"\n"
+const bashCompletion = "complete -o default -o bashdefault -C ledgerboard ledgerboard\n" //nolint:dupword // the program completes itself
 
 // completions are the scripts by shell. The program is found in PATH.
 var completions = map[string]string{

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
-
 	"github.com/alecthomas/kong"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -24,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -41,9 +40,9 @@ func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.C
 	if err != nil {
 		return nil, usageError{fmt.Errorf("OTEL_*: %w", err)}
 	}
-	named := cmp.Or(os.Getenv("OTEL_SERVICE_NAME"), "ledgerboard")
-	described, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv(),
-		resource.WithAttributes(semconv.ServiceName(named), semconv.ServiceVersion(thisBuild().Version)))
+	described, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
+		resource.WithAttributes(semconv.ServiceName("ledgerboard"), semconv.ServiceVersion(thisBuild().Version)),
+		resource.WithFromEnv()) // the last one wins: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
 	if err != nil {
 		return nil, usageError{fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)}
 	}

@@ -8,15 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
-
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // recordBatch is the number of results that are stored at a time. After a crash, connections

@@ -9,14 +9,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
-
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // Outcomes of an append that was not acknowledged, for errors.Is. Every error of [Log.Append],

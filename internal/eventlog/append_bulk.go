@@ -9,12 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 const (

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/exaring/otelpgx"
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
-	"go.opentelemetry.io/otel/metric/noop"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // Config configures a pool.

@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/tracing"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
 // readLimit is the number of notices that a stream reads from the store at once.

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // scope names this module as the instrumentation.
@@ -24,11 +25,11 @@ func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (
 	return otel.Tracer(scope).Start(ctx, name, options...) //nolint:spancheck // the caller ends it
 }
 
-// Within begins a span only where ctx is part of a trace that is sampled: work that repeats in the background makes
-// no traces of its own.
+// Within begins a span only if ctx is part of a sampled trace: repeated background work starts no
+// traces of its own.
 func Within(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
-		return ctx, trace.SpanFromContext(nil) //nolint:staticcheck // the API's own way to a span that records nothing
+		return ctx, noop.Span{}
 	}
 	return Start(ctx, name, options...)
 }
@@ -45,6 +46,9 @@ const header = "traceparent"
 
 // Parent returns the trace context of ctx as W3C traceparent, 55 characters; "" outside of a trace.
 func Parent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() { // every append asks
+		return ""
+	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier[header]
