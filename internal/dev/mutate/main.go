@@ -50,6 +50,13 @@ func mutate(ctx context.Context, out io.Writer, fast bool, run string, t trials)
 	if err != nil {
 		return err
 	}
+	if t.dir, err = os.MkdirTemp("", "ledgerboard-mutate-"); err != nil {
+		return fmt.Errorf("make a directory: %w", err)
+	}
+	defer os.RemoveAll(t.dir)
+	if err := t.build(ctx, list); err != nil {
+		return err
+	}
 	list = slices.DeleteFunc(list, func(m mutation) bool {
 		return fast && m.needs != "" || !only.MatchString(m.file+" "+m.test+" "+m.what)
 	})
@@ -64,10 +71,6 @@ func mutate(ctx context.Context, out io.Writer, fast bool, run string, t trials)
 	if err := errors.Join(moved...); err != nil {
 		return err
 	}
-	if t.dir, err = os.MkdirTemp("", "ledgerboard-mutate-"); err != nil {
-		return fmt.Errorf("make a directory: %w", err)
-	}
-	defer os.RemoveAll(t.dir)
 	began := time.Now()
 	programs, err := t.prepareAll(ctx, list)
 	if err != nil {

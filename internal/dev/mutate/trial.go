@@ -11,6 +11,7 @@ import (
 	"go/token"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -69,31 +70,59 @@ func (t trials) prepare(ctx context.Context, pkg string, list []mutation) (p pro
 
 // weaveAll compiles the tests of a package with breaks woven in.
 func (t trials) weaveAll(ctx context.Context, pkg string, list []mutation) (p program, err error) {
+	replaced, err := t.weaveFiles(list, &p.woven)
+	if err != nil {
+		return p, err
+	}
+	p.path, err = t.compile(ctx, replaced, "test", "-c", "-vet=off", "-ldflags=-s -w", pkg)
+	return p, err
+}
+
+// build compiles the packages of all mutations with the breaks woven in: a break that does not
+// compile is found even if its test is not run.
+func (t trials) build(ctx context.Context, list []mutation) error {
+	var woven []mutation
+	replaced, err := t.weaveFiles(list, &woven)
+	if err != nil {
+		return err
+	}
+	args := []string{"-o", os.DevNull}
+	for _, m := range woven {
+		if pkg := "./" + path.Dir(m.file); !slices.Contains(args, pkg) {
+			args = append(args, pkg)
+		}
+	}
+	_, err = t.compile(ctx, replaced, "build", args...)
+	return err
+}
+
+// weaveFiles returns the texts of the files in which breaks are woven, and appends these breaks to
+// woven. Breaks that cannot be woven (of constants, for example) are left out.
+func (t trials) weaveFiles(list []mutation, woven *[]mutation) (replaced map[string]string, err error) {
 	byFile := map[string][]mutation{}
 	for _, m := range list {
 		byFile[m.file] = append(byFile[m.file], m)
 	}
-	replaced := map[string]string{}
+	replaced = map[string]string{}
 	for name, breaks := range byFile {
 		file := filepath.Join(t.root, filepath.FromSlash(name))
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return p, fmt.Errorf("weave: %w", err)
+			return nil, fmt.Errorf("weave: %w", err)
 		}
 		syntax, err := parser.ParseFile(token.NewFileSet(), file, text, parser.PackageClauseOnly)
 		if err != nil {
-			return p, fmt.Errorf("weave: %w", err)
+			return nil, fmt.Errorf("weave: %w", err)
 		}
-		woven, alone, err := weave(string(text), breaks)
+		broken, alone, err := weave(string(text), breaks)
 		if err != nil {
-			return p, err
+			return nil, err
 		}
-		replaced[file] = woven
+		replaced[file] = broken
 		replaced[filepath.Join(filepath.Dir(file), "zz_broken_line.go")] = switchFile(syntax.Name.Name)
-		p.woven = append(p.woven, slices.DeleteFunc(breaks, func(m mutation) bool { return slices.Contains(alone, m) })...)
+		*woven = append(*woven, slices.DeleteFunc(breaks, func(m mutation) bool { return slices.Contains(alone, m) })...)
 	}
-	p.path, err = t.compile(ctx, pkg, replaced)
-	return p, err
+	return replaced, nil
 }
 
 // broken returns the file of a mutation, and its text with the line broken.
@@ -115,7 +144,7 @@ func (t trials) try(ctx context.Context, p program, m mutation) (outcome, error)
 		if err != nil {
 			return invalid, err
 		}
-		if path, err = t.compile(ctx, m.pkg, map[string]string{file: text}); err != nil {
+		if path, err = t.compile(ctx, map[string]string{file: text}, "test", "-c", "-vet=off", "-ldflags=-s -w", m.pkg); err != nil {
 			return invalid, fmt.Errorf("%s does not compile: %w", m.at, err)
 		}
 	}
@@ -135,8 +164,9 @@ func (t trials) try(ctx context.Context, p program, m mutation) (outcome, error)
 	}
 }
 
-// compile makes the program of a package's tests, with the given texts in the place of files.
-func (t trials) compile(ctx context.Context, pkg string, replaced map[string]string) (path string, err error) {
+// compile runs a command of go (build, or test -c) with the given texts in place of files, and
+// returns the path of the program it wrote.
+func (t trials) compile(ctx context.Context, replaced map[string]string, command string, args ...string) (program string, err error) {
 	dir, err := os.MkdirTemp(t.dir, "")
 	if err != nil {
 		return "", fmt.Errorf("make broken files: %w", err)
@@ -148,16 +178,16 @@ func (t trials) compile(ctx context.Context, pkg string, replaced map[string]str
 		err = errors.Join(err, os.WriteFile(file, []byte(text), 0o600))
 	}
 	list, failed := json.Marshal(map[string]any{"Replace": overlay})
-	file, path := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "tests")
+	file, program := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "tests")
 	if err = errors.Join(err, failed, os.WriteFile(file, list, 0o600)); err != nil {
 		return "", fmt.Errorf("make broken files: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", file, "-o", path, pkg)
+	cmd := exec.CommandContext(ctx, "go", append([]string{command, "-overlay", file, "-o", program}, args...)...)
 	cmd.Dir = t.root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go test -c %s: %w\n%s", pkg, err, out)
+		return "", fmt.Errorf("go %s: %w\n%s", command, err, out)
 	}
-	return path, nil
+	return program, nil
 }
 
 // run runs tests of a program, with one break on or none. Its error says that one failed.
