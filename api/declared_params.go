@@ -162,7 +162,11 @@ var (
 	paramActor = Param{
 		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher.",
 	}
-	paramChangedUser    = Param{Name: "user", Kind: KindActor, Text: "Only changes of this user's access: a user's id (24 hex digits) or part of a name."}
+	paramChangedUser = Param{
+		Name: "user", Kind: KindActor,
+		Text: "Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. " +
+			"A user's id (24 hex digits) or part of a name.",
+	}
 	paramChangedAccount = Param{
 		Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount,
 	}

@@ -206,9 +206,11 @@ type parkedMeta struct {
 }
 
 func (o *operators) parked(r *http.Request, filter operator.ParkedFilter) (events []operator.ParkedEvent, meta parkedMeta, err error) {
-	events, err = o.service.Parked(r.Context(), filter)
-	if len(events) == filter.Limit {
-		meta.NextCursor = events[len(events)-1].ID
+	limit := filter.Limit
+	filter.Limit++ // one more says whether a page follows
+	if events, err = o.service.Parked(r.Context(), filter); len(events) > limit {
+		events = events[:limit]
+		meta.NextCursor = events[limit-1].ID
 	}
 	return events, meta, err
 }

@@ -171,7 +171,9 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, now)) }
 	number := func(id int64) string { return strconv.FormatInt(id, 10) }
 	for _, page := range p.Pages {
-		page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
+		if page.Connected { // otherwise it was disconnected earlier, for another reason
+			page.Connected, page.UpdatedAt = false, now.UTC().Truncate(time.Microsecond)
+		}
 		drafts = append(drafts, EntityDraft(page, now))
 	}
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // while a profile still names them

@@ -53,7 +53,7 @@ func somePerson() domain.Person {
 		Members: []int64{7}, Defaults: []int64{7}, Connections: []domain.PersonConnection{{ID: 70, SecretRef: "c"}}, Profiles: []int64{700}, Named: []int64{702},
 		Had:      []domain.AccountOwner{{SocialAccount: 700, AccountID: reader.ParentAccount, Platform: domain.LinkedIn}, {SocialAccount: 702, Platform: domain.Facebook}},
 		Contents: []domain.StoredContent{{Key: "of 700", At: auditNow.Add(time.Hour)}},
-		Pages:    []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}},
+		Pages:    []domain.DirectorySocialAccount{{ID: 701, Name: "Page", Connected: true}, {ID: 703, Name: "Page"}},
 	}
 }
 
@@ -82,6 +82,7 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		case domain.DirectorySocialAccount:
 			require.False(t, data.Connected, "a page loses its connection")
 			require.Equal(t, "Page", data.Name)
+			require.Equal(t, data.ID == 703, data.UpdatedAt.IsZero(), "a page that was disconnected earlier keeps its time")
 		case domain.AccountErased:
 			require.NoError(t, data.Validate())
 			require.Equal(t, auditNow.UTC().Truncate(time.Microsecond), data.ErasedAt)
@@ -95,13 +96,13 @@ func TestErasureGoesFromTheLeavesToTheRoot(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"directory social_account:701", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
+		"directory social_account:701", "directory social_account:703", "contents of 700", "operations " + reader.ParentAccount, "metrics 700", "metrics 702",
 		"directory social_account:700", "directory social_account:702", "directory connection:70",
 		"directory default_account:7", "directory session:s1", "directory member:7", "directory user:d10000000000000000000000",
 	}, keys)
 	require.Equal(t, []string{"70 c", "70 c", "70 c"}, eraser.deleted, "tokens first, and again in case a renewal was running")
 	require.Equal(t, [][]int64{{700, 702}, {700, 702}}, eraser.gone, "again in case a reading was running")
-	require.Equal(t, [][]int64{{701}, {701}}, eraser.stay)
+	require.Equal(t, [][]int64{{701, 703}, {701, 703}}, eraser.stay)
 	require.Equal(t, []string{somePerson().User, somePerson().User}, eraser.cursors)
 }
 

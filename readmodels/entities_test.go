@@ -174,8 +174,10 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		{ID: domain.FirstComputedID + 6, SecretRef: "connection/4503599627370502"}: disconnectedHere,
 	} {
 		connection.MemberID, connection.Platform = 5, domain.Facebook
+		disconnectedAt := entityDay.Add(time.Duration(connection.ID%10) * time.Hour) // each connection's own
 		log.Put(t, connection, domain.DirectorySocialAccount{
 			ID: 5, ParentAccount: agencyA, AccountID: clientA, MemberID: 5, ConnectionID: connection.ID, Platform: domain.Facebook, ExternalID: "ext",
+			UpdatedAt: disconnectedAt,
 		})
 		why := func() domain.OptionalText {
 			p, err := entities.Platform(t.Context(), wholeAgency, 5)
@@ -188,8 +190,8 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		require.NoError(t, log.Append(t.Context(), erased))
 		require.EqualValues(t, want, why(), "connection %d, erased with a person", connection.ID)
 
-		// The reason is that the person removed our app, not the fetcher's error. Only sign-ins
-		// here use our app.
+		// The reason is that the person removed our app and was erased, not the fetcher's error, and
+		// not if the agency had disconnected the page. Only sign-ins here use our app.
 		if want == inMainApp {
 			continue
 		}
@@ -200,8 +202,12 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 			}, entityDay)
 			state.Envelope.Audit.Actor = actor
 			require.NoError(t, log.Append(t.Context(), state))
-			require.Equal(t, actor == domain.ActorMeta, why() == removed, "connection %d, %s", connection.ID, actor)
+			require.EqualValues(t, disconnectedHere, why(), "connection %d, %s, disconnected by the agency", connection.ID, actor)
 		}
+		person := domain.Person{ParentAccount: agencyA, Members: []int64{5}, Pages: []domain.DirectorySocialAccount{{ID: 5}}}.Erased()
+		person.Order = domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-07-01", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "1"}}
+		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, person, disconnectedAt)))
+		require.EqualValues(t, removed, why(), "connection %d, disconnected by the erasure", connection.ID)
 	}
 }
 

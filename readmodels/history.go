@@ -151,9 +151,9 @@ type HistoryQuery struct {
 	Dashboard     string   // sub-account
 	Types         []string // event types
 	Actor         string   // id, or part of the name
-	User          string   // user that the entry added or removed; id, or part of the name
+	User          string   // user who could see other things after the entry; id, or part of the name
 	Account       string   // account that the entry linked or unlinked
-	// part of the name of the actor, of an added or removed user, or of the sub-account
+	// part of the name of the actor, of a user as for User, or of the sub-account
 	Named     string
 	From, To  *time.Time
 	Ascending bool // otherwise newest first

@@ -212,16 +212,21 @@ func matching(q HistoryQuery) string {
 	if len(q.Types) > 0 {
 		sql += " and event_type = any(@types)"
 	}
-	const membershipChanged = ` exists (select from unnest(%s::text[]) as moved(id)
-		where (after->'users' ? moved.id) <> coalesce(before->'users' ? moved.id, false))`
+	// A user's access changes with the list of users, and while the user is on it, if the dashboard
+	// is opened or closed; and while it is open, with its scopes and linked accounts.
+	const accessChanged = ` exists (select from unnest(%s::text[]) as affected(id)
+		where (after->'users' ? affected.id) <> coalesce(before->'users' ? affected.id, false)
+		   or after->'users' ? affected.id and (after->'allow_client_dashboard' <> before->'allow_client_dashboard'
+		      or (after->>'allow_client_dashboard')::boolean
+		         and (after->'scopes' <> before->'scopes' or after->'sub_account_ids' <> before->'sub_account_ids')))`
 	if q.Actor != "" {
 		sql += " and actor = any(@actors)"
 	}
 	if q.User != "" {
-		sql += " and" + fmt.Sprintf(membershipChanged, "@users")
+		sql += " and" + fmt.Sprintf(accessChanged, "@users")
 	}
 	if q.Named != "" {
-		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(membershipChanged, "@named") + ")"
+		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(accessChanged, "@named") + ")"
 	}
 	if q.Account != "" {
 		// On its own dashboard, an account is linked or unlinked if the set changes at all.

@@ -2,6 +2,7 @@ package readmodels_test
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -182,9 +183,18 @@ func matches(q readmodels.HistoryQuery, e known) bool {
 	if q.Account == e.sub {
 		linked = !slices.Equal(previous.SubAccountIDs, e.after.SubAccountIDs)
 	}
+	sees := func(d domain.Dashboard) []any {
+		switch {
+		case !slices.Contains(d.Users, q.User):
+			return nil
+		case !d.AllowClientDashboard:
+			return []any{"listed"}
+		}
+		return []any{"open", d.Scopes, d.SubAccountIDs}
+	}
 	return (q.Dashboard == "" || q.Dashboard == e.sub) && (q.Actor == "" || q.Actor == e.actor) &&
 		(len(q.Types) == 0 || slices.Contains(q.Types, e.eventType)) &&
-		(q.User == "" || changed(previous.Users, e.after.Users, q.User)) && (q.Account == "" || linked) &&
+		(q.User == "" || !reflect.DeepEqual(sees(previous), sees(e.after))) && (q.Account == "" || linked) &&
 		(q.From == nil || !e.at.Before(*q.From)) && (q.To == nil || e.at.Before(*q.To))
 }
 

@@ -77,7 +77,7 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 	if !v.who.Roles.Has(api.RoleAgency) {
 		e.Client = v.who.AccountID
 	}
-	for _, p := range domain.Platforms() {
+	for _, p := range v.console.deps.Platforms {
 		e.Networks = append(e.Networks, networkChoice{p, slices.Contains(form["platform"], strconv.Itoa(int(p)))})
 	}
 	return e

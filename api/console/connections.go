@@ -48,7 +48,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	if err != nil {
 		return nil, err
 	}
-	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: domain.Platforms(), Fault: fault}
+	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: v.console.deps.Platforms, Fault: fault}
 	page := func(p readmodels.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID)}
 	}

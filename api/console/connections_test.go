@@ -123,12 +123,13 @@ func TestConnectingAndItsLinks(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
 	s.answer("GET /api/connect/links", []domain.ConnectLink{
-		{ID: "l1", AccountID: bakery, Platforms: []domain.Platform{domain.TikTok}, ExpiresAt: s.now.Add(time.Hour)},
+		{ID: "l1", AccountID: bakery, Platforms: []domain.Platform{domain.TikTok}, ExpiresAt: s.now.Add(time.Hour), Works: true},
 		{ID: "l2", AccountID: bakery, ExpiresAt: s.now},
 		{ID: "l3", AccountID: bakery, ExpiresAt: s.now.Add(time.Hour), RevokedAt: &s.now},
+		{ID: "l4", AccountID: bakery, ExpiresAt: s.now.Add(time.Hour)},
 	}, nil)
 	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not used yet", "revoked", "expired", " selected",
-		`action="/console/connect/links/l1/revoke"`)
+		"who created it may no longer connect pages", `action="/console/connect/links/l1/revoke"`)
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, s.sent[len(s.sent)-1].body)
 	made := b.post("/console/connect/links", url.Values{"platform": {"1", "6"}, "client": {bakery}, "days": {"7"}})

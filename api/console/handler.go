@@ -49,6 +49,9 @@ type Deps struct {
 	// Addressless means that the service does not know its own address, so agencies cannot create
 	// links.
 	Addressless bool
+	// Platforms are those at which people can sign in to connect pages; empty: pages cannot be
+	// connected here.
+	Platforms []domain.Platform
 	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 

@@ -2627,6 +2627,7 @@ export interface components {
              * @description when it was revoked; null if it was not revoked
              */
             revoked_at: string | null;
+            works: components["schemas"]["Works"];
             /**
              * Format: date-time
              * @description when it expires, in UTC
@@ -3773,6 +3774,7 @@ export interface components {
             revoked_at: string | null;
             /** @description address to send to the person who connects */
             url: string;
+            works: components["schemas"]["Works"];
             /**
              * Format: date-time
              * @description when it expires, in UTC
@@ -6437,6 +6439,8 @@ export interface components {
              */
             dashboards_count: number;
         };
+        /** @description `works` is false if the link expired or was revoked, and while its creator may not connect pages or its account is inactive: its page then answers 404. */
+        Works: boolean;
     };
     responses: {
         /** @description The response has not changed; the caller's copy is current. */
@@ -6887,7 +6891,7 @@ export interface components {
          * @example Europe/Berlin
          */
         Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
+        /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
         User: string;
         /**
          * @description Only this user: 24 hex digits. Default: all users.
@@ -8025,7 +8029,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
+                /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
@@ -8084,7 +8088,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
+                /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
@@ -8465,6 +8469,7 @@ export interface operations {
                      *             1
                      *           ],
                      *           "revoked_at": null,
+                     *           "works": true,
                      *           "works_until": "2026-12-03T01:43:26.911091Z"
                      *         }
                      *       ],
@@ -8524,6 +8529,7 @@ export interface operations {
                      *         ],
                      *         "revoked_at": null,
                      *         "url": "http://localhost:6001/connect/link/EXAMPLEEXAMPLEEXAMPLE12345",
+                     *         "works": true,
                      *         "works_until": "2026-12-03T01:43:26.911091Z"
                      *       },
                      *       "message": "SUCCESS",
@@ -8576,6 +8582,7 @@ export interface operations {
                      *           1
                      *         ],
                      *         "revoked_at": "2026-11-26T01:43:26.925133Z",
+                     *         "works": false,
                      *         "works_until": "2026-12-03T01:43:26.911091Z"
                      *       },
                      *       "message": "SUCCESS",
@@ -11567,7 +11574,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of this user's access: a user's id (24 hex digits) or part of a name. */
+                /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.

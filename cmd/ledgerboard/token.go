@@ -29,6 +29,9 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
 		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; tokens for LEDGERBOARD_JWT_KEYS must be signed by the holder of the private key")}
 	}
+	if c.For <= 0 {
+		return usageError{fmt.Errorf("--for is %s; use more than 0", c.For)}
+	}
 	if err := c.judgeUser(); err != nil {
 		return err
 	}

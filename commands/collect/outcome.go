@@ -132,18 +132,30 @@ func classOf(err error) string {
 // wordsOf returns the platform's own text about a failure, in a form that can be stored.
 func wordsOf(err error) string { return domain.Storable(platforms.Words(err), maxReason) }
 
-// reasonFor returns the reason of a failure for people: what was wrong, then what to do. It is
-// stored in the event log, so it contains the platform's code but never its text.
+// ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients read it
+// too, so the platform's code is only in the outcome of the reading and in the program's log.
+func ReconnectReason(p domain.Platform, err error) string {
+	why := p.Title() + " no longer accepts the token"
+	if e, ok := errors.AsType[*platforms.Error](err); ok && e.Message != "" {
+		why += ": " + e.Message
+	} else if errors.Is(err, errNoToken) {
+		why = "There is no token for this connection"
+	}
+	return why + ". " + advice[platforms.ClassReconnect]
+}
+
+// reasonFor returns the reason of a failure for operators: what was wrong, then what to do. It
+// contains the platform's code but never its text.
 func reasonFor(err error) string {
 	text := domain.Storable(err.Error(), maxReason)
-	if advice := Advice(err); advice != "" {
+	if advice := adviceFor(err); advice != "" {
 		return strings.TrimSuffix(text, ".") + ". " + advice
 	}
 	return text
 }
 
-// Advice says what to do about a failure to read a connection; "" if there is no advice.
-func Advice(err error) string {
+// adviceFor says what to do about a failure to read a connection; "" if there is no advice.
+func adviceFor(err error) string {
 	if platforms.ClassOf(err) == platforms.ClassThrottled && !platforms.Refused(err) {
 		return "No action is needed now. The account is read again when the platform allows. If this happens often, the quota is smaller than LEDGERBOARD_QUOTAS says, or other " +
 			"programs use it too. Set LEDGERBOARD_QUOTAS to the part that is left for ledgerboard, so that readings are spread over the day."

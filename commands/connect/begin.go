@@ -42,8 +42,8 @@ func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, err
 	if err := c.checkReturn(r.ReturnTo); err != nil {
 		return Begun{}, err
 	}
-	if _, err := c.SignIn(r.Platform); err != nil {
-		return Begun{}, domain.NewError(domain.CodeConflict, "%s cannot be connected here: %v", r.Platform, err)
+	if err := c.checkSignIn(r.Platform); err != nil {
+		return Begun{}, err
 	}
 	if r.SocialAccount != 0 {
 		if err := c.checkReconnect(ctx, r); err != nil {

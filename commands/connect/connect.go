@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -88,6 +89,21 @@ type Config struct {
 
 // Connect implements connecting.
 type Connect struct{ Config }
+
+// checkSignIn returns a conflict if nobody can sign in at a platform, because the operator has not
+// configured an app.
+func (c *Config) checkSignIn(p domain.Platform) error {
+	if _, err := c.SignIn(p); err != nil {
+		return domain.NewError(domain.CodeConflict,
+			"This service is not set up for sign-ins at %s. Ask its operator to configure an app of %s.", p.Title(), p.Title())
+	}
+	return nil
+}
+
+// Platforms returns the platforms at which people can sign in.
+func (c *Config) Platforms() []domain.Platform {
+	return slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return c.checkSignIn(p) != nil })
+}
 
 // signed sets the requester as the actor of a record.
 func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {

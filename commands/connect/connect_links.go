@@ -45,14 +45,14 @@ func (c Links) Make(ctx context.Context, r LinkRequest, still Still) (MadeLink, 
 		return MadeLink{}, errNoSubscription
 	}
 	for _, p := range r.Platforms {
-		if _, err := c.SignIn(p); err != nil {
-			return MadeLink{}, domain.NewError(domain.CodeConflict, "%s cannot be connected here: %v", p, err)
+		if err := c.checkSignIn(p); err != nil {
+			return MadeLink{}, err
 		}
 	}
 	now, token := c.Now().UTC().Truncate(time.Microsecond), NewWord()
 	l := domain.ConnectLink{
 		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms, MadeBy: r.UserID, MadeRole: r.Role,
-		MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days),
+		MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days), Works: true,
 	}
 	if err := c.Store.MakeLink(ctx, l, digest(token)); err != nil {
 		return MadeLink{}, err
@@ -93,7 +93,28 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Still)
 	if r.Role == roleClient {
 		account = r.AccountID
 	}
-	return c.Store.Links(ctx, r.ParentAccount, account)
+	links, err := c.Store.Links(ctx, r.ParentAccount, account)
+	if err != nil {
+		return nil, err
+	}
+	for i := range links {
+		if links[i].Works, err = c.works(ctx, links[i], still); err != nil {
+			return nil, err
+		}
+	}
+	return links, nil
+}
+
+// works reports whether the page of a link can be used now.
+func (c Links) works(ctx context.Context, l domain.ConnectLink, still Still) (bool, error) {
+	err := c.checkLink(ctx, l, still)
+	if err == nil {
+		_, err = c.Directory.ActiveNames(ctx, l.ParentAccount, l.AccountID, c.Now())
+	}
+	if domain.CodeOf(err) == domain.CodeNotFound { // ErrLinkOver too
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Revoke revokes a link and records it. Sign-ins that it began cannot continue. Pages that were

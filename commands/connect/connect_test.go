@@ -1,6 +1,7 @@
 package connect_test
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"testing"
@@ -516,6 +517,17 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	} {
 		require.EqualError(t, use(), "not_found: This link is no longer valid. Ask the sender for a new one.", name)
 	}
+	colleague := ofAgency(north)
+	colleague.UserID = "another"
+	links, err := s.links().List(t.Context(), colleague, func(ctx context.Context, r domain.ConnectRequester) error {
+		if r.UserID == colleague.UserID {
+			return nil
+		}
+		return s.still(ctx, r)
+	})
+	require.NoError(t, err)
+	require.Len(t, links, 2)
+	require.False(t, links[0].Works || links[1].Works, "the list says so")
 	done, err := s.kept.Attempt(t.Context(), back(state))
 	require.NoError(t, err)
 	require.Contains(t, done.Outcome.Refused, "is no longer valid")
@@ -525,6 +537,9 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	s.gone = nil
 	_, err = s.links().Page(t.Context(), unseen, "BROWSERTWO", s.still)
 	require.NoError(t, err, "no browser was bound to it")
+	links, err = s.links().List(t.Context(), colleague, s.still)
+	require.NoError(t, err)
+	require.True(t, links[0].Works && links[1].Works)
 	s.gone = domain.NewError(domain.CodeUnavailable, "the directory cannot be asked")
 	_, err = s.links().Page(t.Context(), unseen, browser, s.still)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "it may work again")

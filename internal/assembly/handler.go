@@ -108,6 +108,9 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 		API: served, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
 		Looks: (&commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger}).RecordRead,
 	}
+	if s.Connect != nil {
+		deps.Platforms = s.Connect.Platforms()
+	}
 	if deps.Application == nil {
 		if err := s.signIns(&deps, c); err != nil {
 			return nil, err

@@ -43,7 +43,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	connected := page(11, domain.Facebook)
 	disconnected, disconnectedHere, moved := connected, connected, connected
 	disconnected.Connected, disconnectedHere.Connected = false, false
-	disconnectedHere.ConnectionID = domain.FirstComputedID + 11
+	disconnectedHere.ConnectionID, disconnectedHere.UpdatedAt = domain.FirstComputedID+11, inJune
 	moved.ParentAccount, moved.AccountID = agencyB, clientB
 	in := func(from, to, now string) analytics.Range {
 		r := analytics.Range{From: at(from), To: at(to), Zone: time.UTC}
@@ -159,6 +159,10 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			w.Fold(t, db)
 			if tt.removed {
 				_, err := db.Pool.Exec(t.Context(), `update operations_trail set actor = $1`, domain.ActorMeta)
+				require.NoError(t, err)
+				_, err = db.Pool.Exec(t.Context(), `
+					insert into operations_trail (parent_account, event_id, event_type, time, actor, role, request_id, data)
+					values ($1, 'erased', $2, $3, '', '', '', '{"pages": [11]}')`, agencyA, domain.PersonErased{}.EventType(), inJune)
 				require.NoError(t, err)
 			}
 			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.queried))
