@@ -65,12 +65,12 @@ func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQu
 }
 
 func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e export[E]) error {
-	e.record.Format, e.record.AsOf = e.format, e.meta.StandsFor()
+	e.record.Format, e.record.AsOf = e.format, e.meta.IncludedVersion()
 	contentType := contentNDJSON
 	if e.format == "csv" {
 		contentType = contentCSV
 	}
-	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.StandsFor(), e.format)
+	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.IncludedVersion(), e.format)
 	return a.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) })
 }
 

@@ -79,7 +79,7 @@ func auditor(r *http.Request) commands.Caller {
 
 // showing returns the operation of an audit query: it parses the request, runs the query, records
 // the read, and writes the response. If the read cannot be recorded, no data is returned.
-func showing[Q, R any, M interface{ StandsFor() int64 }](
+func showing[Q, R any, M interface{ IncludedVersion() int64 }](
 	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recordOf func(Q) domain.AuditRead,
 ) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
@@ -88,7 +88,7 @@ func showing[Q, R any, M interface{ StandsFor() int64 }](
 			return err
 		}
 		record := recordOf(q)
-		record.AsOf = meta.StandsFor()
+		record.AsOf = meta.IncludedVersion()
 		if err := a.Records.RecordRead(r.Context(), auditor(r), record); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func pathOf(pattern string) string {
 
 func TestRightsAddUp(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(d *api.Deps) { d.Operators = &fakeDesk{} })
+	b := setup(t, func(d *api.Deps) { d.Operators = &fakeOperators{} })
 	b.views[agency+"/"+client1] = view(client1, 3)
 	token := b.token(agency, []string{"auditor", "operator"})
 	require.Equal(t, http.StatusOK, b.get("/api/projects/dashboard/"+client1, token).status)

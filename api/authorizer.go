@@ -17,16 +17,16 @@ import (
 
 // PeopleDirectory looks up users, their accounts, and whether they are active.
 type PeopleDirectory interface {
-	// Standing returns the state of a user and of the account that the user claims. An unknown user
+	// UserStatus returns the state of a user and of the account that the user claims. An unknown user
 	// is not an error.
-	Standing(ctx context.Context, user, account string) (readmodels.Standing, error)
+	UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error)
 }
 
 // Limits of the cache of standings. A stream checks its caller every 8 s ([stream.Config.Recheck]).
 // Together with the cache, it ends within 10 s after access ends.
 const (
-	standingMaxAge   = time.Second     // how long a standing is used for other requests of the same user
-	standingMaxStale = time.Minute     // how long the last standing is used while the directory is unavailable
+	standingMaxAge   = time.Second     // how long a status is used for other requests of the same user
+	standingMaxStale = time.Minute     // how long the last status is used while the directory is unavailable
 	standingTimeout  = 2 * time.Second // of a query
 	maxStandings     = 10_000          // in the cache
 )
@@ -37,7 +37,7 @@ var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ende
 // whyRefused is the only rule for refusing a verified caller; every request, stream and socket uses
 // it. It returns the reason, or "" if the caller has access. Auditors and operators need not be in
 // the directory: only their token and the list of withdrawn subjects count.
-func whyRefused(p Principal, withdrawn bool, s readmodels.Standing, unknownAllowed bool) string {
+func whyRefused(p Principal, withdrawn bool, s readmodels.UserStatus, unknownAllowed bool) string {
 	switch {
 	case withdrawn:
 		return "withdrawn"
@@ -77,7 +77,7 @@ type authorizer struct {
 
 	directory      PeopleDirectory
 	unknownAllowed bool
-	withdrawn      *Withdrawn // may be nil
+	withdrawn      *WithdrawnSubjects // may be nil
 	logger         *slog.Logger
 
 	queries   singleflight.Group
@@ -85,16 +85,16 @@ type authorizer struct {
 	standings map[string]cachedStanding // by user/account; each request applies the roles of its own token
 }
 
-// cachedStanding is a standing with the time of the query.
+// cachedStanding is a status with the time of the query.
 type cachedStanding struct {
-	readmodels.Standing
+	readmodels.UserStatus
 
 	at time.Time
 }
 
 func newAuthorizer(d Deps) *authorizer {
 	return &authorizer{
-		authenticator: d.Authenticator, accounts: d.ParentAccount, scopes: d.Scope, passes: d.Passes,
+		authenticator: d.Authenticator, accounts: d.ParentAccount, scopes: d.Scope, passes: d.IsTemporary,
 		limits: newRateLimits(d.Config.RateLimit, d.Now), directory: d.People,
 		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, standings: map[string]cachedStanding{},
 	}
@@ -104,50 +104,50 @@ func newAuthorizer(d Deps) *authorizer {
 // cannot be determined.
 func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	withdrawn := k.withdrawn.Has(p.UserID)
-	var standing readmodels.Standing
+	var status readmodels.UserStatus
 	if p.isPerson() && !withdrawn {
 		var err error
-		if standing, err = k.standing(ctx, p.UserID, p.AccountID); err != nil {
+		if status, err = k.status(ctx, p.UserID, p.AccountID); err != nil {
 			return err
 		}
 	}
-	if why := whyRefused(p, withdrawn, standing, k.unknownAllowed); why != "" {
+	if why := whyRefused(p, withdrawn, status, k.unknownAllowed); why != "" {
 		k.logger.DebugContext(ctx, "caller refused", "user", p.UserID, "why", why)
 		return errAccessEnded
 	}
 	return nil
 }
 
-// standing returns the standing of a user. It queries the directory at most once per standingMaxAge
+// status returns the status of a user. It queries the directory at most once per standingMaxAge
 // for each user, also for concurrent requests.
-func (k *authorizer) standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+func (k *authorizer) status(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
 	key := user + "/" + account
 	last, known := k.cached(key)
 	if known && time.Since(last.at) < standingMaxAge {
-		return last.Standing, nil
+		return last.UserStatus, nil
 	}
 	result, err, _ := k.queries.Do(key, func() (any, error) {
 		if last, known := k.cached(key); known && time.Since(last.at) < standingMaxAge {
-			return last.Standing, nil // a query that ended just before this one began
+			return last.UserStatus, nil // a query that ended just before this one began
 		}
 		// The first caller may disconnect while others wait for the result.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
 		defer cancel()
 		start := time.Now()
-		standing, err := k.directory.Standing(ctx, user, account)
+		status, err := k.directory.UserStatus(ctx, user, account)
 		if err == nil {
-			k.cache(key, cachedStanding{standing, start})
+			k.cache(key, cachedStanding{status, start})
 		}
-		return standing, err
+		return status, err
 	})
 	switch {
 	case err == nil:
-		standing, _ := result.(readmodels.Standing)
-		return standing, nil
+		status, _ := result.(readmodels.UserStatus)
+		return status, nil
 	case known && time.Since(last.at) < standingMaxStale:
-		return last.Standing, nil
+		return last.UserStatus, nil
 	default:
-		return readmodels.Standing{}, fmt.Errorf("query standing of caller: %w", err)
+		return readmodels.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
 	}
 }
 
@@ -158,7 +158,7 @@ func (k *authorizer) cached(key string) (cachedStanding, bool) {
 	return s, known
 }
 
-// cache stores a standing. A full cache is emptied.
+// cache stores a status. A full cache is emptied.
 func (k *authorizer) cache(key string, s cachedStanding) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -170,10 +170,10 @@ func (k *authorizer) cache(key string, s cachedStanding) {
 
 const withdrawnMaxAge = time.Second // how long the list of withdrawn subjects is used before the file is read again
 
-// Withdrawn is a file of subjects whose tokens are no longer accepted, one per line; # starts a
+// WithdrawnSubjects is a file of subjects whose tokens are no longer accepted, one per line; # starts a
 // comment. The file is reread at most once a second, when a request or a stream needs it. Withdrawn
 // is safe for concurrent use. A nil *Withdrawn contains no subjects.
-type Withdrawn struct {
+type WithdrawnSubjects struct {
 	path   string
 	logger *slog.Logger
 
@@ -183,13 +183,13 @@ type Withdrawn struct {
 	failing  bool // the last read failed; a lasting failure is logged once
 }
 
-// OpenWithdrawn reads the file. An error contains the path and, for a malformed file, the line
+// OpenWithdrawnSubjects reads the file. An error contains the path and, for a malformed file, the line
 // number. If path is empty, OpenWithdrawn returns nil.
-func OpenWithdrawn(path string, logger *slog.Logger) (*Withdrawn, error) {
+func OpenWithdrawnSubjects(path string, logger *slog.Logger) (*WithdrawnSubjects, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // a nil list is an empty one
 	}
-	w := &Withdrawn{path: path, logger: logger, readAt: time.Now()}
+	w := &WithdrawnSubjects{path: path, logger: logger, readAt: time.Now()}
 	var err error
 	w.subjects, err = readWithdrawn(path)
 	return w, err
@@ -197,7 +197,7 @@ func OpenWithdrawn(path string, logger *slog.Logger) (*Withdrawn, error) {
 
 // Has reports whether the subject is withdrawn. While the file cannot be read, the last list is
 // used.
-func (w *Withdrawn) Has(subject string) bool {
+func (w *WithdrawnSubjects) Has(subject string) bool {
 	if w == nil {
 		return false
 	}
@@ -215,7 +215,7 @@ func (w *Withdrawn) Has(subject string) bool {
 	return w.subjects[subject]
 }
 
-func (w *Withdrawn) reread() {
+func (w *WithdrawnSubjects) reread() {
 	subjects, err := readWithdrawn(w.path)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -28,19 +28,19 @@ import (
 // people is a directory with the users that a test sets; the zero value is empty.
 type people struct {
 	mu       sync.Mutex
-	standing readmodels.Standing
+	standing readmodels.UserStatus
 	err      error
 	asked    int
 	gate     chan struct{} // nil: nobody waits
 }
 
-func (p *people) set(s readmodels.Standing, err error) {
+func (p *people) set(s readmodels.UserStatus, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.standing, p.err = s, err
 }
 
-func (p *people) Standing(context.Context, string, string) (readmodels.Standing, error) {
+func (p *people) UserStatus(context.Context, string, string) (readmodels.UserStatus, error) {
 	p.mu.Lock()
 	p.asked++
 	gate := p.gate
@@ -58,8 +58,8 @@ const accessEnded = "Your access has ended. Ask your agency."
 func TestWhyRefused(t *testing.T) {
 	t.Parallel()
 	staff, ofClient := standingIn(agency), standingIn(client1)
-	change := func(s readmodels.Standing, f func(*readmodels.Standing)) readmodels.Standing { f(&s); return s }
-	nobody := readmodels.Standing{AccountKnown: true, AccountActive: true}
+	change := func(s readmodels.UserStatus, f func(*readmodels.UserStatus)) readmodels.UserStatus { f(&s); return s }
+	nobody := readmodels.UserStatus{AccountKnown: true, AccountActive: true}
 	as := func(account string, roles ...api.Role) api.Principal {
 		return api.Principal{UserID: alice, AccountID: account, Roles: roles}
 	}
@@ -67,7 +67,7 @@ func TestWhyRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		who       api.Principal
 		withdrawn bool
-		standing  readmodels.Standing
+		standing  readmodels.UserStatus
 		// whether the caller may come in where all must be known, and where unknown users are
 		// allowed
 		known, allowed bool
@@ -76,21 +76,21 @@ func TestWhyRefused(t *testing.T) {
 		"a client's user":                {who: byClient, standing: ofClient, known: true, allowed: true},
 		"staff who audits too":           {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: staff, known: true, allowed: true},
 		"withdrawn":                      {who: byAgency, withdrawn: true, standing: staff},
-		"inactive":                       {who: byAgency, standing: change(staff, func(s *readmodels.Standing) { s.Active = false })},
-		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: change(staff, func(s *readmodels.Standing) { s.Active = false })},
-		"a client's, inactive":           {who: byClient, standing: change(ofClient, func(s *readmodels.Standing) { s.Active = false })},
-		"moved":                          {who: byClient, standing: change(ofClient, func(s *readmodels.Standing) { s.Account = client2 })},
-		"account inactive":               {who: byClient, standing: change(ofClient, func(s *readmodels.Standing) { s.AccountActive = false })},
+		"inactive":                       {who: byAgency, standing: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
+		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
+		"a client's, inactive":           {who: byClient, standing: change(ofClient, func(s *readmodels.UserStatus) { s.Active = false })},
+		"moved":                          {who: byClient, standing: change(ofClient, func(s *readmodels.UserStatus) { s.Account = client2 })},
+		"account inactive":               {who: byClient, standing: change(ofClient, func(s *readmodels.UserStatus) { s.AccountActive = false })},
 		"agency with a client's account": {who: as(client1, api.RoleAgency), standing: ofClient},
 		"client with an agency's":        {who: as(agency, api.RoleClient), standing: staff},
 		"both, with an agency's":         {who: as(agency, api.RoleAgency, api.RoleClient), standing: staff},
-		"erased":                         {who: byAgency, standing: change(nobody, func(s *readmodels.Standing) { s.Erased = true })},
+		"erased":                         {who: byAgency, standing: change(nobody, func(s *readmodels.UserStatus) { s.Erased = true })},
 		"erased, and there again":        {who: byAgency, standing: staff, known: true, allowed: true},
 		"unknown":                        {who: byAgency, standing: nobody, allowed: true},
-		"unknown, account inactive":      {who: byAgency, standing: change(nobody, func(s *readmodels.Standing) { s.AccountActive = false })},
-		"unknown, demoted":               {who: as(client1, api.RoleAgency), standing: change(nobody, func(s *readmodels.Standing) { s.SubAccount = true })},
+		"unknown, account inactive":      {who: byAgency, standing: change(nobody, func(s *readmodels.UserStatus) { s.AccountActive = false })},
+		"unknown, demoted":               {who: as(client1, api.RoleAgency), standing: change(nobody, func(s *readmodels.UserStatus) { s.SubAccount = true })},
 		"nothing is known":               {who: byClient, allowed: true},
-		"account unknown":                {who: byAgency, standing: change(staff, func(s *readmodels.Standing) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
+		"account unknown":                {who: byAgency, standing: change(staff, func(s *readmodels.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
 		"an auditor need not be known":   {who: as(agency, api.RoleAuditor), known: true, allowed: true},
 		"an operator need not be known":  {who: as("", api.RoleOperator), known: true, allowed: true},
 		"nor a main application":         {who: as("", api.RoleMainApp), known: true, allowed: true},
@@ -125,7 +125,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 		burst.Wait()
 		require.Equal(t, 1, directory.asked)
 
-		directory.set(readmodels.Standing{}, nil)
+		directory.set(readmodels.UserStatus{}, nil)
 		time.Sleep(999 * time.Millisecond)
 		require.NoError(t, admit(t.Context(), staff), "what was answered a moment ago")
 		time.Sleep(time.Millisecond)
@@ -136,7 +136,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 		directory.set(standingIn(agency), nil)
 		time.Sleep(time.Second)
 		require.NoError(t, admit(t.Context(), staff))
-		directory.set(readmodels.Standing{}, away)
+		directory.set(readmodels.UserStatus{}, away)
 		time.Sleep(59 * time.Second)
 		require.NoError(t, admit(t.Context(), staff), "the last answer holds")
 		other := staff
@@ -235,19 +235,19 @@ func TestWithdrawnSubjects(t *testing.T) {
 	logs := &bundle{log: &bytes.Buffer{}}
 	logger := slog.New(slog.NewTextHandler(&lockedWriter{b: logs}, nil))
 	lines := func() int { return strings.Count(logs.logged(), "\n") }
-	_, err := api.OpenWithdrawn(file, logger)
+	_, err := api.OpenWithdrawnSubjects(file, logger)
 	require.ErrorContains(t, err, file)
 	write("# nobody\n" + alice + " " + bob + "\n")
-	_, err = api.OpenWithdrawn(file, nil)
+	_, err = api.OpenWithdrawnSubjects(file, nil)
 	require.ErrorContains(t, err, "line 2 of "+file)
-	none, err := api.OpenWithdrawn("", nil)
+	none, err := api.OpenWithdrawnSubjects("", nil)
 	require.NoError(t, err)
 	require.False(t, none.Has(alice))
 
 	write("# who left\n\nA11CE0000000000000000000 # in May\n  ops@example.org\r\n")
-	withdrawn, err := api.OpenWithdrawn(file, logger)
+	withdrawn, err := api.OpenWithdrawnSubjects(file, logger)
 	require.NoError(t, err)
-	b := setup(t, func(d *api.Deps) { d.Withdrawn, d.Operators = withdrawn, &fakeDesk{} })
+	b := setup(t, func(d *api.Deps) { d.Withdrawn, d.Operators = withdrawn, &fakeOperators{} })
 	b.views[agency+"/"+client1] = view(client1, 3)
 	status := func(subject, role string) int {
 		path := dashboardPath + client1
@@ -264,7 +264,7 @@ func TestWithdrawnSubjects(t *testing.T) {
 	require.Equal(t, http.StatusOK, status("OPS@example.org", "operator"), "another subject")
 
 	synctest.Test(t, func(t *testing.T) { // a second later each time
-		withdrawn, err := api.OpenWithdrawn(file, logger)
+		withdrawn, err := api.OpenWithdrawnSubjects(file, logger)
 		require.NoError(t, err)
 		has := func(alices, bobs bool) {
 			t.Helper()
@@ -310,7 +310,7 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 				}()
 				time.Sleep(leaves)
 				require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).status, "the answer that is remembered is fresh")
-				directory.set(readmodels.Standing{}, nil)
+				directory.set(readmodels.UserStatus{}, nil)
 				left := time.Now()
 				<-ended
 				latest = max(latest, time.Since(left))
@@ -327,11 +327,11 @@ func TestStreamOfAWithdrawnOperatorEnds(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "withdrawn")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	withdrawn, err := api.OpenWithdrawn(file, slog.New(slog.DiscardHandler))
+	withdrawn, err := api.OpenWithdrawnSubjects(file, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	b := setup(t, func(d *api.Deps) {
 		d.Withdrawn = withdrawn
-		d.Operators = &fakeDesk{rebuilds: []operator.Rebuild{{ID: "r1", State: operator.RebuildCopying}}} // it never ends
+		d.Operators = &fakeOperators{rebuilds: []operator.Rebuild{{ID: "r1", State: operator.RebuildCopying}}} // it never ends
 	})
 	server := b.serve()
 	s := b.listen(server.URL+"/api/ops/rebuilds/r1/events", b.token("", "operator", map[string]any{"account_id": nil}))

@@ -35,8 +35,8 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	return &connect.Connect{Config: connect.Config{
 		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: secrets,
 		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
-		Look: func(context.Context, domain.FetchQueue) error { return nil },
-		Meta: metaApp(t).Signed, Asked: func() {},
+		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
+		Meta:         metaApp(t).Signed, Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
 	}}
 }
@@ -71,7 +71,7 @@ func (d *dialogs) Redeem(context.Context, string, string) (platforms.Consent, er
 	}, nil
 }
 
-func (*dialogs) GiveBack(context.Context, platforms.Tokens) error { return nil }
+func (*dialogs) RevokeConsent(context.Context, platforms.Tokens) error { return nil }
 
 // chance matches random values: ids of sign-ins and links, and the secrets in their URLs.
 var chance = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|/connect/(start|link)/[A-Z2-7]{26}`)

@@ -59,7 +59,7 @@ type connectPage struct {
 	Error     string // what went wrong, and what to do
 	Restart   bool   // the page says how to start again
 	RequestID string
-	Opened    connect.Opened
+	Opened    connect.OpenedSignIn
 	View      connect.View
 	Checked   url.Values        // the keys of checked pages, as the form sends them
 	Errors    map[string]string // errors of pages, by key
@@ -135,7 +135,7 @@ func writePage(w http.ResponseWriter, status int, name string, page connectPage)
 
 // browserOf returns the value of the browser's cookie; "" if it has none.
 func browserOf(r *http.Request) string {
-	const minLength = 26 // of [connect.NewWord]
+	const minLength = 26 // of [connect.NewSecret]
 	cookie, err := r.Cookie(connectCookie)
 	if err != nil || len(cookie.Value) < minLength {
 		return ""
@@ -145,7 +145,7 @@ func browserOf(r *http.Request) string {
 
 // setBrowser sets the browser's cookie, or extends it, and returns its value.
 func setBrowser(w http.ResponseWriter, r *http.Request) string {
-	value := cmp.Or(browserOf(r), connect.NewWord())
+	value := cmp.Or(browserOf(r), connect.NewSecret())
 	http.SetCookie(w, &http.Cookie{
 		Name: connectCookie, Value: value, Path: "/", MaxAge: connectCookieAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
@@ -199,14 +199,14 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 	if browser == "" {
 		return "", errNoBrowser
 	}
-	back := connect.CameBack{
+	back := connect.Callback{
 		Platform: platform, State: query.Get("state"), Error: query.Get("error"), Cookie: browser,
 		Code: strings.TrimSuffix(query.Get("code"), "#_"), // some platforms', where a browser keeps its fragment
 	}
 	// While it is unknown who has lost access, the code stays in the URL, in the browser that the
 	// sign-in is bound to.
 	if unknown := c.peopleKnown(); unknown != nil {
-		return "", cmp.Or(c.connect.WhyNotBack(r.Context(), back), unknown)
+		return "", cmp.Or(c.connect.CheckCallback(r.Context(), back), unknown)
 	}
 	return c.connect.CallBack(r.Context(), back, c.authorizer.checkRequester)
 }
@@ -331,7 +331,7 @@ func (c *connecting) postConnectChoose(w http.ResponseWriter, r *http.Request, i
 		}
 		return seeOther(w, begun.StartURL)
 	}
-	err = c.connect.Choose(r.Context(), id, connect.Chosen{
+	err = c.connect.Choose(r.Context(), id, connect.Selection{
 		Cookie: browserOf(r), Pages: form["page"], Move: form["move"], Seen: form.Get("seen"),
 	}, c.authorizer.checkRequester)
 	switch {

@@ -49,7 +49,7 @@ func (c *connecting) routes() []Operation {
 			answering(nothing, c.postConnect).accepting(reflect.TypeFor[connectBody]()),
 		},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", roles, asking(c, nothing,
-			func(ctx context.Context, requester domain.ConnectRequester, _ none, check connect.Still) ([]domain.ConnectLink, error) {
+			func(ctx context.Context, requester domain.ConnectRequester, _ none, check connect.AccessCheck) ([]domain.ConnectLink, error) {
 				links, err := connect.Links{Connect: connects}.List(ctx, requester, check)
 				return append([]domain.ConnectLink{}, links...), err
 			})},
@@ -62,7 +62,7 @@ func (c *connecting) routes() []Operation {
 			asking(c, textOf(paramLinkID), connect.Links{Connect: connects}.Revoke),
 		},
 		{http.MethodGet, "/api/connect/{attempt}", "getConnect", roles, asking(c, textOf(paramAttempt),
-			func(ctx context.Context, requester domain.ConnectRequester, id string, _ connect.Still) (connect.Status, error) {
+			func(ctx context.Context, requester domain.ConnectRequester, id string, _ connect.AccessCheck) (connect.Status, error) {
 				return connects.Status(ctx, requester, id)
 			})},
 		{
@@ -126,7 +126,7 @@ const connectMembers = "has the wrong type: platform, social_account and days ar
 // asking returns an operation whose function gets the caller as the requester, for all accounts of
 // the caller.
 func asking[Q, T any](
-	c *connecting, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.Still) (T, error),
+	c *connecting, parse func(*Params) Q, act func(context.Context, domain.ConnectRequester, Q, connect.AccessCheck) (T, error),
 ) operation {
 	return answering(parse, func(r *http.Request, q Q) (answer T, err error) {
 		requester, err := c.authorizer.requester(r, "")
@@ -137,7 +137,7 @@ func asking[Q, T any](
 	})
 }
 
-func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.Begun, err error) {
+func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.StartedSignIn, err error) {
 	body, bad, err := readBody(r, connectBody{}, unknownMember, connectMembers)
 	if err != nil {
 		return begun, err

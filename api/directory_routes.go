@@ -21,9 +21,9 @@ import (
 // DirectoryDeps contains the dependencies for writing the directory: by a main application or,
 // without one, by agency staff.
 type DirectoryDeps struct {
-	Feed  commands.FeedDirectory
-	Told  readmodels.ToldEntities // reads entities that were sent
-	Local commands.LocalDirectory
+	Feed     commands.FeedDirectory
+	Entities readmodels.DirectoryEntities // reads entities that were sent
+	Local    commands.LocalDirectory
 }
 
 const patternDirectory = "/api/directory"
@@ -79,7 +79,7 @@ func parseEntity(p *Params) entityKey {
 
 func (d *DirectoryDeps) getEntity(r *http.Request, q entityKey) (answer toldEntity, err error) {
 	key := domain.DirectoryKey(q.kind, q.id)
-	entities, err := d.Told.Told(r.Context(), []string{key})
+	entities, err := d.Entities.EntitiesByKey(r.Context(), []string{key})
 	if err != nil {
 		return answer, err
 	}
@@ -173,7 +173,7 @@ const truncatedBody = "The body could not be read completely: it was truncated, 
 // postDirectory imports entities, erasures and posts from a main application, as JSON Lines.
 func (d *DirectoryDeps) postDirectory() operation {
 	parse := func(p *Params) bool { return p.word(paramAtomic) == "true" }
-	op := answering(parse, func(r *http.Request, atomic bool) (fed commands.Fed, err error) {
+	op := answering(parse, func(r *http.Request, atomic bool) (fed commands.FeedResult, err error) {
 		lines, err := readLines(r)
 		if err != nil {
 			return fed, err

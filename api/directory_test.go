@@ -27,20 +27,20 @@ var erasedMember = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 // directoryDeps returns the real commands and queries of the directory on a log.
 func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	registry := domain.NewRegistry()
-	told := readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
+	told := readmodels.DirectoryEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
 	return &api.DirectoryDeps{
 		Feed: commands.FeedDirectory{
-			Append: log.AppendBatch, Told: told, Registry: registry, Local: local, Now: time.Now,
+			Append: log.AppendBatch, Tables: told, Registry: registry, Local: local, Now: time.Now,
 		},
-		Told:  told,
-		Local: commands.LocalDirectory{Log: log, Told: told, Local: local, Now: time.Now},
+		Entities: told,
+		Local:    commands.LocalDirectory{Log: log, Tables: told, Local: local, Now: time.Now},
 	}
 }
 
 // fedBy returns the response to a request of lines.
 type fedBy struct {
 	answer
-	commands.Fed
+	commands.FeedResult
 }
 
 func (b *bundle) feed(query string, lines ...string) fedBy {
@@ -54,9 +54,9 @@ func (b *bundle) feedBody(query, body string, headers ...string) fedBy {
 	fed := fedBy{answer: b.ask(http.MethodPost, "/api/directory"+query, body, headers...)}
 	if fed.status == http.StatusOK {
 		var envelope struct {
-			Data *commands.Fed `json:"data"`
+			Data *commands.FeedResult `json:"data"`
 		}
-		envelope.Data = &fed.Fed
+		envelope.Data = &fed.FeedResult
 		require.NoError(b.t, json.Unmarshal([]byte(fed.body), &envelope))
 	}
 	return fed
@@ -99,12 +99,12 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 		category(42, "From the future", time.Now().Add(time.Hour).Format(time.RFC3339)),
 		fmt.Sprintf(`{"type":"directory.member.v1","data":{"id":%d,"account_id":"%s"}}`, domain.FirstComputedID, client1),
 		`{"type":"directory.account.v1","updated_at":"2026-01-01T10:00:00Z","data":{"id":"`+strings.ToUpper(client2)+`","row_id":12,"parent_account":"`+agency+`","name":"Renamed","active":true}}`,
-		category(43, strings.Repeat("x", commands.MaxFedLine), "2026-01-01T10:00:00Z"),
+		category(43, strings.Repeat("x", commands.MaxFeedLine), "2026-01-01T10:00:00Z"),
 		`{"type":"dashboard.opened.v1","data":{}}`,
 	)
 	require.Equal(t, http.StatusOK, fed.status, fed.body)
 	require.Equal(t, []int{2, 0, 7}, []int{fed.Taken, fed.Unchanged, fed.Refused}, fed.body)
-	outcomes := map[int]commands.FedLine{}
+	outcomes := map[int]commands.FeedLine{}
 	for _, l := range fed.Lines {
 		outcomes[l.Line] = l
 	}
@@ -112,7 +112,7 @@ func TestDirectoryImportIsLineByLine(t *testing.T) {
 	for line, reason := range map[int]string{
 		3: "24 hex digits", 4: "unknown event type", 5: "not a JSON object", 6: "in the future", 7: "ids from", 9: "longer than", 10: "linked set",
 	} {
-		require.Equal(t, commands.FedRefused, outcomes[line].Outcome, line)
+		require.Equal(t, commands.FeedRefused, outcomes[line].Outcome, line)
 		require.Contains(t, outcomes[line].Reason, reason)
 	}
 	require.Len(t, b.facts.Records(domain.TopicDirectory), before+2)
@@ -210,7 +210,7 @@ func TestPostsAreImported(t *testing.T) {
 	count()
 	require.Equal(t, []int{1, 1}, []int{posts, texts})
 	refused := b.feed("", strings.Replace(post, `"main_app"`, `"listing"`, 1))
-	require.Equal(t, commands.FedRefused, refused.Lines[0].Outcome)
+	require.Equal(t, commands.FeedRefused, refused.Lines[0].Outcome)
 	require.Contains(t, refused.Lines[0].Reason, "main_app")
 	require.Equal(t, 1, b.feed("", `{"type":"directory.social_account.v1","id":"70","erase":true}`).Taken)
 	count()

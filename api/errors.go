@@ -142,7 +142,7 @@ func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 			return err
 		}
 		public := f.report(r, err)
-		stream.Later(w, time.Duration(public.RetryAfter)*time.Second, public.Message)
+		stream.RetryLater(w, time.Duration(public.RetryAfter)*time.Second, public.Message)
 		return nil
 	}
 }

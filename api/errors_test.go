@@ -51,14 +51,14 @@ func TestErrorsOfBelowReachTheCallerInOneShape(t *testing.T) {
 	}
 }
 
-// failingDesk is a desk of operators where reading a connection fails.
-type failingDesk struct {
-	api.OperatorDesk
+// failingOperators is a service for operators where reading a connection fails.
+type failingOperators struct {
+	api.OperatorService
 
 	err error
 }
 
-func (d *failingDesk) ReadConnection(context.Context, commands.Caller, string, domain.Reason) error {
+func (d *failingOperators) ReadConnection(context.Context, commands.Caller, string, domain.Reason) error {
 	return d.err
 }
 
@@ -71,8 +71,8 @@ func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 	of := func(op string) error {
 		return fmt.Errorf("%w: %w", errPasses, &net.OpError{Op: op, Net: "tcp", Err: errors.New("refused")})
 	}
-	desk := &failingDesk{}
-	b := setup(t, func(d *api.Deps) { d.Operators = desk })
+	operators := &failingOperators{}
+	b := setup(t, func(d *api.Deps) { d.Operators = operators })
 	for _, c := range []struct {
 		method, path string
 		err          error
@@ -84,7 +84,7 @@ func TestWhatMayBeDoneIsNotDenied(t *testing.T) {
 		{http.MethodPost, "/api/ops/connections/7/read", of("read"), open},
 		{http.MethodPost, "/api/ops/connections/7/read", lost, open},
 	} {
-		b.readErr, b.updateErr, desk.err = c.err, c.err, c.err
+		b.readErr, b.updateErr, operators.err = c.err, c.err, c.err
 		body := map[string]string{http.MethodPut: `{"users":[]}`, http.MethodPost: `{"reason":"test"}`}[c.method]
 		answer := b.ask(c.method, c.path, body, "Authorization: Bearer "+b.token(agency, []string{"agency", "operator"}), "Content-Type: application/json")
 		require.Equal(t, http.StatusServiceUnavailable, answer.status, answer.body)

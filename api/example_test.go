@@ -81,6 +81,6 @@ func (oneAgency) Dashboard(_ context.Context, r readmodels.DashboardRequest) (re
 	return readmodels.DashboardView{ID: domain.NewDashboardID(r.ParentAccount, r.SubAccount), SubAccountID: r.SubAccount}, nil
 }
 
-func (oneAgency) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {
-	return readmodels.Standing{Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true}, nil
+func (oneAgency) UserStatus(_ context.Context, _, account string) (readmodels.UserStatus, error) {
+	return readmodels.UserStatus{Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true}, nil
 }

@@ -21,7 +21,7 @@ import (
 func TestPreflightOfEveryRoute(t *testing.T) {
 	t.Parallel()
 	const origin = "https://app.example.com"
-	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins, d.Operators = []string{origin}, &fakeDesk{} })
+	b := setupAll(t, func(d *api.Deps) { d.Config.CORSOrigins, d.Operators = []string{origin}, &fakeOperators{} })
 	methods := map[string]bool{}
 	for _, route := range b.server.Routes() {
 		for _, header := range []string{

@@ -69,8 +69,8 @@ type Deps struct {
 	People PeopleDirectory
 	// UnknownUsers admits users that People does not know, unless they were erased.
 	UnknownUsers bool
-	// Withdrawn contains subjects that are always refused. It may be nil.
-	Withdrawn *Withdrawn
+	// WithdrawnSubjects contains subjects that are always refused. It may be nil.
+	Withdrawn *WithdrawnSubjects
 	// PeopleKnown returns an error if the state of users has been unknown for a while. Until it
 	// returns nil, changes by users, connecting, and audit reads fail with that error. A nil
 	// function means that the state is always known.
@@ -94,7 +94,7 @@ type Deps struct {
 	Directory *DirectoryDeps       // directory imports by a main application; clients and people added by staff
 	SignIns   SignIns              // sign-in links and console sessions; requires Entities
 	MainApp   *MainAppDeps         // registration of pages and hand-over of tokens by a main application
-	Operators OperatorDesk
+	Operators OperatorService
 	Connect   *connect.Connect // connecting of pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live
 	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one
@@ -106,9 +106,9 @@ type Deps struct {
 	// nil function means that they are always ready.
 	Ready func() error
 
-	// Passes reports whether an error is transient, such as while the database is unavailable. The
+	// IsTemporary reports whether an error is transient, such as while the database is unavailable. The
 	// response is then 503 instead of 500. A nil function means that no error is.
-	Passes func(error) bool
+	IsTemporary func(error) bool
 
 	Health     Health                // readiness checks
 	Metrics    http.Handler          // handler of /metrics; nil means no such route
@@ -123,8 +123,8 @@ func (d Deps) withDefaults() Deps {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	if d.Passes == nil {
-		d.Passes = func(error) bool { return false }
+	if d.IsTemporary == nil {
+		d.IsTemporary = func(error) bool { return false }
 	}
 	if d.Ready == nil {
 		d.Ready = func() error { return nil }
@@ -208,7 +208,7 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 func newServer(deps Deps) *Server {
 	closing, stop := context.WithCancel(context.Background())
 	s := &Server{
-		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.Passes, deps.Logger}, closing: closing.Done(), close: stop,
+		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.IsTemporary, deps.Logger}, closing: closing.Done(), close: stop,
 		documents: &documents{atRoot: deps.Config.AnalyticsAtRoot, streams: deps.Streams != nil},
 	}
 	s.routes = s.table()

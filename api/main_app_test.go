@@ -29,7 +29,7 @@ type holders map[string]platforms.Consent
 func (h holders) Holds(_ context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error) {
 	consent, known := h[t.AccessToken]
 	if !known {
-		return consent, &platforms.Error{Class: platforms.ClassReconnect, Platform: p, Op: "sign_in_who", Words: "the person's name stands here"}
+		return consent, &platforms.Error{Class: platforms.ClassReconnect, Platform: p, Op: "sign_in_who", PlatformMessage: "the person's name stands here"}
 	}
 	return consent, nil
 }
@@ -64,12 +64,12 @@ func mainAppDeps(t *testing.T, log *foldtest.Log, at holders) *api.MainAppDeps {
 	secrets, directory := secretsOf(t, log), readmodels.Connecting{Pool: log.DB.ReadOnly}
 	return &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, Told: readmodels.ToldEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.Told, Secrets: secrets, Log: log,
+			Directory: directory, EntitiesByKey: readmodels.DirectoryEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.EntitiesByKey, Secrets: secrets, Log: log,
 			Moved: func() <-chan struct{} { return nil }, Now: time.Now,
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: log.DB.ReadOnly}, Secrets: secrets, Now: time.Now,
-			Pages: directory, Holds: at.Holds, Look: func(context.Context, domain.FetchQueue) error { return nil },
+			Pages: directory, Consent: at.Holds, WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		},
 	}
 }

@@ -120,7 +120,7 @@ func Describe() Description {
 	s := newServer(Deps{
 		Analytics: &analytics.Analytics{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
-		Operators: struct{ OperatorDesk }{}, Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}}, MainApp: &MainAppDeps{},
+		Operators: struct{ OperatorService }{}, Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}}, MainApp: &MainAppDeps{},
 		Metrics: http.NotFoundHandler(),
 	})
 	s.close()

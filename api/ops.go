@@ -38,7 +38,7 @@ var (
 
 // operators serves the operations for operators.
 type operators struct {
-	service    OperatorDesk
+	service    OperatorService
 	authorizer *authorizer
 	closing    <-chan struct{} // closed to end the streams of rebuild progress
 }
@@ -142,10 +142,10 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 	}).accepting(reflect.TypeFor[actionBody]())
 }
 
-// OperatorDesk provides the operations for operators; internal/desk implements it. Each action is
+// OperatorService provides the operations for operators; internal/operations implements it. Each action is
 // recorded before it runs, and refused if it cannot be recorded; its outcome is recorded afterward.
 // For unknown names and ids, the error is not_found and lists the valid names.
-type OperatorDesk interface {
+type OperatorService interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
 	Rebuilds(ctx context.Context) ([]operator.Rebuild, error)

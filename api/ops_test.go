@@ -18,9 +18,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// fakeDesk remembers what was done. The desk of the service is tested with the program, in
+// fakeOperators remembers what was done. The operations of the service are tested with the program, in
 // cmd/ledgerboard.
-type fakeDesk struct {
+type fakeOperators struct {
 	mu       sync.Mutex
 	acts     []string
 	caller   commands.Caller
@@ -28,24 +28,24 @@ type fakeDesk struct {
 	rebuilds []operator.Rebuild // answers of Rebuild, in turn; the last one stays
 }
 
-func (f *fakeDesk) did(c commands.Caller, reason domain.Reason, act ...string) error {
+func (f *fakeOperators) did(c commands.Caller, reason domain.Reason, act ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.acts, f.caller, f.reason = append(f.acts, strings.Join(act, " ")), c, reason
 	return nil
 }
 
-func (f *fakeDesk) Projections(context.Context) ([]operator.Projection, error) {
+func (f *fakeOperators) Projections(context.Context) ([]operator.Projection, error) {
 	return []operator.Projection{{
 		Projection: "dashboards", Generation: 1, State: "live", Building: []operator.Build{}, Partitions: []operator.Partition{},
 	}}, nil
 }
-func (f *fakeDesk) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
-func (f *fakeDesk) Rebuilds(context.Context) ([]operator.Rebuild, error)       { return nil, nil }
-func (f *fakeDesk) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
-func (f *fakeDesk) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
+func (f *fakeOperators) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
+func (f *fakeOperators) Rebuilds(context.Context) ([]operator.Rebuild, error)       { return nil, nil }
+func (f *fakeOperators) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
+func (f *fakeOperators) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
 
-func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
+func (f *fakeOperators) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
 	none := domain.Permissions{Ungranted: []domain.UngrantedFigure{}}
 	return []readmodels.ConnectionReading{
 		{PlatformName: "facebook", ConnectionID: 31, Name: "Harbour Bakery", AgencyName: "North", AccountName: "Bakery Ltd", Permissions: none},
@@ -53,7 +53,7 @@ func (f *fakeDesk) Connections(context.Context, readmodels.ReadingsQuery) ([]rea
 	}, nil
 }
 
-func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
+func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
 	_ = f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
@@ -61,7 +61,7 @@ func (f *fakeDesk) Actions(_ context.Context, limit int, cursor string) ([]opera
 	}}, "next", nil
 }
 
-func (f *fakeDesk) Rebuild(_ context.Context, id string) (operator.Rebuild, error) {
+func (f *fakeOperators) Rebuild(_ context.Context, id string) (operator.Rebuild, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.rebuilds) == 0 {
@@ -74,63 +74,63 @@ func (f *fakeDesk) Rebuild(_ context.Context, id string) (operator.Rebuild, erro
 	return r, nil
 }
 
-func (f *fakeDesk) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
+func (f *fakeOperators) Parked(_ context.Context, filter operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	return nil, f.did(commands.Caller{}, domain.Reason{}, "list", filter.After)
 }
 
-func (f *fakeDesk) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+func (f *fakeOperators) Pause(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	return f.did(c, reason, "pause", string(kind), name)
 }
 
-func (f *fakeDesk) Resume(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+func (f *fakeOperators) Resume(_ context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	return f.did(c, reason, "resume", string(kind), name)
 }
 
-func (f *fakeDesk) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
+func (f *fakeOperators) RequestRebuild(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
 	return operator.Rebuild{ID: "r1", Projection: projection, State: operator.RebuildRequested}, f.did(c, reason, "rebuild", projection)
 }
 
-func (f *fakeDesk) SwitchBack(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
+func (f *fakeOperators) SwitchBack(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Rebuild, error) {
 	return operator.Rebuild{ID: "r1", Projection: projection, Back: true, State: operator.RebuildCatchingUp}, f.did(c, reason, "back", projection)
 }
 
-func (f *fakeDesk) CancelRebuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+func (f *fakeOperators) CancelRebuild(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	return f.did(c, reason, "cancel", id)
 }
 
-func (f *fakeDesk) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
+func (f *fakeOperators) PrepareGeneration(_ context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
 	_ = f.did(c, reason, "prepare", projection)
 	return operator.Prepared{Projection: projection, Version: 9, Rebuild: &operator.Rebuild{
 		ID: "r1", Projection: projection, State: operator.RebuildRequested,
 	}}, nil
 }
 
-func (f *fakeDesk) ReadConnection(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
+func (f *fakeOperators) ReadConnection(_ context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	return f.did(c, reason, "read", id)
 }
 
-func (f *fakeDesk) RetryParked(_ context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
+func (f *fakeOperators) RetryParked(_ context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
 	return operator.RetryResult{Parked: []operator.StillParked{}}, f.did(c, reason, "retry", strings.Join(ids, ","))
 }
 
-func (f *fakeDesk) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error) {
+func (f *fakeOperators) SkipParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error) {
 	return operator.SkipResult{ID: id, Parked: []operator.StillParked{}}, f.did(c, reason, "skip", id)
 }
 
-func (f *fakeDesk) InspectParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
+func (f *fakeOperators) InspectParked(_ context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error) {
 	_ = f.did(c, reason, "show", id)
 	r := operator.ParkedRecord{Headers: []operator.RecordHeader{}}
 	r.ID, r.Reason, r.State = id, "undecodable", "parked"
 	return r, nil
 }
 
-func operating(t *testing.T) (*bundle, *fakeDesk) {
+func operating(t *testing.T) (*bundle, *fakeOperators) {
 	t.Helper()
-	desk := &fakeDesk{}
-	return setup(t, func(d *api.Deps) { d.Operators = desk }), desk
+	operators := &fakeOperators{}
+	return setup(t, func(d *api.Deps) { d.Operators = operators }), operators
 }
 
-// What an operator does reaches the desk with who and why.
+// What an operator does reaches the service with who and why.
 func TestOperatorsActWithAReason(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
@@ -148,14 +148,14 @@ func TestOperatorsActWithAReason(t *testing.T) {
 		"/api/ops/parked/retry":                        "retry ",
 		"/api/ops/parked/dashboards-3-12/show":         "show dashboards-3-12",
 	} {
-		b, desk := operating(t)
+		b, operators := operating(t)
 		answer := b.ask(http.MethodPost, path, `{"reason":"incident:OPS-1"}`, "Authorization: Bearer "+b.token(agency, "operator"))
 		require.Equal(t, http.StatusOK, answer.status, "%s: %s", path, answer.body)
-		require.Equal(t, []string{want}, desk.acts)
-		require.Equal(t, domain.Reason{Code: "incident", Ticket: "OPS-1"}, desk.reason)
-		require.Equal(t, "operator", desk.caller.Role)
-		require.NotEmpty(t, desk.caller.UserID)
-		require.Empty(t, desk.caller.ParentAccount, "an operator acts for no agency")
+		require.Equal(t, []string{want}, operators.acts)
+		require.Equal(t, domain.Reason{Code: "incident", Ticket: "OPS-1"}, operators.reason)
+		require.Equal(t, "operator", operators.caller.Role)
+		require.NotEmpty(t, operators.caller.UserID)
+		require.Empty(t, operators.caller.ParentAccount, "an operator acts for no agency")
 	}
 }
 
@@ -170,11 +170,11 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 		`{"reason":"test","till":"2026-01-01"}`: "till",
 		``:                                      "empty",
 	} {
-		b, desk := operating(t)
+		b, operators := operating(t)
 		answer := b.ask(http.MethodPost, rebuild, body, "Authorization: Bearer "+b.token(agency, "operator"), "Content-Type: application/json")
 		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", body, answer.body)
 		require.Contains(t, answer.body, hint, body)
-		require.Empty(t, desk.acts, body)
+		require.Empty(t, operators.acts, body)
 		if body != "" {
 			require.NotEmpty(t, answer.failure(t).Errors, body)
 		}
@@ -184,8 +184,8 @@ func TestOperatorsAreToldWhatIsWrong(t *testing.T) {
 // The progress of a rebuild is streamed until its end, and no longer.
 func TestProgressOfARebuildIsStreamed(t *testing.T) {
 	t.Parallel()
-	b, desk := operating(t)
-	desk.rebuilds = []operator.Rebuild{
+	b, operators := operating(t)
+	operators.rebuilds = []operator.Rebuild{
 		{ID: "r1", State: operator.RebuildCopying, EventsDone: 10, EventsTotal: 20}, {ID: "r1", State: operator.RebuildDone},
 	}
 	server := b.serve()
@@ -204,10 +204,10 @@ func TestProgressOfARebuildIsStreamed(t *testing.T) {
 // What operators did is a list with a cursor.
 func TestOperatorsSeeWhatWasDone(t *testing.T) {
 	t.Parallel()
-	b, desk := operating(t)
+	b, operators := operating(t)
 	answer := b.ask(http.MethodGet, "/api/ops/actions?limit=3&cursor=abc", "", "Authorization: Bearer "+b.token(agency, "operator"))
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
-	require.Equal(t, []string{"actions 3 abc"}, desk.acts)
+	require.Equal(t, []string{"actions 3 abc"}, operators.acts)
 	require.Contains(t, answer.body, `"outcome":"refused"`)
 	require.Contains(t, answer.body, `"next_cursor":"next"`)
 }

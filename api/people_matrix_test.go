@@ -128,11 +128,11 @@ type countedPeople struct {
 	asked map[string]int
 }
 
-func (p *countedPeople) Standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+func (p *countedPeople) UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
 	p.mu.Lock()
 	p.asked[user]++
 	p.mu.Unlock()
-	return p.People.Standing(ctx, user, account)
+	return p.People.UserStatus(ctx, user, account)
 }
 
 func (p *countedPeople) times(user string) int {

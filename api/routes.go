@@ -138,7 +138,7 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	mux := chi.NewRouter()
 	config := s.deps.Config
 	bodies := func(next http.Handler) http.Handler { return boundBodies(config.RequestTimeout, next) }
-	if tracing.On() {
+	if tracing.Enabled() {
 		mux.Use(s.traced)
 	}
 	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)

@@ -86,9 +86,9 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	deps := api.Deps{
 		Config:        api.Config{AnalyticsAtRoot: true},
 		Authenticator: authenticator, People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b, Scope: b.Scope,
-		Logger: slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:    func() time.Time { return b.now },
-		Passes: func(err error) bool { return errors.Is(err, errPasses) },
+		Logger:      slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:         func() time.Time { return b.now },
+		IsTemporary: func(err error) bool { return errors.Is(err, errPasses) },
 	}
 	for _, c := range change {
 		c(&deps)
@@ -121,13 +121,13 @@ func (b *bundle) logged() string {
 // everybody is a directory in which every user belongs to the account that the token names.
 type everybody struct{}
 
-func (everybody) Standing(_ context.Context, _, account string) (readmodels.Standing, error) {
+func (everybody) UserStatus(_ context.Context, _, account string) (readmodels.UserStatus, error) {
 	return standingIn(account), nil
 }
 
 // standingIn returns the standing of an active user of an account.
-func standingIn(account string) readmodels.Standing {
-	return readmodels.Standing{
+func standingIn(account string) readmodels.UserStatus {
+	return readmodels.UserStatus{
 		Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true,
 		SubAccount: account != agency && account != otherAgency,
 	}
@@ -343,7 +343,7 @@ func runHub(t *testing.T, config stream.Config) *stream.Hub {
 
 type emptyStore struct{}
 
-func (emptyStore) Scan(context.Context, []stream.Span, time.Time, int) ([]stream.Notice, error) {
+func (emptyStore) Scan(context.Context, []stream.NoticeRange, time.Time, int) ([]stream.Notice, error) {
 	return nil, nil
 }
 

@@ -321,7 +321,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	log := foldtest.New(t)
 	statements := trace(t, log.DB)
 	log.Put(t,
-		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Colour: "#17587f", Active: true},
+		domain.DirectoryAccount{ID: agency, RowID: 1, Name: "Our agency", Color: "#17587f", Active: true},
 		domain.DirectoryAccount{ID: client1, RowID: 11, ParentAccount: agency, Name: "Client 1", Active: true},
 		domain.DirectoryAccount{ID: client2, RowID: 12, ParentAccount: agency, Name: "Client 2", Active: true},
 		domain.DirectoryAccount{ID: otherAgency, RowID: 2, Name: "Other agency", Active: true},
@@ -356,7 +356,7 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 		d.Scope, d.Analytics = readmodels.Scopes{Pool: pool}.Scope, &analytics.Analytics{Pool: pool}
 		d.Entities = &readmodels.Entities{Pool: pool}
 		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}}
-		d.Operators = &fakeDesk{}
+		d.Operators = &fakeOperators{}
 		d.Picture = keptPictures{}.Picture
 		d.SignIns = &signIns{}
 		d.Directory = directoryDeps(log, true)

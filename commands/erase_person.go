@@ -50,7 +50,7 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteTokens(ctx, p); err != nil {
 		return err
 	}
-	if err := e.awaitReadings(ctx, p.Going()); err != nil {
+	if err := e.awaitReadings(ctx, p.SocialAccountsToErase()); err != nil {
 		return err
 	}
 	if err := e.deleteKept(ctx, p); err != nil {
@@ -126,7 +126,7 @@ func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	for i, page := range p.Pages {
 		pages[i] = page.ID
 	}
-	errs = append(errs, e.Kept.ForgetReads(ctx, p.Going(), pages))
+	errs = append(errs, e.Kept.ForgetReads(ctx, p.SocialAccountsToErase(), pages))
 	if p.User != "" {
 		errs = append(errs, e.Kept.ForgetUser(ctx, p.User))
 	}
@@ -181,7 +181,7 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	// profiles from it and the erased ids are on record.
 	drafts = append(drafts, e.record(p, now))
 	drafts = append(drafts, eraseFigures(p, now)...)
-	for _, id := range p.Going() {
+	for _, id := range p.SocialAccountsToErase() {
 		erase(domain.KindSocialAccount, number(id))
 	}
 	for _, c := range p.Connections {

@@ -17,14 +17,14 @@ import (
 // sourceFeed is the ce_source of what a main application sends over HTTP.
 const sourceFeed = "/ledgerboard/directory"
 
-// MaxFedLine is the maximum length of a line in bytes. The record of a line of this length fits the
+// MaxFeedLine is the maximum length of a line in bytes. The record of a line of this length fits the
 // log.
-const MaxFedLine = 128 << 10
+const MaxFeedLine = 128 << 10
 
 // DirectoryTables reads the directory from the tables.
 type DirectoryTables interface {
-	// Told returns the stored entities by directory key. Keys without an entity are absent.
-	Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
+	// EntitiesByKey returns the stored entities by directory key. Keys without an entity are absent.
+	EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
 	// Moved returns a channel that is closed when the tables change. Get it before reading the
 	// tables.
 	Moved() <-chan struct{}
@@ -47,7 +47,7 @@ type DirectoryTables interface {
 type FeedDirectory struct {
 	// Append returns the result of each draft; nil means that all in-sync replicas have it.
 	Append   func(ctx context.Context, drafts []domain.Draft) []error
-	Told     DirectoryTables
+	Tables   DirectoryTables
 	Registry *domain.Registry
 	// Local is set if accounts and users are managed in ledgerboard (LEDGERBOARD_DIRECTORY=local).
 	// Those of the main application are then refused.
@@ -55,29 +55,29 @@ type FeedDirectory struct {
 	Now   func() time.Time
 }
 
-// FedOutcome is the outcome of a line.
-type FedOutcome string
+// FeedOutcome is the outcome of a line.
+type FeedOutcome string
 
 // The outcomes of a line.
 const (
-	FedTaken     FedOutcome = "taken"     // it was appended to the log
-	FedUnchanged FedOutcome = "unchanged" // it is already known, or a later state is
-	FedRefused   FedOutcome = "refused"   // see its reason
+	FeedAccepted  FeedOutcome = "taken"     // it was appended to the log
+	FeedUnchanged FeedOutcome = "unchanged" // it is already known, or a later state is
+	FeedRefused   FeedOutcome = "refused"   // see its reason
 )
 
-// FedLine is the result of one line.
-type FedLine struct {
-	Line    int        `json:"line"` // starts at 1 and counts empty lines
-	Outcome FedOutcome `json:"outcome"`
-	Reason  string     `json:"reason,omitempty"` // why it was refused or changes nothing
+// FeedLine is the result of one line.
+type FeedLine struct {
+	Line    int         `json:"line"` // starts at 1 and counts empty lines
+	Outcome FeedOutcome `json:"outcome"`
+	Reason  string      `json:"reason,omitempty"` // why it was refused or changes nothing
 }
 
-// Fed is the result of a request.
-type Fed struct {
-	Taken     int       `json:"taken"`     // lines appended to the log
-	Unchanged int       `json:"unchanged"` // lines without new information
-	Refused   int       `json:"refused"`   // lines that were refused
-	Lines     []FedLine `json:"lines"`     // the results in order, without empty lines
+// FeedResult is the result of a request.
+type FeedResult struct {
+	Taken     int        `json:"taken"`     // lines appended to the log
+	Unchanged int        `json:"unchanged"` // lines without new information
+	Refused   int        `json:"refused"`   // lines that were refused
+	Lines     []FeedLine `json:"lines"`     // the results in order, without empty lines
 }
 
 // fedLine is the state of a line while it is processed.
@@ -85,7 +85,7 @@ type fedLine struct {
 	number int
 	drafts []domain.Draft // the first is the entity or the post
 	timed  bool           // the line has its own time
-	FedOutcome
+	FeedOutcome
 	reason string
 }
 
@@ -95,10 +95,10 @@ var errNotAppended = domain.NewError(domain.CodeUnavailable,
 
 // Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and one
 // line is refused, it refuses all (unprocessable, with the lines). Other errors: [errNotAppended].
-func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (Fed, error) {
-	erased, err := f.Told.Erasures(ctx)
+func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (FeedResult, error) {
+	erased, err := f.Tables.Erasures(ctx)
 	if err != nil {
-		return Fed{}, err
+		return FeedResult{}, err
 	}
 	now := f.Now()
 	var read []*fedLine
@@ -115,23 +115,23 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 		}
 	}
 	if err := f.compare(ctx, read); err != nil {
-		return Fed{}, err
+		return FeedResult{}, err
 	}
 	if atomic {
 		if err := refusals(read); err != nil {
-			return Fed{}, err
+			return FeedResult{}, err
 		}
 	}
 	drafts, err := f.drafts(ctx, c, read, now)
 	if err != nil {
-		return Fed{}, err
+		return FeedResult{}, err
 	}
 	for _, err := range f.Append(ctx, drafts) {
 		if err != nil {
-			return Fed{}, fmt.Errorf("%w (%w)", errNotAppended, err)
+			return FeedResult{}, fmt.Errorf("%w (%w)", errNotAppended, err)
 		}
 	}
-	awaitEntities(ctx, f.Told, drafts...)
+	awaitEntities(ctx, f.Tables, drafts...)
 	return fedOf(read), nil
 }
 
@@ -148,8 +148,8 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 	if len(last) == 0 {
 		return
 	}
-	Shown(ctx, tables.Moved, func(ctx context.Context) (bool, error) {
-		entities, err := tables.Told(ctx, slices.Collect(maps.Keys(last)))
+	AwaitTables(ctx, tables.Moved, func(ctx context.Context) (bool, error) {
+		entities, err := tables.EntitiesByKey(ctx, slices.Collect(maps.Keys(last)))
 		for key, draft := range last {
 			if state, known := entities[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
 				return false, err
@@ -161,9 +161,9 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 
 // read validates one line on its own.
 func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
-	l := &fedLine{number: number, FedOutcome: FedTaken}
-	if len(raw) > MaxFedLine {
-		return l.refuse(fmt.Errorf("is longer than %d bytes", MaxFedLine))
+	l := &fedLine{number: number, FeedOutcome: FeedAccepted}
+	if len(raw) > MaxFeedLine {
+		return l.refuse(fmt.Errorf("is longer than %d bytes", MaxFeedLine))
 	}
 	drafts, err := EntityLine(raw, f.Registry, now)
 	if err != nil {
@@ -187,7 +187,7 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 }
 
 func (l *fedLine) refuse(why error) *fedLine {
-	l.FedOutcome, l.reason, l.drafts = FedRefused, why.Error(), nil
+	l.FeedOutcome, l.reason, l.drafts = FeedRefused, why.Error(), nil
 	return l
 }
 
@@ -205,7 +205,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 		return nil
 	}
 	slices.Sort(keys)
-	entities, err := f.Told.Told(ctx, slices.Compact(keys))
+	entities, err := f.Tables.EntitiesByKey(ctx, slices.Compact(keys))
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 		case entity == nil:
 			delete(entities, draft.Key)
 		default:
-			entities[draft.Key] = domain.ToldEntity{At: draft.Envelope.Time, Entity: entity}
+			entities[draft.Key] = domain.RecordedEntity{At: draft.Envelope.Time, Entity: entity}
 		}
 	}
 	return nil
@@ -251,12 +251,12 @@ func (l *fedLine) entity() domain.DirectoryEntity {
 
 // unchanged marks the line as not appended. reason says why; "" if the line equals the known state.
 func (l *fedLine) unchanged(reason string) {
-	l.FedOutcome, l.drafts, l.reason = FedUnchanged, nil, reason
+	l.FeedOutcome, l.drafts, l.reason = FeedUnchanged, nil, reason
 }
 
 // news reports whether the line replaces the stored state, and otherwise marks it as unchanged. A
 // nil entity erases.
-func (l *fedLine) news(entity domain.DirectoryEntity, before domain.ToldEntity) bool {
+func (l *fedLine) news(entity domain.DirectoryEntity, before domain.RecordedEntity) bool {
 	at, now := stored(before.At), l.drafts[0].Envelope.Time
 	switch same := reflect.DeepEqual(entity, before.Entity); {
 	case same && (!l.timed || at.Equal(stored(now))):
@@ -274,7 +274,7 @@ func refusals(lines []*fedLine) error {
 	refused := 0
 	err := &domain.Error{Code: domain.CodeUnprocessable}
 	for _, l := range lines {
-		if l.FedOutcome == FedRefused {
+		if l.FeedOutcome == FeedRefused {
 			refused++
 			err = err.WithField("line "+strconv.Itoa(l.number), l.reason)
 		}
@@ -307,7 +307,7 @@ func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, n
 		}
 	}
 	if len(socials)+len(agencies) > 0 {
-		contents, err := f.Told.ContentsOf(ctx, socials, agencies)
+		contents, err := f.Tables.ContentsOf(ctx, socials, agencies)
 		if err != nil {
 			return nil, err
 		}
@@ -320,18 +320,18 @@ func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, n
 	return drafts, nil
 }
 
-func fedOf(lines []*fedLine) Fed {
-	fed := Fed{Lines: make([]FedLine, 0, len(lines))}
+func fedOf(lines []*fedLine) FeedResult {
+	fed := FeedResult{Lines: make([]FeedLine, 0, len(lines))}
 	for _, l := range lines {
-		switch l.FedOutcome {
-		case FedTaken:
+		switch l.FeedOutcome {
+		case FeedAccepted:
 			fed.Taken++
-		case FedUnchanged:
+		case FeedUnchanged:
 			fed.Unchanged++
-		case FedRefused:
+		case FeedRefused:
 			fed.Refused++
 		}
-		fed.Lines = append(fed.Lines, FedLine{Line: l.number, Outcome: l.FedOutcome, Reason: l.reason})
+		fed.Lines = append(fed.Lines, FeedLine{Line: l.number, Outcome: l.FeedOutcome, Reason: l.reason})
 	}
 	return fed
 }

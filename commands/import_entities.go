@@ -83,7 +83,7 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 // checkMainAppID refuses ids in the range of entities that are connected in ledgerboard. The main
 // application's ids are below it.
 func checkMainAppID(kind, id string) error {
-	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.Computed(n) {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.IsComputedID(n) {
 		return fmt.Errorf("%s %s: ids from %d are reserved for what is connected in ledgerboard; remove the line, or use a smaller id", kind, id, domain.FirstComputedID)
 	}
 	return nil
@@ -172,7 +172,7 @@ func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEnt
 	e, _ := entity.(domain.DirectorySocialAccount)
 	for _, key := range append(pageKeys(entity), line.Key) {
 		page, ok := known(key).(domain.DirectorySocialAccount)
-		switch connected := ok && page.Connected && domain.Computed(page.ConnectionID); {
+		switch connected := ok && page.Connected && domain.IsComputedID(page.ConnectionID); {
 		case connected && entity == nil:
 			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard and cannot be erased; disconnect it there first, or remove the line",
 				page.ID, page.Platform, page.ExternalID)

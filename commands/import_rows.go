@@ -79,15 +79,15 @@ func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
 	if registered.PublishedAt != nil {
 		i.World.published[domain.PostID(registered.SocialAccount, registered.ExternalID)] = *registered.PublishedAt
 	}
-	return post, i.Said(contentOf(registered, row.Texts)), nil
+	return post, i.MarkImported(contentOf(registered, row.Texts)), nil
 }
 
 func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft {
-	return ContentDraft(domain.PostContent{PostRef: domain.RefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
+	return ContentDraft(domain.PostContent{PostRef: domain.PostRefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
 }
 
-// Said marks the content of a post as imported.
-func (i Import) Said(content domain.Draft) domain.Draft {
+// MarkImported marks the content of a post as imported.
+func (i Import) MarkImported(content domain.Draft) domain.Draft {
 	content.Envelope.Source = SourceImport
 	return content
 }

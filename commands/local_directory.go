@@ -33,10 +33,10 @@ var (
 // LocalDirectory adds clients and people if ledgerboard manages the directory
 // (LEDGERBOARD_DIRECTORY=local).
 type LocalDirectory struct {
-	Log   Appender
-	Told  DirectoryTables
-	Local bool // if false, everything is refused with [ErrDirectoryElsewhere]
-	Now   func() time.Time
+	Log    Appender
+	Tables DirectoryTables
+	Local  bool // if false, everything is refused with [ErrDirectoryElsewhere]
+	Now    func() time.Time
 }
 
 // NewClient describes a client to add.
@@ -110,7 +110,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		return user
 	}
 	err := d.add(ctx, c, user, keepTimes, func() error {
-		taken, err := d.Told.HasEmail(ctx, c.ParentAccount, user.Email)
+		taken, err := d.Tables.HasEmail(ctx, c.ParentAccount, user.Email)
 		if err == nil && taken {
 			err = errEmailTaken
 		}
@@ -121,7 +121,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 
 // checkAccount refuses an account that is neither the caller's agency nor one of its clients.
 func (d LocalDirectory) checkAccount(ctx context.Context, c Caller, id string) error {
-	belongs, err := d.Told.HasAccount(ctx, c.ParentAccount, id)
+	belongs, err := d.Tables.HasAccount(ctx, c.ParentAccount, id)
 	if err == nil && !belongs {
 		err = errNotOfAgency
 	}
@@ -134,7 +134,7 @@ func (d LocalDirectory) add(
 	ctx context.Context, c Caller, entity domain.DirectoryEntity, expected func(before domain.DirectoryEntity) domain.DirectoryEntity, allowed func() error,
 ) error {
 	key := domain.EntityKey(entity)
-	entities, err := d.Told.Told(ctx, []string{key})
+	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (d LocalDirectory) add(
 	if err := d.Log.Append(ctx, draft); err != nil {
 		return fmt.Errorf("%w (%w)", errNotAppended, err)
 	}
-	awaitEntities(ctx, d.Told, draft)
+	awaitEntities(ctx, d.Tables, draft)
 	return nil
 }
 

@@ -68,8 +68,8 @@ func (t StoredTokens) renewableUntil() time.Time {
 	}
 }
 
-// Over reports whether the access token has expired, as far as is known.
-func (t StoredTokens) Over(now time.Time) bool {
+// Expired reports whether the access token has expired, as far as is known.
+func (t StoredTokens) Expired(now time.Time) bool {
 	return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt)
 }
 

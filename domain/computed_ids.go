@@ -10,8 +10,8 @@ import (
 // application's ids are lower. All ids are below 2^53, so a JavaScript number can hold them.
 const FirstComputedID = int64(1) << 52
 
-// Computed reports whether the id belongs to an entity that was connected in ledgerboard.
-func Computed(id int64) bool { return id >= FirstComputedID }
+// IsComputedID reports whether the id belongs to an entity that was connected in ledgerboard.
+func IsComputedID(id int64) bool { return id >= FirstComputedID }
 
 // ComputedSocialAccount returns the id of a page or profile that was connected in ledgerboard. Each
 // agency that connects the page gets its own id.

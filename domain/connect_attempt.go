@@ -46,8 +46,8 @@ type ConnectAttempt struct {
 	ExpiresAt     time.Time // end of the current step; in step done: when the attempt is deleted
 }
 
-// Over reports whether the current step expired before the next one began.
-func (a ConnectAttempt) Over(now time.Time) bool {
+// Expired reports whether the current step expired before the next one began.
+func (a ConnectAttempt) Expired(now time.Time) bool {
 	return a.Step != ConnectDone && !now.Before(a.ExpiresAt)
 }
 

@@ -38,8 +38,10 @@ type PostRef struct {
 	ExternalID    string `json:"external_id"` // the platform's id of the post
 }
 
-// RefOf returns the reference of a registered post.
-func RefOf(p PostRegistered) PostRef { return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID} }
+// PostRefOf returns the reference of a registered post.
+func PostRefOf(p PostRegistered) PostRef {
+	return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID}
+}
 
 // PostContent is the latest text of a post from one origin. Its record key is [PostContent.Key],
 // and its ce_time is when the origin reported it. The main application's values take precedence

@@ -79,7 +79,7 @@ func (c DashboardChange) Validate() error {
 	if !slices.Contains(c.Linked, c.Primary) {
 		return fmt.Errorf("the linked set does not contain the primary %q", c.Primary)
 	}
-	for _, id := range c.Touched() {
+	for _, id := range c.AffectedAccounts() {
 		if err := checkHexID("account ", id); err != nil {
 			return err
 		}
@@ -98,9 +98,9 @@ func (c DashboardChange) Validate() error {
 	return cmp.Or(checkLengths(c.Users...), checkLengths(c.LostAccess...))
 }
 
-// Touched returns the accounts whose dashboards the change can alter: linked, split off or
+// AffectedAccounts returns the accounts whose dashboards the change can alter: linked, split off or
 // imported. The result can share memory with the change.
-func (c DashboardChange) Touched() []string {
+func (c DashboardChange) AffectedAccounts() []string {
 	touched := slices.Clip(c.Linked)
 	for _, s := range c.Split {
 		touched = append(touched, s.SubAccountID)
@@ -122,7 +122,7 @@ type DashboardRevision struct {
 // means: projection, rebuild, replay and tests use it. If a record names a dashboard that neither
 // exists nor is created by it, Fold returns an error and no revisions.
 func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
-	touched := c.Touched()
+	touched := c.AffectedAccounts()
 	ids := asSet(touched)
 	revisions := make([]DashboardRevision, len(ids))
 	after := func(id string) *Dashboard {

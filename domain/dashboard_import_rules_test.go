@@ -188,7 +188,7 @@ func TestFoldOfAnImport(t *testing.T) {
 		DocumentID: was.DocumentID, ID: was.DocumentID, SubAccountID: north, ParentAccount: agency, SubAccountIDs: []string{north},
 		Users: []string{}, MainPOC: []string{}, Scopes: was.Scopes, CreatedAt: day0, UpdatedAt: day0.Add(5 * time.Hour), Version: 3,
 	}}}, revisions)
-	require.Equal(t, []string{north}, event.Change().Touched())
+	require.Equal(t, []string{north}, event.Change().AffectedAccounts())
 }
 
 func TestImportedIsValidated(t *testing.T) {

@@ -173,10 +173,10 @@ func checkSeparation(t *rapid.T, w *world) {
 	if len(last.Split) == 0 {
 		return
 	}
-	for _, id := range last.Touched() {
+	for _, id := range last.AffectedAccounts() {
 		for _, user := range w.dashboards[id].Users {
 			home := w.users[user]
-			if slices.Contains(last.Touched(), home) {
+			if slices.Contains(last.AffectedAccounts(), home) {
 				require.Contains(t, w.dashboards[id].SubAccountIDs, home, "user %s stayed on a list it was separated from", user)
 			}
 		}

@@ -60,7 +60,7 @@ type DirectoryAccount struct {
 	Address       string `json:"address,omitempty"`
 	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host for login_url, first choice
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
-	Colour        string `json:"colour,omitempty"` // agencies: #rrggbb, used on material for their clients; "" for none
+	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used on material for their clients; "" for none
 	Active        bool   `json:"active"`
 }
 
@@ -172,7 +172,7 @@ type DirectoryCategory struct {
 
 // Validate checks what a fold depends on.
 func (e DirectoryAccount) Validate() error {
-	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColor(e.Colour))
+	return errors.Join(checkLengths(e.ID, e.ParentAccount), checkColor(e.Color))
 }
 
 // Validate checks what a fold depends on.
@@ -269,8 +269,8 @@ func (e DirectorySubscription) EntityID() string { return strconv.FormatInt(e.ID
 // EntityID implements [DirectoryEntity].
 func (e DirectoryCategory) EntityID() string { return strconv.FormatInt(e.ID, 10) }
 
-// ToldEntity is the stored state of an entity of topic `directory`.
-type ToldEntity struct {
+// RecordedEntity is the stored state of an entity of topic `directory`.
+type RecordedEntity struct {
 	At     time.Time // time of the state
 	Entity DirectoryEntity
 }

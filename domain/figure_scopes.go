@@ -40,8 +40,8 @@ func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
 	return figures
 }
 
-// Gives reports whether the platform provides a figure of that kind.
-func (p Platform) Gives(of Figures, figure string, kind Kind) bool {
+// Provides reports whether the platform provides a figure of that kind.
+func (p Platform) Provides(of Figures, figure string, kind Kind) bool {
 	return slices.ContainsFunc(p.Sources(of, figure), func(s FigureSource) bool { return s.Kind == kind })
 }
 

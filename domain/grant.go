@@ -69,7 +69,7 @@ type TokenPlace struct {
 // tokens come from a sign-in in ledgerboard and other connections may share them, or the connection
 // shares its secret with others.
 func (p TokenPlace) HandedOver() bool {
-	if Computed(p.ConnectionID) {
+	if IsComputedID(p.ConnectionID) {
 		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)
 	}
 	for _, prefix := range []string{"grant/", "connect/", appOfMain + "/"} {
@@ -78,7 +78,7 @@ func (p TokenPlace) HandedOver() bool {
 		}
 	}
 	owner, err := strconv.ParseInt(strings.TrimPrefix(p.SecretRef, "connection/"), 10, 64)
-	return err != nil || !Computed(owner)
+	return err != nil || !IsComputedID(owner)
 }
 
 // AwaitsSignIn reports whether only a new sign-in can repair the connection: this state is

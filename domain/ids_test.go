@@ -186,8 +186,8 @@ func TestComputedIDsAreAboveTheMainApplicationsAndSafeInJavaScript(t *testing.T)
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		id := domain.ComputedSocialAccount(computingAgency, domain.Instagram, 0, rapid.String().Draw(t, "external id"))
-		require.True(t, domain.Computed(id))
+		require.True(t, domain.IsComputedID(id))
 		require.Less(t, id, int64(1)<<53)
 	})
-	require.False(t, domain.Computed(domain.FirstComputedID-1))
+	require.False(t, domain.IsComputedID(domain.FirstComputedID-1))
 }

@@ -21,7 +21,7 @@ const (
 	ActionConnectionResumed      OperatorAction = "connection.resumed"
 	ActionConnectionRead         OperatorAction = "connection.read" // its accounts were made due
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
-	ActionRebuildCancelled       OperatorAction = "rebuild.cancelled"
+	ActionRebuildCanceled        OperatorAction = "rebuild.cancelled"
 	ActionGenerationPrepared     OperatorAction = "generation.prepared"
 	ActionGenerationSwitched     OperatorAction = "generation.switched"
 	ActionGenerationSwitchedBack OperatorAction = "generation.switched_back"

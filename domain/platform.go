@@ -273,8 +273,8 @@ type AccountKind struct {
 	Figures []FigureScopes
 }
 
-// Words returns the kind's name for people.
-func (k AccountKind) Words() string { return strings.ReplaceAll(k.Name, "_", " ") }
+// Title returns the kind's name for people.
+func (k AccountKind) Title() string { return strings.ReplaceAll(k.Name, "_", " ") }
 
 // QuotaScope says which calls a quota counts together.
 type QuotaScope string
@@ -341,7 +341,7 @@ func AccountTypeNumbers() string {
 		var types []string
 		for _, kind := range facts.Kinds {
 			if kind.Type != 0 {
-				types = append(types, fmt.Sprintf("%d %s", kind.Type, kind.Words()))
+				types = append(types, fmt.Sprintf("%d %s", kind.Type, kind.Title()))
 			}
 		}
 		if types != nil {

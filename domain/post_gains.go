@@ -22,7 +22,7 @@ type Gain struct {
 }
 
 // GainSince returns the gain of each figure in a reading since the last earlier reading that has
-// the figure. known holds these earlier values ([Counts.Else]), so a reading that lacks a figure
+// the figure. known holds these earlier values ([Counts.OrPrevious]), so a reading that lacks a figure
 // does not lose the figure's gain. A figure that no earlier reading has is a baseline with unknown
 // gain, unless fromZero ([PostRead].FromZero) is set: then its whole value was gained.
 func GainSince(known, current Counts, fromZero bool) Gain {

@@ -64,7 +64,7 @@ func TestGainSinceLosesNothing(t *testing.T) {
 			require.Equal(t, plus(plus(g.Likes, g.Comments), g.Shares), g.Engagement)
 			require.Equal(t, g.Engagement != nil && (g.Likes == nil || g.Comments == nil || g.Shares == nil), g.EngagementPartial)
 			gained.Likes, gained.Views = plus(gained.Likes, g.Likes), plus(gained.Views, g.Views)
-			known, first, last = now.Else(known), first.Else(now), now.Else(last)
+			known, first, last = now.OrPrevious(known), first.OrPrevious(now), now.OrPrevious(last)
 		}
 		for _, figure := range [][3]*int64{{first.Likes, last.Likes, gained.Likes}, {first.Views, last.Views, gained.Views}} {
 			from, to, sum := figure[0], figure[1], figure[2]

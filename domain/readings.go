@@ -142,8 +142,8 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 	return sum, partial
 }
 
-// Else fills absent figures with the previous values.
-func (c Counts) Else(before Counts) Counts {
+// OrPrevious fills absent figures with the previous values.
+func (c Counts) OrPrevious(before Counts) Counts {
 	return Counts{
 		Likes: cmp.Or(c.Likes, before.Likes), Comments: cmp.Or(c.Comments, before.Comments), Shares: cmp.Or(c.Shares, before.Shares),
 		Views: cmp.Or(c.Views, before.Views), Impressions: cmp.Or(c.Impressions, before.Impressions), Reach: cmp.Or(c.Reach, before.Reach),

@@ -79,11 +79,11 @@ func TestDirectoryIsValidated(t *testing.T) {
 	long := strings.Repeat("x", 256)
 	for name, event := range map[string]interface{ Validate() error }{
 		"account":           domain.DirectoryAccount{ID: long},
-		"account's colour":  domain.DirectoryAccount{Colour: "red"},
-		"colour and markup": domain.DirectoryAccount{Colour: `#17587f"/>`},
-		"colour and a line": domain.DirectoryAccount{Colour: "#17587f\n"},
-		"colour's # is not": domain.DirectoryAccount{Colour: "17587f0"},
-		"short colour":      domain.DirectoryAccount{Colour: "#fff"},
+		"account's colour":  domain.DirectoryAccount{Color: "red"},
+		"colour and markup": domain.DirectoryAccount{Color: `#17587f"/>`},
+		"colour and a line": domain.DirectoryAccount{Color: "#17587f\n"},
+		"colour's # is not": domain.DirectoryAccount{Color: "17587f0"},
+		"short colour":      domain.DirectoryAccount{Color: "#fff"},
 		"account's parent":  domain.DirectoryAccount{ParentAccount: long},
 		"user":              domain.DirectoryUser{ID: long},
 		"user's account":    domain.DirectoryUser{AccountID: long},
@@ -102,9 +102,9 @@ func TestDirectoryIsValidated(t *testing.T) {
 		require.Error(t, event.Validate(), name)
 	}
 	for _, colour := range []string{"", "#17587f", "#FFFFFF"} {
-		require.NoError(t, domain.DirectoryAccount{Colour: colour}.Validate(), colour)
+		require.NoError(t, domain.DirectoryAccount{Color: colour}.Validate(), colour)
 	}
-	require.ErrorContains(t, domain.DirectoryAccount{Colour: "blue"}.Validate(), `colour "blue" is not # and six hexadecimal digits; write it like #17587f`)
+	require.ErrorContains(t, domain.DirectoryAccount{Color: "blue"}.Validate(), `colour "blue" is not # and six hexadecimal digits; write it like #17587f`)
 }
 
 func TestDashboardChangeIsValidated(t *testing.T) {

@@ -241,13 +241,13 @@ const traceWithin = 10 * time.Minute
 
 // trace makes a span of the fold for each event whose own trace is sampled.
 func (f *session) trace(steps []step, began time.Time) {
-	if !tracing.On() {
+	if !tracing.Enabled() {
 		return
 	}
 	for _, s := range steps {
 		for _, ev := range s.events {
 			if began.Sub(ev.Envelope.Time) < traceWithin {
-				_, span := tracing.Within(tracing.Continue(context.Background(), ev.Envelope.TraceParent), "fold "+f.projector.Name,
+				_, span := tracing.StartInTrace(tracing.Continue(context.Background(), ev.Envelope.TraceParent), "fold "+f.projector.Name,
 					trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 						semconv.MessagingSystemKafka, semconv.MessagingDestinationName(f.projector.Topic),
 						semconv.MessagingDestinationPartitionID(strconv.Itoa(int(s.partition))), semconv.MessagingKafkaOffset(int(ev.Raw.Offset))))

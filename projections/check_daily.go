@@ -40,7 +40,7 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 		if err := pg.Exec(ctx, tx, "disable the idle time-out", `set local idle_in_transaction_session_timeout = 0`); err != nil {
 			return err
 		}
-		locked, err := pg.Is(ctx, tx, "lock checks", `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock)
+		locked, err := pg.QueryBool(ctx, tx, "lock checks", `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock)
 		if err != nil || !locked {
 			return err
 		}
@@ -54,7 +54,7 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 
 // checkDue checks the tables of a projection if a check is due, and stores the report.
 func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
-	due, err := pg.Is(ctx, e.pool, "check whether a check is due", `
+	due, err := pg.QueryBool(ctx, e.pool, "check whether a check is due", `
 		select exists (
 			select from generations g
 			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval and not exists (

@@ -185,7 +185,7 @@ func halves(steps []step) (first, second []step) {
 // mismatch folds nothing. Offsets alone are not enough: a restore creates the topics again, with
 // the backup's records at the same offsets. A process that was frozen in the meantime may hold
 // records of the old brokers that the backup lacks, at offsets that fit. A restore also drops all
-// checkpoints ([LeaveAll]): such a process finds its own gone, its session ends, and tables are
+// checkpoints ([AbandonAll]): such a process finds its own gone, its session ends, and tables are
 // built from the new topics. If brokers report no topic ids, none is stored and only offsets count.
 // Such brokers cannot move a checkpoint that has an id.
 

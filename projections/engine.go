@@ -140,7 +140,7 @@ func newWork(c Config) (work, error) {
 // stepped returns a channel that is closed at the next step of the projection's generations, if
 // [Config.Progress] reports it. Take it before reading the tables.
 func (w work) stepped() <-chan struct{} {
-	return w.progress.Moved(generationsOf(w.projector.Name), "any")
+	return w.progress.Changed(generationsOf(w.projector.Name), "any")
 }
 
 // Name returns the projection's name.

@@ -55,7 +55,7 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		}
 		// A rebuild is already building a generation in bulk. Following another one would fold
 		// everything twice and finish later.
-		rebuilding, err := pg.Is(ctx, tx, "look for a rebuild that creates a generation", `
+		rebuilding, err := pg.QueryBool(ctx, tx, "look for a rebuild that creates a generation", `
 			select exists (
 				select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
 			e.projector.Name, e.projector.Version)

@@ -125,7 +125,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	if err := forgetParked(ctx, tx, projection, g.Number); err != nil {
 		return err
 	}
-	last, err := pg.Is(ctx, tx, "look for generations of the same version",
+	last, err := pg.QueryBool(ctx, tx, "look for generations of the same version",
 		`select not exists (select from generations where projection = $1 and version = $2 and state <> 'dropped')`, projection, g.Version)
 	if err != nil {
 		return err

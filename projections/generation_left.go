@@ -41,11 +41,11 @@ func leave(ctx context.Context, q database, projection string, number int) error
 	return nil
 }
 
-// LeaveAll marks all generations as dropped, because an older state of the log was restored. From
+// AbandonAll marks all generations as dropped, because an older state of the log was restored. From
 // then on readers use none of them, a process that folds into one finds its checkpoint gone, and
 // the projectors build new tables and drop these. Running rebuilds end. The transaction may use any
 // search path. It returns the number of generations that were left.
-func LeaveAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
+func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string], `select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
 		return 0, err
@@ -79,7 +79,7 @@ func outlivedTombstones(ctx context.Context, q pg.Querier, w work, g generation)
 	if w.deleteRetention <= 0 {
 		return false, nil
 	}
-	return pg.Is(ctx, q, "read age of checkpoints", `
+	return pg.QueryBool(ctx, q, "read age of checkpoints", `
 		select coalesce(bool_or(caught_up_at < now() - $3::interval), false) from checkpoints
 		where projection = $1 and generation = $2`, w.projector.Name, g.Number, w.deleteRetention)
 }

@@ -91,7 +91,7 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 		s.TablesGone, err = missingTables(ctx, q, p, s.Generation)
 		return err
 	}
-	s.Rebuilding, err = pg.Is(ctx, q, "look for generations that were left", `
+	s.Rebuilding, err = pg.QueryBool(ctx, q, "look for generations that were left", `
 		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
 		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
 	return err

@@ -114,7 +114,7 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 			return err
 		}
 		for _, key := range keys {
-			if e.projector.HoldsUp != nil && e.projector.HoldsUp(key, partition) {
+			if e.projector.Blocks != nil && e.projector.Blocks(key, partition) {
 				return domain.NewError(domain.CodeConflict, "%s blocks the stream %s. Nothing was changed. Retry the event, or restore the log.", id, key)
 			}
 		}

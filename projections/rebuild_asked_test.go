@@ -34,7 +34,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 	inSync("request")
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) // at once, without a process that could run it
 	inSync("cancel")
-	b.ends(request.ID, operator.RebuildCancelled)
+	b.ends(request.ID, operator.RebuildCanceled)
 	_, err := b.rebuilds().Get(b.ctx(), "no such id")
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
 	b.exec("update generations set state = 'retired', retired_at = now()")
@@ -94,7 +94,7 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	newer := b.engine(version2{tally{}.projector()}.projector())
 	b.follow(newer)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
-	b.ends(request.ID, operator.RebuildCancelled)
+	b.ends(request.ID, operator.RebuildCanceled)
 	require.Equal(t, "dropped", b.state("tally", 2))
 	b.exec("update generations set live_at = now() - interval '25 hours' where version = 2")
 	b.awaitDropped("tally", 1)
@@ -120,7 +120,7 @@ func TestCanceledRebuildThatReadersUseStays(t *testing.T) {
 		return b.count("select count(*) from pg_views where schemaname = 'lb' and viewname = 'tally'") == 1
 	}, patience, tick)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
-	canceled := b.ends(request.ID, operator.RebuildCancelled)
+	canceled := b.ends(request.ID, operator.RebuildCanceled)
 	require.Contains(t, canceled.Error, "readers already use its generation")
 	require.Equal(t, 2, b.liveAt("tally"))
 	require.Equal(t, 100, b.count("select count(*) from lb.tally"))

@@ -107,7 +107,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
 			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // otherwise it had already ended
 				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
-				require.Equal(t, operator.RebuildCancelled, done.State, "%s", done.Error)
+				require.Equal(t, operator.RebuildCanceled, done.State, "%s", done.Error)
 				require.Equal(t, 2, b.caughtUp(e).Generation, "the live generation stays")
 			}
 		})

@@ -221,7 +221,7 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		err := r.claim(ctx, tx, shard)
 		if errors.Is(err, errLeaseLost) {
-			done, err := pg.Is(ctx, tx, "check whether keys exist", `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
+			done, err := pg.QueryBool(ctx, tx, "check whether keys exist", `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
 			if err != nil || done { // made before this process took the rebuild over
 				return err
 			}

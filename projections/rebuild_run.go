@@ -117,7 +117,7 @@ func (r *running) run(ctx context.Context) {
 			logger.Info("rebuild ended in this process", "outcome", err)
 			return
 		case errors.Is(err, errCanceled):
-			err = r.abandon(ctx, operator.RebuildCancelled, "")
+			err = r.abandon(ctx, operator.RebuildCanceled, "")
 		case ctx.Err() == nil && final(err):
 			logger.Error("rebuild failed", "error", err)
 			err = r.abandon(ctx, operator.RebuildFailed, sentence(err))

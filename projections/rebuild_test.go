@@ -190,7 +190,7 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, first.ID)
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), first.ID))
-	b.ends(first.ID, operator.RebuildCancelled)
+	b.ends(first.ID, operator.RebuildCanceled)
 	require.Zero(t, b.count("select count(*) from pg_namespace where nspname = 'lb_tally_g2'"))
 	require.Equal(t, 1, b.count("select count(*) from generations where generation = 2 and state = 'dropped'"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(b.rebuilds().Cancel(b.ctx(), first.ID)))

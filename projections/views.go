@@ -31,7 +31,7 @@ func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Proje
 // Live reports whether each of these projectors has a live generation of its version.
 func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) (bool, error) {
 	for _, p := range projectors {
-		live, err := pg.Is(ctx, pool, "look for a live generation",
+		live, err := pg.QueryBool(ctx, pool, "look for a live generation",
 			`select exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
 		if err != nil || !live {
 			return false, err
@@ -95,7 +95,7 @@ func (w work) publish(ctx context.Context) {
 // showPeople updates the views of schema lb if they are not current.
 func (w work) showPeople(ctx context.Context) error {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
-	due, err := pg.Is(ctx, w.pool, "check the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
+	due, err := pg.QueryBool(ctx, w.pool, "check the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
 	if err != nil || !due {
 		return err
 	}
@@ -146,7 +146,7 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 	if table != "tsposts" {
 		return selected, nil
 	}
-	texts, err := pg.Is(ctx, tx, "look for the view of post texts", `select to_regclass($1) is not null`, migrations.Views+".post_contents")
+	texts, err := pg.QueryBool(ctx, tx, "look for the view of post texts", `select to_regclass($1) is not null`, migrations.Views+".post_contents")
 	if err != nil || !texts {
 		return selected, err
 	}

@@ -21,7 +21,7 @@ func (b *bench) listen() <-chan string {
 	b.t.Helper()
 	notices := make(chan string, 100)
 	progress := pg.NewProgress()
-	progress.HearFigures(func(payload string) { notices <- payload })
+	progress.ListenFigures(func(payload string) { notices <- payload })
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); progress.Listen(ctx, b.db.URL, quiet) }()

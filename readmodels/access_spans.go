@@ -249,12 +249,12 @@ func ends(version int64) int64 {
 
 // WithoutAccess are dashboards that no client user had access to.
 type WithoutAccess struct {
-	Dashboards []ShutDashboard `json:"dashboards"`       // by id, at most 500
-	Count      int64           `json:"dashboards_count"` // total number
+	Dashboards []ClosedDashboard `json:"dashboards"`       // by id, at most 500
+	Count      int64             `json:"dashboards_count"` // total number
 }
 
-// ShutDashboard is a dashboard that no client user had access to, and the reason.
-type ShutDashboard struct {
+// ClosedDashboard is a dashboard that no client user had access to, and the reason.
+type ClosedDashboard struct {
 	Dashboard Named `json:"dashboard"` // the sub-account
 	// AllowClientDashboard is false if the dashboard was closed to its clients; true if it was open
 	// with an empty list.
@@ -313,9 +313,9 @@ func readWithoutAccess(ctx context.Context, tx pgx.Tx, parent string, folded []f
 		return nil, err
 	}
 	return withNames(ctx, tx, parent, func(n names) *WithoutAccess {
-		without := &WithoutAccess{Dashboards: make([]ShutDashboard, len(folded)), Count: count}
+		without := &WithoutAccess{Dashboards: make([]ClosedDashboard, len(folded)), Count: count}
 		for i, f := range folded {
-			without.Dashboards[i] = ShutDashboard{toNamed(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])}
+			without.Dashboards[i] = ClosedDashboard{toNamed(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])}
 		}
 		return without
 	})

@@ -81,10 +81,10 @@ func TestNoticesOfAccess(t *testing.T) {
 	notices := readmodels.Notices{Pool: p.DB.ReadOnly}
 	head, err := notices.Head(t.Context(), agencyA)
 	require.NoError(t, err)
-	others, err := notices.Scan(t.Context(), []stream.Span{{ParentAccount: agencyB}}, time.Time{}, 10)
+	others, err := notices.Scan(t.Context(), []stream.NoticeRange{{ParentAccount: agencyB}}, time.Time{}, 10)
 	require.NoError(t, err)
 	require.Empty(t, others)
-	scanned, err := notices.Scan(t.Context(), []stream.Span{{ParentAccount: agencyA}, {ParentAccount: agencyB}}, time.Time{}, 10)
+	scanned, err := notices.Scan(t.Context(), []stream.NoticeRange{{ParentAccount: agencyA}, {ParentAccount: agencyB}}, time.Time{}, 10)
 	require.NoError(t, err)
 	require.Len(t, scanned, 1)
 	require.Equal(t, []any{nina, head}, []any{scanned[0].UserID, scanned[0].Version})

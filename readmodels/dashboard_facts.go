@@ -30,7 +30,7 @@ const dashboardsProjection = "dashboards"
 // Moved returns a channel that is closed when the tables of the agency's dashboards may have
 // changed.
 func (d *Dashboards) Moved(parent string) <-chan struct{} {
-	return d.Progress.Moved(dashboardsProjection, parent)
+	return d.Progress.Changed(dashboardsProjection, parent)
 }
 
 // Load reads everything that a decision about need.Primary may use, in one transaction with one

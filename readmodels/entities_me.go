@@ -37,7 +37,7 @@ type Me struct {
 // MeAgency is the agency that the caller acts for.
 type MeAgency struct {
 	AccountName
-	Colour string `json:"colour"` // #rrggbb; empty if not in the directory
+	Color string `json:"colour"` // #rrggbb; empty if not in the directory
 }
 
 // MeUser is the caller in the directory.
@@ -93,7 +93,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		err = tx.QueryRow(ctx, `
 			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(a.name, '') from (values (1)) one
 			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`, r.Parent, r.Account).
-			Scan(&me.Agency.Name, &me.Agency.Colour, &me.Account.Name)
+			Scan(&me.Agency.Name, &me.Agency.Color, &me.Account.Name)
 		if err != nil || !r.Client {
 			return wrapError("read agency", err)
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Going adds the owners and the stored post contents of the social accounts that are erased with a
+// AddSocialAccountsToErase adds the owners and the stored post contents of the social accounts that are erased with a
 // person.
-func (p People) Going(ctx context.Context, person *domain.Person) error {
+func (p People) AddSocialAccountsToErase(ctx context.Context, person *domain.Person) error {
 	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return addErasedAccounts(ctx, tx, person) })
 	return wrapError("find social accounts to erase", err)
 }
@@ -31,7 +31,7 @@ func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (e
 				union all (select account_id, p_id, 1, last_at from post_gains
 					where social_account_id = k.id and parent_account = $2 order by quarter desc limit 1)
 				union all select account_id, p_id, 2, erased_at from account_erasures where social_account_id = k.id and parent_account = $2) had
-			order by rank, at desc limit 1) h order by k.id`, person.Going(), person.ParentAccount)
+			order by rank, at desc limit 1) h order by k.id`, person.SocialAccountsToErase(), person.ParentAccount)
 	if err != nil {
 		return err
 	}
@@ -43,12 +43,12 @@ func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (e
 // contents. It returns an invalid error for an id that no member of the agency has or had.
 func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts []int64) error {
 	for _, id := range socialAccounts {
-		if !slices.Contains(person.Going(), id) {
+		if !slices.Contains(person.SocialAccountsToErase(), id) {
 			person.Named = append(person.Named, id)
 		}
 	}
 	person.Pages = slices.DeleteFunc(person.Pages, func(page domain.DirectorySocialAccount) bool { return slices.Contains(person.Named, page.ID) })
-	if err := p.Going(ctx, person); err != nil {
+	if err := p.AddSocialAccountsToErase(ctx, person); err != nil {
 		return err
 	}
 	for _, id := range person.Named {

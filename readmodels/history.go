@@ -141,8 +141,8 @@ type EntriesMeta struct {
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
 
-// StandsFor returns the version of the stream that the answer includes.
-func (m HistoryMeta) StandsFor() int64 { return m.AsOf.Version }
+// IncludedVersion returns the version of the stream that the answer includes.
+func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
 
 // HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
 // match everything.

@@ -24,7 +24,7 @@ func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 }
 
 // Scan implements stream.Store.
-func (n Notices) Scan(ctx context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
+func (n Notices) Scan(ctx context.Context, spans []stream.NoticeRange, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	parents, users, after := make([]string, len(spans)), make([]string, len(spans)), make([]int64, len(spans))
 	for i, s := range spans {
 		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion

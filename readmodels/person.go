@@ -99,9 +99,9 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	return person, addErasedAccounts(ctx, tx, &person)
 }
 
-// Standing is what the tables have about a user and the account that it claims. Authorization uses
+// UserStatus is what the tables have about a user and the account that it claims. Authorization uses
 // it.
-type Standing struct {
+type UserStatus struct {
 	Known   bool   // the user is in the directory
 	Active  bool   // the user is active; a pending password reset does not matter
 	Account string // the user's account in the directory
@@ -112,9 +112,9 @@ type Standing struct {
 	SubAccount    bool // the claimed account belongs to a client, not to an agency
 }
 
-// Standing returns what is known about a user and the account that it claims. It reads only by
+// UserStatus returns what is known about a user and the account that it claims. It reads only by
 // keys, because every request calls it.
-func (p People) Standing(ctx context.Context, user, account string) (s Standing, err error) {
+func (p People) UserStatus(ctx context.Context, user, account string) (s UserStatus, err error) {
 	err = p.Pool.QueryRow(ctx, `
 		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''),
 			u.id is null and exists (select from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`' and data ->> 'user' = $1),
@@ -122,7 +122,7 @@ func (p People) Standing(ctx context.Context, user, account string) (s Standing,
 		from (values (1)) one left join users u on u.id = $1 left join accounts a on a.id = $2`, user, account).
 		Scan(&s.Known, &s.Active, &s.Account, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
 	if err != nil {
-		return Standing{}, fmt.Errorf("read status of user %s: %w", user, err)
+		return UserStatus{}, fmt.Errorf("read status of user %s: %w", user, err)
 	}
 	return s, nil
 }

@@ -83,7 +83,7 @@ func platformNameSQL() string {
 // the main application, were disconnected there. The ids alone decide, so this works even if the
 // connection is erased. It uses the account's agency, platform, type, external id and connection.
 func NotConnected(s domain.DirectorySocialAccount) string {
-	if domain.Computed(s.ConnectionID) && s.ConnectionID != domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
+	if domain.IsComputedID(s.ConnectionID) && s.ConnectionID != domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
 		return NotConnectedHere
 	}
 	return NotConnectedThere

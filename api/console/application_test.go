@@ -37,7 +37,7 @@ func inApplication(t *testing.T) *stage {
 		}
 		return api.Principal{UserID: r.Header.Get("X-Session"), AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 	})
-	s.deps.Passes = func(err error) bool { return errors.Is(err, errLost) }
+	s.deps.IsTemporary = func(err error) bool { return errors.Is(err, errLost) }
 	s.deps.Sessions, s.deps.Tokens, s.deps.Refused, s.deps.Demo = nil, nil, nil, nil
 	s.deps.Application = &console.Application{Callers: callers, SignIn: &url.URL{Path: "/login", RawQuery: "from=boards"}, Prefix: "/boards"}
 	return s.open()

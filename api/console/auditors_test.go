@@ -281,7 +281,7 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	closed, left := changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering")).Record, changed(7, "2026-09-30T10:00:00Z", named(clara, "Clara's")).Record
 	closed.Type, left.Type, left.Actor = "dashboard.settings_changed.v1", "dashboard.users_changed.v1", named(adam, "Adam")
-	meta := readmodels.SpansMeta{WithoutAccess: &readmodels.WithoutAccess{Count: 5, Dashboards: []readmodels.ShutDashboard{
+	meta := readmodels.SpansMeta{WithoutAccess: &readmodels.WithoutAccess{Count: 5, Dashboards: []readmodels.ClosedDashboard{
 		{Dashboard: named(catering, "Old Catering"), DecidedBy: closed},
 		{Dashboard: named(clara, "Clara's"), AllowClientDashboard: true, DecidedBy: left},
 	}}}

@@ -143,7 +143,7 @@ func needsYou(v *visit) (all []concern, err error) {
 		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // disconnected on purpose, or without a subscription
 			return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
 		})
-		for _, s := range analytics.Gravest(ofClient) {
+		for _, s := range analytics.MostSevere(ofClient) {
 			at, gravest := network(s.PlatformName), s.Status
 			switch says := sourceSays(gravest, at); {
 			case gravest == analytics.SourceDisconnected:

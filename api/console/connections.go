@@ -74,7 +74,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 			c.Again = false
 		}
 		c.Well = p.State == readmodels.PlatformOK && !c.Lacks
-		c.Ends = domain.Computed(p.ConnectionID) && p.State != readmodels.PlatformDisconnected
+		c.Ends = domain.IsComputedID(p.ConnectionID) && p.State != readmodels.PlatformDisconnected
 		shown.Waits = shown.Waits || p.State == readmodels.PlatformWaiting
 		shown.Connected = append(shown.Connected, c)
 	}
@@ -173,7 +173,7 @@ type connectRequest struct {
 // beginConnecting starts a sign-in through the API, and redirects to its page.
 func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	asked.ReturnTo = v.console.prefix() + asked.ReturnTo
-	begun, err := post[connect.Begun](v, "/api/connect", asked)
+	begun, err := post[connect.StartedSignIn](v, "/api/connect", asked)
 	if err != nil {
 		return nil, err
 	}

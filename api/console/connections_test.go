@@ -24,7 +24,7 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 	s := newStage(t)
 	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
-	s.take("POST /api/connect", connect.Begun{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
+	s.take("POST /api/connect", connect.StartedSignIn{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
 	s.take("POST /api/connect/links", connect.MadeLink{
 		ConnectLink: domain.ConnectLink{ID: "l1", AccountID: bakery, ExpiresAt: s.now.AddDate(0, 0, 7)}, URL: "http://localhost:6001/connect/link/WORD",
 	})
@@ -73,7 +73,7 @@ func TestConnectionStatus(t *testing.T) {
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":4,"account":"`+bakery+`","return_to":"`+linked+`","social_account":71}`, s.sent[len(s.sent)-1].body)
-	s.answer("POST /api/connect", connect.Begun{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
+	s.answer("POST /api/connect", connect.StartedSignIn{StartURL: "https://boards.example.com/connect/start/WORD"}, nil)
 	b.post(linked, url.Values{"platform": {"4"}}).says(http.StatusOK, `role="alert"`, "return only to https://boards.example.com")
 }
 

@@ -34,9 +34,9 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens authenticates the API tokens that people sign in with.
 	Tokens api.Authenticator
-	// Looks records that a person of an agency views a page as a client user. Nothing is shown
+	// RecordView records that a person of an agency views a page as a client user. Nothing is shown
 	// without the record. Nil: viewing as a client user is disabled.
-	Looks func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
+	RecordView func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	// Provider is the identity provider; nil: none. With a provider, one-time links are disabled.
 	Provider *identity.Provider
 	// Identities maps the provider's identities to people; nil without a provider.
@@ -46,21 +46,21 @@ type Deps struct {
 	Application *Application
 	// Refused is called for each refused sign-in.
 	Refused func(context.Context, RefusalError)
-	// Addressless means that the service does not know its own address, so agencies cannot create
+	// NoPublicURL means that the service does not know its own address, so agencies cannot create
 	// links.
-	Addressless bool
+	NoPublicURL bool
 	// Platforms are those at which people can sign in to connect pages; empty: pages cannot be
 	// connected here.
 	Platforms []domain.Platform
 	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 
-	// Passes reports whether an error of Sessions is temporary, such as an unavailable database;
+	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable database;
 	// nil: no error is.
-	Passes  func(error) bool
-	Headers map[string]string // of every response, like [api.Config].Headers
-	Logger  *slog.Logger
-	Now     func() time.Time
+	IsTemporary func(error) bool
+	Headers     map[string]string // of every response, like [api.Config].Headers
+	Logger      *slog.Logger
+	Now         func() time.Time
 }
 
 // Console is the console, an [http.Handler].

@@ -151,7 +151,7 @@ func rebuildStatus(r operator.Rebuild, live bool) (class, sentence string) {
 			return "good", "Done. Readers use generation " + number + "."
 		}
 		return "good", "Done. Readers were switched to generation " + number + ", but now use another one."
-	case operator.RebuildCancelled:
+	case operator.RebuildCanceled:
 		return "warn", "Canceled. Readers use the same tables as before."
 	default:
 		return "bad", "Failed. Readers use the same tables as before."

@@ -82,7 +82,7 @@ func TestHealth(t *testing.T) {
 		{Target: domain.OperatorTarget{Connection: 31, Platform: domain.LinkedIn}},
 		{Target: domain.OperatorTarget{Connection: 32}, Actor: "ops"},
 		{Role: "operator", Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-7"}},
-		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: operator.RebuildCancelled},
+		{Action: domain.ActionRebuildRequested, Outcome: "done", RebuildState: operator.RebuildCanceled},
 		{Action: domain.ActionGenerationSwitchedBack, Outcome: "done", RebuildState: operator.RebuildDone},
 		{Role: "agency", Action: domain.ActionSignInLinkMade, Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
 	}, nil)
@@ -258,7 +258,7 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/rebuilds/r1")
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")
 
-	r.State = operator.RebuildCancelled
+	r.State = operator.RebuildCanceled
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
 	page = b.get("/console/ops/projections")
 	page.says(http.StatusOK, rebuild)

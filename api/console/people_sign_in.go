@@ -74,7 +74,7 @@ func noLink(v *visit, p personSignInView, closed bool) string {
 		return "You are signed in. To sign in on another device, ask an operator for a link."
 	case p.Colleague && len(p.Sessions) > 0:
 		return name + " has signed in before. You can create a link for a colleague only before their first sign-in. Ask an operator for one."
-	case v.console.deps.Addressless:
+	case v.console.deps.NoPublicURL:
 		return "This service does not know its own address, so it cannot create links. An operator must set LEDGERBOARD_PUBLIC_URL."
 	default:
 		return ""

@@ -157,7 +157,7 @@ func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			s.deps.Addressless = c.addressless
+			s.deps.NoPublicURL = c.addressless
 			s.open()
 			s.answer("GET /api/users/"+c.of.ID, c.of, nil)
 			s.answer("GET /api/accounts", c.closed, nil)

@@ -75,4 +75,4 @@ func (v *visit) log(level slog.Level, text string, err error) {
 	v.console.deps.Logger.LogAttrs(v.r.Context(), level, text, slog.String("page", v.page.pattern), slog.Any("error", err))
 }
 
-func (c *Console) passes(err error) bool { return c.deps.Passes != nil && c.deps.Passes(err) }
+func (c *Console) passes(err error) bool { return c.deps.IsTemporary != nil && c.deps.IsTemporary(err) }

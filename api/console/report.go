@@ -81,7 +81,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
 	}
 	if v.me.Agency != nil {
-		shown.Agency, shown.Color = v.me.Agency.Name, v.me.Agency.Colour
+		shown.Agency, shown.Color = v.me.Agency.Name, v.me.Agency.Color
 	}
 	if !shown.Begun {
 		return shown, nil

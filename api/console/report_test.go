@@ -210,7 +210,7 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	page.says(http.StatusOK, "By North Star.")
 	require.NotContains(t, page.Body.String(), stripe, "no color")
 
-	of.Colour = "#17587f"
+	of.Color = "#17587f"
 	page = b.get(report)
 	page.says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`)
 	require.NotContains(t, page.Body.String(), "style=", "the content security policy forbids it")

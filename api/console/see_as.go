@@ -46,12 +46,12 @@ func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 		}
 		board = id
 	}
-	if v.console.deps.Looks == nil {
+	if v.console.deps.RecordView == nil {
 		return nil, errNoPage
 	}
 	by := commands.Caller{ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: uuid.NewString()}
 	read := domain.AuditRead{What: domain.AuditAsUser, Dashboard: board, Filter: domain.AuditFilter{User: user.ID}}
-	if err := v.console.deps.Looks(v.r.Context(), by, read); err != nil {
+	if err := v.console.deps.RecordView(v.r.Context(), by, read); err != nil {
 		return nil, err
 	}
 	people := clientPath(client.ID, "people")

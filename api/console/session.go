@@ -114,7 +114,7 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 	judged := &visit{console: v.console, r: v.r, who: principalOf(p, s.ExpiresAt)}
 	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
-			v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: WhyEnded, User: p.UserID})
+			v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: RefusalEnded, User: p.UserID})
 		}
 		return err
 	}

@@ -201,19 +201,19 @@ func (r *RefusalError) Error() string { return "sign-in refused: " + r.Why }
 
 // Reasons for refusing a sign-in.
 const (
-	whyLink       = "link"         // used, expired or unknown
-	whyToken      = "token"        // expired or invalid API token
-	WhyEnded      = "ended"        // the person no longer has any rights
-	whyProvider   = "provider_set" // links are disabled because there is an identity provider
-	whyNotBegun   = "not_begun"    // not started in this browser, or too long ago
-	whyDenied     = "denied"       // the provider denied the sign-in
-	whyCode       = "code"         // the provider rejected the code
-	whyClaims     = "claims"       // the provider's token is for another sign-in or service
-	WhyUnverified = "email"        // the provider has not verified the person's address
-	WhyNobody     = "nobody"       // the directory contains no active user with the address
-	WhySeveral    = "several"      // the directory contains several users with the address
-	WhyLinked     = "linked"       // the user is linked to another subject of the provider
-	whyNarrowed   = "narrowed"     // the provider's claims leave the person no role
+	whyLink                = "link"         // used, expired or unknown
+	whyToken               = "token"        // expired or invalid API token
+	RefusalEnded           = "ended"        // the person no longer has any rights
+	whyProvider            = "provider_set" // links are disabled because there is an identity provider
+	whyNotBegun            = "not_begun"    // not started in this browser, or too long ago
+	whyDenied              = "denied"       // the provider denied the sign-in
+	whyCode                = "code"         // the provider rejected the code
+	whyClaims              = "claims"       // the provider's token is for another sign-in or service
+	RefusalUnverified      = "email"        // the provider has not verified the person's address
+	RefusalUnknownPerson   = "nobody"       // the directory contains no active user with the address
+	RefusalAmbiguous       = "several"      // the directory contains several users with the address
+	RefusalLinkedElsewhere = "linked"       // the user is linked to another subject of the provider
+	whyNarrowed            = "narrowed"     // the provider's claims leave the person no role
 )
 
 // signInRefusals are the messages for refused sign-ins.
@@ -222,7 +222,7 @@ var signInRefusals = map[string]*domain.Error{
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
 	whyToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
-	WhyEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
+	RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
 	whyProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
 	whyNotBegun: domain.NewError(domain.CodeForbidden,
@@ -232,14 +232,14 @@ var signInRefusals = map[string]*domain.Error{
 	whyCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	whyClaims: domain.NewError(domain.CodeForbidden,
 		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
-	WhyUnverified: domain.NewError(domain.CodeForbidden,
+	RefusalUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
 			"then sign in again."),
-	WhyNobody: domain.NewError(domain.CodeForbidden,
+	RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
 		"No one with your email address has access here. Ask your agency to invite you with the address that you sign in with."),
-	WhySeveral: domain.NewError(domain.CodeForbidden,
+	RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
-	WhyLinked: domain.NewError(domain.CodeForbidden,
+	RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
 		"The person with your email address is linked to another sign-in of your organization. If that sign-in was yours, ask the operator to remove the link."),
 	whyNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in grants you no role here. Ask its administrators."),

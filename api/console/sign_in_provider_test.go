@@ -140,21 +140,23 @@ func TestInvalidProviderResponsesAreRefused(t *testing.T) {
 			require.NoError(b.t, err)
 		}, "code", "", "has expired"},
 		"another issuer":   {func(_ *browser, _ *idp, q url.Values) { q.Set("iss", "https://evil.example") }, "claims", "", "not for this sign-in"},
-		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyUnverified} }, console.WhyUnverified, "", "not verified your email address"},
-		"nobody":           {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhyNobody} }, console.WhyNobody, "", "Ask your agency to invite you"},
-		"two users":        {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.WhySeveral} }, console.WhySeveral, "", "several people"},
+		"email unverified": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.RefusalUnverified} }, console.RefusalUnverified, "", "not verified your email address"},
+		"nobody": {func(_ *browser, p *idp, _ url.Values) {
+			p.none = &console.RefusalError{Why: console.RefusalUnknownPerson}
+		}, console.RefusalUnknownPerson, "", "Ask your agency to invite you"},
+		"two users": {func(_ *browser, p *idp, _ url.Values) { p.none = &console.RefusalError{Why: console.RefusalAmbiguous} }, console.RefusalAmbiguous, "", "several people"},
 		"linked to another": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &console.RefusalError{Why: console.WhyLinked, User: alice}
-		}, console.WhyLinked, alice, "remove the link"},
+			p.none = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: alice}
+		}, console.RefusalLinkedElsewhere, alice, "remove the link"},
 		"has left": {func(_ *browser, p *idp, _ url.Values) {
-			p.none = &console.RefusalError{Why: console.WhyEnded, User: alice}
-		}, console.WhyEnded, alice, "Your access has ended"},
+			p.none = &console.RefusalError{Why: console.RefusalEnded, User: alice}
+		}, console.RefusalEnded, alice, "Your access has ended"},
 		"narrowed to none": {func(_ *browser, p *idp, _ url.Values) {
 			p.at.Knows(alice, map[string]any{"ledgerboard_roles": "operator"})
 		}, "narrowed", alice, "grants you no role"},
 		"the API says no": {func(b *browser, _ *idp, _ url.Values) {
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
-		}, console.WhyEnded, alice, "Your access has ended"},
+		}, console.RefusalEnded, alice, "Your access has ended"},
 	} {
 		s, p := withProvider(t, at)
 		b := s.browser()
@@ -261,7 +263,7 @@ func TestRefusalsAreReported(t *testing.T) {
 	require.Equal(t, []console.RefusalError{
 		{Way: "link", Why: "link"},
 		{Way: "token", Why: "token"},
-		{Way: "link", Why: console.WhyEnded, User: alice},
+		{Way: "link", Why: console.RefusalEnded, User: alice},
 	}, s.refused)
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
 	s.now = s.now.Add(time.Hour)
@@ -277,7 +279,7 @@ func TestARefusalIsReportedAfterADisconnect(t *testing.T) {
 	s.deps.Refused = func(context.Context, console.RefusalError) { heard++ }
 	s.open()
 	for _, gone := range []func(*browser){
-		func(*browser) { p.none = &console.RefusalError{Why: console.WhyLinked, User: alice} },
+		func(*browser) { p.none = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: alice} },
 		func(b *browser) {
 			p.none = nil
 			b.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended.")

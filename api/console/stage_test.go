@@ -64,7 +64,7 @@ func newStage(t *testing.T) *stage {
 	s.answer("GET /api/dashboards", []any{}, nil)
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
-		API:       http.HandlerFunc(s.serveAPI), Sessions: s.sessions, Looks: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
+		API:       http.HandlerFunc(s.serveAPI), Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
 		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
 		Demo: []identity.Person{

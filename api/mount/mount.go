@@ -38,7 +38,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	withdrawn, err := api.OpenWithdrawn(c.WithdrawnFile, c.Logger)
+	withdrawn, err := api.OpenWithdrawnSubjects(c.WithdrawnFile, c.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("mount: Config.WithdrawnFile: %w", err)
 	}
@@ -65,7 +65,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 }
 
 // newServer returns the server and the handler, which also serves the console if there is one.
-func newServer(c Config, s *assembly.Service, withdrawn *api.Withdrawn) (*api.Server, http.Handler, error) {
+func newServer(c Config, s *assembly.Service, withdrawn *api.WithdrawnSubjects) (*api.Server, http.Handler, error) {
 	handling := assembly.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn, CheckpointKeys: c.checkpointKeys,
 	}

@@ -2444,13 +2444,6 @@ export interface components {
             /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
             next_cursor?: string;
         };
-        /** @description A sign-in that can be opened. */
-        Begun: {
-            /** @description id of the sign-in, with which its status can be read */
-            id: string;
-            /** @description address to open in the browser of the person who signs in; it is valid for ten minutes and works once */
-            start_url: string;
-        };
         /** @description Tells a user which dashboards were closed for clients. */
         BoardClosed: {
             /** @description dashboards that the agency closed for clients */
@@ -2570,6 +2563,15 @@ export interface components {
              * @description When it was signed, by the signer's clock.
              */
             time: string;
+        };
+        /** @description A dashboard that no client user had access to, and the reason. */
+        ClosedDashboard: {
+            /** @description `allow_client_dashboard` is false if the dashboard was closed to its clients; true if it was open with an empty list. */
+            allow_client_dashboard: boolean;
+            /** @description the sub-account */
+            dashboard: components["schemas"]["Named"];
+            /** @description the record that closed the dashboard; if it was open, the record that emptied its list or opened it with an empty list */
+            decided_by: components["schemas"]["Record"];
         };
         /**
          * @description The machine-readable class of an Error.
@@ -3322,10 +3324,30 @@ export interface components {
             /** @description accounts whose figures changed; empty with `all` */
             changes: components["schemas"]["Change"][];
         };
+        /** @description The result of one line. */
+        FeedLine: {
+            /**
+             * Format: int64
+             * @description starts at 1 and counts empty lines
+             */
+            line: number;
+            outcome: components["schemas"]["FeedOutcome"];
+            /** @description why it was refused or changes nothing */
+            reason?: string;
+        };
+        /**
+         * @description The outcome of a line.
+         *
+         *     - `taken`: it was appended to the log
+         *     - `unchanged`: it is already known, or a later state is
+         *     - `refused`: see its reason
+         * @enum {string}
+         */
+        FeedOutcome: "taken" | "unchanged" | "refused";
         /** @description The result of a request. */
-        Fed: {
+        FeedResult: {
             /** @description the results in order, without empty lines */
-            lines: components["schemas"]["FedLine"][];
+            lines: components["schemas"]["FeedLine"][];
             /**
              * Format: int64
              * @description lines that were refused
@@ -3342,26 +3364,6 @@ export interface components {
              */
             unchanged: number;
         };
-        /** @description The result of one line. */
-        FedLine: {
-            /**
-             * Format: int64
-             * @description starts at 1 and counts empty lines
-             */
-            line: number;
-            outcome: components["schemas"]["FedOutcome"];
-            /** @description why it was refused or changes nothing */
-            reason?: string;
-        };
-        /**
-         * @description The outcome of a line.
-         *
-         *     - `taken`: it was appended to the log
-         *     - `unchanged`: it is already known, or a later state is
-         *     - `refused`: see its reason
-         * @enum {string}
-         */
-        FedOutcome: "taken" | "unchanged" | "refused";
         /** @description Describes one invalid input, so that a caller can correct all of them at once. */
         FieldError: {
             /** @description what was wrong and what to do */
@@ -5831,15 +5833,6 @@ export interface components {
         Score: number | null;
         /** @description one entry per interval of the range; they add up to `net` */
         Series: components["schemas"]["GrowthDay"][];
-        /** @description A dashboard that no client user had access to, and the reason. */
-        ShutDashboard: {
-            /** @description `allow_client_dashboard` is false if the dashboard was closed to its clients; true if it was open with an empty list. */
-            allow_client_dashboard: boolean;
-            /** @description the sub-account */
-            dashboard: components["schemas"]["Named"];
-            /** @description the record that closed the dashboard; if it was open, the record that emptied its list or opened it with an empty list */
-            decided_by: components["schemas"]["Record"];
-        };
         /** @description Names a connection that the platform refuses until a person signs in again. */
         SignIn: {
             /** @description sub-account, 24 hex digits; "" if unknown */
@@ -5987,6 +5980,13 @@ export interface components {
          * @description `start` is the number of followers at the last readings before the range. An account that was first read in the range counts with that reading. Null if there are no such accounts.
          */
         Start: number | null;
+        /** @description A sign-in that can be opened. */
+        StartedSignIn: {
+            /** @description id of the sign-in, with which its status can be read */
+            id: string;
+            /** @description address to open in the browser of the person who signs in; it is valid for ten minutes and works once */
+            start_url: string;
+        };
         /**
          * @description The state of a generation: copying, building, live, retired or dropped.
          *
@@ -6432,7 +6432,7 @@ export interface components {
         /** @description Dashboards that no client user had access to. */
         WithoutAccess: {
             /** @description by id, at most 500 */
-            dashboards: components["schemas"]["ShutDashboard"][];
+            dashboards: components["schemas"]["ClosedDashboard"][];
             /**
              * Format: int64
              * @description total number
@@ -8429,7 +8429,7 @@ export interface operations {
                      *     }
                      */
                     "application/json": {
-                        data: components["schemas"]["Begun"];
+                        data: components["schemas"]["StartedSignIn"];
                         message: components["schemas"]["SuccessMessage"];
                         success: components["schemas"]["Success"];
                     };
@@ -8820,7 +8820,7 @@ export interface operations {
                      *     }
                      */
                     "application/json": {
-                        data: components["schemas"]["Fed"];
+                        data: components["schemas"]["FeedResult"];
                         message: components["schemas"]["SuccessMessage"];
                         success: components["schemas"]["Success"];
                     };

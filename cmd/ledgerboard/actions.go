@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -24,7 +24,7 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 	if c.Limit < 1 {
 		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		actions, _, err := ops.Actions(ctx, c.Limit, "")
 		if err != nil {
 			return err

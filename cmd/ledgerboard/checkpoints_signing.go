@@ -71,7 +71,7 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 		return nil, "", err
 	}
 	return proof.NewSigner(proof.SignerConfig{
-		Source: p.Log, Append: p.Log.Append, Key: key, Known: known,
+		Source: p.Log, Append: p.Log.Append, Key: key, Verifiers: known,
 		Now: time.Now, Every: p.CheckpointEvery, Logger: p.logger, Observe: observeCheckpoints(p.registry),
 	}), public, nil
 }
@@ -92,7 +92,7 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 
 // observeCheckpoints returns the callback that counts the signer's turns. The signer refuses to
 // sign if an earlier checkpoint contradicts the log; an operator must resolve that.
-func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
+func observeCheckpoints(registry prometheus.Registerer) func(proof.SigningResult) {
 	auto := promauto.With(registry)
 	turns := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_checkpoint_turns_total",
@@ -107,7 +107,7 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.Turn) {
 	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
 		turns.WithLabelValues(outcome) // so that rates start at 0
 	}
-	return func(t proof.Turn) {
+	return func(t proof.SigningResult) {
 		outcome := "nothing_new"
 		switch {
 		case errors.Is(t.Err, proof.ErrContradiction):

@@ -32,8 +32,8 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 		"last_signed_timestamp_seconds": 0, "covered_records": 0,
 	}
 	require.Equal(t, want, values(), "rates start at 0")
-	signed := proof.Turn{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
-	for _, turn := range []proof.Turn{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
+	signed := proof.SigningResult{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
+	for _, turn := range []proof.SigningResult{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
 		observe(turn)
 	}
 	want = map[string]float64{

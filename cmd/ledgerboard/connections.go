@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -22,7 +22,7 @@ type connectionsListCommand struct {
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
-	return withDatabase(ctx, c.storage, c.logger(s), func(ops *desk.Looks) error {
+	return withDatabase(ctx, c.storage, c.logger(s), func(ops *operations.Views) error {
 		connections, err := ops.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		if err := ops.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
 			return commandError(err)
 		}

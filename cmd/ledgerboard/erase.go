@@ -129,7 +129,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	case e.erasedBefore && !recorded:
 		return commandError(readmodels.ErrPersonNotFound)
 	}
-	if unlisted := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.Going(), id) }); len(unlisted) > 0 {
+	if unlisted := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.SocialAccountsToErase(), id) }); len(unlisted) > 0 {
 		if err := e.people.Name(ctx, &person, unlisted); err != nil {
 			return commandError(err)
 		}
@@ -294,7 +294,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	fmt.Fprintf(out, "  members %v, connections %v, own profiles %v\n  %d stored secrets\n",
 		report.Members, report.Connections, report.Profiles, report.Secrets)
 	fmt.Fprintf(out, "  listed social accounts %v\n  figures of %d social accounts, up to now\n  %d texts of their posts\n",
-		report.Named, len(p.Going()), report.Contents)
+		report.Named, len(p.SocialAccountsToErase()), report.Contents)
 	if len(report.Pages) > 0 {
 		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n", report.Pages)
 	}
@@ -304,7 +304,7 @@ published at the platforms. Earlier generations of tables, until they are droppe
 Removed from tables and responses: now. Open streams and tickets of the person end within 10 seconds.
 Removed from the log: by %s, when topics directory and contents are compacted (after 24 hours at the earliest, and only
 if their partitions get new records; the embedded broker, which is for testing, never compacts). Removed from backups: when the last older backup is deleted.
-`, time.Now().UTC().Add(eventlog.ForgetsWithin).Format(time.DateOnly))
+`, time.Now().UTC().Add(eventlog.MaxCompactionDelay).Format(time.DateOnly))
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	}
 	person.Profiles = union(person.Profiles, missing(domain.KindSocialAccount, profiles))
 	person.Named = union(person.Named, missing(domain.KindSocialAccount, named))
-	return true, e.people.Going(ctx, person)
+	return true, e.people.AddSocialAccountsToErase(ctx, person)
 }
 
 func union(a, b []int64) []int64 {

@@ -41,7 +41,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 	var exported proof.Exported
 	err = c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) error {
 		return c.write(func(out io.Writer) (err error) {
-			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: c.Parent, Known: known}, out)
+			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: c.Parent, Verifiers: known}, out)
 			return err
 		})
 	})

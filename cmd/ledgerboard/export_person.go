@@ -10,7 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 type exportPersonCommand struct {
@@ -29,10 +29,10 @@ func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return alreadyExists(c.Out, "--out")
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error { return c.export(ctx, s, ops) })
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error { return c.export(ctx, s, ops) })
 }
 
-func (c exportPersonCommand) export(ctx context.Context, s streams, ops *desk.Desk) error {
+func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operations.Service) error {
 	person, err := ops.Person(ctx, c.User, c.Member)
 	if err != nil {
 		return commandError(err)

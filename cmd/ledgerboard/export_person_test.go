@@ -15,7 +15,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -101,7 +101,7 @@ func TestExportPerson(t *testing.T) {
 		command.Out, command.Reason = again, "customer_request:TOO-LATE"
 		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
 		silent := streams{Out: io.Discard, Err: io.Discard}
-		err = withOperations(t.Context(), command.storage, command.logger(silent), func(ops *desk.Desk) error {
+		err = withOperations(t.Context(), command.storage, command.logger(silent), func(ops *operations.Service) error {
 			return command.export(t.Context(), silent, ops)
 		})
 		require.ErrorAs(t, err, new(usageError))
@@ -190,7 +190,7 @@ func seedExport(t *testing.T, a *process) {
 		})
 		require.NoError(t, err)
 	}
-	ops, err := a.Desk(ctx)
+	ops, err := a.Operations(ctx)
 	require.NoError(t, err)
 	// records that a projection ignores also count as not folded
 	require.Eventually(t, func() bool {

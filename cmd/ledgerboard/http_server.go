@@ -154,7 +154,7 @@ func (p *process) newHandler(ctx context.Context) (*api.Server, http.Handler, er
 	if err != nil {
 		return nil, nil, usageError{err}
 	}
-	withdrawn, err := api.OpenWithdrawn(p.Withdrawn, p.logger)
+	withdrawn, err := api.OpenWithdrawnSubjects(p.Withdrawn, p.logger)
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
 	}

@@ -170,7 +170,7 @@ func (p *importPass) entity(_ place, r *legacy.Row) (d rowDraft, err error) {
 		return d, err
 	}
 	for _, content := range lines[1:] {
-		d.contents = append(d.contents, p.Said(content))
+		d.contents = append(d.contents, p.MarkImported(content))
 	}
 	d.Draft, err = p.Entity(lines[0])
 	return d, err

@@ -292,7 +292,7 @@ func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombst
 		if state.Erased {
 			continue
 		}
-		tombstones = append(tombstones, p.Said(commands.EraseContentDraft(key, p.now)))
+		tombstones = append(tombstones, p.MarkImported(commands.EraseContentDraft(key, p.now)))
 	}
 	return tombstones, nil
 }

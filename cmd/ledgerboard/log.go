@@ -7,7 +7,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -18,7 +18,7 @@ type logCommand struct {
 }
 
 func (c logCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		topics, err := ops.Topics(ctx)
 		if err != nil {
 			return err

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 // Commands that inspect an installation must not create an empty log or database and then report
@@ -67,12 +67,12 @@ func (s storage) withExistingLog(ctx context.Context, logger *slog.Logger, do fu
 }
 
 // withDatabase calls do with the database only.
-func withDatabase(ctx context.Context, config storage, logger *slog.Logger, do func(*desk.Looks) error) error {
+func withDatabase(ctx context.Context, config storage, logger *slog.Logger, do func(*operations.Views) error) error {
 	if err := config.needTables(); err != nil {
 		return err
 	}
 	return withParts(config.backends(logger), func(parts *assembly.Parts) error {
-		database, err := parts.Looks(ctx)
+		database, err := parts.OperatorViews(ctx)
 		if err != nil {
 			return err
 		}
@@ -81,12 +81,12 @@ func withDatabase(ctx context.Context, config storage, logger *slog.Logger, do f
 }
 
 // withOperations calls do with the operations of operators.
-func withOperations(ctx context.Context, config storage, logger *slog.Logger, do func(*desk.Desk) error) error {
+func withOperations(ctx context.Context, config storage, logger *slog.Logger, do func(*operations.Service) error) error {
 	if err := errors.Join(config.needLog(), config.needTables()); err != nil {
 		return err
 	}
 	return withParts(config.backends(logger), func(parts *assembly.Parts) error {
-		ops, err := parts.Desk(ctx)
+		ops, err := parts.Operations(ctx)
 		if err != nil {
 			return err
 		}

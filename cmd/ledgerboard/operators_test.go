@@ -17,7 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
@@ -98,7 +98,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
-		require.NoError(t, withOperations(t.Context(), a.storageSettings(t), slog.New(slog.DiscardHandler), func(d *desk.Desk) error {
+		require.NoError(t, withOperations(t.Context(), a.storageSettings(t), slog.New(slog.DiscardHandler), func(d *operations.Service) error {
 			recorded := func() (n int64) {
 				topics, err := d.Topics(t.Context())
 				require.NoError(t, err)

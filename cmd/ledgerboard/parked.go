@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 )
@@ -25,7 +25,7 @@ type parkedListCommand struct {
 }
 
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
-	return withDatabase(ctx, c.storage, c.logger(s), func(ops *desk.Looks) error {
+	return withDatabase(ctx, c.storage, c.logger(s), func(ops *operations.Views) error {
 		events, err := ops.Parked(ctx, operator.ParkedFilter{})
 		if err != nil {
 			return commandError(err)
@@ -48,7 +48,7 @@ type parkedShowCommand struct {
 }
 
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		reason, err := c.confirm(s, "show the payload of "+c.ID+" and record that you accessed it")
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ var errStillParked = errors.New("some events still cannot be folded: 'ledgerboar
 	"If a newer program version supports the type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
 
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		events, err := ops.Parked(ctx, operator.ParkedFilter{IDs: c.IDs, State: projections.ParkedWaits})
 		if err != nil {
 			return commandError(err)
@@ -111,7 +111,7 @@ type parkedSkipCommand struct {
 }
 
 func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		events, err := ops.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
 		if err != nil {
 			return commandError(err)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 type pauseCommand struct {
@@ -29,7 +29,7 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if !c.List {
 		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.storage, c.logger(s), c.Names)
 	}
-	return withDatabase(ctx, c.storage, c.logger(s), func(ops *desk.Looks) error {
+	return withDatabase(ctx, c.storage, c.logger(s), func(ops *operations.Views) error {
 		pauses, err := ops.Pauses(ctx)
 		for _, p := range pauses {
 			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
@@ -78,7 +78,7 @@ func (p pauseAction) each(ctx context.Context, s streams, at storage, logger *sl
 	if err != nil {
 		return err
 	}
-	return withOperations(ctx, at, logger, func(ops *desk.Desk) error {
+	return withOperations(ctx, at, logger, func(ops *operations.Service) error {
 		if err := knowAll(ctx, ops, all); err != nil {
 			return commandError(err)
 		}
@@ -116,7 +116,7 @@ func (p pauseAction) each(ctx context.Context, s streams, at storage, logger *sl
 }
 
 // knowAll returns an error if one of the targets does not exist.
-func knowAll(ctx context.Context, ops *desk.Desk, all []domain.Pause) error {
+func knowAll(ctx context.Context, ops *operations.Service, all []domain.Pause) error {
 	for _, target := range all {
 		if _, err := ops.Pausable(ctx, target.Kind, target.Name); err != nil {
 			return err
@@ -127,7 +127,7 @@ func knowAll(ctx context.Context, ops *desk.Desk, all []domain.Pause) error {
 
 // remaining returns the targets that are not in the requested state yet, and prints the state of
 // the others.
-func (p pauseAction) remaining(ctx context.Context, s streams, ops *desk.Desk, all []domain.Pause) (remaining []domain.Pause, err error) {
+func (p pauseAction) remaining(ctx context.Context, s streams, ops *operations.Service, all []domain.Pause) (remaining []domain.Pause, err error) {
 	pauses, err := ops.Pauses(ctx)
 	if err != nil {
 		return nil, err

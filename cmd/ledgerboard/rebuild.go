@@ -11,7 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -53,7 +53,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	return rebuilds(c.storage, c.logging, s, func(parts *assembly.Parts) error {
-		ops, err := parts.Desk(ctx)
+		ops, err := parts.Operations(ctx)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}
-		ops, err := parts.Desk(ctx)
+		ops, err := parts.Operations(ctx)
 		if err != nil {
 			return err
 		}
@@ -213,7 +213,7 @@ type rebuildRun struct {
 	streams
 
 	parts   *assembly.Parts
-	ops     *desk.Desk
+	ops     *operations.Service
 	cancel  bool // the command cancels the rebuild
 	json    bool
 	outcome string // describes the generation when the rebuild is done
@@ -313,7 +313,7 @@ func (r rebuildRun) printResult(rebuild operator.Rebuild) error {
 		if !rebuild.Back { // otherwise nothing was folded
 			text += fmt.Sprintf("; %d records, %.0f per second", rebuild.EventsDone, rebuild.Rate)
 		}
-	case rebuild.State != operator.RebuildCancelled || !r.cancel:
+	case rebuild.State != operator.RebuildCanceled || !r.cancel:
 		return fmt.Errorf("%w: its state is %s. %s", errNotRebuilt, rebuild.State, rebuild.Error)
 	default:
 		text = fmt.Sprintf("rebuild %s of %s was canceled", rebuild.ID, rebuild.Projection)

@@ -52,7 +52,7 @@ func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 	if err := r.check(ctx, s); err != nil {
 		return err
 	}
-	if err := r.files.Fits(ctx, r.target); err != nil {
+	if err := r.files.CheckTarget(ctx, r.target); err != nil {
 		return err
 	}
 	lost, err := r.parts.FoldedBeyond(ctx, r.m)
@@ -119,7 +119,7 @@ func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason)
 	for agency, head := range r.heads {
 		versions[agency] = head.Version
 	}
-	if err := r.parts.SetBack(ctx, r.m, versions); err != nil {
+	if err := r.parts.ResetAfterRestore(ctx, r.m, versions); err != nil {
 		return fmt.Errorf("the log was restored, but the database was not changed; delete the topics and restore again: %w", err)
 	}
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {

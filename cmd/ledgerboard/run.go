@@ -112,7 +112,7 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 	defer stopFetching()
 	p.stop.run(group, "platform fetchers", func() error {
 		select {
-		case <-p.Monitor.Made():
+		case <-p.Monitor.Readable():
 		case <-fetchSettings.Done():
 			return nil
 		}

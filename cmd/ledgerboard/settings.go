@@ -187,7 +187,7 @@ func (s settings) validate(addr string) error {
 		_, err := vault.ParseKeys(s.SecretsKey)
 		wrong.add(wrapError("LEDGERBOARD_SECRETS_KEY", err))
 	}
-	_, err = api.OpenWithdrawn(s.Withdrawn, nil)
+	_, err = api.OpenWithdrawnSubjects(s.Withdrawn, nil)
 	wrong.add(wrapError("LEDGERBOARD_WITHDRAWN", err))
 	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no limit) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {

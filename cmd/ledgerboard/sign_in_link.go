@@ -9,7 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
 type signInLinkCommand struct {
@@ -37,7 +37,7 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
 		return usageError{err}
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		person, err := ops.Candidate(ctx, c.User)
 		if err != nil {
 			return commandError(err)
@@ -64,7 +64,7 @@ type signInUnlinkCommand struct {
 }
 
 func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *desk.Desk) error {
+	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
 		issuer, err := ops.SignInLinkedTo(ctx, c.User)
 		if err != nil {
 			return commandError(err)

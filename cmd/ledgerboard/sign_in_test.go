@@ -251,7 +251,7 @@ func TestAgencyCreatesSignInLinks(t *testing.T) {
 			domain.DirectoryUser{ID: signInCleo, AccountID: signInClient, Name: "Cleo", Email: "cleo@client.example", Active: true},
 			domain.DirectoryUser{ID: signInNora, AccountID: signInAgency, Name: "Nora", Email: "nora@agency.example", Active: true},
 			domain.DirectoryUser{ID: foreigner, AccountID: signInForeign, Name: "Fremd", Active: true})
-		ops, err := a.Desk(t.Context())
+		ops, err := a.Operations(t.Context())
 		require.NoError(t, err)
 		for _, nobody := range []string{signInColleague, strings.Repeat("f", 24)} {
 			_, err = ops.Candidate(t.Context(), nobody)

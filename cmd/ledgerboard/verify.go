@@ -63,7 +63,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 
 func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	cfg := proof.VerifyConfig{Parent: c.Parent}
-	if cfg.Known, err = c.verifiers(c.storage); err != nil {
+	if cfg.Verifiers, err = c.verifiers(c.storage); err != nil {
 		return err
 	}
 	if c.Checkpoints != "" {

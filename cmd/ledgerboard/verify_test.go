@@ -124,7 +124,7 @@ func (a *audited) newSigner(t *testing.T) *proof.Signer {
 	known, err := proof.ParseVerifiers(public)
 	require.NoError(t, err)
 	return proof.NewSigner(proof.SignerConfig{
-		Source: a.log, Append: a.log.Append, Key: key, Known: known,
+		Source: a.log, Append: a.log.Append, Key: key, Verifiers: known,
 		Now: time.Now, Every: time.Hour, Logger: slog.New(slog.DiscardHandler),
 	})
 }

@@ -36,7 +36,7 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	if len(pages) == 0 {
 		return errReadsNothing
 	}
-	holds, err := h.Holds(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin})
+	holds, err := h.Consent(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin})
 	switch platforms.ClassOf(err) {
 	case "":
 		if err != nil {

@@ -24,7 +24,7 @@ import (
 func (s *fetchStage) checked() collect.HandOverTokens {
 	s.t.Helper()
 	use := s.handOver()
-	use.Holds = s.set.Holds
+	use.Consent = s.set.ConsentOf
 	return use
 }
 
@@ -161,7 +161,7 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		require.NotContains(t, err.Error(), c.given.AccessToken, name)
 	}
 	use := s.checked()
-	use.Holds = silentPlatform{}.Holds
+	use.Consent = silentPlatform{}.Holds
 	_, err := use.HandOver(t.Context(), 301, facebook)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.Equal(t, stored, s.tokens(mixed[0]))
@@ -216,8 +216,8 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
-		Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Holds: s.holds,
-		Look: func(context.Context, domain.FetchQueue) error { return nil },
+		Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Consent: s.holds,
+		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 	}
 }
 

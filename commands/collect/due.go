@@ -68,7 +68,7 @@ func (c *paces) room(ctx context.Context, queue domain.FetchQueue, every time.Du
 			least = each
 		}
 	}
-	return c.Budget.Room(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
+	return c.Budget.Capacity(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
 }
 
 // serves reports whether this kind of fetching applies to the platform.

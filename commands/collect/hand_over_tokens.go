@@ -23,12 +23,12 @@ type HandOverTokens struct {
 	Places  commands.TokenPlaces
 	Secrets handedOverStore
 	Pages   connectionPages
-	// Holds asks a platform for the owner and the permissions of a token, before anything is
+	// Consent asks a platform for the owner and the permissions of a token, before anything is
 	// stored.
-	Holds func(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
-	Now   func() time.Time
-	// Look makes the fetchers check immediately for due accounts.
-	Look func(ctx context.Context, queue domain.FetchQueue) error
+	Consent func(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
+	Now     func() time.Time
+	// WakeFetchers makes the fetchers check immediately for due accounts.
+	WakeFetchers func(ctx context.Context, queue domain.FetchQueue) error
 }
 
 // handedOverStore seals tokens and serializes changes with renewals of the same tokens.
@@ -190,7 +190,7 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
 		return fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
 	}
-	_ = h.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // otherwise the next round finds them
+	_ = h.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // otherwise the next round finds them
 	return nil
 }
 

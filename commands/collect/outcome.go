@@ -53,7 +53,7 @@ const (
 // room for one call would waste it, and so would the next. A reading that wasted calls waits for
 // its next turn.
 func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, due time.Time) time.Time {
-	if !f.pace.Short() {
+	if !f.pace.Limited() {
 		return due
 	}
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), f.calls())
@@ -73,7 +73,7 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 // pauseAfter returns the pause of a connection after a failure.
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	longest := longPause
-	if f.pace.Short() { // failures must not use more of the quota than readings
+	if f.pace.Limited() { // failures must not use more of the quota than readings
 		longest = max(longest, f.pace.Every)
 	}
 	switch class := platforms.ClassOf(err); {
@@ -130,7 +130,7 @@ func classOf(err error) string {
 }
 
 // wordsOf returns the platform's own text about a failure, in a form that can be stored.
-func wordsOf(err error) string { return domain.Storable(platforms.Words(err), maxReason) }
+func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessage(err), maxReason) }
 
 // ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients read it
 // too, so the platform's code is only in the outcome of the reading and in the program's log.

@@ -52,7 +52,7 @@ func (d Demand) forAccount(account domain.ConnectedAccount) Demand {
 func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
 	pace := Pace{Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account)}
 	if read, _ := d.Platform.Kind(account); account != 0 {
-		pace.Read = read.Words()
+		pace.Read = read.Title()
 	}
 	pace.Every = pace.Wanted
 	other := domain.FetchPosts
@@ -121,8 +121,8 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// Short reports whether a quota makes the pace longer than configured. No call may then be wasted.
-func (p Pace) Short() bool { return p.Quota.Calls > 0 }
+// Limited reports whether a quota makes the pace longer than configured. No call may then be wasted.
+func (p Pace) Limited() bool { return p.Quota.Calls > 0 }
 
 // Next returns when a connection is due again. due is its previous due time, began the start of its
 // reading, and first whether this was its first reading. If the quota sets the pace, the result

@@ -98,7 +98,7 @@ func (c posts) registration(account domain.ConnectedAccount, post platforms.Post
 // aboutItsKind reports whether the platform's refusal of a post may apply to all similar posts.
 func aboutItsKind(e *platforms.Error) bool {
 	return e.Class != platforms.ClassNotFound && e.Class != platforms.ClassNoData &&
-		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.Cancelled(e) && !platforms.Unsent(e)
+		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.IsCanceled(e) && !platforms.Unsent(e)
 }
 
 func (c posts) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) error {

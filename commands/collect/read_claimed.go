@@ -147,7 +147,7 @@ func (r *round) fetchSafely(ctx context.Context, f *fetch) (result fetched, err 
 			err = fmt.Errorf("panic: %v", value)
 		}
 	}()
-	if f.pace.Short() {
+	if f.pace.Limited() {
 		if err := r.roomFor(ctx, f, f.calls()); err != nil {
 			return result, err
 		}

@@ -47,7 +47,7 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	if err != nil {
 		return stored, err
 	}
-	if stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()) {
+	if stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()) {
 		return stored, nil
 	}
 	renewed, err := c.refresh(ctx, leased, f, stored)
@@ -102,7 +102,7 @@ func (c *tokens) afterRefusal(
 	switch {
 	case err != nil && dead(refusal):
 		return failed, fmt.Errorf("%w (after: %s)", err, refusal.Error()) // it is unknown whether the token is dead
-	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Over(c.Now()):
+	case err == nil && stored.AccessToken != failed.AccessToken && !stored.Expired(c.Now()):
 		return stored, nil
 	default:
 		return failed, refusal

@@ -10,7 +10,7 @@ import (
 
 // limitCalls wraps the client so that no call is wasted if the quota sets the pace.
 func (r *round) limitCalls(f *fetch) {
-	if !f.pace.Short() {
+	if !f.pace.Limited() {
 		return
 	}
 	kind, known := f.Platform.Kind(f.AccountType)
@@ -28,7 +28,7 @@ func (r *round) limitCalls(f *fetch) {
 // had no room after a reading, it takes the next turn, and the turn after that is a reading again.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) && (f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
-	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Short() && refused &&
+	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Limited() && refused &&
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
 }
 

@@ -20,8 +20,8 @@ type Request struct {
 	SocialAccount int64           // the account to reconnect; 0 for none
 }
 
-// Begun is a sign-in that can be opened.
-type Begun struct {
+// StartedSignIn is a sign-in that can be opened.
+type StartedSignIn struct {
 	ID       string `json:"id"`        // id of the sign-in, with which its status can be read
 	StartURL string `json:"start_url"` // address to open in the browser of the person who signs in; it is valid for ten minutes and works once
 }
@@ -31,45 +31,45 @@ var errNoSubscription = domain.NewError(domain.CodeConflict,
 
 // Begin creates a sign-in. Errors: invalid (return_to), forbidden, not_found (the account),
 // conflict (no subscription, or the platform is not configured).
-func (c *Connect) Begin(ctx context.Context, r Request, still Still) (Begun, error) {
+func (c *Connect) Begin(ctx context.Context, r Request, still AccessCheck) (StartedSignIn, error) {
 	names, err := c.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
 	if !names.Subscribed {
-		return Begun{}, errNoSubscription
+		return StartedSignIn{}, errNoSubscription
 	}
 	if err := c.checkReturn(r.ReturnTo); err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
 	if err := c.checkSignIn(r.Platform); err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
 	if r.SocialAccount != 0 {
 		if err := c.checkReconnect(ctx, r); err != nil {
-			return Begun{}, err
+			return StartedSignIn{}, err
 		}
 	}
-	now, start := c.Now(), NewWord()
+	now, start := c.Now(), NewSecret()
 	a := domain.ConnectAttempt{
 		ID: uuid.NewString(), ConnectRequester: r.ConnectRequester, Platform: r.Platform, RedirectURI: fmt.Sprintf("%s/connect/%d", c.PublicURL, r.Platform),
 		ReturnTo: r.ReturnTo, SocialAccount: r.SocialAccount, Step: domain.ConnectBegun, CreatedAt: now, ExpiresAt: now.Add(signInWithin),
 	}
 	if err := c.Store.Begin(ctx, a, digest(start)); err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
-	return Begun{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
+	return StartedSignIn{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
 }
 
 // BeginAgain creates a sign-in like one that was refused, for the browser that owns the refused
 // one. Errors are those of [Connect.View] and [Connect.Begin].
-func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still Still) (Begun, error) {
+func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still AccessCheck) (StartedSignIn, error) {
 	a, err := c.ownAttempt(ctx, id, cookie)
 	if err == nil && (a.Outcome == nil || a.Outcome.Refused == "") {
 		err = errChosen
 	}
 	if err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
 	return c.Begin(ctx, Request{a.ConnectRequester, a.Platform, a.ReturnTo, a.SocialAccount}, still)
 }
@@ -114,8 +114,8 @@ func (c *Connect) checkReturn(to string) error {
 	return wrong
 }
 
-// Opened is the content of the first page of a sign-in.
-type Opened struct {
+// OpenedSignIn is the content of the first page of a sign-in.
+type OpenedSignIn struct {
 	domain.ConnectAttempt
 	domain.ConnectNames
 	Again   string // name of the page to reconnect; "" for none
@@ -124,7 +124,7 @@ type Opened struct {
 
 // Open binds a sign-in to a browser and returns the content of its page. Errors: those of the
 // store, and of the requester's rights.
-func (c *Connect) Open(ctx context.Context, start, cookie string, still Still) (o Opened, err error) {
+func (c *Connect) Open(ctx context.Context, start, cookie string, still AccessCheck) (o OpenedSignIn, err error) {
 	state := stateOf(cookie, start)
 	if o.ConnectAttempt, err = c.Store.OpenAttempt(ctx, digest(start), digest(cookie), digest(state), c.Now()); err != nil {
 		return o, err

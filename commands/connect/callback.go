@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// CameBack holds the parameters of a platform's callback. Other parameters are ignored.
-type CameBack struct {
+// Callback holds the parameters of a platform's callback. Other parameters are ignored.
+type Callback struct {
 	Platform    domain.Platform
 	State, Code string
 	Error       string // the platform's error code; "" for none
@@ -24,7 +24,7 @@ type CameBack struct {
 // CallBack takes the attempt, redeems the code and stores the tokens until the person chooses
 // pages. The returned id identifies the next page, whatever the outcome. Errors are those of the
 // store; there is no page then.
-func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id string, err error) {
+func (c *Connect) CallBack(ctx context.Context, b Callback, still AccessCheck) (id string, err error) {
 	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
 	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // the callback was loaded again: the page shows the outcome
 		if a.Outcome == nil || b.Code == "" || !a.Outcome.Declined {
@@ -55,10 +55,10 @@ func (c *Connect) CallBack(ctx context.Context, b CameBack, still Still) (id str
 	return a.ID, c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 }
 
-// WhyNotBack returns the error that [Connect.CallBack] would return for this browser, or nil. It
+// CheckCallback returns the error that [Connect.CallBack] would return for this browser, or nil. It
 // takes and redeems nothing.
-func (c *Connect) WhyNotBack(ctx context.Context, b CameBack) error {
-	return c.Store.WhyNotTaken(ctx, digest(b.State), digest(b.Cookie), c.Now())
+func (c *Connect) CheckCallback(ctx context.Context, b Callback) error {
+	return c.Store.CheckAttempt(ctx, digest(b.State), digest(b.Cookie), c.Now())
 }
 
 // nothing returns the outcome of an attempt that connected nothing.
@@ -76,7 +76,7 @@ func messageOf(err error) string {
 
 // redeem returns an error that can be shown to a person, or an internal one. fellAway lists the
 // agency's pages that are no longer read although nothing was connected.
-func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b CameBack, still Still) (fellAway []string, err error) {
+func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b Callback, still AccessCheck) (fellAway []string, err error) {
 	if b.Error != "" || b.Code == "" {
 		return nil, b.refusal()
 	}
@@ -125,12 +125,12 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
 // declined reports whether the person did not agree, by the error codes of the four platforms.
-func (b CameBack) declined() bool {
+func (b Callback) declined() bool {
 	return slices.Contains([]string{"access_denied", "user_cancelled_login", "user_cancelled_authorize"}, b.Error)
 }
 
 // refusal returns an error that describes what the person did at the platform.
-func (b CameBack) refusal() error {
+func (b Callback) refusal() error {
 	at := b.Platform.Title()
 	if b.declined() {
 		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to connect.", at)

@@ -28,7 +28,7 @@ type Store interface {
 	Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
 	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
-	WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error
+	CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
 	Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error
 	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error
@@ -41,9 +41,9 @@ type Store interface {
 	RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error)
 
 	KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error
-	HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
+	ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
 	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
-	Unhang(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
+	DetachConnection(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
 	GrantOf(ctx context.Context, g domain.GrantKey) (domain.Grant, bool, error)
 	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error)
 	AskDeletion(ctx context.Context, r domain.DeletionRequest) error
@@ -70,8 +70,8 @@ type Config struct {
 	Log    commands.Appender
 	// Moved returns a channel that is closed at the next change of the directory's tables.
 	Moved func() <-chan struct{}
-	// Look makes the fetchers check immediately for due accounts.
-	Look func(ctx context.Context, queue domain.FetchQueue) error
+	// WakeFetchers makes the fetchers check immediately for due accounts.
+	WakeFetchers func(ctx context.Context, queue domain.FetchQueue) error
 	// PublicURL is the public address of this service, for example https://boards.example.com. The
 	// platforms' callback addresses begin with it.
 	PublicURL string
@@ -140,13 +140,13 @@ var (
 // roleClient is the role of client users, as requests and records name it.
 const roleClient = "client"
 
-// Still checks again whether the requester has access; for a link, whether its creator has. nil
+// AccessCheck checks again whether the requester has access; for a link, whether its creator has. nil
 // means yes.
-type Still func(ctx context.Context, r domain.ConnectRequester) error
+type AccessCheck func(ctx context.Context, r domain.ConnectRequester) error
 
 // rights checks whether the requester may connect now, and returns the names of the agency and the
 // account. Both must be active.
-func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still Still) (names domain.ConnectNames, err error) {
+func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still AccessCheck) (names domain.ConnectNames, err error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return names, err
 	}
@@ -155,7 +155,7 @@ func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still St
 
 // mayAsk checks whether the requester may connect and disconnect now, whatever the state of the
 // account.
-func (c *Config) mayAsk(ctx context.Context, r domain.ConnectRequester, still Still) error {
+func (c *Config) mayAsk(ctx context.Context, r domain.ConnectRequester, still AccessCheck) error {
 	if r.LinkID != "" {
 		link, err := c.Store.LinkByID(ctx, r.ParentAccount, r.LinkID)
 		if err != nil {

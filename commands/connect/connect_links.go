@@ -36,7 +36,7 @@ var (
 
 // Make creates a link and records it. Errors: invalid, forbidden, not_found (the account), conflict
 // (no subscription).
-func (c Links) Make(ctx context.Context, r LinkRequest, still Still) (MadeLink, error) {
+func (c Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (MadeLink, error) {
 	names, err := c.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
 		return MadeLink{}, err
@@ -49,7 +49,7 @@ func (c Links) Make(ctx context.Context, r LinkRequest, still Still) (MadeLink, 
 			return MadeLink{}, err
 		}
 	}
-	now, token := c.Now().UTC().Truncate(time.Microsecond), NewWord()
+	now, token := c.Now().UTC().Truncate(time.Microsecond), NewSecret()
 	l := domain.ConnectLink{
 		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms, MadeBy: r.UserID, MadeRole: r.Role,
 		MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days), Works: true,
@@ -71,7 +71,7 @@ func (c Links) recordChange(ctx context.Context, l domain.ConnectLink, change st
 
 // checkLink checks whether a link can be used now. It depends on the rights of its creator. Its
 // holder does not learn whether these have ended.
-func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still Still) error {
+func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still AccessCheck) error {
 	if !l.Open(c.Now()) {
 		return ErrLinkOver
 	}
@@ -85,7 +85,7 @@ func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still Stil
 
 // List returns the links of an agency, or of a client's own account, newest first. Addresses are
 // not stored, so they are not returned. Errors: forbidden.
-func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Still) ([]domain.ConnectLink, error) {
+func (c Links) List(ctx context.Context, r domain.ConnectRequester, still AccessCheck) ([]domain.ConnectLink, error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Still)
 }
 
 // works reports whether the page of a link can be used now.
-func (c Links) works(ctx context.Context, l domain.ConnectLink, still Still) (bool, error) {
+func (c Links) works(ctx context.Context, l domain.ConnectLink, still AccessCheck) (bool, error) {
 	err := c.checkLink(ctx, l, still)
 	if err == nil {
 		_, err = c.Directory.ActiveNames(ctx, l.ParentAccount, l.AccountID, c.Now())
@@ -119,7 +119,7 @@ func (c Links) works(ctx context.Context, l domain.ConnectLink, still Still) (bo
 
 // Revoke revokes a link and records it. Sign-ins that it began cannot continue. Pages that were
 // connected with it stay connected. Errors: forbidden, not_found.
-func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string, still Still) (domain.ConnectLink, error) {
+func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string, still AccessCheck) (domain.ConnectLink, error) {
 	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
 	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
 		err = ErrLinkOver
@@ -146,7 +146,7 @@ type LinkPage struct {
 
 // Page returns a link for its page. It does not bind the link to the browser, because mail scanners
 // open links. Errors: not_found, forbidden (bound to another browser).
-func (c Links) Page(ctx context.Context, token, cookie string, still Still) (p LinkPage, err error) {
+func (c Links) Page(ctx context.Context, token, cookie string, still AccessCheck) (p LinkPage, err error) {
 	if p.ConnectLink, err = c.Store.Link(ctx, digest(token)); err != nil {
 		return p, err
 	}
@@ -165,27 +165,27 @@ func (c Links) Page(ctx context.Context, token, cookie string, still Still) (p L
 // Follow binds a link to the browser, unless it is already bound, and begins a sign-in at one of
 // its platforms. Errors are those of [Links.Page] and [Connect.Begin], and unprocessable (the
 // platform).
-func (c Links) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still Still) (Begun, error) {
+func (c Links) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still AccessCheck) (StartedSignIn, error) {
 	l, err := c.Store.Link(ctx, digest(token))
 	if err == nil {
 		err = c.checkLink(ctx, l, still)
 	}
 	if err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
 	now := c.Now()
 	l, first, err := c.Store.FollowLink(ctx, digest(token), digest(cookie), now)
 	if err != nil {
-		return Begun{}, err
+		return StartedSignIn{}, err
 	}
 	by := domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, LinkID: l.ID}
 	if first {
 		if err := c.recordChange(ctx, l, domain.ConnectLinkFollowed, by, now); err != nil {
-			return Begun{}, err
+			return StartedSignIn{}, err
 		}
 	}
 	if !slices.Contains(l.Platforms, platform) {
-		return Begun{}, errLinkPlatform
+		return StartedSignIn{}, errLinkPlatform
 	}
 	return c.Begin(ctx, Request{ConnectRequester: by, Platform: platform}, still)
 }

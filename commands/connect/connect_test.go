@@ -58,25 +58,25 @@ func TestCallBackIsJudged(t *testing.T) {
 	s := newStage(t)
 	s.dialog.consent = consent("77", page("1001"))
 	begun, state := s.open(facebook(north), browser)
-	back := func(change func(*connect.CameBack)) error {
-		b := connect.CameBack{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}
+	back := func(change func(*connect.Callback)) error {
+		b := connect.Callback{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}
 		change(&b)
 		_, err := s.CallBack(t.Context(), b, s.still)
 		return err
 	}
-	require.Equal(t, domain.CodeNotFound, domain.CodeOf(back(func(b *connect.CameBack) { b.State = "forged" })))
-	require.Equal(t, domain.CodeForbidden, domain.CodeOf(back(func(b *connect.CameBack) { b.Cookie = "BROWSERTWO" })))
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(back(func(b *connect.Callback) { b.State = "forged" })))
+	require.Equal(t, domain.CodeForbidden, domain.CodeOf(back(func(b *connect.Callback) { b.Cookie = "BROWSERTWO" })))
 	require.Empty(t, s.dialog.redeemed, "no code was sent")
 
-	require.NoError(t, back(func(*connect.CameBack) {}))
-	require.NoError(t, back(func(b *connect.CameBack) { b.Code = "REPLAYED" }), "the page is loaded again")
+	require.NoError(t, back(func(*connect.Callback) {}))
+	require.NoError(t, back(func(b *connect.Callback) { b.Code = "REPLAYED" }), "the page is loaded again")
 	require.Equal(t, []string{"CODE"}, s.dialog.redeemed)
 	_, err := s.View(t.Context(), begun.ID, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "the requester cannot choose from another session")
 
 	_, state = s.open(facebook(north), browser)
 	s.now = s.now.Add(10 * time.Minute)
-	require.Equal(t, domain.CodeNotFound, domain.CodeOf(back(func(b *connect.CameBack) { b.State = state })), "expired")
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(back(func(b *connect.Callback) { b.State = state })), "expired")
 	require.Len(t, s.dialog.redeemed, 1)
 }
 
@@ -105,7 +105,7 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 			s := newStage(t)
 			begun, state := s.open(facebook(north), browser)
 			s.dialog.consent, s.dialog.err, s.gone = consent("77"), one.platform, one.gone
-			back := connect.CameBack{Platform: domain.Facebook, State: state, Cookie: browser, Code: one.code}
+			back := connect.Callback{Platform: domain.Facebook, State: state, Cookie: browser, Code: one.code}
 			if one.code == "" {
 				back.Error = "access_denied"
 			}
@@ -128,30 +128,30 @@ func TestChoiceIsJudged(t *testing.T) {
 	unreadable.MayRead, unreadable.Missing = false, "the task ANALYZE"
 	s.dialog.consent = consent("77", page("1001"), unreadable)
 	id, view := s.signIn(facebook(north))
-	choose := func(c connect.Chosen) error {
+	choose := func(c connect.Selection) error {
 		c.Cookie = browser
 		return s.Choose(t.Context(), id, c, s.still)
 	}
 	seen := view.Choice.Seen
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen}), "Select at least one")
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.9999"}}), "not included in this sign-in")
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1002"}}), "the task ANALYZE")
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Move: []string{"1.0.1001"}}), "Select both or neither")
-	require.ErrorIs(t, choose(connect.Chosen{Pages: []string{"1.0.1001"}}), connect.ErrChangedMeanwhile)
+	require.ErrorContains(t, choose(connect.Selection{Seen: seen}), "Select at least one")
+	require.ErrorContains(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.9999"}}), "not included in this sign-in")
+	require.ErrorContains(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1002"}}), "the task ANALYZE")
+	require.ErrorContains(t, choose(connect.Selection{Seen: seen, Move: []string{"1.0.1001"}}), "Select both or neither")
+	require.ErrorIs(t, choose(connect.Selection{Pages: []string{"1.0.1001"}}), connect.ErrChangedMeanwhile)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(
-		s.Choose(t.Context(), id, connect.Chosen{Cookie: "BROWSERTWO", Seen: seen, Pages: []string{"1.0.1001"}}, s.still)))
+		s.Choose(t.Context(), id, connect.Selection{Cookie: "BROWSERTWO", Seen: seen, Pages: []string{"1.0.1001"}}, s.still)))
 	s.gone = domain.NewError(domain.CodeForbidden, "gone")
-	require.ErrorContains(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001"}}), "gone")
+	require.ErrorContains(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001"}}), "gone")
 	s.gone = nil
 	require.Empty(t, s.due(domain.Facebook))
-	require.NoError(t, choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001", "1.0.1001"}}), "a refused choice can be corrected")
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(choose(connect.Chosen{Seen: seen, Pages: []string{"1.0.1001"}})), "made twice")
+	require.NoError(t, choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001", "1.0.1001"}}), "a refused choice can be corrected")
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(choose(connect.Selection{Seen: seen, Pages: []string{"1.0.1001"}})), "made twice")
 
 	late, view := s.signIn(facebook(north))
 	s.now = s.now.Add(15 * time.Minute)
 	_, err := s.View(t.Context(), late, browser, s.still)
 	require.ErrorContains(t, err, "The time to choose has expired")
-	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "has expired")
+	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "has expired")
 }
 
 // A second consent replaces the set of pages. The pages that it leaves out are named before
@@ -267,7 +267,7 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	require.Contains(t, view.Outcome.Refused, "as Person 88")
 	require.Contains(t, view.Outcome.Refused, `"Page 1001"`)
 	require.Len(t, s.log.Records(domain.TopicDirectory), before)
-	require.Equal(t, domain.CodeConflict, domain.CodeOf(s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.2002"}}, s.still)))
+	require.Equal(t, domain.CodeConflict, domain.CodeOf(s.Choose(t.Context(), id, connect.Selection{Cookie: browser, Pages: []string{"1.0.2002"}}, s.still)))
 	require.Empty(t, s.tokens("connect/"+id))
 
 	// Another administrator of the same page may reconnect it: ids and connection stay.
@@ -306,7 +306,7 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"1.0.1001", "1.0.1002"}, ticked)
-	without := connect.Chosen{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1002"}}
+	without := connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1002"}}
 	require.ErrorContains(t, s.Choose(t.Context(), id, without, s.still), "Nothing was connected")
 	require.Len(t, s.choose(id, view, ticked...).Connected, 2)
 	require.Contains(t, s.due(domain.Facebook), again.SocialAccount)
@@ -349,7 +349,7 @@ func TestPageThatTheDirectoryHolds(t *testing.T) {
 	s.dialog.consent = consent("77", page("1001"))
 	id, view := s.signIn(facebook(north))
 	require.Equal(t, "South", view.Choice.Pages[0].HeldBy)
-	chosen := connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}
+	chosen := connect.Selection{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}
 	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "Confirm that it moves")
 	chosen.Move = chosen.Pages
 	require.NoError(t, s.Choose(t.Context(), id, chosen, s.still))
@@ -377,10 +377,10 @@ func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
 	id, view := s.signIn(r)
 	require.NotContains(t, view.Choice.Pages[0].HeldBy, "South")
-	err = s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Move: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
+	err = s.Choose(t.Context(), id, connect.Selection{Cookie: browser, Pages: []string{"1.0.1001"}, Move: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
 	require.ErrorContains(t, err, "ask your agency")
 	s.board(true, "analytics")
-	err = s.Choose(t.Context(), id, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1002"}, Seen: view.Choice.Seen}, s.still)
+	err = s.Choose(t.Context(), id, connect.Selection{Cookie: browser, Pages: []string{"1.0.1002"}, Seen: view.Choice.Seen}, s.still)
 	require.ErrorIs(t, err, connect.ErrClientMayNot, "the scope was taken away meanwhile")
 	s.board(true, "connect")
 	s.choose(id, view, "1.0.1002")
@@ -490,7 +490,7 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 		return start, u.Query().Get("state")
 	}
 	back := func(state string) string {
-		id, err := s.CallBack(t.Context(), connect.CameBack{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}, s.still)
+		id, err := s.CallBack(t.Context(), connect.Callback{Platform: domain.Facebook, State: state, Code: "CODE", Cookie: browser}, s.still)
 		require.NoError(t, err)
 		return id
 	}
@@ -512,7 +512,7 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 		"open": func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
 		"view": func() error { _, err := s.View(t.Context(), choosing, browser, s.still); return err },
 		"choose": func() error {
-			return s.Choose(t.Context(), choosing, connect.Chosen{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
+			return s.Choose(t.Context(), choosing, connect.Selection{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
 		},
 	} {
 		require.EqualError(t, use(), "not_found: This link is no longer valid. Ask the sender for a new one.", name)

@@ -31,7 +31,7 @@ var errNotShownYet = domain.NewError(domain.CodeUnavailable,
 // is safe. Errors: forbidden, not_found, conflict (the main application connected the page),
 // unavailable (repeat the request: the page will no longer be read, but the tokens are still
 // stored).
-func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still Still) (Disconnected, error) {
+func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still AccessCheck) (Disconnected, error) {
 	done := Disconnected{SocialAccountID: socialAccount}
 	page, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
 	if err != nil {
@@ -43,7 +43,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if err := c.mayAsk(ctx, domain.ConnectRequester{ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role}, still); err != nil {
 		return done, err
 	}
-	if !domain.Computed(page.ConnectionID) {
+	if !domain.IsComputedID(page.ConnectionID) {
 		return done, errConnectedByMain
 	}
 	// Finish even if the caller disconnects.
@@ -58,7 +58,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if err := c.Log.Append(ctx, signed(commands.EntityDraft(page.DirectorySocialAccount, now), r)); err != nil {
 		return done, err
 	}
-	shown := commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {
+	shown := commands.AwaitTables(ctx, c.Moved, func(ctx context.Context) (bool, error) {
 		now, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
 		return !now.Connected, err
 	})
@@ -78,7 +78,7 @@ func (c *Connect) release(ctx context.Context, connection int64, consent time.Ti
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
-	grant, hanging, known, err := c.Store.Unhang(ctx, connection, consent)
+	grant, hanging, known, err := c.Store.DetachConnection(ctx, connection, consent)
 	if err == nil && !known { // a main application may have registered it
 		err = c.Secrets.Delete(ctx, domain.RegisteredSecretRef(connection))
 	}
@@ -120,7 +120,7 @@ func (c *Connect) revoke(ctx context.Context, g domain.GrantKey, raw []byte) err
 	if err := json.Unmarshal(raw, &stored); err != nil {
 		return domain.NewError(domain.CodeInternal, "the stored tokens are not in the expected format")
 	}
-	return signIn.GiveBack(ctx, platforms.Tokens{
+	return signIn.RevokeConsent(ctx, platforms.Tokens{
 		AccessToken: stored.AccessToken, RefreshToken: stored.RefreshToken, ExpiresAt: stored.ExpiresAt, RefreshExpiresAt: stored.RefreshExpiresAt,
 		ExternalID: g.Person,
 	})

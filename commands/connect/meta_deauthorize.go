@@ -47,7 +47,7 @@ func (c MetaCalls) coveredGrant(ctx context.Context, r domain.DeletionRequest) (
 // stop deletes the tokens of a grant and records that its connections wait for a sign-in. It does
 // so only once, and not at all if there was a later consent.
 func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) error {
-	hanging, err := c.Store.HangingOn(ctx, grant.GrantKey)
+	hanging, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
 	if err != nil || len(hanging) == 0 {
 		return err
 	}

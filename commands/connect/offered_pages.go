@@ -60,7 +60,7 @@ const heldByOther = "connected elsewhere at your agency; ask your agency to move
 
 // View returns the progress of a sign-in for the browser that owns it. Errors: those of the store,
 // forbidden for another browser, and those of the requester's rights.
-func (c *Connect) View(ctx context.Context, id, cookie string, still Still) (v View, err error) {
+func (c *Connect) View(ctx context.Context, id, cookie string, still AccessCheck) (v View, err error) {
 	if v.ConnectAttempt, err = c.ownAttempt(ctx, id, cookie); err != nil {
 		return v, err
 	}
@@ -71,7 +71,7 @@ func (c *Connect) View(ctx context.Context, id, cookie string, still Still) (v V
 	case v.Step == domain.ConnectDone:
 		v.Readings, err = c.readings(ctx, v.ConnectAttempt)
 		return v, err
-	case v.Over(c.Now()):
+	case v.Expired(c.Now()):
 		return v, errChooseLate
 	case v.Step != domain.ConnectChoosing:
 		return v, nil
@@ -130,7 +130,7 @@ func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id stri
 		return Status{}, err
 	}
 	s := Status{ID: a.ID, Step: a.Step, Outcome: a.Outcome, FirstReadings: []domain.FirstReading{}}
-	if a.Over(c.Now()) {
+	if a.Expired(c.Now()) {
 		s.Step = "expired"
 	}
 	if a.Step == domain.ConnectDone {
@@ -163,7 +163,7 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	if err := c.findKnown(ctx, &p, a, w.Offered); err != nil {
 		return p, err
 	}
-	if p.hanging, err = c.Store.HangingOn(ctx, p.grant); err != nil {
+	if p.hanging, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
 		return p, err
 	}
 	if err := c.findLost(ctx, &p, w); err != nil {

@@ -113,7 +113,7 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
 	require.Empty(t, s.tokens(pageRef("1001")))
 	require.Equal(t, "PAGETOKEN1002", s.tokens(pageRef("1002")))
-	hanging, err := s.kept.HangingOn(t.Context(), domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"})
+	hanging, err := s.kept.ConnectionsOf(t.Context(), domain.GrantKey{Platform: domain.Facebook, App: "app", Person: "77"})
 	require.NoError(t, err)
 	require.Len(t, hanging, 1)
 	require.Empty(t, s.dialog.givenBack)
@@ -192,7 +192,7 @@ func TestPageOnASharedTokenThatIsLeftOut(t *testing.T) {
 	s.dialog.consent = organization("77")
 	id, view := s.signIn(r)
 	require.Equal(t, []string{"Shop (North)"}, view.Choice.FallsAway)
-	chosen := connect.Chosen{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
+	chosen := connect.Selection{Cookie: browser, Pages: []string{"4.0.2001"}, Seen: view.Choice.Seen}
 	s.log.Fail(errors.New("the log is away"))
 	require.ErrorContains(t, s.Choose(t.Context(), id, chosen, s.still), "the log is away")
 	s.log.Fail(nil)

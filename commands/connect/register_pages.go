@@ -16,10 +16,10 @@ import (
 // with PUT /api/connections/{id}/tokens.
 type Registrations struct {
 	Directory Directory
-	// Told returns stored entities by directory key.
-	Told    func(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error)
-	Secrets Secrets
-	Log     commands.Appender
+	// EntitiesByKey returns stored entities by directory key.
+	EntitiesByKey func(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
+	Secrets       Secrets
+	Log           commands.Appender
 	// Moved returns a channel that is closed at the next change of the directory's tables.
 	Moved func() <-chan struct{}
 	Now   func() time.Time
@@ -89,7 +89,7 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 		done = registered(before.DirectorySocialAccount, names)
 		own := before.ConnectionID == page.ConnectionID
 		switch {
-		case before.Connected && domain.Computed(before.ConnectionID) && !own:
+		case before.Connected && domain.IsComputedID(before.ConnectionID) && !own:
 			return Registered{}, errSignedIn
 		case before.Connected && before.AccountID != reg.AccountID:
 			return Registered{}, errOtherClient
@@ -141,7 +141,7 @@ func (r Registrations) agencyOf(ctx context.Context, reg Registration) (agency s
 	if reg.UserID != "" {
 		keys = append(keys, userKey)
 	}
-	entities, err := r.Told(ctx, keys)
+	entities, err := r.EntitiesByKey(ctx, keys)
 	if err != nil {
 		return "", names, err
 	}
@@ -199,7 +199,7 @@ func (r Registrations) record(ctx context.Context, reg Registration, page domain
 }
 
 func (r Registrations) shown(ctx context.Context, page domain.DirectorySocialAccount) bool {
-	return commands.Shown(ctx, r.Moved, func(ctx context.Context) (bool, error) {
+	return commands.AwaitTables(ctx, r.Moved, func(ctx context.Context) (bool, error) {
 		stored, err := r.Directory.Page(ctx, page.ParentAccount, page.ID)
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			return false, nil

@@ -72,7 +72,7 @@ func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []doma
 	for _, ref := range refs {
 		_, err := c.Secrets.Get(ctx, ref)
 		if domain.CodeOf(err) == domain.CodeNotFound { // seal again, including everything else that now depends on the grant
-			if p.hanging, err = c.Store.HangingOn(ctx, p.grant); err != nil {
+			if p.hanging, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
 				return err
 			}
 			if p.hanging, err = c.notWaiting(ctx, p.hanging, sealed); err == nil {

@@ -82,7 +82,7 @@ func newStage(t *testing.T) *stage {
 	s.Connect = &connect.Connect{Config: connect.Config{
 		Directory: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: readmodels.Connections{Pool: s.log.DB.ReadOnly},
 		SignIn: s.dialog.SignIn, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
-		Look: func(_ context.Context, queue domain.FetchQueue) error {
+		WakeFetchers: func(_ context.Context, queue domain.FetchQueue) error {
 			s.looks = append(s.looks, queue)
 			return nil
 		},
@@ -116,7 +116,7 @@ func personRef(p domain.Platform, id string) string {
 
 // open begins a sign-in and opens it in a browser. It returns the state that the platform sends
 // back.
-func (s *stage) open(r connect.Request, cookie string) (begun connect.Begun, state string) {
+func (s *stage) open(r connect.Request, cookie string) (begun connect.StartedSignIn, state string) {
 	s.t.Helper()
 	begun, err := s.Begin(s.t.Context(), r, s.still)
 	require.NoError(s.t, err)
@@ -131,7 +131,7 @@ func (s *stage) open(r connect.Request, cookie string) (begun connect.Begun, sta
 func (s *stage) signIn(r connect.Request) (id string, view connect.View) {
 	s.t.Helper()
 	begun, state := s.open(r, browser)
-	id, err := s.CallBack(s.t.Context(), connect.CameBack{Platform: r.Platform, State: state, Code: "CODE", Cookie: browser}, s.still)
+	id, err := s.CallBack(s.t.Context(), connect.Callback{Platform: r.Platform, State: state, Code: "CODE", Cookie: browser}, s.still)
 	require.NoError(s.t, err)
 	require.Equal(s.t, begun.ID, id)
 	view, err = s.View(s.t.Context(), id, browser, s.still)
@@ -165,7 +165,7 @@ func (s *stage) follow(token string) (start string) {
 // choose connects pages and returns the outcome.
 func (s *stage) choose(id string, view connect.View, keys ...string) *domain.ConnectOutcome {
 	s.t.Helper()
-	require.NoError(s.t, s.Choose(s.t.Context(), id, connect.Chosen{Cookie: browser, Pages: keys, Seen: view.Choice.Seen}, s.still))
+	require.NoError(s.t, s.Choose(s.t.Context(), id, connect.Selection{Cookie: browser, Pages: keys, Seen: view.Choice.Seen}, s.still))
 	view, err := s.View(s.t.Context(), id, browser, s.still)
 	require.NoError(s.t, err)
 	return view.Outcome
@@ -235,11 +235,11 @@ func (b storeBefore) StopGrant(ctx context.Context, g domain.GrantKey, seen time
 	return b.Store.StopGrant(ctx, g, seen)
 }
 
-func (b storeBefore) Unhang(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
+func (b storeBefore) DetachConnection(ctx context.Context, connection int64, seen time.Time) (domain.GrantKey, int, bool, error) {
 	if b.unhang != nil {
 		b.unhang()
 	}
-	return b.Store.Unhang(ctx, connection, seen)
+	return b.Store.DetachConnection(ctx, connection, seen)
 }
 
 // dialog is a scripted sign-in for every platform.
@@ -266,7 +266,7 @@ func (d *dialog) Redeem(_ context.Context, code, _ string) (platforms.Consent, e
 	return d.consent, d.err
 }
 
-func (d *dialog) GiveBack(_ context.Context, tokens platforms.Tokens) error {
+func (d *dialog) RevokeConsent(_ context.Context, tokens platforms.Tokens) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.givenBack = append(d.givenBack, tokens.AccessToken)

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Chosen is a choice as sent by its form.
-type Chosen struct {
+// Selection is a choice as sent by its form.
+type Selection struct {
 	Cookie string
 	Pages  []string // keys of offers
 	Move   []string // keys of offers of another client that should move to this account
@@ -30,13 +30,13 @@ var (
 // Choose connects the chosen pages. It may be repeated after an unavailable or internal error.
 // Errors: those of [Connect.View], conflict ([ErrChangedMeanwhile], or the choice was already
 // made), unprocessable (the choice is invalid).
-func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still Still) error {
+func (c *Connect) Choose(ctx context.Context, id string, chosen Selection, still AccessCheck) error {
 	a, err := c.ownAttempt(ctx, id, chosen.Cookie)
 	if err != nil {
 		return err
 	}
 	switch {
-	case a.Over(c.Now()):
+	case a.Expired(c.Now()):
 		return errChooseLate
 	case a.Step != domain.ConnectChoosing:
 		return errChosen
@@ -70,7 +70,7 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Chosen, still St
 }
 
 // pick validates a choice against the offers.
-func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Chosen) (picked []offered, err error) {
+func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Selection) (picked []offered, err error) {
 	if len(chosen.Pages)+len(chosen.Move) == 0 {
 		return nil, errNothingChosen
 	}
@@ -153,7 +153,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err := c.leaveOut(ctx, a, p); err != nil {
 		return outcome, err
 	}
-	commands.Shown(ctx, c.Moved, func(ctx context.Context) (bool, error) {
+	commands.AwaitTables(ctx, c.Moved, func(ctx context.Context) (bool, error) {
 		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
 		return len(shown) == len(outcome.Connected), err
 	})
@@ -189,7 +189,7 @@ func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
 			continue
 		}
 		notified[page.PID] = true
-		if err := c.Look(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: page.PID}); err != nil {
+		if err := c.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: page.PID}); err != nil {
 			c.Logger.WarnContext(ctx, "first reading delayed until the next round", "platform", page.PID.String(), "error", err)
 		}
 	}
@@ -304,7 +304,7 @@ func (c *Connect) consentsBefore(
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
 		used := slices.ContainsFunc(current, func(h domain.GrantedConnection) bool { return h.ConnectionID == before })
-		if used || !domain.Computed(before) {
+		if used || !domain.IsComputedID(before) {
 			continue
 		}
 		if consents[before], err = c.Store.ConsentOf(ctx, before); err != nil {

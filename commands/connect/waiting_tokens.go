@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// NewWord returns a random string of at least 128 bits, for cookies and addresses.
-func NewWord() string { return rand.Text() }
+// NewSecret returns a random string of at least 128 bits, for cookies and addresses.
+func NewSecret() string { return rand.Text() }
 
 func digest(word string) []byte {
 	sum := sha256.Sum256([]byte(word))

@@ -75,19 +75,19 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 	return records, nil
 }
 
-// SetBack resets the database to a restored log. The tables, which were built from other topics,
+// ResetAfterRestore resets the database to a restored log. The tables, which were built from other topics,
 // are abandoned and rebuilt from the restored topics; schema kept forgets what came after the
 // backup. versions are the agencies' last versions in the backup.
-func (p *Parts) SetBack(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
+func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err
 	}
 	// the record of the restore is appended later and must not outlive this change
 	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error {
-		if _, err := projections.LeaveAll(ctx, tx); err != nil {
+		if _, err := projections.AbandonAll(ctx, tx); err != nil {
 			return err
 		}
-		return vault.SetBack(ctx, tx, m.Cut, versions)
+		return vault.ResetAfterRestore(ctx, tx, m.Cut, versions)
 	})
 	if err != nil {
 		return fmt.Errorf("reset the database to the restored log: %w", err)

@@ -30,15 +30,15 @@ func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platfo
 	config := connect.Config{
 		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
 		Places: readmodels.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
-		Moved:     s.directoryMoved,
-		Look:      s.wakeFetchers,
-		PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins,
+		Moved:        s.directoryMoved,
+		WakeFetchers: s.wakeFetchers,
+		PublicURL:    c.PublicURL, ReturnOrigins: c.ReturnOrigins,
 		Apps: map[domain.Platform]string{
 			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID, domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,
 		},
 		Now: fetch.Now, Logger: s.settings.Logger,
 	}
-	if clients.HearsMeta() {
+	if clients.ReceivesMetaRequests() {
 		config.Meta, config.Asked = clients.Signed, s.Asked
 	}
 	return &connect.Connect{Config: config}
@@ -89,12 +89,12 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	directory := readmodels.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, Told: readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events}.Told, Secrets: secrets, Log: s.Log,
+			Directory: directory, EntitiesByKey: readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events}.EntitiesByKey, Secrets: secrets, Log: s.Log,
 			Moved: s.directoryMoved, Now: c.Now,
 		},
 		Tokens: collect.HandOverTokens{
 			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
-			Pages: directory, Holds: network.clients.Holds, Look: s.wakeFetchers,
+			Pages: directory, Consent: network.clients.ConsentOf, WakeFetchers: s.wakeFetchers,
 		},
 	}
 	return nil
@@ -102,5 +102,5 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 
 // directoryMoved returns a channel that is closed when the directory's tables move next.
 func (s *Service) directoryMoved() <-chan struct{} {
-	return s.progress.Moved(projectors.Directory.Name, pg.AnyKey)
+	return s.progress.Changed(projectors.Directory.Name, pg.AnyKey)
 }

@@ -12,7 +12,7 @@
 //     [Fetcher.Run] run until their context is done. [Parts.Close] closes what was opened, also
 //     after a failed Open.
 //   - Every process monitors the read models, whichever process fills them (internal/monitor).
-//   - Separate subjects are separate packages: operator actions (internal/desk), who may sign in
+//   - Separate subjects are separate packages: operator actions (internal/operations), who may sign in
 //     (internal/signin), and whether tables are current (internal/monitor). They get what is opened
 //     here, and none of them imports this package.
 //   - Nothing is deleted on the basis of tables that differ from the log.

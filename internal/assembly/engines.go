@@ -7,8 +7,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
@@ -73,8 +73,8 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// Looks opens the engine's tables and the vault, for operator commands that need only the database.
-func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
+// OperatorViews opens the engine's tables and the vault, for operator commands that need only the database.
+func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
 	pool, err := p.Engine(ctx)
 	if err != nil {
 		return nil, err
@@ -83,17 +83,17 @@ func (p *Parts) Looks(ctx context.Context) (*desk.Looks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return desk.NewLooks(pool, vaultPool, p.Tables), nil
+	return operations.NewViews(pool, vaultPool, p.Tables), nil
 }
 
-// Desk opens what operator commands need: what [Parts.Looks] opens, and the log, even if its topics
+// Operations opens what operator commands need: what [Parts.OperatorViews] opens, and the log, even if its topics
 // have unsafe settings.
-func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
+func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	engines, err := p.anyEngines(ctx)
 	if err != nil {
 		return nil, err
 	}
-	database, err := p.Looks(ctx)
+	database, err := p.OperatorViews(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,5 +101,5 @@ func (p *Parts) Desk(ctx context.Context) (*desk.Desk, error) {
 	changes := dashboardCommands(log, p.brokers.value.topics)
 	changes.Logger = logger
 	records := &commands.Audit{Log: log, Now: time.Now, Logger: logger}
-	return &desk.Desk{Looks: database, Log: log, Engines: engines, Changes: changes, Records: records}, nil
+	return &operations.Service{Views: database, Log: log, Engines: engines, Changes: changes, Records: records}, nil
 }

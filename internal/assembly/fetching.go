@@ -78,7 +78,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return claims.Claim(ctx, queue, due, lasts, c.Now().UTC().Truncate(time.Microsecond))
 	}
 	f.schedule.Woken = func(queue domain.FetchQueue) <-chan struct{} {
-		return p.progress.Moved(vault.WakeName(queue), pg.AnyKey)
+		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
 	f.schedule.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
 		return pauses.Paused(ctx, domain.PausePlatform, platform.String())

@@ -36,7 +36,7 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	update := func() error {
 		for {
-			s.Monitor.Look(t.Context())
+			s.Monitor.Check(t.Context())
 			_, err := s.Updates.Update(t.Context(), commands.UpdateDashboard{
 				Caller: commands.Caller{ParentAccount: livingAgency, UserID: member}, Change: domain.UpdateDashboard{Primary: member},
 			})
@@ -50,7 +50,7 @@ func TestAssembledCommandsAskTheMonitor(t *testing.T) {
 		well := &lookedAt{operator.Projection{Projection: "dashboards", State: "live"}}
 		model := &lookedAt{operator.Projection{Projection: name, State: "live"}}
 		m := monitor.New([]*lookedAt{well, model}, monitor.Config{Logger: slog.New(slog.DiscardHandler)})
-		m.Look(t.Context())
+		m.Check(t.Context())
 		model.status.Partitions = []operator.Partition{{EndOffset: 20_000}}
 		model.status.Lag, model.status.LagSeconds = 20_000, 60
 		return m
@@ -75,7 +75,7 @@ func TestAssembledHandlerChecksThePeople(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		directory := &lookedAt{operator.Projection{Projection: "directory", State: "live", Partitions: []operator.Partition{{}}}}
 		m := monitor.New([]*lookedAt{directory}, monitor.Config{People: "directory", Logger: slog.New(slog.DiscardHandler)})
-		m.Look(t.Context())
+		m.Check(t.Context())
 		handler, health, err := assembly.HandlerOver(m, assembly.HandlerConfig{
 			Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 				return api.Principal{UserID: member, AccountID: livingAgency, Roles: api.Roles{api.RoleAuditor}}, nil
@@ -91,7 +91,7 @@ func TestAssembledHandlerChecksThePeople(t *testing.T) {
 		const unknown = "it is not known who has left"
 		directory.status.Partitions[0].EndOffset = 1
 		for _, closed := range []bool{false, true} {
-			m.Look(t.Context())
+			m.Check(t.Context())
 			err := people.Probe(t.Context())
 			require.Equal(t, closed, err != nil)
 			require.Equal(t, closed, strings.Contains(history(), unknown))

@@ -26,8 +26,8 @@ type HandlerConfig struct {
 	// LocalDirectory says that accounts and users are managed here instead of in a main
 	// application.
 	LocalDirectory bool
-	Withdrawn      *api.Withdrawn // subjects without access; nil: none
-	SignIns        *SignIns       // how people sign in to the console; nil: not through the console
+	Withdrawn      *api.WithdrawnSubjects // subjects without access; nil: none
+	SignIns        *SignIns               // how people sign in to the console; nil: not through the console
 	// Application signs people in to the console with the sessions of a main application. Its
 	// Callers are the Authenticator. It is nil without a main application.
 	Application *console.Application
@@ -41,7 +41,7 @@ type HandlerConfig struct {
 
 // Handler creates the HTTP layer.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	entities := readmodels.ToldEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
+	entities := readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 	prover := proof.NewProver(s.Log, c.CheckpointKeys)
 	deps := api.Deps{
 		Config:            c.HTTP,
@@ -63,22 +63,22 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
-				Append: s.Log.AppendBatch, Told: entities, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
+				Append: s.Log.AppendBatch, Tables: entities, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
 			},
-			Told:  entities,
-			Local: commands.LocalDirectory{Log: s.Log, Told: entities, Local: c.LocalDirectory, Now: time.Now},
+			Entities: entities,
+			Local:    commands.LocalDirectory{Log: s.Log, Tables: entities, Local: c.LocalDirectory, Now: time.Now},
 		},
-		MainApp:    s.mainApp,
-		Connect:    s.Connect,
-		Operators:  s.operators,
-		Streams:    s.streams,
-		TicketKey:  s.ticketKey,
-		Ready:      func() error { return s.Monitor.MayRead() },
-		Passes:     pg.MayPass,
-		Health:     s.Health(),
-		Metrics:    c.Metrics,
-		Registerer: s.registered,
-		Logger:     s.settings.Logger,
+		MainApp:     s.mainApp,
+		Connect:     s.Connect,
+		Operators:   s.operators,
+		Streams:     s.streams,
+		TicketKey:   s.ticketKey,
+		Ready:       func() error { return s.Monitor.MayRead() },
+		IsTemporary: pg.IsTemporary,
+		Health:      s.Health(),
+		Metrics:     c.Metrics,
+		Registerer:  s.registered,
+		Logger:      s.settings.Logger,
 	}
 	if in := c.SignIns; in != nil {
 		deps.SignIns = signin.Agency{
@@ -105,8 +105,8 @@ type SignIns struct {
 // Application of c must be set.
 func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
 	deps := console.Deps{
-		API: served, Headers: c.HTTP.Headers, Passes: pg.MayPass, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
-		Looks: (&commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger}).RecordRead,
+		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
+		RecordView: (&commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger}).RecordRead,
 	}
 	if s.Connect != nil {
 		deps.Platforms = s.Connect.Platforms()
@@ -131,7 +131,7 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	if in.Provider != nil {
 		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: identities, People: people, Staff: in.Staff}
 	}
-	deps.Addressless = in.PublicURL == ""
+	deps.NoPublicURL = in.PublicURL == ""
 	return nil
 }
 

@@ -126,7 +126,7 @@ func (p *Parts) Brokers(ctx context.Context) ([]string, error) {
 func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	return p.database.get(func() (string, error) {
 		if p.settings.DatabaseURL != "" {
-			if open := pg.InTheOpen(p.settings.DatabaseURL); open != "" {
+			if open := pg.IsUnencrypted(p.settings.DatabaseURL); open != "" {
 				p.settings.Logger.WarnContext(ctx, open)
 			}
 			return p.settings.DatabaseURL, nil

@@ -99,7 +99,7 @@ func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (
 		return false, ctx.Err()
 	}
 	j.log.DebugContext(ctx, "cannot load picture", "social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
-	if pictures.ForGood(err) {
+	if pictures.IsPermanent(err) {
 		return false, j.kept.GiveUp(ctx, wanted.PostRef)
 	}
 	return false, nil

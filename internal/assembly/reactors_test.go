@@ -148,7 +148,7 @@ func (h *halfParked) Settle(_ context.Context, parent string, _ int64) (domain.S
 func (h *halfParked) Moved(string) <-chan struct{} { return nil }
 
 // Scan is called for one agency after a wake-up; a sweep passes all agencies with listeners.
-func (h *halfParked) Scan(_ context.Context, spans []stream.Span, _ time.Time, _ int) ([]stream.Notice, error) {
+func (h *halfParked) Scan(_ context.Context, spans []stream.NoticeRange, _ time.Time, _ int) ([]stream.Notice, error) {
 	if len(spans) == 1 && spans[0].ParentAccount != onlooker {
 		h.woken <- spans[0].ParentAccount
 	}

@@ -88,7 +88,7 @@ func cachedProbe(probe func(context.Context) error) func(context.Context) error 
 // to new sign-ins. Pauses are read at each call, because the monitor's state may be older than a
 // pause.
 func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
-	body.Projections, body.Readings = projectionsHealth(s.Monitor.Seen()), s.readings()
+	body.Projections, body.Readings = projectionsHealth(s.Monitor.Projections()), s.readings()
 	pauses, err := s.operators.Pauses(ctx)
 	if err != nil {
 		return // a check reports an unreachable database
@@ -116,7 +116,7 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 	}
 	for queue, pace := range s.Fetcher.Collect.Slowest() {
 		pace.Sharing = 0 // only signed-in callers see the number of connections
-		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Short(), Pace: pace.String()})
+		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String()})
 	}
 	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))

@@ -15,9 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -66,7 +66,7 @@ type Service struct {
 	config    Config
 	topics    *TopicsHealth
 	engine    *pgxpool.Pool
-	operators *desk.Desk
+	operators *operations.Service
 	engines   []*projections.Engine
 	streams   *stream.Hub
 	ticketKey []byte
@@ -123,7 +123,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.operators, err = s.Desk(ctx); err != nil {
+	if s.operators, err = s.Operations(ctx); err != nil {
 		return err
 	}
 	if s.engines, err = s.anyEngines(ctx); err != nil {

@@ -35,7 +35,7 @@ func (s *Service) openStreams() {
 		// listeners; figures may lag.
 		Ready: func() bool {
 			select {
-			case <-s.Monitor.Made():
+			case <-s.Monitor.Readable():
 				return s.Monitor.MayRead(projectors.Dashboards(0).Name, projectors.Directory.Name) == nil
 			default:
 				return false
@@ -44,7 +44,7 @@ func (s *Service) openStreams() {
 		Logger: s.settings.Logger,
 	})
 	if s.config.Streams {
-		s.progress.HearFigures(s.streams.Hear)
+		s.progress.ListenFigures(s.streams.Notify)
 	}
 }
 
@@ -89,7 +89,7 @@ func (s *Service) runReactors(ctx context.Context) error {
 	router.AddConsumerHandler("wake_listeners", domain.TopicDashboards, subscriber, func(m *message.Message) error {
 		parent := m.Metadata.Get(eventlog.MetadataKey)
 		version, err := strconv.ParseInt(m.Metadata.Get(eventlog.MetadataVersion), 10, 64)
-		if err == nil && s.streams.Listens(parent) {
+		if err == nil && s.streams.HasListeners(parent) {
 			traced := tracing.Continue(ctx, m.Metadata.Get(eventlog.MetadataTraceParent))
 			waiting.Go(func() { s.wakeListeners(traced, parent, version) })
 		}
@@ -107,7 +107,7 @@ func (s *Service) runReactors(ctx context.Context) error {
 func (s *Service) wakeListeners(ctx context.Context, parent string, version int64) {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()
-	ctx, span := tracing.Within(ctx, "wake listeners", trace.WithSpanKind(trace.SpanKindConsumer))
+	ctx, span := tracing.StartInTrace(ctx, "wake listeners", trace.WithSpanKind(trace.SpanKindConsumer))
 	_, err := s.Updates.AwaitHead(ctx, parent, version)
 	if err == nil {
 		s.streams.Wake(ctx, parent)

@@ -51,7 +51,7 @@ func (u *upkeep) PurgeSignIns(ctx context.Context) {
 // 30 days, until ctx is done: once all read models are built, and then every hour.
 func (u *upkeep) TidySecrets(ctx context.Context) {
 	select {
-	case <-u.service.Monitor.Made():
+	case <-u.service.Monitor.Readable():
 	case <-ctx.Done():
 		return
 	}

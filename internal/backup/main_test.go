@@ -123,7 +123,7 @@ func (b *bench) restore(dir string) error {
 	target, err := eventlog.OpenTarget(b.t.Context(), b.cfg)
 	require.NoError(b.t, err)
 	defer target.Close()
-	if err := files.Fits(b.t.Context(), target); err != nil {
+	if err := files.CheckTarget(b.t.Context(), target); err != nil {
 		return err
 	}
 	return files.Restore(b.t.Context(), target, nil)

@@ -37,16 +37,16 @@ func Open(dir string) (*Files, error) {
 // Close unlocks the backup.
 func (f *Files) Close() { f.release() }
 
-// Fits returns an error if the backup cannot be restored to the target. It changes nothing. If the
+// CheckTarget returns an error if the backup cannot be restored to the target. It changes nothing. If the
 // target's topics are neither missing nor empty, the error wraps [ErrNotEmpty].
-func (f *Files) Fits(ctx context.Context, target *eventlog.Target) error {
+func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error {
 	specs := target.Topics()
 	for _, s := range specs {
 		if f.Manifest.Topic(s.Name) == nil {
 			return fmt.Errorf("the backup has no topic %s: restore with the version that wrote it (%s)", s.Name, f.Manifest.Tool)
 		}
 	}
-	contents, err := target.Held(ctx)
+	contents, err := target.ExistingRanges(ctx)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (f *Files) Fits(ctx context.Context, target *eventlog.Target) error {
 }
 
 // Restore creates missing topics and appends all records. The backup must be open, and Check and
-// Fits must have succeeded. When Restore returns, all records are on all in-sync replicas.
+// CheckTarget must have succeeded. When Restore returns, all records are on all in-sync replicas.
 func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress func(done, total int64)) error {
 	if err := target.Create(ctx); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 			}
 		}
 	}
-	contents, err := target.Held(ctx)
+	contents, err := target.ExistingRanges(ctx)
 	if err != nil {
 		return err
 	}

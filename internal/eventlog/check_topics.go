@@ -21,12 +21,12 @@ const (
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
-// ForgetsWithin is how long after a tombstone a compacted topic may hold earlier records of the
+// MaxCompactionDelay is how long after a tombstone a compacted topic may hold earlier records of the
 // key: max.compaction.lag.ms plus segment.ms, which each start checks. A partition without new
 // records is not compacted, because the cleaner skips the active segment.
-const ForgetsWithin = maxCompactionLag + maxSegmentAge
+const MaxCompactionDelay = maxCompactionLag + maxSegmentAge
 
-// Limits that let a compacted topic remove records within [ForgetsWithin]. The cleaner skips the
+// Limits that let a compacted topic remove records within [MaxCompactionDelay]. The cleaner skips the
 // active segment.
 const (
 	maxCompactionLag = 7 * 24 * time.Hour

@@ -64,8 +64,8 @@ func (t *Target) Close() { t.client.Close() }
 // Topics returns the definitions of the topics.
 func (t *Target) Topics() []TopicSpec { return t.codec.Topics() }
 
-// Held returns the offset ranges of the topics that exist on the target.
-func (t *Target) Held(ctx context.Context) (map[string][]PartitionRange, error) {
+// ExistingRanges returns the offset ranges of the topics that exist on the target.
+func (t *Target) ExistingRanges(ctx context.Context) (map[string][]PartitionRange, error) {
 	existing := map[string][]PartitionRange{}
 	for _, spec := range t.Topics() {
 		ranges, _, err := t.Ranges(ctx, spec.Name)

@@ -87,7 +87,7 @@ func (r *Row) AccountReading() (AccountReading, error) {
 		switch {
 		case figure.Name == domain.MetricFollowers || figure.Name == domain.MetricPosts:
 			figure.Kind, figure.Window = domain.Stock, ""
-		case figure.Name == domain.MetricLikes && a.Platform.Gives(domain.FiguresOfAccount, figure.Name, domain.Cumulative):
+		case figure.Name == domain.MetricLikes && a.Platform.Provides(domain.FiguresOfAccount, figure.Name, domain.Cumulative):
 			figure.Kind, figure.Window = domain.Cumulative, ""
 		}
 		a.Figures = append(a.Figures, figure)

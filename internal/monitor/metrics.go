@@ -36,7 +36,7 @@ func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 	for _, class := range classes() {
 		gauge(degraded, float64(wrong[class]), string(class))
 	}
-	for _, s := range m.Seen() {
+	for _, s := range m.Projections() {
 		for _, p := range s.Partitions {
 			gauge(lagEvents, float64(max(0, p.EndOffset-p.NextOffset)), s.Projection, strconv.Itoa(int(p.Partition)))
 		}

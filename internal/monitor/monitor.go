@@ -13,10 +13,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// The polling intervals. LookEvery applies until all read models are live and while there are
+// The polling intervals. CheckInterval applies until all read models are live and while there are
 // faults.
 const (
-	LookEvery        = 500 * time.Millisecond
+	CheckInterval    = 500 * time.Millisecond
 	lookHealthyEvery = 2 * time.Second
 )
 
@@ -81,7 +81,7 @@ func New[M readModel](models []M, c Config) *Monitor {
 // Run polls the projections until ctx is done.
 func (m *Monitor) Run(ctx context.Context) {
 	for {
-		m.Look(ctx)
+		m.Check(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -100,11 +100,11 @@ func (m *Monitor) nextLook() time.Duration {
 		}
 	default:
 	}
-	return LookEvery
+	return CheckInterval
 }
 
-// Look polls once. If a projection's status cannot be read, its last state stays and ages.
-func (m *Monitor) Look(ctx context.Context) {
+// Check polls once. If a projection's status cannot be read, its last state stays and ages.
+func (m *Monitor) Check(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
 	statuses, folded, err := m.ask(looking)
@@ -177,8 +177,8 @@ func (m *Monitor) missing(s operator.Projection) int64 {
 	return n
 }
 
-// Made returns a channel that is closed once every projection can be read.
-func (m *Monitor) Made() <-chan struct{} { return m.readable }
+// Readable returns a channel that is closed once every projection can be read.
+func (m *Monitor) Readable() <-chan struct{} { return m.readable }
 
 // stateUnknown returns why the state of the read models is unknown. The caller must hold the lock.
 func (m *Monitor) stateUnknown() error {
@@ -221,8 +221,8 @@ func (m *Monitor) all() []fault {
 	return all
 }
 
-// Seen returns the latest state.
-func (m *Monitor) Seen() []operator.Projection {
+// Projections returns the latest state.
+func (m *Monitor) Projections() []operator.Projection {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.statuses

@@ -47,14 +47,14 @@ func liveModel(name string, next, end int64) *fakeModel {
 func look(t *testing.T, models ...*fakeModel) *monitor.Monitor {
 	t.Helper()
 	m := monitor.New(models, quietly)
-	m.Look(t.Context())
+	m.Check(t.Context())
 	return m
 }
 
 // made reports whether every projection has been readable.
 func made(m *monitor.Monitor) bool {
 	select {
-	case <-m.Made():
+	case <-m.Readable():
 		return true
 	default:
 		return false
@@ -78,7 +78,7 @@ func TestTruncatedLogIsAnError(t *testing.T) {
 			require.NotContains(t, err.Error(), "Try again shortly")
 		}
 		model.status = liveModel("dashboards", 9, 9).status
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.MayRead("dashboards"))
 		require.NoError(t, m.MayCommand("dashboards"))
 	})
@@ -95,7 +95,7 @@ func TestFaultsAffectOnlyTheirProjection(t *testing.T) {
 		require.False(t, made(m))
 		late.status.Partitions[0] = operator.Partition{NextOffset: 1000, EndOffset: 21_000}
 		late.status.Lag, late.status.LagSeconds = 20_000, 60
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.True(t, made(m))
 		require.NoError(t, m.MayRead())
 		require.ErrorContains(t, m.MayCommand(), "20000 events behind")
@@ -112,12 +112,12 @@ func TestBrokersAwayStopCommandsOnly(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
 		m := monitor.New([]*fakeModel{model}, quietly)
 		require.Error(t, m.MayRead(), "no state yet")
-		m.Look(t.Context())
+		m.Check(t.Context())
 		model.err = fmt.Errorf("%w: dial", projections.ErrNoLog)
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.MayCommand("dashboards"))
 		time.Sleep(monitor.StaleAfter + time.Second) // time of the synctest bubble
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.EqualError(t, m.MayCommand("dashboards"), "unavailable: The brokers do not answer. Nothing was changed.")
 		require.NoError(t, m.MayRead())
 	})
@@ -133,7 +133,7 @@ func TestDroppedTablesAreNamed(t *testing.T) {
 		started := look(t, model)
 		model.err = gone
 		startedWithout := look(t, model)
-		started.Look(t.Context())
+		started.Check(t.Context())
 		time.Sleep(time.Hour) // time of the synctest bubble
 		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite(), startedWithout.MayRead(), startedWithout.MayCommand()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
@@ -142,7 +142,7 @@ func TestDroppedTablesAreNamed(t *testing.T) {
 		}
 		require.Contains(t, started.Reason("dashboards"), "are gone")
 		model.err = nil
-		started.Look(t.Context())
+		started.Check(t.Context())
 		require.NoError(t, started.MayCommand(), "no restart is needed when they are back")
 		require.NoError(t, started.MayRead())
 	})
@@ -156,7 +156,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		model, other := liveModel("dashboards", 5, 5), liveModel("directory", 5, 5)
 		m := look(t, model, other)
 		model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
-		m.Look(t.Context())
+		m.Check(t.Context())
 		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
@@ -165,18 +165,18 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		require.Contains(t, m.Reason("dashboards"), "gone from the database")
 		require.NoError(t, m.MayRead("directory"))
 		model.status.Paused = true
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "once an operator resumes the read model")
 
 		model.status = operator.Projection{Projection: "dashboards", State: projections.StateBuilding, Rebuilding: true, Paused: true}
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: that waits until an operator resumes it")
 		model.status.Paused = false
 		model.status.Building = []operator.Build{{Done: 3, Total: 6}}
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: building dashboards, 50 %")
 		model.status = liveModel("dashboards", 5, 5).status
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.MayRead(), "no restart is needed")
 		require.NoError(t, m.MayCommand())
 	})
@@ -192,15 +192,15 @@ func TestSetBackTablesTakeNoCommands(t *testing.T) {
 		m := look(t, model)
 		require.NoError(t, m.MayCommand())
 		model.status.Partitions[0].NextOffset = 3
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
 		require.ErrorContains(t, m.MayWrite(), "set back")
 		require.NoError(t, m.MayRead(), "the state shown is old, but was true")
 		model.status.Partitions[0].NextOffset = 5
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.MayCommand())
 		model.status.Partitions[0] = operator.Partition{NextOffset: 2, EndOffset: 2}
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.MayCommand(), "records that are no longer in the log are not waited for")
 	})
 }
@@ -218,15 +218,15 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 		m := monitor.New([]*fakeModel{model}, c)
 		wait := func() error {
 			for range 3 {
-				m.Look(t.Context())
+				m.Check(t.Context())
 				time.Sleep(3 * time.Second) // time of the synctest bubble
 			}
-			m.Look(t.Context())
+			m.Check(t.Context())
 			return m.MayCommand("dashboards")
 		}
 		require.NoError(t, wait())
 		folded = []string{"directory.g1"}
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.MayCommand("dashboards"), "another process takes over")
 		require.ErrorContains(t, wait(), "is folded by no process (generation dashboards.g2)")
 		require.NoError(t, m.MayRead())
@@ -246,7 +246,7 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		model := liveModel("dashboards", 5, 5)
 		m := monitor.New([]*fakeModel{model}, c)
 		told := func() (n int) {
-			m.Look(t.Context())
+			m.Check(t.Context())
 			n = strings.Count(lines.String(), "degraded")
 			lines.Reset()
 			return n

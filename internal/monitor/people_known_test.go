@@ -45,7 +45,7 @@ func TestPeopleAreUnknownWhileRecordsWait(t *testing.T) {
 			m := monitor.New([]*fakeModel{liveModel("dashboards", 0, 500), model}, quietly)
 			for second := range int64(400) {
 				test.at(&model.status.Partitions[0], second)
-				m.Look(t.Context())
+				m.Check(t.Context())
 				err := m.PeopleKnown()
 				if test.from <= second && second < test.until {
 					require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "%s, second %d", name, second)
@@ -65,10 +65,10 @@ func TestPeopleAreKnownWhileBrokersAreDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		model := liveModel("directory", 10, 10)
 		m := monitor.New([]*fakeModel{model}, quietly)
-		m.Look(t.Context())
+		m.Check(t.Context())
 		model.err = projections.ErrNoLog
 		time.Sleep(time.Hour)
-		m.Look(t.Context())
+		m.Check(t.Context())
 		require.NoError(t, m.PeopleKnown())
 	})
 }

@@ -86,7 +86,7 @@ func (a Action) Came() string {
 	if a.Action == domain.ActionGenerationSwitchedBack {
 		what = "rollback: "
 	}
-	if a.RebuildState != "" && a.Action != domain.ActionRebuildCancelled {
+	if a.RebuildState != "" && a.Action != domain.ActionRebuildCanceled {
 		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
 	}
 	if a.Count+a.Left > 0 {

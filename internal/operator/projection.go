@@ -133,7 +133,7 @@ const (
 	RebuildCatchingUp RebuildState = "catching_up" // folding events that arrived meanwhile
 	RebuildSwitching  RebuildState = "switching"   // waiting to switch readers
 	RebuildDone       RebuildState = "done"
-	RebuildCancelled  RebuildState = "cancelled"
+	RebuildCanceled   RebuildState = "cancelled"
 	RebuildFailed     RebuildState = "failed"
 )
 
@@ -159,5 +159,5 @@ type Rebuild struct {
 
 // Ended reports whether the rebuild is in a final state.
 func (r Rebuild) Ended() bool {
-	return r.State == RebuildDone || r.State == RebuildCancelled || r.State == RebuildFailed
+	return r.State == RebuildDone || r.State == RebuildCanceled || r.State == RebuildFailed
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// InTheOpen returns why the connection to a database server over the network is not secure, or ""
+// IsUnencrypted returns why the connection to a database server over the network is not secure, or ""
 // if it is secure or the server is on this machine.
-func InTheOpen(url string) string {
+func IsUnencrypted(url string) string {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return "" // [CheckURL] reports it

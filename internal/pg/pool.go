@@ -62,7 +62,7 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	}
 	config.AfterConnect = scanTimesAsUTC
 	detectDeadPeers(config.ConnConfig)
-	if tracing.On() { // statements of traced requests, without their parameters
+	if tracing.Enabled() { // statements of traced requests, without their parameters
 		config.ConnConfig.Tracer = otelpgx.NewTracer(otelpgx.WithMeterProvider(noop.NewMeterProvider()))
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)

@@ -65,22 +65,22 @@ func TestMayPass(t *testing.T) {
 		"25P03": true, "25P04": true, "55P03": true,
 		"22P02": false, "23505": false, "42703": false, "55000": false, "57014": false,
 	} {
-		require.Equal(t, want, pg.MayPass(fmt.Errorf("read: %w", &pgconn.PgError{Code: code})), code)
+		require.Equal(t, want, pg.IsTemporary(fmt.Errorf("read: %w", &pgconn.PgError{Code: code})), code)
 	}
-	require.True(t, pg.MayPass(fmt.Errorf("read: %w", io.ErrUnexpectedEOF)))
-	require.False(t, pg.MayPass(io.ErrShortWrite))
+	require.True(t, pg.IsTemporary(fmt.Errorf("read: %w", io.ErrUnexpectedEOF)))
+	require.False(t, pg.IsTemporary(io.ErrShortWrite))
 	_, err := pgx.Connect(t.Context(), "postgres://nobody@127.0.0.1:1/none")
-	require.True(t, pg.MayPass(err), err)
+	require.True(t, pg.IsTemporary(err), err)
 	db := pgtest.New(t)
 	_, err = pgx.Connect(t.Context(), strings.Replace(db.URL, "/t_", "/not_", 1))
-	require.True(t, pg.MayPass(err), "a server that refuses connections has changed nothing: %v", err)
+	require.True(t, pg.IsTemporary(err), "a server that refuses connections has changed nothing: %v", err)
 	_, err = db.Pool.Exec(t.Context(), "select * from nowhere")
-	require.True(t, pg.MayPass(err), err)
+	require.True(t, pg.IsTemporary(err), err)
 	conn, err := db.Pool.Acquire(t.Context())
 	require.NoError(t, err)
 	defer conn.Release()
 	_, err = conn.Exec(t.Context(), "select pg_terminate_backend(pg_backend_pid())")
-	require.True(t, pg.MayPass(err), err)
+	require.True(t, pg.IsTemporary(err), err)
 	_, err = conn.Exec(t.Context(), "select 1")
-	require.True(t, pg.MayPass(err), err)
+	require.True(t, pg.IsTemporary(err), err)
 }

@@ -58,19 +58,19 @@ func NewProgress() *Progress {
 	return &Progress{waiters: map[waiter]chan struct{}{}, figures: func(string) {}}
 }
 
-// HearFigures sets the function that gets the payloads of [FiguresChannel] in order, and
+// ListenFigures sets the function that gets the payloads of [FiguresChannel] in order, and
 // [AnyFigure] whenever the listening connection was opened again. hear must not block. HearFigures
 // must be called before [Progress.Listen].
-func (p *Progress) HearFigures(hear func(payload string)) { p.figures = hear }
+func (p *Progress) ListenFigures(hear func(payload string)) { p.figures = hear }
 
-// AnyKey is the key for [Progress.Moved] of a projection whose moves name no keys. A move that
+// AnyKey is the key for [Progress.Changed] of a projection whose moves name no keys. A move that
 // names keys does not wake its waiters.
 const AnyKey = "any"
 
-// Moved returns a channel that is closed at the next move of the projection that names the key or
+// Changed returns a channel that is closed at the next move of the projection that names the key or
 // no keys. Call it before reading the tables, so that no move between reading and waiting is
 // missed.
-func (p *Progress) Moved(projection, key string) <-chan struct{} {
+func (p *Progress) Changed(projection, key string) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ch, ok := p.waiters[waiter{projection, key}]

@@ -19,7 +19,7 @@ func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
 	progress := pg.NewProgress()
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
-	first := progress.Moved("dashboards", "any")
+	first := progress.Changed("dashboards", "any")
 	listening.Go(func() { progress.Listen(ctx, db.Pool.Config().ConnString(), slog.New(slog.DiscardHandler)) })
 	t.Cleanup(listening.Wait)
 	t.Cleanup(cancel)
@@ -39,7 +39,7 @@ func TestProgressWakesTheWaitersOfAMove(t *testing.T) {
 	}
 	// the channel belongs to the database, and other tests notify on it
 	const name = "progress_test"
-	one, third, other := progress.Moved(name, "one"), progress.Moved(name, "third"), progress.Moved(name, "other")
+	one, third, other := progress.Changed(name, "one"), progress.Changed(name, "third"), progress.Changed(name, "other")
 	notify(pg.ProgressPayload(name, []string{"one", "third"}))
 	waitFor(one, "waiter for a key that moved")
 	waitFor(third, "waiter for another key that moved")

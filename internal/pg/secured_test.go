@@ -134,7 +134,7 @@ func TestInsecureConnectionsAreReported(t *testing.T) {
 		"postgres://u:secret@[::1]/d":                                                      "",
 		"postgres://u:secret@/d?host=/var/run/postgresql":                                  "",
 	} {
-		got := pg.InTheOpen(url)
+		got := pg.IsUnencrypted(url)
 		require.NotContains(t, got, "secret")
 		if told == "" {
 			require.Empty(t, got, url)

@@ -33,14 +33,14 @@ func IsForbidden(err error) bool {
 	return ok && refused.Code == "42501"
 }
 
-// MayPass reports whether the same statement may succeed a moment later: the database is down,
+// IsTemporary reports whether the same statement may succeed a moment later: the database is down,
 // stopping, overloaded or now a read-only replica, or tables were moved, for example because a
 // generation was retired while the process was suspended. All errors of connecting are temporary,
 // also those reported by a server. Otherwise SQLSTATE decides: classes 08 (connection), 40
 // (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
 // starts), 25006 (read only), 25P03, 25P04 and 55P03 (timeouts of idle transactions, of
 // transactions and of locks), and [IsMissing].
-func MayPass(err error) bool {
+func IsTemporary(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}

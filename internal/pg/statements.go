@@ -47,8 +47,8 @@ func Find[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFun
 	return row, true, nil
 }
 
-// Is reads one row with one boolean.
-func Is(ctx context.Context, q Querier, doing, sql string, args ...any) (is bool, err error) {
+// QueryBool reads one row with one boolean.
+func QueryBool(ctx context.Context, q Querier, doing, sql string, args ...any) (is bool, err error) {
 	if err := q.QueryRow(ctx, sql, args...).Scan(&is); err != nil {
 		return false, fmt.Errorf("%s: %w", doing, err)
 	}

@@ -51,8 +51,8 @@ var (
 	ErrNoImage = errors.New("the answer is not a usable picture")
 )
 
-// ForGood reports whether the failure is permanent.
-func ForGood(err error) bool {
+// IsPermanent reports whether the failure is permanent.
+func IsPermanent(err error) bool {
 	return errors.Is(err, ErrAddress) || errors.Is(err, ErrGone) || errors.Is(err, ErrNoImage)
 }
 
@@ -74,7 +74,7 @@ func New(c Config) *Taker {
 	}}
 }
 
-// Take downloads the picture at a URL and re-encodes it. [ForGood] reports whether an error is
+// Take downloads the picture at a URL and re-encodes it. [IsPermanent] reports whether an error is
 // permanent.
 func (t *Taker) Take(ctx context.Context, address string) ([]byte, error) {
 	if !t.allowed(address) {

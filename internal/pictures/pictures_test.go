@@ -129,7 +129,7 @@ func TestOnlyPlatformHostsAreRequested(t *testing.T) {
 	} {
 		_, err := taker.Take(t.Context(), refused)
 		require.ErrorIs(t, err, pictures.ErrAddress, refused)
-		require.True(t, pictures.ForGood(err), refused)
+		require.True(t, pictures.IsPermanent(err), refused)
 	}
 	require.Zero(t, asked.Load())
 	for _, good := range []string{
@@ -223,7 +223,7 @@ func TestInvalidPictures(t *testing.T) {
 				require.ErrorContains(t, err, "60000 by 60000 pixels", "refused before decoding")
 			}
 			if name != "squeezed" {
-				require.Equal(t, c.forGood, pictures.ForGood(err), err)
+				require.Equal(t, c.forGood, pictures.IsPermanent(err), err)
 			}
 			require.NotContains(t, err.Error(), "signed", "URLs identify their owner")
 			require.NotContains(t, err.Error(), "/t51/", "the same")

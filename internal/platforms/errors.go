@@ -44,15 +44,15 @@ var (
 // contains the platform's words: they may name people, and errors end up in logs and events that
 // may be kept forever.
 type Error struct {
-	Class      Class
-	Platform   domain.Platform
-	Op         string        // our name of the call, for example "page_insights"
-	Status     int           // HTTP status; 0 without an answer
-	Code       string        // the platform's code as text ("190", "rate_limit_exceeded"); otherwise ""
-	Subcode    int           // Meta's error_subcode or LinkedIn's serviceErrorCode; otherwise 0
-	Message    string        // our explanation; "" if the code is sufficient
-	Words      string        // the platform's message without tokens, at most 300 characters; read it with [Words]
-	RetryAfter time.Duration // from now; set for throttled, otherwise only if the platform reported it
+	Class           Class
+	Platform        domain.Platform
+	Op              string        // our name of the call, for example "page_insights"
+	Status          int           // HTTP status; 0 without an answer
+	Code            string        // the platform's code as text ("190", "rate_limit_exceeded"); otherwise ""
+	Subcode         int           // Meta's error_subcode or LinkedIn's serviceErrorCode; otherwise 0
+	Message         string        // our explanation; "" if the code is sufficient
+	PlatformMessage string        // the platform's message without tokens, at most 300 characters; read it with [PlatformMessage]
+	RetryAfter      time.Duration // from now; set for throttled, otherwise only if the platform reported it
 
 	cause error // context.Canceled or context.DeadlineExceeded of the caller only
 }
@@ -77,12 +77,12 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Words returns the platform's own message about a failure, or "". It may name people: store it
+// PlatformMessage returns the platform's own message about a failure, or "". It may name people: store it
 // only in the schema kept, where it expires, and show it only in the terminal of the person who
 // asked.
-func Words(err error) string {
+func PlatformMessage(err error) string {
 	if e := asError(err); e != nil {
-		return e.Words
+		return e.PlatformMessage
 	}
 	return ""
 }
@@ -133,8 +133,8 @@ const (
 	codeWrongID   = "wrong_account"
 )
 
-// CodeCancelled is the code of a call that its caller canceled.
-const CodeCancelled = "cancelled"
+// CodeCanceled is the code of a call that its caller canceled.
+const CodeCanceled = "cancelled"
 
 // Codes of refusals by this program: the call was not made (see [Admit]).
 const (
@@ -160,10 +160,10 @@ func Unsent(err error) bool {
 	return e != nil && e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
 }
 
-// Cancelled reports whether the caller canceled the call.
-func Cancelled(err error) bool {
+// IsCanceled reports whether the caller canceled the call.
+func IsCanceled(err error) bool {
 	e := asError(err)
-	return e != nil && (e.Code == CodeCancelled || e.cause != nil)
+	return e != nil && (e.Code == CodeCanceled || e.cause != nil)
 }
 
 // malformed is the error for an answer in an unexpected format. A retry may succeed.
@@ -214,7 +214,7 @@ func invalid(p domain.Platform, op, format string, args ...any) *Error {
 func networkError(ctx context.Context, err error) *Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &Error{Class: ClassRetry, Code: CodeCancelled, Message: "the call was canceled", cause: context.Canceled}
+		return &Error{Class: ClassRetry, Code: CodeCanceled, Message: "the call was canceled", cause: context.Canceled}
 	case ctx.Err() != nil:
 		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -146,7 +146,7 @@ func classifyGraph(ans answer) *Error {
 }
 
 func (e graphError) classify(status int) *Error {
-	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), Words: string(e.Message)}
+	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), PlatformMessage: string(e.Message)}
 }
 
 // Subcodes that change the class.
@@ -196,7 +196,7 @@ var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
 // badField returns the field that a node does not have, or "" for other errors.
 func badField(e *Error) string {
-	if found := nonexistingField.FindStringSubmatch(e.Words); found != nil {
+	if found := nonexistingField.FindStringSubmatch(e.PlatformMessage); found != nil {
 		return found[1]
 	}
 	return ""
@@ -204,5 +204,5 @@ func badField(e *Error) string {
 
 // oversized reports whether the answer was too large, so that the caller must request less.
 func oversized(e *Error) bool {
-	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.Words, "reduce the amount of data"))
+	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.PlatformMessage, "reduce the amount of data"))
 }

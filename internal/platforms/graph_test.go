@@ -160,7 +160,7 @@ func TestMetaAppSecretProof(t *testing.T) {
 
 	unproven := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ClientSecret = "" })
 	page := addPage(unproven, simulator.Traps{})
-	require.Contains(t, requireClass(t, platforms.ClassInvalid, unproven.client(t, domain.Facebook).accountErr(target(page))).Words, "appsecret_proof")
+	require.Contains(t, requireClass(t, platforms.ClassInvalid, unproven.client(t, domain.Facebook).accountErr(target(page))).PlatformMessage, "appsecret_proof")
 }
 
 // Meta answers with another version when the requested one has expired. This is logged once.

@@ -157,7 +157,7 @@ func (c *httpClient) complete(e *Error, req call, ans answer) {
 		e.RetryAfter = c.wait(e.RetryAfter, ans.header)
 	}
 	secrets := slices.Concat(req.secrets, []string{req.token})
-	e.Words, e.Code = scrub(e.Words, secrets...), cleanCode(scrub(e.Code, secrets...))
+	e.PlatformMessage, e.Code = scrub(e.PlatformMessage, secrets...), cleanCode(scrub(e.Code, secrets...))
 }
 
 func (s *CallStats) fail(e *Error) {
@@ -275,7 +275,7 @@ func withoutRedirects(client *http.Client) *http.Client {
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.Jar = nil
-	if tracing.On() {
+	if tracing.Enabled() {
 		c.Transport = otelhttp.NewTransport(withoutQuery{cmp.Or(c.Transport, http.DefaultTransport)}, otelhttp.WithSpanNameFormatter(
 			func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Host }), otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()))
 	}

@@ -186,7 +186,7 @@ func classifyLinkedIn(ans answer) *Error {
 		}
 		return e
 	}
-	return &Error{Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), Words: string(body.Message)}
+	return &Error{Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), PlatformMessage: string(body.Message)}
 }
 
 func (e linkedInError) class(status int) Class {
@@ -210,5 +210,5 @@ func classifyLinkedInOAuth(ans answer) *Error {
 	if json.Unmarshal(ans.body, &body) != nil || body.Error == "" {
 		return classifyLinkedIn(ans)
 	}
-	return &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), Words: string(body.Description)}
+	return &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), PlatformMessage: string(body.Description)}
 }

@@ -38,9 +38,9 @@ func (e *Error) scope(op string) domain.QuotaScope {
 		return ""
 	case e.Platform == domain.TikTok && op != "":
 		return domain.QuotaPerOperation
-	case e.Platform == domain.LinkedIn && strings.Contains(e.Words, "MEMBER"):
+	case e.Platform == domain.LinkedIn && strings.Contains(e.PlatformMessage, "MEMBER"):
 		return domain.QuotaPerAccount
-	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.Words, "Resource level"):
+	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.PlatformMessage, "Resource level"):
 		return domain.QuotaPerOperation
 	case e.Platform == domain.LinkedIn, e.Code == "4":
 		return domain.QuotaPerApp

@@ -73,7 +73,7 @@ func TestPlatformWordsNotInErrors(t *testing.T) {
 	} {
 		client := canned(t, always(http.StatusBadRequest, body)).client(t, domain.Facebook)
 		err := client.accountErr(platforms.Target{AccessToken: "a/b=c", ExternalID: "1"})
-		require.Equal(t, want[0], platforms.Words(err))
+		require.Equal(t, want[0], platforms.PlatformMessage(err))
 		require.EqualError(t, err, want[1])
 	}
 }

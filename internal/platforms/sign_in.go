@@ -22,10 +22,10 @@ type SignIn interface {
 	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For a
 	// code that is used up, expired or issued to another app, the error is of class ClassReconnect.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
-	// GiveBack revokes the person's consent at the platform. For Facebook, Instagram and TikTok
-	// this revokes the consent to the whole app. Instagram login has no such call: GiveBack returns
+	// RevokeConsent revokes the person's consent at the platform. For Facebook, Instagram and TikTok
+	// this revokes the consent to the whole app. Instagram login has no such call: RevokeConsent returns
 	// nil and does nothing.
-	GiveBack(ctx context.Context, tokens Tokens) error
+	RevokeConsent(ctx context.Context, tokens Tokens) error
 }
 
 // SignIn returns the dialog of a platform: Facebook pages with their Instagram accounts, Instagram

@@ -224,8 +224,8 @@ func (p managedPage) offered(existing []Offered) []Offered {
 	return out
 }
 
-// GiveBack implements [SignIn]. It revokes the person's consent to the whole app.
-func (f facebookSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
+// RevokeConsent implements [SignIn]. It revokes the person's consent to the whole app.
+func (f facebookSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := f.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func classifyGraphCode(ans answer) *Error {
 	e := classifyGraph(ans)
 	switch {
 	case e == nil:
-	case isAppError(e.Words):
+	case isAppError(e.PlatformMessage):
 		e.Class = ClassInvalid
 	case e.Code == codeWrongRequest:
 		e.Class = ClassReconnect

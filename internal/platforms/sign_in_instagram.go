@@ -76,8 +76,8 @@ func (i instagramSignIn) readPerson(ctx context.Context, tokenUserID text, c *Co
 	return i.checkPersonID(string(me.UserID))
 }
 
-// GiveBack implements [SignIn]. Instagram login has no such call.
-func (i instagramSignIn) GiveBack(context.Context, Tokens) error { return nil }
+// RevokeConsent implements [SignIn]. Instagram login has no such call.
+func (i instagramSignIn) RevokeConsent(context.Context, Tokens) error { return nil }
 
 // classifyInstagramCode classifies a refused code. The error is flat and always has the code 400.
 func classifyInstagramCode(ans answer) *Error {
@@ -89,8 +89,8 @@ func classifyInstagramCode(ans answer) *Error {
 	if json.Unmarshal(ans.body, &body) != nil || body.Message == "" {
 		return classifyGraph(ans)
 	}
-	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), Words: string(body.Message)}
-	if e.Class == ClassInvalid && !isAppError(e.Words) {
+	e := &Error{Class: statusClass(ans.status), Code: string(body.Code), PlatformMessage: string(body.Message)}
+	if e.Class == ClassInvalid && !isAppError(e.PlatformMessage) {
 		e.Class = ClassReconnect
 	}
 	return e

@@ -168,8 +168,8 @@ func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c 
 	return nil
 }
 
-// GiveBack implements [SignIn]. It revokes this one token.
-func (l linkedInSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
+// RevokeConsent implements [SignIn]. It revokes this one token.
+func (l linkedInSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := l.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}

@@ -40,13 +40,13 @@ func (s scanningSignIn) Redeem(ctx context.Context, code, redirectURI string) (p
 		Consent platforms.Consent
 		Offered []platforms.Offered
 	}{c, c.Offered})
-	s.note(string(raw), wrong, platforms.Words(err))
+	s.note(string(raw), wrong, platforms.PlatformMessage(err))
 	return c, err
 }
 
-func (s scanningSignIn) GiveBack(ctx context.Context, tokens platforms.Tokens) error {
-	err := s.SignIn.GiveBack(ctx, tokens)
-	s.note(err, platforms.Words(err))
+func (s scanningSignIn) RevokeConsent(ctx context.Context, tokens platforms.Tokens) error {
+	err := s.SignIn.RevokeConsent(ctx, tokens)
+	s.note(err, platforms.PlatformMessage(err))
 	return err
 }
 

@@ -57,8 +57,8 @@ func (k *tikTok) tokenPath(what string) string {
 	return "/" + k.endpoint.version + "/oauth/" + what + "/"
 }
 
-// GiveBack implements [SignIn]. It revokes the person's consent to the whole app.
-func (k tikTokSignIn) GiveBack(ctx context.Context, tokens Tokens) error {
+// RevokeConsent implements [SignIn]. It revokes the person's consent to the whole app.
+func (k tikTokSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := k.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}

@@ -313,7 +313,7 @@ func TestGiveBackRequests(t *testing.T) {
 			_, _ = w.Write([]byte(answer))
 		})
 		s := b.signIn(t, p)
-		require.NoError(t, s.GiveBack(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
+		require.NoError(t, s.RevokeConsent(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
 		require.Equal(t, want, request.call)
 		if p == domain.Facebook {
 			require.Equal(t, "Bearer Tok3n", request.token)
@@ -324,8 +324,8 @@ func TestGiveBackRequests(t *testing.T) {
 		if answer = answers[1]; p != domain.Facebook {
 			status = http.StatusBadRequest
 		}
-		require.Error(t, s.GiveBack(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
-		requireClass(t, platforms.ClassReconnect, s.GiveBack(t.Context(), platforms.Tokens{}))
+		require.Error(t, s.RevokeConsent(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
+		requireClass(t, platforms.ClassReconnect, s.RevokeConsent(t.Context(), platforms.Tokens{}))
 	}
 }
 

@@ -59,8 +59,8 @@ func TestSignedRequest(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, same, 2, "two apps with one secret cannot be distinguished")
 
-	require.True(t, metaApps(t, "", "IGSECRET").HearsMeta())
-	require.False(t, metaApps(t, "", "").HearsMeta())
+	require.True(t, metaApps(t, "", "IGSECRET").ReceivesMetaRequests())
+	require.False(t, metaApps(t, "", "").ReceivesMetaRequests())
 	_, err = metaApps(t, "", "IGSECRET").Signed(signedFacebook)
 	require.ErrorIs(t, err, platforms.ErrNotSigned, "the app's secret is not configured")
 }

@@ -119,7 +119,7 @@ func classifyTikTok(ans answer) *Error {
 	case code == "" || code == "ok":
 		return cmp.Or(byStatus(ans), malformed())
 	default:
-		return &Error{Class: cmp.Or(tikTokClasses[code], oauthClass(code, ans.status)), Code: code, Words: message}
+		return &Error{Class: cmp.Or(tikTokClasses[code], oauthClass(code, ans.status)), Code: code, PlatformMessage: message}
 	}
 }
 

@@ -22,9 +22,9 @@ var ErrNotCovered = errors.New("no checkpoint covers this agency yet")
 
 // ExportConfig configures [Export].
 type ExportConfig struct {
-	Source Source
-	Parent string
-	Known  note.Verifiers // public keys of checkpoints
+	Source    Source
+	Parent    string
+	Verifiers note.Verifiers // public keys of checkpoints
 }
 
 // Exported describes a bundle.
@@ -39,11 +39,11 @@ type Exported struct {
 // checkpoint. It returns [ErrContradiction] if the log contradicts that checkpoint,
 // [ErrNotCovered], or [ErrKeyNeeded]. It reads the agency's partition twice.
 func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, error) {
-	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Known), 0)
+	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Verifiers), 0)
 	if err != nil {
 		return Exported{}, err
 	}
-	if len(list) > 0 && cfg.Known == nil {
+	if len(list) > 0 && cfg.Verifiers == nil {
 		return Exported{}, ErrKeyNeeded
 	}
 	ranges, id, err := cfg.Source.Ranges(ctx, domain.TopicDashboards)
@@ -142,7 +142,7 @@ func (e *exporter) write(ctx context.Context, head bundleLeaf, out io.Writer) (E
 	done := Exported{Agency: e.cfg.Parent, Checkpoint: e.signed.Checkpoint}
 	w := bufio.NewWriterSize(out, 64<<10)
 	err := writeLine(w, bundleHead{
-		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: e.cfg.Parent, PublicKey: publicKeyOf(e.signed.note, e.cfg.Known),
+		Bundle: bundleFormat, Topic: domain.TopicDashboards, Key: e.cfg.Parent, PublicKey: publicKeyOf(e.signed.note, e.cfg.Verifiers),
 		Checkpoint: e.signed.note, Head: head,
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 func (w *world) export(t testing.TB, agency string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: agency, Known: w.verifiers}, &out)
+	_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: agency, Verifiers: w.verifiers}, &out)
 	require.NoError(t, err)
 	return out.Bytes()
 }
@@ -36,7 +36,7 @@ func TestBundleRoundTrip(t *testing.T) {
 	w := busy(t, 10) // the last round is not covered yet
 	for _, a := range agencies {
 		var out bytes.Buffer
-		done, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.verifiers}, &out)
+		done, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Verifiers: w.verifiers}, &out)
 		require.NoError(t, err)
 		report := check(t, w, out.Bytes())
 		require.True(t, report.OK(), "%v", report.Findings)
@@ -49,7 +49,7 @@ func TestBundleRoundTrip(t *testing.T) {
 func TestExportRefuses(t *testing.T) {
 	t.Parallel()
 	export := func(w *world, a string) error {
-		_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Known: w.verifiers}, &bytes.Buffer{})
+		_, err := proof.Export(t.Context(), proof.ExportConfig{Source: w, Parent: a, Verifiers: w.verifiers}, &bytes.Buffer{})
 		return err
 	}
 	w := busy(t, 3)

@@ -288,10 +288,10 @@ func TestSignerRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.change(t, agencies[0])
-	var turns []proof.Turn
+	var turns []proof.SigningResult
 	ctx, cancel := context.WithCancel(t.Context())
 	s := w.signer(t, func(c *proof.SignerConfig) {
-		c.Observe = func(turn proof.Turn) {
+		c.Observe = func(turn proof.SigningResult) {
 			turns = append(turns, turn)
 			cancel()
 		}

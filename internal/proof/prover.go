@@ -66,7 +66,7 @@ func (p *Prover) Bundle(ctx context.Context, parent string, out io.Writer) (Expo
 	case <-ctx.Done():
 		return Exported{}, context.Cause(ctx)
 	}
-	done, err := Export(ctx, ExportConfig{Source: p.source, Parent: parent, Known: verifiers}, out)
+	done, err := Export(ctx, ExportConfig{Source: p.source, Parent: parent, Verifiers: verifiers}, out)
 	switch {
 	case errors.Is(err, ErrNotCovered):
 		err = fmt.Errorf("%w (%w)", errUncovered, err)

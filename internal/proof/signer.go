@@ -24,18 +24,18 @@ type SignerConfig struct {
 	// Append appends to `operations` and returns nil once the record is acknowledged.
 	Append func(ctx context.Context, d domain.Draft) error
 	Key    note.Signer
-	// Known are the keys of earlier checkpoints, including Key's own.
-	Known note.Verifiers
-	Now   func() time.Time
+	// Verifiers are the keys of earlier checkpoints, including Key's own.
+	Verifiers note.Verifiers
+	Now       func() time.Time
 	// Every is the interval between checkpoints, even if nothing is new.
 	Every  time.Duration
 	Logger *slog.Logger
 	// Observe, if set, is called at the end of each turn of [Signer.Run], for metrics.
-	Observe func(Turn)
+	Observe func(SigningResult)
 }
 
-// Turn is the result of one turn of [Signer.Run].
-type Turn struct {
+// SigningResult is the result of one turn of [Signer.Run].
+type SigningResult struct {
 	Checkpoint Checkpoint // the signed checkpoint
 	Signed     bool       // false: nothing was new, or Err is set
 	// Err wraps [ErrContradiction] if signing is refused until a person has investigated. Any other
@@ -78,7 +78,7 @@ func (s *Signer) Run(ctx, stopped context.Context) error {
 func (s *Signer) turn(ctx context.Context) {
 	c, signed, err := s.Sign(ctx)
 	if s.Observe != nil {
-		s.Observe(Turn{Checkpoint: c, Signed: signed, Err: err})
+		s.Observe(SigningResult{Checkpoint: c, Signed: signed, Err: err})
 	}
 	switch {
 	case err != nil && ctx.Err() != nil: // canceled by the end of the process; the last turn follows
@@ -133,7 +133,7 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	if s.log == nil {
 		s.checkpoints, s.newest = 0, Checkpoint{}
 	}
-	list, next, err := readCheckpoints(ctx, s.Source, s.Known, s.checkpoints)
+	list, next, err := readCheckpoints(ctx, s.Source, s.Verifiers, s.checkpoints)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ var ErrKeyNeeded = errors.New("the log has signed checkpoints: specify the publi
 
 // VerifyConfig configures [Verify].
 type VerifyConfig struct {
-	Source Source
-	Parent string         // report on one agency; "" for all. The whole log is read in either case.
-	Known  note.Verifiers // public keys of checkpoints; nil: none
+	Source    Source
+	Parent    string         // report on one agency; "" for all. The whole log is read in either case.
+	Verifiers note.Verifiers // public keys of checkpoints; nil: none
 	// Kept are signed notes that were stored outside of the log, as `ledgerboard checkpoints`
 	// prints them, separated by empty lines. They reveal a log that was replaced together with its
 	// checkpoints.
@@ -88,12 +88,12 @@ func (r Report) OK() bool { return len(r.Findings) == 0 }
 func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	report := Report{Agency: cfg.Parent, Findings: []Finding{}}
 	// Checkpoints are read before the log, so the log contains all records that they cover.
-	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Known), 0)
+	list, _, err := readCheckpoints(ctx, cfg.Source, orNone(cfg.Verifiers), 0)
 	if err != nil {
 		return Report{}, err
 	}
-	list = append(list, keptNotes(cfg.Kept, orNone(cfg.Known))...)
-	if len(list) > 0 && cfg.Known == nil {
+	list = append(list, keptNotes(cfg.Kept, orNone(cfg.Verifiers))...)
+	if len(list) > 0 && cfg.Verifiers == nil {
 		return Report{}, ErrKeyNeeded
 	}
 	ranges, id, err := cfg.Source.Ranges(ctx, domain.TopicDashboards)
@@ -114,7 +114,7 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 			log.expect(c)
 		}
 	}
-	if len(list) == 0 && cfg.Known != nil {
+	if len(list) == 0 && cfg.Verifiers != nil {
 		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. The service signs one when it " +
 			"starts: either it never had a key, or the checkpoints were removed, and any records may be missing"})
 	}

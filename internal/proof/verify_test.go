@@ -160,7 +160,7 @@ func TestALogTruncatedTogetherWithItsCheckpoints(t *testing.T) {
 	report = w.verify(t)
 	require.Len(t, report.Findings, 1)
 	require.Contains(t, report.Findings[0].Detail, "the log contains no checkpoint")
-	report = w.verify(t, func(c *proof.VerifyConfig) { c.Known = nil })
+	report = w.verify(t, func(c *proof.VerifyConfig) { c.Verifiers = nil })
 	require.True(t, report.OK())
 	require.Contains(t, report.Proven(), "No checkpoint was checked")
 	_, err = proof.Verify(t.Context(), proof.VerifyConfig{Source: w, Kept: notes})

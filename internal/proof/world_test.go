@@ -158,7 +158,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
 	t.Helper()
 	cfg := proof.SignerConfig{
-		Source: w, Append: w.Append, Key: w.key, Known: w.verifiers,
+		Source: w, Append: w.Append, Key: w.key, Verifiers: w.verifiers,
 		Now:    func() time.Time { w.now = w.now.Add(time.Minute); return w.now },
 		Every:  time.Hour,
 		Logger: slog.New(slog.DiscardHandler),
@@ -255,7 +255,7 @@ func busy(t testing.TB, rounds int) *world {
 
 func (w *world) verify(t testing.TB, change ...func(*proof.VerifyConfig)) proof.Report {
 	t.Helper()
-	cfg := proof.VerifyConfig{Source: w, Known: w.verifiers}
+	cfg := proof.VerifyConfig{Source: w, Verifiers: w.verifiers}
 	for _, c := range change {
 		c(&cfg)
 	}

@@ -54,7 +54,7 @@ func callsThrough(b *breaker) float64 {
 
 func verdict(s platforms.CallStats) error {
 	switch {
-	case s.Code == platforms.CodeCancelled:
+	case s.Code == platforms.CodeCanceled:
 		return errNotMade
 	case s.Class == platforms.ClassRetry:
 		return errDown

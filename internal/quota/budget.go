@@ -63,7 +63,7 @@ func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 }
 
 // until returns how long it takes until the budget has this many calls, or is full.
-func (b Budget) until(calls float64, left Left, now time.Time) time.Duration {
+func (b Budget) until(calls float64, left BudgetState, now time.Time) time.Duration {
 	wait := max(0, left.HeldUntil.Sub(now))
 	if missing := min(calls, b.Burst) - left.Calls; missing > 1e-6 { // tolerates rounding errors of fractional calls
 		wait = max(wait, time.Duration(missing/b.Rate*float64(time.Second)).Round(time.Millisecond)+time.Millisecond)
@@ -74,7 +74,7 @@ func (b Budget) until(calls float64, left Left, now time.Time) time.Duration {
 // slowest returns the budget that takes longest to allow a call. The wait is at least a
 // millisecond: if the store's clock is behind this process's clock, a hold that is over here is not
 // over there.
-func slowest(budgets []Budget, left []Left, now time.Time) (index int, wait time.Duration) {
+func slowest(budgets []Budget, left []BudgetState, now time.Time) (index int, wait time.Duration) {
 	wait = time.Millisecond
 	for i, b := range budgets {
 		if w := b.until(1, left[i], now); w > wait {

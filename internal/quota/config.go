@@ -50,13 +50,13 @@ type Store interface {
 	// reads. It returns what is left in each. A budget grows from its last draw up to its burst; a
 	// new one is full, and a held one gives nothing. An unlimited budget gives all requested calls
 	// unless it is held. If now is zero, the store's own time applies.
-	Draw(ctx context.Context, want int, from []Budget, now time.Time) (granted int, left []Left, err error)
+	Draw(ctx context.Context, want int, from []Budget, now time.Time) (granted int, left []BudgetState, err error)
 	// Hold closes a budget until the given time, unless it is already closed for longer.
 	Hold(ctx context.Context, name string, until time.Time) error
 }
 
-// Left is the state of a budget.
-type Left struct {
+// BudgetState is the state of a budget.
+type BudgetState struct {
 	Calls     float64
 	HeldUntil time.Time // zero: not held
 }

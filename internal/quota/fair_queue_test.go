@@ -49,9 +49,9 @@ func TestShortBudgetAlternates(t *testing.T) {
 	}
 	const few, many = 6, 60
 	wait(quota.InBackground(t.Context()), "post", many, many-1) // one of them has the turn
-	full, err := g.Room(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute, 1)
+	full, err := g.Capacity(quota.InBackground(t.Context()), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
-	half, err := g.Room(t.Context(), domain.LinkedIn, "", time.Minute, 1)
+	half, err := g.Capacity(t.Context(), domain.LinkedIn, "", time.Minute, 1)
 	require.NoError(t, err)
 	require.InDelta(t, full/2, half, 1, "Room returns the share of the priority")
 	wait(t.Context(), "account", few, many-1+few)

@@ -103,7 +103,7 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 }
 
 // draw takes calls from budgets, or only reads them if want is 0.
-func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Time) (granted int, left []Left, err error) {
+func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Time) (granted int, left []BudgetState, err error) {
 	granted, left, err = g.cfg.Store.Draw(ctx, want, budgets, g.storeTime(now))
 	if err != nil {
 		return 0, nil, fmt.Errorf("draw from the call budgets: %w", err)
@@ -120,13 +120,13 @@ func noRoom(which string, wait time.Duration) error {
 	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota "+which+" is used up for now", wait)
 }
 
-// Room returns how many readings of a platform, with the given number of calls each, may start
+// Capacity returns how many readings of a platform, with the given number of calls each, may start
 // within the given time according to the app's quotas; it ignores account quotas. A reading larger
 // than a full budget may start when the budget is full. While callers of the other priority wait
 // (see [InBackground]), Room returns the share of this priority. Without a quota it is unlimited.
 // While the platform's breaker is not closed, Room is limited to the calls that the breaker allows,
 // unless the time extends well beyond that.
-func (g *Gate) Room(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error) {
+func (g *Gate) Capacity(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error) {
 	calls := float64(max(each, 1))
 	room := float64(math.MaxInt32)
 	if within <= 2*g.cfg.BreakerOpen {

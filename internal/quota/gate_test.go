@@ -197,7 +197,7 @@ func TestRoomFollowsAppQuotas(t *testing.T) {
 	b := setup(t)
 	g := b.gate()
 	room := func(p domain.Platform, op string, within time.Duration) int {
-		n, err := g.Room(t.Context(), p, op, within, 1)
+		n, err := g.Capacity(t.Context(), p, op, within, 1)
 		require.NoError(t, err)
 		return n
 	}
@@ -226,7 +226,7 @@ func TestBreakerOpensForOnePlatform(t *testing.T) {
 		}
 		requireRefused(t, admit(g, facebook, down), platforms.ClassRetry, open)
 		for within, planned := range map[time.Duration]bool{open / 2: false, 12 * time.Hour: true} {
-			room, err := g.Room(t.Context(), domain.Facebook, "", within, 1)
+			room, err := g.Capacity(t.Context(), domain.Facebook, "", within, 1)
 			require.NoError(t, err)
 			require.Equal(t, planned, room > 1_000_000, within)
 		}
@@ -243,7 +243,7 @@ func TestBreakerStaysClosed(t *testing.T) {
 	b := setup(t)
 	for name, stats := range map[string]platforms.CallStats{
 		"dead tokens": {Class: platforms.ClassReconnect}, "permissions": {Class: platforms.ClassPermission},
-		"throttled": {Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCancelled},
+		"throttled": {Class: platforms.ClassThrottled, Scope: domain.QuotaPerAccount}, "cancelled": {Class: platforms.ClassRetry, Code: platforms.CodeCanceled},
 		"successes": {},
 	} {
 		g := b.gate()
@@ -268,12 +268,12 @@ type slowStore struct {
 	draws int
 }
 
-func (s *slowStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.Left, error) {
+func (s *slowStore) Draw(context.Context, int, []quota.Budget, time.Time) (int, []quota.BudgetState, error) {
 	s.draws++
 	if time.Now().Before(s.opens) {
-		return 0, []quota.Left{{Calls: 1, HeldUntil: time.Now()}, {}, {}}, nil
+		return 0, []quota.BudgetState{{Calls: 1, HeldUntil: time.Now()}, {}, {}}, nil
 	}
-	return 1, make([]quota.Left, 3), nil
+	return 1, make([]quota.BudgetState, 3), nil
 }
 
 func TestSlowStoreClockIsPolledWithPauses(t *testing.T) {
@@ -294,7 +294,7 @@ func TestNoCallWithoutStore(t *testing.T) {
 	g := quota.New(quota.Config{Store: vault.Budgets{Pool: pool}})
 	_, _, err = g.Admit(t.Context(), tikTok)
 	requireRefused(t, err, platforms.ClassRetry, 0)
-	_, err = g.Room(t.Context(), domain.TikTok, "user_info", time.Second, 1)
+	_, err = g.Capacity(t.Context(), domain.TikTok, "user_info", time.Second, 1)
 	require.ErrorContains(t, err, "closed pool")
 }
 
@@ -358,7 +358,7 @@ func TestRoomForWholeReadings(t *testing.T) {
 	t.Parallel()
 	g := setup(t).gate(limits(domain.Quota{Platform: domain.LinkedIn, Scope: domain.QuotaPerApp, Calls: 100, Window: 24 * time.Hour}))
 	room := func(each int) int {
-		n, err := g.Room(t.Context(), domain.LinkedIn, "", time.Second, each)
+		n, err := g.Capacity(t.Context(), domain.LinkedIn, "", time.Second, each)
 		require.NoError(t, err)
 		return n
 	}

@@ -116,7 +116,7 @@ type watchedStore struct {
 	times []time.Time
 }
 
-func (s *watchedStore) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (int, []quota.Left, error) {
+func (s *watchedStore) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (int, []quota.BudgetState, error) {
 	s.times = append(s.times, now)
 	return s.Budgets.Draw(ctx, want, from, now)
 }

@@ -44,7 +44,7 @@ func (a Agency) MakeLink(ctx context.Context, c commands.Caller, user readmodels
 	case a.PublicURL == "":
 		return link, errNoPublicURL
 	}
-	p, active, err := ActiveUser(ctx, a.People.Standing, user.ID)
+	p, active, err := ActiveUser(ctx, a.People.UserStatus, user.ID)
 	switch {
 	case err != nil:
 		return link, err

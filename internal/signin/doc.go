@@ -11,7 +11,7 @@
 //   - A sign-in is refused if two active people have its address. All sign-ins are refused while it
 //     is unknown who has left.
 //
-// The package may not import internal/assembly, internal/desk or commands/collect: it receives the
+// The package may not import internal/assembly, internal/operations or commands/collect: it receives the
 // vault, the log and the read models.
 //
 // # Not obvious
@@ -20,6 +20,6 @@
 //     parts.
 //   - Auditors and operators are not in the directory: a list in the configuration names them
 //     ([identity.Staff]), and their sign-ins are not recorded there.
-//   - Package internal/desk creates the link, because it records every operator action; [Agency]
+//   - Package internal/operations creates the link, because it records every operator action; [Agency]
 //     receives the function.
 package signin

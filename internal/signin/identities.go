@@ -36,7 +36,7 @@ func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.P
 // link links an identity to the only active user with its verified address.
 func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.Person, err error) {
 	if i.Email == "" {
-		return p, &console.RefusalError{Why: console.WhyUnverified}
+		return p, &console.RefusalError{Why: console.RefusalUnverified}
 	}
 	user, err := c.People.oneOf(ctx, i.Email)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.P
 	}
 	err = c.Kept.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
 	if errors.Is(err, vault.ErrLinkedElsewhere) {
-		err = &console.RefusalError{Why: console.WhyLinked, User: p.UserID}
+		err = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: p.UserID}
 	}
 	return p, err
 }

@@ -50,7 +50,7 @@ func (c Sessions) Link(ctx context.Context, digest []byte, now time.Time) (ident
 	if err != nil {
 		return identity.Person{}, err
 	}
-	maker, err := c.People.Standing(ctx, link.MadeBy, "")
+	maker, err := c.People.UserStatus(ctx, link.MadeBy, "")
 	if err == nil && (maker.Erased || maker.Known && !maker.Active) {
 		err = vault.ErrNoSignInLink
 	}

@@ -68,7 +68,7 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 	session := identity.Session{ID: "S2", Person: identity.Person{UserID: here, AccountID: agency, Role: "agency"}, Way: "link", BegunAt: now, SeenAt: now, ExpiresAt: now.Add(time.Hour)}
 	require.NoError(t, kept.Begin(t.Context(), session, make([]byte, 32), nil, nil))
 	seen := readModels(0)
-	seen.Look(t.Context())
+	seen.Check(t.Context())
 
 	for name, c := range map[string]struct {
 		address  string
@@ -107,11 +107,11 @@ func TestIncompleteTablesAreNotUsed(t *testing.T) {
 	t.Parallel()
 	m := readModels(7)
 	ask := func() error {
-		_, err := signin.People{Monitor: m}.Standing(t.Context(), "a11ce0000000000000000000", "aaaaaaaaaaaaaaaaaaaaaaaa")
+		_, err := signin.People{Monitor: m}.UserStatus(t.Context(), "a11ce0000000000000000000", "aaaaaaaaaaaaaaaaaaaaaaaa")
 		return err
 	}
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()), "the status is not known yet")
-	m.Look(t.Context())
+	m.Check(t.Context())
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(ask()))
 	require.ErrorContains(t, ask(), "directory is catching up")
 }

@@ -25,18 +25,18 @@ type People struct {
 	Monitor *monitor.Monitor
 }
 
-// Standing implements [api.PeopleDirectory].
-func (p People) Standing(ctx context.Context, user, account string) (readmodels.Standing, error) {
+// UserStatus implements [api.PeopleDirectory].
+func (p People) UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
 	if err := p.Monitor.MayRead(projectors.Directory.Name, projectors.Operations.Name); err != nil {
-		return readmodels.Standing{}, err
+		return readmodels.UserStatus{}, err
 	}
-	return p.People.Standing(ctx, user, account)
+	return p.People.UserStatus(ctx, user, account)
 }
 
 // ActiveUser returns an active user of an active account in the current directory; active is false
 // if there is no such user.
 func ActiveUser(
-	ctx context.Context, standing func(ctx context.Context, user, account string) (readmodels.Standing, error), user string,
+	ctx context.Context, standing func(ctx context.Context, user, account string) (readmodels.UserStatus, error), user string,
 ) (p identity.Person, active bool, err error) {
 	known, err := standing(ctx, user, "")
 	if err != nil {
@@ -77,9 +77,9 @@ func (p People) oneOf(ctx context.Context, email string) (user string, err error
 	case err != nil:
 		return "", err
 	case len(users) == 0 || email == "": // a user without an address is never found
-		return "", &console.RefusalError{Why: console.WhyNobody}
+		return "", &console.RefusalError{Why: console.RefusalUnknownPerson}
 	case len(users) > 1:
-		return "", &console.RefusalError{Why: console.WhySeveral}
+		return "", &console.RefusalError{Why: console.RefusalAmbiguous}
 	}
 	return users[0], nil
 }
@@ -87,9 +87,9 @@ func (p People) oneOf(ctx context.Context, email string) (user string, err error
 // letIn returns an active user of an active account. Error: [*console.RefusalError] for any other
 // user.
 func (p People) letIn(ctx context.Context, user string) (identity.Person, error) {
-	person, active, err := ActiveUser(ctx, p.Standing, user)
+	person, active, err := ActiveUser(ctx, p.UserStatus, user)
 	if err == nil && !active {
-		err = &console.RefusalError{Why: console.WhyEnded, User: user}
+		err = &console.RefusalError{Why: console.RefusalEnded, User: user}
 	}
 	return person, err
 }

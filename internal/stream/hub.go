@@ -73,8 +73,8 @@ func (h *Hub) Ready() error {
 // NoticeListeners returns the number of notice streams, for a gauge.
 func (h *Hub) NoticeListeners() int { return h.notices.listeners.size() }
 
-// Listens reports whether the agency has listeners in this process.
-func (h *Hub) Listens(parent string) bool {
+// HasListeners reports whether the agency has listeners in this process.
+func (h *Hub) HasListeners(parent string) bool {
 	return h.notices.listeners.has(parent) || h.figures.listeners.has(parent)
 }
 

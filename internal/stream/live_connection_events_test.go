@@ -102,7 +102,7 @@ func TestLateRefusalIsAnnounced(t *testing.T) {
 		time.Sleep(15 * time.Minute)
 		require.Empty(t, l.take(), "once")
 
-		hub.Hear(payload(reading(agency, client1, 70)))
+		hub.Notify(payload(reading(agency, client1, 70)))
 		late(-time.Second, time.Second, 71)
 		late(-time.Second, 20*time.Second, 72)
 		last := idOf(l.take()[0])
@@ -138,7 +138,7 @@ func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
 		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
 		start := idOf(staff.take()[0])
 		client.take()
-		hub.Hear(payload(signIn(agency, client1, 70), signIn(agency, client2, 71), signIn(agency2, client1, 72), reading(agency, client1, 5)))
+		hub.Notify(payload(signIn(agency, client1, 70), signIn(agency, client2, 71), signIn(agency2, client1, 72), reading(agency, client1, 5)))
 		received := staff.take()
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: connection_needs_sign_in", "event: figures_changed"}, firstLines(received))
 		require.JSONEq(t, `{"account_id":"`+client1+`","member_id":7,"connection_id":70,"p_id":4}`, field(received[0], "data: "))
@@ -149,10 +149,10 @@ func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
 
 		again := signIn(agency, client1, 70)
 		again.At = again.At.Add(-time.Minute) // an older generation is folded later
-		hub.Hear(payload(again))
+		hub.Notify(payload(again))
 		time.Sleep(2 * time.Second)
 		require.Empty(t, staff.take(), "it was sent")
-		hub.Hear(payload(signIn(agency, client1, 70)))
+		hub.Notify(payload(signIn(agency, client1, 70)))
 		time.Sleep(2 * time.Second)
 		alone := staff.take()
 		require.Len(t, alone, 1)

@@ -59,13 +59,13 @@ func TestChangesAreSentOncePerSecond(t *testing.T) {
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		l := open(t, hub, &listener{}, "")
 		require.Equal(t, []string{"event: live_cursor"}, firstLines(l.take()), "its position at once")
-		hub.Hear(payload(reading(agency, client1, 70)))
+		hub.Notify(payload(reading(agency, client1, 70)))
 		blocks := l.take()
 		require.Len(t, blocks, 1, "the first change after a quiet time is sent at once")
 		require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client1+`","member_id":7,"social_account_id":70,"p_id":6,"figures":"account"}]}`,
 			field(blocks[0], "data: "))
 		for range 10 {
-			hub.Hear(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
+			hub.Notify(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
 			time.Sleep(50 * time.Millisecond)
 		}
 		require.Empty(t, l.take(), "the second has not passed")
@@ -84,11 +84,11 @@ func TestListenersGetOnlyTheirOwnFigures(t *testing.T) {
 		staff.take()
 		client.take()
 		stranger.take()
-		hub.Hear(payload(reading(agency, client2, 71)))
+		hub.Notify(payload(reading(agency, client2, 71)))
 		require.Len(t, staff.take(), 1)
 		require.Empty(t, client.take(), "another client of the agency")
 		time.Sleep(time.Second)
-		hub.Hear(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
+		hub.Notify(payload(reading(agency, client1, 70), reading(agency, client2, 71)))
 		require.Len(t, dataOf(t, client.take()[0]).Changes, 1)
 		require.Len(t, dataOf(t, staff.take()[0]).Changes, 2)
 		require.Empty(t, stranger.take(), "another agency")
@@ -103,7 +103,7 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 		l.cancel()
 		synctest.Wait()
 		for social := int64(70); social < 73; social++ {
-			hub.Hear(payload(reading(agency, client1, social)))
+			hub.Notify(payload(reading(agency, client1, social)))
 			time.Sleep(2 * time.Second)
 		}
 		back := open(t, hub, &listener{}, id).take()
@@ -129,7 +129,7 @@ func TestStreamThatReconnectsTooLateReadsEverything(t *testing.T) {
 	bubble(t, func(t *testing.T, hub *stream.Hub) {
 		id := idOf(open(t, hub, &listener{}, "").take()[0])
 		for range 601 {
-			hub.Hear(payload(reading(agency, client1, 70)))
+			hub.Notify(payload(reading(agency, client1, 70)))
 			time.Sleep(2 * time.Second)
 		}
 		require.True(t, dataOf(t, open(t, hub, &listener{}, id).take()[1]).All)
@@ -142,7 +142,7 @@ func TestUnknownChangesAreEverything(t *testing.T) {
 		l := open(t, hub, &listener{accounts: []string{client1}}, "")
 		l.take()
 		for _, payload := range []string{"*", "", "{"} {
-			hub.Hear(payload)
+			hub.Notify(payload)
 			time.Sleep(2 * time.Second)
 			blocks := l.take()
 			require.Len(t, blocks, 1)
@@ -160,7 +160,7 @@ func TestManyChangesNameTheirAccounts(t *testing.T) {
 		for social := range int64(501) {
 			many = append(many, reading(agency, client1, social+1))
 		}
-		hub.Hear(payload(many...))
+		hub.Notify(payload(many...))
 		synctest.Wait()
 		require.JSONEq(t, `{"all":false,"changes":[{"account_id":"`+client1+`","member_id":null,"social_account_id":null,"p_id":null,"figures":"account"}]}`,
 			field(l.take()[0], "data: "))
@@ -185,7 +185,7 @@ func TestAccessIsCheckedAgain(t *testing.T) {
 		require.True(t, dataOf(t, l.take()[0]).All, "it sees other figures now")
 		l.refuse(domain.NewError(domain.CodeUnavailable, "the database is away"))
 		time.Sleep(time.Second)
-		hub.Hear(payload(reading(agency, client2, 71)))
+		hub.Notify(payload(reading(agency, client2, 71)))
 		require.Empty(t, l.take(), "a temporary fault disconnects no one and sends nothing")
 		l.refuse(nil)
 		time.Sleep(time.Second)
@@ -195,7 +195,7 @@ func TestAccessIsCheckedAgain(t *testing.T) {
 		hub.Wake(t.Context(), agency)
 		require.Equal(t, []string{": This listener has lost its access."}, l.take())
 		require.True(t, l.over())
-		require.False(t, hub.Listens(agency))
+		require.False(t, hub.HasListeners(agency))
 	})
 }
 
@@ -207,7 +207,7 @@ func TestSlowListenerDelaysNoOther(t *testing.T) {
 		open(t, hub, slow, "")
 		open(t, hub, quick, "").take()
 		for social := int64(70); social < 75; social++ {
-			hub.Hear(payload(reading(agency, client1, social)))
+			hub.Notify(payload(reading(agency, client1, social)))
 			time.Sleep(2 * time.Second)
 			require.Len(t, quick.take(), 1)
 		}

@@ -73,8 +73,8 @@ func ParseID(id string) (parent string, version int64, ok bool) {
 	return parent, version, true
 }
 
-// Span selects the notices of all users of an agency after a position, ordered by version and user.
-type Span struct {
+// NoticeRange selects the notices of all users of an agency after a position, ordered by version and user.
+type NoticeRange struct {
 	ParentAccount string
 	AfterVersion  int64
 	// AfterUser is the last user read of AfterVersion; [allUsers] if the version is complete.
@@ -97,7 +97,7 @@ type Store interface {
 	// Scan returns at most limit notices of the spans, ordered by parent account, version and user.
 	// It reads all spans in one query, so that ten thousand idle connections do not need ten
 	// thousand queries.
-	Scan(ctx context.Context, spans []Span, notBefore time.Time, limit int) ([]Notice, error)
+	Scan(ctx context.Context, spans []NoticeRange, notBefore time.Time, limit int) ([]Notice, error)
 	// Since returns the first limit notices of the user after the cursor, ordered by version.
 	Since(ctx context.Context, after Cursor, notBefore time.Time, limit int) ([]Notice, error)
 	// Head returns the version of the agency's last folded record, or 0 before the first.

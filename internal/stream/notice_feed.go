@@ -85,7 +85,7 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 			return err
 		}
 		for _, n := range list {
-			sending, span := tracing.Within(ctx, "send notice", trace.WithSpanKind(trace.SpanKindProducer))
+			sending, span := tracing.StartInTrace(ctx, "send notice", trace.WithSpanKind(trace.SpanKindProducer))
 			err := out.send(sending, n.event())
 			tracing.End(span, err)
 			if err != nil {

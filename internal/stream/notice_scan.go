@@ -25,7 +25,7 @@ type notices struct {
 	moved     chan struct{} // capacity 1: cursors must be saved
 
 	mu      sync.Mutex
-	scanned map[string]Span // by agency with listeners: all notices up to there were found
+	scanned map[string]NoticeRange // by agency with listeners: all notices up to there were found
 	woken   map[string]bool
 	causes  map[string]trace.SpanContext // by agency: trace of the last wake-up, until a notice is found
 	cursors map[key]int64                // cursors to be saved
@@ -34,7 +34,7 @@ type notices struct {
 func newNotices(h *Hub, store Store) *notices {
 	return &notices{
 		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices), kick: make(chan struct{}, 1),
-		moved: make(chan struct{}, 1), scanned: map[string]Span{}, woken: map[string]bool{}, causes: map[string]trace.SpanContext{}, cursors: map[key]int64{},
+		moved: make(chan struct{}, 1), scanned: map[string]NoticeRange{}, woken: map[string]bool{}, causes: map[string]trace.SpanContext{}, cursors: map[key]int64{},
 	}
 }
 
@@ -81,11 +81,11 @@ func (n *notices) wake(parent string, cause trace.SpanContext) {
 func (n *notices) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	maps.DeleteFunc(n.scanned, func(parent string, _ Span) bool { return !n.listeners.has(parent) })
+	maps.DeleteFunc(n.scanned, func(parent string, _ NoticeRange) bool { return !n.listeners.has(parent) })
 }
 
 // spans returns what to scan: woken agencies, or all.
-func (n *notices) spans(all bool) (spans []Span) {
+func (n *notices) spans(all bool) (spans []NoticeRange) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for parent, span := range n.scanned {
@@ -98,7 +98,7 @@ func (n *notices) spans(all bool) (spans []Span) {
 }
 
 // scan reads new notices, with one query for all agencies and listeners.
-func (n *notices) scan(ctx context.Context, spans []Span) {
+func (n *notices) scan(ctx context.Context, spans []NoticeRange) {
 	for len(spans) > 0 && n.hub.cfg.Ready() {
 		found, err := n.read(ctx, spans)
 		if err != nil {
@@ -112,18 +112,18 @@ func (n *notices) scan(ctx context.Context, spans []Span) {
 	}
 }
 
-func (n *notices) read(ctx context.Context, spans []Span) ([]Notice, error) {
+func (n *notices) read(ctx context.Context, spans []NoticeRange) ([]Notice, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	return n.store.Scan(ctx, spans, time.Now().Add(-retention), scanLimit)
 }
 
 // advance wakes the listeners of the notices found, and returns the spans that follow.
-func (n *notices) advance(spans []Span, found []Notice) []Span {
+func (n *notices) advance(spans []NoticeRange, found []Notice) []NoticeRange {
 	concerned, causes := map[key]bool{}, map[string]trace.SpanContext{}
 	n.mu.Lock()
 	for _, notice := range found {
-		n.scanned[notice.ParentAccount] = Span{notice.ParentAccount, notice.Version, notice.UserID}
+		n.scanned[notice.ParentAccount] = NoticeRange{notice.ParentAccount, notice.Version, notice.UserID}
 		concerned[key{notice.ParentAccount, notice.UserID}] = true
 		if cause, ok := n.causes[notice.ParentAccount]; ok {
 			causes[notice.ParentAccount] = cause
@@ -160,7 +160,7 @@ func (n *notices) listen(ctx context.Context, listener Listener) (p *place, head
 	defer n.mu.Unlock()
 	// start at the head, not at the listener's cursor, which is not trusted
 	if _, scanning := n.scanned[listener.ParentAccount]; !scanning {
-		n.scanned[listener.ParentAccount] = Span{listener.ParentAccount, head, allUsers}
+		n.scanned[listener.ParentAccount] = NoticeRange{listener.ParentAccount, head, allUsers}
 	}
 	return p, head, nil
 }

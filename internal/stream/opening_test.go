@@ -110,7 +110,7 @@ func TestBoardClosedIsANotice(t *testing.T) {
 func TestLaterSendsTheRetryDelayInOneBlock(t *testing.T) {
 	t.Parallel()
 	w := httptest.NewRecorder()
-	stream.Later(w, 5*time.Second, "one\nevent: forged\n")
+	stream.RetryLater(w, 5*time.Second, "one\nevent: forged\n")
 	require.Equal(t, http.StatusOK, w.Code)
 	require.Regexp(t, `^retry: [56]\d{3}\n\n: one event: forged \n\n$`, w.Body.String())
 	raw, err := json.Marshal(w.Header())

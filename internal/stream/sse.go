@@ -30,10 +30,10 @@ type eventStream struct {
 // same length is added, so that clients do not reconnect all at once after a restart.
 const reconnectDelay = time.Second
 
-// Later responds to a listener that cannot be served now so that its EventSource tries again
+// RetryLater responds to a listener that cannot be served now so that its EventSource tries again
 // automatically, after at least wait. An EventSource retries only after a stream that ends; after
 // any other status it gives up.
-func Later(w http.ResponseWriter, wait time.Duration, reason string) {
+func RetryLater(w http.ResponseWriter, wait time.Duration, reason string) {
 	// the client may be disconnected
 	_ = startStream(w, max(wait, reconnectDelay)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
 }

@@ -94,7 +94,7 @@ func (m *memoryStore) requireSaved(t *testing.T, version int64) {
 	}, patience, time.Millisecond)
 }
 
-func (m *memoryStore) Scan(_ context.Context, spans []stream.Span, notBefore time.Time, limit int) ([]stream.Notice, error) {
+func (m *memoryStore) Scan(_ context.Context, spans []stream.NoticeRange, notBefore time.Time, limit int) ([]stream.Notice, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.scans++
@@ -102,7 +102,7 @@ func (m *memoryStore) Scan(_ context.Context, spans []stream.Span, notBefore tim
 		return nil, errAway
 	}
 	found := slices.DeleteFunc(slices.Clone(m.rows), func(n stream.Notice) bool {
-		return n.Time.Before(notBefore) || !slices.ContainsFunc(spans, func(s stream.Span) bool {
+		return n.Time.Before(notBefore) || !slices.ContainsFunc(spans, func(s stream.NoticeRange) bool {
 			after := cmp.Or(cmp.Compare(n.Version, s.AfterVersion), cmp.Compare(n.UserID, s.AfterUser)) > 0
 			return s.ParentAccount == n.ParentAccount && after
 		})

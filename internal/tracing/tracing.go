@@ -17,17 +17,17 @@ const scope = "github.com/ledgerboard/ledgerboard"
 // none is the provider of a process that installs none.
 var none = otel.GetTracerProvider()
 
-// On reports whether a provider is installed. Install it before anything is opened: pools and routers ask once.
-func On() bool { return otel.GetTracerProvider() != none }
+// Enabled reports whether a provider is installed. Install it before anything is opened: pools and routers ask once.
+func Enabled() bool { return otel.GetTracerProvider() != none }
 
 // Start begins a span below the one of ctx.
 func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	return otel.Tracer(scope).Start(ctx, name, options...) //nolint:spancheck // the caller ends it
 }
 
-// Within begins a span only if ctx is part of a sampled trace: repeated background work starts no
+// StartInTrace begins a span only if ctx is part of a sampled trace: repeated background work starts no
 // traces of its own.
-func Within(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, noop.Span{}
 	}

@@ -87,10 +87,10 @@ func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platf
 	return a, ErrAttemptUsed
 }
 
-// WhyNotTaken explains why a callback of this browser fails, without taking the attempt. It returns
+// CheckAttempt explains why a callback of this browser fails, without taking the attempt. It returns
 // nil if [Connecting.TakeAttempt] would succeed or has succeeded. Errors: [ErrAttemptUnknown],
 // [ErrAttemptElsewhere], [ErrAttemptExpired].
-func (c Connecting) WhyNotTaken(ctx context.Context, state, cookie []byte, now time.Time) error {
+func (c Connecting) CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error {
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c Connecting) whyNot(ctx context.Context, column string, digest, cookie []
 		return err
 	case a.Cookie != nil && !bytes.Equal(a.Cookie, cookie):
 		return ErrAttemptElsewhere
-	case a.Over(now):
+	case a.Expired(now):
 		return ErrAttemptExpired
 	default:
 		return ErrAttemptUsed

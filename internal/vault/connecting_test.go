@@ -61,7 +61,7 @@ func (s connectStage) sealed(t *testing.T, refs ...string) (all []bool) {
 // connectionsOf returns the connections of a grant.
 func (s connectStage) connectionsOf(t *testing.T, g domain.Grant) []domain.GrantedConnection {
 	t.Helper()
-	all, err := s.HangingOn(t.Context(), g.GrantKey)
+	all, err := s.ConnectionsOf(t.Context(), g.GrantKey)
 	require.NoError(t, err)
 	return all
 }
@@ -139,11 +139,11 @@ func TestTakeAttemptOnceWithItsCookie(t *testing.T) {
 		require.ErrorIs(t, err, c.want)
 		_, err = take(c.start, c.cookie, c.now)
 		require.ErrorIs(t, err, c.want)
-		require.ErrorIs(t, s.WhyNotTaken(t.Context(), digest("state of "+c.start), digest(c.cookie), c.now), c.want)
+		require.ErrorIs(t, s.CheckAttempt(t.Context(), digest("state of "+c.start), digest(c.cookie), c.now), c.want)
 	}
 	_, err = s.TakeAttempt(t.Context(), digest("state of start"), digest("one"), domain.TikTok, day0)
 	require.Error(t, err, "another platform's callback")
-	require.NoError(t, s.WhyNotTaken(t.Context(), digest("state of start"), digest("one"), day0))
+	require.NoError(t, s.CheckAttempt(t.Context(), digest("state of start"), digest("one"), day0))
 
 	taken, err := take("start", "one", day0)
 	require.NoError(t, err, "the attempt is still unused")

@@ -21,7 +21,7 @@ const (
 // again since lastConsent. It reports whether it deleted them. The
 // connections remain linked to the grant: a later consent renews it.
 func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, lastConsent time.Time) (stopped bool, err error) {
-	return pg.Is(ctx, c.Pool, "delete the tokens of a grant", `
+	return pg.QueryBool(ctx, c.Pool, "delete the tokens of a grant", `
 		with stopped as (select platform, app, person, secret_ref from grants
 		  where platform = $1 and app = $2 and person = $3 and consented_at = $4 for update),
 		gone as (delete from secrets where ref in (select secret_ref from stopped union all

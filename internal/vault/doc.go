@@ -12,7 +12,7 @@
 //   - An empty secret is never stored, so it never replaces a valid one.
 //   - The times of a sealed secret are stored unsealed: when it was obtained and when it expires.
 //   - No error, log line or marshaled value of this package contains a secret or a key.
-//   - A cursor never moves backward, except in a restore ([SetBack]).
+//   - A cursor never moves backward, except in a restore ([ResetAfterRestore]).
 //   - Nothing in this package can be rebuilt from the log. The pool therefore commits synchronously
 //     ([Open]), except for the fetchers' state and budgets, which may be lost ([OpenFetching]).
 //

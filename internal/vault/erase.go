@@ -77,7 +77,7 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 
 // Reading reports whether a fetcher has claimed any of the social accounts.
 func (e Eraser) Reading(ctx context.Context, accounts []int64) (reading bool, err error) {
-	return pg.Is(ctx, e.secrets.pool, "check whether social accounts are being read",
+	return pg.QueryBool(ctx, e.secrets.pool, "check whether social accounts are being read",
 		`select exists (select from fetch_state where social_account_id = any($1) and claimed_until > now())`, accounts)
 }
 

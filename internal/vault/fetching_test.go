@@ -100,7 +100,7 @@ func TestBudgetsConcurrentDraws(t *testing.T) {
 func TestHoldKeepsLongestTime(t *testing.T) {
 	t.Parallel()
 	budgets := vault.Budgets{Pool: setup(t)}
-	draw := func(at time.Time) (int, quota.Left) {
+	draw := func(at time.Time) (int, quota.BudgetState) {
 		granted, left, err := budgets.Draw(t.Context(), 1, []quota.Budget{{Name: "b", Rate: 1, Burst: 10}}, at)
 		require.NoError(t, err)
 		return granted, left[0]

@@ -13,7 +13,7 @@ import (
 
 // KeepGrant stores a grant, replacing an earlier one, and links connections to it, which may have
 // been linked to another grant. Their consent time is always later than that of the earlier
-// consent, even if the clocks differ: [Connecting.Unhang] relies on it.
+// consent, even if the clocks differ: [Connecting.DetachConnection] relies on it.
 func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections []domain.GrantedConnection) error {
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		var consented time.Time
@@ -45,8 +45,8 @@ func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections [
 // notNil returns a list that is never SQL null.
 func notNil(list []string) []string { return append([]string{}, list...) }
 
-// HangingOn returns the connections of all agencies that are linked to a grant, by ID.
-func (c Connecting) HangingOn(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
+// ConnectionsOf returns the connections of all agencies that are linked to a grant, by ID.
+func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error) {
 	return pg.List(ctx, c.Pool, "read the connections of a grant", pgx.RowToStructByName[domain.GrantedConnection], `
 		select connection_id, parent_account, reads as platform, token_of, secret_ref from granted_connections
 		where platform = $1 and app = $2 and person = $3 order by connection_id`, int(g.Platform), g.App, g.Person)
@@ -59,11 +59,11 @@ func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Ti
 	return at, doing(orNone(err, nil), "read the consent of connection %d", connection)
 }
 
-// Unhang removes a connection from its grant and deletes the page's own token, if it has one,
+// DetachConnection removes a connection from its grant and deletes the page's own token, if it has one,
 // unless a consent has linked it again since lastConsent ([Connecting.ConsentOf]). left is the
 // number of connections of all agencies that remain; known is false if the connection had no grant,
 // or was linked again.
-func (c Connecting) Unhang(ctx context.Context, connection int64, lastConsent time.Time) (g domain.GrantKey, left int, known bool, err error) {
+func (c Connecting) DetachConnection(ctx context.Context, connection int64, lastConsent time.Time) (g domain.GrantKey, left int, known bool, err error) {
 	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		// Lock the grant first: of two transactions that remove its last two connections
 		// concurrently, one must see that no connection remains.

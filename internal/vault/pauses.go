@@ -32,7 +32,7 @@ func (p Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) 
 
 // Paused reports whether a projection or a platform is paused.
 func (p Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
-	return pg.Is(ctx, p.Pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
+	return pg.QueryBool(ctx, p.Pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
 		`select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
 }
 

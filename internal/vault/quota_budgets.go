@@ -16,7 +16,7 @@ import (
 type Budgets struct{ Pool *pgxpool.Pool }
 
 // Draw implements [quota.Store]. A clock that is behind another process's clock adds no calls.
-func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.Left, err error) {
+func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.BudgetState, err error) {
 	names, rates, bursts := make([]string, len(from)), make([]float64, len(from)), make([]float64, len(from))
 	for i, f := range from {
 		names[i], rates[i], bursts[i] = f.Name, f.Rate, f.Burst
@@ -38,7 +38,7 @@ func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now ti
 // budgets in the order of their names. An unlimited budget has a row only while it is held.
 func (b Budgets) draw(
 	ctx context.Context, want int, names []string, rates, bursts []float64, now time.Time,
-) (granted int, left []quota.Left, complete bool, err error) {
+) (granted int, left []quota.BudgetState, complete bool, err error) {
 	rows, _ := b.Pool.Query(ctx, `
 		with present as (
 		  select b.name, held_until, t.now, place, rate > 0 as limited,
@@ -58,7 +58,7 @@ func (b Budgets) draw(
 		)
 		select g.n, case when p.limited then p.calls - g.n else $6::float8 end, p.held_until, p.place
 		from present p, granted g`, want, names, rates, bursts, nullIfZero(now), quota.Unlimited)
-	left, granted = make([]quota.Left, len(names)), want
+	left, granted = make([]quota.BudgetState, len(names)), want
 	var calls float64
 	var heldUntil *time.Time
 	var position, limited int

@@ -90,7 +90,7 @@ func TestSetBackCursors(t *testing.T) {
 		cursor("u1", 9), cursor("u2", 3), {ParentAccount: other, UserID: "u3", Version: 2},
 	}))
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		return vault.SetBack(t.Context(), tx, time.Now(), map[string]int64{parent: 5})
+		return vault.ResetAfterRestore(t.Context(), tx, time.Now(), map[string]int64{parent: 5})
 	}))
 	for _, c := range []stream.Cursor{cursor("u1", 5), cursor("u2", 3), {ParentAccount: other, UserID: "u3"}} {
 		version, found, err := cursors.Cursor(t.Context(), c.ParentAccount, c.UserID)

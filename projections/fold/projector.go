@@ -34,8 +34,8 @@ type Projector struct {
 	// SpansPartitions is set if one row may depend on several partitions: one fold then gets all of
 	// them.
 	SpansPartitions bool
-	// HoldsUp reports whether a parked event blocks later events of its stream; nil: no event does.
-	HoldsUp func(key string, partition int32) bool
+	// Blocks reports whether a parked event blocks later events of its stream; nil: no event does.
+	Blocks func(key string, partition int32) bool
 	// LogKey is set for a compacted topic. It returns the key of the records that produce the row
 	// with these primary key values; found is false if no records do.
 	LogKey func(table string, row map[string]string) (key string, found bool)

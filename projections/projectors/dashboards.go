@@ -28,7 +28,7 @@ func Dashboards(partitions int32) fold.Projector {
 			}
 		},
 		// A record in a wrong partition, or with a key that is not an agency id, blocks no stream.
-		HoldsUp: func(key string, partition int32) bool {
+		Blocks: func(key string, partition int32) bool {
 			id, ok := domain.HexID(key)
 			return ok && id == key && eventlog.PartitionOf([]byte(key), partitions) == partition
 		},
@@ -196,7 +196,7 @@ func (f *dashboardsFold) Load(first *pgx.Batch, events []fold.Event) {
 			continue
 		}
 		if event, ok := ev.Data.(domain.DashboardEvent); ok {
-			for _, id := range event.Change().Touched() {
+			for _, id := range event.Change().AffectedAccounts() {
 				parents, subs = append(parents, key), append(subs, id)
 			}
 		}

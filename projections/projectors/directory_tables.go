@@ -9,7 +9,7 @@ var entityKinds = []entityKind{
 		func(r domain.DirectoryAccount) []any {
 			return []any{
 				r.ID, r.RowID, nullIfZero(r.ParentAccount), r.Name, r.Email, r.Phone, r.Address,
-				r.CustomDomain, r.WhiteLabelURL, r.Colour, r.Active,
+				r.CustomDomain, r.WhiteLabelURL, r.Color, r.Active,
 			}
 		}),
 	newKind("users", "id", `id text, account_id text, name text, email text, phone text, image text, meeting_link text,

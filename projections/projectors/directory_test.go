@@ -145,6 +145,6 @@ func TestOptionalCapabilitiesOfProjectors(t *testing.T) {
 	}
 	require.Equal(t, []string{"contents", "directory"}, names(func(p fold.Projector) bool { return p.LogKey != nil }))
 	require.Equal(t, []string{"operations"}, names(func(p fold.Projector) bool { return p.SpansPartitions }))
-	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { return p.HoldsUp != nil }))
+	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { return p.Blocks != nil }))
 	require.Equal(t, []string{"dashboards"}, names(func(p fold.Projector) bool { _, ok := p.Begin(1).(fold.Chained); return ok }))
 }

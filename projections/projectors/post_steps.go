@@ -54,7 +54,7 @@ func (w *stepper) step(r *reading) {
 
 // pass advances over a reading that has its step.
 func (w *stepper) pass(r *reading) {
-	w.at, w.known = r.at, r.Else(r.known).Cumulative()
+	w.at, w.known = r.at, r.OrPrevious(r.known).Cumulative()
 }
 
 // lacking returns the known values of the figures that a reading does not have.

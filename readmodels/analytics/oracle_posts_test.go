@@ -54,7 +54,7 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		}
 		w.Add(fmt.Sprintf("g%03d", i), e)
 		w.Say(domain.PostContent{
-			PostRef: domain.RefOf(e), AccountID: e.AccountID, Origin: e.Origin, PostTexts: domain.PostTexts{
+			PostRef: domain.PostRefOf(e), AccountID: e.AccountID, Origin: e.Origin, PostTexts: domain.PostTexts{
 				Content: fmt.Sprint("text ", i), MediaURL: fmt.Sprint("https://img.example/", i), Permalink: fmt.Sprint("https://post.example/", i),
 			},
 		}, e.RegisteredAt)
@@ -254,7 +254,7 @@ func (o *oracle) knownPosts() []knownPost {
 				}
 			}
 		}
-		if content := o.contentOf(domain.RefOf(e.PostRegistered)); content.Content != "" && !e.elsewhere {
+		if content := o.contentOf(domain.PostRefOf(e.PostRegistered)); content.Content != "" && !e.elsewhere {
 			p.Content, p.MediaURL, p.Permalink = &content.Content, &content.MediaURL, &content.Permalink
 		}
 		if e.elsewhere {

@@ -29,9 +29,9 @@ const (
 
 var sourceStatuses = []SourceStatus{SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
 
-// Gravest returns, for each platform, the first source with the most severe status. Sources are
+// MostSevere returns, for each platform, the first source with the most severe status. Sources are
 // ordered by platform, as in [Meta].
-func Gravest(sources []Source) (gravest []Source) {
+func MostSevere(sources []Source) (gravest []Source) {
 	rank := func(s Source) int { return slices.Index(sourceStatuses, s.Status) }
 	for _, s := range sources {
 		switch last := len(gravest) - 1; {

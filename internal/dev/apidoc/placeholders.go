@@ -62,7 +62,7 @@ func postMetrics() string {
 			}
 			text := strings.Join(metrics, ", ")
 			if kind.Type != 0 {
-				text += " (" + kind.Words() + ")"
+				text += " (" + kind.Title() + ")"
 			}
 			kinds = append(kinds, text)
 		}

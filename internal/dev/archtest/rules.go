@@ -14,15 +14,15 @@ type Rule struct {
 }
 
 const (
-	pgx       = "github.com/jackc/pgx"
-	watermill = "github.com/ThreeDotsLabs"
-	sarama    = "github.com/IBM/sarama"
-	chi       = "github.com/go-chi/chi"
-	assembly  = "internal/assembly"
-	desk      = "internal/desk"
-	signin    = "internal/signin"
-	simulator = "internal/dev/simulator"
-	folds     = "projections/projectors"
+	pgx        = "github.com/jackc/pgx"
+	watermill  = "github.com/ThreeDotsLabs"
+	sarama     = "github.com/IBM/sarama"
+	chi        = "github.com/go-chi/chi"
+	assembly   = "internal/assembly"
+	operations = "internal/operations"
+	signin     = "internal/signin"
+	simulator  = "internal/dev/simulator"
+	folds      = "projections/projectors"
 )
 
 // hiding are the packages that exist to hide a library from those who use them: readmodels hides pgx,
@@ -91,16 +91,16 @@ func Rules() []Rule {
 		},
 		{
 			Package: "internal", Forbid: append([]string{assembly}, upper...),
-			Except:  []string{assembly, desk, signin, "internal/dev"},
+			Except:  []string{assembly, operations, signin, "internal/dev"},
 			Because: "what they need of the upper packages is handed in as functions by internal/assembly",
 		},
 		{
-			Package: desk, Forbid: []string{assembly, "cmd", "api/mount", "migrations", "deploy", "internal/dev"}, Direct: true,
+			Package: operations, Forbid: []string{assembly, "cmd", "api/mount", "migrations", "deploy", "internal/dev"}, Direct: true,
 			Because: "operators act by the same use cases and queries as everybody; what is opened is handed in",
 		},
 		{
 			Package: signin, Direct: true,
-			Forbid:  []string{assembly, desk, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
+			Forbid:  []string{assembly, operations, "cmd", "api/mount", "commands/collect", "commands/connect", "migrations", "deploy", pgx},
 			Because: "who comes in is judged by the directory and the vault; what is opened is handed in",
 		},
 		{
@@ -160,7 +160,7 @@ func Boundaries() map[string]string {
 		"api.DashboardCommands":            faults,
 		"api.DashboardReader":              faults,
 		"api.HistoryReader":                faults,
-		"api.OperatorDesk":                 "internal/desk is made of projections, which api may not import",
+		"api.OperatorService":              "internal/operations is made of projections, which api may not import",
 		"api.Prover":                       faults,
 		"api.SignIns":                      "internal/signin imports api and is made of pgx",
 		"api/console.Identities":           "internal/signin imports api/console and is made of pgx",

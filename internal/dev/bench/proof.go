@@ -45,14 +45,14 @@ func (b *bench) signing(source proof.Source, appends func(context.Context, domai
 	}
 	b.n++
 	s.Signer = proof.NewSigner(proof.SignerConfig{
-		Source: source, Append: appends, Key: key, Known: s.known, Now: now, Logger: slog.New(slog.DiscardHandler),
+		Source: source, Append: appends, Key: key, Verifiers: s.known, Now: now, Logger: slog.New(slog.DiscardHandler),
 	})
 	return s, nil
 }
 
 // verify verifies a log of so many records, all of them under a checkpoint.
 func (s signing) verify(ctx context.Context, source proof.Source, records int64) error {
-	report, err := proof.Verify(ctx, proof.VerifyConfig{Source: source, Known: s.known})
+	report, err := proof.Verify(ctx, proof.VerifyConfig{Source: source, Verifiers: s.known})
 	if err != nil {
 		return err
 	}

@@ -238,7 +238,7 @@ func (r *rebuilding) await(
 		if !at[until].IsZero() {
 			return at, nil
 		}
-		if state == operator.RebuildFailed || state == operator.RebuildCancelled {
+		if state == operator.RebuildFailed || state == operator.RebuildCanceled {
 			return nil, fmt.Errorf("the rebuild is %s: %s", state, why)
 		}
 		select {

@@ -46,7 +46,7 @@ func (w *World) putAccounts(a *agency) {
 	p := a.plan
 	w.put(domain.DirectoryAccount{
 		ID: a.id, RowID: p.row, Name: p.name, Email: "hello@" + p.domain, Phone: phone(p.row, 0), Address: p.address,
-		CustomDomain: p.customDomain, WhiteLabelURL: "https://dashboards.example.org/" + slug(p.name), Colour: p.colour, Active: true,
+		CustomDomain: p.customDomain, WhiteLabelURL: "https://dashboards.example.org/" + slug(p.name), Color: p.colour, Active: true,
 	})
 	for _, c := range a.clients {
 		w.put(domain.DirectoryAccount{

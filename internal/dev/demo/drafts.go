@@ -54,7 +54,7 @@ func postDraft(p domain.PostRegistered) domain.Draft {
 }
 
 func contentDraft(p Post) domain.Draft {
-	c := domain.PostContent{PostRef: domain.RefOf(p.PostRegistered), AccountID: p.AccountID, Origin: p.Origin, PostTexts: p.Texts}
+	c := domain.PostContent{PostRef: domain.PostRefOf(p.PostRegistered), AccountID: p.AccountID, Origin: p.Origin, PostTexts: p.Texts}
 	return draft(domain.TopicContents, c.Key(), c, p.RegisteredAt, stamp(p.RegisteredAt))
 }
 

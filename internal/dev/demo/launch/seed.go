@@ -129,7 +129,7 @@ func (s *Seeder) change(ctx context.Context, past *commands.Dashboards, c demo.C
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(monitor.LookEvery):
+		case <-time.After(monitor.CheckInterval):
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -18,7 +18,7 @@ var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAct
 
 // Pause pauses a projection, or the reading of a platform or connection. Errors:
 // [domain.CodeConflict] if it is already paused.
-func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+func (d *Service) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	target, err := d.pauseTarget(ctx, kind, name, false)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (d *Desk) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKi
 }
 
 // Resume ends a pause. Errors: [domain.CodeConflict] if it is not paused.
-func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+func (d *Service) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
 	target, err := d.pauseTarget(ctx, kind, name, true)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (d *Desk) Resume(ctx context.Context, c commands.Caller, kind domain.PauseK
 
 // pauseTarget returns the target of a pause or resumption. It refuses a target that is already in
 // that state.
-func (d *Desk) pauseTarget(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
+func (d *Service) pauseTarget(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
 	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
@@ -56,7 +56,7 @@ func (d *Desk) pauseTarget(ctx context.Context, kind domain.PauseKind, name stri
 
 // Pausable returns the target of an action on a projection, platform or connection. Errors:
 // [domain.CodeNotFound].
-func (d *Desk) Pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
+func (d *Service) Pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
 	switch kind {
 	case domain.PauseProjection:
 		_, err = d.projection(name)

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// ToldEntities reads whole directory entities by key, from all agencies, as they were received.
-type ToldEntities struct {
+// DirectoryEntities reads whole directory entities by key, from all agencies, as they were received.
+type DirectoryEntities struct {
 	Pool     *pgxpool.Pool
 	Registry *domain.Registry
 	Progress *pg.Progress // reports progress of the directory; nil if no one waits for it
@@ -40,8 +40,8 @@ var entityTables = map[string]entityTable{
 	domain.KindCategory: {"tDefaultCategories", "id", numberIDs},
 }
 
-// Told returns the entities for keys of topic `directory`. Keys without an entity are absent.
-func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domain.ToldEntity, error) {
+// EntitiesByKey returns the entities for keys of topic `directory`. Keys without an entity are absent.
+func (e DirectoryEntities) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
 	byKind := map[string][]string{}
 	for _, key := range keys {
 		kind, id, err := domain.SplitDirectoryKey(key)
@@ -50,7 +50,7 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 		}
 		byKind[kind] = append(byKind[kind], id)
 	}
-	entities := map[string]domain.ToldEntity{}
+	entities := map[string]domain.RecordedEntity{}
 	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
 		clear(entities)
 		for kind, ids := range byKind {
@@ -70,11 +70,11 @@ func (e ToldEntities) Told(ctx context.Context, keys []string) (map[string]domai
 	return entities, wrapError("read received entities", err)
 }
 
-func (e ToldEntities) scan(kind string, rows pgx.Rows, entities map[string]domain.ToldEntity) error {
+func (e DirectoryEntities) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
 	defer rows.Close()
 	for rows.Next() {
 		var id string
-		var entity domain.ToldEntity
+		var entity domain.RecordedEntity
 		var raw json.RawMessage
 		if err := rows.Scan(&id, &entity.At, &raw); err != nil {
 			return err
@@ -91,30 +91,30 @@ func (e ToldEntities) scan(kind string, rows pgx.Rows, entities map[string]domai
 }
 
 // ContentsOf returns the stored post contents of social accounts, and all of the given agencies.
-func (e ToldEntities) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
+func (e DirectoryEntities) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
 	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`, socialAccounts, agencies)
 }
 
 // Moved returns a channel that is closed when the directory's tables have changed. Call it before
 // reading them.
-func (e ToldEntities) Moved() <-chan struct{} { return e.Progress.Moved("directory", pg.AnyKey) }
+func (e DirectoryEntities) Moved() <-chan struct{} { return e.Progress.Changed("directory", pg.AnyKey) }
 
 // HasAccount reports whether the account is the agency or one of its clients.
-func (e ToldEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
+func (e DirectoryEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
 	return scanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
 		"look for an account of the agency")
 }
 
 // HasEmail reports whether an active user of the agency or of one of its clients has the address,
 // case-insensitively.
-func (e ToldEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
+func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return scanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
 		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an e-mail address")
 }
 
 // Erasures returns the recorded erasures of people, from all agencies.
-func (e ToldEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
+func (e DirectoryEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.
 	rows, _ := e.Pool.Query(ctx, `select parent_account, time, data from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'`)
 	var lines []domain.ErasedID

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // Connections lists how connected accounts are read.
-func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
+func (d *Views) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func (d *Looks) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 
 // connection returns the target of an action on a connection. Pauses are keyed by the id in
 // canonical decimal form, and can outlive their connection.
-func (d *Looks) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
+func (d *Views) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return on, err
@@ -47,7 +47,7 @@ func (d *Looks) connection(ctx context.Context, name string) (on domain.Operator
 // ReadConnection makes the accounts of a connection due now: their totals, and their posts that are
 // due by age. Quotas still apply. Errors: [domain.CodeConflict] if none of the accounts is read,
 // with the reason.
-func (d *Desk) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	target, err := d.connection(ctx, id)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // RequestRebuild requests a rebuild.
-func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
+func (d *Service) RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
 	version, err := d.rebuildableVersion(ctx, projection)
 	if err != nil {
 		return rebuild, err
@@ -24,7 +24,7 @@ func (d *Desk) RequestRebuild(ctx context.Context, c commands.Caller, projection
 }
 
 // requestRebuild requests and records a rebuild or rollback.
-func (d *Desk) requestRebuild(
+func (d *Service) requestRebuild(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
 	request func(context.Context, projections.RebuildRequest) (operator.Rebuild, error),
 ) (rebuild operator.Rebuild, err error) {
@@ -38,7 +38,7 @@ func (d *Desk) requestRebuild(
 }
 
 // SwitchBack requests a rollback to the generation that readers used before.
-func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
+func (d *Service) SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
 	version, err := d.rebuildableVersion(ctx, projection)
 	if err != nil {
 		return rebuild, err
@@ -53,7 +53,7 @@ func (d *Desk) SwitchBack(ctx context.Context, c commands.Caller, projection str
 
 // checkLog returns an error if the log has unsafe settings, so that new tables do not copy its
 // faults.
-func (d *Desk) checkLog(ctx context.Context) error {
+func (d *Service) checkLog(ctx context.Context) error {
 	err := d.Log.Check(ctx)
 	switch {
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
@@ -66,7 +66,7 @@ func (d *Desk) checkLog(ctx context.Context) error {
 
 // rebuildableVersion returns the version of a projection that can be rebuilt now: the log is safe
 // and no rebuild is in progress. It returns refusals before anything is recorded.
-func (d *Desk) rebuildableVersion(ctx context.Context, projection string) (version int, err error) {
+func (d *Service) rebuildableVersion(ctx context.Context, projection string) (version int, err error) {
 	if _, err := d.projection(projection); err != nil {
 		return 0, err
 	}
@@ -105,7 +105,7 @@ func versionOf(projection string) int {
 
 // Prepared finds the generation that readers of this program's version use; Already is true if it
 // exists. Errors: [domain.CodeConflict] while a process is building it.
-func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
+func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	p.Projection, p.Version = projection, versionOf(projection)
 	if p.Version == 0 {
 		return p, noProjection(projection, projectionNames())
@@ -131,7 +131,7 @@ func (d *Looks) Prepared(ctx context.Context, projection string) (p operator.Pre
 // PrepareGeneration requests a generation of this program's version next to the live ones. Readers
 // of this version use it when it is ready; readers of other versions are not affected. If it
 // already exists, nothing is done or recorded.
-func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
+func (d *Service) PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
 	p, err := d.Prepared(ctx, projection)
 	if err != nil || p.Already {
 		return p, err
@@ -146,7 +146,7 @@ func (d *Desk) PrepareGeneration(ctx context.Context, c commands.Caller, project
 }
 
 // earlierGeneration is the number of the generation to which a rollback of a version switches.
-func (d *Desk) earlierGeneration(ctx context.Context, projection string, version int) (number int, err error) {
+func (d *Service) earlierGeneration(ctx context.Context, projection string, version int) (number int, err error) {
 	generations, err := d.Generations(ctx)
 	var retired time.Time
 	for _, g := range generations {
@@ -162,7 +162,7 @@ func (d *Desk) earlierGeneration(ctx context.Context, projection string, version
 
 // CancelRebuild cancels a rebuild. Live tables do not change. Errors: [domain.CodeConflict] if it
 // has ended.
-func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
+func (d *Service) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	rebuild, err := d.rebuilds.Get(ctx, id)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (d *Desk) CancelRebuild(ctx context.Context, c commands.Caller, id string, 
 		return projections.AlreadyEnded(rebuild)
 	}
 	target := domain.OperatorTarget{Projection: rebuild.Projection, Rebuild: id, Generation: rebuild.Generation}
-	return d.act(ctx, c, domain.ActionRebuildCancelled, target, reason, withoutEffect(func(ctx context.Context) error {
+	return d.act(ctx, c, domain.ActionRebuildCanceled, target, reason, withoutEffect(func(ctx context.Context) error {
 		return d.rebuilds.Cancel(ctx, id)
 	}))
 }

@@ -1,4 +1,4 @@
-package desk_test
+package operations_test
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 )
@@ -22,7 +22,7 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	_, err := db.Pool.Exec(t.Context(), `insert into rebuilds (id, projection, version, state, requested_by, reason, finished_at)
 		values ($1, 'contents', 2, 'done', 'ops', 'test', now())`, id)
 	require.NoError(t, err)
-	d := desk.Desk{Looks: desk.NewLooks(db.Pool, nil, nil)}
+	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
 	err = d.CancelRebuild(t.Context(), commands.Caller{}, id, domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err))
 	require.ErrorContains(t, err, "The rebuild of contents has already ended (done). Nothing was canceled.")
@@ -42,7 +42,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 		"another version":    {operator.Rebuild{ID: "r9", Projection: "contents", Version: 1, State: operator.RebuildCopying}, false},
 		"another projection": {operator.Rebuild{ID: "r9", Projection: "directory", Version: 2, State: operator.RebuildCopying}, false},
 	} {
-		err := desk.RefuseConcurrentRebuild([]operator.Rebuild{c.one}, "contents", 2)
+		err := operations.RefuseConcurrentRebuild([]operator.Rebuild{c.one}, "contents", 2)
 		if !c.refused {
 			require.NoError(t, err, name)
 			continue
@@ -56,7 +56,7 @@ func TestASecondRebuildIsRefused(t *testing.T) {
 func TestBlockingEvents(t *testing.T) {
 	t.Parallel()
 	const agency = "5f1d7f3b8c9d440001a1b2c3"
-	require.True(t, desk.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: agency}))
-	require.False(t, desk.BlocksStream(operator.ParkedEvent{Topic: domain.TopicMetrics, Stream: agency}))
-	require.False(t, desk.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: "x"}))
+	require.True(t, operations.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: agency}))
+	require.False(t, operations.BlocksStream(operator.ParkedEvent{Topic: domain.TopicMetrics, Stream: agency}))
+	require.False(t, operations.BlocksStream(operator.ParkedEvent{Topic: domain.TopicDashboards, Stream: "x"}))
 }

@@ -1,4 +1,4 @@
-package desk_test
+package operations_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
-	"github.com/ledgerboard/ledgerboard/internal/desk"
+	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
@@ -17,11 +17,11 @@ func TestWaitingEventsAfterASkip(t *testing.T) {
 	t.Parallel()
 	before := []operator.ParkedEvent{{ID: "a"}, {ID: "b"}}
 	result := operator.SkipResult{}
-	effect := desk.AddWaiting(&result, before, []operator.ParkedEvent{{ID: "b", Reason: "refused", Detail: "d"}}, nil)
+	effect := operations.AddWaiting(&result, before, []operator.ParkedEvent{{ID: "b", Reason: "refused", Detail: "d"}}, nil)
 	require.Equal(t, commands.Effect{Count: 1, Left: 1}, effect)
 	require.Equal(t, operator.SkipResult{Folded: 1, Parked: []operator.StillParked{{ID: "b", Reason: "refused", Detail: "d"}}}, result)
 
 	result = operator.SkipResult{}
-	require.Zero(t, desk.AddWaiting(&result, before, nil, errors.New("the database went away")))
+	require.Zero(t, operations.AddWaiting(&result, before, nil, errors.New("the database went away")))
 	require.Equal(t, operator.SkipResult{Unknown: true}, result)
 }

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 
 // Person finds the ids of a person by user id, or by member number if it is not 0. Errors:
 // [readmodels.ErrPersonNotFound].
-func (d *Desk) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
+func (d *Service) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return domain.Person{}, err
@@ -33,7 +33,7 @@ func (d *Desk) Person(ctx context.Context, user string, member int64) (domain.Pe
 // ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. File
 // creates the file and calls content to write it. The export is recorded; its outcome is done when
 // file has returned.
-func (d *Desk) ExportPerson(
+func (d *Service) ExportPerson(
 	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
 ) (sections []readmodels.PersonSectionCount, err error) {
 	tables, err := d.tables(ctx)
@@ -69,12 +69,12 @@ var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
 
 // Candidate returns the user whom a link would sign in, by the current directory. Errors:
 // [domain.CodeUnprocessable] if the link would not work.
-func (d *Desk) Candidate(ctx context.Context, user string) (identity.Person, error) {
+func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return identity.Person{}, err
 	}
-	p, active, err := signin.ActiveUser(ctx, readmodels.People{Pool: tables}.Standing, user)
+	p, active, err := signin.ActiveUser(ctx, readmodels.People{Pool: tables}.UserStatus, user)
 	if err == nil && !active {
 		err = errNobodyToSignIn
 	}
@@ -83,7 +83,7 @@ func (d *Desk) Candidate(ctx context.Context, user string) (identity.Person, err
 
 // MakeSignInLink creates a sign-in link for a candidate ([api.SignInLinkDuration]), and records who
 // created it for whom. It returns the path of the link and its expiry.
-func (d *Desk) MakeSignInLink(
+func (d *Service) MakeSignInLink(
 	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
 ) (path string, until time.Time, err error) {
 	word, now := rand.Text(), time.Now()
@@ -98,13 +98,13 @@ func (d *Desk) MakeSignInLink(
 
 // SignInLinkedTo returns the issuer of the identity provider to which a user is linked. Errors:
 // [domain.CodeNotFound] if the user is not linked.
-func (d *Desk) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
+func (d *Service) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
 	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
 }
 
 // UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is
 // recorded.
-func (d *Desk) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
+func (d *Service) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
 	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, withoutEffect(func(ctx context.Context) error {
 		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)
 	}))

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Desk implements [api.OperatorDesk]: the views and actions of operators. An action is checked,
+// Service implements [api.OperatorService]: the views and actions of operators. An action is checked,
 // recorded, executed, and then its outcome is recorded. An action that cannot be recorded is not
 // executed.
-type Desk struct {
-	*Looks
+type Service struct {
+	*Views
 
 	Log     *eventlog.Log // its topics may have problems
 	Engines []*projections.Engine
@@ -26,7 +26,7 @@ type Desk struct {
 }
 
 // projection finds the engine of a projection by its name.
-func (d *Desk) projection(name string) (*projections.Engine, error) {
+func (d *Service) projection(name string) (*projections.Engine, error) {
 	var names []string
 	for _, e := range d.Engines {
 		if e.Name() == name {
@@ -38,7 +38,7 @@ func (d *Desk) projection(name string) (*projections.Engine, error) {
 }
 
 // act records an action, executes it and records its outcome.
-func (d *Desk) act(
+func (d *Service) act(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
 ) error {
@@ -62,7 +62,7 @@ func withoutEffect(do func(context.Context) error) func(context.Context) (comman
 }
 
 // Projections returns the status of each projection.
-func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
+func (d *Service) Projections(ctx context.Context) ([]operator.Projection, error) {
 	var all []operator.Projection
 	for _, e := range d.Engines {
 		status, err := e.Status(ctx)
@@ -75,12 +75,12 @@ func (d *Desk) Projections(ctx context.Context) ([]operator.Projection, error) {
 }
 
 // Topics describes the log.
-func (d *Desk) Topics(ctx context.Context) ([]operator.Topic, error) {
+func (d *Service) Topics(ctx context.Context) ([]operator.Topic, error) {
 	return d.Log.Describe(ctx)
 }
 
 // Actions lists operator actions with their results, newest first.
-func (d *Desk) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error) {
+func (d *Service) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, "", err

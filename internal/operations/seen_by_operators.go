@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -14,9 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Looks are the operator views that need only the database. They work without the brokers and with
+// Views are the operator views that need only the database. They work without the brokers and with
 // a damaged log.
-type Looks struct {
+type Views struct {
 	engine   *pgxpool.Pool
 	kept     *pgxpool.Pool
 	tables   func(context.Context) (*pgxpool.Pool, error)
@@ -24,32 +24,32 @@ type Looks struct {
 	pauses   vault.Pauses
 }
 
-// NewLooks returns the views without connecting. Engine and kept are pools of the schemas lb_engine
+// NewViews returns the views without connecting. Engine and kept are pools of the schemas lb_engine
 // and kept. Tables opens the read models, which may not exist and which most views do not need.
-func NewLooks(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Looks {
-	return &Looks{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept}}
+func NewViews(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Views {
+	return &Views{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept}}
 }
 
 // Generations lists the generations with tables.
-func (d *Looks) Generations(ctx context.Context) ([]operator.Generation, error) {
+func (d *Views) Generations(ctx context.Context) ([]operator.Generation, error) {
 	return projections.Generations(ctx, d.engine)
 }
 
 // Pauses lists what is paused.
-func (d *Looks) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
+func (d *Views) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
 
 // Rebuilds lists rebuilds, newest first.
-func (d *Looks) Rebuilds(ctx context.Context) ([]operator.Rebuild, error) {
+func (d *Views) Rebuilds(ctx context.Context) ([]operator.Rebuild, error) {
 	return d.rebuilds.List(ctx)
 }
 
 // Rebuild returns one rebuild.
-func (d *Looks) Rebuild(ctx context.Context, id string) (operator.Rebuild, error) {
+func (d *Views) Rebuild(ctx context.Context, id string) (operator.Rebuild, error) {
 	return d.rebuilds.Get(ctx, id)
 }
 
 // Folded reports whether a process is folding a version of a projection.
-func (d *Looks) Folded(ctx context.Context, projection string, version int) (bool, error) {
+func (d *Views) Folded(ctx context.Context, projection string, version int) (bool, error) {
 	generations, err := d.Generations(ctx)
 	return slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == projection && g.Version == version && g.Folded
@@ -57,7 +57,7 @@ func (d *Looks) Folded(ctx context.Context, projection string, version int) (boo
 }
 
 // Parked lists parked events.
-func (d *Looks) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
+func (d *Views) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	if names := projectionNames(); f.Projection != "" && !slices.Contains(names, f.Projection) {
 		return nil, noProjection(f.Projection, names)
 	}

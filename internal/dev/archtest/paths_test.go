@@ -12,19 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walk is the way of one thing through the program, function by function. What computes something for a step and returns is left out: a reader
+// path is the way of one thing through the program, function by function. What computes something for a step and returns is left out: a reader
 // who follows the thing need not look into it.
-type walk struct {
+type path struct {
 	name string
 	// steps are folder.Function or folder.Type.method. Each is named in the body of one that stands before it, but where something else than a call
 	// brings the thing there: then the step begins with what does.
 	steps []string
 }
 
-// longestWalk is how many functions a reader can be asked to follow at a time.
-const longestWalk = 12
+// longestPath is how many functions a reader can be asked to follow at a time.
+const longestPath = 12
 
-var walks = []walk{
+var paths = []path{
 	{"a PUT, from the route to the log", []string{
 		"api.dashboards.putDashboard", "commands.Dashboards.Update", "commands.UpdateDashboard.change", "commands.Dashboards.run",
 		"commands.Dashboards.attempt", "commands.Dashboards.consider", "commands.Dashboards.load", "domain.DecideUpdate",
@@ -63,25 +63,25 @@ var walks = []walk{
 		"projections.queueProgress",
 	}},
 	{"a reading, from the rows to the browser that shows live figures", []string{
-		"internal/pg.Progress.listenOnce", "value figures: internal/stream.Hub.Hear", "channel kick: internal/stream.figures.run",
+		"internal/pg.Progress.listenOnce", "value figures: internal/stream.Hub.Notify", "channel kick: internal/stream.figures.run",
 		"internal/stream.figures.step", "internal/stream.registry.wake", "channel wake: internal/stream.Hub.serve", "internal/stream.figureFeed.tell",
 		"internal/stream.figureFeed.send", "internal/stream.eventStream.send", "internal/stream.eventStream.write",
 	}},
 }
 
-// If you change how a PUT or a reading travels, change the walk here: it is how a newcomer finds the way.
-func TestWalksAreShort(t *testing.T) {
+// If you change how a PUT or a reading travels, change the path here: it is how a newcomer finds the way.
+func TestPathsAreShort(t *testing.T) {
 	t.Parallel()
 	functions := map[string]map[string]*ast.FuncDecl{}
-	for _, walk := range walks {
-		require.LessOrEqual(t, len(walk.steps), longestWalk, "%s: join two steps, or leave out what only passes on", walk.name)
-		for i, step := range walk.steps {
+	for _, path := range paths {
+		require.LessOrEqual(t, len(path.steps), longestPath, "%s: join two steps, or leave out what only passes on", path.name)
+		for i, step := range path.steps {
 			_, _, handedOver := strings.Cut(step, ": ")
 			called := i == 0 || handedOver
-			for _, before := range walk.steps[:i] {
+			for _, before := range path.steps[:i] {
 				called = called || mentions(function(t, functions, before), step[strings.LastIndexByte(step, '.')+1:])
 			}
-			require.True(t, called, "%s: no step before calls %s", walk.name, step)
+			require.True(t, called, "%s: no step before calls %s", path.name, step)
 			function(t, functions, step)
 		}
 	}

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // InspectParked returns a parked event with its record in the log. The access is recorded.
-func (d *Desk) InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (record operator.ParkedRecord, err error) {
+func (d *Service) InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (record operator.ParkedRecord, err error) {
 	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
 		return record, err
@@ -34,7 +34,7 @@ func (d *Desk) InspectParked(ctx context.Context, c commands.Caller, id string, 
 }
 
 // parkedEvent finds a parked event.
-func (d *Desk) parkedEvent(ctx context.Context, id string) (event operator.ParkedEvent, err error) {
+func (d *Service) parkedEvent(ctx context.Context, id string) (event operator.ParkedEvent, err error) {
 	found, err := d.Parked(ctx, operator.ParkedFilter{IDs: []string{id}})
 	if err != nil {
 		return event, err
@@ -47,7 +47,7 @@ func (d *Desk) parkedEvent(ctx context.Context, id string) (event operator.Parke
 
 // RetryParked folds parked events from the log again; without ids, all of them. One action is
 // recorded for each projection with such events.
-func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
+func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
 	all := operator.RetryResult{Parked: []operator.StillParked{}}
 	events, err := d.Parked(ctx, operator.ParkedFilter{IDs: ids, State: projections.ParkedWaits})
 	if err != nil {
@@ -82,7 +82,7 @@ func (d *Desk) RetryParked(ctx context.Context, c commands.Caller, ids []string,
 // record on the agency's stream; the result describes the events that waited for it. An event that
 // blocks no others is marked as skipped in its row. Skipping an event again does nothing and sets
 // Already.
-func (d *Desk) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
+func (d *Service) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
 	result = operator.SkipResult{ID: id, Parked: []operator.StillParked{}}
 	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
@@ -151,7 +151,7 @@ func blocksStream(event operator.ParkedEvent) bool {
 }
 
 // checkFolded refuses a skip that no running process would apply.
-func (d *Desk) checkFolded(ctx context.Context, event operator.ParkedEvent) error {
+func (d *Service) checkFolded(ctx context.Context, event operator.ParkedEvent) error {
 	e, err := d.projection(event.Projection)
 	if err != nil {
 		return err
@@ -169,7 +169,7 @@ func (d *Desk) checkFolded(ctx context.Context, event operator.ParkedEvent) erro
 }
 
 // waiting are the other parked events of the same stream and partition that are not skipped.
-func (d *Desk) waiting(ctx context.Context, event operator.ParkedEvent) ([]operator.ParkedEvent, error) {
+func (d *Service) waiting(ctx context.Context, event operator.ParkedEvent) ([]operator.ParkedEvent, error) {
 	list, err := d.Parked(ctx, operator.ParkedFilter{Projection: event.Projection, Stream: event.Stream})
 	return slices.DeleteFunc(list, func(p operator.ParkedEvent) bool {
 		return p.State == projections.ParkedSkipped || p.ID == event.ID || p.Partition != event.Partition
@@ -177,7 +177,7 @@ func (d *Desk) waiting(ctx context.Context, event operator.ParkedEvent) ([]opera
 }
 
 // skipper returns the dashboard commands for skips. They poll the progress of the tables.
-func (d *Desk) skipper(ctx context.Context) (*commands.Dashboards, error) {
+func (d *Service) skipper(ctx context.Context) (*commands.Dashboards, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package desk
+package operations
 
 // For tests of skips and refusals.
 var (
