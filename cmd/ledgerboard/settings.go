@@ -155,7 +155,10 @@ func (f *faults) err() error {
 
 // validate reports every invalid setting at once, including the address to listen on.
 func (s settings) validate(addr string) error {
-	wrong := slices.Concat(s.storage.validate(), s.fetchSettings.validate(), s.checkpointSettings.validate())
+	wrong := slices.Concat(s.storage.validate(), s.checkpointSettings.validate())
+	if s.has(roleAPI) || s.has(roleFetcher) { // the others do not get the secrets of the apps
+		wrong = append(wrong, s.fetchSettings.validate()...)
+	}
 	if s.has(roleAPI) {
 		wrong = append(wrong, s.signInSettings.validate(s.PublicURL)...)
 	}

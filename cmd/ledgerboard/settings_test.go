@@ -225,6 +225,11 @@ func TestClientKeysComeInPairs(t *testing.T) {
 	wrong := errors.Join(f.validate()...)
 	require.ErrorContains(t, wrong, "LEDGERBOARD_FACEBOOK_APP_SECRET is not")
 	require.ErrorContains(t, wrong, "LEDGERBOARD_INSTAGRAM_APP_SECRET is not")
+	for _, role := range []string{roleFetcher, roleProjector} { // processes that call no platform have the ids of the settings for all
+		s := parsed(t, "serve", "--roles="+role).Serve.settings
+		s.fetchSettings = f
+		require.Equal(t, role == roleFetcher, strings.Contains(fmt.Sprint(s.validate(":1")), "_APP_SECRET"))
+	}
 	f.FacebookAppSecret, f.InstagramAppSecret = "of facebook", "of instagram"
 	require.Empty(t, f.validate())
 	config, err := f.fetchConfig()

@@ -81,7 +81,11 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return p.progress.Changed(vault.WakeName(queue), pg.AnyKey)
 	}
 	f.schedule.Paused = func(ctx context.Context, platform domain.Platform) (bool, error) {
-		return pauses.Paused(ctx, domain.PausePlatform, platform.String())
+		paused, err := pauses.Paused(ctx, domain.PausePlatform, platform.String())
+		if paused {
+			collector.ForgetLag(platform)
+		}
+		return paused, err
 	}
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
 	job := &pictureJob{vault.NewPictures(states, p.settings.SecretsKeys), readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), f.schedule.Paused, c.Now, p.settings.Logger}

@@ -162,11 +162,19 @@ func (f Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, soci
 }
 
 // ReadingAges returns the age of the newest successful reading of each queue. It omits queues
-// without an attempt in the last two days, for example after the last account was disconnected.
+// without an attempt in the last two days, for example after the last account was disconnected, and
+// queues of paused platforms.
 func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.Duration, error) {
+	var ids []int
+	for _, p := range domain.Platforms() {
+		ids = append(ids, int(p))
+	}
 	rows, _ := f.Pool.Query(ctx, `
-		select kind, p_id, now() - max(read_at) from fetch_state where kind <> $1
-		group by kind, p_id having max(updated_at) > now() - interval '2 days' and max(read_at) is not null`, domain.FetchTokens)
+		select kind, p_id, now() - max(read_at) from fetch_state
+		where kind <> $1 and p_id not in (
+			select p.id from unnest($2::smallint[], $3::text[]) as p(id, name) join pauses u on u.kind = $4 and u.name = p.name)
+		group by kind, p_id having max(updated_at) > now() - interval '2 days' and max(read_at) is not null`,
+		domain.FetchTokens, ids, domain.PlatformNames(), domain.PausePlatform)
 	ages := map[domain.FetchQueue]time.Duration{}
 	var queue domain.FetchQueue
 	var age time.Duration

@@ -17,8 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// The newest reading counts, even if others have failed since. A queue that is no longer read has
-// no age.
+// The newest reading counts, even if others have failed since. A queue that is no longer read and
+// those of a paused platform have no age.
 func TestReadingAges(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
@@ -34,6 +34,11 @@ func TestReadingAges(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, ages, 1)
 	require.InDelta(t, 25, ages[domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}].Hours(), 0.1)
+	_, err = pool.Exec(t.Context(), `insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'facebook', now(), '', '', '')`)
+	require.NoError(t, err)
+	ages, err = vault.Fetching{Pool: pool}.ReadingAges(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, ages)
 }
 
 // No period grants more than the burst plus the growth since the last draw.

@@ -34,18 +34,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - {name: LEDGERBOARD_ADMIN_ADDR, value: ":6002"}
 - {name: LEDGERBOARD_DATA_DIR, value: /var/lib/ledgerboard}
 - {name: TMPDIR, value: /var/lib/ledgerboard}
-{{- range $name, $value := $values.settings }}
-{{- if ne (toString $value) "" }}
+{{- range $name, $value := merge (dict) $values.settings $values.tracing }}
+{{- if not (kindIs "string" $value) }}{{ fail (printf "quote the value of %s: YAML changes large numbers" $name) }}{{ end }}
+{{- if $value }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
-{{- end }}
-{{- range $name, $value := $values.tracing }}
-- {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
 {{- $database := $values.secrets.databaseURL }}
 {{- if .databaseURL }}{{ $database = .databaseURL }}{{ end }}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_DATABASE_URL" $database) }}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_KAFKA_PASSWORD" $values.secrets.kafkaPassword) }}
+{{- end }}
+
+{{/* What the processes get that call the platforms. */}}
+{{- define "ledgerboard.platformSecrets" -}}
+{{- with .Values.secrets }}
+{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_SECRETS_KEY" .secretsKey) }}
+{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_FACEBOOK_APP_SECRET" .facebookAppSecret) }}
+{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_INSTAGRAM_APP_SECRET" .instagramAppSecret) }}
+{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_LINKEDIN_CLIENT_SECRET" .linkedinClientSecret) }}
+{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_TIKTOK_CLIENT_SECRET" .tiktokClientSecret) }}
+{{- end }}
 {{- end }}
 
 {{- define "ledgerboard.podSecurity" -}}
