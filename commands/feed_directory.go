@@ -38,6 +38,8 @@ type DirectoryTables interface {
 	// HasEmail reports whether an active user of the agency or of one of its clients has the
 	// address, ignoring case.
 	HasEmail(ctx context.Context, agency, email string) (bool, error)
+	// Empty reports whether there is no account at all.
+	Empty(ctx context.Context) (bool, error)
 }
 
 // FeedDirectory accepts directory entities and published posts from a main application. It does not

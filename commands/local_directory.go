@@ -156,8 +156,8 @@ func (d LocalDirectory) add(
 	return nil
 }
 
-// NewAgency returns an agency and its first user, who has all rights in it. `ledgerboard init`
-// appends them. Errors: invalid.
+// NewAgency returns an agency and its first user, who has all rights in it. Errors: invalid, with
+// the fields "name of the agency", "name" and "email".
 func NewAgency(name string, first NewPerson, now time.Time) (agency domain.DirectoryAccount, person domain.DirectoryUser, err error) {
 	var bad domain.FieldErrors
 	checkName(&bad, "name of the agency", &name, true)
@@ -170,6 +170,49 @@ func NewAgency(name string, first NewPerson, now time.Time) (agency domain.Direc
 		CreatedAt: stored(now), UpdatedAt: stored(now),
 	}
 	return agency, person, bad.Err()
+}
+
+// AgencyDrafts returns the records of a new agency and its first user. The agency is last, so that
+// it never exists without a user.
+func AgencyDrafts(agency domain.DirectoryAccount, person domain.DirectoryUser, now time.Time) []domain.Draft {
+	drafts := []domain.Draft{EntityDraft(person, now), EntityDraft(agency, now)}
+	for i := range drafts {
+		drafts[i].Envelope.Audit.Actor = initActor
+	}
+	return drafts
+}
+
+// initActor is the actor of the records of a new agency, which has no user yet.
+const initActor = "system:init"
+
+var errAgencyExists = domain.NewError(domain.CodeConflict, "An agency exists already. Sign in, or ask its staff to invite you.")
+
+// CreateFirst creates an agency and its first user if there is no account yet, and waits for a
+// limited time until the tables show them. Errors: conflict ([ErrDirectoryElsewhere], or an account
+// exists), invalid (the fields of [NewAgency]), [errNotAppended].
+func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewPerson) (domain.DirectoryUser, error) {
+	if !d.Local {
+		return domain.DirectoryUser{}, ErrDirectoryElsewhere
+	}
+	agency, person, err := NewAgency(name, first, d.Now())
+	if err != nil {
+		return domain.DirectoryUser{}, err
+	}
+	empty, err := d.Tables.Empty(ctx)
+	if err == nil && !empty {
+		err = errAgencyExists
+	}
+	if err != nil {
+		return domain.DirectoryUser{}, err
+	}
+	drafts := AgencyDrafts(agency, person, d.Now())
+	for _, draft := range drafts {
+		if err := d.Log.Append(ctx, draft); err != nil {
+			return domain.DirectoryUser{}, fmt.Errorf("%w (%w)", errNotAppended, err)
+		}
+	}
+	awaitEntities(ctx, d.Tables, drafts...)
+	return person, nil
 }
 
 // newHexID returns a new id in MongoDB's format: seconds and random bytes. With a key, the id is

@@ -113,6 +113,12 @@ func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (
 		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an e-mail address")
 }
 
+// Empty reports whether there is no account at all.
+func (e DirectoryEntities) Empty(ctx context.Context) (bool, error) {
+	found, err := scanOptional(e.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
+	return !found, err
+}
+
 // Erasures returns the recorded erasures of people, from all agencies.
 func (e DirectoryEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.

@@ -52,6 +52,8 @@ type Deps struct {
 	// Platforms are those at which people can sign in to connect pages; empty: pages cannot be
 	// connected here.
 	Platforms []domain.Platform
+	// First creates the first agency; nil: agencies are not created in the console.
+	First *FirstAgency
 	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 

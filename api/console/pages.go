@@ -152,6 +152,7 @@ func (c *Console) allPages() []page {
 		row("GET /sign-in", nil, signInPage, signInView{}).forAnyone(),
 		row("POST /sign-in/demo", nil, continueAs).forAnyone(),
 		row("POST /sign-in/token", nil, useToken).forAnyone(),
+		row("POST /sign-in/first", nil, createFirstAgency, signInView{}).forAnyone(),
 		row("GET /link/{word}", nil, linkPage, linkFollowView{}).forAnyone(),
 		row("POST /link/{word}", nil, useLink).forAnyone(),
 		row("POST /sign-out", nil, signOut).forAnyone(),

@@ -20,6 +20,7 @@ const (
 	wayLink     = "link"     // a one-time link
 	wayToken    = "token"    // an API token that an operator issued
 	wayProvider = "provider" // the identity provider
+	wayFirst    = "first"    // the code with which the first agency is created
 )
 
 // principalOf returns the API's principal for a person. It expires at until.

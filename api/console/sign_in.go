@@ -24,10 +24,11 @@ type signInView struct {
 	Demo       []identity.Person // the demo's people; empty outside of demo
 	Provider   string            // address that starts a sign-in at the identity provider; "": no provider
 	TokenFault string            // why the token was rejected
+	First      *firstAgencyForm  // nil if there is an agency
 }
 
 func (s signInView) status() int {
-	if s.TokenFault != "" {
+	if s.TokenFault != "" || s.First != nil && s.First.Faults.Any() {
 		return http.StatusUnprocessableEntity
 	}
 	return http.StatusOK
@@ -38,6 +39,14 @@ func signInPage(v *visit) (view, error) {
 }
 
 func showSignIn(v *visit, shown signInView) (view, error) {
+	if first := v.console.deps.First; first != nil {
+		switch wanted, err := first.Wanted(v.r.Context()); {
+		case err != nil:
+			return nil, err
+		case wanted && shown.First == nil:
+			shown.First = &firstAgencyForm{}
+		}
+	}
 	if onThisMachine(v.r) {
 		shown.Demo = v.console.deps.Demo
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 )
@@ -244,4 +245,37 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	s.now = s.now.Add(12 * time.Hour)
 	other.get("/console").leadsTo("/console/sign-in")
 	other.post("/console/sessions", url.Values{"id": {id}}).says(http.StatusUnauthorized, "no longer signed in", "Nothing was done")
+}
+
+// firstAgency creates an agency for the code CODE, unless there is one.
+type firstAgency struct{ agencies []string }
+
+func (f *firstAgency) wanted(context.Context) (bool, error) { return len(f.agencies) == 0, nil }
+
+func (f *firstAgency) create(_ context.Context, code, agency string, first commands.NewPerson) (identity.Person, error) {
+	if code != "CODE" {
+		return identity.Person{}, domain.InvalidField("code", "is wrong")
+	}
+	f.agencies = append(f.agencies, agency+" by "+first.Name+" "+first.Email)
+	return identity.Person{UserID: alice, AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Role: "agency"}, nil
+}
+
+// While the directory is empty, the code creates the first agency and signs in its first user.
+func TestFirstAgencyInTheConsole(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	entered := url.Values{"code": {"CODE"}, "agency": {"North"}, "name": {"Nina"}, "email": {"nina@north.example.com"}}
+	s.browser().post("/console/sign-in/first", entered).says(http.StatusNotFound)
+	made := &firstAgency{}
+	s.deps.First = &console.FirstAgency{Wanted: made.wanted, Create: made.create}
+	b := s.open().browser()
+	b.get("/console/sign-in").says(http.StatusOK, "Create the first agency")
+	entered.Set("code", "GUESS")
+	b.post("/console/sign-in/first", entered).says(http.StatusUnprocessableEntity, "This is not the code.", `value="North"`, `value="Nina"`, `value="nina@north.example.com"`)
+	require.Empty(t, made.agencies)
+	entered.Set("code", "CODE")
+	b.post("/console/sign-in/first", entered).leadsTo("/console")
+	require.Equal(t, []string{"North by Nina nina@north.example.com"}, made.agencies)
+	b.get("/console/sessions").says(http.StatusOK, "Name of "+alice)
+	require.NotContains(t, s.browser().get("/console/sign-in").Body.String(), "first agency")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/bearer"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
+	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
 // Limits of the HTTP server. There is no write timeout because streams stay open.
@@ -62,7 +64,7 @@ func baseURL(addr net.Addr) string {
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
-		apiServer, pages, err := p.newHandler(ctx)
+		apiServer, pages, err := p.newHandler(group, ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -146,8 +148,20 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	return nil
 }
 
+// logFirstCode logs the code that creates the first agency in the console, while there is none.
+func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
+	select {
+	case <-p.Monitor.Readable():
+	case <-ctx.Done():
+		return
+	}
+	if wanted, err := first.Wanted(ctx); err == nil && wanted {
+		p.logger.Warn("no agency exists yet: create the first one at /console/sign-in with this code, or with 'ledgerboard init'", "code", first.Code)
+	}
+}
+
 // newHandler creates the API server and the handler that serves both the API and the console.
-func (p *process) newHandler(ctx context.Context) (*api.Server, http.Handler, error) {
+func (p *process) newHandler(group *errgroup.Group, ctx context.Context) (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger
 	authenticator, err := bearer.New(ctx, tokens)
@@ -177,6 +191,11 @@ func (p *process) newHandler(ctx context.Context) (*api.Server, http.Handler, er
 		return nil, nil, usageError{err}
 	}
 	handling.SignIns.Demo = p.continueAs
+	if secret := cmp.Or(p.SecretsKey, p.JWTSecret); handling.LocalDirectory && secret != "" {
+		first := p.FirstAgency([]byte(secret))
+		handling.SignIns.First = first
+		p.stop.run(group, "code of the first agency", func() error { p.logFirstCode(ctx, first); return nil })
+	}
 	server, err := p.Handler(handling)
 	if err != nil {
 		return nil, nil, err

@@ -25,9 +25,6 @@ type initCommand struct {
 	JSON   bool          `name:"json" help:"Print a JSON object."`
 }
 
-// initActor is the actor of the records of init, because the command line has no user id.
-const initActor = "system:init"
-
 type initResult struct {
 	Agency    string    `json:"parent_account"`
 	User      string    `json:"user_id"`
@@ -80,7 +77,7 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 // makeAgency appends both, unless there is already an agency with that name, because init was run
-// before. The agency is appended last, so that it never exists without a user.
+// before.
 func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
 	world := map[string]domain.DirectoryEntity{} // nil values are erased entities
 	err := assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) {
@@ -99,9 +96,7 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 				"its users; use another name for another agency", other.Name, other.ID)}
 		}
 	}
-	for _, entity := range []domain.DirectoryEntity{person, agency} {
-		draft := commands.EntityDraft(entity, time.Now())
-		draft.Envelope.Audit.Actor = initActor
+	for _, draft := range commands.AgencyDrafts(agency, person, time.Now()) {
 		err := log.Append(ctx, draft)
 		if errors.Is(err, eventlog.ErrOutcomeUnknown) {
 			return fmt.Errorf("it is unknown whether the agency was created: run init again, which reports whether it exists: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
+	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -41,7 +42,7 @@ type HandlerConfig struct {
 
 // Handler creates the HTTP layer.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
-	entities := readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
+	entities := s.entities()
 	prover := proof.NewProver(s.Log, c.CheckpointKeys)
 	deps := api.Deps{
 		Config:            c.HTTP,
@@ -98,7 +99,9 @@ type SignIns struct {
 	PublicURL string             // public URL of the service; if empty, agencies cannot create links
 	Demo      []identity.Person  // users that a browser can sign in as without credentials
 	Provider  *identity.Provider // nil without an identity provider
-	Staff     identity.Staff     // auditors and operators who sign in with the provider
+	// First creates the first agency in the console; nil: not there.
+	First *signin.FirstAgency
+	Staff identity.Staff // auditors and operators who sign in with the provider
 }
 
 // Console adds the console to the HTTP layer, which serves everything else. Either SignIns or
@@ -119,6 +122,25 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 	return console.Handler(deps)
 }
 
+func (s *Service) entities() readmodels.DirectoryEntities {
+	return readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
+}
+
+// FirstAgency returns what creates the first agency of a local directory. Processes with the same
+// secret accept the same code.
+func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
+	return &signin.FirstAgency{
+		Code:      signin.FirstAgencyCode(secret),
+		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now},
+		Known: func() error {
+			if err := s.Monitor.MayRead(projectors.Directory.Name); err != nil {
+				return err
+			}
+			return s.Monitor.PeopleKnown()
+		},
+	}
+}
+
 func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	in := c.SignIns
 	identities, people := vault.Identities{Pool: s.KeptPool}, s.people()
@@ -132,6 +154,9 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: identities, People: people, Staff: in.Staff}
 	}
 	deps.NoPublicURL = in.PublicURL == ""
+	if in.First != nil {
+		deps.First = &console.FirstAgency{Wanted: in.First.Wanted, Create: in.First.Create}
+	}
 	return nil
 }
 
