@@ -52,8 +52,12 @@ type Deps struct {
 	// Platforms are those at which people can sign in to connect pages; empty: pages cannot be
 	// connected here.
 	Platforms []domain.Platform
-	// First creates the first agency; nil: agencies are not created in the console.
-	First *FirstAgency
+	// Empty reports whether the directory is empty, so that the first agency can be created. It is
+	// nil if agencies are not created in the console, like CreateFirst.
+	Empty func(ctx context.Context) (bool, error)
+	// CreateFirst creates the first agency with the code from the log, and returns its first user.
+	// Errors: invalid, conflict (an agency exists), unavailable.
+	CreateFirst func(ctx context.Context, code, agency string, first commands.NewPerson) (identity.Person, error)
 	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 

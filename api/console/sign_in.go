@@ -39,11 +39,12 @@ func signInPage(v *visit) (view, error) {
 }
 
 func showSignIn(v *visit, shown signInView) (view, error) {
-	if first := v.console.deps.First; first != nil {
-		switch wanted, err := first.Wanted(v.r.Context()); {
-		case err != nil:
+	if v.console.deps.Empty != nil && shown.First == nil {
+		empty, err := v.console.deps.Empty(v.r.Context())
+		if err != nil {
 			return nil, err
-		case wanted && shown.First == nil:
+		}
+		if empty {
 			shown.First = &firstAgencyForm{}
 		}
 	}

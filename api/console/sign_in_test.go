@@ -267,7 +267,7 @@ func TestFirstAgencyInTheConsole(t *testing.T) {
 	entered := url.Values{"code": {"CODE"}, "agency": {"North"}, "name": {"Nina"}, "email": {"nina@north.example.com"}}
 	s.browser().post("/console/sign-in/first", entered).says(http.StatusNotFound)
 	made := &firstAgency{}
-	s.deps.First = &console.FirstAgency{Wanted: made.wanted, Create: made.create}
+	s.deps.Empty, s.deps.CreateFirst = made.wanted, made.create
 	b := s.open().browser()
 	b.get("/console/sign-in").says(http.StatusOK, "Create the first agency")
 	entered.Set("code", "GUESS")

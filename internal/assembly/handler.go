@@ -155,7 +155,7 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
 	}
 	deps.NoPublicURL = in.PublicURL == ""
 	if in.First != nil {
-		deps.First = &console.FirstAgency{Wanted: in.First.Wanted, Create: in.First.Create}
+		deps.Empty, deps.CreateFirst = in.First.Wanted, in.First.Create
 	}
 	return nil
 }
