@@ -98,7 +98,7 @@ var paramCompare = Param{
 	Words:   []string{string(analytics.ComparePrevious), string(analytics.CompareYear), string(analytics.CompareNone)},
 	Default: "totals are compared with the previous period, and series have no comparison", Example: string(analytics.CompareYear),
 	Text: "The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same " +
-		"dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with " +
+		"dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with " +
 		"the corresponding part. none: no comparison; the comparison members of totals are null.",
 }
 

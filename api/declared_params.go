@@ -164,7 +164,7 @@ var (
 	}
 	paramChangedUser = Param{
 		Name: "user", Kind: KindActor,
-		Text: "Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. " +
+		Text: "Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. " +
 			"A user's id (24 hex digits) or part of a name.",
 	}
 	paramChangedAccount = Param{
@@ -213,7 +213,7 @@ var (
 	paramHistoryCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
 		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the " +
-			"agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries " +
+			"agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries " +
 			"before the cursor follow.",
 	}
 )

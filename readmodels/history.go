@@ -27,7 +27,7 @@ type History struct {
 // Named is a person or an account: its id, and its current name in the agency's directory.
 type Named struct {
 	ID   string  `json:"id"`
-	Name *string `json:"name"` // null if erased or not, or no longer, in this agency
+	Name *string `json:"name"` // null if erased, or if not or no longer in this agency
 }
 
 // Record says who decided a change, when, and in which record of the log.

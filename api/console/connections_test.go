@@ -129,7 +129,7 @@ func TestConnectingAndItsLinks(t *testing.T) {
 		{ID: "l4", AccountID: bakery, ExpiresAt: s.now.Add(time.Hour)},
 	}, nil)
 	b.get("/console/connect?client="+bakery).says(http.StatusOK, "Harbour Bakery", "TikTok", "not used yet", "revoked", "expired", " selected",
-		"who created it may no longer connect pages", `action="/console/connect/links/l1/revoke"`)
+		"the person who created it may no longer connect pages", `action="/console/connect/links/l1/revoke"`)
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"`+linked+`"}`, s.sent[len(s.sent)-1].body)
 	made := b.post("/console/connect/links", url.Values{"platform": {"1", "6"}, "client": {bakery}, "days": {"7"}})

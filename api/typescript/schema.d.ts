@@ -2204,7 +2204,7 @@ export interface components {
         AccountId: string;
         /** @description The answer to /getAccountInsights. */
         AccountInsights: {
-            /** @description `as_read` are engagement figures that exist only over a platform's own window, such as lifetime statistics. They are in no total. */
+            /** @description `as_read` are engagement figures that exist only over a platform's own window, such as lifetime statistics. They are not included in any total. */
             as_read: components["schemas"]["ReadFigure"][];
             /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformInsights"][];
@@ -2250,7 +2250,7 @@ export interface components {
         };
         /** @description The answer to /reach/getAccountStats. */
         AccountStats: {
-            /** @description `as_read` are impressions that exist only over a platform's own window. They are in no total. */
+            /** @description `as_read` are impressions that exist only over a platform's own window. They are not included in any total. */
             as_read: components["schemas"]["ReadFigure"][];
             /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformReachStats"][];
@@ -3571,7 +3571,7 @@ export interface components {
             posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
             /**
              * Format: int64
-             * @description accounts that the member has now, or had with figures in the answer
+             * @description accounts that the member has now, and former ones with figures in this answer
              */
             social_accounts: number;
         };
@@ -3880,7 +3880,7 @@ export interface components {
         };
         /** @description A person in an account who owns connections. */
         Member: {
-            /** @description The account that it belongs to, 24 hex digits. */
+            /** @description The account, 24 hex digits. */
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
@@ -4019,7 +4019,7 @@ export interface components {
         Named: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description null if erased or not, or no longer, in this agency */
+            /** @description null if erased, or if not or no longer in this agency */
             name: string | null;
         };
         /** @description `names_proven` is always false: the log contains only ids, and their names come from the current directory. */
@@ -4475,7 +4475,7 @@ export interface components {
             posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
             /**
              * Format: int64
-             * @description accounts that the member has now, or had with figures in the answer
+             * @description accounts that the member has now, and former ones with figures in this answer
              */
             social_accounts: number;
         };
@@ -5387,7 +5387,7 @@ export interface components {
             previous_rank: number | null;
             /**
              * Format: int64
-             * @description starts at 1; equal members share a rank and are ordered by id, and the next rank skips as many
+             * @description starts at 1; tied members share a rank and are ordered by id, and the following ranks are skipped (1, 1, 3)
              */
             rank: number;
             /**
@@ -5411,7 +5411,7 @@ export interface components {
              * @description a category of the main application; null if the post has none
              */
             c_id: number | null;
-            /** @description name of `c_id`; null also without a category */
+            /** @description name of `c_id`; also null if the post has no category */
             category_name: string | null;
             /** @description the text; null if unknown */
             content: string | null;
@@ -5449,7 +5449,7 @@ export interface components {
             published_at: string | null;
             /**
              * Format: int64
-             * @description starts at 1; equal posts share a rank, and the next rank skips as many
+             * @description starts at 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3)
              */
             rank: number;
             /**
@@ -6356,7 +6356,7 @@ export interface components {
         };
         /** @description A person who can sign in to the main application. */
         User: {
-            /** @description The account that it belongs to, 24 hex digits. */
+            /** @description The account, 24 hex digits. */
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
@@ -6716,7 +6716,7 @@ export interface components {
          */
         CIdInPath: string;
         /**
-         * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+         * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
          * @example year
          */
         Compare: "previous" | "year" | "none";
@@ -6727,7 +6727,7 @@ export interface components {
         ConnectionInPath: number;
         /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
         Cursor: string;
-        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
+        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
         Cursor2: string;
         /**
          * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
@@ -6891,7 +6891,7 @@ export interface components {
          * @example Europe/Berlin
          */
         Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
+        /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
         User: string;
         /**
          * @description Only this user: 24 hex digits. Default: all users.
@@ -8023,13 +8023,13 @@ export interface operations {
                 format: components["parameters"]["Format"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
@@ -8077,7 +8077,7 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -8088,7 +8088,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
@@ -10950,7 +10950,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -11563,7 +11563,7 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the entries before the cursor follow. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -11574,7 +11574,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes of what this user on a list can see: of the list, of whether the dashboard is open, of its scopes and linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes of this account's links: 24 hex digits.
@@ -12017,7 +12017,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13395,7 +13395,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -13564,7 +13564,7 @@ export interface operations {
                  */
                 tz?: components["parameters"]["Tz"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -14065,7 +14065,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -14247,7 +14247,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15120,7 +15120,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15599,7 +15599,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15776,7 +15776,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -15994,7 +15994,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16698,7 +16698,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -16862,7 +16862,7 @@ export interface operations {
                  */
                 pId?: components["parameters"]["PId"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17321,7 +17321,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17467,7 +17467,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];
@@ -17619,7 +17619,7 @@ export interface operations {
                  */
                 granularity?: components["parameters"]["Granularity"];
                 /**
-                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; 29 February is compared as part of 28 February. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
+                 * @description The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with the corresponding part. none: no comparison; the comparison members of totals are null. Default: totals are compared with the previous period, and series have no comparison.
                  * @example year
                  */
                 compare?: components["parameters"]["Compare"];

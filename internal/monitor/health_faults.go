@@ -71,8 +71,8 @@ func (m *Monitor) awayFor(err error) *fault {
 	case errors.Is(err, m.config.NoLog):
 		return &fault{Class: classBrokers, Reason: "The brokers do not answer"}
 	case pg.IsMissing(err):
-		return &fault{Class: classDatabase, Reason: "Tables of this service are gone from the database. An operator must bring them back, " +
-			"or start every process again: a start rebuilds missing tables from the log"}
+		return &fault{Class: classDatabase, Reason: "Tables of this service are missing from the database. An operator must restore them, " +
+			"or restart every process: missing tables are rebuilt from the log at startup"}
 	default:
 		return &fault{Class: classDatabase, Reason: "The database does not answer"}
 	}
@@ -89,12 +89,12 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classBuilding, m.buildProgress(s)},
 		{classOtherLog, unfollowed(s)},
 		{classSetBack, m.wentBack(s)},
-		{classPaused, textIf(s.Paused, "is paused by an operator. Changes that rest on it are refused until it is resumed")},
+		{classPaused, textIf(s.Paused, "is paused by an operator. Changes that depend on it are refused until it is resumed")},
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
 		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
-		{classParked, textIf(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" to be looked at by an operator: 'ledgerboard parked' lists them")},
+		{classParked, textIf(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
 		{classProblem, textIf(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
 	} {
 		if candidate.reason != "" {
@@ -120,7 +120,7 @@ func droppedTables(s operator.Projection) string {
 	if s.Paused {
 		remedy = "They are rebuilt from the log once an operator resumes the read model, which is paused"
 	}
-	return "cannot be read: tables of it are gone from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
+	return "cannot be read: tables of it are missing from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
 }
 
 // buildProgress returns the progress of a projection that cannot be read yet, or "".
@@ -137,7 +137,7 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 			}
 		}
 		if s.Paused {
-			return "cannot be read yet: " + why + "that waits until an operator resumes it"
+			return "cannot be read yet: " + why + "the build waits until an operator resumes the read model"
 		}
 		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
 	// for example because the log lost records that were not folded yet
@@ -192,7 +192,7 @@ func (m *Monitor) wentBack(s operator.Projection) string {
 		m.highest[position] = max(p.NextOffset, min(m.highest[position], p.EndOffset))
 		n += m.highest[position] - p.NextOffset
 	}
-	return textIf(n > 0, fmt.Sprintf("was set back with its database and is folded again (%d events to go). Try again shortly", n))
+	return textIf(n > 0, fmt.Sprintf("was reset to an earlier state together with its database and is folded again (%d events to go). Try again shortly", n))
 }
 
 // foldedByNobody returns which generation in use no process has folded for some time, or "". A
@@ -210,7 +210,7 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 	if !known {
 		m.unfolded[name] = time.Now()
 	}
-	return textIf(known && time.Since(since) >= stuckAfter, "is folded by no process (generation "+name+"). Start one with the role projector")
+	return textIf(known && time.Since(since) >= stuckAfter, "is not folded by any process (generation "+name+"). Start one with the role projector")
 }
 
 // logChanges logs once when the faults change. Only classes and projections count, because the

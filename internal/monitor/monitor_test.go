@@ -137,10 +137,10 @@ func TestDroppedTablesAreNamed(t *testing.T) {
 		time.Sleep(time.Hour) // time of the synctest bubble
 		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite(), startedWithout.MayRead(), startedWithout.MayCommand()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-			require.ErrorContains(t, err, "are gone from the database")
-			require.ErrorContains(t, err, "start every process again")
+			require.ErrorContains(t, err, "are missing from the database")
+			require.ErrorContains(t, err, "restart every process")
 		}
-		require.Contains(t, started.Reason("dashboards"), "are gone")
+		require.Contains(t, started.Reason("dashboards"), "are missing")
 		model.err = nil
 		started.Check(t.Context())
 		require.NoError(t, started.MayCommand(), "no restart is needed when they are back")
@@ -159,10 +159,10 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		m.Check(t.Context())
 		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-			require.ErrorContains(t, err, "gone from the database (access_notices, dashboard_heads)")
+			require.ErrorContains(t, err, "missing from the database (access_notices, dashboard_heads)")
 			require.ErrorContains(t, err, "process with the role projector rebuilds them from the log")
 		}
-		require.Contains(t, m.Reason("dashboards"), "gone from the database")
+		require.Contains(t, m.Reason("dashboards"), "missing from the database")
 		require.NoError(t, m.MayRead("directory"))
 		model.status.Paused = true
 		m.Check(t.Context())
@@ -170,7 +170,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 
 		model.status = operator.Projection{Projection: "dashboards", State: projections.StateBuilding, Rebuilding: true, Paused: true}
 		m.Check(t.Context())
-		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: that waits until an operator resumes it")
+		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: the build waits until an operator resumes the read model")
 		model.status.Paused = false
 		model.status.Building = []operator.Build{{Done: 3, Total: 6}}
 		m.Check(t.Context())
@@ -193,8 +193,8 @@ func TestSetBackTablesTakeNoCommands(t *testing.T) {
 		require.NoError(t, m.MayCommand())
 		model.status.Partitions[0].NextOffset = 3
 		m.Check(t.Context())
-		require.ErrorContains(t, m.MayCommand("dashboards"), "set back")
-		require.ErrorContains(t, m.MayWrite(), "set back")
+		require.ErrorContains(t, m.MayCommand("dashboards"), "was reset to an earlier state")
+		require.ErrorContains(t, m.MayWrite(), "was reset to an earlier state")
 		require.NoError(t, m.MayRead(), "the state shown is old, but was true")
 		model.status.Partitions[0].NextOffset = 5
 		m.Check(t.Context())
@@ -228,7 +228,7 @@ func TestUnfoldedGenerationTakesNoCommands(t *testing.T) {
 		folded = []string{"directory.g1"}
 		m.Check(t.Context())
 		require.NoError(t, m.MayCommand("dashboards"), "another process takes over")
-		require.ErrorContains(t, wait(), "is folded by no process (generation dashboards.g2)")
+		require.ErrorContains(t, wait(), "is not folded by any process (generation dashboards.g2)")
 		require.NoError(t, m.MayRead())
 		folded = []string{"dashboards.g2"}
 		require.NoError(t, wait())
@@ -258,11 +258,11 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		require.Zero(t, told(), "the same faults")
 		require.NoError(t, m.MayCommand(), "only its stream accepts no commands")
 		require.NoError(t, m.MayWrite())
-		require.Contains(t, m.Reason("dashboards"), "has 2 parked events to be looked at")
+		require.Contains(t, m.Reason("dashboards"), "has 2 parked events that an operator must review")
 		model.status.Paused = true
 		require.Equal(t, 1, told())
 		require.NoError(t, m.MayRead())
-		require.ErrorContains(t, m.MayWrite(), "is paused by an operator. Changes that rest on it are refused until it is resumed")
+		require.ErrorContains(t, m.MayWrite(), "is paused by an operator. Changes that depend on it are refused until it is resumed")
 		model.status.Paused, model.status.Parked = false, 0
 		require.Equal(t, 1, told())
 		require.Empty(t, m.Reason("dashboards"))

@@ -17,7 +17,7 @@ type AccountInsights struct {
 	// every requested platform, even without accounts
 	Platforms []PlatformInsights `json:"platforms"`
 	// AsRead are engagement figures that exist only over a platform's own window, such as lifetime
-	// statistics. They are in no total.
+	// statistics. They are not included in any total.
 	AsRead []ReadFigure `json:"as_read"`
 }
 

@@ -142,7 +142,7 @@ type platformGrowthTotals struct {
 // GrowthTotals is the growth of a member's social accounts, compared with the previous period (see
 // [Total]).
 type GrowthTotals struct {
-	// accounts that the member has now, or had with figures in the answer
+	// accounts that the member has now, and former ones with figures in this answer
 	SocialAccounts int   `json:"social_accounts"`
 	Followers      Total `json:"followers"` // see `followers` of [AccountTotals]
 	// see `engagement` of [AccountTotals]: counted by the platforms per account

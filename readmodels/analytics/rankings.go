@@ -22,8 +22,8 @@ type Leaderboard struct {
 // posts, counting only readings while the member owned the connection. With by=total, they are the
 // posts' totals at the end of the range.
 type RankedMember struct {
-	// starts at 1; equal members share a rank and are ordered by id, and the next rank skips as
-	// many
+	// starts at 1; tied members share a rank and are ordered by id, and the following ranks are
+	// skipped (1, 1, 3)
 	Rank int64 `json:"rank"`
 	// PreviousRank is the member's rank in the previous period by the same measure; null if it had
 	// none.
@@ -61,7 +61,7 @@ type TopPosts struct {
 // RankedPost is a post in a ranking. Names are current; null if the entity is no longer in the
 // directory.
 type RankedPost struct {
-	// starts at 1; equal posts share a rank, and the next rank skips as many
+	// starts at 1; tied posts share a rank, and the following ranks are skipped (1, 1, 3)
 	Rank int64 `json:"rank"`
 	Post
 
@@ -71,7 +71,7 @@ type RankedPost struct {
 	MemberName  domain.OptionalText `json:"member_name"`  // name of `member_id`
 	// URL of the picture of the member's user; null without one
 	MemberImage domain.OptionalText `json:"member_image"`
-	// name of `c_id`; null also without a category
+	// name of `c_id`; also null if the post has no category
 	CategoryName domain.OptionalText `json:"category_name"`
 
 	// at the end of the range; with by=total, posts are ranked by `engagement` of PostCounts

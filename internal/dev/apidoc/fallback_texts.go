@@ -31,7 +31,7 @@ var glossary = map[string]string{
 	"image":                    "URL of a picture; may be empty.",
 	"meeting_link":             "URL for scheduling a meeting; may be empty.",
 	"account":                  "The account that the user belongs to, 24 hex digits.",
-	"account_id":               "The account that it belongs to, 24 hex digits.",
+	"account_id":               "The account, 24 hex digits.",
 	"account_name":             "Name of the account; empty if the directory does not contain it.",
 	"is_owner":                 "Whether the user owns the account.",
 	"sub_account_id":           "The client of the dashboard, 24 hex digits.",

@@ -195,7 +195,7 @@ func (h *handbook) upgrade(t *testing.T) {
 
 	h.binary = programPath
 	k.api.await(patience, "a status that tells what the old version lacks", func() bool {
-		return strings.Contains(string(k.api.get("", "/readyz").body), "folded by no process")
+		return strings.Contains(string(k.api.get("", "/readyz").body), "not folded by any process")
 	})
 	h.run(t, notReady, "status")
 	k.runner = k.serve() // back to the old version
