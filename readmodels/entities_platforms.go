@@ -65,8 +65,11 @@ type ConnectedPlatform struct {
 	ProfileID   string `json:"profile_id"`
 	ProfileName string `json:"profile_name"` // its name on the platform
 	// ConnectionID is the authorization that it uses; several accounts can share one.
-	ConnectionID int64         `json:"connection_id"`
-	State        PlatformState `json:"state"`
+	ConnectionID int64 `json:"connection_id"`
+	// SignInAt is the platform where a person signs in to connect it again: Facebook for an Instagram
+	// account that was connected through its page.
+	SignInAt domain.Platform `json:"sign_in_at"`
+	State    PlatformState   `json:"state"`
 	// ReasonClass is the error class of the last attempt to read it or a part of it: reconnect,
 	// permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or
 	// internal. Null after a success.
@@ -148,11 +151,13 @@ var platformsSQL = `
 		            else coalesce(` + Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
-		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id
+		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id,
+		       coalesce(h.platform, s.p_id)
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
 		cross join (select now() as now) t` + SignInJoins + `
+		left join kept.granted_connections h on h.connection_id = s.connection_id
 		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
 		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id
@@ -176,7 +181,7 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 			var granted *string
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
-				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID)
+				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
 			p.PlatformRef = PlatformRefOf(p.Platform)
 			if p.State == PlatformDisconnected && p.Reason == "" {
 				p.Reason = domain.OptionalText(NotConnected(domain.DirectorySocialAccount{

@@ -253,6 +253,15 @@ func TestPlatforms(t *testing.T) {
 		require.NoError(t, err)
 		return got
 	}
+	require.Equal(t, domain.Facebook, platform(7).SignInAt)
+	_, err := log.DB.Pool.Exec(t.Context(), `
+		insert into kept.grants (platform, app, person, secret_ref, granted, declined, consented_at) values ($1, 'app', '77', 'grant/7', '{}', '{}', now())`, domain.Instagram)
+	require.NoError(t, err)
+	_, err = log.DB.Pool.Exec(t.Context(), `
+		insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
+		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
+	require.NoError(t, err)
+	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
 	states := map[int64]readmodels.PlatformState{}
 	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
 		return entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
@@ -295,7 +304,7 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, readmodels.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
-		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
+		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, SignInAt: domain.Facebook, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
 		NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
 		CreatedAt: &entityDay,
 	}, platform(1))

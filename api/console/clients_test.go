@@ -180,7 +180,7 @@ func TestFiguresOfAClient(t *testing.T) {
 	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
 	open.says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
 		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only its days so far are",
-		"This range has not started. Choose an earlier range.", "Nothing was read in this range. Data sources below explains why.")
+		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See below why.")
 	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
 
 	// The API query uses the parameters of the address.
@@ -214,7 +214,7 @@ func TestFilesOfFiguresNameTheirColumnsAsThePage(t *testing.T) {
 		day   any
 		names string
 	}{
-		"followers":  {"getAccountFollowers/" + days, analytics.FollowerDay{}, "Day,Followers,Change,Accounts read,Accounts connected"},
+		"followers":  {"getAccountFollowers/" + days, analytics.FollowerDay{}, "Day,Followers,Change,Accounts read,Accounts newly connected"},
 		"net-growth": {"reach/getAccountNetGrowth/all", analytics.GrowthDay{}, "Day,Net growth of followers,Accounts read"},
 		"engagement": {
 			"getPostsTotalEngagements/" + days, analytics.EngagementDay{}, "Day,Engagement gained,Likes,Comments,Shares,Readings of posts",
@@ -271,12 +271,20 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	s.now = time.Date(2026, 10, 1, 2, 0, 0, 0, time.UTC)
 	stats := analytics.AccountStats{}
+	stats.Total.Impressions.Value = new(int64(41))
 	stats.Total.Series = []analytics.ReachDay{{Day: "2026-09-29", Impressions: new(int64(1))}, {Day: "2026-09-30", Impressions: new(int64(40))}}
 	meta := analytics.Meta{TimeZone: "UTC", Complete: true, To: s.now.Truncate(24 * time.Hour), AsOf: new(s.now)}
 	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
 	figures := "/console/clients/" + bakery + "/figures"
 	b.get(figures).says(http.StatusOK, "<title>29 September 2026: 1 impression</title>", "<title>30 September 2026: 40 impressions, not final yet</title>",
 		"the platforms may still add to the last day")
+	none := meta
+	none.Sources = []analytics.Source{{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported}}
+	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, none)
+	unsupported := b.get(figures)
+	unsupported.says(http.StatusOK, "TikTok does not report impressions.")
+	require.NotContains(t, unsupported.Body.String(), "may still add")
+	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
 	s.now = s.now.Add(10 * time.Hour)
 	page := b.get(figures)
 	page.says(http.StatusOK, "<title>30 September 2026: 40 impressions</title>")
@@ -403,7 +411,7 @@ func TestAPageConnectedInTheRange(t *testing.T) {
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 1, Previous: new(int64(30000)), Change: new(int64(-24)), ChangePct: new(-0.08)}
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
 	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: not every account", "<title>29 September 2026: page connected</title>")
+	page.says(http.StatusOK, "−24", "−0.08", "Partly compared, 29,976 with 30,000: some accounts or days", "<title>29 September 2026: page connected</title>")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `class="event"`), "where the line begins nothing jumps")
 
 	// A range of one day marks it too if another page was read before, and is compared with one

@@ -57,7 +57,11 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		connected[page(p)] = connected[page(p)] || p.State != readmodels.PlatformDisconnected
 	}
 	for _, p := range list {
-		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", p.Platform.Title())
+		at := p.Platform
+		if p.State == readmodels.PlatformReconnect || p.State == readmodels.PlatformPermission {
+			at = p.SignInAt
+		}
+		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", at.Title())
 		if p.State == readmodels.PlatformDisconnected {
 			says = string(p.Reason) // which is our text, not the platform's
 		}
@@ -67,7 +71,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		}, p.State)
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
 			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" + strings.Join(lacks, "; ") +
-				"). Reconnect it, and leave all permissions selected at " + p.Platform.Title() + "."
+				"). Reconnect it, and leave all permissions selected at " + p.SignInAt.Title() + "."
 			c.Lacks, c.Again = true, true
 		}
 		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // by another row
@@ -82,7 +86,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 }
 
 // stateWords describe the states of a connected account and what to do. The platform's own words
-// follow them. %s is the platform.
+// follow them. %s is the platform, or the one where a person signs in.
 var stateWords = map[readmodels.PlatformState]string{
 	readmodels.PlatformReconnect: "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
 	readmodels.PlatformPaused: "The operator of this service has paused reading from %s. " +
@@ -100,7 +104,7 @@ var stateWords = map[readmodels.PlatformState]string{
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
-		return network + " no longer grants access. Someone must sign in there again."
+		return network + " no longer grants access. Someone must sign in again."
 	case analytics.SourceNeverRead:
 		return "Nothing was read from " + network + " yet. Check the status of its connection."
 	case analytics.SourcePartial:

@@ -39,7 +39,7 @@ func TestConnectionStatus(t *testing.T) {
 	all := []readmodels.ConnectedPlatform{}
 	for i, state := range readmodels.PlatformStates() {
 		p := readmodels.ConnectedPlatform{ID: int64(70 + i), ProfileName: markup, State: state, Reason: "OAuth error 190"}
-		p.PlatformRef = readmodels.PlatformRefOf(domain.LinkedIn)
+		p.PlatformRef, p.SignInAt = readmodels.PlatformRefOf(domain.LinkedIn), domain.LinkedIn
 		all = append(all, p)
 	}
 	s.answer("GET /api/platforms", all, nil)
@@ -57,16 +57,20 @@ func TestConnectionStatus(t *testing.T) {
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Reconnect", "the page is connected as another row of the directory")
 
-	lacking := readmodels.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Facebook), State: readmodels.PlatformOK}
+	lacking := readmodels.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), SignInAt: domain.Facebook, State: readmodels.PlatformOK}
 	lacking.Ungranted = []domain.UngrantedFigure{
 		{Of: domain.FiguresOfPosts, Figure: domain.MetricClicks},
 		{Of: domain.FiguresOfAccount, Figure: domain.FigureDemographics},
 		{Of: domain.FiguresOfPosts, Figure: domain.MetricAvgWatch},
 	}
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
-	refused := readmodels.ConnectedPlatform{State: readmodels.PlatformReconnect, SignInBefore: lacking.SignInBefore}
+	refused := readmodels.ConnectedPlatform{
+		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, State: readmodels.PlatformReconnect, SignInBefore: lacking.SignInBefore,
+	}
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{refused}, nil)
-	require.NotContains(t, b.get(linked).Body.String(), "2027", "a sign-in is needed now")
+	page = b.get(linked)
+	page.says(http.StatusOK, "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
+	require.NotContains(t, page.Body.String(), "2027", "a sign-in is needed now")
 	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{lacking}, nil)
 	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Reconnect<", "2027",
 		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected at Facebook.")
@@ -192,7 +196,7 @@ func TestAClosedBoardIsShownImmediately(t *testing.T) {
 	b.get(own).says(http.StatusOK, `data-board="`+own+`"`, "/console/assets/board.")
 	b.get(own + "/closed").leadsTo(own)
 	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "You have no access to this dashboard. Ask your agency for access.")
-	b.get(own+"/closed").says(http.StatusOK, "closed this board while you were viewing it.", "Your account is not affected")
+	b.get(own+"/closed").says(http.StatusOK, "closed it or removed you from its list while you were viewing it.", "Your account is not affected")
 	b.get(own).says(http.StatusForbidden, "You have no access to this dashboard.", "You cannot open any other board now")
 	s.refuse("GET "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
 	b.get(own+"/closed").says(http.StatusServiceUnavailable, "Not now.")

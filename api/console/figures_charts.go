@@ -18,7 +18,7 @@ import (
 var figureNames = map[string]string{
 	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers", "engagement": "Engagement gained",
 	"likes": "Likes", "comments": "Comments", "shares": "Shares", "impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
-	"posts": "Posts published", "readings": "Readings of posts", "accounts_read": "Accounts read", "accounts_joined": "Accounts connected",
+	"posts": "Posts published", "readings": "Readings of posts", "accounts_read": "Accounts read", "accounts_joined": "Accounts newly connected",
 }
 
 // reachWindows are the windows of reach, shortest first.
@@ -114,8 +114,9 @@ func putEngagement(v *visit, f figures, shown *figuresView, data analytics.Posts
 
 func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
 	shown.Sources = addSources(shown.Sources, sourcesOf("impressions", meta.Sources))
-	note, late := "", v.console.deps.Now().Add(-finalAfter)
-	if meta.Complete && meta.To.After(late) {
+	empty, late := unsupported("impressions", meta.Sources), v.console.deps.Now().Add(-finalAfter)
+	note := empty
+	if data.Total.Impressions.Value != nil && meta.Complete && meta.To.After(late) {
 		note = "Not final yet: the platforms may still add to the last day."
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, note))
@@ -132,7 +133,7 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 		shown.Reach = append(shown.Reach, reachShown{r, name})
 	}
 	c := chartOf(v, f, meta, withSeries(chart.Chart{
-		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true,
+		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) { return d.Day, d.Impressions, d.AccountsRead }))
 	openFrom(c.Series[0].Points, meta, late)
 	shown.Charts = append(shown.Charts, c)
@@ -155,6 +156,27 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
+}
+
+// unsupported says that no platform of an answer reports a figure; "" if one does.
+func unsupported(figure string, sources []analytics.Source) string {
+	var names []string
+	for _, s := range sources {
+		if s.Status != analytics.SourceUnsupported {
+			return ""
+		}
+		if name := s.Platform.Title(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0] + " does not report " + figure + "."
+	default:
+		return strings.Join(names, " and ") + " do not report " + figure + "."
+	}
 }
 
 // sourcesOf are the sources of an API response about one figure. Their reasons name the figure,
@@ -232,7 +254,7 @@ func inPart(t analytics.Total) string {
 	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
 		return ""
 	}
-	return fmt.Sprintf("Partly compared, %s with %s: not every account was read in both periods.",
+	return fmt.Sprintf("Partly compared, %s with %s: some accounts or days were read in only one of the two periods.",
 		chart.Number(*t.Previous+*t.Change), chart.Number(*t.Previous))
 }
 
@@ -316,7 +338,7 @@ func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown
 	case meta.From.After(v.console.deps.Now()):
 		c.Empty = "This range has not started. Choose an earlier range."
 	case meta.AsOf == nil:
-		c.Empty = "Nothing was read in this range. Data sources below explains why."
+		c.Empty = "Nothing was read in this range. See below why."
 	default:
 		c.Empty = "This figure is not available for this range. Choose a longer range, or see Data sources below."
 	}

@@ -90,6 +90,7 @@ func openLog(v *visit) (view, error) {
 type opsParkedView struct {
 	Events []operator.ParkedEvent
 	More   string // address of the next page; "" on the last page
+	Retry  bool   // at least one is parked, and not skipped
 }
 
 func openParked(v *visit) (view, error) {
@@ -99,7 +100,8 @@ func openParked(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return opsParkedView{Events: events, More: nextPage(parkedPath, asked, meta.NextCursor)}, nil
+	parked := func(e operator.ParkedEvent) bool { return e.State == "parked" }
+	return opsParkedView{Events: events, More: nextPage(parkedPath, asked, meta.NextCursor), Retry: slices.ContainsFunc(events, parked)}, nil
 }
 
 // opsParkedEventView shows the record of a parked event.

@@ -142,6 +142,8 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	parked := b.get("/console/ops/parked")
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2")
 	require.NotContains(t, parked.Body.String(), "/console/ops/do/skip/x-1-2", "it is skipped")
+	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-2", State: "skipped"}}, nil)
+	require.NotContains(t, b.get("/console/ops/parked").Body.String(), "Retry all")
 
 	s.take("POST /api/ops/projections/post_insights/rebuild", operator.Rebuild{ID: "r9"})
 	s.take("POST /api/ops/projections/post_insights/back", operator.Rebuild{ID: "r10", Back: true})
@@ -245,7 +247,9 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
 	r := operator.Rebuild{ID: "r1", Projection: "post_insights", State: operator.RebuildCopying, Generation: 2}
-	s.answer("GET /api/ops/projections", []operator.Projection{{Projection: "post_insights", Generation: 1, Lag: 1}, {Projection: "contents", Generation: 1}}, nil)
+	s.answer("GET /api/ops/projections", []operator.Projection{
+		{Projection: "post_insights", Generation: 1, Lag: 1}, {Projection: "contents", Generation: 1, Paused: true, Problem: "projection is paused"},
+	}, nil)
 	s.answer("GET /api/ops/generations", []operator.Generation{
 		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
@@ -253,7 +257,8 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 	const rebuild = `href="/console/ops/do/rebuild/post_insights"`
 	page := b.get("/console/ops/projections")
 	page.says(http.StatusOK, "<dd>1 event</dd>")
-	page.says(http.StatusOK, "View rebuild", `href="/console/ops/do/rebuild/contents"`)
+	page.says(http.StatusOK, "View rebuild", `href="/console/ops/do/rebuild/contents"`, `class="badge warn">paused<`)
+	require.NotContains(t, page.Body.String(), "rojection is paused")
 	require.NotContains(t, page.Body.String(), rebuild)
 	b.get("/console/ops/do/rebuild/post_insights").leadsTo("/console/ops/projections/rebuilds/r1")
 	b.get("/console/ops/do/rebuild/contents").says(http.StatusOK, "<button>Rebuild</button>")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -67,8 +68,18 @@ func (v *visit) refuse(err error) int {
 	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
 	return v.write(api.StatusOf(why.Code), errorView{
 		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said, RequestID: why.RequestID, SignedIn: v.me != nil,
-		SignIn: string(v.console.signInAddress("")),
+		SignIn: string(v.console.signInAddress(v.formPage())),
 	})
+}
+
+// formPage returns the address of the page whose form was submitted, to return to it after signing
+// in; "" if it is unknown.
+func (v *visit) formPage() string {
+	from, err := url.Parse(v.r.Referer())
+	if err != nil || v.r.Method != http.MethodPost || from.Host != v.r.Host {
+		return ""
+	}
+	return from.RequestURI()
 }
 
 func (v *visit) log(level slog.Level, text string, err error) {

@@ -75,7 +75,7 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 func TestReport(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	const inPart = "Partly compared, 1,340 with 1,000: not every account was read in both periods."
+	const inPart = "Partly compared, 1,340 with 1,000: some accounts or days were read in only one of the two periods."
 	page := b.get("/console/clients/" + bakery + "/report") // the last complete month
 	page.says(http.StatusOK, "Harbour Bakery, September 2026", "Compared with 2 August 2026 to 31 August 2026.",
 		"Harbour Bakery had 12,340 followers at the end of September 2026, 340 more than at the end of August 2026.",
@@ -83,10 +83,10 @@ func TestReport(t *testing.T) {
 		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this range are counted from their first reading.",
 		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
-		"LinkedIn, The page: LinkedIn no longer grants access. Someone must sign in there again.", "No post had any gains in this month",
+		"LinkedIn, The page: LinkedIn no longer grants access. Someone must sign in again.", "No post had any gains in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
 	require.NotContains(t, page.Body.String(), "This month has not ended")
-	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in there again."))
+	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
 	require.NotContains(t, page.Body.String(), "190/463")
 	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
@@ -133,7 +133,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 		s.answer(month, data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))})
 	}
 	answer()
-	const compared = "Partly compared, 144,408 with 141,938: not every account was read in both periods."
+	const compared = "Partly compared, 144,408 with 141,938: some accounts or days were read in only one of the two periods."
 	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
 		"67,441 of these followers belong to 1 account that moved to another client in this range. They count there as well."
 	for _, path := range []string{"figures", "report"} {

@@ -2762,6 +2762,8 @@ export interface components {
              * @description `retry_at` is the earliest time of the next attempt; null if it follows the schedule.
              */
             retry_at: string | null;
+            /** @description `sign_in_at` is the platform where a person signs in to connect it again: Facebook for an Instagram account that was connected through its page. */
+            sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
              * @description `sign_in_before` is the deadline for the next sign-in at the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After it, the account is not read. Null if there is no deadline or it is unknown.
@@ -10607,6 +10609,7 @@ export interface operations {
                      *           "reason": null,
                      *           "reason_class": null,
                      *           "retry_at": null,
+                     *           "sign_in_at": 1,
                      *           "sign_in_before": null,
                      *           "state": "ok",
                      *           "token_stored_at": "2026-11-26T01:42:28.721243Z",
@@ -10738,6 +10741,7 @@ export interface operations {
                      *         "reason": null,
                      *         "reason_class": null,
                      *         "retry_at": null,
+                     *         "sign_in_at": 1,
                      *         "sign_in_before": null,
                      *         "state": "ok",
                      *         "token_stored_at": "2026-11-26T01:42:28.721243Z",
@@ -12413,6 +12417,7 @@ export interface operations {
                      *           "reason": null,
                      *           "reason_class": null,
                      *           "retry_at": null,
+                     *           "sign_in_at": 1,
                      *           "sign_in_before": null,
                      *           "state": "ok",
                      *           "token_stored_at": "2026-11-26T01:42:28.721243Z",

@@ -100,7 +100,7 @@ func TestDeadConnectionIsMarkedOnceWithItsReason(t *testing.T) {
 	changes := s.changes(page)
 	require.Len(t, changes, 1)
 	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
-	require.Contains(t, changes[0].Reason, "Facebook no longer accepts the token.")
+	require.Contains(t, changes[0].Reason, "Its token is no longer accepted.")
 	require.Contains(t, changes[0].Reason, "a person must sign in")
 	require.NotContains(t, changes[0].Reason, "Sim", "a token")
 	calls := s.calls("facebook/node")
@@ -140,7 +140,7 @@ func TestSignInThatDoesNotHelpIsRecordedOnce(t *testing.T) {
 				}
 				require.Len(t, s.changes(page), changes)
 				require.Equal(t, domain.ConnectionReconnect, s.changes(page)[changes-1].State)
-				require.Contains(t, s.changes(page)[changes-1].Reason, "Facebook no longer accepts the token.")
+				require.Contains(t, s.changes(page)[changes-1].Reason, "Its token is no longer accepted.")
 				require.Equal(t, calls+1, s.calls("facebook/node"))
 			}
 			s.trap(page, simulator.Traps{})
@@ -379,7 +379,7 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	changes := s.changes(member)
 	require.Len(t, changes, 1)
 	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
-	require.Contains(t, changes[0].Reason, "LinkedIn no longer accepts the token.")
+	require.Contains(t, changes[0].Reason, "Its token is no longer accepted.")
 	require.Len(t, s.readings(member), days)
 }
 

@@ -134,8 +134,8 @@ func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessag
 
 // ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients read it
 // too, so the platform's code is only in the outcome of the reading and in the program's log.
-func ReconnectReason(p domain.Platform, err error) string {
-	why := p.Title() + " no longer accepts the token"
+func ReconnectReason(err error) string {
+	why := "Its token is no longer accepted"
 	if e, ok := errors.AsType[*platforms.Error](err); ok && e.Message != "" {
 		why += ": " + e.Message
 	} else if errors.Is(err, errNoToken) {

@@ -136,7 +136,7 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.
 	if task.SignedInAt != nil && task.SignedInAt.After(triedAt) { // by another clock
 		triedAt = *task.SignedInAt
 	}
-	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, ReconnectReason(task.Platform, err), triedAt))
+	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, ReconnectReason(err), triedAt))
 }
 
 // works records that a connection works again after the platform has answered a call with its

@@ -79,7 +79,7 @@ func TestLostTokenIsWhatTheClientMeets(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.Account(t.Context(), b.target(a), platforms.AccountRequest{})
 		require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
-		require.Equal(t, states[0].Reason, collect.ReconnectReason(a.Platform, err))
+		require.Equal(t, states[0].Reason, collect.ReconnectReason(err))
 		again := simulator.New(simulator.Config{Seed: seed}).Tokens(a.Platform, a.ExternalID)
 		_, err = client.Account(t.Context(), platforms.Target{AccessToken: again.Access, ExternalID: a.ExternalID}, platforms.AccountRequest{})
 		require.NoError(t, err)

@@ -19,7 +19,7 @@ const (
 	// lostClient of our agency has the lost connection, on the platform of the outage.
 	lostClient = "Blue Heron Bike Tours"
 	// lostReason is what the fetcher says of such a token.
-	lostReason = "Instagram no longer accepts the token. " +
+	lostReason = "Its token is no longer accepted. " +
 		"Connect the account again: a person must sign in at the platform."
 )
 

@@ -102,7 +102,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	before := p.update(board, map[string]any{}) // changes nothing
 	everybody, scopes := before.Users, before.Scopes
 	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
-	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("closed this board while you were viewing it")`)
+	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("removed you from its list while you were viewing it")`)
 	w.mayBeRefused("/console/board/" + board) // figures that changed just before are fetched once more, perhaps behind the removal
 	w.look()
 	opened := strings.Fields(streams.String())
