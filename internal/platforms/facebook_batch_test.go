@@ -79,13 +79,7 @@ func TestFacebookNullEntryIsRetried(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addPage(b, simulator.Traps{BatchTimeouts: 3})
-	var posts []platforms.Post
-	for _, p := range b.sim.Posts(domain.Facebook, page.ID, testNow) {
-		if p.Kind != simulator.KindReel && len(posts) < 9 {
-			posts = append(posts, platforms.Post{ID: p.ID})
-		}
-	}
-	snaps := b.client(t, domain.Facebook).metrics(target(page), posts)
+	snaps := b.client(t, domain.Facebook).metrics(target(page), b.posts(domain.Facebook, page.ID, 9, simulator.KindReel))
 	require.Len(t, snaps, 9)
 	read := 0
 	for _, s := range snaps {
@@ -118,14 +112,8 @@ func TestFacebookBatchFitsQuota(t *testing.T) {
 		}
 	})
 	page := addPage(b, simulator.Traps{})
-	var posts []platforms.Post
-	for _, p := range b.sim.Posts(domain.Facebook, page.ID, testNow) {
-		if p.Kind != simulator.KindReel && len(posts) < 30 {
-			posts = append(posts, platforms.Post{ID: p.ID})
-		}
-	}
 	client := b.client(t, domain.Facebook)
-	snaps, err := client.PostMetrics(t.Context(), target(page), posts)
+	snaps, err := client.PostMetrics(t.Context(), target(page), b.posts(domain.Facebook, page.ID, 30, simulator.KindReel))
 	require.True(t, platforms.Refused(err), "%v", err)
 	require.True(t, platforms.Refused(client.postsErr(target(page), "")))
 	require.Len(t, snaps, 20, "snapshots already read are kept")
@@ -160,8 +148,7 @@ func TestFacebookBatchesRefused(t *testing.T) {
 	t.Parallel()
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) batch is deprecated"}}`))
+			answer(w, http.StatusInternalServerError, `{"error":{"code":100,"message":"(#100) batch is deprecated"}}`)
 			return
 		}
 		_, _ = fmt.Fprintf(w, `{"id":%q,"reactions":{"summary":{"total_count":4}}}`, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
@@ -196,8 +183,7 @@ func TestFacebookOutageInsideBatch(t *testing.T) {
 			t.Parallel()
 			b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodGet { // a null entry that is requested again on its own
-					w.WriteHeader(http.StatusInternalServerError)
-					_, _ = w.Write([]byte(`{"error":{"code":2,"message":"Service temporarily unavailable"}}`))
+					answer(w, http.StatusInternalServerError, `{"error":{"code":2,"message":"Service temporarily unavailable"}}`)
 					return
 				}
 				entries := make([]string, len(batchURLs(r)))

@@ -26,7 +26,8 @@ func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
 	page := addPage(b, simulator.Traps{})
 	since := time.Date(2026, 6, 1, 7, 0, 0, 0, time.UTC) // midnight in California
 	until := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
-	snap := b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: since, Until: until, Backfill: true})
+	client := b.client(t, domain.Facebook)
+	snap := client.account(target(page), platforms.AccountRequest{Since: since, Until: until, Backfill: true})
 	require.Equal(t, []string{"page", "page_insights", "page_insights"}, b.ops(), "162 days in windows of at most 90")
 
 	var days []string
@@ -52,13 +53,8 @@ func TestFacebookRangeAcrossWindowsAndClockChange(t *testing.T) {
 	midnight := time.Date(2026, 7, 5, 7, 0, 0, 0, time.UTC)
 	require.Equal(t, simulator.FollowersAt(seed, "1001", midnight), history.Value)
 	require.Equal(t, "followers_count", figure(t, snap, "followers", "", "").Source)
-}
 
-func TestFacebookRangeLimitedToHistory(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	b.client(t, domain.Facebook).account(target(page), platforms.AccountRequest{Since: testNow.AddDate(-20, 0, 0)})
+	client.account(target(page), platforms.AccountRequest{Since: testNow.AddDate(-20, 0, 0)})
 	require.Len(t, b.ops(), 1+9, "two years, not twenty")
 }
 
@@ -76,31 +72,31 @@ func TestFacebookDemographics(t *testing.T) {
 	require.Len(t, rolling, 1, "only the latest day of a rolling window")
 }
 
+// A list that is too large for one answer is requested in smaller parts.
 func TestFacebookPostsAllSections(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{})
-	client := b.client(t, domain.Facebook)
-	posts, pages := allPosts(t, client, target(page))
-	require.GreaterOrEqual(t, pages, 4)
-
-	listedIDs := map[string]platforms.Post{}
-	for _, p := range posts {
-		listedIDs[p.ID] = p
+	for _, most := range []int{0, 15} {
+		b := setup(t)
+		posts, pages := allPosts(t, b.client(t, domain.Facebook), target(addPage(b, simulator.Traps{OversizedAbove: most})))
+		require.GreaterOrEqual(t, pages, 4)
+		listedIDs := map[string]platforms.Post{}
+		for _, p := range posts {
+			listedIDs[p.ID] = p
+		}
+		kinds := map[string]int{}
+		for _, want := range b.sim.Posts(domain.Facebook, "1001", testNow) {
+			got, ok := listedIDs[want.ID]
+			require.True(t, ok, want.ID)
+			require.Equal(t, want.Created, got.PublishedAt)
+			require.Equal(t, want.Text, got.Content)
+			require.NotContains(t, listedIDs, want.VideoID, "a video that names its post is that post")
+			kinds[got.Type]++
+		}
+		require.Len(t, listedIDs, len(b.sim.Posts(domain.Facebook, "1001", testNow)))
+		require.Positive(t, kinds[platforms.TypePhoto])
+		require.Positive(t, kinds[platforms.TypeVideo])
+		require.Positive(t, kinds[platforms.TypeReel])
 	}
-	kinds := map[string]int{}
-	for _, want := range b.sim.Posts(domain.Facebook, "1001", testNow) {
-		got, ok := listedIDs[want.ID]
-		require.True(t, ok, want.ID)
-		require.Equal(t, want.Created, got.PublishedAt)
-		require.Equal(t, want.Text, got.Content)
-		require.NotContains(t, listedIDs, want.VideoID, "a video that names its post is that post")
-		kinds[got.Type]++
-	}
-	require.Len(t, listedIDs, len(b.sim.Posts(domain.Facebook, "1001", testNow)))
-	require.Positive(t, kinds[platforms.TypePhoto])
-	require.Positive(t, kinds[platforms.TypeVideo])
-	require.Positive(t, kinds[platforms.TypeReel])
 }
 
 // A list that the page does not have, or that the token may not read, does not affect the others. A
@@ -112,8 +108,7 @@ func TestFacebookMissingVideoLists(t *testing.T) {
 			_, _ = w.Write([]byte(`{"data":[{"id":"100_1"}]}`))
 			return
 		}
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field"}}`))
+		answer(w, http.StatusBadRequest, `{"error":{"code":100,"message":"(#100) Tried accessing nonexisting field"}}`)
 	}).client(t, domain.Facebook)
 	tgt := platforms.Target{AccessToken: "x", ExternalID: "100"}
 	posts, pages := allPosts(t, client, tgt)
@@ -199,22 +194,6 @@ func TestFacebookNoUserContent(t *testing.T) {
 		}
 	}
 	require.Len(t, b.ops(), 3, "refused for all posts, then remembered")
-}
-
-func TestFacebookOversizedPage(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	page := addPage(b, simulator.Traps{OversizedAbove: 15})
-	posts, _ := allPosts(t, b.client(t, domain.Facebook), target(page))
-	require.Len(t, byPostID(posts), len(b.sim.Posts(domain.Facebook, page.ID, testNow)))
-}
-
-func byPostID(posts []platforms.Post) map[string]bool {
-	out := map[string]bool{}
-	for _, p := range posts {
-		out[p.ID] = true
-	}
-	return out
 }
 
 // If video insights are not a field of the node, their own edge is read.

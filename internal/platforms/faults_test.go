@@ -49,15 +49,19 @@ func eachSubject(t *testing.T, test func(t *testing.T, b *bundle, s subject, c s
 	}
 }
 
-// somePosts returns up to 12 posts of the account.
-func somePosts(b *bundle, s subject, tgt platforms.Target) []platforms.Post {
-	var out []platforms.Post
-	for _, p := range b.sim.Posts(s.platform, tgt.ExternalID, b.clock()) {
-		if len(out) < 12 && p.Kind != simulator.KindStory { // stories have no likes
-			out = append(out, platforms.Post{ID: p.ID, PublishedAt: p.Created})
+// posts returns up to so many posts of an account, none of the given kind.
+func (b *bundle) posts(p domain.Platform, account string, most int, without simulator.Kind) (out []platforms.Post) {
+	for _, post := range b.sim.Posts(p, account, b.clock()) {
+		if len(out) < most && post.Kind != without {
+			out = append(out, platforms.Post{ID: post.ID, PublishedAt: post.Created})
 		}
 	}
 	return out
+}
+
+// somePosts returns up to 12 posts of the account; stories have no likes.
+func somePosts(b *bundle, s subject, tgt platforms.Target) []platforms.Post {
+	return b.posts(s.platform, tgt.ExternalID, 12, simulator.KindStory)
 }
 
 func TestFaultForeignAnswer(t *testing.T) {

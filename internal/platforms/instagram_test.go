@@ -33,18 +33,6 @@ func TestInstagramRange(t *testing.T) {
 	requireClass(t, platforms.ClassInvalid, client.accountErr(target(account), platforms.AccountRequest{Since: testNow.AddDate(-1, 0, 0)}))
 }
 
-func TestInstagramDemographics(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	account := addInstagram(b, simulator.Traps{})
-	snap := b.client(t, domain.Instagram).account(target(account), platforms.AccountRequest{Demographics: true})
-	facets := map[string]int{}
-	for _, d := range snap.Demographics {
-		facets[d.Facet] = len(d.Values)
-	}
-	require.Equal(t, map[string]int{"age": 4, "gender": 3, "city": 2, "country": 2}, facets)
-}
-
 // One retired name rejects all metrics of a day: they are requested one by one, once.
 func TestInstagramRetiredMetric(t *testing.T) {
 	t.Parallel()
@@ -57,27 +45,6 @@ func TestInstagramRetiredMetric(t *testing.T) {
 		require.True(t, hasFigure(snap, "engagement"))
 		require.Len(t, b.ops(), calls, "remembered")
 	}
-}
-
-// #10 for too few viewers is about the story, never the token. Media from before the business
-// account has likes and comments only.
-func TestInstagramMediaWithoutInsights(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	posts := []simulator.Post{{ID: "1", Created: testNow.AddDate(0, 0, -3)}, {ID: "2", Kind: simulator.KindStory, Created: testNow.Add(-time.Hour)}}
-	account := b.sim.AddInstagram(simulator.Account{ID: "17843", Posts: posts, Traps: simulator.Traps{FewViewers: true}})
-	client := b.client(t, domain.Instagram)
-	ask := []platforms.Post{{ID: "2", Type: platforms.TypeStory}, {ID: "1", Type: platforms.TypePhoto}}
-	snaps := client.metrics(target(account), ask)
-	require.Equal(t, platforms.ClassNoData, snaps[0].Err.Class)
-	require.Nil(t, snaps[1].Err)
-
-	b.sim.SetTraps(domain.Instagram, account.ID, simulator.Traps{BeforeBusiness: true})
-	snaps = client.metrics(target(account), ask)
-	require.Equal(t, platforms.ClassNoData, snaps[0].Err.Class)
-	require.NotNil(t, snaps[1].Counts.Likes)
-	require.Nil(t, snaps[1].Counts.Views)
-	require.Equal(t, "empty", reasons(snaps[1].Missing)["views"])
 }
 
 func TestInstagramThrottledMidway(t *testing.T) {
@@ -106,8 +73,7 @@ func TestInstagramRefresh(t *testing.T) {
 	// The token is in the URL and in the platform's message; neither is visible.
 	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{AccessToken: "Tok3nDead", OwnLogin: true}, ""))
 	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{OwnLogin: true}, ""))
-	_, err := client.Refresh(t.Context(), platforms.Target{AccessToken: "Tok3n"}, "")
-	require.ErrorIs(t, err, platforms.ErrNoRefresh)
+	require.ErrorIs(t, client.refreshErr(platforms.Target{AccessToken: "Tok3n"}, ""), platforms.ErrNoRefresh)
 	require.ErrorIs(t, b.client(t, domain.Facebook).refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh)
 }
 
@@ -143,8 +109,7 @@ func refusingShares(words string, requested *[]string) http.HandlerFunc {
 		metrics := r.URL.Query().Get("metric")
 		*requested = append(*requested, metrics)
 		if strings.Contains(metrics, "shares") {
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) ` + words + `"}}`))
+			answer(w, http.StatusBadRequest, `{"error":{"code":100,"message":"(#100) `+words+`"}}`)
 			return
 		}
 		var data []string
@@ -172,8 +137,7 @@ func TestInstagramUnknownRefusalMessage(t *testing.T) {
 			calls    int
 		}{{"11", platforms.TypeReel, 1 + 7}, {"11", platforms.TypeReel, 1 + 7}, {"12", platforms.TypeReel, 1 + 7}, {"13", platforms.TypeReel, 1}, {"14", platforms.TypePhoto, 1 + 6}} {
 			requested = nil
-			snaps, err := client.PostMetrics(t.Context(), tgt, []platforms.Post{{ID: media.id, Type: media.kind}})
-			require.NoError(t, err, words)
+			snaps := client.metrics(tgt, []platforms.Post{{ID: media.id, Type: media.kind}})
 			require.Nil(t, snaps[0].Err, words)
 			want := domain.Counts{
 				Likes: new(int64(7)), Comments: new(int64(7)), Views: new(int64(7)), Impressions: new(int64(7)), Reach: new(int64(7)), Saves: new(int64(7)),
@@ -197,16 +161,13 @@ func TestInstagramInvalidRequest(t *testing.T) {
 		case r.URL.Query().Get("metric") == "":
 			_, _ = w.Write([]byte(`{"id":"1","followers_count":3,"media_count":1}`))
 		case wrong:
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"error":{"code":100,"message":"(#100) There cannot be more than 30 days between since and until"}}`))
+			answer(w, http.StatusBadRequest, `{"error":{"code":100,"message":"(#100) There cannot be more than 30 days between since and until"}}`)
 		default:
 			_, _ = w.Write([]byte(`{"data":[{"name":"views","period":"day","total_value":{"value":5}}]}`))
 		}
 	})
 	client, tgt := b.client(t, domain.Instagram), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}
-	snap := client.account(tgt)
-	require.Equal(t, "error", reasons(snap.Missing)["views"])
+	require.Equal(t, "error", reasons(client.account(tgt).Missing)["views"])
 	wrong = false
-	snap = client.account(tgt)
-	require.True(t, hasFigure(snap, "views"))
+	require.True(t, hasFigure(client.account(tgt), "views"))
 }

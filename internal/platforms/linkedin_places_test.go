@@ -34,10 +34,6 @@ func namesOf(snap platforms.AccountSnapshot) map[string]string {
 	return names
 }
 
-func organization(id string) platforms.Target {
-	return platforms.Target{AccessToken: "T0ken-of-the-page", ExternalID: id, AccountType: domain.LinkedInCompanyPage}
-}
-
 // If names are refused, the figures remain under their URNs. A page asks once, three pages count
 // for all, and a day later names are requested again.
 func TestLinkedInPlacesRefused(t *testing.T) {
@@ -86,27 +82,6 @@ func pageOf(cities map[string]int64, names http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// answerNames returns the given names.
-func answerNames(w http.ResponseWriter, r *http.Request, names map[string]string) (requested []string) {
-	requested = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
-	type localized struct {
-		DefaultLocalizedName struct {
-			Value string `json:"value"`
-		} `json:"defaultLocalizedName"`
-	}
-	results := map[string]localized{}
-	for _, id := range requested {
-		if name, ok := names[id]; ok {
-			var l localized
-			l.DefaultLocalizedName.Value = name
-			results[id] = l
-		}
-	}
-	//nolint:errchkjson // a client that went away is no matter
-	_ = json.NewEncoder(w).Encode(map[string]map[string]localized{"results": results})
-	return requested
-}
-
 // Whatever happens to the call for names, the reading is complete, and there is no second call.
 func TestLinkedInReadingWithoutPlaceNames(t *testing.T) {
 	t.Parallel()
@@ -120,7 +95,7 @@ func TestLinkedInReadingWithoutPlaceNames(t *testing.T) {
 		"odd names":        always(http.StatusOK, `{"results":{"1":{"defaultLocalizedName":[7]},"2":{"defaultLocalizedName":null},"5":{}}}`),
 	} {
 		b := canned(t, pageOf(map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}, fail))
-		snap := b.client(t, domain.LinkedIn).account(organization("4242"), withPlaces)
+		snap := b.client(t, domain.LinkedIn).account(companyPage("4242"), withPlaces)
 		require.Nil(t, snap.Incomplete, what)
 		require.NotContains(t, reasons(snap.Missing), "demographics", what)
 		require.Equal(t, []domain.DemographicFacet{{Facet: "city", Values: map[string]int64{"urn:li:geo:1": 4, "urn:li:geo:2": 5}}}, snap.Demographics, what)
@@ -140,16 +115,25 @@ func TestLinkedInManyPlaces(t *testing.T) {
 		}
 	}
 	var requested []string
-	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) { requested = answerNames(w, r, names) }))
+	b := canned(t, pageOf(cities, func(w http.ResponseWriter, r *http.Request) {
+		requested = strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.Query().Get("ids"), "List("), ")"), ",")
+		results := map[string]any{}
+		for _, id := range requested {
+			if name, ok := names[id]; ok {
+				results[id] = map[string]any{"defaultLocalizedName": map[string]any{"value": name}}
+			}
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
+	}))
 	client := b.client(t, domain.LinkedIn)
 	for _, step := range []struct{ calls, first, places, names int }{{1, 249, 100, 99}, {1, 149, 50, 149}, {0, 149, 50, 149}} {
-		snap := client.account(organization("4242"), withPlaces)
+		snap := client.account(companyPage("4242"), withPlaces)
 		require.Equal(t, step.calls, geoCalls(b))
 		require.Len(t, requested, step.places)
 		require.Equal(t, strconv.Itoa(step.first), requested[0])
 		require.Len(t, namesOf(snap), step.names)
 	}
 	b.advance(platforms.RefusedFor)
-	client.account(organization("4242"), withPlaces)
+	client.account(companyPage("4242"), withPlaces)
 	require.Equal(t, []string{"249"}, requested)
 }

@@ -30,14 +30,17 @@ func profileTarget(a simulator.Account) platforms.Target {
 	return platforms.Target{AccessToken: a.AccessToken, ExternalID: a.ID, AccountType: domain.LinkedInProfile}
 }
 
+// companyPage is a page of LinkedIn whose answers a test makes.
+func companyPage(id string) platforms.Target {
+	return platforms.Target{AccessToken: "Tok3n", ExternalID: id, AccountType: domain.LinkedInCompanyPage}
+}
+
 func TestLinkedInPageRange(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	page := addCompanyPage(b, simulator.Traps{})
-	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), pageTarget(page), platforms.AccountRequest{
-		Since: testNow.AddDate(-3, 0, 0), Until: testNow.AddDate(0, 0, -1),
-	})
-	require.NoError(t, err)
+	years := platforms.AccountRequest{Since: testNow.AddDate(-3, 0, 0), Until: testNow.AddDate(0, 0, -1)}
+	snap := b.client(t, domain.LinkedIn).account(pageTarget(page), years)
 	days := 0
 	for _, f := range snap.Figures {
 		if f.Name == "clicks" && f.Kind == domain.DayFlow {
@@ -52,10 +55,8 @@ func TestLinkedInProfileHistory(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	me := addProfile(b, simulator.Traps{})
-	snap, err := b.client(t, domain.LinkedIn).Account(t.Context(), profileTarget(me), platforms.AccountRequest{
-		Since: testNow.AddDate(0, 0, -10), Until: testNow, Backfill: true,
-	})
-	require.NoError(t, err)
+	history := platforms.AccountRequest{Since: testNow.AddDate(0, 0, -10), Until: testNow, Backfill: true}
+	snap := b.client(t, domain.LinkedIn).account(profileTarget(me), history)
 	for _, day := range []string{"2026-11-09", "2026-11-18"} {
 		tgt, err := time.Parse(time.DateOnly, day)
 		require.NoError(t, err)
@@ -130,8 +131,7 @@ func TestLinkedInErrors(t *testing.T) {
 	client := b.client(t, domain.LinkedIn)
 	try := func(traps simulator.Traps) error {
 		b.sim.SetTraps(domain.LinkedIn, page.ID, traps)
-		_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-		return err
+		return client.accountErr(pageTarget(page))
 	}
 	requireClass(t, platforms.ClassPermission, try(simulator.Traps{NotAdmin: true}))
 	requireClass(t, platforms.ClassReconnect, try(simulator.Traps{TokenError: 1}))
@@ -148,6 +148,9 @@ func TestLinkedInErrors(t *testing.T) {
 	}
 	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccountType: domain.LinkedInProfile}))
 	requireClass(t, platforms.ClassReconnect, client.accountErr(platforms.Target{ExternalID: "1", AccessToken: "Tok3nUnknown", AccountType: domain.LinkedInProfile}))
+	// A gateway's success that contains LinkedIn's error is an error.
+	inside := canned(t, always(http.StatusOK, `{"status":401,"code":"EXPIRED_ACCESS_TOKEN","message":"expired"}`)).client(t, domain.LinkedIn)
+	requireClass(t, platforms.ClassReconnect, inside.metricsErr(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}}))
 }
 
 // LinkedIn's clock is behind ours: a refusal after our midnight belongs to LinkedIn's previous day.
@@ -163,9 +166,7 @@ func TestLinkedInClockBehindOurs(t *testing.T) {
 	page := addCompanyPage(b, simulator.Traps{})
 	client := b.client(t, domain.LinkedIn)
 	refused := func() time.Duration {
-		_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-		requireClass(t, platforms.ClassThrottled, err)
-		return platforms.RetryAfter(err)
+		return requireClass(t, platforms.ClassThrottled, client.accountErr(pageTarget(page))).RetryAfter
 	}
 	ahead = 20 * time.Second
 	client.account(pageTarget(page))
@@ -174,8 +175,7 @@ func TestLinkedInClockBehindOurs(t *testing.T) {
 	wait := refused()
 	require.Equal(t, 10*time.Minute, wait, "midnight by our clock only")
 	b.advance(wait)
-	_, err := client.Account(t.Context(), pageTarget(page), platforms.AccountRequest{})
-	require.NoError(t, err, "midnight by LinkedIn's clock too")
+	client.account(pageTarget(page)) // midnight by LinkedIn's clock too
 	b.advance(50 * time.Minute)
 	require.Equal(t, 23*time.Hour, refused().Round(time.Minute), "the new day's quota is used up")
 }
@@ -193,8 +193,7 @@ func TestLinkedInRefresh(t *testing.T) {
 		client.account(platforms.Target{AccessToken: tokens.AccessToken, ExternalID: page.ID, AccountType: domain.LinkedInCompanyPage})
 	}
 	requireClass(t, platforms.ClassReconnect, client.refreshErr(platforms.Target{}, "Tok3nUnknown"))
-	_, err := client.Refresh(t.Context(), platforms.Target{}, "")
-	require.ErrorIs(t, err, platforms.ErrNoRefresh, "the access token may remain valid for weeks")
+	require.ErrorIs(t, client.refreshErr(platforms.Target{}, ""), platforms.ErrNoRefresh, "the access token may remain valid for weeks")
 }
 
 // Rest.li's structure must be sent unencoded; only the URNs inside are encoded.
@@ -207,7 +206,7 @@ func TestLinkedInEncoding(t *testing.T) {
 		_, _ = w.Write([]byte(`{"elements":[]}`))
 	})
 	client := b.client(t, domain.LinkedIn)
-	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}
+	page := companyPage("9")
 	client.account(page)
 	client.metrics(page, []platforms.Post{{ID: "urn:li:share:1"}, {ID: "urn:li:ugcPost:2"}, {ID: "urn:li:share:3"}})
 	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
@@ -229,7 +228,7 @@ func TestLinkedInEncoding(t *testing.T) {
 func TestGoldenLinkedInPosts(t *testing.T) {
 	t.Parallel()
 	b, _ := wired(t, map[string][]string{"GET /linkedin/rest/posts": {"linkedin_posts"}})
-	page := b.client(t, domain.LinkedIn).posts(platforms.Target{AccessToken: "Tok3n", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, "")
+	page := b.client(t, domain.LinkedIn).posts(companyPage("9"), "")
 	const tgt = "https://www.linkedin.com/feed/update/"
 	require.Equal(t, platforms.PostsPage{Posts: []platforms.Post{
 		{ID: "urn:li:share:71", Type: "photo", Content: "We bake", Permalink: tgt + "urn:li:share:71", PublishedAt: time.Unix(1763420400, 0).UTC()},
@@ -251,9 +250,8 @@ func TestGoldenLinkedInSaves(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"elements":[]}`))
 	})
-	snaps, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
-		platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}, []platforms.Post{{ID: "urn:li:share:7001"}})
-	require.NoError(t, err)
+	me := platforms.Target{AccessToken: "Tok3n", ExternalID: "x", AccountType: domain.LinkedInProfile}
+	snaps := b.client(t, domain.LinkedIn).metrics(me, []platforms.Post{{ID: "urn:li:share:7001"}})
 	require.Equal(t, domain.Counts{Saves: new(int64(9))}, snaps[0].Counts, "an element about another metric does not count")
 	require.Equal(t, []string{"202608 q=entity&entity=(share:urn%3Ali%3Ashare%3A7001)&queryType=POST_SAVE&aggregation=TOTAL"}, urls)
 }

@@ -30,8 +30,7 @@ func TestAnswerWithoutAccountID(t *testing.T) {
 		{domain.TikTok, `{"data":{},"error":{"code":"ok"}}`, platforms.ClassRetry},
 		{domain.TikTok, `{"data":{"user":{"open_id":"999"}},"error":{"code":"ok"}}`, platforms.ClassReconnect},
 	} {
-		_, err := canned(t, always(http.StatusOK, tc.body)).client(t, tc.platform).
-			Account(t.Context(), platforms.Target{AccessToken: "x", ExternalID: "100"}, platforms.AccountRequest{})
+		err := canned(t, always(http.StatusOK, tc.body)).client(t, tc.platform).accountErr(platforms.Target{AccessToken: "x", ExternalID: "100"})
 		require.Equal(t, tc.want, platforms.ClassOf(err), "%s %s: %v", tc.platform, tc.body, err)
 		require.Equal(t, tc.want == platforms.ClassReconnect, platforms.WrongAccount(err))
 	}
@@ -60,9 +59,8 @@ func TestLinkedInZeroOnlyInCompleteAnswer(t *testing.T) {
 		`{"elements":[{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:71","totalShareStatistics":null}]}`:                            nil,
 		`{"elements":[{"organizationalEntity":"urn:li:organization:9","share":"urn:li:share:71","timeRange":"","totalShareStatistics":{"likeCount":30}}]}`: new(int64(30)),
 	} {
-		got, err := canned(t, always(http.StatusOK, body)).client(t, domain.LinkedIn).PostMetrics(t.Context(),
-			platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
-		require.NoError(t, err, body)
+		client := canned(t, always(http.StatusOK, body)).client(t, domain.LinkedIn)
+		got := client.metrics(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}})
 		require.Len(t, got, 1, body)
 		require.Equal(t, want, got[0].Counts.Likes, body)
 		if want == nil {
@@ -70,14 +68,6 @@ func TestLinkedInZeroOnlyInCompleteAnswer(t *testing.T) {
 			require.NotEmpty(t, got[0].Missing, "%s: the reason is recorded", body)
 		}
 	}
-}
-
-// A gateway's success that contains LinkedIn's error is an error.
-func TestLinkedInErrorInsideSuccess(t *testing.T) {
-	t.Parallel()
-	_, err := canned(t, always(http.StatusOK, `{"status":401,"code":"EXPIRED_ACCESS_TOKEN","message":"expired"}`)).client(t, domain.LinkedIn).PostMetrics(t.Context(),
-		platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
-	require.Equal(t, platforms.ClassReconnect, platforms.ClassOf(err))
 }
 
 // The quota that a LinkedIn 429 belongs to, and when it ends.
@@ -93,8 +83,7 @@ func TestLinkedInThrottlingScope(t *testing.T) {
 		`<html>slow down</html>`: {domain.QuotaPerApp, true},
 	} {
 		b := canned(t, always(http.StatusTooManyRequests, body))
-		_, err := b.client(t, domain.LinkedIn).PostMetrics(t.Context(),
-			platforms.Target{AccessToken: "x", ExternalID: "9", AccountType: domain.LinkedInCompanyPage}, []platforms.Post{{ID: "urn:li:share:71"}})
+		err := b.client(t, domain.LinkedIn).metricsErr(companyPage("9"), []platforms.Post{{ID: "urn:li:share:71"}})
 		stats := b.lastCall()
 		require.Equal(t, platforms.ClassThrottled, platforms.ClassOf(err), body)
 		require.Equal(t, want.scope, stats.Scope, body)
@@ -179,9 +168,8 @@ func TestErrorInsideBatch(t *testing.T) {
 			`{"id":"1_2","shares":{"count":"4"},"reactions":{"summary":{"total_count":"7"}},"comments":[],"insights":{"data":{}}}`, `[1]`,
 			`{"error":{"code":"1","message":"An unknown error occurred"}}`)))
 	})
-	snaps, err := b.client(t, domain.Facebook).PostMetrics(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "1"},
-		[]platforms.Post{{ID: "1_1"}, {ID: "1_2"}, {ID: "1_3"}, {ID: "1_4"}})
-	require.NoError(t, err)
+	posts := []platforms.Post{{ID: "1_1"}, {ID: "1_2"}, {ID: "1_3"}, {ID: "1_4"}}
+	snaps := b.client(t, domain.Facebook).metrics(platforms.Target{AccessToken: "Tok3n", ExternalID: "1"}, posts)
 	require.Equal(t, platforms.ClassNotFound, snaps[0].Err.Class)
 	require.NotContains(t, snaps[0].Err.Error(), "Tok3n")
 	require.Nil(t, snaps[1].Err, "an invalid field affects only itself")
@@ -192,9 +180,8 @@ func TestErrorInsideBatch(t *testing.T) {
 	require.Equal(t, platforms.ClassRetry, snaps[2].Err.Class)
 }
 
-// An impossible number is absent, and so is an impossible time: the log would refuse the whole
-// reading, or post.
-func TestImpossibleNumbersAreAbsent(t *testing.T) {
+// An impossible number, sum or time is absent: the log would refuse the whole reading, or post.
+func TestImpossibleValuesAreAbsent(t *testing.T) {
 	t.Parallel()
 	client := canned(t, always(http.StatusOK, `{"data":{"videos":[
 		{"id":"1","like_count":1152921504606846977,"comment_count":1e18,"share_count":-1152921504606846977,"view_count":1000000000000000},
@@ -206,21 +193,15 @@ func TestImpossibleNumbersAreAbsent(t *testing.T) {
 	require.Nil(t, counts.Shares)
 	require.Equal(t, int64(1e15), *counts.Views)
 	require.Equal(t, int64(5), *byID(got)["2"].Counts.Likes)
-}
 
-func TestImpossibleSumsAreAbsent(t *testing.T) {
-	t.Parallel()
-	client := canned(t, always(http.StatusOK, `{"id":"100_1","shares":{"count":1},"insights":{"data":[
+	client = canned(t, always(http.StatusOK, `{"id":"100_1","shares":{"count":1},"insights":{"data":[
 		{"name":"post_media_view","period":"lifetime","values":[{"value":{"0":900000000000000,"1":900000000000000}}]},
 		{"name":"post_clicks","period":"lifetime","values":[{"value":{"0":4,"1":3}}]}]}}`)).client(t, domain.Facebook)
-	got := client.metrics(platforms.Target{AccessToken: "x", ExternalID: "100"}, []platforms.Post{{ID: "100_1"}})
+	got = client.metrics(platforms.Target{AccessToken: "x", ExternalID: "100"}, []platforms.Post{{ID: "100_1"}})
 	require.Nil(t, got[0].Counts.Views)
 	require.Equal(t, int64(7), *got[0].Counts.Clicks)
-}
 
-func TestImpossibleTimesAreAbsent(t *testing.T) {
-	t.Parallel()
-	client := canned(t, always(http.StatusOK, `{"data":[
+	client = canned(t, always(http.StatusOK, `{"data":[
 		{"id":"100_1","created_time":"9999-12-31T23:59:59-0500"},{"id":"100_2","created_time":"2107-01-01T00:00:00+0000"},
 		{"id":"100_3","created_time":"0000-01-01T00:00:00+0000"},{"id":"100_4","created_time":"1905-03-04T00:00:00+0000"}]}`)).client(t, domain.Facebook)
 	page := client.posts(platforms.Target{AccessToken: "x", ExternalID: "100"}, "")

@@ -46,11 +46,10 @@ func TestSecretsInMessages(t *testing.T) {
 	for _, echo := range []string{secret, url.QueryEscape(secret), secret[:24], "EAASomebodyElsesT0kenThatIsLong"} {
 		for _, p := range []domain.Platform{domain.Facebook, domain.TikTok} {
 			b := canned(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(http.StatusBadRequest)
 				body, _ := json.Marshal(map[string]any{"error": map[string]any{"message": "Malformed access token " + echo + " in\nrequest", "code": echo}})
-				_, _ = w.Write(body)
+				answer(w, http.StatusBadRequest, string(body))
 			})
-			_, err := b.client(t, p).Account(t.Context(), platforms.Target{AccessToken: secret, ExternalID: "1"}, platforms.AccountRequest{})
+			err := b.client(t, p).accountErr(platforms.Target{AccessToken: secret, ExternalID: "1"})
 			require.Error(t, err)
 			require.NotContains(t, err.Error(), echo)
 			require.NotContains(t, err.Error(), "\n")

@@ -142,12 +142,15 @@ func (b *bundle) client(t *testing.T, p domain.Platform) scanning {
 	return scanning{c, b, t}
 }
 
+// answer answers a call.
+func answer(w http.ResponseWriter, status int, body string) {
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(body))
+}
+
 // always gives every call the same answer.
 func always(status int, body string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(body))
-	}
+	return func(w http.ResponseWriter, _ *http.Request) { answer(w, status, body) }
 }
 
 // requireNoSecrets scans everything that was logged, observed and returned as an error. Every token

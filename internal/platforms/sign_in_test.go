@@ -193,25 +193,9 @@ func TestDialogURLs(t *testing.T) {
 	}
 }
 
-// inspected answers each path with a text and fails the test for any other path.
-func inspected(t *testing.T, answers map[string]string) (*platforms.Set, *[]*http.Request) {
+func (b *bundle) inspector(t *testing.T, p domain.Platform) platforms.Inspector {
 	t.Helper()
-	var requested []*http.Request
-	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		requested = append(requested, r)
-		answer, known := answers["/"+strings.SplitN(r.URL.Path, "/", 3)[2]] // below the platform's own path
-		if !known {
-			w.WriteHeader(http.StatusNotFound)
-		}
-		_, _ = w.Write([]byte(answer))
-	})
-	return b.set, &requested
-}
-
-func inspector(t *testing.T, set *platforms.Set, p domain.Platform) platforms.Inspector {
-	t.Helper()
-	client, err := set.For(p)
+	client, err := b.set.For(p)
 	require.NoError(t, err)
 	return client.(platforms.Inspector)
 }
@@ -220,13 +204,14 @@ func inspector(t *testing.T, set *platforms.Set, p domain.Platform) platforms.In
 // does not count.
 func TestMetaInspectsToken(t *testing.T) {
 	t.Parallel()
-	set, requested := inspected(t, map[string]string{
-		"/v26.0/debug_token": `{"data":{"app_id":"app","type":"PAGE","is_valid":true,"expires_at":0,"data_access_expires_at":1803859200,"user_id":"7",
-			"profile_id":"100","scopes":["read_insights","pages_show_list","pages_read_engagement","instagram_basic"],
+	b, requested := wired(t, map[string][]string{
+		"GET /facebook/v26.0/debug_token": {`{"data":{"app_id":"app","type":"PAGE","is_valid":true,"expires_at":0,
+			"data_access_expires_at":1803859200,"user_id":"7","profile_id":"100",
+			"scopes":["read_insights","pages_show_list","pages_read_engagement","instagram_basic"],
 			"granular_scopes":[{"scope":"pages_show_list"},{"scope":"read_insights","target_ids":["200"]},
-			{"scope":"pages_read_engagement","target_ids":["200","100"]},{"scope":"instagram_basic","target_ids":["900"]}]}}`,
+			{"scope":"pages_read_engagement","target_ids":["200","100"]},{"scope":"instagram_basic","target_ids":["900"]}]}}`},
 	})
-	facebook := inspector(t, set, domain.Facebook)
+	facebook := b.inspector(t, domain.Facebook)
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
 	require.True(t, facebook.Inspects(page))
 	facts, err := facebook.Inspect(t.Context(), page)
@@ -238,31 +223,36 @@ func TestMetaInspectsToken(t *testing.T) {
 	require.Equal(t, "Tok3n", call.Form.Get("input_token"))
 	require.Equal(t, "Bearer app|"+clientSecret, call.Header.Get("Authorization"), "our app's credentials")
 
-	behind, err := inspector(t, set, domain.Instagram).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "901"})
+	behind, err := b.inspector(t, domain.Instagram).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", ExternalID: "901"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"pages_read_engagement", "pages_show_list", "read_insights"}, behind.Granted, "pages and accounts are not distinguished")
-	require.False(t, inspector(t, set, domain.Instagram).Inspects(platforms.Target{OwnLogin: true}))
+	require.False(t, b.inspector(t, domain.Instagram).Inspects(platforms.Target{OwnLogin: true}))
 }
 
 // A refusal of our app must not invalidate a connection; an invalid token does.
 func TestRefusedAppKeepsConnection(t *testing.T) {
 	t.Parallel()
-	refusing, _ := inspected(t, map[string]string{
-		"/v26.0/debug_token": `{"error":{"message":"Invalid OAuth access token signature.","type":"OAuthException","code":190,"fbtrace_id":"x"}}`,
+	refusing, _ := wired(t, map[string][]string{
+		"GET /facebook/v26.0/debug_token": {
+			`{"error":{"message":"Invalid OAuth access token signature.","type":"OAuthException","code":190,"fbtrace_id":"x"}}`,
+		},
 	})
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "100"}
-	_, err := inspector(t, refusing, domain.Facebook).Inspect(t.Context(), page)
+	_, err := refusing.inspector(t, domain.Facebook).Inspect(t.Context(), page)
 	requireClass(t, platforms.ClassInvalid, err)
 	require.ErrorContains(t, err, "ID or secret")
 	require.NotContains(t, err.Error(), "Tok3n")
 
-	dead, _ := inspected(t, map[string]string{
-		"/v26.0/debug_token":        `{"data":{"app_id":"app","is_valid":false,"error":{"code":190,"subcode":460,"message":"x"},"scopes":[]}}`,
-		"/oauth/v2/introspectToken": `{"active":false,"status":"revoked"}`,
+	dead, _ := wired(t, map[string][]string{
+		"GET /facebook/v26.0/debug_token": {
+			`{"data":{"app_id":"app","is_valid":false,"error":{"code":190,"subcode":460,"message":"x"},"scopes":[]}}`,
+		},
+		"POST /linkedin/oauth/v2/introspectToken": {`{"active":false,"status":"revoked"}`},
 	})
-	_, err = inspector(t, dead, domain.Facebook).Inspect(t.Context(), page)
+	_, err = dead.inspector(t, domain.Facebook).Inspect(t.Context(), page)
 	requireClass(t, platforms.ClassReconnect, err)
-	_, err = inspector(t, dead, domain.LinkedIn).Inspect(t.Context(), platforms.Target{AccessToken: "Tok3n", AccountType: domain.LinkedInProfile})
+	profile := platforms.Target{AccessToken: "Tok3n", AccountType: domain.LinkedInProfile}
+	_, err = dead.inspector(t, domain.LinkedIn).Inspect(t.Context(), profile)
 	requireClass(t, platforms.ClassReconnect, err)
 }
 
@@ -270,18 +260,20 @@ func TestRefusedAppKeepsConnection(t *testing.T) {
 // report a token's scopes.
 func TestLinkedInInspectsToken(t *testing.T) {
 	t.Parallel()
-	set, requested := inspected(t, map[string]string{
-		"/oauth/v2/introspectToken": `{"active":true,"client_id":"app","status":"active","scope":"rw_organization_admin,r_basicprofile","expires_at":1803859200}`,
+	b, requested := wired(t, map[string][]string{
+		"POST /linkedin/oauth/v2/introspectToken": {
+			`{"active":true,"client_id":"app","status":"active","scope":"rw_organization_admin,r_basicprofile","expires_at":1803859200}`,
+		},
 	})
 	page := platforms.Target{AccessToken: "Tok3n", ExternalID: "5501", AccountType: domain.LinkedInCompanyPage}
-	linkedIn := inspector(t, set, domain.LinkedIn)
+	linkedIn := b.inspector(t, domain.LinkedIn)
 	facts, err := linkedIn.Inspect(t.Context(), page)
 	require.NoError(t, err)
 	require.Equal(t, platforms.TokenFacts{
 		Granted: []string{"r_basicprofile", "rw_organization_admin"}, ExpiresAt: time.Unix(1803859200, 0).UTC(),
 	}, facts)
 	require.Equal(t, "Tok3n", (*requested)[0].PostForm.Get("token"))
-	tiktok, err := set.For(domain.TikTok)
+	tiktok, err := b.set.For(domain.TikTok)
 	require.NoError(t, err)
 	require.NotImplements(t, (*platforms.Inspector)(nil), tiktok)
 }

@@ -3,11 +3,9 @@ package platforms_test
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,52 +15,44 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// sentRequest is a request as it was sent.
-type sentRequest struct {
-	call   string // method and path
-	values url.Values
-	token  string
-}
-
 // wired answers calls with files from testdata, written by hand from the platforms' documentation
-// as of 2026-11-20. Several files for one call are used in order. It keeps the requests.
-func wired(t *testing.T, files map[string][]string) (*bundle, func() []sentRequest) {
+// as of 2026-11-20, or with JSON itself. Several answers to one call are used in order. It keeps
+// the requests.
+func wired(t *testing.T, answers map[string][]string) (*bundle, *[]*http.Request) {
 	t.Helper()
-	var mu sync.Mutex
-	var requests []sentRequest
+	var requests []*http.Request
 	b := canned(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		call := r.Method + " " + r.URL.Path
+		call := callOf(r)
 		_ = r.ParseForm()
-		requests = append(requests, sentRequest{call: call, values: r.Form, token: r.Header.Get("Authorization")})
-		if len(files[call]) == 0 {
+		requests = append(requests, r)
+		if len(answers[call]) == 0 {
 			http.NotFound(w, r)
 			return
 		}
-		raw, err := os.ReadFile(filepath.Join("testdata", files[call][0]+".json"))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusTeapot)
-			return
+		raw := []byte(answers[call][0])
+		if raw[0] != '{' {
+			var err error
+			if raw, err = os.ReadFile(filepath.Join("testdata", answers[call][0]+".json")); err != nil {
+				http.Error(w, err.Error(), http.StatusTeapot)
+				return
+			}
 		}
-		if len(files[call]) > 1 {
-			files[call] = files[call][1:]
+		if len(answers[call]) > 1 {
+			answers[call] = answers[call][1:]
 		}
 		_, _ = w.Write(raw)
 	})
-	return b, func() []sentRequest {
-		mu.Lock()
-		defer mu.Unlock()
-		return requests
-	}
+	return b, &requests
 }
 
+func callOf(r *http.Request) string { return r.Method + " " + r.URL.Path }
+
 // requireSent checks the method, path and values of a request.
-func requireSent(t *testing.T, request sentRequest, call string, want map[string]string) {
+func requireSent(t *testing.T, request *http.Request, call string, want map[string]string) {
 	t.Helper()
-	require.Equal(t, call, request.call)
+	require.Equal(t, call, callOf(request))
 	for name, value := range want {
-		require.Equal(t, []string{value}, request.values[name], "%s: %s", call, name)
+		require.Equal(t, []string{value}, request.Form[name], "%s: %s", call, name)
 	}
 }
 
@@ -111,7 +101,7 @@ func TestFacebookSignInRequests(t *testing.T) {
 	hidden.MayRead, hidden.Missing, adverts.MayRead, adverts.Missing = false, "ANALYZE", false, "ANALYZE"
 	require.Equal(t, []platforms.Offered{bakery, behind, page("101", "Tasks untold", "Tok3nPage101"), hidden, adverts}, c.Offered)
 
-	got := requests()
+	got := *requests
 	require.Len(t, got, 7)
 	app := map[string]string{"client_id": "app", "client_secret": clientSecret, "redirect_uri": callBack, "code": "Tok3nCode"}
 	requireSent(t, got[0], "GET /facebook/v26.0/oauth/access_token", app)
@@ -119,11 +109,11 @@ func TestFacebookSignInRequests(t *testing.T) {
 		"client_id": "app", "client_secret": clientSecret, "grant_type": "fb_exchange_token", "fb_exchange_token": "Tok3nShort",
 	})
 	requireSent(t, got[4], "GET /facebook/v26.0/debug_token", map[string]string{"input_token": "Tok3nLong"})
-	require.Equal(t, "Bearer app|"+clientSecret, got[4].token)
-	require.Empty(t, got[5].values["after"])
+	require.Equal(t, "Bearer app|"+clientSecret, got[4].Header.Get("Authorization"))
+	require.Empty(t, got[5].Form["after"])
 	requireSent(t, got[6], "GET /facebook/v26.0/me/accounts", map[string]string{"after": "QVFIsecond", "limit": "100"})
 	for _, request := range got[2:] {
-		require.Len(t, request.values.Get("appsecret_proof"), 64, request.call)
+		require.Len(t, request.Form.Get("appsecret_proof"), 64, request.URL.Path)
 	}
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v %v", c, c, c, c.Offered), "Tok3n")
 }
@@ -131,30 +121,30 @@ func TestFacebookSignInRequests(t *testing.T) {
 // signsIn answers a Facebook sign-in with the given token information and a list of pages.
 func signsIn(token string, pages http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		answer := `{"access_token":"Tok3n"}`
+		body := `{"access_token":"Tok3n"}`
 		switch filepath.Base(r.URL.Path) {
 		case "debug_token":
-			answer = token
+			body = token
 		case "me":
-			answer = `{"id":"10161"}`
+			body = `{"id":"10161"}`
 		case "permissions":
-			answer = `{"data":[]}`
+			body = `{"data":[]}`
 		case "accounts":
 			pages(w, r)
 			return
 		}
-		_, _ = w.Write([]byte(answer))
+		_, _ = w.Write([]byte(body))
 	}
 }
 
 // A token of another person or of another app, or an invalid one, does not sign in.
 func TestFacebookSignInForeignToken(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []string{
+	for _, token := range []string{
 		`{"data":{"app_id":"another","is_valid":true,"user_id":"10161"}}`, `{"data":{"app_id":"app","is_valid":true,"user_id":"10162"}}`,
 		`{"data":{"app_id":"app","is_valid":false,"user_id":"10161"}}`,
 	} {
-		b := canned(t, signsIn(answer, nil))
+		b := canned(t, signsIn(token, nil))
 		_, err := b.signIn(t, domain.Facebook).Redeem(t.Context(), "Tok3nCode", callBack)
 		requireClass(t, platforms.ClassReconnect, err)
 	}
@@ -167,8 +157,8 @@ func TestFacebookPageLists(t *testing.T) {
 	b := canned(t, signsIn(`{"data":{"is_valid":true}}`, func(w http.ResponseWriter, r *http.Request) {
 		limits = append(limits, r.FormValue("limit"))
 		if r.FormValue("limit") != "25" {
-			w.WriteHeader(http.StatusInternalServerError)
-			_, _ = w.Write([]byte(`{"error":{"code":1,"message":"Please reduce the amount of data you're asking for, then retry your request"}}`))
+			const large = `{"error":{"code":1,"message":"Please reduce the amount of data you're asking for, then retry your request"}}`
+			answer(w, http.StatusInternalServerError, large)
 			return
 		}
 		fmt.Fprintf(w, `{"data":[],"paging":{"cursors":{"after":"n%d"},"next":"https://graph.facebook.com/"}}`, len(limits))
@@ -202,7 +192,7 @@ func TestInstagramSignInRequests(t *testing.T) {
 			Platform: domain.Instagram, ExternalID: "17841400000000009", Name: "bakery.ig", Username: "bakery.ig",
 			PictureURL: "https://scontent.example/ig.jpg", MayRead: true,
 		}}, c.Offered)
-		got := requests()
+		got := *requests
 		requireSent(t, got[0], "POST /instagram/oauth/access_token", map[string]string{
 			"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
 		})
@@ -238,7 +228,7 @@ func TestLinkedInSignInRequests(t *testing.T) {
 		{Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage, ExternalID: "5501", Name: "Bakery", Username: "bakery-ltd", MayRead: true},
 		{Platform: domain.LinkedIn, AccountType: domain.LinkedInCompanyPage, ExternalID: "5502", MayRead: true},
 	}, c.Offered)
-	got := requests()
+	got := *requests
 	requireSent(t, got[0], "POST /linkedin/oauth/v2/accessToken", map[string]string{
 		"client_id": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3nCode",
 	})
@@ -263,11 +253,11 @@ func TestTikTokSignInRequests(t *testing.T) {
 	require.Equal(t, []platforms.Offered{
 		{Platform: domain.TikTok, ExternalID: "723f-open", Name: "Bakery", PictureURL: "https://p16.example/a.jpeg", MayRead: true},
 	}, c.Offered)
-	got := requests()
+	got := *requests
 	requireSent(t, got[0], "POST /tiktok/v2/oauth/token/", map[string]string{
 		"client_key": "app", "client_secret": clientSecret, "grant_type": "authorization_code", "redirect_uri": callBack, "code": "Tok3n*1!Code",
 	})
-	require.Empty(t, got[0].values["client_id"])
+	require.Empty(t, got[0].Form["client_id"])
 	requireSent(t, got[1], "GET /tiktok/v2/user/info/", map[string]string{"fields": "open_id,display_name,avatar_url"})
 }
 
@@ -304,24 +294,23 @@ func TestGiveBackRequests(t *testing.T) {
 			domain.Facebook: {`{"success":true}`, `{"success":false}`}, domain.LinkedIn: {``, `{"error":"invalid_request"}`},
 			domain.TikTok: {``, `{"error":"invalid_request","error_description":"d","log_id":"1"}`},
 		}[p]
-		var request sentRequest
-		status, answer := http.StatusOK, answers[0]
+		var request *http.Request
+		status, body := http.StatusOK, answers[0]
 		b := canned(t, func(w http.ResponseWriter, r *http.Request) {
 			_ = r.ParseForm()
-			request = sentRequest{call: r.Method + " " + r.URL.Path, values: r.Form, token: r.Header.Get("Authorization")}
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte(answer))
+			request = r
+			answer(w, status, body)
 		})
 		s := b.signIn(t, p)
 		require.NoError(t, s.RevokeConsent(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)
-		require.Equal(t, want, request.call)
+		require.Equal(t, want, callOf(request))
 		if p == domain.Facebook {
-			require.Equal(t, "Bearer Tok3n", request.token)
+			require.Equal(t, "Bearer Tok3n", request.Header.Get("Authorization"))
 		} else {
-			require.Equal(t, "Tok3n", request.values.Get("token"))
-			require.Equal(t, clientSecret, request.values.Get("client_secret"))
+			require.Equal(t, "Tok3n", request.Form.Get("token"))
+			require.Equal(t, clientSecret, request.Form.Get("client_secret"))
 		}
-		if answer = answers[1]; p != domain.Facebook {
+		if body = answers[1]; p != domain.Facebook {
 			status = http.StatusBadRequest
 		}
 		require.Error(t, s.RevokeConsent(t.Context(), platforms.Tokens{AccessToken: "Tok3n"}), p)

@@ -57,8 +57,7 @@ func TestTikTokRefreshRefused(t *testing.T) {
 		requireClass(t, platforms.ClassReconnect, err)
 		require.Equal(t, platforms.Tokens{}, tokens, name)
 	}
-	_, err := client.Refresh(t.Context(), target(user), "")
-	require.ErrorIs(t, err, platforms.ErrNoRefresh)
+	require.ErrorIs(t, client.refreshErr(target(user), ""), platforms.ErrNoRefresh)
 	wrong := setup(t, func(_ *simulator.Config, c *platforms.Config) { c.TikTok.ClientSecret = "Tok3nWrong" })
 	user = addTikTok(wrong, simulator.Traps{})
 	require.Equal(t, "invalid_client", requireClass(t, platforms.ClassInvalid, wrong.client(t, domain.TikTok).refreshErr(platforms.Target{}, user.RefreshToken)).Code)
