@@ -94,11 +94,19 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 		}
 		return nil
 	})
-	var log *failingAt
 	s := newFetchStage(t, client.use, func(c *collect.Config) {
 		c.Backfill = 40 * 24 * time.Hour
-		log = &failingAt{BatchAppender: c.Log, n: 10} // the reading itself and nine days
-		c.Log = log
+		records, inner := 0, c.Log
+		c.Log = batches(func(ctx context.Context, drafts []domain.Draft) (errs []error) {
+			for i := range drafts {
+				if records++; records == 11 { // after the reading itself and nine days, once
+					errs = append(errs, errors.New("no broker"))
+					continue
+				}
+				errs = append(errs, inner.AppendBatch(ctx, drafts[i:i+1])...)
+			}
+			return errs
+		})
 	})
 	page := s.connect(domain.Facebook, 0)
 	s.accountRounds(1, domain.Facebook)
@@ -114,24 +122,6 @@ func TestNoDayOfHistoryIsRecordedTwice(t *testing.T) {
 	for day, n := range days {
 		require.Equal(t, 1, n, day)
 	}
-}
-
-// failingAt fails once, after n records.
-type failingAt struct {
-	collect.BatchAppender
-	n int
-}
-
-func (l *failingAt) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
-	errs := make([]error, 0, len(drafts))
-	for i := range drafts {
-		if l.n--; l.n == -1 {
-			errs = append(errs, errors.New("no broker"))
-			continue
-		}
-		errs = append(errs, l.BatchAppender.AppendBatch(ctx, drafts[i:i+1])...)
-	}
-	return errs
 }
 
 func TestFirstConnectionReadsItsHistory(t *testing.T) {
@@ -157,7 +147,7 @@ func TestFirstConnectionReadsItsHistory(t *testing.T) {
 				require.False(t, s.state(domain.FetchAccounts, c).Backfilled)
 				require.Empty(t, s.roundAfter(tick, domain.FetchAccounts, test.platform))
 			}
-			days := times(t, s.log.DB.Pool, `select captured_at from tSAccountIns where social_account_id = $1 and backfilled order by 1`, c.ID)
+			days := column[time.Time](s, `select captured_at from tSAccountIns where social_account_id = $1 and backfilled order by 1`, c.ID)
 			require.GreaterOrEqual(t, len(days), 7)
 			for _, at := range days {
 				require.Equal(t, "23:59:59.999999", at.Format("15:04:05.999999"), "a day's last moment")
@@ -183,10 +173,7 @@ func TestDemographicsOnceADay(t *testing.T) {
 	with := func() int {
 		return s.number(`select count(*) from tSAccountIns where social_account_id = $1 and demographics <> '[]'`, account.ID)
 	}
-	for range 4 {
-		s.round(domain.FetchAccounts, domain.Instagram)
-		s.clock.advance(tick)
-	}
+	s.accountRounds(4, domain.Instagram)
 	require.Equal(t, 1, with())
 	s.roundAfter(24*time.Hour, domain.FetchAccounts, domain.Instagram)
 	require.Equal(t, 2, with())

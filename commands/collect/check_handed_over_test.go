@@ -161,17 +161,12 @@ func TestHandedOverTokensThatDoNotFit(t *testing.T) {
 		require.NotContains(t, err.Error(), c.given.AccessToken, name)
 	}
 	use := s.checked()
-	use.Consent = silentPlatform{}.Holds
+	use.Consent = func(_ context.Context, p domain.Platform, _ platforms.Target) (platforms.Consent, error) {
+		return platforms.Consent{}, &platforms.Error{Class: platforms.ClassRetry, Platform: p, Op: "sign_in_who"} // it does not answer
+	}
 	_, err := use.HandOver(t.Context(), 301, facebook)
 	require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 	require.Equal(t, stored, s.tokens(mixed[0]))
-}
-
-// silentPlatform does not answer.
-type silentPlatform struct{}
-
-func (silentPlatform) Holds(_ context.Context, p domain.Platform, _ platforms.Target) (platforms.Consent, error) {
-	return platforms.Consent{}, &platforms.Error{Class: platforms.ClassRetry, Platform: p, Op: "sign_in_who"}
 }
 
 // A main application that repeats what it handed over gives back nothing that was renewed since:
@@ -216,14 +211,12 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
 		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
-		Pages: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Consent: s.holds,
+		Pages:        readmodels.Connecting{Pool: s.log.DB.ReadOnly},
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
+		Consent: func(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
+			return platforms.Consent{Offered: s.offered}, nil
+		},
 	}
-}
-
-// holds is what a platform says that trusts every token.
-func (s *fetchStage) holds(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
-	return platforms.Consent{Offered: s.offered}, nil
 }
 
 // From a dead token to figures again, by what is handed over alone.

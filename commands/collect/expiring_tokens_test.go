@@ -196,13 +196,6 @@ func TestTokenThatIsOnlyLookedAtProvesNothing(t *testing.T) {
 	require.Equal(t, domain.ConnectionReconnect, s.changes(user)[1].State)
 }
 
-// endMarks lets the time pass that an append may take that was not answered.
-func (s *fetchStage) endMarks() {
-	s.t.Helper()
-	_, err := s.pool.Exec(s.t.Context(), `update connection_marks set at = at - interval '6 minutes'`)
-	require.NoError(s.t, err)
-}
-
 // What was not acknowledged may be in the log all the same: such a state is recorded again when
 // tables would show it.
 func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
@@ -215,7 +208,8 @@ func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	s.log.Fail(nil)
 	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
 	require.Empty(t, s.changes(page), "it may still come")
-	s.endMarks()
+	_, err := s.pool.Exec(t.Context(), `update connection_marks set at = at - interval '6 minutes'`) // so long an append may take
+	require.NoError(t, err)
 	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.changes(page), 1)
 }

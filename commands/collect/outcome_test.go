@@ -182,18 +182,11 @@ func TestReadingThatIsNotAppendedIsReadAgain(t *testing.T) {
 	require.Positive(t, s.number(`select count(*) from tSPosts`))
 }
 
-// slowLog takes its time: the claim ends meanwhile.
-type slowLog struct {
-	collect.BatchAppender
-	end func()
-}
+// batches is a log whose answers a test gives.
+type batches func(ctx context.Context, drafts []domain.Draft) []error
 
-func (l slowLog) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
-	l.end()
-	if err := ctx.Err(); err != nil {
-		return slices.Repeat([]error{err}, len(drafts))
-	}
-	return l.BatchAppender.AppendBatch(ctx, drafts)
+func (b batches) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
+	return b(ctx, drafts)
 }
 
 func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
@@ -201,7 +194,15 @@ func TestWhatWasAnsweredIsRecordedAlthoughTheClaimEnds(t *testing.T) {
 	s := newFetchStage(t)
 	page := s.connect(domain.Facebook, 0)
 	claimed, end := context.WithCancel(t.Context())
-	slow := s.process(func(c *collect.Config) { c.Log = slowLog{s.log, end} })
+	slow := s.process(func(c *collect.Config) {
+		c.Log = batches(func(ctx context.Context, drafts []domain.Draft) []error {
+			end() // the log takes its time: the claim ends meanwhile
+			if err := ctx.Err(); err != nil {
+				return slices.Repeat([]error{err}, len(drafts))
+			}
+			return s.log.AppendBatch(ctx, drafts)
+		})
+	})
 	require.ErrorIs(t, slow.Work(claimed, s.claim(slow, domain.FetchAccounts, domain.Facebook)), context.Canceled)
 	require.Len(t, s.readings(page), 1)
 	require.NotNil(t, s.state(domain.FetchAccounts, page).ReadAt)
@@ -263,18 +264,10 @@ func (p plant) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestWordsOfPlatformsAreKeptFor30Days(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})) // one, which writes one line at a time
-	s := newFetchStage(t, func(c *collect.Config) { c.AccountInterval, c.Logger = 0, logger })
-	clients, err := platforms.New(platforms.Config{
-		Facebook:   platforms.Endpoint{BaseURL: s.base + simulator.PathFacebook},
-		Instagram:  platforms.Endpoint{BaseURL: s.base + simulator.PathInstagram},
-		LinkedIn:   platforms.Endpoint{BaseURL: s.base + simulator.PathLinkedIn},
-		TikTok:     platforms.Endpoint{BaseURL: s.base + simulator.PathTikTok},
-		HTTPClient: &http.Client{Transport: plant{&http.Transport{}}}, Now: s.clock.Now, Logger: logger,
-	})
-	require.NoError(t, err)
-	t.Cleanup(clients.Close)
-	s.collect = s.process(func(c *collect.Config) { c.Client, c.AccountInterval, c.Logger = clients.For, 0, logger })
+	s := newFetchStage(t)
+	s.logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.wire = func(transport http.RoundTripper) http.RoundTripper { return plant{transport} }
+	s.collect = s.process(func(c *collect.Config) { c.AccountInterval = 0 })
 
 	var failing []connected
 	bad := func(p domain.Platform, kind domain.AccountType, traps simulator.Traps) {

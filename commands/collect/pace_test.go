@@ -62,15 +62,11 @@ func TestCallsOfReadingsAreAsMeasured(t *testing.T) {
 			before := s.calls("")
 			require.Empty(t, s.round(kind, test.platform))
 			what := fmt.Sprintf("%s of %s, type %d", kind, test.platform, test.account)
-			measured[what], reckoned[what] = s.calls("")-before, callsOf(kind, test.platform, test.account)
+			read, _ := test.platform.Kind(test.account)
+			measured[what], reckoned[what] = s.calls("")-before, read.Calls[kind]
 		}
 	}
 	require.Equal(t, measured, reckoned)
-}
-
-func callsOf(kind string, p domain.Platform, account domain.AccountType) int {
-	read, _ := p.Kind(account)
-	return read.Calls[kind]
 }
 
 func TestPaceIsShownToPeople(t *testing.T) {
@@ -303,8 +299,7 @@ func TestAssumedQuotaIsLogged(t *testing.T) {
 // it.
 func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 	t.Parallel()
-	s := newFetchStage(t)
-	s.simulate(simulator.Config{LinkedInPerDay: 500, LinkedInPerUser: 100}) // as of an app in development
+	s := inDevelopment(t)
 	s.reach(t)
 	given := s.signIn(domain.LinkedIn).Tokens
 	accounts := s.mainApps(205, domain.LinkedIn, domain.LinkedInCompanyPage, "90041", "90042")
@@ -317,12 +312,8 @@ func TestPagesOfOneMemberShareItsQuota(t *testing.T) {
 	s.clock.advance(12 * time.Hour)                                                                          // to midnight: what the sign-in cost is of the day before
 	s.collect = s.processWithin(limits(t), func(c *collect.Config) { c.Backfill = collect.DefaultBackfill }) // nobody has set a quota
 
-	const step, days = 10 * time.Minute, 3
-	for range days * 24 * time.Hour / step {
-		s.roundWithin(tick, domain.FetchAccounts, domain.LinkedIn)
-		s.roundWithin(tick, domain.FetchPosts, domain.LinkedIn)
-		s.clock.advance(step)
-	}
+	const days = 3
+	s.passes(days * day)
 	require.Empty(t, s.sim.Stats().Throttled, "the member's day was used up")
 	for _, account := range append(accounts, profile) {
 		require.GreaterOrEqual(t, len(s.readings(account)), 2*days, account.ExternalID)

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -184,17 +183,8 @@ func TestVideoThatTheMainApplicationKnowsIsOnePost(t *testing.T) {
 		failing = false
 		s.clock.advance(halfDay)
 	}
-	require.Equal(t, []string{"100_4", "777"}, s.postIDs(page))
-}
-
-// postIDs are the external ids of an account's posts.
-func (s *fetchStage) postIDs(c connected) (ids []string) {
-	s.t.Helper()
-	rows, err := s.log.DB.Pool.Query(s.t.Context(), `select external_id from tSPosts where social_account_id = $1 order by 1`, c.ID)
-	require.NoError(s.t, err)
-	ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(s.t, err)
-	return ids
+	ids := column[string](s, `select external_id from tSPosts where social_account_id = $1 order by 1`, page.ID)
+	require.Equal(t, []string{"100_4", "777"}, ids)
 }
 
 // A connection that is handed on takes its posts along: all of them are registered under the new

@@ -31,7 +31,8 @@ func aged(days ...int) func(*simulator.Account) {
 
 func (s *fetchStage) postReadings(c connected, post string) []time.Time {
 	s.t.Helper()
-	return times(s.t, s.log.DB.Pool, `select captured_at from tSPostInsights where social_account_id = $1 and external_id = $2 order by 1`, c.ID, c.ExternalID+"_"+post)
+	return column[time.Time](s, `
+		select captured_at from tSPostInsights where social_account_id = $1 and external_id = $2 order by 1`, c.ID, c.ExternalID+"_"+post)
 }
 
 func TestOlderPostsAreReadEverLessOften(t *testing.T) {
@@ -157,14 +158,6 @@ func TestOddPostCostsNoOther(t *testing.T) {
 	}
 }
 
-// recorder is an appender that keeps what it gets.
-type recorder struct{ drafts []domain.Draft }
-
-func (r *recorder) AppendBatch(_ context.Context, drafts []domain.Draft) []error {
-	r.drafts = append(r.drafts, drafts...)
-	return make([]error, len(drafts))
-}
-
 // Capture times are checked against the clock when they are appended, never in a fold.
 func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 	t.Parallel()
@@ -182,16 +175,20 @@ func TestCaptureTimeAheadOfTheClockIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			log := &recorder{}
+			var appended []domain.Draft
+			log := batches(func(_ context.Context, drafts []domain.Draft) []error {
+				appended = append(appended, drafts...)
+				return make([]error, len(drafts))
+			})
 			record := func(at time.Time) error { return collect.Record(t.Context(), log, day0.Add(1500), reading(at))[0] }
 			require.NoError(t, record(day0.Add(time.Minute)), "within the skew")
 			require.NoError(t, record(day0.AddDate(-1, 0, 0)), "a back-fill")
 			err := record(day0.Add(time.Minute + 2*time.Microsecond))
 			require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 			require.ErrorContains(t, err, "in the future")
-			require.Len(t, log.drafts, 2)
-			require.NotEqual(t, log.drafts[0].Envelope.ID, log.drafts[1].Envelope.ID)
-			for _, d := range log.drafts {
+			require.Len(t, appended, 2)
+			require.NotEqual(t, appended[0].Envelope.ID, appended[1].Envelope.ID)
+			for _, d := range appended {
 				require.Equal(t, domain.TopicMetrics, d.Topic)
 				require.Equal(t, "11", d.Key, "the social account: all of its readings in one partition")
 				require.Equal(t, domain.Envelope{ID: d.Envelope.ID, Type: d.Data.EventType(), Subject: "11", Time: day0.Add(time.Microsecond)}, d.Envelope)

@@ -17,35 +17,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/collect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 var errDatabase = errors.New("connection reset by peer")
-
-// failing are the secrets of a stage whose leases end, or whose database fails, when a test says
-// so.
-type failing struct {
-	*vault.Secrets
-	lease func(held context.Context) (context.Context, error)
-	swap  func() error
-}
-
-func (f failing) Lease(ctx context.Context, ref string) (context.Context, func(), error) {
-	held, release, err := f.Secrets.Lease(ctx, ref)
-	if err == nil {
-		if held, err = f.lease(held); err != nil {
-			release()
-		}
-	}
-	return held, release, err
-}
-
-func (f failing) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
-	if err := f.swap(); err != nil {
-		return err
-	}
-	return f.Secrets.Swap(ctx, ref, old, secret, times)
-}
 
 // refused is a TikTok user whose token the platform refuses although its end is not known.
 func (s *fetchStage) refused() connected {
@@ -61,7 +35,7 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 	s := newFetchStage(t)
 	user := s.refused()
 	s.collect = s.process(func(c *collect.Config) {
-		c.Secrets = failing{Secrets: s.secrets, lease: func(context.Context) (context.Context, error) { return nil, errDatabase }}
+		c.Secrets = interrupted{Secrets: s.secrets, held: func(context.Context) (context.Context, error) { return nil, errDatabase }}
 	})
 	s.round(domain.FetchAccounts, domain.TikTok)
 	require.Empty(t, s.changes(user))
@@ -76,12 +50,12 @@ func TestConnectionIsNotDeadWhereTheRenewalFailsOnOurSide(t *testing.T) {
 // renewing is a platform's client with a renewal that is the test's.
 type renewing struct {
 	platforms.Client
-	refresh func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error)
+	refresh renewal
 }
 
-func renewingWith(
-	c *collect.Config, refresh func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error),
-) {
+type renewal func(ctx context.Context, inner platforms.Client, at platforms.Target, token string) (platforms.Tokens, error)
+
+func renewingWith(c *collect.Config, refresh renewal) {
 	find := c.Client
 	c.Client = func(p domain.Platform) (platforms.Client, error) {
 		client, err := find(p)
@@ -117,7 +91,7 @@ func TestNobodyRenewsWithoutTheLease(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
 	s.collect = s.process(func(c *collect.Config) {
-		c.Secrets = failing{Secrets: s.secrets, lease: func(held context.Context) (context.Context, error) {
+		c.Secrets = interrupted{Secrets: s.secrets, held: func(held context.Context) (context.Context, error) {
 			lost, lose := context.WithCancel(held)
 			lose()
 			return lost, nil
@@ -148,10 +122,10 @@ func TestRotatedTokenThatCannotBeStoredIsStoredLater(t *testing.T) {
 	s := newFetchStage(t)
 	s.collect = s.process(func(c *collect.Config) {
 		c.Logger = slog.New(slog.NewTextHandler(&lines, nil))
-		c.Secrets = failing{s.secrets, func(held context.Context) (context.Context, error) {
+		c.Secrets = interrupted{Secrets: s.secrets, held: func(held context.Context) (context.Context, error) {
 			held, lose = context.WithCancel(held)
 			return held, nil
-		}, func() error {
+		}, swap: func() error {
 			if away.Load() {
 				swapped <- struct{}{}
 				return errDatabase

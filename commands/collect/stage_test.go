@@ -80,11 +80,14 @@ type fetchStage struct {
 	set     *platforms.Set       // of the newest process
 	metrics *prometheus.Registry // of the newest process
 	app     string               // id and secret of our app at the platforms; "": it has none
+	logger  *slog.Logger         // of processes
+	wire    func(http.RoundTripper) http.RoundTripper
 }
 
 func newFetchStage(t testing.TB, change ...func(*collect.Config)) *fetchStage {
 	t.Helper()
-	s := &fetchStage{t: t, clock: &testClock{now: fetchDay}, log: foldtest.New(t)}
+	s := &fetchStage{t: t, clock: &testClock{now: fetchDay}, log: foldtest.New(t), logger: quiet}
+	s.wire = func(transport http.RoundTripper) http.RoundTripper { return transport }
 	s.simulate(simulator.Config{})
 	var err error
 	s.pool, err = vault.OpenFetching(t.Context(), s.log.DB.URL)
@@ -134,7 +137,8 @@ func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collec
 	}
 	clients, err := platforms.New(platforms.Config{
 		Facebook: at(simulator.PathFacebook), Instagram: at(simulator.PathInstagram), LinkedIn: at(simulator.PathLinkedIn), TikTok: at(simulator.PathTikTok),
-		HTTPClient: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, Now: s.clock.Now, Admit: gate.Admit,
+		HTTPClient: &http.Client{Transport: s.wire(&http.Transport{MaxIdleConnsPerHost: 64})}, Now: s.clock.Now, Admit: gate.Admit,
+		Logger: s.logger,
 	})
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
@@ -142,7 +146,7 @@ func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collec
 	c := collect.Config{
 		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.Fetching{Pool: s.pool},
 		Client: clients.For, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
-		Registerer: s.metrics, Now: s.clock.Now, Logger: quiet, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
+		Registerer: s.metrics, Now: s.clock.Now, Logger: s.logger, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
 	}
 	for _, f := range change {
 		f(&c)
@@ -206,13 +210,9 @@ func (s *fetchStage) roundWithin(every time.Duration, kind string, p domain.Plat
 	due, err := s.collect.Due(s.t.Context(), queueOf(kind, p), every)
 	require.NoError(s.t, err)
 	require.NoError(s.t, s.collect.Work(s.t.Context(), s.claimOf(due, kind, p)))
-	rows, err := s.pool.Query(s.t.Context(), `
-		select social_account_id from fetch_state
+	return column[int64](s, `
+		select social_account_id from kept.fetch_state
 		where kind = $1 and p_id = $2 and updated_at = $3 and class <> '' and read_at is distinct from updated_at`, kind, int(p), s.clock.Now())
-	require.NoError(s.t, err)
-	failed, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-	require.NoError(s.t, err)
-	return failed
 }
 
 // roundAfter is a round of a later time.
@@ -271,16 +271,17 @@ func (s *fetchStage) state(kind string, c connected) (st state) {
 // readings are the live readings of an account, by capture time.
 func (s *fetchStage) readings(c connected) (at []time.Time) {
 	s.t.Helper()
-	return times(s.t, s.log.DB.Pool, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)
+	return column[time.Time](s, `select captured_at from tSAccountIns where social_account_id = $1 and not backfilled order by 1`, c.ID)
 }
 
-func times(t testing.TB, pool *pgxpool.Pool, query string, args ...any) []time.Time {
-	t.Helper()
-	rows, err := pool.Query(context.Background(), query, args...)
-	require.NoError(t, err)
-	at, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
-	require.NoError(t, err)
-	return at
+// column is the first column of a query's rows.
+func column[T any](s *fetchStage, query string, args ...any) []T {
+	s.t.Helper()
+	rows, err := s.log.DB.Pool.Query(s.t.Context(), query, args...)
+	require.NoError(s.t, err)
+	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	require.NoError(s.t, err)
+	return values
 }
 
 // only is the first column of a query's only row.
@@ -384,10 +385,12 @@ func fivePosts() (posts []simulator.Post) {
 }
 
 // interrupted are the secrets of a stage in which something happens at a call: after a Get, before
-// a Lease or a Swap.
+// a Lease or a Swap. A lease may end, and the database fail.
 type interrupted struct {
 	*vault.Secrets
-	get, lease, swap func()
+	get, lease func()
+	held       func(context.Context) (context.Context, error)
+	swap       func() error
 }
 
 func (i interrupted) Get(ctx context.Context, ref string) ([]byte, error) {
@@ -402,12 +405,20 @@ func (i interrupted) Lease(ctx context.Context, ref string) (context.Context, fu
 	if i.lease != nil {
 		i.lease()
 	}
-	return i.Secrets.Lease(ctx, ref)
+	held, release, err := i.Secrets.Lease(ctx, ref)
+	if err == nil && i.held != nil {
+		if held, err = i.held(held); err != nil {
+			release()
+		}
+	}
+	return held, release, err
 }
 
 func (i interrupted) Swap(ctx context.Context, ref string, old, secret []byte, times domain.SecretTimes) error {
 	if i.swap != nil {
-		i.swap()
+		if err := i.swap(); err != nil {
+			return err
+		}
 	}
 	return i.Secrets.Swap(ctx, ref, old, secret, times)
 }

@@ -103,7 +103,7 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 	})
 	read, ended := make(chan error, 1), make(chan struct{})
 	renewing := s.process(func(c *collect.Config) {
-		c.Secrets = interrupted{Secrets: s.secrets, swap: sync.OnceFunc(func() {
+		c.Secrets = interrupted{Secrets: s.secrets, swap: sync.OnceValue(func() error {
 			go func() {
 				defer close(ended)
 				read <- s.readOne(t.Context(), reading, domain.FetchAccounts, user)
@@ -113,6 +113,7 @@ func TestNoteOfWhoseATokenIsCostsNoRenewal(t *testing.T) {
 			case <-ended: // without a wait
 			}
 			require.Positive(t, s.calls("tiktok/user_info"))
+			return nil
 		})}
 	})
 	require.NoError(t, s.readOne(t.Context(), renewing, domain.FetchTokens, user))
