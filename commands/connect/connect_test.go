@@ -160,8 +160,7 @@ func TestChoiceIsJudged(t *testing.T) {
 func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"), page("1002"))
-	s.connects(facebook(north), "1.0.1001", "1.0.1002")
+	s.connected("1001", "1002")
 	s.connects(ofRival(domain.Facebook), "1.0.1002")
 
 	renewed := page("1001")
@@ -195,14 +194,11 @@ func TestPageThatASecondConsentLeavesOut(t *testing.T) {
 func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"), page("1002"))
-	connected := s.connects(facebook(north), "1.0.1001", "1.0.1002").Connected
 	again := facebook(north)
-	again.SocialAccount = connected[0].SocialAccountID
+	again.SocialAccount = s.connected("1001", "1002")
 	for request, says := range map[*connect.Request]string{{Platform: domain.Facebook, ConnectRequester: ofAgency(south)}: "no page or profile", &again: "does not include"} {
-		s.dialog.consent = consent("77", page("1001"), page("1002"))
 		s.now = s.now.Add(time.Hour)
-		s.connects(facebook(north), "1.0.1001", "1.0.1002")
+		s.connected("1001", "1002")
 		require.Len(t, s.due(domain.Facebook), 2)
 		s.dialog.consent = consent("77")
 		s.now = s.now.Add(time.Hour)
@@ -239,9 +235,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 	}
 
 	// The consent is revoked with the last of them.
-	first, err := s.Disconnect(t.Context(), ofAgency(""), domain.ComputedSocialAccount(agency, domain.TikTok, 0, "open"), s.still)
-	require.NoError(t, err)
-	require.False(t, first.GivenBack)
+	require.False(t, s.disconnect(domain.ComputedSocialAccount(agency, domain.TikTok, 0, "open")).GivenBack)
 	require.Empty(t, s.dialog.givenBack)
 	require.Equal(t, "PERSONTOKEN", s.tokens(ref))
 	s.dialog.onBack = func() { require.Empty(t, s.tokens(ref), "nobody can have connected something by what is given back") }
@@ -256,8 +250,7 @@ func TestSamePageInTwoAgenciesHasTwoIDs(t *testing.T) {
 func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	s.connects(facebook(north), "1.0.1001")
+	s.connected("1001")
 	before := len(s.log.Records(domain.TopicDirectory))
 
 	s.dialog.consent = consent("88", page("2002"))
@@ -288,15 +281,12 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 func TestThePageAskedForIsTicked(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.log.Put(t, domain.DirectorySocialAccount{
-		ID: 7, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1003", Name: "Page 1003", Connected: true,
-	})
+	s.log.Put(t, held(north, "1003"))
 	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"), page("1004"))
 	s.connects(facebook(north), "1.0.1001", "1.0.1002")
 	again := facebook(north)
 	again.SocialAccount = domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
-	_, err := s.Disconnect(t.Context(), ofAgency(""), again.SocialAccount, s.still)
-	require.NoError(t, err)
+	s.disconnect(again.SocialAccount)
 
 	id, view := s.signIn(again)
 	var ticked []string
@@ -316,19 +306,17 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	row := func(id int64, isConnected bool) domain.DirectorySocialAccount {
-		return domain.DirectorySocialAccount{
-			ID: id, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Connected: isConnected,
-		}
-	}
+	first, second := held(north, "1001"), held(north, "1001")
+	second.ID, second.Connected = 8, false
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
 	again := facebook(north)
 	for _, c := range []struct {
-		first       bool // is the first row connected
+		connected   bool // the first row
 		asked, want int64
 	}{{false, 7, 7}, {false, 8, 8}, {true, 8, 7}} {
 		s.now = s.now.Add(time.Minute)
-		s.log.Put(t, row(7, c.first), row(8, false))
+		first.Connected = c.connected
+		s.log.Put(t, first, second)
 		again.SocialAccount = c.asked
 		id, view := s.signIn(again)
 		require.True(t, view.Choice.Pages[0].Ticked, "%v", c)
@@ -341,9 +329,7 @@ func TestEitherRowOfAPageIsConnectedAgain(t *testing.T) {
 func TestPageThatTheDirectoryHolds(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.log.Put(t, domain.DirectorySocialAccount{
-		ID: 7, ParentAccount: agency, AccountID: south, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Old name", Connected: true,
-	})
+	s.log.Put(t, held(south, "1001"))
 	_, err := s.Disconnect(t.Context(), ofAgency(""), 7, s.still)
 	require.ErrorContains(t, err, "by the main application")
 	s.dialog.consent = consent("77", page("1001"))
@@ -366,9 +352,7 @@ func TestClientConnectsForItsOwnAccountOnly(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.log.Put(t, domain.DirectoryUser{ID: client, AccountID: north, Active: true}, domain.DirectoryUser{ID: staff, AccountID: agency, Active: true},
-		domain.DirectorySocialAccount{
-			ID: 7, ParentAccount: agency, AccountID: south, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Held", Connected: true,
-		})
+		held(south, "1001"))
 	r := facebook(north)
 	r.UserID, r.Role = client, "client"
 	_, err := s.Begin(t.Context(), r, s.still)
@@ -410,15 +394,8 @@ func TestLinkEndsWithItsTime(t *testing.T) {
 	token, _ := s.link(ofAgency(north))
 	revoked, id := s.link(ofAgency(north))
 	over := func(token, start, why string) {
-		for _, use := range []func() error{
-			func() error { _, err := s.links().Page(t.Context(), token, browser, s.still); return err },
-			func() error {
-				_, err := s.links().Follow(t.Context(), token, browser, domain.Facebook, s.still)
-				return err
-			},
-			func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
-		} {
-			require.ErrorContains(t, use(), "is no longer valid", why)
+		for name, use := range s.uses(token, start) {
+			require.ErrorContains(t, use(), "is no longer valid", "%s: %s", name, why)
 		}
 	}
 	_, err := s.links().Follow(t.Context(), revoked, browser, domain.TikTok, s.still)
@@ -454,14 +431,7 @@ func TestClientsLinkGoesWithItsMakersRight(t *testing.T) {
 	require.Len(t, listed, 1)
 
 	s.board(true, "analytics")
-	for name, use := range map[string]func() error{
-		"look": func() error { _, err := s.links().Page(t.Context(), token, browser, s.still); return err },
-		"follow": func() error {
-			_, err := s.links().Follow(t.Context(), token, browser, domain.Facebook, s.still)
-			return err
-		},
-		"open": func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
-	} {
+	for name, use := range s.uses(token, start) {
 		require.ErrorContains(t, use(), "is no longer valid", name)
 	}
 	_, err = s.links().List(t.Context(), by, s.still)
@@ -503,18 +473,12 @@ func TestLinkOfStaffWhoLeftOpensNothing(t *testing.T) {
 	records := len(s.log.Records(domain.TopicOperations))
 
 	s.gone = domain.NewError(domain.CodeForbidden, "gone")
-	for name, use := range map[string]func() error{
-		"look": func() error { _, err := s.links().Page(t.Context(), unseen, browser, s.still); return err },
-		"follow": func() error {
-			_, err := s.links().Follow(t.Context(), unseen, browser, domain.Facebook, s.still)
-			return err
-		},
-		"open": func() error { _, err := s.Open(t.Context(), start, browser, s.still); return err },
-		"view": func() error { _, err := s.View(t.Context(), choosing, browser, s.still); return err },
-		"choose": func() error {
-			return s.Choose(t.Context(), choosing, connect.Selection{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
-		},
-	} {
+	uses := s.uses(unseen, start)
+	uses["view"] = func() error { _, err := s.View(t.Context(), choosing, browser, s.still); return err }
+	uses["choose"] = func() error {
+		return s.Choose(t.Context(), choosing, connect.Selection{Cookie: browser, Pages: []string{"1.0.1001"}, Seen: view.Choice.Seen}, s.still)
+	}
+	for name, use := range uses {
 		require.EqualError(t, use(), "not_found: This link is no longer valid. Ask the sender for a new one.", name)
 	}
 	colleague := ofAgency(north)

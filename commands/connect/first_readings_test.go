@@ -36,8 +36,8 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	connected := func() {
 		s.now = s.now.Add(time.Minute)
 		s.dialog.consent = consent("77", page("1001"))
-		attempt, view := s.signIn(facebook(north))
-		id = attempt
+		var view connect.View
+		id, view = s.signIn(facebook(north))
 		s.choose(id, view, "1.0.1001")
 	}
 	shows := func(readAt *time.Time, reason string) {
@@ -172,9 +172,7 @@ func after(log commands.Appender, then func()) appender {
 func TestDisconnectingDeletesNoTokensBeforeItIsShown(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
-	ref := pageRef("1001")
+	connected, ref := s.connected("1001"), pageRef("1001")
 
 	log, directory, away := s.Log, s.Directory, false
 	s.Directory, s.Log = unshown{directory, &away}, after(log, func() { away = true })
@@ -203,13 +201,11 @@ func TestRecordsAreLaterThanWhatTheDirectoryHasHeard(t *testing.T) {
 		ID: social, ParentAccount: agency, AccountID: north, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: "1001", Name: "Before",
 	}, today.Add(time.Minute))
 	require.NoError(t, s.log.Append(t.Context(), ahead))
-	s.dialog.consent = consent("77", page("1001"))
-	s.connects(facebook(north), "1.0.1001")
+	s.connected("1001")
 	stored, err := s.Directory.Page(t.Context(), agency, social)
 	require.NoError(t, err)
 	require.True(t, stored.Connected)
-	_, err = s.Disconnect(t.Context(), ofAgency(""), social, s.still)
-	require.NoError(t, err)
+	s.disconnect(social)
 	stored, err = s.Directory.Page(t.Context(), agency, social)
 	require.NoError(t, err)
 	require.False(t, stored.Connected)

@@ -46,8 +46,7 @@ func (s *stage) changes() (actors []string) {
 func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	ours := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+	ours := s.connected("1001")
 	rivals := s.connects(ofRival(domain.Facebook), "1.0.1001").Connected[0].SocialAccountID
 	s.dialog.consent = consent("88", page("2001"))
 	another := s.connects(facebook(south), "1.0.2001").Connected[0].SocialAccountID
@@ -75,10 +74,17 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	// A new consent renews everything that depended on the old one. Repeating the earlier request
 	// changes nothing.
 	s.now = s.now.Add(time.Hour)
-	s.dialog.consent = consent("77", page("1001"))
-	s.connects(facebook(north), "1.0.1001")
+	s.connected("1001")
 	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
+}
+
+// deleted says whether a deletion request is done.
+func (s *stage) deleted(code string) bool {
+	s.t.Helper()
+	state, err := s.metaCalls().Deletion(s.t.Context(), code)
+	require.NoError(s.t, err)
+	return state.DoneAt != nil
 }
 
 // eraseFurther makes one step of a deletion request. shown says whether the tables show earlier
@@ -100,8 +106,7 @@ func (s *stage) eraseFurther(r domain.DeletionRequest, shown bool, erase func(do
 func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connected("1001")
 	s.now = s.now.Add(time.Hour)
 	asked := s.hearMeta("77", s.now)
 	first, err := s.metaCalls().DeletionAsked(t.Context(), "said")
@@ -112,9 +117,7 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.Equal(t, first, again)
 	require.Equal(t, 2, *asked)
 	require.Empty(t, s.due(domain.Facebook), "nothing is read from now on")
-	state, err := s.metaCalls().Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.Nil(t, state.DoneAt)
+	require.False(t, s.deleted("c0de"))
 	_, err = s.metaCalls().Deletion(t.Context(), "another")
 	require.ErrorIs(t, err, connect.ErrDeletionUnknown)
 	_, err = s.metaCalls().DeletionAsked(t.Context(), "forged")
@@ -151,9 +154,7 @@ func TestPersonWhoWantsToBeForgotten(t *testing.T) {
 	require.NoError(t, order.Validate())
 	require.Equal(t, domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "c0de"}}, order)
 	require.True(t, s.eraseFurther(claimed, true, erase))
-	state, err = s.metaCalls().Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.NotNil(t, state.DoneAt)
+	require.True(t, s.deleted("c0de"))
 }
 
 // Unknown people get the same answer. A request from before the last consent does not cover that
@@ -169,14 +170,11 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 
-	s.dialog.consent = consent("77", page("1001"))
-	s.connects(facebook(north), "1.0.1001")
+	s.connected("1001")
 	s.Meta = saidByMeta{"late": {Platform: domain.Facebook, Person: "77", IssuedAt: s.now.Add(-time.Hour), Code: "1ate"}}.Signed
 	_, err = s.metaCalls().DeletionAsked(t.Context(), "late")
 	require.NoError(t, err)
-	state, err := s.metaCalls().Deletion(t.Context(), "1ate")
-	require.NoError(t, err)
-	require.NotNil(t, state.DoneAt)
+	require.True(t, s.deleted("1ate"))
 	require.Len(t, s.due(domain.Facebook), 1)
 }
 
@@ -185,8 +183,7 @@ func TestRequestForDeletionThatCoversNothing(t *testing.T) {
 func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	s.connects(facebook(north), "1.0.1001")
+	s.connected("1001")
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
 	_, err := s.metaCalls().DeletionAsked(t.Context(), "said")
@@ -197,20 +194,15 @@ func TestConsentSinceARequestForDeletionStays(t *testing.T) {
 	s.now = s.now.Add(time.Minute)
 	s.connects(facebook(north), "1.0.1001")
 	require.False(t, s.eraseFurther(claimed, false, erase), "who was erased before is not shown yet")
-	state, err := s.metaCalls().Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.Nil(t, state.DoneAt)
+	require.False(t, s.deleted("c0de"))
 	require.True(t, s.eraseFurther(claimed, true, erase))
-	state, err = s.metaCalls().Deletion(t.Context(), "c0de")
-	require.NoError(t, err)
-	require.NotNil(t, state.DoneAt)
+	require.True(t, s.deleted("c0de"))
 }
 
 func TestConsentWhileMetaSaysThatItIsTakenBack(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+	connected := s.connected("1001")
 	s.now = s.now.Add(time.Hour)
 	s.hearMeta("77", s.now)
 	s.Store = storeBefore{Store: s.kept, stopGrant: func(g domain.GrantKey) { // the person consents again

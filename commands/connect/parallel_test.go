@@ -22,24 +22,19 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	s.dialog.consent = consent("77", page("1001"), page("1002"))
 	connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
 	waits, view := s.signIn(facebook(north))
-	done, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
-	require.NoError(t, err)
+	done := s.disconnect(connected)
 	require.False(t, done.GivenBack)
 	require.Contains(t, done.Left, "connecting something else")
 	require.Empty(t, s.dialog.givenBack)
 	outcome := s.choose(waits, view, "1.0.1002")
 	require.Equal(t, "PERSONTOKEN77", s.tokens(personRef(domain.Facebook, "77")))
-	done, err = s.Disconnect(t.Context(), ofAgency(""), outcome.Connected[0].SocialAccountID, s.still)
-	require.NoError(t, err)
-	require.True(t, done.GivenBack, "nobody waits any more")
+	require.True(t, s.disconnect(outcome.Connected[0].SocialAccountID).GivenBack, "nobody waits any more")
 
 	// If the platform cannot be reached, our tokens are still deleted.
 	s.now = s.now.Add(time.Minute)
-	connected = s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+	connected = s.connected("1001")
 	s.dialog.backErr = errors.New("the platform is away")
-	done, err = s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
-	require.NoError(t, err)
-	require.Contains(t, done.Left, "Facebook could not be reached")
+	require.Contains(t, s.disconnect(connected).Left, "Facebook could not be reached")
 	require.Empty(t, s.tokens(pageRef("1001")))
 }
 
@@ -74,17 +69,13 @@ func TestDisconnectingWhileThePageIsChosenAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			s.dialog.consent = consent("77", page("1001"))
-			connected := s.connects(facebook(north), "1.0.1001").Connected[0].SocialAccountID
+			connected := s.connected("1001")
 			s.now = s.now.Add(time.Minute)
 			renewed := page("1001")
 			renewed.AccessToken = "RENEWED"
 			s.dialog.consent = consent("77", renewed)
 			id, view := s.signIn(facebook(north))
-			run(t, s, func() {
-				_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
-				require.NoError(t, err)
-			}, func() {
+			run(t, s, func() { s.disconnect(connected) }, func() {
 				s.now = s.now.Add(time.Second)
 				s.choose(id, view, "1.0.1001")
 			})
@@ -108,8 +99,7 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 		s.now = s.now.Add(time.Second)
 		s.choose(id, view, "1.0.1002")
 	})}
-	_, err := s.Disconnect(t.Context(), ofAgency(""), connected, s.still)
-	require.NoError(t, err)
+	s.disconnect(connected)
 	require.Equal(t, []int64{domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1002")}, s.due(domain.Facebook))
 	require.Empty(t, s.tokens(pageRef("1001")))
 	require.Equal(t, "PAGETOKEN1002", s.tokens(pageRef("1002")))
@@ -124,8 +114,7 @@ func TestDisconnectingWhileAnotherPageIsChosen(t *testing.T) {
 func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"))
-	s.connects(facebook(north), "1.0.1001")
+	s.connected("1001")
 	s.now = s.now.Add(time.Minute)
 	id, view := s.signIn(facebook(north))
 	s.Directory = sealedFirst{s.Directory, sync.OnceFunc(func() {
@@ -144,8 +133,7 @@ func TestConsentThatIsTakenBackWhileItIsStored(t *testing.T) {
 func TestReasonOfWhatFellAwayIsTheLatest(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.dialog.consent = consent("77", page("1001"), page("1002"))
-	s.connects(facebook(north), "1.0.1001", "1.0.1002")
+	s.connected("1001", "1002")
 	s.now = s.now.Add(time.Hour)
 	s.dialog.consent = consent("77", page("1001"))
 	id, view := s.signIn(facebook(north))

@@ -146,6 +146,46 @@ func (s *stage) connects(r connect.Request, keys ...string) *domain.ConnectOutco
 	return s.choose(id, view, keys...)
 }
 
+// connected connects pages of person 77 for client north, and returns the first one's id.
+func (s *stage) connected(ids ...string) int64 {
+	s.t.Helper()
+	var pages []platforms.Offered
+	var keys []string
+	for _, id := range ids {
+		pages, keys = append(pages, page(id)), append(keys, "1.0."+id)
+	}
+	s.dialog.consent = consent("77", pages...)
+	return s.connects(facebook(north), keys...).Connected[0].SocialAccountID
+}
+
+// disconnect disconnects an account as staff.
+func (s *stage) disconnect(account int64) connect.Disconnected {
+	s.t.Helper()
+	done, err := s.Disconnect(s.t.Context(), ofAgency(""), account, s.still)
+	require.NoError(s.t, err)
+	return done
+}
+
+// held is a page that the main application has connected for a client.
+func held(client, externalID string) domain.DirectorySocialAccount {
+	return domain.DirectorySocialAccount{
+		ID: 7, ParentAccount: agency, AccountID: client, MemberID: 5, ConnectionID: 70, Platform: domain.Facebook, ExternalID: externalID,
+		Name: "Page " + externalID, Connected: true,
+	}
+}
+
+// uses are the ways to use a link, and to open a sign-in that was begun with it.
+func (s *stage) uses(token, start string) map[string]func() error {
+	return map[string]func() error{
+		"look": func() error { _, err := s.links().Page(s.t.Context(), token, browser, s.still); return err },
+		"follow": func() error {
+			_, err := s.links().Follow(s.t.Context(), token, browser, domain.Facebook, s.still)
+			return err
+		},
+		"open": func() error { _, err := s.Open(s.t.Context(), start, browser, s.still); return err },
+	}
+}
+
 // link returns a link for Facebook pages, and its token.
 func (s *stage) link(by domain.ConnectRequester) (token, id string) {
 	s.t.Helper()
