@@ -259,17 +259,6 @@ func TestEraseAgainTakesWhatWasWrittenBefore(t *testing.T) {
 	require.ElementsMatch(t, []string{"u", "back late"}, kept.cursors)
 }
 
-type staleSecrets struct {
-	gone   []int64
-	refs   []string
-	before time.Time
-}
-
-func (s *staleSecrets) DeleteStale(_ context.Context, gone []int64, refs []string, before time.Time) (int, error) {
-	s.gone, s.refs, s.before = gone, refs, before
-	return len(refs), nil
-}
-
 // A secret is deleted only if the last record of its owner is a tombstone.
 func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	t.Parallel()
@@ -281,6 +270,13 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 	unreadable := func(r domain.Recorded) domain.Recorded {
 		r.Offset = -1
 		return r
+	}
+	var gone []int64
+	var refs []string
+	var before time.Time
+	deleteStale := func(_ context.Context, connections []int64, secrets []string, at time.Time) (int, error) {
+		gone, refs, before = connections, secrets, at
+		return len(secrets), nil
 	}
 	for name, c := range map[string]struct {
 		log  []domain.Recorded
@@ -300,44 +296,38 @@ func TestSecretsOfWhatWasDeleted(t *testing.T) {
 		"nor does one that follows tombstone": {[]domain.Recorded{connection(7, ""), tombstone("connection:7"), {Key: "connection:7", Data: domain.ProjectionResumed{}}}, []string{"connection/7"}},
 		"a key of nobody":                     {[]domain.Recorded{tombstone("connection")}, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var secrets staleSecrets
-			directory := func(_ context.Context, each func(domain.Recorded, error)) error {
-				for i, r := range c.log {
-					if r.Envelope.Time.IsZero() {
-						r.Envelope.Time = auditNow.Add(time.Duration(i) * time.Second)
-					}
-					var err error
-					if r.Offset < 0 {
-						err = errors.New("cannot be decoded")
-					}
-					each(r, err)
-				}
-				return nil
-			}
-			deleted, err := commands.ForgetSecrets(t.Context(), directory, secrets.DeleteStale, auditNow)
-			require.NoError(t, err)
-			require.Equal(t, c.want, secrets.refs)
-			require.Equal(t, len(c.want), deleted)
-			if c.want != nil {
-				for _, connection := range secrets.gone {
-					require.EqualValues(t, 7, connection, "no other connection is gone")
-				}
-				require.Equal(t, auditNow.Add(-time.Hour), secrets.before, "one that an import has just stored stays")
-			}
-		})
-	}
-	t.Run("half a directory says nothing", func(t *testing.T) {
-		t.Parallel()
-		var secrets staleSecrets
+		gone, refs = nil, nil
 		directory := func(_ context.Context, each func(domain.Recorded, error)) error {
-			each(connection(7, "a"), nil)
-			each(tombstone("connection:7"), nil)
-			return errors.New("the brokers are away")
+			for i, r := range c.log {
+				if r.Envelope.Time.IsZero() {
+					r.Envelope.Time = auditNow.Add(time.Duration(i) * time.Second)
+				}
+				var err error
+				if r.Offset < 0 {
+					err = errors.New("cannot be decoded")
+				}
+				each(r, err)
+			}
+			return nil
 		}
-		_, err := commands.ForgetSecrets(t.Context(), directory, secrets.DeleteStale, time.Now())
-		require.ErrorContains(t, err, "brokers are away")
-		require.Nil(t, secrets.refs)
-	})
+		deleted, err := commands.ForgetSecrets(t.Context(), directory, deleteStale, auditNow)
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, refs, name)
+		require.Equal(t, len(c.want), deleted, name)
+		if c.want != nil {
+			for _, connection := range gone {
+				require.EqualValues(t, 7, connection, "%s: no other connection is gone", name)
+			}
+			require.Equal(t, auditNow.Add(-time.Hour), before, "one that an import has just stored stays")
+		}
+	}
+	refs = nil
+	half := func(_ context.Context, each func(domain.Recorded, error)) error {
+		each(connection(7, "a"), nil)
+		each(tombstone("connection:7"), nil)
+		return errors.New("the brokers are away")
+	}
+	_, err := commands.ForgetSecrets(t.Context(), half, deleteStale, time.Now())
+	require.ErrorContains(t, err, "brokers are away")
+	require.Nil(t, refs, "half a directory says nothing")
 }

@@ -1,7 +1,6 @@
 package commands_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -105,25 +104,21 @@ func TestRecordTimeIsLaterThanItsPredecessors(t *testing.T) {
 		"that jumped ahead and back": {[]time.Time{noon, noon.Add(time.Hour), noon.Add(time.Second)}, []time.Duration{time.Hour, time.Hour + step}},
 		"below a microsecond":        {[]time.Time{noon, noon.Add(300), noon.Add(600)}, []time.Duration{step, 2 * step}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStage()
-			n := 0
-			p := s.process(t, func(cfg *commands.DashboardsConfig) {
-				cfg.Now = func() time.Time { return c.clock[n] }
-			})
-			for i, user := range []string{nina, sam, nina} {
-				n = i
-				_, err := p.Update(context.Background(), put(north, users(user)))
-				require.NoError(t, err)
-			}
-			first := s.records[0].Envelope.Time
-			require.Equal(t, noon.UTC().Truncate(time.Microsecond), first)
-			require.Equal(t, time.UTC, first.Location())
-			for i, want := range c.want {
-				require.Equal(t, want, s.records[i+1].Envelope.Time.Sub(first))
-			}
+		s := newStage()
+		n := 0
+		p := s.process(t, func(cfg *commands.DashboardsConfig) {
+			cfg.Now = func() time.Time { return c.clock[n] }
 		})
+		for i, user := range []string{nina, sam, nina} {
+			n = i
+			update(t, p, put(north, users(user)))
+		}
+		first := s.records[0].Envelope.Time
+		require.Equal(t, noon.UTC().Truncate(time.Microsecond), first)
+		require.Equal(t, time.UTC, first.Location())
+		for i, want := range c.want {
+			require.Equal(t, want, s.records[i+1].Envelope.Time.Sub(first), name)
+		}
 	}
 }
 

@@ -94,8 +94,7 @@ func (s *movingStage) stream(_ context.Context, parent string) (commands.ImportS
 	}
 	out := commands.ImportStream{Head: head, Present: map[string]domain.PresentDashboard{}}
 	if head.Version == 0 {
-		genesis := eventlog.Genesis(domain.TopicDashboards, parent)
-		out.Head.Hash = genesis
+		out.Head.Hash = eventlog.Genesis(domain.TopicDashboards, parent)
 	}
 	for id, d := range dashboards {
 		out.Present[id] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[id]}
@@ -244,15 +243,13 @@ func (p places) TokenPlace(_ context.Context, connection int64) (domain.TokenPla
 	return domain.TokenPlace{}, domain.NewError(domain.CodeNotFound, "unknown")
 }
 
-var errNoImportSecret = domain.NewError(domain.CodeNotFound, "none")
-
 type importSecrets map[string][]byte
 
 func (s importSecrets) Get(_ context.Context, ref string) ([]byte, error) {
 	if secret, ok := s[ref]; ok {
 		return secret, nil
 	}
-	return nil, errNoImportSecret
+	return nil, domain.NewError(domain.CodeNotFound, "none")
 }
 
 func (s importSecrets) Put(_ context.Context, ref string, secret []byte, _ domain.SecretTimes) error {

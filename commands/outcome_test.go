@@ -186,16 +186,13 @@ func TestDefiniteRefusals(t *testing.T) {
 		"the log takes nothing now": {errRefused, domain.CodeUnavailable},
 		"the record is too large":   {errTooLarge, domain.CodeUnprocessable},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStage()
-			s.onAppend = func(context.Context, int, domain.Draft) error { return c.answer }
-			_, err := s.process(t).Update(t.Context(), put(north, users(nina)))
-			e := asError(t, err)
-			require.Equal(t, c.code, e.Code)
-			require.Empty(t, e.CommandID, "there is no outcome to ask for")
-			require.Equal(t, 1, s.counted().appends, "it is not tried again")
-		})
+		s := newStage()
+		s.onAppend = func(context.Context, int, domain.Draft) error { return c.answer }
+		_, err := s.process(t).Update(t.Context(), put(north, users(nina)))
+		e := asError(t, err)
+		require.Equal(t, c.code, e.Code, name)
+		require.Empty(t, e.CommandID, "%s: there is no outcome to ask for", name)
+		require.Equal(t, 1, s.counted().appends, "%s: it is not tried again", name)
 	}
 }
 

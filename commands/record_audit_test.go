@@ -95,7 +95,7 @@ func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
 		"reader": func(ctx context.Context) error {
 			return newAudit(silent).RecordRead(ctx, reader, domain.AuditRead{What: domain.AuditHistory})
 		},
-		"operator": func(ctx context.Context) error { return newOperations(silent).Act(ctx, operator, pausing, nil) },
+		"operator": func(ctx context.Context) error { return newAudit(silent).Act(ctx, operator, pausing, nil) },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
@@ -103,10 +103,6 @@ func TestTheLogIsWaitedForABoundedTime(t *testing.T) {
 			require.Equal(t, 5*time.Second, time.Since(began), name)
 		})
 	}
-}
-
-func newOperations(log commands.Appender) *commands.Audit {
-	return &commands.Audit{Log: log, Now: func() time.Time { return auditNow }, Logger: slog.New(slog.DiscardHandler)}
 }
 
 var (
@@ -124,7 +120,7 @@ var (
 func TestOperatorsActionIsRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
-	require.NoError(t, newOperations(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
+	require.NoError(t, newAudit(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
 		require.Len(t, log.drafts, 1, "recorded before it is done")
 		return commands.Effect{}, nil
 	}))
@@ -147,7 +143,7 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 	} {
 		act := pausing
 		change(&act)
-		known := asError(t, newOperations(log).Act(t.Context(), operator, act, nil))
+		known := asError(t, newAudit(log).Act(t.Context(), operator, act, nil))
 		require.Equal(t, domain.CodeInvalid, known.Code)
 		require.NotContains(t, known.Message, "invalid:", "a sentence for people")
 	}
@@ -157,7 +153,7 @@ func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 func TestWithoutARecordTheOperatorIsRefused(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{append: func(context.Context) error { return errors.New("no broker") }}
-	err := newOperations(log).Act(t.Context(), operator, pausing, nil)
+	err := newAudit(log).Act(t.Context(), operator, pausing, nil)
 	known := asError(t, err)
 	require.Equal(t, domain.CodeUnavailable, known.Code)
 	require.Positive(t, known.RetryAfter)
@@ -181,22 +177,19 @@ func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 		"nobody told": {err: errors.New("row of ada@example.com"), want: domain.OperatorFinished{Outcome: "failed", Code: "internal"}},
 		"open":        {err: domain.NewError(domain.CodeUnavailable, "try again"), want: domain.OperatorFinished{Outcome: "failed", Code: "unavailable"}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			log := &takingLog{}
-			ctx, hangUp := context.WithCancel(t.Context())
-			err := newOperations(log).Act(ctx, operator, pausing, func(context.Context) (commands.Effect, error) {
-				hangUp() // the caller goes away, and the trail tells all the same
-				return c.effect, c.err
-			})
-			require.ErrorIs(t, err, c.err)
-			require.Len(t, log.drafts, 2)
-			acted, finished := log.drafts[0], log.drafts[1]
-			c.want.Of, c.want.Action = acted.Envelope.ID, pausing.Action
-			require.Equal(t, c.want, finished.Data)
-			require.Equal(t, acted.Key, finished.Key)
-			require.Equal(t, acted.Envelope.Audit, finished.Envelope.Audit)
+		log := &takingLog{}
+		ctx, hangUp := context.WithCancel(t.Context())
+		err := newAudit(log).Act(ctx, operator, pausing, func(context.Context) (commands.Effect, error) {
+			hangUp() // the caller goes away, and the outcome is recorded all the same
+			return c.effect, c.err
 		})
+		require.ErrorIs(t, err, c.err, name)
+		require.Len(t, log.drafts, 2, name)
+		acted, finished := log.drafts[0], log.drafts[1]
+		c.want.Of, c.want.Action = acted.Envelope.ID, pausing.Action
+		require.Equal(t, c.want, finished.Data, name)
+		require.Equal(t, acted.Key, finished.Key)
+		require.Equal(t, acted.Envelope.Audit, finished.Envelope.Audit)
 	}
 }
 
@@ -204,7 +197,7 @@ func TestWhatCameOfAnActionIsRecorded(t *testing.T) {
 func TestAnActionIsDoneThoughItsOutcomeIsNotRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
-	err := newOperations(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
+	err := newAudit(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
 		log.append = func(context.Context) error { return errors.New("no broker") }
 		return commands.Effect{}, nil
 	})
