@@ -186,12 +186,9 @@ func TestHashInputIsUnambiguous(t *testing.T) {
 
 // vectorRecord is one record of testdata/chain_vector.json; bytes are text, hashes are hex.
 type vectorRecord struct {
-	Topic   string      `json:"topic"`
-	Key     string      `json:"key"`
-	Headers [][2]string `json:"headers"`
-	Value   string      `json:"value"`
-	Prev    string      `json:"prev_sha256"`
-	Hash    string      `json:"sha256"`
+	sample
+	Prev string `json:"prev_sha256"`
+	Hash string `json:"sha256"`
 }
 
 func TestChainVector(t *testing.T) {
@@ -205,11 +202,7 @@ func TestChainVector(t *testing.T) {
 	head := domain.StreamHead{}
 	for _, v := range vector {
 		require.Equal(t, v.Prev, hex.EncodeToString(prev[:]))
-		r := eventlog.Record{Topic: v.Topic, Key: []byte(v.Key), Value: []byte(v.Value)}
-		for _, h := range v.Headers {
-			r.Headers = append(r.Headers, eventlog.Header{Key: h[0], Value: []byte(h[1])})
-		}
-		r.Partition = eventlog.PartitionOf(r.Key, dashboardPartitions)
+		r := v.record(eventlog.PartitionOf([]byte(v.Key), dashboardPartitions), 0)
 		prev = eventlog.RecordHash(prev, r)
 		require.Equal(t, v.Hash, hex.EncodeToString(prev[:]))
 		var verdict eventlog.Verdict

@@ -84,19 +84,6 @@ func settingAt(b *bench, broker int32, topic, key string) string {
 	return ""
 }
 
-func testCheckPartitions(t *testing.T, brokers []string) {
-	b := setup(t, brokers)
-	ctx := testContext(t)
-	_, err := b.admin.CreatePartitions(ctx, 2, b.wire(domain.TopicDirectory))
-	require.NoError(t, err)
-	b.awaitPartitions(t, domain.TopicDirectory, 4)
-	err = b.Check(ctx)
-	require.ErrorIs(t, err, eventlog.ErrUnsafeTopic)
-	require.ErrorContains(t, err, "it has 4 partitions but must have 2")
-	require.ErrorContains(t, err, "kafka-topics.sh --bootstrap-server")
-	require.ErrorContains(t, err, "--delete --topic "+b.wire(domain.TopicDirectory))
-}
-
 // The deployed definition is created and passes its own check, on one broker and on three.
 func TestDeployedTopicsAreSafe(t *testing.T) {
 	t.Parallel()

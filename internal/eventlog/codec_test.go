@@ -25,6 +25,17 @@ type sample struct {
 	Value   *string     `json:"value"` // null: a tombstone
 }
 
+func (s sample) record(partition int32, offset int64) eventlog.Record {
+	r := eventlog.Record{Topic: s.Topic, Key: []byte(s.Key), Partition: partition, Offset: offset}
+	for _, h := range s.Headers {
+		r.Headers = append(r.Headers, eventlog.Header{Key: h[0], Value: []byte(h[1])})
+	}
+	if s.Value != nil {
+		r.Value = []byte(*s.Value)
+	}
+	return r
+}
+
 func samples(t testing.TB) map[string]domain.Draft {
 	t.Helper()
 	s := stream{codec: testCodec(t), key: agency}
@@ -59,13 +70,7 @@ func TestFrozenRecords(t *testing.T) {
 		var frozen sample
 		require.NoError(t, json.Unmarshal(raw, &frozen))
 
-		r := eventlog.Record{Topic: frozen.Topic, Key: []byte(frozen.Key), Partition: 3, Offset: 7}
-		for _, h := range frozen.Headers {
-			r.Headers = append(r.Headers, eventlog.Header{Key: h[0], Value: []byte(h[1])})
-		}
-		if frozen.Value != nil {
-			r.Value = []byte(*frozen.Value)
-		}
+		r := frozen.record(3, 7)
 		e, err := codec.Decode(r)
 		require.NoError(t, err, name)
 		want := domain.Recorded{Topic: draft.Topic, Key: draft.Key, Partition: 3, Offset: 7, Envelope: draft.Envelope, Data: draft.Data}

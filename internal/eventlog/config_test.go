@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
@@ -15,18 +14,6 @@ func TestConfigReportsEveryFault(t *testing.T) {
 	for _, fault := range []string{"at least one host:port", `mechanism "KERBEROS"`, "user and password"} {
 		require.ErrorContains(t, err, fault)
 	}
-}
-
-func TestParseTopics(t *testing.T) {
-	t.Parallel()
-	specs := deployedTopics(t)
-	require.Len(t, specs, 5)
-	for _, s := range specs {
-		require.Equal(t, s.Name == domain.TopicDashboards, s.Chained)
-		require.Equal(t, s.Name == domain.TopicDirectory || s.Name == domain.TopicContents, s.Compacted)
-		require.Equal(t, int16(3), s.ReplicationFactor)
-		require.Positive(t, s.Partitions)
-	}
-	_, err := eventlog.ParseTopics([]byte(`[{"name":"a","partition":3}]`))
+	_, err = eventlog.ParseTopics([]byte(`[{"name":"a","partition":3}]`))
 	require.ErrorContains(t, err, "unknown field")
 }

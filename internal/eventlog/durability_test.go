@@ -87,10 +87,7 @@ func TestFetchedFromAnotherLogIsNotFolded(t *testing.T) {
 // A topic takes records while the leader of each of its partitions answers.
 func TestTakesRecordsAsksEachLeader(t *testing.T) {
 	t.Parallel()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
-	require.NoError(t, err)
-	t.Cleanup(cluster.Close)
-	b := setup(t, cluster.ListenAddrs())
+	cluster, b := embedded(t, kfake.NumBrokers(3))
 	require.NoError(t, b.TakesRecords(testContext(t), domain.TopicDashboards))
 	require.ErrorIs(t, b.TakesRecords(testContext(t), "none"), eventlog.ErrUnknownTopic)
 	cluster.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {

@@ -91,28 +91,24 @@ func TestScanSurvivesMovedLeaders(t *testing.T) {
 	}
 }
 
-// A permanent refusal to fetch is an error, not an endless loop.
+// An error of the handler ends a scan, and so does a permanent refusal to fetch: it is not an
+// endless loop.
 func TestScanGivesUp(t *testing.T) {
 	t.Parallel()
 	cluster, b := embedded(t)
-	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
+	b.append(t, readings(1, 0, 60)...)
+	full := errors.New("the disk is full")
+	scan := func(result error) error {
+		handle := func(context.Context, eventlog.Run) error { return result }
+		return b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: handle})
+	}
+	require.ErrorIs(t, scan(full), full)
+	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "a handler is required")
 	answerFetches(cluster, 1, func(resp *kmsg.FetchResponse) error {
 		resp.ErrorCode = kerr.TopicAuthorizationFailed.Code
 		return nil
 	})
-	err := b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return nil }})
-	require.ErrorIs(t, err, kerr.TopicAuthorizationFailed)
-}
-
-func TestScanEndsWithHandlesError(t *testing.T) {
-	t.Parallel()
-	_, b := embedded(t)
-	b.append(t, readings(1, 0, 60)...)
-	full := errors.New("the disk is full")
-	require.ErrorIs(t, b.Scan(testContext(t), eventlog.ScanConfig{
-		Topic: domain.TopicMetrics, Handle: func(context.Context, eventlog.Run) error { return full },
-	}), full)
-	require.ErrorContains(t, b.Scan(testContext(t), eventlog.ScanConfig{Topic: domain.TopicMetrics}), "a handler is required")
+	require.ErrorIs(t, scan(nil), kerr.TopicAuthorizationFailed)
 }
 
 // A subscription that begins while a leader is lost covers all partitions once there is another

@@ -244,19 +244,15 @@ func testGroupGoes(t *testing.T, brokers []string) {
 	require.Empty(t, committed.Offsets(), "brokers keep a group for as long as its offsets")
 }
 
-func TestFollowRefusesInvalidConfig(t *testing.T) {
+// An invalid configuration is refused. An error of Positions ends the follower, not the process; the
+// next follower asks again.
+func TestFollowRetriesPositions(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
 	_, err := b.Follow(eventlog.FollowConfig{Topic: domain.TopicMetrics})
 	require.ErrorContains(t, err, "group, positions and maximum batch size are required")
 	_, err = b.Follow(eventlog.FollowConfig{Topic: "nonsense"})
 	require.ErrorIs(t, err, eventlog.ErrUnknownTopic)
-}
-
-// An error of Positions ends the follower, not the process; the next follower asks again.
-func TestFollowRetriesPositions(t *testing.T) {
-	t.Parallel()
-	_, b := embedded(t)
 	require.NoError(t, b.Append(testContext(t), postRead(1, 1)))
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()

@@ -90,12 +90,8 @@ func testScanBounds(t *testing.T, brokers []string) {
 func testScanMissing(t *testing.T, brokers []string) {
 	b := setup(t, brokers)
 	ctx := testContext(t)
-	for n := range 5 {
-		require.NoError(t, b.Append(ctx, paused(n)))
-	}
-	handle := func(context.Context, eventlog.Run) error { return nil }
-	cfg := eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: handle}
-
+	b.append(t, paused(0), paused(1), paused(2), paused(3), paused(4))
+	cfg := eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: func(context.Context, eventlog.Run) error { return nil }}
 	cfg.To = map[int32]int64{0: 6}
 	require.ErrorIs(t, b.Scan(ctx, cfg), eventlog.ErrBeyondEnd)
 	cfg.To, cfg.TopicID = nil, eventlog.TopicID{1}
