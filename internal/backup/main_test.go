@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,15 +170,14 @@ func (c *cutting) ReadRaw(
 	})
 }
 
-// countRecords counts records of partitions that are scanned concurrently.
-func countRecords(n *int) func(context.Context, eventlog.Run) error {
-	var mu sync.Mutex
-	return func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
-		*n += len(run.Records)
+// scanned counts the records of a topic.
+func (b *bench) scanned(topic string) int {
+	var n atomic.Int64 // partitions are scanned concurrently
+	require.NoError(b.t, b.log.Scan(b.t.Context(), eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
+		n.Add(int64(len(run.Records)))
 		return nil
-	}
+	}}))
+	return int(n.Load())
 }
 
 type asking struct {
