@@ -73,18 +73,14 @@ func TestRefusalReportsWait(t *testing.T) {
 	require.NoError(t, admit(g, other, platforms.CallStats{}), "another member's budget")
 	b.clock.advance(17 * time.Minute)
 	require.NoError(t, admit(g, linkedIn, platforms.CallStats{}))
-}
 
-// The next call of an app in development is minutes away: neither a worker nor a sign-in waits for
-// it, and the refusal names the quota.
-func TestSmallAppQuotaRefusesImmediately(t *testing.T) {
-	t.Parallel()
-	g := setup(t).gate()
-	signIn := platforms.Call{Platform: domain.LinkedIn, Op: "me"}
+	// The next call of an app in development is minutes away: neither a worker nor a sign-in waits
+	// for it, and the refusal names the quota.
+	g, signIn := b.gate(), platforms.Call{Platform: domain.LinkedIn, Op: "me"}
 	for range 25 {
 		require.NoError(t, admit(g, signIn, platforms.CallStats{}))
 	}
-	err := admit(g, signIn, platforms.CallStats{})
+	err = admit(g, signIn, platforms.CallStats{})
 	requireRefused(t, err, platforms.ClassThrottled, 24*time.Hour/450+time.Millisecond)
 	require.ErrorContains(t, err, "linkedin:app:500/24h")
 }

@@ -77,8 +77,7 @@ func (b *bundle) gate(change ...func(*quota.Config)) *quota.Gate {
 	for _, c := range change {
 		c(&cfg)
 	}
-	g := quota.New(cfg)
-	return g
+	return quota.New(cfg)
 }
 
 // limits replaces all limits.
