@@ -37,20 +37,26 @@ func TestMetaThrottling(t *testing.T) {
 	}
 }
 
-// The simulator's own limit: a reading that is interrupted keeps what it has.
+// The simulator's own limit: a reading that is interrupted keeps what it has, and makes no call
+// after the refusal.
 func TestMetaQuotaExhaustedMidway(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
-	page := addPage(b, simulator.Traps{})
-	client := b.client(t, domain.Facebook)
-	snap := client.account(target(page))
-	require.True(t, hasFigure(snap, "followers"))
-	require.Equal(t, "throttled", reasons(snap.Missing)["views"])
-	require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
-	require.Equal(t, map[string]int64{"facebook/insights": 1}, b.sim.Stats().Throttled)
+	for name, code := range map[string]string{"facebook": "80001", "instagram": "80002"} {
+		s := subjects()[name]
+		b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 1 })
+		account, client := s.add(b, simulator.Traps{}), b.client(t, s.platform)
+		snap := client.account(target(account))
+		require.Len(t, b.ops(), 2)
+		require.True(t, hasFigure(snap, "followers"))
+		require.Equal(t, "throttled", reasons(snap.Missing)["views"])
+		require.Equal(t, platforms.ClassThrottled, snap.Incomplete.Class)
+		require.Equal(t, code, snap.Incomplete.Code)
+		require.Equal(t, time.Hour, snap.Incomplete.RetryAfter)
+		require.Equal(t, map[string]int64{name + "/insights": 1}, b.sim.Stats().Throttled)
 
-	b.advance(26 * time.Hour)
-	client.posts(target(page), "") // the quota is available again after a day
+		b.advance(26 * time.Hour)
+		client.posts(target(account), "") // the quota is available again after a day
+	}
 }
 
 func TestMetaInvalidTokens(t *testing.T) {

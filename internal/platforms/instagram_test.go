@@ -47,19 +47,6 @@ func TestInstagramRetiredMetric(t *testing.T) {
 	}
 }
 
-func TestInstagramThrottledMidway(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(s *simulator.Config, _ *platforms.Config) { s.MetaPerDay = 2 })
-	account := addInstagram(b, simulator.Traps{})
-	client := b.client(t, domain.Instagram)
-	snap := client.account(target(account))
-	require.Equal(t, platforms.ClassThrottled, snap.Incomplete.Class)
-	require.Equal(t, "80002", snap.Incomplete.Code)
-	require.Len(t, b.ops(), 3, "no call after the refusal")
-	require.True(t, hasFigure(snap, "followers"))
-	require.Equal(t, "throttled", reasons(snap.Missing)["views"])
-}
-
 func TestInstagramRefresh(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -83,15 +83,6 @@ func withPeople(t *testing.T, change ...func(*simulator.Config, *platforms.Confi
 	return b
 }
 
-func defaults() platforms.Config { return platforms.Config{}.WithDefaults() }
-
-func offeredIDs(c platforms.Consent) (out []string) {
-	for _, o := range c.Offered {
-		out = append(out, o.Platform.String()+" "+o.ExternalID)
-	}
-	return out
-}
-
 func TestFacebookLoginForBusiness(t *testing.T) {
 	t.Parallel()
 	b := withPeople(t, func(_ *simulator.Config, c *platforms.Config) { c.Facebook.ConfigID = "5150" })
@@ -101,7 +92,8 @@ func TestFacebookLoginForBusiness(t *testing.T) {
 	c := consented(t, s, simulator.Mara, url.Values{"decision": {"consent"}, "page": {"90012"}})
 	require.Empty(t, c.Declined, "scopes are granted all or none")
 	require.Contains(t, c.Granted, "read_insights")
-	require.Equal(t, []string{"facebook 90012"}, offeredIDs(c))
+	require.Len(t, c.Offered, 1)
+	require.Equal(t, []any{domain.Facebook, "90012"}, []any{c.Offered[0].Platform, c.Offered[0].ExternalID})
 }
 
 // A list of more than a hundred pages is read completely: the last page as well as the profile.
@@ -140,7 +132,7 @@ func TestCodeWorksOnce(t *testing.T) {
 		require.Empty(t, b.ops(), "no call was made")
 		_, err = s.Redeem(t.Context(), "Tok3nOfAnotherApp", callBack)
 		requireClass(t, platforms.ClassReconnect, err)
-		form := url.Values{"decision": {"consent"}, "scope": defaults().Facebook.Scopes}
+		form := url.Values{"decision": {"consent"}, "scope": platforms.Config{}.WithDefaults().Facebook.Scopes}
 		once := decide(t, s.Address("s", callBack), simulator.Mara, form).Get("code")
 		_, err = s.Redeem(t.Context(), once, callBack+"/")
 		require.Contains(t, []platforms.Class{platforms.ClassInvalid, platforms.ClassReconnect}, platforms.ClassOf(err), p)
