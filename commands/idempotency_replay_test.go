@@ -67,23 +67,20 @@ func TestRefusedBeforeAppending(t *testing.T) {
 			return lagging.Message
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newStage()
-			var reason string
-			p := s.process(t, func(c *commands.DashboardsConfig) { reason = set(s, c) })
-			for _, err := range []error{
-				second(p.Update(t.Context(), put(north, users(nina)))),
-				second(p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: north})),
-				second(p.Update(t.Context(), put(agency))), // before any other verdict
-			} {
-				e := asError(t, err)
-				require.Equal(t, domain.CodeUnavailable, e.Code)
-				require.Contains(t, e.Message, reason)
-				require.Empty(t, e.CommandID)
-			}
-			require.Zero(t, s.appends)
-		})
+		s := newStage()
+		var reason string
+		p := s.process(t, func(c *commands.DashboardsConfig) { reason = set(s, c) })
+		for _, err := range []error{
+			second(p.Update(t.Context(), put(north, users(nina)))),
+			second(p.Open(t.Context(), commands.OpenDashboard{Caller: put(north).Caller, SubAccount: north})),
+			second(p.Update(t.Context(), put(agency))), // before any other verdict
+		} {
+			e := asError(t, err)
+			require.Equal(t, domain.CodeUnavailable, e.Code, name)
+			require.Contains(t, e.Message, reason)
+			require.Empty(t, e.CommandID)
+		}
+		require.Zero(t, s.appends, name)
 	}
 }
 

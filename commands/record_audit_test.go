@@ -76,9 +76,8 @@ func TestWithoutARecordTheReaderIsRefused(t *testing.T) {
 		audit.RecordRead(t.Context(), reader, domain.AuditRead{What: domain.AuditHistory}),
 		audit.RecordExport(t.Context(), reader, domain.AuditExported{Format: "csv"}),
 	} {
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
-		var known *domain.Error
-		require.ErrorAs(t, err, &known)
+		known := asError(t, err)
+		require.Equal(t, domain.CodeUnavailable, known.Code)
 		require.Positive(t, known.RetryAfter)
 		require.NotContains(t, err.Error(), "broker")
 	}

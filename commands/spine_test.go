@@ -187,18 +187,6 @@ func (s *spine) judged() (head domain.StreamHead, verdicts map[eventlog.Verdict]
 	return head, verdicts
 }
 
-// patiently repeats a change while it is unknown whether the tables are up to date with the log.
-func patiently(change func() (commands.Result, error)) (commands.Result, error) {
-	for end := time.Now().Add(patience); ; {
-		result, err := change()
-		var refused *domain.Error
-		if !errors.As(err, &refused) || refused.Code != domain.CodeUnavailable || refused.CommandID != "" || time.Now().After(end) {
-			return result, err
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
 func (s *spine) exec(sql string, args ...any) {
 	s.t.Helper()
 	_, err := s.db.Pool.Exec(s.t.Context(), sql, args...)

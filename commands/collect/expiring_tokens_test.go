@@ -330,6 +330,8 @@ func TestRenewalThatFailsForNowCostsNoReading(t *testing.T) {
 	require.Len(t, s.readings(member), 1)
 }
 
+// A token of Instagram login that came without its end is renewed once it is a day old, the
+// youngest that is renewed; from then on its end is known.
 func TestOwnLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 	t.Parallel()
 	s := newFetchStage(t)
@@ -346,6 +348,18 @@ func TestOwnLoginIsReadAndRenewedAtItsOwnHost(t *testing.T) {
 	require.Len(t, s.readings(own), 1)
 	require.Len(t, s.readings(facebook), 1, "Facebook login has no renewal: its token is used until it is refused")
 	require.Empty(t, s.changes(facebook))
+
+	endless := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true })
+	require.True(t, s.tokens(endless).ExpiresAt.IsZero())
+	s.roundAfter(23*time.Hour, domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 1, s.calls("instagram/refresh"), "too young")
+	s.roundAfter(time.Hour, domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 2, s.calls("instagram/refresh"))
+	require.Equal(t, s.clock.Now().Add(60*24*time.Hour), s.tokens(endless).ExpiresAt)
+	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Instagram)
+	require.Equal(t, 2, s.calls("instagram/refresh"), "its end is known now")
+	s.round(domain.FetchAccounts, domain.Instagram)
+	require.Len(t, s.readings(endless), 1)
 }
 
 // LinkedIn gives refresh tokens to approved partners only. A token without one is read with to its
@@ -375,24 +389,6 @@ func TestTokenWithoutARefreshTokenIsUsedToItsLastDay(t *testing.T) {
 	require.Equal(t, domain.ConnectionReconnect, changes[0].State)
 	require.Contains(t, changes[0].Reason, "Its token is no longer accepted.")
 	require.Len(t, s.readings(member), days)
-}
-
-// A token of Instagram login that came without its end is renewed once it is a day old, the
-// youngest that is renewed; from then on its end is known.
-func TestOwnLoginWithoutItsEndIsRenewedWhenADayOld(t *testing.T) {
-	t.Parallel()
-	s := newFetchStage(t)
-	own := s.connect(domain.Instagram, 0, func(a *simulator.Account) { a.OwnLogin = true })
-	require.True(t, s.tokens(own).ExpiresAt.IsZero())
-	s.roundAfter(23*time.Hour, domain.FetchTokens, domain.Instagram)
-	require.Zero(t, s.calls("instagram/refresh"), "too young")
-	s.roundAfter(time.Hour, domain.FetchTokens, domain.Instagram)
-	require.Equal(t, 1, s.calls("instagram/refresh"))
-	require.Equal(t, s.clock.Now().Add(60*24*time.Hour), s.tokens(own).ExpiresAt)
-	s.roundAfter(24*time.Hour, domain.FetchTokens, domain.Instagram)
-	require.Equal(t, 1, s.calls("instagram/refresh"), "its end is known now")
-	s.round(domain.FetchAccounts, domain.Instagram)
-	require.Len(t, s.readings(own), 1)
 }
 
 // Without our client key no TikTok token can be renewed. This is logged once, if there is a TikTok

@@ -31,26 +31,37 @@ func (s *fetchStage) registered(c connected) int {
 	return s.number(`select count(*) from tSPosts where social_account_id = $1`, c.ID)
 }
 
-// After an error on a page, the following pages must still be listed.
+// After an error on a page, the following pages must still be listed. If the platform refuses the
+// cursor meanwhile, the listing starts again.
 func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 	t.Parallel()
-	failing := true
-	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
-		if cursor == "p2" && failing {
-			return platforms.PostsPage{}, hiccup()
+	for _, refused := range []bool{false, true} {
+		failure := hiccup()
+		client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
+			if cursor == "p2" && failure != nil {
+				return platforms.PostsPage{}, failure
+			}
+			return back()[cursor], nil
+		}}
+		s := newFetchStage(t, client.use)
+		user := s.connect(domain.TikTok, 0)
+		require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
+		require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
+		require.Equal(t, 1, s.registered(user))
+		require.Equal(t, []string{"", "p2"}, client.takeListed())
+		if refused {
+			failure = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
+			s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+			client.takeListed()
 		}
-		return back()[cursor], nil
-	}}
-	s := newFetchStage(t, client.use)
-	user := s.connect(domain.TikTok, 0)
-	require.Len(t, s.round(domain.FetchPosts, domain.TikTok), 1)
-	require.Equal(t, map[string]int{"1": 1}, client.asked, "what was listed is read")
-	require.Equal(t, 1, s.registered(user))
-	require.Equal(t, []string{"", "p2"}, client.takeListed())
-	failing = false
-	s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
-	require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
-	require.Equal(t, 3, s.registered(user))
+		failure = nil
+		s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+		if !refused {
+			require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
+		}
+		s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+		require.Equal(t, 3, s.registered(user))
+	}
 }
 
 func TestKnownPostsDoNotEndTheFirstListing(t *testing.T) {
@@ -137,26 +148,6 @@ func TestLongListingIsCaughtUpOverRounds(t *testing.T) {
 	client.takeListed()
 	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 	require.Equal(t, []string{""}, client.takeListed(), "caught up")
-}
-
-func TestListingRestartsWhenItsCursorIsRefused(t *testing.T) {
-	t.Parallel()
-	refusal := hiccup()
-	client := &scripted{page: func(cursor string) (platforms.PostsPage, error) {
-		if cursor == "p2" && refusal != nil {
-			return platforms.PostsPage{}, refusal
-		}
-		return back()[cursor], nil
-	}}
-	s := newFetchStage(t, client.use)
-	user := s.connect(domain.TikTok, 0)
-	s.round(domain.FetchPosts, domain.TikTok)
-	refusal = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
-	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
-	refusal = nil
-	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
-	s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
-	require.Equal(t, 3, s.registered(user))
 }
 
 // The main application names a video by its own id, the lists of its page have it as a post.
