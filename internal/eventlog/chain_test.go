@@ -49,6 +49,12 @@ func edit(r eventlog.Record, change func([]eventlog.Header) []eventlog.Header) e
 	return r
 }
 
+// vary returns a copy of r with any change.
+func vary(r eventlog.Record, change func(*eventlog.Record)) eventlog.Record {
+	change(&r)
+	return r
+}
+
 func setHeader(name, value string) func([]eventlog.Header) []eventlog.Header {
 	return func(headers []eventlog.Header) []eventlog.Header {
 		for i := range headers {
@@ -78,6 +84,7 @@ func TestJudge(t *testing.T) {
 	t.Parallel()
 	records, heads := honest(t, 4)
 	third := records[2] // judged after the second, whose head is heads[2]
+	capitals := strings.ToUpper(hex.EncodeToString(heads[2].Hash[:]))
 	rival := func() eventlog.Record {
 		prev := heads[1].Hash
 		r, err := testCodec(t).Encode(change(agency, 2, prev, noon.Add(time.Hour), "rival"))
@@ -85,8 +92,6 @@ func TestJudge(t *testing.T) {
 		r.Partition = records[0].Partition
 		return r
 	}()
-	same := func(r eventlog.Record, f func(*eventlog.Record)) eventlog.Record { f(&r); return r }
-
 	for name, c := range map[string]struct {
 		head   domain.StreamHead
 		record eventlog.Record
@@ -95,7 +100,7 @@ func TestJudge(t *testing.T) {
 	}{
 		"first of a stream":                  {domain.StreamHead{}, records[0], eventlog.Effective, ""},
 		"successor":                          {heads[2], third, eventlog.Effective, ""},
-		"undecodable payload is still head":  {heads[2], same(third, func(r *eventlog.Record) { r.Value = []byte("\xff no JSON") }), eventlog.Effective, ""},
+		"undecodable payload is still head":  {heads[2], vary(third, func(r *eventlog.Record) { r.Value = []byte("\xff no JSON") }), eventlog.Effective, ""},
 		"unknown type is still head":         {heads[2], edit(third, setHeader("ce_type", "dashboard.unheard_of.v9")), eventlog.Effective, ""},
 		"trace context rewritten by a proxy": {heads[2], edit(third, setHeader("ce_traceparent", "00-other-01")), eventlog.Effective, ""},
 		"lost race":                          {heads[2], rival, eventlog.Stale, "version 2, but the head has 2"},
@@ -106,14 +111,14 @@ func TestJudge(t *testing.T) {
 		"other predecessor":                  {heads[2], edit(third, setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
 		"wrong genesis":                      {domain.StreamHead{}, edit(records[0], setHeader("ce_chainprev", strings.Repeat("0", 64))), eventlog.Broken, "not the head"},
 		"not later than the head":            {domain.StreamHead{Version: 2, Hash: heads[2].Hash, Time: noon.Add(time.Hour)}, third, eventlog.Broken, "not later"},
-		"wrong partition":                    {heads[2], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Invalid, "its key belongs to"},
-		"wrong partition of a duplicate":     {heads[4], same(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Invalid, "its key belongs to"},
-		"empty key":                          {heads[2], same(third, func(r *eventlog.Record) { r.Key = nil }), eventlog.Invalid, "empty"},
-		"empty value":                        {heads[2], same(third, func(r *eventlog.Record) { r.Value = nil }), eventlog.Invalid, "empty"},
+		"wrong partition":                    {heads[2], vary(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Invalid, "its key belongs to"},
+		"wrong partition of a duplicate":     {heads[4], vary(third, func(r *eventlog.Record) { r.Partition++ }), eventlog.Invalid, "its key belongs to"},
+		"empty key":                          {heads[2], vary(third, func(r *eventlog.Record) { r.Key = nil }), eventlog.Invalid, "empty"},
+		"empty value":                        {heads[2], vary(third, func(r *eventlog.Record) { r.Value = nil }), eventlog.Invalid, "empty"},
 		"version with a sign":                {heads[2], edit(third, setHeader("ce_chainversion", "+3")), eventlog.Invalid, "ce_chainversion"},
 		"version with a zero":                {heads[2], edit(third, setHeader("ce_chainversion", "03")), eventlog.Invalid, "ce_chainversion"},
 		"version below one":                  {heads[2], edit(third, setHeader("ce_chainversion", "0")), eventlog.Invalid, "ce_chainversion"},
-		"prev in capitals":                   {heads[2], edit(third, func(h []eventlog.Header) []eventlog.Header { return upper(h, "ce_chainprev") }), eventlog.Invalid, "ce_chainprev"},
+		"prev in capitals":                   {heads[2], edit(third, setHeader("ce_chainprev", capitals)), eventlog.Invalid, "ce_chainprev"},
 		"prev too short":                     {heads[2], edit(third, setHeader("ce_chainprev", "00")), eventlog.Invalid, "ce_chainprev"},
 		"time below a microsecond     ":      {heads[2], edit(third, setHeader("ce_time", "2025-03-14T12:00:00.1234567Z")), eventlog.Invalid, "microsecond"},
 		"invalid time":                       {heads[2], edit(third, setHeader("ce_time", "noon")), eventlog.Invalid, "RFC 3339"},
@@ -125,7 +130,7 @@ func TestJudge(t *testing.T) {
 		}), eventlog.Invalid, "ce_new is repeated"},
 		"empty extension":         {heads[2], edit(third, setHeader("ce_actor", "")), eventlog.Invalid, "ce_actor is empty"},
 		"malformed though stale":  {heads[4], edit(third, repeatHeader("ce_id")), eventlog.Invalid, "repeated"},
-		"other partition's count": {heads[2], same(third, func(r *eventlog.Record) { r.Partition = -1 }), eventlog.Invalid, "partition"},
+		"other partition's count": {heads[2], vary(third, func(r *eventlog.Record) { r.Partition = -1 }), eventlog.Invalid, "partition"},
 	} {
 		verdict, next, reason := eventlog.Judge(c.head, c.record, dashboardPartitions)
 		require.Equal(t, c.want.String(), verdict.String(), "%s: %s", name, reason)
@@ -144,15 +149,6 @@ func TestJudge(t *testing.T) {
 			require.Contains(t, reason, name)
 		}
 	}
-}
-
-func upper(headers []eventlog.Header, name string) []eventlog.Header {
-	for i := range headers {
-		if headers[i].Key == name {
-			headers[i].Value = bytes.ToUpper(headers[i].Value)
-		}
-	}
-	return headers
 }
 
 // Headers and lengths are unambiguous: moving a byte from one field to the next changes the hash.

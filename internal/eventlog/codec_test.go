@@ -185,19 +185,19 @@ func TestDecodeClasses(t *testing.T) {
 		require.NoError(t, err)
 		return r
 	}
-	read := encode(postRead(1, 1))
+	read, nul := encode(postRead(1, 1)), []byte(`{"external_id":"\u0000"}`)
 	for name, c := range map[string]struct {
 		record eventlog.Record
 		class  error
 	}{
 		"unknown type":                    {edit(read, setHeader("ce_type", "unheard.of.v1")), domain.ErrUnknownType},
-		"payload is no JSON":              {withValue(read, "{"), eventlog.ErrPayload},
-		"payload against its rules":       {withValue(read, "{}"), eventlog.ErrPayload},
-		"payload with NUL":                {withValue(read, `{"external_id":"\u0000"}`), eventlog.ErrPayload},
-		"empty value, not compacted":      {withValue(read, ""), eventlog.ErrMalformed},
-		"empty key":                       {withKey(read, ""), eventlog.ErrMalformed},
-		"key that is not UTF-8":           {withKey(read, "\xff"), eventlog.ErrMalformed},
-		"unknown topic":                   {func() eventlog.Record { r := read; r.Topic = "nonsense"; return r }(), eventlog.ErrMalformed},
+		"payload is no JSON":              {vary(read, func(r *eventlog.Record) { r.Value = []byte("{") }), eventlog.ErrPayload},
+		"payload against its rules":       {vary(read, func(r *eventlog.Record) { r.Value = []byte("{}") }), eventlog.ErrPayload},
+		"payload with NUL":                {vary(read, func(r *eventlog.Record) { r.Value = nul }), eventlog.ErrPayload},
+		"empty value, not compacted":      {vary(read, func(r *eventlog.Record) { r.Value = []byte("") }), eventlog.ErrMalformed},
+		"empty key":                       {vary(read, func(r *eventlog.Record) { r.Key = []byte("") }), eventlog.ErrMalformed},
+		"key that is not UTF-8":           {vary(read, func(r *eventlog.Record) { r.Key = []byte("\xff") }), eventlog.ErrMalformed},
+		"unknown topic":                   {vary(read, func(r *eventlog.Record) { r.Topic = "nonsense" }), eventlog.ErrMalformed},
 		"no headers":                      {edit(read, func([]eventlog.Header) []eventlog.Header { return nil }), eventlog.ErrMalformed},
 		"missing id":                      {edit(read, dropHeader("ce_id")), eventlog.ErrMalformed},
 		"repeated id":                     {edit(read, repeatHeader("ce_id")), eventlog.ErrMalformed},
@@ -209,7 +209,7 @@ func TestDecodeClasses(t *testing.T) {
 		"tombstone without its headers":   {edit(encode(erased("1")), func([]eventlog.Header) []eventlog.Header { return nil }), eventlog.ErrMalformed},
 		"unknown extension is ignored":    {edit(read, setHeader("ce_later", "1")), nil},
 		"foreign header is ignored":       {edit(read, setHeader("traceparent", "00")), nil},
-		"empty tombstone instead of null": {withValue(encode(erased("1")), ""), nil},
+		"empty tombstone instead of null": {vary(encode(erased("1")), func(r *eventlog.Record) { r.Value = []byte("") }), nil},
 	} {
 		e, err := codec.Decode(c.record)
 		require.ErrorIs(t, err, c.class, name)
@@ -225,16 +225,6 @@ func TestDecodeClasses(t *testing.T) {
 	}
 }
 
-func withValue(r eventlog.Record, value string) eventlog.Record {
-	r.Value = []byte(value)
-	return r
-}
-
-func withKey(r eventlog.Record, key string) eventlog.Record {
-	r.Key = []byte(key)
-	return r
-}
-
 // FuzzDecode: no input panics. A record that decodes encodes to one that decodes to the same event.
 // On a chained topic every record that [eventlog.Judge] accepts has an envelope that decodes.
 func FuzzDecode(f *testing.F) {
@@ -247,14 +237,12 @@ func FuzzDecode(f *testing.F) {
 		f.Add(r.Topic, r.Key, headers, r.Value)
 	}
 	f.Fuzz(func(t *testing.T, topic string, key, headers, value []byte) {
-		r := eventlog.Record{Topic: topic, Key: key, Value: value, Partition: eventlog.PartitionOf(key, dashboardPartitions)}
 		var list [][2]string
 		if json.Unmarshal(headers, &list) != nil {
 			return
 		}
-		for _, h := range list {
-			r.Headers = append(r.Headers, eventlog.Header{Key: h[0], Value: []byte(h[1])})
-		}
+		r := sample{Topic: topic, Key: string(key), Headers: list}.record(eventlog.PartitionOf(key, dashboardPartitions), 0)
+		r.Value = value
 		e, err := codec.Decode(r)
 		if topic == domain.TopicDashboards {
 			verdict, _, _ := eventlog.Judge(domain.StreamHead{}, r, dashboardPartitions)

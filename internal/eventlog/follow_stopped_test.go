@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -88,23 +87,15 @@ func TestStoppedGap(t *testing.T) {
 // gap leaves offsets 0, 2 and 3 in partition 0 of `metrics`: the topic was compacted for a while.
 func (b *bench) gap(t testing.TB, cluster *kfake.Cluster) {
 	t.Helper()
-	ctx := testContext(t)
 	first := b.keyOf(t, 0)
 	second := first + 1
 	for eventlog.PartitionOf([]byte(strconv.FormatInt(second, 10)), 6) != 0 {
 		second++
 	}
-	for _, account := range []int64{first, second, second, second} { // the last one is not compacted
-		require.NoError(t, b.Append(ctx, postRead(account, 1)))
-	}
-	policy := func(value string) {
-		changed, err := b.admin.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "cleanup.policy", Value: &value}}, b.wire(domain.TopicMetrics))
-		require.NoError(t, err)
-		require.NoError(t, changed[0].Err)
-	}
-	policy("compact")
+	b.append(t, postRead(first, 1), postRead(second, 1), postRead(second, 1), postRead(second, 1)) // the last one is not compacted
+	alter(t, b, domain.TopicMetrics, "cleanup.policy", "compact")
 	cluster.Compact()
-	policy("delete")
+	alter(t, b, domain.TopicMetrics, "cleanup.policy", "delete")
 }
 
 // A transaction marker is skipped: it takes an offset, and does not stop a partition.
