@@ -41,8 +41,9 @@ var reader = commands.Caller{
 	TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 
-// The record holds the actor, role, request and subject, under the agency's key.
-func TestReadingIsRecorded(t *testing.T) {
+// The record holds the actor, role, request and subject, under the agency's key. An action of an
+// operator belongs to no agency, and is recorded before it is done.
+func TestReadsAndActionsAreRecorded(t *testing.T) {
 	t.Parallel()
 	log := &takingLog{}
 	audit := newAudit(log)
@@ -50,17 +51,25 @@ func TestReadingIsRecorded(t *testing.T) {
 	exported := domain.AuditExported{Format: "csv", AsOf: 8}
 	require.NoError(t, audit.RecordRead(t.Context(), reader, read))
 	require.NoError(t, audit.RecordExport(t.Context(), reader, exported))
-	require.Len(t, log.drafts, 2)
+	require.NoError(t, audit.Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
+		require.Len(t, log.drafts, 3, "recorded before it is done")
+		return commands.Effect{}, nil
+	}))
+	require.Len(t, log.drafts, 4, "the outcome of the action too")
 	for i, want := range []struct {
-		data    domain.Data
-		subject string
-	}{{read, read.Dashboard}, {exported, reader.ParentAccount}} {
+		caller       commands.Caller
+		data         domain.Data
+		key, subject string
+	}{
+		{reader, read, reader.ParentAccount, read.Dashboard}, {reader, exported, reader.ParentAccount, reader.ParentAccount},
+		{operator, pausing, domain.OperationsKeyAll, domain.OperationsKeyAll},
+	} {
 		d := log.drafts[i]
 		require.Equal(t, domain.TopicOperations, d.Topic)
-		require.Equal(t, reader.ParentAccount, d.Key)
+		require.Equal(t, want.key, d.Key)
 		require.Equal(t, want.data, d.Data)
-		require.Equal(t, domain.Audit{Actor: reader.UserID, Role: "auditor", RequestID: "r-1"}, d.Envelope.Audit)
-		require.Equal(t, reader.TraceParent, d.Envelope.TraceParent)
+		require.Equal(t, domain.Audit{Actor: want.caller.UserID, Role: want.caller.Role, RequestID: want.caller.RequestID}, d.Envelope.Audit)
+		require.Equal(t, want.caller.TraceParent, d.Envelope.TraceParent)
 		require.Equal(t, want.subject, d.Envelope.Subject)
 		require.Equal(t, auditNow.Truncate(time.Microsecond), d.Envelope.Time)
 		require.Equal(t, want.data.EventType(), d.Envelope.Type)
@@ -114,24 +123,6 @@ var (
 		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
 	}
 )
-
-// The record holds actor, request, action and reason, and belongs to no agency.
-func TestOperatorsActionIsRecorded(t *testing.T) {
-	t.Parallel()
-	log := &takingLog{}
-	require.NoError(t, newAudit(log).Act(t.Context(), operator, pausing, func(context.Context) (commands.Effect, error) {
-		require.Len(t, log.drafts, 1, "recorded before it is done")
-		return commands.Effect{}, nil
-	}))
-	d := log.drafts[0]
-	require.Equal(t, domain.TopicOperations, d.Topic)
-	require.Equal(t, domain.OperationsKeyAll, d.Key)
-	require.Equal(t, pausing, d.Data)
-	require.Equal(t, domain.Audit{Actor: operator.UserID, Role: "operator", RequestID: "r-9"}, d.Envelope.Audit)
-	require.Equal(t, operator.TraceParent, d.Envelope.TraceParent)
-	require.Equal(t, auditNow.Truncate(time.Microsecond), d.Envelope.Time)
-	require.Equal(t, "operations.operator_acted.v1", d.Envelope.Type)
-}
 
 func TestWhatIsNoActionIsRefusedAndNotRecorded(t *testing.T) {
 	t.Parallel()
