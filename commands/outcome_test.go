@@ -62,27 +62,24 @@ func TestUnknownOutcomeWaitsForTheHead(t *testing.T) {
 // A record that arrives after the deadline is found by its command id and is the only one.
 func TestLateRecordIsFoundByItsCommandID(t *testing.T) {
 	t.Parallel()
-	for name, own := range map[string]string{"without a key of the caller's": "", "with one": "caller's key"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				s := newStage()
-				s.late(time.Minute)
-				p := s.process(t)
-				began := time.Now()
-				_, err := p.Update(t.Context(), put(north, users(nina), key(own)))
-				id := open(t, err)
-				require.Equal(t, 10*time.Second, time.Since(began), "the deadline does not wait for the publisher")
-				require.Empty(t, s.log())
-				time.Sleep(time.Minute)
-				require.Len(t, s.log(), 1)
-				s.another(t, domain.UpdateDashboard{Primary: north, Users: &[]string{sam}}) // and time goes on
+	for _, own := range []string{"", "caller's key"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage()
+			s.late(time.Minute)
+			p := s.process(t)
+			began := time.Now()
+			_, err := p.Update(t.Context(), put(north, users(nina), key(own)))
+			id := open(t, err)
+			require.Equal(t, 10*time.Second, time.Since(began), "the deadline does not wait for the publisher")
+			require.Empty(t, s.log())
+			time.Sleep(time.Minute)
+			require.Len(t, s.log(), 1)
+			s.another(t, domain.UpdateDashboard{Primary: north, Users: &[]string{sam}}) // and time goes on
 
-				result := update(t, p, put(north, users(nina), key(id)))
-				require.True(t, result.Replayed)
-				require.Equal(t, []string{nina}, result.Dashboard.Users, "as of its version")
-				require.Equal(t, 1, s.counted().appends, "no second record")
-			})
+			result := update(t, p, put(north, users(nina), key(id)))
+			require.True(t, result.Replayed, "key %q", own)
+			require.Equal(t, []string{nina}, result.Dashboard.Users, "as of its version")
+			require.Equal(t, 1, s.counted().appends, "key %q: no second record", own)
 		})
 	}
 }

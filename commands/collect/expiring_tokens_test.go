@@ -208,8 +208,7 @@ func TestAStateWhoseAppendIsNotKnownIsRecordedSomeMinutesLater(t *testing.T) {
 	s.log.Fail(nil)
 	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
 	require.Empty(t, s.changes(page), "it may still come")
-	_, err := s.pool.Exec(t.Context(), `update connection_marks set at = at - interval '6 minutes'`) // so long an append may take
-	require.NoError(t, err)
+	s.exec(`update connection_marks set at = at - interval '6 minutes'`) // so long an append may take
 	s.roundAfter(time.Minute, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.changes(page), 1)
 }

@@ -198,8 +198,7 @@ func TestClaimsKnowOfThoseConnectedSinceTheCount(t *testing.T) {
 			require.Len(t, due, len(accounts))
 			claim := s.claimOf(due[:c.accounts], domain.FetchAccounts, domain.LinkedIn)
 			if c.read {
-				_, err = s.pool.Exec(t.Context(), `update fetch_state set read_at = $1`, s.clock.Now().Add(-time.Hour))
-				require.NoError(t, err)
+				s.exec(`update fetch_state set read_at = $1`, s.clock.Now().Add(-time.Hour))
 			}
 			require.NoError(t, works.Work(t.Context(), claim))
 			for _, a := range accounts {
@@ -374,10 +373,7 @@ func TestReadingThatIsCutShortWaitsForItsTurn(t *testing.T) {
 	due := s.state(domain.FetchPosts, page).DueAt
 	s.clock.advance(due.Sub(s.clock.Now()))
 	before := s.calls("")
-	s.called = func(*http.Request) {
-		_, err := s.pool.Exec(t.Context(), `update fetch_budgets set calls = 0`)
-		require.NoError(t, err)
-	}
+	s.called = func(*http.Request) { s.exec(`update fetch_budgets set calls = 0`) }
 	require.Equal(t, []int64{page.ID}, s.round(domain.FetchPosts, domain.LinkedIn))
 	require.Equal(t, 1, s.calls("")-before)
 	pace := s.collect.Slowest()[queueOf(domain.FetchPosts, domain.LinkedIn)]

@@ -246,7 +246,12 @@ func (s *fetchStage) readOne(ctx context.Context, collect *collect.Collector, ki
 // endClaims lets the time of all claims pass.
 func (s *fetchStage) endClaims() {
 	s.t.Helper()
-	_, err := s.pool.Exec(s.t.Context(), `update fetch_state set claimed_until = now() - interval '1 second'`)
+	s.exec(`update fetch_state set claimed_until = now() - interval '1 second'`)
+}
+
+func (s *fetchStage) exec(statement string, args ...any) {
+	s.t.Helper()
+	_, err := s.pool.Exec(s.t.Context(), statement, args...)
 	require.NoError(s.t, err)
 }
 

@@ -88,25 +88,22 @@ func TestBrokersAreCounted(t *testing.T) {
 		"none can be asked":       {nil, away, 0, "list brokers: away"},
 		"none can be asked later": {[]int{1}, away, 1, "list brokers: away"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				looks, began := 0, time.Now()
-				count, err := eventlog.CountBrokers(t.Context(), 3, func(context.Context) (int, error) {
-					looks++
-					if c.fails != nil && looks > len(c.listed) {
-						return 0, c.fails
-					}
-					return c.listed[min(looks, len(c.listed))-1], nil
-				})
-				require.Equal(t, c.count, count)
-				if c.why == "" {
-					require.NoError(t, err)
-				} else {
-					require.ErrorContains(t, err, c.why)
+		synctest.Test(t, func(t *testing.T) {
+			looks, began := 0, time.Now()
+			count, err := eventlog.CountBrokers(t.Context(), 3, func(context.Context) (int, error) {
+				looks++
+				if c.fails != nil && looks > len(c.listed) {
+					return 0, c.fails
 				}
-				require.LessOrEqual(t, time.Since(began), 15*time.Second, "by the test's own clock")
+				return c.listed[min(looks, len(c.listed))-1], nil
 			})
+			require.Equal(t, c.count, count, name)
+			if c.why == "" {
+				require.NoError(t, err, name)
+			} else {
+				require.ErrorContains(t, err, c.why, name)
+			}
+			require.LessOrEqual(t, time.Since(began), 15*time.Second, "%s: by the test's own clock", name)
 		})
 	}
 }
