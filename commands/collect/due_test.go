@@ -31,7 +31,7 @@ func TestAccountIsDueWhenItsIntervalHasPassed(t *testing.T) {
 	}
 	s.roundAfter(5*24*time.Hour, domain.FetchAccounts, domain.Facebook)
 	require.Len(t, s.readings(page), 5, "one catch-up, not one for each interval")
-	// The platform's days in between, each with its flow, though nobody asked on them.
+	// The platform's days in between, each with its flow, although it was not read on them.
 	require.Equal(t, 4, s.number(`
 		select count(distinct day) from account_months, unnest(days) as day
 		where social_account_id = $1 and metric = 'views' and kind = 'day_flow' and month = '2026-11-01' and day between 20 and 23`, page.ID))

@@ -52,14 +52,14 @@ func TestInterruptedListingGoesOnWhereItStood(t *testing.T) {
 		if refused {
 			failure = &platforms.Error{Class: platforms.ClassInvalid, Status: 400, Message: "cursor expired"}
 			s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
-			client.takeListed()
-		}
-		failure = nil
-		s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
-		if !refused {
+			failure = nil
+			s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+			s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
+		} else {
+			failure = nil
+			s.roundAfter(time.Minute, domain.FetchPosts, domain.TikTok)
 			require.Equal(t, []string{"", "p2", "p3", ""}, client.takeListed(), "the newest, the rest, and what came meanwhile")
 		}
-		s.roundAfter(halfDay, domain.FetchPosts, domain.TikTok)
 		require.Equal(t, 3, s.registered(user))
 	}
 }

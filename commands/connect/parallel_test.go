@@ -28,7 +28,7 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	require.Empty(t, s.dialog.givenBack)
 	outcome := s.choose(waits, view, "1.0.1002")
 	require.Equal(t, "PERSONTOKEN77", s.tokens(personRef(domain.Facebook, "77")))
-	require.True(t, s.disconnect(outcome.Connected[0].SocialAccountID).GivenBack, "nobody waits any more")
+	require.True(t, s.disconnect(outcome.Connected[0].SocialAccountID).GivenBack, "no choice waits any more")
 
 	// If the platform cannot be reached, our tokens are still deleted.
 	s.now = s.now.Add(time.Minute)

@@ -244,8 +244,8 @@ func testGroupGoes(t *testing.T, brokers []string) {
 	require.Empty(t, committed.Offsets(), "brokers keep a group for as long as its offsets")
 }
 
-// An invalid configuration is refused. An error of Positions ends the follower, not the process; the
-// next follower asks again.
+// An invalid configuration is refused. An error of Positions ends the follower, not the process;
+// the next follower asks again.
 func TestFollowRetriesPositions(t *testing.T) {
 	t.Parallel()
 	_, b := embedded(t)
