@@ -186,9 +186,6 @@ func (s *Server) mediaInsights(c *request, id string) reply {
 		return s.graphFail(c, 400, 100, 2108006, "Invalid parameter: the media was posted before the most recent time the "+
 			"user's account was converted to a business account")
 	}
-	if c.traps.FewViewers && p.Kind == KindStory {
-		return s.graphFail(c, 400, 10, 0, "(#10) Not enough viewers for the media to show insights")
-	}
 	names, fail := s.mediaMetrics(c, p)
 	if fail != nil {
 		return *fail

@@ -15,7 +15,6 @@ type Traps struct {
 	BatchTimeouts  int      // every n-th request of a batch is answered null
 	NoVideoField   bool     // video_insights cannot be had as a field, only from its own edge
 	HiddenLikes    bool     // Instagram: like_count is absent
-	FewViewers     bool     // Instagram: story insights fail with #10 "Not enough viewers"
 	BeforeBusiness bool     // Instagram: media insights fail with 100/2108006
 
 	// §6.3 Meta
