@@ -190,25 +190,25 @@ var errAgencyExists = domain.NewError(domain.CodeConflict, "An agency exists alr
 // CreateFirst creates an agency and its first user if there is no account yet, and waits for a
 // limited time until the tables show them. Errors: conflict ([ErrDirectoryElsewhere], or an account
 // exists), invalid (the fields of [NewAgency]), [errNotAppended].
-func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewPerson) (domain.DirectoryUser, error) {
+func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewPerson) (user domain.DirectoryUser, err error) {
 	if !d.Local {
-		return domain.DirectoryUser{}, ErrDirectoryElsewhere
+		return user, ErrDirectoryElsewhere
 	}
 	agency, person, err := NewAgency(name, first, d.Now())
 	if err != nil {
-		return domain.DirectoryUser{}, err
+		return user, err
 	}
 	empty, err := d.Tables.Empty(ctx)
 	if err == nil && !empty {
 		err = errAgencyExists
 	}
 	if err != nil {
-		return domain.DirectoryUser{}, err
+		return user, err
 	}
 	drafts := AgencyDrafts(agency, person, d.Now())
 	for _, draft := range drafts {
 		if err := d.Log.Append(ctx, draft); err != nil {
-			return domain.DirectoryUser{}, fmt.Errorf("%w (%w)", errNotAppended, err)
+			return user, fmt.Errorf("%w (%w)", errNotAppended, err)
 		}
 	}
 	awaitEntities(ctx, d.Tables, drafts...)

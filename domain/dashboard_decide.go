@@ -65,7 +65,7 @@ func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := linkedUsers(f, c, linked, split)
+	users, err := usersAfterLink(f, c, linked, split)
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +180,8 @@ func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, 
 	return requested, removeIDs(present, inList(requested)), refusal(e)
 }
 
-// linkedUsers applies rules 4 and 5 to the linked dashboards.
-func linkedUsers(f DashboardFacts, c UpdateDashboard, linked, split []string) ([]string, error) {
+// usersAfterLink applies rules 4 and 5 to the linked dashboards.
+func usersAfterLink(f DashboardFacts, c UpdateDashboard, linked, split []string) ([]string, error) {
 	leaves := func(user string) bool {
 		account, known := f.UserAccounts[user]
 		return known && slices.Contains(split, account)

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// grace is how long the newest retired generation of a version is kept for a switch back. The
+	// keepReplacedFor is how long the newest retired generation of a version is kept for a switch back. The
 	// tables of an earlier version are kept equally long after a newer version went live.
-	grace = 24 * time.Hour
+	keepReplacedFor = 24 * time.Hour
 	// keepNewer is how long the tables of a newer version are kept while no process folds them:
 	// they may have been prepared.
 	keepNewer = 7 * 24 * time.Hour
@@ -107,7 +107,7 @@ func dropSuperseded(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, n
 
 func supersededBy(ctx context.Context, q pg.Querier, p fold.Projector) ([]int, error) {
 	return pg.List(ctx, q, "read superseded generations", pgx.RowTo[int],
-		`select generation from generations g where projection = $1 and `+superseded+` order by generation`, p.Name, p.Version, grace, keepNewer)
+		`select generation from generations g where projection = $1 and `+superseded+` order by generation`, p.Name, p.Version, keepReplacedFor, keepNewer)
 }
 
 // lockedOut reports whether the wait for a lock timed out.

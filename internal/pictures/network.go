@@ -22,7 +22,7 @@ func publicOnly() *http.Transport {
 // checkAddress refuses an address that is about to be dialed, unless it is public.
 func checkAddress(address string) error {
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || !public(at.Addr()) {
+	if err != nil || !isPublicIP(at.Addr()) {
 		return fmt.Errorf("%w: its host name resolves to an address that is not public", ErrAddress)
 	}
 	return nil
@@ -44,8 +44,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return all
 }
 
-// public reports whether an address belongs to the public network.
-func public(addr netip.Addr) bool {
+// isPublicIP reports whether an address belongs to the public network.
+func isPublicIP(addr netip.Addr) bool {
 	addr = addr.Unmap()
 	return addr.IsGlobalUnicast() && !addr.IsPrivate() && addr.Zone() == "" &&
 		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(addr) })

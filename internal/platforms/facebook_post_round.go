@@ -99,7 +99,7 @@ func (r *nodeRound) step(ctx context.Context) error {
 func (r *nodeRound) askLess(q question, e *Error) {
 	switch {
 	case e.Class == ClassInvalid && q.plan.skipClass == "" && badField(e) == r.kind.insights:
-		r.refused.refuse(r.kind.edge, r.kind.insights, r.t.ExternalID)
+		r.refused.recordRefusal(r.kind.edge, r.kind.insights, r.t.ExternalID)
 		q.plan.skipClass = ClassInvalid
 	case e.Class == ClassPermission && (q.plan.summaries || q.plan.skipClass == ""):
 		q.plan = q.plan.reduce(r.initial)
@@ -156,7 +156,7 @@ func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []str
 				err = a.err
 			case a.err.Class == ClassUnsupportedMetric:
 				metric := a.plan.metrics[0]
-				r.refused.refuse(r.kind.edge, metric, r.t.ExternalID)
+				r.refused.recordRefusal(r.kind.edge, metric, r.t.ExternalID)
 				refused = append(refused, metric)
 			}
 		}
@@ -234,7 +234,7 @@ func (r *nodeRound) fallBackToSingle(ctx context.Context, first question, refusa
 	if r.noBatch = true; err != nil || answers[0].err != nil {
 		return answers, err
 	}
-	r.refused.refuse(edgeBatch, r.kind.op, r.t.ExternalID)
+	r.refused.recordRefusal(edgeBatch, r.kind.op, r.t.ExternalID)
 	r.log.WarnContext(ctx, "posts are read one by one: the platform refuses batches",
 		slog.String("platform", r.platform.String()), slog.Any("error", refusal))
 	return answers, nil
@@ -284,7 +284,7 @@ func (r *nodeRound) tally(q question) {
 func (r *nodeRound) remember() {
 	for part, posts := range r.dropped {
 		if !r.allowed[part] && (len(posts) > 1 || r.single.confirm(r.kind.edge, part, r.t.ExternalID, posts[0])) {
-			r.unpermitted.refuse(r.kind.edge, part, r.t.ExternalID)
+			r.unpermitted.recordRefusal(r.kind.edge, part, r.t.ExternalID)
 		}
 	}
 }

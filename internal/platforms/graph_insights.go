@@ -72,7 +72,7 @@ func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, ou
 		case err == nil:
 			answered, out.data = true, append(out.data, data...)
 		case ClassOf(err) == ClassUnsupportedMetric:
-			g.refused.refuse(c.edge, metric, c.t.ExternalID)
+			g.refused.recordRefusal(c.edge, metric, c.t.ExternalID)
 			answered, out.refused = true, append(out.refused, metric)
 		case refusesMetrics(err, ask):
 			unknown, refusal = append(unknown, metric), err
@@ -85,7 +85,7 @@ func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, ou
 	}
 	for _, metric := range unknown {
 		if c.object == "" || g.single.confirm(c.edge, metric, c.t.ExternalID, c.object) {
-			g.refused.refuse(c.edge, metric, c.t.ExternalID)
+			g.refused.recordRefusal(c.edge, metric, c.t.ExternalID)
 		}
 	}
 	out.refused = append(out.refused, unknown...)

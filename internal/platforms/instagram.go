@@ -261,7 +261,7 @@ func (r *igReading) facet(ctx context.Context, facet string) ([]insight, error) 
 			return data, err
 		}
 		q.Del(timeframe)
-		r.refused.refuse("ig_demographics", timeframe, r.t.ExternalID)
+		r.refused.recordRefusal("ig_demographics", timeframe, r.t.ExternalID)
 	}
 	return r.ask(ctx, "ig_demographics", metrics, q)
 }

@@ -290,7 +290,7 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 		}
 		r.places.learn(ids, names)
 	case ClassOf(err) == ClassPermission, ClassOf(err) == ClassNotFound:
-		r.places.refused.refuse("geo", "names", r.t.ExternalID)
+		r.places.refused.recordRefusal("geo", "names", r.t.ExternalID)
 	}
 }
 

@@ -110,7 +110,7 @@ func (r *liReading) noteRefusedAnalytics(err error) bool {
 	if class != ClassPermission && class != ClassNotFound {
 		return false
 	}
-	r.unpermitted.refuse("member_analytics", resourceAnalytics, r.t.ExternalID)
+	r.unpermitted.recordRefusal("member_analytics", resourceAnalytics, r.t.ExternalID)
 	r.missAnalytics(err.Error())
 	return true
 }

@@ -38,7 +38,7 @@ func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.P
 	if i.Email == "" {
 		return p, &console.RefusalError{Why: console.RefusalUnverified}
 	}
-	user, err := c.People.oneOf(ctx, i.Email)
+	user, err := c.People.onlyPersonWith(ctx, i.Email)
 	if err != nil {
 		return p, err
 	}

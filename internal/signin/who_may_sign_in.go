@@ -62,10 +62,10 @@ func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 	return p.People.ActiveByEmail(ctx, email)
 }
 
-// oneOf returns the only active user of all agencies with an e-mail address, in lower case. Errors:
+// onlyPersonWith returns the only active user of all agencies with an e-mail address, in lower case. Errors:
 // [*console.RefusalError] for no user or several users; unavailable while another user of the
 // address may not be in the tables yet.
-func (p People) oneOf(ctx context.Context, email string) (user string, err error) {
+func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {
 	if err := p.Monitor.PeopleKnown(); err != nil {
 		return "", err
 	}

@@ -10,9 +10,9 @@ import (
 // RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// promoteAfter is the number of accounts with a refused metric after which it counts as retired for
+// accountsUntilRefusedForAll is the number of accounts with a refused metric after which it counts as retired for
 // all. Removals apply to every account, but one unusual account must not affect the others.
-const promoteAfter = 3
+const accountsUntilRefusedForAll = 3
 
 // negativeCache remembers refused metrics, so that a known refusal costs no call. Entries expire,
 // so that a metric that comes back is found. The cache is bounded: a metric refused by promoteAfter
@@ -39,7 +39,9 @@ func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *ne
 	return &negativeCache{ttl: ttl, now: now, promote: promote, refused: map[string]map[string]refusal{}}
 }
 
-func (c *negativeCache) refuse(edge, metric, account string) { c.note(edge, metric, account, "") }
+func (c *negativeCache) recordRefusal(edge, metric, account string) {
+	c.note(edge, metric, account, "")
+}
 
 func (c *negativeCache) note(edge, metric, account, post string) {
 	c.mu.Lock()
@@ -88,7 +90,7 @@ func (c *negativeCache) isRefused(key, account string) bool {
 			live++
 		}
 	}
-	return live >= promoteAfter
+	return live >= accountsUntilRefusedForAll
 }
 
 // confirm records that a post was refused a part because of a permission, and reports whether
