@@ -61,23 +61,15 @@ func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 	s.now = s.now.AddDate(0, 0, 1)
 	b := s.signedIn("auditor")
 	b.get("/console").leadsTo("/console/history")
-	s.asked = nil
-	page := b.get("/console/history?at=2026-10-01")
+	page := b.asks("/console/history?at=2026-10-01", "GET /api/audit/history?limit=40&to=2026-10-02T00%3A00%3A00Z") // a day means its end
 	page.says(http.StatusOK, "Change 8: accounts linked", "Bakery", "Catering", "Added to the list", "REQ", "Alice",
 		`rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`, `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z"`)
-	require.Equal(t, []string{
-		"GET /api/me",
-		"GET /api/audit/history?limit=40&to=2026-10-02T00%3A00%3A00Z", // a day means its end
-	}, s.asked, "a page is one look")
 	page.says(http.StatusOK, `<input type="range" id="moment" min="1790762400" max="1790942400" step="900" value="1790899199">`,
 		`href="/console/history/difference?dashboard=&amp;from=2026-10-01T23%3A59%3A59.999999Z"`)
 	now := b.get("/console/history")
-	now.says(http.StatusOK, "Change 8", `rel="prev"`)
-	require.NotContains(t, now.Body.String(), `rel="next"`, "nothing comes after now")
+	now.says(http.StatusOK, "Change 8", `rel="prev"`).lacks(`rel="next"`) // nothing comes after now
 	b.get("/console/history?at=yesterday").says(http.StatusOK, "This is not a valid date or time.", `value="yesterday"`)
-	s.asked = nil
-	b.get("/console/history?at=2026-10-03").says(http.StatusOK, `class="fault">This time is in the future.`, `value="2026-10-03"`)
-	require.Equal(t, []string{"GET /api/me"}, s.asked)
+	b.asks("/console/history?at=2026-10-03").says(http.StatusOK, `class="fault">This time is in the future.`, `value="2026-10-03"`)
 	b.get("/console/history?at=2026-10-02").says(http.StatusOK, "Change 8")
 	require.Contains(t, s.asked, "GET /api/audit/history?limit=40&to=2026-10-02T12%3A00%3A00.000001Z", "today ends now")
 	s.now = time.Date(2026, 9, 30, 10, 3, 21, 0, time.UTC) // only the last step of the slider is after now
@@ -112,18 +104,15 @@ func TestHistorySearches(t *testing.T) {
 	}
 
 	// If the search names only a board, its last change contains the state.
-	s.asked = nil
-	b.get("/console/history?q=dashboard:"+bakery).says(http.StatusOK, "State of Bakery now", "Last changed by change 8")
-	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/history?limit=40"}, s.asked)
+	b.asks("/console/history?q=dashboard:"+bakery, "GET /api/projects/dashboard/"+bakery+"/history?limit=40").
+		says(http.StatusOK, "State of Bakery now", "Last changed by change 8")
 
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency is named")
 	// A search without an effective filter is an error and does not list everything.
 	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {
 		s.asked = nil
-		page := b.get("/console/history?q=" + wrong)
-		page.says(http.StatusOK, `class="fault"`, `value="`+wrong+`"`)
-		require.NotContains(t, page.Body.String(), "Change 8")
+		b.get("/console/history?q="+wrong).says(http.StatusOK, `class="fault"`, `value="`+wrong+`"`).lacks("Change 8")
 		require.NotContains(t, strings.Join(s.asked, " "), "/history")
 	}
 	s.asked = nil
@@ -133,8 +122,7 @@ func TestHistorySearches(t *testing.T) {
 	b.get("/console/history").says(http.StatusBadRequest, "from: is not a time.", "R1")
 	s.refuseFields("GET /api/audit/history", "from")
 	wrong := b.get("/console/history?q=since:once")
-	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Enter a day like since:`, "No results yet.")
-	require.NotContains(t, wrong.Body.String(), "Nothing was done")
+	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Enter a day like since:`, "No results yet.").lacks("Nothing was done")
 	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
 	b.get("/console/history").says(http.StatusOK, "No\nboard has been opened or changed yet")
 	b.get("/console/history?at=2020-01-01").says(http.StatusOK, "Nothing had been recorded by then")
@@ -290,21 +278,16 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 		{Dashboard: named(bakery, "Bakery"), User: named(adam, "Adam"), From: began.Time, BeganBy: began},
 	}, meta)
 	b := s.signedIn("auditor")
-	s.asked = nil
-	page := b.get("/console/access?at=2026-09-30")
+	const asked = "GET /api/audit/access?at=2026-09-30T23%3A59%3A59.999999Z&"
+	page := b.asks("/console/access?at=2026-09-30", asked+"limit=500")
 	requireInOrder(t, page.Body.String(), ">Clara&#39;s<", ">Old Catering<")
 	page.says(http.StatusOK, "Boards that no one could open", "Closed to its clients", "settings changed, ", "2 Sep 2026",
 		"Open, but no one is on its list", "people on the list changed", "/console/history?at=2026-09-02T10%3A00%3A00Z&amp;q=dashboard%3A"+catering,
 		"3 more boards are not shown.", `rel="next" href="/console/access?at=2026-09-30&amp;cursor=NEXT"`)
-	const asked = "GET /api/audit/access?at=2026-09-30T23%3A59%3A59.999999Z&"
-	require.Equal(t, []string{"GET /api/me", asked + "limit=500"}, s.asked)
 
-	s.asked, meta.NextCursor, meta.WithoutAccess = nil, "", nil
+	meta.NextCursor, meta.WithoutAccess = "", nil
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, meta)
-	page = b.get("/console/access?at=2026-09-30&cursor=NEXT")
-	require.Equal(t, []string{"GET /api/me", asked + "cursor=NEXT&limit=500"}, s.asked)
-	require.NotContains(t, page.Body.String(), "Boards that no one")
-	require.NotContains(t, page.Body.String(), `rel="next"`)
+	b.asks("/console/access?at=2026-09-30&cursor=NEXT", asked+"cursor=NEXT&limit=500").lacks("Boards that no one", `rel="next"`)
 }
 
 func TestPersonShowsPeriodsAndReasons(t *testing.T) {
@@ -329,23 +312,18 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)
 	b := s.signedIn("auditor")
-	s.asked = nil
-	page := b.get("/console/people/" + adam)
+	const periods = "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam
+	page := b.asks("/console/people/"+adam, periods)
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Shown:"), "access that began with the list or the opening has no third reason")
 	page.says(http.StatusOK, "<h1>Adam</h1>", unproven, "shows Posts, Reports<", "shows Posts<", "shows nothing<", "Shown:", ">now<", "Ended:", "Alice the Closer", `href="/console/people/`+alice,
 		"/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=dashboard%3A"+bakery)
-	b.get("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03").
+	b.asks("/console/people/"+adam+"?from=2026-10-01&to=2026-10-03",
+		"GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=80&to=2026-10-03T23%3A59%3A59.999999Z&user_id="+adam).
 		says(http.StatusOK, `rel="next" href="/console/people/`+adam+`?cursor=NEXT&amp;from=2026-10-01&amp;to=2026-10-03"`)
-	require.Equal(t, []string{
-		"GET /api/me", "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam,
-		"GET /api/me", "GET /api/audit/access?from=2026-10-01T00%3A00%3A00Z&limit=80&to=2026-10-03T23%3A59%3A59.999999Z&user_id=" + adam,
-	}, s.asked)
 	for from, fault := range map[string]string{"once": "This is not a valid date or time", "2026-10-04": "Choose a time that is before", "2026-10-05": "This time is in the future"} {
-		s.asked = nil
-		b.get("/console/people/"+adam+"?from="+from+"&to=2026-10-03").says(http.StatusOK, "<h1>Adam</h1>", `value="`+from+`"`, `class="fault">`+fault,
-			`value="2026-10-03"`, "All times are shown.", ">Bakery<")
-		require.Equal(t, []string{"GET /api/me", "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam}, s.asked)
+		b.asks("/console/people/"+adam+"?from="+from+"&to=2026-10-03", periods).says(http.StatusOK, "<h1>Adam</h1>",
+			`value="`+from+`"`, `class="fault">`+fault, `value="2026-10-03"`, "All times are shown.", ">Bakery<")
 	}
 	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{
 		Staff: readmodels.AccessStaff{Users: []readmodels.Named{named(alice, "Alice")}, UsersCount: 1}, User: new(named(alice, "Alice")),
@@ -369,26 +347,20 @@ func TestCompareTwoTimes(t *testing.T) {
 	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
 	b := s.signedIn("auditor")
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a time")
-	s.asked = nil
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-09-30T23%3A59%3A59.999999Z"
-	page := b.get("/console/history/difference?from=2026-09-01&to=2026-09-30")
+	const differences = "/console/history/difference?from=2026-09-01&to=2026-09-30"
+	page := b.asks(differences, "GET /api/audit/diff?"+from+"&limit=20&"+to) // one view is recorded, for any number of boards
 	requireInOrder(t, page.Body.String(), ">appetisers<", ">Bakery<")
 	page.says(http.StatusOK, "Removed from the list", unproven, "Adam", "Opened to its clients", "Made by 3 changes.",
 		"The board did not exist yet", "No difference: 1 change in between canceled each other out.",
 		`rel="next" href="/console/history/difference?cursor=NEXT&amp;from=2026-09-01&amp;to=2026-09-30"`)
-	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?" + from + "&limit=20&" + to}, s.asked, "one view is recorded, for any number of boards")
-	s.asked = nil
-	b.get("/console/history/difference?cursor=NEXT&from=2026-09-01&to=2026-09-30")
-	require.Equal(t, []string{"GET /api/me", "GET /api/audit/diff?cursor=NEXT&" + from + "&limit=20&" + to}, s.asked)
-	s.asked = nil
-	b.get("/console/history/difference?from=2026-09-01&dashboard="+bakery).says(http.StatusOK, "The boards now")
-	require.Equal(t, []string{"GET /api/me", "GET /api/projects/dashboard/" + bakery + "/diff?" + from}, s.asked)
+	b.asks(differences+"&cursor=NEXT", "GET /api/audit/diff?cursor=NEXT&"+from+"&limit=20&"+to)
+	b.asks("/console/history/difference?from=2026-09-01&dashboard="+bakery, "GET /api/projects/dashboard/"+bakery+"/diff?"+from).
+		says(http.StatusOK, "The boards now")
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
 	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Choose the first time, too.")
-	s.asked = nil
-	wrong := b.get("/console/history/difference?from=2026-09-30&to=2026-09-01")
-	wrong.says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)
-	require.Equal(t, []string{"GET /api/me"}, s.asked)
+	b.asks("/console/history/difference?from=2026-09-30&to=2026-09-01").
+		says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)
 	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{}, readmodels.HistoryMeta{})
 	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between these times")
 }
@@ -409,12 +381,11 @@ func TestHistoryViews(t *testing.T) {
 		{Type: "audit.exported.v1", Read: json.RawMessage(`{"format":"bundle","as_of_version":3}`)},
 	}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}})
 	b := s.signedIn("auditor")
-	s.asked = nil
-	b.get("/console/history/looks?actor="+adam).says(http.StatusOK, unproven, "Only views by Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
+	b.asks("/console/history/looks?actor="+adam, "GET /api/audit/reads?actor="+adam+"&limit=50").says(http.StatusOK, unproven,
+		"Only views by Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
 		"/console/people/"+clara, "REQ1", "The history, as a file (csv), of", ">Bakery</a> <code class=\"quiet\">"+bakery,
 		"changes of type “people on the list changed”; changes made by <code>system:import</code>; a search for part of a name, which is not recorded",
 		"/console/history?q=dashboard:"+bakery, "The proof bundle, as a file", "none", "/console/history/looks?actor="+adam+"&amp;cursor=NEXT")
-	require.Equal(t, []string{"GET /api/me", "GET /api/audit/reads?actor=" + adam + "&limit=50"}, s.asked)
 }
 
 // Views are recorded in the person's name, so requests of scripts and frames of other origins are

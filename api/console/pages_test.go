@@ -144,11 +144,12 @@ func cells(t *testing.T, page string) (rows [][]string) {
 		case n.Type == html.ElementNode && (n.Data == "td" || n.Data == "th"):
 			first := ""
 			for text := range n.Descendants() {
-				if trimmed := strings.TrimSpace(text.Data); text.Type == html.TextNode && trimmed != "" && !strings.HasPrefix(trimmed, "by ") {
-					first += trimmed + " "
-				}
-				if strings.HasPrefix(strings.TrimSpace(text.Data), "by ") {
+				trimmed := strings.TrimSpace(text.Data)
+				if strings.HasPrefix(trimmed, "by ") {
 					break
+				}
+				if text.Type == html.TextNode && trimmed != "" {
+					first += trimmed + " "
 				}
 			}
 			rows[len(rows)-1] = append(rows[len(rows)-1], strings.TrimSpace(first))

@@ -46,6 +46,13 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	return s, b
 }
 
+// answerFollowers sets the followers of the last four weeks and of September, which has been read.
+func (s *stage) answerFollowers(data analytics.AccountFollowers) {
+	s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)})
+	meta := analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))}
+	s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, meta)
+}
+
 func september(day int) time.Time { return time.Date(2026, 9, day, 9, 0, 0, 0, time.UTC) }
 
 // A report contains the day of its last reading and what was not read, but nothing that happened
@@ -67,9 +74,8 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	source.Paused, source.Status, source.Reason = "", analytics.SourceReconnect, "HTTP 400, code 190/463."
 	shown().says(http.StatusOK, "TikTok, Marrow: TikTok no longer grants access.")
 	source.LastRead = new(september(30))
-	complete := shown()
-	complete.says(http.StatusOK, "had 63,281 followers at the end of September 2026.")
-	require.NotContains(t, complete.Body.String(), "TikTok no longer grants access.", "the sign-in was lost later")
+	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
+		lacks("TikTok no longer grants access.") // the sign-in was lost later
 }
 
 func TestReport(t *testing.T) {
@@ -84,8 +90,7 @@ func TestReport(t *testing.T) {
 		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: LinkedIn no longer grants access. Someone must sign in again.", "No post had any gains in this month",
-		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC")
-	require.NotContains(t, page.Body.String(), "This month has not ended")
+		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
 	require.NotContains(t, page.Body.String(), "190/463")
 	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
@@ -96,21 +101,26 @@ func TestReport(t *testing.T) {
 }
 
 // Percentages exclude pages that were first read in the range. A change that rounds to 0 has no
-// sign.
-func TestPercentagesCoverOnlyComparedAccounts(t *testing.T) {
+// sign. A change has the same percentage everywhere: it is rounded once, from the change itself.
+func TestPercentagesOfChanges(t *testing.T) {
 	t.Parallel()
 	s, b := reportStage(t)
-	data := analytics.AccountFollowers{}
-	f := &data.Total.Followers
-	for want, of := range map[string]analytics.Total{
-		"&#43;1.88\u00a0%": {Previous: new(int64(209266)), Change: new(int64(2668)), ChangePct: new(1.88), ComparedInPart: true},
-		">0.00\u00a0%":     {Previous: new(int64(98000)), Change: new(int64(-1)), ChangePct: new(math.Copysign(0, -1))},
+	of := func(previous, change int64) analytics.Total {
+		return analytics.Total{
+			Value: new(previous + change), Previous: &previous, Change: &change, ChangePct: analytics.Percent(change, previous, 2),
+		}
+	}
+	inPart, least := of(209266, 2668), of(98000, -1)
+	inPart.ChangePct, inPart.ComparedInPart, least.ChangePct = new(1.88), true, new(math.Copysign(0, -1))
+	for want, total := range map[string]analytics.Total{
+		"&#43;1.88\u00a0%": inPart, ">0.00\u00a0%": least,
+		// 39 of 20,000 is 0.195 %, which has no exact binary representation.
+		"&#43;0.20\u00a0%": of(20_000, 39), "−0.20\u00a0%": of(20_000, -39), "&#43;0.19\u00a0%": of(20_000, 38),
 	} {
-		*f = of
-		f.Value = new(*f.Previous + *f.Change)
-		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
+		data := analytics.AccountFollowers{}
+		data.Total.Followers = total
+		s.answerFollowers(data)
 		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, want)
-		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", data, analytics.Meta{TimeZone: "UTC", Complete: true})
 		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, want)
 	}
 }
@@ -127,20 +137,14 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	}
 	data.Total.SameAccounts = &analytics.SameAccounts{Accounts: 2, Previous: new(int64(141938)), Change: new(int64(2470)), ChangePct: new(1.74)}
 	data.Total.MovedAway = analytics.MovedAway{Accounts: 1, Followers: 67441}
-	month := "GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all"
-	answer := func() {
-		s.answer("GET "+lastFourWeeks, data, analytics.Meta{TimeZone: "UTC"})
-		s.answer(month, data, analytics.Meta{TimeZone: "UTC", Complete: true, AsOf: new(september(30))})
-	}
-	answer()
+	s.answerFollowers(data)
 	const compared = "Partly compared, 144,408 with 141,938: some accounts or days were read in only one of the two periods."
 	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
 		"67,441 of these followers belong to 1 account that moved to another client in this range. They count there as well."
 	for _, path := range []string{"figures", "report"} {
 		page := b.get("/console/clients/" + bakery + "/" + path)
-		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+apart+" "+compared)
-		require.NotContains(t, page.Body.String(), "with 259,499")
-		require.NotContains(t, page.Body.String(), "2,572")
+		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+apart+" "+compared).
+			lacks("with 259,499", "2,572")
 	}
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
 		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+apart)
@@ -150,26 +154,9 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	// All accounts came from another client, so nothing is compared.
 	data.Total.SameAccounts, data.Total.MovedAway = &analytics.SameAccounts{}, analytics.MovedAway{}
 	data.Total.Followers.ComparedInPart = false
-	answer()
+	s.answerFollowers(data)
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "had 262,071 followers at the end of September 2026. There is nothing to compare it with yet.")
 	require.NotContains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "2,572")
-}
-
-// A change has the same percentage everywhere: it is rounded once, from the change itself.
-func TestChangesAreRoundedOnce(t *testing.T) {
-	t.Parallel()
-	s, b := reportStage(t)
-	for change, want := range map[int64]string{39: "&#43;0.20\u00a0%", -39: "−0.20\u00a0%", 38: "&#43;0.19\u00a0%"} {
-		// 39 of 20,000 is 0.195 %, which has no exact binary representation.
-		now := analytics.AccountFollowers{}
-		now.Total.Followers = analytics.Total{
-			Value: new(20_000 + change), Previous: new(int64(20_000)), Change: &change, ChangePct: analytics.Percent(change, 20_000, 2),
-		}
-		s.answer("GET "+lastFourWeeks, now, analytics.Meta{TimeZone: "UTC"})
-		s.answer("GET /auth/getAccountFollowers/2026-09-01/2026-09-30/all", now, analytics.Meta{TimeZone: "UTC", Complete: true})
-		b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, want)
-		b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, want)
-	}
 }
 
 func TestReportOfTheCurrentMonth(t *testing.T) {
@@ -207,11 +194,9 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	of := &readmodels.MeAgency{AccountName: readmodels.AccountName{ID: agency, Name: "North Star"}}
 	s.answer("GET /api/me", readmodels.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
 	page := b.get(report)
-	page.says(http.StatusOK, "By North Star.")
-	require.NotContains(t, page.Body.String(), stripe, "no color")
+	page.says(http.StatusOK, "By North Star.").lacks(stripe) // no color
 
 	of.Color = "#17587f"
 	page = b.get(report)
-	page.says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`)
-	require.NotContains(t, page.Body.String(), "style=", "the content security policy forbids it")
+	page.says(http.StatusOK, "By North Star.", stripe, `fill="#17587f"`).lacks("style=") // the content security policy forbids it
 }

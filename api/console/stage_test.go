@@ -143,24 +143,19 @@ func (s *stage) take(at string, data any) {
 }
 
 // refuse sets an error as the API's response at a path.
-func (s *stage) refuse(at string, status int, code domain.Code, message string) {
+func (s *stage) refuse(at string, status int, code domain.Code, message string, fields ...domain.FieldError) {
 	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
-		return status, map[string]any{"code": code, "message": message, "request_id": "R1"}
+		return status, map[string]any{"code": code, "message": message, "request_id": "R1", "errors": fields}
 	}
 }
 
-// refuseField sets an error about a parameter as the API's response at a path.
+// refuseFields sets an error about parameters as the API's response at a path.
 func (s *stage) refuseFields(at string, fields ...string) {
 	errs := []domain.FieldError{}
 	for _, field := range fields {
 		errs = append(errs, domain.FieldError{Field: field, Detail: "words of the API"})
 	}
-	s.answers[at] = func(api.Principal, *http.Request) (int, any) {
-		return http.StatusBadRequest, map[string]any{
-			"code": domain.CodeInvalid, "message": "The request is not well-formed: words of the API.",
-			"errors": errs,
-		}
-	}
+	s.refuse(at, http.StatusBadRequest, domain.CodeInvalid, "The request is not well-formed: words of the API.", errs...)
 }
 
 // browser keeps the session cookie and the cookie of a sign-in at the provider.
@@ -189,6 +184,15 @@ func signedIn(t *testing.T, role string) (*stage, *browser) {
 }
 
 func (b *browser) get(path string) page { return b.send(http.MethodGet, path, nil, nil) }
+
+// asks requests a page, which asks the API who is signed in and sends it exactly these calls.
+func (b *browser) asks(path string, calls ...string) page {
+	b.t.Helper()
+	b.asked = nil
+	shown := b.get(path)
+	require.Equal(b.t, append([]string{"GET /api/me"}, calls...), b.asked)
+	return shown
+}
 
 func (b *browser) post(path string, form url.Values) page {
 	return b.send(http.MethodPost, path, form, nil)
@@ -242,13 +246,22 @@ func (p page) leadsTo(address string) {
 	require.Equal(p.t, address, p.Header().Get("Location"))
 }
 
-func (p page) says(status int, words ...string) {
+func (p page) says(status int, words ...string) page {
 	p.t.Helper()
 	require.Equal(p.t, status, p.Code, p.Body.String())
 	for _, word := range words {
 		require.Contains(p.t, p.Body.String(), word)
 	}
 	requireClean(p.t, p.Body.String())
+	return p
+}
+
+func (p page) lacks(words ...string) page {
+	p.t.Helper()
+	for _, word := range words {
+		require.NotContains(p.t, p.Body.String(), word)
+	}
+	return p
 }
 
 // memory stores sessions like the database.

@@ -1,0 +1,199 @@
+package console_test
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ledgerboard/ledgerboard/api"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+)
+
+// A figures page contains the address of its stream. The stream comes from the API, ends within a
+// minute and resumes after the last event.
+func TestTheStreamOfFigures(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `data-live="/console/stream?account=`+bakery+`"`)
+
+	var until time.Time
+	s.answers["GET /api/live"] = func(p api.Principal, _ *http.Request) (int, any) {
+		until = p.ExpiresAt
+		return http.StatusOK, "event: figures_changed"
+	}
+	stream := b.send(http.MethodGet, "/console/stream?account="+bakery+"&ticket=stolen", nil, func(r *http.Request) { r.Header.Set("Last-Event-ID", "p.7.1") })
+	require.Equal(t, http.StatusOK, stream.Code)
+	require.Contains(t, stream.Body.String(), "figures_changed")
+	require.Contains(t, s.asked, "GET /api/live?account="+bakery+"&last_event_id=p.7.1", "nothing else goes along")
+	require.Equal(t, s.now.Add(time.Minute), until)
+	require.Empty(t, stream.Header().Get("Access-Control-Allow-Origin"))
+
+	s.now = s.now.Add(12*time.Hour - 20*time.Second) // the session expires first
+	b.get("/console/stream?dashboard=" + bakery)
+	require.Equal(t, s.now.Add(20*time.Second), until)
+	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
+	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such client.")
+
+	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
+	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
+}
+
+// If the stream of a board's figures ends because the board was closed, it reports that.
+func TestBoardStreamReportsClosing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
+	b := s.signedIn("client")
+	told := func() string { return b.get("/console/stream?dashboard=" + bakery).Body.String() }
+	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{SubAccountID: bakery}}, nil)
+	require.NotContains(t, told(), "board_closed", "the board is open: the browser reconnects")
+	for _, code := range []domain.Code{domain.CodeForbidden, domain.CodeNotFound} {
+		s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusForbidden, code, "It is not open to you.")
+		require.Contains(t, told(), "event: board_closed\ndata: {\"sub_account_ids\":[\""+bakery+"\"]}\n\n")
+	}
+	s.refuse("GET /api/projects/dashboard/"+bakery, http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
+	require.NotContains(t, told(), "board_closed", "that is not known")
+}
+
+// figuresGo intercepts the API requests for figures.
+func (s *stage) figuresGo(by func(r *http.Request, on func())) {
+	s.t.Helper()
+	s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isOfFigures(r.Method + " " + r.URL.Path) {
+			s.serveAPI(w, r)
+			return
+		}
+		by(r, func() { s.serveAPI(w, r) })
+	})
+	s.open()
+}
+
+func isOfFigures(call string) bool { return strings.HasPrefix(call, "GET /auth/") }
+
+// crowd blocks requests until four are waiting. A page with sequential requests would time out.
+type crowd struct {
+	mu       sync.Mutex
+	in, most int
+	full     chan struct{}
+}
+
+func (c *crowd) count(by int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in += by
+	if c.in > c.most {
+		if c.most = c.in; c.most == 4 {
+			close(c.full)
+		}
+	}
+}
+
+func (c *crowd) pass(r *http.Request, on func()) {
+	c.count(1)
+	defer c.count(-1)
+	select {
+	case <-c.full:
+	case <-r.Context().Done():
+	}
+	on()
+}
+
+// A figures page sends four API requests at a time, never more.
+func TestFiguresAreReadConcurrently(t *testing.T) {
+	t.Parallel()
+	s, staff := reportStage(t)
+	s.answer("GET /api/projects/dashboard/"+bakery, []readmodels.DashboardView{{
+		SubAccountIDs: []readmodels.LinkedAccount{{ID: bakery, Name: "Harbour Bakery"}}, Scopes: []string{"analytics"},
+	}}, nil)
+	s.answer("GET /api/dashboards", slices.Repeat([]readmodels.DashboardSummary{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}, 6), nil)
+	client := s.signedIn("client")
+	for _, page := range []struct {
+		of        *browser
+		at        string
+		questions int
+	}{
+		{staff, "/console", 7}, // six clients and the list of concerns
+		{staff, "/console/clients/" + bakery + "/figures", 8},
+		{staff, "/console/clients/" + bakery + "/report", 7},
+		{client, "/console/board/" + bakery, 8},
+	} {
+		c := &crowd{full: make(chan struct{})}
+		s.figuresGo(c.pass)
+		s.asked = nil
+		page.of.get(page.at).says(http.StatusOK, "Harbour Bakery")
+		require.Len(t, slices.DeleteFunc(s.asked, func(call string) bool { return !isOfFigures(call) }), page.questions, page.at)
+		require.Equal(t, 4, c.most, page.at)
+	}
+}
+
+// A panic during one of the requests results in an error page and does not end the process.
+func TestAPanicInARequestIsAnErrorPage(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	s.figuresGo(func(r *http.Request, on func()) {
+		if r.URL.Path == "/auth/leaderboard/all" {
+			panic("no leaders")
+		}
+		on()
+	})
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusInternalServerError, "An internal error occurred").lacks("no leaders")
+}
+
+// Top posts have pictures with addresses of the console.
+func TestTopPostsHavePictures(t *testing.T) {
+	t.Parallel()
+	s, b := figuresStage(t, "agency")
+	post := analytics.RankedPost{Post: analytics.Post{ID: "70:urn:li/1 2", PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn)}}
+	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, nil)
+	page := b.get("/console/clients/" + bakery + "/figures")
+	page.says(http.StatusOK, `src="/console/pictures/70:urn:li%2F1%202?of=L"`)
+
+	const at = "/api/activities/70:urn:li/1 2/picture"
+	s.answers["GET "+at] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "a picture" }
+	shown := b.get("/console/pictures/70:urn:li%2F1%202?of=L")
+	require.Equal(t, http.StatusOK, shown.Code)
+	require.Contains(t, shown.Body.String(), "a picture")
+	require.Contains(t, s.asked, "GET /api/activities/70:urn:li%2F1%202/picture")
+	require.Equal(t, "no-store", shown.Header().Get("Cache-Control"))
+}
+
+// A letter replaces a missing picture. Other errors of the API are shown.
+func TestALetterReplacesAMissingPicture(t *testing.T) {
+	t.Parallel()
+	s, b := signedIn(t, "client")
+	for of, letter := range map[string]string{"instagram": "I", "": "?", "<b>": "<", "&amp;": "&", "ß": "ß", "\x00": "\uFFFD"} {
+		drawn := b.get("/console/pictures/70:p?" + url.Values{"of": {of}}.Encode())
+		require.Equal(t, http.StatusOK, drawn.Code)
+		require.Equal(t, "image/svg+xml", drawn.Header().Get("Content-Type"))
+		require.Equal(t, "nosniff", drawn.Header().Get("X-Content-Type-Options"))
+		require.Contains(t, drawn.Header().Get("Content-Security-Policy"), "default-src 'none'")
+		text := ""
+		for reader := xml.NewDecoder(strings.NewReader(drawn.Body.String())); ; {
+			token, err := reader.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err)
+			if characters, ok := token.(xml.CharData); ok {
+				text += string(characters)
+			}
+		}
+		require.Equal(t, letter, text)
+	}
+	s.refuse("GET /api/activities/70:p/picture", http.StatusServiceUnavailable, domain.CodeUnavailable, "Not now.")
+	b.get("/console/pictures/70:p").says(http.StatusServiceUnavailable, "Not now.")
+
+	require.Equal(t, http.StatusForbidden, s.signedIn("auditor").get("/console/pictures/70:p").Code)
+	s.browser().get("/console/pictures/70:p").leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/pictures/70:p"))
+}
