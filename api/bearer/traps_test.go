@@ -1,17 +1,13 @@
 package bearer_test
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"io"
 	"strings"
 	"testing"
 
@@ -35,22 +31,10 @@ func TestInvalidTokens(t *testing.T) {
 	encode := base64.RawURLEncoding.EncodeToString
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	pemFile := func(name string, key crypto.PublicKey) (string, []byte) {
-		raw := pemOf(t, key)
-		path := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(path, raw, 0o600))
-		return path, raw
-	}
-	rsaPath, rsaPEM := pemFile("rsa.pem", rsaKey.Public())
-	ecPath, ecPEM := pemFile("ec.pem", ecKey.Public())
-	with := func(keys string) *bearer.JWT {
-		verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) { c.Keys = keys }))
-		require.NoError(t, err)
-		return verifier
-	}
-	byHMAC, byRSA, byEC := hs256(t), with(rsaPath), with(ecPath)
+	ecKey := ecKey(t)
+	rsaPEM, ecPEM := pemOf(t, rsaKey.Public()), pemOf(t, ecKey.Public())
+	byHMAC := hs256(t)
+	byRSA, byEC := byKeys(t, keyFile(t, rsaPEM), io.Discard), byKeys(t, keyFile(t, ecPEM), io.Discard)
 	mac := func(header string, key []byte) string {
 		text := encode([]byte(header)) + "." + encode([]byte(plain.With("")))
 		sum := hmac.New(sha256.New, key)

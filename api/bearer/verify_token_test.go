@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -48,11 +49,22 @@ func jwtConfig(change func(*bearer.Config)) bearer.Config {
 	return c
 }
 
-func hs256(t *testing.T) *bearer.JWT {
+func newJWT(t testing.TB, change func(*bearer.Config)) *bearer.JWT {
 	t.Helper()
-	verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
+	verifier, err := bearer.New(t.Context(), jwtConfig(change))
 	require.NoError(t, err)
 	return verifier
+}
+
+func hs256(t testing.TB) *bearer.JWT {
+	t.Helper()
+	return newJWT(t, func(c *bearer.Config) { c.Secret = secret })
+}
+
+// byKeys returns a verifier with the keys of a file or a URL.
+func byKeys(t *testing.T, keys string, log io.Writer) *bearer.JWT {
+	t.Helper()
+	return newJWT(t, func(c *bearer.Config) { c.Keys, c.Logger = keys, slog.New(slog.NewTextHandler(log, nil)) })
 }
 
 func goodClaims() jwt.MapClaims {
@@ -180,11 +192,7 @@ func TestKeysAreNotFollowedToAnotherHost(t *testing.T) {
 	t.Cleanup(server.Close)
 	for path, says := range map[string]string{"/away": "the URL redirects to " + elsewhere.URL, "/round": "the URL redirects to", "/moved": ""} {
 		var logged bytes.Buffer
-		verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) {
-			c.Keys, c.Logger = server.URL+path, slog.New(slog.NewTextHandler(&logged, nil))
-		}))
-		require.NoError(t, err)
-		_, err = verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, nil))
+		_, err := byKeys(t, server.URL+path, &logged).Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, nil))
 		require.Equal(t, says == "", err == nil, path)
 		require.Contains(t, logged.String(), says)
 	}
@@ -218,8 +226,7 @@ func TestKeysFromPEMPinTheirAlgorithm(t *testing.T) {
 	ecKey := ecKey(t)
 	rsaPEM, ecPEM := pemOf(t, rsaKey.Public()), pemOf(t, ecKey.Public())
 	for name, content := range map[string][]byte{"RSA": rsaPEM, "EC": ecPEM, "both": append(rsaPEM, ecPEM...)} {
-		verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) { c.Keys = keyFile(t, content) }))
-		require.NoError(t, err)
+		verifier := byKeys(t, keyFile(t, content), io.Discard)
 		for tokenName, token := range map[string]string{
 			"RSA": sign(t, jwt.SigningMethodRS256, "any", rsaKey, nil),
 			"EC":  sign(t, jwt.SigningMethodES256, "", ecKey, nil),
@@ -270,9 +277,8 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 	// In a set with a public key they are left out.
 	public := jose.JSONWebKey{Key: key.Public(), KeyID: "1"}
 	other := ecKey(t)
-	mixed := keyFile(t, set(public, jose.JSONWebKey{Key: other, KeyID: "2"}, jose.JSONWebKey{Key: []byte(secret), KeyID: "3"}))
-	verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) { c.Keys = mixed }))
-	require.NoError(t, err)
+	mixed := set(public, jose.JSONWebKey{Key: other, KeyID: "2"}, jose.JSONWebKey{Key: []byte(secret), KeyID: "3"})
+	verifier := byKeys(t, keyFile(t, mixed), io.Discard)
 	_, err = verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "1", key, nil))
 	require.NoError(t, err)
 	for kid, token := range map[string]string{
@@ -330,10 +336,7 @@ func TestKeysFromURLRotate(t *testing.T) {
 	t.Cleanup(server.Close)
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
-		verifier, err := bearer.New(t.Context(), jwtConfig(func(c *bearer.Config) {
-			c.Keys, c.Logger = server.URL, slog.New(slog.NewTextHandler(&logged, nil))
-		}))
-		require.NoError(t, err)
+		verifier := byKeys(t, server.URL, &logged)
 		require.Zero(t, idp.count(), "a slow provider does not hold up the start")
 		verify := func(kid string, key *ecdsa.PrivateKey) error {
 			_, err := verifier.Verify(t.Context(), sign(t, jwt.SigningMethodES256, kid, key, nil))
@@ -341,8 +344,7 @@ func TestKeysFromURLRotate(t *testing.T) {
 		}
 		later := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 
-		err = verify("1", first)
-		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err), "not the caller's fault")
+		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(verify("1", first)), "not the caller's fault")
 		require.Contains(t, logged.String(), "502")
 		idp.set(false, firstKey, encryption)
 		require.Equal(t, domain.CodeUnavailable, domain.CodeOf(verify("1", first)), "asked a moment ago")
@@ -374,8 +376,7 @@ func TestKeysFromURLRotate(t *testing.T) {
 
 // A signed token has one interpretation: an accepted token has each claim once, by its exact name.
 func FuzzClaims(f *testing.F) {
-	verifier, err := bearer.New(f.Context(), jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
-	require.NoError(f, err)
+	verifier := hs256(f)
 	good := fmt.Sprintf(`{"sub":%q,"account_id":%q,"role":["client"],"iss":"main-app","aud":"ledgerboard","exp":%d}`, alice, client1, jwtNow.Unix()+60)
 	f.Add(good)
 	f.Add(strings.Replace(good, `"role"`, `"ROLE":"agency","role"`, 1))
@@ -401,8 +402,7 @@ func FuzzClaims(f *testing.F) {
 }
 
 func FuzzVerify(f *testing.F) {
-	verifier, err := bearer.New(f.Context(), jwtConfig(func(c *bearer.Config) { c.Secret = secret }))
-	require.NoError(f, err)
+	verifier := hs256(f)
 	claims, err := jwt.NewWithClaims(jwt.SigningMethodHS256, goodClaims()).SignedString([]byte("another secret of thirty-two bytes.."))
 	require.NoError(f, err)
 	f.Add(claims)
