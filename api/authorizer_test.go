@@ -111,7 +111,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		directory := &people{standing: standingIn(agency), gate: make(chan struct{})}
-		admit := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
+		admit, _ := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
 		staff := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
 		var burst sync.WaitGroup
 		for range 50 {
@@ -150,7 +150,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 func TestStandingCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	directory := &people{standing: standingIn(agency)}
-	admit, remembered := api.AdmittingCounted(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
+	admit, remembered := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
 	for i := range 10_050 {
 		require.NoError(t, admit(t.Context(), api.Principal{UserID: strconv.Itoa(i), AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
 		require.LessOrEqual(t, remembered(), 10_000)

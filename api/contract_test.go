@@ -143,8 +143,3 @@ func (c contract) checkError(t *testing.T, r *http.Request, a answer) {
 	require.NoError(t, json.NewDecoder(bytes.NewReader([]byte(a.body))).Decode(&body))
 	require.NoError(t, c.doc.Components.Schemas[name].Value.VisitJSON(body, openapi3.EnableJSONSchema2020()))
 }
-
-// usesFakes reports whether a test provides the figures of a server.
-func usesFakes(d api.Deps) bool {
-	return d.Analytics == nil
-}

@@ -70,11 +70,9 @@ var (
 // WhyRefused exports whyRefused.
 var WhyRefused = whyRefused
 
-// Admitting returns the access check of a server with these Deps.
-func Admitting(d Deps) func(context.Context, Principal) error { return newAuthorizer(d).admit }
-
-// AdmittingCounted returns the same check, and the number of cached standings.
-func AdmittingCounted(d Deps) (admit func(context.Context, Principal) error, cached func() int) {
+// Admitting returns the access check of a server with these Deps, and the number of cached
+// standings.
+func Admitting(d Deps) (admit func(context.Context, Principal) error, cached func() int) {
 	k := newAuthorizer(d)
 	return k.admit, func() int { return len(k.standings) }
 }

@@ -100,7 +100,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	}
 	require.NoError(t, err)
 	t.Cleanup(b.server.Close)
-	b.contract = newContract(t, b.server, usesFakes(deps))
+	b.contract = newContract(t, b.server, deps.Analytics == nil)
 	return b
 }
 

@@ -133,12 +133,6 @@ func TestLiveStreamIsRefused(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, setup(t).get("/api/live", b.agencyToken()).status, "no hub, no route")
 }
 
-func listening(t *testing.T) (*bundle, string) {
-	t.Helper()
-	b, _, live := setupLive(t)
-	return b, strings.TrimSuffix(live, "/api/live")
-}
-
 type issuedTicket struct {
 	Ticket    string `json:"ticket"`
 	Path      string `json:"path"`
@@ -175,8 +169,8 @@ func firstLines(t *testing.T, url string, headers ...string) (status int, first,
 
 func TestStreamOfNotices(t *testing.T) {
 	t.Parallel()
-	b, url := listening(t)
-	url += "/api/notices"
+	b, _, live := setupLive(t)
+	url := strings.Replace(live, "live", "notices", 1)
 	for name, token := range map[string]string{"agency": b.agencyToken(), "client": b.token(client1, "client")} {
 		status, line, second := firstLines(t, url, "Authorization: Bearer "+token)
 		require.Equal(t, http.StatusOK, status, name)
@@ -224,7 +218,8 @@ func openSession(t *testing.T, url string) (sid string) {
 
 func TestSocketIOIsServed(t *testing.T) {
 	t.Parallel()
-	b, url := listening(t)
+	b, _, live := setupLive(t)
+	url := strings.TrimSuffix(live, "/api/live")
 	opened := poll(t, url, http.MethodGet, "", "")
 	require.Equal(t, http.StatusOK, opened.status)
 	require.NotEmpty(t, opened.header.Get("X-Request-Id"))
