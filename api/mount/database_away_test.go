@@ -56,7 +56,7 @@ func TestDatabaseAway(t *testing.T) {
 	config.HTTP.AnalyticsAtRoot = true
 	boards := open(t, config)
 	serves := func() bool {
-		return send(boards.Handler(), "GET /api/projects/dashboard/"+client, "").Code == http.StatusOK &&
+		return get(boards.Handler(), "/api/projects/dashboard/"+client, "alice's").Code == http.StatusOK &&
 			get(boards.Handler(), "/readyz?for=writes", "").Code == http.StatusOK
 	}
 	for _, cause := range []struct {
@@ -91,7 +91,7 @@ func TestDatabaseAway(t *testing.T) {
 		for noticed := false; !noticed; { // before the monitor has, and after
 			noticed = cause.unseen || readModelFault(boards.Handler()) != ""
 			for request, body := range whileAway() {
-				w := send(boards.Handler(), request, body)
+				w := send(boards.Handler(), request, "alice's", body)
 				if w.Code == http.StatusOK && strings.Contains(cause.name, "tables") { // which rest on others
 					continue
 				}
@@ -109,7 +109,7 @@ func TestDatabaseAway(t *testing.T) {
 	require.Eventually(t, serves, patience, often)
 	var changed *httptest.ResponseRecorder
 	served(func() int {
-		changed = send(boards.Handler(), "PUT /api/projects/dashboard/"+client, changeOfUsers)
+		changed = send(boards.Handler(), "PUT /api/projects/dashboard/"+client, "alice's", changeOfUsers)
 		return changed.Code
 	})
 	require.Equal(t, http.StatusOK, changed.Code, changed.Body)
@@ -127,17 +127,4 @@ func readModelFault(handler http.Handler) string {
 		}
 	}
 	return ""
-}
-
-// send sends a request as alice.
-func send(handler http.Handler, request, body string) *httptest.ResponseRecorder {
-	method, path, _ := strings.Cut(request, " ")
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	r.AddCookie(&http.Cookie{Name: "session", Value: "alice's"})
-	w := httptest.NewRecorder()
-	handler.ServeHTTP(w, r)
-	return w
 }
