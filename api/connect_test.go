@@ -295,15 +295,13 @@ func TestConnectingIsLimitedToTheCallersTenant(t *testing.T) {
 		`{"platform":1,"account":"` + client1 + `","return_to":"https://evil.example"}`: "return_to",
 		`{"platform":1,"account":"` + client1 + `","more":1}`:                           "more",
 	} {
-		got := post("/api/connect", "agency", body)
-		got.requireNamed(t, field, body)
+		post("/api/connect", "agency", body).requireNamed(t, field, body)
 	}
 	for body, field := range map[string]string{
 		`{"platforms":[1.5],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":1.05,"account":"` + client1 + `"}`: "days",
 		`{"platforms":[],"days":1,"account":"` + client1 + `"}`: "platforms", `{"platforms":[1],"days":15,"account":"` + client1 + `"}`: "days",
 	} {
-		got := post("/api/connect/links", "agency", body)
-		got.requireNamed(t, field, body)
+		post("/api/connect/links", "agency", body).requireNamed(t, field, body)
 	}
 
 	for path, fields := range map[string][]string{"/api/connect": {"platform", "account"}, "/api/connect/links": {"account", "platforms", "days"}} {

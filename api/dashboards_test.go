@@ -55,8 +55,7 @@ func TestMalformedIDInThePathNamesIt(t *testing.T) {
 	b := setup(t)
 	for _, id := range []string{"17", "zzzzzzzzzzzzzzzzzzzzzzzz", client1 + "0", "%20", "%00", "..%2f.."} {
 		for _, method := range []string{http.MethodGet, http.MethodPut} {
-			answer := b.ask(method, dashboardPath+id, "{}", "Authorization: Bearer "+b.agencyToken())
-			answer.requireNamed(t, "sub_account_id", id)
+			b.ask(method, dashboardPath+id, "{}", "Authorization: Bearer "+b.agencyToken()).requireNamed(t, "sub_account_id", id)
 		}
 	}
 	require.Empty(t, b.opened)
@@ -326,8 +325,7 @@ func TestIfPreview(t *testing.T) {
 	require.Equal(t, decision, b.updates[1].Change.Decision)
 	require.Equal(t, b.updates[0].RequestDigest, b.updates[1].RequestDigest)
 	for _, wrong := range []string{"", "7", strings.ToUpper(decision), `"` + decision + `"`} {
-		answer := b.put(client1, `{}`, "If-Preview: "+wrong)
-		answer.requireNamed(t, "If-Preview", wrong)
+		b.put(client1, `{}`, "If-Preview: "+wrong).requireNamed(t, "If-Preview", wrong)
 	}
 	require.Equal(t, http.StatusBadRequest, b.put(client1, `{}`, "If-Preview: "+decision, "If-Preview: "+decision).status)
 	require.Len(t, b.updates, 2)

@@ -181,8 +181,7 @@ func TestStreamOfNotices(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, status)
 	status, _, _ = firstLines(t, url+"?token="+b.agencyToken())
 	require.Equal(t, http.StatusUnauthorized, status, "tokens do not belong into addresses")
-	answer := b.get("/api/notices", b.agencyToken(), "Last-Event-ID: "+client1+".3")
-	answer.requireNamed(t, "Last-Event-ID")
+	b.get("/api/notices", b.agencyToken(), "Last-Event-ID: "+client1+".3").requireNamed(t, "Last-Event-ID")
 }
 
 // poll sends a polling request of the standard Socket.IO client; without a session, it opens one.

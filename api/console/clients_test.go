@@ -427,8 +427,7 @@ func TestFiguresWithoutComparison(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	for asked, want := range map[string]string{"": "previous", "?compare=year": "year", "?compare=none": "none"} {
 		first := len(s.asked)
-		page := b.get("/console/clients/" + bakery + "/figures" + asked)
-		page.says(http.StatusOK, `<option value="`+want+`"`)
+		b.get("/console/clients/"+bakery+"/figures"+asked).says(http.StatusOK, `<option value="`+want+`"`)
 		require.Contains(t, s.asked[first:], "GET "+lastFourWeeks+"?account="+bakery+"&compare="+want+"&tz=UTC")
 	}
 	data := followers(1000)

@@ -156,8 +156,7 @@ func TestTopPostsHavePictures(t *testing.T) {
 	s, b := figuresStage(t, "agency")
 	post := analytics.RankedPost{Post: analytics.Post{ID: "70:urn:li/1 2", PlatformRef: readmodels.PlatformRefOf(domain.LinkedIn)}}
 	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, nil)
-	page := b.get("/console/clients/" + bakery + "/figures")
-	page.says(http.StatusOK, `src="/console/pictures/70:urn:li%2F1%202?of=L"`)
+	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `src="/console/pictures/70:urn:li%2F1%202?of=L"`)
 
 	const at = "/api/activities/70:urn:li/1 2/picture"
 	s.answers["GET "+at] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "a picture" }

@@ -133,8 +133,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		page := b.get("/console/ops/do/" + act)
 		page.says(http.StatusOK, says).lacks("<button>") // there is nothing to do
 	}
-	resuming := b.get("/console/ops/do/resume-connection/31")
-	resuming.says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
+	b.get("/console/ops/do/resume-connection/31").says(http.StatusOK, "Resume connection 31", "<button>Resume</button>")
 	s.answer("GET /api/ops/pauses", []domain.Pause{}, nil)
 	parked := b.get("/console/ops/parked")
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2").
@@ -254,8 +253,7 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 
 	r.State = operator.RebuildCanceled
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{r}, nil)
-	page = b.get("/console/ops/projections")
-	page.says(http.StatusOK, rebuild).lacks("View rebuild")
+	b.get("/console/ops/projections").says(http.StatusOK, rebuild).lacks("View rebuild")
 }
 
 func TestPlatformsAreShownByState(t *testing.T) {
@@ -281,12 +279,10 @@ func TestPlatformsAreShownByState(t *testing.T) {
 		lacks("read-connection/34")                         // the API refuses it: no subscription runs
 	require.Equal(t, 2, strings.Count(page.Body.String(), ">active<"), "the others have no accounts")
 	s.answer("GET /api/ops/pauses", []domain.Pause{{Kind: domain.PauseConnection, Name: "31"}}, nil)
-	page = b.get("/console/ops/platforms")
-	page.says(http.StatusOK, ">sign-in required, paused<", `href="/console/ops/do/resume-connection/31"`).
+	b.get("/console/ops/platforms").says(http.StatusOK, ">sign-in required, paused<", `href="/console/ops/do/resume-connection/31"`).
 		lacks("pause-connection/31") // it is paused already
 	s.answer("GET /api/ops/connections", []any{}, nil)
-	page = b.get("/console/ops/platforms")
-	page.says(http.StatusOK, "No account is connected yet.").lacks("connected account is read")
+	b.get("/console/ops/platforms").says(http.StatusOK, "No account is connected yet.").lacks("connected account is read")
 }
 
 // Accounts of a paused platform are shown as not read, but not as connections to resume
