@@ -110,7 +110,8 @@ func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
 	page := b.get(edits)
-	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber", "staff of your agency; can open every board", "Preview changes").
+	page.says(http.StatusOK, "Harbour Bakery is not linked with any client", "Old Mill", "Clara Holm", "Jonas Weber",
+		"staff of your agency; can open every board", "Preview changes").
 		lacks("North Star</label>") // an agency cannot be linked
 	form := fields(t, page.Body.String())
 	require.Equal(t, "7", form.Get("version"))
@@ -323,7 +324,8 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	b.answer("GET /api/projects/dashboard/"+mill+"/history", []readmodels.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
 	form.Add("user", jonas)
 	page := b.post(edits, form)
-	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list", "inactive; cannot open the board, will be added").
+	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list",
+		"inactive; cannot open the board, will be added").
 		lacks("Alice Long") // the preview showed that
 }
 

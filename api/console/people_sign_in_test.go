@@ -161,7 +161,8 @@ func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			if s.deps.NoPublicURL = c.addressless; c.provider != nil {
+			s.deps.NoPublicURL = c.addressless
+			if c.provider != nil {
 				s.deps.Provider, s.deps.Identities = c.provider, &idp{}
 			}
 			s.open()
