@@ -148,7 +148,7 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	return nil
 }
 
-// logFirstCode logs the code that creates the first agency in the console, while there is none.
+// logFirstCode logs the code that creates the first agency in the console, while the directory is empty.
 func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
 	select {
 	case <-p.Monitor.Readable():
