@@ -52,6 +52,7 @@ type bench struct {
 	admin   *kadm.Client
 	cluster *kfake.Cluster
 	chains  map[string]*chain
+	gates   []*gate
 }
 
 func setup(t *testing.T) *bench {
@@ -67,6 +68,14 @@ func setup(t *testing.T) *bench {
 	require.NoError(t, err)
 	t.Cleanup(b.raw.Close)
 	b.admin = kadm.NewClient(b.raw)
+	return b
+}
+
+// setupReadings returns a bench whose log contains readings of nine accounts.
+func setupReadings(t *testing.T, events int) *bench {
+	t.Helper()
+	b := setup(t)
+	b.appendReadings(0, events)
 	return b
 }
 
@@ -154,7 +163,12 @@ func (b *bench) start(e *projections.Engine) (stop func()) {
 			}
 		})
 	}
-	b.t.Cleanup(stop)
+	b.t.Cleanup(func() {
+		for _, g := range b.gates {
+			g.open()
+		}
+		stop()
+	})
 	return stop
 }
 
@@ -166,10 +180,34 @@ func (b *bench) follow(e *projections.Engine) (stop func()) {
 	return stop
 }
 
+// startEngine creates and starts an engine.
+func (b *bench) startEngine(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
+	b.t.Helper()
+	e := b.engine(p, change...)
+	b.start(e)
+	return e
+}
+
+// followEngine creates and starts an engine, and waits until it has folded everything.
+func (b *bench) followEngine(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
+	b.t.Helper()
+	e := b.startEngine(p, change...)
+	b.caughtUp(e)
+	return e
+}
+
 // run starts an engine, waits until it has folded everything, and stops it.
 func (b *bench) run(e *projections.Engine) {
 	b.t.Helper()
 	b.follow(e)()
+}
+
+// status returns the status of an engine.
+func (b *bench) status(e *projections.Engine) operator.Projection {
+	b.t.Helper()
+	s, err := e.Status(b.ctx())
+	require.NoError(b.t, err)
+	return s
 }
 
 // caughtUp waits until the engine is live at the end of the log.

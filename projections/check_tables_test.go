@@ -154,8 +154,7 @@ func TestTablesAreCheckedDaily(t *testing.T) {
 	b.run(e)
 	checked := func() *operator.TablesChecked {
 		require.NoError(t, projections.CheckDue(b.ctx(), b.db.Pool, e))
-		s, err := e.Status(b.ctx())
-		require.NoError(t, err)
+		s := b.status(e)
 		return s.TablesChecked
 	}
 	require.Nil(t, checked(), "not yet")
@@ -194,8 +193,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 	b.put(bad(2, "parked, and replaced by the next"))
 	b.put(bad(3, "parked"))
 	b.put(bad(3, "parked again"))
-	e := b.engine(p)
-	b.follow(e)
+	e := b.followEngine(p)
 	b.append(category(2, "corrected"), category(4, "new"), categoryErased(5))
 	b.caughtUp(e)
 	const parked = "select count(*) from parked where projection = 'directory' and generation = "
@@ -236,8 +234,7 @@ func TestDirectoryIsRebuiltAfterCompaction(t *testing.T) {
 // tables.
 func TestSetBackToBeforeARebuild(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
+	b := setupReadings(t, 50)
 	e := b.engine(tally{}.projector())
 	stop := b.follow(e)
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
@@ -260,14 +257,12 @@ func TestSetBackToBeforeARebuild(t *testing.T) {
 // everything continues.
 func TestChecksHaveTheirOwnConnections(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	g := newGate()
-	defer g.open()
+	b := setupReadings(t, 50)
 	b.run(b.engine(tally{}.projector()))
 	one, err := pg.Open(b.ctx(), pg.Config{URL: b.db.URL, SearchPath: testSchemas(), Name: "one", MaxConns: 1})
 	require.NoError(t, err)
 	t.Cleanup(one.Close)
+	g := b.newGate()
 	engine := b.engine(tally{copying: g.copying}.projector(), func(c *projections.Config) { c.Pool = one })
 	checked := make(chan error, 1)
 	go func() {

@@ -103,8 +103,7 @@ func TestParkingNeverStopsTheHead(t *testing.T) {
 	}
 	b.put(other.next(other.usersSet(client2, "v2")))
 	var tries atomic.Int32
-	e := b.engine(refusing(dashboards, "select 1/0", &tries, "refuse me"))
-	b.follow(e)
+	e := b.followEngine(refusing(dashboards, "select 1/0", &tries, "refuse me"))
 	for i, c := range cases {
 		stream := b.chain(keys[i])
 		if later := b.put(stream.next(stream.usersSet(client1, "u3"))); c.reason != "" {
@@ -138,11 +137,8 @@ func TestStaleIsCountedAndSkipped(t *testing.T) {
 	b.put(loser.next(loser.usersSet(client1, "loser")))
 	b.put(first)
 	b.put(loser.next(loser.usersSet(client1, "on the wrong branch"))) // version 3 on a head that lost
-	e := b.engine(dashboards)
-	stop := b.start(e)
 	// Stale records are counted after the commit.
-	s := b.awaitStatus(e, func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
-	stop()
+	s := b.awaitStatus(b.startEngine(dashboards), func(s operator.Projection) bool { return s.Live() && s.Lag == 0 && s.Stale > 0 })
 	require.Equal(t, int64(2), s.Stale)
 	require.Equal(t, []string{"winner"}, b.users(agencyA, client1))
 	b.headIs(winner)

@@ -36,8 +36,7 @@ func TestZombieDoesNotCommit(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.run(b.engine(tally{}.projector())) // a live generation without records
-			g := newGate()
-			defer g.open()
+			g := b.newGate()
 			first := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 				if g.first() && fails != nil { // it holds the lock on the checkpoint's row
 					return fails
@@ -87,8 +86,7 @@ func TestOtherVersionIsBuiltNextToTheLiveOne(t *testing.T) {
 	b.eachOnce(2)
 	require.Equal(t, 1, b.count("select count(*) from lb_tally_g1.tally"), "the old binary is stopped")
 	stopNewer()
-	old = b.engine(tally{}.projector())
-	b.start(old)
+	old = b.startEngine(tally{}.projector())
 	require.Equal(t, 1, b.caughtUp(old).Generation)
 	require.Equal(t, 2, b.count("select count(*) from lb_tally_g1.tally"), "and restarted")
 	b.shows("tally", "lb_tally_v1")
@@ -109,7 +107,7 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 	require.NotEqual(t, own, lost)
 	var other sync.WaitGroup
 	var first atomic.Bool
-	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
+	b.followEngine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		if first.Load() {
 			return next()
 		}
@@ -126,7 +124,6 @@ func TestLostPartitionTakesNoOtherWithIt(t *testing.T) {
 		other.Wait()
 		return errors.Join(errInjected, err)
 	}}.projector())
-	b.follow(e)
 	folded := texts(t, b.db, "select id from tally order by 1")
 	require.Equal(t, []string{"post-1-000001", "post-1-000002"}, folded, "partition %d, once; the other process has %d", own, lost)
 }
@@ -152,8 +149,7 @@ func TestCrashAtTheCommitFoldsEachEventOnce(t *testing.T) {
 		}
 		return err
 	}}.projector()
-	e := b.engine(p, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
-	b.follow(e)
+	e := b.followEngine(p, func(c *projections.Config) { c.Pool, c.DatabaseURL = pool, pool.Config().ConnString() })
 	kills.Store(true)
 	b.append(postRead(1, 1), postRead(1, 2), postRead(3, 1))
 	b.caughtUp(e)
@@ -183,8 +179,7 @@ func TestUnreachableDatabaseAsksForNoPartitions(t *testing.T) {
 	b.append(category(2, "b"))
 	require.Eventually(t, func() bool { return strings.Contains(e.Problem(), "reach the database") }, patience, tick)
 
-	other := b.engine(projectors.Directory)
-	b.start(other)
+	other := b.startEngine(projectors.Directory)
 	b.awaitStatus(other, func(s operator.Projection) bool { return s.Lag == 0 })
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"), "folded by the other process")
 	through.away.Store(false)

@@ -23,10 +23,8 @@ func endSoon(ctx context.Context, tx pgx.Tx) error {
 func TestFrozenProcessBlocksNoOther(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := newHeldTally(true)
-	defer p.gate.open()
-	frozen := b.engine(p.projector())
-	b.follow(frozen)
+	p := b.newHeldTally(true)
+	frozen := b.followEngine(p.projector())
 	p.generation.Store(1)
 	b.appendReadings(0, 10)
 	<-p.gate.reached
@@ -46,10 +44,8 @@ func TestFrozenProcessBlocksNoOther(t *testing.T) {
 // A frozen step of the generations holds checkpoints and the lock of all steps.
 func TestFrozenStepBlocksNoOther(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	e := b.engine(tally{}.projector())
-	b.follow(e)
+	b := setupReadings(t, 10)
+	e := b.followEngine(tally{}.projector())
 	frozen, err := projections.OpenEnginePool(b.ctx(), b.db.URL, 4)
 	require.NoError(t, err)
 	t.Cleanup(frozen.Close)
@@ -100,8 +96,7 @@ func TestStopFinishesTheBatch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.run(b.engine(tally{}.projector())) // a live generation without records
-	g := newGate()
-	defer g.open()
+	g := b.newGate()
 	e := b.engine(faulty{tally{}.projector(), func(_ context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		g.first()
 		return next()

@@ -114,16 +114,14 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(category(1, "a"))
-	e := b.engine(projectors.Directory).Looking(often, often, often)
-	stop := b.follow(e)
-	stop()
+	b.run(b.engine(projectors.Directory).Looking(often, often, often))
 	b.exec("insert into tDefaultCategories values (77, 'its tombstone is compacted away', 'epoch')")
 	idle := func(days int) {
 		b.exec("update checkpoints set caught_up_at = now() - interval '1 day' * $1 where partition = 0 and state = 'live'", days)
 	}
 	idle(29)
-	e = b.engine(projectors.Directory).Looking(often, often, often)
-	stop = b.start(e)
+	e := b.engine(projectors.Directory).Looking(often, often, often)
+	stop := b.start(e)
 	require.Equal(t, 1, b.caughtUp(e).Generation, "a day before the limit it is resumed")
 	require.Equal(t, 2, b.count("select count(*) from tDefaultCategories"))
 	stop()
@@ -145,8 +143,7 @@ func TestIdleLongerThanTombstonesAreKept(t *testing.T) {
 	b.run(b.engine(projectors.PostInsights))
 	b.exec("update checkpoints set caught_up_at = now() - interval '3 years' where projection = 'post_insights'")
 	b.append(postRead(1, 2))
-	posts := b.engine(projectors.PostInsights)
-	b.start(posts)
+	posts := b.startEngine(projectors.PostInsights)
 	require.Equal(t, 1, b.caughtUp(posts).Generation, "the topic is not compacted")
 }
 
@@ -157,8 +154,7 @@ func TestLogWithoutItsBeginning(t *testing.T) {
 	b.append(postRead(1, 1), postRead(1, 2))
 	p := b.partitionOf(domain.TopicMetrics, "1")
 	b.deleteBefore(domain.TopicMetrics, p, 1)
-	e := b.engine(projectors.PostInsights)
-	b.start(e)
+	e := b.startEngine(projectors.PostInsights)
 	s := b.awaitStatus(e, func(s operator.Projection) bool { return strings.Contains(s.Problem, "first records are missing") })
 	require.Contains(t, s.Problem, "restore the log from a backup")
 	require.Zero(t, b.count("select count(*) from generations"))
@@ -180,22 +176,18 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 	for name, drop := range map[string]string{"a schema": "drop schema lb_tally_g1 cascade", "a table": "drop table lb_tally_g1.aside cascade"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
-			b.appendReadings(0, 50)
+			b := setupReadings(t, 50)
 			b.run(b.engine(twoTables{}.projector()))
 			reader := b.other(twoTables{}.projector())
 			s := b.caughtUp(reader)
 			require.Empty(t, s.TablesGone)
 			b.exec(drop)
-			s, err := reader.Status(b.ctx())
-			require.NoError(t, err)
+			s = b.status(reader)
 			require.Contains(t, s.TablesGone, "aside")
 			require.True(t, s.Live(), "the engine's own tables do not reflect it yet")
 
-			g := newGate()
-			defer g.open()
-			delayed := b.engine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
-			b.start(delayed)
+			g := b.newGate()
+			b.startEngine(twoTables{}.projector(), func(c *projections.Config) { c.Log = hookedLog{Log: c.Log, beforeFollow: g.pass} })
 			<-g.reached
 			s = b.awaitStatus(reader, func(s operator.Projection) bool { return s.Generation == 2 })
 			require.False(t, s.Live())
@@ -217,21 +209,13 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 func TestSetBackTablesAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	e := b.engine(tally{}.projector())
-	b.start(e)
+	e := b.startEngine(tally{}.projector())
 	for n := range 6 {
 		b.append(postRead(int64(n%3+1), n))
 	}
 	b.caughtUp(e)
 	b.eachOnce(6)
-	require.NoError(t, pgx.BeginFunc(b.ctx(), b.db.Pool, func(tx pgx.Tx) error {
-		for _, sql := range []string{"truncate tally", "update checkpoints set next_offset = 0 where projection = 'tally'"} {
-			if _, err := tx.Exec(b.ctx(), sql); err != nil {
-				return fmt.Errorf("%s: %w", sql, err)
-			}
-		}
-		return nil
-	}))
+	b.exec("with moved as (update checkpoints set next_offset = 0 where projection = 'tally') delete from tally")
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 6 }, patience, tick)
 	b.caughtUp(e)
 	b.eachOnce(6)
@@ -251,8 +235,7 @@ func TestUnusableTablesAreDropped(t *testing.T) {
 	require.Eventually(t, func() bool { return b.count("select count(*) from lb_directory_g2.tDefaultCategories") == 1 }, patience, tick)
 	stop()
 	b.exec("update checkpoints set caught_up_at = now() - interval '31 days' where generation = 1")
-	e := b.engine(projectors.Directory)
-	b.start(e)
+	e := b.startEngine(projectors.Directory)
 	require.Eventually(t, func() bool { return b.state("directory", 1) == "dropped" }, patience, tick)
 	b.awaitDropped("directory", 1)
 	list, err := projections.Generations(b.ctx(), b.db.Pool)
@@ -275,9 +258,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.append(accountRead(1, 1))
-	e := b.engine(projectors.AccountInsights)
-	stop := b.follow(e)
-	stop()
+	b.run(b.engine(projectors.AccountInsights))
 	b.exec("drop table " + b.text(`
 		select inhrelid::regclass::text from pg_inherits where inhparent = 'lb_account_insights_g1.tsaccountins'::regclass
 		order by 1 desc offset 1 limit 1`))
@@ -286,8 +267,7 @@ func TestMonthsWaitForLongReports(t *testing.T) {
 	defer func() { _ = report.Rollback(context.Background()) }()
 	_, err = report.Exec(b.ctx(), "select count(*) from lb_account_insights_g1.tSAccountIns")
 	require.NoError(t, err)
-	e = b.engine(projectors.AccountInsights)
-	b.start(e)
+	e := b.startEngine(projectors.AccountInsights)
 	b.append(accountRead(1, 2))
 	b.caughtUp(e) // next to the report
 	require.Equal(t, 2, b.count("select count(*) from tSAccountIns"))

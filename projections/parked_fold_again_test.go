@@ -41,9 +41,7 @@ type live struct {
 func followLive(t *testing.T) live {
 	t.Helper()
 	b := setup(t)
-	l := live{b, b.chain(agencyA), b.engine(dashboards)}
-	b.start(l.engine)
-	return l
+	return live{b, b.chain(agencyA), b.startEngine(dashboards)}
 }
 
 // put appends a record and waits until it is folded.

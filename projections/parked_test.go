@@ -62,9 +62,8 @@ func TestListOfParkedEvents(t *testing.T) {
 func TestRetryInBulk(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	eventType := domain.PostRead{}.EventType()
 	b.append(postRead(1, 1), postRead(1, 2), postRead(2, 1), postRead(2, 2), accountRead(1, 1))
-	b.run(b.engine(projectors.PostInsights, b.olderBinary(domain.NewRegistry().Without(eventType))))
+	b.run(b.engine(projectors.PostInsights, b.olderBinary(domain.PostRead{})))
 	require.Len(t, b.parked("post_insights"), 4)
 	e := b.engine(projectors.PostInsights).InBatchesOf(1)
 	require.Equal(t, 2, b.retry(e, operator.ParkedFilter{Stream: "1"}).Folded)
@@ -92,8 +91,7 @@ func TestSkipOfAnEventThatBlocksNothing(t *testing.T) {
 
 	b.exec("update generations set state = 'retired'")
 	b.exec("update checkpoints set state = 'retired'")
-	e = b.engine(projectors.Directory)
-	b.follow(e)
+	e = b.followEngine(projectors.Directory)
 	require.Equal(t, append(skippedRows, skippedRows...), b.parked("directory"))
 
 	b.append(category(1, "corrected"))
@@ -127,11 +125,8 @@ func TestInspectParkedEvent(t *testing.T) {
 // readers of these tables.
 func TestParkedInAnotherGenerationRefusesNothing(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	stream := b.chain(agencyA)
-	b.put(stream.next(stream.usersSet(client1, "u0")))
-	e := b.engine(dashboards)
-	b.follow(e)
+	b := followLive(t)
+	b.set("u0")
 	partition := b.partitionOf(domain.TopicDashboards, agencyA)
 	park := func(generation int) {
 		b.exec(`insert into parked select 'dashboards', $3::int, $2, 0, $1, 'x', 'x', now(), 'refused', 'a slip', 'parked'`, agencyA, partition, generation)
@@ -145,7 +140,7 @@ func TestParkedInAnotherGenerationRefusesNothing(t *testing.T) {
 		require.NoError(t, err)
 		return view.Refusal
 	}
-	park(b.another(e))
+	park(b.another(b.engine))
 	require.Empty(t, refusal())
 	park(1)
 	require.Contains(t, refusal(), "parked")
@@ -158,7 +153,7 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 	b := setup(t)
 	var takes atomic.Bool
 	bad := postRead(1, 2)
-	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
+	e := b.startEngine(faulty{tally{}.projector(), func(ctx context.Context, tx pgx.Tx, events []fold.Event, next func() error) error {
 		for _, ev := range events {
 			if ev.Envelope.ID == bad.Envelope.ID && !takes.Load() {
 				_, err := tx.Exec(ctx, "select 1/0")
@@ -167,7 +162,6 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 		}
 		return next()
 	}}.projector())
-	b.start(e)
 	b.append(postRead(1, 1))
 	position := b.put(b.encode(bad))
 	b.append(postRead(1, 3), postRead(2, 1))
@@ -195,7 +189,6 @@ func TestRetryOfARefusedWrite(t *testing.T) {
 // The last record of a key counts: folding an earlier one again would restore an old state.
 func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 	t.Parallel()
-	older := domain.NewRegistry().Without(domain.DirectoryCategory{}.EventType())
 	b := setup(t)
 	unknown := b.put(b.encode(category(1, "older")))
 	id := int64(2) // another key of the same partition
@@ -203,19 +196,19 @@ func TestOvertakenDirectoryRecordIsMoot(t *testing.T) {
 		id++
 	}
 	other := b.put(b.encode(category(id, "not overtaken")))
-	b.run(b.engine(projectors.Directory, b.olderBinary(older)))
+	b.run(b.engine(projectors.Directory, b.olderBinary(domain.DirectoryCategory{})))
 	require.Equal(t, []parkedEvent{at(unknown, fold.ReasonUnknownType), at(other, fold.ReasonUnknownType)}, b.parked("directory"))
 	b.append(categoryErased(1))
-	b.run(b.engine(projectors.Directory, b.olderBinary(older)))
+	b.run(b.engine(projectors.Directory, b.olderBinary(domain.DirectoryCategory{})))
 	require.Equal(t, []parkedEvent{at(other, fold.ReasonUnknownType)}, b.parked("directory"))
-	e := b.engine(projectors.Directory)
-	b.start(e)
+	e := b.startEngine(projectors.Directory)
 	b.awaitStatus(e, func(s operator.Projection) bool { return s.Parked == 0 })
 	b.sameFromZero(projectors.Directory)
 }
 
-// olderBinary makes an engine that lacks types in its registry and in its log's.
-func (b *bench) olderBinary(registry *domain.Registry) func(*projections.Config) {
+// olderBinary makes an engine that lacks the type of an event in its registry and in its log's.
+func (b *bench) olderBinary(unknown domain.Data) func(*projections.Config) {
+	registry := domain.NewRegistry().Without(unknown.EventType())
 	log := b.openLog(registry)
 	return func(c *projections.Config) { c.Registry, c.Log = registry, log }
 }
@@ -244,7 +237,7 @@ func TestUnknownTypeIsRetriedByABinaryThatKnowsIt(t *testing.T) {
 		{projectors.Directory, domain.DirectoryCategory{}, 2},
 		{projectors.Operations, domain.ProjectionPaused{}, 1},
 	} {
-		b.run(b.engine(c.projector, b.olderBinary(domain.NewRegistry().Without(c.unknown.EventType()))))
+		b.run(b.engine(c.projector, b.olderBinary(c.unknown)))
 		require.Len(t, b.parked(c.projector.Name), c.parked, c.projector.Name)
 		newer := b.engine(c.projector).InBatchesOf(2) // and pages of two
 		stop := b.start(newer)

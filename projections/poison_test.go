@@ -64,10 +64,7 @@ func TestPoisonIsParkedAndTheRestIsFolded(t *testing.T) {
 		}
 		want = append(want, at(b.put(p.record), p.reason))
 	}
-	e := b.engine(projectors.PostInsights)
-	stop := b.start(e)
-	s := b.caughtUp(e)
-	stop()
+	s := b.caughtUp(b.startEngine(projectors.PostInsights))
 	require.Equal(t, want, b.parked("post_insights"))
 	require.Equal(t, int64(len(want)), s.Parked)
 	require.Equal(t, len(poison), b.count("select count(*) from tSPostInsights"))

@@ -46,8 +46,7 @@ func TestOperatorsRequestsCommitInSync(t *testing.T) {
 // Waiting for a step needs no polling.
 func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
+	b := setupReadings(t, 100)
 	progress := pg.NewProgress()
 	ctx, cancel := context.WithCancel(b.ctx())
 	var listening sync.WaitGroup
@@ -69,10 +68,8 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 	reports("the request", func() { request = b.request(tally{}.projector()) })
 	reports("an operator's decision", func() { require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID)) })
 	request = b.request(tally{}.projector())
-	hold := newGate()
-	defer hold.open()
-	e = b.engine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
-	b.start(e)
+	hold := b.newGate()
+	e = b.startEngine(tally{copying: hold.copying}.projector(), func(c *projections.Config) { c.Progress = progress })
 	<-hold.reached
 	reports("the new generation", hold.open)
 	b.ends(request.ID, operator.RebuildDone)
@@ -82,8 +79,7 @@ func TestStepsOfGenerationsAreHeard(t *testing.T) {
 // it.
 func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
+	b := setupReadings(t, 10)
 	var paused atomic.Bool
 	old := b.engine(tally{}.projector(), waitingAtSwitch(&paused))
 	stop := b.follow(old)
@@ -91,8 +87,7 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	request := b.request(tally{}.projector())
 	require.Contains(t, b.awaitSwitch(request.ID).Error, "paused")
 	stop()
-	newer := b.engine(version2{tally{}.projector()}.projector())
-	b.follow(newer)
+	b.followEngine(version2{tally{}.projector()}.projector())
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))
 	b.ends(request.ID, operator.RebuildCanceled)
 	require.Equal(t, "dropped", b.state("tally", 2))
@@ -104,14 +99,11 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 // No generation was live before the candidate, so readers used it before the switch.
 func TestCanceledRebuildThatReadersUseStays(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	p := newHeldTally(true)
-	defer p.gate.open()
+	b := setupReadings(t, 100)
+	p := b.newHeldTally(true)
 	p.generation.Store(1)
 	var paused atomic.Bool
-	e := b.engine(p.projector(), waitingAtSwitch(&paused))
-	b.start(e)
+	e := b.startEngine(p.projector(), waitingAtSwitch(&paused))
 	<-p.gate.reached
 	paused.Store(true) // the switch waits
 	request := b.request(tally{}.projector())
@@ -133,10 +125,8 @@ func TestCanceledRebuildThatReadersUseStays(t *testing.T) {
 // The newest hundred rebuilds of a projection are kept, for 400 days.
 func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
-	e := b.engine(tally{}.projector())
-	b.follow(e)
+	b := setupReadings(t, 10)
+	b.followEngine(tally{}.projector())
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 5, b.count("select count(*) from rebuild_shards"))
 	ended := func(projection string, n int, ago string) {
@@ -164,16 +154,14 @@ func TestRebuildsThatEndedAreForgotten(t *testing.T) {
 // row and continues.
 func TestRebuildWithALostCommitAnswer(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
+	b := setupReadings(t, 100)
 	b.run(b.engine(tally{}.projector()))
 	proxy, pool := b.proxied()
 	request := b.request(tally{}.projector())
-	e := b.engine(tally{}.projector(), func(c *projections.Config) {
+	b.startEngine(tally{}.projector(), func(c *projections.Config) {
 		c.Pool = pool
 		c.Log = hookedLog{Log: b.log, afterRanges: sync.OnceFunc(func() { proxy.loseCommits.Store(1) })}
 	})
-	b.start(e)
 	done := b.ends(request.ID, operator.RebuildDone)
 	require.Equal(t, int32(1), proxy.lost.Load())
 	require.Equal(t, 2, done.Generation)

@@ -25,8 +25,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			t.Parallel()
 			l := live{bench: setup(t)}
 			l.chain = l.bench.chain(agencyA)
-			g := newGate()
-			defer g.open()
+			g := l.newGate()
 			p := projectors.Dashboards(partitions[domain.TopicDashboards])
 			l.engine = l.bench.engine(p, func(c *projections.Config) {
 				c.Log = hookedLog{Log: l.log, beforeScan: g.pass} // it knows the end of the log and has read nothing
@@ -65,13 +64,11 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 // impossible.
 func TestSwitchOnAnotherLog(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
+	b := setupReadings(t, 100)
 	b.run(b.engine(tally{}.projector()))
 	b.recreate(domain.TopicMetrics)
 	b.appendReadings(500, 520)
-	e := b.engine(tally{}.projector())
-	b.start(e)
+	e := b.startEngine(tally{}.projector())
 	b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == len(s.Partitions) })
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Equal(t, 2, b.liveAt("tally"))
@@ -88,8 +85,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.mixture()
-			e := b.engine(p)
-			b.follow(e)
+			e := b.followEngine(p)
 			stop := b.traffic()
 			r := b.request(p)
 			done := b.ends(r.ID, operator.RebuildDone)
@@ -118,15 +114,11 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 // that has caught up.
 func TestRebuildYieldsToLive(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	p := newHeldTally(false)
-	defer p.gate.open()
-	g := newGate()
-	defer g.open()
+	b := setupReadings(t, 100)
+	p := b.newHeldTally(false)
+	g := b.newGate()
 	p.copying = g.copying
-	e := b.engine(p.projector())
-	b.follow(e)
+	b.followEngine(p.projector())
 	p.generation.Store(1)
 	b.appendReadings(100, 110)
 	requested := b.request(tally{}.projector())
@@ -165,10 +157,8 @@ func TestYieldIsBounded(t *testing.T) {
 // The next version continues from tables that were built in bulk next to the live ones.
 func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	old := b.engine(tally{}.projector())
-	b.follow(old)
+	b := setupReadings(t, 100)
+	old := b.followEngine(tally{}.projector())
 	b.shows("tally", "lb_tally_v1")
 
 	r := b.request(version2{tally{}.projector()}.projector())
@@ -194,13 +184,10 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 // A generation that is built in bulk before any other is live shows in the status, but is not read.
 func TestFirstCopyIsNotRead(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
+	b := setupReadings(t, 50)
 	r := b.request(tally{}.projector())
-	g := newGate()
-	defer g.open()
-	e := b.engine(tally{copying: g.copying}.projector())
-	b.start(e)
+	g := b.newGate()
+	e := b.startEngine(tally{copying: g.copying}.projector())
 	<-g.reached
 	readers, versions := b.readers(tally{}.projector()), []fold.Projector{tally{}.projector()}
 	live, err := projections.Live(b.ctx(), readers, versions)
@@ -208,8 +195,7 @@ func TestFirstCopyIsNotRead(t *testing.T) {
 	require.False(t, live)
 	_, err = readers.Exec(b.ctx(), "select from tally")
 	require.True(t, pg.IsMissing(err), "%v", err)
-	s, err := e.Status(b.ctx())
-	require.NoError(t, err)
+	s := b.status(e)
 	require.Equal(t, 1, s.Generation)
 	require.Equal(t, projections.StateCopying, s.State)
 	g.open()

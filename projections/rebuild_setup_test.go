@@ -92,8 +92,8 @@ type heldTally struct {
 
 // newHeldTally returns a tally that waits as long as its context; a frozen one waits even if
 // context and session end.
-func newHeldTally(frozen bool) heldTally {
-	p := heldTally{generation: &atomic.Int32{}, gate: newGate()}
+func (b *bench) newHeldTally(frozen bool) heldTally {
+	p := heldTally{generation: &atomic.Int32{}, gate: b.newGate()}
 	p.writing = func(ctx context.Context, tx pgx.Tx, f *tallyFold, _ *pgx.Batch) error {
 		if int32(f.generation) != p.generation.Load() {
 			return nil
@@ -115,9 +115,12 @@ type gate struct {
 	open            func()
 }
 
-func newGate() *gate {
+// newGate returns a gate that is opened when the test ends, before its engines are stopped.
+func (b *bench) newGate() *gate {
 	g := &gate{reached: make(chan struct{}), opened: make(chan struct{})}
 	g.open = sync.OnceFunc(func() { close(g.opened) })
+	b.t.Cleanup(g.open)
+	b.gates = append(b.gates, g)
 	return g
 }
 

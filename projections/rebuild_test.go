@@ -21,11 +21,9 @@ import (
 // duplicates, or an error.
 func TestRebuildUnderTraffic(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 3000)
+	b := setupReadings(t, 3000)
 	p := tally{}.projector()
-	e := b.engine(p)
-	b.follow(e)
+	e := b.followEngine(p)
 	readers := b.readers(p)
 	running, stop := context.WithCancel(b.ctx())
 	var traffic sync.WaitGroup
@@ -67,16 +65,14 @@ func TestRebuildUnderTraffic(t *testing.T) {
 // A process freezes before the first statement of its shards: it claims nothing with its old lease.
 func TestRebuildThawedBeforeItsClaim(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
+	b := setupReadings(t, 100)
 	first := b.engine(tally{}.projector())
 	b.run(first)
 	requested := b.request(tally{}.projector())
 	// As left by the first process, which created the generation and froze: a lease, shards, no
 	// sessions.
 	b.exec("update rebuilds set lease = 1, lease_until = '-infinity' where id = $1", requested.ID)
-	g := newGate()
-	defer g.open()
+	g := b.newGate()
 	var created atomic.Bool
 	second := b.engine(tally{begin: func(generation int) {
 		if created.Load() && generation == 0 { // as rebuilds begin their folds
@@ -112,10 +108,8 @@ func (p twoTables) projector() fold.Projector {
 // The keys of one table are done; those of another are still missing.
 func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	g := newGate()
-	defer g.open()
+	b := setupReadings(t, 100)
+	g := b.newGate()
 	first := b.engine(twoTables{tally{copying: g.copying}}.projector())
 	requested := b.request(tally{}.projector())
 	stop := b.start(first)
@@ -144,10 +138,8 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 // resumes.
 func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 200)
-	g := newGate()
-	defer g.open()
+	b := setupReadings(t, 200)
+	g := b.newGate()
 	first := b.engine(tally{}.projector(), func(c *projections.Config) {
 		pool := c.Pool
 		c.Paused = func(ctx context.Context) (bool, error) {
@@ -178,12 +170,9 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 // A second rebuild is refused with the id of the first; the first is canceled and leaves nothing.
 func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	g := newGate()
-	defer g.open()
-	e := b.engine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }}.projector())
-	b.follow(e)
+	b := setupReadings(t, 50)
+	g := b.newGate()
+	b.followEngine(tally{copying: func(ctx context.Context, _ write.CopyTarget, _ bool) error { return g.wait(ctx) }}.projector())
 	first := b.request(tally{}.projector())
 	<-g.reached
 	_, err := b.askFor(requestOf("tally"))
@@ -203,13 +192,11 @@ func TestSecondRebuildIsRefusedAndTheFirstCanceled(t *testing.T) {
 // Rows that the tables refuse fail the rebuild with the table and the row; the live tables stay.
 func TestRefusedRowsEndTheRebuild(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 50)
-	e := b.engine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
+	b := setupReadings(t, 50)
+	b.followEngine(tally{copying: func(ctx context.Context, into write.CopyTarget, _ bool) error {
 		_, err := into.CopyFrom(ctx, pgx.Identifier{"tally"}, []string{"id", "n"}, pgx.CopyFromRows([][]any{{"good", 1}, {"bad", nil}}))
 		return err
 	}}.projector())
-	b.follow(e)
 	failed := b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
 	require.Contains(t, failed.Error, `"tally"`)
 	require.Contains(t, failed.Error, "line 2")

@@ -24,10 +24,8 @@ func (b *bench) state(projection string, number int) string {
 // are switched to it.
 func TestRetireAndSwitchBack(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	e := b.engine(tally{}.projector())
-	b.follow(e)
+	b := setupReadings(t, 100)
+	e := b.followEngine(tally{}.projector())
 	_, err := b.switchBack(requestOf("tally"))
 	require.Equal(t, domain.CodeConflict, domain.CodeOf(err), "there is no earlier generation")
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
@@ -55,11 +53,9 @@ func TestRetireAndSwitchBack(t *testing.T) {
 // tables, as with psql, delays only their drop.
 func TestASwitchWaitsForNoReader(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
+	b := setupReadings(t, 100)
 	p := tally{}.projector()
-	e := b.engine(p)
-	b.follow(e)
+	e := b.followEngine(p)
 	readers := b.readers(p)
 	begin := func(sql string) (pgx.Tx, func() int) {
 		tx, err := readers.BeginTx(b.ctx(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
@@ -99,15 +95,11 @@ func TestASwitchWaitsForNoReader(t *testing.T) {
 // Readers do not lose rows: the switch waits until the new tables have passed the live ones.
 func TestASwitchLosesNoVisibleRows(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 100)
-	p, copying := newHeldTally(false), newGate()
-	defer p.gate.open()
-	defer copying.open()
+	b := setupReadings(t, 100)
+	p, copying := b.newHeldTally(false), b.newGate()
 	p.copying = copying.copying
 	p.generation.Store(2)
-	e := b.engine(p.projector())
-	b.follow(e)
+	e := b.followEngine(p.projector())
 	rebuild := b.request(tally{}.projector())
 	<-copying.reached
 	b.appendReadings(100, 110)
@@ -123,8 +115,7 @@ func TestASwitchLosesNoVisibleRows(t *testing.T) {
 // Retired generations and earlier versions are kept for a day.
 func TestOldGenerationsAreDropped(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	b.appendReadings(0, 10)
+	b := setupReadings(t, 10)
 	old := b.engine(tally{}.projector())
 	stop := b.follow(old)
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
@@ -138,8 +129,7 @@ func TestOldGenerationsAreDropped(t *testing.T) {
 		return b.count("select count(*) from pg_namespace where nspname = $1", schema) == 1
 	}
 	b.exec("update generations set retired_at = now() - interval '23 hours' where state = 'retired'")
-	newer := b.engine(version2{tally{}.projector()}.projector())
-	b.follow(newer)
+	newer := b.followEngine(version2{tally{}.projector()}.projector())
 	b.shows("tally", "lb_tally_v2")
 	require.True(t, exists("lb_tally_g1"))
 	b.exec("update generations set retired_at = now() - interval '25 hours' where state = 'retired'")
@@ -180,8 +170,7 @@ func TestPostsAreShownWithTheirContent(t *testing.T) {
 				Tenant: tenant, Platform: domain.Facebook, ExternalID: somePost.ExternalID, Origin: domain.OriginListing, RegisteredAt: day0,
 			}))
 			for _, p := range order {
-				e := b.engine(p)
-				b.follow(e)
+				b.followEngine(p)
 			}
 			require.Eventually(t, func() bool {
 				var n int

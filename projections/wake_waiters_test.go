@@ -75,8 +75,7 @@ func TestConnectionThatNeedsASignInIsAnnounced(t *testing.T) {
 			ConnectionID: connection, AccountID: client1, MemberID: 7, Platform: domain.Facebook, State: state, At: day0,
 		})
 	}
-	operations := b.engine(projectors.Operations)
-	b.follow(operations)
+	b.followEngine(projectors.Operations)
 	require.Equal(t, pg.AnyFigure, nextNotice(t, notices))
 	b.append(state(70, domain.ConnectionOK), state(71, domain.ConnectionReconnect))
 	require.JSONEq(t, `[{"parent_account":"`+agencyA+`","account_id":"`+client1+`","member_id":7,"social_account_id":0,"p_id":1,
