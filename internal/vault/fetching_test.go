@@ -22,20 +22,18 @@ import (
 func TestReadingAges(t *testing.T) {
 	t.Parallel()
 	pool := setup(t)
-	_, err := pool.Exec(t.Context(), `
+	exec(t, pool, `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at, read_at) values
 			('account_insights', 1, 1, now(), 'now', now() - interval '30 hours'),
 			('account_insights', 1, 2, now(), 'now', now() - interval '25 hours'),
 			('account_insights', 1, 3, now(), 'now', null),
 			('post_insights', 6, 4, now(), now() - interval '3 days', now() - interval '3 days'),
 			('token_refresh', 6, 4, now(), 'now', now() - interval '40 hours')`)
-	require.NoError(t, err)
 	ages, err := vault.Fetching{Pool: pool}.ReadingAges(t.Context())
 	require.NoError(t, err)
 	require.Len(t, ages, 1)
 	require.InDelta(t, 25, ages[domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}].Hours(), 0.1)
-	_, err = pool.Exec(t.Context(), `insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'facebook', now(), '', '', '')`)
-	require.NoError(t, err)
+	exec(t, pool, `insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'facebook', now(), '', '', '')`)
 	ages, err = vault.Fetching{Pool: pool}.ReadingAges(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, ages)
@@ -133,8 +131,7 @@ func TestMarkIsSetOnce(t *testing.T) {
 	}
 	recorded := func(state string, at time.Time) { require.NoError(t, marks.Recorded(t.Context(), 7, state, at)) }
 	ages := func(by time.Duration) {
-		_, err := pool.Exec(t.Context(), `update connection_marks set at = at - $1::interval`, by)
-		require.NoError(t, err)
+		exec(t, pool, `update connection_marks set at = at - $1::interval`, by)
 	}
 	require.True(t, first("reconnect"))
 	require.False(t, first("reconnect"))
@@ -181,8 +178,7 @@ func TestLeaseExcludesOthers(t *testing.T) {
 
 		_, stale, err := one.Lease(t.Context(), "connection/7") // and then stops
 		require.NoError(t, err)
-		_, err = pool.Exec(t.Context(), `update token_leases set until = now() - interval '1 second'`)
-		require.NoError(t, err)
+		exec(t, pool, `update token_leases set until = now() - interval '1 second'`)
 		_, release, err = other.Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
 		stale() // the stopped holder returns: it must not release the other's lease
@@ -213,8 +209,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 		require.NoError(t, leaseCtx.Err())
 		requireLeased(t, other)
 
-		_, err = pool.Exec(t.Context(), `update token_leases set token = 'of somebody else'`)
-		require.NoError(t, err)
+		exec(t, pool, `update token_leases set token = 'of somebody else'`)
 		time.Sleep(time.Minute)
 		require.Error(t, leaseCtx.Err(), "a holder that lost the lease must stop")
 		release()
@@ -228,8 +223,7 @@ func TestLeaseLostBeforeItExpires(t *testing.T) {
 		began := time.Now()
 		leaseCtx, release, err := newSecrets(t, pool, key(t, 1)).Lease(t.Context(), "connection/7")
 		require.NoError(t, err)
-		_, err = pool.Exec(t.Context(), `alter table token_leases rename to away`)
-		require.NoError(t, err)
+		exec(t, pool, `alter table token_leases rename to away`)
 		<-leaseCtx.Done()
 		require.Equal(t, 35*time.Second, time.Since(began), "others may take over after a minute")
 		release()
@@ -254,8 +248,7 @@ func TestSwapReplacesOnlyTheReadSecret(t *testing.T) {
 	require.ErrorIs(t, swap("r", "second", ""), vault.ErrEmptySecret)
 	require.ErrorIs(t, swap("nobody", "second", "x"), vault.ErrSwapped)
 	require.Equal(t, "second", get(t, secrets, "r"))
-	_, err = pool.Exec(t.Context(), `alter table secrets rename to away`)
-	require.NoError(t, err)
+	exec(t, pool, `alter table secrets rename to away`)
 	err = swap("r", "second", "third")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, vault.ErrSwapped)
@@ -268,8 +261,7 @@ func TestRecordQueryPlan(t *testing.T) {
 	pool, err := pg.Open(t.Context(), pg.Config{URL: pgtest.New(t).URL, SearchPath: []string{vault.Schema}, Name: "test", MaxConns: 1})
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	_, err = pool.Exec(t.Context(), `alter table fetch_state set (autovacuum_enabled = false)`)
-	require.NoError(t, err)
+	exec(t, pool, `alter table fetch_state set (autovacuum_enabled = false)`)
 	fetching, queue := vault.Fetching{Pool: pool}, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
 	record := func(accounts ...int64) {
 		claim := domain.FetchClaim{FetchQueue: queue, Accounts: accounts}
@@ -288,15 +280,12 @@ func TestRecordQueryPlan(t *testing.T) {
 		record(1, 2, 3)
 	}
 	const connections = 20_000
-	_, err = pool.Exec(t.Context(), `
+	exec(t, pool, `
 		insert into fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select $1, $2, n, $3, $3 from generate_series(10, $4::int) n`, queue.Kind, int(queue.Platform), day0, connections)
-	require.NoError(t, err)
 	looked := func() (rows int) {
-		_, err := pool.Exec(t.Context(), `select pg_stat_force_next_flush()`)
-		require.NoError(t, err)
-		_, err = pool.Exec(t.Context(), `select pg_stat_clear_snapshot()`)
-		require.NoError(t, err)
+		exec(t, pool, `select pg_stat_force_next_flush()`)
+		exec(t, pool, `select pg_stat_clear_snapshot()`)
 		row := pool.QueryRow(t.Context(), `
 			select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where schemaname = current_schema() and relname = 'fetch_state'`)
 		require.NoError(t, row.Scan(&rows))

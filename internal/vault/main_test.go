@@ -1,6 +1,7 @@
 package vault_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,18 @@ func open(t testing.TB, url string) *pgxpool.Pool {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
+}
+
+// exec runs a statement as an operator would by hand.
+func exec(t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) {
+	_, err := pool.Exec(context.Background(), sql, args...)
+	require.NoError(t, err)
+}
+
+// scan returns a single value from a query.
+func scan[T any](t require.TestingT, pool *pgxpool.Pool, sql string, args ...any) (value T) {
+	require.NoError(t, pool.QueryRow(context.Background(), sql, args...).Scan(&value))
+	return value
 }
 
 // inBubble runs a test with a fake clock, which advances only while all goroutines wait.
@@ -62,9 +75,6 @@ func oneWins(t *testing.T, lost error, try func(n int) error) {
 
 func TestPoolSettings(t *testing.T) {
 	t.Parallel()
-	var schema, commit string
-	row := setup(t).QueryRow(t.Context(), `select current_schema(), current_setting('synchronous_commit')`)
-	require.NoError(t, row.Scan(&schema, &commit))
-	require.Equal(t, "kept", schema)
-	require.Equal(t, "on", commit)
+	settings := scan[string](t, setup(t), `select current_schema() || ' ' || current_setting('synchronous_commit')`)
+	require.Equal(t, "kept on", settings)
 }

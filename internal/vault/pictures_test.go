@@ -59,11 +59,8 @@ func TestPictureIsDownloadedOnce(t *testing.T) {
 	p.requirePicture(t, "a picture", pictured)
 	require.False(t, p.begins(t, pictured, day0.AddDate(0, 1, 0)))
 
-	var stored string
-	require.NoError(t, pool.QueryRow(t.Context(), `select encode(sealed, 'escape') from pictures`).Scan(&stored))
-	require.NotContains(t, stored, "a picture", "the stored picture is sealed")
-	_, err := pool.Exec(t.Context(), `update pictures set parent_account = $1`, strings.Repeat("b", 24))
-	require.NoError(t, err)
+	require.NotContains(t, scan[string](t, pool, `select encode(sealed, 'escape') from pictures`), "a picture", "the stored picture is sealed")
+	exec(t, pool, `update pictures set parent_account = $1`, strings.Repeat("b", 24))
 	moved := pictured
 	moved.ParentAccount = strings.Repeat("b", 24)
 	p.requirePicture(t, "", moved) // it does not open for another agency
@@ -127,9 +124,7 @@ func TestErasedPictureIsNotStored(t *testing.T) {
 	p.requirePicture(t, "another", stays) // of a page that remains
 
 	require.NoError(t, p.Forget(t.Context(), []domain.PostRef{stays, kept}))
-	var rows int
-	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from pictures`).Scan(&rows))
-	require.Zero(t, rows)
+	require.Zero(t, scan[int](t, pool, `select count(*) from pictures`))
 }
 
 func TestPostNotesAreDeleted(t *testing.T) {

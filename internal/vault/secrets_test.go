@@ -49,8 +49,7 @@ func TestSecretRoundTrip(t *testing.T) {
 		require.NoError(r, err)
 		require.Equal(r, secret, got)
 
-		var sealed []byte
-		require.NoError(r, pool.QueryRow(ctx, `select sealed from secrets where ref = $1`, ref).Scan(&sealed))
+		sealed := scan[[]byte](r, pool, `select sealed from secrets where ref = $1`, ref)
 		if len(secret) > 3 {
 			require.NotContains(r, string(sealed), string(secret))
 		}
@@ -131,12 +130,9 @@ func TestMovedRowDoesNotOpen(t *testing.T) {
 	for _, ref := range []string{"a", "b", "c"} {
 		put(t, secrets, ref, "token")
 	}
-	var distinct int
-	require.NoError(t, pool.QueryRow(t.Context(), `select count(distinct sealed) from secrets`).Scan(&distinct))
-	require.Equal(t, 3, distinct)
-	_, err := pool.Exec(t.Context(), `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
-	require.NoError(t, err)
-	_, err = secrets.Get(t.Context(), "b")
+	require.Equal(t, 3, scan[int](t, pool, `select count(distinct sealed) from secrets`))
+	exec(t, pool, `update secrets set sealed = (select sealed from secrets where ref = 'a') where ref = 'b'`)
+	_, err := secrets.Get(t.Context(), "b")
 	require.ErrorIs(t, err, vault.ErrTampered)
 	got, err := secrets.GetMany(t.Context(), []string{"a", "b", "c", "nobody"})
 	require.NoError(t, err)
@@ -148,12 +144,8 @@ func TestChangedByteIsDetected(t *testing.T) {
 	pool := setup(t)
 	secrets := newSecrets(t, pool, key(t, 1))
 	put(t, secrets, "r", "a secret token")
-	var sealed []byte
-	require.NoError(t, pool.QueryRow(t.Context(), `select sealed from secrets where ref = 'r'`).Scan(&sealed))
-	store := func(b []byte) {
-		_, err := pool.Exec(t.Context(), `update secrets set sealed = $1 where ref = 'r'`, b)
-		require.NoError(t, err)
-	}
+	sealed := scan[[]byte](t, pool, `select sealed from secrets where ref = 'r'`)
+	store := func(b []byte) { exec(t, pool, `update secrets set sealed = $1 where ref = 'r'`, b) }
 	changed := [][]byte{append(bytes.Clone(sealed), 0)}
 	for i := range sealed {
 		other := bytes.Clone(sealed)
@@ -185,8 +177,7 @@ func TestAnotherKeyDoesNotOpen(t *testing.T) {
 	require.NoError(t, newSecrets(t, pool, key(t, 2), key(t, 1)).Check(ctx))
 
 	// A row with the wrong key ID is not opened with other keys.
-	_, err = pool.Exec(ctx, `update secrets set key_id = $1`, key(t, 2).ID())
-	require.NoError(t, err)
+	exec(t, pool, `update secrets set key_id = $1`, key(t, 2).ID())
 	_, err = newSecrets(t, pool, key(t, 1), key(t, 2)).Get(ctx, "r")
 	require.ErrorIs(t, err, vault.ErrTampered)
 	for name, keys := range map[string]vault.Keys{"none": nil, "empty": {vault.Key{}}, "twice": {key(t, 1), key(t, 1)}} {
@@ -206,8 +197,7 @@ func TestRotateResealsWithNewestKey(t *testing.T) {
 	}
 	put(t, newSecrets(t, pool, key(t, 3)), "of a lost key", "token")
 	put(t, old, "spoilt", "token")
-	_, err := pool.Exec(ctx, `update secrets set sealed = 'junk' where ref = 'spoilt'`)
-	require.NoError(t, err)
+	exec(t, pool, `update secrets set sealed = 'junk' where ref = 'spoilt'`)
 	newest := newSecrets(t, pool, key(t, 2), key(t, 1))
 	put(t, newest, "new", "sealed with the new key")
 	done, err := newest.Rotate(ctx)
@@ -225,9 +215,7 @@ func TestRotateResealsWithNewestKey(t *testing.T) {
 	done, err = alone.Rotate(ctx)
 	require.NoError(t, err)
 	require.Equal(t, vault.Rotation{}, done)
-	var changed int
-	require.NoError(t, pool.QueryRow(ctx, `select count(*) from secrets where updated_at <> $1`, day0).Scan(&changed))
-	require.Zero(t, changed, "updated_at does not change")
+	require.Zero(t, scan[int](t, pool, `select count(*) from secrets where updated_at <> $1`, day0), "updated_at does not change")
 }
 
 // Tokens are refreshed while operators rotate keys.
@@ -236,10 +224,9 @@ func TestRotateWithConcurrentPut(t *testing.T) {
 	pool := setup(t)
 	ctx := t.Context()
 	old := newSecrets(t, pool, key(t, 1))
-	sealed := func(token string) (b []byte) {
+	sealed := func(token string) []byte {
 		put(t, old, "r", token)
-		require.NoError(t, pool.QueryRow(ctx, `select sealed from secrets where ref = 'r'`).Scan(&b))
-		return b
+		return scan[[]byte](t, pool, `select sealed from secrets where ref = 'r'`)
 	}
 	fresh := sealed("fresh token")
 	sealed("stale token")

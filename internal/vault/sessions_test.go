@@ -63,9 +63,7 @@ func TestSessionLifetime(t *testing.T) {
 	now = now.Add(time.Hour)
 	requireSession(vault.ErrNoSession, "two", now)
 	begin("four", "carol")
-	var rows int
-	require.NoError(t, pool.QueryRow(t.Context(), `select count(*) from sessions`).Scan(&rows))
-	require.Equal(t, 1, rows, "expired sessions are deleted")
+	require.Equal(t, 1, scan[int](t, pool, `select count(*) from sessions`), "expired sessions are deleted")
 }
 
 func TestLinkBeginsOneSession(t *testing.T) {
@@ -109,8 +107,8 @@ func TestSignInUsesUpAllLinks(t *testing.T) {
 	require.ErrorIs(t, begin("late", digest("first")), vault.ErrNoSignInLink)
 
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("one")))
-	_, err := pool.Exec(t.Context(), `insert into sign_in_links select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two"))
-	require.NoError(t, err, "created at the same instant")
+	exec(t, pool, `
+		insert into sign_in_links select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two")) // at the same instant
 	require.NoError(t, begin("by one", digest("one")))
 	require.ErrorIs(t, begin("by two", digest("two")), vault.ErrNoSignInLink)
 }

@@ -30,8 +30,7 @@ func TestCursorsKeepTheMaximum(t *testing.T) {
 		return cursor("u"+strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "user")), rapid.Int64Range(0, 20).Draw(t, "version"))
 	})
 	rapid.Check(t, func(r *rapid.T) {
-		_, err := pool.Exec(context.Background(), `truncate notice_cursors`)
-		require.NoError(r, err)
+		exec(r, pool, `truncate notice_cursors`)
 		want := map[string]int64{}
 		for _, batch := range rapid.SliceOfN(rapid.SliceOfN(position, 0, 8), 1, 4).Draw(r, "batches") {
 			require.NoError(r, cursors.SaveCursors(context.Background(), batch))
@@ -74,10 +73,7 @@ func TestConcurrentSavesKeepTheMaximum(t *testing.T) {
 		})
 	}
 	require.NoError(t, group.Wait())
-	var count int
-	row := pool.QueryRow(t.Context(), `select count(*) from notice_cursors where version = $1`, rounds*writers-1)
-	require.NoError(t, row.Scan(&count))
-	require.Equal(t, users, count)
+	require.Equal(t, users, scan[int](t, pool, `select count(*) from notice_cursors where version = $1`, rounds*writers-1))
 }
 
 // After an older log is restored, a cursor is not beyond the last version of its agency: users
