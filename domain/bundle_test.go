@@ -94,14 +94,15 @@ func (w *world) facts(primary string, accounts, users []string) domain.Dashboard
 }
 
 func (w *world) factsFor(c domain.UpdateDashboard) domain.DashboardFacts {
-	var accounts, users []string
-	if c.SubAccountIDs != nil {
-		accounts = *c.SubAccountIDs
+	return w.facts(c.Primary, idsOf(c.SubAccountIDs), idsOf(c.Users))
+}
+
+// idsOf returns the ids of a list in a body, none if it is absent.
+func idsOf(list *[]string) []string {
+	if list == nil {
+		return nil
 	}
-	if c.Users != nil {
-		users = *c.Users
-	}
-	return w.facts(c.Primary, accounts, users)
+	return *list
 }
 
 func clone(d domain.Dashboard) domain.Dashboard {

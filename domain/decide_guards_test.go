@@ -98,8 +98,9 @@ func TestRule10ForeignAndUnknownReadAlike(t *testing.T) {
 	}
 }
 
-// The form of scopes: [a-z][a-z0-9_.-]{0,63}.
-func TestScopesForm(t *testing.T) {
+// The form of scopes: [a-z][a-z0-9_.-]{0,63}. Their number is bounded. A scope that is named twice
+// counts once.
+func TestScopes(t *testing.T) {
 	t.Parallel()
 	long := "a23456789012345678901234567890123456789012345678901234567890123"
 	for scope, ok := range map[string]bool{
@@ -114,11 +115,6 @@ func TestScopesForm(t *testing.T) {
 		require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err), scope)
 		require.Equal(t, []string{"scopes[0]"}, fieldsOf(err), scope)
 	}
-}
-
-// The number of scopes is bounded. A scope that is named twice counts once.
-func TestTooManyScopes(t *testing.T) {
-	t.Parallel()
 	many := make([]string, 101)
 	for i := range many {
 		many[i] = fmt.Sprintf("s%d", i)
