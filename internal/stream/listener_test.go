@@ -40,11 +40,17 @@ const (
 const patience = 5 * time.Minute
 
 // inBubble runs a hub in a synctest bubble, so that waiting for sweeps takes no time.
-func inBubble(t *testing.T, store *memoryStore, cfg stream.Config, test func(t *testing.T, hub *stream.Hub)) {
+func inBubble(t *testing.T, test func(t *testing.T, hub *stream.Hub, store *memoryStore)) {
+	t.Helper()
+	inBubbleWith(t, stream.Config{}, test)
+}
+
+func inBubbleWith(t *testing.T, cfg stream.Config, test func(t *testing.T, hub *stream.Hub, store *memoryStore)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		store := newStore()
 		hub, stop := start(t, store, cfg)
-		test(t, hub)
+		test(t, hub, store)
 		stop()
 		require.Zero(t, hub.NoticeListeners())
 	})
@@ -106,6 +112,12 @@ func (l *listener) take() (blocks []string) {
 	}
 	l.out.Reset()
 	return blocks
+}
+
+// afterStart takes what a stream begins with.
+func (l *listener) afterStart() *listener {
+	l.take()
+	return l
 }
 
 func (l *listener) over() bool {

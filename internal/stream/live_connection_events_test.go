@@ -26,9 +26,7 @@ func TestConnectionThatEndsSoonIsAnnouncedOnce(t *testing.T) {
 	store := newStore()
 	synctest.Test(t, func(t *testing.T) {
 		hub, stop := start(t, store, stream.Config{})
-		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client2}}, "")
-		staff.take()
-		client.take()
+		staff, client := open(t, hub, &listener{}, "").afterStart(), open(t, hub, &listener{accounts: []string{client2}}, "").afterStart()
 		end := time.Date(2026, 12, 5, 12, 0, 0, 0, time.UTC)
 		refused := endsIn(25*time.Second, client1, 71, end)
 		refused.SignInBefore = nil // its notification was lost
@@ -69,10 +67,8 @@ func TestConnectionThatEndsSoonIsAnnouncedOnce(t *testing.T) {
 // If several thresholds passed unannounced, only the last one is sent.
 func TestNewestEventOfAConnectionIsSent(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{}, "")
-		l.take()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		l := open(t, hub, &listener{}, "").afterStart()
 		first, second := time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
 		store.addNews(endsIn(time.Second, client1, 70, first), endsIn(2*time.Second, client1, 70, second))
 		time.Sleep(11 * time.Second)
@@ -88,8 +84,7 @@ func TestLateRefusalIsAnnounced(t *testing.T) {
 	store := newStore()
 	synctest.Test(t, func(t *testing.T) {
 		hub, stop := start(t, store, stream.Config{})
-		l := open(t, hub, &listener{}, "")
-		l.take()
+		l := open(t, hub, &listener{}, "").afterStart()
 		late := func(at, shown time.Duration, connection int64) {
 			refused := endsIn(at, client1, connection, time.Time{})
 			refused.SignInBefore = nil
@@ -134,10 +129,9 @@ func signIn(parent, account string, connection int64) domain.FigureChange {
 // account.
 func TestConnectionThatNeedsASignInIsAnnouncedOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
+		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
 		start := idOf(staff.take()[0])
-		client.take()
 		hub.Notify(payload(signIn(agency, client1, 70), signIn(agency, client2, 71), signIn(agency2, client1, 72), reading(agency, client1, 5)))
 		received := staff.take()
 		require.Equal(t, []string{"event: connection_needs_sign_in", "event: connection_needs_sign_in", "event: figures_changed"}, firstLines(received))

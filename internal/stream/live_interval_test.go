@@ -13,12 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 )
 
-// bubble runs a hub inside a synctest bubble.
-func bubble(t *testing.T, test func(t *testing.T, hub *stream.Hub)) {
-	t.Helper()
-	inBubble(t, newStore(), stream.Config{}, test)
-}
-
 // open listens for figures.
 func open(t *testing.T, hub *stream.Hub, l *listener, lastID string, change ...func(*stream.Listener)) *listener {
 	t.Helper()
@@ -56,7 +50,7 @@ func dataOf(t *testing.T, block string) (event stream.Event) {
 
 func TestChangesAreSentOncePerSecond(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := open(t, hub, &listener{}, "")
 		require.Equal(t, []string{"event: live_cursor"}, firstLines(l.take()), "its position at once")
 		hub.Notify(payload(reading(agency, client1, 70)))
@@ -78,12 +72,9 @@ func TestChangesAreSentOncePerSecond(t *testing.T) {
 
 func TestListenersGetOnlyTheirOwnFigures(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		staff, client := open(t, hub, &listener{}, ""), open(t, hub, &listener{accounts: []string{client1}}, "")
-		stranger := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ParentAccount = agency2 })
-		staff.take()
-		client.take()
-		stranger.take()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
+		staff, client := open(t, hub, &listener{}, "").afterStart(), open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
+		stranger := open(t, hub, &listener{}, "", func(w *stream.Listener) { w.ParentAccount = agency2 }).afterStart()
 		hub.Notify(payload(reading(agency, client2, 71)))
 		require.Len(t, staff.take(), 1)
 		require.Empty(t, client.take(), "another client of the agency")
@@ -97,7 +88,7 @@ func TestListenersGetOnlyTheirOwnFigures(t *testing.T) {
 
 func TestStreamResumesWhereItWas(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := open(t, hub, &listener{}, "")
 		id := idOf(l.take()[0])
 		l.cancel()
@@ -126,7 +117,7 @@ func TestStreamResumesWhereItWas(t *testing.T) {
 
 func TestStreamThatReconnectsTooLateReadsEverything(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		id := idOf(open(t, hub, &listener{}, "").take()[0])
 		for range 601 {
 			hub.Notify(payload(reading(agency, client1, 70)))
@@ -138,9 +129,8 @@ func TestStreamThatReconnectsTooLateReadsEverything(t *testing.T) {
 
 func TestUnknownChangesAreEverything(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{accounts: []string{client1}}, "")
-		l.take()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
+		l := open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
 		for _, payload := range []string{"*", "", "{"} {
 			hub.Notify(payload)
 			time.Sleep(2 * time.Second)
@@ -153,9 +143,8 @@ func TestUnknownChangesAreEverything(t *testing.T) {
 
 func TestManyChangesNameTheirAccounts(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{}, "")
-		l.take()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
+		l := open(t, hub, &listener{}, "").afterStart()
 		var many []domain.FigureChange
 		for social := range int64(501) {
 			many = append(many, reading(agency, client1, social+1))
@@ -169,9 +158,8 @@ func TestManyChangesNameTheirAccounts(t *testing.T) {
 
 func TestAccessIsCheckedAgain(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
-		l := open(t, hub, &listener{accounts: []string{client1}}, "")
-		l.take()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
+		l := open(t, hub, &listener{accounts: []string{client1}}, "").afterStart()
 		hub.Wake(t.Context(), agency2)
 		synctest.Wait()
 		asked := l.asked
@@ -202,7 +190,7 @@ func TestAccessIsCheckedAgain(t *testing.T) {
 // A listener that reads nothing delays no other, and nothing is buffered for it.
 func TestSlowListenerDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	bubble(t, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		slow, quick := &listener{blocked: make(chan struct{})}, &listener{}
 		open(t, hub, slow, "")
 		open(t, hub, quick, "").take()

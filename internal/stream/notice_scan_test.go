@@ -33,8 +33,7 @@ func id(version int64) string { return stream.FormatID(agency, version) }
 
 func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		s := subscribe(t, hub, agency, alice, 0)
 		require.Empty(t, s.ids())
 		store.append(agency, alice)
@@ -52,8 +51,7 @@ func TestWakeUpFindsFoldedNoticesAtOnce(t *testing.T) {
 
 func TestIdleConnectionsShareOneQuery(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		const connections = 10_000
 		for i := range connections {
 			subscribe(t, hub, fmt.Sprintf("%024x", i%50), user(i), 0)
@@ -69,8 +67,7 @@ func TestIdleConnectionsShareOneQuery(t *testing.T) {
 
 func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		const users = 2500 // more than two pages of a scan, all of one version
 		all := make([]string, users)
 		subscriptions := make([]*listener, users)
@@ -91,12 +88,11 @@ func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
 
 func TestMissedNoticesAreReadInPages(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	var want []string
-	for range 200 {
-		want = append(want, id(store.append(agency, alice)))
-	}
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		var want []string
+		for range 200 {
+			want = append(want, id(store.append(agency, alice)))
+		}
 		s := subscribe(t, hub, agency, alice, 0)
 		require.Equal(t, want, s.ids())
 		_, looks := store.queries()
@@ -111,8 +107,7 @@ func TestMissedNoticesAreReadInPages(t *testing.T) {
 // at the head.
 func TestCursorBeyondTheHeadStartsAtTheHead(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		beyond := subscribe(t, hub, agency, bob, 1_000_000)
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
@@ -125,7 +120,7 @@ func TestCursorBeyondTheHeadStartsAtTheHead(t *testing.T) {
 
 func TestStreamEndsWhenTokenExpires(t *testing.T) {
 	t.Parallel()
-	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		s := listen(t, hub, stream.Listener{ParentAccount: agency, UserID: alice, ExpiresAt: time.Now().Add(90 * time.Second)}, 0)
 		time.Sleep(89 * time.Second)
 		require.Empty(t, s.ids())
@@ -137,8 +132,7 @@ func TestStreamEndsWhenTokenExpires(t *testing.T) {
 
 func TestLostAccessEndsAfterItsNotice(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		s, other := subscribe(t, hub, agency, alice, 0), subscribe(t, hub, agency, bob, 0)
 		s.refuse(errAway)
 		time.Sleep(3 * time.Minute)
@@ -157,8 +151,7 @@ func TestLostAccessEndsAfterItsNotice(t *testing.T) {
 // moment.
 func TestLostAccessNoticeIsSentDespiteStoreFaults(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
 		store.setBroken(true)
@@ -175,10 +168,9 @@ func TestLostAccessNoticeIsSentDespiteStoreFaults(t *testing.T) {
 
 func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 	t.Parallel()
-	store := newStore()
 	var ready atomic.Bool
 	ready.Store(true)
-	inBubble(t, store, stream.Config{Ready: ready.Load}, func(t *testing.T, hub *stream.Hub) {
+	inBubbleWith(t, stream.Config{Ready: ready.Load}, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
 		ready.Store(false)
@@ -203,8 +195,7 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 
 func TestResumingIsLimitedByRetention(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		store.appendAt(time.Now().Add(-8*24*time.Hour), agency, alice)
 		store.appendAt(time.Now().Add(-6*24*time.Hour), agency, alice)
 		require.Equal(t, []string{id(2)}, subscribe(t, hub, agency, alice, 0).ids())
@@ -213,7 +204,7 @@ func TestResumingIsLimitedByRetention(t *testing.T) {
 
 func TestConnectionsOfOneUserAreLimited(t *testing.T) {
 	t.Parallel()
-	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		first := subscribe(t, hub, agency, alice, 0)
 		for range 63 {
 			subscribe(t, hub, agency, alice, 0)

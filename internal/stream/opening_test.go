@@ -18,9 +18,8 @@ var errAwayForGood = domain.NewError(domain.CodeForbidden, "no longer active")
 
 func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	store.append(agency, alice)
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		store.append(agency, alice)
 		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
 		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once")
 		store.append(agency, bob)
@@ -32,12 +31,11 @@ func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 
 func TestStreamResumesAfterItsCursor(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	for range 4 {
-		store.append(agency, alice)
-	}
 	who := stream.Listener{ParentAccount: agency, UserID: alice}
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		for range 4 {
+			store.append(agency, alice)
+		}
 		for name, at := range map[string]struct{ query, header string }{
 			"by header":                      {"", id(2)},
 			"by query parameter":             {"?last_event_id=" + id(2), ""},
@@ -58,9 +56,8 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 // returns, and nothing after them.
 func TestLostAccessAtTheOpening(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	store.append(agency, alice)
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		store.append(agency, alice)
 		who := stream.Listener{ParentAccount: agency, UserID: alice}
 		back := (&listener{refusal: errAwayForGood}).open(t, hub.ServeNotices, who, id(0))
 		require.NoError(t, back.fault)
@@ -79,7 +76,7 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 
 func TestAccessIsCheckedEveryEightSeconds(t *testing.T) {
 	t.Parallel()
-	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		notices, figures := subscribe(t, hub, agency, alice, 0), open(t, hub, &listener{}, "")
 		notices.refuse(errAwayForGood)
 		figures.refuse(errAwayForGood)
@@ -92,10 +89,8 @@ func TestAccessIsCheckedEveryEightSeconds(t *testing.T) {
 
 func TestBoardClosedIsANotice(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
-		l := subscribe(t, hub, agency, alice, 0)
-		l.take()
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
+		l := subscribe(t, hub, agency, alice, 0).afterStart()
 		store.append(agency, alice)
 		store.close(agency, alice, client1, client2)
 		hub.Wake(t.Context(), agency)

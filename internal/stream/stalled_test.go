@@ -84,8 +84,7 @@ func nextLine(t *testing.T, lines *bufio.Reader) string {
 // A listener that stops reading delays no other and is disconnected.
 func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		listener := servePipes(t, hub, &http.Server{ReadHeaderTimeout: time.Minute})
 		stalled, rest := listener.connect(t)
 		quick, lines := listener.connect(t)
@@ -122,7 +121,7 @@ func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
 
 func TestStreamIsKeptAlive(t *testing.T) {
 	t.Parallel()
-	inBubble(t, newStore(), stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
 		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, id(0))
 		require.Regexp(t, `^retry: (1\d{3}|2000)\n\n: connected\n\n$`, l.out.String())
 		time.Sleep(15 * time.Second)
@@ -133,8 +132,7 @@ func TestStreamIsKeptAlive(t *testing.T) {
 
 func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
-	store := newStore()
-	inBubble(t, store, stream.Config{}, func(t *testing.T, hub *stream.Hub) {
+	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
 		server := &http.Server{ReadTimeout: time.Second, WriteTimeout: time.Second}
 		clients := servePipes(t, hub, server)
 		conn, lines := clients.connect(t)
