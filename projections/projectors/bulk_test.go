@@ -82,13 +82,9 @@ func TestBulkGivesTheTablesOfTheLiveFold(t *testing.T) {
 						events[i].Envelope.ID = uuid.NewSHA1(uuid.NameSpaceOID, []byte(events[i].Envelope.ID)).String()
 					}
 				}
-				empty := func() { db.Delete(t, c.projector.Tables...) }
-				empty()
-				foldtest.Batches(t, db, c.projector, cut(t, events))
-				want := foldtest.Dump(t, db, c.tables...)
-				empty()
-				foldBulk(t, db, c.projector, cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...)))
-				require.Equal(t, want, foldtest.Dump(t, db, c.tables...))
+				want := tablesAfter(t, db, c.projector, c.tables, foldtest.Batches, cut(t, events))
+				again := cut(t, append(events, events[:rapid.IntRange(0, len(events)).Draw(t, "duplicates")]...))
+				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, again))
 			})
 		})
 	}
@@ -143,17 +139,11 @@ func TestErasedFiguresMakeNoRows(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				events := c.draw(t)
 				erased := drawErasures(t, events)
-				empty := func() { db.Delete(t, c.projector.Tables...) }
-				empty()
-				foldtest.Batches(t, db, c.projector, [][]fold.Event{erased, remaining(events, erased)})
-				want := foldtest.Dump(t, db, c.tables...)
+				left := [][]fold.Event{erased, remaining(events, erased)}
+				want := tablesAfter(t, db, c.projector, c.tables, foldtest.Batches, left)
 				all := shuffled(t, slices.Concat(erased, events))
-				empty()
-				foldtest.Batches(t, db, c.projector, cut(t, all))
-				require.Equal(t, want, foldtest.Dump(t, db, c.tables...), "live")
-				empty()
-				foldBulk(t, db, c.projector, cut(t, all))
-				require.Equal(t, want, foldtest.Dump(t, db, c.tables...), "in a rebuild")
+				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldtest.Batches, cut(t, all)), "live")
+				require.Equal(t, want, tablesAfter(t, db, c.projector, c.tables, foldBulk, cut(t, all)), "in a rebuild")
 			})
 		})
 	}
