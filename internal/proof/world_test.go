@@ -45,19 +45,6 @@ type memory struct {
 	broken error // error of the next append
 }
 
-func newMemory(t testing.TB) *memory {
-	t.Helper()
-	raw, err := os.ReadFile("../../deploy/topics.json")
-	require.NoError(t, err)
-	specs, err := eventlog.ParseTopics(raw)
-	require.NoError(t, err)
-	codec := eventlog.NewCodec(domain.NewRegistry(), specs, "/ledgerboard/test")
-	return &memory{Codec: codec, topics: map[string][][]eventlog.Record{
-		domain.TopicDashboards: make([][]eventlog.Record, testPartitions),
-		domain.TopicOperations: make([][]eventlog.Record, 3),
-	}}
-}
-
 func (m *memory) Ranges(_ context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error) {
 	var ranges []eventlog.PartitionRange
 	for i, records := range m.topics[topic] {
@@ -74,14 +61,11 @@ func (m *memory) Scan(ctx context.Context, cfg eventlog.ScanConfig) error {
 		}
 		for from < to {
 			end := min(from+3, to) // small runs
-			run := eventlog.Run{Partition: int32(i), Next: end}
-			for _, r := range records[from:end] {
-				if cfg.Key == "" || cfg.Key == string(r.Key) {
-					run.Records = append(run.Records, r)
-				}
-			}
-			if len(run.Records) > 0 {
-				if err := cfg.Handle(ctx, run); err != nil {
+			wanted := slices.DeleteFunc(slices.Clone(records[from:end]), func(r eventlog.Record) bool {
+				return cfg.Key != "" && cfg.Key != string(r.Key)
+			})
+			if len(wanted) > 0 {
+				if err := cfg.Handle(ctx, eventlog.Run{Partition: int32(i), Next: end, Records: wanted}); err != nil {
 					return err
 				}
 			}
@@ -152,7 +136,14 @@ func newWorld(t testing.TB) *world {
 	require.NoError(t, err)
 	verifiers, err := proof.ParseVerifiers(public)
 	require.NoError(t, err)
-	return &world{memory: newMemory(t), heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
+	raw, err := os.ReadFile("../../deploy/topics.json")
+	require.NoError(t, err)
+	specs, err := eventlog.ParseTopics(raw)
+	require.NoError(t, err)
+	log := &memory{Codec: eventlog.NewCodec(domain.NewRegistry(), specs, "/ledgerboard/test"), topics: map[string][][]eventlog.Record{
+		domain.TopicDashboards: make([][]eventlog.Record, testPartitions), domain.TopicOperations: make([][]eventlog.Record, 3),
+	}}
+	return &world{memory: log, heads: map[string]domain.StreamHead{}, now: noon, key: key, verifiers: verifiers}
 }
 
 func (w *world) signer(t testing.TB, change ...func(*proof.SignerConfig)) *proof.Signer {
