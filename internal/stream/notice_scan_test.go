@@ -77,8 +77,7 @@ func TestManyNoticesOfOneRecordCrossPages(t *testing.T) {
 		}
 		synctest.Wait()
 		store.append(agency, all...)
-		store.append(agency, all[users-1])
-		hub.Wake(t.Context(), agency)
+		store.announce(t, hub, all[users-1])
 		for i, s := range subscriptions[:users-1] {
 			require.Equal(t, []string{id(1)}, s.ids(), "user %d", i)
 		}
@@ -97,8 +96,7 @@ func TestMissedNoticesAreReadInPages(t *testing.T) {
 		require.Equal(t, want, s.ids())
 		_, looks := store.queries()
 		require.Greater(t, looks, 1, "they do not fit into one page")
-		store.append(agency, alice)
-		hub.Wake(t.Context(), agency)
+		store.announce(t, hub, alice)
 		require.Equal(t, []string{id(201)}, s.ids(), "it continues live")
 	})
 }
@@ -174,8 +172,7 @@ func TestNothingIsSentBeforeTheReadModelIsReady(t *testing.T) {
 		s := subscribe(t, hub, agency, alice, 0)
 		synctest.Wait()
 		ready.Store(false)
-		store.append(agency, alice)
-		hub.Wake(t.Context(), agency)
+		store.announce(t, hub, alice)
 		// a read model that is being built contains no users
 		s.refuse(domain.NewError(domain.CodeNotFound, "no such user"))
 		time.Sleep(3 * time.Minute)

@@ -23,8 +23,7 @@ func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
 		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
 		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once")
 		store.append(agency, bob)
-		store.append(agency, alice, bob)
-		hub.Wake(t.Context(), agency)
+		store.announce(t, hub, alice, bob)
 		require.Equal(t, []string{id(3)}, l.ids())
 	})
 }

@@ -180,13 +180,11 @@ func TestNextPollIsNotReleasedWithThePreviousOne(t *testing.T) {
 	late.Store(true)
 	first := send(http.MethodGet, session, "", "")
 	<-waits
-	store.append(agency, alice)
-	n.hub.Wake(t.Context(), agency)
+	store.announce(t, n.hub, alice)
 	notice(<-first)
 	second := send(http.MethodGet, session, "", "")
 	<-waits
-	store.append(agency, alice)
-	n.hub.Wake(t.Context(), agency)
+	store.announce(t, n.hub, alice)
 	notice(<-second)
 }
 

@@ -132,8 +132,7 @@ func TestStockClientGetsItsNotices(t *testing.T) {
 			client := startJS(t, way(n.url))
 			client.until("event", "notice_cursor")
 			store.append(agency, bob)
-			store.append(agency, alice, bob)
-			n.hub.Wake(t.Context(), agency)
+			store.announce(t, n.hub, alice, bob)
 			line := client.until("event", "client_access_removed")
 			require.Len(t, line.Args, 2)
 			require.JSONEq(t, `{"user_id":"`+alice+`"}`, string(line.Args[0]))
@@ -159,8 +158,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				client.until("event", "notice_cursor")
 				var want []string
 				if heardOne {
-					seen := id(store.append(agency, alice))
-					first.hub.Wake(t.Context(), agency)
+					seen := id(store.announce(t, first.hub, alice))
 					require.Equal(t, []string{seen}, client.notices(seen))
 				}
 				first.stop()
@@ -175,8 +173,7 @@ func TestStockClientResumesAtARestartedServer(t *testing.T) {
 				client.until("connect", "")
 				last := want[len(want)-1]
 				require.Equal(t, want, client.notices(last))
-				next := id(store.append(agency, alice))
-				second.hub.Wake(t.Context(), agency)
+				next := id(store.announce(t, second.hub, alice))
 				require.Equal(t, []string{next}, client.notices(next), "each missed notice arrived once")
 			})
 		}
@@ -189,8 +186,7 @@ func TestNewPageContinuesAtTheStoredCursor(t *testing.T) {
 	n := startNode(t, store, &tokens{}, nil, stream.Config{})
 	first := startJS(t, jsConfig{URL: n.url, Auth: aliceAuth()})
 	first.until("event", "notice_cursor")
-	seen := id(store.append(agency, alice))
-	n.hub.Wake(t.Context(), agency)
+	seen := id(store.announce(t, n.hub, alice))
 	require.Equal(t, []string{seen}, first.notices(seen))
 	store.requireSaved(t, 1)
 	first.tell(map[string]any{"close": true})
@@ -247,8 +243,7 @@ func TestClientCannotAskForAnotherUsersRoom(t *testing.T) {
 		client.tell(map[string]any{"emit": []any{event, bob}})
 	}
 	store.append(agency, bob)
-	own := id(store.append(agency, alice))
-	n.hub.Wake(t.Context(), agency)
+	own := id(store.announce(t, n.hub, alice))
 	require.Equal(t, []string{own}, client.notices(own))
 }
 

@@ -102,8 +102,7 @@ func TestStalledStreamDelaysNoOtherAndIsDropped(t *testing.T) {
 			}
 		}()
 		for i := range int64(50) {
-			store.append(agency, alice)
-			hub.Wake(t.Context(), agency)
+			store.announce(t, hub, alice)
 			synctest.Wait() // no time passes: everything that can proceed has done so
 			require.Equal(t, id(i+1), <-heard)
 		}
@@ -139,8 +138,7 @@ func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 		for range 3 {
 			require.Equal(t, ": keep-alive", nextLine(t, lines))
 		}
-		store.append(agency, alice)
-		hub.Wake(t.Context(), agency)
+		store.announce(t, hub, alice)
 		require.Equal(t, "event: client_access_removed", nextLine(t, lines))
 		require.Equal(t, "id: "+id(1), nextLine(t, lines))
 		require.NoError(t, conn.Close())

@@ -47,6 +47,14 @@ func (m *memoryStore) appendAt(at time.Time, parent string, users ...string) int
 	return m.heads[parent]
 }
 
+// announce folds one record by which users of agency lose access, and wakes the hub.
+func (m *memoryStore) announce(t *testing.T, hub *stream.Hub, users ...string) int64 {
+	t.Helper()
+	version := m.append(agency, users...)
+	hub.Wake(t.Context(), agency)
+	return version
+}
+
 // close folds one record that closes the accounts' dashboards for a user on their lists.
 func (m *memoryStore) close(parent, user string, accounts ...string) {
 	m.mu.Lock()
