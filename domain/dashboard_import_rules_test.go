@@ -33,13 +33,20 @@ func importFacts() domain.ImportFacts {
 	}
 }
 
-// setsOf are the linked sets of a plan, by account.
+// planned returns the dashboards of a plan, by account.
+func planned(plan domain.ImportPlan) map[string]domain.ImportedDashboard {
+	dashboards := map[string]domain.ImportedDashboard{}
+	for _, d := range slices.Concat(plan.Sets...) {
+		dashboards[d.SubAccountID] = d
+	}
+	return dashboards
+}
+
+// setsOf returns the linked sets of a plan, by account.
 func setsOf(plan domain.ImportPlan) map[string][]string {
 	sets := map[string][]string{}
-	for _, together := range plan.Sets {
-		for _, d := range together {
-			sets[d.SubAccountID] = d.SubAccountIDs
-		}
+	for account, d := range planned(plan) {
+		sets[account] = d.SubAccountIDs
 	}
 	return sets
 }
@@ -114,15 +121,8 @@ func TestPlanImportRefusesAndRepairs(t *testing.T) {
 		east[:2] + "||aaaaaaaaaaaaaaaaaaaaaaaa|has another document that was changed later",
 		west[:2] + "||" + late.DocumentID + "|was changed in the future",
 		"ff||" + old(elsewhere, 1).DocumentID + "|is not an account of agency " + agency,
-	}, sortedCopy(notesOf(plan.Refused)))
-	var repaired domain.ImportedDashboard
-	for _, together := range plan.Sets {
-		for _, d := range together {
-			if d.SubAccountID == north {
-				repaired = d
-			}
-		}
-	}
+	}, sorted(notesOf(plan.Refused)...))
+	repaired := planned(plan)[north]
 	require.Equal(t, []string{nina}, repaired.Users, "users of a client that is no longer linked are removed")
 	require.Equal(t, []string{pocNorth}, repaired.MainPOC)
 	require.Equal(t, []string{"analytics"}, repaired.Scopes)
@@ -242,10 +242,8 @@ func TestPlanImportNeverWidens(t *testing.T) {
 				}
 			}
 		}
-		for _, together := range plan.Sets {
-			for _, d := range together {
-				require.Subset(t, before[d.SubAccountID].Users, d.Users)
-			}
+		for account, d := range planned(plan) {
+			require.Subset(t, before[account].Users, d.Users)
 		}
 		facts.Present = presentAfter(t, facts, plan)
 		again := domain.PlanImport(facts, documents)
@@ -256,5 +254,3 @@ func TestPlanImportNeverWidens(t *testing.T) {
 }
 
 func sorted(ids ...string) []string { slices.Sort(ids); return ids }
-
-func sortedCopy(lines []string) []string { return sorted(slices.Clone(lines)...) }

@@ -24,7 +24,8 @@ func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 			w, other := worlds[n], worlds[1-n]
 			untouched := snapshot(other.dashboards)
 			if rapid.IntRange(0, 9).Draw(t, "orders change") == 0 {
-				w.drawOrders(t)
+				account := rapid.SampledFrom(keys(w.accounts)).Draw(t, "buyer")
+				w.poc[account] = rapid.SliceOfN(rapid.SampledFrom(keys(w.users)), 0, 2).Draw(t, "assigned")
 			}
 			if rapid.IntRange(0, 5).Draw(t, "open") == 0 {
 				w.stepOpen(t)
@@ -50,11 +51,6 @@ func twoAgencies() [2]*world {
 	second.users = map[string]string{otherUser: otherAccount, "db1000000000000000000000": "cb1000000000000000000000", "5c0000000000000000000000": otherAgency}
 	second.poc = map[string][]string{}
 	return [2]*world{first, second}
-}
-
-func (w *world) drawOrders(t *rapid.T) {
-	account := rapid.SampledFrom(keys(w.accounts)).Draw(t, "buyer")
-	w.poc[account] = rapid.SliceOfN(rapid.SampledFrom(keys(w.users)), 0, 2).Draw(t, "assigned")
 }
 
 func (w *world) stepOpen(t *rapid.T) {
@@ -209,7 +205,8 @@ func (w *world) model(c domain.UpdateDashboard) (after map[string]doc, lost []st
 	if !w.accounts[c.Primary] {
 		return nil, nil, domain.CodeNotFound // rule 10
 	}
-	if !w.mayName(c) {
+	if slices.ContainsFunc(idsOf(c.SubAccountIDs), func(id string) bool { return !w.accounts[id] }) ||
+		slices.ContainsFunc(idsOf(c.Users), func(id string) bool { return w.users[id] == "" }) {
 		return nil, nil, domain.CodeUnprocessable // rule 10
 	}
 	before := contents(w.dashboards)
@@ -259,11 +256,6 @@ func (w *world) model(c domain.UpdateDashboard) (after map[string]doc, lost []st
 		lost = nil
 	}
 	return after, lost, ""
-}
-
-func (w *world) mayName(c domain.UpdateDashboard) bool {
-	return !slices.ContainsFunc(idsOf(c.SubAccountIDs), func(id string) bool { return !w.accounts[id] }) &&
-		!slices.ContainsFunc(idsOf(c.Users), func(id string) bool { return w.users[id] == "" })
 }
 
 // modelSets applies rules 2 and 3.
