@@ -258,13 +258,6 @@ func (b *bench) switchBack(r projections.RebuildRequest) (operator.Rebuild, erro
 	return stepping(func() (operator.Rebuild, error) { return b.rebuilds().SwitchBack(b.ctx(), r) })
 }
 
-// outlives ends the grace period of a retired generation and waits until an engine has dropped it.
-func (b *bench) outlives(projection string, number int) {
-	b.t.Helper()
-	b.exec("update generations set retired_at = now() - interval '25 hours' where projection = $1 and generation = $2", projection, number)
-	b.awaitDropped(projection, number)
-}
-
 // awaitDropped waits until the tables of a generation are dropped.
 func (b *bench) awaitDropped(projection string, number int) {
 	b.t.Helper()

@@ -23,9 +23,7 @@ import (
 func TestBuildingUntilTheEndsReadAtStart(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for n := range 4 {
-		b.append(postRead(1, n))
-	}
+	b.append(postRead(1, 0), postRead(1, 1), postRead(1, 2), postRead(1, 3))
 	permits := make(chan struct{}, 100)
 	e := b.engine(faulty{tally{}.projector(), func(ctx context.Context, _ pgx.Tx, _ []fold.Event, next func() error) error {
 		select {
@@ -178,7 +176,7 @@ func TestMissingTablesAreRebuilt(t *testing.T) {
 			t.Parallel()
 			b := setupReadings(t, 50)
 			b.run(b.engine(twoTables{}.projector()))
-			reader := b.other(twoTables{}.projector())
+			reader := b.engine(twoTables{}.projector(), b.ownLog)
 			s := b.caughtUp(reader)
 			require.Empty(t, s.TablesGone)
 			b.exec(drop)
@@ -210,9 +208,7 @@ func TestSetBackTablesAreFoldedAgain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	e := b.startEngine(tally{}.projector())
-	for n := range 6 {
-		b.append(postRead(int64(n%3+1), n))
-	}
+	b.appendReadings(0, 6)
 	b.caughtUp(e)
 	b.eachOnce(6)
 	b.exec("with moved as (update checkpoints set next_offset = 0 where projection = 'tally') delete from tally")

@@ -42,9 +42,7 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 	b.append(postRead(1, 1), postRead(2, 1), postRead(3, 1))
 	e := b.followEngine(tally{}.projector())
 	b.recreate(domain.TopicMetrics)
-	for n := range 8 { // beyond every checkpoint
-		b.append(postRead(1, n+10), postRead(2, n+10), postRead(3, n+10), postRead(4, n+10), postRead(5, n+10))
-	}
+	b.appendReadings(10, 90) // beyond every checkpoint
 	s := b.awaitStatus(e, func(s operator.Projection) bool {
 		return len(e.NotFollowed()) == len(s.Partitions) && stopped(s) == len(s.Partitions)
 	})
@@ -136,10 +134,7 @@ func TestLagIsExact(t *testing.T) {
 	require.Zero(t, s.LagSeconds)
 	one := b.partitionOf(domain.TopicMetrics, "1")
 	require.Equal(t, day0, *s.Partitions[one].EventTime)
-	for n := range 5 {
-		b.append(postRead(1, n+2))
-	}
-	b.append(postRead(2, 2))
+	b.append(postRead(1, 2), postRead(1, 3), postRead(1, 4), postRead(1, 5), postRead(1, 6), postRead(2, 2))
 	b.exec("update checkpoints set progressed_at = now() - interval '1 hour' where partition = $1", one)
 	s = b.status(e)
 	require.Equal(t, int64(6), s.Lag)
@@ -159,16 +154,14 @@ func TestLagIsExact(t *testing.T) {
 func TestRecordsInAnAddedPartition(t *testing.T) {
 	t.Parallel()
 	b := setupReadings(t, 20)
-	e := b.engine(tally{}.projector())
-	stop := b.follow(e)
-	stop()
+	b.run(b.engine(tally{}.projector()))
 	ranges, _, err := b.log.Ranges(b.ctx(), domain.TopicMetrics)
 	require.NoError(t, err)
 	added := int32(len(ranges))
 	_, err = b.admin.CreatePartitions(b.ctx(), 1, domain.TopicMetrics)
 	require.NoError(t, err)
 	b.produce(b.encode(postRead(1, 900)), added)
-	e = b.startEngine(tally{}.projector())
+	e := b.startEngine(tally{}.projector())
 	b.append(postRead(1, 901), postRead(2, 901), postRead(3, 901))
 	require.Eventually(t, func() bool { return b.count("select count(*) from tally") == 23 }, patience, tick)
 	b.awaitStatus(e, func(s operator.Projection) bool {

@@ -16,7 +16,7 @@ import (
 
 var somePost = domain.PostRef{ParentAccount: agencyA, SocialAccount: 11, ExternalID: "1:7"}
 
-// said is the listing's content of somePost, some hours after day0; "" erases it.
+// listed is the listing's content of somePost, some hours after day0; "" erases it.
 func listed(hours int, text string) domain.Draft {
 	content := domain.PostContent{PostRef: somePost, AccountID: agencyA, Origin: domain.OriginListing, PostTexts: domain.PostTexts{Content: text}}
 	d := draft(domain.TopicContents, content.Key(), "said "+text, content)

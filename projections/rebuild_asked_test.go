@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,7 +86,9 @@ func TestRebuildOfAnOlderVersionIsCanceled(t *testing.T) {
 	stop := b.follow(old)
 	paused.Store(true)
 	request := b.request(tally{}.projector())
-	require.Contains(t, b.awaitSwitch(request.ID).Error, "paused")
+	b.awaitRebuild(request.ID, func(r operator.Rebuild) bool {
+		return r.State == operator.RebuildSwitching && strings.Contains(r.Error, "paused")
+	})
 	stop()
 	b.followEngine(version2{tally{}.projector()}.projector())
 	require.NoError(t, b.rebuilds().Cancel(b.ctx(), request.ID))

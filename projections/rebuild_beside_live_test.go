@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/fold"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 // A skip is folded in bulk if it is before the rebuild's read of the log, otherwise by following.
@@ -23,14 +22,11 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 	for name, during := range map[string]bool{"in the bulk": false, "after the bulk": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := live{bench: setup(t)}
-			l.chain = l.bench.chain(agencyA)
-			g := l.newGate()
-			p := projectors.Dashboards(partitions[domain.TopicDashboards])
-			l.engine = l.bench.engine(p, func(c *projections.Config) {
-				c.Log = hookedLog{Log: l.log, beforeScan: g.pass} // it knows the end of the log and has read nothing
-			})
-			l.start(l.engine)
+			b := setup(t)
+			g := b.newGate()
+			l := live{b, b.chain(agencyA), b.startEngine(dashboards, func(c *projections.Config) {
+				c.Log = hookedLog{Log: b.log, beforeScan: g.pass} // it knows the end of the log and has read nothing
+			})}
 			l.set("u1")
 			bad := l.put(l.spoilt(`{`))
 			second := l.put(l.spoilt(`[`))
@@ -38,7 +34,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			if !during {
 				l.put(l.next(skip(bad)))
 			}
-			r := l.request(p)
+			r := l.request(dashboards)
 			<-g.reached
 			if during {
 				l.put(l.next(skip(bad)))
@@ -49,7 +45,7 @@ func TestSkipWhileARebuildFolds(t *testing.T) {
 			g.open()
 			l.ends(r.ID, operator.RebuildDone)
 			require.Equal(t, 2, l.caughtUp(l.engine).Generation)
-			l.sameTables(p, 1, 2)
+			l.sameTables(dashboards, 1, 2)
 			for _, generation := range []int{1, 2} {
 				require.Equal(t, 2, l.count("select count(*) from parked where generation = $1 and state = 'skipped'", generation))
 				require.Zero(t, l.count("select count(*) from parked where generation = $1 and state <> 'skipped'", generation))
@@ -87,8 +83,7 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			b.mixture()
 			e := b.followEngine(p)
 			stop := b.traffic()
-			r := b.request(p)
-			done := b.ends(r.ID, operator.RebuildDone)
+			done := b.ends(b.request(p).ID, operator.RebuildDone)
 			stop()
 			require.Positive(t, done.EventsTotal, "it was copied, not only followed")
 			require.Equal(t, 2, b.caughtUp(e).Generation)
@@ -97,9 +92,10 @@ func TestEveryProjectionIsRebuiltEqual(t *testing.T) {
 			const indexes = `select count(*) from pg_index i join pg_class c on c.oid = i.indrelid
 				where c.relnamespace = to_regnamespace('lb_' || $1 || $2) and not c.relispartition`
 			require.Equal(t, b.count(indexes, p.Name, "_g1"), b.count(indexes, p.Name, "_g2"), "all keys and indexes exist")
-			b.outlives(p.Name, 1)
+			b.exec("update generations set retired_at = now() - interval '25 hours' where generation = 1") // its grace period
+			b.awaitDropped(p.Name, 1)
 
-			r = b.request(p)
+			r := b.request(p)
 			b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.Generation > 0 })
 			if err := b.rebuilds().Cancel(b.ctx(), r.ID); err == nil { // otherwise it had already ended
 				done = b.awaitRebuild(r.ID, func(r operator.Rebuild) bool { return r.FinishedAt != nil })
@@ -162,7 +158,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 	b.shows("tally", "lb_tally_v1")
 
 	r := b.request(version2{tally{}.projector()}.projector())
-	stop := b.start(b.other(version2{tally{}.projector()}.projector()))
+	stop := b.start(b.engine(version2{tally{}.projector()}.projector(), b.ownLog))
 	done := b.ends(r.ID, operator.RebuildDone)
 	stop()
 	require.Equal(t, 2, done.Generation)
@@ -175,8 +171,7 @@ func TestPreparedGenerationLeavesReadersWhereTheyAre(t *testing.T) {
 
 	b.appendReadings(100, 150)
 	b.caughtUp(old)
-	newer := b.other(version2{tally{}.projector()}.projector())
-	b.start(newer)
+	newer := b.startEngine(version2{tally{}.projector()}.projector(), b.ownLog)
 	require.Equal(t, 2, b.caughtUp(newer).Generation)
 	b.sameTally(150, "lb_tally_g1", "lb_tally_g2")
 }

@@ -224,10 +224,8 @@ func (b *bench) appendReadings(from, to int) {
 	b.append(drafts...)
 }
 
-// other is another process: another client of the broker.
-func (b *bench) other(p fold.Projector, change ...func(*projections.Config)) *projections.Engine {
-	return b.engine(p, append(change, func(c *projections.Config) { c.Log = b.openLog(domain.NewRegistry()) })...)
-}
+// ownLog makes an engine another process: another client of the broker.
+func (b *bench) ownLog(c *projections.Config) { c.Log = b.openLog(domain.NewRegistry()) }
 
 func (b *bench) readers(p fold.Projector) *pgxpool.Pool {
 	b.t.Helper()
@@ -242,10 +240,4 @@ func waitingAtSwitch(on *atomic.Bool) func(*projections.Config) {
 	return func(c *projections.Config) {
 		c.Paused = func(context.Context) (bool, error) { return on.Load(), nil }
 	}
-}
-
-// awaitSwitch waits until a rebuild waits before its switch.
-func (b *bench) awaitSwitch(id string) operator.Rebuild {
-	b.t.Helper()
-	return b.awaitRebuild(id, func(r operator.Rebuild) bool { return r.State == operator.RebuildSwitching && r.Error != "" })
 }

@@ -46,8 +46,7 @@ func TestRebuildUnderTraffic(t *testing.T) {
 			}
 		}
 	})
-	requested := b.request(tally{}.projector())
-	done := b.ends(requested.ID, operator.RebuildDone)
+	done := b.ends(b.request(p).ID, operator.RebuildDone)
 	stop()
 	traffic.Wait()
 	require.Nil(t, wrong.Load())
@@ -123,8 +122,7 @@ func TestRebuildIsTakenOverInItsKeys(t *testing.T) {
 	created := func() bool { return b.count("select count(*) from rebuild_shards where partition = -1 and done") == 1 }
 	require.Eventually(t, created, patience, tick)
 	require.Zero(t, b.count("select count(*) from rebuild_shards where partition = -2 and done"))
-	second := b.other(twoTables{}.projector())
-	b.start(second)
+	second := b.startEngine(twoTables{}.projector(), b.ownLog)
 	b.takenOver(requested.ID, 1)
 	stop()
 	require.NoError(t, tx.Commit(b.ctx()))
@@ -154,8 +152,7 @@ func TestRebuildIsTakenOverAtTheSwitch(t *testing.T) {
 	stop := b.follow(first)
 	requested := b.request(tally{}.projector())
 	<-g.reached
-	second := b.other(tally{}.projector())
-	b.start(second)
+	second := b.startEngine(tally{}.projector(), b.ownLog)
 	b.takenOver(requested.ID, 1)
 	b.ends(requested.ID, operator.RebuildDone)
 	g.open()

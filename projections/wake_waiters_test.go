@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// hear listens as an API node does.
+// listen listens as an API node does.
 func (b *bench) listen() <-chan string {
 	b.t.Helper()
 	notices := make(chan string, 100)
