@@ -108,7 +108,8 @@ func TestSignInUsesUpAllLinks(t *testing.T) {
 
 	require.NoError(t, s.MakeLink(t.Context(), made, digest("one")))
 	exec(t, pool, `
-		insert into sign_in_links select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two")) // at the same instant
+		insert into sign_in_links
+		select $1, user_id, account_id, role, made_by, made_at, expires_at from sign_in_links`, digest("two")) // at the same instant
 	require.NoError(t, begin("by one", digest("one")))
 	require.ErrorIs(t, begin("by two", digest("two")), vault.ErrNoSignInLink)
 }
