@@ -29,8 +29,7 @@ func view(t *testing.T, db *pgtest.DB) readmodels.DashboardView {
 // moveIn fills the directory: clientTwo and its user belong to one agency or to the other.
 func moveIn(t *testing.T, db *pgtest.DB, ofClientTwo, ofStaff string, others ...domain.DirectoryEntity) {
 	t.Helper()
-	_, err := db.Pool.Exec(t.Context(), `truncate accounts, users, sessions`)
-	require.NoError(t, err)
+	exec(t, db, `truncate accounts, users, sessions`)
 	w := &world{Directory: []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agencyA, Name: "A", WhiteLabelURL: "https://a.example"},
 		domain.DirectoryAccount{ID: agencyB, Name: "B"},
@@ -52,8 +51,7 @@ func TestDashboardShowsOnlyItsOwnAgency(t *testing.T) {
 	linked := open(clientOwn, clientTwo)
 	linked.users = append(linked.users, foreman)
 	setDashboards(t, db, linked)
-	_, err := db.Pool.Exec(t.Context(), `update dashboard_preferences set main_poc = array[$1::text]`, staff)
-	require.NoError(t, err)
+	exec(t, db, `update dashboard_preferences set main_poc = array[$1::text]`, staff)
 
 	moveIn(t, db, agencyA, agencyA)
 	v := view(t, db)
@@ -145,8 +143,7 @@ func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	preview, err = (&readmodels.Dashboards{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []readmodels.Named{named(nina, "Name of d1"), named(sam, "Name of d2")}, preview.LostAccess)
-	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 2})
-	require.NoError(t, err)
+	entries, _ := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 2})
 	byDashboard := map[string]readmodels.AccessEffect{}
 	for _, e := range entries {
 		byDashboard[e.Dashboard.ID] = e.Access

@@ -254,13 +254,11 @@ func TestPlatforms(t *testing.T) {
 		return got
 	}
 	require.Equal(t, domain.Facebook, platform(7).SignInAt)
-	_, err := log.DB.Pool.Exec(t.Context(), `
+	exec(t, log.DB, `
 		insert into kept.grants (platform, app, person, secret_ref, granted, declined, consented_at) values ($1, 'app', '77', 'grant/7', '{}', '{}', now())`, domain.Instagram)
-	require.NoError(t, err)
-	_, err = log.DB.Pool.Exec(t.Context(), `
+	exec(t, log.DB, `
 		insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
 		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
-	require.NoError(t, err)
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
 	states := map[int64]readmodels.PlatformState{}
 	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
@@ -274,9 +272,7 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, map[int64]readmodels.PlatformState{
 		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting", 10: "unsubscribed",
 	}, states)
-	operators := readmodels.Connections{Pool: log.DB.ReadOnly}
-	readings, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
-	require.NoError(t, err)
+	readings := readingsFor(t, log, readmodels.ReadingsQuery{})
 	require.Len(t, readings, 10, "connected accounts of all agencies")
 	require.Equal(t, readmodels.ConnectionReading{
 		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, State: "ok",
@@ -293,8 +289,7 @@ func TestPlatforms(t *testing.T) {
 			require.Zero(t, r.CallsADay, "it is not read")
 		}
 	}
-	ofOne, err := operators.Readings(t.Context(), readmodels.ReadingsQuery{Account: clientC}, entityDay)
-	require.NoError(t, err)
+	ofOne := readingsFor(t, log, readmodels.ReadingsQuery{Account: clientC})
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
 	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was recorded per account")
@@ -327,10 +322,10 @@ func TestPlatforms(t *testing.T) {
 		require.Len(t, list, min(n, 1), "%+v", q)
 	}
 	for _, id := range []int64{20, 99} {
-		_, err = entities.Platform(t.Context(), scope, id)
+		_, err := entities.Platform(t.Context(), scope, id)
 		require.ErrorIs(t, err, readmodels.ErrPlatformNotFound)
 	}
-	_, err = entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 1)
+	_, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 1)
 	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
 }
 
@@ -362,9 +357,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 		},
 	}
 	require.Equal(t, permissions, shown.Permissions)
-	connections := readmodels.Connections{Pool: log.DB.ReadOnly}
-	listed, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{101}}, entityDay)
-	require.NoError(t, err)
+	listed := readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{101}})
 	require.Len(t, listed, 1)
 	require.Equal(t, "paused", listed[0].State)
 	require.EqualValues(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
@@ -373,14 +366,11 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
 		ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "Sign in again.", At: refused,
 	}, refused)))
-	listed, err = connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{101}}, entityDay)
-	require.NoError(t, err)
+	listed = readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{101}})
 	require.Equal(t, "reconnect", listed[0].State)
 	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
-	none, err := connections.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{102}}, entityDay)
-	require.NoError(t, err)
-	require.Empty(t, none)
-	due, err := connections.Due(t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}, entityDay.AddDate(0, 0, 1))
+	require.Empty(t, readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{102}}))
+	due, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}, entityDay.AddDate(0, 0, 1))
 	require.NoError(t, err)
 	require.Empty(t, due)
 }
@@ -415,8 +405,7 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 			"user", readmodels.PlatformPaused, "An operator has paused all reading from this platform. Ask the operator of this service.",
 		},
 	}, shown)
-	readings, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), readmodels.ReadingsQuery{}, entityDay)
-	require.NoError(t, err)
+	readings := readingsFor(t, log, readmodels.ReadingsQuery{})
 	require.Len(t, readings, len(shown)+1)
 	for _, r := range readings {
 		want := []string{"ok", ""}
@@ -427,6 +416,14 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 		}
 		require.Equal(t, want, []string{r.State, string(r.Reason)}, r.PlatformName)
 	}
+}
+
+// readingsFor returns the connections that operators see.
+func readingsFor(t *testing.T, log *foldtest.Log, q readmodels.ReadingsQuery) []readmodels.ConnectionReading {
+	t.Helper()
+	readings, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), q, entityDay)
+	require.NoError(t, err)
+	return readings
 }
 
 func pause(t *testing.T, log *foldtest.Log, kind domain.PauseKind, name string) {

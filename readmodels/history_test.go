@@ -20,8 +20,7 @@ func TestEntryNamesAndHash(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}, Users: &[]string{nina, stan}}))
-	entries, meta, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
-	require.NoError(t, err)
+	entries, meta := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
 	require.Len(t, entries, 1)
 	e := entries[0]
 	require.Equal(t, []string{p.hashOf(agencyA, 1), "Name of 5a", "agency", "r-5a", "South", "North", "dashboard.accounts_linked.v1"},
@@ -42,8 +41,7 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, stella, time.Now())))
-	entries, _, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
-	require.NoError(t, err)
+	entries, _ := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.Equal(t, readmodels.Named{ID: stella}, entries[0].Actor)
 	require.Equal(t, []readmodels.Named{{ID: nina}}, entries[0].Changes.UsersAdded)
 	access, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: nina})
@@ -58,35 +56,29 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	p.open(agencyB, ben, abroad)
-	ctx := t.Context()
-	entries, _, err := p.history.Entries(ctx, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
-	require.NoError(t, err)
+	entries, _ := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.Len(t, entries, 1)
 	for _, user := range []string{bea, "ffffffffffffffffffffffff"} {
-		_, _, err = p.history.Access(ctx, readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
+		_, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
 		require.ErrorIs(t, err, readmodels.ErrUserNotFound, "a user of another agency looks like an unknown one")
 	}
 	// The name of a user moves with the user to another agency.
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.Put(t, domain.DirectoryUser{ID: nina, AccountID: abroad, Name: "Nina elsewhere", Active: true})
-	state, _, err := p.history.State(ctx, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.NoError(t, err)
+	state, _ := asked(p, (*readmodels.History).State, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Equal(t, []readmodels.Named{{ID: nina}}, state.State.Users)
 }
 
 func TestAnAgencyWithoutHistory(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
-	entries, meta, err := p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
-	require.NoError(t, err)
+	entries, meta := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.Empty(t, entries)
 	require.NotNil(t, entries, "an empty list, not null")
 	require.Equal(t, readmodels.EntriesMeta{}, meta)
-	_, _, err = p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
-	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
-	_, _, err = p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
-	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
-	_, _, err = p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	refused(p, domain.CodeInvalid, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
+	refused(p, domain.CodeInvalid, (*readmodels.History).Export, readmodels.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
+	_, _, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 }
 
@@ -122,30 +114,25 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
-	_, err := p.DB.Pool.Exec(t.Context(), `
+	exec(t, p.DB, `
 		insert into dashboard_history select parent_account, sub_account_id, version + n, event_id, event_type, time + n * interval '1 s',
 			actor, role, on_behalf_of, command_id, request_id, hash, after, after
 		from dashboard_history, generate_series(1, 25000) n`)
-	require.NoError(t, err)
 	q := readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10}
-	page, meta, err := p.history.Entries(t.Context(), q)
-	require.NoError(t, err)
+	page, meta := asked(p, (*readmodels.History).Entries, q)
 	require.Empty(t, page)
 	require.NotEmpty(t, meta.NextCursor)
 	began := *meta.BeganAt
 	q.Cursor = meta.NextCursor
-	page, meta, err = p.history.Entries(t.Context(), q)
-	require.NoError(t, err)
+	page, meta = asked(p, (*readmodels.History).Entries, q)
 	require.Empty(t, page)
 	require.Empty(t, meta.NextCursor)
 
 	// The search for the next match is limited too.
-	_, err = p.DB.Pool.Exec(t.Context(), "update dashboard_history set actor = $1 where version = 25001", stan)
-	require.NoError(t, err)
+	exec(t, p.DB, "update dashboard_history set actor = $1 where version = 25001", stan)
 	for seconds, found := range map[int]bool{4_000: false, 6_000: true} {
 		to := began.Add(time.Duration(seconds) * time.Second)
-		_, meta, err = p.history.Entries(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10, To: &to})
-		require.NoError(t, err)
+		_, meta = asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10, To: &to})
 		require.Equal(t, found, meta.NextAt != nil, seconds)
 	}
 }
@@ -157,15 +144,13 @@ func TestExportIsAPrefix(t *testing.T) {
 	p.open(agencyA, stella, north)
 	const several = 450 // more than two batches
 	more := func(first, last int) {
-		_, err := p.DB.Pool.Exec(t.Context(), `
+		exec(t, p.DB, `
 			insert into dashboard_history select parent_account, sub_account_id, n, event_id, event_type, time + n * interval '1 s',
 				actor, role, on_behalf_of, command_id, request_id, hash, after, after
 			from dashboard_history, generate_series($1::int, $2::int) n where version = 1`, first, last)
-		require.NoError(t, err)
 	}
 	more(2, several)
-	meta, sequence, err := p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA})
-	require.NoError(t, err)
+	meta, sequence := asked(p, (*readmodels.History).Export, readmodels.HistoryQuery{ParentAccount: agencyA})
 	require.EqualValues(t, several, meta.AsOf.Version)
 	version := int64(0)
 	for entry, err := range sequence {
@@ -178,7 +163,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	}
 	require.EqualValues(t, several, version)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, sequence, err = p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA})
+	_, sequence, err := p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA})
 	require.NoError(t, err)
 	cancel()
 	_, err = collect(sequence)
@@ -190,18 +175,14 @@ func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
-	_, err := p.DB.Pool.Exec(t.Context(), `
+	exec(t, p.DB, `
 		insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, reason, detail, state)
 		values ('dashboards', 1, 0, 9, $1, 'x', 'x', 'undecodable', 'x', 'parked')`, agencyA)
-	require.NoError(t, err)
-	_, meta, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.NoError(t, err)
+	_, meta := asked(p, (*readmodels.History).State, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, meta.Incomplete, "1 record of this stream is parked")
 	require.Zero(t, meta.LeftOut)
-	_, err = p.DB.Pool.Exec(t.Context(), "update parked set state = 'skipped'")
-	require.NoError(t, err)
-	_, meta, err = p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.NoError(t, err)
+	exec(t, p.DB, "update parked set state = 'skipped'")
+	_, meta = asked(p, (*readmodels.History).State, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Empty(t, meta.Incomplete)
 	require.Equal(t, int64(1), meta.LeftOut)
 }

@@ -103,6 +103,21 @@ func (p *past) open(agency, user, account string) {
 	require.NoError(p.t, err)
 }
 
+// asked returns an answer of the history.
+func asked[Q, R, M any](p *past, endpoint func(*readmodels.History, context.Context, Q) (R, M, error), q Q) (R, M) {
+	p.t.Helper()
+	got, meta, err := endpoint(p.history, p.t.Context(), q)
+	require.NoError(p.t, err)
+	return got, meta
+}
+
+// refused requires an error with a code instead of an answer of the history.
+func refused[Q, R, M any](p *past, code domain.Code, endpoint func(*readmodels.History, context.Context, Q) (R, M, error), q Q) {
+	p.t.Helper()
+	_, _, err := endpoint(p.history, p.t.Context(), q)
+	require.Equal(p.t, code, domain.CodeOf(err))
+}
+
 // wander sends n random changes of agency A.
 func (p *past) wander(n int) {
 	p.t.Helper()
@@ -239,6 +254,12 @@ func (p *past) hashOf(agency string, version int64) string {
 		}
 	}
 	return ""
+}
+
+func exec(t *testing.T, db *pgtest.DB, sql string, args ...any) {
+	t.Helper()
+	_, err := db.Pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
 }
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

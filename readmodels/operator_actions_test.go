@@ -44,26 +44,19 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 			break
 		}
 	}
-	type outcome struct {
-		action  domain.OperatorAction
-		outcome domain.OperatorOutcome
-		code    domain.Code
-		why     string
-		rebuild string
-		count   int
-		left    int
-	}
-	var got []outcome
+	var got []operator.Action
 	for _, a := range all {
-		got = append(got, outcome{a.Action, a.Outcome, a.Code, a.Why, a.Rebuild, a.Count, a.Left})
+		got = append(got, operator.Action{
+			Action: a.Action, Outcome: a.Outcome, Code: a.Code, Why: a.Why, Rebuild: a.Rebuild, Count: a.Count, Left: a.Left,
+		})
 		require.Equal(t, a.Outcome == operator.OutcomeUnknown, a.FinishedAt == nil)
 	}
-	require.Equal(t, []outcome{
-		{action: domain.ActionConnectionRead, outcome: operator.OutcomeUnknown},
-		{action: domain.ActionPlatformPaused, outcome: domain.OutcomeFailed, code: domain.CodeInternal},
-		{action: domain.ActionParkedRetried, outcome: domain.OutcomeDone, count: 3, left: 1},
-		{action: domain.ActionGenerationSwitchedBack, outcome: domain.OutcomeRefused, code: domain.CodeConflict, why: "readers use it"},
-		{action: domain.ActionRebuildRequested, outcome: domain.OutcomeDone, rebuild: rebuild},
+	require.Equal(t, []operator.Action{
+		{Action: domain.ActionConnectionRead, Outcome: operator.OutcomeUnknown},
+		{Action: domain.ActionPlatformPaused, Outcome: domain.OutcomeFailed, Code: domain.CodeInternal},
+		{Action: domain.ActionParkedRetried, Outcome: domain.OutcomeDone, Count: 3, Left: 1},
+		{Action: domain.ActionGenerationSwitchedBack, Outcome: domain.OutcomeRefused, Code: domain.CodeConflict, Why: "readers use it"},
+		{Action: domain.ActionRebuildRequested, Outcome: domain.OutcomeDone, Rebuild: rebuild},
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, all[4].RequestID, all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)

@@ -45,15 +45,13 @@ func seedScopes(t *testing.T) *pgtest.DB {
 
 func setDashboards(t *testing.T, db *pgtest.DB, dashboards ...dashboard) {
 	t.Helper()
-	_, err := db.Pool.Exec(t.Context(), `delete from dashboard_preferences`)
-	require.NoError(t, err)
+	exec(t, db, `delete from dashboard_preferences`)
 	for _, d := range dashboards {
-		_, err := db.Pool.Exec(t.Context(), `
+		exec(t, db, `
 			insert into dashboard_preferences (parent_account, sub_account_id, document_id, sub_account_ids, users, main_poc,
 				allow_client_dashboard, scopes, created_at, updated_at, version)
 			values ($1, $2, 'd', $3, $4, '{}', $5, $6, $7, $7, 1)`,
 			d.parent, d.account, d.linked, d.users, d.allow, d.scopes, time.Now())
-		require.NoError(t, err)
 	}
 }
 
