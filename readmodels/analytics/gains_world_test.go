@@ -63,11 +63,9 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 			g.drawAccountReadings(p, strangers)
 			g.drawPosts(p, strangers)
 		}
-		owner := ownerships[len(ownerships)-1].owner
-		g.Directory = append(g.Directory, domain.DirectorySocialAccount{
-			ID: p.id, ParentAccount: owner.ParentAccount, AccountID: owner.AccountID, MemberID: owner.MemberID, ConnectionID: p.id,
-			Platform: p.platform, ExternalID: "x", Name: fmt.Sprint("page ", p.id), Connected: g.IntN(4) > 0,
-		})
+		owned := ownedPage(ownerships[len(ownerships)-1].owner, p.id, p.platform)
+		owned.Connected = g.IntN(4) > 0
+		g.Directory = append(g.Directory, owned)
 	}
 	g.drawSubscriptions()
 	if n := len(g.Events); n > 0 { // some arrive twice
@@ -157,10 +155,7 @@ func (g *gainsWorld) drawErasure(p social, ownerships []ownership) {
 	owner := ownerAt(ownerships, at)
 	g.add(domain.AccountErased{ParentAccount: agencyA, AccountID: owner.AccountID, SocialAccount: p.id, Platform: p.platform, ErasedAt: at})
 	for _, id := range slices.Sorted(maps.Keys(posts)) {
-		g.add(domain.PostRegistered{
-			Tenant: tenantOf(owner, p.id), Platform: p.platform, ExternalID: id, Origin: domain.OriginListing,
-			RegisteredAt: at, PublishedAt: posts[id],
-		})
+		g.add(registered(tenantOf(owner, p.id), p.platform, id, at, posts[id]))
 	}
 }
 
@@ -182,10 +177,7 @@ func (g *gainsWorld) drawPosts(p social, ownerships []ownership) {
 		}
 		for i, t := range ownerships {
 			if i == 0 || g.IntN(2) == 0 {
-				g.add(domain.PostRegistered{
-					Tenant: tenantOf(t.owner, p.id), Platform: p.platform, ExternalID: id, Origin: domain.OriginListing,
-					RegisteredAt: later(t.from, published), PublishedAt: &published,
-				})
+				g.add(registered(tenantOf(t.owner, p.id), p.platform, id, later(t.from, published), &published))
 			}
 		}
 		g.drawPostReadings(p, id, published, times, ownerships)

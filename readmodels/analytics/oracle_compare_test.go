@@ -16,11 +16,7 @@ import (
 )
 
 // agreeOnPart compares the part of an answer that [TestGainsAddUp] does not check.
-func agreeOnPart[R any](
-	t *testing.T, draw func(*rapid.T, time.Time) *world,
-	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-	want func(*oracle) R,
-) {
+func agreeOnPart[R any](t *testing.T, draw func(*rapid.T, time.Time) *world, answer endpoint[R], want func(*oracle) R) {
 	t.Helper()
 	db := pgtest.New(t)
 	queries := &analytics.Analytics{Pool: db.ReadOnly}

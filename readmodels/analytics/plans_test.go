@@ -119,13 +119,11 @@ func TestListsOfAnOldRangeSkipLaterPosts(t *testing.T) {
 	const later = 3000
 	db := pgtest.New(t)
 	fillAgencies(t, db, 2)
-	_, err := db.Pool.Exec(t.Context(), `
+	exec(t, db, `
 		insert into tSPosts (social_account_id, external_id, parent_account, account_id, member_id, p_id, a_type, published_at, registered_at, updated_at)
 		select 1, 'later ' || n, $1, $2, 1, $3, 0, $4::timestamptz + n * interval '1 minute', $4, $4 from generate_series(1, $5::integer) n`,
 		planAgency(0), planClient(0, 0), int16(domain.Platforms()[0]), planDay.AddDate(0, 0, 40), later)
-	require.NoError(t, err)
-	_, err = db.Pool.Exec(t.Context(), "vacuum analyze")
-	require.NoError(t, err)
+	exec(t, db, "vacuum analyze")
 	statements := notedPool(t, db)
 	for name, change := range map[string]func(*planQuestion){
 		"all": nil, "one member": ofOneMember,
@@ -318,8 +316,7 @@ func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 	}
 	put(domain.DirectoryCategory{ID: 1, Name: "one"})
 	w.Fold(t, db)
-	_, err := db.Pool.Exec(context.Background(), "vacuum analyze")
-	require.NoError(t, err)
+	exec(t, db, "vacuum analyze")
 }
 
 func fillSocial(w *world, tenant domain.Tenant, platform domain.Platform) {

@@ -256,14 +256,10 @@ func TestEngagementRate(t *testing.T) {
 	w.Fold(t, db)
 	q.Granularity = analytics.ByDay
 	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added up: 31 of 400")
-	ungranted := read(domain.Facebook, at("2026-06-01 12:00"), people(400))
-	ungranted.SocialAccount = 12
-	w.Add("f", ungranted)
+	w.Add("f", readOf(12, domain.Facebook, at("2026-06-01 12:00"), people(400)))
 	w.Fold(t, db)
 	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "the engagement of page 12 is not known: 31 of 400, not of 800")
-	engagedToo := read(domain.Facebook, at("2026-06-02 12:00"), people(500), engaged("2026-06-01", 9))
-	engagedToo.SocialAccount = 12
-	w.Add("g", engagedToo)
+	w.Add("g", readOf(12, domain.Facebook, at("2026-06-02 12:00"), people(500), engaged("2026-06-01", 9)))
 	w.Fold(t, db)
 	require.Equal(t, rate{new(5.0), &followers}, rates()[0], "40 of 800")
 }
@@ -274,8 +270,8 @@ func TestDemographicsOfPlacesGoByTheirIDs(t *testing.T) {
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.LinkedIn), page(12, domain.LinkedIn)}}
 	put := func(event string, social int64, at time.Time, values map[string]int64, names map[string]string) {
-		r := read(domain.LinkedIn, at, people(5000))
-		r.SocialAccount, r.Demographics = social, []domain.DemographicFacet{{Facet: "city", Values: values, Names: names}}
+		r := readOf(social, domain.LinkedIn, at, people(5000))
+		r.Demographics = []domain.DemographicFacet{{Facet: "city", Values: values, Names: names}}
 		w.Add(event, r)
 	}
 	cities := func() []analytics.AudienceShare {

@@ -17,6 +17,21 @@ const userA = "a11ce0000000000000000000"
 
 var activityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
+// activityIDs returns the ids of a list, page by page; by default of all platforms.
+func activityIDs(t *testing.T, posts *analytics.Analytics, scope readmodels.Scope, q analytics.ActivitiesQuery) (ids []string) {
+	t.Helper()
+	if q.Platforms == nil {
+		q.Platforms = domain.Platforms()
+	}
+	for _, a := range foldtest.AllPages(t, 1, func(p readmodels.Page) ([]analytics.PostActivity, readmodels.ListMeta, error) {
+		q.Page = p
+		return posts.Activities(t.Context(), scope, q)
+	}) {
+		ids = append(ids, a.ID)
+	}
+	return ids
+}
+
 func TestActivities(t *testing.T) {
 	t.Parallel()
 	log := foldtest.TwoAgencies(t)
@@ -68,22 +83,13 @@ func TestActivities(t *testing.T) {
 	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read, Counts: domain.Counts{Likes: &seven, Shares: &zero}})
 
 	scope := wholeAgency
-	ids := func(q analytics.ActivitiesQuery) (ids []string) {
-		t.Helper()
-		q.Platforms = domain.Platforms()
-		for _, a := range foldtest.AllPages(t, 2, func(p readmodels.Page) ([]analytics.PostActivity, readmodels.ListMeta, error) {
-			q.Page = p
-			return posts.Activities(t.Context(), scope, q)
-		}) {
-			ids = append(ids, string(a.ExternalID))
-		}
-		return ids
-	}
-	require.Equal(t, []string{"p3", "p2", "p1", "p5", "p4"}, ids(analytics.ActivitiesQuery{}), "newest first; a post with two origins or clients is listed once")
-	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Category: 5}), "from the content planner, same account only")
-	require.Equal(t, []string{"p1"}, ids(analytics.ActivitiesQuery{Category: 6}), "from its registration")
-	require.Equal(t, []string{"p2"}, ids(analytics.ActivitiesQuery{Type: "reel"}))
-	require.Equal(t, []string{"p1"}, ids(analytics.ActivitiesQuery{From: &activityDay, To: new(activityDay.AddDate(0, 0, 2))}))
+	ids := func(q analytics.ActivitiesQuery) []string { return activityIDs(t, posts, scope, q) }
+	require.Equal(t, []string{"1:p3", "1:p2", "1:p1", "1:p5", "1:p4"}, ids(analytics.ActivitiesQuery{}),
+		"newest first; a post with two origins or clients is listed once")
+	require.Equal(t, []string{"1:p2"}, ids(analytics.ActivitiesQuery{Category: 5}), "from the content planner, same account only")
+	require.Equal(t, []string{"1:p1"}, ids(analytics.ActivitiesQuery{Category: 6}), "from its registration")
+	require.Equal(t, []string{"1:p2"}, ids(analytics.ActivitiesQuery{Type: "reel"}))
+	require.Equal(t, []string{"1:p1"}, ids(analytics.ActivitiesQuery{From: &activityDay, To: new(activityDay.AddDate(0, 0, 2))}))
 	require.Empty(t, ids(analytics.ActivitiesQuery{Member: 8}))
 	require.Empty(t, ids(analytics.ActivitiesQuery{Social: 2}))
 	require.Len(t, ids(analytics.ActivitiesQuery{Social: 1, Member: 7}), 5)
@@ -144,19 +150,9 @@ func TestPlannedPosts(t *testing.T) {
 		plan(12, clientA, 99, 1),
 	)
 	agency, client := wholeAgency, ofClient(clientC)
-	ids := func(scope readmodels.Scope, q analytics.ActivitiesQuery) (ids []string) {
-		t.Helper()
+	ids := func(scope readmodels.Scope, q analytics.ActivitiesQuery) []string {
 		q.State = analytics.ActivityScheduled
-		if q.Platforms == nil {
-			q.Platforms = domain.Platforms()
-		}
-		for _, a := range foldtest.AllPages(t, 1, func(p readmodels.Page) ([]analytics.PostActivity, readmodels.ListMeta, error) {
-			q.Page = p
-			return posts.Activities(t.Context(), scope, q)
-		}) {
-			ids = append(ids, a.ID)
-		}
-		return ids
+		return activityIDs(t, posts, scope, q)
 	}
 	require.Equal(t, []string{"1:planned:2", "1:planned:10", "3:planned:9", "4:planned:8", "1:planned:1"}, ids(agency, analytics.ActivitiesQuery{}))
 	require.Equal(t, []string{"4:planned:8"}, ids(client, analytics.ActivitiesQuery{}))

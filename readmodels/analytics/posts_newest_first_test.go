@@ -43,10 +43,7 @@ func TestPostsAgreeWithTheOracle(t *testing.T) {
 }
 
 // agreeing requests pages of a drawn length one after the other; join combines them.
-func agreeing[R any](
-	answer func(*analytics.Analytics, context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
-	want func(*oracle) R, join func(all *R, page R),
-) postsAgree {
+func agreeing[R any](answer endpoint[R], want func(*oracle) R, join func(all *R, page R)) postsAgree {
 	return func(t *rapid.T, queries *analytics.Analytics, w *world, scope readmodels.Scope, query analytics.RangeQuery) {
 		got, meta, err := answer(queries, t.Context(), scope, query)
 		o := newOracle(w, scope, query)

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// The rules for kinds of figures, with numbers: June of one metric of one page.
+// The rules for kinds of figures, with numbers: June of one metric of one page, or of two.
 func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -25,6 +25,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 	}
 	stock := func(when string, v int64) domain.AccountRead { return with(when, people(v)) }
 	count := func(when string, v int64) domain.AccountRead { return with(when, counter(engagement, v)) }
+	ofPage12 := func(r domain.AccountRead) domain.AccountRead { r.SocialAccount = 12; return r }
 	compared := func(value, previous, change int64, pct float64) analytics.Total {
 		return analytics.Total{Value: &value, Previous: &previous, Change: &change, ChangePct: &pct, Accounts: 1}
 	}
@@ -67,6 +68,11 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		"day flow: a day of the period before without its day in the range": {reads: readings{
 			with("2026-06-03 10:00", flow(engagement, "2026-05-02", 8), flow(engagement, "2026-05-03", 4), flow(engagement, "2026-06-01", 10)),
 		}, want: inPart(compared(10, 8, 2, 25))},
+		"day flow: a page that was read only before is not compared": {reads: readings{
+			with("2026-06-03 10:00", flow(engagement, "2026-05-02", 8), flow(engagement, "2026-06-01", 10)),
+			ofPage12(with("2026-05-05 10:00", flow(engagement, "2026-05-02", 30))),
+		}, want: inPart(compared(10, 8, 2, 25))},
+		"day flow: only such a page": {reads: readings{ofPage12(with("2026-05-05 10:00", flow(engagement, "2026-05-02", 30)))}},
 		"day flow: no day in common is no baseline": {
 			reads: readings{with("2026-06-03 10:00", flow(engagement, "2026-05-20", 7), flow(engagement, "2026-06-02", 10))}, want: alone(10),
 		},
@@ -79,6 +85,12 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		"cumulative: without a reading before, since the first one in the range": {
 			reads: readings{count("2026-06-01 10:00", 1100), count("2026-06-01 22:00", 1150), count("2026-06-20 10:00", 1200)}, want: alone(100),
 		},
+		"cumulative: a page that is connected in the range is in the total, with its later gains, and in no comparison": {reads: readings{
+			count("2026-05-01 10:00", 500), count("2026-05-31 10:00", 540), count("2026-06-30 10:00", 640),
+			ofPage12(count("2026-06-10 08:00", 1000)), ofPage12(count("2026-06-10 20:00", 4000)), ofPage12(count("2026-06-29 10:00", 9000)),
+		}, want: analytics.Total{
+			Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), ComparedInPart: true, Accounts: 2,
+		}},
 		"cumulative: one reading is no difference": {reads: readings{count("2026-06-01 10:00", 1100)}, want: analytics.Total{NoBaseline: true}},
 		"cumulative: a gain of two years says so, beside others too": {
 			reads: readings{count("2024-06-15 10:00", 1000), count("2026-06-20 10:00", 900_000), count("2026-06-25 10:00", 900_070)},
@@ -102,7 +114,7 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 		"nothing read is null": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, stocks := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}, false
+			w, stocks := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}, false
 			for i, one := range r.reads {
 				w.Add(fmt.Sprint(i), one)
 				stocks = one.Figures[0].Kind == domain.Stock
@@ -121,64 +133,6 @@ func TestTotalsFollowTheKindsOfFigures(t *testing.T) {
 			require.Equal(t, r.want, total)
 		})
 	}
-}
-
-// An account connected in June is in the total with its later gains, and in no comparison.
-func TestAnAccountConnectedInTheRangeIsComparedInPart(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(15, domain.TikTok), page(16, domain.TikTok)}}
-	for i, one := range []struct {
-		social int64
-		when   string
-		v      int64
-	}{
-		{15, "2026-05-01 10:00", 500},
-		{15, "2026-05-31 10:00", 540},
-		{15, "2026-06-30 10:00", 640},
-		{16, "2026-06-10 08:00", 1000},
-		{16, "2026-06-10 20:00", 4000},
-		{16, "2026-06-29 10:00", 9000},
-	} {
-		r := read(domain.TikTok, at(one.when), counter(domain.MetricEngagement, one.v), people(7))
-		r.SocialAccount = one.social
-		w.Add(fmt.Sprint(i), r)
-	}
-	w.Fold(t, db)
-	query := analytics.RangeQuery{Range: june, Platforms: []domain.Platform{domain.TikTok}}
-	insights, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, query)
-	total := insights.Total.Engagement
-	total.Kinds, total.SourceMetrics = nil, nil
-	require.Equal(t, analytics.Total{
-		Value: new(int64(8100)), Previous: new(int64(40)), Change: new(int64(60)), ChangePct: new(150.0), ComparedInPart: true, Accounts: 2,
-	}, total)
-	require.Equal(t, analytics.SourceOK, meta.Sources[0].Status)
-	require.Equal(t, analytics.SourcePartial, meta.Sources[1].Status)
-	require.EqualValues(t, "For engagement, the first reading was on 2026-06-10; earlier gains are unknown.", meta.Sources[1].Reason)
-}
-
-// Page 12 was read only in May: the gain of page 11 is compared, but not with all of May.
-func TestAccountsReadOnlyBeforeAreNotCompared(t *testing.T) {
-	t.Parallel()
-	db := pgtest.New(t)
-	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook)}}
-	w.Add("a", read(domain.Facebook, at("2026-06-03 10:00"), flow(domain.MetricEngagement, "2026-05-02", 8), flow(domain.MetricEngagement, "2026-06-01", 10)))
-	other := read(domain.Facebook, at("2026-05-05 10:00"), flow(domain.MetricEngagement, "2026-05-02", 30))
-	other.SocialAccount = 12
-	w.Add("b", other)
-	w.Fold(t, db)
-	got, _ := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(june))
-	total := got.Total.Engagement
-	require.Equal(t, []int64{10, 8, 2}, []int64{*total.Value, *total.Previous, *total.Change})
-	require.True(t, total.ComparedInPart)
-	require.Equal(t, 1, total.Accounts)
-
-	w.Events = w.Events[1:]
-	w.Fold(t, db)
-	got, _ = ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(june))
-	total = got.Total.Engagement
-	total.Kinds, total.SourceMetrics = nil, nil
-	require.Equal(t, analytics.Total{}, total, "nothing was read in June")
 }
 
 // Gains of posts in the first days of June are compared with all of May only in part, unless June
@@ -293,9 +247,7 @@ func TestFollowersOfAPageThatIsConnectedInTheRange(t *testing.T) {
 			w.Add(fmt.Sprint("a", d), read(domain.Facebook, when, people(int64(100+d))))
 		}
 		if d >= 10 {
-			r := read(domain.Facebook, when, people(int64(1020-2*d)))
-			r.SocialAccount = 12
-			w.Add(fmt.Sprint("b", d), r)
+			w.Add(fmt.Sprint("b", d), readOf(12, domain.Facebook, when, people(int64(1020-2*d))))
 		}
 	}
 	w.Fold(t, db)

@@ -80,6 +80,10 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			reads: ofDay("2026-05-31"), status: partial, reason: "For engagement, nothing was read in this range.",
 		},
 		"a counter with a baseline": {reads: readings{counted(june.From.AddDate(0, 0, -20), 1), counted(inJune, 5)}, status: ok},
+		"a counter that was first read in the range": {
+			reads: readings{counted(inJune, 1000), counted(inJune.Add(time.Hour), 4000), counted(at("2026-06-29 10:00"), 9000)}, status: partial,
+			reason: "For engagement, the first reading was on 2026-06-10; earlier gains are unknown.",
+		},
 		"a counter that was not read for long": {
 			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
 			reason: "For followers, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date. " +
@@ -158,12 +162,10 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			}
 			w.Fold(t, db)
 			if tt.removed {
-				_, err := db.Pool.Exec(t.Context(), `update operations_trail set actor = $1`, domain.ActorMeta)
-				require.NoError(t, err)
-				_, err = db.Pool.Exec(t.Context(), `
+				exec(t, db, `update operations_trail set actor = $1`, domain.ActorMeta)
+				exec(t, db, `
 					insert into operations_trail (parent_account, event_id, event_type, time, actor, role, request_id, data)
 					values ($1, 'erased', $2, $3, '', '', '', '{"pages": [11]}')`, agencyA, domain.PersonErased{}.EventType(), inJune)
-				require.NoError(t, err)
 			}
 			_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(tt.queried))
 			require.Len(t, meta.Sources, 1)
@@ -199,9 +201,8 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	}
 	require.Equal(t, lacking.Missing, missing(), "scopes are unknown")
 	grant := func(scopes string) {
-		_, err := db.Pool.Exec(t.Context(), `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('connection/101', 'k', '', $1, $2)
+		exec(t, db, `insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values ('connection/101', 'k', '', $1, $2)
 			on conflict (ref) do update set granted = excluded.granted`, june.From, scopes)
-		require.NoError(t, err)
 	}
 	grant("pages_read_engagement")
 	require.Equal(t, []domain.MissingFigure{
@@ -286,18 +287,13 @@ func TestNextDueNeedsReadableAccounts(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	later := inJune.Add(3 * time.Hour)
-	w := &world{Directory: []domain.DirectoryEntity{
-		page(11, domain.Facebook), page(12, domain.Facebook), subscribed,
-	}}
+	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook), page(12, domain.Facebook), subscribed}}
 	w.Add("r1", read(domain.Facebook, inJune, people(5)))
-	rejected := read(domain.Facebook, later, people(7))
-	rejected.Tenant = tenantOf(tenants[0], 12)
-	w.Add("r2", rejected)
+	w.Add("r2", readOf(12, domain.Facebook, later, people(7)))
 	w.Fold(t, db)
-	_, err := db.Pool.Exec(t.Context(), `
+	exec(t, db, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select 'account_insights', 1, 10 + n, $1::timestamptz + (3 - n) * interval '1 hour', $1 from generate_series(1, 2) n`, later)
-	require.NoError(t, err)
 	metas := func(r analytics.Range) []analytics.Meta {
 		_, first := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, onFacebook(r))
 		_, second := ask(t, db, (*analytics.Analytics).Stats, wholeAgency, onFacebook(r))
@@ -353,9 +349,8 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 	}
 	w.Add("r1", read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, "2026-06-09", 1)))
 	w.Fold(t, db)
-	_, err := db.Pool.Exec(t.Context(), `
+	exec(t, db, `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at) values ('account_insights', 1, 11, $1, $1)`, inJune)
-	require.NoError(t, err)
 	from, to := at("2026-06-09 00:00"), at("2026-06-11 00:00")
 	meta := func(from, to time.Time) analytics.Meta {
 		_, meta := ask(t, db, (*analytics.Analytics).AccountInsights, wholeAgency, everywhere(analytics.Range{From: from, To: to, Zone: time.UTC}))
@@ -385,10 +380,8 @@ func TestPausedSourcesExpectNoReadings(t *testing.T) {
 		// the one that must be connected again reports that instead
 		{domain.PausePlatform, "tiktok", from, to, []string{"", "", all, ""}, &inJune},
 	} {
-		_, err := db.Pool.Exec(t.Context(), `delete from kept.pauses`)
-		require.NoError(t, err)
-		_, err = db.Pool.Exec(t.Context(), `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(c.kind), c.name)
-		require.NoError(t, err)
+		exec(t, db, `delete from kept.pauses`)
+		exec(t, db, `insert into kept.pauses values ($1, $2, now(), 'ada', 'incident', '')`, string(c.kind), c.name)
 		got := meta(c.from, c.to)
 		require.Equal(t, c.due, got.NextDue, "%v", c)
 		for i, source := range got.Sources {

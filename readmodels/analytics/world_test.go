@@ -117,9 +117,13 @@ func flow(name, day string, v int64) domain.Figure {
 	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
 }
 
-// read returns a reading of the social account 11.
+// read returns a reading of the social account 11, and readOf of another one.
 func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
-	return domain.AccountRead{Tenant: tenantOf(tenants[0], 11), Platform: p, CapturedAt: at, Figures: figures}
+	return readOf(11, p, at, figures...)
+}
+
+func readOf(social int64, p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
+	return domain.AccountRead{Tenant: tenantOf(tenants[0], social), Platform: p, CapturedAt: at, Figures: figures}
 }
 
 // registered returns a post as listed.
