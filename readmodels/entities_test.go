@@ -247,9 +247,8 @@ func TestPlatforms(t *testing.T) {
 		}, entityDay)))
 	}
 
-	scope := wholeAgency
 	platform := func(id int64) readmodels.ConnectedPlatform {
-		got, err := entities.Platform(t.Context(), scope, id)
+		got, err := entities.Platform(t.Context(), wholeAgency, id)
 		require.NoError(t, err)
 		return got
 	}
@@ -262,7 +261,7 @@ func TestPlatforms(t *testing.T) {
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
 	states := map[int64]readmodels.PlatformState{}
 	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
-		return entities.Platforms(t.Context(), scope, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
+		return entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
 	}) {
 		states[p.ID] = p.State
 		raw, err := json.Marshal(p)
@@ -317,12 +316,12 @@ func TestPlatforms(t *testing.T) {
 	for n, q := range map[int]readmodels.PlatformsQuery{
 		1: {Platforms: domain.Platforms(), State: "throttled"}, 7: {Platforms: domain.Platforms(), Member: 3}, 0: {Platforms: []domain.Platform{domain.TikTok}},
 	} {
-		list, _, err := entities.Platforms(t.Context(), scope, q)
+		list, _, err := entities.Platforms(t.Context(), wholeAgency, q)
 		require.NoError(t, err)
 		require.Len(t, list, min(n, 1), "%+v", q)
 	}
 	for _, id := range []int64{20, 99} {
-		_, err := entities.Platform(t.Context(), scope, id)
+		_, err := entities.Platform(t.Context(), wholeAgency, id)
 		require.ErrorIs(t, err, readmodels.ErrPlatformNotFound)
 	}
 	_, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 1)

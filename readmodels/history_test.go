@@ -109,15 +109,21 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 	}
 }
 
+// repeat adds copies of the first entry as the versions first to last, a second apart.
+func (p *past) repeat(first, last int) {
+	p.t.Helper()
+	exec(p.t, p.DB, `
+		insert into dashboard_history select parent_account, sub_account_id, n, event_id, event_type, time + n * interval '1 s',
+			actor, role, on_behalf_of, command_id, request_id, hash, after, after
+		from dashboard_history, generate_series($1::int, $2::int) n where version = 1`, first, last)
+}
+
 // A filter without matches examines a limited number of entries, and returns a cursor.
 func TestFilteredPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
-	exec(t, p.DB, `
-		insert into dashboard_history select parent_account, sub_account_id, version + n, event_id, event_type, time + n * interval '1 s',
-			actor, role, on_behalf_of, command_id, request_id, hash, after, after
-		from dashboard_history, generate_series(1, 25000) n`)
+	p.repeat(2, 25001)
 	q := readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10}
 	page, meta := asked(p, (*readmodels.History).Entries, q)
 	require.Empty(t, page)
@@ -143,13 +149,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	const several = 450 // more than two batches
-	more := func(first, last int) {
-		exec(t, p.DB, `
-			insert into dashboard_history select parent_account, sub_account_id, n, event_id, event_type, time + n * interval '1 s',
-				actor, role, on_behalf_of, command_id, request_id, hash, after, after
-			from dashboard_history, generate_series($1::int, $2::int) n where version = 1`, first, last)
-	}
-	more(2, several)
+	p.repeat(2, several)
 	meta, sequence := asked(p, (*readmodels.History).Export, readmodels.HistoryQuery{ParentAccount: agencyA})
 	require.EqualValues(t, several, meta.AsOf.Version)
 	version := int64(0)
@@ -158,7 +158,7 @@ func TestExportIsAPrefix(t *testing.T) {
 		version++
 		require.Equal(t, version, entry.Version)
 		if version == 1 {
-			more(several+1, several+50)
+			p.repeat(several+1, several+50)
 		}
 	}
 	require.EqualValues(t, several, version)
