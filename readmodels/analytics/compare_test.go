@@ -18,10 +18,9 @@ func TestFebruaryIsComparedWithFebruary(t *testing.T) {
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
 	var days []domain.Figure
-	for d := at("2023-02-01 00:00"); d.Before(at("2025-04-01 00:00")); d = d.AddDate(0, 0, 1) {
-		if d.Month() == time.February {
-			days = append(days, flow(domain.MetricImpressions, d.Format(time.DateOnly), int64(d.Year()%100*100+d.Day())))
-		}
+	value := func(d time.Time) int64 { return int64(d.Year()%100*100 + d.Day()) }
+	for _, year := range []string{"2023", "2024", "2025"} {
+		days = append(days, flows(domain.MetricImpressions, year+"-02-01", year+"-03-01", value)...)
 	}
 	w.Add("a", read(domain.Facebook, at("2025-03-05 10:00"), days...))
 	w.Fold(t, db)
@@ -58,10 +57,7 @@ func TestFutureIntervalsAreNotCompared(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-	var days []domain.Figure
-	for d := at("2026-05-01 00:00"); d.Before(at("2026-06-11 00:00")); d = d.AddDate(0, 0, 1) {
-		days = append(days, flow(domain.MetricImpressions, d.Format(time.DateOnly), int64(d.Day())))
-	}
+	days := flows(domain.MetricImpressions, "2026-05-01", "2026-06-11", func(d time.Time) int64 { return int64(d.Day()) })
 	w.Add("a", read(domain.Facebook, at("2026-06-10 09:00"), days...))
 	w.Fold(t, db)
 	q := onFacebook(june)

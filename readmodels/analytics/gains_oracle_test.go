@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -146,7 +147,7 @@ func lastWith(before []gainsReading, r gainsReading, name string) *gainsReading 
 
 // dayFlows is rule 4: for each page and day, the number of the last capture; rule 5 determines the
 // owner.
-func dayFlows(readings []gainsReading, name string, zone *time.Location) (days []gained) {
+func dayFlows(readings []gainsReading, name string, zone *time.Location) []gained {
 	type label struct {
 		page int64
 		day  string
@@ -163,10 +164,7 @@ func dayFlows(readings []gainsReading, name string, zone *time.Location) (days [
 			}
 		}
 	}
-	for _, g := range last {
-		days = append(days, g)
-	}
-	return days
+	return slices.Collect(maps.Values(last))
 }
 
 // ownerOfDay is the second half of rule 5: the owner of the page at the end of the day, according
@@ -202,13 +200,8 @@ func (q question) sees(owner domain.Tenant, platform domain.Platform) bool {
 }
 
 // visible returns the gains that the question can see, at any time.
-func (q question) visible(all []gained) (out []gained) {
-	for _, g := range all {
-		if q.sees(g.owner, g.platform) {
-			out = append(out, g)
-		}
-	}
-	return out
+func (q question) visible(all []gained) []gained {
+	return slices.DeleteFunc(all, func(g gained) bool { return !q.sees(g.owner, g.platform) })
 }
 
 // gains are all gains of one figure in the question's agency that the question can see.
@@ -295,16 +288,6 @@ func (q question) periodOf(date time.Time) string {
 	return date.Format(time.DateOnly)
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
+func later(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+func earlier(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }

@@ -2,7 +2,6 @@ package analytics_test
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -30,9 +29,7 @@ func TestSourcesOfATransferredPage(t *testing.T) {
 		tenant := tenantOf(tenants[0], 11)
 		tenant.MemberID = one.member
 		w.Add("r"+when, registered(tenant, domain.Facebook, "p", at(when), &published))
-		w.Add("p"+when, domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(when), PublishedAt: &published, Counts: domain.Counts{Likes: &one.likes},
-		})
+		w.Add("p"+when, readPost(tenant, domain.Facebook, "p", at(when), &published, domain.Counts{Likes: &one.likes}))
 	}
 	w.Fold(t, db)
 	for member, want := range map[int64]analytics.Source{
@@ -101,11 +98,7 @@ func TestAMemberWhoMovedHasNoNameHere(t *testing.T) {
 	db := pgtest.New(t)
 	const user = "d00000000000000000000001"
 	moved := tenants[0].MemberID
-	people := slices.DeleteFunc(tenantPeople(), func(e domain.DirectoryEntity) bool {
-		m, ok := e.(domain.DirectoryMember)
-		return ok && m.ID == moved
-	})
-	w := &world{Directory: append(people, page(11, domain.Facebook),
+	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook),
 		domain.DirectoryMember{ID: moved, AccountID: clientC, UserID: user, Name: "Moved", Active: true},
 		domain.DirectoryUser{ID: user, AccountID: clientB, Name: "Moved", Image: "https://img.example/of-b.png", Active: true},
 	)}

@@ -164,9 +164,7 @@ func (c costsWorld) world() *world {
 		tenant := domain.Tenant{ParentAccount: p.ParentAccount, AccountID: p.AccountID, MemberID: p.MemberID, SocialAccount: p.ID}
 		before, published, views := c.season.AddDate(0, 0, -20), c.season.AddDate(0, 0, -40), int64(50)
 		video := func(at time.Time) {
-			w.Add(fmt.Sprint(p.ID, "-", len(w.Events)), domain.PostRead{
-				Tenant: tenant, Platform: p.Platform, ExternalID: "v", CapturedAt: at, PublishedAt: &published, Counts: domain.Counts{Views: new(views)},
-			})
+			w.Add(fmt.Sprint(p.ID, "-", len(w.Events)), readPost(tenant, p.Platform, "v", at, &published, domain.Counts{Views: new(views)}))
 		}
 		days := domain.AccountRead{Tenant: tenant, Platform: p.Platform, CapturedAt: c.season.AddDate(0, 0, costDays+5)}
 		if p.Platform == domain.TikTok {

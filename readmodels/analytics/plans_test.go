@@ -335,10 +335,8 @@ func fillSocial(w *world, tenant domain.Tenant, platform domain.Platform) {
 		}
 		w.Add(id("a", slot), domain.AccountRead{Tenant: tenant, Platform: platform, CapturedAt: at, Figures: figures})
 		for post := range 5 {
-			w.Add(id("p", post, slot), domain.PostRead{
-				Tenant: tenant, Platform: platform, ExternalID: fmt.Sprint("post ", post), CapturedAt: at,
-				Counts: domain.Counts{Likes: &n, Comments: &n, Shares: &n, Views: &n},
-			})
+			counts := domain.Counts{Likes: &n, Comments: &n, Shares: &n, Views: &n}
+			w.Add(id("p", post, slot), readPost(tenant, platform, fmt.Sprint("post ", post), at, nil, counts))
 		}
 	}
 }

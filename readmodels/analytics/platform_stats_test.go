@@ -219,15 +219,12 @@ func TestStatsOfOnePage(t *testing.T) {
 func TestEngagementRate(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	window := func(day string, v int64) domain.Figure {
-		return domain.Figure{Name: domain.MetricReach, Kind: domain.Rolling, Value: v, Source: "reach", Day: day, Window: "day"}
-	}
 	engaged := func(day string, v int64) domain.Figure { return flow(domain.MetricEngagement, day, v) }
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
 	w.Add("a", read(domain.Facebook, at("2026-06-01 10:00"), people(400)))
-	w.Add("b", read(domain.Facebook, at("2026-06-02 10:00"), people(400), window("2026-06-01", 200), engaged("2026-06-01", 31)))
-	w.Add("c", read(domain.Facebook, at("2026-06-03 10:00"), people(450), window("2026-06-02", 0), engaged("2026-06-02", 30)))
-	w.Add("d", read(domain.Facebook, at("2026-06-04 10:00"), people(0), window("2026-06-03", 90)))
+	w.Add("b", read(domain.Facebook, at("2026-06-02 10:00"), people(400), reach("day", "2026-06-01", 200), engaged("2026-06-01", 31)))
+	w.Add("c", read(domain.Facebook, at("2026-06-03 10:00"), people(450), reach("day", "2026-06-02", 0), engaged("2026-06-02", 30)))
+	w.Add("d", read(domain.Facebook, at("2026-06-04 10:00"), people(0), reach("day", "2026-06-03", 90)))
 	w.Add("e", read(domain.Facebook, at("2026-06-05 10:00"), engaged("2026-06-04", 7)))
 	w.Fold(t, db)
 	q := onFacebook(analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-06-06 00:00"), Zone: time.UTC})
@@ -242,26 +239,26 @@ func TestEngagementRate(t *testing.T) {
 		}
 		return all
 	}
-	reach, followers := analytics.RateOfReach, analytics.RateOfFollowers
+	ofReach, ofFollowers := analytics.RateOfReach, analytics.RateOfFollowers
 	require.Equal(t, []rate{
-		{new(15.5), &reach},    // 31 of 200
-		{new(7.5), &followers}, // 30 of 400: no one was reached
-		{},                     // no engagement
-		{},                     // no rate for 0 followers
-		{},                     // nothing was read on the day
+		{new(15.5), &ofReach},    // 31 of 200
+		{new(7.5), &ofFollowers}, // 30 of 400: no one was reached
+		{},                       // no engagement
+		{},                       // no rate for 0 followers
+		{},                       // nothing was read on the day
 	}, rates())
 	q.Granularity = analytics.ByWeek // the platform has no window of this length
 	require.Equal(t, []rate{{}}, rates(), "no followers at its end")
 	w.Directory = append(w.Directory, page(12, domain.Facebook))
 	w.Fold(t, db)
 	q.Granularity = analytics.ByDay
-	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "people of two pages are not added up: 31 of 400")
+	require.Equal(t, rate{new(7.75), &ofFollowers}, rates()[0], "people of two pages are not added up: 31 of 400")
 	w.Add("f", readOf(12, domain.Facebook, at("2026-06-01 12:00"), people(400)))
 	w.Fold(t, db)
-	require.Equal(t, rate{new(7.75), &followers}, rates()[0], "the engagement of page 12 is not known: 31 of 400, not of 800")
+	require.Equal(t, rate{new(7.75), &ofFollowers}, rates()[0], "the engagement of page 12 is not known: 31 of 400, not of 800")
 	w.Add("g", readOf(12, domain.Facebook, at("2026-06-02 12:00"), people(500), engaged("2026-06-01", 9)))
 	w.Fold(t, db)
-	require.Equal(t, rate{new(5.0), &followers}, rates()[0], "40 of 800")
+	require.Equal(t, rate{new(5.0), &ofFollowers}, rates()[0], "40 of 800")
 }
 
 // Places are added up by id, with their newest names; answers contain the 25 largest.

@@ -82,8 +82,7 @@ func TestActivities(t *testing.T) {
 	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read.Add(-time.Hour), Counts: domain.Counts{Likes: &zero}})
 	put(tenant, domain.PostRead{Tenant: tenant, Platform: domain.Facebook, ExternalID: "p2", CapturedAt: read, Counts: domain.Counts{Likes: &seven, Shares: &zero}})
 
-	scope := wholeAgency
-	ids := func(q analytics.ActivitiesQuery) []string { return activityIDs(t, posts, scope, q) }
+	ids := func(q analytics.ActivitiesQuery) []string { return activityIDs(t, posts, wholeAgency, q) }
 	require.Equal(t, []string{"1:p3", "1:p2", "1:p1", "1:p5", "1:p4"}, ids(analytics.ActivitiesQuery{}),
 		"newest first; a post with two origins or clients is listed once")
 	require.Equal(t, []string{"1:p2"}, ids(analytics.ActivitiesQuery{Category: 5}), "from the content planner, same account only")
@@ -94,7 +93,7 @@ func TestActivities(t *testing.T) {
 	require.Empty(t, ids(analytics.ActivitiesQuery{Social: 2}))
 	require.Len(t, ids(analytics.ActivitiesQuery{Social: 1, Member: 7}), 5)
 
-	got, err := posts.Activity(t.Context(), scope, "1:p2")
+	got, err := posts.Activity(t.Context(), wholeAgency, "1:p2")
 	require.NoError(t, err)
 	reel, offers, five := "reel", "Offers", int64(5)
 	require.Equal(t, analytics.PostActivity{
@@ -102,7 +101,7 @@ func TestActivities(t *testing.T) {
 		ID:          "1:p2", UserID: new(userA), SocialAccount: 1, AccountID: clientA, MemberID: 7, ExternalID: "p2", Type: &reel, Category: &five, CategoryName: &offers,
 		Likes: &seven, Shares: &zero, CapturedAt: &read, PublishedAt: new(activityDay.AddDate(0, 0, 2)), CreatedAt: &activityDay, UpdatedAt: &read, State: analytics.ActivityPublished,
 	}, got, "missing values are null")
-	first, err := posts.Activity(t.Context(), scope, "1:p1")
+	first, err := posts.Activity(t.Context(), wholeAgency, "1:p1")
 	require.NoError(t, err)
 	require.Equal(t, "as written", *first.Content, "the main application takes precedence over the listing")
 	require.Equal(t, "https://listed", *first.Permalink, "field by field")
@@ -111,13 +110,13 @@ func TestActivities(t *testing.T) {
 	require.Nil(t, first.CapturedAt)
 	require.Nil(t, first.CategoryName, "a number without a name")
 	for _, id := range []string{"2:q1", "1:p9", "x"} {
-		_, err = posts.Activity(t.Context(), scope, id)
+		_, err = posts.Activity(t.Context(), wholeAgency, id)
 		require.ErrorIs(t, err, analytics.ErrActivityNotFound, id)
 	}
 	for category, want := range map[int64]error{5: nil, 6: nil, 7: nil, 9: analytics.ErrCategoryNotFound} {
 		query := everywhere(june)
 		query.Category = category
-		_, _, err = posts.TopPosts(t.Context(), scope, query)
+		_, _, err = posts.TopPosts(t.Context(), wholeAgency, query)
 		require.ErrorIs(t, err, want, "another agency's category, which only its planner names, is not found: %d", category)
 	}
 }

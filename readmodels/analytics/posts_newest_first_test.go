@@ -280,9 +280,7 @@ func TestNewPageSuggestsRankingByTotal(t *testing.T) {
 	owner, published, connected := tenantOf(tenants[0], 11), at("2026-06-10 08:00"), at("2026-06-20 10:00")
 	w.Add("r", registered(owner, domain.Facebook, "p", connected, &published))
 	w.Add("a", read(domain.Facebook, connected, people(5)))
-	w.Add("p", domain.PostRead{
-		Tenant: owner, Platform: domain.Facebook, ExternalID: "p", CapturedAt: connected, PublishedAt: &published, Counts: domain.Counts{Likes: new(int64(40))},
-	})
+	w.Add("p", readPost(owner, domain.Facebook, "p", connected, &published, domain.Counts{Likes: new(int64(40))}))
 	w.Fold(t, db)
 	posts := func(q analytics.RangeQuery) ([]analytics.RankedPost, analytics.Meta) {
 		top, meta := ask(t, db, (*analytics.Analytics).TopPosts, wholeAgency, q)

@@ -142,9 +142,7 @@ func TestGainsOfPostsNotReadToTheEndAreComparedInPart(t *testing.T) {
 	db := pgtest.New(t)
 	w := &world{Directory: append(tenantPeople(), page(11, domain.Facebook), page(12, domain.Facebook))}
 	readLikes := func(social int64, when string, likes int64) {
-		w.Add(fmt.Sprint(social, when), domain.PostRead{
-			Tenant: tenantOf(tenants[0], social), Platform: domain.Facebook, ExternalID: "p", CapturedAt: at(when), Counts: domain.Counts{Likes: &likes},
-		})
+		w.Add(fmt.Sprint(social, when), readPost(tenantOf(tenants[0], social), domain.Facebook, "p", at(when), nil, domain.Counts{Likes: &likes}))
 	}
 	likes := func(want ...int64) analytics.Gain {
 		w.Fold(t, db)
@@ -176,10 +174,7 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
 	w := &world{Directory: []domain.DirectoryEntity{page(11, domain.Facebook)}}
-	var days []domain.Figure
-	for d := at("2026-04-20 00:00"); d.Before(at("2026-06-11 00:00")); d = d.AddDate(0, 0, 1) {
-		days = append(days, flow(domain.MetricEngagement, d.Format(time.DateOnly), 10))
-	}
+	days := flows(domain.MetricEngagement, "2026-04-20", "2026-06-11", func(time.Time) int64 { return 10 })
 	w.Add("a", read(domain.Facebook, at("2026-05-06 10:00"), people(50)))
 	w.Add("b", read(domain.Facebook, at("2026-06-10 09:00"), append(days, people(100))...))
 	w.Fold(t, db)
@@ -202,11 +197,8 @@ func TestARangeThatHasNotEndedIsComparedWithAsManyDays(t *testing.T) {
 func TestReachIsNeverSummed(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	window := func(name, day string, v int64) domain.Figure {
-		return domain.Figure{Name: domain.MetricReach, Kind: domain.Rolling, Value: v, Source: "reach", Day: day, Window: name}
-	}
 	first := read(domain.Facebook, at("2026-06-29 10:00"),
-		window("day", "2026-06-27", 10), window("day", "2026-06-28", 20), window("week", "2026-06-28", 50), window("days_28", "2026-06-28", 90))
+		reach("day", "2026-06-27", 10), reach("day", "2026-06-28", 20), reach("week", "2026-06-28", 50), reach("days_28", "2026-06-28", 90))
 	second := first
 	second.SocialAccount = 12
 	four := analytics.Range{From: at("2026-06-01 00:00"), To: at("2026-06-29 00:00"), Zone: time.UTC}
@@ -279,10 +271,8 @@ func gainedLikes(w *world, member int64, id string, published time.Time, gained 
 	tenant.MemberID = member
 	w.Add("r"+id, registered(tenant, domain.Facebook, id, published, &published))
 	for i, likes := range []int64{0, gained} {
-		w.Add(fmt.Sprint("p", id, i), domain.PostRead{
-			Tenant: tenant, Platform: domain.Facebook, ExternalID: id, CapturedAt: june.From.AddDate(0, 0, 3*i), PublishedAt: &published,
-			Counts: domain.Counts{Likes: &likes},
-		})
+		captured := june.From.AddDate(0, 0, 3*i)
+		w.Add(fmt.Sprint("p", id, i), readPost(tenant, domain.Facebook, id, captured, &published, domain.Counts{Likes: &likes}))
 	}
 }
 

@@ -23,10 +23,8 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t) // sequential: a database for each takes longer than the tests
 	type readings []domain.AccountRead
-	all := []domain.Figure{people(5)}
-	for d := june.From; d.Before(june.To); d = d.AddDate(0, 0, 1) {
-		all = append(all, flow(domain.MetricEngagement, d.Format(time.DateOnly), 1))
-	}
+	one := func(time.Time) int64 { return 1 }
+	all := append([]domain.Figure{people(5)}, flows(domain.MetricEngagement, "2026-06-01", "2026-07-01", one)...)
 	whole := readings{read(domain.Facebook, inJune, all...)}
 	ofDay := func(day string) readings {
 		return readings{read(domain.Facebook, inJune, people(5), flow(domain.MetricEngagement, day, 1))}

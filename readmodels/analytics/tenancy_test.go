@@ -66,7 +66,7 @@ func tenantFacts(w *world, id string, tenant domain.Tenant, value int64) {
 	w.Add(id+"1", domain.AccountRead{Tenant: tenant, Platform: domain.Facebook, CapturedAt: when, Figures: []domain.Figure{
 		people(value), flow(domain.MetricViews, "2026-06-09", value), flow(domain.MetricImpressions, "2026-06-09", value),
 		flow(domain.MetricEngagement, "2026-06-09", value),
-		{Name: domain.MetricReach, Kind: domain.Rolling, Value: value, Source: "reach", Day: "2026-06-09", Window: "day"},
+		reach("day", "2026-06-09", value),
 		{Name: domain.MetricEngagement, Kind: domain.Rolling, Value: value, Source: "lifetime", Window: "months_12"},
 	}})
 	w.Add(id+"2", domain.PostRead{

@@ -117,6 +117,18 @@ func flow(name, day string, v int64) domain.Figure {
 	return domain.Figure{Name: name, Kind: domain.DayFlow, Value: v, Source: name, Day: day}
 }
 
+func reach(window, day string, v int64) domain.Figure {
+	return domain.Figure{Name: domain.MetricReach, Kind: domain.Rolling, Value: v, Source: "reach", Day: day, Window: window}
+}
+
+// flows returns a flow for each day of [from, to).
+func flows(name, from, to string, value func(day time.Time) int64) (days []domain.Figure) {
+	for d := at(from + " 00:00"); d.Before(at(to + " 00:00")); d = d.AddDate(0, 0, 1) {
+		days = append(days, flow(name, d.Format(time.DateOnly), value(d)))
+	}
+	return days
+}
+
 // read returns a reading of the social account 11, and readOf of another one.
 func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
 	return readOf(11, p, at, figures...)
@@ -124,6 +136,11 @@ func read(p domain.Platform, at time.Time, figures ...domain.Figure) domain.Acco
 
 func readOf(social int64, p domain.Platform, at time.Time, figures ...domain.Figure) domain.AccountRead {
 	return domain.AccountRead{Tenant: tenantOf(tenants[0], social), Platform: p, CapturedAt: at, Figures: figures}
+}
+
+// readPost returns a reading of a post.
+func readPost(owner domain.Tenant, p domain.Platform, id string, at time.Time, published *time.Time, c domain.Counts) domain.PostRead {
+	return domain.PostRead{Tenant: owner, Platform: p, ExternalID: id, CapturedAt: at, PublishedAt: published, Counts: c}
 }
 
 // registered returns a post as listed.
