@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,9 +51,7 @@ func remoteOf(t *testing.T, handler http.Handler) remote {
 	t.Helper()
 	service := httptest.NewServer(handler)
 	t.Cleanup(service.Close)
-	token := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(token, []byte("mine\n"), 0o600))
-	return remote{URL: service.URL, TokenFile: token}
+	return remote{URL: service.URL, TokenFile: newFile(t, "token", "mine\n")}
 }
 
 func answering(t *testing.T, status int, body string) remote {
@@ -98,8 +95,7 @@ func TestParentOverridesURLOfTheEnvironment(t *testing.T) {
 	export := []string{"export", "--parent", auditedAgencies[0], "--bundle", filepath.Join(t.TempDir(), "b"), "--data-dir", t.TempDir()}
 	c := parsed(t, export...)
 	require.NotEmpty(t, c.Export.URL)
-	_, err := runCommand(t, c.Export)
-	require.ErrorContains(t, err, "there is no log")
+	requireUsageError(t, c.Export, "there is no log")
 }
 
 // An incomplete response is an error in every format, even if its last line was printed.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,30 +19,23 @@ func TestTurnsOfTheSignerAreCounted(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	observe := observeCheckpoints(registry)
-	values := func() map[string]float64 {
-		found := map[string]float64{}
-		for name, value := range metricsOf(t, registry) {
-			found[strings.TrimPrefix(name, "ledgerboard_checkpoint_")] = value
-		}
-		return found
-	}
+	const turns, refused = "ledgerboard_checkpoint_turns_total ", "ledgerboard_checkpoint_refused"
+	const last, covered = "ledgerboard_checkpoint_last_signed_timestamp_seconds", "ledgerboard_checkpoint_covered_records"
 	want := map[string]float64{
-		"turns_total signed": 0, "turns_total nothing_new": 0, "turns_total failed": 0, "turns_total refused": 0, "refused": 0,
-		"last_signed_timestamp_seconds": 0, "covered_records": 0,
+		turns + "signed": 0, turns + "nothing_new": 0, turns + "failed": 0, turns + "refused": 0, refused: 0, last: 0, covered: 0,
 	}
-	require.Equal(t, want, values(), "rates start at 0")
+	require.Equal(t, want, metricsOf(t, registry), "rates start at 0")
 	signed := proof.SigningResult{Signed: true, Checkpoint: proof.Checkpoint{Time: time.Unix(1_800_000_000, 0), Partitions: []proof.Covered{{Records: 7}}}}
 	for _, turn := range []proof.SigningResult{signed, {}, {Err: errors.New("the broker is away")}, {Err: fmt.Errorf("%w: log truncated", proof.ErrContradiction)}} {
 		observe(turn)
 	}
 	want = map[string]float64{
-		"turns_total signed": 1, "turns_total nothing_new": 1, "turns_total failed": 1, "turns_total refused": 1, "refused": 1,
-		"last_signed_timestamp_seconds": 1_800_000_000, "covered_records": 7,
+		turns + "signed": 1, turns + "nothing_new": 1, turns + "failed": 1, turns + "refused": 1, refused: 1, last: 1_800_000_000, covered: 7,
 	}
-	require.Equal(t, want, values())
+	require.Equal(t, want, metricsOf(t, registry))
 	observe(signed)
-	want["turns_total signed"], want["refused"] = 2, 0
-	require.Equal(t, want, values())
+	want[turns+"signed"], want[refused] = 2, 0
+	require.Equal(t, want, metricsOf(t, registry))
 }
 
 // A process with only the role signer has the key; other processes need none and log a warning if

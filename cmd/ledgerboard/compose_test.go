@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -36,12 +35,10 @@ var signs = []string{"LEDGERBOARD_CHECKPOINT_KEY"}
 
 func composed(t *testing.T) map[string]map[string]string {
 	t.Helper()
-	raw, err := os.ReadFile("../../deploy/compose.yaml")
-	require.NoError(t, err)
 	var file struct {
 		Services map[string]struct{ Environment map[string]string }
 	}
-	require.NoError(t, yaml.Unmarshal(raw, &file))
+	require.NoError(t, yaml.Unmarshal([]byte(readFile(t, "../../deploy/compose.yaml")), &file))
 	all := map[string]map[string]string{}
 	for name, service := range file.Services {
 		all[name] = service.Environment
@@ -86,15 +83,14 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 		require.Contains(t, settings, name, "obsolete exception")
 	}
 	for name := range settings {
-		_, left := composeLeavesOut[name]
-		served, isServed := all["ledgerboard"][name]
-		folded, isFolded := all["projector"][name]
-		signed, isSigned := all["signer"][name]
-		signing := slices.Contains(signs, name)
-		require.Equal(t, !left && !signing, isServed, "%s: the process that serves requests gets all settings except the signing key", name)
-		require.Equal(t, !left && !signing && !slices.Contains(out, name), isFolded, "%s: the process that folds gets neither the signing key nor secrets of platforms or tokens", name)
-		require.Equal(t, !left && !slices.Contains(out, name), isSigned, "%s: the process that signs gets everything except secrets of platforms or tokens", name)
-		for _, value := range []string{served, folded, signed} {
+		left, signing, outer := composeLeavesOut[name] != "", slices.Contains(signs, name), slices.Contains(out, name)
+		for service, gets := range map[string]bool{
+			"ledgerboard": !left && !signing,           // serves requests: all settings except the signing key
+			"projector":   !left && !signing && !outer, // folds: neither the signing key nor secrets of platforms or tokens
+			"signer":      !left && !outer,             // signs: everything except secrets of platforms or tokens
+		} {
+			value, isSet := all[service][name]
+			require.Equal(t, gets, isSet, "%s of %s", name, service)
 			if value != "" && !slices.Contains(composeSets, name) {
 				require.Regexp(t, `^\$\{`+name+`:[-?]`, value)
 			}
@@ -112,14 +108,11 @@ func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 // compose.yaml builds and runs the versions that are tested, and reports missing secrets at once.
 func TestComposeBuildsAndRunsWhatIsTested(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../../deploy/compose.yaml")
-	require.NoError(t, err)
-	script, err := os.ReadFile("../../deploy/kafka")
-	require.NoError(t, err)
-	tested := regexp.MustCompile(`version=(\$\{KAFKA_VERSION:-[0-9.]+\})`).FindSubmatch(script)
+	raw := readFile(t, "../../deploy/compose.yaml")
+	tested := regexp.MustCompile(`version=(\$\{KAFKA_VERSION:-[0-9.]+\})`).FindStringSubmatch(readFile(t, "../../deploy/kafka"))
 	require.NotNil(t, tested)
-	require.Contains(t, string(raw), "image: apache/kafka:"+string(tested[1])+"\n")
-	require.Contains(t, string(raw), "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
+	require.Contains(t, raw, "image: apache/kafka:"+tested[1]+"\n")
+	require.Contains(t, raw, "VERSION: ${VERSION:-}\n      COMMIT: ${COMMIT:-}\n")
 	require.Regexp(t, `^\$\{LEDGERBOARD_JWT_SECRET:\?`, composed(t)["ledgerboard"]["LEDGERBOARD_JWT_SECRET"])
 	require.Regexp(t, `^\$\{LEDGERBOARD_CHECKPOINT_KEY:\?`, composed(t)["signer"]["LEDGERBOARD_CHECKPOINT_KEY"])
 	for name, roles := range map[string]string{"ledgerboard": "api,fetcher", "projector": roleProjector, "signer": roleSigner} {
@@ -132,12 +125,10 @@ var exampleLine = regexp.MustCompile(`(?m)^(#?)(LEDGERBOARD_[A-Z_]+)=(.*)$`)
 // The example names every setting. Lines that are commented out contain the default.
 func TestExampleHasEverySetting(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile("../../deploy/ledgerboard.env.example")
-	require.NoError(t, err)
 	wanted := defaultsOfSettings(t)
 	settings := maps.Clone(wanted)
 	maps.DeleteFunc(wanted, func(name, _ string) bool { return composeLeavesOut[name] != "" })
-	for _, line := range exampleLine.FindAllStringSubmatch(string(raw), -1) {
+	for _, line := range exampleLine.FindAllStringSubmatch(readFile(t, "../../deploy/ledgerboard.env.example"), -1) {
 		off, name, value := line[1] != "", line[2], line[3]
 		usual, known := settings[name]
 		require.True(t, known, "%s: the program has no such setting", name)

@@ -3,8 +3,6 @@ package main
 import (
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,9 +19,7 @@ import (
 // of settings.
 func TestConnectingDocument(t *testing.T) {
 	t.Parallel()
-	raw, err := os.ReadFile(filepath.Join("..", "..", "docs", "connecting.md"))
-	require.NoError(t, err)
-	document := string(raw)
+	document := readFile(t, "../../docs/connecting.md")
 	rows := map[string][]string{}
 	for line := range strings.Lines(document) {
 		if cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|"); len(cells) == 5 {
@@ -62,7 +58,7 @@ func TestConnectingDocument(t *testing.T) {
 		calls(domain.Facebook, 0) + " for a page, " + calls(domain.Instagram, 0) + " for an Instagram account", calls(domain.Instagram, 0),
 		calls(domain.LinkedIn, domain.LinkedInProfile) + " for a profile, " + calls(domain.LinkedIn, domain.LinkedInCompanyPage) + " for a page",
 		calls(domain.TikTok, 0),
-	}, rows["calls of a reading"])
+	}, rows["calls per reading"])
 
 	require.Len(t, metaAddresses(), 2)
 	for _, path := range metaAddresses() {

@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -85,9 +84,7 @@ func TestErasedDataIsFoundNowhere(t *testing.T) {
 
 func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
-	list := filepath.Join(t.TempDir(), "erasures.jsonl")
-	lines := mustRun(t, eraseCommand{storage: from, logging: quiet, List: true})
-	require.NoError(t, os.WriteFile(list, []byte(lines), 0o600))
+	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{storage: from, logging: quiet, List: true}))
 	require.Contains(t, mustRun(t, eraseCommand{storage: in, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
 }
 
@@ -274,10 +271,9 @@ func seedSought(t *testing.T, a *process) {
 	}
 	changeDashboard(t, a, domain.UpdateDashboard{AllowClientDashboard: new(true)})
 	// Three rows with one value: common enough for the planner's statistics.
-	_, err := a.KeptPool.Exec(ctx, `
+	a.exec(t, `
 		insert into platform_words (kind, class, social_account_id, words, said_at)
 		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
-	require.NoError(t, err)
 	require.NoError(t, vault.Identities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
 	a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
 		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
@@ -316,12 +312,11 @@ func requirePictures(t *testing.T, a *process, people int) {
 func seedSignIns(t *testing.T, a *process) {
 	t.Helper()
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 700, PID: domain.LinkedIn, Name: "Ernas Profil"}}}
-	_, err := a.KeptPool.Exec(t.Context(), `
+	a.exec(t, `
 		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, platform, redirect_uri, return_to, social_account, step,
 			outcome, created_at, expires_at)
 		select gen_random_uuid(), n::text::bytea, $1, $2, $3, 'agency', $4, '', '', 0, 'done', $5, $6, $6 from generate_series(1, 3) n`,
 		eraseAgency, eraseClient, eraseStaff, int(domain.LinkedIn), outcome, time.Now().Add(time.Hour))
-	require.NoError(t, err)
 }
 
 func requireNone(t *testing.T, evidence map[string][]byte, texts []string) {
@@ -345,26 +340,20 @@ func holding(evidence map[string][]byte, text string) (places []string) {
 func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	t.Helper()
 	evidence := map[string][]byte{}
-	rows, err := a.KeptPool.Query(t.Context(), `
+	for _, table := range column[string](t, a.KeptPool, `
 		select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
-	require.NoError(t, err)
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
-	for _, table := range tables {
-		var all string
-		require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r").Scan(&all))
-		evidence["table "+table] = []byte(all)
+		where c.relkind in ('r', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`) {
+		all := column[string](t, a.KeptPool, "select coalesce(string_agg(r::text, E'\\n'), '') from "+table+" r")
+		evidence["table "+table] = []byte(all[0])
 	}
-	_, err = a.KeptPool.Exec(t.Context(), "analyze")
-	require.NoError(t, err)
-	var statistics string // column statistics of the planner
-	require.NoError(t, a.KeptPool.QueryRow(t.Context(), `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`).Scan(&statistics))
+	a.exec(t, "analyze")
+	statistics := column[string](t, a.KeptPool, `select string_agg(s::text, E'\n') from pg_stats s where schemaname !~ '^pg_'`)[0]
 	require.Contains(t, statistics, eraseClient, "the planner has statistics")
 	evidence["statistics of the planner"] = []byte(statistics)
-	var programs string // from the server's version: others cannot dump it
-	require.NoError(t, a.KeptPool.QueryRow(t.Context(), "select setting from pg_config where name = 'BINDIR'").Scan(&programs))
+	// from the server's version: others cannot dump it
+	programs := column[string](t, a.KeptPool, "select setting from pg_config where name = 'BINDIR'")[0]
 	dump := exec.CommandContext(t.Context(), filepath.Join(programs, "pg_dump"), "--inserts", "--dbname="+a.KeptPool.Config().ConnString())
+	var err error
 	evidence["dump of the database"], err = dump.Output()
 	require.NoError(t, err, dump.String())
 	for role, token := range a.someTokens(t) {

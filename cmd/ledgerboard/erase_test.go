@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
@@ -77,12 +74,9 @@ func TestErasePerson(t *testing.T) {
 		require.NotContains(t, out, "Gone")
 		command = eraseErna(command.storage)
 		command.Due = ""
-		_, err = runCommand(t, command)
-		require.ErrorContains(t, err, "also set --ordered-by, --ground and --due")
+		requireUsageError(t, command, "also set --ordered-by, --ground and --due")
 		command.orderFlags, command.SocialAccount = someOrder(), []int64{703, 999}
-		_, err = runCommand(t, command)
-		require.ErrorAs(t, err, new(usageError))
-		require.ErrorContains(t, err, "No member of agency "+eraseAgency+" has or had the social account 999")
+		requireUsageError(t, command, "No member of agency "+eraseAgency+" has or had the social account 999")
 		command.SocialAccount = []int64{703}
 		require.JSONEq(t, `{"erased":true,"parent_account":"`+eraseAgency+`","user":"`+erased+`","members":[7],"sessions":2,
 			"connections":[70,71],"profiles":[700],"pages":[701],"social_accounts":[703],"contents":2,"secrets":2}`, mustRun(t, command))
@@ -226,22 +220,17 @@ func seedErasure(t *testing.T, a *process) {
 	t.Helper()
 	ctx := t.Context()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(a.KeptPool, keys)
-	require.NoError(t, err)
+	secrets := secretsOf(t, a.KeptPool, importKey)
 	for _, ref := range []string{"connection:70", "connection:71", "connection:72"} {
 		require.NoError(t, secrets.Put(ctx, ref, []byte("s"), domain.SecretTimes{Taken: now}))
 	}
-	_, err = a.KeptPool.Exec(ctx, `
+	a.exec(t, `
 		insert into fetch_state (kind, p_id, social_account_id, failures, class, reason, due_at, backfilled_at, history_reason, updated_at)
 		select 'account_insights', 4, a.id, 3, 'permission', a.name || ' has no permission', $1, $1, a.name || ' has no history', $1
 		from (values (700, 'Erna'), (701, 'Erna'), (702702702, 'Sam')) a (id, name)`, now)
-	require.NoError(t, err)
-	_, err = a.KeptPool.Exec(ctx, `
+	a.exec(t, `
 		insert into post_notes (social_account_id, external_id, class, since, tried_at)
 		values (700, 'of Erna', 'not_found', $1, $1), (702702702, 'of Sam', 'not_found', $1, $1)`, now)
-	require.NoError(t, err)
 	a.appendEntities(t,
 		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency"},
 		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client"},
@@ -298,10 +287,9 @@ func (p *process) appendFigures(t *testing.T, tenant domain.Tenant, at time.Time
 // seedFigures adds another member's page, figures of three accounts, a text, and notice cursors.
 func seedFigures(t *testing.T, a *process) {
 	t.Helper()
-	ctx, now := t.Context(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	_, err := a.KeptPool.Exec(ctx, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	a.exec(t, `insert into notice_cursors (parent_account, user_id, version, updated_at) values ($1, $2, 1, $4), ($1, $3, 1, $4)`,
 		eraseAgency, erased, stays, now)
-	require.NoError(t, err)
 	a.appendEntities(t, atLinkedIn(703, 8, 72, domain.LinkedInCompanyPage, "Page"))
 	a.appendText(t, 703, "p", domain.PostTexts{Content: "Erna was named"})
 	for _, social := range []int64{700, 701, 703} {
@@ -339,9 +327,8 @@ func chainOf(t *testing.T, a *process) (chain []chained) {
 			require.Equal(t, eventlog.Effective, verdict, reason)
 			head = next
 			chain = append(chain, chained{head.Version, hex.EncodeToString(head.Hash[:])})
-			var table string
-			require.NoError(t, a.ReadPool.QueryRow(t.Context(), "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version).Scan(&table))
-			require.Equal(t, chain[len(chain)-1].hash, table)
+			table := column[string](t, a.ReadPool, "select encode(hash, 'hex') from dashboard_history where version = $1 limit 1", head.Version)
+			require.Equal(t, []string{chain[len(chain)-1].hash}, table)
 			require.NotContains(t, string(record.Value), "Erna", "the topic contains no names")
 		}
 	}
@@ -415,19 +402,16 @@ func TestErasingAgainKeepsRecreatedEntities(t *testing.T) {
 // The list of erasures is read completely: an invalid line of any length is reported.
 func TestInvalidLineOfErasures(t *testing.T) {
 	t.Parallel()
-	list := filepath.Join(t.TempDir(), "erasures.jsonl")
 	good := `{"kind":"user","id":"e7a5ed000000000000000001","agency":"aaaaaaaaaaaaaaaaaaaaaaaa","at":"2026-11-21T12:00:00Z"}`
 	for wrong, says := range map[string]string{
 		`{"kind":"user"}`: "line 3: kind, id or at is missing",
 		"not JSON":        "line 3: ",
 		`{"kind":"` + strings.Repeat("x", 100_000) + `"}`: "line 3: kind, id or at is missing",
 	} {
-		require.NoError(t, os.WriteFile(list, []byte(good+"\n\n"+wrong+"\n"+good+"\n"), 0o600))
-		_, err := readErasures(list)
+		_, err := readErasures(newFile(t, "erasures.jsonl", good+"\n\n"+wrong+"\n"+good+"\n"))
 		require.ErrorContains(t, err, says)
 	}
-	require.NoError(t, os.WriteFile(list, []byte(good+"\n\n"+good), 0o600))
-	lines, err := readErasures(list)
+	lines, err := readErasures(newFile(t, "erasures.jsonl", good+"\n\n"+good))
 	require.NoError(t, err)
 	require.Len(t, lines, 2)
 }

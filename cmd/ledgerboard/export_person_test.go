@@ -53,14 +53,13 @@ func TestExportPerson(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(out), &printed))
 		got := map[string]int{}
 		require.Len(t, members, 1+len(printed))
-		privacy, err := os.ReadFile("../../docs/privacy.md")
-		require.NoError(t, err)
+		privacy := readFile(t, "../../docs/privacy.md")
 		for _, section := range printed {
 			var rows []map[string]any
 			require.NoError(t, json.Unmarshal(members[section.Section], &rows), section.Section)
 			require.Len(t, rows, section.Rows, section.Section)
 			got[section.Section] = len(rows)
-			require.Contains(t, string(privacy), "`"+section.Section+"`", "docs/privacy.md describes it")
+			require.Contains(t, privacy, "`"+section.Section+"`", "docs/privacy.md describes it")
 		}
 		// the record of this export, if the tables show it already
 		got["trail"] -= strings.Count(string(raw), `"GDPR-15"`)
@@ -91,9 +90,7 @@ func TestExportPerson(t *testing.T) {
 		} {
 			changed := command
 			change(&changed)
-			_, err := runCommand(t, changed)
-			require.ErrorAs(t, err, new(usageError), "exit code 2: %s", why)
-			require.ErrorContains(t, err, why)
+			requireUsageError(t, changed, why)
 		}
 		require.NoFileExists(t, again)
 
@@ -164,18 +161,15 @@ func seedExport(t *testing.T, a *process) {
 	for user, subject := range map[string]string{erased: subjectOfErna, stays: "oidc|Sam"} {
 		require.NoError(t, vault.Identities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subject, user, now))
 	}
-	_, err := a.KeptPool.Exec(ctx, `insert into notice_cursors values ($1, $2, 1, $4), ($1, $3, 1, $4)`, eraseAgency, erased, stays, now)
-	require.NoError(t, err)
-	_, err = a.KeptPool.Exec(ctx, `
+	a.exec(t, `insert into notice_cursors values ($1, $2, 1, $4), ($1, $3, 1, $4)`, eraseAgency, erased, stays, now)
+	a.exec(t, `
 		insert into platform_words (social_account_id, kind, said_at, class, words)
 		select id, 'account_insights', $1::timestamptz - ago, 'permission', words
 		from (values (700, interval '1 day', 'Erna has no permission'), (701, '31 days', 'Bakery is closed'), (702702702, '31 days', 'Sam is gone')) w (id, ago, words)`, now)
-	require.NoError(t, err)
 	for i, user := range []string{erased, stays} {
-		_, err = a.KeptPool.Exec(ctx, `
+		a.exec(t, `
 			with s as (insert into sessions values (sha256($1), 'id-' || $2, $2, $3, 'agency', 'way of ' || $2, $4, $4, $4))
 			insert into sign_in_links values (sha256($1), $2, $3, 'agency', $2, $4, $4)`, []byte{byte(i)}, user, eraseAgency, now)
-		require.NoError(t, err)
 	}
 	a.until(t, 18, `select (select count(*) from orders) + (select count(*) from tContentPlanner) + (select count(*) from tSAccountIns)
 		+ (select count(*) from tSPosts) + (select count(*) from tSPostInsights) + (select count(*) from operations_trail where actor <> 'system:log')

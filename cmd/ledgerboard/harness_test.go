@@ -7,17 +7,22 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 // patience is the time limit of waits; only failing tests reach it.
@@ -36,6 +41,14 @@ func runCommand(t *testing.T, c command) (printed string, err error) {
 	var out bytes.Buffer
 	err = c.Run(t.Context(), streams{Out: &out, Err: io.Discard})
 	return out.String(), err
+}
+
+// requireUsageError requires an error about arguments or settings that contains a text.
+func requireUsageError(t *testing.T, c command, text string) {
+	t.Helper()
+	_, err := runCommand(t, c)
+	require.ErrorAs(t, err, new(usageError), text)
+	require.ErrorContains(t, err, text)
 }
 
 func mustRun(t *testing.T, c command) (printed string) {
@@ -117,6 +130,48 @@ func (p *process) appendEntities(t *testing.T, entities ...domain.DirectoryEntit
 	for _, entity := range entities {
 		require.NoError(t, p.Log.Append(t.Context(), commands.EntityDraft(entity, time.Now())))
 	}
+}
+
+func (p *process) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := p.KeptPool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// column returns the values of a query with one column.
+func column[E any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []E {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), sql, args...)
+	require.NoError(t, err)
+	values, err := pgx.CollectRows(rows, pgx.RowTo[E])
+	require.NoError(t, err)
+	return values
+}
+
+// secretsOf returns the tokens in a database that a key seals.
+func secretsOf(t *testing.T, kept *pgxpool.Pool, key string) *vault.Secrets {
+	t.Helper()
+	keys, err := vault.ParseKeys(key)
+	require.NoError(t, err)
+	secrets, err := vault.NewSecrets(kept, keys)
+	require.NoError(t, err)
+	return secrets
+}
+
+// readFile returns the text of a file.
+func readFile(t testing.TB, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+// newFile returns the path of a new file with a text.
+func newFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
 }
 
 // until waits until a count query returns want, because tables follow the log.

@@ -8,20 +8,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
 const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -113,12 +110,9 @@ func TestImportOldSystem(t *testing.T) {
 		requireOnRecord(t, a)
 	})
 
-	rows, err := os.ReadFile(sample("tMemberAuth.csv"))
-	require.NoError(t, err)
-	newer := filepath.Join(t.TempDir(), "tMemberAuth.csv")
-	require.NoError(t, os.WriteFile(newer, []byte(strings.ReplaceAll(string(rows), "invented-tiktok-token", "invented-newer")), 0o600))
+	rows := strings.ReplaceAll(readFile(t, sample("tMemberAuth.csv")), "invented-tiktok-token", "invented-newer")
 	tokens := importInto(at)
-	tokens.MemberAuth = []string{newer}
+	tokens.MemberAuth = []string{newFile(t, "tMemberAuth.csv", rows)}
 	for _, replace := range []bool{false, true} {
 		tokens.ReplaceTokens = replace
 		report, _, err := runImport(t, tokens)
@@ -143,10 +137,9 @@ func lines(repairs []importRepair) (out []string) {
 // Erasing a social account erases the texts of its posts; a dry run, which has no log, reports the
 // same.
 func TestImportErasesPostTexts(t *testing.T) {
-	erasing := filepath.Join(t.TempDir(), "erase.jsonl")
-	require.NoError(t, os.WriteFile(erasing, []byte(`{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"), 0o600))
 	c := importInto(newStorage(t))
-	c.Files, c.DryRun = append(c.Files, erasing), true
+	c.Files = append(c.Files, newFile(t, "erase.jsonl", `{"type":"directory.social_account.v1","id":"703","erase":true}`+"\n"))
+	c.DryRun = true
 	planned, _, err := runImport(t, c)
 	require.NoError(t, err)
 	c.DryRun, planned.DryRun = false, false
@@ -171,11 +164,7 @@ func requireMovedIn(t *testing.T, a *process) {
 		`select format('%s %s %s %s', id, secret_ref, expires_at at time zone 'UTC', created_at at time zone 'UTC') from tMemberAuth order by 1`,
 		`select format('%s %s', metric, kind) from account_months group by 1 order by 1`,
 	} {
-		rows, err := a.ReadPool.Query(t.Context(), query)
-		require.NoError(t, err)
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		require.NoError(t, err)
-		got = append(got, lines...)
+		got = append(got, column[string](t, a.ReadPool, query)...)
 	}
 	require.Equal(t, []string{
 		"5f1a2b3c4d5e6f7081920a11 {" + bakery + "," + cafe + "} {d00000000000000000000011,d00000000000000000000012} {analytics,posts} 2021-05-06 07:08:09.01 2024-03-01 08:00:00.123",
@@ -191,11 +180,7 @@ func requireMovedIn(t *testing.T, a *process) {
 		"engagement rolling", "followers stock", "impressions rolling", "likes cumulative", "posts stock", "views rolling",
 	}, got)
 
-	keys, err := vault.ParseKeys(importKey)
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(a.KeptPool, keys)
-	require.NoError(t, err)
-	raw, err := secrets.Get(t.Context(), "connection/72")
+	raw, err := secretsOf(t, a.KeptPool, importKey).Get(t.Context(), "connection/72")
 	require.NoError(t, err)
 	var stored commands.StoredTokens
 	require.NoError(t, json.Unmarshal(raw, &stored))
@@ -215,18 +200,15 @@ func requireMovedIn(t *testing.T, a *process) {
 // requireOnRecord requires one record of the import, with the files and without content.
 func requireOnRecord(t *testing.T, a *process) {
 	t.Helper()
-	rows, err := a.ReadPool.Query(t.Context(), `select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
+	records := column[domain.DataImported](t, a.ReadPool,
+		`select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
 		domain.DataImported{}.EventType())
-	require.NoError(t, err)
-	records, err := pgx.CollectRows(rows, pgx.RowTo[domain.DataImported])
-	require.NoError(t, err)
 	require.Len(t, records, 1, "the repeated import changed nothing and is not recorded")
 	record := records[0]
 	require.Len(t, record.Files, 7)
-	content, err := os.ReadFile(sample("tMemberAuth.csv"))
-	require.NoError(t, err)
+	content := readFile(t, sample("tMemberAuth.csv"))
 	require.Contains(t, record.Files, domain.ImportedFile{
-		Name: "tMemberAuth.csv", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256(content)),
+		Name: "tMemberAuth.csv", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
 	})
 	record.Files = nil
 	require.Equal(t, domain.DataImported{
@@ -255,15 +237,11 @@ func importedEnds(t *testing.T, dir string) map[string]int64 {
 // Refused rows are reported by file, line and reason, and stop the import unless --skip-refused is
 // set.
 func TestImportRefusesRows(t *testing.T) {
-	write := func(name, content string) string {
-		path := filepath.Join(t.TempDir(), name)
-		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
-		return path
-	}
+	write := func(name, content string) []string { return []string{newFile(t, name, content)} }
 	c := importInto(newStorage(t))
 	c.TimeZone = "UTC"
-	c.Files = []string{sample("entities.jsonl"), write("e.jsonl", "{}\n")}
-	c.AccountInsights = []string{write("a.csv", `sAccountId,accountId,pId,followers,createdAt
+	c.Files = append(c.Files, write("e.jsonl", "{}\n")...)
+	c.AccountInsights = write("a.csv", `sAccountId,accountId,pId,followers,createdAt
 701,11,1,5,2024-01-01
 701,99,1,5,2024-01-02
 701,11,2,5,2024-01-02
@@ -273,13 +251,13 @@ func TestImportRefusesRows(t *testing.T) {
 701,11,1,,2024-01-03
 701,11,1,5,2999-01-01
 701,11,1
-`)}
-	c.PostInsights = []string{write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
-		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)}
-	c.MemberAuth = []string{write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")}
-	c.Preferences = []string{write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
+`)
+	c.PostInsights = write("p.jsonl", "{\"sAccountId\":701,\"pId\":1,\"likes\":1,\"createdAt\":1704067200}\n[1]\n"+
+		`{"sAccountId":701,"pId":1,"postId":"1_1","likes":1,"createdAt":1704067200,"accountId":21,"parentAccount":1}`)
+	c.MemberAuth = write("m.csv", "id,memberId,pId,accessToken,expiresAt\n71,8,1,invented-page-token-1,\n72,7,1,ok,invented-tiktok-token\n")
+	c.Preferences = write("prefs.json", `{"_id":"x","sub_account_id":null,"parent_account":"a00000000000000000000001"}
 {"_id":"5f1a2b3c4d5e6f7081920a21","sub_account_id":"c00000000000000000000021","parent_account":"a00000000000000000000001"}
-`)}
+`)
 	report, problems, err := runImport(t, c)
 	require.ErrorAs(t, err, new(usageError), problems)
 	require.ErrorContains(t, err, "nothing was imported")
@@ -318,17 +296,14 @@ func TestImportRefusesRows(t *testing.T) {
 
 // An interrupted import leaves whole events; repeating it appends the rest and no duplicates.
 func TestImportContinuesAfterAKill(t *testing.T) {
-	dir := t.TempDir()
 	var rows strings.Builder
 	rows.WriteString("accountId,memberId,sAccountId,pId,followers,createdAt\n")
 	const total = 5000
 	for n := range total {
 		fmt.Fprintf(&rows, "11,7,701,1,%d,%d\n", n, 1_700_000_000+60*n)
 	}
-	table := filepath.Join(dir, "ins.csv")
-	require.NoError(t, os.WriteFile(table, []byte(rows.String()), 0o600))
 	c := importInto(newStorage(t))
-	c.AccountInsights = []string{table}
+	c.AccountInsights = []string{newFile(t, "ins.csv", rows.String())}
 	ctx, kill := context.WithCancel(t.Context())
 	err := c.Run(ctx, streams{Out: io.Discard, Err: killer{kill}})
 	require.ErrorIs(t, err, errInterrupted)
@@ -336,8 +311,7 @@ func TestImportContinuesAfterAKill(t *testing.T) {
 	require.Equal(t, exitInterrupted, exitCode(err, io.Discard))
 	half := c
 	first, _, _ := strings.Cut(rows.String(), "11,7,701,1,2300,")
-	half.AccountInsights = []string{filepath.Join(dir, "half.csv")}
-	require.NoError(t, os.WriteFile(half.AccountInsights[0], []byte(first), 0o600))
+	half.AccountInsights = []string{newFile(t, "half.csv", first)}
 	_, _, err = runImport(t, half) // what an import that is killed later leaves in the log
 	require.NoError(t, err)
 	report, _, err := runImport(t, c)
@@ -359,9 +333,7 @@ func (k killer) Write(p []byte) (int, error) {
 
 // A line of entities is refused with a reason, or becomes a draft that decodes to the same entity.
 func FuzzEntityLine(f *testing.F) {
-	raw, err := os.ReadFile(sample("entities.jsonl"))
-	require.NoError(f, err)
-	for line := range strings.Lines(string(raw)) {
+	for line := range strings.Lines(readFile(f, sample("entities.jsonl"))) {
 		f.Add([]byte(line))
 	}
 	for _, line := range []string{`{"type":"directory.user.v1","id":"D00000000000000000000011","erase":true}`, `{"type":"directory.category.v1","data":{"id":-1}}`, `null`, `{"type":"directory.member.v1","id":"07","erase":true}`} {

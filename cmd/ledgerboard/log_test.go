@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -75,12 +74,8 @@ func TestPrepareCommand(t *testing.T) {
 		return out.String(), errs.String(), err
 	}
 	requireGenerations := func(want ...string) {
-		rows, err := a.db.Pool.Query(t.Context(), `
-			select format('%s %s of %s', projection, state, version = 999) from generations order by projection, generation`)
-		require.NoError(t, err)
-		got, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		require.NoError(t, err)
-		require.Equal(t, want, got)
+		require.Equal(t, want, column[string](t, a.db.Pool, `
+			select format('%s %s of %s', projection, state, version = 999) from generations order by projection, generation`))
 	}
 	stdout, stderr, err := prepare("dashboards", "directory")
 	require.NoError(t, err)

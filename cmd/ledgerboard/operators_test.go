@@ -62,12 +62,20 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			}
 			return a.byHand(t, args...)
 		}
-		reading := func(of int64) readmodels.ConnectionReading {
-			code, out, problems := run("connections", "list", "--json", "--account", eraseClient)
+		done := func(args ...string) string {
+			code, out, problems := run(args...)
 			require.Zero(t, code, problems)
-			var formatList []readmodels.ConnectionReading
-			require.NoError(t, json.Unmarshal([]byte(out), &formatList))
-			for _, one := range formatList {
+			return out
+		}
+		fails := func(want string, args ...string) {
+			code, out, problems := run(args...)
+			require.NotZero(t, code, out)
+			require.Contains(t, out+problems, want)
+		}
+		reading := func(of int64) readmodels.ConnectionReading {
+			var list []readmodels.ConnectionReading
+			require.NoError(t, json.Unmarshal([]byte(done("connections", "list", "--json", "--account", eraseClient)), &list))
+			for _, one := range list {
 				if one.ConnectionID == of {
 					return one
 				}
@@ -76,24 +84,15 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 		}
 		state := func(of int64) string { return reading(of).State }
 		require.Equal(t, "ok", state(fetchGood))
-		code, _, problems := run("pause", "1", "99")
-		require.NotZero(t, code)
-		require.Contains(t, problems, "99")
+		fails("99", "pause", "1", "99")
 		require.Equal(t, "ok", state(fetchGood))
 
-		code, _, problems = run("pause", "1")
-		require.Zero(t, code, problems)
+		done("pause", "1")
 		require.Equal(t, "paused", state(fetchGood))
-		code, out, problems := run("connections", "list")
-		require.Zero(t, code, problems)
-		require.Regexp(t, `(?m)^1 +facebook .* paused `, out)
-		code, out, _ = run("pause", "1")
-		require.Zero(t, code)
-		require.Contains(t, out, "Nothing was changed or recorded")
-		code, _, problems = run("connections", "list", "--account", "zzz")
-		require.NotZero(t, code)
-		require.Contains(t, problems, "is not 24 hex digits")
-		_, out, _ = run("rebuild", "--help")
+		require.Regexp(t, `(?m)^1 +facebook .* paused `, done("connections", "list"))
+		require.Contains(t, done("pause", "1"), "Nothing was changed or recorded")
+		fails("is not 24 hex digits", "connections", "list", "--account", "zzz")
+		_, out, _ := run("rebuild", "--help")
 		require.Contains(t, strings.Join(strings.Fields(out), " "), "operations, contents.")
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
@@ -121,32 +120,22 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			return nil
 		}))
 
-		read := func(id int) (int, string) {
-			code, out, problems := run("connections", "read", strconv.Itoa(id))
-			return code, out + problems
-		}
 		for id, want := range map[int]string{
 			fetchGood: "resume the connection or its platform first", fetchLapsed: "no active subscription", fetchDisconnected: "reads no connected account", 99: "There is no connection 99.",
 		} {
-			code, said := read(id)
-			require.NotZero(t, code, said)
-			require.Contains(t, said, want)
+			fails(want, "connections", "read", strconv.Itoa(id))
 		}
 		require.Nil(t, reading(fetchGood).NextDue)
 		_, err := vault.Pauses{Pool: a.KeptPool}.Pause(t.Context(), domain.Pause{
 			Kind: domain.PauseConnection, Name: "98", Since: time.Now(), Reason: domain.Reason{Code: domain.ReasonTest},
 		})
 		require.NoError(t, err)
-		code, _, problems = run("resume", "98")
-		require.Zero(t, code, "a pause can outlive its connection: %s", problems)
-		code, _, _ = run("resume", "98")
-		require.NotZero(t, code, "neither exists now")
-		code, _, problems = run("resume", "1")
-		require.Zero(t, code, problems)
+		done("resume", "98")      // a pause can outlive its connection
+		fails("", "resume", "98") // neither exists now
+		done("resume", "1")
 		require.Equal(t, "ok", state(fetchGood))
 		require.Equal(t, "not listed", state(fetchDisconnected))
-		code, said := read(fetchGood)
-		require.Zero(t, code, said)
+		done("connections", "read", strconv.Itoa(fetchGood))
 		require.NotNil(t, reading(fetchGood).NextDue)
 	})
 }
@@ -238,10 +227,7 @@ func seedFetching(t *testing.T, a *process) {
 		domain.DirectoryAccount{ID: eraseAgency, Active: true},
 		domain.DirectoryAccount{ID: eraseClient, ParentAccount: eraseAgency, Active: true},
 		domain.DirectorySubscription{ID: 1, AccountID: eraseClient, StartsAt: now.AddDate(0, -1, 0)})
-	keys, err := vault.ParseKeys(fetchKey)
-	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(a.KeptPool, keys)
-	require.NoError(t, err)
+	secrets := secretsOf(t, a.KeptPool, fetchKey)
 	sealed, err := commands.EncodeTokens(commands.StoredTokens{AccessToken: "a token"})
 	require.NoError(t, err)
 	for id := fetchGood; id <= fetchNoToken; id++ {

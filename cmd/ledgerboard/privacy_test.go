@@ -1,13 +1,11 @@
 package main
 
 import (
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -16,20 +14,18 @@ import (
 // docs/privacy.md has a row, with every column filled, for each topic and table that the program
 // creates, and for nothing else.
 func TestPrivacyListsEveryTopicAndTable(t *testing.T) {
-	text, err := os.ReadFile("../../docs/privacy.md")
-	require.NoError(t, err)
+	text := readFile(t, "../../docs/privacy.md")
 	topics, err := assembly.Topics()
 	require.NoError(t, err)
 	var names []string
 	for _, topic := range topics {
 		names = append(names, topic.Name)
 	}
-	require.ElementsMatch(t, names, listedIn(t, string(text), "## Topics"))
-	formatList := listedIn(t, string(text), "## Tables")
+	require.ElementsMatch(t, names, listedIn(t, text, "## Topics"))
+	formatList := listedIn(t, text, "## Tables")
 	withService(t, newStorage(t), func(a *process, _ string) {
 		require.ElementsMatch(t, tablesOf(t, a), formatList, "every table has a row, every row its table")
-		_, err := a.KeptPool.Exec(t.Context(), `create table kept.people_in_secret (name text)`)
-		require.NoError(t, err)
+		a.exec(t, `create table kept.people_in_secret (name text)`)
 		require.Equal(t, []string{"kept.people_in_secret"}, slices.DeleteFunc(tablesOf(t, a), func(table string) bool {
 			return slices.Contains(formatList, table)
 		}), "a new table is found")
@@ -42,12 +38,9 @@ var generationSchema = regexp.MustCompile(`^lb_(.+)_g\d+(_retired)?$`)
 // projection.
 func tablesOf(t *testing.T, a *process) []string {
 	t.Helper()
-	rows, err := a.KeptPool.Query(t.Context(), `
+	tables := column[string](t, a.KeptPool, `
 		select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		where c.relkind in ('r', 'p', 'm', 'f') and not c.relispartition and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`)
-	require.NoError(t, err)
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(t, err)
 	for i, table := range tables {
 		schema, name, _ := strings.Cut(table, ".")
 		tables[i] = generationSchema.ReplaceAllString(schema, "$1") + "." + name

@@ -28,9 +28,7 @@ func TestAnotherSecretsKeyIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	kept, err := a.parts.Vault(t.Context())
 	require.NoError(t, err)
-	secrets, err := vault.NewSecrets(kept, ours)
-	require.NoError(t, err)
-	require.NoError(t, secrets.Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
+	require.NoError(t, secretsOf(t, kept, fetchKey).Put(t.Context(), "connection/1", []byte("token"), domain.SecretTimes{Taken: time.Now()}))
 	s := addressedSettings(a.storage())
 	s.SecretsKey, s.Roles = strings.Repeat("cd", 32), []string{roleAPI}
 	_, err = s.open(t.Context(), slog.New(slog.DiscardHandler))
@@ -55,12 +53,10 @@ func TestStatusOfAProjector(t *testing.T) {
 		says(statusCommand{}, nil, `^ready\n`, `(?m)^directory +g1 +all \d+ +0 +0`)
 		says(statusCommand{All: true}, nil, `(?m)^directory +g1 +0 +0 +0 +0 +0`)
 
-		_, err := p.KeptPool.Exec(t.Context(), "insert into pauses (kind, name, since, actor, code, ticket) values ('projection', 'post_insights', now(), 'tester', 'incident', '')")
-		require.NoError(t, err)
+		p.exec(t, "insert into pauses (kind, name, since, actor, code, ticket) values ('projection', 'post_insights', now(), 'tester', 'incident', '')")
 		says(statusCommand{}, errDegraded, `^degraded\n`, "post_insights is paused")
 		require.Equal(t, exitNotReady, exitCode(errDegraded, io.Discard))
-		_, err = p.KeptPool.Exec(t.Context(), "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
-		require.NoError(t, err)
+		p.exec(t, "insert into pauses (kind, name, since, actor, code, ticket) values ('platform', 'linkedin', now(), 'tester', 'incident', 'OPS-3')")
 		says(statusCommand{}, errDegraded, `linkedin is not read: paused since .*, by tester, incident:OPS-3`)
 		// health checks must not restart a container that serves reads
 		says(statusCommand{Serving: true}, nil, `^degraded\n`)

@@ -41,7 +41,5 @@ func TestSettingsDocument(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o644))
 	}
-	document, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, text.String(), string(document), "docs/settings.md is out of date: add -update")
+	require.Equal(t, text.String(), readFile(t, path), "docs/settings.md is out of date: add -update")
 }

@@ -134,9 +134,9 @@ func TestWithdrawnFileMustBeReadable(t *testing.T) {
 	s := eraseSettings(storage{DataDir: t.TempDir()})
 	s.Withdrawn = filepath.Join(t.TempDir(), "withdrawn")
 	require.ErrorContains(t, s.validate("127.0.0.1:0"), "LEDGERBOARD_WITHDRAWN")
-	require.NoError(t, os.WriteFile(s.Withdrawn, []byte("two subjects\n"), 0o600))
+	s.Withdrawn = newFile(t, "withdrawn", "two subjects\n")
 	require.ErrorContains(t, s.validate("127.0.0.1:0"), "line 1")
-	require.NoError(t, os.WriteFile(s.Withdrawn, []byte("one # subject\n"), 0o600))
+	s.Withdrawn = newFile(t, "withdrawn", "one # subject\n")
 	require.NotContains(t, fmt.Sprint(s.validate("127.0.0.1:0")), "LEDGERBOARD_WITHDRAWN")
 }
 
@@ -172,10 +172,8 @@ func TestFetchingDefaultsAreWhatIsDocumented(t *testing.T) {
 	require.Equal(t, quota.DefaultLimits(), config.Quota.Limits)
 	require.Equal(t, collect.DefaultPostInterval, config.Collect.PostInterval)
 	require.Equal(t, 30*time.Second, config.Schedule.Every[domain.FetchAccounts])
-}
 
-// Shorter reading intervals shorten the checks for due work, to at least one second.
-func TestPollingFollowsReadingIntervals(t *testing.T) {
+	// Shorter reading intervals shorten the checks for due work, to at least one second.
 	require.Equal(t, 5*time.Second, parsedFetching(t, "--account-insights-interval=5s").every()[domain.FetchPosts])
 	require.Equal(t, time.Second, parsedFetching(t, "--account-insights-interval=0s").every()[domain.FetchAccounts])
 	require.Equal(t, 30*time.Second, parsedFetching(t, "--account-insights-interval=1h").every()[domain.FetchAccounts])
@@ -242,14 +240,7 @@ func TestClientKeysComeInPairs(t *testing.T) {
 func TestKafkaTLSIsRead(t *testing.T) {
 	authority := certs.NewAuthority(t)
 	mine := authority.Issue(t, "client", time.Now().Add(time.Hour))
-	var inOneFile []byte
-	for _, name := range []string{mine.CertFile, mine.KeyFile} {
-		raw, err := os.ReadFile(name)
-		require.NoError(t, err)
-		inOneFile = append(inOneFile, raw...)
-	}
-	cert := filepath.Join(t.TempDir(), "client.pem")
-	require.NoError(t, os.WriteFile(cert, inOneFile, 0o600))
+	cert := newFile(t, "client.pem", readFile(t, mine.CertFile)+readFile(t, mine.KeyFile))
 	require.Nil(t, parsed(t, "migrate").Migrate.backends(nil).TLS)
 	require.Nil(t, parsed(t, "migrate", "--kafka-tls").Migrate.backends(nil).TLS.RootCAs, "the authorities of the machine")
 	got := parsed(t, "migrate", "--kafka-tls", "--kafka-ca", authority.File, "--kafka-cert", cert).Migrate.backends(nil).TLS

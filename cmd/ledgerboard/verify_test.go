@@ -160,9 +160,7 @@ func TestVerifyCommand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(1), report.Agencies)
 
-	kept := filepath.Join(t.TempDir(), "checkpoints.txt")
-	require.NoError(t, os.WriteFile(kept, []byte("not one\n"), 0o600))
-	report, err = a.verify(t, verifyCommand{All: true, Checkpoints: kept})
+	report, err = a.verify(t, verifyCommand{All: true, Checkpoints: newFile(t, "checkpoints.txt", "not one\n")})
 	require.ErrorIs(t, err, errFindings)
 	require.Equal(t, exitFindings, exitCode(err, &bytes.Buffer{}))
 	require.Len(t, report.Findings, 1)
@@ -180,25 +178,21 @@ func TestExportCommand(t *testing.T) {
 	path, nowhere := filepath.Join(t.TempDir(), "agency.bundle"), storage{DataDir: t.TempDir()}
 	export := exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}
 	require.Contains(t, mustRun(t, export), "contains 10 records")
-	raw, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.NotContains(t, string(raw), auditedAgencies[1])
+	text := readFile(t, path)
+	require.NotContains(t, text, auditedAgencies[1])
 
 	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
-	public, err := os.ReadFile(key.Keys[0])
-	require.NoError(t, err)
+	public := strings.TrimSpace(readFile(t, key.Keys[0]))
 	said := mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
 	require.Contains(t, said, "10 records are the ones that were signed")
-	require.Contains(t, said, strings.TrimSpace(string(public)))
+	require.Contains(t, said, public)
 	// a checkpoint.pub in the current directory is not trusted
 	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path}
-	_, err = runCommand(t, unnamed)
-	require.ErrorAs(t, err, new(usageError))
-	require.ErrorContains(t, err, strings.TrimSpace(string(public)), "key named in the bundle")
+	requireUsageError(t, unnamed, public) // the key named in the bundle
 	unnamed.TrustBundleKey = true
 	mustRun(t, unnamed)
 
-	_, err = runCommand(t, export)
+	_, err := runCommand(t, export)
 	require.ErrorAs(t, err, new(usageError), "the file exists")
 	export.Force = true
 	mustRun(t, export)
@@ -207,8 +201,8 @@ func TestExportCommand(t *testing.T) {
 	require.Equal(t, 20, strings.Count(fromBundle, "\n"), "two dashboards change each time")
 	require.Equal(t, fromBundle, mustRun(t, replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}))
 
-	require.NoError(t, os.WriteFile(path, bytes.Replace(raw, []byte(`"version":3,`), []byte(`"version":4,`), 1), 0o600))
-	_, err = runCommand(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
+	altered := newFile(t, "altered.bundle", strings.Replace(text, `"version":3,`, `"version":4,`, 1))
+	_, err = runCommand(t, verifyCommand{storage: nowhere, evidence: key, Bundle: altered})
 	require.ErrorIs(t, err, errBundleFindings)
 	export.Parent, export.Bundle = "ff0000000000000000000001", path+"2"
 	_, err = runCommand(t, export)
