@@ -103,8 +103,7 @@ func (all gains) accountsIn(r analytics.Range, platforms []domain.Platform) *int
 			pages[g.owner.SocialAccount] = true
 		}
 	}
-	n := int64(len(pages))
-	return &n
+	return new(int64(len(pages)))
 }
 
 // wantGap is rule 6: the oldest reading of a step over a long gap is reported, and such a gain has
@@ -250,22 +249,13 @@ func (q question) wantRecorded(w *world, want cells) {
 	}
 	for _, p := range q.Platforms {
 		for _, in := range q.periods() {
-			var oldest, newest *int64
-			note := func(at time.Time) {
-				micro := at.UnixMicro()
-				if oldest == nil || micro < *oldest {
-					oldest = &micro
-				}
-				if newest == nil || micro > *newest {
-					newest = &micro
-				}
-			}
+			var captured []time.Time
 			for of, last := range flows {
 				date, _ := time.Parse(time.DateOnly, of.day)
 				begins := firstInstant(date, q.Range.Zone)
 				counts := of.name == domain.MetricEngagement || of.name == domain.MetricImpressions
 				if counts && last.platform == p && !begins.Before(in.from) && begins.Before(in.to) && q.sees(ownerOfDay(readings, of.page, date), p) {
-					note(last.at)
+					captured = append(captured, last.at)
 				}
 			}
 			for _, name := range []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions} {
@@ -276,12 +266,14 @@ func (q question) wantRecorded(w *world, want cells) {
 						last[r.owner.SocialAccount] = r.at
 					}
 				}
-				for _, at := range last {
-					note(at)
-				}
+				captured = slices.AppendSeq(captured, maps.Values(last))
 			}
 			path := fmt.Sprintf("platforms[%d].periods[%s]", int(p), in.name)
-			want[path+".recorded_at"], want[path+".updated_at"] = oldest, newest
+			want[path+".recorded_at"], want[path+".updated_at"] = nil, nil
+			if len(captured) > 0 {
+				want[path+".recorded_at"] = new(earlier(captured...).UnixMicro())
+				want[path+".updated_at"] = new(later(captured...).UnixMicro())
+			}
 		}
 	}
 }

@@ -201,8 +201,7 @@ func (g *gainsWorld) drawPostReadings(p social, id string, published time.Time, 
 				&read.Likes, &read.Comments, &read.Shares, &read.Views, &read.Impressions, &read.Clicks, &read.Reach, &read.Saves, &read.AvgWatch,
 			} {
 				if g.IntN(8) >= absent {
-					v := counts[i]
-					*to = &v
+					*to = new(counts[i])
 				}
 			}
 			g.add(read)

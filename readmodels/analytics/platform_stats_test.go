@@ -193,11 +193,10 @@ func TestStatsOfOnePage(t *testing.T) {
 		require.NoError(t, err)
 
 		alone := &world{}
-		for _, entity := range w.Directory {
-			if page, ok := entity.(domain.DirectorySocialAccount); !ok || page.ID == one.id {
-				alone.Directory = append(alone.Directory, entity)
-			}
-		}
+		alone.Directory = slices.DeleteFunc(slices.Clone(w.Directory), func(entity domain.DirectoryEntity) bool {
+			page, ok := entity.(domain.DirectorySocialAccount)
+			return ok && page.ID != one.id
+		})
 		for _, ev := range w.Events {
 			stats, isRead := ev.Data.(domain.AccountRead)
 			post, isPost := ev.Data.(domain.PostRegistered)

@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -140,6 +141,11 @@ func (o *oracle) measure(p knownPost, from, to time.Time) *int64 {
 	}
 }
 
+// rankOf returns the rank below all entries that are above: equal ones share a rank.
+func rankOf[E any](all []E, above func(E) bool) int64 {
+	return 1 + int64(len(slices.DeleteFunc(slices.Clone(all), func(e E) bool { return !above(e) })))
+}
+
 // ranking orders the ranked posts.
 func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 	ranked = []analytics.RankedPost{}
@@ -151,14 +157,9 @@ func (o *oracle) ranking() (ranked []analytics.RankedPost, shown []knownPost) {
 	}
 	slices.SortStableFunc(shown, func(a, b knownPost) int { return cmp.Compare(by(b), by(a)) })
 	for _, p := range shown {
-		rank := int64(1)
-		for _, other := range shown {
-			if by(other) > by(p) {
-				rank++
-			}
-		}
 		one := analytics.RankedPost{
-			Rank: rank, Post: p.Post, PageName: o.pageName(p.SocialAccount), AccountName: domain.OptionalText("account " + p.AccountID[:2]), MemberName: o.memberName(p.MemberID),
+			Rank: rankOf(shown, func(other knownPost) bool { return by(other) > by(p) }), Post: p.Post, PageName: o.pageName(p.SocialAccount),
+			AccountName: domain.OptionalText("account " + p.AccountID[:2]), MemberName: o.memberName(p.MemberID),
 			Latest: p.counts(o.q.Range.To), Growth: p.growth,
 		}
 		if p.Category != nil {
@@ -183,12 +184,10 @@ func (o *oracle) pageName(id int64) domain.OptionalText {
 func (o *oracle) previousRank(id int64) *int64 {
 	before := *o
 	before.q.Range.From, before.q.Range.To = o.previous()
-	sums := map[int64]*int64{}
+	sums := map[int64]int64{}
 	add := func(member int64, v *int64) {
 		if v != nil {
-			n := sums[member]
-			sum(&n, *v)
-			sums[member] = n
+			sums[member] += *v
 		}
 	}
 	for _, p := range append(before.knownPosts(), before.unregistered()...) {
@@ -200,16 +199,10 @@ func (o *oracle) previousRank(id int64) *int64 {
 			add(member, gained.Engagement)
 		}
 	}
-	if sums[id] == nil {
+	if _, ranked := sums[id]; !ranked {
 		return nil
 	}
-	rank := int64(1)
-	for _, other := range sums {
-		if *other > *sums[id] {
-			rank++
-		}
-	}
-	return &rank
+	return new(rankOf(slices.Collect(maps.Values(sums)), func(other int64) bool { return other > sums[id] }))
 }
 
 var topPostsAgree = agreeing((*analytics.Analytics).TopPosts, func(o *oracle) analytics.TopPosts {
@@ -252,13 +245,8 @@ var leaderboardAgrees = agreeing((*analytics.Analytics).Leaderboard, func(o *ora
 		}
 	}
 	slices.SortStableFunc(board.Members, func(a, b analytics.RankedMember) int { return int(b.Engagement - a.Engagement) })
-	for i := range board.Members {
-		board.Members[i].Rank = 1
-		for _, other := range board.Members {
-			if other.Engagement > board.Members[i].Engagement {
-				board.Members[i].Rank++
-			}
-		}
+	for i, m := range board.Members {
+		board.Members[i].Rank = rankOf(board.Members, func(other analytics.RankedMember) bool { return other.Engagement > m.Engagement })
 	}
 	limit := o.q.Page.Limit
 	if limit == 0 {
