@@ -369,7 +369,8 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.Equal(t, "reconnect", listed[0].State)
 	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
 	require.Empty(t, readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{102}}))
-	due, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}, entityDay.AddDate(0, 0, 1))
+	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
+	due, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), queue, entityDay.AddDate(0, 0, 1))
 	require.NoError(t, err)
 	require.Empty(t, due)
 }
