@@ -174,7 +174,9 @@ func TestPostgresWaitsForTheServerOfAKilledOwner(t *testing.T) {
 	require.NoError(t, err)
 	pid, err := strconv.Atoi(strings.TrimSpace(string(guard)))
 	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	server, err := strconv.Atoi(before)
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL)) // nothing ends the server with its owner; a stopped guard could be resumed
 	c.kill(t)
 	started := make(chan *embedded.Postgres, 1)
 	go func() {
@@ -188,7 +190,7 @@ func TestPostgresWaitsForTheServerOfAKilledOwner(t *testing.T) {
 		log, _ := os.ReadFile(filepath.Join(cfg.DataDir, "postgres.log"))
 		return bytes.Contains(log, []byte(`"postmaster.pid" already exists`)) || bytes.Contains(log, []byte("Address already in use"))
 	})
-	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	require.NoError(t, syscall.Kill(server, syscall.SIGINT)) // as its guard would
 	p := <-started
 	require.NotNil(t, p)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
