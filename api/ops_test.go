@@ -40,10 +40,14 @@ func (f *fakeOperators) Projections(context.Context) ([]operator.Projection, err
 		Projection: "dashboards", Generation: 1, State: "live", Building: []operator.Build{}, Partitions: []operator.Partition{},
 	}}, nil
 }
+
 func (f *fakeOperators) Generations(context.Context) ([]operator.Generation, error) { return nil, nil }
-func (f *fakeOperators) Rebuilds(context.Context) ([]operator.Rebuild, error)       { return nil, nil }
-func (f *fakeOperators) Topics(context.Context) ([]operator.Topic, error)           { return nil, nil }
-func (f *fakeOperators) Pauses(context.Context) ([]domain.Pause, error)             { return nil, nil }
+
+func (f *fakeOperators) Rebuilds(context.Context) ([]operator.Rebuild, error) { return nil, nil }
+
+func (f *fakeOperators) Topics(context.Context) ([]operator.Topic, error) { return nil, nil }
+
+func (f *fakeOperators) Pauses(context.Context) ([]domain.Pause, error) { return nil, nil }
 
 func (f *fakeOperators) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
 	none := domain.Permissions{Ungranted: []domain.UngrantedFigure{}}

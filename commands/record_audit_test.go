@@ -61,7 +61,8 @@ func TestReadsAndActionsAreRecorded(t *testing.T) {
 		data         domain.Data
 		key, subject string
 	}{
-		{reader, read, reader.ParentAccount, read.Dashboard}, {reader, exported, reader.ParentAccount, reader.ParentAccount},
+		{reader, read, reader.ParentAccount, read.Dashboard},
+		{reader, exported, reader.ParentAccount, reader.ParentAccount},
 		{operator, pausing, domain.OperationsKeyAll, domain.OperationsKeyAll},
 	} {
 		d := log.drafts[i]

@@ -35,7 +35,8 @@ func FirstAgencyCode(secret []byte) string {
 
 // Wanted reports whether the directory is empty as far as the whole log is known.
 func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	if f.Known() != nil {
+	known := f.Known() == nil
+	if !known {
 		return false, nil
 	}
 	return f.Directory.Tables.Empty(ctx)
