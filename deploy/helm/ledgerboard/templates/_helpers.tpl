@@ -40,10 +40,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
 {{- end }}
 {{- end }}
-{{- $database := $values.secrets.databaseURL }}
-{{- if .databaseURL }}{{ $database = .databaseURL }}{{ end }}
-{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_DATABASE_URL" $database) }}
+{{- include "ledgerboard.database" . }}
 {{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_KAFKA_PASSWORD" $values.secrets.kafkaPassword) }}
+{{- end }}
+
+{{/* The URL of the database, all that psql and pg_dump need: (dict "root" $ "databaseURL" reference). */}}
+{{- define "ledgerboard.database" -}}
+{{- include "ledgerboard.fromSecret" (list "LEDGERBOARD_DATABASE_URL" (.databaseURL | default .root.Values.secrets.databaseURL)) }}
 {{- end }}
 
 {{/* What the processes get that call the platforms. */}}
