@@ -149,10 +149,18 @@ func (d LocalDirectory) add(
 	}
 	draft := EntityDraft(entity, d.Now())
 	c.sign(&draft.Envelope)
-	if err := d.Log.Append(ctx, draft); err != nil {
-		return fmt.Errorf("%w (%w)", errNotAppended, err)
+	return d.append(ctx, draft)
+}
+
+// append appends records in order, and waits for a limited time until the tables show them. Error:
+// [errNotAppended].
+func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) error {
+	for _, draft := range drafts {
+		if err := d.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("%w (%w)", errNotAppended, err)
+		}
 	}
-	awaitEntities(ctx, d.Tables, draft)
+	awaitEntities(ctx, d.Tables, drafts...)
 	return nil
 }
 
@@ -205,14 +213,7 @@ func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewP
 	if err != nil {
 		return user, err
 	}
-	drafts := AgencyDrafts(agency, person, d.Now())
-	for _, draft := range drafts {
-		if err := d.Log.Append(ctx, draft); err != nil {
-			return user, fmt.Errorf("%w (%w)", errNotAppended, err)
-		}
-	}
-	awaitEntities(ctx, d.Tables, drafts...)
-	return person, nil
+	return person, d.append(ctx, AgencyDrafts(agency, person, d.Now())...)
 }
 
 // newHexID returns a new id in MongoDB's format: seconds and random bytes. With a key, the id is

@@ -64,9 +64,13 @@ func baseURL(addr net.Addr) string {
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
-		apiServer, pages, err := p.newHandler(group, ctx)
+		first := p.firstAgency()
+		apiServer, pages, err := p.newHandler(ctx, first)
 		if err != nil {
 			return nil, err
+		}
+		if first != nil {
+			p.stop.run(group, "code of the first agency", func() error { p.logFirstCode(ctx, first); return nil })
 		}
 		streaming, end := context.WithCancel(ctx)
 		p.stop.run(group, "streams", func() error { return p.Stream(streaming) })
@@ -148,7 +152,18 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	return nil
 }
 
-// logFirstCode logs the code that creates the first agency in the console, while the directory is empty.
+// firstAgency returns what creates the first agency in the console; nil with a main application, or
+// without a secret that all processes share.
+func (p *process) firstAgency() *signin.FirstAgency {
+	secret := cmp.Or(p.SecretsKey, p.JWTSecret)
+	if p.Directory != directoryLocal || secret == "" {
+		return nil
+	}
+	return p.FirstAgency([]byte(secret))
+}
+
+// logFirstCode logs the code that creates the first agency in the console, while the directory is
+// empty.
 func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
 	select {
 	case <-p.Monitor.Readable():
@@ -161,7 +176,7 @@ func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
 }
 
 // newHandler creates the API server and the handler that serves both the API and the console.
-func (p *process) newHandler(group *errgroup.Group, ctx context.Context) (*api.Server, http.Handler, error) {
+func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger
 	authenticator, err := bearer.New(ctx, tokens)
@@ -191,11 +206,7 @@ func (p *process) newHandler(group *errgroup.Group, ctx context.Context) (*api.S
 		return nil, nil, usageError{err}
 	}
 	handling.SignIns.Demo = p.continueAs
-	if secret := cmp.Or(p.SecretsKey, p.JWTSecret); handling.LocalDirectory && secret != "" {
-		first := p.FirstAgency([]byte(secret))
-		handling.SignIns.First = first
-		p.stop.run(group, "code of the first agency", func() error { p.logFirstCode(ctx, first); return nil })
-	}
+	handling.SignIns.First = first
 	server, err := p.Handler(handling)
 	if err != nil {
 		return nil, nil, err

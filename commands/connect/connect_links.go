@@ -75,12 +75,16 @@ func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still Acce
 	if !l.Open(c.Now()) {
 		return ErrLinkOver
 	}
-	maker := domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole}
-	err := c.mayAsk(ctx, maker, still)
+	err := c.mayAsk(ctx, creatorOf(l), still)
 	if domain.CodeOf(err) == domain.CodeForbidden {
 		err = ErrLinkOver
 	}
 	return err
+}
+
+// creatorOf returns the creator of a link as a requester for its account.
+func creatorOf(l domain.ConnectLink) domain.ConnectRequester {
+	return domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole}
 }
 
 // List returns the links of an agency, or of a client's own account, newest first. Addresses are
@@ -97,24 +101,24 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Access
 	if err != nil {
 		return nil, err
 	}
-	for i := range links {
-		if links[i].Works, err = c.works(ctx, links[i], still); err != nil {
-			return nil, err
+	now, rights := c.Now(), map[domain.ConnectRequester]bool{} // a creator's links for an account have the same answer
+	for i, l := range links {
+		if !l.Open(now) {
+			continue
 		}
+		creator := creatorOf(l)
+		works, known := rights[creator]
+		if !known {
+			_, err := c.rights(ctx, creator, still)
+			if code := domain.CodeOf(err); err != nil && code != domain.CodeForbidden && code != domain.CodeNotFound {
+				return nil, err
+			}
+			works = err == nil
+			rights[creator] = works
+		}
+		links[i].Works = works
 	}
 	return links, nil
-}
-
-// works reports whether the page of a link can be used now.
-func (c Links) works(ctx context.Context, l domain.ConnectLink, still AccessCheck) (bool, error) {
-	err := c.checkLink(ctx, l, still)
-	if err == nil {
-		_, err = c.Directory.ActiveNames(ctx, l.ParentAccount, l.AccountID, c.Now())
-	}
-	if domain.CodeOf(err) == domain.CodeNotFound { // ErrLinkOver too
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // Revoke revokes a link and records it. Sign-ins that it began cannot continue. Pages that were
