@@ -17,18 +17,18 @@ import (
 
 // PeopleDirectory looks up users, their accounts, and whether they are active.
 type PeopleDirectory interface {
-	// UserStatus returns the state of a user and of the account that the user claims. An unknown user
-	// is not an error.
+	// UserStatus returns the state of a user and of the account that the user claims. An unknown
+	// user is not an error.
 	UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error)
 }
 
-// Limits of the cache of standings. A stream checks its caller every 8 s ([stream.Config.Recheck]).
+// Limits of the cache of statuses. A stream checks its caller every 8 s ([stream.Config.Recheck]).
 // Together with the cache, it ends within 10 s after access ends.
 const (
-	standingMaxAge   = time.Second     // how long a status is used for other requests of the same user
-	standingMaxStale = time.Minute     // how long the last status is used while the directory is unavailable
-	standingTimeout  = 2 * time.Second // of a query
-	maxStandings     = 10_000          // in the cache
+	statusMaxAge   = time.Second     // how long a status is used for other requests of the same user
+	statusMaxStale = time.Minute     // how long the last status is used while the directory is unavailable
+	statusTimeout  = 2 * time.Second // of a query
+	maxStatuses    = 10_000          // in the cache
 )
 
 // errAccessEnded does not contain the reason, which is between the user and the agency.
@@ -80,13 +80,13 @@ type authorizer struct {
 	withdrawn      *WithdrawnSubjects // may be nil
 	logger         *slog.Logger
 
-	queries   singleflight.Group
-	mu        sync.Mutex
-	standings map[string]cachedStanding // by user/account; each request applies the roles of its own token
+	queries  singleflight.Group
+	mu       sync.Mutex
+	statuses map[string]cachedStatus // by user/account; each request applies the roles of its own token
 }
 
-// cachedStanding is a status with the time of the query.
-type cachedStanding struct {
+// cachedStatus is a status with the time of the query.
+type cachedStatus struct {
 	readmodels.UserStatus
 
 	at time.Time
@@ -96,7 +96,7 @@ func newAuthorizer(d Deps) *authorizer {
 	return &authorizer{
 		authenticator: d.Authenticator, accounts: d.ParentAccount, scopes: d.Scope, passes: d.IsTemporary,
 		limits: newRateLimits(d.Config.RateLimit, d.Now), directory: d.People,
-		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, standings: map[string]cachedStanding{},
+		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, statuses: map[string]cachedStatus{},
 	}
 }
 
@@ -118,25 +118,25 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	return nil
 }
 
-// status returns the status of a user. It queries the directory at most once per standingMaxAge
+// status returns the status of a user. It queries the directory at most once per statusMaxAge
 // for each user, also for concurrent requests.
 func (k *authorizer) status(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
 	key := user + "/" + account
 	last, known := k.cached(key)
-	if known && time.Since(last.at) < standingMaxAge {
+	if known && time.Since(last.at) < statusMaxAge {
 		return last.UserStatus, nil
 	}
 	result, err, _ := k.queries.Do(key, func() (any, error) {
-		if last, known := k.cached(key); known && time.Since(last.at) < standingMaxAge {
+		if last, known := k.cached(key); known && time.Since(last.at) < statusMaxAge {
 			return last.UserStatus, nil // a query that ended just before this one began
 		}
 		// The first caller may disconnect while others wait for the result.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), standingTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTimeout)
 		defer cancel()
 		start := time.Now()
 		status, err := k.directory.UserStatus(ctx, user, account)
 		if err == nil {
-			k.cache(key, cachedStanding{status, start})
+			k.cache(key, cachedStatus{status, start})
 		}
 		return status, err
 	})
@@ -144,35 +144,35 @@ func (k *authorizer) status(ctx context.Context, user, account string) (readmode
 	case err == nil:
 		status, _ := result.(readmodels.UserStatus)
 		return status, nil
-	case known && time.Since(last.at) < standingMaxStale:
+	case known && time.Since(last.at) < statusMaxStale:
 		return last.UserStatus, nil
 	default:
 		return readmodels.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
 	}
 }
 
-func (k *authorizer) cached(key string) (cachedStanding, bool) {
+func (k *authorizer) cached(key string) (cachedStatus, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s, known := k.standings[key]
+	s, known := k.statuses[key]
 	return s, known
 }
 
 // cache stores a status. A full cache is emptied.
-func (k *authorizer) cache(key string, s cachedStanding) {
+func (k *authorizer) cache(key string, s cachedStatus) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if len(k.standings) >= maxStandings {
-		clear(k.standings)
+	if len(k.statuses) >= maxStatuses {
+		clear(k.statuses)
 	}
-	k.standings[key] = s
+	k.statuses[key] = s
 }
 
 const withdrawnMaxAge = time.Second // how long the list of withdrawn subjects is used before the file is read again
 
-// WithdrawnSubjects is a file of subjects whose tokens are no longer accepted, one per line; # starts a
-// comment. The file is reread at most once a second, when a request or a stream needs it. Withdrawn
-// is safe for concurrent use. A nil *Withdrawn contains no subjects.
+// WithdrawnSubjects is a file of subjects whose tokens are no longer accepted, one per line; #
+// starts a comment. The file is reread at most once a second, when a request or a stream needs it.
+// Withdrawn is safe for concurrent use. A nil *Withdrawn contains no subjects.
 type WithdrawnSubjects struct {
 	path   string
 	logger *slog.Logger
@@ -183,8 +183,8 @@ type WithdrawnSubjects struct {
 	failing  bool // the last read failed; a lasting failure is logged once
 }
 
-// OpenWithdrawnSubjects reads the file. An error contains the path and, for a malformed file, the line
-// number. If path is empty, OpenWithdrawn returns nil.
+// OpenWithdrawnSubjects reads the file. An error contains the path and, for a malformed file, the
+// line number. If path is empty, OpenWithdrawn returns nil.
 func OpenWithdrawnSubjects(path string, logger *slog.Logger) (*WithdrawnSubjects, error) {
 	if path == "" {
 		return nil, nil //nolint:nilnil // a nil list is an empty one

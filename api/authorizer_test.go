@@ -27,17 +27,17 @@ import (
 
 // people is a directory with the users that a test sets; the zero value is empty.
 type people struct {
-	mu       sync.Mutex
-	standing readmodels.UserStatus
-	err      error
-	asked    int
-	gate     chan struct{} // nil: nobody waits
+	mu     sync.Mutex
+	status readmodels.UserStatus
+	err    error
+	asked  int
+	gate   chan struct{} // nil: nobody waits
 }
 
 func (p *people) set(s readmodels.UserStatus, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.standing, p.err = s, err
+	p.status, p.err = s, err
 }
 
 func (p *people) UserStatus(context.Context, string, string) (readmodels.UserStatus, error) {
@@ -50,14 +50,14 @@ func (p *people) UserStatus(context.Context, string, string) (readmodels.UserSta
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.standing, p.err
+	return p.status, p.err
 }
 
 const accessEnded = "Your access has ended. Ask your agency."
 
 func TestWhyRefused(t *testing.T) {
 	t.Parallel()
-	staff, ofClient := standingIn(agency), standingIn(client1)
+	staff, ofClient := statusIn(agency), statusIn(client1)
 	change := func(s readmodels.UserStatus, f func(*readmodels.UserStatus)) readmodels.UserStatus { f(&s); return s }
 	nobody := readmodels.UserStatus{AccountKnown: true, AccountActive: true}
 	as := func(account string, roles ...api.Role) api.Principal {
@@ -67,30 +67,30 @@ func TestWhyRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		who       api.Principal
 		withdrawn bool
-		standing  readmodels.UserStatus
+		status    readmodels.UserStatus
 		// whether the caller may come in where all must be known, and where unknown users are
 		// allowed
 		known, allowed bool
 	}{
-		"staff":                          {who: byAgency, standing: staff, known: true, allowed: true},
-		"a client's user":                {who: byClient, standing: ofClient, known: true, allowed: true},
-		"staff who audits too":           {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: staff, known: true, allowed: true},
-		"withdrawn":                      {who: byAgency, withdrawn: true, standing: staff},
-		"inactive":                       {who: byAgency, standing: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
-		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), standing: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
-		"a client's, inactive":           {who: byClient, standing: change(ofClient, func(s *readmodels.UserStatus) { s.Active = false })},
-		"moved":                          {who: byClient, standing: change(ofClient, func(s *readmodels.UserStatus) { s.Account = client2 })},
-		"account inactive":               {who: byClient, standing: change(ofClient, func(s *readmodels.UserStatus) { s.AccountActive = false })},
-		"agency with a client's account": {who: as(client1, api.RoleAgency), standing: ofClient},
-		"client with an agency's":        {who: as(agency, api.RoleClient), standing: staff},
-		"both, with an agency's":         {who: as(agency, api.RoleAgency, api.RoleClient), standing: staff},
-		"erased":                         {who: byAgency, standing: change(nobody, func(s *readmodels.UserStatus) { s.Erased = true })},
-		"erased, and there again":        {who: byAgency, standing: staff, known: true, allowed: true},
-		"unknown":                        {who: byAgency, standing: nobody, allowed: true},
-		"unknown, account inactive":      {who: byAgency, standing: change(nobody, func(s *readmodels.UserStatus) { s.AccountActive = false })},
-		"unknown, demoted":               {who: as(client1, api.RoleAgency), standing: change(nobody, func(s *readmodels.UserStatus) { s.SubAccount = true })},
+		"staff":                          {who: byAgency, status: staff, known: true, allowed: true},
+		"a client's user":                {who: byClient, status: ofClient, known: true, allowed: true},
+		"staff who audits too":           {who: as(agency, api.RoleAuditor, api.RoleAgency), status: staff, known: true, allowed: true},
+		"withdrawn":                      {who: byAgency, withdrawn: true, status: staff},
+		"inactive":                       {who: byAgency, status: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
+		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), status: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
+		"a client's, inactive":           {who: byClient, status: change(ofClient, func(s *readmodels.UserStatus) { s.Active = false })},
+		"moved":                          {who: byClient, status: change(ofClient, func(s *readmodels.UserStatus) { s.Account = client2 })},
+		"account inactive":               {who: byClient, status: change(ofClient, func(s *readmodels.UserStatus) { s.AccountActive = false })},
+		"agency with a client's account": {who: as(client1, api.RoleAgency), status: ofClient},
+		"client with an agency's":        {who: as(agency, api.RoleClient), status: staff},
+		"both, with an agency's":         {who: as(agency, api.RoleAgency, api.RoleClient), status: staff},
+		"erased":                         {who: byAgency, status: change(nobody, func(s *readmodels.UserStatus) { s.Erased = true })},
+		"erased, and there again":        {who: byAgency, status: staff, known: true, allowed: true},
+		"unknown":                        {who: byAgency, status: nobody, allowed: true},
+		"unknown, account inactive":      {who: byAgency, status: change(nobody, func(s *readmodels.UserStatus) { s.AccountActive = false })},
+		"unknown, demoted":               {who: as(client1, api.RoleAgency), status: change(nobody, func(s *readmodels.UserStatus) { s.SubAccount = true })},
 		"nothing is known":               {who: byClient, allowed: true},
-		"account unknown":                {who: byAgency, standing: change(staff, func(s *readmodels.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
+		"account unknown":                {who: byAgency, status: change(staff, func(s *readmodels.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
 		"an auditor need not be known":   {who: as(agency, api.RoleAuditor), known: true, allowed: true},
 		"an operator need not be known":  {who: as("", api.RoleOperator), known: true, allowed: true},
 		"nor a main application":         {who: as("", api.RoleMainApp), known: true, allowed: true},
@@ -100,17 +100,17 @@ func TestWhyRefused(t *testing.T) {
 		"a withdrawn operator":           {who: as("", api.RoleOperator), withdrawn: true},
 		"an unknown role is a person's":  {who: as(agency, "something-new"), allowed: true},
 	} {
-		require.Equal(t, test.known, api.WhyRefused(test.who, test.withdrawn, test.standing, false) == "", "%s, all must be known", name)
-		require.Equal(t, test.allowed, api.WhyRefused(test.who, test.withdrawn, test.standing, true) == "", "%s, unknown users are allowed", name)
+		require.Equal(t, test.known, api.WhyRefused(test.who, test.withdrawn, test.status, false) == "", "%s, all must be known", name)
+		require.Equal(t, test.allowed, api.WhyRefused(test.who, test.withdrawn, test.status, true) == "", "%s, unknown users are allowed", name)
 	}
 }
 
-// A burst of requests is one query. A standing is used for a second, and for longer while the
+// A burst of requests is one query. A status is used for a second, and for longer while the
 // directory is unavailable.
 func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		directory := &people{standing: standingIn(agency), gate: make(chan struct{})}
+		directory := &people{status: statusIn(agency), gate: make(chan struct{})}
 		admit, _ := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
 		staff := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
 		var burst sync.WaitGroup
@@ -133,7 +133,7 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 		require.Equal(t, 2, directory.asked)
 
 		away := errors.New("the database is away")
-		directory.set(standingIn(agency), nil)
+		directory.set(statusIn(agency), nil)
 		time.Sleep(time.Second)
 		require.NoError(t, admit(t.Context(), staff))
 		directory.set(readmodels.UserStatus{}, away)
@@ -147,9 +147,9 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	})
 }
 
-func TestStandingCacheIsBounded(t *testing.T) {
+func TestUserStatusCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	directory := &people{standing: standingIn(agency)}
+	directory := &people{status: statusIn(agency)}
 	admit, remembered := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
 	for i := range 10_050 {
 		require.NoError(t, admit(t.Context(), api.Principal{UserID: strconv.Itoa(i), AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
@@ -296,7 +296,7 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 		var latest time.Duration
 		for leaves := apart; leaves <= 10*time.Second; leaves += apart {
 			synctest.Test(t, func(t *testing.T) {
-				directory := &people{standing: standingIn(agency)}
+				directory := &people{status: statusIn(agency)}
 				b := setup(t, func(d *api.Deps) { d.People, d.Streams = directory, quietHub(t) })
 				b.now = time.Now() // streams end with their tokens
 				token := b.agencyToken()

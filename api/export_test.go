@@ -71,10 +71,10 @@ var (
 var WhyRefused = whyRefused
 
 // Admitting returns the access check of a server with these Deps, and the number of cached
-// standings.
+// statuses.
 func Admitting(d Deps) (admit func(context.Context, Principal) error, cached func() int) {
 	k := newAuthorizer(d)
-	return k.admit, func() int { return len(k.standings) }
+	return k.admit, func() int { return len(k.statuses) }
 }
 
 // ShowsHistory reports whether a route is part of the audit trail.

@@ -69,7 +69,7 @@ type Deps struct {
 	People PeopleDirectory
 	// UnknownUsers admits users that People does not know, unless they were erased.
 	UnknownUsers bool
-	// WithdrawnSubjects contains subjects that are always refused. It may be nil.
+	// Withdrawn contains subjects that are always refused. It may be nil.
 	Withdrawn *WithdrawnSubjects
 	// PeopleKnown returns an error if the state of users has been unknown for a while. Until it
 	// returns nil, changes by users, connecting, and audit reads fail with that error. A nil
@@ -106,8 +106,8 @@ type Deps struct {
 	// nil function means that they are always ready.
 	Ready func() error
 
-	// IsTemporary reports whether an error is transient, such as while the database is unavailable. The
-	// response is then 503 instead of 500. A nil function means that no error is.
+	// IsTemporary reports whether an error is transient, such as while the database is unavailable.
+	// The response is then 503 instead of 500. A nil function means that no error is.
 	IsTemporary func(error) bool
 
 	Health     Health                // readiness checks

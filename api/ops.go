@@ -142,9 +142,9 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 	}).accepting(reflect.TypeFor[actionBody]())
 }
 
-// OperatorService provides the operations for operators; internal/operations implements it. Each action is
-// recorded before it runs, and refused if it cannot be recorded; its outcome is recorded afterward.
-// For unknown names and ids, the error is not_found and lists the valid names.
+// OperatorService provides the operations for operators; internal/operations implements it. Each
+// action is recorded before it runs, and refused if it cannot be recorded; its outcome is recorded
+// afterward. For unknown names and ids, the error is not_found and lists the valid names.
 type OperatorService interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)

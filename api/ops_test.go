@@ -18,8 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// fakeOperators remembers what was done. The operations of the service are tested with the program, in
-// cmd/ledgerboard.
+// fakeOperators remembers what was done. The operations of the service are tested with the program,
+// in cmd/ledgerboard.
 type fakeOperators struct {
 	mu       sync.Mutex
 	acts     []string

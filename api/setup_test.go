@@ -122,11 +122,11 @@ func (b *bundle) logged() string {
 type everybody struct{}
 
 func (everybody) UserStatus(_ context.Context, _, account string) (readmodels.UserStatus, error) {
-	return standingIn(account), nil
+	return statusIn(account), nil
 }
 
-// standingIn returns the standing of an active user of an account.
-func standingIn(account string) readmodels.UserStatus {
+// statusIn returns the status of an active user of an account.
+func statusIn(account string) readmodels.UserStatus {
 	return readmodels.UserStatus{
 		Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true,
 		SubAccount: account != agency && account != otherAgency,

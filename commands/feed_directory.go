@@ -17,13 +17,14 @@ import (
 // sourceFeed is the ce_source of what a main application sends over HTTP.
 const sourceFeed = "/ledgerboard/directory"
 
-// MaxFeedLine is the maximum length of a line in bytes. The record of a line of this length fits the
-// log.
+// MaxFeedLine is the maximum length of a line in bytes. The record of a line of this length fits
+// the log.
 const MaxFeedLine = 128 << 10
 
 // DirectoryTables reads the directory from the tables.
 type DirectoryTables interface {
-	// EntitiesByKey returns the stored entities by directory key. Keys without an entity are absent.
+	// EntitiesByKey returns the stored entities by directory key. Keys without an entity are
+	// absent.
 	EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
 	// Moved returns a channel that is closed when the tables change. Get it before reading the
 	// tables.

@@ -70,9 +70,9 @@ const (
 	tablePollInterval = 500 * time.Millisecond // if no change of the tables is signaled
 )
 
-// AwaitTables waits a limited time until look reports that the tables show appended records, and reports
-// whether they do. It stops at the first error of look. moved returns a channel that is closed at
-// the tables' next change.
+// AwaitTables waits a limited time until look reports that the tables show appended records, and
+// reports whether they do. It stops at the first error of look. moved returns a channel that is
+// closed at the tables' next change.
 func AwaitTables(ctx context.Context, moved func() <-chan struct{}, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()

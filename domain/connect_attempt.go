@@ -84,8 +84,8 @@ type ConnectLink struct {
 	RevokedAt     *time.Time `json:"revoked_at"`  // when it was revoked; null if it was not revoked
 	Followed      bool       `json:"followed"`    // whether a browser has opened it
 	Cookie        []byte     `json:"-"`           // SHA-256 of that browser's cookie
-	// Works is false if the link expired or was revoked, and while its creator may not connect pages
-	// or its account is inactive: its page then answers 404.
+	// Works is false if the link expired or was revoked, and while its creator may not connect
+	// pages or its account is inactive: its page then answers 404.
 	Works bool `json:"works" db:"-"`
 }
 

@@ -23,7 +23,8 @@ type Person struct {
 	Contents []StoredContent // of the posts of the social accounts to erase
 }
 
-// SocialAccountsToErase returns the social accounts to erase: the person's own, and those that the order names.
+// SocialAccountsToErase returns the social accounts to erase: the person's own, and those that the
+// order names.
 func (p Person) SocialAccountsToErase() []int64 { return slices.Concat(p.Profiles, p.Named) }
 
 // AccountOwner is the current or last owner of a social account, and its platform.

@@ -22,9 +22,9 @@ type Gain struct {
 }
 
 // GainSince returns the gain of each figure in a reading since the last earlier reading that has
-// the figure. known holds these earlier values ([Counts.OrPrevious]), so a reading that lacks a figure
-// does not lose the figure's gain. A figure that no earlier reading has is a baseline with unknown
-// gain, unless fromZero ([PostRead].FromZero) is set: then its whole value was gained.
+// the figure. known holds these earlier values ([Counts.OrPrevious]), so a reading that lacks a
+// figure does not lose the figure's gain. A figure that no earlier reading has is a baseline with
+// unknown gain, unless fromZero ([PostRead].FromZero) is set: then its whole value was gained.
 func GainSince(known, current Counts, fromZero bool) Gain {
 	gained := func(before, now *int64) *int64 {
 		if before == nil && fromZero {

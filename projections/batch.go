@@ -235,8 +235,8 @@ func count(steps []step) int {
 	return n
 }
 
-// traceWithin is how old a folded event may be for its trace to have a span of the fold: a generation that is built folds
-// events of years.
+// traceWithin is how old a folded event may be for its trace to have a span of the fold: a
+// generation that is built folds events of years.
 const traceWithin = 10 * time.Minute
 
 // trace makes a span of the fold for each event whose own trace is sampled.

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// keepReplacedFor is how long the newest retired generation of a version is kept for a switch back. The
-	// tables of an earlier version are kept equally long after a newer version went live.
+	// keepReplacedFor is how long the newest retired generation of a version is kept for a switch
+	// back. The tables of an earlier version are kept equally long after a newer version went live.
 	keepReplacedFor = 24 * time.Hour
 	// keepNewer is how long the tables of a newer version are kept while no process folds them:
 	// they may have been prepared.

@@ -13,7 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DirectoryEntities reads whole directory entities by key, from all agencies, as they were received.
+// DirectoryEntities reads whole directory entities by key, from all agencies, as they were
+// received.
 type DirectoryEntities struct {
 	Pool     *pgxpool.Pool
 	Registry *domain.Registry
@@ -40,7 +41,8 @@ var entityTables = map[string]entityTable{
 	domain.KindCategory: {"tDefaultCategories", "id", numberIDs},
 }
 
-// EntitiesByKey returns the entities for keys of topic `directory`. Keys without an entity are absent.
+// EntitiesByKey returns the entities for keys of topic `directory`. Keys without an entity are
+// absent.
 func (e DirectoryEntities) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
 	byKind := map[string][]string{}
 	for _, key := range keys {

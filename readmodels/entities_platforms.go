@@ -66,8 +66,8 @@ type ConnectedPlatform struct {
 	ProfileName string `json:"profile_name"` // its name on the platform
 	// ConnectionID is the authorization that it uses; several accounts can share one.
 	ConnectionID int64 `json:"connection_id"`
-	// SignInAt is the platform where a person signs in to connect it again: Facebook for an Instagram
-	// account that was connected through its page.
+	// SignInAt is the platform where a person signs in to connect it again: Facebook for an
+	// Instagram account that was connected through its page.
 	SignInAt domain.Platform `json:"sign_in_at"`
 	State    PlatformState   `json:"state"`
 	// ReasonClass is the error class of the last attempt to read it or a part of it: reconnect,

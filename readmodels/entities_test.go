@@ -190,8 +190,8 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		require.NoError(t, log.Append(t.Context(), erased))
 		require.EqualValues(t, want, why(), "connection %d, erased with a person", connection.ID)
 
-		// The reason is that the person removed our app and was erased, not the fetcher's error, and
-		// not if the agency had disconnected the page. Only sign-ins here use our app.
+		// The reason is that the person removed our app and was erased, not the fetcher's error,
+		// and not if the agency had disconnected the page. Only sign-ins here use our app.
 		if want == inMainApp {
 			continue
 		}

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// AddSocialAccountsToErase adds the owners and the stored post contents of the social accounts that are erased with a
-// person.
+// AddSocialAccountsToErase adds the owners and the stored post contents of the social accounts that
+// are erased with a person.
 func (p People) AddSocialAccountsToErase(ctx context.Context, person *domain.Person) error {
 	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return addErasedAccounts(ctx, tx, person) })
 	return wrapError("find social accounts to erase", err)

@@ -99,8 +99,8 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	return person, addErasedAccounts(ctx, tx, &person)
 }
 
-// UserStatus is what the tables have about a user and the account that it claims. Authorization uses
-// it.
+// UserStatus is what the tables have about a user and the account that it claims. Authorization
+// uses it.
 type UserStatus struct {
 	Known   bool   // the user is in the directory
 	Active  bool   // the user is active; a pending password reset does not matter

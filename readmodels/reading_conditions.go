@@ -42,8 +42,9 @@ const (
 	// NoSubscriptionRuns is the reason if no subscription is active.
 	NoSubscriptionRuns = "No subscription is active, so nothing is read."
 	// EndedAtPlatform is a sentence for an account that was disconnected when its person, who had
-	// removed our app at the platform or requested deletion of our data there, was erased. Otherwise
-	// it is null: an account that the agency disconnected has an earlier or later updated_at.
+	// removed our app at the platform or requested deletion of our data there, was erased.
+	// Otherwise it is null: an account that the agency disconnected has an earlier or later
+	// updated_at.
 	EndedAtPlatform = `(select st.reason from operations_trail o where o.parent_account = st.parent_account and o.event_id = st.event_id
 	    and o.actor = '` + domain.ActorMeta + `' and c.id is null and ` + awaitsSignIn + ` and exists (
 	      select from operations_trail e where e.parent_account = s.parent_account and e.event_type = 'operations.person_erased.v1'

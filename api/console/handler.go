@@ -61,8 +61,8 @@ type Deps struct {
 	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
 	Demo []identity.Person
 
-	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable database;
-	// nil: no error is.
+	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable
+	// database; nil: no error is.
 	IsTemporary func(error) bool
 	Headers     map[string]string // of every response, like [api.Config].Headers
 	Logger      *slog.Logger

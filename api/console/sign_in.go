@@ -101,8 +101,8 @@ func useToken(v *visit) (view, error) {
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
 	p, err := v.console.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		v.console.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: whyToken})
-		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: signInRefusals[whyToken].Message})
+		v.console.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: refusalToken})
+		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: signInRefusals[refusalToken].Message})
 	}
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ type linkFollowView struct {
 // linkedPerson returns the person whom the link with this digest signs in.
 func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
 	if v.console.deps.Provider != nil {
-		return identity.Person{}, refuseSignIn(v, wayLink, whyProvider, "")
+		return identity.Person{}, refuseSignIn(v, wayLink, refusalProvider, "")
 	}
 	return v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
 }
@@ -193,7 +193,7 @@ func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
 	}
-	return refuseSignIn(v, wayLink, whyLink, "")
+	return refuseSignIn(v, wayLink, refusalLink, "")
 }
 
 // LinkPath is the path of a one-time link. Only the [Digest] of its word is stored.
@@ -211,36 +211,36 @@ func (r *RefusalError) Error() string { return "sign-in refused: " + r.Why }
 
 // Reasons for refusing a sign-in.
 const (
-	whyLink                = "link"         // used, expired or unknown
-	whyToken               = "token"        // expired or invalid API token
+	refusalLink            = "link"         // used, expired or unknown
+	refusalToken           = "token"        // expired or invalid API token
 	RefusalEnded           = "ended"        // the person no longer has any rights
-	whyProvider            = "provider_set" // links are disabled because there is an identity provider
-	whyNotBegun            = "not_begun"    // not started in this browser, or too long ago
-	whyDenied              = "denied"       // the provider denied the sign-in
-	whyCode                = "code"         // the provider rejected the code
-	whyClaims              = "claims"       // the provider's token is for another sign-in or service
+	refusalProvider        = "provider_set" // links are disabled because there is an identity provider
+	refusalNotBegun        = "not_begun"    // not started in this browser, or too long ago
+	refusalDenied          = "denied"       // the provider denied the sign-in
+	refusalCode            = "code"         // the provider rejected the code
+	refusalClaims          = "claims"       // the provider's token is for another sign-in or service
 	RefusalUnverified      = "email"        // the provider has not verified the person's address
 	RefusalUnknownPerson   = "nobody"       // the directory contains no active user with the address
 	RefusalAmbiguous       = "several"      // the directory contains several users with the address
 	RefusalLinkedElsewhere = "linked"       // the user is linked to another subject of the provider
-	whyNarrowed            = "narrowed"     // the provider's claims leave the person no role
+	refusalNarrowed        = "narrowed"     // the provider's claims leave the person no role
 )
 
 // signInRefusals are the messages for refused sign-ins.
 var signInRefusals = map[string]*domain.Error{
-	whyLink: domain.NewError(domain.CodeNotFound,
+	refusalLink: domain.NewError(domain.CodeNotFound,
 		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
-	whyToken: domain.NewError(domain.CodeUnprocessable,
+	refusalToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
 	RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
-	whyProvider: domain.NewError(domain.CodeForbidden,
+	refusalProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
-	whyNotBegun: domain.NewError(domain.CodeForbidden,
+	refusalNotBegun: domain.NewError(domain.CodeForbidden,
 		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. Start again on the sign-in page."),
-	whyDenied: domain.NewError(domain.CodeForbidden,
+	refusalDenied: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in failed: it was canceled or denied there. Start again, or ask its administrators."),
-	whyCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
-	whyClaims: domain.NewError(domain.CodeForbidden,
+	refusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
+	refusalClaims: domain.NewError(domain.CodeForbidden,
 		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
 	RefusalUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
@@ -251,7 +251,7 @@ var signInRefusals = map[string]*domain.Error{
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
 	RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
 		"The person with your email address is linked to another sign-in of your organization. If that sign-in was yours, ask the operator to remove the link."),
-	whyNarrowed: domain.NewError(domain.CodeForbidden,
+	refusalNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in grants you no role here. Ask its administrators."),
 }
 

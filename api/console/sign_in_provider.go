@@ -70,9 +70,9 @@ func comeFromProvider(v *visit) (view, error) {
 	var err error
 	switch {
 	case word == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1:
-		err = &RefusalError{Why: whyNotBegun}
+		err = &RefusalError{Why: refusalNotBegun}
 	case params.Get("code") == "":
-		err = &RefusalError{Why: whyDenied}
+		err = &RefusalError{Why: refusalDenied}
 	default:
 		err = signInAs(v, flow, params.Get("code"), params.Get("iss"))
 	}
@@ -89,10 +89,10 @@ func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
 	who, err := v.console.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
 	switch {
 	case errors.Is(err, identity.ErrCode):
-		return &RefusalError{Why: whyCode}
+		return &RefusalError{Why: refusalCode}
 	case errors.Is(err, identity.ErrToken):
 		v.log(slog.LevelWarn, "console: identity provider returned an invalid token", err)
-		return &RefusalError{Why: whyClaims}
+		return &RefusalError{Why: refusalClaims}
 	case err != nil:
 		return err
 	}
@@ -102,7 +102,7 @@ func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
 	}
 	roles := who.Narrowed(strings.Split(p.Role, ","))
 	if len(roles) == 0 {
-		return &RefusalError{Why: whyNarrowed, User: p.UserID}
+		return &RefusalError{Why: refusalNarrowed, User: p.UserID}
 	}
 	p.Role = strings.Join(roles, ",")
 	return signIn(v, p, wayProvider, nil, time.Time{})

@@ -8,8 +8,8 @@ import (
 	"github.com/muesli/roff"
 )
 
-// completionCommand prints what a shell needs to complete commands and flags. The shell then asks the program itself, which answers
-// where COMP_LINE is set.
+// completionCommand prints what a shell needs to complete commands and flags. The shell then asks
+// the program itself, which answers where COMP_LINE is set.
 type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }

@@ -15,7 +15,8 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// The variables of OpenTelemetry that switch tracing on or off. The SDK and the exporter read all others themselves.
+// The variables of OpenTelemetry that switch tracing on or off. The SDK and the exporter read all
+// others themselves.
 const (
 	otelDisabled = "OTEL_SDK_DISABLED"
 	otelExporter = "OTEL_TRACES_EXPORTER"
@@ -30,8 +31,8 @@ func traced() bool {
 		func(name string) bool { return os.Getenv(name) != "" })
 }
 
-// startTracing installs the provider of traces that the standard OTEL_* variables ask for. The returned function sends
-// what is not sent yet.
+// startTracing installs the provider of traces that the standard OTEL_* variables ask for. The
+// returned function sends what is not sent yet.
 func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.Context) error, err error) {
 	if !traced() {
 		return func(context.Context) error { return nil }, nil

@@ -44,7 +44,8 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 	return due[:room], nil
 }
 
-// ForgetLag sets the backlog of a paused platform to zero: nothing is due there until it is resumed.
+// ForgetLag sets the backlog of a paused platform to zero: nothing is due there until it is
+// resumed.
 func (c *Collector) ForgetLag(platform domain.Platform) {
 	for _, gauge := range []*prometheus.GaugeVec{c.metrics.due, c.metrics.left, c.metrics.lag} {
 		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {

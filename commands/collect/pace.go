@@ -121,7 +121,8 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// Limited reports whether a quota makes the pace longer than configured. No call may then be wasted.
+// Limited reports whether a quota makes the pace longer than configured. No call may then be
+// wasted.
 func (p Pace) Limited() bool { return p.Quota.Calls > 0 }
 
 // Next returns when a connection is due again. due is its previous due time, began the start of its

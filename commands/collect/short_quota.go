@@ -54,8 +54,8 @@ func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
 }
 
-// limitedClient is a client that starts to read a single post, or a part of the history, only if its
-// calls are available.
+// limitedClient is a client that starts to read a single post, or a part of the history, only if
+// its calls are available.
 type limitedClient struct {
 	platforms.Client
 	r           *round

@@ -140,8 +140,8 @@ var (
 // roleClient is the role of client users, as requests and records name it.
 const roleClient = "client"
 
-// AccessCheck checks again whether the requester has access; for a link, whether its creator has. nil
-// means yes.
+// AccessCheck checks again whether the requester has access; for a link, whether its creator has.
+// nil means yes.
 type AccessCheck func(ctx context.Context, r domain.ConnectRequester) error
 
 // rights checks whether the requester may connect now, and returns the names of the agency and the

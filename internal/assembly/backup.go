@@ -75,9 +75,9 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 	return records, nil
 }
 
-// ResetAfterRestore resets the database to a restored log. The tables, which were built from other topics,
-// are abandoned and rebuilt from the restored topics; schema kept forgets what came after the
-// backup. versions are the agencies' last versions in the backup.
+// ResetAfterRestore resets the database to a restored log. The tables, which were built from other
+// topics, are abandoned and rebuilt from the restored topics; schema kept forgets what came after
+// the backup. versions are the agencies' last versions in the backup.
 func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err

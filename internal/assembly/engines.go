@@ -73,7 +73,8 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// OperatorViews opens the engine's tables and the vault, for operator commands that need only the database.
+// OperatorViews opens the engine's tables and the vault, for operator commands that need only the
+// database.
 func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
 	pool, err := p.Engine(ctx)
 	if err != nil {
@@ -86,8 +87,8 @@ func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
 	return operations.NewViews(pool, vaultPool, p.Tables), nil
 }
 
-// Operations opens what operator commands need: what [Parts.OperatorViews] opens, and the log, even if its topics
-// have unsafe settings.
+// Operations opens what operator commands need: what [Parts.OperatorViews] opens, and the log, even
+// if its topics have unsafe settings.
 func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	engines, err := p.anyEngines(ctx)
 	if err != nil {

@@ -37,8 +37,8 @@ func Open(dir string) (*Files, error) {
 // Close unlocks the backup.
 func (f *Files) Close() { f.release() }
 
-// CheckTarget returns an error if the backup cannot be restored to the target. It changes nothing. If the
-// target's topics are neither missing nor empty, the error wraps [ErrNotEmpty].
+// CheckTarget returns an error if the backup cannot be restored to the target. It changes nothing.
+// If the target's topics are neither missing nor empty, the error wraps [ErrNotEmpty].
 func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error {
 	specs := target.Topics()
 	for _, s := range specs {

@@ -21,13 +21,13 @@ const (
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
-// MaxCompactionDelay is how long after a tombstone a compacted topic may hold earlier records of the
-// key: max.compaction.lag.ms plus segment.ms, which each start checks. A partition without new
+// MaxCompactionDelay is how long after a tombstone a compacted topic may hold earlier records of
+// the key: max.compaction.lag.ms plus segment.ms, which each start checks. A partition without new
 // records is not compacted, because the cleaner skips the active segment.
 const MaxCompactionDelay = maxCompactionLag + maxSegmentAge
 
-// Limits that let a compacted topic remove records within [MaxCompactionDelay]. The cleaner skips the
-// active segment.
+// Limits that let a compacted topic remove records within [MaxCompactionDelay]. The cleaner skips
+// the active segment.
 const (
 	maxCompactionLag = 7 * 24 * time.Hour
 	maxSegmentAge    = 24 * time.Hour

@@ -13,9 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Service implements [api.OperatorService]: the views and actions of operators. An action is checked,
-// recorded, executed, and then its outcome is recorded. An action that cannot be recorded is not
-// executed.
+// Service implements [api.OperatorService]: the views and actions of operators. An action is
+// checked, recorded, executed, and then its outcome is recorded. An action that cannot be recorded
+// is not executed.
 type Service struct {
 	*Views
 

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// IsUnencrypted returns why the connection to a database server over the network is not secure, or ""
-// if it is secure or the server is on this machine.
+// IsUnencrypted returns why the connection to a database server over the network is not secure, or
+// "" if it is secure or the server is on this machine.
 func IsUnencrypted(url string) string {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

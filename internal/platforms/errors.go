@@ -77,9 +77,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// PlatformMessage returns the platform's own message about a failure, or "". It may name people: store it
-// only in the schema kept, where it expires, and show it only in the terminal of the person who
-// asked.
+// PlatformMessage returns the platform's own message about a failure, or "". It may name people:
+// store it only in the schema kept, where it expires, and show it only in the terminal of the
+// person who asked.
 func PlatformMessage(err error) string {
 	if e := asError(err); e != nil {
 		return e.PlatformMessage

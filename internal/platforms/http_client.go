@@ -282,7 +282,8 @@ func withoutRedirects(client *http.Client) *http.Client {
 	return &c
 }
 
-// withoutQuery keeps what follows the path out of the span of a call: platforms take tokens and ids of people there.
+// withoutQuery keeps what follows the path out of the span of a call: platforms take tokens and ids
+// of people there.
 type withoutQuery struct{ http.RoundTripper }
 
 func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -132,10 +132,10 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return TokenFacts{Granted: append([]string{}, reply.Scope...), ExpiresAt: unixTime(reply.Expires)}, nil
 }
 
-// ConsentOf returns the owner of a token and the accounts that it can read, without the token itself.
-// It is for a main application that has its own sign-in. For Facebook, and for Instagram without
-// [Target.OwnLogin], the token belongs to a person or a page; a page token offers only that page
-// and its Instagram account. Granted is nil if the platform did not report it. An Error of
+// ConsentOf returns the owner of a token and the accounts that it can read, without the token
+// itself. It is for a main application that has its own sign-in. For Facebook, and for Instagram
+// without [Target.OwnLogin], the token belongs to a person or a page; a page token offers only that
+// page and its Instagram account. Granted is nil if the platform did not report it. An Error of
 // ClassReconnect means that the token is invalid.
 func (s *Set) ConsentOf(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
 	if p == domain.Instagram && !t.OwnLogin {

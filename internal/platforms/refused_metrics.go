@@ -10,8 +10,9 @@ import (
 // RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// accountsUntilRefusedForAll is the number of accounts with a refused metric after which it counts as retired for
-// all. Removals apply to every account, but one unusual account must not affect the others.
+// accountsUntilRefusedForAll is the number of accounts with a refused metric after which it counts
+// as retired for all. Removals apply to every account, but one unusual account must not affect the
+// others.
 const accountsUntilRefusedForAll = 3
 
 // negativeCache remembers refused metrics, so that a known refusal costs no call. Entries expire,

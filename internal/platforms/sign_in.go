@@ -22,9 +22,9 @@ type SignIn interface {
 	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For a
 	// code that is used up, expired or issued to another app, the error is of class ClassReconnect.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
-	// RevokeConsent revokes the person's consent at the platform. For Facebook, Instagram and TikTok
-	// this revokes the consent to the whole app. Instagram login has no such call: RevokeConsent returns
-	// nil and does nothing.
+	// RevokeConsent revokes the person's consent at the platform. For Facebook, Instagram and
+	// TikTok this revokes the consent to the whole app. Instagram login has no such call:
+	// RevokeConsent returns nil and does nothing.
 	RevokeConsent(ctx context.Context, tokens Tokens) error
 }
 

@@ -257,8 +257,8 @@ func classifyGraphCode(ans answer) *Error {
 }
 
 // isAppError reports whether Meta refuses a code because of our app or its settings. Only the
-// message distinguishes this: a wrong secret has been reported with the codes 1 (a temporary failure
-// elsewhere), 100 and 400.
+// message distinguishes this: a wrong secret has been reported with the codes 1 (a temporary
+// failure elsewhere), 100 and 400.
 func isAppError(words string) bool {
 	return slices.ContainsFunc([]string{"client secret", "redirect_uri", "platform app", "validating application"}, func(wrong string) bool {
 		return strings.Contains(words, wrong)

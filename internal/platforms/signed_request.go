@@ -34,8 +34,8 @@ const (
 var ErrNotSigned = domain.NewError(domain.CodeInvalid,
 	"The request is not signed by Meta for this app. Nothing was changed. Check that the configured app secret matches the secret in the app's settings at Meta.")
 
-// ReceivesMetaRequests reports whether an app secret is configured, which is needed to verify Meta's
-// callbacks.
+// ReceivesMetaRequests reports whether an app secret is configured, which is needed to verify
+// Meta's callbacks.
 func (s *Set) ReceivesMetaRequests() bool {
 	return slices.ContainsFunc(s.meta, func(app *graph) bool { return app.endpoint.ClientSecret != "" })
 }

@@ -11,8 +11,8 @@
 //   - A sign-in is refused if two active people have its address. All sign-ins are refused while it
 //     is unknown who has left.
 //
-// The package may not import internal/assembly, internal/operations or commands/collect: it receives the
-// vault, the log and the read models.
+// The package may not import internal/assembly, internal/operations or commands/collect: it
+// receives the vault, the log and the read models.
 //
 // # Not obvious
 //

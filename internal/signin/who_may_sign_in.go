@@ -36,13 +36,13 @@ func (p People) UserStatus(ctx context.Context, user, account string) (readmodel
 // ActiveUser returns an active user of an active account in the current directory; active is false
 // if there is no such user.
 func ActiveUser(
-	ctx context.Context, standing func(ctx context.Context, user, account string) (readmodels.UserStatus, error), user string,
+	ctx context.Context, status func(ctx context.Context, user, account string) (readmodels.UserStatus, error), user string,
 ) (p identity.Person, active bool, err error) {
-	known, err := standing(ctx, user, "")
+	known, err := status(ctx, user, "")
 	if err != nil {
 		return p, false, err
 	}
-	current, err := standing(ctx, user, known.Account)
+	current, err := status(ctx, user, known.Account)
 	if err != nil || !current.Known || !current.Active || !current.AccountKnown || !current.AccountActive {
 		return p, false, err
 	}
@@ -62,9 +62,9 @@ func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 	return p.People.ActiveByEmail(ctx, email)
 }
 
-// onlyPersonWith returns the only active user of all agencies with an e-mail address, in lower case. Errors:
-// [*console.RefusalError] for no user or several users; unavailable while another user of the
-// address may not be in the tables yet.
+// onlyPersonWith returns the only active user of all agencies with an e-mail address, in lower
+// case. Errors: [*console.RefusalError] for no user or several users; unavailable while another
+// user of the address may not be in the tables yet.
 func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {
 	if err := p.Monitor.PeopleKnown(); err != nil {
 		return "", err

@@ -51,8 +51,8 @@ func newFigures(h *Hub, store Store) *figures {
 	}
 }
 
-// Notify takes the payload of a projection's notification: a JSON list of [domain.FigureChange]. Any
-// other payload counts as "anything may have changed". Hear does not block.
+// Notify takes the payload of a projection's notification: a JSON list of [domain.FigureChange].
+// Any other payload counts as "anything may have changed". Hear does not block.
 func (h *Hub) Notify(payload string) {
 	var changes []domain.FigureChange
 	unknown := json.Unmarshal([]byte(payload), &changes) != nil

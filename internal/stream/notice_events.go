@@ -73,7 +73,8 @@ func ParseID(id string) (parent string, version int64, ok bool) {
 	return parent, version, true
 }
 
-// NoticeRange selects the notices of all users of an agency after a position, ordered by version and user.
+// NoticeRange selects the notices of all users of an agency after a position, ordered by version
+// and user.
 type NoticeRange struct {
 	ParentAccount string
 	AfterVersion  int64

@@ -1,5 +1,6 @@
-// Package tracing holds what the layers share to make one trace of a request or a reading, across HTTP, Kafka
-// and the tables: the tracer, the W3C trace context as an event carries it, and the trace id in log lines.
+// Package tracing holds what the layers share to make one trace of a request or a reading, across
+// HTTP, Kafka and the tables: the tracer, the W3C trace context as an event carries it, and the
+// trace id in log lines.
 //
 // # Invariants
 //

@@ -17,7 +17,8 @@ const scope = "github.com/ledgerboard/ledgerboard"
 // none is the provider of a process that installs none.
 var none = otel.GetTracerProvider()
 
-// Enabled reports whether a provider is installed. Install it before anything is opened: pools and routers ask once.
+// Enabled reports whether a provider is installed. Install it before anything is opened: pools and
+// routers ask once.
 func Enabled() bool { return otel.GetTracerProvider() != none }
 
 // Start begins a span below the one of ctx.
@@ -25,8 +26,8 @@ func Start(ctx context.Context, name string, options ...trace.SpanStartOption) (
 	return otel.Tracer(scope).Start(ctx, name, options...) //nolint:spancheck // the caller ends it
 }
 
-// StartInTrace begins a span only if ctx is part of a sampled trace: repeated background work starts no
-// traces of its own.
+// StartInTrace begins a span only if ctx is part of a sampled trace: repeated background work
+// starts no traces of its own.
 func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, noop.Span{}
@@ -34,7 +35,8 @@ func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOp
 	return Start(ctx, name, options...)
 }
 
-// End ends a span, as failed if err is not nil. The error's text stays out: it may quote what a person wrote.
+// End ends a span, as failed if err is not nil. The error's text stays out: it may quote what a
+// person wrote.
 func End(span trace.Span, err error) {
 	if err != nil {
 		span.SetStatus(codes.Error, "")

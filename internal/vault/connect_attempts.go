@@ -87,9 +87,9 @@ func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platf
 	return a, ErrAttemptUsed
 }
 
-// CheckAttempt explains why a callback of this browser fails, without taking the attempt. It returns
-// nil if [Connecting.TakeAttempt] would succeed or has succeeded. Errors: [ErrAttemptUnknown],
-// [ErrAttemptElsewhere], [ErrAttemptExpired].
+// CheckAttempt explains why a callback of this browser fails, without taking the attempt. It
+// returns nil if [Connecting.TakeAttempt] would succeed or has succeeded. Errors:
+// [ErrAttemptUnknown], [ErrAttemptElsewhere], [ErrAttemptExpired].
 func (c Connecting) CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error {
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return err

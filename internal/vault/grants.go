@@ -59,8 +59,8 @@ func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Ti
 	return at, doing(orNone(err, nil), "read the consent of connection %d", connection)
 }
 
-// DetachConnection removes a connection from its grant and deletes the page's own token, if it has one,
-// unless a consent has linked it again since lastConsent ([Connecting.ConsentOf]). left is the
+// DetachConnection removes a connection from its grant and deletes the page's own token, if it has
+// one, unless a consent has linked it again since lastConsent ([Connecting.ConsentOf]). left is the
 // number of connections of all agencies that remain; known is false if the connection had no grant,
 // or was linked again.
 func (c Connecting) DetachConnection(ctx context.Context, connection int64, lastConsent time.Time) (g domain.GrantKey, left int, known bool, err error) {

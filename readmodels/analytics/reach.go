@@ -21,7 +21,8 @@ type AccountStats struct {
 	// the same people, so it is never summed. Accounts without reach in the range are excluded;
 	// `meta.sources` gives the reason.
 	Reach []AccountReach `json:"reach"`
-	// AsRead are impressions that exist only over a platform's own window. They are not included in any total.
+	// AsRead are impressions that exist only over a platform's own window. They are not included in
+	// any total.
 	AsRead []ReadFigure `json:"as_read"`
 }
 
