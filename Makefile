@@ -29,7 +29,7 @@ image: ## build the image for linux on amd64 and arm64, without a Docker daemon
 		$(if $(filter true,$(PUSH)),,--push=false --oci-layout-path dist/image) ./cmd/ledgerboard
 
 release: ## build the archives of a release (linux and darwin, amd64 and arm64) into dist, without publishing them
-	go run github.com/goreleaser/goreleaser/v2@v2.18.2 release --snapshot --clean
+	go run github.com/goreleaser/goreleaser/v2@v2.15.1 release --snapshot --clean
 
 charts: ## lint and render the Helm chart, decode it strictly, test the alert rules
 	.ci/charts

@@ -62,6 +62,7 @@ type TokenPlace struct {
 	SecretRef    string     // "" if the directory names none, so no token can be stored
 	StoredAt     *time.Time // when its token was obtained by a sign-in; nil if absent
 	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
+	StateReason  string     // the reason recorded with the state
 	StateAt      *time.Time // nil if no state change was recorded
 }
 

@@ -134,11 +134,12 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 	place.ConnectionID = connection
 	doing := fmt.Sprintf("look up connection %d", connection)
 	known, err := scanOptional(c.Pool.QueryRow(ctx, `
-		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at, coalesce(st.state, '`+domain.ConnectionOK+`'), st.at
+		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at, coalesce(st.state, '`+domain.ConnectionOK+`'),
+			coalesce(st.reason, ''), st.at
 		from tMemberAuth a
 		left join kept.secrets k on k.ref = a.secret_ref
 		left join connection_states st on st.connection_id = a.id
-		where a.id = $1`, connection), doing, &place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateAt)
+		where a.id = $1`, connection), doing, &place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateReason, &place.StateAt)
 	if err == nil && !known {
 		err = wrapError(doing, ErrConnectionNotFound)
 	}

@@ -2,6 +2,8 @@ package console
 
 import (
 	"cmp"
+	"fmt"
+	"hash/fnv"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,6 +41,22 @@ type boardEditView struct {
 	More   bool // there are more clients than Others
 	People []peopleOf
 	Scopes []choice
+}
+
+// Choices names the checkboxes of the form and the version of the board. After Back, a browser
+// restores checkboxes by position if the action and the first names of the form are the same, so
+// the first name must differ as soon as another checkbox would be restored.
+func (v boardEditView) Choices() string {
+	boxes := fnv.New64a()
+	_, _ = fmt.Fprintln(boxes, v.Edit.Version)
+	groups := [][]choice{v.Linked, v.Others, v.Scopes}
+	for _, of := range v.People {
+		groups = append(groups, of.People)
+	}
+	for _, box := range slices.Concat(groups...) {
+		_, _ = fmt.Fprintln(boxes, box.ID)
+	}
+	return "choices-" + strconv.FormatUint(boxes.Sum64(), 36)
 }
 
 // choice is a checkbox.

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -216,11 +215,4 @@ func justClosed(v *visit) (view, error) {
 		return closed, nil
 	}
 	return shown, err
-}
-
-// openNotices streams the notices for the visitor of a board. Without an expiry the API closes the
-// stream every few minutes, so it ends soon after the session does.
-func openNotices(v *visit) (view, error) {
-	v.who.ExpiresAt = time.Time{}
-	return forwarded("/api/notices"), nil
 }

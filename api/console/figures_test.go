@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -20,33 +22,65 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// A figures page contains the address of its stream. The stream comes from the API, ends within a
-// minute and resumes after the last event.
+// A figures page contains the address of its stream. The stream comes from the API and resumes after
+// the last event.
 func TestTheStreamOfFigures(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
 	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, `data-live="/console/stream?account=`+bakery+`"`)
 
-	var until time.Time
-	s.answers["GET /api/live"] = func(p api.Principal, _ *http.Request) (int, any) {
-		until = p.ExpiresAt
-		return http.StatusOK, "event: figures_changed"
-	}
+	s.answers["GET /api/live"] = func(api.Principal, *http.Request) (int, any) { return http.StatusOK, "event: figures_changed" }
 	stream := b.send(http.MethodGet, "/console/stream?account="+bakery+"&ticket=stolen", nil, func(r *http.Request) { r.Header.Set("Last-Event-ID", "p.7.1") })
 	require.Equal(t, http.StatusOK, stream.Code)
 	require.Contains(t, stream.Body.String(), "figures_changed")
 	require.Contains(t, s.asked, "GET /api/live?account="+bakery+"&last_event_id=p.7.1", "nothing else goes along")
-	require.Equal(t, s.now.Add(time.Minute), until)
 	require.Empty(t, stream.Header().Get("Access-Control-Allow-Origin"))
 
-	s.now = s.now.Add(12*time.Hour - 20*time.Second) // the session expires first
-	b.get("/console/stream?dashboard=" + bakery)
-	require.Equal(t, s.now.Add(20*time.Second), until)
 	s.refuse("GET /api/live", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	b.get("/console/stream?account="+agency).says(http.StatusNotFound, "There is no such client.")
 
 	s.browser().get("/console/stream?account=" + bakery).leadsTo("/console/sign-in?to=" + url.QueryEscape("/console/stream?account="+bakery))
 	s.signedIn("auditor").get("/console/stream").says(http.StatusForbidden, "does not have access to this page")
+}
+
+// Streams end within ten seconds after their session.
+func TestStreamsEndWithTheSession(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/api/live" && r.URL.Path != "/api/notices" {
+				s.serveAPI(w, r)
+				return
+			}
+			w.WriteHeader(http.StatusOK)
+			<-r.Context().Done()
+		})
+		s.open()
+		begin := time.Now()
+		ended := make(chan time.Duration)
+		leaving, staying := s.signedIn("client"), s.signedIn("client")
+		closing, closeTab := context.WithCancel(t.Context())
+		watch := func(b *browser, path string) {
+			b.send(http.MethodGet, path, nil, func(r *http.Request) { *r = *r.WithContext(closing) })
+			ended <- time.Since(begin)
+		}
+		go watch(leaving, "/console/stream?dashboard="+bakery)
+		go watch(leaving, "/console/stream/notices")
+		go watch(staying, "/console/stream/notices")
+		time.Sleep(time.Hour)
+		select {
+		case <-ended:
+			require.Fail(t, "a session has not ended, but its stream has")
+		default:
+		}
+		leaving.post("/console/sign-out", url.Values{})
+		require.LessOrEqual(t, <-ended, time.Hour+10*time.Second)
+		require.LessOrEqual(t, <-ended, time.Hour+10*time.Second)
+		time.Sleep(time.Hour)
+		closeTab()
+		require.Equal(t, 2*time.Hour+10*time.Second, <-ended)
+	})
 }
 
 // If the stream of a board's figures ends because the board was closed, it reports that.

@@ -222,12 +222,8 @@ func (v *visit) answer() int {
 		return http.StatusSeeOther
 	case forwarded:
 		return v.pass(to)
-	case boardStream:
-		status := v.pass(to.stream)
-		if status == http.StatusOK {
-			reportClosed(v, to.board)
-		}
-		return status
+	case liveStream:
+		return v.stream(to)
 	}
 	status := http.StatusOK
 	if own, ok := shown.(statusView); ok {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,9 +12,8 @@ import (
 
 const streamPath = root + "/stream"
 
-// streamFor is the maximum duration of a stream. The browser then reconnects and the session is
-// checked again, so a stream soon ends after its session.
-const streamFor = time.Minute
+// checkSessionEvery is the interval at which an open stream checks its session.
+const checkSessionEvery = 10 * time.Second
 
 // live is the address of the stream that reports changes of these figures.
 func (f figures) live() string { return streamPath + "?" + f.scope.Encode() }
@@ -29,30 +29,57 @@ func openStream(v *visit) (view, error) {
 	if last := v.r.Header.Get("Last-Event-ID"); last != "" {
 		asked.Set("last_event_id", last)
 	}
-	if soon := v.console.deps.Now().Add(streamFor); v.who.ExpiresAt.IsZero() || soon.Before(v.who.ExpiresAt) {
-		v.who.ExpiresAt = soon
-	}
-	stream := forwarded("/api/live?" + asked.Encode())
-	if board := at.Get("dashboard"); board != "" {
-		return boardStream{stream, board}, nil
-	}
-	return stream, nil
+	return liveStream{"/api/live?" + forwarded(asked.Encode()), at.Get("dashboard")}, nil
 }
 
-// boardStream is the stream of a board's figures. It is the only stream of the page, because
-// browsers open few connections to a host.
-type boardStream struct {
-	stream forwarded
-	board  string
+// openNotices forwards the notices for the visitor of a board.
+func openNotices(*visit) (view, error) { return liveStream{"/api/notices", ""}, nil }
+
+// liveStream is a stream of the API. The stream of a board's figures is the only one of its page,
+// because browsers open few connections to a host.
+type liveStream struct {
+	path  forwarded
+	board string // board whose figures it reports; "": none
+}
+
+// stream forwards a stream until it ends or the visitor's session does.
+func (v *visit) stream(live liveStream) int {
+	whole := v.r
+	ctx, cancel := context.WithCancel(whole.Context())
+	defer cancel()
+	session := &visit{console: v.console, r: whole, w: &answer{header: http.Header{}}}
+	go session.watch(ctx, cancel)
+	v.r = whole.WithContext(ctx)
+	status := v.pass(live.path)
+	v.r = whole
+	if status == http.StatusOK && live.board != "" && ctx.Err() == nil {
+		reportClosed(v, live.board)
+	}
+	return status
+}
+
+// watch calls over once the session of the request has ended or its person has lost all rights.
+func (v *visit) watch(ctx context.Context, over func()) {
+	ticks := time.NewTicker(checkSessionEvery)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		signedIn, err := authenticate(v)
+		if code := domain.CodeOf(err); !signedIn && (err == nil || code == domain.CodeForbidden || code == domain.CodeUnauthenticated) {
+			over()
+			return
+		}
+	}
 }
 
 // reportClosed runs after a stream of figures has ended. If the board is closed to the visitor, it
 // appends the event of the notice stream. The API ends such a stream immediately; after any other
 // end the browser reconnects.
 func reportClosed(v *visit, board string) {
-	if v.r.Context().Err() != nil {
-		return
-	}
 	_, err := boardOf(v, board)
 	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeNotFound {
 		return

@@ -138,6 +138,10 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	parked := b.get("/console/ops/parked")
 	parked.says(http.StatusOK, "/console/ops/do/skip/dashboards-1-5", "/console/ops/do/show/x-1-2").
 		lacks("/console/ops/do/skip/x-1-2") // it is skipped
+	s.answer("GET /api/ops/parked", []operator.ParkedEvent{
+		{ID: "dashboards-1-5", State: "parked", Reason: "chain_broken"}, {ID: "dashboards-1-6", State: "parked", Reason: "behind"},
+	}, nil)
+	b.get("/console/ops/parked").says(http.StatusOK, "/console/ops/do/retry/dashboards-1-6").lacks("/console/ops/do/skip")
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "x-1-2", State: "skipped"}}, nil)
 	b.get("/console/ops/parked").lacks("Retry all")
 

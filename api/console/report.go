@@ -39,7 +39,12 @@ type reportView struct {
 	Reach      []reachShown
 	Posts      []analytics.RankedPost
 	Missing    []string
+
+	zone *time.Location
 }
+
+// PublishedOn is the day of a post in the time zone of the report.
+func (r reportView) PublishedOn(t time.Time) string { return t.In(r.zone).Format("2 Jan 2006") }
 
 // reportForm holds the parameters of a report's address.
 type reportForm struct {
@@ -78,7 +83,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
 		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"), Begun: !now.Before(month),
-		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept},
+		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept}, zone: zone,
 	}
 	if v.me.Agency != nil {
 		shown.Agency, shown.Color = v.me.Agency.Name, v.me.Agency.Color

@@ -95,6 +95,10 @@ func TestReport(t *testing.T) {
 	require.NotContains(t, page.Body.String(), "190/463")
 	require.NotContains(t, page.Body.String(), "It gives none.", "the page views say so above")
 	require.Contains(t, s.asked, "GET /auth/getRoiViews?account="+bakery+"&endTime=2026-09-30&startTime=2026-09-01&tz=UTC")
+
+	post := analytics.RankedPost{Post: analytics.Post{ID: "70:1", PublishedAt: new(time.Date(2026, 8, 31, 20, 0, 0, 0, time.UTC))}}
+	s.answer("GET /auth/leaderboard/all", analytics.Leaderboard{Posts: []analytics.RankedPost{post}}, nil)
+	b.get("/console/clients/"+bakery+"/report?month=2026-09&tz=Asia/Tokyo").says(http.StatusOK, ", <time datetime=\"2026-08-31T20:00:00Z\">1 Sep 2026</time>")
 	b.get("/console/clients/"+bakery+"/report?month=2026-09&from=2026-09-01&to=2026-09-07").says(http.StatusOK, "Harbour Bakery, September 2026",
 		"/figures?from=2026-09-01&amp;to=2026-09-07", "report?from=2026-09-01&amp;month=2026-08&amp;to=2026-09-07&amp;tz=UTC",
 		`<input type="hidden" name="from" value="2026-09-01">`)

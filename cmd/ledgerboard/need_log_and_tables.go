@@ -29,8 +29,8 @@ func (s storage) needTables() error {
 	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
 		return nil
 	}
-	return usageError{fmt.Errorf("there are no tables: set LEDGERBOARD_DATABASE_URL to the database of the service "+
-		"(%s contains no database)", s.DataDir)}
+	return usageError{fmt.Errorf("there are no tables: set LEDGERBOARD_DATABASE_URL to the database of the service, "+
+		"or run 'ledgerboard migrate' to create them (%s contains no database)", s.DataDir)}
 }
 
 // withParts calls do with the configured backends, which are opened on demand, and closes them

@@ -127,7 +127,7 @@ func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason)
 	}
 	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service rebuilds its read models when it starts.\n",
 		r.m.Cut.Format(time.RFC3339), r.records)
-	fmt.Fprintln(s.Out, "People who were erased after the backup are in the log again. Repeat their erasures with 'ledgerboard erase --from FILE': FILE is the\n"+
-		"last output of 'ledgerboard erase --list'. Then start the service and run 'ledgerboard verify --all'. See docs/restore.md.")
+	fmt.Fprintln(s.Out, "People who were erased after the backup are in the log again. Run 'ledgerboard migrate', then repeat their erasures with\n"+
+		"'ledgerboard erase --from FILE': FILE is the last output of 'ledgerboard erase --list'. Then start the service and run 'ledgerboard verify --all'. See docs/restore.md.")
 	return nil
 }

@@ -86,6 +86,12 @@ func TestMostOverdueComeFirstWithinTheQuota(t *testing.T) {
 	round()
 	require.Equal(t, []int64{1, 7, 8}, read(), "then those that were read longest ago")
 	require.Equal(t, int(tick.Seconds()), s.metric("lag_seconds", ""), "read 60 s ago, due after 30")
+	s.collect.ForgetLag(domain.Facebook)
+	require.Equal(t, 5, s.metric("left_connections", ""), "another platform is paused")
+	s.collect.ForgetLag(domain.TikTok)
+	for _, gauge := range []string{"due_connections", "left_connections", "lag_seconds"} {
+		require.Zero(t, s.metric(gauge, ""), gauge)
+	}
 	require.Zero(t, s.sim.Stats().Throttled["tiktok/user_info"])
 }
 

@@ -44,8 +44,9 @@ func (c MetaCalls) coveredGrant(ctx context.Context, r domain.DeletionRequest) (
 	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
 }
 
-// stop deletes the tokens of a grant and records that its connections wait for a sign-in. It does
-// so only once, and not at all if there was a later consent.
+// stop deletes the tokens of a grant and records that its connections wait for a sign-in, with this
+// reason even if they already did for another. It does so only once, and not at all if there was a
+// later consent.
 func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) error {
 	hanging, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
 	if err != nil || len(hanging) == 0 {
@@ -69,7 +70,7 @@ func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) 
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
 			return err
 		}
-		if place.AwaitsSignIn() {
+		if place.AwaitsSignIn() && place.StateReason == reason {
 			continue
 		}
 		draft := awaitsSignIn(page.DirectorySocialAccount, now, reason)

@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,13 +71,32 @@ func TestPersonWhoRemovesOurAppAtMeta(t *testing.T) {
 	}
 	require.Empty(t, s.tokens(personRef(domain.Facebook, "77")))
 	require.Empty(t, s.tokens(pageRef("1001")))
-
 	// A new consent renews everything that depended on the old one. Repeating the earlier request
 	// changes nothing.
 	s.now = s.now.Add(time.Hour)
 	s.connected("1001")
 	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.ElementsMatch(t, all, s.due(domain.Facebook))
+}
+
+// A page that waits for a sign-in for another reason gets the reason that Meta gives.
+func TestDeletionIsTheReasonOfAPageThatAlreadyWaits(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.connected("1001", "1002")
+	s.now = s.now.Add(time.Hour)
+	s.connected("1001") // the person clears the other page at the platform
+	var page int64
+	require.NoError(t, s.log.DB.ReadOnly.QueryRow(t.Context(), `select connection_id from tSAccounts where external_id = '1002'`).Scan(&page))
+	refused := domain.ConnectionStateChanged{ConnectionID: page, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: s.now}
+	require.NoError(t, s.log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, refused, s.now)))
+	s.now = s.now.Add(time.Hour)
+	s.hearMeta("77", s.now)
+	for range 2 {
+		_, err := s.metaCalls().DeletionAsked(t.Context(), "said")
+		require.NoError(t, err)
+	}
+	require.Len(t, slices.DeleteFunc(s.changes(), func(actor string) bool { return actor != domain.ActorMeta }), 2)
 }
 
 // deleted says whether a deletion request is done.

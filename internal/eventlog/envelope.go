@@ -175,7 +175,7 @@ func joinValues(headers []Header) string {
 
 func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) {
 	if a.specVersion != specVersion {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %q", headerSpecVersion, a.specVersion, specVersion)
+		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s", headerSpecVersion, a.specVersion, specVersion)
 	}
 	for _, required := range []struct{ name, value string }{
 		{headerID, a.e.ID}, {headerSource, a.e.Source}, {headerType, a.e.Type}, {headerTime, a.time},
@@ -185,7 +185,7 @@ func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) 
 		}
 	}
 	if !tombstone && a.contentType != contentTypeJSON {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %q", headerContentType, a.contentType, contentTypeJSON)
+		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s", headerContentType, a.contentType, contentTypeJSON)
 	}
 	at, err := parseTime(a.time)
 	if err != nil {

@@ -57,8 +57,13 @@ func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []stri
 	for _, ev := range events {
 		found[ev.Projection] = append(found[ev.Projection], ev)
 	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(events, func(e operator.ParkedEvent) bool { return e.ID == id }) {
+			return all, domain.NewError(domain.CodeNotFound, "The event %.60q is not parked. 'ledgerboard parked' lists all parked events. Nothing was retried.", id)
+		}
+	}
 	if len(found) == 0 {
-		return all, domain.NewError(domain.CodeNotFound, "There is no such parked event. 'ledgerboard parked' lists all parked events.")
+		return all, domain.NewError(domain.CodeNotFound, "No events are parked.")
 	}
 	var failed []error
 	for _, e := range d.Engines {

@@ -28,6 +28,20 @@ func TestAnEndedRebuildIsNotCanceled(t *testing.T) {
 	require.ErrorContains(t, err, "The rebuild of contents has already ended (done). Nothing was canceled.")
 }
 
+// Retrying names the first event that is not parked, and retries none of the others.
+func TestOnlyParkedEventsAreRetried(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	_, err := db.Pool.Exec(t.Context(), `
+		insert into generations (projection, generation, version, topic, topic_id, state, targets) values ('contents', 1, 6, '', gen_random_uuid(), 'live', '{}');
+		insert into parked values ('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', 'd', 'parked')`)
+	require.NoError(t, err)
+	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
+	_, err = d.RetryParked(t.Context(), commands.Caller{}, []string{"contents-1-46", "contents-1-47"}, domain.Reason{Code: domain.ReasonCodes()[0]})
+	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
+	require.ErrorContains(t, err, "contents-1-47")
+}
+
 // A rebuild is refused while another one of the same projection and version is in progress, and
 // only then.
 func TestASecondRebuildIsRefused(t *testing.T) {

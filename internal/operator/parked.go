@@ -33,6 +33,13 @@ func (p ParkedEvent) Position() domain.Position {
 	return domain.Position{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset}
 }
 
+// Skippable reports whether the event can be the one that blocks its stream. A skip cannot repair a
+// broken chain, and an event that waits for another has no fault of its own (see
+// [domain.DecideSkip]).
+func (p ParkedEvent) Skippable() bool {
+	return p.State == "parked" && p.Reason != "chain_broken" && p.Reason != "behind"
+}
+
 // ParkedFilter selects parked events that match all non-empty fields.
 type ParkedFilter struct {
 	IDs        []string

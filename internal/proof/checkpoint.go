@@ -118,6 +118,10 @@ func (c Checkpoint) Sign(signer note.Signer) ([]byte, error) {
 // known key, and the note must be in canonical form; otherwise the error wraps [ErrCheckpoint].
 func OpenCheckpoint(signed []byte, verifiers note.Verifiers) (Checkpoint, error) {
 	opened, err := note.Open(signed, verifiers)
+	if unknown := (*note.UnverifiedNoteError)(nil); errors.As(err, &unknown) && len(unknown.Note.UnverifiedSigs) > 0 {
+		key := unknown.Note.UnverifiedSigs[0]
+		return Checkpoint{}, fmt.Errorf("%w: it is signed with the key %s+%08x, which is not the given one", ErrCheckpoint, key.Name, key.Hash)
+	}
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}

@@ -55,6 +55,10 @@ func TestOpenCheckpointIsStrict(t *testing.T) {
 	_, err = proof.OpenCheckpoint(cosigned, w.verifiers)
 	require.ErrorIs(t, err, proof.ErrCheckpoint)
 
+	_, err = proof.OpenCheckpoint([]byte(good), newWorld(t).verifiers)
+	require.ErrorIs(t, err, proof.ErrCheckpoint)
+	require.ErrorContains(t, err, "it is signed with the key ")
+
 	// 68 bytes of key hash and signature: the last character before the padding has two unused
 	// bits.
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

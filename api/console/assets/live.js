@@ -15,7 +15,8 @@ async function renew() {
   next = Date.now() + pause;
   if (document.hidden || figures.contains(document.activeElement)) return soon(); // the page is hidden, or the keyboard focus is in the figures
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
+    if (answer.type === "opaqueredirect") said.hidden = true; // the session has ended
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("figures");
     if (!fresh || figures.contains(document.activeElement)) return soon();
