@@ -47,8 +47,9 @@ func (d Demand) forAccount(account domain.ConnectedAccount) Demand {
 	return d
 }
 
-// PaceOf spreads each quota over its window. If the quota is too small for all, posts get at most
-// half of it and accounts the rest. Connections of one kind are read equally often.
+// PaceOf spreads each quota over its window. If the quota is too small for all, accounts and posts
+// get half of it each, or more if the other needs less. Connections of one kind are read equally
+// often.
 func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
 	pace := Pace{Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account)}
 	if read, _ := d.Platform.Kind(account); account != 0 {

@@ -126,12 +126,11 @@ func startPrometheus(t *testing.T, target string) *program {
 	out, err := install.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	dir, address := t.TempDir(), freeAddress(t)
-	config, err := os.ReadFile("../../../deploy/prometheus/prometheus.yaml")
+	config, err := os.ReadFile("../../../deploy/prometheus/demo.yaml")
 	require.NoError(t, err)
 	rules, err := filepath.Abs("../../../deploy/prometheus/alerts.yaml")
 	require.NoError(t, err)
-	config = []byte(strings.NewReplacer("15s", "1s", "/etc/prometheus/alerts.yaml", rules,
-		"ledgerboard:6002, projector:6002, signer:6002", target).Replace(string(config)))
+	config = []byte(strings.NewReplacer("5s", "1s", "alerts.yaml", rules, "127.0.0.1:6002", target).Replace(string(config)))
 	file := filepath.Join(dir, "prometheus.yaml")
 	require.NoError(t, os.WriteFile(file, config, 0o600))
 	p := launch(t, dir, []string{"--config.file", file, "--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", address}, func(c *exec.Cmd) {
