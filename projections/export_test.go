@@ -48,6 +48,18 @@ func (e *Engine) NotFollowed() map[int32]string {
 	return all
 }
 
+// ReassignPartitions gives a session of a generation all partitions, as after another process has
+// left the group.
+func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions ...int32) error {
+	s := newSession(e.work, generation{Number: number}, "")
+	defer s.closeTables()
+	if err := s.openTables(ctx); err != nil {
+		return err
+	}
+	_, err := s.positions(ctx, partitions)
+	return err
+}
+
 // Stepped returns a channel that is closed at the next reported step of the projection's
 // generations.
 func (e *Engine) Stepped() <-chan struct{} { return e.stepped() }

@@ -229,6 +229,9 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	if err != nil {
 		return nil, err
 	}
+	if len(stored) == 0 { // another process has left the group, because readers were switched
+		return nil, errRetired
+	}
 	out := make(map[int32]eventlog.Checkpoint, len(partitions))
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -31,6 +31,8 @@ func TestRetireAndSwitchBack(t *testing.T) {
 	b.ends(b.request(tally{}.projector()).ID, operator.RebuildDone)
 	require.Eventually(t, func() bool { return b.state("tally", 1) == "retired" }, patience, tick)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"))
+	require.ErrorContains(t, e.ReassignPartitions(t.Context(), 1, 0), "retired")
+	require.NoError(t, e.ReassignPartitions(t.Context(), 2, 0))
 	b.appendReadings(100, 150)
 	b.caughtUp(e)
 	require.Equal(t, 100, b.count("select count(*) from lb_tally_g1.tally"), "it is not followed")
