@@ -45,6 +45,7 @@ func run(ctx context.Context) (err error) {
 	keep := flag.String("keep", "", "directory in which the analytics' databases stay: a later run with it reuses them")
 	requests := flag.Int("requests", figureRequests, "requests of each endpoint of the analytics; on a busy machine wall times say little")
 	scale := flag.Float64("rebuild-scale", 1, "part of the records that rebuilds are measured with, for a trial")
+	brokers := flag.String("brokers", "", "addresses of Apache Kafka, with commas, instead of the embedded broker; every topic of ledgerboard there is DELETED")
 	flag.Parse()
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
@@ -59,6 +60,9 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	b.requests = *requests
+	if *brokers != "" {
+		b.external = strings.Split(*brokers, ",")
+	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	putsOver := func(agencies int) func(context.Context, func(result) error) error {
 		return func(ctx context.Context, print func(result) error) error { return b.puts(ctx, agencies, print) }

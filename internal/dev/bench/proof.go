@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -11,8 +10,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/embedded"
-	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -64,7 +61,7 @@ func (s signing) verify(ctx context.Context, source proof.Source, records int64)
 
 // verifying measures verification of a whole log (chains, trees, checkpoints) next to kgo consuming the same records.
 func (b *bench) verifying(ctx context.Context, print func(result) error) error {
-	log, brokers, stop, err := b.dashboardsLog(ctx)
+	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
 	if err != nil {
 		return err
 	}
@@ -94,7 +91,7 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 			return err
 		}
 		verified = append(verified, proofRecords/time.Since(began).Seconds())
-		rate, err := consume(ctx, brokers, proofRecords)
+		rate, err := consume(ctx, b.brokers, proofRecords)
 		if err != nil {
 			return err
 		}
@@ -105,7 +102,7 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 
 // replaying measures replay of one agency's changes next to the same consumer.
 func (b *bench) replaying(ctx context.Context, print func(result) error) error {
-	log, brokers, stop, err := b.dashboardsLog(ctx)
+	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
 	if err != nil {
 		return err
 	}
@@ -127,33 +124,13 @@ func (b *bench) replaying(ctx context.Context, print func(result) error) error {
 			return fmt.Errorf("replay ended at version %d: %s", done.Version, done.Broken)
 		}
 		replayed = append(replayed, replayRecords/time.Since(began).Seconds())
-		rate, err := consume(ctx, brokers, replayRecords)
+		rate, err := consume(ctx, b.brokers, replayRecords)
 		if err != nil {
 			return err
 		}
 		raw = append(raw, rate)
 	}
 	return print(against("replay_records_vs_raw_consume", "records/s", median(replayed), median(raw)))
-}
-
-// dashboardsLog is a log with its brokers' addresses.
-func (b *bench) dashboardsLog(ctx context.Context) (*eventlog.Log, []string, func() error, error) {
-	b.n++
-	broker, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: fmt.Sprintf("%s/broker-%d", b.dir, b.n), Logger: b.logger})
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	topics, err := embeddedTopics(broker)
-	if err != nil {
-		return nil, nil, nil, errors.Join(err, broker.Close())
-	}
-	log, err := eventlog.Open(ctx, eventlog.Config{
-		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(),
-	})
-	if err != nil {
-		return nil, nil, nil, errors.Join(err, broker.Close())
-	}
-	return log, broker.Addrs(), func() error { return errors.Join(log.Close(), broker.Close()) }, nil
 }
 
 // consume reads so many records of `dashboards` with a plain client.

@@ -5,20 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/embedded"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
-
-// embeddedTopics are the deployed topics as the embedded broker holds them.
-func embeddedTopics(broker *embedded.Broker) ([]eventlog.TopicSpec, error) {
-	topics, err := eventlog.ParseTopics(deploy.Topics())
-	if err != nil {
-		return nil, fmt.Errorf("read topic definitions: %w", err)
-	}
-	return eventlog.OnOneBroker(topics, broker.TopicOverrides()), nil
-}
 
 // chain makes the changes of one agency.
 type chain struct {

@@ -93,11 +93,11 @@ func (r *rebuilding) report(
 
 // openRebuilding starts a broker and makes an empty database; the program is started later.
 func (b *bench) openRebuilding(ctx context.Context, records int) (*rebuilding, error) {
-	log, brokers, stop, err := b.dashboardsLog(ctx)
+	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
 	if err != nil {
 		return nil, err
 	}
-	r := &rebuilding{records: records, bench: b, log: log, brokers: brokers, stopLog: stop}
+	r := &rebuilding{records: records, bench: b, log: log, brokers: b.brokers, stopLog: stop}
 	r.connections = min(manyPartitions, projections.CopiesAtOnce())
 	if r.url, err = b.emptyDatabase(ctx); err == nil {
 		err = migrations.Up(ctx, r.url)

@@ -12,14 +12,14 @@ func TestTheProgramRunsAsItIsMeasured(t *testing.T) {
 	b, err := newBench(t.Context(), 1, "")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.close()) }()
-	_, brokers, stopLog, err := b.dashboardsLog(t.Context())
+	_, _, stopLog, err := b.eventLog(t.Context(), metricsPartitions)
 	require.NoError(t, err)
 	defer stopLog()
 	url, err := b.emptyDatabase(t.Context())
 	require.NoError(t, err)
 
 	for tries := 1; ; tries++ {
-		program, err := b.startServe(t.Context(), brokers, url, t.Output())
+		program, err := b.startServe(t.Context(), b.brokers, url, t.Output())
 		require.NoError(t, err)
 		err = program.ready(t.Context())
 		program.stop()

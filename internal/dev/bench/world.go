@@ -11,7 +11,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/tables"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -28,6 +32,7 @@ type bench struct {
 	requests int      // of an endpoint of the analytics
 	n        int      // databases and brokers made so far
 	brokers  []string // addresses of the broker that was started last
+	external []string // addresses of brokers to use instead
 }
 
 // newBench starts the server of databases; keep is the directory in which they stay, "" for one that goes with the bench.
@@ -65,17 +70,25 @@ func openTables(ctx context.Context, url string, conns int32) (*pgxpool.Pool, er
 	return pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench", AsyncCommit: true, MaxConns: conns})
 }
 
-// eventLog starts a broker with the given number of partitions of `metrics` and connects to it.
+// eventLog connects to a broker, or to those of -brokers, whose topics it makes again. metrics has the given number of partitions.
 func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, []eventlog.TopicSpec, func() error, error) {
-	b.n++
-	broker, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: fmt.Sprintf("%s/broker-%d", b.dir, b.n), Logger: b.logger})
+	topics, err := eventlog.ParseTopics(deploy.Topics())
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, fmt.Errorf("read topic definitions: %w", err)
 	}
-	b.brokers = broker.Addrs()
-	topics, err := embeddedTopics(broker)
-	if err != nil {
-		return nil, nil, nil, err
+	stop := func() error { return nil }
+	if len(b.external) == 0 {
+		b.n++
+		broker, err := embedded.StartBroker(ctx, embedded.BrokerConfig{DataDir: fmt.Sprintf("%s/broker-%d", b.dir, b.n), Logger: b.logger})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		b.brokers, topics, stop = broker.Addrs(), eventlog.OnOneBroker(topics, broker.TopicOverrides()), broker.Close
+	} else {
+		b.brokers = b.external
+		if err := deleteTopics(ctx, b.external, topics); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	for i := range topics {
 		if topics[i].Name == domain.TopicMetrics {
@@ -83,12 +96,26 @@ func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, 
 		}
 	}
 	log, err := eventlog.Open(ctx, eventlog.Config{
-		Brokers: broker.Addrs(), Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(),
+		Brokers: b.brokers, Logger: b.logger, Topics: topics, Registry: domain.NewRegistry(),
 	})
 	if err != nil {
-		return nil, nil, nil, errors.Join(err, broker.Close())
+		return nil, nil, nil, errors.Join(err, stop())
 	}
-	return log, topics, func() error { return errors.Join(log.Close(), broker.Close()) }, nil
+	return log, topics, func() error { return errors.Join(log.Close(), stop()) }, nil
+}
+
+func deleteTopics(ctx context.Context, brokers []string, topics []eventlog.TopicSpec) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		return fmt.Errorf("make client: %w", err)
+	}
+	defer client.Close()
+	for _, t := range topics {
+		if _, err := kadm.NewClient(client).DeleteTopic(ctx, t.Name); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("delete topic %s: %w", t.Name, err)
+		}
+	}
+	return nil
 }
 
 // firstReading is when the measured readings begin.
