@@ -4,15 +4,26 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/contrib/exporters/autoexport"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/resource"
+	"go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/dev/demo/launch"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
@@ -165,4 +176,91 @@ func (p *process) embedsBackends() bool {
 
 func (p *process) metrics() http.Handler {
 	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}) // exemplars need OpenMetrics
+}
+
+type serveCommand struct {
+	settings
+	Addr string `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address to listen on."`
+	Mock bool   `help:"Serve sample data for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
+}
+
+func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
+	if c.Mock {
+		return c.serveMock(ctx, s)
+	}
+	if err := c.validate(c.Addr); err != nil {
+		return err
+	}
+	if err := checkFree(ctx, c.Addr); err != nil {
+		return err
+	}
+	p, err := c.open(ctx, c.logger(s))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return p.run(ctx, c.Addr, nil)
+}
+
+// serveMock serves the same API from sample data: it runs demo in a temporary directory and marks
+// every response.
+func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
+	switch {
+	case c.Env == envProduction:
+		return usageError{errors.New("LEDGERBOARD_ENV is production: --mock serves sample data and does not run there")}
+	case len(c.KafkaBrokers) > 0 || c.DatabaseURL != "":
+		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: --mock uses its own broker and database; " +
+			"unset both, so that sample data cannot get into real ones")}
+	}
+	dir, err := os.MkdirTemp("", "ledgerboard-mock-")
+	if err != nil {
+		return fmt.Errorf("create directory for sample data: %w", err)
+	}
+	defer func() {
+		if removed := os.RemoveAll(dir); removed != nil {
+			err = errors.Join(err, fmt.Errorf("remove sample data: %w", removed))
+		}
+	}()
+	c.DataDir = filepath.Join(dir, "data")
+	c.answerHeaders = api.MockHeaders()
+	return (&demoCommand{settings: c.settings, Addr: c.Addr, mock: true}).Run(ctx, s)
+}
+
+// The variables of OpenTelemetry that switch tracing on or off. The SDK and the exporter read all
+// others themselves.
+const (
+	otelDisabled = "OTEL_SDK_DISABLED"
+	otelExporter = "OTEL_TRACES_EXPORTER"
+)
+
+// traced reports whether the environment asks for traces.
+func traced() bool {
+	if os.Getenv(otelDisabled) == "true" || os.Getenv(otelExporter) == "none" {
+		return false
+	}
+	return slices.ContainsFunc([]string{otelExporter, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
+		func(name string) bool { return os.Getenv(name) != "" })
+}
+
+// startTracing installs the provider of traces that the standard OTEL_* variables ask for. The
+// returned function sends what is not sent yet.
+func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.Context) error, err error) {
+	if !traced() {
+		return func(context.Context) error { return nil }, nil
+	}
+	exporter, err := autoexport.NewSpanExporter(ctx)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("OTEL_*: %w", err)}
+	}
+	described, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
+		resource.WithAttributes(semconv.ServiceName("ledgerboard"), semconv.ServiceVersion(thisBuild().Version)),
+		resource.WithFromEnv()) // the last one wins: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+	if err != nil {
+		return nil, usageError{fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)}
+	}
+	provider := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(described))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("export traces", "error", err) }))
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	otel.SetTracerProvider(provider)
+	return provider.Shutdown, nil
 }

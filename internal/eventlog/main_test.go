@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
@@ -249,4 +251,53 @@ func (b *bench) produce(t testing.TB, topic string, partition int32, records ...
 		r.Topic, r.Partition = b.wire(topic), partition
 		require.NoError(t, b.raw.ProduceSync(testContext(t), &r).FirstErr())
 	}
+}
+
+func TestConfigReportsEveryFault(t *testing.T) {
+	t.Parallel()
+	_, err := eventlog.Open(t.Context(), eventlog.Config{SASL: &eventlog.SASLConfig{Mechanism: "KERBEROS"}})
+	for _, fault := range []string{"at least one host:port", `mechanism "KERBEROS"`, "user and password"} {
+		require.ErrorContains(t, err, fault)
+	}
+	_, err = eventlog.ParseTopics([]byte(`[{"name":"a","partition":3}]`))
+	require.ErrorContains(t, err, "unknown field")
+}
+
+// Apache Kafka's own vectors (UtilsTest.testMurmur2), masked and taken modulo 1000.
+func TestPartitionOfIsKafkas(t *testing.T) {
+	t.Parallel()
+	for key, murmur := range map[string]int32{"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536} {
+		require.Equal(t, (murmur&0x7fffffff)%1000, eventlog.PartitionOf([]byte(key), 1000), key)
+	}
+	require.Equal(t, int32(-1), eventlog.PartitionOf(nil, 12))
+	require.Equal(t, int32(-1), eventlog.PartitionOf([]byte("a"), 0))
+}
+
+func TestBothClientsChooseAlike(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.SliceOfN(rapid.Byte(), 1, 64).Draw(t, "key")
+		count := rapid.Int32Range(1, 64).Draw(t, "partitions")
+		counts := map[string]int32{"t": count}
+		want := eventlog.PartitionOf(key, count)
+		bySarama, err := eventlog.NewPinnedSarama(counts)("t").Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, count)
+		if err != nil || bySarama != want {
+			t.Fatalf("sarama chose %d (%v), want %d", bySarama, err, want)
+		}
+		kgos := eventlog.NewPinnedKgo(counts).ForTopic("t")
+		if byKgo := kgos.Partition(&kgo.Record{Key: key}, int(count)); int32(byKgo) != want {
+			t.Fatalf("kgo chose %d, want %d", byKgo, want)
+		}
+		// A count other than the pinned one, and a topic without one: refused by both.
+		for _, topic := range []string{"t", "other"} {
+			if _, err := eventlog.NewPinnedSarama(counts)(topic).Partition(&sarama.ProducerMessage{Key: sarama.ByteEncoder(key)}, count+1); err == nil {
+				t.Fatal("sarama accepted another count")
+			}
+			if p := eventlog.NewPinnedKgo(counts).ForTopic(topic).Partition(&kgo.Record{Key: key}, int(count+1)); p >= 0 {
+				t.Fatal("kgo accepted another count")
+			}
+		}
+	})
+	_, err := eventlog.NewPinnedSarama(map[string]int32{"t": 3})("t").Partition(&sarama.ProducerMessage{}, 3)
+	require.ErrorIs(t, err, eventlog.ErrEmptyKey)
 }

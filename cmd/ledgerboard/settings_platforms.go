@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands/collect"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/assembly"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+	"github.com/ledgerboard/ledgerboard/internal/quota"
+	"github.com/ledgerboard/ledgerboard/internal/scheduler"
+)
+
+// fetchSettings configures how often the platforms are read, within which limits, and with which
+// credentials.
+type fetchSettings struct {
+	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"Interval between two readings of an account, if the quota permits."`
+	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"Interval between two readings of an account's posts, if the quota permits."`
+	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
+	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`
+	PlatformsURL            string        `name:"platforms-url" env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
+	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"App id at Facebook, for signing in."`
+	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business that defines the requested permissions. Default: Facebook Login."`
+	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"App secret at Facebook. It proves that calls come from the app (appsecret_proof)."`
+	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App id of Instagram login, for signing in."`
+	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
+	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the app at LinkedIn. Keep the list unchanged: another set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
+	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for signing in and refreshing tokens."`
+	LinkedInClientSecret    string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
+	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for signing in and refreshing tokens."`
+	TikTokClientSecret      string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
+
+	// seeded says that the history of accounts is already in the log, as in a demo, and must not be
+	// read from the platforms.
+	seeded bool
+}
+
+const (
+	// looksEvery is the maximum interval of checks for accounts and posts that are due.
+	looksEvery = 30 * time.Second
+	// refreshEvery is the interval of checks for tokens that expire soon.
+	refreshEvery = 5 * time.Minute
+)
+
+func (f fetchSettings) validate() (wrong faults) {
+	_, err := quota.ParseLimits(f.Quotas)
+	wrong.add(wrapError("LEDGERBOARD_QUOTAS", err))
+	wrong.unlessf(f.AccountInsightsInterval >= 0, "LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL is %s; use 0 or more", f.AccountInsightsInterval)
+	wrong.unlessf(f.PostInsightsInterval > 0, "LEDGERBOARD_POST_INSIGHTS_INTERVAL is %s; use more than 0", f.PostInsightsInterval)
+	wrong.unlessf(f.GrowthWindow > 0, "LEDGERBOARD_GROWTH_WINDOW is %s; use more than 0", f.GrowthWindow)
+	for _, pair := range [][4]string{
+		{"LEDGERBOARD_LINKEDIN_CLIENT_ID", f.LinkedInClientID, "LEDGERBOARD_LINKEDIN_CLIENT_SECRET", f.LinkedInClientSecret},
+		{"LEDGERBOARD_TIKTOK_CLIENT_KEY", f.TikTokClientKey, "LEDGERBOARD_TIKTOK_CLIENT_SECRET", f.TikTokClientSecret},
+	} {
+		wrong.unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: only one is set; renewing tokens requires both", pair[0], pair[2])
+	}
+	for _, pair := range [][4]string{
+		{"LEDGERBOARD_FACEBOOK_APP_ID", f.FacebookAppID, "LEDGERBOARD_FACEBOOK_APP_SECRET", f.FacebookAppSecret},
+		{"LEDGERBOARD_INSTAGRAM_APP_ID", f.InstagramAppID, "LEDGERBOARD_INSTAGRAM_APP_SECRET", f.InstagramAppSecret},
+	} {
+		wrong.unlessf(pair[1] == "" || pair[3] != "", "%s is set, but %s is not; signing in requires both", pair[0], pair[2])
+	}
+	if f.PlatformsURL != "" {
+		u, err := url.Parse(f.PlatformsURL)
+		wrong.unlessf(err == nil && u.Host != "", "LEDGERBOARD_PLATFORMS_URL %q is not a URL", f.PlatformsURL)
+	}
+	return wrong
+}
+
+// unkeyed returns the real platforms that have no client credentials, with the settings that are
+// missing. Simulated platforms need none.
+func (f fetchSettings) unkeyed() map[domain.Platform]string {
+	missing := map[domain.Platform]string{}
+	if f.TikTokClientKey == "" && f.PlatformsURL == "" {
+		missing[domain.TikTok] = "LEDGERBOARD_TIKTOK_CLIENT_KEY, LEDGERBOARD_TIKTOK_CLIENT_SECRET"
+	}
+	if f.LinkedInClientID == "" && f.PlatformsURL == "" {
+		missing[domain.LinkedIn] = "LEDGERBOARD_LINKEDIN_CLIENT_ID, LEDGERBOARD_LINKEDIN_CLIENT_SECRET"
+	}
+	return missing
+}
+
+// every returns the intervals of checks for due work. They are not longer than the reading
+// intervals.
+func (f fetchSettings) every() map[string]time.Duration {
+	interval := max(scheduler.MinEvery, min(looksEvery, f.AccountInsightsInterval, f.PostInsightsInterval))
+	return map[string]time.Duration{domain.FetchAccounts: interval, domain.FetchPosts: interval, domain.FetchTokens: refreshEvery}
+}
+
+func wrapError(setting string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", setting, err)
+}
+
+func (f fetchSettings) platforms() platforms.Config {
+	endpoint := func(p domain.Platform, id, secret string) platforms.Endpoint {
+		e := platforms.Endpoint{ClientID: id, ClientSecret: secret}
+		if f.PlatformsURL != "" {
+			e.BaseURL = strings.TrimSuffix(f.PlatformsURL, "/") + "/" + p.String()
+		}
+		return e
+	}
+	c := platforms.Config{
+		Facebook:  endpoint(domain.Facebook, f.FacebookAppID, f.FacebookAppSecret),
+		Instagram: endpoint(domain.Instagram, f.InstagramAppID, f.InstagramAppSecret),
+		LinkedIn:  endpoint(domain.LinkedIn, f.LinkedInClientID, f.LinkedInClientSecret),
+		TikTok:    endpoint(domain.TikTok, f.TikTokClientKey, f.TikTokClientSecret),
+	}
+	c.Facebook.ConfigID, c.LinkedIn.Scopes = f.FacebookConfigID, f.LinkedInScopes
+	return c
+}
+
+func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
+	limits, err := quota.ParseLimits(f.Quotas)
+	if err != nil {
+		return nil, wrapError("LEDGERBOARD_QUOTAS", err)
+	}
+	config := &assembly.FetchConfig{
+		Quota: quota.Config{Limits: limits}, Platforms: f.platforms(),
+		Collect: collect.Config{
+			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval,
+			Unkeyed: f.unkeyed(),
+		},
+		Schedule: scheduler.Config{Every: f.every()},
+	}
+	if !f.seeded {
+		config.Collect.Backfill = collect.DefaultBackfill
+	}
+	return config, nil
+}
+
+// signInSettings configures the identity provider of the console, and who is an auditor or
+// operator.
+type signInSettings struct {
+	OIDCIssuer       string   `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, one-time links no longer sign anyone in. Default: no provider."`
+	OIDCClientID     string   `name:"oidc-client-id" env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client id of this service at the identity provider."`
+	OIDCClientSecret string   `name:"oidc-client-secret" env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
+	OIDCStaff        []string `name:"oidc-staff" env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is an email address verified by the provider, or a subject of the provider."`
+}
+
+// validate reports every invalid setting; publicURL is the public URL of the service.
+func (s signInSettings) validate(publicURL string) (wrong faults) {
+	staff, err := identity.ParseStaff(s.OIDCStaff)
+	wrong.add(wrapError("LEDGERBOARD_OIDC_STAFF", err))
+	if s.OIDCIssuer == "" {
+		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty(), "LEDGERBOARD_OIDC_ISSUER is not set, but another "+
+			"LEDGERBOARD_OIDC_… setting is: set the issuer of the identity provider, or unset them all")
+		return wrong
+	}
+	wrong.add(wrapError("LEDGERBOARD_OIDC_ISSUER", identity.CheckIssuer(s.OIDCIssuer)))
+	wrong.unlessf(s.OIDCClientID != "" && s.OIDCClientSecret != "",
+		"LEDGERBOARD_OIDC_ISSUER requires LEDGERBOARD_OIDC_CLIENT_ID and LEDGERBOARD_OIDC_CLIENT_SECRET")
+	wrong.unlessf(publicURL != "", "LEDGERBOARD_PUBLIC_URL is not set: the identity provider (LEDGERBOARD_OIDC_ISSUER) redirects people to it, at %s",
+		console.ReturnPath)
+	return wrong
+}
+
+func (s settings) signIns() (in *assembly.SignIns, err error) {
+	in = &assembly.SignIns{PublicURL: s.PublicURL}
+	if s.OIDCIssuer == "" {
+		return in, nil
+	}
+	in.Provider = identity.NewProvider(identity.Config{
+		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: s.OIDCClientSecret, RedirectURL: s.PublicURL + console.ReturnPath,
+	})
+	in.Staff, err = identity.ParseStaff(s.OIDCStaff)
+	return in, err
+}

@@ -1,0 +1,210 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/platforms"
+)
+
+// MetaCalls handles Meta's requests about people who signed in.
+type MetaCalls struct{ *Connect }
+
+// Configured reports whether the secret of an app of Meta is configured, so that Meta can call.
+func (c MetaCalls) Configured() bool { return c.Meta != nil }
+
+// Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
+// consent, and its connections in all agencies wait for a sign-in. A notice issued before the
+// person's last consent changes nothing, and unknown people get the same answer. Repeating it is
+// safe. Errors: invalid ([platforms.ErrNotSigned]); after any other error the call must be
+// repeated.
+func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
+	signed, err := c.Meta(raw)
+	if err != nil {
+		return err
+	}
+	for _, one := range signed {
+		grant, covered, err := c.coveredGrant(ctx, requestOf(one))
+		if err == nil && covered {
+			err = c.stop(ctx, grant, "The person who connected this page removed our app at "+one.Platform.Title()+". Connect it again.")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// coveredGrant returns the grant of the request's person, which may not exist, and whether the
+// request covers it. It does not if the person has consented since the request was issued. Errors
+// are those of the store.
+func (c MetaCalls) coveredGrant(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covered bool, err error) {
+	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(r.Platform, r.Person))
+	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
+}
+
+// stop deletes the tokens of a grant and records that its connections wait for a sign-in, with this
+// reason even if they already did for another. It does so only once, and not at all if there was a
+// later consent.
+func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) error {
+	hanging, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
+	if err != nil || len(hanging) == 0 {
+		return err
+	}
+	if stopped, err := c.Store.StopGrant(ctx, grant.GrantKey, grant.ConsentedAt); err != nil || !stopped {
+		return err
+	}
+	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hanging))
+	if err != nil {
+		return err
+	}
+	now := c.Now().UTC().Truncate(time.Microsecond)
+	recorded := map[int64]bool{}
+	for _, page := range pages {
+		if recorded[page.ConnectionID] {
+			continue
+		}
+		recorded[page.ConnectionID] = true
+		place, err := c.Places.TokenPlace(ctx, page.ConnectionID)
+		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
+			return err
+		}
+		if place.AwaitsSignIn() && place.StateReason == reason {
+			continue
+		}
+		draft := awaitsSignIn(page.DirectorySocialAccount, now, reason)
+		draft.Envelope.Audit.Actor = domain.ActorMeta
+		if err := c.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("record that a consent was withdrawn: %w", err)
+		}
+	}
+	return nil
+}
+
+// ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
+var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
+	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, or send a new request at the platform.")
+
+// dueWithin is the maximum duration of an erasure: a month (GDPR article 12).
+const dueWithin = 30 * 24 * time.Hour
+
+// DeletionState is the progress of a person's request for deletion.
+type DeletionState struct {
+	AskedAt time.Time
+	DoneAt  *time.Time // nil if not done yet
+}
+
+// DeletionAnswer is the answer to Meta's request for deletion, with Meta's field names.
+type DeletionAnswer struct {
+	URL  string `json:"url"`               // the page that shows the progress
+	Code string `json:"confirmation_code"` // 32 hex digits
+}
+
+// DeletionAsked handles Meta's notice that a person requested the deletion of their data. It does
+// the same as [MetaCalls.Deauthorized], and starts the erasure of the person. Repeated requests and
+// unknown people get the same answer. Errors are those of Deauthorized.
+func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswer, error) {
+	signed, err := c.Meta(raw)
+	if err != nil {
+		return DeletionAnswer{}, err
+	}
+	answer := DeletionAnswer{URL: c.Public("/connect/meta/delete/" + signed[0].Code), Code: signed[0].Code}
+	now := c.Now().UTC().Truncate(time.Microsecond)
+	for _, one := range signed {
+		r := requestOf(one)
+		grant, covered, err := c.coveredGrant(ctx, r)
+		if err != nil {
+			return DeletionAnswer{}, err
+		}
+		if !covered {
+			r.Person, r.DoneAt = "", &now
+		}
+		if err := c.Store.AskDeletion(ctx, r); err != nil {
+			return DeletionAnswer{}, err
+		}
+		if !covered {
+			continue
+		}
+		if err := c.stop(ctx, grant, "The person who connected this page asked "+one.Platform.Title()+" to delete their data. Connect it again."); err != nil {
+			// The stored request is enough: the erasure deletes these tokens too and disconnects
+			// the pages.
+			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet", "platform", one.Platform.String(), "error", err)
+		}
+	}
+	c.Asked()
+	return answer, nil
+}
+
+// Deletion returns the progress of a request for deletion. Error: [ErrDeletionUnknown].
+func (c MetaCalls) Deletion(ctx context.Context, code string) (state DeletionState, err error) {
+	found, err := c.Store.Deletion(ctx, code)
+	if err == nil && len(found) == 0 {
+		err = ErrDeletionUnknown
+	}
+	for i, r := range found {
+		state.AskedAt = r.AskedAt
+		switch {
+		case r.DoneAt == nil:
+			return DeletionState{AskedAt: r.AskedAt}, err
+		case i == 0 || r.DoneAt.After(*state.DoneAt):
+			state.DoneAt = r.DoneAt
+		}
+	}
+	return state, err
+}
+
+func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
+	return domain.DeletionRequest{Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt}
+}
+
+// EraseFurther makes one step of a request: it erases the members that the person's sign-ins
+// created, in all agencies, or marks the request as done if none are left. Repeat it until it is
+// done; any process can continue. shown reports whether the tables show everything in the log about
+// people. person returns a member without its user, because the platform never knew the user, or
+// not_found after the member was erased. erase does the same as the erase command.
+func (c MetaCalls) EraseFurther(
+	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) (bool, error),
+	person func(ctx context.Context, member int64) (domain.Person, error),
+	erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error,
+) (done bool, err error) {
+	// Marking as done needs the tables too: they name people who were erased before, possibly by a
+	// process that stopped, and people who returned since.
+	if shown, err := shown(ctx); err != nil || !shown {
+		return false, err
+	}
+	_, covered, err := c.coveredGrant(ctx, r)
+	var members []int64
+	if err == nil && covered {
+		members, err = c.Directory.MembersOf(ctx, r.Platform, r.Person)
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(members) == 0 {
+		err = c.Store.DeletionDone(ctx, r, c.Now())
+		return err == nil, err
+	}
+	for _, member := range members {
+		p, err := person(ctx, member)
+		if domain.CodeOf(err) == domain.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if err := erase(ctx, p, orderOf(r)); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// orderOf returns the erasure order for a request. Its ticket is the request's code.
+func orderOf(r domain.DeletionRequest) domain.ErasureOrder {
+	return domain.ErasureOrder{
+		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
+		Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
+	}
+}

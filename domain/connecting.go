@@ -1,0 +1,245 @@
+package domain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// GrantKey identifies the grant of one person to one of our apps at a platform.
+type GrantKey struct {
+	Platform Platform // where the person signed in, also for accounts of another platform; see [PlatformFacts.LoginBy]
+	App      string   // our client id at the platform
+	Person   string   // the platform's id of the person
+}
+
+// SecretRef returns the reference of the person's tokens in schema kept. It does not reveal the
+// person.
+func (k GrantKey) SecretRef() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{number(int64(k.Platform)), k.App, k.Person}, "\x00")))
+	return "grant/" + hex.EncodeToString(sum[:16])
+}
+
+// Grant is what one person granted to one of our apps, as the platform reported at the last
+// consent. Connections of any agency can depend on it.
+type Grant struct {
+	GrantKey
+	Granted, Declined []string // scopes
+	ConsentedAt       time.Time
+	DataAccessUntil   *time.Time // when Meta stops providing data; nil if not reported
+}
+
+// GrantedConnection is a connection that depends on a grant.
+type GrantedConnection struct {
+	ConnectionID  int64
+	ParentAccount string
+	Platform      Platform // of the accounts that it reads
+	TokenOf       string   // the platform's id of the token's owner: the page if it has its own token, otherwise the person
+	SecretRef     string   // of that token
+}
+
+// SecretTimes is the metadata of a stored secret that can be read without opening it.
+type SecretTimes struct {
+	Taken   time.Time // when it was obtained
+	Expires time.Time // when it expires; zero if never or unknown
+	// RenewableUntil is when it can no longer be renewed, or when it expires if it cannot be
+	// renewed; zero if never or unknown.
+	RenewableUntil time.Time
+	// DataAccessUntil is when Meta stops providing data with it; zero for other platforms or if
+	// unknown.
+	DataAccessUntil time.Time
+	// Granted lists the scopes that the platform reports, in order; nil if it was not asked or does
+	// not report them.
+	Granted []string
+}
+
+// TokenPlace is what code that stores a connection's tokens must know about the connection.
+type TokenPlace struct {
+	ConnectionID int64
+	Platform     Platform
+	SecretRef    string     // "" if the directory names none, so no token can be stored
+	StoredAt     *time.Time // when its token was obtained by a sign-in; nil if absent
+	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
+	StateReason  string     // the reason recorded with the state
+	StateAt      *time.Time // nil if no state change was recorded
+}
+
+// HandedOver reports whether a main application supplies the connection's tokens. Otherwise the
+// tokens come from a sign-in in ledgerboard and other connections may share them, or the connection
+// shares its secret with others.
+func (p TokenPlace) HandedOver() bool {
+	if IsComputedID(p.ConnectionID) {
+		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)
+	}
+	for _, prefix := range []string{"grant/", "connect/", appOfMain + "/"} {
+		if strings.HasPrefix(p.SecretRef, prefix) {
+			return false
+		}
+	}
+	owner, err := strconv.ParseInt(strings.TrimPrefix(p.SecretRef, "connection/"), 10, 64)
+	return err != nil || !IsComputedID(owner)
+}
+
+// AwaitsSignIn reports whether only a new sign-in can repair the connection: this state is
+// recorded, and no token was stored since.
+func (p TokenPlace) AwaitsSignIn() bool {
+	return p.State == ConnectionReconnect && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
+}
+
+// Taken returns the time to store with tokens obtained at now. It is later than the recorded state,
+// so a clock that is slower than the one of the process that recorded the state does not hide the
+// sign-in.
+func (p TokenPlace) Taken(now time.Time) time.Time {
+	if p.StateAt != nil && !now.After(*p.StateAt) {
+		return p.StateAt.Add(time.Microsecond)
+	}
+	return now
+}
+
+// ConnectRequester identifies who requests a connection, and for which account.
+type ConnectRequester struct {
+	ParentAccount string // the agency
+	AccountID     string // the account that will own the pages: a client, or the agency itself
+	UserID        string // "" for a person without a login, who uses a link
+	Role          string // agency or client; "" with a link
+	LinkID        string // "" without a link
+}
+
+// Actor returns the name of the requester in records.
+func (r ConnectRequester) Actor() string {
+	if r.UserID != "" {
+		return r.UserID
+	}
+	return "link:" + r.LinkID
+}
+
+// ConnectStep is the progress of an attempt to connect.
+type ConnectStep string
+
+// The steps of an attempt, in order.
+const (
+	ConnectBegun    ConnectStep = "begun"    // requested; its address has not been opened
+	ConnectOpened   ConnectStep = "opened"   // opened in a browser, to which it is now bound
+	ConnectTaken    ConnectStep = "taken"    // the platform has sent the person back; the code is being redeemed
+	ConnectChoosing ConnectStep = "choosing" // the sealed tokens wait for the person's choice of pages
+	ConnectDone     ConnectStep = "done"     // finished; see its outcome
+)
+
+// ConnectAttempt is one sign-in from start to outcome. It holds digests, never the values.
+type ConnectAttempt struct {
+	ID string // UUID; not a secret
+	ConnectRequester
+	Platform      Platform
+	RedirectURI   string // of the platform's callback, byte for byte
+	ReturnTo      string // where the result page leads; "" for nowhere
+	SocialAccount int64  // the account to reconnect; 0 if any account can be chosen
+	Cookie        []byte // SHA-256 of the browser's cookie; nil until the address is opened
+	Step          ConnectStep
+	Outcome       *ConnectOutcome // set in step done
+	CreatedAt     time.Time
+	ExpiresAt     time.Time // end of the current step; in step done: when the attempt is deleted
+}
+
+// Expired reports whether the current step expired before the next one began.
+func (a ConnectAttempt) Expired(now time.Time) bool {
+	return a.Step != ConnectDone && !now.Before(a.ExpiresAt)
+}
+
+// ConnectOutcome is the outcome of an attempt, as the requester can see it.
+type ConnectOutcome struct {
+	// Refused says why nothing was connected and what to do; null if something was connected.
+	Refused OptionalText `json:"refused"`
+	// Declined is true if the person did not agree at the platform; otherwise it is absent.
+	Declined bool `json:"declined,omitempty"`
+	// Connected lists the pages and profiles that ledgerboard now reads.
+	Connected []ConnectedNow `json:"connected"`
+	// FellAway lists the names of pages that the sign-in no longer covers. They need a new sign-in.
+	FellAway []string `json:"fell_away"`
+}
+
+// ConnectedNow is a page or profile that was chosen.
+type ConnectedNow struct {
+	SocialAccountID int64    `json:"social_account_id"`
+	PID             Platform `json:"p_id"`
+	Name            string   `json:"name"` // as the platform shows it
+}
+
+// ConnectLink lets a person without a login connect pages for an account. Only the browser that
+// opens it first can use it.
+type ConnectLink struct {
+	ID            string     `json:"id"` // UUID; not a secret
+	ParentAccount string     `json:"-"`
+	AccountID     string     `json:"account_id"`  // the account that will own the pages
+	Platforms     []Platform `json:"platforms"`   // platforms where the holder of the link can sign in: {platforms}
+	MadeBy        string     `json:"made_by"`     // id of the user who created it
+	MadeRole      string     `json:"-"`           // agency or client
+	MadeAt        time.Time  `json:"created_at"`  // when it was created, in UTC
+	ExpiresAt     time.Time  `json:"works_until"` // when it expires, in UTC
+	RevokedAt     *time.Time `json:"revoked_at"`  // when it was revoked; null if it was not revoked
+	Followed      bool       `json:"followed"`    // whether a browser has opened it
+	Cookie        []byte     `json:"-"`           // SHA-256 of that browser's cookie
+	// Works is false if the link expired or was revoked, and while its creator may not connect
+	// pages or its account is inactive: its page then answers 404.
+	Works bool `json:"works" db:"-"`
+}
+
+// Open reports whether the link can be used at a time.
+func (l ConnectLink) Open(now time.Time) bool { return l.RevokedAt == nil && now.Before(l.ExpiresAt) }
+
+// PageRef identifies a page or profile at its platform.
+type PageRef struct {
+	Platform    Platform
+	AccountType AccountType
+	ExternalID  string // plain ([Platform.PlainID]) if pages are compared
+}
+
+// ConnectedPage is a social account with the name of the account that owns it.
+type ConnectedPage struct {
+	DirectorySocialAccount
+	AccountName string
+}
+
+// Ref identifies the page at its platform by its plain id, in whichever form the directory holds
+// the id.
+func (p ConnectedPage) Ref() PageRef {
+	return PageRef{p.Platform, p.AccountType, p.Platform.PlainID(p.ExternalID)}
+}
+
+// ConnectNames holds the names of the agency and account for which something is connected.
+type ConnectNames struct {
+	Agency, Account string
+	Subscribed      bool // whether the agency or the account has an active subscription; without one nothing is read
+}
+
+// FirstReading is the progress of a page's first reading.
+type FirstReading struct {
+	SocialAccountID int64        `json:"social_account_id"`
+	ReadAt          *time.Time   `json:"last_read_at"` // newest reading since the page was connected, in UTC; null if not yet known
+	Reason          OptionalText `json:"reason"`       // why it was not read and what to do; null if a reading is pending
+	Class           string       `json:"-"`            // class of the failure, or paused; "" without a reason
+}
+
+// ConnectLinkChanged records that a link for connecting was created, opened for the first time, or
+// revoked. It is appended to `operations` under the agency's key. The envelope holds the actor.
+type ConnectLinkChanged struct {
+	Link      string     `json:"link"`   // its id
+	Change    string     `json:"change"` // made, followed or revoked
+	AccountID string     `json:"account_id"`
+	Platforms []Platform `json:"platforms"`
+	ExpiresAt time.Time  `json:"expires_at"`
+}
+
+// The changes of a link.
+const (
+	ConnectLinkMade     = "made"
+	ConnectLinkFollowed = "followed"
+	ConnectLinkRevoked  = "revoked"
+)
+
+// EventType implements [Data].
+func (ConnectLinkChanged) EventType() string { return "operations.connect_link_changed.v1" }
+
+// Validate checks what a fold depends on.
+func (e ConnectLinkChanged) Validate() error { return checkLengths(e.Link, e.AccountID) }

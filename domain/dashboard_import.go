@@ -1,0 +1,331 @@
+package domain
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// The rules for importing legacy dashboards. A repair never shows a person more than before: it
+// only removes links and ids.
+//
+//  1. A document is refused if its account does not belong to the agency, is the agency itself, or
+//     has another document that was changed later. If the times are equal, the smaller document id
+//     wins.
+//  2. A link is kept if both dashboards name each other, and a set is kept if all of its dashboards
+//     do. If an account is in two sets, the dashboard that was changed last keeps it.
+//  3. A user or point of contact is kept if it belongs to the agency or to one of its accounts,
+//     unless the link to that account was removed.
+//  4. A scope is kept if its form is valid.
+//  5. A dashboard that was changed in ledgerboard stays unchanged, and so do its links. A dashboard
+//     that was only opened in ledgerboard takes the values, id and times of the legacy document.
+
+// ImportFacts is the input of the decision about an agency's legacy dashboards.
+type ImportFacts struct {
+	ParentAccount string
+	Accounts      map[string]bool   // the sub-accounts of the agency
+	UserAccounts  map[string]string // users of the agency and of its accounts → their account
+	Present       map[string]PresentDashboard
+	Now           time.Time
+}
+
+// PresentDashboard is a dashboard that is already in the log.
+type PresentDashboard struct {
+	Dashboard
+
+	OnlyOpened bool // not changed since it was opened
+}
+
+// ImportNote is a repair or a refusal.
+type ImportNote struct {
+	SubAccountID string `json:"sub_account_id"`
+	Field        string `json:"field,omitempty"` // sub_account_ids, users, main_poc, scopes; "" for the whole document
+	ID           string `json:"id,omitempty"`    // the id that was removed
+	Reason       string `json:"reason"`
+}
+
+// ImportPlan is the result of the decision about an agency's legacy dashboards.
+type ImportPlan struct {
+	// Sets are the dashboards to append, by linked set, ordered by their first account.
+	Sets      [][]ImportedDashboard
+	Unchanged int          // dashboards that the log already holds with the same content
+	Kept      []ImportNote // dashboards that were changed in ledgerboard and stay unchanged (rule 5)
+	Repairs   []ImportNote
+	Refused   []ImportNote
+}
+
+// PlanImport decides how to import an agency's legacy dashboards. It depends only on its arguments,
+// so the same files on the same log give the same plan.
+func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
+	var plan ImportPlan
+	admitted := f.admit(documents, &plan)
+	sets, notes := f.repair(admitted, nil)
+	kept := map[string]bool{}
+	for _, d := range slices.Concat(sets...) {
+		present, ok := f.Present[d.SubAccountID]
+		if !ok || present.OnlyOpened {
+			continue
+		}
+		kept[d.SubAccountID] = true
+		if sameAs(present.Dashboard, d, f.ParentAccount) {
+			plan.Unchanged++
+			continue
+		}
+		plan.Kept = append(plan.Kept, ImportNote{SubAccountID: d.SubAccountID, Reason: "was already changed in ledgerboard and stays unchanged"})
+	}
+	plan.Sets, plan.Repairs = f.repair(slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return kept[d.SubAccountID] }), kept)
+	for _, note := range notes { // repairs of kept dashboards, so that each run reports the same
+		if kept[note.SubAccountID] {
+			plan.Repairs = append(plan.Repairs, note)
+		}
+	}
+	for _, notes := range [][]ImportNote{plan.Repairs, plan.Kept, plan.Refused} {
+		slices.SortStableFunc(notes, compareNotes)
+	}
+	return plan
+}
+
+func compareNotes(a, b ImportNote) int {
+	return cmp.Or(cmp.Compare(a.SubAccountID, b.SubAccountID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
+}
+
+func sameAs(present Dashboard, d ImportedDashboard, parent string) bool {
+	after := d.document(parent)
+	return equalContent(&present, &after) && present.CreatedAt.Equal(after.CreatedAt) && present.UpdatedAt.Equal(after.UpdatedAt)
+}
+
+// admit applies rule 1.
+func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []ImportedDashboard {
+	newest := slices.Clone(documents)
+	slices.SortStableFunc(newest, newestFirst)
+	var admitted []ImportedDashboard
+	admittedIDs := map[string]bool{}
+	for _, d := range newest {
+		reason := ""
+		switch {
+		case d.SubAccountID == f.ParentAccount:
+			reason = "is the agency's own account, which has no dashboard"
+		case !f.Accounts[d.SubAccountID]:
+			reason = "is not an account of agency " + f.ParentAccount
+		case admittedIDs[d.SubAccountID]:
+			reason = "has another document that was changed later"
+		case d.CreatedAt.After(f.Now) || d.UpdatedAt.After(f.Now):
+			reason = "was changed in the future"
+		}
+		if reason != "" {
+			plan.Refused = append(plan.Refused, ImportNote{SubAccountID: d.SubAccountID, ID: d.DocumentID, Reason: reason})
+			continue
+		}
+		admittedIDs[d.SubAccountID] = true
+		admitted = append(admitted, d)
+	}
+	return admitted
+}
+
+func newestFirst(a, b ImportedDashboard) int {
+	return cmp.Or(b.UpdatedAt.Compare(a.UpdatedAt), cmp.Compare(a.DocumentID, b.DocumentID))
+}
+
+// repair applies rules 2 to 4 to documents in the order of [newestFirst]. kept holds the accounts
+// whose dashboards rule 5 excludes.
+func (f ImportFacts) repair(documents []ImportedDashboard, kept map[string]bool) (sets [][]ImportedDashboard, notes []ImportNote) {
+	byAccount := map[string]ImportedDashboard{}
+	for _, d := range documents {
+		byAccount[d.SubAccountID] = d
+	}
+	both := func(a, b string) bool {
+		return slices.Contains(byAccount[a].SubAccountIDs, b) && slices.Contains(byAccount[b].SubAccountIDs, a)
+	}
+	linked := map[string][]string{}
+	for _, d := range documents {
+		if linked[d.SubAccountID] != nil {
+			continue
+		}
+		members := []string{d.SubAccountID}
+		for _, id := range set(d.SubAccountIDs) {
+			_, known := byAccount[id]
+			fits := known && id != d.SubAccountID && linked[id] == nil &&
+				!slices.ContainsFunc(members, func(m string) bool { return !both(m, id) })
+			if fits {
+				members = append(members, id)
+			}
+		}
+		members = set(members)
+		for _, id := range members {
+			linked[id] = members
+		}
+	}
+	unlinked := func(account, other string) string {
+		_, known := byAccount[other]
+		switch {
+		case !f.Accounts[other]:
+			return "is not an account of this agency"
+		case kept[other]:
+			return "has a dashboard in ledgerboard that the import does not change"
+		case !known:
+			return "has no dashboard in the files"
+		case !both(account, other):
+			return fmt.Sprintf("does not name %s in return", account)
+		default:
+			return "is in another set, or is not named by every dashboard of this set"
+		}
+	}
+	for _, first := range slices.Sorted(maps.Keys(linked)) {
+		if linked[first][0] != first {
+			continue
+		}
+		var together []ImportedDashboard
+		for _, id := range linked[first] {
+			d, repairs := f.repairDocument(byAccount[id], linked[first], unlinked)
+			together, notes = append(together, d), append(notes, repairs...)
+		}
+		sets = append(sets, together)
+	}
+	return sets, notes
+}
+
+// repairDocument repairs one document and returns a note for each item that was removed.
+func (f ImportFacts) repairDocument(
+	d ImportedDashboard, linked []string, unlinked func(account, other string) string,
+) (_ ImportedDashboard, notes []ImportNote) {
+	note := func(field, id, reason string) {
+		notes = append(notes, ImportNote{SubAccountID: d.SubAccountID, Field: field, ID: id, Reason: reason})
+	}
+	unlinkedAccounts := map[string]bool{}
+	if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
+		note("sub_account_ids", d.SubAccountID, "was missing: a set contains its own account")
+	}
+	for _, id := range set(d.SubAccountIDs) {
+		if !slices.Contains(linked, id) {
+			unlinkedAccounts[id] = true
+			note("sub_account_ids", id, unlinked(d.SubAccountID, id))
+		}
+	}
+	people := func(field string, ids []string) []string {
+		return removeIDs(set(ids), func(id string) bool {
+			account, known := f.UserAccounts[id]
+			switch {
+			case !known:
+				note(field, id, "is not a user of this agency or of one of its accounts")
+			case unlinkedAccounts[account]:
+				note(field, id, "belongs to account "+account+", which is no longer linked")
+			default:
+				return false
+			}
+			return true
+		})
+	}
+	d.SubAccountIDs, d.Users, d.MainPOC = slices.Clone(linked), people("users", d.Users), people("main_poc", d.MainPOC)
+	d.Scopes = removeIDs(set(d.Scopes), func(scope string) bool {
+		if scopeForm.MatchString(scope) {
+			return false
+		}
+		note("scopes", fmt.Sprintf("%.64q", scope), "is not a scope")
+		return true
+	})
+	return d, notes
+}
+
+// DashboardsImported records that dashboards were imported from the legacy system with their ids,
+// times and lists. One record holds whole linked sets.
+type DashboardsImported struct {
+	Dashboards []ImportedDashboard `json:"dashboards"`
+}
+
+// ImportedDashboard is a dashboard of the legacy system with repaired links.
+type ImportedDashboard struct {
+	DocumentID           string    `json:"_id"`
+	SubAccountID         string    `json:"sub_account_id"`
+	SubAccountIDs        []string  `json:"sub_account_ids"` // the linked set, including this account
+	Users                []string  `json:"users"`
+	MainPOC              []string  `json:"main_poc"`
+	AllowClientDashboard bool      `json:"allow_client_dashboard"`
+	Scopes               []string  `json:"scopes"`
+	CreatedAt            time.Time `json:"created_at"`
+	UpdatedAt            time.Time `json:"updated_at"`
+}
+
+// EventType implements [Data].
+func (DashboardsImported) EventType() string { return "dashboard.imported.v1" }
+
+// Change implements [DashboardEvent].
+func (e DashboardsImported) Change() DashboardChange {
+	c := DashboardChange{dashboards: e.Dashboards}
+	if len(e.Dashboards) > 0 {
+		c.Primary = e.Dashboards[0].SubAccountID
+	}
+	return c
+}
+
+// Validate checks what a fold depends on.
+func (e DashboardsImported) Validate() error {
+	if len(e.Dashboards) == 0 {
+		return errors.New("the record has no dashboards")
+	}
+	sets := map[string][]string{}
+	for _, d := range e.Dashboards {
+		for _, id := range append([]string{d.DocumentID, d.SubAccountID}, d.SubAccountIDs...) {
+			if err := checkHexID("", id); err != nil {
+				return err
+			}
+		}
+		if sets[d.SubAccountID] != nil {
+			return fmt.Errorf("account %s is named twice", d.SubAccountID)
+		}
+		if !slices.Contains(d.SubAccountIDs, d.SubAccountID) {
+			return fmt.Errorf("the linked set of account %s does not contain the account itself", d.SubAccountID)
+		}
+		texts := slices.Concat(d.Users, d.MainPOC, d.Scopes)
+		if err := errors.Join(checkYear(d.CreatedAt, 1), checkYear(d.UpdatedAt, 1), checkLengths(texts...)); err != nil {
+			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
+		}
+		sets[d.SubAccountID] = set(d.SubAccountIDs)
+	}
+	for id, linked := range sets {
+		for _, other := range linked {
+			if !slices.Equal(sets[other], linked) {
+				return fmt.Errorf("accounts %s and %s are linked but have different sets", id, other)
+			}
+		}
+	}
+	return nil
+}
+
+// document returns the dashboard as the tables store it.
+func (d ImportedDashboard) document(parent string) Dashboard {
+	return Dashboard{
+		DocumentID: d.DocumentID, ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: parent,
+		SubAccountIDs: set(d.SubAccountIDs), Users: set(d.Users), MainPOC: set(d.MainPOC), Scopes: set(d.Scopes),
+		AllowClientDashboard: d.AllowClientDashboard, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
+	}
+}
+
+// DataImported records that an operator imports legacy data, or the main application's entities,
+// from files. It is appended before the imported records, so an interrupted import is on record
+// too. An import that changes nothing appends no record. The numbers are what the import is about
+// to append.
+type DataImported struct {
+	Files           []ImportedFile `json:"files"`
+	Entities        int            `json:"entities"`
+	Connections     int            `json:"connections"`
+	Tokens          int            `json:"tokens,omitempty"` // of connections, to be sealed; absent if absent
+	Dashboards      int            `json:"dashboards"`
+	Posts           int            `json:"posts"`
+	AccountReadings int            `json:"account_readings"`
+	PostReadings    int            `json:"post_readings"`
+	Repaired        int            `json:"repaired"` // items removed from linked sets, users and scopes
+	Refused         int            `json:"refused"`  // rows that are not imported
+}
+
+// ImportedFile is a file that was read. Its name does not include the directory.
+type ImportedFile struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // hex
+}
+
+// EventType implements [Data].
+func (DataImported) EventType() string { return "operations.data_imported.v1" }

@@ -1,0 +1,150 @@
+package domain
+
+import "time"
+
+// FigureChange tells listeners that figures of a social account have new values. It is not an event
+// of the log. Projections notify in the transaction that changes the rows, so a listener that is
+// notified reads the new values.
+type FigureChange struct {
+	Tenant            // SocialAccount and MemberID are 0 if several social accounts of the account changed
+	Platform Platform `json:"p_id"` // 0 if several changed
+	Figures  Figures  `json:"figures"`
+
+	// Connection is the connection that needs a sign-in; 0 if figures changed.
+	Connection int64     `json:"connection_id,omitempty"`
+	At         time.Time `json:"at,omitzero"` // when it began to need a sign-in
+}
+
+// Figures names a group of figures that change together.
+type Figures string
+
+// The groups of figures.
+const (
+	FiguresOfAccount Figures = "account" // followers, engagement, reach: the figures of a social account
+	FiguresOfPosts   Figures = "posts"   // posts, their metrics and growth
+)
+
+// NeedsSignIn is not a group of figures: it says that a connection cannot be read until a person
+// signs in again.
+const NeedsSignIn Figures = "sign_in"
+
+// FigureChangeOf returns the change that an event means for listeners; the zero value if it means
+// none.
+func FigureChangeOf(event Data) FigureChange {
+	switch e := event.(type) {
+	case ConnectionStateChanged:
+		if e.State == ConnectionReconnect {
+			tenant := Tenant{AccountID: e.AccountID, MemberID: e.MemberID}
+			return FigureChange{Tenant: tenant, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID, At: e.At.UTC()}
+		}
+	case AccountRead:
+		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}
+	case PostRead:
+		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
+	case PostRegistered:
+		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfPosts}
+	}
+	return FigureChange{}
+}
+
+// FigureChanges is an ordered set of changes. Its zero value is empty.
+type FigureChanges struct {
+	list  []FigureChange
+	known map[FigureChange]bool
+}
+
+// maxNamedChanges is the maximum number of changes that are reported by social account.
+const maxNamedChanges = 500
+
+// Add adds a change unless it is already in the set.
+func (s *FigureChanges) Add(c FigureChange) {
+	if s.known == nil {
+		s.known = map[FigureChange]bool{}
+	}
+	if !s.known[c] {
+		s.known[c] = true
+		s.list = append(s.list, c)
+	}
+}
+
+// List returns all changes.
+func (s *FigureChanges) List() []FigureChange { return s.list }
+
+// Named returns the changes to report to listeners. With more than 500 changes, figures are
+// reported by account only.
+func (s *FigureChanges) Named() []FigureChange {
+	if len(s.list) <= maxNamedChanges {
+		return s.list
+	}
+	var accounts FigureChanges
+	for _, c := range s.list {
+		if c.Figures != NeedsSignIn { // each is reported
+			c = FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
+		}
+		accounts.Add(c)
+	}
+	return accounts.list
+}
+
+// GainQuarter is the resolution at which gains of posts are summed. In every time zone, days begin
+// at a multiple of it in UTC.
+const GainQuarter = 15 * time.Minute
+
+// Gain is the gain of each figure in one reading of a post; nil if unknown. It is negative if the
+// count fell.
+type Gain struct {
+	Likes       *int64 `json:"glikes"`
+	Comments    *int64 `json:"gcomments"`
+	Shares      *int64 `json:"gshares"`
+	Views       *int64 `json:"gviews"`
+	Impressions *int64 `json:"gimpressions"`
+	Clicks      *int64 `json:"gclicks"`
+	Saves       *int64 `json:"gsaves"`
+	Engagement  *int64 `json:"gengagement"` // sum of the known gains of likes, comments and shares
+	// EngagementPartial is true if the gain of some component of the engagement is unknown.
+	EngagementPartial bool `json:"gengagement_partial"`
+}
+
+// GainSince returns the gain of each figure in a reading since the last earlier reading that has
+// the figure. known holds these earlier values ([Counts.OrPrevious]), so a reading that lacks a
+// figure does not lose the figure's gain. A figure that no earlier reading has is a baseline with
+// unknown gain, unless fromZero ([PostRead].FromZero) is set: then its whole value was gained.
+func GainSince(known, current Counts, fromZero bool) Gain {
+	gained := func(before, now *int64) *int64 {
+		if before == nil && fromZero {
+			return now
+		}
+		return difference(before, now)
+	}
+	g := Gain{
+		Likes:       gained(known.Likes, current.Likes),
+		Comments:    gained(known.Comments, current.Comments),
+		Shares:      gained(known.Shares, current.Shares),
+		Views:       gained(known.Views, current.Views),
+		Impressions: gained(known.Impressions, current.Impressions),
+		Clicks:      gained(known.Clicks, current.Clicks),
+		Saves:       gained(known.Saves, current.Saves),
+	}
+	engagement, partial := Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
+	g.Engagement, g.EngagementPartial = engagement, partial && engagement != nil
+	return g
+}
+
+func difference(before, after *int64) *int64 {
+	if before == nil || after == nil {
+		return nil
+	}
+	d := *after - *before
+	return &d
+}
+
+// newPost is how long before the first reading of its account a post may be published and still
+// count as starting from zero, because its counts were negligible then.
+const newPost = 24 * time.Hour
+
+// BeganAtZero decides [PostRead].FromZero: it reports whether the post was published after the
+// first reading of its account for the agency, or at most 24 h before. It is false if either time
+// is unknown.
+func BeganAtZero(published, trackedSince *time.Time) bool {
+	return published != nil && trackedSince != nil && !published.Before(trackedSince.Add(-newPost))
+}

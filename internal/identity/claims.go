@@ -1,0 +1,186 @@
+package identity
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+)
+
+// Person is a person who can sign in.
+type Person struct {
+	UserID    string
+	AccountID string // "" for an operator
+	Role      string // one role, or several separated by commas
+}
+
+// IsUser reports whether the person is in the directory, and not only an auditor or operator.
+func (p Person) IsUser() bool {
+	return slices.ContainsFunc(strings.Split(p.Role, ","), func(role string) bool { return role == "agency" || role == "client" })
+}
+
+// Session is a signed-in browser.
+type Session struct {
+	Person
+
+	ID        string // identifies it in a person's list of sessions; grants no access
+	Way       string // how the person signed in
+	BegunAt   time.Time
+	SeenAt    time.Time // time of the last request, to the minute
+	ExpiresAt time.Time
+}
+
+// The roles in the list.
+const (
+	roleAuditor  = "auditor"
+	roleOperator = "operator"
+)
+
+// Staff is the list of auditors and operators by subject or e-mail address. They need not be in the
+// directory. The zero value is an empty list.
+type Staff struct{ members map[string]Person }
+
+// ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an e-mail address, or a
+// subject of the provider; a value with an @ is an address. The error lists every invalid entry.
+func ParseStaff(entries []string) (Staff, error) {
+	staff := Staff{members: map[string]Person{}}
+	var errs []error
+	for _, entry := range entries {
+		if err := staff.add(strings.TrimSpace(entry)); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return staff, errors.Join(errs...)
+}
+
+func (s Staff) add(entry string) error {
+	role, who, _ := strings.Cut(entry, ":")
+	agency := ""
+	if role == roleAuditor {
+		var ok bool
+		agency, who, _ = strings.Cut(who, ":")
+		if agency, ok = domain.HexID(agency); !ok {
+			who = ""
+		}
+	}
+	if who == "" || role != roleAuditor && role != roleOperator {
+		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, and WHO an e-mail address or a subject", entry)
+	}
+	if strings.Contains(who, "@") {
+		who = lowerASCII(who)
+	}
+	existing, listed := s.members[who]
+	switch {
+	case !listed:
+		sum := sha256.Sum256([]byte("ledgerboard staff\x00" + who))
+		// The user ID is computed from the entry. An auditor's account is the audited agency.
+		s.members[who] = Person{UserID: hex.EncodeToString(sum[:domain.HexIDLength/2]), AccountID: agency, Role: role}
+	case slices.Contains(strings.Split(existing.Role, ","), role):
+		return fmt.Errorf("%q: %s is already listed as %s; list each person once per role", entry, who, role)
+	default:
+		s.members[who] = Person{UserID: existing.UserID, AccountID: existing.AccountID + agency, Role: roleAuditor + "," + roleOperator}
+	}
+	return nil
+}
+
+// Empty reports whether the list is empty.
+func (s Staff) Empty() bool { return len(s.members) == 0 }
+
+// Find returns the listed person of an identity, by subject or else by verified address.
+func (s Staff) Find(i Identity) (Person, bool) {
+	if !strings.Contains(i.Subject, "@") {
+		if m, listed := s.members[i.Subject]; listed {
+			return m, true
+		}
+	}
+	if !strings.Contains(i.Email, "@") {
+		return Person{}, false
+	}
+	m, listed := s.members[i.Email]
+	return m, listed
+}
+
+// Has reports whether the same person is listed for the same agency with at least these roles.
+func (s Staff) Has(p Person) bool {
+	for _, m := range s.members {
+		if m.UserID == p.UserID {
+			return m.AccountID == p.AccountID && !slices.ContainsFunc(strings.Split(p.Role, ","), func(role string) bool {
+				return !slices.Contains(strings.Split(m.Role, ","), role)
+			})
+		}
+	}
+	return false
+}
+
+// Identity is a person as reported by the provider.
+type Identity struct {
+	Issuer  string
+	Subject string   // the provider's ID of the person
+	Email   string   // verified and in lower case; otherwise ""
+	Narrows bool     // the provider limits the roles that the person may have here
+	Roles   []string // the allowed roles; ignored without Narrows
+}
+
+// Narrowed returns the roles that the provider allows.
+func (i Identity) Narrowed(roles []string) []string {
+	if !i.Narrows {
+		return roles
+	}
+	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return !slices.Contains(i.Roles, role) })
+}
+
+// claims are the claims that are read in addition to those that prove the token.
+type claims struct {
+	Email         string          `json:"email"`
+	EmailVerified json.RawMessage `json:"email_verified"`
+	Party         string          `json:"azp"`
+	Roles         json.RawMessage `json:"ledgerboard_roles"`
+}
+
+// identity reads the claims of a subject. Only the JSON value true verifies an address.
+func (c claims) identity(issuer, subject string) Identity {
+	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil}
+	if string(c.EmailVerified) == "true" {
+		i.Email = lowerASCII(c.Email)
+	}
+	var one string
+	if json.Unmarshal(c.Roles, &i.Roles) != nil && json.Unmarshal(c.Roles, &one) == nil {
+		i.Roles = strings.Fields(one)
+	}
+	return i
+}
+
+// lowerASCII converts ASCII letters to lower case, for comparing addresses.
+func lowerASCII(text string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r - 'A' + 'a'
+		}
+		return r
+	}, text)
+}
+
+// Flow contains the values that bind one sign-in to a browser. All of them are derived from a
+// secret that the browser keeps; neither the secret nor another value can be computed from one of
+// them.
+type Flow struct {
+	State    string // returned by the browser
+	Nonce    string // contained in the provider's token
+	Verifier string // proves together with the code that we requested it (PKCE)
+}
+
+// FlowOf returns the flow of a secret, which must be random.
+func FlowOf(word string) Flow {
+	part := func(name string) string {
+		sum := sha256.Sum256([]byte("ledgerboard sign-in\x00" + name + "\x00" + word))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return Flow{State: part("state"), Nonce: part("nonce"), Verifier: part("verifier")}
+}

@@ -1,0 +1,138 @@
+package monitor
+
+import (
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/operator"
+)
+
+// Limits of the knowledge about users.
+const (
+	// peopleStaleAfter is how long records of the directory may wait to be folded before the
+	// directory is too outdated to tell which users have left.
+	peopleStaleAfter = time.Minute
+	// ends kept per partition: at two polls per second they cover more than peopleStaleAfter
+	maxMarks = 256
+)
+
+// backlog records since when records wait to be folded, for each partition of a projection. This
+// differs from a lag without progress: a fold that advances but is an hour behind does not know who
+// left in that hour.
+type backlog map[int32][]endMark
+
+// endMark says that the log of a partition had reached an end offset at a point in time.
+type endMark struct {
+	end  int64
+	seen time.Time
+}
+
+// record records the latest state of the projection. The newest record of a partition that is not
+// followed counts as waiting.
+func (b backlog) record(s operator.Projection, now time.Time) {
+	for _, p := range s.Partitions {
+		marks := b[p.Partition]
+		for len(marks) > 0 && marks[0].end <= p.NextOffset && p.Stopped == "" {
+			marks = marks[1:]
+		}
+		switch last := len(marks) - 1; {
+		case last < 0 && (p.EndOffset > p.NextOffset || p.Stopped != ""):
+			marks = append(marks, endMark{p.EndOffset, now})
+		case last < 0 || marks[last].end >= p.EndOffset:
+		case len(marks) < maxMarks:
+			marks = append(marks, endMark{p.EndOffset, now})
+		default:
+			marks[last].end = p.EndOffset // counts as older than it is
+		}
+		b[p.Partition] = marks
+	}
+}
+
+func (b backlog) waits(now time.Time) (longest time.Duration) {
+	for _, marks := range b {
+		if len(marks) > 0 {
+			longest = max(longest, now.Sub(marks[0].seen))
+		}
+	}
+	return longest
+}
+
+// PeopleKnown returns an error with the code unavailable if it is unknown which users have left, or
+// nil. Parked records do not count as waiting. While no broker responds, no one can be withdrawn.
+func (m *Monitor) PeopleKnown() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.people.waits(time.Now()) <= peopleStaleAfter {
+		return nil
+	}
+	return &domain.Error{
+		Code: domain.CodeUnavailable, RetryAfter: 5,
+		Message: "Changes of people and accounts have not been processed for more than a minute, so it is not known who has left. " +
+			"Until they are processed, nothing can be changed or connected, and histories cannot be read. Try again shortly.",
+	}
+}
+
+// staleAfter is the maximum age of the monitor's state for commands.
+const staleAfter = 5 * time.Second
+
+// MayRead returns why one of the named projections (by default all) cannot be read yet, or nil. A
+// read model that was complete once can still be read while the brokers are down or an operator has
+// paused it; its responses state how old it is. Dropped tables are not rebuilt in every case: the
+// error contains the remedy.
+func (m *Monitor) MayRead(names ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.tablesGone:
+		return m.pollFault.unavailable()
+	case m.polledAt.IsZero():
+		return m.stateUnknown()
+	}
+	return m.first(unreadable, names)
+}
+
+// MayCommand returns why a command that depends on the named projections (by default all) must not
+// be accepted, or nil.
+func (m *Monitor) MayCommand(names ...string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if time.Since(m.polledAt) > staleAfter {
+		return m.stateUnknown()
+	}
+	return m.first(unfit, names)
+}
+
+// Reason returns all faults of a projection, and why its state is outdated, or "".
+func (m *Monitor) Reason(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var reasons []string
+	switch {
+	case m.pollFault != nil:
+		reasons = append(reasons, m.pollFault.Reason)
+	case time.Since(m.polledAt) > staleAfter:
+		reasons = append(reasons, "Its state is not known")
+	}
+	for i, s := range m.statuses {
+		for _, fault := range m.faults[i] {
+			if s.Projection == name {
+				reasons = append(reasons, fault.Reason)
+			}
+		}
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// MayWrite returns why no change of dashboards can succeed now, or nil.
+func (m *Monitor) MayWrite() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.pollFault != nil:
+		return m.pollFault.unavailable()
+	case m.polledAt.IsZero():
+		return m.stateUnknown()
+	}
+	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{m.config.Writes})
+}

@@ -1,0 +1,105 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ledgerboard/ledgerboard/api/console"
+	"github.com/ledgerboard/ledgerboard/commands"
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
+	"github.com/ledgerboard/ledgerboard/internal/vault"
+)
+
+// Sessions stores the console's sessions and records sign-ins. It implements [console.Sessions].
+type Sessions struct {
+	*vault.Sessions
+
+	Log    *eventlog.Log
+	People People
+}
+
+// errSignInNotRecorded: every sign-in is recorded, so a sign-in that cannot be recorded is refused.
+var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in cannot be recorded at the moment. You are not signed in. Try again shortly.")
+
+// Begin implements [console.Sessions]. It does not record the sign-ins of auditors and operators,
+// who may not be in the directory. The record is written after the session is inserted and before
+// it is committed: a colleague with a recorded sign-in is not invited again. If the database or the
+// browser fails at that moment, only the record exists, and the link is still valid.
+func (c Sessions) Begin(ctx context.Context, session identity.Session, digest, link []byte) error {
+	record := func(ctx context.Context) error {
+		if !session.IsUser() {
+			return nil
+		}
+		draft := commands.EntityDraft(domain.DirectorySession{ID: session.ID, UserID: session.UserID, LoginAt: session.BegunAt}, session.BegunAt)
+		draft.Envelope.Audit = domain.Audit{Actor: session.UserID, Role: strings.Split(session.Role, ",")[0]}
+		if err := c.Log.Append(ctx, draft); err != nil {
+			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
+		}
+		return nil
+	}
+	return c.Sessions.Begin(ctx, session, digest, link, record)
+}
+
+// Link implements [console.Sessions]. A link is invalid if the person who created it has left;
+// operators are not in the directory.
+func (c Sessions) Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error) {
+	link, err := c.Sessions.Link(ctx, digest, now)
+	if err != nil {
+		return identity.Person{}, err
+	}
+	maker, err := c.People.UserStatus(ctx, link.MadeBy, "")
+	if err == nil && (maker.Erased || maker.Known && !maker.Active) {
+		err = vault.ErrNoSignInLink
+	}
+	return link.Person, err
+}
+
+// Identities finds the person of an identity from the identity provider. It implements
+// [console.Identities].
+type Identities struct {
+	Kept   vault.Identities
+	People People
+	Staff  identity.Staff // auditors and operators, who are not in the directory
+}
+
+// Person implements [console.Identities].
+func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.Person, error) {
+	if member, listed := c.Staff.Find(i); listed {
+		return member, nil
+	}
+	user, err := c.Kept.UserOf(ctx, i.Issuer, i.Subject)
+	if errors.Is(err, vault.ErrNotLinked) {
+		return c.link(ctx, i)
+	}
+	if err != nil {
+		return identity.Person{}, err
+	}
+	return c.People.letIn(ctx, user)
+}
+
+// link links an identity to the only active user with its verified address.
+func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.Person, err error) {
+	if i.Email == "" {
+		return p, &console.RefusalError{Why: console.RefusalUnverified}
+	}
+	user, err := c.People.onlyPersonWith(ctx, i.Email)
+	if err != nil {
+		return p, err
+	}
+	if p, err = c.People.letIn(ctx, user); err != nil {
+		return p, err
+	}
+	err = c.Kept.Link(ctx, i.Issuer, i.Subject, p.UserID, time.Now())
+	if errors.Is(err, vault.ErrLinkedElsewhere) {
+		err = &console.RefusalError{Why: console.RefusalLinkedElsewhere, User: p.UserID}
+	}
+	return p, err
+}
+
+// Listed implements [console.Identities].
+func (c Identities) Listed(p identity.Person) bool { return c.Staff.Has(p) }

@@ -1,0 +1,252 @@
+package vault
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// sealVersion is the first byte of a sealed secret. The nonce and the ciphertext with its tag
+// follow.
+const sealVersion = 1
+
+var errForm = errors.New("unknown format of a sealed secret")
+
+func (k Key) seal(ref string, secret []byte) ([]byte, error) {
+	const head = 1 + chacha20poly1305.NonceSizeX
+	sealed := make([]byte, head, head+len(secret)+k.aead().Overhead())
+	sealed[0] = sealVersion
+	if _, err := rand.Read(sealed[1:]); err != nil {
+		return nil, fmt.Errorf("read random bytes: %w", err)
+	}
+	return k.aead().Seal(sealed, sealed[1:head], secret, boundTo(ref)), nil
+}
+
+// open opens a secret sealed for the same ref.
+func (k Key) open(ref string, sealed []byte) ([]byte, error) {
+	const head = 1 + chacha20poly1305.NonceSizeX
+	if len(sealed) < head+k.aead().Overhead() || sealed[0] != sealVersion {
+		return nil, errForm
+	}
+	return k.aead().Open(nil, sealed[1:head], sealed[head:], boundTo(ref))
+}
+
+// boundTo returns the additional data of a seal: the ciphertext opens for this ref only.
+func boundTo(ref string) []byte { return append([]byte("ledgerboard secret\x00"), ref...) }
+
+// KeySize is the length of a key in bytes.
+const KeySize = chacha20poly1305.KeySize
+
+// Key seals and opens secrets. It prints, logs and marshals as its ID.
+type Key struct {
+	id string
+	// A function hides the cipher: fmt calls no methods on unexported fields of other packages'
+	// structs, but follows their pointers for a verb that does not fit, such as %q.
+	aead func() cipher.AEAD
+}
+
+// newKey returns a key of exactly [KeySize] bytes, which should come from a random source: a
+// passphrase is not a key.
+func newKey(b []byte) (Key, error) {
+	if len(b) != KeySize {
+		return Key{}, fmt.Errorf("key has %d bytes, not %d", len(b), KeySize)
+	}
+	if [KeySize]byte(b) == [KeySize]byte{} {
+		return Key{}, errors.New("key is all zeros")
+	}
+	aead, err := chacha20poly1305.NewX(b)
+	if err != nil {
+		return Key{}, errors.New("key was refused by the cipher")
+	}
+	digest := sha256.Sum256(append([]byte("ledgerboard key id\x00"), b...))
+	return Key{id: hex.EncodeToString(digest[:8]), aead: func() cipher.AEAD { return aead }}, nil
+}
+
+// ID identifies the key in stored rows. It is a digest and reveals nothing about the key.
+func (k Key) ID() string { return k.id }
+
+// String returns the key's ID.
+func (k Key) String() string { return "key " + k.id }
+
+// Format prints the key's ID for every verb.
+func (k Key) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+
+// MarshalText returns the key's ID, in JSON and in logs.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Keys are the keys of a process: the first key seals, every key opens. They print, log and marshal
+// as their IDs.
+type Keys []Key
+
+// ParseKeys reads keys from the configuration. Each is [KeySize] bytes in base64 or hexadecimal,
+// separated by commas or spaces; the first one seals. Its errors identify a key by its position.
+func ParseKeys(text string) (Keys, error) {
+	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
+	var keys Keys
+	var errs []error
+	for i, field := range fields {
+		b, ok := decodeKey(field)
+		if !ok {
+			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (create one with: openssl rand -base64 %d)", i+1, KeySize, KeySize))
+			continue
+		}
+		key, err := newKey(b)
+		errs, keys = append(errs, doing(err, "key %d", i+1)), append(keys, key)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return keys, keys.validate()
+}
+
+func (k Keys) validate() error {
+	if len(k) == 0 {
+		return errors.New("no key is configured")
+	}
+	ids := map[string]bool{}
+	for i, key := range k {
+		if key.aead == nil {
+			return fmt.Errorf("key %d is empty", i+1)
+		}
+		if ids[key.id] {
+			return fmt.Errorf("key %d is listed twice", i+1)
+		}
+		ids[key.id] = true
+	}
+	return nil
+}
+
+func decodeKey(field string) ([]byte, bool) {
+	if b, err := hex.DecodeString(field); err == nil && len(b) == KeySize {
+		return b, true
+	}
+	unpadded := strings.TrimRight(field, "=")
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		if b, err := encoding.DecodeString(unpadded); err == nil && len(b) == KeySize {
+			return b, true
+		}
+	}
+	return nil, false
+}
+
+func (k Keys) ids() []string {
+	ids := make([]string, len(k))
+	for i, key := range k {
+		ids[i] = key.id
+	}
+	return ids
+}
+
+// rotateBatch is the number of rows resealed per statement.
+const rotateBatch = 500
+
+// maxNamed is the maximum number of unreadable refs that a [Rotation] lists.
+const maxNamed = 100
+
+// Rotation is the result of [Secrets.Rotate].
+type Rotation struct {
+	Resealed int `json:"resealed"`
+	// Remaining counts the rows that are not sealed with the newest key: those that do not open,
+	// and those stored meanwhile by a process with an older newest key (run it again).
+	Remaining int `json:"remaining"`
+	// Unreadable lists refs that did not open and were not changed; at most 100.
+	Unreadable []string `json:"unreadable,omitempty"`
+}
+
+// Rotate reseals every row that is not sealed with the newest key. It may run next to all other
+// work, and may be stopped and repeated. A row that does not open is not changed, and is listed.
+func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
+	var rotation Rotation
+	after := ""
+	for {
+		rows, err := s.outdated(ctx, after)
+		if err != nil {
+			return rotation, err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		after = rows[len(rows)-1].Ref
+		if err := s.reseal(ctx, rows, &rotation); err != nil {
+			return rotation, err
+		}
+	}
+	row := s.pool.QueryRow(ctx, `select count(*) from secrets where key_id <> $1`, s.keys[0].id)
+	if err := row.Scan(&rotation.Remaining); err != nil {
+		return rotation, fmt.Errorf("count secrets under older keys: %w", err)
+	}
+	return rotation, nil
+}
+
+func (s *Secrets) outdated(ctx context.Context, after string) ([]sealedRow, error) {
+	return pg.List(ctx, s.pool, "read secrets under older keys", pgx.RowToStructByName[sealedRow], `
+		select ref, key_id, sealed from secrets
+		where key_id <> $1 and ref > $2 order by ref limit $3`, s.keys[0].id, after, rotateBatch)
+}
+
+func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotation) error {
+	var refs []string
+	var before, after [][]byte
+	for _, row := range rows {
+		secret, err := s.keys.open(row)
+		if err != nil {
+			if len(rotation.Unreadable) < maxNamed {
+				rotation.Unreadable = append(rotation.Unreadable, row.Ref)
+			}
+			continue
+		}
+		sealed, err := s.keys[0].seal(row.Ref, secret)
+		if err != nil {
+			return fmt.Errorf("seal secret %q: %w", row.Ref, err)
+		}
+		refs, before, after = append(refs, row.Ref), append(before, row.Sealed), append(after, sealed)
+	}
+	// Only update rows that have not changed since they were read: a secret stored in the meantime
+	// is newer. Lock them in order, so that two concurrent rotations do not deadlock.
+	tag, err := s.pool.Exec(ctx, `
+		with fresh as (
+		  select ref, before, after from unnest($2::text[], $3::bytea[], $4::bytea[]) as f (ref, before, after)
+		), locked as materialized (
+		  select ref from secrets where ref = any($2) order by ref for update
+		)
+		update secrets set key_id = $1, sealed = fresh.after
+		from fresh join locked on locked.ref = fresh.ref
+		where secrets.ref = fresh.ref and secrets.sealed = fresh.before`, s.keys[0].id, refs, before, after)
+	if err != nil {
+		return fmt.Errorf("store re-sealed secrets: %w", err)
+	}
+	rotation.Resealed += int(tag.RowsAffected())
+	return nil
+}
+
+// Check returns an error if the keys do not include the one that sealed the newest secret. Older
+// rows may have lost keys: their connections sign in again.
+func (s *Secrets) Check(ctx context.Context) error {
+	var newest string
+	err := s.pool.QueryRow(ctx, `select key_id from secrets order by updated_at desc, ref limit 1`).Scan(&newest)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("check the keys of stored secrets: %w", err)
+	case !slices.Contains(s.keys.ids(), newest):
+		return fmt.Errorf("LEDGERBOARD_SECRETS_KEY does not open the stored tokens: the newest was sealed with key %s, "+
+			"and the configured keys are %s. Add that key. If it is lost, "+
+			"delete the secrets that it sealed (delete from kept.secrets where key_id = '%s') and connect these accounts again",
+			newest, strings.Join(s.keys.ids(), ", "), newest)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
+
+// Pauses stores what is paused now. The topic `operations` records beforehand who paused and
+// resumed it, and when. The current state is stored here because a projected flag could not stop
+// its own projection.
+type Pauses struct{ Pool *pgxpool.Pool }
+
+// Pause starts a pause and reports whether it did: an existing pause does not change.
+func (p Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err error) {
+	tag, err := p.Pool.Exec(ctx, `
+		insert into pauses (kind, name, since, actor, code, ticket) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
+		pause.Kind, pause.Name, pause.Since, pause.Actor, pause.Reason.Code, pause.Reason.Ticket)
+	return tag.RowsAffected() > 0, doing(err, "pause %s %s", pause.Kind, pause.Name)
+}
+
+// Resume ends a pause and reports whether there was one.
+func (p Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) (ended bool, err error) {
+	tag, err := p.Pool.Exec(ctx, `delete from pauses where kind = $1 and name = $2`, kind, name)
+	return tag.RowsAffected() > 0, doing(err, "resume %s %s", kind, name)
+}
+
+// Paused reports whether a projection or a platform is paused.
+func (p Pauses) Paused(ctx context.Context, kind domain.PauseKind, name string) (paused bool, err error) {
+	return pg.QueryBool(ctx, p.Pool, fmt.Sprintf("read whether %s %s is paused", kind, name),
+		`select exists (select from pauses where kind = $1 and name = $2)`, kind, name)
+}
+
+// List returns all current pauses, by kind and name.
+func (p Pauses) List(ctx context.Context) ([]domain.Pause, error) {
+	return pg.List(ctx, p.Pool, "list pauses", func(row pgx.CollectableRow) (pause domain.Pause, err error) {
+		err = row.Scan(&pause.Kind, &pause.Name, &pause.Since, &pause.Actor, &pause.Reason.Code, &pause.Reason.Ticket)
+		return pause, err
+	}, `select kind, name, since, actor, code, ticket from pauses order by kind, name`)
+}
+
+// Backups keeps when the log was last backed up.
+type Backups struct {
+	Pool *pgxpool.Pool
+}
+
+// Note stores when a backup ended.
+func (b Backups) Note(ctx context.Context, endedAt time.Time) error {
+	return pg.Exec(ctx, b.Pool, "note the backup",
+		`insert into backups (ended_at) values ($1) on conflict (only_row) do update set ended_at = excluded.ended_at`, endedAt)
+}
+
+// Newest returns when the last backup ended, and false if none is known.
+func (b Backups) Newest(ctx context.Context) (endedAt time.Time, found bool, err error) {
+	return pg.Find(ctx, b.Pool, "look for the last backup", pgx.RowTo[time.Time], `select ended_at from backups`)
+}

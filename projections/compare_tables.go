@@ -1,0 +1,266 @@
+package projections
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/projections/fold"
+)
+
+// tableShape is what a comparison needs to know about a table.
+type tableShape struct {
+	Name    string   // in the database
+	Columns []string // all columns, in the order of the definition
+	Key     []string // of the primary key; all columns if none exists
+}
+
+// inDatabase returns a table's name in the database, which folds unquoted names to lower case.
+func inDatabase(table string) string { return strings.ToLower(table) }
+
+// readShape reads the columns and the key of a table.
+func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape, error) {
+	shape := tableShape{Name: inDatabase(table)}
+	err := tx.QueryRow(ctx, `
+		select coalesce(array_agg(a.attname::text order by a.attnum), '{}'),
+		       coalesce(array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) 
+		           filter (where a.attnum = any(i.indkey)), '{}')
+		from pg_class c
+		join pg_namespace n on n.oid = c.relnamespace
+		join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+		left join pg_index i on i.indrelid = c.oid and i.indisprimary
+		where n.nspname = $1 and c.relname = $2`, schema, shape.Name).Scan(&shape.Columns, &shape.Key)
+	if err != nil {
+		return shape, fmt.Errorf("read columns of %s.%s: %w", schema, table, err)
+	}
+	if len(shape.Key) == 0 {
+		shape.Key = shape.Columns
+	}
+	return shape, nil
+}
+
+// tenantColumn is the column that names the agency of a row.
+const tenantColumn = "parent_account"
+
+func (t tableShape) tenant() string {
+	if slices.Contains(t.Columns, tenantColumn) {
+		return "coalesce(" + tenantColumn + ", '')"
+	}
+	return "''"
+}
+
+// each applies a function to the quoted name of each column and joins the results.
+func each(columns []string, expression func(quoted string) string) string {
+	parts := make([]string, len(columns))
+	for i, column := range columns {
+		parts[i] = expression(pgx.Identifier{column}.Sanitize())
+	}
+	return strings.Join(parts, ", ")
+}
+
+// rows returns a subquery r on the rows of the table in a schema.
+func (t tableShape) rows(schema string) string {
+	columns := each(t.Columns, func(quoted string) string { return quoted })
+	return "(select " + columns + " from " + pgx.Identifier{schema, t.Name}.Sanitize() + ") r"
+}
+
+// digest is the number of a tenant's rows and the sum of their hashes, in any order.
+type digest struct {
+	Rows int64
+	Sum  int64 // modulo 2^63
+}
+
+func (d digest) plus(o digest) digest {
+	return digest{d.Rows + o.Rows, (d.Sum + o.Sum) & math.MaxInt64}
+}
+
+// digests reads the digest of each tenant. The server computes the hashes, so rows are neither
+// converted to text nor sent. Each comparison has another seed, so that no one can choose rows that
+// collide.
+func (t tableShape) digests(ctx context.Context, tx pgx.Tx, schema string, seed int64) (map[string]digest, error) {
+	type row struct {
+		Tenant string
+		Digest digest
+	}
+	rows, err := pg.List(ctx, tx, "digest "+schema+"."+t.Name, func(r pgx.CollectableRow) (d row, err error) {
+		return d, r.Scan(&d.Tenant, &d.Digest.Rows, &d.Digest.Sum)
+	}, `select `+t.tenant()+`, count(*), mod(sum(hash_record_extended(r, $1)), 9223372036854775808)::bigint from `+t.rows(schema)+` group by 1`, seed)
+	digests := map[string]digest{}
+	for _, d := range rows {
+		digests[d.Tenant] = digest{}.plus(d.Digest)
+	}
+	return digests, err
+}
+
+// firstDifference returns the first differing row of a tenant, by key. The rows that the log gives
+// are in the temporary table.
+func (t tableShape) firstDifference(ctx context.Context, tx pgx.Tx, schema, tenant string, seed int64) (*Difference, error) {
+	type pair struct {
+		Key           []string
+		Table, Folded map[string]json.RawMessage
+	}
+	key := "array[" + each(t.Key, func(quoted string) string { return quoted + "::text" }) + "]"
+	keyedRows := func(schema string) string {
+		return `(select ` + key + ` as key, hash_record_extended(r, $2) as hash, to_jsonb(r) as row from ` + t.rows(schema) + ` where ` + t.tenant() + ` = $1)`
+	}
+	found, differs, err := pg.Find(ctx, tx, "compare rows of "+schema+"."+t.Name, pgx.RowToStructByPos[pair], `
+		select key, a.row, b.row from `+keyedRows(schema)+` a full join `+keyedRows(temporary)+` b using (key)
+		where a.hash is distinct from b.hash order by key collate "C" limit 1`, tenant, seed)
+	if err != nil || !differs { // duplicate keys: only the counts differ
+		return nil, err
+	}
+	d := &Difference{Tenant: tenant, Key: map[string]string{}, In: inBoth, Event: eventBehind(found.Table, found.Folded)}
+	switch {
+	case found.Folded == nil:
+		d.In = inTable
+	case found.Table == nil:
+		d.In = inLog
+	default:
+		d.Columns = slices.DeleteFunc(slices.Sorted(maps.Keys(found.Table)), func(column string) bool {
+			return bytes.Equal(found.Table[column], found.Folded[column])
+		})
+	}
+	for i, column := range t.Key {
+		d.Key[column] = found.Key[i]
+	}
+	return d, nil
+}
+
+// eventBehind returns the event id of the first row that has one.
+func eventBehind(rows ...map[string]json.RawMessage) (id string) {
+	for _, row := range rows {
+		if json.Unmarshal(row["event_id"], &id) == nil && id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// differingTenants returns the tenants with different digests, sorted.
+func differingTenants(a, b map[string]digest) []string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(tenant string) bool {
+		_, inA := a[tenant]
+		_, inB := b[tenant]
+		return inA && inB && a[tenant] == b[tenant]
+	})
+}
+
+// Report says whether the tables of a projection equal a fold of the log, and names the first
+// difference.
+type Report struct {
+	ID         string    `json:"id"`
+	At         time.Time `json:"at"`
+	Projection string    `json:"projection"`
+	Generation int       `json:"generation"` // used by readers
+	Version    int       `json:"version"`    // of the projector
+	// Positions are the offsets, by partition, up to which the log was folded.
+	Positions map[int32]int64 `json:"positions"`
+	Tables    []TableReport   `json:"tables"`
+	Parked    ParkedReport    `json:"parked"`
+	Equal     bool            `json:"equal"`
+	Took      string          `json:"took"`
+	// Note says why nothing was compared.
+	Note string `json:"note,omitempty"`
+	// Behind says how many records after Positions are not folded yet and were not compared.
+	Behind string `json:"behind,omitempty"`
+}
+
+// TableReport is the comparison of one table.
+type TableReport struct {
+	Name             string      `json:"name"`
+	Rows             int64       `json:"rows"`     // in the table
+	RowsLog          int64       `json:"rows_log"` // in the fold of the log
+	Equal            bool        `json:"equal"`
+	TenantsDiffering int         `json:"tenants_differing"`
+	FirstDifference  *Difference `json:"first_difference,omitempty"`
+	// Note says why rows cannot be compared.
+	Note string `json:"note,omitempty"`
+}
+
+// Difference is a row that differs. It names columns but no values, because reports outlive an
+// erasure.
+type Difference struct {
+	Tenant string            `json:"tenant"` // parent_account; "" if rows belong to no agency
+	Key    map[string]string `json:"key"`
+	// In says where the row is: table, log, both.
+	In string `json:"in"`
+	// Columns are the differing columns, sorted by name, if the row is in both.
+	Columns []string `json:"columns,omitempty"`
+	Event   string   `json:"event,omitempty"` // the id of the event that produced the row, if the row has it
+}
+
+// ParkedReport is the comparison of the parked events.
+type ParkedReport struct {
+	Rows            int       `json:"rows"`     // in the table of parked events
+	RowsLog         int       `json:"rows_log"` // in the fold of the log
+	Equal           bool      `json:"equal"`
+	FirstDifference *ParkedAt `json:"first_difference,omitempty"`
+	// In says where the first difference is: table, log.
+	In string `json:"in,omitempty"`
+}
+
+// ParkedAt is a parked event with its reason.
+type ParkedAt struct {
+	Partition int32       `json:"partition"`
+	Offset    int64       `json:"offset"`
+	Key       string      `json:"key"`
+	Reason    fold.Reason `json:"reason"`
+	State     string      `json:"state"`
+}
+
+// Where a difference is.
+const (
+	inTable = "table"
+	inLog   = "log"
+	inBoth  = "both"
+)
+
+// compare sets the counts from the digests and returns the tenants that differ.
+func (r *TableReport) compare(live, folded map[string]digest) []string {
+	for _, d := range live {
+		r.Rows += d.Rows
+	}
+	for _, d := range folded {
+		r.RowsLog += d.Rows
+	}
+	differing := differingTenants(live, folded)
+	r.TenantsDiffering, r.Equal = len(differing), len(differing) == 0
+	return differing
+}
+
+// compareParked compares two lists that are sorted by position.
+func compareParked(live, folded []ParkedAt) ParkedReport {
+	r := ParkedReport{Rows: len(live), RowsLog: len(folded), Equal: true}
+	for i := range max(len(live), len(folded)) {
+		switch {
+		case i >= len(live):
+			r.FirstDifference, r.In = &folded[i], inLog
+		case i >= len(folded) || live[i] != folded[i]:
+			r.FirstDifference, r.In = &live[i], inTable
+		default:
+			continue
+		}
+		r.Equal = false
+		return r
+	}
+	return r
+}
+
+// readParked returns the parked events, ordered by position. An event that an operator left out in
+// its row is returned as parked, because the log does not contain that decision.
+func readParked(ctx context.Context, q pg.Querier, projection string, generation int) ([]ParkedAt, error) {
+	return pg.List(ctx, q, "read parked events", pgx.RowToStructByPos[ParkedAt], `
+		select partition, log_offset, stream_key, reason, case state when 'left_out' then 'parked' else state end
+		from parked where projection = $1 and generation = $2 order by partition, log_offset`, projection, generation)
+}
