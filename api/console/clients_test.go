@@ -442,17 +442,21 @@ func TestFiguresWithoutComparison(t *testing.T) {
 		lacks(nothing)
 }
 
-// Before the first reading, the number of posts is unknown, not 0.
-func TestPostsAreUnknownBeforeTheFirstReading(t *testing.T) {
+// The page shows the number of posts of the API, whatever else was read in the range: null is
+// unknown, 0 is 0.
+func TestPostsPublishedAreTheAPIs(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	none := analytics.ActivityMeter{Total: analytics.Activity{Posts: new(int64(0)), Series: []analytics.ActivityDay{{Day: "2026-10-01", Posts: new(int64(0))}}}}
-	s.answer("GET /auth/reach/activityMeter", none, nil)
-	const zero, unknown = `<dt>Posts published</dt><dd><span class="value">0</span>`, `<dt>Posts published</dt><dd><span class="value">–</span>`
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, zero)
 	s.answer("GET "+lastFourWeeks, followers(), analytics.Meta{TimeZone: "UTC"})
 	s.answer("GET /auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{}, analytics.Meta{TimeZone: "UTC"})
-	b.get("/console/clients/"+bakery+"/figures").says(http.StatusOK, unknown, "No account was read in this range. No post was read in this range.")
+	posts := func(total analytics.Activity) page {
+		total.SocialAccounts = 3
+		s.answer("GET /auth/reach/activityMeter", analytics.ActivityMeter{Total: total}, nil)
+		return b.get("/console/clients/" + bakery + "/figures")
+	}
+	posts(analytics.Activity{}).says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">–</span>`, "No posts are known.")
+	posts(analytics.Activity{AccountsMeasured: 2, Posts: new(int64(0)), Frequency: new(0.0), Regularity: new(0.0)}).
+		says(http.StatusOK, `<dt>Posts published</dt><dd><span class="value">0</span>`, "Activity of 2 of 3 accounts: 0 of 100 for frequency")
 }
 
 // Paused accounts and accounts without a subscription are shown as not read, even if the last

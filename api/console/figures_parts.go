@@ -134,15 +134,13 @@ func money(minor int64, currency string) string {
 // comparison.
 func putActivity(v *visit, f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
-	if shown.AsOf == nil && shown.PostsAsOf == nil { // Nothing was read in the range, so the number of posts is unknown, not 0.
-		data.Total.Posts, data.Total.Frequency = nil, nil
-		for i := range data.Total.Series {
-			data.Total.Series[i].Posts = nil
-		}
-	}
 	note := "No posts are known."
 	if data.Total.Frequency != nil && data.Total.Regularity != nil {
-		note = fmt.Sprintf("Activity: %.0f of 100 for frequency, %.0f of 100 for regularity.", *data.Total.Frequency, *data.Total.Regularity)
+		part := ""
+		if data.Total.AccountsMeasured < data.Total.SocialAccounts {
+			part = fmt.Sprintf(" of %d of %d accounts", data.Total.AccountsMeasured, data.Total.SocialAccounts)
+		}
+		note = fmt.Sprintf("Activity%s: %.0f of 100 for frequency, %.0f of 100 for regularity.", part, *data.Total.Frequency, *data.Total.Regularity)
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{
 		Name: figureNames["posts"], Value: data.Total.Posts, Note: note,

@@ -2274,6 +2274,11 @@ export interface components {
          * @enum {integer}
          */
         AccountType: 1 | 2;
+        /**
+         * Format: int64
+         * @description `accounts_measured` is the number of accounts with at least one known published post, at any time, and a known number of posts on a day of the range.
+         */
+        AccountsMeasured: number;
         /** @description An operator's action, or an attempt. */
         Action: {
             /** @description type of action */
@@ -2352,13 +2357,9 @@ export interface components {
             /** @description `members` are the members of the account that are active in the main application, by id. */
             members: components["schemas"]["ActiveMember"][];
         };
-        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun count; today and days that the range cuts count as whole days. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account without any known published post is not measured: null means unknown, 0 means no posts. */
+        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun count; today and days that the range cuts count as whole days. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown, 0 means no posts. Sums contain the known numbers. */
         Activity: {
-            /**
-             * Format: int64
-             * @description with at least one known published post, at any time
-             */
-            accounts_measured: number;
+            accounts_measured: components["schemas"]["AccountsMeasured"];
             frequency: components["schemas"]["Frequency"];
             posts: components["schemas"]["Posts"];
             /**
@@ -2381,7 +2382,7 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description null if no account is measured, and in future intervals
+             * @description `posts` is the number of posts published in the interval, on the days on which the number is known. Null if it is unknown for every account and day, and in future intervals.
              */
             posts: number | null;
         };
@@ -4386,11 +4387,7 @@ export interface components {
         Platform: 1 | 3 | 4 | 6;
         /** @description The activity on one platform. */
         PlatformActivity: {
-            /**
-             * Format: int64
-             * @description with at least one known published post, at any time
-             */
-            accounts_measured: number;
+            accounts_measured: components["schemas"]["AccountsMeasured"];
             frequency: components["schemas"]["Frequency"];
             p_id: components["schemas"]["Platform"];
             /**
@@ -5116,7 +5113,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `posts` is the number of posts of the measured accounts published in the range, by the time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are. If a page moved to another sub-account, its posts from before the move count for both.
+         * @description `posts` is the number of posts of the measured accounts published in the range, by the time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are. If a page moved to another sub-account, its posts from before the move count for both. Null if no account is measured.
          */
         Posts: number | null;
         /** @description The answer to /getPostsEngagements and /getMembersPostEngagement. */
@@ -5135,12 +5132,12 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `posts_published` is the number of posts published in the range on connections that the member owns now, including posts that were deleted later. The following figures instead count gains while the member owned the connection.
+         * @description `posts_published` is the number of posts published in the range on connections that the member owns now, including posts that were deleted later. The following figures instead count gains while the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
          */
-        PostsPublished: number;
+        PostsPublished: number | null;
         /**
          * Format: int64
-         * @description the same number for the previous period (see Total); null with compare=none
+         * @description the same number for the previous period (see Total); null with compare=none or if unknown
          */
         PostsPublishedPrevious: number | null;
         /** @description The answer to /getPostsTotalEngagements. */
@@ -5738,7 +5735,7 @@ export interface components {
         };
         /**
          * Format: double
-         * @description `regularity` is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the end of the range or today; remaining days belong to the oldest span.
+         * @description `regularity` is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted back from the account's last known day; remaining days belong to the oldest span.
          */
         Regularity: number | null;
         /** @description The result of retrying parked events. An event that is folded in one generation but not in another stays parked. */
@@ -5830,7 +5827,7 @@ export interface components {
         };
         /**
          * Format: double
-         * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. All three are null if no account is measured or no day has begun.
+         * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
          */
         Score: number | null;
         /** @description one entry per interval of the range; they add up to `net` */
@@ -6099,7 +6096,7 @@ export interface components {
             period: string;
             /**
              * Format: int64
-             * @description `posts` is the number of posts published in the period, by the time that the platform or the main application reports. Null if no published posts are known for the platform.
+             * @description `posts` is the number of posts published in the period, by the time that the platform or the main application reports. An account's number is known if at least one of its posts is known and the account or its posts were read after the period began, or if a post of the period is known. Null if it is unknown for every account.
              */
             posts: number | null;
             /**

@@ -98,17 +98,27 @@ func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope
 // registration of a post that counts.
 func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
 	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
-		qc.blank = "It has no known published posts."
+		if qc.blank == nothingRead {
+			qc.blank = "No published posts of it are known in this range."
+		}
 		days := query.Range.Elapsed().cut(ByDay)
-		accounts, err := measuredAccounts(ctx, qc, days)
+		accounts, err := publishedPosts(ctx, qc, days)
 		if err != nil {
 			return err
+		}
+		accounts = slices.DeleteFunc(accounts, func(a *accountPosts) bool { return !a.known() })
+		for _, a := range accounts {
+			qc.noteMetric(a.social, domain.MetricPosts)
+			if a.account != "" {
+				qc.noteAccount(a.social, a.account, a.platform, a.registeredAt)
+				qc.noteCapture(&a.registeredAt)
+			}
 		}
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
 		data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) Activity {
-			selected := slices.DeleteFunc(slices.Clone(accounts), func(x *accountActivity) bool { return !slices.Contains(platforms, x.platform) })
+			selected := slices.DeleteFunc(slices.Clone(accounts), func(x *accountPosts) bool { return !slices.Contains(platforms, x.platform) })
 			return measure(qc.accountsOn(platforms...), selected, days, query.buckets())
 		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
 		return nil
@@ -264,17 +274,17 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	var gains *postGains
-	var published, publishedBefore map[platformPeriod]int64
+	var published, publishedBefore []*accountPosts
 	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()},
 		func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
 			if gains, _, err = comparedGains(ctx, f.queryContext, []string{domain.MetricEngagement, domain.MetricViews}, nil); err != nil {
 				return err
 			}
 			f.ofPosts = false // the status of sources depends on readings of accounts
-			if published, err = publishedPosts(ctx, f.queryContext, query.Range.From, f.buckets); err != nil || f.uncompared {
+			if published, err = publishedPosts(ctx, f.queryContext, f.buckets); err != nil || f.uncompared {
 				return err
 			}
-			publishedBefore, err = publishedPosts(ctx, f.comparison(), f.compared.From, []bucket{f.compared.whole()})
+			publishedBefore, err = publishedPosts(ctx, f.comparison(), []bucket{f.compared.whole()})
 			return err
 		}, func(f *accountFigures, data *MemberGrowth) {
 			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) GrowthTotals {
@@ -283,12 +293,7 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 					Engagement: f.total(domain.MetricEngagement, platforms), Impressions: f.total(domain.MetricImpressions, platforms),
 					PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
 				}
-				for _, p := range platforms {
-					t.PostsPublished += published[platformPeriod{p, 0}]
-					if publishedBefore != nil {
-						t.PostsPublishedPrevious = plus(t.PostsPublishedPrevious, publishedBefore[platformPeriod{p, 0}])
-					}
-				}
+				t.PostsPublished, t.PostsPublishedPrevious = publishedIn(0, published, platforms...), publishedIn(0, publishedBefore, platforms...)
 				return t
 			}, func(p readmodels.PlatformRef, t GrowthTotals) platformGrowthTotals { return platformGrowthTotals{p, t} })
 		})

@@ -313,22 +313,26 @@ func wantMemberGrowth(w *world, q question) cells {
 	return want
 }
 
-// wantPublished fills in the number of posts published in the range and in the previous period.
+// wantPublished fills in the number of posts published in the range and in the previous period, of
+// the accounts whose number is known.
 func (q question) wantPublished(w *world, want cells) {
 	o := newOracle(w, q.scope, q.RangeQuery)
 	before, _ := o.previous()
-	q.eachPlatform(func(path string, platforms []domain.Platform) {
-		var in, earlier int64
-		for _, p := range o.registrations() {
-			switch at := p.PublishedAt; {
-			case p.elsewhere || at == nil || !o.sees(p.Tenant, p.Platform) || !slices.Contains(platforms, p.Platform):
-			case !at.Before(q.Range.From) && at.Before(q.Range.To):
-				in++
-			case !at.Before(before) && at.Before(q.Range.From):
-				earlier++
+	earlier := newOracle(w, q.scope, q.RangeQuery)
+	earlier.q.Range.From, earlier.q.Range.To = before, q.Range.From
+	count := func(o *oracle, platforms []domain.Platform) (n *int64) {
+		for _, page := range gainsPages {
+			if !slices.Contains(platforms, page.platform) {
+				continue
+			}
+			if posts := o.published(page.id)(o.q.Range.From, o.q.Range.To); posts != nil {
+				sum(&n, *posts)
 			}
 		}
-		want[path+".posts_published"], want[path+".posts_published_previous"] = &in, &earlier
+		return n
+	}
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		want[path+".posts_published"], want[path+".posts_published_previous"] = count(o, platforms), count(earlier, platforms)
 	})
 }
 

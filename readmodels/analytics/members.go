@@ -150,9 +150,10 @@ type GrowthTotals struct {
 	Impressions Total `json:"impressions"` // see `impressions` of [ReachStats]
 	// PostsPublished is the number of posts published in the range on connections that the member
 	// owns now, including posts that were deleted later. The following figures instead count gains
-	// while the member owned the connection.
-	PostsPublished int64 `json:"posts_published"`
-	// the same number for the previous period (see [Total]); null with compare=none
+	// while the member owned the connection. Null if unknown for every account, see `posts` of
+	// [StatsPeriod].
+	PostsPublished *int64 `json:"posts_published"`
+	// the same number for the previous period (see [Total]); null with compare=none or if unknown
 	PostsPublishedPrevious *int64 `json:"posts_published_previous"`
 	// PostEngagement is the likes + comments + shares that posts gained, see `engagement` of
 	// [EngagementTotals].

@@ -64,7 +64,9 @@ type StatsPeriod struct {
 	// readings. Null if there are no previous readings.
 	FollowersChange *int64 `json:"followers_change"`
 	// Posts is the number of posts published in the period, by the time that the platform or the
-	// main application reports. Null if no published posts are known for the platform.
+	// main application reports. An account's number is known if at least one of its posts is known
+	// and the account or its posts were read after the period began, or if a post of the period is
+	// known. Null if it is unknown for every account.
 	Posts *int64 `json:"posts"`
 	// Engagement is interactions gained: {account engagement}. Null if none were read.
 	Engagement *int64 `json:"engagement"`
@@ -97,15 +99,11 @@ type StatsPeriod struct {
 // platformStats reads the other data that stats need.
 func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, error) {
 	s := &platformStats{
-		accountFigures: f, reach: f.reach(), postsKnown: map[domain.Platform]bool{}, splits: map[platformPeriod]*Demographics{},
+		accountFigures: f, reach: f.reach(), splits: map[platformPeriod]*Demographics{},
 	}
 	var err error
-	// Posts published before the range only show that the platform's posts are known.
-	if s.posts, err = publishedPosts(ctx, f.queryContext, time.Time{}, f.buckets); err != nil {
+	if s.posts, err = publishedPosts(ctx, f.queryContext, f.buckets); err != nil {
 		return nil, err
-	}
-	for key := range s.posts {
-		s.postsKnown[key.platform] = true
 	}
 	return s, s.readDemographics(ctx)
 }
@@ -147,10 +145,9 @@ type platformPeriod struct {
 type platformStats struct {
 	*accountFigures
 
-	reach      []AccountReach
-	postsKnown map[domain.Platform]bool // whether any published post is known, at any time
-	posts      map[platformPeriod]int64 // published
-	splits     map[platformPeriod]*Demographics
+	reach  []AccountReach
+	posts  []*accountPosts
+	splits map[platformPeriod]*Demographics
 }
 
 // periods returns the figures of a platform; nil for a nil receiver.
@@ -179,9 +176,7 @@ func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 		}
 		engaged, people := ratedEngagement(i, engagement, stocks)
 		period.EngagementRatePct, period.EngagementRateOf = engagementRate(period, engaged, people)
-		if s.postsKnown[p] {
-			period.Posts = new(s.posts[key])
-		}
+		period.Posts = publishedIn(i, s.posts, p)
 		periods[i] = period
 	}
 	return periods
@@ -283,22 +278,4 @@ func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
 		sum.addKnown(v.gained[bucket])
 	}
 	return sum.value(), int(sum.n)
-}
-
-// publishedPosts counts the posts published since an instant, by platform and bucket. Posts before
-// the first bucket have index -1.
-func publishedPosts(ctx context.Context, qc *queryContext, from time.Time, buckets []bucket) (map[platformPeriod]int64, error) {
-	rows, _ := qc.tx.Query(ctx, `
-		select p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*)
-		from tSPosts
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
-		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
-		  and ($8::bigint = 0 or social_account_id = $8) and `+newestInScope+`
-		group by 1, 2`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets), from, qc.query.Range.To, qc.query.Social)
-	counts := map[platformPeriod]int64{}
-	var key platformPeriod
-	var n int64
-	err := forEach(rows, "count posts", []any{&key.platform, &key.period, &n}, func() { counts[key] = n })
-	return counts, err
 }

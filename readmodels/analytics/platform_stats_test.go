@@ -87,16 +87,11 @@ func (o *oracle) connected(p domain.Platform) (pages []int64, users []string) {
 	return pages, users
 }
 
-// publishedIn counts posts; nil if no published post is known on the platform.
-func (o *oracle) publishedIn(p domain.Platform, in part) *int64 {
-	var n *int64
-	for _, post := range o.registrations() {
-		if post.elsewhere || post.Platform != p || post.PublishedAt == nil || !o.sees(post.Tenant, p) || !post.PublishedAt.Before(o.q.Range.To) {
-			continue
-		}
-		sum(&n, 0)
-		if !post.PublishedAt.Before(in.from) && post.PublishedAt.Before(in.to) {
-			sum(&n, 1)
+// publishedIn counts the posts of the platform's accounts whose number is known; nil if none is.
+func (o *oracle) publishedIn(p domain.Platform, in part) (n *int64) {
+	for _, s := range o.ids([]domain.Platform{p}) {
+		if posts := o.published(s.id)(in.from, in.to); posts != nil {
+			sum(&n, *posts)
 		}
 	}
 	return n

@@ -88,5 +88,5 @@ var glossary = map[string]string{
 	"data":                     "The requested data.",
 	"meta":                     "Information about the response as a whole.",
 	"sub_account_ids":          "The linked accounts, including this one.",
-	"posts_published_previous": "Posts published in the previous period, which is as long as the elapsed part of the range; 0 if there were none.",
+	"posts_published_previous": "Posts published in the previous period, which is as long as the elapsed part of the range; null if unknown, and with compare=none.",
 }
