@@ -94,7 +94,11 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if err := seeder.Changes(ctx); err != nil {
 			return err
 		}
-		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
+		health := base
+		if host, port, err := net.SplitHostPort(c.AdminAddr); err == nil {
+			health = "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port)
+		}
+		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, HealthURL: health, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
 			return err
 		}
 		if c.ExitAfter > 0 {

@@ -42,7 +42,7 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 	var answer readiness
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("the response is not from ledgerboard: %w", err)
+		return fmt.Errorf("the response of %s does not contain the state of ledgerboard: set --addr to LEDGERBOARD_ADMIN_ADDR, if the service has one (%w)", c.Addr, err)
 	}
 	if c.JSON {
 		fmt.Fprintln(s.Out, string(body))

@@ -28,6 +28,7 @@ func TestMetricsOfAlertsAndDashboards(t *testing.T) {
 	p := launch(t, dir, []string{"demo", "--data-dir", dir, "--addr", address, "--admin-addr", admin}, nil)
 	p.base = "http://" + address
 	p.await(readyWithin, "a demo.json of this start", p.readInfo)
+	require.Equal(t, "http://"+admin, p.info.HealthURL)
 	probes := &program{t: t, base: "http://" + admin, output: p.output, exited: p.exited}
 	probes.await(readyWithin, "/readyz to answer 200", func() bool { return probes.get("", "/readyz").status == http.StatusOK })
 	for _, path := range []string{"/readyz", "/healthz", "/metrics", "/debug/pprof/"} {

@@ -27,6 +27,7 @@ const screenFile = "demo.json"
 // Screen is <data-dir>/demo.json: all that is needed to try the service out.
 type Screen struct {
 	BaseURL     string   `json:"base_url"`
+	HealthURL   string   `json:"health_url"` // where /readyz and /metrics are
 	Brokers     []string `json:"brokers"`
 	DatabaseURL string   `json:"database_url"`
 	// PlatformsURL is where the simulated platforms are: their sign-in pages, and below /facebook/settings/apps who let the
@@ -66,7 +67,7 @@ ledgerboard demo is ready.
 
   Console      %[1]s/console   (in a browser on this machine: choose whose screen to see)
   API          %[1]s
-  Health       %[1]s/readyz      metrics %[1]s/metrics
+  Health       %[13]s/readyz      metrics %[13]s/metrics
   Everything   %[2]s   (addresses, a token per role, ids to try)
   Log lines    %[6]s
   Platforms    %[10]s%[11]s   (simulated: who let the app in, and may remove it)
@@ -102,7 +103,7 @@ The same from the log itself, and a proof that an auditor can check without this
 Stop with Ctrl-C. The next start on this data directory goes on from here.
 `, s.BaseURL, path, dashboard, time.Now().AddDate(0, 0, -30).Format(time.DateOnly),
 		time.Now().Format(time.DateOnly), filepath.Join(filepath.Dir(path), LogFile),
-		programName(), s.IDs.ParentAccount, filepath.Dir(path), s.PlatformsURL, simulator.PathFacebook+simulator.PathApps, s.connecting())
+		programName(), s.IDs.ParentAccount, filepath.Dir(path), s.PlatformsURL, simulator.PathFacebook+simulator.PathApps, s.connecting(), s.HealthURL)
 }
 
 // connecting says how to connect a page.
