@@ -181,6 +181,7 @@ var exportColumns = []string{
 	"command_id", "request_id", "event_id", "hash", "created", "accounts_linked", "accounts_unlinked",
 	"users_added", "users_removed", "scopes_added", "scopes_removed", "main_poc_added", "main_poc_removed",
 	"allow_client_dashboard", "access_gained", "access_lost", "scopes_changed_for", "before", "after",
+	"skipped_version", "skipped_position", "skip_reason",
 }
 
 func historyCells(entry readmodels.HistoryEntry) []any {
@@ -193,11 +194,24 @@ func historyCells(entry readmodels.HistoryEntry) []any {
 	if c.AllowClientDashboard != nil {
 		allow = &c.AllowClientDashboard.After
 	}
+	var dashboard readmodels.Named
+	if entry.Dashboard != nil {
+		dashboard = *entry.Dashboard
+	}
+	var skipped *int64
+	var position, reason string
+	if s := entry.Skip; s != nil {
+		if s.Version != 0 {
+			skipped = &s.Version
+		}
+		position, reason = fmt.Sprintf("%s-%d-%d", s.Position.Topic, s.Position.Partition, s.Position.Offset), s.Reason.String()
+	}
 	return []any{
-		entry.Version, entry.Time, entry.Type, entry.Dashboard.ID, entry.Dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
+		entry.Version, entry.Time, entry.Type, dashboard.ID, dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,
 		entry.CommandID, entry.RequestID, entry.EventID, entry.Hash, c.Created, idsOf(c.AccountsLinked), idsOf(c.AccountsUnlinked),
 		idsOf(c.UsersAdded), idsOf(c.UsersRemoved), c.ScopesAdded, c.ScopesRemoved, idsOf(c.MainPOCAdded), idsOf(c.MainPOCRemoved),
 		allow, idsOf(entry.Access.Gained), idsOf(entry.Access.Lost), idsOf(entry.Access.ScopesChanged), entry.Before, entry.After,
+		skipped, position, reason,
 	}
 }
 

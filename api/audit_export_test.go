@@ -33,7 +33,7 @@ func exportedEntry(version int64, name string) readmodels.HistoryEntry {
 			Version: version, Time: time.Date(2026, 1, 1, 0, 0, 0, 1000, time.UTC), Type: "dashboard.users_changed.v1",
 			Actor: readmodels.Named{ID: alice, Name: &name}, Role: "agency", RequestID: "-r1", Hash: "00ff",
 		},
-		Dashboard: readmodels.Named{ID: client1},
+		Dashboard: &readmodels.Named{ID: client1},
 		Changes: readmodels.Differences{
 			UsersAdded: []readmodels.Named{{ID: alice}, {ID: client2}}, ScopesAdded: []string{"a", "b"}, AllowClientDashboard: &flip,
 		},
@@ -89,6 +89,28 @@ func TestExportAsCSV(t *testing.T) {
 		}
 	}
 	require.Equal(t, "# complete=true entries=10 as_of_version=41 names_proven=false", rows[len(rows)-1][0])
+}
+
+// A skip has no dashboard; its row says which record was skipped and why.
+func TestExportOfASkip(t *testing.T) {
+	t.Parallel()
+	b, f := setupAudit(t)
+	skip := readmodels.HistoryEntry{
+		Record: readmodels.Record{Version: 5, Type: "operator.parked_skipped.v1", Actor: readmodels.Named{ID: "system:operator"}},
+		Skip: &domain.ParkedSkipped{
+			Position: domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 9}, Version: 2,
+			Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+		},
+	}
+	f.entries = []readmodels.HistoryEntry{exportedEntry(1, "a"), skip}
+	rows, at := table(t, b.get("/api/audit/export?format=csv&type=parked_skipped", b.auditorToken()))
+	require.Equal(t, []string{"operator.parked_skipped.v1"}, f.exports[0].Filter.Types)
+	var got []string
+	for _, column := range []string{"version", "actor_id", "dashboard_id", "after", "skipped_version", "skipped_position", "skip_reason"} {
+		got = append(got, rows[2][at[column]])
+	}
+	require.Equal(t, []string{"5", "system:operator", "", "", "2", "dashboards-3-9", "incident:OPS-77"}, got)
+	require.Empty(t, rows[1][at["skipped_version"]])
 }
 
 // The last line says that the export is truncated, why, and where to continue.

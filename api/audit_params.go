@@ -99,7 +99,7 @@ func parseAuditReads(p *Params) readmodels.AuditReadsQuery {
 func (p *Params) dashboard() string { return p.requiredHex(paramDashboard) }
 
 // eventTypes reads types of events on `dashboards`, separated by commas: full names, or short names
-// without "dashboard." and the version, which match all versions.
+// without "dashboard." or "operator." and the version, which match all versions.
 func (p *Params) eventTypes() []string {
 	value, present := p.value(paramChanges)
 	if !present {
@@ -107,7 +107,7 @@ func (p *Params) eventTypes() []string {
 	}
 	short, known := map[string]bool{}, map[string][]string{} // known: types by short name and by full name
 	for _, full := range domain.NewRegistry().Types() {
-		if rest, ok := strings.CutPrefix(full, "dashboard."); ok {
+		if group, rest, _ := strings.Cut(full, "."); group == "dashboard" || group == "operator" {
 			name, _, _ := strings.Cut(rest, ".")
 			short[name], known[name], known[full] = true, append(known[name], full), []string{full}
 		}

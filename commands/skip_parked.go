@@ -15,6 +15,7 @@ type SkipParked struct {
 	Caller // ParentAccount is the agency that owns the stream
 
 	Position domain.Position
+	Version  int64 // of the record in the stream
 	Reason   domain.Reason
 }
 
@@ -33,7 +34,7 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),
 		need: domain.FactsNeed{ParentAccount: s.ParentAccount, Partition: s.Position.Partition, Skip: &s.Position},
 		decide: func(view domain.FactsView) (domain.Data, error) {
-			return domain.DecideSkip(*view.Parked, s.ParentAccount, s.Position, s.Reason)
+			return domain.DecideSkip(*view.Parked, s.ParentAccount, domain.ParkedSkipped{Position: s.Position, Version: s.Version, Reason: s.Reason})
 		},
 	}
 	already = true

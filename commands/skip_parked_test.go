@@ -50,7 +50,7 @@ func (s *spine) opened() {
 func skipOf(p domain.Position) commands.SkipParked {
 	return commands.SkipParked{
 		Caller:   commands.Caller{ParentAccount: agency, UserID: "0e0000000000000000000000", Role: "operator", RequestID: "r"},
-		Position: p, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
+		Position: p, Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"},
 	}
 }
 
@@ -107,7 +107,7 @@ func TestSkipSetsAnAgencyFree(t *testing.T) {
 	already, err := d.Skip(t.Context(), skipOf(bad))
 	require.NoError(t, err)
 	require.False(t, already)
-	require.Equal(t, domain.ParkedSkipped{Position: bad, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}, last.Data)
+	require.Equal(t, domain.ParkedSkipped{Position: bad, Version: 2, Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-1"}}, last.Data)
 	audit := last.Envelope.Audit
 	require.Equal(t, []string{agency, agency, "0e0000000000000000000000", "operator", "r"},
 		[]string{last.Key, last.Envelope.Subject, audit.Actor, audit.Role, audit.RequestID})

@@ -79,7 +79,7 @@ func TestWhatMayBeSkipped(t *testing.T) {
 	t.Parallel()
 	const stream = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	at := domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 9}
-	why := domain.Reason{Code: domain.ReasonIncident}
+	skip := domain.ParkedSkipped{Position: at, Version: 7, Reason: domain.Reason{Code: domain.ReasonIncident}}
 	parked := domain.ParkedIn{Generation: 1, State: "parked", Reason: "undecodable", Stream: stream}
 	with := func(change func(*domain.ParkedIn)) domain.ParkedIn {
 		in := parked
@@ -105,11 +105,11 @@ func TestWhatMayBeSkipped(t *testing.T) {
 		"skipped by another operator": {domain.ParkedFacts{In: []domain.ParkedIn{skipped}}, "-"},
 		"skipped, and not everywhere": {domain.ParkedFacts{In: []domain.ParkedIn{parked, skipped}, Broken: &at}, "-"},
 	} {
-		event, err := domain.DecideSkip(c.facts, stream, at, why)
+		event, err := domain.DecideSkip(c.facts, stream, skip)
 		switch c.want {
 		case "":
 			require.NoError(t, err, name)
-			require.Equal(t, domain.ParkedSkipped{Position: at, Reason: why}, event, name)
+			require.Equal(t, skip, event, name)
 		case "-":
 			require.NoError(t, err, name)
 			require.Nil(t, event, "%s: nothing more to say", name)

@@ -38,7 +38,7 @@ var ErrNothingParked = NewError(CodeConflict,
 //  4. A record that does not fit its chain is not skipped, nor is any record of its stream: only a
 //     restore repairs a chain.
 //  5. A record that only waits for an earlier one is not skipped: it has no known fault.
-func DecideSkip(f ParkedFacts, stream string, at Position, why Reason) (Data, error) {
+func DecideSkip(f ParkedFacts, stream string, skip ParkedSkipped) (Data, error) {
 	parked := 0
 	for _, in := range f.In {
 		if in.State == stateSkipped && in.Stream == stream {
@@ -69,7 +69,7 @@ func DecideSkip(f ParkedFacts, stream string, at Position, why Reason) (Data, er
 		return nil, NewError(CodeConflict, "The chain of this stream is broken at %s, partition %d, offset %d, and a skip cannot repair it. "+
 			"Nothing was skipped. Restore the log.", f.Broken.Topic, f.Broken.Partition, f.Broken.Offset)
 	}
-	return ParkedSkipped{Position: at, Reason: why}, nil
+	return skip, nil
 }
 
 // ParkedSkipped tells the dashboards projection to skip a parked record permanently. It is the next
@@ -77,8 +77,9 @@ func DecideSkip(f ParkedFacts, stream string, at Position, why Reason) (Data, er
 // the only record that a parked stream accepts. The skipped record must precede it under the same
 // key and must fit the chain; otherwise the skip has no effect.
 type ParkedSkipped struct {
-	Position Position `json:"position"`
-	Reason   Reason   `json:"reason"`
+	Position Position `json:"position"`          // of the skipped record
+	Version  int64    `json:"version,omitempty"` // of the skipped record in its stream; absent in old records
+	Reason   Reason   `json:"reason"`            // given by the operator
 }
 
 // EventType implements [Data].

@@ -72,7 +72,7 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 			case when before is null or before->'scopes' <> after->'scopes'
 				then array(select jsonb_array_elements_text(after->'scopes')) end
 		from dashboard_history
-		where `+where+` and (before is null or before->'users' <> after->'users' or before->'scopes' <> after->'scopes'
+		where `+where+` and after is not null and (before is null or before->'users' <> after->'users' or before->'scopes' <> after->'scopes'
 			or before->'allow_client_dashboard' <> after->'allow_client_dashboard')
 		order by sub_account_id, version`,
 		pgx.NamedArgs{

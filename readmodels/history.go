@@ -44,16 +44,19 @@ type Record struct {
 	Hash       string    `json:"hash"` // hash of the record, SHA-256 in hex
 }
 
-// HistoryEntry is the effect of one record on one dashboard.
+// HistoryEntry is the effect of one record on one dashboard, or an operator's skip of a record.
 type HistoryEntry struct {
 	Record
 
-	Dashboard Named           `json:"dashboard"` // the sub-account
-	Before    *DashboardState `json:"before"`    // null if the record created the dashboard
-	After     DashboardState  `json:"after"`
+	Dashboard *Named          `json:"dashboard"` // the sub-account; null for a skip
+	Before    *DashboardState `json:"before"`    // null if the record created the dashboard, and for a skip
+	After     *DashboardState `json:"after"`     // null for a skip
 	Changes   Differences     `json:"changes"`
 	// users who gained or lost access to the dashboard, or scopes of it, through the record
 	Access AccessEffect `json:"access"`
+	// Skip says which record of the stream an operator skipped because it was unreadable, and why.
+	// The skipped record has no entry. Only in entries of type operator.parked_skipped.v1.
+	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
 }
 
 // AccessEffect says which users' access to a dashboard a record changed. It uses only the records
@@ -117,8 +120,8 @@ type HistoryMeta struct {
 	// Incomplete says why newer records of the stream are not shown; absent if all are shown.
 	Incomplete string `json:"incomplete,omitempty"`
 	// LeftOut is the number of records of the stream that are unreadable and were skipped by an
-	// operator. They have versions but no entries, like the records that skipped them. Absent
-	// instead of 0.
+	// operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in the
+	// agency's history says who skipped each record, and why. Absent instead of 0.
 	LeftOut int64 `json:"left_out,omitempty"`
 	// NamesProven is always false: the log contains only ids, and their names come from the current
 	// directory.

@@ -125,7 +125,7 @@ func (h *History) changedBetween(
 ) (page []entryKey, more bool, err error) {
 	page, err = pg.List(ctx, tx, "find changed dashboards", pgx.RowToStructByPos[entryKey], `
 		select max(version), sub_account_id from dashboard_history
-		where parent_account = @parent and version > @from and version <= @to
+		where parent_account = @parent and version > @from and version <= @to and after is not null
 		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
 		order by max(version) desc, sub_account_id desc limit @limit`, pgx.NamedArgs{
 		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,

@@ -32,11 +32,12 @@ type entryRow struct {
 
 	sub    string
 	before *domain.Dashboard
-	after  domain.Dashboard
+	after  *domain.Dashboard     // nil for a skip
+	skip   *domain.ParkedSkipped // nil for a change of a dashboard
 }
 
 func scanEntry(row pgx.CollectableRow) (e entryRow, err error) {
-	e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after)
+	e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after, &e.skip)
 	return e, err
 }
 
@@ -44,7 +45,7 @@ func scanEntry(row pgx.CollectableRow) (e entryRow, err error) {
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
 	list, err := pg.List(ctx, tx, "read entries", scanEntry, `
-		select `+recordColumns+`, h.sub_account_id, h.before, h.after
+		select `+recordColumns+`, h.sub_account_id, h.before, h.after, h.skip
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
 		order by k.n`, parent, versions, subs)
@@ -54,10 +55,13 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	return withNames(ctx, tx, parent, func(n names) []HistoryEntry {
 		entries := make([]HistoryEntry, len(list))
 		for i, e := range list {
-			entries[i] = HistoryEntry{
-				Record: n.record(e.Record), Dashboard: toNamed(n.accounts, e.sub), Before: n.state(e.before), After: *n.state(&e.after),
-				Changes: n.differences(e.before, e.after),
+			entries[i] = HistoryEntry{Record: n.record(e.Record), Before: n.state(e.before), After: n.state(e.after), Skip: e.skip}
+			if e.skip != nil { // no dashboard was changed
+				e.before, e.after = &domain.Dashboard{}, &domain.Dashboard{}
+			} else {
+				entries[i].Dashboard = new(toNamed(n.accounts, e.sub))
 			}
+			entries[i].Changes = n.differences(e.before, *e.after)
 			entries[i].Access = n.effect(e, entries[i].Changes)
 		}
 		return entries
@@ -66,7 +70,7 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 
 // effect returns whose access an entry changed, with names.
 func (n names) effect(e entryRow, changes Differences) AccessEffect {
-	gained, lost, unchanged := domain.AccessBetween(e.before, e.after)
+	gained, lost, unchanged := domain.AccessBetween(e.before, *e.after)
 	if len(changes.ScopesAdded)+len(changes.ScopesRemoved) == 0 {
 		unchanged = nil
 	}

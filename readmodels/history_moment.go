@@ -48,8 +48,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	if err != nil || m.Version <= p.Version {
 		return p, err
 	}
-	// Some records change no dashboard (an operator's decision on a parked record). Only the head
-	// includes them.
+	// Records that are parked or were skipped have no entry. Only the head includes them.
 	var head int64
 	row := tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent)
 	if _, err = scanOptional(row, "read head", &head); err != nil {

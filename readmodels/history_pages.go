@@ -19,7 +19,7 @@ const maxScanned = 20_000
 // entryKey identifies an entry within its agency. Keys are ordered like the stream.
 type entryKey struct {
 	Version   int64  `json:"v"`
-	Dashboard string `json:"d"` // sub-account
+	Dashboard string `json:"d"` // sub-account; empty for a skip
 }
 
 // historyCursors returns the scope of history cursors: a cursor can be used with other filters or
@@ -29,7 +29,11 @@ func historyCursors() CursorScope { return CursorScope{List: "history"} }
 // Cursor returns the cursor for the entries after this one, like [HistoryMeta].NextCursor for a
 // page.
 func (e HistoryEntry) Cursor() (string, error) {
-	return EncodeCursor(historyCursors(), entryKey{e.Version, e.Dashboard.ID})
+	key := entryKey{Version: e.Version}
+	if e.Dashboard != nil {
+		key.Dashboard = e.Dashboard.ID
+	}
+	return EncodeCursor(historyCursors(), key)
 }
 
 // Entries returns a page of entries. It returns [domain.ErrDashboardNotFound] for a dashboard
@@ -144,7 +148,7 @@ func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page
 	versions, subs := splitKeys(page)
 	err = tx.QueryRow(ctx, `
 		select count(*) from (
-			select sum(pg_column_size(h.after) + coalesce(pg_column_size(h.before), 0)) over (order by k.n) as bytes
+			select sum(coalesce(pg_column_size(h.after), 0) + coalesce(pg_column_size(h.before), 0)) over (order by k.n) as bytes
 			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
 		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
@@ -232,7 +236,7 @@ func matching(q HistoryQuery) string {
 		// On its own dashboard, an account is linked or unlinked if the set changes at all.
 		sql += ` and case when sub_account_id = @account
 			then after->'sub_account_ids' <> coalesce(before->'sub_account_ids', jsonb_build_array(sub_account_id))
-			else (after->'sub_account_ids' ? @account) <> coalesce(before->'sub_account_ids' ? @account, false) end`
+			else coalesce(after->'sub_account_ids' ? @account, false) <> coalesce(before->'sub_account_ids' ? @account, false) end`
 	}
 	return sql
 }

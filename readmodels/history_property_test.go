@@ -237,7 +237,7 @@ func requireEntries(t *rapid.T, want []known, got []readmodels.HistoryEntry) {
 		require.Equal(t, []any{e.version, e.at, e.eventType, e.actor, e.sub},
 			[]any{got[i].Version, got[i].Time, got[i].Type, got[i].Actor.ID, got[i].Dashboard.ID})
 		requireSame(t, e.before, plain(got[i].Before))
-		requireSame(t, &e.after, plain(&got[i].After))
+		requireSame(t, &e.after, plain(got[i].After))
 		require.Equal(t, e.after.Users, applied(e.before, e.sub, got[i].Changes).Users)
 		require.Equal(t, e.after.SubAccountIDs, applied(e.before, e.sub, got[i].Changes).SubAccountIDs)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,6 +107,73 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 		answer, err := state(readmodels.Moment{Time: at})
 		require.NoError(t, err)
 		require.EqualValues(t, 2, answer.AsOf.Version)
+	}
+}
+
+// A skip is an entry of the agency's history, and of no dashboard.
+func TestASkipIsAnEntry(t *testing.T) {
+	t.Parallel()
+	p := newPast(t)
+	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
+	p.open(agencyA, stella, south)
+	exec(t, p.DB, `update dashboard_heads set version = 3 where parent_account = $1`, agencyA) // a record that was parked
+	exec(t, p.DB, `insert into parked values ('dashboards', 1, 0, 9, $1, '', '', null, 'undecodable', '', 'skipped')`, agencyA)
+	var head domain.ChainLink
+	var hash []byte
+	require.NoError(t, p.DB.Pool.QueryRow(t.Context(), "select version + 1, hash from dashboard_heads where parent_account = $1", agencyA).
+		Scan(&head.Version, &hash))
+	copy(head.Prev[:], hash)
+	skip := domain.ParkedSkipped{
+		Position: domain.Position{Topic: domain.TopicDashboards, Offset: 9}, Version: 3,
+		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+	}
+	draft := commands.NewDraft(domain.TopicDashboards, agencyA, skip, p.tick())
+	draft.Envelope.Subject, draft.Envelope.Chain = agencyA, &head
+	draft.Envelope.Audit = domain.Audit{Actor: "system:operator", Role: "operator", CommandID: "c", RequestDigest: "00"}
+	require.NoError(t, p.Append(t.Context(), draft))
+	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{}})
+
+	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10}
+	entries, meta := asked(p, (*readmodels.History).Entries, q)
+	require.EqualValues(t, []any{int64(1), int64(5)}, []any{meta.LeftOut, meta.AsOf.Version})
+	require.Len(t, entries, 4)
+	e := entries[1]
+	require.Equal(t, []any{int64(4), "system:operator", "operator", &skip, p.hashOf(agencyA, 4), draft.Envelope.Time},
+		[]any{e.Version, e.Actor.ID, e.Role, e.Skip, e.Hash, e.Time})
+	require.Nil(t, e.Dashboard)
+	require.Nil(t, e.After)
+	require.Equal(t, readmodels.Differences{
+		AccountsLinked: []readmodels.Named{}, AccountsUnlinked: []readmodels.Named{}, UsersAdded: []readmodels.Named{}, UsersRemoved: []readmodels.Named{},
+		ScopesAdded: []string{}, ScopesRemoved: []string{}, MainPOCAdded: []readmodels.Named{}, MainPOCRemoved: []readmodels.Named{},
+	}, e.Changes)
+	require.Empty(t, e.Access.Lost)
+
+	_, exported, err := p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA})
+	require.NoError(t, err)
+	all, err := collect(exported)
+	require.NoError(t, err)
+	slices.Reverse(all)
+	require.Equal(t, entries, all)
+	for i := range entries { // pages of one entry
+		q.Limit = 1
+		page, meta := asked(p, (*readmodels.History).Entries, q)
+		require.Equal(t, entries[i:i+1], page)
+		q.Cursor = meta.NextCursor
+	}
+	for want, q := range map[int]readmodels.HistoryQuery{
+		1: {Actor: "system:operator"}, 2: {Dashboard: north}, 3: {User: nina}, 4: {Account: south},
+	} {
+		q.ParentAccount, q.Limit = agencyA, 10
+		found, _ := asked(p, (*readmodels.History).Entries, q)
+		skips := slices.DeleteFunc(found, func(e readmodels.HistoryEntry) bool { return e.Skip == nil })
+		require.Equal(t, want == 1, len(skips) == 1, want)
+	}
+	diffs, _ := asked(p, (*readmodels.History).Diffs, readmodels.DiffsQuery{ParentAccount: agencyA, From: readmodels.Moment{Version: 2}, Limit: 10})
+	require.Len(t, diffs, 1)
+	require.Equal(t, north, diffs[0].Dashboard.ID)
+	spans, _ := asked(p, (*readmodels.History).Spans, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 10})
+	for _, s := range spans {
+		require.NotEmpty(t, s.Dashboard.ID)
 	}
 }
 

@@ -34,7 +34,7 @@ func changed(version int64, at string, board readmodels.Named) readmodels.Histor
 		Record: readmodels.Record{
 			Version: version, Time: when, Type: "dashboard.accounts_linked.v1", Actor: named(alice, "Alice"), Role: "agency", RequestID: "REQ",
 		},
-		Dashboard: board, Changes: readmodels.Differences{UsersAdded: []readmodels.Named{named(adam, "Adam")}},
+		Dashboard: &board, After: &readmodels.DashboardState{}, Changes: readmodels.Differences{UsersAdded: []readmodels.Named{named(adam, "Adam")}},
 	}
 }
 
@@ -76,6 +76,24 @@ func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 	b.get("/console/history").says(http.StatusOK, `min="1790762400" max="1790762602" step="2"`)
 }
 
+// Change 6 could not be read, and change 9 skipped it.
+func TestHistoryShowsASkip(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	skip := readmodels.HistoryEntry{
+		Record: readmodels.Record{Version: 9, Time: s.now, Type: "operator.parked_skipped.v1", Actor: readmodels.Named{ID: "system:operator"}, Role: "operator"},
+		Skip: &domain.ParkedSkipped{
+			Position: domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 12}, Version: 6,
+			Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+		},
+	}
+	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{skip, changed(8, "2026-09-30T10:00:00Z", named(bakery, "Bakery"))},
+		readmodels.EntriesMeta{HistoryMeta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 9}, LeftOut: 1}})
+	s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 9: unreadable record skipped", "<code>system:operator</code> (operator)",
+		"Change 6 could not be read", "dashboards-3-12", "Reason: incident, OPS-77", "skipped: change 6",
+		"An operator skipped 1 unreadable record.", "action:%22unreadable+record+skipped%22", "The agency's history ends with change 9")
+}
+
 func TestHistorySearches(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -98,7 +116,7 @@ func TestHistorySearches(t *testing.T) {
 	require.Contains(t, s.asked, "GET /api/projects/dashboard/"+bakery+"/history?actor="+alice+
 		"&from=2026-09-01&limit=40&type=accounts_linked&user="+adam)
 
-	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board created": "opened", "users_changed": "users_changed"} {
+	for words, kind := range map[string]string{"people on the list changed": "users_changed", "board created": "opened", "unreadable record skipped": "parked_skipped", "users_changed": "users_changed"} {
 		b.get("/console/history?q=" + url.QueryEscape(`action:"`+words+`"`)).says(http.StatusOK)
 		require.Contains(t, s.asked, "GET /api/audit/history?limit=40&type="+kind)
 	}

@@ -179,7 +179,7 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 
 	entry := func(id, name string, access readmodels.AccessEffect) readmodels.HistoryEntry {
 		return readmodels.HistoryEntry{
-			Record: readmodels.Record{Version: 7, Time: b.now}, Dashboard: named(id, name), Access: access,
+			Record: readmodels.Record{Version: 7, Time: b.now}, Dashboard: new(named(id, name)), After: &readmodels.DashboardState{}, Access: access,
 			Changes: readmodels.Differences{ScopesRemoved: []string{"analytics"}},
 		}
 	}
@@ -317,7 +317,7 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	b.answer("GET /api/users", []readmodels.User{{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Email: "jonas@mill.example.com"}}, nil)
 	change := func(version int64, who readmodels.Named) readmodels.HistoryEntry {
 		return readmodels.HistoryEntry{
-			Record: readmodels.Record{Version: version, Actor: who}, Dashboard: named(mill, "Old Mill"),
+			Record: readmodels.Record{Version: version, Actor: who}, Dashboard: new(named(mill, "Old Mill")),
 			Changes: readmodels.Differences{UsersAdded: []readmodels.Named{named(jonas, "Jonas Weber")}},
 		}
 	}

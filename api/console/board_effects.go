@@ -118,17 +118,17 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 			})
 		}
 		for _, user := range active(entry.Access.Lost) {
-			lost.note(access, user, entry.Dashboard)
+			lost.note(access, user, *entry.Dashboard)
 		}
 		for _, user := range active(entry.Access.Gained) {
-			gained.note(access, user, entry.Dashboard)
+			gained.note(access, user, *entry.Dashboard)
 		}
 		for _, user := range active(entry.Access.ScopesChanged) {
 			for _, scope := range entry.Changes.ScopesRemoved {
-				lost.note(scope, user, entry.Dashboard)
+				lost.note(scope, user, *entry.Dashboard)
 			}
 			for _, scope := range entry.Changes.ScopesAdded {
-				gained.note(scope, user, entry.Dashboard)
+				gained.note(scope, user, *entry.Dashboard)
 			}
 		}
 	}

@@ -50,8 +50,9 @@ type change struct {
 
 	Does    string // the type of change, in words
 	Address string
-	Entries []readmodels.HistoryEntry
-	Cut     bool // the search may have filtered out entries
+	Entries []readmodels.HistoryEntry // none for a skip
+	Skip    *domain.ParkedSkipped     // set if an operator skipped an unreadable record
+	Cut     bool                      // the search may have filtered out entries
 }
 
 // Effects are the record's effects on people, on the boards shown.
@@ -172,7 +173,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	case asked.dashboard == "" || shown.Record == nil:
 	case asked == search{dashboard: asked.dashboard, since: asked.since}: // The last change contains the state: avoid a second request, which would be recorded as another view.
 		last := shown.Record.Entries[0]
-		shown.Then = &readmodels.StateAnswer{Dashboard: last.Dashboard, State: last.After, ChangedBy: last.Record}
+		shown.Then = &readmodels.StateAnswer{Dashboard: *last.Dashboard, State: *last.After, ChangedBy: last.Record}
 	default:
 		shown.Then, err = stateThen(v, asked.dashboard, at)
 	}
@@ -249,10 +250,14 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 			continue
 		}
 		at := e.Time.Format(time.RFC3339Nano)
-		list = append(list, change{Record: e.Record, Does: inWords(e.Type), Address: h.address(at), Entries: []readmodels.HistoryEntry{e}})
+		next := change{Record: e.Record, Does: inWords(e.Type), Address: h.address(at), Skip: e.Skip}
+		if e.Dashboard != nil {
+			next.Entries = []readmodels.HistoryEntry{e}
+		}
+		list = append(list, next)
 	}
 	for _, c := range list {
-		slices.SortStableFunc(c.Entries, func(a, b readmodels.HistoryEntry) int { return byName(a.Dashboard, b.Dashboard) })
+		slices.SortStableFunc(c.Entries, func(a, b readmodels.HistoryEntry) int { return byName(*a.Dashboard, *b.Dashboard) })
 	}
 	return list
 }
@@ -289,6 +294,8 @@ func inWords(eventType string) string {
 		return "people on the list changed"
 	case domain.DashboardOpened{}.EventType():
 		return "board created"
+	case domain.ParkedSkipped{}.EventType():
+		return "unreadable record skipped"
 	}
 	if parts := strings.Split(eventType, "."); len(parts) == 3 {
 		return strings.ReplaceAll(parts[1], "_", " ")

@@ -41,6 +41,8 @@ func parseSearch(text string) (s search, fault string) {
 				s.action = "users_changed"
 			case "board_created":
 				s.action = "opened"
+			case "unreadable_record_skipped":
+				s.action = "parked_skipped"
 			}
 		case "since":
 			s.since = value

@@ -3620,22 +3620,22 @@ export interface components {
             /** @description ok, ready, degraded, not_ready */
             status: string;
         };
-        /** @description The effect of one record on one dashboard. */
+        /** @description The effect of one record on one dashboard, or an operator's skip of a record. */
         HistoryEntry: {
             /** @description users who gained or lost access to the dashboard, or scopes of it, through the record */
             access: components["schemas"]["AccessEffect"];
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
-            /** @description The value after the change. */
-            after: components["schemas"]["DashboardState"];
-            /** @description null if the record created the dashboard */
+            /** @description null for a skip */
+            after: components["schemas"]["DashboardState"] | null;
+            /** @description null if the record created the dashboard, and for a skip */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
             /** @description Id of the command; also its idempotency key. */
             command_id: string;
-            /** @description the sub-account */
-            dashboard: components["schemas"]["Named"];
+            /** @description the sub-account; null for a skip */
+            dashboard: components["schemas"]["Named"] | null;
             /** @description Id of the event in the log. */
             event_id: string;
             /** @description hash of the record, SHA-256 in hex */
@@ -3646,6 +3646,8 @@ export interface components {
             request_id: string;
             /** @description the role that permitted it */
             role: string;
+            /** @description `skip` says which record of the stream an operator skipped because it was unreadable, and why. The skipped record has no entry. Only in entries of type operator.parked_skipped.v1. */
+            skip?: components["schemas"]["ParkedSkipped"];
             /**
              * Format: date-time
              * @description UTC; strictly increases with `version`
@@ -3690,7 +3692,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `left_out` is the number of records of the stream that are unreadable and were skipped by an operator. They have versions but no entries, like the records that skipped them. Absent instead of 0.
+         * @description `left_out` is the number of records of the stream that are unreadable and were skipped by an operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in the agency's history says who skipped each record, and why. Absent instead of 0.
          */
         LeftOut: number;
         /** @description `likes` are likes or reactions gained: Facebook reactions (cumulative), Instagram likes (cumulative), LinkedIn REACTION and likeCount (cumulative), TikTok like_count (cumulative). */
@@ -4281,6 +4283,18 @@ export interface components {
             topic: string;
             /** @description full name of the event type */
             type: string;
+        };
+        /** @description Tells the dashboards projection to skip a parked record permanently. It is the next record of the same chain, so live projection and rebuild process it at the same position. It is the only record that a parked stream accepts. The skipped record must precede it under the same key and must fit the chain; otherwise the skip has no effect. */
+        ParkedSkipped: {
+            /** @description of the skipped record */
+            position: components["schemas"]["Position"];
+            /** @description given by the operator */
+            reason: components["schemas"]["Reason"];
+            /**
+             * Format: int64
+             * @description of the skipped record in its stream; absent in old records
+             */
+            version?: number;
         };
         /** @description The progress of a projection in one partition of its topic. */
         Partition: {

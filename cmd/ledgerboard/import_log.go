@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,11 +184,14 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	if i.log == nil {
 		return stream, nil
 	}
-	changed, problem := map[string]bool{}, ""
+	changed, problems := map[string]bool{}, map[int64]string{} // by version
 	opened := domain.DashboardOpened{}.EventType()
 	done, err := proof.Replay(ctx, i.log, proof.ReplayConfig{Parent: parent, Yield: func(c proof.Change) error {
 		if c.Problem != "" {
-			problem = fmt.Sprintf("version %d: %s", c.Version, c.Problem)
+			problems[c.Version] = fmt.Sprintf("version %d: %s", c.Version, c.Problem)
+		}
+		if c.Skip != nil {
+			delete(problems, c.Skip.Version)
 		}
 		if c.Event != opened {
 			changed[c.Dashboard] = true
@@ -196,8 +201,9 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	if err != nil {
 		return stream, err
 	}
-	if problem != "" || done.Broken != "" {
-		return stream, fmt.Errorf("the stream must be repaired first (%s%s); see 'ledgerboard verify --all'", done.Broken, problem)
+	if len(problems) > 0 || done.Broken != "" {
+		return stream, fmt.Errorf("the stream must be repaired first (%s%s); see 'ledgerboard verify --all'",
+			done.Broken, strings.Join(slices.Sorted(maps.Values(problems)), "; "))
 	}
 	for _, d := range done.State {
 		stream.Present[d.SubAccountID] = domain.PresentDashboard{Dashboard: d, OnlyOpened: !changed[d.SubAccountID]}

@@ -175,7 +175,14 @@ func plain(s string) string {
 
 func inWords(c proof.Change) string {
 	if c.Problem != "" {
-		return "CANNOT BE DECODED: " + c.Problem
+		return "CANNOT BE FOLDED: " + c.Problem
+	}
+	if s := c.Skip; s != nil {
+		what := fmt.Sprintf("the record at %s-%d-%d was skipped", s.Position.Topic, s.Position.Partition, s.Position.Offset)
+		if s.Version != 0 {
+			what = fmt.Sprintf("version %d, %s", s.Version, what)
+		}
+		return what + ", reason " + s.Reason.String()
 	}
 	var parts []string
 	add := func(what string, list []string) {

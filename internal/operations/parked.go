@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -106,7 +107,8 @@ func (d *Service) SkipParked(ctx context.Context, c commands.Caller, id string, 
 		}
 		return result, d.act(ctx, c, domain.ActionParkedSkipped, target, reason, withoutEffect(func(ctx context.Context) error { return e.SkipParked(ctx, id) }))
 	}
-	if err := d.checkFolded(ctx, event); err != nil {
+	version, err := d.checkSkip(ctx, event)
+	if err != nil {
 		return result, err
 	}
 	waiting, err := d.waiting(ctx, event)
@@ -119,7 +121,7 @@ func (d *Service) SkipParked(ctx context.Context, c commands.Caller, id string, 
 	}
 	err = d.act(ctx, c, domain.ActionParkedSkipped, target, reason, func(ctx context.Context) (commands.Effect, error) {
 		c.ParentAccount = event.Stream
-		already, err := updates.Skip(ctx, commands.SkipParked{Caller: c, Position: at, Reason: reason})
+		already, err := updates.Skip(ctx, commands.SkipParked{Caller: c, Position: at, Version: version, Reason: reason})
 		if err != nil {
 			return commands.Effect{}, err
 		}
@@ -155,22 +157,32 @@ func blocksStream(event operator.ParkedEvent) bool {
 	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
 }
 
-// checkFolded refuses a skip that no running process would apply.
-func (d *Service) checkFolded(ctx context.Context, event operator.ParkedEvent) error {
+// checkSkip refuses a skip that no running process would apply, and returns the version of the
+// event in its stream, which the skip names.
+func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (version int64, err error) {
 	e, err := d.projection(event.Projection)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	status, err := e.Status(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	folded, err := projections.Folded(ctx, d.engine)
-	if err == nil && !slices.Contains(folded, status.GenerationName()) {
-		err = domain.NewError(domain.CodeUnavailable,
+	if err != nil {
+		return 0, err
+	}
+	if !slices.Contains(folded, status.GenerationName()) {
+		return 0, domain.NewError(domain.CodeUnavailable,
 			"No process folds %s, so the skip would not take effect. Start a process with the role projector, then skip the event again.", event.Projection)
 	}
-	return err
+	record, err := e.InspectParked(ctx, event.ID)
+	for _, h := range record.Headers {
+		if h.Key == "ce_chainversion" {
+			version, _ = strconv.ParseInt(h.Value, 10, 64) // valid, because the record is a link of its chain
+		}
+	}
+	return version, err
 }
 
 // waiting are the other parked events of the same stream and partition that are not skipped.

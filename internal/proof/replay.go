@@ -22,11 +22,13 @@ type ReplayConfig struct {
 	Dashboard string    // sub-account; "" for all of the agency
 	Until     time.Time // the last instant to include; zero: no bound
 	Version   int64     // the last version to include; 0: no bound
-	// Yield receives each change in log order. Its error ends the replay.
+	// Yield receives each change in log order, and every skip and every record that cannot be folded,
+	// of any dashboard. Its error ends the replay.
 	Yield func(Change) error
 }
 
-// Change is what one record changed on one dashboard. Its lists are sorted.
+// Change is what one record changed on one dashboard, or a record that changed none: an operator's
+// skip, or a record that cannot be folded. Its lists are sorted.
 type Change struct {
 	Version    int64     `json:"version"`
 	Time       time.Time `json:"time"`
@@ -50,6 +52,9 @@ type Change struct {
 	MainPOC      []string          `json:"main_poc,omitempty"` // the new main POCs, if they changed
 	After        *domain.Dashboard `json:"after,omitempty"`
 
+	// Skip is the decision of an operator to leave out a record; only it and the envelope fields are
+	// set then.
+	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
 	// Problem says why the record cannot be folded; only the envelope fields are set then.
 	Problem string `json:"problem,omitempty"`
 }
@@ -173,6 +178,10 @@ func (p *replayer) take(r eventlog.Record) error {
 		p.done.Changes++
 		return p.Yield(base)
 	}
+	if skip, ok := recorded.Data.(domain.ParkedSkipped); ok {
+		base.Skip = &skip
+		return p.Yield(base)
+	}
 	for i := range revisions {
 		if p.Dashboard != "" && p.Dashboard != revisions[i].After.SubAccountID {
 			continue
@@ -187,9 +196,12 @@ func (p *replayer) take(r eventlog.Record) error {
 
 // fold folds a record's payload by the domain's rules and returns the changed dashboards.
 func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevision, error) {
+	if _, ok := data.(domain.ParkedSkipped); ok {
+		return nil, nil
+	}
 	event, ok := data.(domain.DashboardEvent)
 	if !ok {
-		return nil, nil // an operator's record, which changes no dashboard
+		return nil, fmt.Errorf("a record of type %s does not belong to topic %s", base.Event, domain.TopicDashboards)
 	}
 	change := event.Change()
 	base.LostAccess = change.LostAccess

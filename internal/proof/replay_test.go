@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
@@ -122,4 +124,40 @@ func TestReplayOfATamperedLog(t *testing.T) {
 	require.Equal(t, int64(2), done.Version)
 	require.Contains(t, last.Problem, "payload cannot be decoded")
 	require.Empty(t, done.Broken)
+}
+
+// Every version is printed: records that change no dashboard, and an operator's skip of one.
+func TestReplayNamesEachVersion(t *testing.T) {
+	t.Parallel()
+	w, a := newWorld(t), agencies[0]
+	w.change(t, a)
+	skip := domain.ParkedSkipped{
+		Position: domain.Position{Topic: domain.TopicDashboards, Offset: 1}, Version: 2,
+		Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
+	}
+	for i, data := range []domain.Data{domain.AuditRead{What: domain.AuditState}, skip} {
+		head := w.heads[a]
+		r := w.encode(t, a, head, "u", head.Time.Add(time.Second))
+		value, err := json.Marshal(data)
+		require.NoError(t, err)
+		setHeader(&r, "ce_type", data.EventType())
+		setHeader(&r, "ce_actor", "system:operator")
+		r.Value = value
+		w.put(r)
+		w.heads[a] = domain.StreamHead{Version: int64(i + 2), Hash: eventlog.RecordHash(head.Hash, r), Time: head.Time.Add(time.Second)}
+	}
+	w.change(t, a)
+	var changes []proof.Change
+	cfg := proof.ReplayConfig{Parent: a, Yield: func(c proof.Change) error { changes = append(changes, c); return nil }}
+	done, err := proof.Replay(t.Context(), w, cfg)
+	require.NoError(t, err)
+	require.Empty(t, done.Broken)
+	var versions []int64
+	for _, c := range changes {
+		versions = append(versions, c.Version)
+	}
+	require.Equal(t, []int64{1, 2, 3, 4}, versions)
+	require.Contains(t, changes[1].Problem, "does not belong to topic dashboards")
+	require.Equal(t, []any{&skip, "system:operator", ""}, []any{changes[2].Skip, changes[2].Actor, changes[2].Problem})
+	require.EqualValues(t, 3, done.Changes, "a skip changes no dashboard")
 }

@@ -22,9 +22,11 @@ create table dashboard_preferences (
   version                bigint      not null
 );
 
+-- A row for each dashboard that a record changed, and one without a dashboard for each skip of an
+-- unreadable record by an operator.
 create table dashboard_history (
   parent_account text        not null,
-  sub_account_id text        not null,
+  sub_account_id text        not null, -- empty for a skip
   version        bigint      not null,
   event_id       text        not null,
   event_type     text        not null,
@@ -36,7 +38,8 @@ create table dashboard_history (
   request_id     text        not null,
   hash           bytea       not null,
   before         jsonb,
-  after          jsonb       not null
+  after          jsonb, -- null for a skip
+  skip           jsonb  -- payload of a skip
 );
 
 create table dashboard_commands (

@@ -1,6 +1,7 @@
 package projectors
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +20,7 @@ import (
 // on it.
 func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
-		Name: "dashboards", Version: 3 + ahead, Topic: domain.TopicDashboards,
+		Name: "dashboards", Version: 4 + ahead, Topic: domain.TopicDashboards,
 		Definition: ddl.Of("dashboards"),
 		Tables:     []string{"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices"},
 		Begin: func(generation int) fold.Fold {
@@ -75,7 +76,7 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 	}
 	s.head, s.moved = next, true
 	if isSkip(ev.Data) {
-		return nil // the engine executes it
+		return f.skip(ev, next) // the engine executes it
 	}
 	if s.parked {
 		return &fold.ParkError{Reason: fold.ReasonBehind, Detail: "an earlier event of this stream is parked"}
@@ -131,16 +132,15 @@ func (f *dashboardsFold) Resume(ev fold.Event) error {
 	if err != nil {
 		return err
 	}
-	if isSkip(ev.Data) {
-		return nil
-	}
 	if ev.Err != nil {
 		return ev.Err
 	}
 	link := ev.Envelope.Chain
-	return f.content(s, ev, domain.StreamHead{
-		Version: link.Version, Hash: eventlog.RecordHash(link.Prev, ev.Raw), Time: ev.Envelope.Time,
-	})
+	head := domain.StreamHead{Version: link.Version, Hash: eventlog.RecordHash(link.Prev, ev.Raw), Time: ev.Envelope.Time}
+	if isSkip(ev.Data) {
+		return f.skip(ev, head)
+	}
+	return f.content(s, ev, head)
 }
 
 func (f *dashboardsFold) Release(key string) {
@@ -152,6 +152,16 @@ func (f *dashboardsFold) Release(key string) {
 func isSkip(data domain.Data) bool {
 	_, ok := data.(domain.ParkedSkipped)
 	return ok
+}
+
+// skip adds an effective skip to the history of its agency.
+func (f *dashboardsFold) skip(ev fold.Event, head domain.StreamHead) error {
+	skip, err := json.Marshal(ev.Data)
+	if err != nil {
+		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+	}
+	f.history = append(f.history, historyRow{event: ev.Recorded, head: head, skip: skip})
+	return nil
 }
 
 // content folds the content of an effective record; made is the head that the record created.

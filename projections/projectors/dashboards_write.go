@@ -23,6 +23,7 @@ type historyRow struct {
 	sub    string
 	before []byte
 	after  []byte
+	skip   []byte // payload of a skip, which has no dashboard
 }
 
 // historyOf returns a row for each dashboard that the record changed.
@@ -99,13 +100,13 @@ var preferencesTable = write.NewTable("dashboard_preferences",
 
 var historyTable = write.NewTable("dashboard_history",
 	`parent_account text, sub_account_id text, version bigint, event_id text, event_type text, time timestamptz,
-	 actor text, role text, on_behalf_of text, command_id text, request_id text, hash bytea, before jsonb, after jsonb`,
+	 actor text, role text, on_behalf_of text, command_id text, request_id text, hash bytea, before jsonb, after jsonb, skip jsonb`,
 	write.Clause(""),
 	func(r historyRow) []any {
 		e, audit := r.event.Envelope, r.event.Envelope.Audit
 		return []any{
 			r.event.Key, r.sub, r.head.Version, e.ID, e.Type, e.Time,
-			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.head.Hash[:], r.before, r.after,
+			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.head.Hash[:], r.before, r.after, r.skip,
 		}
 	})
 

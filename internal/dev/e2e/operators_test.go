@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // TestOperatorsHandbook does what docs/operators.md prints, while readers get the same answers.
@@ -108,6 +110,17 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" was skipped")
 	change().ok(t, http.StatusOK)
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was already skipped")
+	var history struct{ Data []readmodels.HistoryEntry }
+	p.get(token, "/api/audit/history?type=parked_skipped").ok(t, http.StatusOK).into(t, &history)
+	require.Len(t, history.Data, 1)
+	skip := history.Data[0]
+	require.Equal(t, []string{id, "incident:OPS-20", "system:operator"}, []string{
+		fmt.Sprintf("%s-%d-%d", skip.Skip.Position.Topic, skip.Skip.Position.Partition, skip.Skip.Position.Offset), skip.Skip.Reason.String(), skip.Actor.ID,
+	})
+	require.Equal(t, skip.Version-1, skip.Skip.Version, "the skip follows the record that it skips")
+	replayed := succeeds(t, p.variables(), "replay", "--parent", foreign.ParentAccount).out
+	require.Contains(t, replayed, fmt.Sprintf("version %d, the record at %s was skipped, reason incident:OPS-20", skip.Skip.Version, id))
+	require.Regexp(t, fmt.Sprintf(`(?m)^ *%d .*CANNOT BE FOLDED`, skip.Skip.Version), replayed)
 	skipped := regexp.MustCompile(`parked\.skipped +` + id + ` +incident, OPS-20 +done`)
 	p.await(patience, "the trail to have what was done", func() bool { return skipped.MatchString(h.run(t, done, "actions").out) })
 	h.awaitStatus(t, done, "")
