@@ -45,7 +45,12 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, batch := range [][]domain.Draft{e.records(), figures, contents, drafts} {
+	records := e.records()
+	done := make([]domain.Draft, len(records))
+	for i, record := range records {
+		done[i] = DoneDraft(record, domain.ActionPersonErased, e.Now())
+	}
+	for _, batch := range [][]domain.Draft{records, figures, contents, drafts, done} {
 		if len(batch) == 0 {
 			continue
 		}

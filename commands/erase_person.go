@@ -44,8 +44,9 @@ const erasureActor = "system:erase"
 // Erase deletes the person's tokens, waits until none of the person's accounts is being read, and
 // deletes the stored data ([ErasePerson.deleteKept]). It then appends a tombstone for each of the
 // person's records, disconnects the person's pages, erases the figures of the erased social
-// accounts, and records the erasure by ids on `operations`. It can be repeated: records that name
-// others are erased last, so a repetition finds what an interrupted run left.
+// accounts, and records the erasure by ids on `operations`, and at the end that it is done. It can be
+// repeated: records that name others are erased last, so a repetition finds what an interrupted run
+// left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteTokens(ctx, p); err != nil {
 		return err
@@ -56,12 +57,17 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
-	if err := e.append(ctx, e.drafts(p)); err != nil {
+	now := e.Now()
+	record := e.record(p, now)
+	if err := e.append(ctx, e.drafts(p, record, now)); err != nil {
 		return err
 	}
 	// Delete again: a renewal or reading that was running may have stored data after the first
 	// round.
-	return e.deleteKept(ctx, p)
+	if err := e.deleteKept(ctx, p); err != nil {
+		return err
+	}
+	return e.append(ctx, []domain.Draft{DoneDraft(record, domain.ActionPersonErased, e.Now())})
 }
 
 // EraseContents appends a tombstone for each content. Use it for contents that were stored while
@@ -93,11 +99,12 @@ func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 		return err
 	}
 	now := e.Now()
-	drafts := append([]domain.Draft{e.record(p, now)}, eraseFigures(p, now)...)
+	record := e.record(p, now)
+	drafts := append([]domain.Draft{record}, eraseFigures(p, now)...)
 	for _, id := range p.Named {
 		drafts = append(drafts, EraseDraft(domain.KindSocialAccount, strconv.FormatInt(id, 10), now))
 	}
-	return e.append(ctx, drafts)
+	return e.append(ctx, append(drafts, DoneDraft(record, domain.ActionPersonErased, now)))
 }
 
 func (e ErasePerson) append(ctx context.Context, drafts []domain.Draft) error {
@@ -164,9 +171,8 @@ func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error 
 	}
 }
 
-// drafts returns the records of an erasure in order.
-func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
-	now := e.Now()
+// drafts returns the records of an erasure in order; record is the one on `operations`.
+func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time) []domain.Draft {
 	var drafts []domain.Draft
 	erase := func(kind, id string) { drafts = append(drafts, EraseDraft(kind, id, now)) }
 	number := func(id int64) string { return strconv.FormatInt(id, 10) }
@@ -179,7 +185,7 @@ func (e ErasePerson) drafts(p domain.Person) []domain.Draft {
 	drafts = append(drafts, eraseContents(p.Contents, now)...) // while a profile still names them
 	// This record comes before the ones that only it names, so that a repetition can take the
 	// profiles from it and the erased ids are on record.
-	drafts = append(drafts, e.record(p, now))
+	drafts = append(drafts, record)
 	drafts = append(drafts, eraseFigures(p, now)...)
 	for _, id := range p.SocialAccountsToErase() {
 		erase(domain.KindSocialAccount, number(id))

@@ -92,6 +92,15 @@ func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do 
 	return err
 }
 
+// DoneDraft returns the record that an erasure or import is done, which the announced record is
+// about.
+func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Time) domain.Draft {
+	done := NewDraft(domain.TopicOperations, domain.OperationsKeyAll,
+		domain.OperatorFinished{Of: announced.Envelope.ID, Action: action, Outcome: domain.OutcomeDone}, now)
+	done.Envelope.Audit.Actor = announced.Envelope.Audit.Actor
+	return done
+}
+
 // outcome derives the outcome of an action from its error.
 func outcome(effect Effect, err error) domain.OperatorFinished {
 	f := domain.OperatorFinished{Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Count: effect.Count, Left: effect.Left}

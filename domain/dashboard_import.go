@@ -309,20 +309,20 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 // to append.
 type DataImported struct {
 	Files           []ImportedFile `json:"files"`
-	Entities        int            `json:"entities"`
-	Connections     int            `json:"connections"`
+	Entities        int            `json:"entities"`         // of the main application
+	Connections     int            `json:"connections"`      // of people to platforms
 	Tokens          int            `json:"tokens,omitempty"` // of connections, to be sealed; absent if absent
-	Dashboards      int            `json:"dashboards"`
-	Posts           int            `json:"posts"`
-	AccountReadings int            `json:"account_readings"`
-	PostReadings    int            `json:"post_readings"`
-	Repaired        int            `json:"repaired"` // items removed from linked sets, users and scopes
-	Refused         int            `json:"refused"`  // rows that are not imported
+	Dashboards      int            `json:"dashboards"`       // of the legacy system
+	Posts           int            `json:"posts"`            // published posts
+	AccountReadings int            `json:"account_readings"` // readings of the figures of an account
+	PostReadings    int            `json:"post_readings"`    // readings of the figures of a post
+	Repaired        int            `json:"repaired"`         // items removed from linked sets, users and scopes
+	Refused         int            `json:"refused"`          // rows that are not imported
 }
 
 // ImportedFile is a file that was read. Its name does not include the directory.
 type ImportedFile struct {
-	Name   string `json:"name"`
+	Name   string `json:"name"` // without the directory
 	Bytes  int64  `json:"bytes"`
 	SHA256 string `json:"sha256"` // hex
 }

@@ -132,10 +132,10 @@ func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, er
 // ErasureOrder records who ordered an erasure, on which ground, when it is due, and the ticket with
 // the details.
 type ErasureOrder struct {
-	By     string `json:"by"`     // one of [ErasureOrderers]
-	Ground string `json:"ground"` // one of [ErasureGrounds]
+	By     string `json:"by"`     // person, client, agency, platform or authority
+	Ground string `json:"ground"` // not_needed, consent_withdrawn, objection, unlawful or legal_obligation
 	Due    string `json:"due"`    // the last day, YYYY-MM-DD
-	Reason Reason `json:"reason"`
+	Reason Reason `json:"reason"` // given by the operator
 }
 
 // ErasureOrderers lists who can order an erasure: the person, the client or the agency that owns

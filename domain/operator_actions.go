@@ -11,7 +11,8 @@ import (
 // OperatorAction names what an operator did. Values are only ever added.
 type OperatorAction string
 
-// The actions of operators.
+// The actions of operators. [PersonErased] and [DataImported] record the last two, [OperatorActed]
+// all others.
 const (
 	ActionProjectionPaused       OperatorAction = "projection.paused"
 	ActionProjectionResumed      OperatorAction = "projection.resumed"
@@ -32,6 +33,8 @@ const (
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // signs a user in to the console once; agencies make them too
 	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the person at the identity provider; the next sign-in links them again
 	ActionLogRestored            OperatorAction = "log.restored"      // from a backup of the records up to an instant; records before this one come from the backup
+	ActionPersonErased           OperatorAction = "person.erased"     // from the directory
+	ActionDataImported           OperatorAction = "data.imported"     // from files
 )
 
 // OperatorActed records that an operator is about to act, on what, and why. The envelope holds the
@@ -85,8 +88,8 @@ const (
 	OutcomeFailed  OperatorOutcome = "failed"  // it ended with an error; nothing, a part or all of it may have been done
 )
 
-// OperatorFinished records the outcome of an action that [OperatorActed] announced. It is appended
-// after it under the same key.
+// OperatorFinished records the outcome of an action that [OperatorActed], [PersonErased] or
+// [DataImported] announced. It is appended after it under [OperationsKeyAll].
 type OperatorFinished struct {
 	Of      string          `json:"of"`                // id of the event that announced the action
 	Action  OperatorAction  `json:"action"`            // as announced

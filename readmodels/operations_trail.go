@@ -104,22 +104,22 @@ func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []
 	})
 }
 
-// OperatorActions returns a page of operators' actions and their outcomes from the trail of
-// operations, newest first, and the cursor of the next page, "" on the last. It returns an invalid
-// error for a malformed cursor.
+// OperatorActions returns a page of operators' actions, erasures and imports and their outcomes from
+// the trail of operations, newest first, and the cursor of the next page, "" on the last. It returns
+// an invalid error for a malformed cursor.
 func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (actions []operator.Action, next string, err error) {
 	actions, meta, err := PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,
 		// The types are constants in the statement because of partial indexes.
 		Select: func(after auditReadKey, limit int) (string, []any) {
 			return `
-				select t.time, t.event_id, t.actor, t.role, t.request_id, t.data, o.time, o.data
+				select t.event_type, t.time, t.event_id, t.actor, t.role, t.request_id, t.data, o.time, o.data
 				from operations_trail t
 				left join lateral (
 					select time, data from operations_trail o
 					where o.event_type = 'operations.operator_finished.v1' and o.data ->> 'of' = t.event_id
 					order by o.time, o.event_id limit 1) o on true
-				where t.event_type = 'operations.operator_acted.v1'
+				where t.event_type in ('operations.operator_acted.v1', 'operations.person_erased.v1', 'operations.data_imported.v1')
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
@@ -133,15 +133,16 @@ func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (action
 }
 
 func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
+	var eventType string
 	var acted, finished []byte
 	var finishedAt *time.Time
-	err = row.Scan(&a.Time, &a.ID, &a.Actor, &a.Role, &a.RequestID, &acted, &finishedAt, &finished)
+	err = row.Scan(&eventType, &a.Time, &a.ID, &a.Actor, &a.Role, &a.RequestID, &acted, &finishedAt, &finished)
 	if err != nil {
 		return a, err
 	}
 	a.Time = a.Time.UTC()
-	var act domain.OperatorActed
-	if err := json.Unmarshal(acted, &act); err != nil {
+	act, err := announced(eventType, acted, &a)
+	if err != nil {
 		return a, fmt.Errorf("read action %s: %w", a.ID, err)
 	}
 	a.Action, a.Target, a.Reason, a.Outcome = act.Action, act.Target, act.Reason, operator.OutcomeUnknown
@@ -156,4 +157,27 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 	a.Outcome, a.Code, a.Why, a.Count, a.Left = f.Outcome, f.Code, f.Why, f.Count, f.Left
 	a.Rebuild = cmp.Or(f.Rebuild, act.Target.Rebuild)
 	return a, nil
+}
+
+// announced returns the action that a record announced. The details of an erasure or import are set
+// in a.
+func announced(eventType string, data []byte, a *operator.Action) (act domain.OperatorActed, err error) {
+	switch eventType {
+	case domain.PersonErased{}.EventType():
+		var erased domain.PersonErased
+		err = json.Unmarshal(data, &erased)
+		act.Action, act.Target.User, act.Reason = domain.ActionPersonErased, erased.User, erased.Order.Reason
+		if erased.User == "" && len(erased.Members) > 0 {
+			act.Target.Member = erased.Members[0]
+		}
+		if erased.Order.By != "" {
+			a.Erasure = &erased.Order
+		}
+	case domain.DataImported{}.EventType():
+		act.Action, a.Import = domain.ActionDataImported, &domain.DataImported{}
+		err = json.Unmarshal(data, a.Import)
+	default:
+		err = json.Unmarshal(data, &act)
+	}
+	return act, err
 }

@@ -34,6 +34,18 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 		Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 	}
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, cut, p.tick())), "killed in between")
+	order := domain.ErasureOrder{By: "person", Ground: "objection", Due: "2026-12-21", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "GDPR-1"}}
+	repeated := domain.ErasureOrder{Reason: domain.Reason{Code: domain.ReasonDataRepair}}
+	imported := domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}}, Entities: 2}
+	for action, data := range map[domain.OperatorAction]domain.Data{
+		domain.ActionPersonErased: domain.PersonErased{User: nina, Order: order}, domain.ActionDataImported: imported,
+	} {
+		draft := commands.NewDraft(domain.TopicOperations, agencyA, data, p.tick())
+		draft.Envelope.Audit.Actor = "system:x"
+		require.NoError(t, p.Append(t.Context(), draft))
+		require.NoError(t, p.Append(t.Context(), commands.DoneDraft(draft, action, p.tick())))
+	}
+	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.PersonErased{Members: []int64{7}, Order: repeated}, p.tick())))
 
 	var all []operator.Action
 	for cursor := ""; ; {
@@ -44,6 +56,19 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 			break
 		}
 	}
+	require.Len(t, all, 8)
+	require.Equal(t, []any{domain.ActionPersonErased, operator.OutcomeUnknown, domain.OperatorTarget{Member: 7}, repeated.Reason},
+		[]any{all[0].Action, all[0].Outcome, all[0].Target, all[0].Reason})
+	require.Nil(t, all[0].Erasure)
+	for _, a := range all[1:3] {
+		require.Equal(t, []any{domain.OutcomeDone, "system:x"}, []any{a.Outcome, a.Actor})
+		if a.Action == domain.ActionDataImported {
+			require.Equal(t, []any{&imported, domain.Reason{}}, []any{a.Import, a.Reason})
+			continue
+		}
+		require.Equal(t, []any{domain.ActionPersonErased, domain.OperatorTarget{User: nina}, order.Reason, &order}, []any{a.Action, a.Target, a.Reason, a.Erasure})
+	}
+	all = all[3:]
 	var got []operator.Action
 	for _, a := range all {
 		got = append(got, operator.Action{

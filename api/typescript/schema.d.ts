@@ -2292,6 +2292,8 @@ export interface components {
              * @description number of parked events that were folded
              */
             count?: number;
+            /** @description `erasure` is the order of an erasure; absent for other actions, and if the erasure was repeated after a restore. */
+            erasure?: components["schemas"]["ErasureOrder"];
             /**
              * Format: date-time
              * @description absent while the outcome is unknown
@@ -2299,6 +2301,8 @@ export interface components {
             finished_at?: string;
             /** @description id of the record that announced the action */
             id: string;
+            /** @description what an import was about to append; absent for other actions */
+            import?: components["schemas"]["DataImported"];
             /**
              * Format: int64
              * @description number of parked events that failed again
@@ -2306,8 +2310,8 @@ export interface components {
             left?: number;
             /** @description `outcome` is done, refused (nothing was done), failed (the action ended with an error and may have been done in part or completely) or unknown (in progress, or its process ended before recording the outcome). */
             outcome: components["schemas"]["OperatorOutcome"];
-            /** @description reason given by the operator */
-            reason: components["schemas"]["Reason"];
+            /** @description reason given by the operator; absent for an import */
+            reason?: components["schemas"]["Reason"];
             /** @description id of the requested rebuild */
             rebuild?: string;
             /** @description `rebuild_state` is the current state of that rebuild; absent if it is no longer known. */
@@ -3095,6 +3099,55 @@ export interface components {
          * @description `data_access_expires_at` is when Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
          */
         DataAccessExpiresAt: string | null;
+        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so an interrupted import is on record too. An import that changes nothing appends no record. The numbers are what the import is about to append. */
+        DataImported: {
+            /**
+             * Format: int64
+             * @description readings of the figures of an account
+             */
+            account_readings: number;
+            /**
+             * Format: int64
+             * @description of people to platforms
+             */
+            connections: number;
+            /**
+             * Format: int64
+             * @description of the legacy system
+             */
+            dashboards: number;
+            /**
+             * Format: int64
+             * @description of the main application
+             */
+            entities: number;
+            files: components["schemas"]["ImportedFile"][];
+            /**
+             * Format: int64
+             * @description readings of the figures of a post
+             */
+            post_readings: number;
+            /**
+             * Format: int64
+             * @description published posts
+             */
+            posts: number;
+            /**
+             * Format: int64
+             * @description rows that are not imported
+             */
+            refused: number;
+            /**
+             * Format: int64
+             * @description items removed from linked sets, users and scopes
+             */
+            repaired: number;
+            /**
+             * Format: int64
+             * @description of connections, to be sealed; absent if absent
+             */
+            tokens?: number;
+        };
         /**
          * Format: date
          * @description `day` is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before the range.
@@ -3303,6 +3356,20 @@ export interface components {
              */
             next_at?: string;
             next_cursor?: components["schemas"]["NextCursor"];
+        };
+        /** @description Records who ordered an erasure, on which ground, when it is due, and the ticket with the details. */
+        ErasureOrder: {
+            /** @description person, client, agency, platform or authority */
+            by: string;
+            /**
+             * Format: date
+             * @description the last day, YYYY-MM-DD
+             */
+            due: string;
+            /** @description not_needed, consent_withdrawn, objection, unlawful or legal_obligation */
+            ground: string;
+            /** @description given by the operator */
+            reason: components["schemas"]["Reason"];
         };
         /** @description The shape of all errors. */
         ErrorBody: {
@@ -3670,6 +3737,15 @@ export interface components {
             left_out?: components["schemas"]["LeftOut"];
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
+        };
+        /** @description A file that was read. Its name does not include the directory. */
+        ImportedFile: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description without the directory */
+            name: string;
+            /** @description hex */
+            sha256: string;
         };
         /** @description `impressions` are how often content was shown, gained in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
         Impressions: components["schemas"]["Total"];
@@ -4102,9 +4178,11 @@ export interface components {
          *     - `sign_in_link.made`: signs a user in to the console once; agencies make them too
          *     - `sign_in.unlinked`: from the person at the identity provider; the next sign-in links them again
          *     - `log.restored`: from a backup of the records up to an instant; records before this one come from the backup
+         *     - `person.erased`: from the directory
+         *     - `data.imported`: from files
          * @enum {string}
          */
-        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored";
+        OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
         /**
          * @description The outcome of an operator's action.
          *

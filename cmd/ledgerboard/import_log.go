@@ -217,29 +217,35 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	return stream, nil
 }
 
-// appendAll appends what was checked. If there is anything to append, it first records the import.
+// appendAll appends what was checked. If there is anything to append, it first records the import,
+// and at the end that it is done.
 func (i *importRun) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
+	if n == (importCounts{}) {
+		return i.pass(ctx, i.out.Err, true)
+	}
 	record := domain.DataImported{
 		Entities: n.Entities, Connections: n.Connections, Tokens: n.Tokens, Dashboards: n.Dashboards, Posts: n.Posts,
 		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
+		Repaired: len(checked.Repairs), Refused: len(checked.Refused),
 	}
-	if n != (importCounts{}) {
-		record.Repaired, record.Refused = len(checked.Repairs), len(checked.Refused)
-		for _, path := range slices.Concat(i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth) {
-			file, err := importedFile(path)
-			if err != nil {
-				return checked, err
-			}
-			record.Files = append(record.Files, file)
+	for _, path := range slices.Concat(i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth) {
+		file, err := importedFile(path)
+		if err != nil {
+			return checked, err
 		}
-		draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, i.now)
-		draft.Envelope.Audit.Actor = commands.ImportActor
-		if err := i.log.Append(ctx, draft); err != nil {
-			return checked, fmt.Errorf("record the import (nothing was imported): %w", err)
-		}
+		record.Files = append(record.Files, file)
 	}
-	return i.pass(ctx, i.out.Err, true)
+	draft := commands.NewDraft(domain.TopicOperations, domain.OperationsKeyAll, record, i.now)
+	draft.Envelope.Audit.Actor = commands.ImportActor
+	if err := i.log.Append(ctx, draft); err != nil {
+		return checked, fmt.Errorf("record the import (nothing was imported): %w", err)
+	}
+	report, err := i.pass(ctx, i.out.Err, true)
+	if err != nil {
+		return report, err
+	}
+	return report, wrapError("record that the import is done", i.log.Append(ctx, commands.DoneDraft(draft, domain.ActionDataImported, time.Now())))
 }
 
 func importedFile(path string) (domain.ImportedFile, error) {

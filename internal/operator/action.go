@@ -10,14 +10,14 @@ import (
 
 // Action is an operator's action, or an attempt.
 type Action struct {
-	ID        string                `json:"id"`         // id of the record that announced the action
-	Time      time.Time             `json:"time"`       // time of that record, UTC
-	Actor     string                `json:"actor"`      // id of the user; `system:operator` for the command line
-	Role      string                `json:"role"`       // role that allowed the action
-	RequestID string                `json:"request_id"` // id of the request; empty on the command line
-	Action    domain.OperatorAction `json:"action"`     // type of action
-	Target    domain.OperatorTarget `json:"target"`     // what the action changes
-	Reason    domain.Reason         `json:"reason"`     // reason given by the operator
+	ID        string                `json:"id"`              // id of the record that announced the action
+	Time      time.Time             `json:"time"`            // time of that record, UTC
+	Actor     string                `json:"actor"`           // id of the user; `system:operator` for the command line
+	Role      string                `json:"role"`            // role that allowed the action
+	RequestID string                `json:"request_id"`      // id of the request; empty on the command line
+	Action    domain.OperatorAction `json:"action"`          // type of action
+	Target    domain.OperatorTarget `json:"target"`          // what the action changes
+	Reason    domain.Reason         `json:"reason,omitzero"` // reason given by the operator; absent for an import
 	// Outcome is done, refused (nothing was done), failed (the action ended with an error and may
 	// have been done in part or completely) or unknown (in progress, or its process ended before
 	// recording the outcome).
@@ -30,6 +30,10 @@ type Action struct {
 	Rebuild    string                 `json:"rebuild,omitempty"`     // id of the requested rebuild
 	// RebuildState is the current state of that rebuild; absent if it is no longer known.
 	RebuildState RebuildState `json:"rebuild_state,omitempty"`
+	// Erasure is the order of an erasure; absent for other actions, and if the erasure was repeated
+	// after a restore.
+	Erasure *domain.ErasureOrder `json:"erasure,omitempty"`
+	Import  *domain.DataImported `json:"import,omitempty"` // what an import was about to append; absent for other actions
 }
 
 // OutcomeUnknown is the outcome of an action without an outcome in the log.
@@ -76,10 +80,16 @@ func (a Action) On(platform func(domain.Platform) string, connection func(int64)
 	if t.Until != nil {
 		say(true, "until %s", t.Until.UTC().Format(time.RFC3339))
 	}
+	if a.Import != nil {
+		for _, file := range a.Import.Files {
+			say(true, "%s", file.Name)
+		}
+	}
 	return strings.Join(words, ", ")
 }
 
-// Came describes the result in addition to the outcome, such as the current state of a rebuild.
+// Came describes the result in addition to the outcome, such as the current state of a rebuild, and
+// the order of an erasure.
 func (a Action) Came() string {
 	var words []string
 	what := "rebuild: "
@@ -88,6 +98,9 @@ func (a Action) Came() string {
 	}
 	if a.RebuildState != "" && a.Action != domain.ActionRebuildCanceled {
 		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
+	}
+	if e := a.Erasure; e != nil {
+		words = append(words, "ordered by "+e.By, strings.ReplaceAll(e.Ground, "_", " "), "due "+e.Due)
 	}
 	if a.Count+a.Left > 0 {
 		words = append(words, ParkedEvents(a.Count)+" folded")

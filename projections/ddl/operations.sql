@@ -26,7 +26,8 @@ create table connection_states (
 alter table operations_trail add primary key (parent_account, event_id);
 create index operations_trail_parent on operations_trail (parent_account, time, event_id);
 -- Actions of operators, newest first, and their outcomes.
-create index operations_trail_acts on operations_trail (time, event_id) where event_type = 'operations.operator_acted.v1';
+create index operations_trail_acts on operations_trail (time, event_id)
+  where event_type in ('operations.operator_acted.v1', 'operations.person_erased.v1', 'operations.data_imported.v1');
 create index operations_trail_outcomes on operations_trail ((data ->> 'of')) where event_type = 'operations.operator_finished.v1';
 -- Every request of a user that the directory does not have checks whether that person was erased.
 create index operations_trail_erased on operations_trail ((data ->> 'user')) where event_type = 'operations.person_erased.v1';

@@ -18,7 +18,7 @@ import (
 // Operations projects topic `operations` into the trail for operators and auditors and the state of
 // each connection.
 var Operations = fold.Projector{
-	Name: "operations", Version: 3 + ahead, Topic: domain.TopicOperations, Tables: []string{"operations_trail", "connection_states"},
+	Name: "operations", Version: 4 + ahead, Topic: domain.TopicOperations, Tables: []string{"operations_trail", "connection_states"},
 	Definition: ddl.Of("operations"),
 	Begin:      func(int) fold.Fold { return &operationsFold{known: map[trailKey]bool{}, states: map[int64]stateRow{}} },
 	// A connection that moved to another agency has states in two partitions.
