@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// DashboardCommands decides and records changes of dashboards; *commands.Dashboards implements it.
+// DashboardCommands decides and records changes to dashboards; *commands.Dashboards implements it.
 // Errors are [domain.Error]s. If the outcome is unknown, the error is unavailable, with CommandID
 // and RetryAfter.
 type DashboardCommands interface {

@@ -113,7 +113,7 @@ var (
 	paramMeta   = Param{
 		Name: "meta", Kind: KindWord, Words: []string{metaBrief}, wrong: "must be %s; leave it out for the full meta",
 		Default: "a source for every social account",
-		Text:    "Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400.",
+		Text:    "Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400.",
 		Example: metaBrief,
 	}
 	// paramTable gets the tables of the response as its words.
@@ -168,7 +168,7 @@ var (
 			"A user's id (24 hex digits) or part of a name.",
 	}
 	paramChangedAccount = Param{
-		Name: "account", Kind: KindHexID, Text: "Only changes of this account's links: 24 hex digits.", Example: exampleAccount,
+		Name: "account", Kind: KindHexID, Text: "Only changes to this account's links: 24 hex digits.", Example: exampleAccount,
 	}
 	paramNamed = Param{
 		Name: "q", Kind: KindText, Text: "Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. " +
@@ -214,7 +214,7 @@ var (
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
 		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the " +
 			"agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries " +
-			"before the cursor follow.",
+			"before the cursor.",
 	}
 )
 
@@ -232,7 +232,7 @@ var (
 	}
 	paramIdempotency = Param{
 		Name: headerIdempotency, Header: true, Kind: KindKey,
-		Text: "1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response.",
+		Text: "A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response.",
 	}
 	paramLastEvent = Param{
 		Name: headerLastEventID, Header: true, Kind: KindText, Text: "The id of the last event that the caller received.",

@@ -110,7 +110,7 @@ func (f *faults) report(r *http.Request, err error) *domain.Error {
 }
 
 // mayBeDone reports whether the request may have changed something before the database became
-// unavailable. Changes of dashboards report that themselves, with an idempotency key; and if no
+// unavailable. Changes to dashboards report that themselves, with an idempotency key; and if no
 // connection could be opened, nothing was changed.
 func mayBeDone(r *http.Request, err error) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || routePattern(r) == patternDashboard {

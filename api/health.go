@@ -42,14 +42,14 @@ type HealthBody struct {
 	Status      string             `json:"status"` // ok, ready, degraded, not_ready
 	Checks      []CheckResult      `json:"checks,omitempty"`
 	Projections []ProjectionHealth `json:"projections,omitempty"`        // State of the read models; absent before the first check.
-	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // Platforms that an operator paused.
-	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // Connections that an operator paused.
+	Platforms   []PlatformPause    `json:"paused_platforms,omitempty"`   // The platforms that an operator paused.
+	Connections []ConnectionPause  `json:"paused_connections,omitempty"` // The connections that an operator paused.
 	Readings    []PlatformReading  `json:"readings,omitempty"`           // How this process reads platforms.
 }
 
 // CheckResult is the result of one readiness check.
 type CheckResult struct {
-	Name     string `json:"name"` // Name of the check.
+	Name     string `json:"name"` // The name of the check.
 	OK       bool   `json:"ok"`
 	Degraded bool   `json:"degraded,omitempty"` // True if the check failed but the service can still do what the request asks about.
 	Reason   string `json:"reason,omitempty"`
@@ -57,14 +57,14 @@ type CheckResult struct {
 
 // ProjectionHealth is the state of a read model, as of this process's last check.
 type ProjectionHealth struct {
-	Name       string            `json:"name"`        // Name of the projection.
-	Generation int               `json:"generation"`  // Generation that this process reads; 0 before the first.
+	Name       string            `json:"name"`        // The name of the projection.
+	Generation int               `json:"generation"`  // The generation that this process reads; 0 before the first.
 	State      string            `json:"state"`       // building, live
 	Paused     bool              `json:"paused"`      // Whether an operator has paused it.
 	Parked     int64             `json:"parked"`      // Number of parked events, which wait for an operator.
 	LagEvents  int64             `json:"lag_events"`  // Number of events not folded yet, in all partitions.
 	LagSeconds float64           `json:"lag_seconds"` // Time without progress of the partition that has waited longest.
-	Partitions []PartitionHealth `json:"partitions"`  // Partitions of the topic.
+	Partitions []PartitionHealth `json:"partitions"`  // The partitions of the topic.
 	Building   []BuildHealth     `json:"building"`    // Generations under construction, of any version.
 }
 
@@ -81,7 +81,7 @@ type PartitionHealth struct {
 // BuildHealth is a generation under construction.
 type BuildHealth struct {
 	Generation  int    `json:"generation"`      // Number of the generation.
-	Version     int    `json:"version"`         // Version of the projector.
+	Version     int    `json:"version"`         // The version of the projector.
 	Percent     int    `json:"percent"`         // Progress of the work that is needed before the generation can be read.
 	SecondsLeft *int64 `json:"seconds_left"`    // Estimate from the rate so far; null if unknown.
 	Waits       string `json:"waits,omitempty"` // What the rebuild waits for; absent if it is making progress.
@@ -89,7 +89,7 @@ type BuildHealth struct {
 
 // PlatformReading describes how the connections of a platform are read. Their number is not public.
 type PlatformReading struct {
-	Name   string `json:"name"`   // Name of the platform.
+	Name   string `json:"name"`   // The name of the platform.
 	Kind   string `json:"kind"`   // account_insights or post_insights
 	Slowed bool   `json:"slowed"` // Whether the quota makes readings less frequent than configured.
 	Pace   string `json:"pace"`   // A sentence that says how often the least frequently read connections are read, and what limits it.
@@ -98,7 +98,7 @@ type PlatformReading struct {
 // PlatformPause is a platform that an operator paused: its figures are not read and its tokens are
 // not renewed.
 type PlatformPause struct {
-	Name   string    `json:"name"`   // Name of the platform.
+	Name   string    `json:"name"`   // The name of the platform.
 	Since  time.Time `json:"since"`  // UTC
 	By     string    `json:"by"`     // Who paused it.
 	Reason string    `json:"reason"` // CODE or CODE:TICKET

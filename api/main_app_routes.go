@@ -39,7 +39,7 @@ type registrationBody struct {
 	AType    domain.AccountType `json:"a_type,omitempty"` // {account types}
 	// ExternalID is the platform's id of the page or profile.
 	ExternalID string `json:"external_id"`
-	Name       string `json:"name"`           // Name at the platform, at most 200 characters.
+	Name       string `json:"name"`           // The name at the platform, at most 200 characters.
 	User       string `json:"user,omitempty"` // The user of the account who owns the page.
 	// Connected says whether the page is read. False disconnects it. The default is true.
 	Connected bool `json:"connected,omitempty"`

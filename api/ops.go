@@ -170,7 +170,7 @@ type OperatorService interface {
 	// PrepareGeneration builds a generation of this program's version next to the ones in use,
 	// unless it exists.
 	PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error)
-	// RetryParked folds parked events again. Without ids, it folds all of them.
+	// RetryParked refolds parked events. Without ids, it refolds all of them.
 	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
 	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be
 	// skipped, the error is conflict.
@@ -215,7 +215,7 @@ func (o *operators) parked(r *http.Request, filter operator.ParkedFilter) (event
 	return events, meta, err
 }
 
-// retryParked folds one parked event again. If id is empty, it folds all of them.
+// retryParked refolds one parked event. If id is empty, it refolds all of them.
 func (o *operators) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
 	if id == "" {
 		return o.service.RetryParked(ctx, c, nil, reason)

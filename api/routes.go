@@ -184,7 +184,7 @@ func (s *Server) traced(next http.Handler) http.Handler {
 	}))
 }
 
-// requestedPath returns the path that the router matches, also outside of a router.
+// requestedPath returns the path that the router matches, also outside a router.
 func requestedPath(r *http.Request) string {
 	if rctx := chi.RouteContext(r.Context()); rctx != nil {
 		return routedPath(r, rctx)

@@ -194,7 +194,7 @@ func (s *streams) expiryOf(p Principal) time.Time {
 // ticketBody is a ticket that replaces the caller's token in the URL of a stream.
 type ticketBody struct {
 	Ticket    string `json:"ticket"`
-	Path      string `json:"path"`               // Path of the stream that the ticket opens.
+	Path      string `json:"path"`               // The path of the stream that the ticket opens.
 	ExpiresIn int    `json:"expires_in_seconds"` // Seconds until the ticket expires.
 }
 

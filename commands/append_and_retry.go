@@ -22,7 +22,7 @@ const (
 // run executes a change: load, decide, append and wait.
 func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	c = d.begin(c)
-	err = d.inTurn(ctx, c.ParentAccount, "changed", "Too many changes of the dashboard are being made at the same time. Nothing was changed. Read the dashboard again and repeat your change.",
+	err = d.inTurn(ctx, c.ParentAccount, "changed", "Too many changes to the dashboard are being made at the same time. Nothing was changed. Read the dashboard again and repeat your change.",
 		func(ctx context.Context) (settled bool, err error) {
 			r, settled, err = d.attempt(ctx, c)
 			return settled, err
@@ -41,7 +41,7 @@ func (d *Dashboards) inTurn(ctx context.Context, parent, verb, lost string, atte
 	}
 	unlock, err := d.locks.Lock(ctx, parent)
 	if err != nil {
-		return unavailable("Too many changes of this agency are waiting. Nothing was %s. Try again.", verb)
+		return unavailable("Too many changes to this agency are waiting. Nothing was %s. Try again.", verb)
 	}
 	defer unlock()
 	for range d.attempts {

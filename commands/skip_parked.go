@@ -38,7 +38,7 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 		},
 	}
 	already = true
-	err = d.inTurn(ctx, s.ParentAccount, "skipped", "Too many changes of the stream are being made at the same time. Nothing was skipped. Try again.",
+	err = d.inTurn(ctx, s.ParentAccount, "skipped", "Too many changes to the stream are being made at the same time. Nothing was skipped. Try again.",
 		func(ctx context.Context) (settled bool, err error) {
 			settled, appended, err := d.trySkip(ctx, c)
 			already = already && !appended

@@ -105,11 +105,11 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 	return Result{Dashboard: document, Replayed: true}, nil
 }
 
-// name is the key under which a repetition is recognized.
+// name returns the key under which a repetition is recognized.
 func (c change) name() string { return cmp.Or(c.key, c.commandID) }
 
-// keyDigest is the form of an idempotency key in the log and the tables: callers choose their keys
-// freely, and the log never forgets. It is the hex SHA-256 of agency, subject and key, each
+// keyDigest returns the form of an idempotency key in the log and the tables: callers choose their
+// keys freely, and the log never forgets. It is the hex SHA-256 of agency, subject and key, each
 // preceded by its length in 8 bytes, big-endian. Equal keys of two callers have different digests.
 // A person who guesses a key can still confirm it. "" stays "".
 func keyDigest(c Caller, key string) string {
@@ -175,7 +175,7 @@ func (d *Dashboards) load(ctx context.Context, c change) (domain.FactsView, erro
 	case err != nil:
 		return view, fmt.Errorf("load dashboards: %w", err)
 	case view.Refusal != "":
-		return view, unavailable("Changes of this agency are not accepted now: %s. Nothing was changed.", view.Refusal)
+		return view, unavailable("Changes to this agency are not accepted now: %s. Nothing was changed.", view.Refusal)
 	}
 	return view, nil
 }
@@ -183,7 +183,7 @@ func (d *Dashboards) load(ctx context.Context, c change) (domain.FactsView, erro
 // Limits of waiting until tables show appended records.
 const (
 	shownWithin       = 5 * time.Second
-	tablePollInterval = 500 * time.Millisecond // if no change of the tables is signaled
+	tablePollInterval = 500 * time.Millisecond // if no change to the tables is signaled
 )
 
 // AwaitTables waits a limited time until look reports that the tables show appended records, and

@@ -18,11 +18,11 @@ const FormatBundle = "bundle"
 const AuditTypePrefix = "audit."
 
 // AuditRead records that someone read the audit trail. The envelope holds the actor, the role and
-// the request. It is appended to `operations` under the agency's key before the answer is shown.
+// the request. It is appended to `operations` under the agency's key before the response is shown.
 type AuditRead struct {
 	What      string      `json:"what"`                // one of the Audit… constants
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for the whole agency
-	AsOf      int64       `json:"as_of_version"`       // version of the stream that the answer reflects; 0 if not yet known
+	AsOf      int64       `json:"as_of_version"`       // version of the stream that the response reflects; 0 if not yet known
 	Filter    AuditFilter `json:"filter,omitzero"`
 }
 

@@ -181,7 +181,7 @@ type ConnectLink struct {
 	Followed      bool       `json:"followed"`    // whether a browser has opened it
 	Cookie        []byte     `json:"-"`           // SHA-256 of that browser's cookie
 	// Works is false if the link expired or was revoked, and while its creator may not connect
-	// pages or its account is inactive: its page then answers 404.
+	// pages or its account is inactive: its page then returns 404.
 	Works bool `json:"works" db:"-"`
 }
 
@@ -231,7 +231,7 @@ type ConnectLinkChanged struct {
 	ExpiresAt time.Time  `json:"expires_at"`
 }
 
-// The changes of a link.
+// The changes to a link.
 const (
 	ConnectLinkMade     = "made"
 	ConnectLinkFollowed = "followed"

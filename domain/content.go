@@ -56,12 +56,12 @@ type PostContent struct {
 // EventType implements [Data].
 func (PostContent) EventType() string { return "contents.post.v1" }
 
-// Key is the log key of the content: agency, origin and post id. It includes the origin because
-// compaction keeps one record per key and neither origin knows the other's values. A record with an
-// empty value (a tombstone) erases the content.
+// Key returns the log key of the content: agency, origin and post id. It includes the origin
+// because compaction keeps one record per key and neither origin knows the other's values. A record
+// with an empty value (a tombstone) erases the content.
 func (c PostContent) Key() string { return c.ContentKey(c.Origin) }
 
-// ContentKey is the log key of the post's content from an origin.
+// ContentKey returns the log key of the post's content from an origin.
 func (r PostRef) ContentKey(origin PostOrigin) string {
 	return r.ParentAccount + ":" + string(origin) + ":" + PostID(r.SocialAccount, r.ExternalID)
 }

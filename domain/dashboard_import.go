@@ -311,7 +311,7 @@ type DataImported struct {
 	Files           []ImportedFile `json:"files"`
 	Entities        int            `json:"entities"`         // of the main application
 	Connections     int            `json:"connections"`      // of people to platforms
-	Tokens          int            `json:"tokens,omitempty"` // of connections, to be sealed; absent if absent
+	Tokens          int            `json:"tokens,omitempty"` // tokens of connections, to be sealed; absent instead of 0
 	Dashboards      int            `json:"dashboards"`       // of the legacy system
 	Posts           int            `json:"posts"`            // published posts
 	AccountReadings int            `json:"account_readings"` // readings of the figures of an account

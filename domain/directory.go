@@ -33,11 +33,11 @@ const (
 	KindCategory       = "category"
 )
 
-// DirectoryKey is the log key of an entity: kind and id. A record with an empty value (a tombstone)
-// erases the entity.
+// DirectoryKey returns the log key of an entity: kind and id. A record with an empty value (a
+// tombstone) erases the entity.
 func DirectoryKey(kind, id string) string { return kind + ":" + id }
 
-// EntityKey is the log key of an entity.
+// EntityKey returns the log key of an entity.
 func EntityKey(e DirectoryEntity) string { return DirectoryKey(EntityKind(e), e.EntityID()) }
 
 // SplitDirectoryKey parses a [DirectoryKey].

@@ -173,7 +173,7 @@ type DeletionRequest struct {
 	DoneAt   *time.Time // nil if not done yet
 }
 
-// CoversUntil is the end of the second in which the request was made, because Meta reports only
-// whole seconds. The request does not cover a consent given from then on, or the data that the
+// CoversUntil returns the end of the second in which the request was made, because Meta reports
+// only whole seconds. The request does not cover a consent given from then on, or the data that the
 // consent brought.
 func (r DeletionRequest) CoversUntil() time.Time { return r.AskedAt.Add(time.Second) }

@@ -12,16 +12,16 @@ type Code string
 
 // The codes of an [Error].
 const (
-	CodeInvalid            Code = "invalid"             // the request itself is malformed
-	CodeUnauthenticated    Code = "unauthenticated"     // malformed request
-	CodeForbidden          Code = "forbidden"           // missing or invalid credentials
-	CodeNotFound           Code = "not_found"           // authenticated caller without permission
-	CodeUnprocessable      Code = "unprocessable"       // unknown, or of another tenant: the answer is the same
-	CodeConflict           Code = "conflict"            // well-formed, but violates a rule
-	CodePreconditionFailed Code = "precondition_failed" // too many lost races
-	CodeTooLarge           Code = "too_large"           // If-Match failed
-	CodeRateLimited        Code = "rate_limited"        // quota used up
-	CodeUnavailable        Code = "unavailable"         // cannot be served now; the outcome may be open
+	CodeInvalid            Code = "invalid"             // the request is malformed
+	CodeUnauthenticated    Code = "unauthenticated"     // the credentials are missing or invalid
+	CodeForbidden          Code = "forbidden"           // the caller is authenticated but lacks permission
+	CodeNotFound           Code = "not_found"           // unknown, or of another tenant: the response is the same
+	CodeUnprocessable      Code = "unprocessable"       // the request is well-formed but violates a rule
+	CodeConflict           Code = "conflict"            // the request conflicts with the current state or with concurrent changes
+	CodePreconditionFailed Code = "precondition_failed" // the precondition in If-Match or If-Preview failed
+	CodeTooLarge           Code = "too_large"           // the body is too large
+	CodeRateLimited        Code = "rate_limited"        // the caller has exceeded its limit
+	CodeUnavailable        Code = "unavailable"         // temporarily unavailable; the outcome may be unknown
 	CodeInternal           Code = "internal"            // a defect of ledgerboard
 )
 

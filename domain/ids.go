@@ -45,7 +45,7 @@ func checkHexID(what, id string) error {
 	return nil
 }
 
-// PostID is the id of a post in all interfaces: "<social account id>:<external id>".
+// PostID returns the id of a post in all interfaces: "<social account id>:<external id>".
 func PostID(socialAccount int64, externalID string) string {
 	return strconv.FormatInt(socialAccount, 10) + ":" + externalID
 }
@@ -162,7 +162,7 @@ func RegisteredConnection(agency string, platform Platform, kind AccountType, ex
 // RegisteredSecretRef returns the reference of a registered connection's tokens.
 func RegisteredSecretRef(connection int64) string { return appOfMain + "/" + number(connection) }
 
-// computedID is 2^52 plus the first 51 bits of SHA-256 over the parts. An eight-byte length
+// computedID returns 2^52 plus the first 51 bits of SHA-256 over the parts. An eight-byte length
 // precedes each part, so two different lists of parts never hash the same bytes.
 func computedID(parts ...string) int64 {
 	h := sha256.New()

@@ -29,12 +29,12 @@ const (
 	ActionParkedInspected        OperatorAction = "parked.inspected" // its payload was shown
 	ActionParkedRetried          OperatorAction = "parked.retried"
 	ActionParkedSkipped          OperatorAction = "parked.skipped"
-	ActionPersonExported         OperatorAction = "person.exported"   // all known data of a person, written to a file
+	ActionPersonExported         OperatorAction = "person.exported"   // all known data of a person was written to a file
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // signs a user in to the console once; agencies make them too
-	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the person at the identity provider; the next sign-in links them again
-	ActionLogRestored            OperatorAction = "log.restored"      // from a backup of the records up to an instant; records before this one come from the backup
-	ActionPersonErased           OperatorAction = "person.erased"     // from the directory
-	ActionDataImported           OperatorAction = "data.imported"     // from files
+	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // the user's link to the identity provider was removed; the next sign-in links the user again
+	ActionLogRestored            OperatorAction = "log.restored"      // the log was restored from a backup; the records before this one come from the backup
+	ActionPersonErased           OperatorAction = "person.erased"     // all data of a person was erased
+	ActionDataImported           OperatorAction = "data.imported"     // files were imported
 )
 
 // OperatorActed records that an operator is about to act, on what, and why. The envelope holds the
@@ -113,7 +113,7 @@ type PauseKind string
 // The kinds of pauses.
 const (
 	PauseProjection PauseKind = "projection" // a projection's folding; the name is the projection's
-	PausePlatform   PauseKind = "platform"   // a platform's fetching; the name is that of [Platform.String]
+	PausePlatform   PauseKind = "platform"   // a platform's fetching; the name is the platform's
 	PauseConnection PauseKind = "connection" // the reading of a connection's accounts; the name is its id in decimal
 )
 

@@ -299,7 +299,7 @@ func checkYear(at time.Time, earliest int) error {
 // and stay.
 type AccountErased struct {
 	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
-	AccountID     string    `json:"account_id,omitempty"` // last client that owned the account, whose answers mention the erasure; "" if unknown
+	AccountID     string    `json:"account_id,omitempty"` // last client that owned the account, whose responses mention the erasure; "" if unknown
 	SocialAccount int64     `json:"social_account_id"`
 	Platform      Platform  `json:"p_id"`
 	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds

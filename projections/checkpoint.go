@@ -111,7 +111,7 @@ func transaction(
 	return err
 }
 
-// whereMoved returns the checkpoints after [errMoved]. It must read outside of the transaction that
+// whereMoved returns the checkpoints after [errMoved]. It must read outside the transaction that
 // failed: that transaction sees its own moves of the other steps, which are rolled back, and their
 // events would count as folded. errRetired means that the steps cannot continue from the
 // checkpoints.

@@ -33,7 +33,7 @@
 //     a switch waits for the checkpoints of the next one. Unrecorded skips are read again after a
 //     restart.
 //   - Transactions commit asynchronously: a server crash loses rows and checkpoint together, and
-//     they are folded again. `dashboards` commits synchronously: a command is answered once the
+//     they are refolded. `dashboards` commits synchronously: a command is answered once the
 //     tables show its record, and after a loss the next command could wrongly find "nothing to
 //     change" (internal/dev/chaos, TestKills).
 //   - A shard of a rebuild is one transaction whose first statement claims it under the rebuild's

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// RetryParked folds parked events again from the log, in every generation that is followed and was
+// RetryParked refolds parked events from the log, in every generation that is followed and was
 // built by this version of the projector. On a chained topic it also folds all other parked events
 // of their streams. The tables then equal those of a rebuild. It is safe while engines run, in this
 // process or others, and while the projection is paused. Its errors: invalid for a malformed id;

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// refolding folds parked events of a generation again.
+// refolding refolds parked events of a generation.
 type refolding struct {
 	work
 	pool *pgxpool.Pool // of the generation's schema
@@ -54,13 +54,13 @@ type unfolded struct {
 	Key       string
 }
 
-// refolded is the result of folding parked events again.
+// refolded is the result of refolding parked events.
 type refolded struct {
 	folded []int64     // offsets
 	parked []parkedRow // still parked, with the new reason
 }
 
-// foldAgain folds a parked event again, or on a chained topic all parked events of its stream, in
+// foldAgain refolds a parked event, or on a chained topic all parked events of its stream, in
 // order. Each has a savepoint: an event that still fails stays parked with its new reason, and so
 // do all later events of a chained stream. The caller holds the partition.
 func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (r refolded, err error) {
@@ -94,7 +94,7 @@ type place struct {
 	Detail string
 }
 
-// foldPlace folds one parked event again. It returns the parked row if the event stays parked.
+// foldPlace refolds one parked event. It returns the parked row if the event stays parked.
 func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place) (parked *parkedRow, err error) {
 	if p.Reason == fold.ReasonChainBroken { // not a link of the chain: no fold repairs it
 		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
@@ -186,14 +186,14 @@ func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error 
 		}
 		for _, u := range page {
 			if _, err := f.retry(ctx, u); err != nil {
-				return fmt.Errorf("fold parked events again: %w", err)
+				return fmt.Errorf("refold parked events: %w", err)
 			}
 		}
 		after = page[len(page)-1]
 	}
 }
 
-// retry folds a parked event again in its own transaction. If the topic was replaced, the offset
+// retry refolds a parked event in its own transaction. If the topic was replaced, the offset
 // holds another record: [errOtherTopic].
 func (f refolding) retry(ctx context.Context, u unfolded) (r refolded, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)

@@ -108,7 +108,7 @@ func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 }
 
 // queueOvertaken drops parked rows if their key has a later event, folded or parked. It applies
-// only to compacted topics, where only the last record of a key counts: folding an older one again
+// only to compacted topics, where only the last record of a key counts: refolding an older one
 // would restore an old state, and compaction may have removed it, so that a rebuild does not see
 // it.
 func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {

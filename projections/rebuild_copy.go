@@ -34,7 +34,7 @@ func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 func (r *running) copy(ctx context.Context, g generation) error {
 	// This ends a predecessor's right to claim shards. The statement waits for transactions in
 	// which the predecessor holds shards: [running.endPredecessor]. Shards that these commit are
-	// done and not folded again.
+	// done and not refolded.
 	err := pg.Exec(ctx, r.pool, "acquire shards", `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (r *running) endPredecessor(ctx context.Context) error {
 		sessions, sessions+strconv.FormatInt(r.lease, 10))
 }
 
-// claim is the first statement of a shard's transaction. It locks the shard and changes no row
+// claim returns the first statement of a shard's transaction. It locks the shard and changes no row
 // under an old lease.
 func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `update rebuild_shards set done = true where rebuild = $1 and partition = $2 and lease = $3 and not done`,

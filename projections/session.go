@@ -160,8 +160,8 @@ func (f *session) look(ctx context.Context) error {
 }
 
 // lookBack ends the session if a checkpoint is below what this process has folded: the database was
-// set back or failed over to a server that lacked the last commits. The next session folds again
-// from there. The process reads its own offsets first, because other processes only move
+// set back or failed over to a server that lacked the last commits. The next session refolds from
+// there. The process reads its own offsets first, because other processes only move
 // checkpoints forward.
 func (f *session) lookBack(ctx context.Context) error {
 	var known map[int32]int64
@@ -176,7 +176,7 @@ func (f *session) lookBack(ctx context.Context) error {
 			return errRetired
 		}
 		if now < at {
-			f.logger.Warn("the tables were set back; folding again from their checkpoint", "partition", partition, "next_offset", now, "expected_offset", at)
+			f.logger.Warn("the tables were set back; refolding from their checkpoint", "partition", partition, "next_offset", now, "expected_offset", at)
 			return errRetired
 		}
 	}

@@ -43,7 +43,7 @@ func notifyAll(ctx context.Context, tx pgx.Tx, projection string) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{projection, pg.AnyFigure})
 }
 
-// generationsOf is the name under which [pg.Progress] knows the steps of a projection's
+// generationsOf returns the name under which [pg.Progress] knows the steps of a projection's
 // generations: a rebuild was requested, a generation is to be followed, a generation is live. No
 // projection can have this name.
 func generationsOf(projection string) string { return projection + ".generations" }

@@ -35,8 +35,8 @@ type SpansQuery struct {
 }
 
 // AccessSpan is a time during which a user had the same access to a dashboard: the user was on its
-// list, the dashboard was open to its clients, and its scopes did not change. A change of scopes
-// ends one span and begins the next. Spans use only the records of `dashboards`; they ignore
+// list, the dashboard was open to its clients, and its scopes did not change. A change to the
+// scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore
 // whether the user or the account was active.
 type AccessSpan struct {
 	Dashboard Named     `json:"dashboard"` // the sub-account
@@ -44,7 +44,7 @@ type AccessSpan struct {
 	From      time.Time `json:"from"` // the time of `began_by`, when this access began
 	// the time of `ended_by`, when the access ended or changed; null if it lasts
 	To *time.Time `json:"to"`
-	// the later one of `listed_by` and `allowed_by`, or a later change of scopes
+	// the later one of `listed_by` and `allowed_by`, or a later change to the scopes
 	BeganBy Record `json:"began_by"`
 	// the record that removed the user from the list, closed the dashboard or changed its scopes;
 	// null if there was no such record up to `as_of`
@@ -96,7 +96,7 @@ type AccessStaff struct {
 	UsersCount int64   `json:"users_count"` // total number
 }
 
-// maxStaff limits the staff in an answer.
+// maxStaff limits the staff in a response.
 const maxStaff = 500
 
 // spanKey is the position of a span in its list, within the prefix of the stream that the first
@@ -201,7 +201,7 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 }
 
 // spansBatch is the number of spans of an export that are read at once. If ordered by user, each
-// batch folds the whole history again, so the time grows with the history times the number of
+// batch refolds the whole history, so the time grows with the history times the number of
 // batches.
 const spansBatch = 2_000
 

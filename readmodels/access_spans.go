@@ -154,7 +154,7 @@ type dashboardAccess struct {
 	noAccess foldedNoAccess // at the moment
 }
 
-// fold adds the next entry. A change of scopes ends a span, because a span has the same scopes
+// fold adds the next entry. A change to the scopes ends a span, because a span has the same scopes
 // throughout.
 func (d *dashboardAccess) fold(row accessRow) {
 	allowedBefore, listedBefore := d.allowed, d.listed

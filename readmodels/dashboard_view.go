@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DashboardView is the answer to GET.
+// DashboardView is the response to GET.
 type DashboardView struct {
 	ID           string `json:"id"`
 	SubAccountID string `json:"sub_account_id"`

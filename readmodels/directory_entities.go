@@ -112,7 +112,7 @@ func (e DirectoryEntities) HasAccount(ctx context.Context, agency, account strin
 func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return scanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
-		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an e-mail address")
+		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an email address")
 }
 
 // Empty reports whether there is no account at all.

@@ -51,7 +51,7 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	return wrapError("read names", err)
 }
 
-// toNamed returns an id with its name, and records that the answer contains it.
+// toNamed returns an id with its name, and records that the response contains it.
 func toNamed(known map[string]*string, id string) Named {
 	name, mentioned := known[id]
 	if !mentioned {
@@ -140,7 +140,7 @@ type PreviewedDashboard struct {
 	Changes              Differences `json:"changes"`
 }
 
-// PreviewedAccess is the change of a user's access. Without gains and losses, access does not
+// PreviewedAccess is the change to a user's access. Without gains and losses, access does not
 // change.
 type PreviewedAccess struct {
 	User  Named   `json:"user"`

@@ -6,8 +6,8 @@
 //   - Every query is bounded, ordered and limited to a tenant by the columns of the row. A row
 //     permanently belongs to the agency and sub-account in its event, regardless of the current
 //     owner of the social account. Data outside the [Scope] does not exist.
-//   - Each answer uses one [pg.Snapshot], so all its parts are consistent.
-//   - The structs with JSON tags are the answers and are not translated again. Their comments
+//   - Each response uses one [pg.Snapshot], so all its parts are consistent.
+//   - The structs with JSON tags are the responses and are not translated again. Their comments
 //     document the fields: unit, kind, platform metric and the meaning of null.
 //   - A missing value is null, never 0.
 //   - Every pool can be read-only; tests use one that refuses writes.

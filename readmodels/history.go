@@ -107,14 +107,14 @@ type Flip struct {
 	After  bool `json:"after"`
 }
 
-// StreamPosition is the position of an answer: it includes everything in the agency's stream up to
+// StreamPosition is the position of a response: it includes everything in the agency's stream up to
 // a version.
 type StreamPosition struct {
 	Version int64      `json:"version"`
 	Time    *time.Time `json:"time"` // of the last change up to the version; null without a change
 }
 
-// HistoryMeta describes the data of an answer to an auditor.
+// HistoryMeta describes the data of a response to an auditor.
 type HistoryMeta struct {
 	AsOf StreamPosition `json:"as_of"`
 	// Incomplete says why newer records of the stream are not shown; absent if all are shown.
@@ -144,7 +144,7 @@ type EntriesMeta struct {
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
 
-// IncludedVersion returns the version of the stream that the answer includes.
+// IncludedVersion returns the version of the stream that the response includes.
 func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
 
 // HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
@@ -164,8 +164,8 @@ type HistoryQuery struct {
 	Cursor    string // from [HistoryMeta].NextCursor
 }
 
-// answerHistory reads an answer about one dashboard or all dashboards of an agency in one snapshot.
-// what names the answer in errors.
+// answerHistory reads a response about one dashboard or all dashboards of an agency in one
+// snapshot. what names the response in errors.
 func answerHistory[A any](
 	ctx context.Context, h *History, what, parent, dashboard string, read func(pgx.Tx, *HistoryMeta) (A, error),
 ) (answer A, meta HistoryMeta, err error) {

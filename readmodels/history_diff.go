@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DiffQuery asks for the changes of a dashboard after From and up to To.
+// DiffQuery asks for the changes to a dashboard after From and up to To.
 type DiffQuery struct {
 	ParentAccount string
 	Dashboard     string // sub-account
@@ -65,7 +65,7 @@ func diffEnds(ctx context.Context, tx pgx.Tx, parent string, earlier, later Mome
 	return from, to, err
 }
 
-// DiffsQuery asks for the changes of an agency's dashboards after From and up to To.
+// DiffsQuery asks for the changes to an agency's dashboards after From and up to To.
 type DiffsQuery struct {
 	ParentAccount string
 	From, To      Moment
@@ -119,7 +119,7 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 	})
 }
 
-// changedBetween returns the last changes of the dashboards of a page, and whether more follow.
+// changedBetween returns the last changes to the dashboards of a page, and whether more follow.
 func (h *History) changedBetween(
 	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
 ) (page []entryKey, more bool, err error) {

@@ -31,7 +31,7 @@ func (m Moment) String() string {
 	}
 }
 
-// positionAt returns the last change of a stream up to a moment. A version after the end of the
+// positionAt returns the last change in a stream up to a moment. A version after the end of the
 // stream is not_found; an instant in the future means the whole stream.
 func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (StreamPosition, error) {
 	var p StreamPosition
@@ -129,7 +129,7 @@ func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, History
 	})
 }
 
-// answerAt reads an answer about a dashboard that existed at a moment.
+// answerAt reads a response about a dashboard that existed at a moment.
 func answerAt[A any](
 	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
 ) (A, HistoryMeta, error) {

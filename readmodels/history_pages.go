@@ -64,8 +64,8 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 }
 
 // readPage reads the entries after a key (nil: from the beginning), and returns the last key if
-// more follow. Entries with versions above until are excluded, so that all pages of one answer use
-// the same prefix of the stream.
+// more follow. Entries with versions above until are excluded, so that all pages of one response
+// use the same prefix of the stream.
 func (h *History) readPage(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) ([]HistoryEntry, *entryKey, error) {

@@ -137,6 +137,6 @@ func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 // caller must treat two as ambiguous. The address must be in lower case; only ASCII letters are
 // compared case-insensitively.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
-	return pg.List(ctx, p.Pool, "look for the user of an e-mail address", pgx.RowTo[string],
+	return pg.List(ctx, p.Pool, "look for the user of an email address", pgx.RowTo[string],
 		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)
 }

@@ -117,7 +117,7 @@ func activeRows(rows []accessRow) (active []accessRow, inactive []readmodels.Nam
 	return active, inactive
 }
 
-// accessQuery is the API query for an instant (zero: now) and a person ("": everyone).
+// accessQuery returns the API query for an instant (zero: now) and a person ("": everyone).
 func accessQuery(at time.Time, person string) url.Values {
 	q := url.Values{}
 	setInstant(q, "at", at)
@@ -229,7 +229,7 @@ type personSpan struct {
 
 	Shows          []string // the scopes of the board
 	Listed, Opened decision
-	Began          *decision // the change of scopes that started the period; nil: Listed or Opened did
+	Began          *decision // the change to the scopes that started the period; nil: Listed or Opened did
 	Ended          *decision // nil: the period has not ended
 }
 

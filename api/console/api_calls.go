@@ -192,7 +192,7 @@ func copyParameters(v *visit, asked url.Values, names ...string) {
 	}
 }
 
-// nextPage is the address of a list's next page; "" on the last page.
+// nextPage returns the address of a list's next page; "" on the last page.
 func nextPage(path string, asked url.Values, cursor string) string {
 	if cursor == "" {
 		return ""

@@ -66,7 +66,8 @@ func (c *Console) isNobody(err error) bool {
 	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
 }
 
-// signInAddress is the address of the sign-in page. After signing in, the visitor returns to to.
+// signInAddress returns the address of the sign-in page. After signing in, the visitor returns to
+// to.
 func (c *Console) signInAddress(to string) redirect {
 	asked := url.Values{}
 	if to != "" && to != root {
@@ -84,7 +85,7 @@ func (c *Console) signInAddress(to string) redirect {
 	return redirect(at.String())
 }
 
-// prefix is the path below which the application serves the console; "": none.
+// prefix returns the path below which the application serves the console; "": none.
 func (c *Console) prefix() string {
 	if c.deps.Application == nil {
 		return ""

@@ -130,7 +130,7 @@ func momentInWords(edge, moment string) string {
 	}
 }
 
-// personPath is the address of a person's page; "" for a system actor.
+// personPath returns the address of a person's page; "" for a system actor.
 func personPath(id string) string {
 	if !personal(id) {
 		return ""

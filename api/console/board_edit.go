@@ -69,7 +69,7 @@ var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
 
 const savedMaybe = "It is not yet known whether the board was saved. Reload this page to send the same change again. It is not applied twice."
 
-// change is the edit without people: only a preview says who is on the list after links have
+// change returns the edit without people: only a preview says who is on the list after links have
 // changed.
 func (e boardEdit) change() (c boardChange, err error) {
 	added, removed := e.Accounts.added(), e.Accounts.removed()
@@ -178,7 +178,8 @@ func askPreview(v *visit, id, version string, change boardChange) (p readmodels.
 	return p, got.read(&p, nil)
 }
 
-// boardAfter is a client's board after a change; without an id if the change has no effect on it.
+// boardAfter returns a client's board after a change; without an id if the change has no effect on
+// it.
 func boardAfter(v *visit, id, version string, change boardChange) (after readmodels.PreviewedDashboard, err error) {
 	p, err := askPreview(v, id, version, change)
 	for _, d := range p.Dashboards {
@@ -191,10 +192,10 @@ func boardAfter(v *visit, id, version string, change boardChange) (after readmod
 
 func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
 
-// versionOf is the version of a board in the headers of a response.
+// versionOf returns the version of a board in the headers of a response.
 func versionOf(header http.Header) string { return strings.Trim(header.Get("ETag"), `"`) }
 
-// tag is a version as an If-Match header. Without a version it matches any existing board.
+// tag returns a version as an If-Match header. Without a version it matches any existing board.
 func tag(version string) string {
 	if version == "" {
 		return "*"

@@ -21,7 +21,7 @@ var scopeWords = []choice{
 	{ID: "reports", Name: "Reports", Note: "for your main application"},
 }
 
-// scopeChoices are the known scopes and those of the board.
+// scopeChoices returns the known scopes and those of the board.
 func scopeChoices(edit picks) (all []choice) {
 	all = slices.Clone(scopeWords)
 	for _, id := range slices.Concat(edit.Before, edit.After) {
@@ -35,7 +35,7 @@ func scopeChoices(edit picks) (all []choice) {
 	return all
 }
 
-// scopeNames are the display names of scopes.
+// scopeNames returns the display names of scopes.
 func scopeNames(ids []string) []string {
 	all := make([]string, len(ids))
 	for i, id := range ids {

@@ -76,8 +76,8 @@ func clientBoard(v *visit, client readmodels.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
-// editBoard is the page on which a board is edited. Edit is the submitted edit; nil: none. It is
-// kept even if others have changed the board meanwhile; their changes are shown. Faults are the
+// editBoard returns the page on which a board is edited. Edit is the submitted edit; nil: none. It
+// is kept even if others have changed the board meanwhile; their changes are shown. Faults are the
 // errors of the edit.
 func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
 	facts, version, err := boardAt(v, client.ID)
@@ -145,7 +145,7 @@ func boardAt(v *visit, id string) (facts boardFacts, version string, err error) 
 	return withNames(list[0]), versionOf(got.header), nil
 }
 
-// editOf is an edit that changes nothing.
+// editOf returns an edit that changes nothing.
 func editOf(facts boardFacts, id, version string) boardEdit {
 	same := func(list []string) picks { return picks{Before: list, After: list} }
 	var accounts, users []string
@@ -178,7 +178,7 @@ func (e boardEdit) applyTo(now boardEdit) boardEdit {
 	return now
 }
 
-// changesSince are the changes of a board after a version; empty if they are unknown.
+// changesSince returns the changes to a board after a version; empty if they are unknown.
 func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
@@ -242,8 +242,8 @@ func linkNote(was, now bool) string {
 	}
 }
 
-// peopleAround are the people of the linked and selected clients. It adds the agency's staff if the
-// list contains a person whom the board does not show.
+// peopleAround returns the people of the linked and selected clients. It adds the agency's staff if
+// the list contains a person whom the board does not show.
 func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	accounts := []string{shown.ID}
 	for _, a := range shown.Linked {

@@ -39,7 +39,7 @@ type boardView struct {
 
 func (b boardView) watches() string { return boardPath + b.ID }
 
-// linkedName is the name of a board: its client, and the number of linked clients.
+// linkedName returns the name of a board: its client, and the number of linked clients.
 func (b boardFacts) linkedName(id string) string {
 	name := id
 	for _, a := range b.SubAccountIDs {
@@ -100,7 +100,7 @@ func openBoard(v *visit, id, here string) (view, error) {
 	return readFigures(v, figuresView{Name: name, ID: id, Here: here, Board: &facts}, figuresOf(v, "dashboard", id, here+"/"))
 }
 
-// boardsOf are the boards that a person can open, sorted by name; the API sorts by id.
+// boardsOf returns the boards that a person can open, sorted by name; the API sorts by id.
 func boardsOf(me *readmodels.Me) []readmodels.MeDashboard {
 	return slices.SortedStableFunc(slices.Values(me.Opens.Dashboards), func(a, b readmodels.MeDashboard) int {
 		return inOrder(a.SubAccountName, a.SubAccountID, b.SubAccountName, b.SubAccountID)
@@ -201,8 +201,8 @@ func openClosedBoard(v *visit, id string, why *domain.Error) boardClosedView {
 	return shown
 }
 
-// justClosed is the page to which a board's page goes after a notice that the board was closed or
-// the visitor was removed from a list. If the board is still open, it redirects back.
+// justClosed returns the page to which a board's page goes after a notice that the board was closed
+// or the visitor was removed from a list. If the board is still open, it redirects back.
 func justClosed(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	_, err := boardOf(v, id)

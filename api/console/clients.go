@@ -41,7 +41,7 @@ type clientRow struct {
 	TrendText  string // text alternative of Points
 }
 
-// openClients is the start page of an agency.
+// openClients returns the start page of an agency.
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
 	copyParameters(v, asked, "q", "cursor")
@@ -191,7 +191,7 @@ func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
 	}
 }
 
-// latelyDays are the first and last day of the figures next to a client.
+// latelyDays returns the first and last day of the figures next to a client.
 func latelyDays(v *visit) (from, to string) {
 	until := v.console.deps.Now().UTC()
 	return until.AddDate(0, 0, 1-recentDays).Format(time.DateOnly), until.Format(time.DateOnly)

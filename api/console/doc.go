@@ -10,7 +10,7 @@
 //   - If a main application serves the console, the application authenticates requests. The console
 //     then has no cookie, session or sign-in of its own.
 //   - Only the console reads its cookie. API requests carry no cookie and no header of the browser.
-//   - Only digests of secret words (cookies, one-time links) are stored.
+//   - Only digests of secrets (of cookies and sign-in links) are stored.
 //   - Requests from pages of other sites are refused, except followed links.
 //   - The content security policy has no exceptions: no inline style, no inline script, no other
 //     host. Every page works without JavaScript.
@@ -39,8 +39,9 @@
 //   - The prefix __Host- requires the cookie path /, so browsers also send the cookie to the API,
 //     which ignores it.
 //   - Browsers accept the secure cookie from http://localhost.
-//   - The state of a sign-in at the provider is derived from a word in a cookie, so any process can
-//     complete it. A link starts it, not a form, because the policy restricts forms to this host.
+//   - The state of a sign-in at the provider is derived from a secret in a cookie, so any process
+//     can complete it. A link starts it, not a form, because the policy restricts forms to this
+//     host.
 //   - Opening a sign-in link does not use it; its button does. Mail scanners open links.
 //   - The addresses of styles and scripts contain their digest, so browsers cache them permanently.
 package console

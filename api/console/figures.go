@@ -39,7 +39,7 @@ func (f figuresForm) query() url.Values {
 	return q
 }
 
-// Platforms are the platforms to which the figures can be limited.
+// Platforms returns the platforms to which the figures can be limited.
 func (figuresForm) Platforms() []domain.Platform { return domain.Platforms() }
 
 // preset is a link to a range.
@@ -48,7 +48,7 @@ type preset struct {
 	Current    bool
 }
 
-// presets are the most common ranges, up to today.
+// presets returns the most common ranges, up to today.
 func (f figures) presets(here string) (all []preset) {
 	firstOfMonth := time.Date(f.today.Year(), f.today.Month(), 1, 0, 0, 0, 0, time.UTC)
 	today := f.today.Format(time.DateOnly)
@@ -102,7 +102,7 @@ func figuresOf(v *visit, by, id, files string) figures {
 	return f
 }
 
-// query is the API query.
+// query returns the API query.
 func (f figures) query() url.Values {
 	q := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
 	maps.Copy(q, f.scope)
@@ -128,7 +128,7 @@ func (f figures) asking(path string) (string, url.Values) {
 	return path, asked
 }
 
-// file is the address of a CSV file of a table.
+// file returns the address of a CSV file of a table.
 func (f figures) file(table string) string {
 	return f.files + table + ".csv?" + f.Form.query().Encode()
 }

@@ -45,8 +45,8 @@ func putFollowers(v *visit, f figures, shown *figuresView, data analytics.Accoun
 	shown.Charts = append(shown.Charts, chartOf(v, f, meta, c))
 }
 
-// comparedFollowers is the total, but its comparison covers only accounts that were read at both
-// times.
+// comparedFollowers returns the total, but its comparison covers only accounts that were read at
+// both times.
 func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	t := s.Followers
 	if same := s.SameAccounts; same != nil {
@@ -158,7 +158,7 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
 }
 
-// unsupported says that no platform of an answer reports a figure; "" if one does.
+// unsupported says that no platform of a response reports a figure; "" if one does.
 func unsupported(figure string, sources []analytics.Source) string {
 	var names []string
 	for _, s := range sources {
@@ -179,7 +179,7 @@ func unsupported(figure string, sources []analytics.Source) string {
 	}
 }
 
-// sourcesOf are the sources of an API response about one figure. Their reasons name the figure,
+// sourcesOf returns the sources of an API response about one figure. Their reasons name the figure,
 // because other figures of the page may have been read from the same source.
 func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
@@ -225,8 +225,8 @@ func whyMissing(s analytics.Source) string {
 	return strings.TrimSpace(s.Paused + " " + string(s.Reason))
 }
 
-// tile is a total as a page shows it. What describes what it counts. It drops the change of a total
-// without a baseline, which would start at the first reading in the range.
+// tile returns a total as a page shows it. What describes what it counts. It drops the change of a
+// total without a baseline, which would start at the first reading in the range.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	if t.NoBaseline {
 		t.Change = nil

@@ -14,7 +14,7 @@ type firstAgencyForm struct {
 }
 
 var firstAgencyWords = map[string]fieldWords{
-	"code":               {"code", "This is not the code. The service logs it at the start, with \"no agency exists yet\"."},
+	"code":               {"code", "This is not the code. The service logs it at startup, with \"no agency exists yet\"."},
 	"name of the agency": {"agency", "Enter the agency's name."},
 	"name":               {"name", "Enter your name."},
 	"email":              {"email", "Enter your email address."},

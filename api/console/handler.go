@@ -52,13 +52,13 @@ type Deps struct {
 	// Platforms are those at which people can sign in to connect pages; empty: pages cannot be
 	// connected here.
 	Platforms []domain.Platform
-	// Empty reports whether the directory is empty, so that the first agency can be created. It is
-	// nil if agencies are not created in the console, like CreateFirst.
+	// Empty reports whether the directory is empty, so that the first agency can be created. Like
+	// CreateFirst, it is nil if agencies are not created in the console.
 	Empty func(ctx context.Context) (bool, error)
 	// CreateFirst creates the first agency with the code from the log, and returns its first user.
 	// Errors: invalid, conflict (an agency exists), unavailable.
 	CreateFirst func(ctx context.Context, code, agency string, first commands.NewPerson) (identity.Person, error)
-	// Demo are people as whom anyone on this machine may sign in; nil outside of demo.
+	// Demo are people as whom anyone on this machine may sign in; nil outside a demo.
 	Demo []identity.Person
 
 	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable
@@ -187,7 +187,7 @@ type visit struct {
 
 	session  identity.Session // zero: the visitor is not signed in
 	who      api.Principal    // zero: the visitor is not signed in
-	me       *readmodels.Me   // the API's answer about who; nil: the visitor is not signed in
+	me       *readmodels.Me   // the API's response about who; nil: the visitor is not signed in
 	viewedAs *impersonation   // the client user as whom the page is viewed; nil: none
 }
 
@@ -197,7 +197,7 @@ func (c *Console) serve(p page) http.HandlerFunc {
 		began := c.deps.Now()
 		v := &visit{console: c, w: w, r: r, page: p}
 		status := v.answer()
-		// Log the pattern, not the path: a path may contain the word of a sign-in link.
+		// Log the pattern, not the path: a path may contain the secret of a sign-in link.
 		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
 			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)))
 	}
@@ -288,7 +288,7 @@ func withCaller(ctx context.Context, who api.Principal) context.Context {
 	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
 }
 
-// tabs are links to the pages of the current client. They keep the range of the figures.
+// tabs returns links to the pages of the current client. They keep the range of the figures.
 func tabs(v *visit, shown view) (items []navItem) {
 	rest, ofClient := strings.CutPrefix(v.r.URL.Path, clientsPath)
 	id, at, _ := strings.Cut(rest, "/")
@@ -313,14 +313,14 @@ func tabs(v *visit, shown view) (items []navItem) {
 	return items
 }
 
-// keptRange are the query parameters that the links between a client's pages keep.
+// keptRange returns the query parameters that the links between a client's pages keep.
 func keptRange(v *visit) url.Values {
 	kept := url.Values{}
 	copyParameters(v, kept, "from", "to", "tz", "compare", "platform")
 	return kept
 }
 
-// navigation are the entries of the navigation bar that the visitor may open.
+// navigation returns the entries of the navigation bar that the visitor may open.
 func navigation(v *visit) (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
 	if at == root && v.who.Roles.Has(api.RoleAgency) {

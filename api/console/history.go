@@ -55,7 +55,7 @@ type change struct {
 	Cut     bool                      // the search may have filtered out entries
 }
 
-// Effects are the record's effects on people, on the boards shown.
+// Effects returns the record's effects on people, on the boards shown.
 func (c change) Effects() effects {
 	e := effectsOfRecord(c.Entries)
 	switch {
@@ -234,7 +234,7 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (entries []rea
 	return entries, meta, nil
 }
 
-// stateThen is the state of a dashboard at an instant; zero: now.
+// stateThen returns the state of a dashboard at an instant; zero: now.
 func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
 	q := url.Values{}
 	setInstant(q, "at", at)
@@ -262,7 +262,7 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 	return list
 }
 
-// address is the address of this search at an instant; "": now.
+// address returns the address of this search at an instant; "": now.
 func (h historyView) address(at string) string { return h.addressBy("at", at) }
 
 func (h historyView) addressBy(name, instant string) string {
@@ -284,7 +284,7 @@ func (h historyView) addressBy(name, instant string) string {
 
 func historyAddress(at, q string) string { return historyView{Q: q}.address(at) }
 
-// Everything is the address of the newest history without a search.
+// Everything returns the address of the newest history without a search.
 func (h historyView) Everything() string { h.Q = ""; return h.address("") }
 
 // inWords describes a record type: "accounts linked" for dashboard.accounts_linked.v1.

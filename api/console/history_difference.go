@@ -37,7 +37,7 @@ type comparedBoard struct {
 	Same bool // the changes in between canceled each other out
 }
 
-// Counted is the number of changes in between.
+// Counted returns the number of changes in between.
 func (b comparedBoard) Counted() string { return counted(b.Records, "change", "changes") }
 
 // openDifference compares two times. A day means its start as From and its end as To.

@@ -102,7 +102,7 @@ func (s *search) cuts(actor *string) bool {
 	return s.dashboard+s.user != "" || s.named != "" && !byActor
 }
 
-// path is the API path of the search.
+// path returns the API path of the search.
 func (s *search) path() string {
 	if s.dashboard != "" {
 		return "/api/projects/dashboard/" + url.PathEscape(s.dashboard) + "/history"
@@ -110,7 +110,7 @@ func (s *search) path() string {
 	return "/api/audit/history"
 }
 
-// query is the API query, without the range.
+// query returns the API query, without the range.
 func (s *search) query() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named} {

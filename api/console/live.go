@@ -15,7 +15,7 @@ const streamPath = root + "/stream"
 // checkSessionEvery is the interval at which an open stream checks its session.
 const checkSessionEvery = 10 * time.Second
 
-// live is the address of the stream that reports changes of these figures.
+// live returns the address of the stream that reports changes to these figures.
 func (f figures) live() string { return streamPath + "?" + f.scope.Encode() }
 
 // openStream forwards the API's stream of changed figures until the session ends.

@@ -57,11 +57,11 @@ var operatorActions = map[string]operatorAction{
 	},
 	"retry": {
 		title: "Retry %s", button: "Retry", path: "parked/%s/retry", back: actionsPath,
-		does: "The event and the events that wait for it are folded again. Events that still fail stay parked.",
+		does: "The event and the events that wait for it are refolded. Events that still fail stay parked.",
 	},
 	"retry-all": {
 		title: "Retry all %s events", button: "Retry all", path: "parked/retry", back: actionsPath,
-		does: "They are folded again in order. Events that still fail stay parked.",
+		does: "They are refolded in order. Events that still fail stay parked.",
 	},
 	"skip": {
 		title: "Skip %s", button: "Skip", path: "parked/%s/skip", back: actionsPath,
@@ -200,7 +200,7 @@ func wordsOfReason(r domain.Reason) map[string]fieldWords {
 	return map[string]fieldWords{"reason": at}
 }
 
-// address is the API path of the action on a target.
+// address returns the API path of the action on a target.
 func (do operatorAction) address(target string) string {
 	path := "/api/ops/" + do.path
 	if !strings.Contains(path, "%s") {
@@ -278,7 +278,8 @@ func platformAccounts(v *visit, platform string) (string, error) {
 		counted(len(agencies), "agency", "agencies")), nil
 }
 
-// connectionNamed is a connection's id with its pages. A paused connection may have no pages left.
+// connectionNamed returns a connection's id with its pages. A paused connection may have no pages
+// left.
 func connectionNamed(v *visit, id string) (string, error) {
 	pages, err := connectionPages(v)
 	if err != nil {
@@ -344,7 +345,7 @@ func connectionPages(v *visit) (map[string][]string, error) {
 	return pages, err
 }
 
-// withPages is a connection's id, with its pages if they are known.
+// withPages returns a connection's id, with its pages if they are known.
 func withPages(id string, pages map[string][]string) string {
 	if len(pages[id]) == 0 {
 		return id

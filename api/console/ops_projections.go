@@ -112,7 +112,7 @@ var rebuildSteps = []struct {
 	{operator.RebuildSwitching, "Readers switched", true},
 }
 
-// stepsOf are the steps of a rebuild with its progress.
+// stepsOf returns the steps of a rebuild with its progress.
 func stepsOf(r operator.Rebuild) []rebuildStep {
 	state, at := r.State, -1
 	var steps []rebuildStep

@@ -90,7 +90,7 @@ func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
 	}
 }
 
-// allPages is the table of all pages of the console.
+// allPages returns the table of all pages of the console.
 func (c *Console) allPages() []page {
 	all := []page{
 		row("GET ", nil, openHome, homeView{}, clientsView{}, boardsView{}),
@@ -153,8 +153,8 @@ func (c *Console) allPages() []page {
 		row("POST /sign-in/demo", nil, continueAs).forAnyone(),
 		row("POST /sign-in/token", nil, useToken).forAnyone(),
 		row("POST /sign-in/first", nil, createFirstAgency, signInView{}).forAnyone(),
-		row("GET /link/{word}", nil, linkPage, linkFollowView{}).forAnyone(),
-		row("POST /link/{word}", nil, useLink).forAnyone(),
+		row("GET /link/{secret}", nil, linkPage, linkFollowView{}).forAnyone(),
+		row("POST /link/{secret}", nil, useLink).forAnyone(),
 		row("POST /sign-out", nil, signOut).forAnyone(),
 		row("GET /sessions", nil, openSessions, sessionsView{}),
 		row("POST /sessions", nil, endSession),

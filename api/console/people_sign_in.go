@@ -31,7 +31,7 @@ type personSignInView struct {
 	ValidFor  string // the chosen duration
 }
 
-// Durations are the choices for how long the link is valid.
+// Durations returns the choices for how long the link is valid.
 func (personSignInView) Durations() []choice { return linkDurations }
 
 func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h") }

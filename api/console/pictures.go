@@ -16,8 +16,8 @@ const picturesOfPosts = "/api/activities/%s/picture"
 // writtenStatus is the status of a response that has already been written.
 type writtenStatus int
 
-// pictureOf is the address of a post's picture. If there is no picture, the first letter of the
-// platform's name is shown instead.
+// pictureOf returns the address of a post's picture. If there is no picture, the first letter of
+// the platform's name is shown instead.
 func pictureOf(post, platform string) string {
 	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(platform)}}.Encode()
 }

@@ -43,7 +43,7 @@ type reportView struct {
 	zone *time.Location
 }
 
-// PublishedOn is the day of a post in the time zone of the report.
+// PublishedOn returns the day of a post in the time zone of the report.
 func (r reportView) PublishedOn(t time.Time) string { return t.In(r.zone).Format("2 Jan 2006") }
 
 // reportForm holds the parameters of a report's address.
@@ -104,7 +104,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	return shown, err
 }
 
-// ofMonth is the request for the figures of a month.
+// ofMonth returns the request for the figures of a month.
 func ofMonth(client string, month time.Time) figures {
 	return figures{scope: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
 		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),

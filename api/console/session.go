@@ -51,9 +51,9 @@ type Sessions interface {
 	Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error)
 }
 
-// Digest returns the SHA-256 digest of a secret word. Only the digest is stored.
-func Digest(word string) []byte {
-	sum := sha256.Sum256([]byte(word))
+// Digest returns the SHA-256 digest of a secret. Only the digest is stored.
+func Digest(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 
@@ -119,8 +119,8 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 		}
 		return err
 	}
-	word := rand.Text()
-	if err := v.console.deps.Sessions.Begin(v.r.Context(), s, Digest(word), link); err != nil {
+	secret := rand.Text()
+	if err := v.console.deps.Sessions.Begin(v.r.Context(), s, Digest(secret), link); err != nil {
 		return err
 	}
 	if v.session.ID != "" { // a browser has one session
@@ -128,7 +128,7 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 			return err
 		}
 	}
-	setCookie(v.w, cookieName, word, int(s.ExpiresAt.Sub(now).Seconds()))
+	setCookie(v.w, cookieName, secret, int(s.ExpiresAt.Sub(now).Seconds()))
 	return nil
 }
 

@@ -21,7 +21,7 @@ const signInPath = root + "/sign-in"
 // signInView shows the ways to sign in.
 type signInView struct {
 	To         string
-	Demo       []identity.Person // the demo's people; empty outside of demo
+	Demo       []identity.Person // the demo's people; empty outside a demo
 	Provider   string            // address that starts a sign-in at the identity provider; "": no provider
 	TokenFault string            // why the token was rejected
 	First      *firstAgencyForm  // nil if there is an agency
@@ -130,7 +130,8 @@ func signOut(v *visit) (view, error) {
 	return redirect(signInPath), nil
 }
 
-// returnAddress is the page to open after signing in. It accepts only addresses of the console.
+// returnAddress returns the page to open after signing in. It accepts only addresses of the
+// console.
 func returnAddress(to string) redirect {
 	at, err := url.Parse(to)
 	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, root+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
@@ -145,9 +146,9 @@ const linkPath = root + "/link/"
 // linkFollowView asks whether to sign in. Opening a link does not use it, because mail scanners
 // open links.
 type linkFollowView struct {
-	Word string
-	Name string // of the person, as the directory holds it
-	Role string
+	Secret string
+	Name   string // of the person, as the directory holds it
+	Role   string
 }
 
 // linkedPerson returns the person whom the link with this digest signs in.
@@ -159,8 +160,8 @@ func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
 }
 
 func linkPage(v *visit) (view, error) {
-	word := v.r.PathValue("word")
-	p, err := linkedPerson(v, Digest(word))
+	secret := v.r.PathValue("secret")
+	p, err := linkedPerson(v, Digest(secret))
 	if err != nil {
 		return nil, badLink(v, err)
 	}
@@ -169,7 +170,7 @@ func linkPage(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := linkFollowView{Word: word, Role: p.Role}
+	shown := linkFollowView{Secret: secret, Role: p.Role}
 	if me.User != nil {
 		shown.Name = me.User.Name
 	}
@@ -177,7 +178,7 @@ func linkPage(v *visit) (view, error) {
 }
 
 func useLink(v *visit) (view, error) {
-	digest := Digest(v.r.PathValue("word"))
+	digest := Digest(v.r.PathValue("secret"))
 	p, err := linkedPerson(v, digest)
 	if err == nil {
 		err = signIn(v, p, wayLink, digest, time.Time{})
@@ -196,8 +197,8 @@ func badLink(v *visit, err error) error {
 	return refuseSignIn(v, wayLink, refusalLink, "")
 }
 
-// LinkPath is the path of a one-time link. Only the [Digest] of its word is stored.
-func LinkPath(word string) string { return linkPath + word }
+// LinkPath returns the path of a one-time link. Only the [Digest] of its secret is stored.
+func LinkPath(secret string) string { return linkPath + secret }
 
 // RefusalError is a refused sign-in.
 type RefusalError struct {
@@ -241,7 +242,7 @@ var signInRefusals = map[string]*domain.Error{
 		"Your organization's sign-in failed: it was canceled or denied there. Start again, or ask its administrators."),
 	refusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	refusalClaims: domain.NewError(domain.CodeForbidden,
-		"The answer of the identity provider is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
+		"The identity provider's response is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
 	RefusalUnverified: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
 			"then sign in again."),

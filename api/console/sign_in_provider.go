@@ -42,13 +42,13 @@ func (c *Console) stillListed(s identity.Session) bool {
 	return s.Way != wayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
 }
 
-// goToProvider starts a sign-in. A cookie holds the word that binds it to this browser.
+// goToProvider starts a sign-in. A cookie holds the secret that binds it to this browser.
 func goToProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
 	}
-	word := rand.Text()
-	address, err := v.console.deps.Provider.Address(v.r.Context(), identity.FlowOf(word))
+	secret := rand.Text()
+	address, err := v.console.deps.Provider.Address(v.r.Context(), identity.FlowOf(secret))
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func goToProvider(v *visit) (view, error) {
 	if len(to) > maxWanted {
 		to = ""
 	}
-	setCookie(v.w, flowCookie, word+"."+base64.RawURLEncoding.EncodeToString([]byte(to)), int(flowFor.Seconds()))
+	setCookie(v.w, flowCookie, secret+"."+base64.RawURLEncoding.EncodeToString([]byte(to)), int(flowFor.Seconds()))
 	return redirect(address), nil
 }
 
@@ -65,11 +65,11 @@ func comeFromProvider(v *visit) (view, error) {
 	if v.console.deps.Provider == nil {
 		return nil, errNoPage
 	}
-	word, to, _ := strings.Cut(takeCookie(v, flowCookie), ".")
-	params, flow := v.r.URL.Query(), identity.FlowOf(word)
+	secret, to, _ := strings.Cut(takeCookie(v, flowCookie), ".")
+	params, flow := v.r.URL.Query(), identity.FlowOf(secret)
 	var err error
 	switch {
-	case word == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1:
+	case secret == "" || subtle.ConstantTimeCompare([]byte(params.Get("state")), []byte(flow.State)) != 1:
 		err = &RefusalError{Why: refusalNotBegun}
 	case params.Get("code") == "":
 		err = &RefusalError{Why: refusalDenied}

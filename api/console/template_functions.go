@@ -88,7 +88,7 @@ func percent(t analytics.Total) string {
 	}
 }
 
-// atPlatform is the address of a post on its platform; "" if it is not an https address.
+// atPlatform returns the address of a post on its platform; "" if it is not an https address.
 func atPlatform(permalink *string) string {
 	if permalink == nil || !strings.HasPrefix(*permalink, "https://") {
 		return ""
@@ -125,7 +125,7 @@ func formatSeconds(seconds float64) string {
 	}
 }
 
-// letter is the letter shown in place of a picture.
+// letter returns the letter shown in place of a picture.
 func letter(name string) string {
 	first, n := utf8.DecodeRuneInString(name)
 	if n == 0 {

@@ -243,7 +243,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the changes of all dashboards of the agency. */
+        /** Lists the changes to all dashboards of the agency. */
         get: operations["getAuditHistory"];
         put?: never;
         post?: never;
@@ -360,7 +360,7 @@ export interface paths {
         };
         /**
          * Returns the progress and the outcome of a sign-in.
-         * @description Available for a day to every caller that may start such a sign-in, in any browser.
+         * @description The result is available for a day to every caller that may start such a sign-in, in any browser.
          */
         get: operations["getConnect"];
         put?: never;
@@ -381,7 +381,7 @@ export interface paths {
         get?: never;
         /**
          * Hands over the tokens of a connection after a main application has signed the person in.
-         * @description The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This is idempotent, even if the tokens have been renewed since.
+         * @description The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This operation is idempotent, even if the tokens have been renewed since.
          */
         put: operations["putConnectionTokens"];
         post?: never;
@@ -400,7 +400,7 @@ export interface paths {
         };
         /**
          * Lists the clients of the agency by name, each with a summary of its dashboard.
-         * @description This creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.
+         * @description The request creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.
          */
         get: operations["getDashboards"];
         put?: never;
@@ -551,7 +551,7 @@ export interface paths {
         };
         /**
          * Lists the actions of operators and their outcomes, newest first.
-         * @description Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process terminated.
+         * @description Each action is recorded before it runs, and its outcome afterwards. An action without an outcome is still running, or its process has terminated.
          */
         get: operations["getOpsActions"];
         put?: never;
@@ -613,7 +613,7 @@ export interface paths {
         put?: never;
         /**
          * Makes the accounts of a connection due for reading now.
-         * @description Their totals are read, as are those of their posts that are due by age, as far as the quota permits. If none of the accounts is read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason.
+         * @description As far as the quota permits, the service reads the accounts' totals and the posts that are due because of their age. If none of the accounts is read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason.
          */
         post: operations["postOpsConnectionRead"];
         delete?: never;
@@ -998,7 +998,7 @@ export interface paths {
         };
         /**
          * Streams the progress of a rebuild once a second until it ends.
-         * @description The data of each rebuild event is the rebuild.
+         * @description The data of each `rebuild` event is a rebuild object.
          */
         get: operations["getOpsRebuildEvents"];
         put?: never;
@@ -1021,7 +1021,7 @@ export interface paths {
         put?: never;
         /**
          * Registers or disconnects a page or profile for which a main application handles the sign-in.
-         * @description This is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.
+         * @description This operation is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.
          */
         post: operations["postPlatforms"];
         delete?: never;
@@ -1075,7 +1075,7 @@ export interface paths {
         put?: never;
         /**
          * Disconnects a page or profile. It is no longer read; its figures are kept.
-         * @description The person's consent is revoked at the platform when no agency needs it any more. This is idempotent.
+         * @description The person's consent is revoked at the platform when no agency needs it any more. This operation is idempotent.
          */
         post: operations["postPlatformsDisconnect"];
         delete?: never;
@@ -1114,7 +1114,7 @@ export interface paths {
          */
         get: operations["getDashboard"];
         /**
-         * Updates a dashboard and the dashboards linked with it, atomically.
+         * Updates a dashboard and the dashboards linked to it, atomically.
          * @description Members that you leave out keep their values; unknown members are ignored. A request that changes nothing succeeds and is not recorded.
          */
         put: operations["putDashboard"];
@@ -1166,7 +1166,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the changes of a dashboard: who made each one, when, and in which request. */
+        /** Lists the changes to a dashboard: who made each one, when, and in which request. */
         get: operations["getDashboardHistory"];
         put?: never;
         post?: never;
@@ -1187,7 +1187,7 @@ export interface paths {
         put?: never;
         /**
          * Previews a PUT of the dashboard: who would gain and who would lose access to which accounts.
-         * @description Takes the same body and If-Match as the PUT and validates them in the same way, but changes nothing. To apply the change, send the same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.
+         * @description The request has the same body and If-Match as the PUT and is validated in the same way, but changes nothing. To apply the change, send the same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.
          */
         post: operations["postDashboardPreview"];
         delete?: never;
@@ -1294,7 +1294,7 @@ export interface paths {
         };
         /**
          * Lists the console sessions of a user, newest first.
-         * @description Each session is a browser. Only available where the console is served.
+         * @description Each session belongs to one browser. This operation is only available where the console is served.
          */
         get: operations["getUsersSessions"];
         put?: never;
@@ -1316,7 +1316,7 @@ export interface paths {
         put?: never;
         /**
          * Ends a console session of a user and returns the remaining sessions.
-         * @description This is idempotent. To keep a user out, set the user inactive in the directory.
+         * @description This operation is idempotent. To keep a user out, set the user inactive in the directory.
          */
         post: operations["postUsersSessionsEnd"];
         delete?: never;
@@ -1336,7 +1336,7 @@ export interface paths {
         put?: never;
         /**
          * Creates a link that signs a user of the agency or of one of its clients in to the console once.
-         * @description For client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.
+         * @description Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.
          */
         post: operations["postUsersSignInLink"];
         delete?: never;
@@ -1405,7 +1405,7 @@ export interface paths {
         };
         /**
          * Shows the pages that the sign-in makes available, or its outcome.
-         * @description Only for the browser that the sign-in is bound to.
+         * @description The page works only in the browser that the sign-in is bound to.
          */
         get: operations["getConnectChoose"];
         put?: never;
@@ -1455,7 +1455,7 @@ export interface paths {
         put?: never;
         /**
          * Receives Meta's callback when a person removes the app.
-         * @description For Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. The response does not reveal whether the person is known. Only available where such a secret is configured. The tokens that depend on that person's consent are deleted, and their accounts are not read until a person signs in again.
+         * @description This operation is for Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. The response does not reveal whether the person is known. The operation is only available where such a secret is configured. The tokens that depend on that person's consent are deleted, and their accounts are not read until a person signs in again.
          */
         post: operations["postConnectMetaDeauthorize"];
         delete?: never;
@@ -1475,7 +1475,7 @@ export interface paths {
         put?: never;
         /**
          * Receives Meta's callback when a person requests the deletion of their data.
-         * @description For Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. The response does not reveal whether the person is known. Only available where such a secret is configured. The person is erased as with the command erase. A repeated request returns the same code.
+         * @description This operation is for Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. The response does not reveal whether the person is known. The operation is only available where such a secret is configured. The person is erased as with the command erase. A repeated request returns the same code.
          */
         post: operations["postConnectMetaDelete"];
         delete?: never;
@@ -1533,7 +1533,7 @@ export interface paths {
         };
         /**
          * OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.
-         * @description It reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that the sign-in is bound to.
+         * @description The operation reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that the sign-in is bound to.
          */
         get: operations["getConnectBack"];
         put?: never;
@@ -2126,13 +2126,13 @@ export interface components {
             /** @description user who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
-        /** @description A time during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change of scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
+        /** @description A time during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change to the scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
         AccessSpan: {
             /** @description `active_today` is true if the directory currently has the user as active, in an active account. Inactive users cannot open anything, regardless of lists. */
             active_today: boolean;
             /** @description the record that opened the dashboard to its clients */
             allowed_by: components["schemas"]["Record"];
-            /** @description the later one of `listed_by` and `allowed_by`, or a later change of scopes */
+            /** @description the later one of `listed_by` and `allowed_by`, or a later change to the scopes */
             began_by: components["schemas"]["Record"];
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
@@ -2193,7 +2193,7 @@ export interface components {
              */
             row_id: number;
         };
-        /** @description The answer to /getAccountFollowers. */
+        /** @description The response to /getAccountFollowers. */
         AccountFollowers: {
             /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformFollowerSeries"][];
@@ -2202,7 +2202,7 @@ export interface components {
         };
         /** @description `account_id` is the sub-account that owns the post: the last one that registered it. If the post is registered under no account that the caller can see, it is the owner at its last reading in the range. */
         AccountId: string;
-        /** @description The answer to /getAccountInsights. */
+        /** @description The response to /getAccountInsights. */
         AccountInsights: {
             /** @description `as_read` are engagement figures that exist only over a platform's own window, such as lifetime statistics. They are not included in any total. */
             as_read: components["schemas"]["ReadFigure"][];
@@ -2218,7 +2218,7 @@ export interface components {
             /** @description empty if the account is not in the directory */
             name: string;
         };
-        /** @description The answer to /reach/getAccountNetGrowth. */
+        /** @description The response to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
             /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformNetGrowth"][];
@@ -2248,7 +2248,7 @@ export interface components {
             /** @description `windows` contains, for each window, the figure whose window ends last in the range. */
             windows: components["schemas"]["ReachWindow"][];
         };
-        /** @description The answer to /reach/getAccountStats. */
+        /** @description The response to /reach/getAccountStats. */
         AccountStats: {
             /** @description `as_read` are impressions that exist only over a platform's own window. They are not included in any total. */
             as_read: components["schemas"]["ReadFigure"][];
@@ -2356,7 +2356,7 @@ export interface components {
             /** @description `social_accounts` are the accounts that the member has connected, by platform and id. */
             social_accounts: components["schemas"]["ConnectedSocial"][];
         };
-        /** @description The answer to /accountActiveMembersPlatforms. */
+        /** @description The response to /accountActiveMembersPlatforms. */
         ActiveMembers: {
             /** @description `members` are the members of the account that are active in the main application, by id. */
             members: components["schemas"]["ActiveMember"][];
@@ -2390,7 +2390,7 @@ export interface components {
              */
             posts: number | null;
         };
-        /** @description The answer to /reach/activityMeter. */
+        /** @description The response to /reach/activityMeter. */
         ActivityMeter: {
             /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["PlatformActivity"][];
@@ -2507,7 +2507,7 @@ export interface components {
             seconds_left: number | null;
             /**
              * Format: int64
-             * @description `version` of the projector.
+             * @description The version of the projector.
              */
             version: number;
             /** @description What the rebuild waits for; absent if it is making progress. */
@@ -2545,7 +2545,7 @@ export interface components {
         CheckResult: {
             /** @description True if the check failed but the service can still do what the request asks about. */
             degraded?: boolean;
-            /** @description `name` of the check. */
+            /** @description The name of the check. */
             name: string;
             /** @description Whether the condition is met. */
             ok: boolean;
@@ -2581,16 +2581,16 @@ export interface components {
         /**
          * @description The machine-readable class of an Error.
          *
-         *     - `invalid`: the request itself is malformed
-         *     - `unauthenticated`: malformed request
-         *     - `forbidden`: missing or invalid credentials
-         *     - `not_found`: authenticated caller without permission
-         *     - `unprocessable`: unknown, or of another tenant: the answer is the same
-         *     - `conflict`: well-formed, but violates a rule
-         *     - `precondition_failed`: too many lost races
-         *     - `too_large`: If-Match failed
-         *     - `rate_limited`: quota used up
-         *     - `unavailable`: cannot be served now; the outcome may be open
+         *     - `invalid`: the request is malformed
+         *     - `unauthenticated`: the credentials are missing or invalid
+         *     - `forbidden`: the caller is authenticated but lacks permission
+         *     - `not_found`: unknown, or of another tenant: the response is the same
+         *     - `unprocessable`: the request is well-formed but violates a rule
+         *     - `conflict`: the request conflicts with the current state or with concurrent changes
+         *     - `precondition_failed`: the precondition in If-Match or If-Preview failed
+         *     - `too_large`: the body is too large
+         *     - `rate_limited`: the caller has exceeded its limit
+         *     - `unavailable`: temporarily unavailable; the outcome may be unknown
          *     - `internal`: a defect of ledgerboard
          *     - `method_not_allowed`: the path does not support this method; see Allow
          *     - `unsupported_media_type`: the body is not JSON in UTF-8
@@ -3061,7 +3061,7 @@ export interface components {
             /** @description Name, from the main application or the platform. */
             name: string;
         };
-        /** @description The answer to GET. */
+        /** @description The response to GET. */
         DashboardView: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -3144,15 +3144,20 @@ export interface components {
             repaired: number;
             /**
              * Format: int64
-             * @description of connections, to be sealed; absent if absent
+             * @description tokens of connections, to be sealed; absent instead of 0
              */
             tokens?: number;
         };
         /**
          * Format: date
-         * @description `day` is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before the range.
+         * @description `day` is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be before the range.
          */
         Day: string;
+        /**
+         * Format: date
+         * @description first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
+         */
+        DayOfFollowerDay: string;
         /** @description A flag and the record that last changed it. */
         DecidedFlag: {
             /** @description The record that decided it. */
@@ -3488,11 +3493,7 @@ export interface components {
              * @description `change` is what the accounts read in this interval gained since their previous readings, however old. Null if there are no previous readings.
              */
             change: number | null;
-            /**
-             * Format: date
-             * @description first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
-             */
-            day: string;
+            day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
              * @description `followers` are people at the end of the interval: the last reading of each account. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range counts from its first reading, and its initial followers are in no `change`. Null if no account was read in this interval.
@@ -3615,11 +3616,7 @@ export interface components {
              * @description in this interval
              */
             accounts_read: number;
-            /**
-             * Format: date
-             * @description first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
-             */
-            day: string;
+            day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
              * @description `net` is what the accounts read in this interval gained since their previous readings, which can be several days old. Null if no account was read, or if no account has a previous reading.
@@ -3639,11 +3636,7 @@ export interface components {
             post_views: components["schemas"]["Gain"];
             posts_published: components["schemas"]["PostsPublished"];
             posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
-            /**
-             * Format: int64
-             * @description accounts that the member has now, and former ones with figures in this answer
-             */
-            social_accounts: number;
+            social_accounts: components["schemas"]["SocialAccountsOfGrowthTotals"];
         };
         /** @description Says what was stored and what to expect. It contains no tokens. */
         HandedOver: {
@@ -3669,16 +3662,16 @@ export interface components {
             renewable: boolean;
             /** @description `replaced` is true if tokens were stored before. */
             replaced: boolean;
-            /** @description `unchanged` is true if the same tokens were handed over before. The stored ones, which may have been renewed since, stay. */
+            /** @description `unchanged` is true if the same tokens were handed over before. The stored ones, which may have been renewed since, are kept. */
             unchanged: boolean;
         };
         /** @description The response of /healthz and /readyz. */
         HealthBody: {
             /** @description The readiness checks with their results. */
             checks?: components["schemas"]["CheckResult"][];
-            /** @description `paused_connections` that an operator paused. */
+            /** @description The connections that an operator paused. */
             paused_connections?: components["schemas"]["ConnectionPause"][];
-            /** @description `paused_platforms` that an operator paused. */
+            /** @description The platforms that an operator paused. */
             paused_platforms?: components["schemas"]["PlatformPause"][];
             /** @description State of the read models; absent before the first check. */
             projections?: components["schemas"]["ProjectionHealth"][];
@@ -3728,7 +3721,7 @@ export interface components {
              */
             version: number;
         };
-        /** @description Describes the data of an answer to an auditor. */
+        /** @description Describes the data of a response to an auditor. */
         HistoryMeta: {
             /** @description The point up to which the response is complete. */
             as_of: components["schemas"]["StreamPosition"];
@@ -3759,7 +3752,7 @@ export interface components {
          * @enum {string}
          */
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
-        /** @description The answer to /leaderboard. */
+        /** @description The response to /leaderboard. */
         Leaderboard: {
             /** @description `members` are ranked by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and so in no list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
             members: components["schemas"]["RankedMember"][];
@@ -3986,7 +3979,7 @@ export interface components {
             /** @description the member's user, 24 hex digits; null if the member is not a user */
             user_id: string | null;
         };
-        /** @description The answer to /membersSocialGrowth. */
+        /** @description The response to /membersSocialGrowth. */
         MemberGrowth: {
             /** @description every platform, even without accounts */
             platforms: components["schemas"]["PlatformGrowthTotals"][];
@@ -4017,11 +4010,11 @@ export interface components {
              */
             social_accounts: number;
         };
-        /** @description Describes the data of an analytics answer. */
+        /** @description Describes the data of an analytics response. */
         Meta: {
             /**
              * Format: date-time
-             * @description `as_of` is the newest capture time in the answer; null if the answer uses no readings.
+             * @description `as_of` is the newest capture time in the response; null if the response uses no readings.
              */
             as_of: string | null;
             /** @description `clients_see` says whether the clients of a dashboard can see these figures. Present if the parameter dashboard was used. */
@@ -4051,14 +4044,14 @@ export interface components {
             ignored?: string[];
             /** @description `instead` suggests the other ranking if it may say more; absent otherwise. */
             instead?: components["schemas"]["RankingOffer"];
-            /** @description `next_cursor` is the cursor of the next page; absent on the last page and on answers without pages. */
+            /** @description `next_cursor` is the cursor of the next page; absent on the last page and on responses without pages. */
             next_cursor?: string;
             /**
              * Format: date-time
              * @description `next_due` is when newer figures are expected: the next scheduled reading of any of these accounts. It is in the past if that reading is late. Null if none is expected: the accounts were read after the end of the range, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
              */
             next_due: string | null;
-            /** @description `ranked_by` is the measure of the answer's rankings; absent if it has none. */
+            /** @description `ranked_by` is the measure of the response's rankings; absent if it has none. */
             ranked_by?: components["schemas"]["RankBy"];
             /** @description `sources` says for every social account in scope how complete its figures are, so that every missing figure has a reason. Ordered by platform and id. Empty if no account is connected on the requested platforms, by the member or in the account. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
@@ -4174,12 +4167,12 @@ export interface components {
          *     - `connection.paused`: the reading of its accounts was paused
          *     - `connection.read`: its accounts were made due
          *     - `parked.inspected`: its payload was shown
-         *     - `person.exported`: all known data of a person, written to a file
+         *     - `person.exported`: all known data of a person was written to a file
          *     - `sign_in_link.made`: signs a user in to the console once; agencies make them too
-         *     - `sign_in.unlinked`: from the person at the identity provider; the next sign-in links them again
-         *     - `log.restored`: from a backup of the records up to an instant; records before this one come from the backup
-         *     - `person.erased`: from the directory
-         *     - `data.imported`: from files
+         *     - `sign_in.unlinked`: the user's link to the identity provider was removed; the next sign-in links the user again
+         *     - `log.restored`: the log was restored from a backup; the records before this one come from the backup
+         *     - `person.erased`: all data of a person was erased
+         *     - `data.imported`: files were imported
          * @enum {string}
          */
         OperatorAction: "projection.paused" | "projection.resumed" | "platform.paused" | "platform.resumed" | "connection.paused" | "connection.resumed" | "connection.read" | "rebuild.requested" | "rebuild.cancelled" | "generation.prepared" | "generation.switched" | "generation.switched_back" | "parked.inspected" | "parked.retried" | "parked.skipped" | "person.exported" | "sign_in_link.made" | "sign_in.unlinked" | "log.restored" | "person.erased" | "data.imported";
@@ -4298,11 +4291,11 @@ export interface components {
          * @description The class of the problem of a parked event.
          *
          *     - `malformed`: the envelope is invalid
-         *     - `unknown_type`: another binary may know the type
+         *     - `unknown_type`: another version of the program may know the type
          *     - `undecodable`: the payload does not decode or validate
-         *     - `refused`: Apply cannot fold it
+         *     - `refused`: the projector cannot fold it
          *     - `write`: the database refused its values
-         *     - `chain_broken`: no correct writer can have written it: alarm
+         *     - `chain_broken`: no correct writer can have written it
          *     - `behind`: valid, but after a parked event of its stream
          * @enum {string}
          */
@@ -4459,7 +4452,7 @@ export interface components {
          * @description The kind of object that an operator can pause.
          *
          *     - `projection`: a projection's folding; the name is the projection's
-         *     - `platform`: a platform's fetching; the name is that of Platform.String
+         *     - `platform`: a platform's fetching; the name is the platform's
          *     - `connection`: the reading of a connection's accounts; the name is its id in decimal
          * @enum {string}
          */
@@ -4564,11 +4557,7 @@ export interface components {
             post_views: components["schemas"]["Gain"];
             posts_published: components["schemas"]["PostsPublished"];
             posts_published_previous: components["schemas"]["PostsPublishedPrevious"];
-            /**
-             * Format: int64
-             * @description accounts that the member has now, and former ones with figures in this answer
-             */
-            social_accounts: number;
+            social_accounts: components["schemas"]["SocialAccountsOfGrowthTotals"];
         };
         /** @description The totals of one platform. */
         PlatformInsights: {
@@ -4627,7 +4616,7 @@ export interface components {
         PlatformPause: {
             /** @description Who paused it. */
             by: string;
-            /** @description `name` of the platform. */
+            /** @description The name of the platform. */
             name: string;
             /** @description CODE or CODE:TICKET */
             reason: string;
@@ -4660,7 +4649,7 @@ export interface components {
         PlatformReading: {
             /** @description account_insights or post_insights */
             kind: string;
-            /** @description `name` of the platform. */
+            /** @description The name of the platform. */
             name: string;
             /** @description A sentence that says how often the least frequently read connections are read, and what limits it. */
             pace: string;
@@ -4701,7 +4690,7 @@ export interface components {
          * @enum {string}
          */
         PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
-        /** @description The answer to /api/stats. */
+        /** @description The response to /api/stats. */
         PlatformStats: {
             /** @description every requested platform, even without accounts */
             platforms: components["schemas"]["StatsOfPlatform"][];
@@ -5078,7 +5067,7 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description The answer to /getPostInsights and /getMembersPostInsights. */
+        /** @description The response to /getPostInsights and /getMembersPostInsights. */
         PostInsights: {
             /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostInsight"][];
@@ -5208,16 +5197,16 @@ export interface components {
          * @description `posts` is the number of posts of the measured accounts published in the range, by the time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are. If a page moved to another sub-account, its posts from before the move count for both. Null if no account is measured.
          */
         Posts: number | null;
-        /** @description The answer to /getPostsEngagements and /getMembersPostEngagement. */
+        /** @description The response to /getPostsEngagements and /getMembersPostEngagement. */
         PostsEngagements: {
             /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostEngagement"][];
         };
-        /** @description The answer to /getPostsLikes and /getMembersPostLikes. */
+        /** @description The response to /getPostsLikes and /getMembersPostLikes. */
         PostsLikes: {
             /** @description every requested platform, even without posts */
             platforms: components["schemas"]["PlatformLikesSeries"][];
-            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. Pages of one answer differ only in this list. With a member filter, the list contains the posts whose connection the member owns now; their gains, like `total`, count only readings while the member owned the connection. */
+            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. Pages of one response differ only in this list. With a member filter, the list contains the posts whose connection the member owns now; their gains, like `total`, count only readings while the member owned the connection. */
             posts: components["schemas"]["PostLikes"][];
             /** @description over the requested platforms */
             total: components["schemas"]["LikesSeries"];
@@ -5232,14 +5221,14 @@ export interface components {
          * @description the same number for the previous period (see Total); null with compare=none or if unknown
          */
         PostsPublishedPrevious: number | null;
-        /** @description The answer to /getPostsTotalEngagements. */
+        /** @description The response to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
             /** @description every requested platform, even without posts */
             platforms: components["schemas"]["PlatformEngagementTotals"][];
             /** @description over the requested platforms */
             total: components["schemas"]["EngagementTotals"];
         };
-        /** @description The answer to /getPostsViews and /getMembersPostViews. */
+        /** @description The response to /getPostsViews and /getMembersPostViews. */
         PostsViews: {
             /** @description every requested platform, even without posts */
             platforms: components["schemas"]["PlatformViewsSeries"][];
@@ -5265,7 +5254,7 @@ export interface components {
              */
             version: number;
         };
-        /** @description The change of a user's access. Without gains and losses, access does not change. */
+        /** @description The change to a user's access. Without gains and losses, access does not change. */
         PreviewedAccess: {
             /** @description accounts */
             gains: components["schemas"]["Named"][];
@@ -5355,7 +5344,7 @@ export interface components {
             success: boolean;
             /** @description The reason phrase of the HTTP status. */
             title: string;
-            /** @description Type. */
+            /** @description The type of the problem. */
             type: string;
         };
         /** @description The status of a projection. */
@@ -5406,7 +5395,7 @@ export interface components {
             building: components["schemas"]["BuildHealth"][];
             /**
              * Format: int64
-             * @description `generation` that this process reads; 0 before the first.
+             * @description The generation that this process reads; 0 before the first.
              */
             generation: number;
             /**
@@ -5419,14 +5408,14 @@ export interface components {
              * @description Time without progress of the partition that has waited longest.
              */
             lag_seconds: number;
-            /** @description `name` of the projection. */
+            /** @description The name of the projection. */
             name: string;
             /**
              * Format: int64
              * @description Number of parked events, which wait for an operator.
              */
             parked: number;
-            /** @description `partitions` of the topic. */
+            /** @description The partitions of the topic. */
             partitions: components["schemas"]["PartitionHealth"][];
             /** @description Whether an operator has paused it. */
             paused: boolean;
@@ -5818,7 +5807,7 @@ export interface components {
             connected?: boolean;
             /** @description `external_id` is the platform's id of the page or profile. */
             external_id: string;
-            /** @description `name` at the platform, at most 200 characters. */
+            /** @description The name at the platform, at most 200 characters. */
             name: string;
             /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
             platform: components["schemas"]["Platform"];
@@ -5866,7 +5855,7 @@ export interface components {
              * @description Number of days in the whole month.
              */
             days_in_month: number;
-            /** @description YYYY-MM in the answer's time zone */
+            /** @description YYYY-MM in the response's time zone */
             month: string;
             /** @description every requested platform, in this month */
             platforms: components["schemas"]["PlatformRoi"][];
@@ -5874,7 +5863,7 @@ export interface components {
             priced_views: components["schemas"]["PricedViews"];
             views: components["schemas"]["Views"];
         };
-        /** @description The answer to /getRoiViews. */
+        /** @description The response to /getRoiViews. */
         RoiViews: {
             /** @description every calendar month that the range touches, oldest first */
             months: components["schemas"]["RoiMonth"][];
@@ -5998,10 +5987,15 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `social_accounts` is the number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this answer.
+         * @description `social_accounts` is the number of social accounts in scope, whether read or not, plus accounts that have left the scope and have figures in this response.
          */
         SocialAccounts: number;
-        /** @description One social account that an answer uses. */
+        /**
+         * Format: int64
+         * @description accounts that the member has now, and former ones with figures in this response
+         */
+        SocialAccountsOfGrowthTotals: number;
+        /** @description One social account that a response uses. */
         Source: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
@@ -6012,12 +6006,12 @@ export interface components {
              * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null without such a reading.
              */
             last_read_at: string | null;
-            /** @description `missing` are the answer's metrics that the newest reading lacks. The reason is unsupported, permission, throttled, empty or error. */
+            /** @description `missing` are the response's metrics that the newest reading lacks. The reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
             /** @description null if it is no longer in the directory */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `paused` is a sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, and if a new reading would not change the answer because the account was read after the range. */
+            /** @description `paused` is a sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, and if a new reading would not change the response because the account was read after the range. */
             paused?: string;
             /**
              * @description its name
@@ -6040,7 +6034,7 @@ export interface components {
          *     - `disconnected`: it was disconnected; no new readings until it is connected again
          *     - `reconnect`: a person must connect it again; no new readings until then
          *     - `never_read`: it was never read
-         *     - `unsupported`: its platform reports none of the answer's metrics
+         *     - `unsupported`: its platform reports none of the response's metrics
          *     - `partial`: a metric, the whole range or some of its days were not read, or a counter has no baseline
          *     - `ok`: nothing is missing; paused says whether new readings are expected
          * @enum {string}
@@ -6183,7 +6177,7 @@ export interface components {
             impressions: number | null;
             /**
              * Format: date
-             * @description first day of the period, YYYY-MM-DD in the answer's time zone
+             * @description first day of the period, YYYY-MM-DD in the response's time zone
              */
             period: string;
             /**
@@ -6208,7 +6202,7 @@ export interface components {
             to: string;
             /**
              * Format: date-time
-             * @description the newest capture time of the same figures; null with `recorded_at`
+             * @description the newest capture time of the same figures; null if `recorded_at` is null
              */
             updated_at: string | null;
         };
@@ -6232,7 +6226,7 @@ export interface components {
             /** @description class of the problem */
             reason: components["schemas"]["ParkedReason"];
         };
-        /** @description The position of an answer: it includes everything in the agency's stream up to a version. */
+        /** @description The position of a response: it includes everything in the agency's stream up to a version. */
         StreamPosition: {
             /**
              * Format: date-time
@@ -6274,7 +6268,7 @@ export interface components {
              * @description Seconds until the ticket expires.
              */
             expires_in_seconds: number;
-            /** @description `path` of the stream that the ticket opens. */
+            /** @description The path of the stream that the ticket opens. */
             path: string;
             /** @description The ticket, for the parameter ticket of one stream. */
             ticket: string;
@@ -6317,7 +6311,7 @@ export interface components {
              */
             updated_at: string;
         };
-        /** @description The answer to /getTopPostsInsights and /getMembersTopPosts. */
+        /** @description The response to /getTopPostsInsights and /getMembersTopPosts. */
         TopPosts: {
             /**
              * @description `posts` are ranked by the engagement (likes + comments + shares) that they gained in the range, highest first; equal posts are ordered newest first. Posts without a known gain are excluded: they were not read in the range, or their first reading in the range is a baseline. With a member filter, only gains while the member owned the post count.
@@ -6377,7 +6371,7 @@ export interface components {
          *
          *     For stocks (followers, posts), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of what each account gained in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded and never counted as 0; `meta.sources` gives the reason.
          *
-         *     A gain belongs to a reading. It is the difference from the account's previous reading, however old. So the intervals of a range add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at the end of the day.
+         *     A gain belongs to a reading. It is the difference from the account's previous reading, however old. The intervals of a range therefore add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at the end of the day.
          *
          *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is what the same accounts gained in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and has the same length. While the range has not ended, the previous period is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, the comparison uses the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
          */
@@ -6530,7 +6524,7 @@ export interface components {
              */
             dashboards_count: number;
         };
-        /** @description `works` is false if the link expired or was revoked, and while its creator may not connect pages or its account is inactive: its page then answers 404. */
+        /** @description `works` is false if the link expired or was revoked, and while its creator may not connect pages or its account is inactive: its page then returns 404. */
         Works: boolean;
     };
     responses: {
@@ -6556,7 +6550,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["ProblemBody"];
             };
         };
-        /** @description Too many concurrent changes of one agency. Send the request again. */
+        /** @description There are too many concurrent changes to one agency's dashboards. Send the request again. */
         conflict: {
             headers: {
                 [name: string]: unknown;
@@ -6565,7 +6559,7 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "Too many changes of this agency came at once. Send the request again.",
+                 *       "message": "Too many changes to this agency are being made at the same time. Send the request again.",
                  *       "code": "conflict",
                  *       "errors": [],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
@@ -6705,7 +6699,7 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "The read models are being made. Try again in a moment.",
+                 *       "message": "The read models are being built. Try again in a moment.",
                  *       "code": "unavailable",
                  *       "errors": [],
                  *       "request_id": "HZ3Q7DNVXK5WPAJ2T6RYMEBCSF"
@@ -6724,7 +6718,7 @@ export interface components {
                 /**
                  * @example {
                  *       "success": false,
-                 *       "message": "The request is against a rule; see errors.",
+                 *       "message": "The request violates a rule; see errors.",
                  *       "code": "unprocessable",
                  *       "errors": [
                  *         {
@@ -6766,7 +6760,7 @@ export interface components {
          */
         Account: string;
         /**
-         * @description Only changes of this account's links: 24 hex digits.
+         * @description Only changes to this account's links: 24 hex digits.
          * @example c10000000000000000000001
          */
         Account2: string;
@@ -6818,7 +6812,7 @@ export interface components {
         ConnectionInPath: number;
         /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
         Cursor: string;
-        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
+        /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
         Cursor2: string;
         /**
          * @description Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard is not created.
@@ -6857,7 +6851,7 @@ export interface components {
          * @example week
          */
         Granularity: "day" | "week" | "month";
-        /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
+        /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
         IdempotencyKeyHeader: string;
         /** @description Changes the dashboard only if it still has this ETag. */
         IfMatchHeader: string;
@@ -6883,7 +6877,7 @@ export interface components {
          */
         MemberIdInPath: number;
         /**
-         * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+         * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
          * @example brief
          */
         Meta: "brief";
@@ -7051,7 +7045,7 @@ export interface operations {
                  */
                 limit?: components["parameters"]["Limit"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -7220,7 +7214,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
+                /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path?: never;
@@ -8114,7 +8108,7 @@ export interface operations {
                 format: components["parameters"]["Format"];
                 /** @description Only the dashboard of this sub-account: 24 hex digits. */
                 dashboard?: components["parameters"]["Dashboard2"];
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /** @description Types of changes, separated by commas: short names (accounts_linked) or full names. */
                 type?: components["parameters"]["Type"];
@@ -8123,7 +8117,7 @@ export interface operations {
                 /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
-                 * @description Only changes of this account's links: 24 hex digits.
+                 * @description Only changes to this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account2"];
@@ -8168,7 +8162,7 @@ export interface operations {
     getAuditHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -8182,7 +8176,7 @@ export interface operations {
                 /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
-                 * @description Only changes of this account's links: 24 hex digits.
+                 * @description Only changes to this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account2"];
@@ -9021,25 +9015,25 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "figures_changed";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_needs_sign_in";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "connection_ends_soon";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "live_cursor";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     };
                 };
@@ -9210,19 +9204,19 @@ export interface operations {
                         data: string;
                         /** @enum {string} */
                         event: "client_access_removed";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "board_closed";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     } | {
                         data: string;
                         /** @enum {string} */
                         event: "notice_cursor";
-                        /** @description As Last-Event-ID, resumes the stream after the event. */
+                        /** @description To resume the stream after this event, send the id as Last-Event-ID. */
                         id?: string;
                     };
                 };
@@ -11058,7 +11052,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -11277,7 +11271,7 @@ export interface operations {
                 "If-Match"?: components["parameters"]["IfMatchHeader"];
                 /** @description Changes the dashboard only if the change does exactly what a preview showed: the value of preview in the preview's response. */
                 "If-Preview"?: string;
-                /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
+                /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path: {
@@ -11656,7 +11650,7 @@ export interface operations {
     getDashboardHistory: {
         parameters: {
             query?: {
-                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor follow. Default: the first page. */
+                /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
                 cursor?: components["parameters"]["Cursor2"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -11670,7 +11664,7 @@ export interface operations {
                 /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
-                 * @description Only changes of this account's links: 24 hex digits.
+                 * @description Only changes to this account's links: 24 hex digits.
                  * @example c10000000000000000000001
                  */
                 account?: components["parameters"]["Account2"];
@@ -12130,7 +12124,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -12325,7 +12319,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
+                /** @description A key of 1 to 255 printable ASCII characters. A request with the same key within 24 hours returns the first response. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKeyHeader"];
             };
             path?: never;
@@ -13504,7 +13498,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -13673,7 +13667,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -13861,7 +13855,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -14003,7 +13997,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -14174,7 +14168,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -14356,7 +14350,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -14534,7 +14528,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -14707,7 +14701,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -14880,7 +14874,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -15053,7 +15047,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -15229,7 +15223,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -15405,7 +15399,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -15561,7 +15555,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -15708,7 +15702,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -15885,7 +15879,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -16103,7 +16097,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -16264,7 +16258,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -16415,7 +16409,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -16621,7 +16615,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -16807,7 +16801,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -16971,7 +16965,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -17283,7 +17277,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -17430,7 +17424,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -17576,7 +17570,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];
@@ -17728,7 +17722,7 @@ export interface operations {
                  */
                 dashboard?: components["parameters"]["Dashboard"];
                 /**
-                 * @description Level of detail of meta: brief leaves out the sources. For JSON only; with CSV, the response is 400. Default: a source for every social account.
+                 * @description Level of detail of meta: brief leaves out the sources. The parameter applies to JSON only; with CSV, the response is 400. Default: a source for every social account.
                  * @example brief
                  */
                 meta?: components["parameters"]["Meta"];

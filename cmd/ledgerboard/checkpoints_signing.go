@@ -102,8 +102,8 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.SigningResult
 		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
 	}
 	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier checkpoint. Alert on it.")
-	last := gauge("last_signed_timestamp_seconds", "Time when this process last signed a checkpoint; 0 if it has not signed one since its start.")
-	covered := gauge("covered_records", "Number of records covered by the last checkpoint of this process; 0 if it has not signed one since its start.")
+	last := gauge("last_signed_timestamp_seconds", "Time when this process last signed a checkpoint; 0 if it has not signed one since startup.")
+	covered := gauge("covered_records", "Number of records covered by the last checkpoint of this process; 0 if it has not signed one since startup.")
 	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
 		turns.WithLabelValues(outcome) // so that rates start at 0
 	}

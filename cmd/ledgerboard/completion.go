@@ -11,7 +11,7 @@ import (
 // completionCommand prints what a shell needs to complete commands and flags. The shell then asks
 // the program itself, which answers where COMP_LINE is set.
 type completionCommand struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell: bash, zsh or fish."`
 }
 
 const bashCompletion = "complete -o default -o bashdefault -C ledgerboard ledgerboard\n" //nolint:dupword // the program completes itself

@@ -104,7 +104,7 @@ func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 	}
 }
 
-// operatorCaller is the operator on the command line, who has the settings of the service.
+// operatorCaller returns the operator on the command line, who has the settings of the service.
 func operatorCaller() commands.Caller {
 	return commands.Caller{UserID: "system:operator", Role: "operator"}
 }

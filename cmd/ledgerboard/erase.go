@@ -30,7 +30,7 @@ type eraseCommand struct {
 	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member is a user, the user and all of its members are erased."`
 	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency to erase with its figures. Repeatable. Pages that are not listed stay with the client."`
-	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Store the output outside of the backups."`
+	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Store the output outside the backups."`
 	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures in a file printed by --list. Use it after restoring an older log."`
 	JSON          bool          `name:"json" help:"Print a JSON object."`
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show the erasure."`
@@ -241,7 +241,7 @@ func (e *erasure) checkErased(ctx context.Context) (string, error) {
 // lookEvery is the polling interval of [erasure.await].
 const lookEvery = 50 * time.Millisecond
 
-// await polls until look returns no reason to wait. If --wait has passed, it returns the last
+// await polls until check returns no reason to wait. If --wait has passed, it returns the last
 // reason as an error.
 func (e *erasure) await(ctx context.Context, check func(context.Context) (reason string, err error)) error {
 	logged := ""

@@ -30,7 +30,7 @@ type cli struct {
 	Import       importCommand       `cmd:"" help:"Import reference entities of the main application and data of the old system."`
 	Verify       verifyCommand       `cmd:"" help:"Verify that the history is unchanged, or report the first change. Requires one of --parent, --all, --bundle and --tables."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency that can be verified anywhere."`
-	Access       accessCommand       `cmd:"" help:"Print who had access to the dashboards of an agency, when, and which records prove it. Requests a running service with an auditor token."`
+	Access       accessCommand       `cmd:"" help:"Print who had access to the dashboards of an agency, when, and which records prove it. Queries a running service; requires an auditor token."`
 	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log (--parent) or from a proof bundle (--bundle)."`
 	Rebuild      rebuildCommand      `cmd:"" help:"Rebuild read models from the log next to the live ones, then switch readers to them."`
@@ -71,7 +71,7 @@ type usageError struct{ error }
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// Decoding the log allocates much and retains little: garbage collection took a fifth of a
+		// Decoding the log allocates a lot and retains little: garbage collection took a fifth of a
 		// rebuild.
 		debug.SetGCPercent(200)
 	}

@@ -14,7 +14,7 @@ import (
 type parkedCommand struct {
 	List  parkedListCommand  `cmd:"" default:"withargs" help:"List parked events and why they are parked."`
 	Show  parkedShowCommand  `cmd:"" help:"Show one event as it is in the log. The access is recorded."`
-	Retry parkedRetryCommand `cmd:"" help:"Fold events again; on topic dashboards also the events queued after them."`
+	Retry parkedRetryCommand `cmd:"" help:"Refold events; on topic dashboards also the events queued after them."`
 	Skip  parkedSkipCommand  `cmd:"" help:"Skip an event and fold the events queued after it. On topic dashboards this is permanent."`
 }
 
@@ -81,7 +81,7 @@ func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return commandError(err)
 		}
-		reason, err := c.confirm(s, "fold "+operator.ParkedEvents(len(events))+" again")
+		reason, err := c.confirm(s, "refold "+operator.ParkedEvents(len(events)))
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ type process struct {
 	stop     *stop
 	// sendTraces exports the remaining spans.
 	sendTraces func(context.Context) error
-	// continueAs are the demo users that a browser on this machine can sign in as; nil outside of a
+	// continueAs are the demo users that a browser on this machine can sign in as; nil outside a
 	// demo.
 	continueAs []identity.Person
 }

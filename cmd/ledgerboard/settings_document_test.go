@@ -19,7 +19,7 @@ func TestSettingsDocument(t *testing.T) {
 	parser, err := kong.New(&c, parserOptions())
 	require.NoError(t, err)
 	var text strings.Builder
-	text.WriteString("# Settings\n\nThe settings of `ledgerboard serve`; the other commands read the same settings. Each is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
+	text.WriteString("# Settings\n\n`ledgerboard serve` and the other commands read these settings. Each is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
 		"`--kafka-brokers`), or a line of the\nfile that `LEDGERBOARD_CONFIG` names. Written by `go test ./cmd/ledgerboard -run TestSettingsDocument -update`.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
 		"| setting | default | |\n|---|---|---|\n")

@@ -29,7 +29,7 @@ type fetchSettings struct {
 	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"App secret at Facebook. It proves that calls come from the app (appsecret_proof)."`
 	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App id of Instagram login, for signing in."`
 	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
-	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the app at LinkedIn. Keep the list unchanged: another set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
+	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the app at LinkedIn. Keep the list unchanged: a different set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
 	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for signing in and refreshing tokens."`
 	LinkedInClientSecret    string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
 	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for signing in and refreshing tokens."`

@@ -23,7 +23,7 @@ type statusCommand struct {
 	Timeout time.Duration `default:"3s" help:"How long to wait for the response."`
 	JSON    bool          `name:"json" help:"Print the unchanged response of the service."`
 	All     bool          `help:"Show every partition, not only those that lag or have stopped."`
-	Serving bool          `help:"Treat a degraded service as ready. For health checks that must not restart a service that still serves reads."`
+	Serving bool          `help:"Treat a degraded service as ready. Use this for health checks that must not restart a service that still serves reads."`
 }
 
 // errNotReady is returned if a service runs but cannot serve reads now.

@@ -21,7 +21,7 @@ import (
 
 type tokenCommand struct {
 	tokens
-	User    string        `required:"" help:"User id (sub), 24 hex digits. For the roles operator and main_app alone, any name."`
+	User    string        `required:"" help:"User id (sub), 24 hex digits. With only the role operator or main_app, any name."`
 	Account string        `type:"hexid" help:"Account id (account_id), 24 hex digits: the agency for the roles agency and auditor, a sub-account for client."`
 	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; repeatable."`
 	For     time.Duration `default:"1h" help:"Lifetime of the token."`

@@ -155,7 +155,7 @@ func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.
 	return slowest
 }
 
-// logPaces logs how often connections are read, at the start and after each change.
+// logPaces logs how often connections are read, at startup and after each change.
 func (c *paces) logPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}

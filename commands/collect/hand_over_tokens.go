@@ -76,7 +76,7 @@ type HandedOver struct {
 	// Replaced is true if tokens were stored before.
 	Replaced bool `json:"replaced"`
 	// Unchanged is true if the same tokens were handed over before. The stored ones, which may have
-	// been renewed since, stay.
+	// been renewed since, are kept.
 	Unchanged bool `json:"unchanged"`
 	// Awaited is true if the connection was waiting for this sign-in.
 	Awaited   bool       `json:"awaited"`

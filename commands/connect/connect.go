@@ -68,7 +68,7 @@ type Config struct {
 	// SignIn returns the sign-in of a platform.
 	SignIn func(p domain.Platform) (platforms.SignIn, error)
 	Log    commands.Appender
-	// Moved returns a channel that is closed at the next change of the directory's tables.
+	// Moved returns a channel that is closed at the next change to the directory's tables.
 	Moved func() <-chan struct{}
 	// WakeFetchers makes the fetchers check immediately for due accounts.
 	WakeFetchers func(ctx context.Context, queue domain.FetchQueue) error

@@ -20,7 +20,7 @@ type Registrations struct {
 	EntitiesByKey func(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
 	Secrets       Secrets
 	Log           commands.Appender
-	// Moved returns a channel that is closed at the next change of the directory's tables.
+	// Moved returns a channel that is closed at the next change to the directory's tables.
 	Moved func() <-chan struct{}
 	Now   func() time.Time
 }

@@ -139,8 +139,8 @@ func (w waiting) grant(key domain.GrantKey, now time.Time) domain.Grant {
 // NewSecret returns a random string of at least 128 bits, for cookies and addresses.
 func NewSecret() string { return rand.Text() }
 
-func digest(word string) []byte {
-	sum := sha256.Sum256([]byte(word))
+func digest(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
 

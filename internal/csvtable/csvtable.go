@@ -96,9 +96,9 @@ func escape(cell string) string {
 	return cell
 }
 
-// table is one table of an answer as CSV: the elements of one list, or the fields outside of lists.
+// table is one table of an answer as CSV: the elements of one list, or the fields outside lists.
 type table struct {
-	// name is the path of the list, or [Root] for the fields outside of lists.
+	// name is the path of the list, or [Root] for the fields outside lists.
 	name string
 	// columns are the scalars of an element, by path; those of the parents precede them in a row.
 	columns []column
@@ -120,7 +120,7 @@ type nested struct {
 	table *table
 }
 
-// Root is the name of the table of the fields outside of lists.
+// Root is the name of the table of the fields outside lists.
 const Root = "data"
 
 // Plan is the CSV layout of an answer type. The rule, as stated in the API document: one row per

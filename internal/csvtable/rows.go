@@ -37,7 +37,7 @@ func (p *Plan) FirstLine() string {
 func (p *Plan) several(pick string) bool { return pick == "" && len(p.tables) > 1 }
 
 // layout returns the columns of all tables, or those of the selected table after those of its
-// enclosing elements. Fields outside of lists are not repeated in every row.
+// enclosing elements. Fields outside lists are not repeated in every row.
 func (p *Plan) layout(pick string) (header []string, offsets map[*table]int) {
 	if p.several(pick) {
 		header = append(header, "table")
@@ -105,7 +105,7 @@ func (r *rows) element(t *table, element reflect.Value) error {
 			return fmt.Errorf("write row: %w", err)
 		}
 	}
-	if t.parent == nil && !r.plan.isList { // fields outside of lists are not repeated in every row
+	if t.parent == nil && !r.plan.isList { // fields outside lists are not repeated in every row
 		clear(cells)
 	}
 	for _, l := range t.lists {

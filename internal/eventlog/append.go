@@ -86,7 +86,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
-// startAppend begins the span of an append of so many events; none outside of a trace.
+// startAppend begins the span of an append of so many events; none outside a trace.
 func startAppend(ctx context.Context, topic string, events int) (context.Context, trace.Span) {
 	return tracing.StartInTrace(ctx, "append "+topic, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		semconv.MessagingSystemKafka, semconv.MessagingDestinationName(topic), semconv.MessagingBatchMessageCount(events)))

@@ -45,8 +45,8 @@ func (v Verdict) String() string {
 	}
 }
 
-// Genesis is the previous hash of a stream's first record: SHA-256 of "ledgerboard", the topic's
-// domain name and the key, concatenated.
+// Genesis returns the previous hash of a stream's first record: SHA-256 of "ledgerboard", the
+// topic's domain name and the key, concatenated.
 func Genesis(topic, key string) [hashSize]byte {
 	return sha256.Sum256([]byte("ledgerboard" + topic + key))
 }

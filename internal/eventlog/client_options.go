@@ -39,7 +39,7 @@ func retryAfter(failures int) time.Duration {
 	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())) // jitter
 }
 
-// kgoOptions are the options that all kgo clients of the log share.
+// kgoOptions returns the options that all kgo clients of the log share.
 func (c Config) kgoOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),

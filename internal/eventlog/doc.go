@@ -11,7 +11,7 @@
 //   - [Codec.Decode] reads everything that [Codec.Encode] accepts. Both clients produce the same
 //     bytes.
 //   - A projection continues exactly at its own position or not at all: another topic id, a
-//     position outside of the log, or a missing offset stops that partition ([ErrOtherLog],
+//     position outside the log, or a missing offset stops that partition ([ErrOtherLog],
 //     [ErrBelowStart], [ErrBeyondEnd], [ErrGap]).
 //   - Everyone who may produce to the topics (Kafka ACLs) is trusted. An invalid record stops
 //     neither a start nor an append nor a reader. Readers receive it unchanged; on a chained topic

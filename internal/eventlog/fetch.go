@@ -49,7 +49,7 @@ func newFetcher(cl *cluster, topic string, id TopicID, partition, maxBytes int32
 // fetchRetryTime bounds how long a fetch retries during a leader election or a broker's restart.
 const fetchRetryTime = 30 * time.Second
 
-// fetch reads from offset. An offset outside of the log is [ErrOutOfRange].
+// fetch reads from offset. An offset outside the log is [ErrOutOfRange].
 func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
@@ -157,7 +157,7 @@ var (
 	ErrBeyondEnd = errors.New("another log: rebuild (the log ends before the checkpoint)")
 	// ErrGap: an offset is missing on a topic that is not compacted.
 	ErrGap = errors.New("another log: rebuild (offsets are missing)")
-	// ErrOutOfRange: the requested offset is outside of the log.
+	// ErrOutOfRange: the requested offset is outside the log.
 	ErrOutOfRange = errors.New("offset out of range")
 	// ErrNoRecord: there is no record at the offset (compacted, or not written yet).
 	ErrNoRecord = errors.New("no record at this offset")
@@ -201,7 +201,7 @@ func (cl *cluster) ranges(ctx context.Context, described topicState) ([]Partitio
 }
 
 // ReadAt returns the record at a position. [ErrNoRecord] means that compaction removed it or that
-// it is not written yet, [ErrOutOfRange] that the position is outside of the log.
+// it is not written yet, [ErrOutOfRange] that the position is outside the log.
 func (cl *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
 	described, err := cl.describe(ctx, at.Topic)
 	if err != nil {

@@ -217,7 +217,7 @@ func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in Par
 	})
 }
 
-// sizeOf is an upper bound of a record's size in an uncompressed batch.
+// sizeOf returns an upper bound of a record's size in an uncompressed batch.
 func sizeOf(r Record) int {
 	const head, lengths = 64, 16
 	size := head + len(r.Key) + len(r.Value)

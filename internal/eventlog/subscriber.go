@@ -90,7 +90,7 @@ const (
 	// MetadataVersion holds the version of a record of a chained topic, from a header of the
 	// record.
 	MetadataVersion = headerChainVersion
-	// MetadataTraceParent holds the W3C trace context of a record; absent outside of a trace.
+	// MetadataTraceParent holds the W3C trace context of a record; absent outside a trace.
 	MetadataTraceParent = headerTraceParent
 )
 

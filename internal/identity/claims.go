@@ -43,11 +43,11 @@ const (
 	roleOperator = "operator"
 )
 
-// Staff is the list of auditors and operators by subject or e-mail address. They need not be in the
+// Staff is the list of auditors and operators by subject or email address. They need not be in the
 // directory. The zero value is an empty list.
 type Staff struct{ members map[string]Person }
 
-// ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an e-mail address, or a
+// ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an email address, or a
 // subject of the provider; a value with an @ is an address. The error lists every invalid entry.
 func ParseStaff(entries []string) (Staff, error) {
 	staff := Staff{members: map[string]Person{}}
@@ -71,7 +71,7 @@ func (s Staff) add(entry string) error {
 		}
 	}
 	if who == "" || role != roleAuditor && role != roleOperator {
-		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, and WHO an e-mail address or a subject", entry)
+		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, and WHO an email address or a subject", entry)
 	}
 	if strings.Contains(who, "@") {
 		who = lowerASCII(who)
@@ -177,9 +177,9 @@ type Flow struct {
 }
 
 // FlowOf returns the flow of a secret, which must be random.
-func FlowOf(word string) Flow {
+func FlowOf(secret string) Flow {
 	part := func(name string) string {
-		sum := sha256.Sum256([]byte("ledgerboard sign-in\x00" + name + "\x00" + word))
+		sum := sha256.Sum256([]byte("ledgerboard sign-in\x00" + name + "\x00" + secret))
 		return base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	return Flow{State: part("state"), Nonce: part("nonce"), Verifier: part("verifier")}

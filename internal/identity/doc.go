@@ -7,7 +7,7 @@
 //   - Only the provider with the configured issuer is trusted.
 //   - State, nonce and code verifier (PKCE, S256) of a sign-in are derived from a secret that only
 //     one browser has.
-//   - An e-mail address counts only if the provider reports it as verified, and in lower case.
+//   - An email address counts only if the provider reports it as verified, and in lower case.
 //   - Claims restrict what a person may do here and never extend it.
 //   - No error of this package contains a code, a token or the client secret.
 //

@@ -124,7 +124,7 @@ func (m *Monitor) Reason(name string) string {
 	return strings.Join(reasons, "; ")
 }
 
-// MayWrite returns why no change of dashboards can succeed now, or nil.
+// MayWrite returns why no change to dashboards can succeed now, or nil.
 func (m *Monitor) MayWrite() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -27,7 +27,7 @@ const (
 	classTablesGone class = "tables_gone" // tables were dropped
 	classBuilding   class = "building"    // a read model is being built, or catches up after a start
 	classOtherLog   class = "other_log"   // the tables belong to another log
-	// the tables went back to an earlier state and are folded again
+	// the tables went back to an earlier state and are refolded
 	classSetBack     class = "set_back"
 	classUnfolded    class = "unfolded"     // no process folds a generation that is read
 	classStandsStill class = "stands_still" // lag beyond maxLag without progress
@@ -57,7 +57,7 @@ func (f fault) unavailable() error {
 	return e
 }
 
-// unreadable reports whether tables are missing, or lack records that were in the log at the start.
+// unreadable reports whether tables are missing, or lack records that were in the log at startup.
 func unreadable(f fault) bool { return f.Class == classBuilding || f.Class == classTablesGone }
 
 // unfit reports whether commands must not use the tables, because their state may never have been
@@ -192,7 +192,7 @@ func (m *Monitor) wentBack(s operator.Projection) string {
 		m.highest[position] = max(p.NextOffset, min(m.highest[position], p.EndOffset))
 		n += m.highest[position] - p.NextOffset
 	}
-	return textIf(n > 0, fmt.Sprintf("was reset to an earlier state together with its database and is folded again (%d events to go). Try again shortly", n))
+	return textIf(n > 0, fmt.Sprintf("was reset to an earlier state together with its database and is being refolded (%d events to go). Try again shortly", n))
 }
 
 // foldedByNobody returns which generation in use no process has folded for some time, or "". A

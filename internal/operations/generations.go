@@ -92,7 +92,7 @@ func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version 
 	return nil
 }
 
-// versionOf is the projector version of this program for a projection; 0 if there is no such
+// versionOf returns the projector version of this program for a projection; 0 if there is no such
 // projection.
 func versionOf(projection string) int {
 	for _, p := range projectors.All(0) {
@@ -145,7 +145,7 @@ func (d *Service) PrepareGeneration(ctx context.Context, c commands.Caller, proj
 	return p, err
 }
 
-// earlierGeneration is the number of the generation to which a rollback of a version switches.
+// earlierGeneration returns the number of the generation to which a rollback of a version switches.
 func (d *Service) earlierGeneration(ctx context.Context, projection string, version int) (number int, err error) {
 	generations, err := d.Generations(ctx)
 	var retired time.Time

@@ -185,7 +185,7 @@ func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (ve
 	return version, err
 }
 
-// waiting are the other parked events of the same stream and partition that are not skipped.
+// waiting returns the other parked events of the same stream and partition that are not skipped.
 func (d *Service) waiting(ctx context.Context, event operator.ParkedEvent) ([]operator.ParkedEvent, error) {
 	list, err := d.Parked(ctx, operator.ParkedFilter{Projection: event.Projection, Stream: event.Stream})
 	return slices.DeleteFunc(list, func(p operator.ParkedEvent) bool {

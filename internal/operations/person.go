@@ -30,9 +30,9 @@ func (d *Service) Person(ctx context.Context, user string, member int64) (domain
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. File
-// creates the file and calls content to write it. The export is recorded; its outcome is done when
-// file has returned.
+// ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. file
+// creates the file and calls content to write it. The export is recorded, and its outcome is
+// recorded after file returns.
 func (d *Service) ExportPerson(
 	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
 ) (sections []readmodels.PersonSectionCount, err error) {
@@ -86,14 +86,14 @@ func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, 
 func (d *Service) MakeSignInLink(
 	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
 ) (path string, until time.Time, err error) {
-	word, now := rand.Text(), time.Now()
+	secret, now := rand.Text(), time.Now()
 	until = now.Add(validFor)
 	target := domain.OperatorTarget{User: candidate.UserID}
 	err = d.act(ctx, c, domain.ActionSignInLinkMade, target, reason, withoutEffect(func(ctx context.Context) error {
 		link := vault.SignInLink{Person: candidate, MadeBy: c.UserID, MadeAt: now, ExpiresAt: until}
-		return vault.NewSessions(d.kept).MakeLink(ctx, link, console.Digest(word))
+		return vault.NewSessions(d.kept).MakeLink(ctx, link, console.Digest(secret))
 	}))
-	return console.LinkPath(word), until, err
+	return console.LinkPath(secret), until, err
 }
 
 // SignInLinkedTo returns the issuer of the identity provider to which a user is linked. Errors:

@@ -28,7 +28,7 @@ type ParkedEvent struct {
 	Behind     int64        `json:"behind"`                       // number of later events of the stream that wait for this event
 }
 
-// Position is the position of the event in the log.
+// Position returns the position of the event in the log.
 func (p ParkedEvent) Position() domain.Position {
 	return domain.Position{Topic: p.Topic, Partition: p.Partition, Offset: p.Offset}
 }

@@ -37,7 +37,7 @@ type TablesChecked struct {
 // Live reports whether the projection has once reached the end of the log and may be read.
 func (p Projection) Live() bool { return p.State == "live" }
 
-// GenerationName is projection.g<number>.
+// GenerationName returns projection.g<number>.
 func (p Projection) GenerationName() string { return fmt.Sprintf("%s.g%d", p.Projection, p.Generation) }
 
 // Partition is the progress of a projection in one partition of its topic.
@@ -62,7 +62,7 @@ type Build struct {
 	Waits      string  `json:"waits,omitempty"` // what the rebuild waits for; absent while it makes progress
 }
 
-// Percent is the progress, from 0 to 100.
+// Percent returns the progress, from 0 to 100.
 func (b Build) Percent() int {
 	if b.Total == 0 {
 		return 0

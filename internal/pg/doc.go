@@ -4,7 +4,7 @@
 // # Invariants
 //
 //   - Every pool names its schema; times are scanned as UTC.
-//   - Only pools for data that can be folded again from the log commit asynchronously.
+//   - Only pools for data that can be refolded from the log commit asynchronously.
 //   - The simple protocol is never used.
 //
 // It may not import any package of this module except domain.

@@ -166,7 +166,7 @@ func IsCanceled(err error) bool {
 	return e != nil && (e.Code == CodeCanceled || e.cause != nil)
 }
 
-// malformed is the error for an answer in an unexpected format. A retry may succeed.
+// malformed returns the error for an answer in an unexpected format. A retry may succeed.
 func malformed() *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
 }
@@ -185,13 +185,13 @@ func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	}
 }
 
-// incompleteAnswer is the error for an answer without the requested content: absent does not mean
-// empty.
+// incompleteAnswer returns the error for an answer without the requested content: absent does not
+// mean empty.
 func incompleteAnswer(p domain.Platform, op, message string) *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
 }
 
-// wrongAccount is the error for an answer about another account. Recording it would give one
+// wrongAccount returns the error for an answer about another account. Recording it would give one
 // account the figures of another.
 func wrongAccount(p domain.Platform, op string) *Error {
 	const message = "the token belongs to an account other than the connected one"
@@ -204,7 +204,7 @@ func WrongAccount(err error) bool {
 	return e != nil && e.Code == codeWrongID
 }
 
-// invalid is the error for a request that must not be sent.
+// invalid returns the error for a request that must not be sent.
 func invalid(p domain.Platform, op, format string, args ...any) *Error {
 	return &Error{Class: ClassInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}
 }

@@ -10,18 +10,18 @@ import (
 // RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// accountsUntilRefusedForAll is the number of accounts with a refused metric after which it counts
-// as retired for all. Removals apply to every account, but one unusual account must not affect the
-// others.
+// accountsUntilRefusedForAll is a number of accounts. After a metric has been refused for
+// accountsUntilRefusedForAll accounts, it counts as retired for all accounts. Removals apply to
+// every account, but one unusual account must not affect the others.
 const accountsUntilRefusedForAll = 3
 
 // negativeCache remembers refused metrics, so that a known refusal costs no call. Entries expire,
-// so that a metric that comes back is found. The cache is bounded: a metric refused by promoteAfter
-// accounts is not requested for others, so no more accounts are added.
+// so that a metric that comes back is found. The cache is bounded: a metric refused for
+// accountsUntilRefusedForAll accounts is not requested for others, so no more accounts are added.
 type negativeCache struct {
 	ttl     time.Duration
 	now     func() time.Time
-	promote bool // whether promoteAfter applies; a missing permission affects one account only
+	promote bool // whether accountsUntilRefusedForAll applies; a missing permission affects one account only
 
 	mu      sync.Mutex
 	refused map[string]map[string]refusal // by edge and metric, then by account
@@ -94,9 +94,10 @@ func (c *negativeCache) isRefused(key, account string) bool {
 	return live >= accountsUntilRefusedForAll
 }
 
-// confirm records that a post was refused a part because of a permission, and reports whether
-// another post of the account was refused it recently. One post may forbid what others allow, so
-// only a second refusal says something about the account.
+// confirm reports whether the platform recently refused the same part for another post of the
+// account; it then forgets that refusal. Otherwise it records the refusal of this post. A single
+// post may forbid what others allow, so only a refusal for a second post means that the account's
+// token lacks the permission.
 func (c *negativeCache) confirm(edge, part, account, post string) bool {
 	c.mu.Lock()
 	previous, confirmed := c.refused[edge+"|"+part][account]

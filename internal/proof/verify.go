@@ -23,7 +23,7 @@ type VerifyConfig struct {
 	Source    Source
 	Parent    string         // report on one agency; "" for all. The whole log is read in either case.
 	Verifiers note.Verifiers // public keys of checkpoints; nil: none
-	// Kept are signed notes that were stored outside of the log, as `ledgerboard checkpoints`
+	// Kept are signed notes that were stored outside the log, as `ledgerboard checkpoints`
 	// prints them, separated by empty lines. They reveal a log that was replaced together with its
 	// checkpoints.
 	Kept string

@@ -62,7 +62,7 @@ func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, erro
 	return p.People.ActiveByEmail(ctx, email)
 }
 
-// onlyPersonWith returns the only active user of all agencies with an e-mail address, in lower
+// onlyPersonWith returns the only active user of all agencies with an email address, in lower
 // case. Errors: [*console.RefusalError] for no user or several users; unavailable while another
 // user of the address may not be in the tables yet.
 func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {

@@ -46,7 +46,7 @@
 //   - A connection's refusal carries the time at which the collector met it, but appears later.
 //     Queries therefore go back by a margin, and a stream that moves to another process may get a
 //     refusal of the last minutes twice.
-//   - A change of dashboards changes what clients may see, so their streams check access at once.
+//   - A change to dashboards changes what clients may see, so their streams check access at once.
 //   - The first change of figures after a quiet second is sent at once, later ones after a second.
 //   - A refusal is final for a Socket.IO client, a closed transport is not: faults of the caller
 //     are refused; faults of the server close the transport.

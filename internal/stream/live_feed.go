@@ -79,7 +79,7 @@ func (f *figureFeed) resume(id string) (resumed bool, before time.Time) {
 	return true, before
 }
 
-// tell sends changes of the accounts that the listener may see now. A temporary error leaves the
+// tell sends changes to the accounts that the listener may see now. A temporary error leaves the
 // position unchanged.
 func (f *figureFeed) tell(ctx context.Context, _ bool, out output) error {
 	n := f.source.since(f.listener.ParentAccount, f.position)

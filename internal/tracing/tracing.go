@@ -46,7 +46,7 @@ func End(span trace.Span, err error) {
 
 const header = "traceparent"
 
-// Parent returns the trace context of ctx as W3C traceparent, 55 characters; "" outside of a trace.
+// Parent returns the trace context of ctx as W3C traceparent, 55 characters; "" outside a trace.
 func Parent(ctx context.Context) string {
 	if !trace.SpanContextFromContext(ctx).IsValid() { // every append asks
 		return ""

@@ -105,7 +105,7 @@ func (s *Sessions) End(ctx context.Context, user, id string) error {
 	return pg.Exec(ctx, s.pool, "end a session", `delete from sessions where user_id = $1 and id = $2`, user, id)
 }
 
-// MakeLink stores a link under the digest of its word. It deletes the user's other links and all
+// MakeLink stores a link under the digest of its secret. It deletes the user's other links and all
 // expired links.
 func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) error {
 	return pg.Exec(ctx, s.pool, "create a sign-in link", `

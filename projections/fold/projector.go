@@ -92,7 +92,7 @@ func WriteAll(ctx context.Context, tx pgx.Tx, state Fold) error {
 // parks the later ones of its stream, and the head advances over a parked record.
 type Chained interface {
 	Fold
-	// Pass advances the head over an event that is parked for a reason found outside of Apply,
+	// Pass advances the head over an event that is parked for a reason found outside Apply,
 	// without folding its content.
 	Pass(event Event)
 	// Resume folds a parked event whose chain verdict is known and whose head was already passed.
@@ -116,11 +116,11 @@ type Reason = operator.ParkedReason
 // The reasons; each is a value of column parked.reason.
 const (
 	ReasonMalformed   Reason = "malformed"    // the envelope is invalid
-	ReasonUnknownType Reason = "unknown_type" // another binary may know the type
+	ReasonUnknownType Reason = "unknown_type" // another version of the program may know the type
 	ReasonUndecodable Reason = "undecodable"  // the payload does not decode or validate
-	ReasonRefused     Reason = "refused"      // Apply cannot fold it
+	ReasonRefused     Reason = "refused"      // the projector cannot fold it
 	ReasonWrite       Reason = "write"        // the database refused its values
-	ReasonChainBroken Reason = "chain_broken" // no correct writer can have written it: alarm
+	ReasonChainBroken Reason = "chain_broken" // no correct writer can have written it
 	ReasonBehind      Reason = "behind"       // valid, but after a parked event of its stream
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// AccountInsights is the answer to /getAccountInsights.
+// AccountInsights is the response to /getAccountInsights.
 type AccountInsights struct {
 	Total AccountTotals `json:"total"` // over the requested platforms
 	// every requested platform, even without accounts
@@ -30,7 +30,7 @@ type PlatformInsights struct {
 // AccountTotals are the totals of some social accounts.
 type AccountTotals struct {
 	// SocialAccounts is the number of social accounts in scope, whether read or not, plus accounts
-	// that have left the scope and have figures in this answer.
+	// that have left the scope and have figures in this response.
 	SocialAccounts int `json:"social_accounts"`
 	// Followers are people (a stock), from each account's last reading in the range: {account
 	// followers}.
@@ -40,7 +40,7 @@ type AccountTotals struct {
 	Engagement Total `json:"engagement"`
 }
 
-// accountFigures is a query context with the figures of accounts for an answer.
+// accountFigures is a query context with the figures of accounts for a response.
 type accountFigures struct {
 	*queryContext
 
@@ -50,7 +50,7 @@ type accountFigures struct {
 	before  *accountFigures           // of the compared period; nil if series have none
 }
 
-// answerFigures builds an answer from figures of accounts. read is optional and reads additional
+// answerFigures builds a response from figures of accounts. read is optional and reads additional
 // data. build runs after the sources are classified.
 func answerFigures[D any](
 	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string, buckets []bucket,

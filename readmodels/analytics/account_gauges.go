@@ -79,7 +79,7 @@ type probe struct {
 	scopeOnly bool // only readings that the scope can see
 }
 
-// readUnknown adds readings that the answer needs and the roll-ups lack. Roll-ups hold the last
+// readUnknown adds readings that the response needs and the roll-ups lack. Roll-ups hold the last
 // reading of each UTC day and owner. Raw readings are needed where an interval ends before the last
 // reading of a day, on days with readings of several owners, and for accounts that were not read in
 // the days before a period. Each takes one index probe; all run in one statement.

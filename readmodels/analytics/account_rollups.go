@@ -35,7 +35,7 @@ type metricSeries struct {
 	owners []owner // owners with figures in this series
 	// day flows by the platform's day, of the range and the previous period
 	flows byDay
-	// owners at the end of each day; nil if the answer does not depend on owners
+	// owners at the end of each day; nil if the response does not depend on owners
 	dayOwners []ownerSince
 	// rolling figures over whole days, by window and last day; only those in scope
 	windows map[string]byDay
@@ -61,7 +61,7 @@ type figureKey struct {
 }
 
 // figures reads the figures of accounts in the range and in the previous period. buckets are the
-// intervals of both that the answer shows. The series are ordered by platform, social account and
+// intervals of both that the response shows. The series are ordered by platform, social account and
 // metric.
 func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
 	series, err := qc.readSeries(ctx, nil)
@@ -267,7 +267,7 @@ func (qc *queryContext) begins() time.Time {
 }
 
 // sentArray is an array in PostgreSQL's wire format, from which single elements are read in place.
-// An answer for a hundred accounts reads tens of thousands of elements, and pgx decodes each
+// A response for a hundred accounts reads tens of thousands of elements, and pgx decodes each
 // through several interfaces. It is valid until the next row.
 type sentArray []byte
 

@@ -10,7 +10,7 @@ const (
 	regularityDays = 7
 )
 
-// ActivityMeter is the answer to /reach/activityMeter.
+// ActivityMeter is the response to /reach/activityMeter.
 type ActivityMeter struct {
 	Total Activity `json:"total"` // over the requested platforms
 	// every requested platform, even without accounts
@@ -55,8 +55,8 @@ type Activity struct {
 
 // ActivityDay is one interval of [Activity]: a day, week or month.
 type ActivityDay struct {
-	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
-	// the range.
+	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
+	// before the range.
 	Day string `json:"day"`
 	// Posts is the number of posts published in the interval, on the days on which the number is
 	// known. Null if it is unknown for every account and day, and in future intervals.

@@ -39,7 +39,7 @@ var (
 	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound, "There is no such category. Use its number, or 0 for all categories.")
 )
 
-// Meta describes the data of an analytics answer.
+// Meta describes the data of an analytics response.
 type Meta struct {
 	From     time.Time `json:"from"`      // first instant of the range, UTC
 	To       time.Time `json:"to"`        // end of the range, exclusive, UTC
@@ -55,7 +55,7 @@ type Meta struct {
 	ComparedFrom *time.Time `json:"compared_from,omitempty"`
 	// end of the compared period, exclusive, UTC; absent if `compared_from` is absent
 	ComparedTo *time.Time `json:"compared_to,omitempty"`
-	// AsOf is the newest capture time in the answer; null if the answer uses no readings.
+	// AsOf is the newest capture time in the response; null if the response uses no readings.
 	AsOf *time.Time `json:"as_of"`
 	// NextDue is when newer figures are expected: the next scheduled reading of any of these
 	// accounts. It is in the past if that reading is late. Null if none is expected: the accounts
@@ -74,11 +74,11 @@ type Meta struct {
 	// Ignored are the names of query parameters that this endpoint does not support and ignored.
 	// Absent if none was ignored.
 	Ignored []string `json:"ignored,omitempty"`
-	// RankedBy is the measure of the answer's rankings; absent if it has none.
+	// RankedBy is the measure of the response's rankings; absent if it has none.
 	RankedBy RankBy `json:"ranked_by,omitempty"`
 	// Instead suggests the other ranking if it may say more; absent otherwise.
 	Instead *rankingOffer `json:"instead,omitempty"`
-	// NextCursor is the cursor of the next page; absent on the last page and on answers without
+	// NextCursor is the cursor of the next page; absent on the last page and on responses without
 	// pages.
 	NextCursor string `json:"next_cursor,omitempty"`
 }

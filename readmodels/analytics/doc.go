@@ -5,8 +5,8 @@
 //
 //   - Every query is bounded, ordered and limited to a [readmodels.Scope]. Data outside the scope
 //     does not exist.
-//   - Each answer uses one [pg.Snapshot].
-//   - The structs with JSON tags are the answers. Their comments document the fields: unit, kind,
+//   - Each response uses one [pg.Snapshot].
+//   - The structs with JSON tags are the responses. Their comments document the fields: unit, kind,
 //     platform metric and the meaning of null.
 //   - A missing figure is null, never 0. A comparison without a baseline is null with no_baseline.
 //     [Meta].Sources gives a reason for everything that a figure lacks.
@@ -48,6 +48,6 @@
 //     plan expects almost no rows.
 //   - sum_bigint adds gains: sum returns numeric, and the conversion took a sixth of a ranking's
 //     time.
-//   - An account that has left the scope is a source only while it has figures in the answer, and
+//   - An account that has left the scope is a source only while it has figures in the response, and
 //     without its current name.
 package analytics

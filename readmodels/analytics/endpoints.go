@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// AccountInsights is endpoint 1: follower and engagement totals per platform and overall, with the
-// change from the previous period.
+// AccountInsights serves endpoint 1: follower and engagement totals per platform and overall, with
+// the change from the previous period.
 func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
 	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()},
@@ -44,7 +44,7 @@ func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope
 		})
 }
 
-// RoiViews is endpoint 3: page views and the cost of subscriptions, per platform and month.
+// RoiViews serves endpoint 3: page views and the cost of subscriptions, per platform and month.
 func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
 	metrics := []string{domain.MetricViews}
 	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
@@ -70,7 +70,7 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 	})
 }
 
-// AccountStats is endpoint 4: reach and impressions, totals and series.
+// AccountStats serves endpoint 4: reach and impressions, totals and series.
 func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
 	var before []AccountReach
@@ -85,7 +85,7 @@ func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, qu
 		})
 }
 
-// AccountNetGrowth is endpoint 5: net follower growth per platform and overall.
+// AccountNetGrowth serves endpoint 5: net follower growth per platform and overall.
 func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
 	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
 		func(f *accountFigures, data *AccountNetGrowth) {
@@ -94,12 +94,12 @@ func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope
 		})
 }
 
-// ActivityMeter is endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
+// ActivityMeter serves endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
 // registration of a post that counts.
 func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
 	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
 		if qc.blank == nothingRead {
-			qc.blank = "No published posts of it are known in this range."
+			qc.blank = "No published posts are known in this range."
 		}
 		days := query.Range.Elapsed().cut(ByDay)
 		accounts, err := publishedPosts(ctx, qc, days)
@@ -125,8 +125,8 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 	})
 }
 
-// Leaderboard is endpoint 7: the best members and posts, ranked by engagement. It has one page; the
-// limit applies to both lists.
+// Leaderboard serves endpoint 7: the best members and posts, ranked by engagement. It has one page;
+// the limit applies to both lists.
 func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
 	query.Page.Cursor = ""
 	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
@@ -234,8 +234,8 @@ func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope
 		})
 }
 
-// PostsTotalEngagements is endpoint 13: likes, comments and shares gained by all posts, in total
-// and over time.
+// PostsTotalEngagements serves endpoint 13: likes, comments and shares gained by all posts, in
+// total and over time.
 func (a *Analytics) PostsTotalEngagements(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (PostsTotalEngagements, Meta, error) {
@@ -254,7 +254,7 @@ func (a *Analytics) PostsTotalEngagements(
 		})
 }
 
-// ActiveMembers is endpoint 15: the active members of an account and the platforms they have
+// ActiveMembers serves endpoint 15: the active members of an account and the platforms they have
 // connected, from the current directory. The range in Meta does not apply.
 func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
 	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
@@ -270,7 +270,7 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 	})
 }
 
-// MemberGrowth is endpoint 16: a member's growth summary.
+// MemberGrowth serves endpoint 16: a member's growth summary.
 func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	var gains *postGains

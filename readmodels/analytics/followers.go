@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// AccountFollowers is the answer to /getAccountFollowers.
+// AccountFollowers is the response to /getAccountFollowers.
 type AccountFollowers struct {
 	Total FollowerSeries `json:"total"` // over the requested platforms
 	// every requested platform, even without accounts
@@ -57,7 +57,7 @@ type MovedAway struct {
 
 // FollowerDay is one interval of a [FollowerSeries]: a day, week or month.
 type FollowerDay struct {
-	// first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
+	// first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
 	Day string `json:"day"`
 	// Followers are people at the end of the interval: the last reading of each account. If an
 	// account was not read in this interval, its reading from an earlier interval is used, so that
@@ -107,7 +107,7 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 	return series
 }
 
-// AccountNetGrowth is the answer to /reach/getAccountNetGrowth.
+// AccountNetGrowth is the response to /reach/getAccountNetGrowth.
 type AccountNetGrowth struct {
 	Total NetGrowth `json:"total"` // over the requested platforms
 	// every requested platform, even without accounts
@@ -155,7 +155,7 @@ type NetGrowth struct {
 
 // GrowthDay is one interval of [NetGrowth]: a day, week or month.
 type GrowthDay struct {
-	// first day of the interval, YYYY-MM-DD in the answer's time zone; it can be before the range
+	// first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
 	Day string `json:"day"`
 	// Net is what the accounts read in this interval gained since their previous readings, which
 	// can be several days old. Null if no account was read, or if no account has a previous
@@ -192,8 +192,8 @@ func growthDays(days []FollowerDay) []GrowthDay {
 	return growth
 }
 
-// growth compares the stock with its value at the start of the range, regardless of what the answer
-// is compared with.
+// growth compares the stock with its value at the start of the range, regardless of what the
+// response is compared with.
 func (v *metricValue) growth() *metricValue {
 	g := *v
 	g.compared, g.previous, g.noPct, g.comparedInPart = nil, nil, v.longGap != nil, v.before == nil

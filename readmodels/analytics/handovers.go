@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// isNarrowed reports whether the answer is limited to some owners.
+// isNarrowed reports whether the response is limited to some owners.
 func (qc *queryContext) isNarrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
 
-// dependsOnOwners reports whether the answer depends on the owners of readings.
+// dependsOnOwners reports whether the response depends on the owners of readings.
 func (qc *queryContext) dependsOnOwners() bool { return qc.isNarrowed() || qc.byAccount }
 
-// sees reports whether an owner's readings are in the answer.
+// sees reports whether an owner's readings are in the response.
 func (qc *queryContext) sees(o owner) bool {
 	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) && (qc.query.Member == 0 || o.member == qc.query.Member)
 }
@@ -73,7 +73,7 @@ func (s *metricSeries) ownerBefore(at time.Time) owner {
 
 // flowDays returns the day flows of the days that belong to matching owners.
 func (qc *queryContext) flowDays(s *metricSeries, match func(owner) bool) byDay {
-	if len(s.dayOwners) == 0 { // the answer does not depend on owners
+	if len(s.dayOwners) == 0 { // the response does not depend on owners
 		return s.flows
 	}
 	owned := byDay{s.flows.first, make([]*sample, len(s.flows.samples))}

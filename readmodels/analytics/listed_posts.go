@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// PostInsights is the answer to /getPostInsights and /getMembersPostInsights.
+// PostInsights is the response to /getPostInsights and /getMembersPostInsights.
 type PostInsights struct {
 	// Posts are all posts that were published before the end of the range or read in it, newest
 	// first.
@@ -25,7 +25,7 @@ type PostInsight struct {
 	Growth PostGrowth `json:"growth"` // in the range
 }
 
-// PostsEngagements is the answer to /getPostsEngagements and /getMembersPostEngagement.
+// PostsEngagements is the response to /getPostsEngagements and /getMembersPostEngagement.
 type PostsEngagements struct {
 	// Posts are all posts that were published before the end of the range or read in it, newest
 	// first.

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ActiveMembers is the answer to /accountActiveMembersPlatforms.
+// ActiveMembers is the response to /accountActiveMembersPlatforms.
 type ActiveMembers struct {
 	// Members are the members of the account that are active in the main application, by id.
 	Members []ActiveMember `json:"members"`
@@ -127,7 +127,7 @@ func (m *ActiveMember) add(s ConnectedSocial) {
 	}
 }
 
-// MemberGrowth is the answer to /membersSocialGrowth.
+// MemberGrowth is the response to /membersSocialGrowth.
 type MemberGrowth struct {
 	Total     GrowthTotals           `json:"total"`     // over all platforms
 	Platforms []platformGrowthTotals `json:"platforms"` // every platform, even without accounts
@@ -142,7 +142,7 @@ type platformGrowthTotals struct {
 // GrowthTotals is the growth of a member's social accounts, compared with the previous period (see
 // [Total]).
 type GrowthTotals struct {
-	// accounts that the member has now, and former ones with figures in this answer
+	// accounts that the member has now, and former ones with figures in this response
 	SocialAccounts int   `json:"social_accounts"`
 	Followers      Total `json:"followers"` // see `followers` of [AccountTotals]
 	// see `engagement` of [AccountTotals]: counted by the platforms per account

@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// PlatformStats is the answer to /api/stats.
+// PlatformStats is the response to /api/stats.
 type PlatformStats struct {
 	// every requested platform, even without accounts
 	Platforms []StatsOfPlatform `json:"platforms"`
@@ -51,7 +51,7 @@ type StatsOfAccount struct {
 
 // StatsPeriod are the figures of one period.
 type StatsPeriod struct {
-	// first day of the period, YYYY-MM-DD in the answer's time zone
+	// first day of the period, YYYY-MM-DD in the response's time zone
 	Period string `json:"period"`
 	// first instant included, UTC; the range can begin within the period
 	From time.Time `json:"from"`
@@ -89,7 +89,7 @@ type StatsPeriod struct {
 	// reading of each day, which can be after the period. Readings before the period that a figure
 	// carries forward or counts from are ignored. Null if nothing was read.
 	RecordedAt *time.Time `json:"recorded_at"`
-	// the newest capture time of the same figures; null with `recorded_at`
+	// the newest capture time of the same figures; null if `recorded_at` is null
 	UpdatedAt *time.Time `json:"updated_at"`
 	// Demographics are the last demographics of the audience read in the period: {account
 	// demographics}. Null if none were read; platforms withhold them for small accounts.

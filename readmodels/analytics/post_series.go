@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// PostsTotalEngagements is the answer to /getPostsTotalEngagements.
+// PostsTotalEngagements is the response to /getPostsTotalEngagements.
 type PostsTotalEngagements struct {
 	Total EngagementTotals `json:"total"` // over the requested platforms
 	// every requested platform, even without posts
@@ -39,8 +39,8 @@ type EngagementTotals struct {
 // EngagementDay is one interval of [EngagementTotals]: gains since the previous readings, which can
 // be several days old. Null if nothing was read.
 type EngagementDay struct {
-	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
-	// the range.
+	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
+	// before the range.
 	Day string `json:"day"`
 	// likes + comments + shares gained, of the parts that are known
 	Engagement *int64 `json:"engagement"`
@@ -74,15 +74,15 @@ func engagementDay(day string, sums *gainSums) EngagementDay {
 	}
 }
 
-// PostsLikes is the answer to /getPostsLikes and /getMembersPostLikes.
+// PostsLikes is the response to /getPostsLikes and /getMembersPostLikes.
 type PostsLikes struct {
 	Total LikesSeries `json:"total"` // over the requested platforms
 	// every requested platform, even without posts
 	Platforms []platformLikesSeries `json:"platforms"`
 	// Posts are all posts that were published before the end of the range or read in it, newest
-	// first. Pages of one answer differ only in this list. With a member filter, the list contains
-	// the posts whose connection the member owns now; their gains, like `total`, count only
-	// readings while the member owned the connection.
+	// first. Pages of one response differ only in this list. With a member filter, the list
+	// contains the posts whose connection the member owns now; their gains, like `total`, count
+	// only readings while the member owned the connection.
 	Posts []PostLikes `json:"posts"`
 }
 
@@ -105,8 +105,8 @@ type LikesSeries struct {
 
 // LikesDay is one interval of a [LikesSeries].
 type LikesDay struct {
-	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
-	// the range.
+	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
+	// before the range.
 	Day string `json:"day"`
 	// gained since the previous readings, which can be several days old; null if nothing was read
 	Likes    *int64 `json:"likes"`
@@ -127,7 +127,7 @@ func likesDay(day string, sums *gainSums) LikesDay {
 	return LikesDay{day, sums.likes.value(), sums.readings}
 }
 
-// PostsViews is the answer to /getPostsViews and /getMembersPostViews.
+// PostsViews is the response to /getPostsViews and /getMembersPostViews.
 type PostsViews struct {
 	Total ViewsSeries `json:"total"` // over the requested platforms
 	// every requested platform, even without posts
@@ -155,8 +155,8 @@ type ViewsSeries struct {
 
 // ViewsDay is one interval of a [ViewsSeries].
 type ViewsDay struct {
-	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
-	// the range.
+	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
+	// before the range.
 	Day string `json:"day"`
 	// video views gained since the previous readings, which can be several days old; null if
 	// nothing was read

@@ -15,26 +15,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// queryContext is the state of one answer: its snapshot, its query and the data collected for meta.
+// queryContext is the state of one response: its snapshot, its query and the data collected for
+// meta.
 type queryContext struct {
 	tx    pgx.Tx
 	scope readmodels.Scope
 	query RangeQuery
-	// metrics are the metrics that the answer shows; they determine the status of a source. blank
-	// is the reason if a source without problems has no figures; "" if the answer shows no
+	// metrics are the metrics that the response shows; they determine the status of a source. blank
+	// is the reason if a source without problems has no figures; "" if the response shows no
 	// readings.
 	metrics []string
 	blank   string
-	// compared is the period that the answer is compared with. uncompared is true if the answer
+	// compared is the period that the response is compared with. uncompared is true if the response
 	// compares nothing and so does not use readings of that period.
 	compared   Range
 	uncompared bool
-	// totals is true if the answer has totals, which are compared even if the query does not set
+	// totals is true if the response has totals, which are compared even if the query does not set
 	// compare.
 	totals bool
-	// byAccount is true if the answer separates figures by sub-account.
+	// byAccount is true if the response separates figures by sub-account.
 	byAccount bool
-	// ofPosts is true if the answer uses readings of posts instead of accounts.
+	// ofPosts is true if the response uses readings of posts instead of accounts.
 	ofPosts bool
 	cursor  string // of the next page
 	// rankedBy and instead are the fields of meta about rankings.
@@ -164,7 +165,7 @@ func (qc *queryContext) expectedAt() *time.Time {
 // buckets returns the intervals of the range in the query's granularity.
 func (q RangeQuery) buckets() []bucket { return q.Range.cut(q.Granularity) }
 
-// noteCapture records that the answer uses a capture; nil is ignored.
+// noteCapture records that the response uses a capture; nil is ignored.
 func (qc *queryContext) noteCapture(at *time.Time) {
 	if at != nil && (qc.asOf == nil || at.After(*qc.asOf)) {
 		qc.asOf = new(*at)
@@ -237,7 +238,7 @@ func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 // platformIDs returns the platforms of the query as a parameter.
 func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }
 
-// cursorScope returns the scope of the cursors of a list in this answer.
+// cursorScope returns the scope of the cursors of a list in this response.
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
 	filters := []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}

@@ -7,7 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Leaderboard is the answer to /leaderboard.
+// Leaderboard is the response to /leaderboard.
 type Leaderboard struct {
 	// Members are ranked by the engagement that posts gained in the range while the member owned
 	// them, highest first. A member is ranked if at least one gain is known, even if the post is
@@ -45,7 +45,7 @@ type RankedMember struct {
 	Views    *int64 `json:"views"` // video views; null if no platform reported them
 }
 
-// TopPosts is the answer to /getTopPostsInsights and /getMembersTopPosts.
+// TopPosts is the response to /getTopPostsInsights and /getMembersTopPosts.
 type TopPosts struct {
 	// Posts are ranked by the engagement (likes + comments + shares) that they gained in the range,
 	// highest first; equal posts are ordered newest first. Posts without a known gain are excluded:

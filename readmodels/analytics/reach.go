@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// AccountStats is the answer to /reach/getAccountStats.
+// AccountStats is the response to /reach/getAccountStats.
 type AccountStats struct {
 	Total ReachStats `json:"total"` // over the requested platforms
 	// every requested platform, even without accounts
@@ -51,8 +51,8 @@ type ReachStats struct {
 // ReachDay is one interval of [ReachStats]: a day, week or month. Platforms label figures with
 // their own days, some in Pacific time; a figure appears on the day of its label.
 type ReachDay struct {
-	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
-	// the range.
+	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
+	// before the range.
 	Day string `json:"day"`
 	// Impressions are the impressions gained in this interval. A cumulative figure counts from the
 	// previous reading, which can be several days old, or from its first reading (see [Total]).
@@ -120,8 +120,8 @@ type ReachWindow struct {
 
 // ReachPoint is the reach in one interval of the range: a day, week or month.
 type ReachPoint struct {
-	// Day is the first day of the interval, YYYY-MM-DD in the answer's time zone. It can be before
-	// the range.
+	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
+	// before the range.
 	Day   string `json:"day"`
 	Value *int64 `json:"value"` // null if not read
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// RoiViews is the answer to /getRoiViews.
+// RoiViews is the response to /getRoiViews.
 type RoiViews struct {
 	Total     Roi           `json:"total"`     // over the platforms and months
 	Platforms []platformRoi `json:"platforms"` // every requested platform, over the months
@@ -20,7 +20,7 @@ type RoiViews struct {
 type roiMonth struct {
 	Roi
 
-	Month string `json:"month"` // YYYY-MM in the answer's time zone
+	Month string `json:"month"` // YYYY-MM in the response's time zone
 	// Days is the number of days of the month that are in the range and have begun, including
 	// today. It is the share of the monthly price that is compared with the views so far: less than
 	// `days_in_month` while the month has not ended, and 0 before it begins.

@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// NothingRead is the beginning of the reason if an account has no problem but the answer has no
+// NothingRead is the beginning of the reason if an account has no problem but the response has no
 // figures of it.
 const NothingRead = "No figures were read"
 
@@ -89,7 +89,7 @@ func (r Range) whyNone() string {
 	}
 }
 
-// classifyPostSources completes the sources of an answer that lists posts: which figures the posts
+// classifyPostSources completes the sources of a response that lists posts: which figures the posts
 // of each social account have in the range, regardless of the page. Testing whether there are any
 // is faster than counting them.
 func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
@@ -114,7 +114,7 @@ func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	return qc.classifySources(ctx)
 }
 
-// notePostMetrics records which of the answer's figures the posts of a social account have.
+// notePostMetrics records which of the response's figures the posts of a social account have.
 func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
 	for _, metric := range qc.metrics {
 		if now.sumOf(metric).n > 0 {

@@ -22,7 +22,7 @@ const (
 	SourceDisconnected SourceStatus = "disconnected" // it was disconnected; no new readings until it is connected again
 	SourceReconnect    SourceStatus = "reconnect"    // a person must connect it again; no new readings until then
 	SourceNeverRead    SourceStatus = "never_read"   // it was never read
-	SourceUnsupported  SourceStatus = "unsupported"  // its platform reports none of the answer's metrics
+	SourceUnsupported  SourceStatus = "unsupported"  // its platform reports none of the response's metrics
 	SourcePartial      SourceStatus = "partial"      // a metric, the whole range or some of its days were not read, or a counter has no baseline
 	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether new readings are expected
 )
@@ -44,7 +44,7 @@ func MostSevere(sources []Source) (gravest []Source) {
 	return gravest
 }
 
-// Source is one social account that an answer uses.
+// Source is one social account that a response uses.
 type Source struct {
 	readmodels.PlatformRef
 
@@ -55,7 +55,7 @@ type Source struct {
 	Name   domain.OptionalText `json:"name"`
 	Status SourceStatus        `json:"status"`
 	Reason domain.OptionalText `json:"reason"` // a sentence; null if the status is ok
-	// Missing are the answer's metrics that the newest reading lacks. The reason is unsupported,
+	// Missing are the response's metrics that the newest reading lacks. The reason is unsupported,
 	// permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
@@ -65,7 +65,7 @@ type Source struct {
 	// Paused is a sentence that says why no new readings are expected for now, even if the status
 	// is ok: an operator has paused the connection or its platform, or no subscription is active.
 	// Absent while the account is being read, if it must be connected again, and if a new reading
-	// would not change the answer because the account was read after the range.
+	// would not change the response because the account was read after the range.
 	Paused string `json:"paused,omitempty"`
 }
 
@@ -105,11 +105,11 @@ type knownAccount struct {
 	at       time.Time
 }
 
-// sourceQuery determines how complete the figures of an answer are.
+// sourceQuery determines how complete the figures of a response are.
 type sourceQuery struct{ *queryContext }
 
 // classifySources sets the sources: the social accounts in scope now, and those that have left it
-// and still have figures in the answer. Call it after everything that calls noteMetric.
+// and still have figures in the response. Call it after everything that calls noteMetric.
 func (qc sourceQuery) classifySources(ctx context.Context) error {
 	facts, erased, err := qc.sourceFacts(ctx)
 	if err != nil {
@@ -260,8 +260,8 @@ func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 	}
 }
 
-// lastReadOf returns when an account was last read in the range for the answer's figures; nil if it
-// was not.
+// lastReadOf returns when an account was last read in the range for the response's figures; nil if
+// it was not.
 func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
 	for _, read := range qc.metricsRead[account] {
 		if read.last != nil && (last == nil || read.last.After(*last)) {
@@ -388,7 +388,7 @@ func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
 	return qc.ofPosts && !slices.ContainsFunc(metrics, func(m string) bool { return p.Sources(domain.FiguresOfPosts, m) != nil })
 }
 
-// subject is the subject of the answer's metrics.
+// subject returns the subject of the response's metrics.
 func (qc sourceQuery) subject() string {
 	if qc.ofPosts {
 		return "posts"

@@ -17,9 +17,9 @@ import (
 // excluded and never counted as 0; `meta.sources` gives the reason.
 //
 // A gain belongs to a reading. It is the difference from the account's previous reading, however
-// old. So the intervals of a range add up to the whole. The very first reading is a baseline and
-// gains nothing. If an account moves between clients or members of the agency, a gain belongs to
-// the owner at the later reading, and a day to the owner at the end of the day.
+// old. The intervals of a range therefore add up to the whole. The very first reading is a baseline
+// and gains nothing. If an account moves between clients or members of the agency, a gain belongs
+// to the owner at the later reading, and a day to the owner at the end of the day.
 //
 // For stocks, `previous` is the value that `change` counts from. For other metrics, it is what the
 // same accounts gained in the previous period; day flows are compared day by day, over the days

@@ -106,7 +106,7 @@ type cell struct {
 	Part string // the part of the value, if it differs from the row's
 }
 
-// rows are the rows of the chart's table.
+// rows returns the rows of the chart's table.
 func (c Chart) rows() []row {
 	rows := make([]row, len(c.Series[0].Points))
 	for i, first := range c.Series[0].Points {

@@ -66,7 +66,7 @@ type mark struct {
 	Faint bool // a dot too close to its neighbors: it is visible only under the pointer
 }
 
-// Mark is the legend of the chart's event marks; "" without marks.
+// Mark returns the legend of the chart's event marks; "" without marks.
 func (p plot) Mark() string {
 	for _, point := range p.Series[0].Points {
 		if point.Mark != "" {
@@ -194,7 +194,7 @@ func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks 
 	return marks
 }
 
-// pointTitle is the text of a point.
+// pointTitle returns the text of a point.
 func (c Chart) pointTitle(series Series, i int) string {
 	point := series.Points[i]
 	text := point.Label + ": " + Number(*point.Value)
@@ -247,7 +247,7 @@ func scaleOf(bars bool, series ...Series) (s scale, known int) {
 	return s, known
 }
 
-// niceStep is the smallest of 1, 2, 5, 10, 20, … that is at least the argument.
+// niceStep returns the smallest of 1, 2, 5, 10, 20, … that is at least the argument.
 func niceStep(least float64) float64 {
 	if least <= 1 {
 		return 1
@@ -261,7 +261,7 @@ func niceStep(least float64) float64 {
 	return tenfold * power
 }
 
-// ticks are the labeled values of the axis, in ascending order.
+// ticks returns the labeled values of the axis, in ascending order.
 func (s scale) ticks() []float64 {
 	var ticks []float64
 	for i := range int(math.Round((s.high-s.low)/s.step)) + 1 {
@@ -270,7 +270,7 @@ func (s scale) ticks() []float64 {
 	return ticks
 }
 
-// y is the vertical position of a value between bottom and top.
+// y returns the vertical position of a value between bottom and top.
 func (s scale) y(v, top, bottom float64) float64 {
 	return bottom - (v-s.low)/(s.high-s.low)*(bottom-top)
 }

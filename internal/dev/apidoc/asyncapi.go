@@ -72,7 +72,7 @@ const (
 
 // topics describes the contents and the retention of each topic.
 var topics = map[string]string{
-	domain.TopicDashboards: "One record for each accepted change of an agency's dashboards. Key: the agency. Kept forever.",
+	domain.TopicDashboards: "One record for each accepted change to an agency's dashboards. Key: the agency. Kept forever.",
 	domain.TopicMetrics:    "Readings of social accounts and posts, and newly discovered posts. Key: the social account. Kept forever.",
 	domain.TopicOperations: "Audit reads and exports, actions of operators, signed checkpoints, states of connections. Key: " +
 		"the agency, or -. Kept forever.",
@@ -182,7 +182,7 @@ func (doc *asyncDoc) addStreams(described api.Description, made *schemas) error 
 	for name, stream := range map[string]struct{ operation, text string }{
 		"notices":  {"getNotices", "The caller's notices, as Server-Sent Events with Last-Event-ID."},
 		"socketIO": {"getSocketIo", "The caller's notices, over Socket.IO v4. The notice's id is the second argument."},
-		"live":     {"getLive", "Changes of figures of the caller's accounts, at most once a second, when they can be read."},
+		"live":     {"getLive", "Changes to figures of the caller's accounts, at most once a second, when the new figures can be read."},
 	} {
 		if address[stream.operation] == "" {
 			return errors.New("no route has the id " + stream.operation)

@@ -38,7 +38,7 @@ var constantsOf = map[string]struct{ dir, name string }{
 	"internal/operator.ParkedReason": {"projections/fold", "projections/fold.Reason"},
 }
 
-// of returns what the source says about a type; nothing of types outside of the module.
+// of returns what the source says about a type; nothing of types outside the module.
 func (s source) of(t reflect.Type) (declared, error) {
 	dir, ours := strings.CutPrefix(t.PkgPath(), modulePath)
 	if !ours {

@@ -18,7 +18,7 @@ var connectOperations = map[string]about{
 	},
 	"getConnect": {
 		tag: tagConnecting, summary: "Returns the progress and the outcome of a sign-in.",
-		text: "Available for a day to every caller that may start such a sign-in, in any browser.",
+		text: "The result is available for a day to every caller that may start such a sign-in, in any browser.",
 	},
 	"getConnectLinks": {
 		tag: tagConnecting, summary: "Lists the links with which people without a login connect pages, newest first.",
@@ -34,13 +34,13 @@ var connectOperations = map[string]about{
 	},
 	"postPlatformsDisconnect": {
 		tag: tagConnecting, summary: "Disconnects a page or profile. It is no longer read; its figures are kept.",
-		text:    "The person's consent is revoked at the platform when no agency needs it any more. This is idempotent.",
+		text:    "The person's consent is revoked at the platform when no agency needs it any more. This operation is idempotent.",
 		refuses: []domain.Code{domain.CodeConflict},
 	},
 
 	"postPlatforms": {
 		tag: tagConnecting, summary: "Registers or disconnects a page or profile for which a main application handles the sign-in.",
-		text: "This is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. " +
+		text: "This operation is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. " +
 			"If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.",
 		refuses: append([]domain.Code{domain.CodeNotFound, domain.CodeUnprocessable}, changes...),
 	},
@@ -49,16 +49,16 @@ var connectOperations = map[string]about{
 		text: "The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error " +
 			"lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's " +
 			"pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. " +
-			"This is idempotent, even if the tokens have been renewed since.",
+			"This operation is idempotent, even if the tokens have been renewed since.",
 		refuses: append([]domain.Code{domain.CodeUnprocessable}, changes...),
 	},
 
 	"getConnectStart": browserPage("Shows who requests a sign-in and for which account, with a link to the platform.",
 		"The sign-in is bound to the first browser that opens this page."),
 	"getConnectBack": browserPage("OAuth callback of a platform: 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok.",
-		"It reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that "+
+		"The operation reads code, state and error, ignores other parameters, and redirects to a URL without them. A state works once, and only in the browser that "+
 			"the sign-in is bound to."),
-	"getConnectChoose": browserPage("Shows the pages that the sign-in makes available, or its outcome.", "Only for the browser that the sign-in is bound to."),
+	"getConnectChoose": browserPage("Shows the pages that the sign-in makes available, or its outcome.", "The page works only in the browser that the sign-in is bound to."),
 	"postConnectChoose": browserPage("Connects the pages that were chosen on that page.", "The form field page names the pages to connect; move names those to move from "+
 		"another client. After a refused sign-in, the form field again starts another sign-in instead."),
 	"getConnectLink":  browserPage("Shows the page of a link.", "Opening the page does not bind the link to a browser."),
@@ -82,8 +82,8 @@ var (
 	metaRefusals = []domain.Code{domain.CodeInvalid, domain.CodeTooLarge, domain.CodeUnavailable}
 )
 
-const metaSigns = "For Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. " +
-	"The response does not reveal whether the person is known. Only available where such a secret is configured. "
+const metaSigns = "This operation is for Meta only: the form field signed_request must be signed with the secret of the configured app; every other request gets the same error. " +
+	"The response does not reveal whether the person is known. The operation is only available where such a secret is configured. "
 
 var changes = []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType}
 

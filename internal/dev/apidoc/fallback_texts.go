@@ -10,7 +10,7 @@ var glossary = map[string]string{
 	"request_id":               "Id that the service assigned to the request; the response contains it as X-Request-Id.",
 	"command_id":               "Id of the command; also its idempotency key.",
 	"event_id":                 "Id of the event in the log.",
-	"type":                     "Type.",
+	"type":                     "The type of the problem.",
 	"title":                    "The reason phrase of the HTTP status.",
 	"status":                   "The HTTP status.",
 	"detail":                   "Details of this occurrence.",

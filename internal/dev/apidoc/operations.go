@@ -141,7 +141,7 @@ var operations = map[string]about{
 		headers: []string{"ETag"}, refuses: []domain.Code{domain.CodeConflict},
 	},
 	"putDashboard": {
-		tag: tagDashboards, summary: "Updates a dashboard and the dashboards linked with it, atomically.",
+		tag: tagDashboards, summary: "Updates a dashboard and the dashboards linked to it, atomically.",
 		text: "Members that you leave out keep their values; unknown members are ignored. A request that changes nothing succeeds and is not recorded.",
 
 		headers: []string{"ETag", "Idempotency-Replayed"},
@@ -152,7 +152,7 @@ var operations = map[string]about{
 
 	"postDashboardPreview": {
 		tag: tagDashboards, summary: "Previews a PUT of the dashboard: who would gain and who would lose access to which accounts.",
-		text: "Takes the same body and If-Match as the PUT and validates them in the same way, but changes nothing. To apply the change, send the " +
+		text: "The request has the same body and If-Match as the PUT and is validated in the same way, but changes nothing. To apply the change, send the " +
 			"same body in a PUT with `preview` in the If-Preview header: the PUT does exactly what the preview shows, or returns 412.",
 		refuses: []domain.Code{domain.CodePreconditionFailed, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
@@ -162,7 +162,7 @@ var operations = map[string]about{
 	},
 	"getDashboards": {
 		tag: tagDashboards, summary: "Lists the clients of the agency by name, each with a summary of its dashboard.",
-		text: "This creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.",
+		text: "The request creates no dashboards: `exists` says whether a client has one. A client user sees the dashboards that it may open.",
 	},
 	"postDirectory": {
 		tag: tagDirectory, summary: "Imports entities, erasures and published posts from a main application, as JSON Lines.",
@@ -191,18 +191,18 @@ var operations = map[string]about{
 	"postUsersSignInLink": {
 		tag:     tagEntities,
 		summary: "Creates a link that signs a user of the agency or of one of its clients in to the console once.",
-		text: "For client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link " +
+		text: "Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link " +
 			"replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity " +
-			"provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. Only available where the console is served.",
+			"provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
 	"getUsersSessions": {
 		tag: tagEntities, summary: "Lists the console sessions of a user, newest first.",
-		text: "Each session is a browser. Only available where the console is served.",
+		text: "Each session belongs to one browser. This operation is only available where the console is served.",
 	},
 	"postUsersSessionsEnd": {
 		tag: tagEntities, summary: "Ends a console session of a user and returns the remaining sessions.",
-		text: "This is idempotent. To keep a user out, set the user inactive in the directory.",
+		text: "This operation is idempotent. To keep a user out, set the user inactive in the directory.",
 	},
 	"getAccounts":            entities("Lists the accounts for which the caller may see figures, by name."),
 	"getMembers":             entities("Lists the members of the caller's accounts, by name."),
@@ -230,11 +230,11 @@ var operations = map[string]about{
 	"getActivities":             entities("Lists posts with their latest metrics, newest first, or the posts scheduled in the content planner."),
 	"getActivitiesByActivityId": entities("Returns a post."),
 	"getStats":                  statsOf("of each platform"),
-	"getDashboardHistory":       audit("Lists the changes of a dashboard: who made each one, when, and in which request."),
+	"getDashboardHistory":       audit("Lists the changes to a dashboard: who made each one, when, and in which request."),
 	"getDashboardState":         audit("Returns the state of a dashboard at an instant or version."),
 	"getDashboardDiff":          audit("Returns what changed on a dashboard between two instants or versions."),
 	"getDashboardAccess":        audit("Returns whether a user had access to a dashboard at a time, and which records decided it."),
-	"getAuditHistory":           audit("Lists the changes of all dashboards of the agency."),
+	"getAuditHistory":           audit("Lists the changes to all dashboards of the agency."),
 	"getAuditDiff": {
 		tag: tagAudit, summary: "Returns what changed on each dashboard of the agency between two instants or versions.",
 		text: "Dashboards without a change in between are left out. The most recently changed dashboard comes first. All pages refer to the same two moments.",

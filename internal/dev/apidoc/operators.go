@@ -52,13 +52,13 @@ var operatorsOperations = map[string]about{
 		"The pause takes effect within seconds; a reading that has started is completed. "+refusesPaused),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", refusesRunning),
 	"postOpsConnectionRead": act("Makes the accounts of a connection due for reading now.",
-		"Their totals are read, as are those of their posts that are due by age, as far as the quota permits. If none of the accounts is "+
-			"read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason."),
+		"As far as the quota permits, the service reads the accounts' totals and the posts that are due because of their age. If none of the "+
+			"accounts is read, because a sign-in or a subscription is missing or the connection is paused, the response is 409 with the reason."),
 	"getOpsActions": ops("Lists the actions of operators and their outcomes, newest first.",
-		"Each action is recorded before it runs, and its outcome afterward. An action without an outcome is still running, or its process terminated."),
+		"Each action is recorded before it runs, and its outcome afterwards. An action without an outcome is still running, or its process has terminated."),
 	"getOpsLog": ops("Lists the topics of the log, with partitions, in-sync replicas, offsets and settings.", ""),
 	"getOpsRebuildEvents": {
-		tag: tagOperators, summary: "Streams the progress of a rebuild once a second until it ends.", text: "The data of each rebuild event is the rebuild.",
+		tag: tagOperators, summary: "Streams the progress of a rebuild once a second until it ends.", text: "The data of each `rebuild` event is a rebuild object.",
 		answers: streamAnswers, refuses: nil,
 	},
 }

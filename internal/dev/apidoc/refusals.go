@@ -53,8 +53,8 @@ var refusals = map[domain.Code]refusal{
 		example: example(domain.CodeNotFound, "There is no such member. Check the id."),
 	},
 	domain.CodeConflict: {
-		text:    "Too many concurrent changes of one agency. Send the request again.",
-		example: example(domain.CodeConflict, "Too many changes of this agency came at once. Send the request again."),
+		text:    "There are too many concurrent changes to one agency's dashboards. Send the request again.",
+		example: example(domain.CodeConflict, "Too many changes to this agency are being made at the same time. Send the request again."),
 	},
 	domain.CodePreconditionFailed: {
 		text:    "The precondition in If-Match failed.",
@@ -67,7 +67,7 @@ var refusals = map[domain.Code]refusal{
 	},
 	domain.CodeUnprocessable: {
 		text: "The request is well-formed but violates a rule.",
-		example: example(domain.CodeUnprocessable, "The request is against a rule; see errors.").
+		example: example(domain.CodeUnprocessable, "The request violates a rule; see errors.").
 			WithField("users[0]", "is not a user of the linked accounts or of the agency"),
 	},
 	domain.CodeRateLimited: {
@@ -78,7 +78,7 @@ var refusals = map[domain.Code]refusal{
 	domain.CodeUnavailable: {
 		text: "The service is temporarily unavailable. If the response has a Command-Id, the outcome is unknown: retry with it as " +
 			"Idempotency-Key.",
-		example: example(domain.CodeUnavailable, "The read models are being made. Try again in a moment."),
+		example: example(domain.CodeUnavailable, "The read models are being built. Try again in a moment."),
 		headers: []string{"Retry-After"},
 	},
 	domain.CodeInternal: {text: "The service failed; report the request id.", example: errors.New("a defect")},

@@ -28,7 +28,7 @@ func (e streamEvent) data(made *schemas) *openapi3.SchemaRef {
 var (
 	noticeEvents = []streamEvent{
 		{
-			stream.NoticeEvent, "The user lost access to at least one dashboard. The id of the event resumes the stream after it.",
+			stream.NoticeEvent, "The user lost access to at least one dashboard. To resume the stream after this event, send its id as Last-Event-ID.",
 			reflect.TypeFor[stream.AccessRemoved](), &asyncExample{"lost", json.RawMessage(`{"user_id":"d10000000000000000000000"}`)},
 		},
 		{
@@ -40,16 +40,16 @@ var (
 	}
 	liveEvents = []streamEvent{
 		{
-			stream.FiguresEvent, "Figures changed; read them again. The id of the event resumes the stream after it.",
+			stream.FiguresEvent, "Figures changed; read them again. To resume the stream after this event, send its id as Last-Event-ID.",
 			reflect.TypeFor[stream.Event](), &asyncExample{"all", json.RawMessage(`{"all":true,"changes":[]}`)},
 		},
 		{
-			stream.SignInEvent, "The platform refuses a connection until a person signs in again. Sent once, when the service discovers it.",
+			stream.SignInEvent, "The platform refuses a connection until a person signs in again. The event is sent once, when the service discovers this.",
 			reflect.TypeFor[stream.SignIn](),
 			&asyncExample{"refused", json.RawMessage(`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4}`)},
 		},
 		{
-			stream.EndsSoonEvent, "A connection expires unless a person signs in. Sent 14, 7 and 1 days before.",
+			stream.EndsSoonEvent, "A connection expires unless a person signs in. The event is sent 14, 7 and 1 days before the connection expires.",
 			reflect.TypeFor[stream.EndsSoon](),
 			&asyncExample{"soon", json.RawMessage(
 				`{"account_id":"c10000000000000000000001","member_id":7,"connection_id":70,"p_id":4,"sign_in_before":"2026-12-05T12:00:00Z"}`)},
@@ -75,7 +75,7 @@ func (s *schemas) sent(events []streamEvent, resumed bool) *openapi3.SchemaRef {
 		event.Value.Properties = openapi3.Schemas{"event": name, "data": data}
 		if resumed {
 			id := typed("string")
-			id.Value.Description = "As Last-Event-ID, resumes the stream after the event."
+			id.Value.Description = "To resume the stream after this event, send the id as Last-Event-ID."
 			event.Value.Properties["id"] = id
 		}
 		event.Value.Required = []string{"event", "data"}
