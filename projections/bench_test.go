@@ -15,8 +15,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	_ "github.com/ledgerboard/ledgerboard/internal/dev/draws"
+	"github.com/ledgerboard/ledgerboard/internal/dev/leaks"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -349,3 +352,8 @@ var (
 	errInjected = errors.New("injected")
 	quiet       = slog.New(slog.DiscardHandler)
 )
+
+// A stopped engine leaves no goroutine running.
+func TestMain(m *testing.M) {
+	leaks.Main(pgtest.Runner{Tests: m}, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}

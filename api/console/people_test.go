@@ -4,14 +4,20 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -148,4 +154,203 @@ func TestViewAsClientUserIsNotUpdated(t *testing.T) {
 	require.Len(t, s.looks.by, 1)
 	require.Equal(t, []string{s.looks.by[0].RequestID}, named)
 	require.Contains(t, b.get("/console/clients/"+bakery+"/figures").Body.String(), "/live.")
+}
+
+// madeCookie is not the session cookie.
+const madeCookie = "__Host-lb_link_made"
+
+const signsIn = "/console/people/" + clara + "/sign-in"
+
+// signInStage is a stage with a client user who has one session.
+func signInStage(t *testing.T) (*stage, *browser) {
+	t.Helper()
+	s := newStage(t)
+	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", Email: "clara@bakery.example", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
+	s.answer("GET /api/users/"+clara+"/sessions", []api.SignInSession{
+		{ID: "S1", Way: "link", SignedInAt: s.now.Add(-time.Hour), SeenAt: s.now, EndsAt: s.now.Add(11 * time.Hour)},
+	}, nil)
+	s.answer("GET /api/accounts", []readmodels.Account{}, nil)
+	return s, s.signedIn("agency")
+}
+
+// A double click sends a form twice, and without scripts the browser drops the first request. The
+// action still runs exactly once.
+func TestAFormSentTwiceRunsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, b := signInStage(t)
+		release, made, dropped := make(chan struct{}), atomic.Int32{}, false
+		s.deps.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				made.Add(1)
+				<-release
+				dropped = r.Context().Err() != nil
+			}
+			s.serveAPI(w, r)
+		})
+		s.open()
+		s.answer("POST /api/users/"+clara+"/sign-in-link", api.SignInLink{UserID: clara, URL: "https://boards.example/console/link/WORD"}, nil)
+		first, leave := context.WithCancel(t.Context())
+		var got [2]page
+		var sent sync.WaitGroup
+		for i, ctx := range []context.Context{first, t.Context()} {
+			click := *b
+			sent.Go(func() {
+				got[i] = click.send(http.MethodPost, signsIn, url.Values{"valid_for": {"24h"}}, func(r *http.Request) { *r = *r.WithContext(ctx) })
+			})
+		}
+		synctest.Wait()
+		leave()
+		close(release)
+		sent.Wait()
+		require.EqualValues(t, 1, made.Load())
+		require.False(t, dropped, "what was begun is finished")
+		for _, answer := range got {
+			answer.leadsTo(signsIn + "/made")
+		}
+		b.post(signsIn, url.Values{"valid_for": {"24h"}}).leadsTo(signsIn + "/made")
+		require.EqualValues(t, 2, made.Load(), "a later one is another")
+	})
+}
+
+// Only the button creates the link. It is shown only once, on no other page.
+func TestAnAgencyMakesALink(t *testing.T) {
+	t.Parallel()
+	s, b := signInStage(t)
+	s.take("POST /api/users/"+clara+"/sign-in-link", api.SignInLink{
+		UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
+	})
+	page := b.get(signsIn)
+	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has it can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
+		"Operators can see that you created it", "a one-time link", "1 Oct 2026, 11:00:00 UTC").lacks("first invitation")
+	require.Empty(t, s.sent)
+	b.post(signsIn, url.Values{"valid_for": {"168h"}}).leadsTo(signsIn + "/made")
+	b.get(signsIn+"/made").says(http.StatusOK, "Send this link to Clara Holm only", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
+	b.get(signsIn + "/made").leadsTo(signsIn)
+	require.Len(t, s.sent, 1, "a reload makes none")
+	require.Equal(t, alice, s.sent[0].by)
+	require.JSONEq(t, `{"valid_for":"168h"}`, s.sent[0].body)
+	require.NotContains(t, b.get(signsIn).Body.String(), "WORD")
+
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusUnprocessableEntity, domain.CodeUnprocessable, "This person is not active.")
+	b.post(signsIn, url.Values{"valid_for": {"15m"}}).says(http.StatusOK, `<p class="bad" role="alert">This person is not active.</p>`,
+		"How Clara Holm signs in", `<option value="15m" selected>15 minutes</option>`)
+	outside := "The request is not well-formed: valid_for must be a duration from 15m to 168h (7 days)."
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusBadRequest, domain.CodeInvalid, outside)
+	b.post(signsIn, url.Values{"valid_for": {"400h"}}).says(http.StatusOK, `<p class="bad" role="alert">`+outside+`</p>`)
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusServiceUnavailable, domain.CodeUnavailable, "It could not be recorded.")
+	b.post(signsIn, url.Values{}).says(http.StatusServiceUnavailable, "It could not be recorded.")
+	for _, role := range []string{"client", "auditor", "operator"} {
+		other := s.signedIn(role)
+		other.get(signsIn).says(http.StatusForbidden, "does not have access to this page")
+		other.post(signsIn, url.Values{}).says(http.StatusForbidden, "does not have access to this page")
+		other.post(signsIn+"/end", url.Values{"id": {"S1"}}).says(http.StatusForbidden, "does not have access to this page")
+	}
+}
+
+func TestAnAgencyEndsASession(t *testing.T) {
+	t.Parallel()
+	s, b := signInStage(t)
+	b.get(signsIn).says(http.StatusOK, `name="id" value="S1"`, "End the session of Clara Holm")
+	s.answer("POST /api/users/"+clara+"/sessions/S1/end", []any{}, nil)
+	b.post(signsIn+"/end", url.Values{"id": {"S1"}}).leadsTo(signsIn)
+	require.Contains(t, s.asked, "POST /api/users/"+clara+"/sessions/S1/end")
+	b.post(signsIn+"/end", url.Values{"id": {"../../x"}}).says(http.StatusNotFound)
+	s.answer("GET /api/users/"+clara+"/sessions", []any{}, nil)
+	b.get(signsIn).says(http.StatusOK, "Clara Holm has no session as a user of Harbour Bakery.")
+	s.refuse("GET /api/users/"+clara, http.StatusNotFound, domain.CodeNotFound, "There is no such user.")
+	s.refuse("POST /api/users/"+clara+"/sign-in-link", http.StatusNotFound, domain.CodeNotFound, "There is no such user.")
+	b.get(signsIn).says(http.StatusNotFound, "There is no such user.")
+	b.post(signsIn, url.Values{}).says(http.StatusNotFound, "There is no such user.")
+}
+
+// If the API would refuse to create a link, the page has no button and explains why.
+func TestNoButtonForALinkThatIsRefused(t *testing.T) {
+	t.Parallel()
+	const stella = "5a0000000000000000000001"
+	person := func(id, name, account string, active bool) readmodels.User {
+		return readmodels.User{ID: id, Name: name, AccountID: account, Active: active}
+	}
+	session := []api.SignInSession{{ID: "S1", Way: "link"}}
+	for name, c := range map[string]struct {
+		of          readmodels.User
+		sessions    []api.SignInSession
+		addressless bool
+		provider    *identity.Provider   // with one there are no links; sessions are listed and can be ended
+		closed      []readmodels.Account // the person's client, if it is inactive
+		says        string               // "": there is a button
+	}{
+		"somebody of a client":           {of: person(clara, "Clara Holm", bakery, true), sessions: session},
+		"a colleague who was never here": {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
+		"somebody who forgot a password": {of: readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
+		"somebody who is not active":     {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is inactive"},
+		"somebody of a client that is not active": {
+			of: person(clara, "Clara Holm", bakery, true), closed: []readmodels.Account{{ID: bakery}},
+			says: bakery + " is inactive, so a sign-in link would not work.",
+		},
+		"a colleague who has signed in":      {of: person(stella, "Stella Berg", agency, true), sessions: session, says: "Stella Berg has signed in before"},
+		"oneself":                            {of: person(alice, "Alice", agency, true), says: "You are signed in."},
+		"a service without a public address": {of: person(clara, "Clara Holm", bakery, true), addressless: true, says: "LEDGERBOARD_PUBLIC_URL"},
+		"a service with a provider": {
+			of: person(clara, "Clara Holm", bakery, true), sessions: session, provider: &identity.Provider{},
+			says: "with their organization's sign-in",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.deps.NoPublicURL = c.addressless
+			if c.provider != nil {
+				s.deps.Provider, s.deps.Identities = c.provider, &idp{}
+			}
+			s.open()
+			s.answer("GET /api/users/"+c.of.ID, c.of, nil)
+			s.answer("GET /api/accounts", c.closed, nil)
+			s.answer("GET /api/users/"+c.of.ID+"/sessions", c.sessions, nil)
+			page := s.signedIn("agency").get("/console/people/" + c.of.ID + "/sign-in")
+			if c.says == "" {
+				page.says(http.StatusOK, "<button>Create a link for "+c.of.Name+"</button>")
+				return
+			}
+			page.says(http.StatusOK, c.says).lacks("<button>Create a link")
+			if c.provider != nil {
+				page.says(http.StatusOK, "End the session of Clara Holm").lacks("Create a link")
+			}
+		})
+	}
+}
+
+// Colleagues have their own page, which adds them. A link can be created only before their first
+// sign-in.
+func TestColleaguesAreInvited(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	const stella = "5a0000000000000000000001"
+	of := readmodels.User{ID: stella, Name: "Stella Berg", AccountID: agency, AccountName: "The agency", Active: true}
+	s.answer("GET /api/users", []readmodels.User{of, {ID: alice, AccountID: agency}}, nil)
+	s.answer("GET /api/users/"+stella, of, nil)
+	s.answer("GET /api/users/"+stella+"/sessions", []any{}, nil)
+	b := s.signedIn("agency")
+	page := b.get("/console/colleagues")
+	page.says(http.StatusOK, "Stella Berg", alice, "inactive", `href="/console/people/`+stella+`/sign-in"`)
+	require.Contains(t, s.asked, "GET /api/users?account="+agency+"&limit=500")
+	b.get("/console/people/"+stella+"/sign-in").says(http.StatusOK, "of your agency", "only before the colleague", `href="/console/colleagues"`)
+
+	s.take("POST /api/users", map[string]any{"id": stella})
+	form := fields(t, page.Body.String())
+	form.Set("name", "Stella Berg")
+	form.Set("email", "stella@agency.example")
+	b.post("/console/colleagues", form).leadsTo("/console/colleagues")
+	require.Len(t, s.sent, 1)
+	require.Equal(t, form.Get("key"), s.sent[0].key)
+	require.JSONEq(t, `{"name":"Stella Berg","email":"stella@agency.example","phone":""}`, s.sent[0].body, "no account: the agency's own")
+	b.get("/console/colleagues").says(http.StatusOK, "Stella Berg was added.", "make a sign-in link for Stella Berg")
+	require.NotContains(t, b.get("/console/colleagues").Body.String(), "was added", "a reload does not show it again")
+	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "A user of the agency already has this email address.")
+	again := b.post("/console/colleagues", form)
+	again.says(http.StatusOK, "already has this email address", `value="Stella Berg"`)
+	require.NotEqual(t, form.Get("key"), fields(t, again.Body.String()).Get("key"))
+	s.answer("GET /api/users", []any{}, nil)
+	b.get("/console/colleagues").says(http.StatusOK, "contains no staff of your agency")
+	s.signedIn("client").get("/console/colleagues").says(http.StatusForbidden, "does not have access to this page")
 }

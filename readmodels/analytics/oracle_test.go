@@ -1,11 +1,18 @@
 package analytics_test
 
 import (
+	"cmp"
+	"context"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
@@ -167,4 +174,164 @@ func sum(to **int64, v int64) {
 // ids returns the social accounts on some platforms.
 func (o *oracle) ids(platforms []domain.Platform) []social {
 	return slices.DeleteFunc(slices.Clone(socials), func(s social) bool { return !slices.Contains(platforms, s.platform) })
+}
+
+// agreeOnPart compares the part of an answer that [TestGainsAddUp] does not check.
+func agreeOnPart[R any](t *testing.T, draw func(*rapid.T, time.Time) *world, answer endpoint[R], want func(*oracle) R) {
+	t.Helper()
+	db := pgtest.New(t)
+	queries := &analytics.Analytics{Pool: db.ReadOnly}
+	rapid.Check(t, func(t *rapid.T) {
+		season := rapid.SampledFrom(seasons).Draw(t, "season")
+		w := draw(t, season)
+		w.Fold(t, db)
+		for range 4 {
+			scope, query := drawQuery(t, season)
+			got, meta, err := answer(queries, t.Context(), scope, query)
+			if o := newOracle(w, scope, query); !o.refuses(t, err) {
+				require.Equal(t, want(o), got)
+				o.agreeOnMeta(t, meta)
+			}
+		}
+	})
+}
+
+func TestReachAgreesWithTheOracle(t *testing.T) {
+	t.Parallel()
+	type part struct {
+		Reach                []analytics.AccountReach
+		Impressions, Engaged []analytics.ReadFigure // as read
+	}
+	agreeOnPart(t, drawWorld,
+		func(a *analytics.Analytics, ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery) (part, analytics.Meta, error) {
+			insights, _, _ := a.AccountInsights(ctx, scope, q)
+			stats, meta, err := a.AccountStats(ctx, scope, q)
+			return part{stats.Reach, stats.AsRead, insights.AsRead}, meta, err
+		}, func(o *oracle) part {
+			return part{o.reach(), o.asRead(domain.MetricImpressions), o.asRead(domain.MetricEngagement)}
+		})
+}
+
+// agreeOnMeta compares the query's fields in meta.
+func (o *oracle) agreeOnMeta(t require.TestingT, meta analytics.Meta) {
+	require.Equal(t, o.q.Range.From.UTC(), meta.From)
+	require.Equal(t, o.q.Range.To.UTC(), meta.To)
+	require.Equal(t, o.q.Range.Zone.String(), meta.TimeZone)
+	require.Equal(t, cmp.Or(o.q.Granularity, analytics.ByDay), meta.Granularity)
+	require.Equal(t, o.q.Range.Now.IsZero() || !o.q.Range.To.After(o.q.Range.Now), meta.Complete)
+}
+
+// sourceIDs returns the social accounts of an answer's sources, in order.
+func sourceIDs(meta analytics.Meta) (ids []int64) {
+	for _, s := range meta.Sources {
+		ids = append(ids, s.SocialAccount)
+	}
+	return ids
+}
+
+// refuses requires the error that the query should return, and reports whether there is one.
+func (o *oracle) refuses(t require.TestingT, err error) bool {
+	if _, known := o.member(o.q.Member); o.q.Member == 0 || known {
+		require.NoError(t, err)
+		return false
+	}
+	require.ErrorIs(t, err, analytics.ErrMemberNotFound)
+	return true
+}
+
+// reach searches each window and day separately.
+func (o *oracle) reach() []analytics.AccountReach {
+	out := []analytics.AccountReach{}
+	whole := o.wholeDates(o.q.Range.From, o.q.Range.To)
+	for _, s := range socials {
+		account := analytics.AccountReach{SocialAccount: s.id, PlatformRef: readmodels.PlatformRefOf(s.platform)}
+		for _, window := range []string{"day", "days_3", "months_12", "week"} {
+			if w := o.lastWindow(s.id, window, whole); w != nil {
+				account.Windows = append(account.Windows, *w)
+			}
+		}
+		if len(account.Windows) == 0 {
+			continue
+		}
+		for _, part := range o.parts() {
+			account.Series = append(account.Series, analytics.ReachPoint{Day: part.day, Value: o.windowOver(s.id, part.dates, part.from, part.to)})
+		}
+		account.Value = o.windowOver(s.id, o.dates(), o.q.Range.From, o.q.Range.To)
+		out = append(out, account)
+	}
+	return out
+}
+
+// windowOver returns the figure of the window that covers exactly these whole days.
+func (o *oracle) windowOver(id int64, dates []string, from, to time.Time) *int64 {
+	if !slices.Equal(o.wholeDates(from, to), dates) {
+		return nil
+	}
+	window, ok := map[int]string{1: "day", 3: "days_3", 7: "week"}[len(dates)]
+	if !ok {
+		return nil
+	}
+	h := o.window(id, window, dates[len(dates)-1])
+	if h == nil {
+		return nil
+	}
+	o.uses(h)
+	return &h.figure.Value
+}
+
+// window returns the newest reading of the window that ends on a day.
+func (o *oracle) window(id int64, window, date string) *hit {
+	hits := o.find(id, func(_ domain.AccountRead, f domain.Figure) bool {
+		return f.Name == domain.MetricReach && f.Window == window && f.Day == date
+	})
+	if len(hits) == 0 {
+		return nil
+	}
+	return &hits[len(hits)-1]
+}
+
+// lastWindow returns the window that ends last in the range, or the last reading of one without an
+// end.
+func (o *oracle) lastWindow(id int64, window string, whole []string) *analytics.ReachWindow {
+	var newest *analytics.ReachWindow
+	undated := o.find(id, func(r domain.AccountRead, f domain.Figure) bool {
+		return f.Name == domain.MetricReach && f.Window == window && f.Day == "" &&
+			!r.CapturedAt.Before(o.q.Range.From) && r.CapturedAt.Before(o.q.Range.To)
+	})
+	if len(undated) > 0 {
+		h := undated[len(undated)-1]
+		return &analytics.ReachWindow{Window: window, Value: o.uses(&h), SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt}
+	}
+	for _, date := range whole {
+		if h := o.window(id, window, date); h != nil {
+			newest = &analytics.ReachWindow{
+				Window: window, EndsOn: &date, Value: h.figure.Value, SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt,
+			}
+		}
+	}
+	if newest != nil {
+		o.uses(o.window(id, window, *newest.EndsOn))
+	}
+	return newest
+}
+
+// asRead returns the rolling figures of metrics.
+func (o *oracle) asRead(metrics ...string) []analytics.ReadFigure {
+	out := []analytics.ReadFigure{}
+	for _, p := range domain.Platforms() {
+		for _, s := range o.ids([]domain.Platform{p}) {
+			for _, metric := range metrics {
+				h := o.last(s.id, metric, domain.Rolling, o.q.Range.From, o.q.Range.To)
+				if h == nil {
+					continue
+				}
+				out = append(out, analytics.ReadFigure{
+					SocialAccount: s.id, PlatformRef: readmodels.PlatformRef{Platform: p, PlatformName: p.String()},
+					Metric: metric, Kind: domain.Rolling, Window: domain.OptionalText(h.figure.Window), Value: o.uses(h),
+					SourceMetric: h.figure.Source, CapturedAt: h.read.CapturedAt,
+				})
+			}
+		}
+	}
+	return out
 }
