@@ -308,7 +308,7 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 // too. An import that changes nothing appends no record. The numbers are what the import is about
 // to append.
 type DataImported struct {
-	Files           []ImportedFile `json:"files"`
+	Files           []ImportedFile `json:"files"`            // that were read
 	Entities        int            `json:"entities"`         // of the main application
 	Connections     int            `json:"connections"`      // of people to platforms
 	Tokens          int            `json:"tokens,omitempty"` // tokens of connections, to be sealed; absent instead of 0
@@ -322,8 +322,8 @@ type DataImported struct {
 
 // ImportedFile is a file that was read. Its name does not include the directory.
 type ImportedFile struct {
-	Name   string `json:"name"` // without the directory
-	Bytes  int64  `json:"bytes"`
+	Name   string `json:"name"`   // without the directory
+	Bytes  int64  `json:"bytes"`  // size
 	SHA256 string `json:"sha256"` // hex
 }
 

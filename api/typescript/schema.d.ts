@@ -3121,6 +3121,7 @@ export interface components {
              * @description of the main application
              */
             entities: number;
+            /** @description that were read */
             files: components["schemas"]["ImportedFile"][];
             /**
              * Format: int64
@@ -3733,7 +3734,10 @@ export interface components {
         };
         /** @description A file that was read. Its name does not include the directory. */
         ImportedFile: {
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description size
+             */
             bytes: number;
             /** @description without the directory */
             name: string;
