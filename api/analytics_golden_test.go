@@ -101,8 +101,8 @@ func TestAnalyticsAsCSV(t *testing.T) {
 	}}
 	ofSources := b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: text/csv")
 	require.Empty(t, ofSources.header.Get("Link"), "every page has the same ones")
-	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,reason,last_read_at,paused\n"+
-		"0,,7,,,,partial,3 of 31 days were read.,,An operator has paused it.\n", ofSources.body, "why a cell is empty")
+	require.Equal(t, "p_id,platform,social_account_id,account_id,a_type,name,status,reason,gaps,last_read_at,paused\n"+
+		"0,,7,,,,partial,3 of 31 days were read.,,,An operator has paused it.\n", ofSources.body, "why a cell is empty")
 	for _, accept := range []string{"*/*", "text/html,application/xhtml+xml,*/*;q=0.8"} {
 		require.Equal(t, ofSources.body, b.get(path+"?table=meta.sources", b.agencyToken(), "Accept: "+accept).body, "a link sets no header")
 	}

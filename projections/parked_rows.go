@@ -182,7 +182,7 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter
 		select distinct on (p.projection, p.partition, p.log_offset)
 		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset, p.stream_key,
 		       p.event_type, p.event_id, p.event_time, p.reason, p.detail, case p.state when 'left_out' then 'skipped' else p.state end,
-		       case when p.reason = 'behind' then 0 else (
+		       case when p.reason = 'behind' or p.state <> 'parked' then 0 else (
 		           select count(*) from parked b
 		           where b.projection = p.projection and b.generation = p.generation and b.partition = p.partition
 		             and b.stream_key = p.stream_key and b.log_offset > p.log_offset and b.reason = 'behind' and b.state = 'parked') end

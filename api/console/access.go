@@ -31,6 +31,7 @@ type accessView struct {
 	Left     int64                     // number of such boards that the page does not show
 
 	Incomplete string
+	LeftOut    int64  // number of unreadable records that were skipped
 	More       string // address of the next page; "" on the last page
 	Export     string
 	History    string // address of the history at the instant
@@ -88,7 +89,7 @@ func openAccess(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown.Staff, shown.Position, shown.Incomplete = meta.Staff, meta.To, meta.Incomplete
+	shown.Staff, shown.Position, shown.Incomplete, shown.LeftOut = meta.Staff, meta.To, meta.Incomplete, meta.LeftOut
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	shown.Boards, shown.Rows = matrix(spans)
 	if at.IsZero() {
@@ -220,6 +221,7 @@ type personView struct {
 	Staff      bool // of the agency, by today's directory
 	Inactive   bool // today
 	Incomplete string
+	LeftOut    int64  // number of unreadable records that were skipped
 	More       string // address of the next page; "" on the last page
 }
 
@@ -266,7 +268,7 @@ func openPerson(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown.Incomplete = meta.Incomplete
+	shown.Incomplete, shown.LeftOut = meta.Incomplete, meta.LeftOut
 	shown.More = nextPage(peoplePath+url.PathEscape(shown.ID), given, meta.NextCursor)
 	if meta.User != nil {
 		shown.Named = *meta.User

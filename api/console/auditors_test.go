@@ -243,9 +243,9 @@ func TestAccessIsAMatrix(t *testing.T) {
 	// Inactive people cannot open boards now. Records do not say who was active in the past.
 	asleep := span(bakeryBoard, named(clara, "Clara"))
 	asleep.ActiveToday = false
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{})
+	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{LeftOut: 1}})
 	page = b.get("/console/access")
-	page.says(http.StatusOK, "1 person is on the list of an open board but not shown here", "Clara")
+	page.says(http.StatusOK, "1 person is on the list of an open board but not shown here", "Clara", "An operator skipped 1 unreadable record.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 2 Oct 2026"}}, cells(t, page.Body.String()))
 	page = b.get("/console/access?at=2026-10-01")
 	page.says(http.StatusOK, "The records do not say who was active at that time.")

@@ -206,6 +206,11 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 			continue
 		}
 		known := &sources[at]
+		for _, gap := range s.Gaps {
+			if !slices.Contains(known.Gaps, gap) {
+				known.Gaps = append(slices.Clip(known.Gaps), gap)
+			}
+		}
 		if known.Status == analytics.SourceOK {
 			known.Status = s.Status
 		}
@@ -222,7 +227,7 @@ func whyMissing(s analytics.Source) string {
 	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
 		return s.Paused
 	}
-	return strings.TrimSpace(s.Paused + " " + string(s.Reason))
+	return strings.TrimSpace(strings.Join(append([]string{s.Paused, string(s.Reason)}, s.Gaps...), " "))
 }
 
 // tile returns a total as a page shows it. What describes what it counts. It drops the change of a

@@ -25,6 +25,7 @@ type differenceView struct {
 	Boards     []comparedBoard
 	More       string // address of the next page; "" on the last page
 	Incomplete string
+	LeftOut    int64 // number of unreadable records that were skipped
 }
 
 // Wrong reports whether the form must be corrected first.
@@ -61,7 +62,7 @@ func openDifference(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown.Incomplete = meta.Incomplete
+	shown.Incomplete, shown.LeftOut = meta.Incomplete, meta.LeftOut
 	for _, diff := range diffs {
 		shown.Boards = append(shown.Boards, comparedBoard{diff, nothingDiffers(diff.Changes)})
 	}

@@ -137,9 +137,9 @@ func readReport(v *visit, shown *reportView, month time.Time) error {
 		at, why := network(source.PlatformName), whyMissing(source)
 		switch over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected; {
 		case over && toTheEnd(source.LastRead): // it was disconnected after the month
-			continue
+			why = strings.Join(source.Gaps, " ")
 		case source.Status == analytics.SourceReconnect: // the platform's own words are only for the agency
-			why = sourceSays(source.Status, at)
+			why = strings.Join(append([]string{sourceSays(source.Status, at)}, source.Gaps...), " ")
 		}
 		if why != "" {
 			shown.Missing = append(shown.Missing, at+", "+nameOr(string(source.Name), "unnamed page")+": "+why)

@@ -76,6 +76,8 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	source.LastRead = new(september(30))
 	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
 		lacks("TikTok no longer grants access.") // the sign-in was lost later
+	source.Gaps = []string{"For followers, 4 of 30 days were read."}
+	shown().says(http.StatusOK, "TikTok, Marrow: For followers, 4 of 30 days were read.")
 }
 
 func TestReport(t *testing.T) {

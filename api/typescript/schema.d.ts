@@ -6005,6 +6005,8 @@ export interface components {
             a_type?: components["schemas"]["AccountType"];
             /** @description the sub-account it belongs to */
             account_id: string;
+            /** @description `gaps` are sentences about days of the range that were not read, if the account must be connected again. Absent otherwise: `reason` then contains them. */
+            gaps?: string[];
             /**
              * Format: date-time
              * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null without such a reading.

@@ -92,7 +92,7 @@ func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 		if c.JSON {
 			err = json.NewEncoder(s.Out).Encode(result)
 		} else {
-			fmt.Fprintf(s.Out, "%d folded, %d still parked\n", result.Folded, len(result.Parked))
+			fmt.Fprintf(s.Out, "%d folded, %d failed again\n", result.Folded, len(result.Parked))
 			printParked(s, result.Parked)
 		}
 		if err == nil && len(result.Parked) > 0 {

@@ -34,12 +34,18 @@ func TestOnlyParkedEventsAreRetried(t *testing.T) {
 	db := pgtest.New(t)
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into generations (projection, generation, version, topic, topic_id, state, targets) values ('contents', 1, 6, '', gen_random_uuid(), 'live', '{}');
-		insert into parked values ('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', 'd', 'parked')`)
+		insert into parked values ('contents', 1, 1, 45, 'a', 't', 'e', null, 'undecodable', 'd', 'skipped'),
+			('contents', 1, 1, 46, 'a', 't', 'e', null, 'undecodable', 'd', 'parked'), ('contents', 1, 1, 47, 'a', 't', 'e', null, 'behind', 'd', 'parked')`)
 	require.NoError(t, err)
 	d := operations.Service{Views: operations.NewViews(db.Pool, nil, nil)}
-	_, err = d.RetryParked(t.Context(), commands.Caller{}, []string{"contents-1-46", "contents-1-47"}, domain.Reason{Code: domain.ReasonCodes()[0]})
+	_, err = d.RetryParked(t.Context(), commands.Caller{}, []string{"contents-1-46", "contents-1-48"}, domain.Reason{Code: domain.ReasonCodes()[0]})
 	require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
-	require.ErrorContains(t, err, "contents-1-47")
+	require.ErrorContains(t, err, "contents-1-48")
+	listed, err := d.Parked(t.Context(), operator.ParkedFilter{})
+	require.NoError(t, err)
+	for n, waiting := range []int64{0, 1, 0} {
+		require.Equal(t, waiting, listed[n].Behind, "nothing waits for what was skipped")
+	}
 }
 
 // A rebuild is refused while another one of the same projection and version is in progress, and

@@ -99,6 +99,9 @@ func (a Action) Came() string {
 	if a.RebuildState != "" && a.Action != domain.ActionRebuildCanceled {
 		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
 	}
+	if a.Import != nil && a.Import.Refused > 0 {
+		words = append(words, fmt.Sprintf("%d rows left out", a.Import.Refused))
+	}
 	if e := a.Erasure; e != nil {
 		words = append(words, "ordered by "+e.By, strings.ReplaceAll(e.Ground, "_", " "), "due "+e.Due)
 	}
@@ -106,7 +109,11 @@ func (a Action) Came() string {
 		words = append(words, ParkedEvents(a.Count)+" folded")
 	}
 	if a.Left > 0 {
-		words = append(words, fmt.Sprintf("%d still parked", a.Left))
+		left := "still parked"
+		if a.Action == domain.ActionParkedRetried {
+			left = "failed again" // those that wait for them were not tried
+		}
+		words = append(words, fmt.Sprintf("%d %s", a.Left, left))
 	}
 	return strings.Join(words, ", ")
 }

@@ -55,6 +55,9 @@ type Source struct {
 	Name   domain.OptionalText `json:"name"`
 	Status SourceStatus        `json:"status"`
 	Reason domain.OptionalText `json:"reason"` // a sentence; null if the status is ok
+	// Gaps are sentences about days of the range that were not read, if the account must be connected
+	// again. Absent otherwise: `reason` then contains them.
+	Gaps []string `json:"gaps,omitempty"`
 	// Missing are the response's metrics that the newest reading lacks. The reason is unsupported,
 	// permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
@@ -349,9 +352,9 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	case f.leftTheScope:
 		s.Status, why = SourcePartial, "It no longer belongs to this account. Earlier readings are kept."
 	case !f.connected:
-		s.Status, why = SourceDisconnected, f.notConnected
+		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
 	case f.state == domain.ConnectionReconnect:
-		s.Status, why = SourceReconnect, sentence("Its connection must be authorized again", f.stateReason)
+		s.Status, s.Gaps, why = SourceReconnect, gaps, sentence("Its connection must be authorized again", f.stateReason)
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, why = SourceNeverRead, f.unsubscribedOr("It has not been read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):

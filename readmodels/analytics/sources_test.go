@@ -57,6 +57,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		status  analytics.SourceStatus
 		reason  string
 		lacks   int
+		gaps    []string
 		page    domain.DirectorySocialAccount // connected by default
 		states  []domain.ConnectionStateChanged
 		unpaid  bool
@@ -130,6 +131,12 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
 			status: analytics.SourceReconnect, reason: "Its connection must be authorized again: password changed.",
 		},
+		"token refused, and three days of thirty read": {
+			reads:  readings{read(domain.Facebook, inJune, append([]domain.Figure{people(5)}, all[7:10]...)...)},
+			states: []domain.ConnectionStateChanged{{ConnectionID: 11, State: domain.ConnectionReconnect, Reason: "password changed", At: inJune}},
+			status: analytics.SourceReconnect, reason: "Its connection must be authorized again: password changed.",
+			gaps: []string{"For engagement, 3 of 30 days were read."},
+		},
 		"token accepted again": {reads: whole, states: []domain.ConnectionStateChanged{
 			{ConnectionID: 11, State: domain.ConnectionReconnect, At: inJune}, {ConnectionID: 11, State: domain.ConnectionOK, At: inJune.Add(time.Second)},
 		}, status: ok},
@@ -171,6 +178,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			require.Equal(t, tt.removed, got.EndedAtPlatform())
 			require.Equal(t, tt.status, got.Status)
 			require.EqualValues(t, tt.reason, got.Reason)
+			require.Equal(t, tt.gaps, got.Gaps)
 			require.Len(t, got.Missing, tt.lacks)
 			require.Equal(t, clientA, got.AccountID)
 			require.Equal(t, tt.page.ParentAccount == agencyA, got.Name == "page 11", "the name now belongs to another agency")

@@ -105,7 +105,7 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	require.Contains(t, record, `"ce_type"`)
 	require.Contains(t, record, "for the shelf")
 	tried := h.run(t, failed, "parked retry --reason")
-	require.Contains(t, tried.out, "0 folded, 1 still parked")
+	require.Contains(t, tried.out, "0 folded, 1 failed again")
 	require.Contains(t, tried.err, "parked show")
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" was skipped")
 	change().ok(t, http.StatusOK)
