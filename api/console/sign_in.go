@@ -230,7 +230,7 @@ const (
 // signInRefusals are the messages for refused sign-ins.
 var signInRefusals = map[string]*domain.Error{
 	refusalLink: domain.NewError(domain.CodeNotFound,
-		"This sign-in link is no longer valid: it was used, has expired, or was not copied completely. Ask the person who sent it for a new one."),
+		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, or was not copied completely. Ask the person who sent it for a new one."),
 	refusalToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
 	RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),

@@ -27,7 +27,7 @@ type StartedSignIn struct {
 }
 
 var errNoSubscription = domain.NewError(domain.CodeConflict,
-	"This account has no active subscription, and accounts without a subscription are not read. Add a subscription, then connect.")
+	"This account has no active subscription, and accounts without a subscription are not read. The agency must add a subscription first.")
 
 // Begin creates a sign-in. Errors: invalid (return_to), forbidden, not_found (the account),
 // conflict (no subscription, or the platform is not configured).

@@ -160,7 +160,7 @@ func (c Links) Page(ctx context.Context, token, cookie string, still AccessCheck
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
 	if p.Followed && !p.Mine {
 		return p, domain.NewError(domain.CodeForbidden,
-			"This link was opened in another browser and works only there. Return to that browser, or ask the sender for a new link.")
+			"A platform was chosen in another browser, and this link works only there. Return to that browser, or ask the sender for a new link.")
 	}
 	p.ConnectNames, err = c.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, c.Now())
 	return p, err

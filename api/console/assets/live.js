@@ -18,11 +18,13 @@ async function renew() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") said.hidden = true; // the session has ended
     if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("figures");
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("figures");
     if (!fresh || figures.contains(document.activeElement)) return soon();
     for (const open of figures.querySelectorAll("figure[id] details[open]")) {
       fresh.querySelector(`#${CSS.escape(open.closest("figure").id)} details`)?.setAttribute("open", "");
     }
+    document.title = page.title; // names the linked clients, as the heading does
+    document.querySelector("h1").replaceWith(page.querySelector("h1"));
     figures.replaceWith(fresh);
     figures = fresh;
   } catch {

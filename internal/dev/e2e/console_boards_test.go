@@ -121,6 +121,11 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	w.await("the page without figures", `document.body.innerText.includes("Your agency shows no figures on this board.")`)
 	w.look()
 	p.update(board, map[string]any{"scopes": scopes})
+
+	w.open(p.base + "/console/board/" + board)
+	w.await("the heading of linked clients", `document.querySelector("h1").innerText.includes(" linked client")`)
+	p.update(board, map[string]any{"unlink": true, "sub_account_ids": []string{board}})
+	w.await("the heading of one client", `!document.querySelector("h1").innerText.includes(" linked client") && document.title.startsWith(document.querySelector("h1").innerText)`)
 }
 
 // Somebody of an agency connects a page from the console, and watches its first reading.
