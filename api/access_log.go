@@ -82,7 +82,8 @@ func (l *accessLog) write(r *http.Request, pattern string, status, size int, too
 		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
 }
 
-// describeSpan names the request's span by its route, whose path may end in what opens a sign-in.
+// describeSpan names the request's span by its route, whose path may end in a secret that opens a
+// sign-in.
 func describeSpan(r *http.Request, pattern string) {
 	if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
 		span.SetName(r.Method + " " + pattern)

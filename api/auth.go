@@ -55,7 +55,7 @@ func (k *authorizer) authorize(roles []Role, next endpointFunc) endpointFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := k.principal(r)
-		recordUser(r.Context(), p.UserID) // also if the caller is refused
+		recordUser(r.Context(), p.UserID) // even if the caller is refused
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ type Principal struct {
 	UserID    string
 	AccountID string
 	Roles     Roles
-	ExpiresAt time.Time // when the credentials expire and streams end; zero if unknown: streams then end after 5 minutes
+	ExpiresAt time.Time // when the credentials expire and streams are closed; zero if unknown: streams are then closed after 5 minutes
 }
 
 // isPerson reports whether the caller must be in the directory: it has a role other than auditor,

@@ -23,7 +23,7 @@ type PeopleDirectory interface {
 }
 
 // Limits of the cache of statuses. A stream checks its caller every 8 s ([stream.Config.Recheck]).
-// Together with the cache, it ends within 10 s after access ends.
+// Together with the cache, the stream is closed within 10 s after the caller loses access.
 const (
 	statusMaxAge   = time.Second     // how long a status is used for other requests of the same user
 	statusMaxStale = time.Minute     // how long the last status is used while the directory is unavailable
@@ -118,8 +118,8 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	return nil
 }
 
-// status returns the status of a user. It queries the directory at most once per statusMaxAge
-// for each user, also for concurrent requests.
+// status returns the status of a user. It queries the directory at most once per statusMaxAge for
+// each user, even if requests are concurrent.
 func (k *authorizer) status(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
 	key := user + "/" + account
 	last, known := k.cached(key)

@@ -162,7 +162,7 @@ func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.Started
 type connectLinkBody struct {
 	// Account is the id of the account to connect pages for.
 	Account string `json:"account"`
-	// Platforms are the platforms at which a person with the link may sign in.
+	// Platforms are the platforms with which a person with the link may sign in.
 	Platforms []domain.Platform `json:"platforms"`
 	// Days is the number of days that the link works: 1 to 14.
 	Days int `json:"days"`

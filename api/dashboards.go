@@ -19,8 +19,8 @@ import (
 )
 
 // DashboardCommands decides and records changes to dashboards; *commands.Dashboards implements it.
-// Errors are [domain.Error]s. If the outcome is unknown, the error is unavailable, with CommandID
-// and RetryAfter.
+// Errors are [domain.Error]s. If the outcome is unknown, the error has code
+// [domain.CodeUnavailable] and sets CommandID and RetryAfter.
 type DashboardCommands interface {
 	Update(ctx context.Context, update commands.UpdateDashboard) (commands.Result, error)
 	// Preview decides like Update but records nothing.
@@ -153,7 +153,8 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 	return writeData(w, result.Dashboard, nil)
 }
 
-// postPreview returns what a PUT with the same body and If-Match would do. It changes nothing.
+// postPreview returns the effect that a PUT with the same body and If-Match would have. It changes
+// nothing.
 func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown readmodels.DashboardPreview, err error) {
 	command, err := readUpdate(r, subAccount)
 	if err != nil {
@@ -186,8 +187,8 @@ func dashboardID(r *http.Request) (string, error) {
 	return p.dashboard(), p.Err()
 }
 
-// caller returns the caller of a request, in a role, as records contain it. Operators and main
-// applications act for no agency.
+// caller returns the caller of a request, acting in role, in the form that records store. Operators
+// and main applications act for no agency.
 func caller(r *http.Request, role Role) commands.Caller {
 	info := infoOf(r.Context())
 	p, _ := PrincipalFrom(r.Context())

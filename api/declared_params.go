@@ -91,7 +91,7 @@ var (
 	paramCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
 		Text: "Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a " +
-			"cursor from a different request or caller is a 400.",
+			"cursor from a different request or caller returns 400.",
 	}
 	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Maximum number of entries per page, or per ranking: 1 to 500.", Example: 50}
 	paramAccount = Param{
@@ -164,7 +164,7 @@ var (
 	}
 	paramChangedUser = Param{
 		Name: "user", Kind: KindActor,
-		Text: "Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. " +
+		Text: "Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. " +
 			"A user's id (24 hex digits) or part of a name.",
 	}
 	paramChangedAccount = Param{

@@ -9,7 +9,7 @@
 //   - One table maps error codes to statuses ([StatusOf]). An error that is not a [domain.Error] is
 //     not disclosed: the response is a 500 with the request id only.
 //   - Ids are converted to lower case in tokens, paths and bodies, for every authenticator: two
-//     spellings of one agency's id would be two streams of the log.
+//     spellings of the same agency's id would be two streams of the log.
 //   - An error lists all invalid inputs. A foreign id gives the same error as an unknown one.
 //   - One rule ([whyRefused]) decides whether a verified caller still has access, for all kinds of
 //     credentials.
@@ -27,7 +27,7 @@
 //     is refused, because parsers differ about which one counts.
 //   - The request digest covers the canonical body (known members, ids in lower case, lists as
 //     sets) and the path without a mount prefix. It does not cover If-Match.
-//   - A weak or unknown entity tag in If-Match matches nothing (412). A malformed one is a 400.
+//   - A weak or unknown entity tag in If-Match matches nothing (412). A malformed one returns 400.
 //   - The ETag of a dashboard is for If-Match only, and the response is no-store: the view contains
 //     names and sign-ins, which change without a new version. The ETag of figures is a digest of
 //     the uncompressed response; compressed responses have a suffix, which If-None-Match ignores.
@@ -51,7 +51,7 @@
 //     comments of the response types: run `go generate ./api`. A route takes the parameters that
 //     its parser reads from [Params], and the document lists them.
 //   - A query that cannot be decoded, a repeated parameter, one that contradicts the path, and one
-//     without an effect are a 400. Unknown parameters are ignored by the old paths and refused by
+//     without an effect return 400. Unknown parameters are ignored by the old paths and refused by
 //     the newer ones.
 //   - Parameters are decoded once: chi matches the escaped path if there is one.
 //   - The start of a day is looked up, not computed: some days have no midnight, and some have two.

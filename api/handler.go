@@ -30,7 +30,7 @@ type Config struct {
 	// AnalyticsAtRoot serves the analytics at the root in addition to /auth (standalone mode).
 	AnalyticsAtRoot bool
 	// Prefix is the path under which a main application serves this handler, such as /boards.
-	// Requests may contain the prefix or, if the application's router strips it, not.
+	// Requests may arrive with the prefix or, if the application's router strips it, without it.
 	Prefix string
 	// Headers are added to every response; mock mode uses them to mark its data.
 	Headers map[string]string
@@ -80,8 +80,8 @@ type Deps struct {
 	DashboardCommands DashboardCommands
 
 	// Scope returns the accounts whose figures a caller may see. If the request limits the scope to
-	// an account that the caller may not see, the error is not_found. For a client without an open
-	// dashboard, it is forbidden.
+	// an account that the caller may not see, the error has code [domain.CodeNotFound]. For a
+	// client without an open dashboard, it has code [domain.CodeForbidden].
 	Scope     func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
 	Analytics *analytics.Analytics
 	// Picture returns the picture of a post as a JPEG, or an error with the code not_found. Nil
@@ -225,8 +225,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, r)
 }
 
-// Close ends the streams of rebuild progress and the Socket.IO connections, whose clients then
-// reconnect automatically. Other streams end with the [stream.Hub]. Close both before
+// Close closes the streams of rebuild progress and the Socket.IO connections, whose clients then
+// reconnect automatically. Other streams are closed by the [stream.Hub]. Close both before
 // http.Server.Shutdown, which waits for streams.
 func (s *Server) Close() {
 	s.close()

@@ -92,7 +92,7 @@ type PlatformReading struct {
 	Name   string `json:"name"`   // The name of the platform.
 	Kind   string `json:"kind"`   // account_insights or post_insights
 	Slowed bool   `json:"slowed"` // Whether the quota makes readings less frequent than configured.
-	Pace   string `json:"pace"`   // A sentence that says how often the least frequently read connections are read, and what limits it.
+	Pace   string `json:"pace"`   // A sentence that says how often the least frequently read connections are read, and what limits this rate.
 }
 
 // PlatformPause is a platform that an operator paused: its figures are not read and its tokens are

@@ -11,7 +11,7 @@ import (
 )
 
 // MainAppDeps contains the dependencies of a main application that signs people in itself: it
-// registers pages and hands over tokens.
+// registers pages and sends tokens.
 type MainAppDeps struct {
 	Register connect.Registrations
 	Tokens   collect.HandOverTokens
@@ -39,7 +39,7 @@ type registrationBody struct {
 	AType    domain.AccountType `json:"a_type,omitempty"` // {account types}
 	// ExternalID is the platform's id of the page or profile.
 	ExternalID string `json:"external_id"`
-	Name       string `json:"name"`           // The name at the platform, at most 200 characters.
+	Name       string `json:"name"`           // The name on the platform, at most 200 characters.
 	User       string `json:"user,omitempty"` // The user of the account who owns the page.
 	// Connected says whether the page is read. False disconnects it. The default is true.
 	Connected bool `json:"connected,omitempty"`
@@ -68,8 +68,8 @@ func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Regist
 // tokensBody contains the tokens that a platform issued to the application that signed the person
 // in. They are never logged or returned.
 type tokensBody struct {
-	// AccessToken is the person's token or, at Facebook and for Instagram accounts linked to a
-	// page, the page's token.
+	// AccessToken is the person's token. For Facebook pages and for Instagram accounts linked to a
+	// page, it can also be the page's token.
 	AccessToken  string     `json:"access_token"`
 	RefreshToken string     `json:"refresh_token,omitempty"` // Absent if the platform did not issue one.
 	ExpiresAt    *time.Time `json:"expires_at,omitempty"`    // When the access token expires; absent if never or unknown.

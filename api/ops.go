@@ -144,7 +144,8 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 
 // OperatorService provides the operations for operators; internal/operations implements it. Each
 // action is recorded before it runs, and refused if it cannot be recorded; its outcome is recorded
-// afterward. For unknown names and ids, the error is not_found and lists the valid names.
+// afterward. For unknown names and ids, the error has code [domain.CodeNotFound] and lists the
+// valid names.
 type OperatorService interface {
 	Projections(ctx context.Context) ([]operator.Projection, error)
 	Generations(ctx context.Context) ([]operator.Generation, error)
@@ -156,10 +157,10 @@ type OperatorService interface {
 	// Connections returns the reading state of the connected accounts of all agencies.
 	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
 	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error
-	// is conflict, with the reason.
+	// has code [domain.CodeConflict] and gives the reason.
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
 	// Actions returns the actions of operators, newest first, and the cursor of the next page. For
-	// a malformed cursor, the error is invalid.
+	// a malformed cursor, the error has code [domain.CodeInvalid].
 	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -173,7 +174,7 @@ type OperatorService interface {
 	// RetryParked refolds parked events. Without ids, it refolds all of them.
 	RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error)
 	// SkipParked skips a parked event. On dashboards, the skip is permanent. If the event cannot be
-	// skipped, the error is conflict.
+	// skipped, the error has code [domain.CodeConflict].
 	SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.SkipResult, error)
 	// InspectParked returns a parked record. The access is recorded.
 	InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.ParkedRecord, error)

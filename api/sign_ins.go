@@ -110,8 +110,8 @@ func SignInLinkDuration(text string) (time.Duration, error) {
 type SignInLink struct {
 	UserID string `json:"user_id"` // The user whom the link signs in, 24 hex digits.
 	URL    string `json:"url"`     // Returned only once. Anyone who has it can sign in as the user, so send it to that person only.
-	// WorksUntil is when the link expires. It ends earlier if it is used or replaced by a newer
-	// one.
+	// WorksUntil is when the link expires. It becomes invalid earlier if it is used or replaced by
+	// a newer one.
 	WorksUntil time.Time `json:"works_until"`
 }
 

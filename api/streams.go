@@ -166,7 +166,7 @@ func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, patter
 	} else {
 		p, err = s.authorizer.principal(r)
 	}
-	recordUser(r.Context(), p.UserID) // also if the caller is refused
+	recordUser(r.Context(), p.UserID) // even if the caller is refused
 	if err != nil {
 		return Principal{}, "", err
 	}
@@ -174,7 +174,7 @@ func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, patter
 }
 
 const (
-	// ticketLife is the maximum lifetime of a ticket. It ends earlier if the caller's login expires
+	// ticketLife is the maximum lifetime of a ticket. It is shorter if the caller's login expires
 	// earlier.
 	ticketLife = 12 * time.Hour
 	// unknownExpiryLife is the lifetime of streams and tickets of a login whose expiry is unknown,
@@ -183,7 +183,7 @@ const (
 	unknownExpiryLife = 5 * time.Minute
 )
 
-// expiryOf returns when the streams of a caller end.
+// expiryOf returns when the streams of a caller are closed.
 func (s *streams) expiryOf(p Principal) time.Time {
 	if p.ExpiresAt.IsZero() {
 		return s.now().Add(unknownExpiryLife)

@@ -12,12 +12,12 @@
 //   - Capture times are checked against the clock only here and in commands/collect.
 //
 // The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
-// interfaces for what it needs of the log and the read side.
+// interfaces for the parts of the log and the read side that it needs.
 //
 // # Non-obvious
 //
-//   - The deadline does not cover the producer: a record that was handed over may arrive later. The
-//     caller then gets an open outcome, and repeating the request with the same key finds it.
+//   - The deadline does not cover the producer: a record that was passed to it may arrive later.
+//     The caller then gets an open outcome, and repeating the request with the same key finds it.
 //   - The lock only reduces conflicts. Correctness against other processes comes from the verdict
 //     on the chain.
 //   - A command that changes nothing appends nothing, so its idempotency key is not remembered. A

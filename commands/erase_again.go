@@ -88,7 +88,7 @@ type secretUse struct {
 	connections []string  // keys of the connections that named it
 }
 
-// erasedConnections returns the connections that are erased and were not written since.
+// erasedConnections returns the connections that are erased and were not written since then.
 func (s secretUse) erasedConnections(states map[string]entityState) (gone []int64) {
 	for _, key := range s.connections {
 		_, id, _ := domain.SplitDirectoryKey(key)

@@ -155,8 +155,8 @@ func (e ErasePerson) deleteTokens(ctx context.Context, p domain.Person) error {
 	return nil
 }
 
-// awaitReadings waits until running readings have ended, because what they append would come after
-// the tombstones.
+// awaitReadings waits until running readings have finished, because the records that they append
+// would come after the tombstones.
 func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error {
 	for {
 		reading, err := e.Kept.Reading(ctx, accounts)

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// sourceFeed is the ce_source of what a main application sends over HTTP.
+// sourceFeed is the ce_source of records that a main application sends over HTTP.
 const sourceFeed = "/ledgerboard/directory"
 
 // MaxFeedLine is the maximum length of a line in bytes. The record of a line of this length fits
@@ -45,8 +45,8 @@ type DirectoryTables interface {
 
 // FeedDirectory accepts directory entities and published posts from a main application. It does not
 // append an entity that is not newer than the stored one. It answers after the tables show the
-// accepted lines, so that the next request is compared with them. If two requests send one entity
-// at the same time, the last record in the log counts.
+// accepted lines, so that the next request is compared with them. If two requests send the same
+// entity at the same time, the last record in the log counts.
 type FeedDirectory struct {
 	// Append returns the result of each draft; nil means that all in-sync replicas have it.
 	Append   func(ctx context.Context, drafts []domain.Draft) []error

@@ -153,7 +153,7 @@ func storedAt(at *time.Time) *time.Time {
 
 // keepRefs keeps the reference of a connection's tokens if the main application names none, because
 // it does not know the reference. A connection always has a reference, so that its tokens can be
-// handed over.
+// stored.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	c, ok := entity.(domain.DirectoryConnection)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
-// SourceImport is the ce_source of what an import appends.
+// SourceImport is the ce_source of records that an import appends.
 const SourceImport = "/ledgerboard/import"
 
 // ImportActor is the actor in records of an import: the command line has no user.
@@ -51,7 +51,7 @@ func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err e
 // PostReading returns the event of a row of tSPostInsights. Its growth verdict is the one at its
 // capture: it uses the post's age at that time and the subscriptions that the directory holds for
 // that time. It is unknown when the legacy system began to read the account, so the first counts of
-// a young post are treated as gained since its publication.
+// a young post are treated as gained after its publication.
 func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
 	read := row.PostRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -97,9 +97,9 @@ func (i Import) registered(post domain.PostRegistered) (domain.Draft, error) {
 	return i.metric(post.Tenant, post, post.Validate(), post.RegisteredAt, post.ExternalID, string(post.Origin))
 }
 
-// metric refuses what a fold would refuse. It also refuses times in the future, because such a
-// reading would stay the latest until then. The event id is derived from what identifies the row,
-// so a row is one event however often it is imported.
+// metric refuses the values that a fold would refuse. It also refuses times in the future, because
+// such a reading would stay the latest until then. The event id is derived from the values that
+// identify the row, so a row is one event however often it is imported.
 func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string) (domain.Draft, error) {
 	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
 		invalid = fmt.Errorf("its time %s is in the future", at.Format(time.RFC3339))

@@ -11,7 +11,7 @@ import (
 
 // Audit records reads and exports of the audit trail, and actions of operators. Each request is one
 // record of about 400 bytes. Polling every 10 seconds makes 3 MB a day, which is cheap, and a
-// record for several readings would not say what was seen when.
+// record for several readings would not say which data was seen when.
 type Audit struct {
 	Log    Appender
 	Now    func() time.Time
@@ -19,8 +19,8 @@ type Audit struct {
 }
 
 // RecordRead records that the caller reads. If it returns nil, the record is in the log and the
-// answer may be shown. Otherwise the error is unavailable and the answer must not be shown, even
-// though the record may have been appended.
+// answer may be shown. Otherwise the error has code [domain.CodeUnavailable] and the answer must
+// not be shown, even though the record may have been appended.
 func (a *Audit) RecordRead(ctx context.Context, c Caller, read domain.AuditRead) error {
 	return a.recordReader(ctx, c, read, read.Dashboard)
 }
@@ -70,7 +70,7 @@ type Effect struct {
 // Reads before the call of do need no record. A [domain.Error] of do means that nothing was done,
 // unless it is unavailable or internal.
 //
-// If the process ends in between, or the log does not accept the second record, the action has no
+// If the process exits in between, or the log does not accept the second record, the action has no
 // recorded outcome. The trail then shows the outcome as unknown. It never shows an action as done
 // that was not.
 func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do func(context.Context) (Effect, error)) error {

@@ -28,7 +28,7 @@ type SkipParked struct {
 //
 // If two operators skip at the same time, one record is effective and the other stale, and both
 // find the record skipped. If a retry folds the record between the decision and the skip, the skip
-// has no effect, live and in every rebuild, and the answer says so.
+// has no effect, neither live nor in any rebuild, and the answer says so.
 func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err error) {
 	c := change{
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),

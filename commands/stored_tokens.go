@@ -34,8 +34,8 @@ type StoredTokens struct {
 	// Pages holds the pages' own tokens, by the platform's ids of the social accounts that they
 	// read, if AccessToken belongs to a person.
 	Pages map[string]string `json:"pages,omitempty"`
-	// HandedOver is the digest of the tokens that a main application handed over and from which
-	// these were renewed; "" for tokens from another source.
+	// HandedOver is the digest of the tokens that a main application sent and from which these were
+	// renewed; "" for tokens from another source.
 	HandedOver string `json:"handed_over,omitempty"`
 	// DataAccessUntil is when Meta stops providing data with the tokens, whatever ExpiresAt says;
 	// zero for other platforms or if unknown.
@@ -49,9 +49,9 @@ func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
 	}
 }
 
-// SignInBefore returns when a person must have signed in again: when renewals end, when the access
-// token expires if it cannot be renewed, or when Meta stops providing data, whichever is first.
-// Zero if unknown or never.
+// SignInBefore returns when a person must have signed in again: when renewals become impossible,
+// when the access token expires if it cannot be renewed, or when Meta stops providing data,
+// whichever is first. Zero if unknown or never.
 func (t StoredTokens) SignInBefore() time.Time {
 	end := t.renewableUntil()
 	if end.IsZero() || !t.DataAccessUntil.IsZero() && t.DataAccessUntil.Before(end) {

@@ -1,5 +1,5 @@
-// Package deploy contains what an installation needs in addition to the binary. It embeds the part
-// that the program itself reads: the definition of the topics.
+// Package deploy contains the files that an installation needs in addition to the binary. It embeds
+// the part that the program itself reads: the definition of the topics.
 //
 // It may import only the standard library.
 //

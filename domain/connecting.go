@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// GrantKey identifies the grant of one person to one of our apps at a platform.
+// GrantKey identifies the grant of one person to one of our apps on a platform.
 type GrantKey struct {
-	Platform Platform // where the person signed in, also for accounts of another platform; see [PlatformFacts.LoginBy]
-	App      string   // our client id at the platform
+	Platform Platform // where the person signed in, even for accounts of another platform; see [PlatformFacts.LoginBy]
+	App      string   // our client id on the platform
 	Person   string   // the platform's id of the person
 }
 
@@ -22,8 +22,8 @@ func (k GrantKey) SecretRef() string {
 	return "grant/" + hex.EncodeToString(sum[:16])
 }
 
-// Grant is what one person granted to one of our apps, as the platform reported at the last
-// consent. Connections of any agency can depend on it.
+// Grant is the set of permissions that a person granted to one of our apps, as the platform
+// reported at the last consent. Connections of any agency can depend on it.
 type Grant struct {
 	GrantKey
 	Granted, Declined []string // scopes
@@ -55,7 +55,7 @@ type SecretTimes struct {
 	Granted []string
 }
 
-// TokenPlace is what code that stores a connection's tokens must know about the connection.
+// TokenPlace describes a connection to code that stores its tokens.
 type TokenPlace struct {
 	ConnectionID int64
 	Platform     Platform
@@ -83,7 +83,7 @@ func (p TokenPlace) HandedOver() bool {
 }
 
 // AwaitsSignIn reports whether only a new sign-in can repair the connection: this state is
-// recorded, and no token was stored since.
+// recorded, and no token was stored since then.
 func (p TokenPlace) AwaitsSignIn() bool {
 	return p.State == ConnectionReconnect && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
 }
@@ -151,7 +151,7 @@ func (a ConnectAttempt) Expired(now time.Time) bool {
 type ConnectOutcome struct {
 	// Refused says why nothing was connected and what to do; null if something was connected.
 	Refused OptionalText `json:"refused"`
-	// Declined is true if the person did not agree at the platform; otherwise it is absent.
+	// Declined is true if the person did not agree on the platform; otherwise it is absent.
 	Declined bool `json:"declined,omitempty"`
 	// Connected lists the pages and profiles that ledgerboard now reads.
 	Connected []ConnectedNow `json:"connected"`
@@ -188,7 +188,7 @@ type ConnectLink struct {
 // Open reports whether the link can be used at a time.
 func (l ConnectLink) Open(now time.Time) bool { return l.RevokedAt == nil && now.Before(l.ExpiresAt) }
 
-// PageRef identifies a page or profile at its platform.
+// PageRef identifies a page or profile on its platform.
 type PageRef struct {
 	Platform    Platform
 	AccountType AccountType
@@ -201,7 +201,7 @@ type ConnectedPage struct {
 	AccountName string
 }
 
-// Ref identifies the page at its platform by its plain id, in whichever form the directory holds
+// Ref identifies the page on its platform by its plain id, in whichever form the directory holds
 // the id.
 func (p ConnectedPage) Ref() PageRef {
 	return PageRef{p.Platform, p.AccountType, p.Platform.PlainID(p.ExternalID)}

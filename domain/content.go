@@ -10,8 +10,8 @@ import (
 // topic `contents`.
 type PostTexts struct {
 	Content   string `json:"content,omitempty"`   // its text
-	MediaURL  string `json:"media_url,omitempty"` // address of its picture or video; may expire at the platform
-	Permalink string `json:"permalink,omitempty"` // its address at the platform
+	MediaURL  string `json:"media_url,omitempty"` // address of its picture or video; may expire on the platform
+	Permalink string `json:"permalink,omitempty"` // its address on the platform
 }
 
 // Same reports whether a platform's new listing of the post changes nothing. Media addresses are

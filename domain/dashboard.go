@@ -113,7 +113,7 @@ func removeIDs(list []string, drop func(string) bool) []string {
 	return append([]string{}, slices.DeleteFunc(slices.Clone(list), drop)...)
 }
 
-// equalContent compares the fields that a record can change. Times and version follow from the
+// equalContent compares the fields that a record can change. Times and version are derived from the
 // record.
 func equalContent(a, b *Dashboard) bool {
 	return a.DocumentID == b.DocumentID &&

@@ -14,8 +14,8 @@ import (
 //     own.
 //  4. If the request has no users, linked dashboards share the union of their lists.
 //  5. Users in the request replace the list of every linked dashboard. An unlink removes the users
-//     of accounts that are no longer linked. A user who was on a touched list and no longer is has
-//     lost access; this is recorded once per change.
+//     of accounts that are no longer linked. A user who is removed from an affected list loses
+//     access. The loss is recorded once per change.
 //  6. Points of contact come from each account's own orders.
 //  7. Settings that are absent keep the primary's values. The result applies to every linked
 //     dashboard.
@@ -255,7 +255,7 @@ type FactsNeed struct {
 	Primary        string   // the account in the path
 	Accounts       []string // named in the body
 	Users          []string // named in the body
-	Subject        string   // with IdempotencyKey: the user whose earlier command to find
+	Subject        string   // with IdempotencyKey: the user whose earlier command is looked up
 	IdempotencyKey string   // in the form of [Audit].IdempotencyKey; "" to skip the lookup
 	Partition      int32    // of the agency's stream
 

@@ -95,7 +95,7 @@ type Notice struct {
 }
 
 // lostAccess returns the users who were on a dashboard's list before a change and are not after it
-// (rule 5); nil if absent.
+// (rule 5). It returns nil if no one did.
 func lostAccess(revisions []DashboardRevision) []string {
 	var lost []string
 	for _, r := range revisions {

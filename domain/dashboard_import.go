@@ -305,8 +305,8 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 
 // DataImported records that an operator imports legacy data, or the main application's entities,
 // from files. It is appended before the imported records, so an interrupted import is on record
-// too. An import that changes nothing appends no record. The numbers are what the import is about
-// to append.
+// too. An import that changes nothing appends no record. The numbers count the records that the
+// import is about to append.
 type DataImported struct {
 	Files           []ImportedFile `json:"files"`            // that were read
 	Entities        int            `json:"entities"`         // of the main application

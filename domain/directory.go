@@ -107,7 +107,7 @@ type DirectoryMember struct {
 	Active    bool   `json:"active"`
 }
 
-// DirectoryConnection is a member's authorization at a platform (`tMemberAuth`) without its
+// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`) without its
 // secrets. `secret_ref` names the sealed row in schema `kept`.
 type DirectoryConnection struct {
 	ID          int64       `json:"id"`

@@ -13,15 +13,15 @@
 //   - An absent value is nil, never 0.
 //
 // The package may import only the standard library, except context, net/http and log/slog, and
-// go-json-experiment. That library is the decoder of the coming encoding/json/v2. With it, a replay
-// reads 1.4 times as many records per second.
+// go-json-experiment. That library is the decoder of the upcoming encoding/json/v2. With it, a
+// replay reads 1.4 times as many records per second.
 //
 // # Non-obvious
 //
 //   - The lists of a dashboard are sorted sets, so equal lists have equal content, and a PUT that
 //     only reorders users appends nothing.
 //   - Validate of a payload is part of decoding. A payload that it refuses is parked as
-//     undecodable, live and in a rebuild.
+//     undecodable, both live and in a rebuild.
 //   - Events carry verdicts (who lost access, whether growth counts), because a replay cannot look
 //     up the configuration and subscriptions of the day.
 package domain

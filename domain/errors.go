@@ -31,14 +31,14 @@ type FieldError struct {
 	Detail string `json:"detail"` // what was wrong and what to do
 }
 
-// Error is what every layer returns for a failure that is shown to a person.
+// Error is a failure that is shown to a person. Every layer returns it.
 type Error struct {
 	Code    Code
 	Message string       // a sentence for people: what was wrong and what to do
 	Fields  []FieldError // details by input, optional
 
 	// CommandID is set if the outcome of a command is open ([CodeUnavailable] after the record was
-	// handed to the log). Repeating the request with it as the Idempotency-Key returns the outcome.
+	// passed to the log). Repeating the request with it as the Idempotency-Key returns the outcome.
 	CommandID string
 	// RequestID identifies the request that the API refused.
 	RequestID string
@@ -110,7 +110,7 @@ func (e *FieldErrors) HexID(field, value string) string {
 	return id
 }
 
-// Err returns an [Error] that names the invalid inputs, or nil if absent.
+// Err returns an [Error] that names the invalid inputs, or nil if all inputs are valid.
 func (e *FieldErrors) Err() error {
 	switch len(e.fields) {
 	case 0:

@@ -170,7 +170,7 @@ func register[T Data](r *Registry) {
 }
 
 // Without returns a registry that does not know the given types, like that of an older binary. A
-// newer binary must fold what such a binary parked as unknown.
+// newer binary must fold the records that such a binary parked as unknown.
 func (r *Registry) Without(types ...string) *Registry {
 	older := &Registry{decoders: maps.Clone(r.decoders)}
 	for _, name := range types {
@@ -190,8 +190,8 @@ func (r *Registry) Knows(eventType string) bool {
 	return ok
 }
 
-// Encode returns the validated payload of an event. [Registry.Decode] decodes what it returns to
-// the same struct.
+// Encode returns the validated payload of an event. [Registry.Decode] decodes the result to the
+// same struct.
 func (r *Registry) Encode(data Data) ([]byte, error) {
 	name := data.EventType()
 	if !r.Knows(name) {
@@ -213,7 +213,7 @@ func (r *Registry) Encode(data Data) ([]byte, error) {
 	return raw, err
 }
 
-// Decode decodes a payload. It refuses what PostgreSQL cannot store (invalid UTF-8, a NUL
+// Decode decodes a payload. It refuses values that PostgreSQL cannot store (invalid UTF-8, a NUL
 // character), so that such a record is parked as undecodable instead of failing when its rows are
 // written. For an unknown type the error wraps [ErrUnknownType].
 func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {

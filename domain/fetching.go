@@ -26,8 +26,8 @@ type DueAccount struct {
 }
 
 // FetchClaim is a set of social accounts that only one process can read until a time. Until is
-// measured by the database clock. It also identifies the claim: no two claims of one account end at
-// the same time.
+// measured by the database clock. It also identifies the claim: no two claims of the same account
+// expire at the same time.
 type FetchClaim struct {
 	FetchQueue
 
@@ -128,7 +128,7 @@ const (
 	ConnectionReconnect = "reconnect" // the platform permanently refused the token; a person must sign in again
 )
 
-// ActorMeta is the actor in records of what Meta requests: a person removed our app, or asked for
+// ActorMeta is the actor in records of requests from Meta: a person removed our app, or asked for
 // deletion.
 const ActorMeta = "system:meta"
 

@@ -16,7 +16,8 @@ import (
 const HexIDLength = 24
 
 // HexID returns the id in lower case and true if it has 24 hexadecimal digits. Every entry point
-// normalizes ids with it: two spellings of one id would hash to two partitions and split a stream.
+// normalizes ids with it: two spellings of the same id would hash to two partitions and split a
+// stream.
 func HexID(id string) (string, bool) {
 	if len(id) != HexIDLength {
 		return "", false
@@ -137,7 +138,7 @@ func ComputedSocialAccount(agency string, platform Platform, kind AccountType, e
 }
 
 // ComputedMember returns the id of the member under which an account's pages were connected. A
-// member is one person at one platform, identified by the platform's id of the person.
+// member is one person on one platform, identified by the platform's id of the person.
 func ComputedMember(agency, account string, platform Platform, person string) int64 {
 	return computedID(KindMember, agency, account, number(int64(platform)), person)
 }

@@ -81,7 +81,7 @@ func (e OperatorActed) Validate() error {
 type OperatorOutcome string
 
 // The outcomes of an action. If the log has no outcome, the action is still running, or its process
-// ended first and it is unknown whether the action was done.
+// exited first and it is unknown whether the action was done.
 const (
 	OutcomeDone    OperatorOutcome = "done"    // the action was done; a rebuild was accepted
 	OutcomeRefused OperatorOutcome = "refused" // nothing was done

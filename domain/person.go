@@ -52,7 +52,7 @@ type StoredContent struct {
 	At  time.Time // when the origin reported it
 }
 
-// PersonConnection is a person's authorization at a platform.
+// PersonConnection is a person's authorization on a platform.
 type PersonConnection struct {
 	ID        int64
 	SecretRef string // "" if no token was stored

@@ -294,9 +294,9 @@ func checkYear(at time.Time, earliest int) error {
 	return nil
 }
 
-// AccountErased erases what an agency read of a social account up to an instant. Readings captured
-// before it produce no rows, in whatever order they arrive. Readings captured from then on are new
-// and stay.
+// AccountErased erases the data that an agency read of a social account up to an instant. Readings
+// captured before it produce no rows, in whatever order they arrive. Readings captured from then on
+// are new and stay.
 type AccountErased struct {
 	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
 	AccountID     string    `json:"account_id,omitempty"` // last client that owned the account, whose responses mention the erasure; "" if unknown

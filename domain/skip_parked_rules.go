@@ -29,7 +29,7 @@ const (
 var ErrNothingParked = NewError(CodeConflict,
 	"The event is not parked. It has been folded, or was never parked. Nothing was skipped. List the parked events and check again.")
 
-// DecideSkip decides whether a parked record of a stream may be left out for good:
+// DecideSkip decides whether a parked record of a stream may be left out permanently:
 //
 //  1. A record that is already skipped needs no second skip: the result is nil, nil.
 //  2. A record that is folded everywhere is not skipped.
@@ -62,7 +62,7 @@ func DecideSkip(f ParkedFacts, stream string, skip ParkedSkipped) (Data, error) 
 		case in.State != stateParked:
 			return nil, NewError(CodeConflict, "The event is %s and does not block other events. Nothing was skipped.", in.State)
 		case in.Reason == reasonBehind:
-			return nil, NewError(CodeConflict, "The event only waits for an earlier event of its stream. Nothing was skipped. Skip or retry that event.")
+			return nil, NewError(CodeConflict, "This event is only waiting for an earlier event in its stream. Nothing was skipped. Skip or retry that event.")
 		}
 	}
 	if f.Broken != nil {

@@ -217,7 +217,7 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 	return f(ctx)
 }
 
-// pause waits, or returns the context's cause if it ends first.
+// pause waits, or returns the context's cause if it is canceled first.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -249,9 +249,10 @@ func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 }
 
 // explainCompacted adds a note where the first differing row exists because compaction removed its
-// record. parked is what the fold parked. On a compacted topic a key's last record counts. If that
-// record is parked, the tables keep the row of the record before it. A rebuild does the same until
-// compaction removes that record: the log has then lost the state that the row shows.
+// record. parked holds the events that the fold parked. On a compacted topic a key's last record
+// counts. If that record is parked, the tables keep the row of the record before it. A rebuild does
+// the same until compaction removes that record: the log has then lost the state that the row
+// shows.
 func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 	if p.LogKey == nil {
 		return

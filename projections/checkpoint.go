@@ -185,12 +185,12 @@ func halves(steps []step) (first, second []step) {
 // mismatch folds nothing. Offsets alone are not enough: a restore creates the topics again, with
 // the backup's records at the same offsets. A process that was frozen in the meantime may hold
 // records of the old brokers that the backup lacks, at offsets that fit. A restore also drops all
-// checkpoints ([AbandonAll]): such a process finds its own gone, its session ends, and tables are
+// checkpoints ([AbandonAll]): such a process finds its own gone, its session stops, and tables are
 // built from the new topics. If brokers report no topic ids, none is stored and only offsets count.
 // Such brokers cannot move a checkpoint that has an id.
 
-// errOtherTopic means that a checkpoint belongs to another topic than the records that were read;
-// see [otherTopic].
+// errOtherTopic means that a checkpoint belongs to a topic other than that of the records that were
+// read; see [otherTopic].
 var errOtherTopic = errors.New("the tables were built from another topic than the one that was read: the log was restored, or this process " +
 	"uses the previous brokers. Nothing was folded; the topic is read again. If this error repeats, restart this process with the " +
 	"restored brokers")
@@ -203,8 +203,8 @@ func storedID(id eventlog.TopicID) *[16]byte {
 	return (*[16]byte)(&id)
 }
 
-// otherTopic returns [errOtherTopic] if the checkpoint of a step belongs to another topic than the
-// step.
+// otherTopic returns [errOtherTopic] if the checkpoint of a step belongs to a topic other than that
+// of the step.
 func otherTopic(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
 	stored, err := readPositions(ctx, q, projection, generation)
 	if err != nil {

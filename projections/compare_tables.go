@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// tableShape is what a comparison needs to know about a table.
+// tableShape describes a table to a comparison.
 type tableShape struct {
 	Name    string   // in the database
 	Columns []string // all columns, in the order of the definition
@@ -101,8 +101,8 @@ func (t tableShape) digests(ctx context.Context, tx pgx.Tx, schema string, seed 
 	return digests, err
 }
 
-// firstDifference returns the first differing row of a tenant, by key. The rows that the log gives
-// are in the temporary table.
+// firstDifference returns the first differing row of a tenant, by key. The rows that the log
+// produces are in the temporary table.
 func (t tableShape) firstDifference(ctx context.Context, tx pgx.Tx, schema, tenant string, seed int64) (*Difference, error) {
 	type pair struct {
 		Key           []string

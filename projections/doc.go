@@ -9,7 +9,7 @@
 //   - A projector cannot send anything. The NOTIFYs in its transaction only say that tables moved
 //     and whose figures changed.
 //   - Only decoding and Apply decide that an event is poison. It is parked in the checkpoint's
-//     transaction, live and in a rebuild alike. On `dashboards`, later events of the stream are
+//     transaction, both live and in a rebuild. On `dashboards`, later events of the stream are
 //     parked after it.
 //
 // The package must not import watermill, commands, readmodels, api or projections/projectors.
@@ -21,10 +21,10 @@
 //     rates. Workers share a large poll by partition, so no two transactions touch the same keys.
 //   - A small batch takes two round trips: begin, compare-and-set and reads; then writes, NOTIFY
 //     and commit. The result of the compare-and-set is checked in between. A failed write also
-//     prevents the commit in the same round trip. If the connection ends in the second round trip,
-//     the commit may have succeeded; the next attempt's compare-and-set finds out.
+//     prevents the commit in the same round trip. If the connection is lost in the second round
+//     trip, the commit may have succeeded; the next attempt's compare-and-set finds out.
 //   - A large poll is cut into equal transactions; the next one is decoded while one is folded.
-//   - A stop lets the current batch finish, within a bound.
+//   - Shutdown lets the current batch finish, within a time limit.
 //   - The server ends sessions that are idle in a transaction, so a frozen process blocks neither a
 //     takeover nor a switch. No server time-out ends a COPY whose client has stopped; a process
 //     that takes a rebuild over terminates its predecessor's sessions.
@@ -52,7 +52,8 @@
 //   - On a compacted topic the next record of a key replaces its parked record, because compaction
 //     may remove the parked one. The table keeps the row from before; if compaction removes that
 //     row's record too, a check of the tables reports it (explainCompacted).
-//   - An operator's skip is a record in the stream and is folded alone, so live and rebuild meet it
-//     at the same place. A retry is not a record: it gives what a rebuild by this binary would
-//     give. A skip of an event that blocks no stream is kept only in the event's row.
+//   - An operator's skip is a record in the stream and is folded alone, so live projection and
+//     rebuild encounter it at the same position. A retry is not a record: it gives what a rebuild
+//     by this binary would give. A skip of an event that blocks no stream is kept only in the
+//     event's row.
 package projections

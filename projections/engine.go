@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// Log is what the engine needs of the event log; *eventlog.Log implements it.
+// Log is the part of the event log that the engine uses; *eventlog.Log implements it.
 type Log interface {
 	Follow(c eventlog.FollowConfig) (eventlog.Follower, error)
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
@@ -55,7 +55,7 @@ type intervals struct {
 	look     time.Duration // between checks of the pause flag and the generations' state without a notice
 	caughtUp time.Duration // until an idle projection records again that it is at the end of the log
 	tidy     time.Duration // between checks of the views of schema lb and of superseded generations
-	finish   time.Duration // for the current poll during a stop
+	finish   time.Duration // for the current poll during shutdown
 	// retry is how long a batch waits for the database before the session gives its partitions
 	// back. Where another process can reach the database, commands wait no longer than this.
 	retry time.Duration
@@ -74,7 +74,7 @@ type Engine struct {
 	waits    map[waiting]wait // partitions that Status has found behind
 }
 
-// work is what an engine and its sessions share.
+// work is the state that an engine and its sessions share.
 type work struct {
 	projector       fold.Projector
 	log             Log
@@ -236,8 +236,8 @@ func generationName(projection string, number int) string {
 	return fmt.Sprintf("%s.g%d", projection, number)
 }
 
-// databaseID identifies the database in names of consumer groups: two databases on one log must not
-// share a group.
+// databaseID identifies the database in names of consumer groups: two databases on the same log
+// must not share a group.
 func databaseID(ctx context.Context, pool *pgxpool.Pool) (id string, err error) {
 	if err := pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&id); err != nil {
 		return "", fmt.Errorf("read the database's id: %w", err)

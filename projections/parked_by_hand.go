@@ -127,7 +127,7 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 }
 
 // InspectParked reads a parked event from the log. Its errors: invalid for a malformed id;
-// not_found if no event is parked there.
+// not_found if there is no such parked event.
 func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedRecord, error) {
 	list, err := ListParked(ctx, e.pool, operator.ParkedFilter{IDs: []string{id}, Projection: e.projector.Name})
 	if err != nil {

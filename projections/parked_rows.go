@@ -166,7 +166,8 @@ func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 
 // ListParked returns the parked events of the live generations, ordered by projection, partition
 // and offset. If two versions of a projection are live, the newer one counts. The list is the
-// preview of an action with the same filter. Its error is invalid for a malformed id.
+// preview of an action with the same filter. For a malformed id, the error has code
+// [domain.CodeInvalid].
 func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	args, err := parkedArgs(f)
 	if err != nil {

@@ -29,8 +29,8 @@ func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 // tablesAtOnce is how many tables get their keys at a time, which is work for the database server.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
-// copy folds the records that the log held at the start into the tables, creates their keys and
-// lets sessions follow the generation.
+// copy folds the records that the log held when the rebuild began into the tables, creates their
+// keys and lets sessions follow the generation.
 func (r *running) copy(ctx context.Context, g generation) error {
 	// This ends a predecessor's right to claim shards. The statement waits for transactions in
 	// which the predecessor holds shards: [running.endPredecessor]. Shards that these commit are
@@ -73,7 +73,7 @@ func (r *running) copy(ctx context.Context, g generation) error {
 // endPredecessor terminates the database sessions of the process that ran this rebuild before: no
 // server time-out ends a COPY whose client has stopped.
 func (r *running) endPredecessor(ctx context.Context) error {
-	sessions := "ledgerboard rebuild " + r.ID + " " // session names end with the lease
+	sessions := "ledgerboard rebuild " + r.ID + " " // a session name ends with the lease
 	return pg.Exec(ctx, r.pool, "end the sessions of the previous process", `
 		select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and usename = current_user and starts_with(application_name, $1) and application_name <> $2`,
@@ -191,8 +191,8 @@ const keysShard = -1
 // together.
 const sortMemory = 256
 
-// finishTables creates the keys and indexes of each table, once all rows are there, and vacuums it.
-// Several tables run at a time, without parallel workers, because the live generation needs the
+// finishTables creates the keys and indexes of each table, once all rows are copied, and vacuums
+// it. Several tables run at a time, without parallel workers, because the live generation needs the
 // processors.
 func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)

@@ -40,7 +40,7 @@ type session struct {
 	passAt  time.Time        // when the checkpoints must move over them
 	stopped map[int32]string // partitions that must not be followed, with the reason
 	problem string           // why the session does not run; "" if it does
-	stale   int64            // stale records since the start
+	stale   int64            // stale records since the session was started
 }
 
 func newSession(w work, g generation, database string) *session {
@@ -161,7 +161,7 @@ func (f *session) look(ctx context.Context) error {
 
 // lookBack ends the session if a checkpoint is below what this process has folded: the database was
 // set back or failed over to a server that lacked the last commits. The next session refolds from
-// there. The process reads its own offsets first, because other processes only move
+// that checkpoint. The process reads its own offsets first, because other processes only move
 // checkpoints forward.
 func (f *session) lookBack(ctx context.Context) error {
 	var known map[int32]int64
@@ -283,7 +283,7 @@ func (f *session) current() (g generation) {
 	return g
 }
 
-// sessionStatus is what a session reports to Status.
+// sessionStatus is the status that a session reports to Status.
 type sessionStatus struct {
 	problem string
 	stale   int64

@@ -160,7 +160,7 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 }
 
 // The months around now for which reading tables have partitions. Back-fills reach years back;
-// older readings go to the default partition. Live readings must never go there.
+// older readings go to the default partition. Live readings must never go to it.
 const (
 	monthsBack  = 24
 	monthsAhead = 3

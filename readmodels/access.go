@@ -62,7 +62,7 @@ type DirectoryStaff struct {
 // agencyStaff is the value for all staff.
 var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 
-// Access returns what decided a user's access as of a moment. It returns the errors of
+// Access returns the records that decided a user's access as of a moment. It returns the errors of
 // [History.State], and [ErrUserNotFound].
 func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "access", StateQuery{q.ParentAccount, q.Dashboard, q.At},

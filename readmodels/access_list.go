@@ -34,15 +34,15 @@ type SpansQuery struct {
 	Cursor   string // from [HistoryMeta].NextCursor
 }
 
-// AccessSpan is a time during which a user had the same access to a dashboard: the user was on its
-// list, the dashboard was open to its clients, and its scopes did not change. A change to the
+// AccessSpan is a period during which a user had the same access to a dashboard: the user was on
+// its list, the dashboard was open to its clients, and its scopes did not change. A change to the
 // scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore
 // whether the user or the account was active.
 type AccessSpan struct {
 	Dashboard Named     `json:"dashboard"` // the sub-account
 	User      Named     `json:"user"`
 	From      time.Time `json:"from"` // the time of `began_by`, when this access began
-	// the time of `ended_by`, when the access ended or changed; null if it lasts
+	// the time of `ended_by`, when the access was lost or changed; null if it still lasts
 	To *time.Time `json:"to"`
 	// the later one of `listed_by` and `allowed_by`, or a later change to the scopes
 	BeganBy Record `json:"began_by"`
@@ -61,7 +61,7 @@ type AccessSpan struct {
 	key spanKey
 }
 
-// ScopeSpan is an uninterrupted time during which a dashboard had a scope.
+// ScopeSpan is an uninterrupted period during which a dashboard had a scope.
 type ScopeSpan struct {
 	Scope   string `json:"scope"`
 	GivenBy Record `json:"given_by"` // the record that added it to the dashboard

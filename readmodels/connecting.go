@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Connecting reads what the connect flow needs.
+// Connecting reads the data that the connect flow needs.
 type Connecting struct{ Pool *pgxpool.Pool }
 
 // errPageNotFound is returned for a connected page that does not exist or belongs to another
@@ -86,8 +86,8 @@ func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, 
 	return user, err
 }
 
-// MembersOf returns the members that sign-ins of a person at a platform created, for any account of
-// any agency: their ids are computed from these. The ids of members from a main application are
+// MembersOf returns the members that sign-ins of a person with a platform created, for any account
+// of any agency: their ids are computed from these. The ids of members from a main application are
 // unknown here.
 func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, person string) (members []int64, err error) {
 	const doing = "find members of a person"

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Connections reads what the fetchers need: connections from the log, and the results of earlier
-// reads from the schema kept.
+// Connections reads the data that the fetchers need: connections from the log, and the results of
+// earlier reads from the schema kept.
 type Connections struct{ Pool *pgxpool.Pool }
 
 // worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the
@@ -80,7 +80,7 @@ const taskColumns = `
 	       (select min(n.tracked_since) from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
 // Tasks returns the remaining tasks of a claim, the most overdue first, each with its current
-// tenant. Tasks that have a result, or were claimed again after this claim ended, are excluded.
+// tenant. Tasks that have a result, or were claimed again after this claim expired, are excluded.
 func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
 		and s.id = any($4) and f.claimed_until = $5 and f.claimed_until > clock_timestamp()

@@ -106,7 +106,7 @@ func (n names) differences(before *domain.Dashboard, after domain.Dashboard) Dif
 	return result
 }
 
-// DashboardPreview is what a PUT would do.
+// DashboardPreview is the effect that a PUT would have.
 type DashboardPreview struct {
 	// Type is the type of the record that the PUT would append, for example
 	// dashboard.accounts_linked.v1; null if nothing would change.

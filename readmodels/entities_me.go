@@ -49,7 +49,7 @@ type MeUser struct {
 	Active  bool   `json:"active"` // also false while a password reset is pending
 }
 
-// meOpens is what the caller may do.
+// meOpens lists the rights of the caller.
 type meOpens struct {
 	// every dashboard of the agency; /api/dashboards lists them
 	AllDashboards bool `json:"all_dashboards"`

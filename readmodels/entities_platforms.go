@@ -89,8 +89,8 @@ type ConnectedPlatform struct {
 	// platform. If no token is stored here, it is the expiry that the main application reported.
 	// Null if never or unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is the deadline for the next sign-in at the platform: when the current token can
-	// no longer be renewed, when it expires without renewal, or when it stops providing data,
+	// SignInBefore is the deadline for the next sign-in with the platform: when the current token
+	// can no longer be renewed, when it expires without renewal, or when it stops providing data,
 	// whichever is first. After it, the account is not read. Null if there is no deadline or it is
 	// unknown.
 	SignInBefore *time.Time `json:"sign_in_before"`

@@ -99,8 +99,8 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	return person, addErasedAccounts(ctx, tx, &person)
 }
 
-// UserStatus is what the tables have about a user and the account that it claims. Authorization
-// uses it.
+// UserStatus is the status of a user, and of the account that the user claims, in the tables.
+// Authorization uses it.
 type UserStatus struct {
 	Known   bool   // the user is in the directory
 	Active  bool   // the user is active; a pending password reset does not matter
@@ -112,7 +112,7 @@ type UserStatus struct {
 	SubAccount    bool // the claimed account belongs to a client, not to an agency
 }
 
-// UserStatus returns what is known about a user and the account that it claims. It reads only by
+// UserStatus returns the status of a user and of the account that the user claims. It reads only by
 // keys, because every request calls it.
 func (p People) UserStatus(ctx context.Context, user, account string) (s UserStatus, err error) {
 	err = p.Pool.QueryRow(ctx, `
@@ -127,7 +127,7 @@ func (p People) UserStatus(ctx context.Context, user, account string) (s UserSta
 	return s, nil
 }
 
-// HasSignedIn reports whether the directory has a sign-in of a user, here or at the main
+// HasSignedIn reports whether the directory has a sign-in of a user, here or in the main
 // application.
 func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 	return scanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")

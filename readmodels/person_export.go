@@ -194,9 +194,9 @@ var personSections = []personSection{
 	{"trail", personTrail},
 }
 
-// personTrail is what the trail of operations has about the person or by the person. For each type
-// of entry, it selects only members that cannot identify another person; for unknown types, only
-// the fact that there is an entry.
+// personTrail selects the entries in the trail of operations that are about the person or by the
+// person. For each type of entry, it selects only members that cannot identify another person; for
+// unknown types, only the fact that there is an entry.
 const personTrail = `
 	select time, parent_account, event_id, event_type, by_the_person, actor, role, request_id, case event_type
 	         when 'audit.read.v1' then data - 'filter'

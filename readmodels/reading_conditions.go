@@ -42,7 +42,7 @@ const (
 	// NoSubscriptionRuns is the reason if no subscription is active.
 	NoSubscriptionRuns = "No subscription is active, so nothing is read."
 	// EndedAtPlatform is a sentence for an account that was disconnected when its person, who had
-	// removed our app at the platform or requested deletion of our data there, was erased.
+	// removed our app on the platform or asked the platform to have our data deleted, was erased.
 	// Otherwise it is null: an account that the agency disconnected has an earlier or later
 	// updated_at.
 	EndedAtPlatform = `(select st.reason from operations_trail o where o.parent_account = st.parent_account and o.event_id = st.event_id
@@ -79,10 +79,11 @@ func platformNameSQL() string {
 	return "case s.p_id" + names.String() + " end"
 }
 
-// NotConnected returns why a social account that is not connected is not: an account connected by a
-// sign-in here was disconnected here, or its sign-in was erased. All others, sent or registered by
-// the main application, were disconnected there. The ids alone decide, so this works even if the
-// connection is erased. It uses the account's agency, platform, type, external id and connection.
+// NotConnected returns why a social account is not connected: an account connected by a sign-in
+// here was disconnected here, or its sign-in was erased. All others, sent or registered by the main
+// application, were disconnected by the main application. The ids alone decide, so this works even
+// if the connection is erased. It uses the account's agency, platform, type, external id and
+// connection.
 func NotConnected(s domain.DirectorySocialAccount) string {
 	if domain.IsComputedID(s.ConnectionID) && s.ConnectionID != domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
 		return NotConnectedHere

@@ -47,7 +47,8 @@ type ScopeRequest struct {
 	Narrow        Narrowing
 }
 
-// Narrowing limits a request to a part of what the caller may see. The zero value is no limit.
+// Narrowing limits a request to a part of the data that the caller may see. The zero value is no
+// limit.
 type Narrowing struct {
 	Accounts []AccountRef // from ?account=; every one must exist
 	// from ?dashboard=: the accounts linked in the dashboard of this sub-account
@@ -147,8 +148,8 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 }
 
 // narrowAccounts returns the accounts in scope that a request names, or an error if any is missing.
-// Row ids come from the main application; if two accounts of one agency have the same row id, both
-// are selected.
+// Row ids come from the main application; if two accounts of the same agency have the same row id,
+// both are selected.
 func narrowAccounts(ctx context.Context, tx pgx.Tx, scope Scope, refs []AccountRef) ([]string, error) {
 	wanted := map[AccountRef]bool{}
 	var ids []string

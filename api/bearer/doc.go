@@ -10,7 +10,7 @@
 //   - If keys cannot be reloaded from a URL, the last ones stay in use: a withdrawn key is
 //     accepted until the next successful load.
 //
-// It may import api and domain of this module.
+// It may import only api and domain of this module.
 //
 // # Non-obvious
 //

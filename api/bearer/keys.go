@@ -75,7 +75,7 @@ func newTokenKeys(ctx context.Context, c Config) (*tokenKeys, error) {
 	return k, nil
 }
 
-// openURL loads a JWKS, and reloads it in the background until ctx ends.
+// openURL loads a JWKS, and reloads it in the background until ctx is done.
 func openURL(ctx context.Context, c Config) (keyfunc.Keyfunc, error) {
 	return keyfunc.NewDefaultOverrideCtx(ctx, []string{c.Keys}, keyfunc.Override{
 		Client: keyClient(), HTTPTimeout: keyTimeout, RateLimitWaitMax: keyTimeout, RefreshInterval: keyMaxAge,
@@ -127,7 +127,7 @@ func (k *tokenKeys) lookup(ctx context.Context, kid, algorithm string) (any, err
 }
 
 // loaded returns the matching keys among those that were last loaded. If there are no keys, the
-// error is unavailable.
+// error has code [domain.CodeUnavailable].
 func (k *tokenKeys) loaded(ctx context.Context, kid, algorithm string) (any, error) {
 	var keys []verifyKey
 	if set, err := k.url(); err == nil {

@@ -58,8 +58,8 @@ type JWT struct {
 }
 
 // New validates the configuration and reads keys from a file once. Keys from a URL are loaded for
-// the first token, so that a slow identity provider does not delay the start. After that, they are
-// reloaded in the background until ctx ends.
+// the first token, so that a slow identity provider does not delay startup. After that, they are
+// reloaded in the background until ctx is done.
 func New(ctx context.Context, c Config) (*JWT, error) {
 	if err := c.validate(); err != nil {
 		return nil, err

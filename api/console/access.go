@@ -59,7 +59,7 @@ type accessCell struct {
 	Since   time.Time        // when access started, or when the board started to show its scopes
 	By      readmodels.Named // the actor of the record
 	Record  string           // address of the record
-	Changed *time.Time       // when access ended or the scopes changed; nil: neither
+	Changed *time.Time       // when access was lost or the scopes changed; nil: neither
 }
 
 // closedBoard is a board to which no one had access at the instant, and the record that decided it.

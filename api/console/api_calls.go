@@ -209,7 +209,7 @@ const maxConcurrent = 4
 // concurrently calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts
 // no further calls. Of several errors it returns the one with the lowest index, so that the visitor
 // always sees the same error. It turns panics into errors: net/http recovers only panics of the
-// request's goroutine, and any other would end the process.
+// request's goroutine, and any other would crash the process.
 func concurrently(n int, ask func(i int) error) error {
 	errs := make([]error, n)
 	asking, ctx := errgroup.WithContext(context.Background())

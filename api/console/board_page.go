@@ -77,8 +77,8 @@ func clientBoard(v *visit, client readmodels.Account) (view, error) {
 }
 
 // editBoard returns the page on which a board is edited. Edit is the submitted edit; nil: none. It
-// is kept even if others have changed the board meanwhile; their changes are shown. Faults are the
-// errors of the edit.
+// is kept even if others have changed the board in the meantime; their changes are shown. Faults
+// are the errors of the edit.
 func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
 	facts, version, err := boardAt(v, client.ID)
 	if err != nil {

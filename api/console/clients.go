@@ -21,7 +21,7 @@ const (
 	recentDays     = 28   // days of the figures next to a client
 )
 
-// clientsView lists the clients of an agency, and what needs attention.
+// clientsView lists the clients of an agency, and the matters that need attention.
 type clientsView struct {
 	Search   string
 	NeedsYou []concern // on the first page of the whole list

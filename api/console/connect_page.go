@@ -159,7 +159,7 @@ var connectWords = map[string]fieldWords{
 	"days":      {"days", fmt.Sprintf("Enter a whole number from 1 to %d.", connect.MaxLinkDays)},
 }
 
-// beginSignIn starts a sign-in at a platform.
+// beginSignIn starts a sign-in with a platform.
 func beginSignIn(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
 	asked := connectRequest{Account: entered.Client, ReturnTo: connectPath}

@@ -71,7 +71,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		}, p.State)
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
 			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" + strings.Join(lacks, "; ") +
-				"). Reconnect it, and leave all permissions selected at " + p.SignInAt.Title() + "."
+				"). Reconnect it, and leave all permissions selected on " + p.SignInAt.Title() + "."
 			c.Lacks, c.Again = true, true
 		}
 		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // by another row
@@ -93,7 +93,7 @@ var stateWords = map[readmodels.PlatformState]string{
 		"Figures read earlier are kept.",
 	readmodels.PlatformUnsubscribed: "It is not read because there is no active subscription.",
 	readmodels.PlatformBlocked:      "%s does not provide figures for this account because of its own rules. Check the account there.",
-	readmodels.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected at %s.",
+	readmodels.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected on %s.",
 	readmodels.PlatformThrottled:    "%s has reached its rate limit. Reading resumes automatically.",
 	readmodels.PlatformFailing:      "The last reading failed. It is retried automatically.",
 	readmodels.PlatformWaiting:      "The first reading is pending.",

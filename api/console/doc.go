@@ -6,7 +6,7 @@
 //     ([get], [post]). The console has no queries and no rules of its own: the API enforces roles,
 //     tenancy and limits, and records reads.
 //   - For every request the API checks the person of the session by the same rule as tokens. The
-//     session of a person without rights ends.
+//     session of a person without rights is closed.
 //   - If a main application serves the console, the application authenticates requests. The console
 //     then has no cookie, session or sign-in of its own.
 //   - Only the console reads its cookie. API requests carry no cookie and no header of the browser.
@@ -39,7 +39,7 @@
 //   - The prefix __Host- requires the cookie path /, so browsers also send the cookie to the API,
 //     which ignores it.
 //   - Browsers accept the secure cookie from http://localhost.
-//   - The state of a sign-in at the provider is derived from a secret in a cookie, so any process
+//   - The state of a sign-in with the provider is derived from a secret in a cookie, so any process
 //     can complete it. A link starts it, not a form, because the policy restricts forms to this
 //     host.
 //   - Opening a sign-in link does not use it; its button does. Mail scanners open links.

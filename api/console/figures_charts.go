@@ -302,8 +302,8 @@ func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string,
 	return c
 }
 
-// pointsOf returns the days of a period, the largest number of accounts read on a day, and the
-// number of days with a value.
+// pointsOf returns the days of a period, the largest number of accounts that were read on a day,
+// and the number of days with a value.
 func pointsOf[D any](days []D, read func(D) (day string, value *int64, accounts int)) (all []chart.Point, accounts, known int) {
 	for _, d := range days {
 		day, value, n := read(d)

@@ -49,7 +49,7 @@ type Deps struct {
 	// NoPublicURL means that the service does not know its own address, so agencies cannot create
 	// links.
 	NoPublicURL bool
-	// Platforms are those at which people can sign in to connect pages; empty: pages cannot be
+	// Platforms are those with which people can sign in to connect pages; empty: pages cannot be
 	// connected here.
 	Platforms []domain.Platform
 	// Empty reports whether the directory is empty, so that the first agency can be created. Like
@@ -121,8 +121,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // route serves r, the request without the prefix. Requests outside the console go to the API
-// unchanged: the API removes the prefix itself, and a path with the prefix twice is not valid
-// there.
+// unchanged: the API removes the prefix itself, and a path with the prefix twice is not valid in
+// the API.
 func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 	switch {
 	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):

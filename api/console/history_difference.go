@@ -71,8 +71,8 @@ func openDifference(v *visit) (view, error) {
 	return shown, nil
 }
 
-// differences sends one API request, for one board or for all boards changed in between, so one
-// view is recorded.
+// differences sends one API request, for one board or for all boards that were changed in between,
+// so one view is recorded.
 func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
 	if board != "" {
 		diffs = make([]readmodels.DiffAnswer, 1)

@@ -18,7 +18,7 @@ const checkSessionEvery = 10 * time.Second
 // live returns the address of the stream that reports changes to these figures.
 func (f figures) live() string { return streamPath + "?" + f.scope.Encode() }
 
-// openStream forwards the API's stream of changed figures until the session ends.
+// openStream forwards the API's stream of changed figures until the session expires.
 func openStream(v *visit) (view, error) {
 	at, asked := v.r.URL.Query(), url.Values{}
 	for _, name := range []string{"account", "dashboard"} {

@@ -28,12 +28,12 @@ type operatorAction struct {
 	back   string                                        // page that shows the result
 }
 
-// operatorActions are all actions, by name in addresses.
+// operatorActions are all actions, by the name in the URL.
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: rebuildCosts,
 		does: "New tables are built from the log next to the current ones, and replace them when they have caught up. " +
-			"Reads and changes continue meanwhile. You can cancel the rebuild.",
+			"Reads and changes continue during the rebuild. You can cancel the rebuild.",
 	},
 	"back": {
 		title: "Roll back %s", button: "Roll back", path: "projections/%s/back",
@@ -95,7 +95,7 @@ var operatorActions = map[string]operatorAction{
 	},
 	"read-connection": {
 		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath, names: connectionNamed,
-		does: "Its accounts become due now: their totals are read, and their posts that are due by age, within the quota.",
+		does: "Its accounts are due now. Within the quota, their totals are read, and so are those posts whose age makes them due.",
 	},
 }
 

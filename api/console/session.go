@@ -66,7 +66,7 @@ const cookieName = "__Host-lb_console"
 const sessionFor = 12 * time.Hour
 
 // authenticate finds the session of the cookie. The API checks its person by the same rule as
-// tokens. The session of a person who no longer has any rights ends.
+// tokens. The session of a person who no longer has any rights is closed.
 func authenticate(v *visit) (signedIn bool, err error) {
 	if v.console.deps.Application != nil {
 		return callerOf(v)

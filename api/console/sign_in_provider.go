@@ -17,10 +17,10 @@ const (
 	startPath = root + "/signin/start"
 	// ReturnPath is the path to which the identity provider sends browsers back.
 	ReturnPath = root + "/signin/callback"
-	// flowCookie holds the state of a sign-in in progress at the provider. See [cookieName] for its
-	// prefix.
+	// flowCookie holds the state of a sign-in in progress with the provider. See [cookieName] for
+	// its prefix.
 	flowCookie = "__Host-lb_sign_in"
-	// flowFor is the longest that a sign-in at the provider may take.
+	// flowFor is the longest that a sign-in with the provider may take.
 	flowFor = 10 * time.Minute
 	// maxWanted is the longest return address, in bytes.
 	maxWanted = 1000

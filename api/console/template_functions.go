@@ -81,7 +81,7 @@ func percent(t analytics.Total) string {
 	switch {
 	case t.ChangePct == nil:
 		return ""
-	case *t.ChangePct == 0: // -0 as well
+	case *t.ChangePct == 0: // including -0
 		return "0.00\u00a0%"
 	default:
 		return strings.Replace(fmt.Sprintf("%+.2f\u00a0%%", *t.ChangePct), "-", "−", 1)

@@ -36,7 +36,7 @@ type SASL struct {
 type Config struct {
 	Brokers     []string    // Kafka brokers, host:port; required
 	TLS         *tls.Config // nil means plaintext connections to the brokers
-	SASL        *SASL       // nil means no authentication at the brokers
+	SASL        *SASL       // nil means no authentication with the brokers
 	DatabaseURL string      // PostgreSQL, postgres://…; required
 
 	// Authenticator authenticates requests for which no middleware has set a caller with

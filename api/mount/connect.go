@@ -11,13 +11,14 @@ import (
 )
 
 // Connect configures how pages and profiles are connected: by people in a browser, or with tokens
-// that the main application hands over. If the program has a corresponding setting, both must have
-// the same value.
+// that the main application sends. If the program has a corresponding setting, both must have the
+// same value.
 type Connect struct {
 	SecretsKey string // LEDGERBOARD_SECRETS_KEY, which encrypts tokens; required
 	// PublicURL is the URL of the handler for browsers, including Config.HTTP.Prefix, such as
 	// https://app.example.com/boards. Platforms redirect people to <PublicURL>/connect/1, 3, 4 and
-	// 6. If it is empty, pages cannot be connected in a browser, but tokens can be handed over.
+	// 6. If it is empty, pages cannot be connected in a browser, but the main application can send
+	//    tokens.
 	PublicURL     string
 	ReturnOrigins []string // additional origins that a result page may link back to
 	Quotas        []string // LEDGERBOARD_QUOTAS, such as "linkedin:app:500/24h"; nil means the defaults
@@ -25,7 +26,7 @@ type Connect struct {
 	Facebook, Instagram, LinkedIn, TikTok App
 }
 
-// App is the main application's app at a platform.
+// App is the main application's app on a platform.
 type App struct {
 	ID, Secret string
 	Scopes     []string // LinkedIn: all scopes of the app, always the same; nil means those that readings need

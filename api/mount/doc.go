@@ -31,7 +31,7 @@
 //     ["websocket"]. Every process can open the tickets of streams, because their key is in the
 //     database.
 //   - Run must outlive the requests: a change is answered after Run has seen its fold. Therefore
-//     Run must not use a context that a signal cancels; it ends with Close, after the server's
+//     Run must not use a context that a signal cancels; it stops on Close, after the server's
 //     shutdown.
 //   - The main application's middleware must not buffer streams or limit their time, and its
 //     ResponseWriter must support http.ResponseController for flushing and hijacking (Unwrap).

@@ -29,10 +29,10 @@ type Mounted struct {
 	running chan struct{} // nil until Run is called; closed when Run has returned
 }
 
-// Open validates c, migrates the database to this version, as every start of the program does, and
-// connects to the brokers and the database. It returns when they respond or ctx is done. The error
-// contains all errors in c, or the server that did not respond. After an error, no connection stays
-// open.
+// Open validates c, migrates the database to this version, as the program does at every startup,
+// and connects to the brokers and the database. It returns when they respond or ctx is done. The
+// error contains all errors in c, or the server that did not respond. After an error, no connection
+// stays open.
 func Open(ctx context.Context, c Config) (*Mounted, error) {
 	c = c.WithDefaults()
 	if err := c.Validate(); err != nil {
@@ -112,7 +112,7 @@ func (m *Mounted) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// after calls do when done is closed, unless ctx ends first.
+// after calls do when done is closed, unless ctx is done first.
 func after(ctx context.Context, done <-chan struct{}, do func()) error {
 	select {
 	case <-done:
@@ -137,13 +137,14 @@ func (m *Mounted) begin() (ended chan struct{}, err error) {
 	return m.running, nil
 }
 
-// EndStreams ends Socket.IO connections and event streams; their clients then reconnect elsewhere.
-// Register it with [http.Server.RegisterOnShutdown]: a shutdown waits for event streams, and does
-// not close Socket.IO connections.
+// EndStreams closes Socket.IO connections and event streams; their clients then reconnect
+// elsewhere. Register it with [http.Server.RegisterOnShutdown]: a shutdown waits for event streams,
+// and does not close Socket.IO connections.
 func (m *Mounted) EndStreams() { m.endStreams() }
 
-// Close ends the streams and Run, waits for Run, closes connections, and unregisters metrics. Call
-// it after the http.Server has shut down: requests in progress fail. A second call does nothing.
+// Close closes the streams, stops Run and waits for it, closes connections, and unregisters
+// metrics. Call it after the http.Server has shut down: requests in progress fail. A second call
+// does nothing.
 func (m *Mounted) Close() error { return m.close() }
 
 func (m *Mounted) shut() error {

@@ -205,7 +205,7 @@ export interface paths {
         };
         /**
          * Returns what changed on each dashboard of the agency between two instants or versions.
-         * @description Dashboards without a change in between are left out. The most recently changed dashboard comes first. All pages refer to the same two moments.
+         * @description Dashboards that did not change in between are omitted. The most recently changed dashboard comes first. All pages refer to the same two moments.
          */
         get: operations["getAuditDiff"];
         put?: never;
@@ -342,7 +342,7 @@ export interface paths {
         put?: never;
         /**
          * Revokes a link.
-         * @description Unfinished sign-ins that used the link end. Pages that were connected with it stay connected.
+         * @description Unfinished sign-ins that used the link are canceled. Pages that were connected with it stay connected.
          */
         post: operations["postConnectLinksRevoke"];
         delete?: never;
@@ -380,8 +380,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * Hands over the tokens of a connection after a main application has signed the person in.
-         * @description The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This operation is idempotent, even if the tokens have been renewed since.
+         * Stores the tokens of a connection after a main application has signed the person in.
+         * @description The service checks the tokens with the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error lists the platform's ids of those accounts. For Facebook pages, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's pages; a page's token reads only that page. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. This operation is idempotent, even if the tokens have been renewed since.
          */
         put: operations["putConnectionTokens"];
         post?: never;
@@ -758,7 +758,7 @@ export interface paths {
         put?: never;
         /**
          * Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.
-         * @description On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that is not part of the stream's chain, or that only waits for another event, is refused with 409. Skipping an event again does nothing, and the response says so.
+         * @description On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that is not part of the stream's chain, or that is only waiting for another event, is refused with 409. Skipping an event again does nothing, and the response says so.
          */
         post: operations["postOpsParkedSkip"];
         delete?: never;
@@ -1021,7 +1021,7 @@ export interface paths {
         put?: never;
         /**
          * Registers or disconnects a page or profile for which a main application handles the sign-in.
-         * @description This operation is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.
+         * @description This operation is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Next, send the tokens with PUT /api/connections/{connection}/tokens, using the connection_id from the response. If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.
          */
         post: operations["postPlatforms"];
         delete?: never;
@@ -1075,7 +1075,7 @@ export interface paths {
         put?: never;
         /**
          * Disconnects a page or profile. It is no longer read; its figures are kept.
-         * @description The person's consent is revoked at the platform when no agency needs it any more. This operation is idempotent.
+         * @description The platform is asked to revoke the person's consent when no agency needs it any more. This operation is idempotent.
          */
         post: operations["postPlatformsDisconnect"];
         delete?: never;
@@ -1336,7 +1336,7 @@ export interface paths {
         put?: never;
         /**
          * Creates a link that signs a user of the agency or of one of its clients in to the console once.
-         * @description Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.
+         * @description Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for sets how long the link works. A new link replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in through an identity provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.
          */
         post: operations["postUsersSignInLink"];
         delete?: never;
@@ -2126,7 +2126,7 @@ export interface components {
             /** @description user who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
-        /** @description A time during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change to the scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
+        /** @description A period during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change to the scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
         AccessSpan: {
             /** @description `active_today` is true if the directory currently has the user as active, in an active account. Inactive users cannot open anything, regardless of lists. */
             active_today: boolean;
@@ -2151,7 +2151,7 @@ export interface components {
             scopes: components["schemas"]["ScopeSpan"][];
             /**
              * Format: date-time
-             * @description the time of `ended_by`, when the access ended or changed; null if it lasts
+             * @description the time of `ended_by`, when the access was lost or changed; null if it still lasts
              */
             to: string | null;
             /** @description The user. */
@@ -2308,7 +2308,7 @@ export interface components {
              * @description number of parked events that failed again
              */
             left?: number;
-            /** @description `outcome` is done, refused (nothing was done), failed (the action ended with an error and may have been done in part or completely) or unknown (in progress, or its process ended before recording the outcome). */
+            /** @description `outcome` is done, refused (nothing was done), failed (the action ended with an error and may have been done in part or completely) or unknown (in progress, or its process exited before recording the outcome). */
             outcome: components["schemas"]["OperatorOutcome"];
             /** @description reason given by the operator; absent for an import */
             reason?: components["schemas"]["Reason"];
@@ -2650,14 +2650,14 @@ export interface components {
              * @description `days` is the number of days that the link works: 1 to 14.
              */
             days: number;
-            /** @description `platforms` are the platforms at which a person with the link may sign in. */
+            /** @description `platforms` are the platforms with which a person with the link may sign in. */
             platforms: components["schemas"]["Platform"][];
         };
         /** @description The outcome of an attempt, as the requester can see it. */
         ConnectOutcome: {
             /** @description `connected` lists the pages and profiles that ledgerboard now reads. */
             connected: components["schemas"]["ConnectedNow"][];
-            /** @description `declined` is true if the person did not agree at the platform; otherwise it is absent. */
+            /** @description `declined` is true if the person did not agree on the platform; otherwise it is absent. */
             declined?: boolean;
             /** @description `fell_away` lists the names of pages that the sign-in no longer covers. They need a new sign-in. */
             fell_away: string[];
@@ -2771,7 +2771,7 @@ export interface components {
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `sign_in_before` is the deadline for the next sign-in at the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After it, the account is not read. Null if there is no deadline or it is unknown.
+             * @description `sign_in_before` is the deadline for the next sign-in with the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After it, the account is not read. Null if there is no deadline or it is unknown.
              */
             sign_in_before: string | null;
             /** @description The state at that time. */
@@ -2950,7 +2950,7 @@ export interface components {
             /** @description Ids of the users on the list, 24 hex digits each. */
             users: string[];
         };
-        /** @description What a PUT would do. */
+        /** @description The effect that a PUT would have. */
         DashboardPreview: {
             /** @description `access` is the access of client users before and after: every user who can open one of the linked or unlinked dashboards before or after the change. Inactive users, and users of inactive accounts, cannot open anything and are excluded. */
             access: components["schemas"]["PreviewedAccess"][];
@@ -3099,7 +3099,7 @@ export interface components {
          * @description `data_access_expires_at` is when Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
          */
         DataAccessExpiresAt: string | null;
-        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so an interrupted import is on record too. An import that changes nothing appends no record. The numbers are what the import is about to append. */
+        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so an interrupted import is on record too. An import that changes nothing appends no record. The numbers count the records that the import is about to append. */
         DataImported: {
             /**
              * Format: int64
@@ -3253,9 +3253,9 @@ export interface components {
         };
         /** @description The result of disconnecting a page. */
         Disconnected: {
-            /** @description `given_back` is true if nothing depends on the person's consent any more and it was revoked at the platform. */
+            /** @description `given_back` is true if nothing depends on the person's consent any more and it was revoked. */
             given_back: boolean;
-            /** @description `left` says what remains to be done at the platform; null if nothing. */
+            /** @description `left` says what remains to be done on the platform; null if nothing. */
             left: string | null;
             /**
              * Format: int64
@@ -3481,7 +3481,7 @@ export interface components {
         FollowerDay: {
             /**
              * Format: int64
-             * @description `accounts_joined` is the number of accounts first read in this interval. Their initial followers are in `followers` from here on and in no `change`. Absent instead of 0, except in CSV.
+             * @description `accounts_joined` is the number of accounts that were first read in this interval. Their initial followers are in `followers` from here on and in no `change`. Absent instead of 0, except in CSV.
              */
             accounts_joined?: number;
             /**
@@ -3491,17 +3491,17 @@ export interface components {
             accounts_read: number;
             /**
              * Format: int64
-             * @description `change` is what the accounts read in this interval gained since their previous readings, however old. Null if there are no previous readings.
+             * @description `change` is the number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if there are no previous readings.
              */
             change: number | null;
             day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
-             * @description `followers` are people at the end of the interval: the last reading of each account. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range counts from its first reading, and its initial followers are in no `change`. Null if no account was read in this interval.
+             * @description `followers` is the number of followers at the end of the interval: the sum of each account's last reading. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range counts from its first reading, and its initial followers are in no `change`. Null if no account was read in this interval.
              */
             followers: number | null;
         };
-        /** @description The development of the followers of some social accounts. */
+        /** @description The number of followers of a set of social accounts over time. */
         FollowerSeries: {
             /** @description see `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
@@ -3524,7 +3524,7 @@ export interface components {
          */
         Frequency: number | null;
         /**
-         * @description What the posts of some social accounts gained of one figure in the range. The figures are cumulative: each reading adds the difference from the previous reading of the same post that had the figure. The first reading with a figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. A reading without the figure adds nothing; the next reading with it adds the whole difference.
+         * @description The increase of a figure in the range, over the posts of a set of social accounts. The figures are cumulative: each reading adds the difference from the previous reading of the same post that had the figure. The first reading with a figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. A reading without the figure adds nothing; the next reading with it adds the whole difference.
          *
          *     A gain counts at the later of two readings, however far apart they are. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected count when it is read again. If a page moves between two clients of an agency, its readings continue, and a gain belongs to the client and member that owned the page at the capture. PostCounts names the platform metrics.
          *
@@ -3620,7 +3620,7 @@ export interface components {
             day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
-             * @description `net` is what the accounts read in this interval gained since their previous readings, which can be several days old. Null if no account was read, or if no account has a previous reading.
+             * @description `net` is the number of followers gained, since their previous readings, by the accounts that were read in this interval. The previous readings can be of any age. Null if no account was read, or if no account has a previous reading.
              */
             net: number | null;
         };
@@ -3656,14 +3656,14 @@ export interface components {
             p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `refresh_expires_at` is when renewals end and a person must sign in again; null if unknown.
+             * @description `refresh_expires_at` is when renewals become impossible and a person must sign in again; null if unknown.
              */
             refresh_expires_at: string | null;
             /** @description `renewable` is true if the access token can be renewed without a person. */
             renewable: boolean;
             /** @description `replaced` is true if tokens were stored before. */
             replaced: boolean;
-            /** @description `unchanged` is true if the same tokens were handed over before. The stored ones, which may have been renewed since, are kept. */
+            /** @description `unchanged` is true if the same tokens were sent before. The stored ones, which may have been renewed since, are kept. */
             unchanged: boolean;
         };
         /** @description The response of /healthz and /readyz. */
@@ -3928,7 +3928,7 @@ export interface components {
             /** @description empty if the client is not in the directory */
             sub_account_name: string;
         };
-        /** @description What the caller may do. */
+        /** @description Lists the rights of the caller. */
         MeOpens: {
             /** @description every dashboard of the agency; /api/dashboards lists them */
             all_dashboards: boolean;
@@ -4091,7 +4091,7 @@ export interface components {
              */
             followers: number;
         };
-        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They count here with their last reading before the move, and there with the readings after it. Absent if no account moved. */
+        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They count here with their last reading before the move, and for the other client or member with the readings after it. Absent if no account moved. */
         MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
         /** @description A person or an account: its id, and its current name in the agency's directory. */
         Named: {
@@ -4655,7 +4655,7 @@ export interface components {
             kind: string;
             /** @description The name of the platform. */
             name: string;
-            /** @description A sentence that says how often the least frequently read connections are read, and what limits it. */
+            /** @description A sentence that says how often the least frequently read connections are read, and what limits this rate. */
             pace: string;
             /** @description Whether the quota makes readings less frequent than configured. */
             slowed: boolean;
@@ -4780,7 +4780,7 @@ export interface components {
              * @description `likes` are likes or reactions. This and the following figures are null if the platform did not report them or the post was not read yet.
              */
             likes: number | null;
-            /** @description the URL can expire at the platform; null if unknown */
+            /** @description the URL can expire on the platform; null if unknown */
             media_url: string | null;
             /**
              * Format: int64
@@ -4902,7 +4902,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: int64
-             * @description video views; null also for platforms that count only impressions
+             * @description video views; null if unknown, or if the platform counts only impressions
              */
             views: number | null;
         };
@@ -4977,7 +4977,7 @@ export interface components {
         };
         /** @description `post_engagement` is the likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
         PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
-        /** @description What a post gained in the range: the sum of the gains of its readings in the range. A reading gains the difference from the last reading before it that had the figure, however old. The first reading with a figure gains the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and gains nothing. A gain belongs to the client and member that owned the page at the reading; with a filter, only their gains are summed. A figure without a known gain is null. */
+        /** @description The growth of a post in the range: the sum of the gains of its readings in the range. A reading gains the difference from the last reading before it that had the figure, however old. The first reading with a figure gains the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and gains nothing. A gain belongs to the client and member that owned the page at the reading; with a filter, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
             /**
              * Format: int64
@@ -5385,7 +5385,7 @@ export interface components {
             projection: string;
             /**
              * Format: int64
-             * @description lost races and duplicates since the start of this process
+             * @description lost races and duplicates since this process was started
              */
             stale: number;
             /** @description state of that generation */
@@ -5515,7 +5515,7 @@ export interface components {
             /** @description name of `member_id` */
             member_name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description name of the social account; null also if it has left the caller's scope */
+            /** @description name of the social account; null if unknown, or if the account has left the caller's scope */
             page_name: string | null;
             /** @description the URL on the platform; null if unknown */
             permalink: string | null;
@@ -5736,7 +5736,7 @@ export interface components {
          *     - `requested`: no process has started it
          *     - `copying`: folding the log in bulk
          *     - `indexing`: building keys and indexes
-         *     - `catching_up`: folding events that arrived meanwhile
+         *     - `catching_up`: folding events that arrived in the meantime
          *     - `switching`: waiting to switch readers
          * @enum {string}
          */
@@ -5811,7 +5811,7 @@ export interface components {
             connected?: boolean;
             /** @description `external_id` is the platform's id of the page or profile. */
             external_id: string;
-            /** @description The name at the platform, at most 200 characters. */
+            /** @description The name on the platform, at most 200 characters. */
             name: string;
             /** @description 1 Facebook, 3 Instagram, 4 LinkedIn, 6 TikTok */
             platform: components["schemas"]["Platform"];
@@ -5901,7 +5901,7 @@ export interface components {
         };
         /** @description `same_accounts` compares only accounts that were read for the same clients and member at both moments: at the start of the comparison and at the end of the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no others, and with compare=none. */
         SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
-        /** @description An uninterrupted time during which a dashboard had a scope. */
+        /** @description An uninterrupted period during which a dashboard had a scope. */
         ScopeSpan: {
             /** @description the record that added it to the dashboard */
             given_by: components["schemas"]["Record"];
@@ -5942,7 +5942,7 @@ export interface components {
             user_id: string;
             /**
              * Format: date-time
-             * @description `works_until` is when the link expires. It ends earlier if it is used or replaced by a newer one.
+             * @description `works_until` is when the link expires. It becomes invalid earlier if it is used or replaced by a newer one.
              */
             works_until: string;
         };
@@ -6163,12 +6163,12 @@ export interface components {
             engagement_rate_pct: number | null;
             /**
              * Format: int64
-             * @description `followers` are people at the end of the period (a stock): the last reading of each account. If an account was not read in this period, its last reading from an earlier period of the range is used. Null if no account was read in the period.
+             * @description `followers` is the number of followers at the end of the period (a stock): the sum of each account's last reading. If an account was not read in this period, its last reading from an earlier period of the range is used. Null if no account was read in the period.
              */
             followers: number | null;
             /**
              * Format: int64
-             * @description `followers_change` is what the accounts read in this period gained since their previous readings. Null if there are no previous readings.
+             * @description `followers_change` is the number of followers gained, since their previous readings, by the accounts that were read in this period. Null if there are no previous readings.
              */
             followers_change: number | null;
             /**
@@ -6288,7 +6288,7 @@ export interface components {
         TimeZone: string;
         /** @description Contains the tokens that a platform issued to the application that signed the person in. They are never logged or returned. */
         TokensBody: {
-            /** @description `access_token` is the person's token or, at Facebook and for Instagram accounts linked to a page, the page's token. */
+            /** @description `access_token` is the person's token. For Facebook pages and for Instagram accounts linked to a page, it can also be the page's token. */
             access_token: string;
             /**
              * Format: date-time
@@ -6375,11 +6375,11 @@ export interface components {
         /**
          * @description One metric over a range, for one or more social accounts.
          *
-         *     For stocks (followers, posts), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of what each account gained in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded and never counted as 0; `meta.sources` gives the reason.
+         *     For stocks (followers, posts), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of the gains of each account in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded and never counted as 0; `meta.sources` gives the reason.
          *
          *     A gain belongs to a reading. It is the difference from the account's previous reading, however old. The intervals of a range therefore add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at the end of the day.
          *
-         *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is what the same accounts gained in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and has the same length. While the range has not ended, the previous period is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, the comparison uses the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
+         *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and has the same length. While the range has not ended, the previous period is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, the comparison uses the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
          */
         Total: {
             /**
@@ -6494,7 +6494,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `views` are page views gained; null if none were read. Day flows count each day once, by the platform's label, for the client that owned the page at the end of the day. Counters count what each reading added, at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
+         * @description `views` are page views gained; null if none were read. Day flows count each day once, by the platform's label, for the client that owned the page at the end of the day. Counters count the increase at each reading, at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
          */
         Views: number | null;
         /** @description One interval of a ViewsSeries. */
@@ -6816,7 +6816,7 @@ export interface components {
          * @example 31
          */
         ConnectionInPath: number;
-        /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+        /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
         Cursor: string;
         /** @description Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries before the cursor. Default: the first page. */
         Cursor2: string;
@@ -6982,7 +6982,7 @@ export interface components {
          * @example Europe/Berlin
          */
         Tz: components["schemas"]["TimeZone"];
-        /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+        /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
         User: string;
         /**
          * @description Only this user: 24 hex digits. Default: all users.
@@ -7043,7 +7043,7 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -7157,7 +7157,7 @@ export interface operations {
     getAccounts: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -7277,7 +7277,7 @@ export interface operations {
     getActivities: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -7503,7 +7503,7 @@ export interface operations {
     getActivitiesStats: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -7585,7 +7585,7 @@ export interface operations {
     getAuditAccess: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -7805,7 +7805,7 @@ export interface operations {
                  * @example csv
                  */
                 format: components["parameters"]["Format"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /** @description The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). Cannot be combined with from and to. Default: now. */
                 at?: components["parameters"]["At"];
@@ -7884,7 +7884,7 @@ export interface operations {
     getAuditCheckpoints: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -7935,7 +7935,7 @@ export interface operations {
     getAuditDiff: {
         parameters: {
             query: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -8120,7 +8120,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -8179,7 +8179,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -8349,7 +8349,7 @@ export interface operations {
     getAuditReads: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -8435,7 +8435,7 @@ export interface operations {
     getCategories: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -8797,7 +8797,7 @@ export interface operations {
     getDashboards: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -9116,7 +9116,7 @@ export interface operations {
     getMembers: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -9278,7 +9278,7 @@ export interface operations {
     getOpsActions: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -9654,7 +9654,7 @@ export interface operations {
     getOpsParked: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -10633,7 +10633,7 @@ export interface operations {
     getPlatforms: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -10856,7 +10856,7 @@ export interface operations {
     getPlatformsActivities: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -11667,7 +11667,7 @@ export interface operations {
                 type?: components["parameters"]["Type"];
                 /** @description Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher. */
                 actor?: components["parameters"]["Actor"];
-                /** @description Only changes to what this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
+                /** @description Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. A user's id (24 hex digits) or part of a name. */
                 user?: components["parameters"]["User"];
                 /**
                  * @description Only changes to this account's links: 24 hex digits.
@@ -12252,7 +12252,7 @@ export interface operations {
     getUsers: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -12435,7 +12435,7 @@ export interface operations {
     getUsersPlatforms: {
         parameters: {
             query?: {
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -13843,7 +13843,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -13985,7 +13985,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -14146,7 +14146,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -14511,7 +14511,7 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -14684,7 +14684,7 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -14857,7 +14857,7 @@ export interface operations {
                  * @example all
                  */
                 pId?: components["parameters"]["PId"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -15030,7 +15030,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -15387,7 +15387,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -15543,7 +15543,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -15680,7 +15680,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.
@@ -16392,7 +16392,7 @@ export interface operations {
                  * @example Europe/Berlin
                  */
                 tz?: components["parameters"]["Tz"];
-                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller is a 400. Default: the first page. */
+                /** @description Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a cursor from a different request or caller returns 400. Default: the first page. */
                 cursor?: components["parameters"]["Cursor"];
                 /**
                  * @description Maximum number of entries per page, or per ranking: 1 to 500.

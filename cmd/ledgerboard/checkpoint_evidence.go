@@ -119,7 +119,7 @@ func (p *process) keepPublicKey(public string) error {
 
 type checkpointSettings struct {
 	// CheckpointEvery is the interval of checkpoints. If there are new records, a checkpoint is
-	// also signed at startup and at a graceful stop. The demo uses a shorter interval.
+	// also signed at startup and at a graceful shutdown. The demo uses a shorter interval.
 	CheckpointEvery time.Duration `default:"1h" hidden:""`
 
 	CheckpointKey string `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' generates one. Without it, no checkpoints are signed."`

@@ -8,8 +8,8 @@ import (
 	"github.com/muesli/roff"
 )
 
-// completionCommand prints what a shell needs to complete commands and flags. The shell then asks
-// the program itself, which answers where COMP_LINE is set.
+// completionCommand prints the script with which a shell completes commands and flags. The shell
+// then asks the program itself, which answers if COMP_LINE is set.
 type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell: bash, zsh or fish."`
 }

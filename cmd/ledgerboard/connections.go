@@ -27,7 +27,7 @@ func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN ENDS\tLAST READ\tNEXT DUE\tCALLS A DAY WITH POSTS\tTOTALS READ"
+		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\tCALLS A DAY WITH POSTS\tTOTALS READ"
 		return printList(s.Out, c.JSON, connections, head, func(r readmodels.ConnectionReading) string {
 			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s", r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.State,
 				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)

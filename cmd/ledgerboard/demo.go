@@ -172,7 +172,7 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 	return screen.Announce(s.Out, c.DataDir, c.mock)
 }
 
-// connectLink creates a link that connects accounts at the simulated platforms for the first
+// connectLink creates a link that connects accounts on the simulated platforms for the first
 // client.
 func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
 	link, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{

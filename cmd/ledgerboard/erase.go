@@ -180,8 +180,8 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// checkFolded returns a check whether the tables contain all records that were in the log at its
-// first call. The check returns how many events are missing.
+// checkFolded returns a function that checks whether the tables contain all records that were in
+// the log at its first call. The function returns how many events are missing.
 func checkFolded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
 	type place struct {
 		projection string
@@ -210,8 +210,8 @@ func checkFolded(engines []*projections.Engine, before, after string) func(conte
 	}
 }
 
-// checkContents returns a check that erases the remaining texts of the person's posts and returns
-// how many the tables still show.
+// checkContents returns a function that erases the remaining texts of the person's posts and
+// returns how many the tables still show.
 func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
 	erasedAt := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
@@ -285,7 +285,7 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		verb = "Erased"
 	}
 	if e.erasedBefore {
-		fmt.Fprintln(out, "This person was erased before. What remains or arrived late: texts and figures of posts, results of readings.")
+		fmt.Fprintln(out, "This person has already been erased. This erasure covers only what remained or arrived late: texts and figures of posts, and results of readings.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {
@@ -299,9 +299,9 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintf(out, `Kept: ids in histories, which still verify; figures on topic metrics (ids and numbers), which no longer produce rows; what is
-published at the platforms. Earlier generations of tables, until they are dropped after their grace period.
-Removed from tables and responses: now. Open streams and tickets of the person end within 10 seconds.
+		fmt.Fprintf(out, `Kept: ids in histories, which still verify; figures on topic metrics (ids and numbers), which no longer produce rows; content
+published on the platforms. Earlier generations of tables, until they are dropped after their grace period.
+Removed from tables and responses: now. Open streams and tickets of the person are closed within 10 seconds.
 Removed from the log: by %s, when topics directory and contents are compacted (after 24 hours at the earliest, and only
 if their partitions get new records; the embedded broker, which is for testing, never compacts). Removed from backups: when the last older backup is deleted.
 `, time.Now().UTC().Add(eventlog.MaxCompactionDelay).Format(time.DateOnly))

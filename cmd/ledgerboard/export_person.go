@@ -60,7 +60,7 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operati
 			fmt.Fprintf(s.Out, "  %-30s %d\n", section.Section, section.Rows)
 		}
 	}
-	fmt.Fprintln(s.Out, "It is for this person only: hand it over, then delete it.")
+	fmt.Fprintln(s.Out, "It is for this person only: give it to the person, then delete it.")
 	return nil
 }
 

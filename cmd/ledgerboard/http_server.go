@@ -35,7 +35,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// checkFree fails early if the address is in use, before the long part of a start. It closes the
+// checkFree fails early if the address is in use, before the slow part of startup. It closes the
 // listener again: until the service can respond, connections are refused instead of left waiting.
 func checkFree(ctx context.Context, addr string) error {
 	listener, err := listen(ctx, addr)
@@ -59,7 +59,7 @@ func baseURL(addr net.Addr) string {
 
 // startServing starts the HTTP server and the sources of its streams. Without the role api, it
 // serves only the health and metrics endpoints. The returned function stops the server: it waits
-// for a moment while /readyz reports that the process is stopping, ends the streams, closes the
+// for a moment while /readyz reports that the process is stopping, closes the streams, closes the
 // port and waits for running requests.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
@@ -107,7 +107,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 		}
 		endStreams()
 		if err := server.Shutdown(requestsCtx); err != nil {
-			p.logger.Warn("the stop canceled running requests", "error", err)
+			p.logger.Warn("shutdown canceled running requests", "error", err)
 			server.Close() //nolint:errcheck // nothing can be done about it
 		}
 	}, nil
@@ -126,8 +126,8 @@ func withoutAdmin(next http.Handler) http.Handler {
 	})
 }
 
-// serveAdmin serves probes, metrics and profiles at their own address until ctx is done, also while
-// the process stops.
+// serveAdmin serves probes, metrics and profiles at their own address until ctx is done, including
+// while the process is stopping.
 func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminAddr)
 	if err != nil {
@@ -152,8 +152,8 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	return nil
 }
 
-// firstAgency returns what creates the first agency in the console; nil with a main application, or
-// without a secret that all processes share.
+// firstAgency returns the [signin.FirstAgency] with which the console creates the first agency. It
+// returns nil if there is a main application or no secret shared by all processes.
 func (p *process) firstAgency() *signin.FirstAgency {
 	secret := cmp.Or(p.SecretsKey, p.JWTSecret)
 	if p.Directory != directoryLocal || secret == "" {

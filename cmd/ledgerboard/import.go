@@ -129,8 +129,9 @@ type rowDraft struct {
 	seal func(context.Context) (isNew bool, err error)
 }
 
-// importers returns the kinds of input in the order in which they are appended: entities before
-// what belongs to them. Dashboards are only collected and decided at the end, agency by agency.
+// importers returns the kinds of input in the order in which they are appended: entities before the
+// records that belong to them. Dashboards are only collected and decided at the end, agency by
+// agency.
 func (p *importPass) importers() []importer {
 	read := legacy.Read
 	// A method value would capture the current p.Now instead of each row's.

@@ -217,8 +217,8 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	return stream, nil
 }
 
-// appendAll appends what was checked. If there is anything to append, it first records the import,
-// and at the end that it is done.
+// appendAll appends the checked records. If there is anything to append, it first records the
+// import, and at the end that it is done.
 func (i *importRun) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	if n == (importCounts{}) {

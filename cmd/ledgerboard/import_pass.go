@@ -24,8 +24,8 @@ import (
 const importBatch = 1000
 
 // importPass reads all files once. A dry pass checks and counts; a real pass also seals and appends
-// what is new. If the process is killed, whole events remain, and repeating the import continues
-// where it ended.
+// new data. If the process is killed, whole events remain, and repeating the import continues where
+// it stopped.
 type importPass struct {
 	*importRun
 	commands.Import
@@ -43,7 +43,7 @@ type importPass struct {
 	documents map[string]place                      // by agency, account and document, and by agency and account
 }
 
-// pass reads all files and returns what it did or would do.
+// pass reads all files and returns a report of what it did or would do.
 func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
 	p := &importPass{
 		importRun: i, real: real, bars: bars,

@@ -109,7 +109,7 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 }
 
 // migrateCommand migrates the schemas to the version of this program. Services also do this at
-// start; the command is for deployments in which the database users of the services cannot create
+// startup; the command is for deployments in which the database users of the services cannot create
 // tables (deploy/roles.sql).
 type migrateCommand struct {
 	storage

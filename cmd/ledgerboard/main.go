@@ -41,7 +41,7 @@ type cli struct {
 	Connections  connectionsCommand  `cmd:"" help:"Show when and how connected accounts are read; read some of them now."`
 	Actions      actionsCommand      `cmd:"" help:"List operator actions and their outcomes."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
-	Backup       backupCommand       `cmd:"" help:"Copy the log, or what was added to it since the last backup, into files; check a backup."`
+	Backup       backupCommand       `cmd:"" help:"Copy the log, or the records added after the last backup, into files; check a backup."`
 	Restore      restoreCommand      `cmd:"" help:"Write a backup of the log into a Kafka cluster that has no log yet."`
 	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory. Histories keep the id."`
 	ExportPerson exportPersonCommand `cmd:"" help:"Write all data stored about a person into a file for that person."`

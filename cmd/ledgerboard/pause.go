@@ -63,7 +63,7 @@ type pauseAction struct {
 	paused bool // the requested state
 }
 
-// nameOf returns what a pause applies to.
+// nameOf returns the name of the target of a pause.
 func nameOf(p domain.Pause) string {
 	if p.Kind == domain.PauseConnection {
 		return "connection " + p.Name

@@ -72,7 +72,7 @@ func (c replayCommand) summary(s streams, done proof.Replayed) {
 		fmt.Fprintf(s.Err, "The log contains no records of agency %s up to that point.\n", done.Agency)
 		return
 	}
-	fmt.Fprintf(s.Err, "%d changes to single dashboards in the records up to version %d of %s; the chain is valid up to there.\n",
+	fmt.Fprintf(s.Err, "%d changes to single dashboards in the records up to version %d of %s; the chain is valid up to that version.\n",
 		done.Changes, done.Version, done.Time.Format(time.RFC3339))
 }
 

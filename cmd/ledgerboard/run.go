@@ -77,14 +77,14 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 		if s.withPictures {
 			config.Platforms.Pictures = launch.PicturesOf()
 		}
-		// The rest of the stop's time is for token renewals, which are not canceled.
+		// The rest of the shutdown time is for token renewals, which are not canceled.
 		config.Platforms.Schedule.DrainTimeout = min(p.stop.limit/3, scheduler.DefaultDrainTimeout)
 	}
 	p.Service, err = assembly.Open(ctx, config)
 	return p, err
 }
 
-// Close closes what open opened, within the remaining time of the stop.
+// Close closes everything that open opened, within the remaining shutdown time.
 func (p *process) Close() error {
 	p.stop.start()
 	p.stop.track(closing, 1)
@@ -97,9 +97,9 @@ func (p *process) Close() error {
 }
 
 // run runs the roles of this process until ctx is done. Then it stops them in the order of the data
-// flow: /readyz reports the stop, fetching ends, requests end, and the rest of the log is folded.
-// These steps and Close share one time limit. If ready is not nil, it is called once all read
-// models are live; its error ends the run.
+// flow: /readyz reports shutdown, fetching stops, requests are completed, and the rest of the log
+// is folded. These steps and Close share one time limit. If ready is not nil, it is called once all
+// read models are live; its error ends the run.
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -243,7 +243,7 @@ func traced() bool {
 }
 
 // startTracing installs the provider of traces that the standard OTEL_* variables ask for. The
-// returned function sends what is not sent yet.
+// returned function sends the remaining spans.
 func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.Context) error, err error) {
 	if !traced() {
 		return func(context.Context) error { return nil }, nil

@@ -109,9 +109,9 @@ type settings struct {
 
 	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses settings that are only for testing."`
 	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"Roles of this process. The signer signs checkpoints; only it needs the signing key."`
-	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt platform tokens, each 32 bytes in hex or base64. The first key encrypts; all keys decrypt. Required with role fetcher, and with role api if a public URL is set. With role api, the keys let a main application hand over tokens."`
+	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt platform tokens, each 32 bytes in hex or base64. The first key encrypts; all keys decrypt. Required with role fetcher, and with role api if a public URL is set. With role api, the keys let a main application send tokens."`
 	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of other users are also accepted (unknown_allowed)."`
-	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File of subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams end within 10 s."`
+	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File of subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams are closed within 10 s."`
 	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses."`
 	PublicURL   string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. The platforms redirect people there when they connect an account. Without it, accounts cannot be connected here."`
 	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a second listener for /metrics, /healthz, /readyz and /debug/pprof. The first listener then serves none of them. Without it, the first listener serves all of them except pprof."`
@@ -122,8 +122,8 @@ type settings struct {
 	// serves.
 	withPictures bool
 
-	// StopWithin limits the duration of a stop; stop_grace_period in compose.yaml must be longer.
-	// Only tests set it.
+	// StopWithin limits the duration of a shutdown; stop_grace_period in compose.yaml must be
+	// longer. Only tests set it.
 	StopWithin time.Duration `kong:"-"`
 }
 

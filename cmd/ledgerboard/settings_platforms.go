@@ -24,16 +24,16 @@ type fetchSettings struct {
 	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
 	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`
 	PlatformsURL            string        `name:"platforms-url" env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
-	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"App id at Facebook, for signing in."`
+	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"ID of the Facebook app, for signing in."`
 	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business that defines the requested permissions. Default: Facebook Login."`
-	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"App secret at Facebook. It proves that calls come from the app (appsecret_proof)."`
-	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"App id of Instagram login, for signing in."`
+	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. It proves that calls come from the app (appsecret_proof)."`
+	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"ID of the app for Instagram login, for signing in."`
 	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
-	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the app at LinkedIn. Keep the list unchanged: a different set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
-	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client id at LinkedIn, for signing in and refreshing tokens."`
-	LinkedInClientSecret    string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at LinkedIn."`
-	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key at TikTok, for signing in and refreshing tokens."`
-	TikTokClientSecret      string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at TikTok."`
+	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the LinkedIn app. Keep the list unchanged: a different set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
+	LinkedInClientID        string        `name:"linkedin-client-id" env:"LEDGERBOARD_LINKEDIN_CLIENT_ID" help:"Client ID of the LinkedIn app, for signing in and refreshing tokens."`
+	LinkedInClientSecret    string        `name:"linkedin-client-secret" env:"LEDGERBOARD_LINKEDIN_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the LinkedIn app."`
+	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key of the TikTok app, for signing in and refreshing tokens."`
+	TikTokClientSecret      string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the TikTok app."`
 
 	// seeded says that the history of accounts is already in the log, as in a demo, and must not be
 	// read from the platforms.
@@ -140,7 +140,7 @@ func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
 // operator.
 type signInSettings struct {
 	OIDCIssuer       string   `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, one-time links no longer sign anyone in. Default: no provider."`
-	OIDCClientID     string   `name:"oidc-client-id" env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client id of this service at the identity provider."`
+	OIDCClientID     string   `name:"oidc-client-id" env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service with the identity provider."`
 	OIDCClientSecret string   `name:"oidc-client-secret" env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
 	OIDCStaff        []string `name:"oidc-staff" env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is an email address verified by the provider, or a subject of the provider."`
 }

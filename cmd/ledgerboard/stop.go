@@ -15,21 +15,22 @@ import (
 )
 
 // drainDelay is how long a stopping process still accepts requests while /readyz responds 503, so
-// that load balancers stop sending requests before the port closes. If a stop is limited to a
-// shorter time, it is a tenth of that. It delays no request.
+// that load balancers stop sending requests before the port closes. If the time limit of the
+// shutdown is shorter than ten times this delay, the delay is a tenth of the limit. It delays no
+// request.
 const drainDelay = 2 * time.Second
 
-// stopWithin is the default time limit of a stop.
+// stopWithin is the default time limit of a shutdown.
 const stopWithin = 40 * time.Second
 
-// closing names the last part of a stop.
+// closing names the last part of a shutdown.
 const closing = "the log and the database"
 
-// errStopTimeout is returned if a stop exceeds its time limit. Unfinished work is abandoned, as
+// errStopTimeout is returned if a shutdown exceeds its time limit. Unfinished work is abandoned, as
 // after a kill.
-var errStopTimeout = errors.New("the stop took too long; unfinished work was aborted")
+var errStopTimeout = errors.New("shutdown took too long; unfinished work was aborted")
 
-// stop is the graceful stop of a process. One time limit, which starts with the first signal,
+// stop is the graceful shutdown of a process. One time limit, which starts with the first signal,
 // applies to all of it: requests, fetches, folding, the last checkpoint and closing the backends.
 // Each later step gets the time that is left.
 type stop struct {
@@ -37,7 +38,7 @@ type stop struct {
 	expired chan struct{} // closed when the time limit has passed
 
 	mu        sync.Mutex
-	startedAt time.Time      // zero before a stop is requested
+	startedAt time.Time      // zero before a shutdown is requested
 	runs      map[string]int // number of running parts by name
 }
 
@@ -55,7 +56,8 @@ func (s *stop) start() {
 	}
 }
 
-// finalContext returns a context for the final steps. It ends when the time limit has passed.
+// finalContext returns a context for the final steps. It is canceled when the time limit has
+// passed.
 func (s *stop) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -69,7 +71,7 @@ func (s *stop) finalContext(ctx context.Context) (context.Context, context.Cance
 }
 
 // requestContext returns a context for running requests: the last third of the time limit is
-// reserved for what follows. [stop.start] must be called before.
+// reserved for the later steps. [stop.start] must be called before.
 func (s *stop) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,8 +150,8 @@ func exitCode(err error, stderr io.Writer) int {
 // errInterrupted is returned if a signal ends a command before it is done.
 var errInterrupted = errors.New("interrupted")
 
-// interruptedError adds to the error of an interrupted command what state the command leaves. It
-// does not change other errors or errors that are already [errInterrupted].
+// interruptedError adds to the error of an interrupted command the state that the command leaves
+// behind. It does not change other errors or errors that are already [errInterrupted].
 func interruptedError(ctx context.Context, err error, state string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err

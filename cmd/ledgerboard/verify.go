@@ -275,7 +275,7 @@ func printTables(out io.Writer, r projections.Report) {
 			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
 			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, map[string]string{
-				"table": "no such row follows from the log", "log": "the row is missing in the table", "both": "differs in " + strings.Join(d.Columns, ", "),
+				"table": "the log does not produce this row", "log": "the row is missing in the table", "both": "differs in " + strings.Join(d.Columns, ", "),
 			}[d.In])
 		}
 	}

@@ -14,8 +14,8 @@ import (
 
 const (
 	day = 24 * time.Hour
-	// lateAfter is the age of the last reading from which a reading also requests the days since.
-	// Without a range, platforms return the last day or two.
+	// lateAfter is the age of the last reading from which a reading also requests the days after
+	// it. Without a range, platforms return the last day or two.
 	lateAfter = 36 * time.Hour
 	// lateMost is the maximum number of days that are requested.
 	lateMost = 28 * day

@@ -270,7 +270,7 @@ func TestTokensThatCannotWorkAreNotStored(t *testing.T) {
 		"renewals over":      {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", RefreshExpiresAt: past}, "refresh_expires_at"},
 		"end without token":  {user.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshExpiresAt: soon}, "requires refresh_token"},
 		"over, no login":     {own.ConnectionID, collect.NewTokens{AccessToken: "invented", RefreshToken: "invented", ExpiresAt: past}, "in the past"},
-		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", OwnLogin: &yes}, "This connection is of tiktok"},
+		"login of Instagram": {user.ConnectionID, collect.NewTokens{AccessToken: "invented", OwnLogin: &yes}, "This is a tiktok connection"},
 		"nobody's":           {999, collect.NewTokens{AccessToken: "invented"}, "is not in the directory"},
 		"without a place":    {77, collect.NewTokens{AccessToken: "invented"}, "secret_ref"},
 	} {

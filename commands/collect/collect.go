@@ -111,12 +111,12 @@ func (c *Config) clock() time.Time { return c.Now().UTC().Truncate(time.Microsec
 
 // fetched is the result of reading one connection, in addition to its events.
 type fetched struct {
-	domain.FetchResult                  // the known part; the rest follows from the error
+	domain.FetchResult                  // the known part; the rest is derived from the error
 	historyOnly        bool             // a part of the history was read instead of the totals
 	incomplete         *platforms.Error // some figures are missing for a temporary reason
 }
 
-// metrics holds the metrics of what is due and of the results.
+// metrics holds the metrics of due accounts and of the results.
 type metrics struct {
 	connections, posts      *prometheus.CounterVec
 	due, left, lag, signIns *prometheus.GaugeVec

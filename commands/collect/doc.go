@@ -1,21 +1,21 @@
-// Package collect reads the platforms and records the results: what is due, the readings of
-// accounts and posts, their history, and the tokens that this requires.
+// Package collect reads the platforms and records the results. It decides which accounts are due,
+// reads accounts, posts and their history, and renews the tokens that this requires.
 //
 // # Invariants
 //
 //   - A process never reads what another has claimed. No connection is read more often than
 //     configured. A failing account, metric or platform does not delay the others.
-//   - A platform's answer is recorded even if the claim ends in the meantime, because it has used
-//     quota.
+//   - A platform's answer is recorded even if the claim expires in the meantime, because it has
+//     used quota.
 //   - A renewed token is stored before it is used.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.
 //
 // The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
-// interfaces for what it needs of the read side and the vault.
+// interfaces for the parts of the read side and the vault that it needs.
 //
 // # Non-obvious
 //
-//   - The due time of a connection follows from the previous due time, not from the time of the
+//   - The due time of a connection is derived from the previous due time, not from the time of the
 //     last reading. Otherwise it would drift later each time and miss rounds.
 //   - If a quota sets the pace, the first due time includes a phase derived from the id, so that
 //     connections made at the same time are spread over the window. Readings are planned with the
@@ -32,12 +32,12 @@
 //     both, a part gets its own turn between two readings. A failing part waits longer each time,
 //     because the account's quota is for its readings.
 //   - Readings missed during downtime are not repeated: all connections are overdue and are read
-//     once. Account readings request the days since the last one, so no day's flow is lost.
+//     once. Account readings request the days after the last one, so no day's flow is lost.
 //   - Results are stored in batches. After a crash, connections without a stored result are read
-//     again when their claim has ended; this adds one later reading.
-//   - A renewal continues when its claim or the process ends, and the process waits for it: the
-//     platform may already have rotated the refresh token. Tokens that cannot be stored are kept in
-//     memory. They are lost only if the process ends before the next attempt.
+//     again when their claim has expired; this adds one later reading.
+//   - A renewal continues after its claim expires or the process is stopped, and the process waits
+//     for it: the platform may already have rotated the refresh token. Tokens that cannot be stored
+//     are kept in memory. They are lost only if the process exits before the next attempt.
 //   - A mark of a changed state without a confirmed append expires after some minutes by the
 //     database clock, because its process may have died.
 //   - A renewal makes an account due immediately but is not a sign-in: a connection that waits for

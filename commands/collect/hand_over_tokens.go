@@ -75,13 +75,14 @@ type HandedOver struct {
 	Platform   domain.Platform `json:"p_id"`
 	// Replaced is true if tokens were stored before.
 	Replaced bool `json:"replaced"`
-	// Unchanged is true if the same tokens were handed over before. The stored ones, which may have
-	// been renewed since, are kept.
+	// Unchanged is true if the same tokens were sent before. The stored ones, which may have been
+	// renewed since, are kept.
 	Unchanged bool `json:"unchanged"`
 	// Awaited is true if the connection was waiting for this sign-in.
 	Awaited   bool       `json:"awaited"`
 	ExpiresAt *time.Time `json:"expires_at"` // of the access token; null if never or unknown
-	// RefreshExpiresAt is when renewals end and a person must sign in again; null if unknown.
+	// RefreshExpiresAt is when renewals become impossible and a person must sign in again; null if
+	// unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at"`
 	// Renewable is true if the access token can be renewed without a person.
 	Renewable bool `json:"renewable"`
@@ -166,7 +167,7 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	return done, h.store(leased, place, stored)
 }
 
-// place returns where to store the tokens, or an error if they cannot be handed over.
+// place returns where to store the tokens, or an error if they cannot be stored.
 func (h HandOverTokens) place(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
 	place, err = h.Places.TokenPlace(ctx, connection)
 	switch {
@@ -208,7 +209,7 @@ func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (p
 	}
 }
 
-// digest identifies the tokens as handed over, as opposed to renewed ones.
+// digest identifies the tokens as sent by the main application, as opposed to renewed ones.
 func (t NewTokens) digest() string {
 	sum := sha256.Sum256([]byte(t.AccessToken + "\x00" + t.RefreshToken))
 	return hex.EncodeToString(sum[:16])
@@ -231,7 +232,7 @@ func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredToke
 func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	var wrong []error
 	if t.OwnLogin != nil && *t.OwnLogin && p.Facts().LoginBy == 0 {
-		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login applies only to connections of Instagram. This connection is of %s.", p))
+		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login applies only to Instagram connections. This is a %s connection.", p))
 	}
 	switch {
 	case t.AccessToken == "":

@@ -50,10 +50,10 @@ const (
 	showTime   = time.Minute      // after a token was refused permanently; by then the read side shows it
 )
 
-// afterOwnRefusal returns when a reading is due again that our own gate refused partly or entirely.
-// If the quota sets the pace, that is when all of its calls are available: a reading started with
-// room for one call would waste it, and so would the next. A reading that wasted calls waits for
-// its next turn.
+// afterOwnRefusal returns when a reading that our own gate refused, partly or entirely, is due
+// again. If the quota sets the pace, that is when all of its calls are available: a reading started
+// with room for one call would waste it, and so would the next. A reading that wasted calls waits
+// for its next turn.
 func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, due time.Time) time.Time {
 	if !f.pace.Limited() {
 		return due
@@ -112,7 +112,7 @@ var advice = map[platforms.Class]string{
 	platforms.ClassPermission: "Connect the account again and grant all requested permissions. The person must be " +
 		"an administrator of the page.",
 	platforms.ClassThrottled: "No action is needed. The account is read again when the quota allows. If this happens often, set LEDGERBOARD_QUOTAS " +
-		"to the quota on your app's page at the platform, request a higher quota there, or read less often.",
+		"to the quota on your app's page on the platform, request a higher quota there, or read less often.",
 	platforms.ClassRetry:    "No action is needed. The reading is retried automatically.",
 	platforms.ClassNotFound: "Check whether the page or profile still exists. If not, disconnect it.",
 	platforms.ClassBlocked:  "The platform has blocked access because of a policy violation. Check the platform's notices.",
@@ -185,7 +185,7 @@ type Fact interface {
 
 // Record appends facts in one call and returns their results in order: nil means that the fact is
 // in the log, domain.CodeInvalid that it can never be recorded. A refused fact does not affect the
-// others. The end of ctx does not stop it, because the facts have used quota.
+// others. Canceling ctx does not stop it, because the facts have used quota.
 func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact) []error {
 	errs := make([]error, len(facts))
 	drafts, places := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
@@ -221,9 +221,9 @@ type contentAt struct {
 // Captured returns when the origin reported the texts.
 func (c contentAt) Captured() time.Time { return c.At }
 
-// check refuses what a fold would refuse, and times in the future. Folds must not use a clock, so
-// this is the only check that stops a reading from the future, which would stay the latest until
-// then.
+// check refuses facts that a fold would refuse, and times in the future. Folds must not use a
+// clock, so this is the only check that stops a reading from the future, which would stay the
+// latest until then.
 func check(f Fact, now time.Time) error {
 	if at := f.Captured(); at.After(now.Add(commands.MaxSkew)) {
 		return domain.NewError(domain.CodeInvalid, "The capture time %s is in the future (now %s). Check the clock of the "+

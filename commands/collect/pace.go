@@ -127,8 +127,8 @@ func roundUp(d time.Duration) time.Duration {
 func (p Pace) Limited() bool { return p.Quota.Calls > 0 }
 
 // Next returns when a connection is due again. due is its previous due time, began the start of its
-// reading, and first whether this was its first reading. If the quota sets the pace, the result
-// follows from the previous due time, so that a changed pace moves it only by the difference.
+// reading, and first whether this was its first reading. If the quota sets the pace, the result is
+// derived from the previous due time, so that a changed pace moves it only by the difference.
 // Connections that were made at the same time, or delayed together by a downtime, are spread by a
 // phase derived from the id.
 func (p Pace) Next(due, startedAt time.Time, first bool, socialAccount int64) time.Time {

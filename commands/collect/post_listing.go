@@ -34,8 +34,7 @@ type postListing struct {
 	pages      int // remaining in this round
 }
 
-// round continues an unfinished pass, and starts a new one if absent or it is finished. It
-// stores its progress even if it fails.
+// round continues an unfinished pass, or starts a new one. It stores its progress even if it fails.
 func (l *postListing) round(ctx context.Context) error {
 	state, err := l.resume(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {

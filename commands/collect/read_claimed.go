@@ -139,8 +139,8 @@ func inPriority(ctx context.Context, queue domain.FetchQueue) context.Context {
 	return ctx
 }
 
-// fetchSafely converts a panic to an error: one unexpected response must not end the readings of
-// all others.
+// fetchSafely converts a panic to an error: one unexpected response must not abort all other
+// readings.
 func (r *round) fetchSafely(ctx context.Context, f *fetch) (result fetched, err error) {
 	defer func() {
 		if value := recover(); value != nil {

@@ -57,15 +57,15 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	if err := c.save(ctx, leased, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
 		return stored, err
 	}
-	// Read again: if a person has signed in meanwhile, those tokens are kept.
+	// Read again: if a person has signed in in the meantime, those tokens are kept.
 	within, cancel := context.WithTimeout(leased, storeTry)
 	defer cancel()
 	stored, _, err = c.load(within, f.SecretRef)
 	return stored, err
 }
 
-// refresh asks the platform for new tokens. It may wait for the quota until ctx or the lease ends.
-// It then makes no call, because two concurrent renewals would lose the connection.
+// refresh asks the platform for new tokens. It may wait for the quota until ctx is done or the
+// lease expires. It then makes no call, because two concurrent renewals would lose the connection.
 func (c *tokens) refresh(ctx, leased context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -112,15 +112,15 @@ func (c *tokens) afterRefusal(
 // Limits for storing renewed tokens.
 const (
 	storeTry      = 5 * time.Second  // one attempt
-	storeFor      = 30 * time.Second // all attempts; the lease is extended meanwhile
-	storeAtEnd    = 4 * time.Second  // additional time after the claim ends or the process stops
+	storeFor      = 30 * time.Second // all attempts; the lease is extended during this time
+	storeAtEnd    = 4 * time.Second  // additional time after the claim expires or the process stops
 	firstStoreGap = 100 * time.Millisecond
 	mostStoreGap  = 2 * time.Second
 )
 
 // save stores renewed tokens before they are used, because a lost refresh token cannot be
 // recovered. Tokens that cannot be stored are kept for the next attempt of this process. If a
-// person has signed in meanwhile, those tokens take precedence.
+// person has signed in in the meantime, those tokens take precedence.
 func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) error {
 	sealed, err := commands.EncodeTokens(u.tokens)
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) 
 		case <-leased.Done():
 		}
 		c.Logger.ErrorContext(ctx, "renewed token not stored; it is kept in memory and stored with the next attempt. If "+
-			"this process ends first, a person must sign in again",
+			"this process exits first, a person must sign in again",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return fmt.Errorf("store renewed token: %w", err)
 	}
@@ -163,8 +163,8 @@ type secretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// GetMany returns the existing secrets that can be opened.
 	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
-	// Lease gives this process exclusive access to the secret until release. leased does not end
-	// with ctx. It ends at release, or earlier if the lease is lost.
+	// Lease gives this process exclusive access to the secret until release. leased is not canceled
+	// with ctx. It is canceled at release, or earlier if the lease is lost.
 	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
 	// Swap replaces old with secret. An error of [domain.CodeConflict] means that a different
 	// secret is stored, which is kept. If times.Taken is zero, the time of the old secret is kept.

@@ -129,7 +129,7 @@ func (b Callback) declined() bool {
 	return slices.Contains([]string{"access_denied", "user_cancelled_login", "user_cancelled_authorize"}, b.Error)
 }
 
-// refusal returns an error that describes what the person did at the platform.
+// refusal returns an error that describes what the person did on the platform.
 func (b Callback) refusal() error {
 	at := b.Platform.Title()
 	if b.declined() {

@@ -75,7 +75,7 @@ type Config struct {
 	// PublicURL is the public address of this service, for example https://boards.example.com. The
 	// platforms' callback addresses begin with it.
 	PublicURL string
-	// ReturnOrigins are the origins, besides our own, to which a result page may lead.
+	// ReturnOrigins are the origins, in addition to our own, to which a result page may lead.
 	ReturnOrigins []string
 	// Apps holds our client ids by platform.
 	Apps map[domain.Platform]string
@@ -90,8 +90,8 @@ type Config struct {
 // Connect implements connecting.
 type Connect struct{ Config }
 
-// checkSignIn returns a conflict if nobody can sign in at a platform, because the operator has not
-// configured an app.
+// checkSignIn returns a conflict if no one can sign in with a platform, because the operator has
+// not configured an app.
 func (c *Config) checkSignIn(p domain.Platform) error {
 	if _, err := c.SignIn(p); err != nil {
 		return domain.NewError(domain.CodeConflict,
@@ -100,7 +100,7 @@ func (c *Config) checkSignIn(p domain.Platform) error {
 	return nil
 }
 
-// Platforms returns the platforms at which people can sign in.
+// Platforms returns the platforms with which people can sign in.
 func (c *Config) Platforms() []domain.Platform {
 	return slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return c.checkSignIn(p) != nil })
 }

@@ -70,7 +70,7 @@ func (c Links) recordChange(ctx context.Context, l domain.ConnectLink, change st
 }
 
 // checkLink checks whether a link can be used now. It depends on the rights of its creator. Its
-// holder does not learn whether these have ended.
+// holder does not learn whether the creator has lost them.
 func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still AccessCheck) error {
 	if !l.Open(c.Now()) {
 		return ErrLinkOver
@@ -141,7 +141,7 @@ func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string,
 	return l, c.recordChange(ctx, l, domain.ConnectLinkRevoked, r, now)
 }
 
-// LinkPage is what the page of a link shows.
+// LinkPage is the data that the page of a link shows.
 type LinkPage struct {
 	domain.ConnectLink
 	domain.ConnectNames

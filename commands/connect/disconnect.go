@@ -13,10 +13,9 @@ import (
 // Disconnected is the result of disconnecting a page.
 type Disconnected struct {
 	SocialAccountID int64 `json:"social_account_id"`
-	// GivenBack is true if nothing depends on the person's consent any more and it was revoked at
-	// the platform.
+	// GivenBack is true if nothing depends on the person's consent any more and it was revoked.
 	GivenBack bool `json:"given_back"`
-	// Left says what remains to be done at the platform; null if nothing.
+	// Left says what remains to be done on the platform; null if nothing.
 	Left domain.OptionalText `json:"left"`
 }
 
@@ -71,7 +70,7 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 }
 
 // release detaches a connection that no longer reads anything from its grant. If nothing else
-// depends on the grant, it is revoked. left says what remains to be done at the platform. seen is
+// depends on the grant, it is revoked. left says what remains to be done on the platform. seen is
 // the consent of the connection before its disconnection was recorded: if there is a later one,
 // something was connected with it in the meantime.
 func (c *Connect) release(ctx context.Context, connection int64, consent time.Time) (givenBack bool, left string, err error) {
@@ -97,14 +96,14 @@ func (c *Connect) release(ctx context.Context, connection int64, consent time.Ti
 	}
 	if !dropped {
 		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. The person who signed in can remove " +
-			"the app in their settings at " + grant.Platform.Title() + ".", nil
+			"the app in their settings on " + grant.Platform.Title() + ".", nil
 	}
 	revokeErr := c.revoke(ctx, grant, raw)
 	if grant.Platform.Facts().KeepsConsent {
 		return false, grant.Platform.Title() + " does not let an app revoke the consent. The person who signed in can remove the app in their settings there.", nil
 	}
 	if revokeErr != nil {
-		c.Logger.WarnContext(ctx, "consent not revoked at the platform; its stored tokens are deleted", "platform", grant.Platform.String(), "error", revokeErr)
+		c.Logger.WarnContext(ctx, "the platform did not revoke the consent; its stored tokens are deleted", "platform", grant.Platform.String(), "error", revokeErr)
 		return false, grant.Platform.Title() + " could not be reached to revoke the consent. The stored tokens are deleted. The person who signed in can remove the app in their settings there.", nil
 	}
 	return true, "", nil

@@ -16,7 +16,7 @@
 //   - Ids are computed (see package domain), so a choice can be repeated after a crash.
 //
 // The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
-// interfaces for what it needs of the read side and the vault.
+// interfaces for the parts of the read side and the vault that it needs.
 //
 // # Failures
 //
@@ -33,7 +33,7 @@
 //     renews.
 //   - A page of another client of the agency: agency staff must confirm that it moves. Others
 //     must ask their agency. They do not see the client's name.
-//   - Another account than the one to reconnect: nothing is stored, and the page says who has
+//   - An account other than the one to reconnect: nothing is stored, and the page says who has
 //     signed in.
 //   - The tables do not show a disconnection in time: no token is deleted, and the caller must
 //     repeat the request.
@@ -44,11 +44,11 @@
 //
 // # Non-obvious
 //
-//   - A connection belongs to the owner of its token. If each page has its own token, also for an
-//     account linked to the page, the connection is the page's, whichever administrator signs in. A
-//     failing page then affects no other, and reconnecting keeps its id. Otherwise the token is the
-//     person's, and connections of all agencies share the grant's secret: a refresh token may work
-//     once, so two copies would invalidate each other.
+//   - A connection belongs to the owner of its token. If each page has its own token, which also
+//     reads an account linked to the page, the connection is the page's, whichever administrator
+//     signs in. A failing page then affects no other, and reconnecting keeps its id. Otherwise the
+//     token is the person's, and connections of all agencies share the grant's secret: a refresh
+//     token may work once, so two copies would invalidate each other.
 //   - A sign-in renews everything that depends on its grant, in every agency, because the older
 //     tokens may be dead.
 //   - A page that is no longer covered is recorded as waiting for a sign-in. If the person's token

@@ -85,7 +85,7 @@ func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) 
 
 // ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
 var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
-	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, or send a new request at the platform.")
+	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, or send a new request on the platform.")
 
 // dueWithin is the maximum duration of an erasure: a month (GDPR article 12).
 const dueWithin = 30 * 24 * time.Hour

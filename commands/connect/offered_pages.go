@@ -119,7 +119,7 @@ type Status struct {
 	FirstReadings []domain.FirstReading `json:"first_readings"`
 }
 
-// Status returns the progress of a sign-in. Errors: not_found, also for another requester's
+// Status returns the progress of a sign-in. Errors: not_found, including for another requester's
 // sign-in.
 func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id string) (Status, error) {
 	a, err := c.Store.Attempt(ctx, id)
@@ -151,7 +151,7 @@ type plan struct {
 	lost    []domain.ConnectedPage                  // pages of all agencies that are no longer covered
 }
 
-// grantOf returns the key of a person's grant to our app at a platform.
+// grantOf returns the key of a person's grant to our app on a platform.
 func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
 	return domain.GrantKey{Platform: p, App: c.Apps[p], Person: person}
 }

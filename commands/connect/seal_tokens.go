@@ -56,7 +56,7 @@ func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen []domain.G
 }
 
 // keepChosen attaches and seals again the pages that are shown to be read, because a concurrent
-// disconnection may have deleted their tokens. A connection that began to wait for a sign-in since
+// disconnection may have deleted their tokens. A connection that began to wait for a sign-in after
 // the first seal stays in that state, because its person has withdrawn the consent.
 func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []domain.GrantedConnection, now, sealed time.Time) error {
 	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hang))

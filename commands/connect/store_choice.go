@@ -243,7 +243,7 @@ func (c *Connect) entities(
 	return append(entities, pages...), nil
 }
 
-// memberName returns the person's name at the platform, or a substitute.
+// memberName returns the person's name on the platform, or a substitute.
 func memberName(a domain.ConnectAttempt, w waiting) string {
 	if w.Name != "" {
 		return w.Name
@@ -285,7 +285,7 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 	return nil
 }
 
-const leftOutReason = "The person who connected this page signed in again without selecting it. Connect it again and select it at the platform."
+const leftOutReason = "The person who connected this page signed in again without selecting it. Connect it again and select it on the platform."
 
 // awaitsSignIn returns the record that the connection of a page waits for a sign-in.
 func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {

@@ -22,7 +22,8 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 	return log, p.brokers.value.topics, err
 }
 
-// NoteBackup stores when a backup ended, where there is a database, for the metric of its age.
+// NoteBackup stores the time at which a backup finished, if there is a database, for the metric of
+// its age.
 func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
 	if there, err := p.hasTables(ctx); err != nil || !there {
 		return err
@@ -49,8 +50,8 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	return target, err
 }
 
-// FoldedBeyond returns, by topic, how many records the database's tables have folded that a backup
-// lacks.
+// FoldedBeyond returns, by topic, how many records that a backup lacks have been folded into the
+// database's tables.
 func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
 	records = map[string]int64{}
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
@@ -76,8 +77,8 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 }
 
 // ResetAfterRestore resets the database to a restored log. The tables, which were built from other
-// topics, are abandoned and rebuilt from the restored topics; schema kept forgets what came after
-// the backup. versions are the agencies' last versions in the backup.
+// topics, are abandoned and rebuilt from the restored topics; schema kept loses the state recorded
+// after the backup. versions are the agencies' last versions in the backup.
 func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err

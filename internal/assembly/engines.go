@@ -87,8 +87,8 @@ func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
 	return operations.NewViews(pool, vaultPool, p.Tables), nil
 }
 
-// Operations opens what operator commands need: what [Parts.OperatorViews] opens, and the log, even
-// if its topics have unsafe settings.
+// Operations opens the parts that operator commands need: those of [Parts.OperatorViews], and the
+// log, even if its topics have unsafe settings.
 func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	engines, err := p.anyEngines(ctx)
 	if err != nil {

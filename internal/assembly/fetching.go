@@ -122,7 +122,7 @@ func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 	})
 }
 
-// Run reads what is due until ctx is done.
+// Run reads due accounts until ctx is done.
 func (f *Fetcher) Run(ctx context.Context) error {
 	return scheduler.New(f.schedule).Run(ctx)
 }

@@ -99,7 +99,7 @@ type SignIns struct {
 	PublicURL string             // public URL of the service; if empty, agencies cannot create links
 	Demo      []identity.Person  // users that a browser can sign in as without credentials
 	Provider  *identity.Provider // nil without an identity provider
-	// First creates the first agency in the console; nil: not there.
+	// First creates the first agency in the console; nil: the console cannot create it.
 	First *signin.FirstAgency
 	Staff identity.Staff // auditors and operators who sign in with the provider
 }
@@ -126,8 +126,8 @@ func (s *Service) entities() readmodels.DirectoryEntities {
 	return readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 }
 
-// FirstAgency returns what creates the first agency of a local directory. Processes with the same
-// secret accept the same code.
+// FirstAgency returns the [signin.FirstAgency] that creates the first agency of a local directory.
+// Processes with the same secret accept the same code.
 func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 	return &signin.FirstAgency{
 		Code:      signin.FirstAgencyCode(secret),

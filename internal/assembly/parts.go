@@ -142,7 +142,7 @@ func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	})
 }
 
-// Watch returns an error when the embedded database ends, because nothing works without it.
+// Watch returns an error when the embedded database exits, because nothing works without it.
 func (p *Parts) Watch(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -181,8 +181,8 @@ func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 	})
 }
 
-// Migrate migrates all schemas to this version, as the first step of every start. If nothing is to
-// be done, it needs no privilege to create anything.
+// Migrate migrates all schemas to this version, as the first step of every startup. If nothing is
+// to be done, it needs no privilege to create anything.
 func (p *Parts) Migrate(ctx context.Context) error {
 	url, err := p.DatabaseURL(ctx)
 	if err != nil {
@@ -219,7 +219,7 @@ func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
 	})
 }
 
-// Vault returns the pool of schema kept, which contains what the log must not contain.
+// Vault returns the pool of schema kept, which contains the data that the log must not contain.
 func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.vault, "kept", func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
 }
@@ -295,9 +295,9 @@ type Embedded interface {
 	// StartBroker also returns topic settings that override those of the deployment: the broker
 	// must never compact or expire records.
 	StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error)
-	// HasPostgres reports whether a database was ever started there.
+	// HasPostgres reports whether a database was ever started in its data directory.
 	HasPostgres() bool
-	// StartPostgres also returns a channel that is closed when the server has ended.
+	// StartPostgres also returns a channel that is closed when the server has exited.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)
 }
 

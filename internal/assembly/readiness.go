@@ -57,7 +57,7 @@ const (
 	// probedFor is how long the result of a probe is reused: /readyz needs no token, and each probe
 	// sends a request to every broker.
 	probeReuse = time.Second
-	// probeTime limits a probe. It does not end with the request that started it, because others
+	// probeTime limits a probe. It is not canceled with the request that started it, because others
 	// wait for it too.
 	probeTime = 2 * time.Second
 )

@@ -46,8 +46,8 @@ type Config struct {
 	Connect *ConnectConfig
 }
 
-// Service is an assembled process. Its exported fields are for what the program adds: checkpoints
-// and the data of a demo.
+// Service is an assembled process. Its exported fields are for the parts that the program adds:
+// checkpoints and the data of a demo.
 type Service struct {
 	*Parts
 	*upkeep

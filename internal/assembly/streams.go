@@ -85,7 +85,7 @@ func (s *Service) runReactors(ctx context.Context) error {
 	subscriber := s.Log.NewSubscriber()
 	router.AddMiddleware(middleware.Recoverer, middleware.CorrelationID)
 	var waiting sync.WaitGroup
-	defer waiting.Wait() // they end with ctx
+	defer waiting.Wait() // they stop when ctx is done
 	router.AddConsumerHandler("wake_listeners", domain.TopicDashboards, subscriber, func(m *message.Message) error {
 		parent := m.Metadata.Get(eventlog.MetadataKey)
 		version, err := strconv.ParseInt(m.Metadata.Get(eventlog.MetadataVersion), 10, 64)

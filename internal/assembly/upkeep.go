@@ -23,7 +23,7 @@ const (
 	forgetEvery = time.Hour
 	// askedEvery is the interval at which unfinished deletion requests are resumed.
 	askedEvery = time.Minute
-	// furtherEvery is the polling interval for whether the tables show an erasure; each poll
+	// furtherEvery is the interval at which the tables are polled for an erasure; each poll
 	// computes the ids of all accounts.
 	pollErasures = 2 * time.Second
 	// furtherFor is how long a request is processed at once. It is shorter than the time for which
@@ -31,8 +31,8 @@ const (
 	maxErasureTime = 4 * time.Minute
 )
 
-// upkeep deletes what was erased or has expired from log and vault. Several processes may run each
-// task concurrently. A task that fails is logged and tried again.
+// upkeep deletes data that was erased or has expired from log and vault. Several processes may run
+// each task concurrently. A task that fails is logged and tried again.
 type upkeep struct {
 	service   *Service
 	requested chan struct{} // a person asked a platform to delete their data

@@ -5,7 +5,8 @@
 //
 //   - A restored log equals the original: each record keeps its bytes, its append time and, except
 //     on compacted topics, its offset. Signed checkpoints therefore remain valid. On compacted
-//     topics the restored records have no gaps: only derived tables refer to offsets there.
+//     topics the restored records have no gaps: only derived tables refer to the offsets of these
+//     topics.
 //   - The manifest is replaced in one step at the end and names only complete files. If a run is
 //     interrupted, the last backup stays valid, and the next run starts from it.
 //   - A backup is consistent: the end of `operations` is read first, so a signed checkpoint in the

@@ -25,7 +25,7 @@ const (
 type Manifest struct {
 	Format string `json:"format"`
 	Tool   string `json:"tool"` // version of the program that made the last run
-	// Finished is the time at which the last run ended.
+	// Finished is the time at which the last run finished.
 	Finished time.Time `json:"finished_at"`
 	// Cut is the time at which that run read the ends of the partitions. Later records are not in
 	// the backup, however long the run took.
@@ -113,7 +113,7 @@ func Load(dir string) (*Manifest, error) {
 	return m, m.validate()
 }
 
-// validate checks what the segment readers rely on.
+// validate checks the properties that the segment readers rely on.
 func (m *Manifest) validate() error {
 	for _, t := range m.Topics {
 		for number, p := range t.Partitions {
@@ -160,10 +160,10 @@ func (m *Manifest) save(dir string) (err error) {
 }
 
 // ErrInUse says that another process writes, checks or restores the backup.
-var ErrInUse = errors.New("another process uses this backup: wait until it ends")
+var ErrInUse = errors.New("another process uses this backup: wait until it finishes")
 
 // lock locks a backup until release is called. The lock is on the directory itself, which may be
-// read-only; the kernel drops it when the process ends.
+// read-only; the kernel drops it when the process exits.
 func lock(dir string) (release func(), err error) {
 	file, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +195,7 @@ func partitionDir(topic string, partition int32) string {
 const partialPrefix = "partial-"
 
 // ReplaceFile replaces a small file in one step and returns once the file and its name are on disk.
-// Readers see either the old or the new content, also after a crash.
+// Readers see either the old or the new content, even after a crash.
 func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	file, err := os.CreateTemp(filepath.Dir(path), partialPrefix)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // ErrNotEmpty is returned if the target topics contain records.
 var ErrNotEmpty = errors.New("the brokers hold a log already; nothing was changed")
 
-// Files is a locked backup: what was checked is what is restored.
+// Files is a locked backup: the files that are restored are those that were checked.
 type Files struct {
 	Manifest *Manifest
 
@@ -59,12 +59,12 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 		}
 		existing := contents[t.Name]
 		if existing != nil && len(existing) != len(t.Partitions) {
-			return fmt.Errorf("%w: topic %s has %d partitions there, but %d in the backup", ErrNotEmpty, t.Name, len(existing), len(t.Partitions))
+			return fmt.Errorf("%w: topic %s has %d partitions in the cluster, but %d in the backup", ErrNotEmpty, t.Name, len(existing), len(t.Partitions))
 		}
 		for _, in := range existing {
 			if in.End > 0 {
-				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them there first (also after a "+
-					"restore that was interrupted)", ErrNotEmpty, t.Name, in.Partition, in.End)
+				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them from this cluster first (this also applies after "+
+					"an interrupted restore)", ErrNotEmpty, t.Name, in.Partition, in.End)
 			}
 		}
 	}

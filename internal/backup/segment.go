@@ -31,7 +31,7 @@ const segmentFormat = "ledgerboard.segment.v1"
 // maxFrame is the maximum size of one record. Brokers accept 2 MiB; a larger length means damage.
 const maxFrame = 64 << 20
 
-// ErrDamaged is wrapped by errors about files that differ from what was written.
+// ErrDamaged is wrapped by errors about files that differ from the data that was written.
 var ErrDamaged = errors.New("the backup is damaged")
 
 // segmentWriter writes one segment. The file gets its final name once it is complete and on disk.

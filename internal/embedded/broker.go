@@ -38,10 +38,10 @@ type Broker struct {
 	closeErr error
 }
 
-// StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, for there is no
-// authentication: on the port of the last run on this directory if that is free, else on any free
-// one. It returns ErrLocked if the directory has an owner, and an error if the log cannot be read.
-// The context bounds the start only: end the broker with Close.
+// StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, because there is
+// no authentication: on the port of the last run on this directory if that is free, else on any
+// free one. It returns ErrLocked if the directory has an owner, and an error if the log cannot be
+// read. The context bounds startup only: stop the broker with Close.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if cfg.DataDir == "" {
 		return nil, errors.New("broker data directory is empty: set one, because the log must outlive the process")

@@ -23,10 +23,10 @@ const (
 	postgresDir = "postgres"
 )
 
-// HasBroker reports whether a broker was ever started there.
+// HasBroker reports whether a broker was ever started in the directory.
 func (d Directory) HasBroker() bool { return d.exists(brokerDir) }
 
-// HasPostgres reports whether a database was ever started there.
+// HasPostgres reports whether a database was ever started in the directory.
 func (d Directory) HasPostgres() bool { return d.exists(postgresDir) }
 
 func (d Directory) exists(name string) bool {
@@ -46,7 +46,7 @@ func (d Directory) StartBroker(ctx context.Context) (addrs []string, topicSettin
 	return broker.Addrs(), broker.TopicOverrides(), broker.Close, nil
 }
 
-// StartPostgres starts the database. The channel is closed when the database has ended.
+// StartPostgres starts the database. The channel is closed when the database has exited.
 func (d Directory) StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error) {
 	if err := d.make(); err != nil {
 		return "", nil, nil, err

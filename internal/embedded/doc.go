@@ -8,7 +8,7 @@
 //   - A produce request is acknowledged after fsync of the segment: kill -9 loses no acknowledged
 //     record.
 //   - The broker never compacts and never expires records, so erased data stays in its files.
-//   - A data directory has one owner at a time (flock, which the kernel drops when the owner ends;
+//   - A data directory has one owner at a time (flock, which the kernel drops when the owner exits;
 //     ErrLocked names the owner).
 //   - PostgreSQL keeps its durability settings and listens on loopback only, with a password.
 //   - Nothing keeps running after Close or after the death of this process.

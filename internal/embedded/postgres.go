@@ -38,7 +38,7 @@ const (
 type PostgresConfig struct {
 	// DataDir contains the cluster (data), its password, port and log. It is created if it is
 	// missing. If DataDir is empty, the server uses a temporary directory, which is removed when
-	// the server has ended.
+	// the server has exited.
 	DataDir string
 	// Logger receives the start message; slog.Default when nil.
 	Logger *slog.Logger
@@ -66,8 +66,8 @@ type Postgres struct {
 
 // StartPostgres starts the server of cfg.DataDir, creating the cluster first if it is missing, and
 // returns when it answers queries. It returns ErrLocked if the directory has an owner, or an error
-// that says which server to install or what the server logged. The context bounds the start only:
-// end the server with Close.
+// that says which server to install or what the server logged. The context bounds startup only:
+// stop the server with Close.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Postgres{cfg: cfg, temporary: cfg.DataDir == ""}
@@ -182,8 +182,8 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
-// launchOnce waits for a connection. Recovery after a crash has no time limit: only the end of the
-// server or of the context ends the wait.
+// launchOnce waits for a connection. Recovery after a crash has no time limit: the wait ends only
+// when the server exits or the context is done.
 func (p *Postgres) launchOnce(ctx context.Context) error {
 	args := []string{"-D", p.path("data")}
 	settings := serverSettings(p.port, p.cfg.Settings)
@@ -216,7 +216,7 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 }
 
 // ownsData reports whether the data directory belongs to the server that was started. A server of a
-// killed owner has the same port and password, and ends only once its guard has noticed the kill.
+// killed owner has the same port and password, and exits only once its guard has noticed the kill.
 func (p *Postgres) ownsData() bool {
 	owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
 	return owner == strconv.Itoa(p.pid)
@@ -280,11 +280,11 @@ func (p *Postgres) urlOf(database string) string {
 	return u.String()
 }
 
-// Done returns a channel that is closed when the server has ended, after Close or for another
+// Done returns a channel that is closed when the server has exited, after Close or for another
 // reason.
 func (p *Postgres) Done() <-chan struct{} { return p.ended }
 
-// Close stops the server (fast shutdown), waits until it ends and removes a temporary data
+// Close stops the server (fast shutdown), waits until it exits and removes a temporary data
 // directory. A second Close returns the result of the first.
 func (p *Postgres) Close() error {
 	p.closing.Do(func() {

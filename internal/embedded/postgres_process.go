@@ -35,7 +35,7 @@ func serverAccount() *syscall.Credential {
 
 // run starts a server program with a new log file, as the server's account and in its own session,
 // so that Ctrl-C on the terminal reaches only this process. On Linux absolute paths are passed as
-// open descriptors, because that account may not be able to open root's directories. The end of the
+// open descriptors, because that account may not be able to open root's directories. Canceling the
 // context kills the program and its children.
 func (p *Postgres) run(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
 	log, err := os.Create(p.path("postgres.log"))
@@ -68,14 +68,15 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) (*ex
 }
 
 // guardScript outlives this process if it is killed. It reads from a pipe to which only this
-// process can write: a line means that the server has ended, end of file that this process is dead.
+// process can write: a line means that the server has exited, end of file that this process is
+// dead.
 const guardScript = `read line <&3 && exit
 kill -INT "$1"
 [ -z "$2" ] && exit
 while kill -0 "$1" 2>/dev/null; do sleep 1; done
 rm -rf "$2"`
 
-// watch closes p.ended when the server ends, and starts a shell that stops the server if this
+// watch closes p.ended when the server exits, and starts a shell that stops the server if this
 // process is killed.
 func (p *Postgres) watch(server *exec.Cmd) error {
 	p.pid, p.ended = server.Process.Pid, make(chan struct{})

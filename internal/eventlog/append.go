@@ -23,7 +23,7 @@ import (
 var (
 	// ErrRefused: nothing was appended, and nothing will be.
 	ErrRefused = errors.New("nothing was appended")
-	// ErrOutcomeUnknown: the record was handed over and may be in the log now or later.
+	// ErrOutcomeUnknown: the record was passed to the client and may be in the log now or later.
 	ErrOutcomeUnknown = errors.New("it is unknown whether the record was appended")
 )
 
@@ -55,8 +55,9 @@ func (e *AppendError) Is(target error) bool {
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
 // [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [errEmptyKey], [errInvalidDraft],
-// [errPartitionCount], [errClosed], or a ctx that ended before the record was handed over) or
-// [ErrOutcomeUnknown]. If ctx ends, Append returns at once; the publisher may still succeed.
+// [errPartitionCount], [errClosed], or a ctx that was done before the record was passed to the
+// client) or [ErrOutcomeUnknown]. If ctx is done, Append returns at once; the publisher may still
+// succeed.
 func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	ctx, span := startAppend(ctx, d.Topic, 1)
 	defer func() { tracing.End(span, err) }()
@@ -86,7 +87,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
-// startAppend begins the span of an append of so many events; none outside a trace.
+// startAppend begins the span of an append of a number of events; outside a trace there is no span.
 func startAppend(ctx context.Context, topic string, events int) (context.Context, trace.Span) {
 	return tracing.StartInTrace(ctx, "append "+topic, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		semconv.MessagingSystemKafka, semconv.MessagingDestinationName(topic), semconv.MessagingBatchMessageCount(events)))
@@ -127,18 +128,18 @@ func (l *Log) producerOf(topic string) *producer {
 	return l.otherTopics
 }
 
-// openAppends are the records that were handed to a client and not answered yet.
+// openAppends are the records that were passed to a client and not answered yet.
 type openAppends struct {
 	slots  chan struct{} // one per record: while brokers are unreachable, callers give up at their deadlines and their records would accumulate
-	mu     sync.RWMutex  // held for reading while a record is handed over, so that close sees all of them
+	mu     sync.RWMutex  // held for reading while a record is passed to the client, so that close sees all of them
 	closed bool
 	open   sync.WaitGroup
 }
 
 func newOpenAppends(limit int) *openAppends { return &openAppends{slots: make(chan struct{}, limit)} }
 
-// begin hands a record over once there is room. The caller calls answered when the answer arrives.
-// An error means that nothing was handed over.
+// begin passes a record to the client once there is room. The caller calls answered when the answer
+// arrives. An error means that nothing was passed to the client.
 func (o *openAppends) begin(ctx context.Context, handOver func()) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

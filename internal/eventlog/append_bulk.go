@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// maxBulk bounds the records that were handed to kgo and not answered yet.
+	// maxBulk bounds the records that were passed to kgo and not answered yet.
 	maxBulk = 16_384
 	// bulkLinger is how long a partition's request waits for more records, so that callers share
 	// requests.
@@ -41,9 +41,9 @@ func bulkOptions(cfg Config) []kgo.Opt {
 
 // AppendBatch appends many events and returns the outcome of each, in the order of the drafts: nil
 // (all in-sync replicas have it) or an [*AppendError] as in [Log.Append]. A refused draft does not
-// affect the others. Records of one partition keep the order of the drafts and of the calls. If ctx
-// ends, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown] and may
-// still be appended.
+// affect the others. Records of the same partition keep the order of the drafts and of the calls.
+// If ctx is done, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown]
+// and may still be appended.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	b := l.newBatch(ctx, drafts)
 	l.produce(ctx, b)
@@ -74,7 +74,7 @@ type batch struct {
 	drafts  []domain.Draft
 	records []*kgo.Record
 	errs    []error
-	open    []bool // handed over and not answered
+	open    []bool // passed to the client and not answered
 
 	parent string // the trace context of each; "": the drafts' own
 	span   trace.Span
@@ -134,9 +134,9 @@ type answer struct {
 	err error
 }
 
-// produce hands over the valid records and waits for their answers until ctx ends. Records in
-// progress are not canceled: kgo would fail all records of the same request, including those of
-// other callers.
+// produce passes the valid records to the client and waits for their answers until ctx is done.
+// Records in progress are not canceled: kgo would fail all records of the same request, including
+// those of other callers.
 func (l *Log) produce(ctx context.Context, b *batch) {
 	defer func() { tracing.End(b.span, b.firstError()) }()
 	answers := make(chan answer, len(b.records))

@@ -296,7 +296,7 @@ func TestAppendBatchDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 		require.NotErrorIs(t, err, eventlog.ErrRefused)
 	}
 	for _, err := range b.AppendBatch(ctx, drafts) {
-		require.ErrorIs(t, err, eventlog.ErrRefused, "ctx had ended before anything was handed over")
+		require.ErrorIs(t, err, eventlog.ErrRefused, "ctx was done before anything was passed to the client")
 	}
 	later := make(chan []error, 1)
 	go func() { later <- b.AppendBatch(testContext(t), []domain.Draft{postRead(1, 3)}) }()

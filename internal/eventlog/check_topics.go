@@ -28,8 +28,8 @@ const (
 )
 
 // MaxCompactionDelay is how long after a tombstone a compacted topic may hold earlier records of
-// the key: max.compaction.lag.ms plus segment.ms, which each start checks. A partition without new
-// records is not compacted, because the cleaner skips the active segment.
+// the key: max.compaction.lag.ms plus segment.ms, which is checked at each startup. A partition
+// without new records is not compacted, because the cleaner skips the active segment.
 const MaxCompactionDelay = maxCompactionLag + maxSegmentAge
 
 // Limits that let a compacted topic remove records within [MaxCompactionDelay]. The cleaner skips
@@ -51,8 +51,8 @@ func (cl *cluster) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunChecks runs [Log.Check] every interval until ctx ends and passes each result, including nil,
-// to report. It does not check at once, because [Open] did.
+// RunChecks runs [Log.Check] every interval until ctx is done and passes each result, including
+// nil, to report. It does not check at once, because [Open] did.
 func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

@@ -23,8 +23,8 @@ const maxRecordBytes = 1 << 20
 // clientID is the client id of both clients.
 const clientID = "ledgerboard"
 
-// batchOverhead is what a produced batch of one record may need in addition to maxRecordBytes. A
-// topic's max.message.bytes must leave room for it.
+// batchOverhead is the number of bytes that a produced batch of one record may need in addition to
+// maxRecordBytes. A topic's max.message.bytes must leave room for it.
 const batchOverhead = 2048
 
 // Config configures the connection to the brokers and the topics of the log. One Config builds both

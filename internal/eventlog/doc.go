@@ -13,13 +13,13 @@
 //   - A projection continues exactly at its own position or not at all: another topic id, a
 //     position outside the log, or a missing offset stops that partition ([ErrOtherLog],
 //     [ErrBelowStart], [ErrBeyondEnd], [ErrGap]).
-//   - Everyone who may produce to the topics (Kafka ACLs) is trusted. An invalid record stops
-//     neither a start nor an append nor a reader. Readers receive it unchanged; on a chained topic
+//   - Everyone who may produce to the topics (Kafka ACLs) is trusted. An invalid record prevents
+//     neither startup nor appending nor reading. Readers receive it unchanged; on a chained topic
 //     [Judge] returns [Invalid], elsewhere [Log.Decode] returns the reason.
 //   - [Judge] reads only key, headers and raw value. A record whose payload cannot be decoded is
 //     still the head of its chain.
 //
-// Of this module the package imports only domain and internal/operator.
+// The package imports only domain and internal/operator of this module.
 //
 // # Hash of a record, for third parties
 //
@@ -34,7 +34,7 @@
 //
 //   - [Log.AppendBatch] and [Log.AppendBulk] share one idempotent producer. After a failure, a
 //     prefix of each partition's records is in the log. A caller that repeats a batch appends these
-//     twice, with the same ids; folds count each id once. If ctx ends, records in progress are
+//     twice, with the same ids; folds count each id once. If ctx is done, records in progress are
 //     [ErrOutcomeUnknown] and may still be appended; the rest is [ErrRefused].
 //   - Scans use raw fetch requests that name the topic by id. A consumer hides answers without
 //     records and could not detect that compaction left nothing before the end.
@@ -45,7 +45,7 @@
 //     point where the polled records can be dropped.
 //   - Each Follow creates a new client: a client that survives a failed batch has fetched beyond
 //     it, and rewinding races with rebalances. kgo joins the group inside NewClient, so Follow
-//     holds the lock meanwhile.
+//     holds the lock until then.
 //   - kadm caches metadata, so topic ids are requested directly: a stale id would accept a
 //     checkpoint of another log. A topic that is created again while it is followed is noticed
 //     after about 10 s.

@@ -11,7 +11,8 @@ import (
 )
 
 // Checkpoint is the position of a projection in one partition. On a compacted topic it does not
-// account for tombstones that were dropped since; the owner of the positions must know their age.
+// account for tombstones that were dropped since then; the owner of the positions must know their
+// age.
 type Checkpoint struct {
 	TopicID    TopicID // the log it belongs to; zero: any log, for the first time
 	NextOffset int64   // the first offset that was not folded
@@ -143,7 +144,7 @@ func (f *follower) Done(batch Batch) {
 	f.land()
 }
 
-// land ends the flight of a batch.
+// land marks a batch as no longer in flight.
 func (f *follower) land() {
 	if f.inFlight {
 		f.inFlight = false
@@ -174,8 +175,8 @@ func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 
 // Group timings. A killed member keeps its partitions for groupSession; kgo's default of 45 s would
 // stop projection for 45 s after a crash. 8 s is above the brokers' minimum of 6 s. Members learn
-// by heartbeat that one has left: a planned stop, which commands wait for, takes one heartbeat and
-// the join.
+// by heartbeat that one has left: a planned shutdown, which commands wait for, takes one heartbeat
+// and the join.
 const (
 	groupSession   = 8 * time.Second
 	groupHeartbeat = 300 * time.Millisecond
@@ -188,8 +189,8 @@ const (
 	leaveTimeout = 3 * time.Second
 )
 
-// fetchMaxWait is how long a broker holds an empty fetch; a record ends it at once. It bounds how
-// long a newly assigned partition waits for the current fetch.
+// fetchMaxWait is how long a broker holds an empty fetch; a record completes it at once. It bounds
+// how long a newly assigned partition waits for the current fetch.
 const fetchMaxWait = 250 * time.Millisecond
 
 func (f *follower) options() []kgo.Opt {

@@ -9,7 +9,8 @@ import (
 )
 
 // ahead holds records that were fetched and not polled yet: the next batch is fetched completely
-// while one is folded. The client alone would fetch only what exists when the fold begins.
+// while one is folded. The client alone would fetch only the records that exist when the fold
+// begins.
 type ahead struct {
 	mu             sync.Mutex
 	fetches        kgo.Fetches
@@ -20,8 +21,8 @@ type ahead struct {
 }
 
 // aheadBytes is the size of fetched records at which the client waits. One more poll of the client
-// may exceed it: by what the client has buffered per broker, up to 8 MiB each, limited by the free
-// number of records.
+// may exceed it: by the records that the client has buffered per broker, up to 8 MiB each, limited
+// by the free number of records.
 const aheadBytes = 4 << 20
 
 func newAhead() *ahead {

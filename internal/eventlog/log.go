@@ -24,7 +24,8 @@ var errUnknownTopic = errors.New("unknown topic")
 // errClosed means that the log was closed before the call; nothing was appended.
 var errClosed = errors.New("the log is closed")
 
-// cluster is what a log and a restore target share: it describes, checks, creates and reads topics.
+// cluster is the part that a log and a restore target share: it describes, checks, creates and
+// reads topics.
 type cluster struct {
 	cfg   Config
 	codec Codec
@@ -184,7 +185,7 @@ func (cl *cluster) spec(topic string) (TopicSpec, error) {
 // known.
 const openRetryTime = 30 * time.Second
 
-// settled runs a step of the start and retries it on temporary errors: right after topics were
+// settled runs a step of startup and retries it on temporary errors: right after topics were
 // created, or while a broker restarts, brokers may know less than others. If no broker answers at
 // all, it fails at once.
 func settled(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {

@@ -80,7 +80,7 @@ func (t *Target) ExistingRanges(ctx context.Context) (map[string][]PartitionRang
 	return existing, nil
 }
 
-// Create creates missing topics, as a start does, and checks the settings of all topics.
+// Create creates missing topics, as startup does, and checks the settings of all topics.
 func (t *Target) Create(ctx context.Context) error {
 	if err := settled(ctx, t.log, t.createMissing); err != nil {
 		return err
@@ -106,12 +106,12 @@ func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error
 	return &TargetAppender{cluster: t.cluster, spec: spec, partition: partition}, err
 }
 
-// Add hands over the next record without waiting for the answer. A record keeps its offset
-// ([ErrGap] if that is not the next one). Only on compacted topics, where nothing refers to
+// Add passes the next record to the client without waiting for the answer. A record keeps its
+// offset ([ErrGap] if that is not the next one). Only on compacted topics, where nothing refers to
 // offsets, gaps are closed.
 func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	switch {
-	case a.spec.Compacted && r.Key == nil: // brokers refuse a record without a key there
+	case a.spec.Compacted && r.Key == nil: // brokers refuse a record without a key in a compacted topic
 		return nil
 	case !a.spec.Compacted && r.Offset != a.next:
 		return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
@@ -145,7 +145,7 @@ func (a *TargetAppender) produce(ctx context.Context, r Record) error {
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.failed == nil { // later errors follow from the first
+		if a.failed == nil { // later errors are caused by the first
 			a.failed = err
 		}
 	})

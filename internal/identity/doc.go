@@ -1,5 +1,5 @@
 // Package identity authenticates people with an identity provider (OpenID Connect). The provider
-// does not decide what a person may do: the directory decides it, and for auditors and operators a
+// does not decide what a person may do: the directory decides or, for auditors and operators, a
 // list in the configuration.
 //
 // # Invariants
@@ -19,6 +19,6 @@
 //     the provider.
 //   - Only ASCII letters are converted to lower case. Other letters may have ASCII lower case forms
 //     (the Kelvin sign), and an address with one belongs to someone else.
-//   - A list entry with an @ is an address, never a subject: at some providers people choose their
-//     subjects.
+//   - A list entry with an @ is an address, never a subject: with some providers, people choose
+//     their subjects.
 package identity

@@ -17,9 +17,9 @@ const (
 	maxMarks = 256
 )
 
-// backlog records since when records wait to be folded, for each partition of a projection. This
-// differs from a lag without progress: a fold that advances but is an hour behind does not know who
-// left in that hour.
+// backlog measures how long records have been waiting to be folded, for each partition of a
+// projection. This differs from a lag without progress: a fold that advances but is an hour behind
+// does not know who left in that hour.
 type backlog map[int32][]endMark
 
 // endMark says that the log of a partition had reached an end offset at a point in time.

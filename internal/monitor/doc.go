@@ -3,9 +3,9 @@
 //
 // # Invariants
 //
-//   - Readers ask [Monitor.MayRead]: tables that do not yet contain what the log contained at the
-//     start are not read. Commands ask [Monitor.MayCommand]: no command is accepted while the
-//     tables lack records of the log beyond the limit.
+//   - Readers ask [Monitor.MayRead]: tables that do not yet contain everything that the log
+//     contained at startup are not read. Commands ask [Monitor.MayCommand]: no command is accepted
+//     while the tables lack records of the log beyond the limit.
 //   - The state ages: commands are refused if it is older than [staleAfter], reads are not.
 //   - Reasons contain no addresses and no personal data.
 //
@@ -16,8 +16,8 @@
 //
 //   - It is a separate package because it makes decisions: internal/assembly only asks it and
 //     passes its answers on.
-//   - Before tables are read, they must contain once what the log contained when the process
-//     started. Later, a lag does not prevent reading.
+//   - Before tables are read for the first time, they must contain everything that the log
+//     contained when the process started. Later, a lag does not prevent reading.
 //   - A generation may have no process that folds it for some seconds, while another process takes
 //     over.
 package monitor

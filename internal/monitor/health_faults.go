@@ -25,7 +25,7 @@ const (
 	classDatabase   class = "database"    // does not respond
 	classBrokers    class = "brokers"     // do not respond
 	classTablesGone class = "tables_gone" // tables were dropped
-	classBuilding   class = "building"    // a read model is being built, or catches up after a start
+	classBuilding   class = "building"    // a read model is being built, or catches up after startup
 	classOtherLog   class = "other_log"   // the tables belong to another log
 	// the tables went back to an earlier state and are refolded
 	classSetBack     class = "set_back"
@@ -61,7 +61,7 @@ func (f fault) unavailable() error {
 func unreadable(f fault) bool { return f.Class == classBuilding || f.Class == classTablesGone }
 
 // unfit reports whether commands must not use the tables, because their state may never have been
-// or may no longer be true.
+// correct, or may no longer be correct.
 func unfit(f fault) bool {
 	return slices.Contains([]class{classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill}, f.Class)
 }

@@ -170,8 +170,8 @@ func endsOf(statuses []operator.Projection) map[string]map[int32]int64 {
 	return ends
 }
 
-// missing returns how many events of the log at the start a projection has not folded. The caller
-// must hold the lock.
+// missing returns how many of the events that were in the log at startup a projection has not
+// folded. The caller must hold the lock.
 func (m *Monitor) missing(s operator.Projection) int64 {
 	var n int64
 	for _, p := range s.Partitions {
@@ -235,7 +235,7 @@ var (
 	lagEvents   = prometheus.NewDesc("ledgerboard_projection_lag_events", "End offset minus next offset.", []string{"projection", "partition"}, nil)
 	lagSeconds  = prometheus.NewDesc("ledgerboard_projection_lag_seconds", "Time without progress of the slowest partition; 0 without lag.", []string{"projection"}, nil)
 	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Parked events that require an operator.", []string{"projection"}, nil)
-	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost a race, and duplicates, since the start.", []string{"projection"}, nil)
+	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost a race, and duplicates, since the process was started.", []string{"projection"}, nil)
 	degraded    = prometheus.NewDesc("ledgerboard_degraded", "Number of affected read models by kind of fault; 1 for faults that affect all.", []string{"reason"}, nil)
 	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 if the latest daily check found that tables differ from the log.", []string{"projection"}, nil)
 	checkedAt   = prometheus.NewDesc("ledgerboard_projection_tables_checked_timestamp_seconds", "Time when the latest daily check ended; 0 before the first.", []string{"projection"}, nil)

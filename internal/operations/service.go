@@ -130,7 +130,7 @@ func (d *Views) Generations(ctx context.Context) ([]operator.Generation, error) 
 	return projections.Generations(ctx, d.engine)
 }
 
-// Pauses lists what is paused.
+// Pauses lists the current pauses.
 func (d *Views) Pauses(ctx context.Context) ([]domain.Pause, error) { return d.pauses.List(ctx) }
 
 // Rebuilds lists rebuilds, newest first.

@@ -19,7 +19,7 @@ type Action struct {
 	Target    domain.OperatorTarget `json:"target"`          // what the action changes
 	Reason    domain.Reason         `json:"reason,omitzero"` // reason given by the operator; absent for an import
 	// Outcome is done, refused (nothing was done), failed (the action ended with an error and may
-	// have been done in part or completely) or unknown (in progress, or its process ended before
+	// have been done in part or completely) or unknown (in progress, or its process exited before
 	// recording the outcome).
 	Outcome    domain.OperatorOutcome `json:"outcome"`
 	FinishedAt *time.Time             `json:"finished_at,omitempty"` // absent while the outcome is unknown

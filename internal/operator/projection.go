@@ -13,7 +13,7 @@ type Projection struct {
 	Lag        int64   `json:"lag_events"`        // exact number of events not yet folded, all partitions
 	LagSeconds float64 `json:"lag_seconds"`       // longest time that a partition has been behind without progress; 0 without lag
 	Parked     int64   `json:"parked"`            // number of events that wait for an operator
-	Stale      int64   `json:"stale"`             // lost races and duplicates since the start of this process
+	Stale      int64   `json:"stale"`             // lost races and duplicates since this process was started
 	Problem    string  `json:"problem,omitempty"` // why the projection is stopped
 	Paused     bool    `json:"paused"`            // an operator has paused the projection
 	Building   []Build `json:"building"`          // generations being built, of any version
@@ -130,7 +130,7 @@ const (
 	RebuildRequested  RebuildState = "requested"   // no process has started it
 	RebuildCopying    RebuildState = "copying"     // folding the log in bulk
 	RebuildIndexing   RebuildState = "indexing"    // building keys and indexes
-	RebuildCatchingUp RebuildState = "catching_up" // folding events that arrived meanwhile
+	RebuildCatchingUp RebuildState = "catching_up" // folding events that arrived in the meantime
 	RebuildSwitching  RebuildState = "switching"   // waiting to switch readers
 	RebuildDone       RebuildState = "done"
 	RebuildCanceled   RebuildState = "cancelled"

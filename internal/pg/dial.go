@@ -21,7 +21,7 @@ const (
 	userTimeout    = 30 * time.Second
 )
 
-// detectDeadPeers makes connections end if the server vanishes, and makes the server end them if
+// detectDeadPeers closes connections if the server vanishes, and makes the server close them if
 // this machine vanishes. Otherwise the locks of its sessions would be held for two hours.
 func detectDeadPeers(config *pgx.ConnConfig) {
 	for name, value := range map[string]string{

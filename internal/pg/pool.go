@@ -77,9 +77,9 @@ func Open(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// CheckURL returns what is wrong with a database URL, without connecting. Statements need the types
-// of their parameters, which the modes exec and simple_protocol do not request from the server:
-// statements would fail one by one.
+// CheckURL returns an error that says what is wrong with a database URL, without connecting.
+// Statements need the types of their parameters, which the modes exec and simple_protocol do not
+// request from the server: statements would fail one by one.
 func CheckURL(url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

@@ -43,7 +43,7 @@ const AnyFigure = "*"
 const reconnectAfter = 500 * time.Millisecond
 
 // Progress wakes goroutines that wait for a projection to move. It is a hint: a waiter must read
-// the tables when woken, and also from time to time when not.
+// the tables when woken, and occasionally even when not woken.
 type Progress struct {
 	mu      sync.Mutex
 	waiters map[waiter]chan struct{} // closed and removed at a move

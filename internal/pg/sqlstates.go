@@ -37,8 +37,8 @@ func IsForbidden(err error) bool {
 
 // IsTemporary reports whether the same statement may succeed a moment later: the database is down,
 // stopping, overloaded or now a read-only replica, or tables were moved, for example because a
-// generation was retired while the process was suspended. All errors of connecting are temporary,
-// also those reported by a server. Otherwise SQLSTATE decides: classes 08 (connection), 40
+// generation was retired while the process was suspended. All connection errors are temporary,
+// including those reported by a server. Otherwise SQLSTATE decides: classes 08 (connection), 40
 // (transaction rolled back), 53 (resources), 58 (system errors) and 57P (the server stops or
 // starts), 25006 (read only), 25P03, 25P04 and 55P03 (timeouts of idle transactions, of
 // transactions and of locks), and [IsMissing].
@@ -60,7 +60,7 @@ func IsTemporary(err error) bool {
 		errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }
 
-// Durably runs a transaction that survives a crash of the server, also on a pool that commits
+// Durably runs a transaction that survives a crash of the server, even on a pool that commits
 // asynchronously. Use it for results that are returned to an operator or were read.
 func Durably(ctx context.Context, pool interface {
 	Begin(ctx context.Context) (pgx.Tx, error)

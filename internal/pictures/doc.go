@@ -1,4 +1,4 @@
-// Package pictures downloads the picture of a post from a platform's host and re-encodes it in a
+// Package pictures downloads the picture of a post from a platform's host and re-encodes it at a
 // small size.
 //
 // # Invariants
@@ -18,7 +18,7 @@
 // # Not obvious
 //
 //   - Proxies from the environment are not used: a proxy would resolve the name itself.
-//   - A picture may be a progressive JPEG with very many scans, and each costs all of its
-//     pixels: the reader has a deadline that ends the decoder.
+//   - A picture may be a progressive JPEG with very many scans, and each costs all of its pixels:
+//     the reader has a deadline that stops the decoder.
 //   - The content selects the decoder, not the header: platforms name types inconsistently.
 package pictures

@@ -47,7 +47,7 @@ func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// deadlineReader fails when its context ends.
+// deadlineReader fails when its context is done.
 type deadlineReader struct {
 	ctx context.Context //nolint:containedctx // decoders take a reader alone
 	in  io.Reader

@@ -266,7 +266,7 @@ func (r *nodeRound) fail(q question, e *Error) {
 	r.results = append(r.results, PostSnapshot{Post: q.post, Err: e})
 }
 
-// tally records with which parts a post was read, and without which.
+// tally records which parts a post was read with, and which were omitted.
 func (r *nodeRound) tally(q question) {
 	note := func(part string, requested, read bool) {
 		if read {

@@ -18,8 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// graph is a client of Meta's Graph API. It contains what Facebook pages and Instagram accounts
-// share.
+// graph is a client of Meta's Graph API. It contains the parts that Facebook pages and Instagram
+// accounts share.
 type graph struct {
 	*httpClient
 	endpoint       Endpoint // without a client ID tokens cannot be inspected; without a secret calls have no proof
@@ -173,7 +173,7 @@ func (e graphError) class(status int) Class {
 		return ClassNotFound
 	case n == 100 && isMetricMessage(message):
 		return ClassUnsupportedMetric
-	case n == 100: // an invalid request, also with HTTP 500: a retry does not help
+	case n == 100: // an invalid request, even with HTTP 500: a retry does not help
 		return ClassInvalid
 	case n == 1, n == 2, bool(e.Transient):
 		return ClassRetry

@@ -33,7 +33,7 @@ const maxBodyBytes = 4 << 20
 const idleConns = 1024
 
 type call struct {
-	op      string            // our name of the call, for errors and statistics
+	op      string            // our name for the call, used in errors and statistics
 	account string            // the account it is about, for statistics
 	method  string            // default: POST with a body, GET without
 	url     string            // complete URL
@@ -44,9 +44,9 @@ type call struct {
 	secrets []string          // secrets other than the token
 
 	classify func(answer) *Error // nil: the platform's default
-	// detached: once started, the call ends only by its own time limit, not with the caller's
-	// context. The change at the platform would happen anyway, and the answer that reports it would
-	// be lost.
+	// detached: once started, the call is canceled only by its own time limit, not with the
+	// caller's context. The change on the platform would happen anyway, and the answer that reports
+	// it would be lost.
 	detached    bool
 	errorsFirst bool // token endpoint: an error in the body counts even if there is a token
 }
@@ -282,8 +282,8 @@ func withoutRedirects(client *http.Client) *http.Client {
 	return &c
 }
 
-// withoutQuery keeps what follows the path out of the span of a call: platforms take tokens and ids
-// of people there.
+// withoutQuery reduces the URL in the span of a call to scheme and host. It omits the path, query
+// and fragment, in which platforms expect tokens and people's ids.
 type withoutQuery struct{ http.RoundTripper }
 
 func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -35,7 +35,7 @@ func mediaType(product, media text, otherwise string) string {
 	return cmp.Or(types[product], types[media], otherwise)
 }
 
-// Metrics with other names at Instagram.
+// Metrics with other names on Instagram.
 const (
 	mediaSaves   = "saved"
 	reelAvgWatch = "ig_reels_avg_watch_time" // milliseconds

@@ -189,8 +189,8 @@ const (
 )
 
 // placeNames caches LinkedIn's place names. Many pages share few places, so that after the first
-// day a reading rarely meets an unknown one. Names do not expire; they are lost when the process
-// ends. A place without a name is requested again after [RefusedFor].
+// day a reading rarely encounters an unknown one. Names do not expire; they are lost when the
+// process exits. A place without a name is requested again after [RefusedFor].
 type placeNames struct {
 	refused *negativeCache // accounts that may not read names; after several refusals, names are no longer requested
 	now     func() time.Time

@@ -199,7 +199,7 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 	return snap, nil
 }
 
-// unionKey returns the Rest.li name of the kind of a post in a union: ugcPost is called ugc there.
+// unionKey returns the Rest.li name of the kind of a post in a union, where ugcPost is called ugc.
 func unionKey(urn string) (string, bool) {
 	if !isURN(urn) {
 		return "", false

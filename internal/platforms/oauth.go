@@ -12,8 +12,8 @@ import (
 const opRefresh = "refresh"
 
 // appCall builds a form POST with our app's credentials to the host of the token endpoint. Once
-// sent, it does not end with the caller's context: the code or refresh token is then used up, and
-// the answer would be lost.
+// sent, it is not canceled with the caller's context: the code or refresh token is then used up,
+// and the answer would be lost.
 func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
 	form.Set(e.idField, e.ClientID)
 	form.Set("client_secret", e.ClientSecret)
@@ -76,7 +76,7 @@ func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthR
 }
 
 // oauthReply is a token answer (RFC 6749 with the additions of TikTok and Instagram). Older TikTok
-// guides show it wrapped in `data`; Instagram returns a list of one element there.
+// guides show it wrapped in `data`; Instagram returns a list of one element instead.
 type oauthReply struct {
 	AccessToken           text  `json:"access_token"`
 	ExpiresIn             count `json:"expires_in"` // seconds

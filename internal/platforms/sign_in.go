@@ -22,7 +22,7 @@ type SignIn interface {
 	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For a
 	// code that is used up, expired or issued to another app, the error is of class ClassReconnect.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
-	// RevokeConsent revokes the person's consent at the platform. For Facebook, Instagram and
+	// RevokeConsent asks the platform to revoke the person's consent. For Facebook, Instagram and
 	// TikTok this revokes the consent to the whole app. Instagram login has no such call:
 	// RevokeConsent returns nil and does nothing.
 	RevokeConsent(ctx context.Context, tokens Tokens) error
@@ -128,7 +128,7 @@ func declinedScopes(requested, granted []string) []string {
 // Consent is the authorization that a person gave one of our apps. It prints without tokens.
 type Consent struct {
 	PersonID string // the platform's ID of the person
-	Name     string // display name at the platform; may be empty
+	Name     string // display name on the platform; may be empty
 	Tokens   Tokens // the person's tokens; for Facebook the long-lived one
 	// Granted and Declined are the scopes reported by the platform, never assumed; sorted.
 	Granted, Declined []string

@@ -56,7 +56,7 @@ type AccountSnapshot struct {
 	// always Rolling, with its Window ("day", "week", "days_28", …) and the Day on which that
 	// window ends.
 	Figures []domain.Figure
-	// Missing lists what was requested and not returned. A missing figure is never 0.
+	// Missing lists the figures that were requested and not returned. A missing figure is never 0.
 	Missing      []domain.MissingFigure
 	Demographics []domain.DemographicFacet
 	// Incomplete is set if a part is missing for a temporary reason (throttled, retry). The figures
@@ -74,7 +74,7 @@ type Post struct {
 	Permalink   string
 	PublishedAt time.Time // UTC; zero: not reported
 
-	// SameAs is another ID of the same post at the platform (Facebook: the video of a post). Do not
+	// SameAs is another ID of the same post on the platform (Facebook: the video of a post). Do not
 	// register this post if one is registered under SameAs.
 	SameAs string
 }

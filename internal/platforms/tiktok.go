@@ -90,7 +90,7 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 }
 
 // Refresh implements [Client]. The refresh token rotates and the old one becomes invalid, so
-// refreshes of one account must not run concurrently, and the new refresh token must be stored
+// refreshes of the same account must not run concurrently, and the new refresh token must be stored
 // first. Lifetimes come from the answer and are never assumed.
 func (k *tikTok) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return k.refresh(ctx, t, refreshToken, k.endpoint, k.tokenPath("token"), classifyTikTok)

@@ -17,7 +17,7 @@ import (
 type BundleReport struct {
 	Agency     string    `json:"agency"`
 	PublicKey  string    `json:"public_key"`  // the key that signed the checkpoint
-	Records    int64     `json:"records"`     // records read, up to the first invalid one
+	Records    int64     `json:"records"`     // number of records read, up to the first invalid one
 	Covered    int64     `json:"covered"`     // proved to be in the signed tree
 	NotCovered int64     `json:"not_covered"` // after the checkpoint: chained to it, but not signed yet
 	SignedAt   time.Time `json:"signed_at"`   // by the signer's clock
@@ -39,7 +39,7 @@ type bundleCheck struct {
 
 // VerifyBundle checks a bundle with only the public key: the checkpoint is signed, each record
 // follows its predecessor and is in the signed tree, and none is missing up to the signed head. An
-// error means that in could not be read; an invalid bundle is a finding.
+// error means that the bundle could not be read; an invalid bundle is a finding.
 func VerifyBundle(in io.Reader, verifiers note.Verifiers) (BundleReport, error) {
 	c, err := beginBundle(in, verifiers)
 	if err != nil {

@@ -15,8 +15,8 @@
 // The trees are per partition because Kafka orders records only within a partition. So partitions
 // can be read in parallel with constant memory, and a bundle reads one partition. Each checkpoint
 // is compared with the log on its own: two processes that sign at the same time make two valid
-// checkpoints, which are consistent because both match one log. Verification and signing keep only
-// the part of each tree that the next leaf needs; a bundle keeps the hashes of its partition.
+// checkpoints, which are consistent because both match the same log. Verification and signing keep
+// only the part of each tree that the next leaf needs; a bundle keeps the hashes of its partition.
 //
 // # Limits
 //

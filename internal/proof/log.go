@@ -132,7 +132,7 @@ func (p *partition) pass(offset int64) {
 	p.next = max(p.next, offset)
 }
 
-// compare compares the trees with a checkpoint that covers exactly the records read.
+// compare compares the trees with a checkpoint that covers exactly the records that were read.
 func (p *partition) compare(c *signed) {
 	signedPart := c.Partitions[p.number]
 	actual := p.covered()

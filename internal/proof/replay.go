@@ -27,7 +27,7 @@ type ReplayConfig struct {
 	Yield func(Change) error
 }
 
-// Change is what one record changed on one dashboard, or a record that changed none: an operator's
+// Change is the effect of a record on a dashboard, or a record that changed none: an operator's
 // skip, or a record that cannot be folded. Its lists are sorted.
 type Change struct {
 	Version    int64     `json:"version"`

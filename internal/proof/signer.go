@@ -44,8 +44,8 @@ type SigningResult struct {
 	Err error
 }
 
-// Signer signs checkpoints. It reads only the records since its last turn; the first turn reads the
-// whole log and compares every earlier checkpoint with it.
+// Signer signs checkpoints. It reads only the records appended after its last turn; the first turn
+// reads the whole log and compares every earlier checkpoint with it.
 type Signer struct {
 	SignerConfig
 
@@ -59,7 +59,7 @@ type Signer struct {
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
 // Run takes a turn at once, so that a process that is killed repeatedly still signs, then one per
-// interval, and a last one when ctx ends, until stopped is done. Then it returns nil. Errors are
+// interval, and a last one when ctx is done, until stopped is done. Then it returns nil. Errors are
 // logged and retried at the next turn.
 func (s *Signer) Run(ctx, stopped context.Context) error {
 	ticker := time.NewTicker(s.Every)

@@ -67,7 +67,7 @@ func (f Finding) String() string {
 // Report is the result of [Verify].
 type Report struct {
 	Agency      string `json:"agency,omitempty"` // "" for all
-	Records     int64  `json:"records"`          // records read, of all agencies
+	Records     int64  `json:"records"`          // number of records read, of all agencies
 	Effective   int64  `json:"effective"`
 	Stale       int64  `json:"stale"`   // lost races and duplicates, which are ignored
 	Skipped     int64  `json:"skipped"` // invalid records, which belong to no stream

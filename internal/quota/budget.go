@@ -73,7 +73,7 @@ func (b Budget) until(calls float64, left BudgetState, now time.Time) time.Durat
 
 // slowest returns the budget that takes longest to allow a call. The wait is at least a
 // millisecond: if the store's clock is behind this process's clock, a hold that is over here is not
-// over there.
+// yet over in the store.
 func slowest(budgets []Budget, left []BudgetState, now time.Time) (index int, wait time.Duration) {
 	wait = time.Millisecond
 	for i, b := range budgets {

@@ -49,9 +49,9 @@ func (c Config) withDefaults() Config {
 // Store keeps the budgets of all processes.
 type Store interface {
 	// Draw takes up to want calls from the budgets, as many as all of them have; with 0 it only
-	// reads. It returns what is left in each. A budget grows from its last draw up to its burst; a
-	// new one is full, and a held one gives nothing. An unlimited budget gives all requested calls
-	// unless it is held. If now is zero, the store's own time applies.
+	// reads. It returns the number of calls left in each. A budget grows from its last draw up to
+	// its burst; a new one is full, and a held one gives nothing. An unlimited budget gives all
+	// requested calls unless it is held. If now is zero, the store's own time applies.
 	Draw(ctx context.Context, want int, from []Budget, now time.Time) (granted int, left []BudgetState, err error)
 	// Hold closes a budget until the given time, unless it is already closed for longer.
 	Hold(ctx context.Context, name string, until time.Time) error

@@ -1,11 +1,11 @@
 // Package scheduler schedules the reading of due connections across any number of processes. The
-// queue is the table kept.fetch_state. The package receives functions that list what is due, claim
-// it and read it.
+// queue is the table kept.fetch_state. The package receives functions that list due connections,
+// claim them and read them.
 //
 // # Invariants
 //
-//   - A connection has one claim at a time. The claim ends at its time, by the database's clock, or
-//     earlier with its result or release.
+//   - A connection has one claim at a time. The claim expires at its time, by the database's clock,
+//     or earlier with its result or release.
 //   - A process claims only what it reads immediately: nothing waits between the claim and its
 //     reading.
 //   - Connections without quota are not claimed, and are due later.
@@ -31,8 +31,8 @@
 //     written by a wrong clock, is ignored.
 //   - The quota is used up: the call is refused with the time when there is room, and the
 //     connection is due then.
-//   - The platform is paused while connections are claimed: the work ends within about a second and
-//     the claims are released.
+//   - The platform is paused while connections are claimed: the work stops within about a second
+//     and the claims are released.
 //   - A connection is disconnected, waits for a person or lapses while it is claimed: the reading
 //     no longer finds it. If it is erased, its row is gone and no result is stored.
 //

@@ -17,10 +17,10 @@ const (
 	pauseInterval = time.Second
 )
 
-// errPaused is the cause if the context of work ends because its platform is paused.
+// errPaused is the cause if the context of work is canceled because its platform is paused.
 var errPaused = errors.New("an operator has paused the platform")
 
-// read passes a claim to Config.Work until the claim ends, and then releases the rest of it.
+// read passes a claim to Config.Work until the claim expires, and then releases the rest of it.
 func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time.Time) {
 	start := time.Now()
 	claimCtx, cancel := context.WithDeadline(ctx, ends)
@@ -66,7 +66,7 @@ func (s *Scheduler) blocked(ctx context.Context, platform domain.Platform) bool 
 	return paused || err != nil
 }
 
-// untilPaused returns a context that also ends when an operator pauses the platform, with
+// untilPaused returns a context that is also canceled when an operator pauses the platform, with
 // [errPaused] as its cause, and a function that stops the checks.
 func (s *Scheduler) untilPaused(ctx context.Context, platform domain.Platform) (work context.Context, stop func()) {
 	work, end := context.WithCancelCause(ctx)

@@ -26,7 +26,7 @@ const (
 	picturesEvery = 5 * time.Minute
 )
 
-// errStuck means that work did not end although its context was canceled.
+// errStuck means that work did not stop although its context was canceled.
 var errStuck = errors.New("readings did not stop in time")
 
 // Scheduler reads due connections together with other processes.
@@ -42,7 +42,7 @@ func New(cfg Config) *Scheduler {
 	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
 }
 
-// Run claims and reads until ctx ends. It then lets readings finish for DrainTimeout and cancels
+// Run claims and reads until ctx is done. It then lets readings finish for DrainTimeout and cancels
 // the others, which another process takes over. It returns nil, or [errStuck] if work ignores its
 // cancellation. It may be called again after it has returned, but not concurrently.
 func (s *Scheduler) Run(ctx context.Context) error {
@@ -85,7 +85,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 }
 
-// awaitReady blocks until Config.Ready returns true, and reports whether it did before ctx ended.
+// awaitReady blocks until Config.Ready returns true, and reports whether it did before ctx was
+// done.
 func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	tick := time.NewTicker(recheckReady)
 	defer tick.Stop()
@@ -102,7 +103,7 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 }
 
 // repeat calls look immediately and then at an interval, or earlier if the channel of the last call
-// is closed, until ctx ends.
+// is closed, until ctx is done.
 func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -117,7 +118,7 @@ func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{
 	}
 }
 
-// serve reads the due connections of a queue until ctx ends, and returns when its readers have
+// serve reads the due connections of a queue until ctx is done, and returns when its readers have
 // finished.
 func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	var readers sync.WaitGroup
@@ -190,7 +191,7 @@ func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error
 	}
 }
 
-// takePictures ends before the next check.
+// takePictures returns before the next check.
 func (s *Scheduler) takePictures(ctx context.Context) {
 	if !s.cfg.Ready() {
 		return
@@ -268,13 +269,13 @@ type Config struct {
 	// Claim claims the accounts that no other process has claimed or read in the meantime.
 	Claim func(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration) (domain.FetchClaim, error)
 
-	// Work reads the claimed accounts. Its context ends with the claim or the process. It should
-	// start with the most overdue accounts, because the accounts that it does not reach are due
-	// again. An error is a failure on our side.
+	// Work reads the claimed accounts. Its context is canceled when the claim expires or the
+	// process stops. It should start with the most overdue accounts, because the accounts that it
+	// does not reach are due again. An error is a failure on our side.
 	Work func(ctx context.Context, claim domain.FetchClaim) error
 
 	// Release releases the accounts of a claim that have no result, so that they can be claimed
-	// before the claim ends.
+	// before the claim expires.
 	Release func(ctx context.Context, claim domain.FetchClaim) error
 
 	// Woken returns a channel that is closed when accounts of the queue become due.
@@ -285,8 +286,8 @@ type Config struct {
 	Ready func() bool
 
 	// Paused reports whether an operator has paused the fetching of a platform. It is called before
-	// each claim and every second during a reading, whose context then ends: accounts that the
-	// reading did not reach are due after the pause.
+	// each claim and every second during a reading, whose context is then canceled: accounts that
+	// the reading did not reach are due after the pause.
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
 	// Pictures downloads wanted pictures of posts, a few at a time. An error is a failure on our

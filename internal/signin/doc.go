@@ -4,8 +4,8 @@
 //
 // # Invariants
 //
-//   - No person is looked up in tables that are being built: a person refused for good does not
-//     return.
+//   - No person is looked up in tables that are being built: a person who was refused permanently
+//     does not return.
 //   - Every sign-in of a person in the directory is recorded before its session is valid. A refused
 //     sign-in is recorded once an hour.
 //   - A sign-in is refused if two active people have its address. All sign-ins are refused while it
@@ -19,7 +19,7 @@
 //   - It is a separate package because it makes the decision; internal/assembly only provides the
 //     parts.
 //   - Auditors and operators are not in the directory: a list in the configuration names them
-//     ([identity.Staff]), and their sign-ins are not recorded there.
+//     ([identity.Staff]), and the directory does not record their sign-ins.
 //   - Package internal/operations creates the link, because it records every operator action; [Agency]
 //     receives the function.
 package signin

@@ -18,7 +18,7 @@ import (
 )
 
 // People answers from complete tables only: tables that are being built lack people, and a person
-// refused for good does not return. It implements [api.PeopleDirectory].
+// who was refused permanently does not return. It implements [api.PeopleDirectory].
 type People struct {
 	readmodels.People
 

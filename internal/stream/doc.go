@@ -25,8 +25,8 @@
 // # Notes
 //
 //   - Idle connections cost no queries. The source keeps one position per agency, up to which all
-//     notices were found, and reads what follows for all agencies in one query. Only listeners with
-//     new notices, and those that reconnect with a cursor, read the store themselves.
+//     notices were found, and reads the later notices of all agencies in one query. Only listeners
+//     with new notices, and those that reconnect with a cursor, read the store themselves.
 //   - An agency's scan starts at its head, not at the cursor of its first listener: clients could
 //     send a made-up cursor, which would hide notices from all others.
 //   - A Socket.IO client continues at the offset that the stock client sends when it reconnects, at
@@ -41,11 +41,11 @@
 //   - Last-Event-ID of figures is a position in the list of one process and a time:
 //     "<process>.<number>.<milliseconds>". A stream that returns to the same process within some
 //     minutes gets exactly what it missed, merged into one event. At another process, after a
-//     restart or later, it gets "all": true and the connection events since that time. A stream
+//     restart or later, it gets "all": true and the connection events after that time. A stream
 //     without an id starts now and gets its position at once.
-//   - A connection's refusal carries the time at which the collector met it, but appears later.
-//     Queries therefore go back by a margin, and a stream that moves to another process may get a
-//     refusal of the last minutes twice.
+//   - A connection's refusal carries the time at which the collector encountered it, but appears
+//     later. Queries therefore go back by a margin, and a stream that moves to another process may
+//     get a refusal of the last minutes twice.
 //   - A change to dashboards changes what clients may see, so their streams check access at once.
 //   - The first change of figures after a quiet second is sent at once, later ones after a second.
 //   - A refusal is final for a Socket.IO client, a closed transport is not: faults of the caller

@@ -50,8 +50,8 @@ func New(store Store, cfg Config) *Hub {
 	return h
 }
 
-// Run feeds the streams until ctx ends. Then it ends every stream with [ErrClosed] and saves the
-// cursors. It returns nil.
+// Run feeds the streams until ctx is done. Then it closes every stream with [ErrClosed] and saves
+// the cursors. It returns nil.
 func (h *Hub) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { h.notices.run(ctx) })

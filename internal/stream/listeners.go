@@ -21,20 +21,20 @@ var (
 )
 
 // Listener is a verified caller. It gets the notices of UserID at ParentAccount or the figures that
-// it may see there, and nothing else.
+// it may see in that agency, and nothing else.
 type Listener struct {
 	ParentAccount string
 	UserID        string
 	AccountID     string    // as claimed by its token
-	ExpiresAt     time.Time // the stream ends then; zero: never
+	ExpiresAt     time.Time // the stream is closed then; zero: never
 	// Ticket is the ticket of the request; a newer stream with the same ticket replaces this one.
 	// It is empty if the request has a token.
 	Ticket string
 
 	// Access returns the sub-accounts whose figures the listener may see now, by id, or nil for all
-	// of the agency. If [domain.AccessRefused] is true for its error, the stream ends; other errors
-	// count as temporary. If Access is nil, the listener may see all of the agency until its token
-	// expires.
+	// of the agency. If [domain.AccessRefused] is true for its error, the stream is closed; other
+	// errors count as temporary. If Access is nil, the listener may see all of the agency until its
+	// token expires.
 	Access func(context.Context) ([]string, error)
 }
 
@@ -47,7 +47,7 @@ func (l Listener) access(ctx context.Context) ([]string, error) {
 	return l.Access(ctx)
 }
 
-// key identifies a user at an agency, for limits and cursors.
+// key identifies a user in an agency, for limits and cursors.
 type key struct{ parent, user string }
 
 func (l Listener) key() key { return key{l.ParentAccount, l.UserID} }
@@ -83,7 +83,7 @@ func newRegistry(h *Hub, tooMany *domain.Error) *registry {
 	return &registry{done: h.done, limitErr: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{}}
 }
 
-// add registers a stream; the caller must remove it. Errors: unavailable if the hub has ended,
+// add registers a stream; the caller must remove it. Errors: unavailable if the hub has stopped,
 // rate_limited above the limit per user.
 func (r *registry) add(listener Listener) (*place, error) {
 	select {

@@ -19,7 +19,7 @@ const (
 	maxMissed = 14 * 24 * time.Hour
 
 	// maxRefusalDelay is the maximum delay of a refusal: it carries the time at which the collector
-	// met it and appears when its record is folded.
+	// encountered it and appears when its record is folded.
 	maxRefusalDelay = 10 * time.Minute
 )
 
@@ -29,7 +29,7 @@ type ConnectionNews struct {
 	MemberID, ConnectionID   int64
 	Platform                 domain.Platform
 	At                       time.Time // when it is to be announced
-	// SignInBefore is the time at which the connection ends. It is nil if the platform already
+	// SignInBefore is the time at which the connection expires. It is nil if the platform already
 	// refuses the connection.
 	SignInBefore *time.Time
 }
@@ -95,8 +95,8 @@ func (f *figures) note(c ConnectionNews) {
 }
 
 // readConnectionEvents returns the connection events of listening agencies and the time up to which
-// they are complete: connections that end soon since the last query, and refusals whose
-// notification was lost. Some of the refusals may already be announced.
+// they are complete: connections that became due to expire soon after the last query, and refusals
+// whose notification was lost. Some of the refusals may already be announced.
 func (f *figures) readConnectionEvents(ctx context.Context) (found []ConnectionNews, upTo time.Time) {
 	parents := f.listeners.parents()
 	now := time.Now()
@@ -138,10 +138,10 @@ func (f *figures) between(ctx context.Context, parents []string, after, until ti
 }
 
 // EndsSoonEvent reports that a person must sign in soon to keep a connection. Its payload is
-// [EndsSoon]. It is sent [EndsSoonDays] before the end.
+// [EndsSoon]. It is sent [EndsSoonDays] before the connection expires.
 const EndsSoonEvent = "connection_ends_soon"
 
-// EndsSoonDays returns how many days before the end of a connection [EndsSoonEvent] is sent.
+// EndsSoonDays returns how many days before a connection expires [EndsSoonEvent] is sent.
 func EndsSoonDays() []int { return []int{14, 7, 1} }
 
 // EndsSoon names a connection that will no longer be read unless a person signs in before a given

@@ -13,7 +13,7 @@ import (
 )
 
 // ServeFigures streams which figures of a verified listener have changed, until the client
-// disconnects, its token expires, its access is lost or the hub ends. If it returns an error,
+// disconnects, its token expires, its access is lost or the hub stops. If it returns an error,
 // nothing was written.
 func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener Listener) error {
 	accounts, err := listener.access(r.Context())
@@ -156,7 +156,7 @@ type Change struct {
 	Figures  domain.Figures   `json:"figures"`
 }
 
-// news is what an agency's listeners have not been sent yet.
+// news is the news that an agency's listeners have not been sent yet.
 type news struct {
 	all         bool
 	changes     []domain.FigureChange

@@ -90,7 +90,7 @@ func (f *figures) run(ctx context.Context) {
 		case <-f.kick:
 			changed = true
 		}
-		// also after a kick, because the ids of events state up to when connection events are
+		// even after a kick, because the ids of events state up to when connection events are
 		// complete
 		found, upTo := f.readConnectionEvents(ctx)
 		if !f.step(changed, found, upTo) {
@@ -145,8 +145,8 @@ func (f *figures) newest() (step int64, queriedAt time.Time) {
 	return f.last, f.queriedAt
 }
 
-// since returns what an agency's listeners must be sent after a step. If the list does not reach
-// back that far, anything may have changed.
+// since returns the news that an agency's listeners must be sent after a step. If the list does not
+// reach back that far, anything may have changed.
 func (f *figures) since(parent string, after int64) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()

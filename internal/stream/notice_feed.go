@@ -21,10 +21,10 @@ var errCursor = domain.NewError(domain.CodeInvalid,
 	WithField("Last-Event-ID", "must be an id sent by this stream")
 
 // ServeNotices streams the notices of a verified listener as Server-Sent Events until the client
-// disconnects, its token expires, its access is lost or the hub ends. If it returns an error, a
+// disconnects, its token expires, its access is lost or the hub stops. If it returns an error, a
 // [domain.Error] or a fault of the store, nothing was written.
 //
-// It checks access at the start and then in the interval set in [Config].
+// It checks access at the start and then at the interval set in [Config].
 //
 // The stream starts after Last-Event-ID (header, otherwise ?last_event_id=) or, without an id, at
 // the head of the agency. In that case it first sends [NoticeCursorEvent] with the position, so
@@ -70,7 +70,7 @@ type noticeFeed struct {
 	listener  Listener
 	after     int64 // version of the last notice sent, or the start of the stream
 	more      bool  // there may be later notices
-	accessErr error // access is lost: the stream ends after the remaining notices
+	accessErr error // access is lost: the stream is closed after the remaining notices
 }
 
 // tell sends new notices. It also reads them if access is lost: the reason is often a notice for
@@ -101,7 +101,7 @@ func (f *noticeFeed) tell(ctx context.Context, check bool, out output) error {
 }
 
 // mayOpen checks access at the start of a stream. A listener without access is refused, unless it
-// resumes from a cursor with notices after it: it gets these before the stream ends.
+// resumes from a cursor with notices after it: it gets these before the stream is closed.
 func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
 	if err := f.source.hub.Ready(); err != nil {
 		return err

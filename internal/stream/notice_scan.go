@@ -38,7 +38,8 @@ func newNotices(h *Hub, store Store) *notices {
 	}
 }
 
-// run scans for notices until ctx ends. Only this goroutine scans, so notices are found in order.
+// run scans for notices until ctx is done. Only this goroutine scans, so notices are found in
+// order.
 func (n *notices) run(ctx context.Context) {
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
@@ -84,7 +85,7 @@ func (n *notices) forget() {
 	maps.DeleteFunc(n.scanned, func(parent string, _ NoticeRange) bool { return !n.listeners.has(parent) })
 }
 
-// spans returns what to scan: woken agencies, or all.
+// spans returns the ranges to scan: of woken agencies, or of all.
 func (n *notices) spans(all bool) (spans []NoticeRange) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -141,7 +142,7 @@ func (n *notices) advance(spans []NoticeRange, found []Notice) []NoticeRange {
 }
 
 // listen registers a stream and returns the head of its agency, at which a stream without a cursor
-// starts. Errors: unavailable while the read model is not ready or if the hub has ended,
+// starts. Errors: unavailable while the read model is not ready or if the hub has stopped,
 // rate_limited above the limit per user, faults of the store.
 func (n *notices) listen(ctx context.Context, listener Listener) (p *place, head int64, err error) {
 	if err := n.hub.Ready(); err != nil {

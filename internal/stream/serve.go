@@ -33,20 +33,20 @@ type output interface {
 	// send and keepAlive return errGone if the listener is disconnected.
 	send(ctx context.Context, e event) error
 	keepAlive() error
-	// end states why the stream ends.
+	// end states why the stream is closed.
 	end(ctx context.Context, reason error)
 }
 
 // feed produces what one listener gets.
 type feed interface {
-	// tell sends what is new. If check is set, it also checks access. Errors: errGone; an error for
+	// tell sends new events. If check is set, it also checks access. Errors: errGone; an error for
 	// which [domain.AccessRefused] is true; all others are temporary.
 	tell(ctx context.Context, check bool, out output) error
 }
 
 var errGone = errors.New("the listener is disconnected")
 
-// Reasons for the end of a stream.
+// Reasons for closing a stream.
 var (
 	ErrExpired    = domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again and reconnect.")
 	ErrAccessLost = domain.NewError(domain.CodeForbidden, "This listener has lost its access.")
@@ -55,7 +55,7 @@ var (
 )
 
 // serve runs a feed until the listener disconnects, its token expires, its access is lost, another
-// stream replaces it, or the hub ends.
+// stream replaces it, or the hub stops.
 func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 	keepAlive, recheck := time.NewTicker(keepAliveEvery), time.NewTicker(h.cfg.Recheck)
 	defer keepAlive.Stop()

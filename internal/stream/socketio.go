@@ -197,7 +197,7 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 }
 
 // handshakeRequest returns the request that opened the connection. For an upgraded client the
-// request and its context have ended, but the values of the context are still valid.
+// request is finished and its context is canceled, but the values of the context are still valid.
 func handshakeRequest(client *socket.Socket) *http.Request {
 	r := client.Request().Request()
 	return r.Clone(context.WithoutCancel(r.Context()))

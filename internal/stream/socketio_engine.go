@@ -19,9 +19,9 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// This file implements rules of the Engine.IO protocol that the engine (v3.0.2) violates. When a
-// session ends, also if the server ends it, every poll is answered with a close packet. An invalid
-// payload, or a second poll while one is waiting, is refused with 400 and ends the session. The
+// This file implements rules of the Engine.IO protocol that the engine (v3.0.2) violates. After a
+// session is closed, even by the server, every poll is answered with a close packet. An invalid
+// payload, or a second poll while one is waiting, is refused with 400 and closes the session. The
 // engine left the waiting poll without an answer, answered "ok" to payloads that it could not
 // decode, and continued.
 
@@ -57,7 +57,7 @@ func (p *pendingPolls) remove(sid string, poll *pendingPoll) {
 	}
 }
 
-// close answers the polls of a session that has ended.
+// close answers the polls of a session that was closed.
 func (p *pendingPolls) close(sid string) {
 	p.mu.Lock()
 	polls := slices.Clone(p.bySession[sid])
@@ -75,7 +75,7 @@ func (s *SocketIO) answerWhenClosed(args ...any) {
 	}
 }
 
-// closeSession ends a session; its polls are answered.
+// closeSession closes a session; its polls are answered.
 func (s *SocketIO) closeSession(sid string) {
 	if conn, ok := s.server.Engine().Clients().Load(sid); ok {
 		conn.Close(true)
@@ -95,7 +95,7 @@ func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *en
 			return
 		}
 		defer s.pending.remove(sid, poll)
-		// if the session ends while the engine takes the poll, the engine would not answer it
+		// if the session is closed while the engine takes the poll, the engine would not answer it
 		defer writer.answerClosed()
 		if conn, ok := s.server.Engine().Clients().Load(sid); ok && conn.Transport().ReadyState() == "closing" {
 			// it waited for this poll to send the close packet and would not answer it
@@ -220,8 +220,8 @@ func (c *connection) keepAlive() error { return nil }
 
 // end closes the connection after its last notices are written. If access is lost, it sends a
 // disconnect packet, after which the stock client does not reconnect automatically. After an expiry
-// or a stop of the server it only closes the transport: the client reconnects with its offset and,
-// if it supports that, a new token.
+// or when the server shuts down, it only closes the transport: the client reconnects with its
+// offset and, if it supports that, a new token.
 func (c *connection) end(ctx context.Context, reason error) {
 	deadline := time.NewTimer(closeTimeout)
 	defer deadline.Stop()

@@ -28,10 +28,10 @@ import (
 //   - The goroutine that watches a request's context reads a field that the handler is still
 //     setting ([armRequest]).
 //   - It releases a poll twice, the second time after its answer. If the next poll had already
-//     arrived, it was lost: the session ended at the next packet although nothing was wrong
-//     ([engineRequest], [pollWriter]).
+//     arrived, it was lost: the engine closed the session at the next packet although nothing was
+//     wrong ([engineRequest], [pollWriter]).
 //   - Closing a polling transport first stops the queue that sends the close packet, so the
-//     client's poll hangs, also during a shutdown ([closeConn]).
+//     client's poll hangs, even during a shutdown ([closeConn]).
 //   - A transport closed by the client keeps its writing goroutine forever: every page view leaked
 //     one ([endingTransports]).
 
@@ -45,7 +45,7 @@ type engineRequest struct {
 
 // serveEngine passes a request to the engine.
 func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
-	client := r.Context() // ends when the client disconnects
+	client := r.Context() // canceled when the client disconnects
 	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
 	defer cancel()
 	request := &engineRequest{arm: func() { context.AfterFunc(client, cancel) }, released: make(chan struct{})}
@@ -53,7 +53,7 @@ func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 		writer := &gatedWriter{ResponseWriter: w, listening: make(chan struct{})}
 		listen := sync.OnceFunc(func() { close(writer.listening) })
-		defer listen() // also if the engine refuses the request before its middlewares
+		defer listen() // even if the engine refuses the request before its middlewares
 		request.arm = func() { context.AfterFunc(client, cancel); listen() }
 		s.engine.ServeHTTP(writer, r) // hijacked, or answered in this goroutine
 		return
@@ -97,7 +97,8 @@ func armRequest(ctx *types.HttpContext, next func(error)) {
 	request, ok := ctx.Request().Context().Value(engineKey{}).(*engineRequest)
 	if ok && ctx.Once("close", func(...any) { close(request.released) }) == nil { // emitted last
 		select {
-		// the request ended when its session was closed; the event may already have been emitted
+		// the request was canceled when its session was closed; the event may already have been
+		// emitted
 		case <-ctx.Done():
 		default:
 			request.armed = true
@@ -214,7 +215,7 @@ func waitWritable(conn engine.Socket, until time.Time) transports.Transport {
 	return nil
 }
 
-// endingTransports builds the engine's transports and ensures that their goroutines end.
+// endingTransports builds the engine's transports and ensures that their goroutines stop.
 type endingTransports struct {
 	transports.TransportCtor
 

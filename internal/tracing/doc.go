@@ -1,12 +1,13 @@
-// Package tracing holds what the layers share to make one trace of a request or a reading, across
-// HTTP, Kafka and the tables: the tracer, the W3C trace context as an event carries it, and the
-// trace id in log lines.
+// Package tracing holds the parts that the layers share to make one trace of a request or a
+// reading, across HTTP, Kafka and the tables: the tracer, the W3C trace context as an event carries
+// it, and the trace id in log lines.
 //
 // # Invariants
 //
 //   - It uses OpenTelemetry's API alone. The process installs the SDK and the exporter (cmd/ledgerboard); a main
 //     application that mounts the API installs its own, and is traced by it.
-//   - Without an installed provider nothing is wrapped, no span is made and no header is written.
+//   - Without an installed provider nothing is wrapped, no span is created and no header is
+//     written.
 //   - No span has a query string, a token, a statement's parameters or a text of a person.
 //
 // # Why events are traced by hand

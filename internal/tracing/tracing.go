@@ -35,7 +35,7 @@ func StartInTrace(ctx context.Context, name string, options ...trace.SpanStartOp
 	return Start(ctx, name, options...)
 }
 
-// End ends a span, as failed if err is not nil. The error's text stays out: it may quote what a
+// End ends a span, as failed if err is not nil. The error's text is omitted: it may quote what a
 // person wrote.
 func End(span trace.Span, err error) {
 	if err != nil {

@@ -92,7 +92,7 @@ type Connecting struct{ Pool *pgxpool.Pool }
 
 // Errors of a sign-in that cannot continue.
 var (
-	// ErrAttemptUnknown (not_found): it does not exist, or no longer.
+	// ErrAttemptUnknown (not_found): it does not exist, or no longer exists.
 	ErrAttemptUnknown = domain.NewError(domain.CodeNotFound, "This sign-in does not exist or has ended. Nothing was connected. Start again.")
 	// ErrAttemptExpired (not_found): it took too long.
 	ErrAttemptExpired = domain.NewError(domain.CodeNotFound, "This sign-in has expired. Nothing was connected. Start again.")
@@ -190,7 +190,7 @@ func (c Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAttem
 }
 
 // Choosing records that the tokens of a taken attempt are stored under the ref connect/<id> until
-// the given time. Meanwhile they protect the grant that they would renew from
+// the given time. Until then they protect the grant that they would renew from
 // [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
 func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
 	tag, err := c.Pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,

@@ -1,7 +1,7 @@
-// Package vault stores what the log must not contain, in the schema kept: platform tokens, console
-// sessions, pictures of posts, sign-ins in progress and the resulting grants, notice cursors, and
-// pauses set by operators. It also stores the fetchers' shared schedule; if that is lost, every
-// connection is due at once.
+// Package vault stores the data that the log must not contain, in the schema kept: platform tokens,
+// console sessions, pictures of posts, sign-ins in progress and the resulting grants, notice
+// cursors, and pauses set by operators. It also stores the fetchers' shared schedule; if that is
+// lost, every connection is due at once.
 //
 // # Invariants
 //
@@ -22,8 +22,8 @@
 //
 // # Not obvious
 //
-//   - A key's ID is a digest of the key, not a chosen name: two configurations cannot use one ID
-//     for different keys.
+//   - A key's ID is a digest of the key, not a chosen name: two configurations cannot use the same
+//     ID for different keys.
 //   - To rotate keys: (1) append the new key to the list everywhere and restart, (2) move it to the
 //     front everywhere and restart, (3) run Rotate until nothing remains, (4) remove the old key.
 //     If the new key came first in step 1, a restarted process would seal secrets that other
@@ -32,8 +32,8 @@
 //     the meantime is not overwritten by its predecessor. Rotate does not change updated_at, which
 //     is the time at which the secret was obtained.
 //   - A lease is renewed while it is held, because its holder may wait for quota. If a lease cannot
-//     be renewed, its holder learns of it 25 s before another process may take over, so that it
-//     does not start a call that the other process repeats.
+//     be renewed, its holder is notified 25 s before another process may take over, so that it does
+//     not start a call that the other process repeats.
 //   - Swap distinguishes a database failure from a secret stored by another process: only in the
 //     latter case does a caller discard its renewed token.
 //   - Rotate ignores pictures. A picture without its key counts as missing and is downloaded again

@@ -23,15 +23,15 @@ func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets
 
 // DeleteConnection removes a connection from its grant and deletes its secret. It also deletes the
 // grant, which names the person, and the grant's secret. Connections of several agencies may share
-// them: it keeps what another connection uses.
+// them: it keeps those that another connection uses.
 func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref string) error {
 	_, err := e.release(ctx, []int64{connection}, []string{ref}, nil)
 	return doing(err, "delete connection %d, its grant and its secret", connection)
 }
 
 // release removes deleted connections from their grants. It then deletes those of the refs and of
-// the grants that no connection uses anymore. It keeps what was stored or consented to at or after
-// the instant before; nil keeps nothing for that reason.
+// the grants that no connection uses anymore. It keeps everything that was stored or consented to
+// at or after the instant before; nil keeps nothing for that reason.
 func (e Eraser) release(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
 	err = pgx.BeginFunc(ctx, e.secrets.pool, func(tx pgx.Tx) error {
 		// Lock the grants first: of two transactions that remove the last two connections
@@ -65,7 +65,7 @@ func (e Eraser) release(ctx context.Context, connections []int64, refs []string,
 
 // ForgetReads deletes the reading state of the social accounts in gone, and the pictures of their
 // posts. For the accounts in stay it deletes only failures and platform messages: they belong to a
-// connection that ends, while figures that were read need not be read again.
+// connection that is removed, while figures that were read need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 	return pg.Exec(ctx, e.secrets.pool, fmt.Sprintf("delete the reading state of %d social accounts", len(gone)+len(stay)), `
 		with gone as (delete from fetch_state where social_account_id = any($1)),
@@ -92,8 +92,8 @@ func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 }
 
 // DeleteStale deletes the secrets of the refs that were stored before an instant and returns their
-// number. As in [Eraser.DeleteConnection], it keeps what a connection outside gone uses. Like
-// [Secrets.Delete], it must only be called for tombstones.
+// number. As in [Eraser.DeleteConnection], it keeps the secrets that a connection outside gone
+// uses. Like [Secrets.Delete], it must only be called for tombstones.
 func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
 	deleted, err := e.release(ctx, gone, refs, &before)
 	return deleted, doing(err, "delete stale secrets")

@@ -160,14 +160,15 @@ const maxNamed = 100
 type Rotation struct {
 	Resealed int `json:"resealed"`
 	// Remaining counts the rows that are not sealed with the newest key: those that do not open,
-	// and those stored meanwhile by a process with an older newest key (run it again).
+	// and those stored in the meantime by a process with an older newest key (run it again).
 	Remaining int `json:"remaining"`
 	// Unreadable lists refs that did not open and were not changed; at most 100.
 	Unreadable []string `json:"unreadable,omitempty"`
 }
 
-// Rotate reseals every row that is not sealed with the newest key. It may run next to all other
-// work, and may be stopped and repeated. A row that does not open is not changed, and is listed.
+// Rotate reseals every row that is not sealed with the newest key. It may run concurrently with all
+// other work, and may be stopped and repeated. A row that does not open is not changed, and is
+// listed.
 func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 	var rotation Rotation
 	after := ""

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Pauses stores what is paused now. The topic `operations` records beforehand who paused and
+// Pauses stores the current pauses. The topic `operations` records beforehand who paused and
 // resumed it, and when. The current state is stored here because a projected flag could not stop
 // its own projection.
 type Pauses struct{ Pool *pgxpool.Pool }
@@ -50,13 +50,13 @@ type Backups struct {
 	Pool *pgxpool.Pool
 }
 
-// Note stores when a backup ended.
+// Note stores when a backup finished.
 func (b Backups) Note(ctx context.Context, endedAt time.Time) error {
 	return pg.Exec(ctx, b.Pool, "note the backup",
 		`insert into backups (ended_at) values ($1) on conflict (only_row) do update set ended_at = excluded.ended_at`, endedAt)
 }
 
-// Newest returns when the last backup ended, and false if none is known.
+// Newest returns when the last backup finished, and false if none is known.
 func (b Backups) Newest(ctx context.Context) (endedAt time.Time, found bool, err error) {
 	return pg.Find(ctx, b.Pool, "look for the last backup", pgx.RowTo[time.Time], `select ended_at from backups`)
 }

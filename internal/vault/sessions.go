@@ -139,7 +139,7 @@ func (i Identities) UserOf(ctx context.Context, issuer, subject string) (user st
 }
 
 // Link links a subject of an issuer to a user. Of several concurrent calls one succeeds. Error:
-// [ErrLinkedElsewhere], also if the subject was linked to another user in the meantime.
+// [ErrLinkedElsewhere], including when the subject was linked to another user in the meantime.
 func (i Identities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
 	_, err := i.Pool.Exec(ctx, `insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
 		issuer, subject, user, now)

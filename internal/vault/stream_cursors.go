@@ -26,7 +26,7 @@ func (c Cursors) Cursor(ctx context.Context, parent, user string) (version int64
 }
 
 // SaveCursors stores cursors in one statement. A cursor never moves backward. Of several cursors of
-// one user the highest counts.
+// the same user the highest counts.
 func (c Cursors) SaveCursors(ctx context.Context, cursors []stream.Cursor) error {
 	if len(cursors) == 0 {
 		return nil
@@ -59,9 +59,9 @@ func highest(cursors []stream.Cursor) []stream.Cursor {
 }
 
 // ResetAfterRestore resets the state stored next to a log that was restored from a backup of an
-// instant. It deletes the fetchers' state since then, so that the data is read again, and the marks
-// of changes that the log lost; it lowers notice cursors to the last version of their agency. The
-// transaction may use any search path.
+// instant. It deletes the fetchers' state that was recorded after that instant, so that the data is
+// read again, and the marks of changes that the log lost; it lowers notice cursors to the last
+// version of their agency. The transaction may use any search path.
 func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[string]int64) error {
 	parents, last := make([]string, 0, len(versions)), make([]int64, 0, len(versions))
 	for parent, version := range versions {
@@ -77,7 +77,7 @@ func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, version
 	if err == nil {
 		_, err = tx.Exec(ctx, `delete from `+Schema+`.connection_marks`)
 	}
-	return doing(err, "reset the state since the backup")
+	return doing(err, "reset the state recorded after the backup")
 }
 
 // TicketKey returns the key of [KeySize] bytes that seals stream tickets. The first process that

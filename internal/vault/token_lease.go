@@ -16,20 +16,20 @@ const (
 	leaseLook   = 50 * time.Millisecond // how often a waiting process checks whether the lease is free
 	leaseLength = time.Minute           // after this, others take over from a holder that stopped
 	leaseEvery  = 10 * time.Second      // how often a holder renews the lease
-	// leaseMargin is how long before its end a lease that cannot be renewed is given up. It is
+	// leaseMargin is how long before its expiry a lease that cannot be renewed is given up. It is
 	// longer than a call to a token endpoint and the following write may take, so that the holder
 	// does not start a call during which another process takes over.
 	leaseMargin = 25 * time.Second
 )
 
-// errLeaseLost is the cause if the lease's context ends before its release.
+// errLeaseLost is the cause if the lease's context is canceled before its release.
 var errLeaseLost = errors.New("the lease could not be renewed")
 
-// Lease waits until no other process works on the secret of ref, at most until ctx ends, and then
-// keeps others away until release is called. The lease is renewed while it is held. leaseCtx has
-// the values of ctx but does not end with it; it ends at the release, or earlier if the lease may
-// be lost. If a holder stops, others take over after a minute. A lease uses no database connection,
-// so there may be as many leases as secrets.
+// Lease waits until no other process works on the secret of ref, at most until ctx is done, and
+// then keeps others away until release is called. The lease is renewed while it is held. leaseCtx
+// has the values of ctx but is not canceled with it; it is canceled at the release, or earlier if
+// the lease may be lost. If a holder stops, others take over after a minute. A lease uses no
+// database connection, so there may be as many leases as secrets.
 func (s *Secrets) Lease(ctx context.Context, ref string) (leaseCtx context.Context, release func(), err error) {
 	token := rand.Text()
 	for {
@@ -69,7 +69,7 @@ func (s *Secrets) hold(ctx context.Context, ref, token string, requestedAt time.
 	}
 }
 
-// renew returns nil when leaseCtx ends, or an error when the lease is lost.
+// renew returns nil when leaseCtx is done, or an error when the lease is lost.
 func (s *Secrets) renew(leaseCtx context.Context, ref, token string, requestedAt time.Time) error {
 	safe := time.NewTimer(time.Until(requestedAt.Add(leaseLength - leaseMargin)))
 	defer safe.Stop()

@@ -6,8 +6,8 @@
 //   - Derived tables are never altered or emptied. A change to a file is a new version of its
 //     projector (projections, TestEveryVersionGivesItsDigest), for which a new generation is built
 //     next to the live one.
-//   - Tables have no serial, no default of now() and no random value: two folds of one log give
-//     equal tables.
+//   - Tables have no serial, no default of now() and no random value: two folds of the same log
+//     give equal tables.
 //   - A file names no schema; the search path of the connection selects it.
 //
 // The package must not import any other package of this module.

@@ -1,4 +1,5 @@
-// Package fold defines what a projector is: what the engine requires of it, and what it receives.
+// Package fold defines projectors: what the engine requires of a projector, and what the projector
+// receives.
 //
 // # Invariants
 //

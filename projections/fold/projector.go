@@ -17,7 +17,7 @@ import (
 // groups), the version of its code, its topic and the tables that only it writes.
 type Projector struct {
 	Name string
-	// Version is raised whenever the same log would give other rows. A generation of another
+	// Version is raised whenever the same log would produce other rows. A generation of another
 	// version is not followed; a new one is built.
 	Version int
 	Topic   string

@@ -33,8 +33,8 @@ func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 	return err
 }
 
-// copyAccounts copies the rows of the readings of accounts. Of two readings at one instant, the
-// first one counts.
+// copyAccounts copies the rows of the readings of accounts. Of two readings at the same instant,
+// the first one counts.
 func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, accounts [][]packedAccountRead) error {
 	var readings []accountRow
 	var newest []newestRow

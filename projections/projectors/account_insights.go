@@ -19,7 +19,7 @@ import (
 
 // AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
 // account_newest. The tables depend only on the set of events, not on their order: of two readings
-// of one account, agency and instant, the smaller event id counts, and a day keeps its latest
+// of the same account, agency and instant, the smaller event id counts, and a day keeps its latest
 // reading.
 var AccountInsights = fold.Projector{
 	Name: "account_insights", Version: 7 + ahead, Topic: domain.TopicMetrics,

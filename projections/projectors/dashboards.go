@@ -233,8 +233,8 @@ func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 }
 
 // queueParked queries which streams have parked events. Only a stream's own partition counts: a
-// record in a wrong partition is parked there, and the result must not depend on whether that
-// partition was read yet.
+// record in a wrong partition is parked in that partition, and the result must not depend on
+// whether that partition was read yet.
 func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
 	partitions := make([]int32, len(keys))
 	for i, key := range keys {

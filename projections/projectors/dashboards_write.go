@@ -135,7 +135,7 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 		if s.moved {
 			heads = append(heads, headRow{parent, s.head})
 		}
-		if s.head.Version > 0 { // also when parked records are refolded, long after their time
+		if s.head.Version > 0 { // even when parked records are refolded, long after their time
 			parents, forget = append(parents, parent), append(forget, s.forgets())
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {

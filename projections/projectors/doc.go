@@ -5,7 +5,7 @@
 //
 //   - A projector reads one topic and writes its own tables.
 //   - Folds depend only on the events: no clock, no configuration, no Kafka timestamp. Two folds of
-//     one log give equal tables; for the projections of `metrics` in any order.
+//     the same log give equal tables; for the projections of `metrics` in any order.
 //   - Heads of hash chains are loaded and stored in the transaction that moves the checkpoint,
 //     never cached. A record that cannot be decoded is still the head.
 //   - A rebuild makes its rows with the same functions as a batch.
@@ -41,13 +41,13 @@
 //     the end, because any later event may change a gain.
 //   - A row of tSPosts lists the clients of its agency that registered the post later, so an answer
 //     that covers several clients shows it once without a lookup.
-//   - A record in a wrong partition is parked there and does not block the stream's own partition:
-//     the tables must not depend on which reader is faster. Commands are still refused.
-//   - Directory and contents: the last record of a key counts, live and in a rebuild alike;
-//     commands do not append records older than the stored row. Content without its post makes a
-//     row that no answer joins; a post without content shows null texts. If the last record of a
-//     key is parked, the row of the one before stays until compaction removes that record; then
-//     `verify --tables` names the key.
+//   - A record in a wrong partition is parked in that partition and does not block the stream's own
+//     partition: the tables must not depend on which reader is faster. Commands are still refused.
+//   - Directory and contents: the last record of a key counts, both live and in a rebuild; commands
+//     do not append records older than the stored row. Content without its post makes a row that no
+//     answer joins; a post without content shows null texts. If the last record of a key is parked,
+//     the row of the one before stays until compaction removes that record; then `verify --tables`
+//     names the key.
 //   - An erasure of figures also applies to later records, so each projection of metrics stores it.
 //     For an account with an erasure, stored rows must be enough: account_newest ignores readings
 //     that share their instant with a smaller event id, and registered_at of a post is the earliest

@@ -89,7 +89,7 @@ type packedAccountRead struct {
 	missing, demographics []byte
 }
 
-// figuresTogether is about how many figures of accounts are unpacked at a time, see
+// figuresTogether is approximately how many figures of accounts are unpacked at a time, see
 // [unpackedTogether].
 const figuresTogether = 16 << 10
 

@@ -114,8 +114,9 @@ func (p *packedPosts) add(r *reading) {
 	p.series[key] = b
 }
 
-// unpackedTogether is about how many readings are unpacked at a time, some hundred bytes each. They
-// are used for rows of several tables, and unpacking costs as much as the rows of one table.
+// unpackedTogether is approximately how many readings are unpacked at a time, some hundred bytes
+// each. They are used for rows of several tables, and unpacking costs as much as the rows of one
+// table.
 const unpackedTogether = 16 << 10
 
 // each unpacks the series in key order, several at a time, without erased readings. Each series is

@@ -10,9 +10,9 @@ import (
 
 // PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups
 // post_daily, post_months and post_gains; tSPostGrowth is a view. The tables depend only on the set
-// of events, not on order or repetition: of two readings of one post, agency and instant, the
-// smaller event id counts, and each step ([stepper]) follows from the earlier readings by capture
-// time.
+// of events, not on order or repetition: of two readings of the same post, agency and instant, the
+// smaller event id counts, and each step ([stepper]) depends only on the earlier readings by
+// capture time.
 var PostInsights = fold.Projector{
 	Name: "post_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),

@@ -68,10 +68,10 @@ func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 	return f.scanWhole(rows, (*series).addStored)
 }
 
-// effect returns what reading r changes beyond its day. beyond is false if later readings of the
-// same day have all of r's figures, or if a stored reading with the same timestamp takes
-// precedence, for example because the log contains duplicates. If r replaces a stored reading, the
-// figures of both count.
+// effect returns the changes that reading r causes beyond its day. beyond is false if later
+// readings of the same day have all of r's figures, or if a stored reading with the same timestamp
+// takes precedence, for example because the log contains duplicates. If r replaces a stored
+// reading, the figures of both count.
 func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	l = late{agencyPost: key, from: dayOf(r.CapturedAt).Add(aDay)}
 	counts := []domain.Counts{r.Counts}

@@ -16,7 +16,7 @@ func (s *series) find(at time.Time) (int, bool) {
 	return slices.BinarySearchFunc(s.readings, at, func(r *reading, t time.Time) int { return r.at.Compare(t) })
 }
 
-// add inserts a reading. Of two readings at one instant, the smaller event id stays.
+// add inserts a reading. Of two readings at the same instant, the smaller event id stays.
 func (s *series) add(r *reading) {
 	i, found := s.find(r.at)
 	switch {

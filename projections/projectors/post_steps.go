@@ -31,7 +31,7 @@ type reading struct {
 	total *dayTotal
 }
 
-// postStep is what a reading gains relative to the earlier readings of its series.
+// postStep is the gain of a reading relative to the earlier readings of its series.
 type postStep struct {
 	previousAt time.Time     // time of the reading before; zero: it is the first
 	known      domain.Counts // for figures that the reading lacks: their last known values

@@ -12,8 +12,8 @@ import (
 )
 
 // instant returns a time as PostgreSQL returns it: UTC, whole microseconds. Rows are keyed by time
-// before they are written; two forms of one instant would be two rows of one key, which a statement
-// refuses.
+// before they are written; two forms of the same instant would be two rows with the same key, which
+// a statement refuses.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 // nullIfZero returns nil for a zero value.

@@ -220,7 +220,8 @@ type sample struct {
 	eventID string    // breaks ties; "" unless a tie needs it
 }
 
-// origin is what the samples of one month of a figure share; thousands are in memory at once.
+// origin holds the values that the samples of one month of a figure share; thousands are in memory
+// at once.
 type origin struct {
 	owner  owner  // the owner of the readings
 	source string // the platform's name of the metric

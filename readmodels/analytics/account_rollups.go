@@ -51,7 +51,7 @@ type gaugeKey struct {
 	window string
 }
 
-// figureKey is what the samples of one figure share.
+// figureKey identifies a figure; all of its samples share it.
 type figureKey struct {
 	seriesKey
 	owner

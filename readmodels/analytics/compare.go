@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Compare says what the range of a response is compared with.
+// Compare selects the period that the range of a response is compared with.
 type Compare string
 
 // Values of Compare. "" means previous, but only for totals: series have no comparison.

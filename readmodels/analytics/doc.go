@@ -9,7 +9,7 @@
 //   - The structs with JSON tags are the responses. Their comments document the fields: unit, kind,
 //     platform metric and the meaning of null.
 //   - A missing figure is null, never 0. A comparison without a baseline is null with no_baseline.
-//     [Meta].Sources gives a reason for everything that a figure lacks.
+//     [Meta].Sources gives a reason for all data that a figure lacks.
 //   - Figures are combined by kind: stocks by their last reading, cumulative figures by the gain of
 //     each reading over the previous one, day flows by summing the platform's days. Rolling figures
 //     and reach are shown as read. Intervals, platforms and owners add up to the whole.
@@ -29,8 +29,8 @@
 //     a lower bound opens every partition.
 //   - A range that has not ended is compared with as many days as have begun in it ([Range].Now).
 //     Day flows are compared day by day, over the days that both periods have.
-//   - A day counts as not read once it is over everywhere on earth. Platforms' day labels are
-//     compared with the days of the range by name, although some are Pacific days.
+//   - A day without a reading counts as missed once it is over everywhere on earth. Platforms' day
+//     labels are compared with the days of the range by name, although some are Pacific days.
 //   - A follower series repeats an account's last reading on days without one; otherwise sums would
 //     drop.
 //   - [time.Date] can return an hour of the previous day where clocks change at midnight: use
@@ -40,8 +40,9 @@
 //     reading.
 //   - A post is listed under the member of its last registration, but its gains belong to the
 //     member at the reading. So lists can show posts that belong to another member now.
-//   - post_gains has quarters of an hour because in every zone days begin at one. Rankings read
-//     whole UTC days from post_months and sum the readings of days that the range cuts.
+//   - post_gains has quarters of an hour because in every time zone, days begin at a quarter of an
+//     hour. Rankings read whole UTC days from post_months and sum the readings of days that the
+//     range cuts.
 //   - After a few runs, a prepared statement gets a generic plan that expects one row. Statements
 //     that group thousands of rows are planned for each run (queryGrouped) and have no predicate if
 //     there is nothing to filter (withinAccounts): for "$2 is null or column = any($2)", a generic

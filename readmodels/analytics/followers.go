@@ -20,7 +20,7 @@ type platformFollowerSeries struct {
 	FollowerSeries
 }
 
-// FollowerSeries is the development of the followers of some social accounts.
+// FollowerSeries is the number of followers of a set of social accounts over time.
 type FollowerSeries struct {
 	SocialAccounts int           `json:"social_accounts"` // in scope, whether read or not
 	Followers      Total         `json:"followers"`       // see `followers` of [AccountTotals]
@@ -35,8 +35,8 @@ type FollowerSeries struct {
 	// there are no others, and with compare=none.
 	SameAccounts *SameAccounts `json:"same_accounts,omitzero"`
 	// MovedAway are accounts in `followers` whose newest reading in the range belongs to another
-	// client or member. They count here with their last reading before the move, and there with the
-	// readings after it. Absent if no account moved.
+	// client or member. They count here with their last reading before the move, and for the other
+	// client or member with the readings after it. Absent if no account moved.
 	MovedAway MovedAway `json:"moved_away,omitzero"`
 }
 
@@ -59,18 +59,21 @@ type MovedAway struct {
 type FollowerDay struct {
 	// first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
 	Day string `json:"day"`
-	// Followers are people at the end of the interval: the last reading of each account. If an
-	// account was not read in this interval, its reading from an earlier interval is used, so that
-	// a missing reading does not look like a drop. Accounts without a reading in the range are
-	// excluded. An account that was connected in the range counts from its first reading, and its
-	// initial followers are in no `change`. Null if no account was read in this interval.
+	// Followers is the number of followers at the end of the interval: the sum of each account's
+	// last reading. If an account was not read in this interval, its reading from an earlier
+	// interval is used, so that a missing reading does not look like a drop. Accounts without a
+	// reading in the range are excluded. An account that was connected in the range counts from its
+	// first reading, and its initial followers are in no `change`. Null if no account was read in
+	// this interval.
 	Followers *int64 `json:"followers"`
-	// Change is what the accounts read in this interval gained since their previous readings,
-	// however old. Null if there are no previous readings.
+	// Change is the number of followers gained, since their previous readings, by the accounts that
+	// were read in this interval. The previous readings can be of any age. Null if there are no
+	// previous readings.
 	Change       *int64 `json:"change"`
 	AccountsRead int    `json:"accounts_read"` // in this interval
-	// AccountsJoined is the number of accounts first read in this interval. Their initial followers
-	// are in `followers` from here on and in no `change`. Absent instead of 0, except in CSV.
+	// AccountsJoined is the number of accounts that were first read in this interval. Their initial
+	// followers are in `followers` from here on and in no `change`. Absent instead of 0, except in
+	// CSV.
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
@@ -157,9 +160,9 @@ type NetGrowth struct {
 type GrowthDay struct {
 	// first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
 	Day string `json:"day"`
-	// Net is what the accounts read in this interval gained since their previous readings, which
-	// can be several days old. Null if no account was read, or if no account has a previous
-	// reading.
+	// Net is the number of followers gained, since their previous readings, by the accounts that
+	// were read in this interval. The previous readings can be of any age. Null if no account was
+	// read, or if no account has a previous reading.
 	Net          *int64 `json:"net"`
 	AccountsRead int    `json:"accounts_read"` // in this interval
 }

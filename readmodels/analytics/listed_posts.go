@@ -85,7 +85,7 @@ type PostCounts struct {
 	Likes      *int64     `json:"likes"` // likes or reactions
 	Comments   *int64     `json:"comments"`
 	Shares     *int64     `json:"shares"`
-	// video views; null also for platforms that count only impressions
+	// video views; null if unknown, or if the platform counts only impressions
 	Views       *int64 `json:"views"`
 	Impressions *int64 `json:"impressions"` // if a platform counts only views, the same number
 	Reach       *int64 `json:"reach"`       // people; never summed over posts
@@ -100,12 +100,12 @@ type PostCounts struct {
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
-// PostGrowth is what a post gained in the range: the sum of the gains of its readings in the range.
-// A reading gains the difference from the last reading before it that had the figure, however old.
-// The first reading with a figure gains the whole figure if the post was published after the agency
-// began to read the account, or at most one day before; otherwise it is a baseline and gains
-// nothing. A gain belongs to the client and member that owned the page at the reading; with a
-// filter, only their gains are summed. A figure without a known gain is null.
+// PostGrowth is the growth of a post in the range: the sum of the gains of its readings in the
+// range. A reading gains the difference from the last reading before it that had the figure,
+// however old. The first reading with a figure gains the whole figure if the post was published
+// after the agency began to read the account, or at most one day before; otherwise it is a baseline
+// and gains nothing. A gain belongs to the client and member that owned the page at the reading;
+// with a filter, only their gains are summed. A figure without a known gain is null.
 type PostGrowth struct {
 	// Since is the capture time of the reading that the gains count from: the last one before the
 	// range, otherwise a baseline in the range. Null if gains count from publication, or if no gain

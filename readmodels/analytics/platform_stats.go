@@ -56,12 +56,12 @@ type StatsPeriod struct {
 	// first instant included, UTC; the range can begin within the period
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"` // end of the included time, exclusive, UTC
-	// Followers are people at the end of the period (a stock): the last reading of each account. If
-	// an account was not read in this period, its last reading from an earlier period of the range
-	// is used. Null if no account was read in the period.
+	// Followers is the number of followers at the end of the period (a stock): the sum of each
+	// account's last reading. If an account was not read in this period, its last reading from an
+	// earlier period of the range is used. Null if no account was read in the period.
 	Followers *int64 `json:"followers"`
-	// FollowersChange is what the accounts read in this period gained since their previous
-	// readings. Null if there are no previous readings.
+	// FollowersChange is the number of followers gained, since their previous readings, by the
+	// accounts that were read in this period. Null if there are no previous readings.
 	FollowersChange *int64 `json:"followers_change"`
 	// Posts is the number of posts published in the period, by the time that the platform or the
 	// main application reports. An account's number is known if at least one of its posts is known

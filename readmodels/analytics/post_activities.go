@@ -66,7 +66,7 @@ type PostActivity struct {
 	// unknown
 	Type    *string `json:"type"`
 	Content *string `json:"content"` // the text; null if unknown
-	// the URL can expire at the platform; null if unknown
+	// the URL can expire on the platform; null if unknown
 	MediaURL *string `json:"media_url"`
 	// the URL on the platform; null if unknown
 	Permalink *string `json:"permalink"`

@@ -267,12 +267,12 @@ func sumsOf(metrics []string) string {
 	return strings.Join(cols, ", ")
 }
 
-// Gain is what the posts of some social accounts gained of one figure in the range. The figures are
-// cumulative: each reading adds the difference from the previous reading of the same post that had
-// the figure. The first reading with a figure adds the whole figure if the post was published after
-// the agency began to read the account, or at most one day before; otherwise it is a baseline and
-// adds nothing. A reading without the figure adds nothing; the next reading with it adds the whole
-// difference.
+// Gain is the increase of a figure in the range, over the posts of a set of social accounts. The
+// figures are cumulative: each reading adds the difference from the previous reading of the same
+// post that had the figure. The first reading with a figure adds the whole figure if the post was
+// published after the agency began to read the account, or at most one day before; otherwise it is
+// a baseline and adds nothing. A reading without the figure adds nothing; the next reading with it
+// adds the whole difference.
 //
 // A gain counts at the later of two readings, however far apart they are. Posts older than 90 days
 // are read every 30 days, and gains of a page that was disconnected count when it is read again. If

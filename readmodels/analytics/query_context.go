@@ -172,7 +172,7 @@ func (qc *queryContext) noteCapture(at *time.Time) {
 	}
 }
 
-// metricRead is what was read in the range of a metric of a social account.
+// metricRead holds the values of a metric of a social account that were read in the range.
 type metricRead struct {
 	days []byDay // the day flows; several if figures are separated by sub-account
 	gap  string  // other missing data

@@ -146,7 +146,7 @@ const engagementInMonth = `case when (likes_days | comments_days | shares_days) 
 // placesInMonth selects the array positions in a row of post_months after which the sums of the
 // last day before the days k, and of the last of these days, are stored. The first is null if
 // nothing is known before. Positions are searched only if gains are known on both sides; otherwise
-// they follow from the length of the array.
+// they are derived from the length of the array.
 func placesInMonth(month string, figures []string) string {
 	return strings.NewReplacer("@", month, "KNOWN", daysKnown(month, figures), "N", strconv.Itoa(len(listedParts))).
 		Replace(`case when KNOWN & ~(-1 << k.first) <> 0 then N * width_bucket(k.first, @.days) - N end as first,

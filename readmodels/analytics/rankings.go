@@ -65,7 +65,7 @@ type RankedPost struct {
 	Rank int64 `json:"rank"`
 	Post
 
-	// name of the social account; null also if it has left the caller's scope
+	// name of the social account; null if unknown, or if the account has left the caller's scope
 	PageName    domain.OptionalText `json:"page_name"`
 	AccountName domain.OptionalText `json:"account_name"` // name of `account_id`
 	MemberName  domain.OptionalText `json:"member_name"`  // name of `member_id`
@@ -155,11 +155,11 @@ const ofPosts = `
 			full join (%s) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
 			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 
-// gainedOfPosts selects what posts are ranked by: the engagement they gained, from a CTE of their
-// steps and "p", or with by=total their total engagement, from the CTE "stepped". For the first
-// page of a whole agency, it selects only the posts with the highest gains, which are on the page.
-// Their registrations are looked up one by one, in order of the gain; a join would take as long as
-// the rest of the query.
+// gainedOfPosts selects the measure by which posts are ranked: the engagement they gained, from a
+// CTE of their steps and "p", or with by=total their total engagement, from the CTE "stepped". For
+// the first page of a whole agency, it selects only the posts with the highest gains, which are on
+// the page. Their registrations are looked up one by one, in order of the gain; a join would take
+// as long as the rest of the query.
 func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) string {
 	if qc.rankedBy == RankByTotal {
 		return "select social_account_id, external_id, account_id, published, engagement from stepped"

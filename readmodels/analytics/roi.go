@@ -46,9 +46,9 @@ type platformRoi struct {
 type Roi struct {
 	// Views are page views gained; null if none were read. Day flows count each day once, by the
 	// platform's label, for the client that owned the page at the end of the day. Counters count
-	// what each reading added, at its capture time, for the client that owned the page then. The
-	// same applies to views of posts, which are used if a platform does not count page views (see
-	// [Gain]).
+	// the increase at each reading, at its capture time, for the client that owned the page then.
+	// The same applies to views of posts, which are used if a platform does not count page views
+	// (see [Gain]).
 	Views *int64 `json:"views"`
 	// PricedViews are the page views that accounts gained while their price was known. The cost is
 	// for these views. Null without such views. Like `views`, they add up over time.

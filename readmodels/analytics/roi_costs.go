@@ -26,7 +26,7 @@ func (s subscription) runs(at time.Time) bool {
 	return !at.Before(s.Starts) && (s.Ends == nil || at.Before(*s.Ends))
 }
 
-// prices are what the accounts in scope pay.
+// prices are the subscriptions that the accounts in scope pay for.
 type prices struct {
 	own map[string][]subscription // by paying account
 	// the agency's own subscriptions cover all its clients; empty in a narrower scope

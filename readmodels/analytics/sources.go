@@ -72,9 +72,9 @@ type Source struct {
 	Paused string `json:"paused,omitempty"`
 }
 
-// EndedAtPlatform reports whether the source is disconnected because its person removed our app at
-// the platform or requested deletion of our data there. The disconnection was then not requested
-// here.
+// EndedAtPlatform reports whether the source is disconnected because its person removed our app on
+// the platform or asked the platform to have our data deleted. The disconnection was then not
+// requested here.
 func (s Source) EndedAtPlatform() bool {
 	reason := string(s.Reason)
 	return s.Status == SourceDisconnected && !strings.HasSuffix(reason, readmodels.NotConnectedHere) &&

@@ -12,7 +12,7 @@ import (
 //
 // For stocks (followers, posts), `value` is the sum of each account's last reading in the range and
 // `change` is the gain over the range. For cumulative metrics and day flows (engagement,
-// impressions, views), `value` is the sum of what each account gained in the range: by its
+// impressions, views), `value` is the sum of the gains of each account in the range: by its
 // readings, or by the platform's days that begin in the range. An account without the figure is
 // excluded and never counted as 0; `meta.sources` gives the reason.
 //
@@ -21,8 +21,8 @@ import (
 // and gains nothing. If an account moves between clients or members of the agency, a gain belongs
 // to the owner at the later reading, and a day to the owner at the end of the day.
 //
-// For stocks, `previous` is the value that `change` counts from. For other metrics, it is what the
-// same accounts gained in the previous period; day flows are compared day by day, over the days
+// For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain
+// of the same accounts in the previous period; day flows are compared day by day, over the days
 // that both periods have. The previous period ends where the range begins and has the same length.
 // While the range has not ended, the previous period is as long as the elapsed part of the range,
 // including today: on the 20th, the current month is compared with the 20 days before it. With
@@ -62,7 +62,7 @@ type Total struct {
 	SourceMetrics []string `json:"source_metrics"`
 }
 
-// metricValue is what one series contributes to a [Total] and to a series.
+// metricValue is the contribution of one series to a [Total] and to a series.
 type metricValue struct {
 	*metricSeries
 
@@ -130,9 +130,9 @@ func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
 	return !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil)
 }
 
-// gainedValue returns what a metric gained: the platform's days where they exist, otherwise the
+// gainedValue returns the gain of a metric: the platform's days where they exist, otherwise the
 // steps of a counter. It returns nil if nothing was read. It sets comparedInPart if the previous
-// period has more than what is compared, even if the range has nothing.
+// period has more than the compared data, even if the range has nothing.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
 	v := &metricValue{metricSeries: s, owns: owns, zone: qc.query.Range.Zone}
 	days := qc.dayFlowValue(v)
@@ -152,7 +152,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func
 	return v
 }
 
-// gainedOf returns what the owners' days and readings in a bucket gained; nil if no gain is known.
+// gainedOf returns the gain of the owners' days and readings in a bucket; nil if no gain is known.
 func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
 	var sum tally
 	for d := b.first; d < b.end; d++ {
@@ -205,7 +205,7 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	return days
 }
 
-// counterValue adds what the steps of a cumulative counter gained in the range.
+// counterValue adds the gains of the steps of a cumulative counter in the range.
 func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	r := qc.query.Range
 	last := g.last(r.From, r.To, v.counts)
@@ -239,7 +239,7 @@ func (v *metricValue) counts(p *sample) bool {
 	return v.owns(p.owner) && (len(v.flows.samples) == 0 || v.flows.get(dayOf(p.at.In(v.zone))) == nil)
 }
 
-// gainedIn returns what the owners' readings in [from, to) gained; nil if no gain is known.
+// gainedIn returns the gain of the owners' readings in [from, to); nil if no gain is known.
 func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	var sum tally
 	g.steps(from, to, func(before, p *sample) {

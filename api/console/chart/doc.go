@@ -16,7 +16,7 @@
 // # Notes
 //
 //   - Text scales with the drawing. The style sheet enlarges it on phones, and the x axis has few
-//     labels so that they do not overlap there.
+//     labels so that they do not overlap on phones.
 //   - The axis of a line chart need not start at 0. The axis of a bar chart does, because readers
 //     compare the lengths of bars.
 //   - A point of the comparison period is drawn at the part that it is compared with, and names its

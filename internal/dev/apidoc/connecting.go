@@ -30,25 +30,26 @@ var connectOperations = map[string]about{
 			"Creating, following and revoking a link are recorded.", connect.MaxLinkDays), refuses: changes,
 	},
 	"postConnectLinksRevoke": {
-		tag: tagConnecting, summary: "Revokes a link.", text: "Unfinished sign-ins that used the link end. Pages that were connected with it stay connected.",
+		tag: tagConnecting, summary: "Revokes a link.", text: "Unfinished sign-ins that used the link are canceled. Pages that were connected with it stay connected.",
 	},
 	"postPlatformsDisconnect": {
 		tag: tagConnecting, summary: "Disconnects a page or profile. It is no longer read; its figures are kept.",
-		text:    "The person's consent is revoked at the platform when no agency needs it any more. This operation is idempotent.",
+		text:    "The platform is asked to revoke the person's consent when no agency needs it any more. This operation is idempotent.",
 		refuses: []domain.Code{domain.CodeConflict},
 	},
 
 	"postPlatforms": {
 		tag: tagConnecting, summary: "Registers or disconnects a page or profile for which a main application handles the sign-in.",
-		text: "This operation is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Then hand over the tokens of connection_id. " +
+		text: "This operation is idempotent: a page is identified by agency, platform and external_id, and keeps its id. Next, send the tokens with " +
+			"PUT /api/connections/{connection}/tokens, using the connection_id from the response. " +
 			"If connected is false, the page is no longer read, its tokens are deleted, and its figures are kept.",
 		refuses: append([]domain.Code{domain.CodeNotFound, domain.CodeUnprocessable}, changes...),
 	},
 	"putConnectionTokens": {
-		tag: tagConnecting, summary: "Hands over the tokens of a connection after a main application has signed the person in.",
-		text: "The service checks the tokens at the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error " +
-			"lists the platform's ids of those accounts. At Facebook, and for Instagram accounts linked to a page, a person's token also yields the tokens of the person's " +
-			"pages; a page's token reads that page only. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. " +
+		tag: tagConnecting, summary: "Stores the tokens of a connection after a main application has signed the person in.",
+		text: "The service checks the tokens with the platform before it stores them: tokens that cannot read every account of the connection are refused, and the error " +
+			"lists the platform's ids of those accounts. For Facebook pages, and for Instagram accounts linked to a page, a person's token also yields the tokens of the " +
+			"person's pages; a page's token reads only that page. The tokens are stored encrypted, replace all stored tokens of the connection, and never appear in responses or logs. " +
 			"This operation is idempotent, even if the tokens have been renewed since.",
 		refuses: append([]domain.Code{domain.CodeUnprocessable}, changes...),
 	},

@@ -191,8 +191,8 @@ var operations = map[string]about{
 	"postUsersSignInLink": {
 		tag:     tagEntities,
 		summary: "Creates a link that signs a user of the agency or of one of its clients in to the console once.",
-		text: "Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for says how long the link works. A new link " +
-			"replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in at an identity " +
+		text: "Links are for client users, and for colleagues who have never signed in. The body is optional: valid_for sets how long the link works. A new link " +
+			"replaces the user's earlier link. The service records who created the link and for whom. The response is 409 if people sign in through an identity " +
 			"provider, if a colleague has signed in before, or if LEDGERBOARD_PUBLIC_URL is not set. This operation is only available where the console is served.",
 		refuses: []domain.Code{domain.CodeConflict, domain.CodeTooLarge, codeUnsupportedMediaType, domain.CodeUnprocessable},
 	},
@@ -237,7 +237,7 @@ var operations = map[string]about{
 	"getAuditHistory":           audit("Lists the changes to all dashboards of the agency."),
 	"getAuditDiff": {
 		tag: tagAudit, summary: "Returns what changed on each dashboard of the agency between two instants or versions.",
-		text: "Dashboards without a change in between are left out. The most recently changed dashboard comes first. All pages refer to the same two moments.",
+		text: "Dashboards that did not change in between are omitted. The most recently changed dashboard comes first. All pages refer to the same two moments.",
 	},
 	"getAuditAccess": {
 		tag: tagAudit, summary: "Lists who had access to any dashboard of the agency, for how long, and which records decided it.",

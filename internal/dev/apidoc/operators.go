@@ -41,7 +41,7 @@ var operatorsOperations = map[string]about{
 	"postOpsParkedRetry":    act("Retries a parked event. On dashboards, the events that wait for it are folded too.", ""),
 	"postOpsParkedSkip": act("Skips a parked event and folds the events that wait for it. On dashboards, the skip is permanent.",
 		"On dashboards, the skip is a record of the agency's own stream, so that the live tables and every rebuild leave the event out. An event that "+
-			"is not part of the stream's chain, or that only waits for another event, is refused with 409. Skipping an event again does nothing, and the "+
+			"is not part of the stream's chain, or that is only waiting for another event, is refused with 409. Skipping an event again does nothing, and the "+
 			"response says so."),
 	"getOpsPauses":          ops("Lists what is paused, since when, by whom and why.", ""),
 	"postOpsPlatformPause":  act("Pauses the reading of a platform, including the renewal of its tokens.", refusesPaused),

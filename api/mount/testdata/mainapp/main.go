@@ -37,7 +37,7 @@ func run(ctx context.Context) (err error) {
 		DatabaseURL:          os.Getenv("LEDGERBOARD_DATABASE_URL"),
 		ManagedSubscriptions: []string{"managed_social"},
 		HTTP:                 api.Config{Prefix: "/boards"},
-		// Asked where signedIn has left nobody, which it never does.
+		// Called only if signedIn has set no caller, which never happens.
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Sign in first.")
 		}),
@@ -55,8 +55,8 @@ func run(ctx context.Context) (err error) {
 	return serve(ctx, server, boards)
 }
 
-// serve runs until ctx is done. Requests that are being served then end while boards still runs: a change
-// that was taken is answered.
+// serve runs until ctx is done. Requests in progress are then completed while boards still runs, so
+// that an accepted change gets its response.
 func serve(ctx context.Context, server *http.Server, boards *mount.Mounted) error {
 	address := os.Getenv("MAINAPP_ADDR")
 	if address == "" {
@@ -79,8 +79,8 @@ func serve(ctx context.Context, server *http.Server, boards *mount.Mounted) erro
 	return errors.Join(err, server.Shutdown(within))
 }
 
-// signedIn is the main application's authentication; here, a name in a header. It leaves who is calling with
-// the request, and answers strangers itself.
+// signedIn is the main application's authentication; here, a name in a header. It stores the caller
+// in the request's context, and answers unknown callers itself.
 func signedIn(next http.Handler) http.Handler {
 	people := map[string]api.Principal{
 		"alice": {UserID: "a11ce0000000000000000000", AccountID: "aaaaaaaaaaaaaaaaaaaaaaaa", Roles: api.Roles{api.RoleAgency}},
