@@ -100,7 +100,7 @@ func TestWhatMayBeSkipped(t *testing.T) {
 		"of another stream":           {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Stream = "b" })}}, "is not parked"},
 		"no link of the chain":        {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Reason = "chain_broken" })}}, "Restore"},
 		"in a stream that is broken":  {domain.ParkedFacts{In: []domain.ParkedIn{parked}, Broken: &at}, "offset 9"},
-		"it only waits":               {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Reason = "behind" })}}, "only waits"},
+		"it only waits":               {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.Reason = "behind" })}}, "only waiting"},
 		"somebody has looked after":   {domain.ParkedFacts{In: []domain.ParkedIn{with(func(in *domain.ParkedIn) { in.State = "left_out" })}}, "left_out"},
 		"skipped by another operator": {domain.ParkedFacts{In: []domain.ParkedIn{skipped}}, "-"},
 		"skipped, and not everywhere": {domain.ParkedFacts{In: []domain.ParkedIn{parked, skipped}, Broken: &at}, "-"},

@@ -135,7 +135,7 @@ func TestASkipIsAnEntry(t *testing.T) {
 
 	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10}
 	entries, meta := asked(p, (*readmodels.History).Entries, q)
-	require.EqualValues(t, []any{int64(1), int64(5)}, []any{meta.LeftOut, meta.AsOf.Version})
+	require.Equal(t, []any{int64(1), int64(5)}, []any{meta.LeftOut, meta.AsOf.Version})
 	require.Len(t, entries, 4)
 	e := entries[1]
 	require.Equal(t, []any{int64(4), "system:operator", "operator", &skip, p.hashOf(agencyA, 4), draft.Envelope.Time},

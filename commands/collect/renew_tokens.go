@@ -57,7 +57,7 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	if err := c.save(ctx, leased, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
 		return stored, err
 	}
-	// Read again: if a person has signed in in the meantime, those tokens are kept.
+	// Read again: if a person has signed in meanwhile, those tokens are kept.
 	within, cancel := context.WithTimeout(leased, storeTry)
 	defer cancel()
 	stored, _, err = c.load(within, f.SecretRef)
@@ -120,7 +120,7 @@ const (
 
 // save stores renewed tokens before they are used, because a lost refresh token cannot be
 // recovered. Tokens that cannot be stored are kept for the next attempt of this process. If a
-// person has signed in in the meantime, those tokens take precedence.
+// person has signed in meanwhile, those tokens take precedence.
 func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) error {
 	sealed, err := commands.EncodeTokens(u.tokens)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s signing) verify(ctx context.Context, source proof.Source, records int64)
 
 // verifying measures verification of a whole log (chains, trees, checkpoints) next to kgo consuming the same records.
 func (b *bench) verifying(ctx context.Context, print func(result) error) error {
-	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
+	log, _, stop, err := b.eventLog(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (b *bench) verifying(ctx context.Context, print func(result) error) error {
 
 // replaying measures replay of one agency's changes next to the same consumer.
 func (b *bench) replaying(ctx context.Context, print func(result) error) error {
-	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
+	log, _, stop, err := b.eventLog(ctx)
 	if err != nil {
 		return err
 	}

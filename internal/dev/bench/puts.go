@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	metricsPartitions = 24
-
 	putsFor     = 5 * time.Second
 	putsWarm    = time.Second
 	putsCallers = 8 // who PUT at a time; fewer with fewer agencies, because one agency's commands queue
@@ -77,7 +75,7 @@ func (k *keptDrafts) Append(ctx context.Context, d domain.Draft) error {
 }
 
 func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draft, error) {
-	log, topics, stop, err := b.eventLog(ctx, metricsPartitions)
+	log, topics, stop, err := b.eventLog(ctx)
 	if err != nil {
 		return served{}, nil, err
 	}
@@ -190,7 +188,7 @@ func awaitLive(ctx context.Context, engine *projections.Engine) error {
 
 // appendAgain appends the records once more, to another log, by as many callers.
 func (b *bench) appendAgain(ctx context.Context, drafts []domain.Draft, callers int) (served, error) {
-	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
+	log, _, stop, err := b.eventLog(ctx)
 	if err != nil {
 		return served{}, err
 	}

@@ -93,7 +93,7 @@ func (r *rebuilding) report(
 
 // openRebuilding starts a broker and makes an empty database; the program is started later.
 func (b *bench) openRebuilding(ctx context.Context, records int) (*rebuilding, error) {
-	log, _, stop, err := b.eventLog(ctx, metricsPartitions)
+	log, _, stop, err := b.eventLog(ctx)
 	if err != nil {
 		return nil, err
 	}

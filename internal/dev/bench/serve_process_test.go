@@ -12,7 +12,7 @@ func TestTheProgramRunsAsItIsMeasured(t *testing.T) {
 	b, err := newBench(t.Context(), 1, "")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.close()) }()
-	_, _, stopLog, err := b.eventLog(t.Context(), metricsPartitions)
+	_, _, stopLog, err := b.eventLog(t.Context())
 	require.NoError(t, err)
 	defer stopLog()
 	url, err := b.emptyDatabase(t.Context())

@@ -70,8 +70,8 @@ func openTables(ctx context.Context, url string, conns int32) (*pgxpool.Pool, er
 	return pg.Open(ctx, pg.Config{URL: url, SearchPath: tables.Schemas(), Name: "bench", AsyncCommit: true, MaxConns: conns})
 }
 
-// eventLog connects to a broker, or to those of -brokers, whose topics it makes again. metrics has the given number of partitions.
-func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, []eventlog.TopicSpec, func() error, error) {
+// eventLog connects to a broker, or to those of -brokers, whose topics it makes again.
+func (b *bench) eventLog(ctx context.Context) (*eventlog.Log, []eventlog.TopicSpec, func() error, error) {
 	topics, err := eventlog.ParseTopics(deploy.Topics())
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("read topic definitions: %w", err)
@@ -88,11 +88,6 @@ func (b *bench) eventLog(ctx context.Context, partitions int32) (*eventlog.Log, 
 		b.brokers = b.external
 		if err := deleteTopics(ctx, b.external, topics); err != nil {
 			return nil, nil, nil, err
-		}
-	}
-	for i := range topics {
-		if topics[i].Name == domain.TopicMetrics {
-			topics[i].Partitions = partitions
 		}
 	}
 	log, err := eventlog.Open(ctx, eventlog.Config{
