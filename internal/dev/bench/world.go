@@ -106,8 +106,10 @@ func deleteTopics(ctx context.Context, brokers []string, topics []eventlog.Topic
 	}
 	defer client.Close()
 	for _, t := range topics {
-		if _, err := kadm.NewClient(client).DeleteTopic(ctx, t.Name); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return fmt.Errorf("delete topic %s: %w", t.Name, err)
+		for err = nil; !errors.Is(err, kerr.UnknownTopicOrPartition); { // a deleted topic can still be there for a moment
+			if _, err = kadm.NewClient(client).DeleteTopic(ctx, t.Name); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+				return fmt.Errorf("delete topic %s: %w", t.Name, err)
+			}
 		}
 	}
 	return nil
