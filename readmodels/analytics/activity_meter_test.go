@@ -112,11 +112,11 @@ func (o *oracle) lastReading(id int64) (last time.Time) {
 }
 
 // published returns a function that counts the posts of an account published in a span; nil if
-// the number is unknown.
-func (o *oracle) published(id int64) func(from, to time.Time) *int64 {
+// the number is unknown. The answer has posts of the range up to an instant.
+func (o *oracle) published(id int64, until time.Time) func(from, to time.Time) *int64 {
 	posts, last, owned := o.posts(id), o.lastReading(id), o.ownedNow(id)
 	inRange := slices.ContainsFunc(posts, func(p domain.PostRegistered) bool {
-		return !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.elapsed())
+		return !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(until)
 	})
 	return func(from, to time.Time) (n *int64) {
 		for _, p := range posts {
@@ -134,7 +134,7 @@ func (o *oracle) published(id int64) func(from, to time.Time) *int64 {
 func (o *oracle) activityMeter() analytics.ActivityMeter {
 	byDate := map[int64]map[string]*int64{} // of measured accounts
 	for _, s := range socials {
-		published, numbers, known := o.published(s.id), map[string]*int64{}, false
+		published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
 		for _, date := range o.begun() {
 			day, _ := time.Parse(time.DateOnly, date)
 			from, to := firstInstant(day, o.q.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone)

@@ -325,7 +325,7 @@ func (q question) wantPublished(w *world, want cells) {
 			if !slices.Contains(platforms, page.platform) {
 				continue
 			}
-			if posts := o.published(page.id)(o.q.Range.From, o.q.Range.To); posts != nil {
+			if posts := o.published(page.id, o.q.Range.To)(o.q.Range.From, o.q.Range.To); posts != nil {
 				sum(&n, *posts)
 			}
 		}

@@ -90,7 +90,7 @@ func (o *oracle) connected(p domain.Platform) (pages []int64, users []string) {
 // publishedIn counts the posts of the platform's accounts whose number is known; nil if none is.
 func (o *oracle) publishedIn(p domain.Platform, in part) (n *int64) {
 	for _, s := range o.ids([]domain.Platform{p}) {
-		if posts := o.published(s.id)(in.from, in.to); posts != nil {
+		if posts := o.published(s.id, o.q.Range.To)(in.from, in.to); posts != nil {
 			sum(&n, *posts)
 		}
 	}
