@@ -204,7 +204,7 @@ func historyCells(entry readmodels.HistoryEntry) []any {
 		if s.Version != 0 {
 			skipped = &s.Version
 		}
-		position, reason = fmt.Sprintf("%s-%d-%d", s.Position.Topic, s.Position.Partition, s.Position.Offset), s.Reason.String()
+		position, reason = s.Position.String(), s.Reason.String()
 	}
 	return []any{
 		entry.Version, entry.Time, entry.Type, dashboard.ID, dashboard.Name, entry.Actor.ID, entry.Actor.Name, entry.Role, onBehalfOf,

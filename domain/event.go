@@ -91,6 +91,9 @@ type Position struct {
 	Offset    int64  `json:"offset"`    // of the record
 }
 
+// String returns <topic>-<partition>-<offset>.
+func (p Position) String() string { return fmt.Sprintf("%s-%d-%d", p.Topic, p.Partition, p.Offset) }
+
 // ErrUnknownType is wrapped by errors of [Registry.Decode] for a type that this binary does not
 // know. Such a record is parked, and a binary that knows the type retries it.
 var ErrUnknownType = errors.New("unknown event type")

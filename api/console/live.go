@@ -58,7 +58,8 @@ func (v *visit) stream(live liveStream) int {
 	return status
 }
 
-// watch calls over once the session of the request has ended or its person has lost all rights.
+// watch calls over once the session of the request has ended. The API itself ends the streams of
+// people who lose their rights.
 func (v *visit) watch(ctx context.Context, over func()) {
 	ticks := time.NewTicker(checkSessionEvery)
 	defer ticks.Stop()
@@ -68,7 +69,11 @@ func (v *visit) watch(ctx context.Context, over func()) {
 			return
 		case <-ticks.C:
 		}
-		signedIn, err := authenticate(v)
+		find := findSession
+		if v.console.deps.Application != nil {
+			find = callerOf
+		}
+		signedIn, err := find(v)
 		if code := domain.CodeOf(err); !signedIn && (err == nil || code == domain.CodeForbidden || code == domain.CodeUnauthenticated) {
 			over()
 			return

@@ -134,12 +134,12 @@ func readReport(v *visit, shown *reportView, month time.Time) error {
 		}
 	}
 	for _, source := range now.Sources {
-		at, why := network(source.PlatformName), whyMissing(source)
+		at, why, gaps := network(source.PlatformName), whyMissing(source), strings.Join(source.Gaps, " ")
 		switch over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected; {
 		case over && toTheEnd(source.LastRead): // it was disconnected after the month
-			why = strings.Join(source.Gaps, " ")
+			why = gaps
 		case source.Status == analytics.SourceReconnect: // the platform's own words are only for the agency
-			why = strings.Join(append([]string{sourceSays(source.Status, at)}, source.Gaps...), " ")
+			why = strings.TrimSpace(sourceSays(source.Status, at) + " " + gaps)
 		}
 		if why != "" {
 			shown.Missing = append(shown.Missing, at+", "+nameOr(string(source.Name), "unnamed page")+": "+why)

@@ -71,6 +71,26 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	if v.console.deps.Application != nil {
 		return callerOf(v)
 	}
+	if found, err := findSession(v); !found || err != nil {
+		return false, err
+	}
+	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
+	me, err := get[readmodels.Me](v, "/api/me", nil)
+	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
+		if ended := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
+			return false, ended
+		}
+		clearSessionCookie(v)
+	}
+	if err == nil {
+		v.me = &me
+	}
+	return err == nil, err
+}
+
+// findSession finds the session of the cookie. It ends the session of a person who is no longer
+// listed.
+func findSession(v *visit) (found bool, err error) {
 	cookies := v.r.CookiesNamed(cookieName)
 	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
@@ -90,18 +110,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 		clearSessionCookie(v)
 		return false, err
 	}
-	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
-	me, err := get[readmodels.Me](v, "/api/me", nil)
-	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
-		if ended := sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
-			return false, ended
-		}
-		clearSessionCookie(v)
-	}
-	if err == nil {
-		v.me = &me
-	}
-	return err == nil, err
+	return true, nil
 }
 
 // signIn starts a session for a person whom the API accepts. Link is the digest of the link used;

@@ -95,8 +95,8 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 			return err
 		}
 		health := base
-		if host, port, err := net.SplitHostPort(c.AdminAddr); err == nil {
-			health = "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port)
+		if c.AdminAddr != "" {
+			health, _ = reachable(c.AdminAddr) // valid, because the service listens there
 		}
 		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, HealthURL: health, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
 			return err

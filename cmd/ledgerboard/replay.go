@@ -178,7 +178,7 @@ func inWords(c proof.Change) string {
 		return "CANNOT BE FOLDED: " + c.Problem
 	}
 	if s := c.Skip; s != nil {
-		what := fmt.Sprintf("the record at %s-%d-%d was skipped", s.Position.Topic, s.Position.Partition, s.Position.Offset)
+		what := fmt.Sprintf("the record at %s was skipped", s.Position)
 		if s.Version != 0 {
 			what = fmt.Sprintf("version %d, %s", s.Version, what)
 		}

@@ -59,17 +59,23 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 }
 
-func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err error) {
-	host, port, err := net.SplitHostPort(c.Addr)
-	if err != nil {
-		return nil, 0, usageError{fmt.Errorf("--addr %q is not host:port", c.Addr)}
-	}
+// reachable returns the URL by which this machine reaches a listener.
+func reachable(addr string) (string, error) {
+	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
+	return "http://" + net.JoinHostPort(host, port), err
+}
+
+func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err error) {
+	base, err := reachable(c.Addr)
+	if err != nil {
+		return nil, 0, usageError{fmt.Errorf("--addr %q is not host:port", c.Addr)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
 	if err != nil {
 		return nil, 0, fmt.Errorf("make request: %w", err)
 	}

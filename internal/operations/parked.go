@@ -8,6 +8,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/projections"
@@ -178,7 +179,7 @@ func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (ve
 	}
 	record, err := e.InspectParked(ctx, event.ID)
 	for _, h := range record.Headers {
-		if h.Key == "ce_chainversion" {
+		if h.Key == eventlog.MetadataVersion {
 			version, _ = strconv.ParseInt(h.Value, 10, 64) // valid, because the record is a link of its chain
 		}
 	}

@@ -100,7 +100,7 @@ func (a Action) Came() string {
 		words = append(words, what+strings.ReplaceAll(string(a.RebuildState), "_", " "))
 	}
 	if a.Import != nil && a.Import.Refused > 0 {
-		words = append(words, fmt.Sprintf("%d rows left out", a.Import.Refused))
+		words = append(words, fmt.Sprintf("rows left out: %d", a.Import.Refused))
 	}
 	if e := a.Erasure; e != nil {
 		words = append(words, "ordered by "+e.By, strings.ReplaceAll(e.Ground, "_", " "), "due "+e.Due)

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -81,26 +79,6 @@ func (s Source) EndedAtPlatform() bool {
 		!strings.HasSuffix(reason, readmodels.NotConnectedThere)
 }
 
-// sourceFacts are the facts that the status of a source is derived from.
-type sourceFacts struct {
-	Source
-
-	// time of the next reading unless paused; nil if unknown or not scheduled
-	dueAt        *time.Time
-	ungranted    []domain.UngrantedFigure
-	connected    bool
-	state        string // state of its connection; "" if unknown
-	stateReason  string
-	notConnected string // why it is not connected
-	// a subscription was active in the range, or none is required; otherwise nothing is read
-	subscribed   bool
-	figures      []string // metrics of the newest reading
-	missing      []domain.MissingFigure
-	leftTheScope bool
-	erased       bool      // no longer in the directory, and its readings are erased
-	erasedAt     time.Time // readings before this time are erased
-}
-
 // knownAccount is a social account that has rows in the range.
 type knownAccount struct {
 	account  string // sub-account of the newest row
@@ -157,88 +135,6 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 		return cmp.Or(cmp.Compare(x.Platform, y.Platform), cmp.Compare(x.SocialAccount, y.SocialAccount))
 	})
 	return nil
-}
-
-// SQL for the newest reading of social account s that the scope can see: of the account, or of any
-// of its posts, which does not say which figures it has. The quarter of an hour is found first:
-// with an order by columns that are not in the index, all quarters of the account would be read.
-const (
-	newestOfAccount = `
-		select n.captured_at, n.metrics, n.missing from account_newest n
-		where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
-		order by n.captured_at desc limit 1`
-	newestOfPosts = `
-		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
-			select g.last_at from post_gains g
-			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
-			order by g.quarter desc fetch first row with ties) g`
-)
-
-// sourceFacts reads the social accounts in scope with facts from their newest readings, and the
-// erasures that overlap the range.
-func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
-	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
-	if qc.ofPosts {
-		newest, kind, erasures = newestOfPosts, domain.FetchPosts, "post_erasures"
-	}
-	var requestedAt *time.Time // the time of the request; nil means now
-	if now := qc.query.Range.Now; !now.IsZero() {
-		requestedAt = &now
-	}
-	var batch pgx.Batch
-	batch.Queue(`
-		with subscribed as materialized (
-			select b.account_id from tSubscriptions b
-			where b.account_id = any(array(
-				select distinct account_id from tSAccounts where parent_account = $1 and `+qc.withinAccounts("account_id")+`) || $1::text)
-			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
-		)
-		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
-		       coalesce(st.state, ''), coalesce(st.reason, ''), s.external_id, s.connection_id,
-		       case when not s.connected then coalesce(`+readmodels.EndedAtPlatform+`, '') else '' end,
-		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
-		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
-		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, k.granted, coalesce(`+readmodels.Paused+`, '')
-		from tSAccounts s
-		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
-		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
-		left join lateral (`+newest+`) n on true
-		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
-		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
-		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, requestedAt).
-		Query(func(rows pgx.Rows) (err error) {
-			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
-				var granted *string
-				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
-				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted,
-					&f.Paused)
-				page.Platform, page.AccountType = f.Platform, f.AccountType
-				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
-				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
-				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
-				return f, err
-			})
-			return err
-		})
-	batch.Queue(`
-		select e.social_account_id, e.account_id, e.p_id, e.erased_at from `+erasures+` e
-		where e.parent_account = $1 and `+qc.withinAccounts("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
-		  and ($5::bigint = 0 or e.social_account_id = $5)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Social).Query(func(rows pgx.Rows) (err error) {
-		erased, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
-			f.erased = true
-			err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.erasedAt)
-			f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
-			return f, err
-		})
-		return err
-	})
-	if err := qc.tx.SendBatch(ctx, &batch).Close(); err != nil {
-		return nil, nil, fmt.Errorf("read sources: %w", err)
-	}
-	return facts, erased, nil
 }
 
 // noteTimes sets when the source was last read and is due next. A reading after the range is not
