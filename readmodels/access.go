@@ -72,7 +72,7 @@ func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, Hist
 }
 
 func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (a AccessAnswer, err error) {
-	staff, err := scanOptional(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount), "read role of user")
+	staff, err := pg.ScanOptional(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount), "read role of user")
 	if err != nil {
 		return a, err
 	}

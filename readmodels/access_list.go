@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // ErrAgencyUserNotFound is returned for a user that is neither in the agency's directory nor was
@@ -246,7 +247,7 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	staff.Users, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Named, err error) {
 		return n, row.Scan(&n.ID, &n.Name, &staff.UsersCount)
 	})
-	return staff, wrapError("read staff", err)
+	return staff, pg.Wrap("read staff", err)
 }
 
 // readSpans adds records and names to spans, and the name of the user in the query to meta.
@@ -280,7 +281,7 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 // checkListed returns never if the user was never on the list of the dashboard ("" for any
 // dashboard). Users who were erased or have left the agency give nil.
 func checkListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
-	listed, err := scanOptional(tx.QueryRow(ctx, `select from dashboard_history
+	listed, err := pg.ScanOptional(tx.QueryRow(ctx, `select from dashboard_history
 		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent, dashboard, user),
 		"look for user in history")
 	if err == nil && !listed {

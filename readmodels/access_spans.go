@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // foldedSpan is a span with the versions of the records that decided it; 0 if there is no such
@@ -100,7 +102,7 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 		d.fold(row)
 	}
 	add()
-	return page.cut(), page.noAccess, wrapError("fold access", rows.Err())
+	return page.cut(), page.noAccess, pg.Wrap("fold access", rows.Err())
 }
 
 // spansPage keeps the first spans that follow a key.

@@ -25,14 +25,14 @@ var errPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such con
 // returns [ErrAccountNotFound] if the account is unknown, not active or belongs to another agency.
 func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
 	const doing = "look up account to connect"
-	known, err := scanOptional(c.Pool.QueryRow(ctx, `
+	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select p.name, s.name, `+subscribed+`
 		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account from accounts a where a.id = $2 and a.active) s
 		join accounts p on p.id = s.parent_account and p.active
 		cross join (select $3::timestamptz as now) t
 		where s.parent_account = $1`, parent, account, now), doing, &names.Agency, &names.Account, &names.Subscribed)
 	if err == nil && !known {
-		err = wrapError(doing, ErrAccountNotFound)
+		err = pg.Wrap(doing, ErrAccountNotFound)
 	}
 	return names, err
 }
@@ -82,7 +82,7 @@ func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.C
 
 // MemberUser returns the user of a member; "" if the member is unknown or not a user.
 func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, err error) {
-	_, err = scanOptional(c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "look up a member", &user)
+	_, err = pg.ScanOptional(c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "look up a member", &user)
 	return user, err
 }
 
@@ -98,7 +98,7 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 		ids = append(ids, domain.ComputedMember(agency, account, platform, person))
 		return nil
 	}); err != nil {
-		return nil, wrapError(doing, err)
+		return nil, pg.Wrap(doing, err)
 	}
 	return pg.List(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
@@ -125,7 +125,7 @@ const connectScope = "connect"
 // ClientMayConnect reports whether a client user may connect pages for its account: the account's
 // dashboard is open, has the scope connect, and lists the user.
 func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error) {
-	return scanOptional(c.Pool.QueryRow(ctx, `
+	return pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select from dashboard_preferences d
 		where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes)`,
 		parent, account, user, connectScope), "check whether a client may connect")

@@ -41,13 +41,13 @@ func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.
 // Paused returns the connections that an operator has paused.
 func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
 	rows, _ := c.Pool.Query(ctx, `select name::bigint, true from kept.pauses where kind = $1`, domain.PauseConnection)
-	return scanMap[int64, bool](rows, "list paused connections")
+	return pg.ScanMap[int64, bool](rows, "list paused connections")
 }
 
 // Counts returns the number of social accounts of a platform that are read, by type.
 func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error) {
 	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`, int(queue.Platform), queue.Kind, now)
-	return scanMap[domain.AccountType, int](rows, fmt.Sprintf("count accounts of %s", queue.Platform))
+	return pg.ScanMap[domain.AccountType, int](rows, fmt.Sprintf("count accounts of %s", queue.Platform))
 }
 
 // ReadTogether returns the number of social accounts of a platform that each stored token reads, by
@@ -66,7 +66,7 @@ func (c Connections) ReadTogether(ctx context.Context, queue domain.FetchQueue, 
 		together[ref][kind] = n
 		return nil
 	})
-	return together, wrapError(fmt.Sprintf("count accounts of %s by their tokens", queue.Platform), err)
+	return together, pg.Wrap(fmt.Sprintf("count accounts of %s by their tokens", queue.Platform), err)
 }
 
 const taskColumns = `
@@ -119,7 +119,7 @@ func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, n
 	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
 		where s.p_id = $1 and s.connected and not `+awaitsSignIn+` and `+subscribed,
 		int(platform), domain.FetchTokens, now, before).Scan(&accounts, &due)
-	return accounts, due, wrapError(fmt.Sprintf("count upcoming sign-ins for %s", platform), err)
+	return accounts, due, pg.Wrap(fmt.Sprintf("count upcoming sign-ins for %s", platform), err)
 }
 
 // ErrConnectionNotFound (not_found) is returned if the connection is not in the directory, or not
@@ -133,7 +133,7 @@ var ErrConnectionNotFound = domain.NewError(domain.CodeNotFound,
 func (c Connections) TokenPlace(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
 	place.ConnectionID = connection
 	doing := fmt.Sprintf("look up connection %d", connection)
-	known, err := scanOptional(c.Pool.QueryRow(ctx, `
+	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select a.p_id, coalesce(a.secret_ref, ''), k.signed_in_at, coalesce(st.state, '`+domain.ConnectionOK+`'),
 			coalesce(st.reason, ''), st.at
 		from tMemberAuth a
@@ -141,7 +141,7 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 		left join connection_states st on st.connection_id = a.id
 		where a.id = $1`, connection), doing, &place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateReason, &place.StateAt)
 	if err == nil && !known {
-		err = wrapError(doing, ErrConnectionNotFound)
+		err = pg.Wrap(doing, ErrConnectionNotFound)
 	}
 	return place, err
 }
@@ -181,7 +181,7 @@ func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, post
 		byPost[id] = texts
 		return nil
 	})
-	return byPost, wrapError(fmt.Sprintf("read texts of social account %d", tenant.SocialAccount), err)
+	return byPost, pg.Wrap(fmt.Sprintf("read texts of social account %d", tenant.SocialAccount), err)
 }
 
 // maxConnections limits a list of the connections of all agencies.

@@ -104,14 +104,14 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 		where g.projection = $1 and g.state in ('building', 'live') and c.partition = $2 and c.next_offset > $3
 		order by g.generation`, dashboardsProjection, skip.Partition, skip.Offset).Query(func(rows pgx.Rows) (err error) {
 		f.view.Parked.In, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.ParkedIn])
-		return wrapError("read parked record", err)
+		return pg.Wrap("read parked record", err)
 	})
 	batch.Queue(`
 		select partition, log_offset from parked join generations g using (projection, generation)
 		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and parked.state = 'parked' and reason = 'chain_broken'
 		order by partition, log_offset limit 1`, dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		broken := domain.Position{Topic: domain.TopicDashboards}
-		known, err := scanOptional(row, "read broken chain", &broken.Partition, &broken.Offset)
+		known, err := pg.ScanOptional(row, "read broken chain", &broken.Partition, &broken.Offset)
 		if known {
 			f.view.Parked.Broken = &broken
 		}
@@ -123,7 +123,7 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
 		select next_offset from dashboards_checkpoints where partition = $1`, f.need.Partition).QueryRow(func(row pgx.Row) error {
-		_, err := scanOptional(row, "read progress of the tables", &f.view.Folded)
+		_, err := pg.ScanOptional(row, "read progress of the tables", &f.view.Folded)
 		return err
 	})
 }
@@ -133,7 +133,7 @@ func (f *factsLoad) queueHead(batch *pgx.Batch) {
 	head.QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
 		var hash []byte
-		known, err := scanOptional(row, "read head", &h.Version, &hash, &h.Time)
+		known, err := pg.ScanOptional(row, "read head", &h.Version, &hash, &h.Time)
 		if copy(h.Hash[:], hash); !known {
 			h.Hash = eventlog.Genesis(domain.TopicDashboards, f.need.ParentAccount)
 		}
@@ -150,7 +150,7 @@ func (f *factsLoad) queueEarlier(batch *pgx.Batch) {
 		where parent_account = $1 and subject = $2 and idempotency_key = $3`,
 		f.need.ParentAccount, f.need.Subject, f.need.IdempotencyKey).QueryRow(func(row pgx.Row) error {
 		var c domain.EarlierCommand
-		known, err := scanOptional(row, "read earlier command", &c.RequestDigest, &c.SubAccount, &c.Version)
+		known, err := pg.ScanOptional(row, "read earlier command", &c.RequestDigest, &c.SubAccount, &c.Version)
 		if known {
 			f.view.Earlier = &c
 		}
@@ -176,7 +176,7 @@ func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 		for _, dashboard := range list {
 			f.view.Facts.Dashboards[dashboard.SubAccountID] = dashboard
 		}
-		return wrapError("read dashboards", err)
+		return pg.Wrap("read dashboards", err)
 	})
 }
 
@@ -202,7 +202,7 @@ func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
 
 func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, args ...any) {
 	batch.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		*into, err = scanMap[string, V](rows, doing)
+		*into, err = pg.ScanMap[string, V](rows, doing)
 		return err
 	})
 }
@@ -211,7 +211,7 @@ func queueMap[V any](batch *pgx.Batch, into *map[string]V, doing, sql string, ar
 // wrote that version.
 func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	var s domain.Settlement
-	_, err := scanOptional(d.Pool.QueryRow(ctx, `
+	_, err := pg.ScanOptional(d.Pool.QueryRow(ctx, `
 		select h.version >= $2, coalesce(c.command_id, '')
 		from dashboard_heads h
 		left join dashboard_commands c on c.parent_account = h.parent_account and c.version = $2
@@ -223,7 +223,7 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 // [domain.ErrDashboardNotFound] if it did not exist yet.
 func (d *Dashboards) Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error) {
 	var document domain.Dashboard
-	known, err := scanOptional(d.Pool.QueryRow(ctx, `
+	known, err := pg.ScanOptional(d.Pool.QueryRow(ctx, `
 		select after, version from dashboard_history
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
 		order by version desc limit 1`, parent, subAccount, version),

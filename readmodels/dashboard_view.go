@@ -152,7 +152,7 @@ func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (dom
 // mainAccount returns an empty account for an agency that was erased: its clients' dashboards can
 // still be opened.
 func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, err error) {
-	_, err = scanOptional(tx.QueryRow(ctx, `
+	_, err = pg.ScanOptional(tx.QueryRow(ctx, `
 		select name, coalesce('https://' || nullif(custom_domain, ''), white_label_url) from accounts where id = $1`,
 		parent), "read main account", &m.Name, &m.LoginURL)
 	return m, err

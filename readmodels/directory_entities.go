@@ -69,7 +69,7 @@ func (e DirectoryEntities) EntitiesByKey(ctx context.Context, keys []string) (ma
 		}
 		return nil
 	})
-	return entities, wrapError("read received entities", err)
+	return entities, pg.Wrap("read received entities", err)
 }
 
 func (e DirectoryEntities) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
@@ -103,21 +103,21 @@ func (e DirectoryEntities) Moved() <-chan struct{} { return e.Progress.Changed("
 
 // HasAccount reports whether the account is the agency or one of its clients.
 func (e DirectoryEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
-	return scanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
+	return pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
 		"look for an account of the agency")
 }
 
 // HasEmail reports whether an active user of the agency or of one of its clients has the address,
 // case-insensitively.
 func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
-	return scanOptional(e.Pool.QueryRow(ctx, `
+	return pg.ScanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
 		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an email address")
 }
 
 // Empty reports whether there is no account at all.
 func (e DirectoryEntities) Empty(ctx context.Context) (bool, error) {
-	found, err := scanOptional(e.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
+	found, err := pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
 	return !found, err
 }
 
@@ -134,5 +134,5 @@ func (e DirectoryEntities) Erasures(ctx context.Context) (domain.Erasures, error
 		erased = domain.PersonErased{}
 		return nil
 	})
-	return domain.NewErasures(lines), wrapError("read erasures of people", err)
+	return domain.NewErasures(lines), pg.Wrap("read erasures of people", err)
 }

@@ -48,7 +48,7 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 		}
 		return nil
 	})
-	return wrapError("read names", err)
+	return pg.Wrap("read names", err)
 }
 
 // toNamed returns an id with its name, and records that the response contains it.
@@ -165,7 +165,7 @@ func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (Dash
 		preview, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
 		return err
 	})
-	return preview, wrapError("add names to preview", err)
+	return preview, pg.Wrap("add names to preview", err)
 }
 
 func (n names) preview(p domain.DashboardPreview) DashboardPreview {

@@ -2,7 +2,6 @@ package readmodels
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -62,7 +61,7 @@ func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([
 				  and ($3 = '' or name ilike $3 or email ilike $3) and ($4::boolean is null or active = $4)
 				  and ($6 = '' or (name collate "C", id collate "C") > ($5, $6))
 				order by name collate "C", id collate "C" limit $7`,
-				[]any{scope.ParentAccount, scope.Accounts, containing(q.Search), q.Active, after.Name, after.ID, limit}
+				[]any{scope.ParentAccount, scope.Accounts, Containing(q.Search), q.Active, after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Account],
 		Key:  func(a Account) nameKey[string] { return nameKey[string]{a.Name, a.ID} },
@@ -90,7 +89,7 @@ func (e Entities) Categories(ctx context.Context, scope Scope, q CategoriesQuery
 			return `
 				select id, name from tDefaultCategories
 				where ($1 = '' or name ilike $1) and ($3::bigint = 0 or (name collate "C", id) > ($2, $3))
-				order by name collate "C", id limit $4`, []any{containing(q.Search), after.Name, after.ID, limit}
+				order by name collate "C", id limit $4`, []any{Containing(q.Search), after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Category],
 		Key:  func(c Category) nameKey[int64] { return nameKey[int64]{c.Name, c.ID} },
@@ -156,7 +155,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 				  and ($9 = '' or (u.name collate "C", u.id collate "C") > ($8, $9))
 				order by u.name collate "C", u.id collate "C" limit $10`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, id, containing(q.Search), q.Role, q.Active, q.OfDashboards, after.Name, after.ID, limit,
+					scope.ParentAccount, scope.Accounts, id, Containing(q.Search), q.Role, q.Active, q.OfDashboards, after.Name, after.ID, limit,
 				}
 		},
 		Scan: pgx.RowToStructByPos[User],
@@ -170,14 +169,6 @@ const ofOpenDashboard = `u.active and exists (
 	select from dashboard_preferences d
 	where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
 	  and d.allow_client_dashboard and '` + figuresScope + `' = any(d.scopes))`
-
-// containing returns the pattern that matches a text anywhere; "" for "".
-func containing(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
-}
 
 // MembersQuery selects members.
 type MembersQuery struct {
@@ -222,7 +213,7 @@ func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]M
 				  and ($5 = '' or m.user_id = $5) and ($7::bigint = 0 or (m.name collate "C", m.id) > ($6, $7))
 				order by m.name collate "C", m.id limit $8`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, containing(q.Search), q.Active, q.User, after.Name, after.ID, limit, q.OfDashboards,
+					scope.ParentAccount, scope.Accounts, Containing(q.Search), q.Active, q.User, after.Name, after.ID, limit, q.OfDashboards,
 				}
 		},
 		Scan: pgx.RowToStructByPos[Member],
@@ -293,7 +284,7 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
 				  and ($7 = '' or (c.name collate "C", c.id collate "C") > ($6, $7))
 				order by c.name collate "C", c.id collate "C" limit $8`,
-				[]any{scope.ParentAccount, q.ClientAccount, q.ClientUser, containing(q.Search), q.Exists, after.Name, after.ID, limit}
+				[]any{scope.ParentAccount, q.ClientAccount, q.ClientUser, Containing(q.Search), q.Exists, after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[DashboardSummary],
 		Key:  func(d DashboardSummary) nameKey[string] { return nameKey[string]{d.SubAccountName, d.SubAccountID} },

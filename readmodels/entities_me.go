@@ -79,7 +79,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 			return nil
 		}
 		var user MeUser
-		known, err := scanOptional(tx.QueryRow(ctx, `
+		known, err := pg.ScanOptional(tx.QueryRow(ctx, `
 			select u.name, u.email, u.image, u.is_owner, u.active and not u.reset_pending
 			from users u where u.id = $1 and u.account_id = $2`, r.User, r.Account), "read user",
 			&user.Name, &user.Email, &user.Image, &user.IsOwner, &user.Active)
@@ -95,7 +95,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`, r.Parent, r.Account).
 			Scan(&me.Agency.Name, &me.Agency.Color, &me.Account.Name)
 		if err != nil || !r.Client {
-			return wrapError("read agency", err)
+			return pg.Wrap("read agency", err)
 		}
 		rows, _ := tx.Query(ctx, `
 			select d.sub_account_id, coalesce(a.name, ''), d.scopes
@@ -103,7 +103,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 			where d.parent_account = $1 and `+opensDashboard+`
 			order by d.sub_account_id`, r.Parent, r.Account, r.User)
 		me.Opens.Dashboards, err = pgx.CollectRows(rows, pgx.RowToStructByPos[MeDashboard])
-		return wrapError("read open dashboards", err)
+		return pg.Wrap("read open dashboards", err)
 	})
 	if err != nil {
 		return Me{}, fmt.Errorf("read user %s: %w", r.User, err)

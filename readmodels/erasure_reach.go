@@ -16,7 +16,7 @@ import (
 // are erased with a person.
 func (p People) AddSocialAccountsToErase(ctx context.Context, person *domain.Person) error {
 	err := pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error { return addErasedAccounts(ctx, tx, person) })
-	return wrapError("find social accounts to erase", err)
+	return pg.Wrap("find social accounts to erase", err)
 }
 
 func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
@@ -82,7 +82,7 @@ func contentsWhere(ctx context.Context, tables pg.Querier, condition string, arg
 		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
 		return nil
 	})
-	return stored, wrapError("read contents of posts", err)
+	return stored, pg.Wrap("read contents of posts", err)
 }
 
 // connectionsOf adds the connections of the person's members.
@@ -122,5 +122,5 @@ func FiguresErased(ctx context.Context, pool *pgxpool.Pool) (map[domain.PostRef]
 		known[ref] = at
 		return nil
 	})
-	return known, wrapError("read erasures of figures", err)
+	return known, pg.Wrap("read erasures of figures", err)
 }

@@ -202,7 +202,7 @@ func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, e
 	case parked > 1:
 		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log but not shown here", parked)
 	}
-	return m, wrapError("read parked records", err)
+	return m, pg.Wrap("read parked records", err)
 }
 
 // checkDashboard returns [domain.ErrDashboardNotFound] for a dashboard without history in the
@@ -211,7 +211,7 @@ func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) er
 	if dashboard == "" {
 		return nil
 	}
-	known, err := scanOptional(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`,
+	known, err := pg.ScanOptional(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`,
 		parent, dashboard), "look for dashboard")
 	if err == nil && !known {
 		return domain.ErrDashboardNotFound

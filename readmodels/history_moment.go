@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // Moment identifies a prefix of an agency's stream: up to a version, or up to and including an
@@ -42,7 +43,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	case !m.Time.IsZero():
 		upTo, last = " and time <= @time", "time desc"
 	}
-	_, err := scanOptional(tx.QueryRow(ctx, `
+	_, err := pg.ScanOptional(tx.QueryRow(ctx, `
 		select version, time from dashboard_history where parent_account = @parent`+upTo+` order by `+last+` limit 1`,
 		pgx.NamedArgs{"parent": parent, "version": m.Version, "time": m.Time}), "find position in stream", &p.Version, &p.Time)
 	if err != nil || m.Version <= p.Version {
@@ -51,7 +52,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	// Records that are parked or were skipped have no entry. Only the head includes them.
 	var head int64
 	row := tx.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent)
-	if _, err = scanOptional(row, "read head", &head); err != nil {
+	if _, err = pg.ScanOptional(row, "read head", &head); err != nil {
 		return p, err
 	}
 	if m.Version > head {
@@ -64,7 +65,7 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 
 // versionBefore returns the version of the last change before an instant; 0 without one.
 func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (version int64, err error) {
-	_, err = scanOptional(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
+	_, err = pg.ScanOptional(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
 		order by time desc limit 1`, parent, at), "find version before an instant", &version)
 	return version, err
 }
@@ -86,11 +87,11 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 		where parent_account = $1 and sub_account_id = $2 and version <= $3
 		order by version desc limit 1`, parent, dashboard, position.Version), &s.document)
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return &s, wrapError("read state of dashboard "+dashboard, err)
+		return &s, pg.Wrap("read state of dashboard "+dashboard, err)
 	}
 	var version int64
 	var since time.Time
-	known, err := scanOptional(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
+	known, err := pg.ScanOptional(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
 		order by version limit 1`, parent, dashboard), "read beginning of dashboard "+dashboard, &version, &since)
 	if err != nil {
 		return nil, err

@@ -136,7 +136,7 @@ func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, met
 		next, args = `(select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
 			select e.version from (`+sql+`) as e(version, sub_account_id, matches) where e.matches order by e.version limit 1) limit 1)`, filterArgs
 	}
-	return wrapError("read entries around a page", tx.QueryRow(ctx, `
+	return pg.Wrap("read entries around a page", tx.QueryRow(ctx, `
 		select (select time from dashboard_history where parent_account = @parent order by version limit 1), `+next, args).
 		Scan(&meta.BeganAt, &meta.NextAt))
 }
@@ -152,7 +152,7 @@ func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page
 			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
 		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
-	return max(fit, 1), wrapError("measure page", err)
+	return max(fit, 1), pg.Wrap("measure page", err)
 }
 
 func splitKeys(page []entryKey) (versions []int64, subs []string) {
@@ -250,7 +250,7 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
 				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
-				q.ParentAccount, containing(text), name == "named")
+				q.ParentAccount, Containing(text), name == "named")
 			if err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ type Notices struct{ Pool *pgxpool.Pool }
 // Head returns the version of the agency's newest record; 0 without one.
 func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 	var version int64
-	_, err := scanOptional(n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent),
+	_, err := pg.ScanOptional(n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent),
 		"read head of agency "+parent, &version)
 	return version, err
 }

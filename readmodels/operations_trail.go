@@ -68,7 +68,7 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
-					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": containing(q.Actor), "from": q.From, "to": q.To,
+					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": Containing(q.Actor), "from": q.From, "to": q.To,
 					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},

@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -165,32 +165,10 @@ func digestOf(scope CursorScope, key any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum[:12]), nil
 }
 
-// scanOptional scans a row that may be missing, and reports whether it exists. Errors begin with
-// doing.
-func scanOptional(row pgx.Row, doing string, targets ...any) (bool, error) {
-	err := row.Scan(targets...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+// Containing returns the LIKE pattern that matches a text anywhere; "" for "".
+func Containing(text string) string {
+	if text == "" {
+		return ""
 	}
-	return err == nil, wrapError(doing, err)
-}
-
-// wrapError adds doing to an error, if there is one.
-func wrapError(doing string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
-// scanMap reads a map from two columns, the key and the value.
-func scanMap[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
-	values := map[K]V{}
-	var key K
-	var value V
-	_, err := pgx.ForEachRow(rows, []any{&key, &value}, func() error {
-		values[key] = value
-		return nil
-	})
-	return values, wrapError(doing, err)
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }

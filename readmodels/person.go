@@ -58,7 +58,7 @@ func (p People) find(ctx context.Context, user string, member int64, alone bool)
 func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone bool) (domain.Person, error) {
 	person := domain.Person{User: user}
 	if member != 0 {
-		known, err := scanOptional(tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "read member", &person.User)
+		known, err := pg.ScanOptional(tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "read member", &person.User)
 		if err != nil {
 			return person, err
 		}
@@ -71,7 +71,7 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	}
 	var account string
 	row := tx.QueryRow(ctx, `select account_id from users where id = $1`, person.User)
-	isUser, err := scanOptional(row, "read user", &account)
+	isUser, err := pg.ScanOptional(row, "read user", &account)
 	if err != nil {
 		return person, err
 	}
@@ -130,7 +130,7 @@ func (p People) UserStatus(ctx context.Context, user, account string) (s UserSta
 // HasSignedIn reports whether the directory has a sign-in of a user, here or in the main
 // application.
 func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
-	return scanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
+	return pg.ScanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
 }
 
 // ActiveByEmail returns the active users of all agencies with an email address, at most two; the

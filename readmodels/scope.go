@@ -123,7 +123,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 // does not exist.
 func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (accounts []string, board *Board, err error) {
 	var open, shows, listed bool
-	exists, err := scanOptional(tx.QueryRow(ctx, `
+	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
 		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
 		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
 		from dashboard_preferences d
@@ -179,7 +179,7 @@ func narrowAccounts(ctx context.Context, tx pgx.Tx, scope Scope, refs []AccountR
 	if err == nil && len(wanted) > 0 {
 		return nil, ErrAccountNotFound
 	}
-	return accounts, wrapError("read requested accounts", err)
+	return accounts, pg.Wrap("read requested accounts", err)
 }
 
 // Accounts reads the agency of accounts from the directory.
@@ -188,7 +188,7 @@ type Accounts struct{ Pool *pgxpool.Pool }
 // ParentAccount returns the agency of a sub-account, or a not_found error for an unknown account.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
 	var parent string
-	known, err := scanOptional(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
+	known, err := pg.ScanOptional(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
 		"read agency of account "+subAccount, &parent)
 	if err == nil && !known {
 		err = domain.NewError(domain.CodeNotFound, "The account in your token is unknown.")

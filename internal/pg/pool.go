@@ -127,20 +127,15 @@ type Querier interface {
 
 // Exec runs a statement. Its error starts with doing.
 func Exec(ctx context.Context, q Querier, doing, sql string, args ...any) error {
-	if _, err := q.Exec(ctx, sql, args...); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
+	_, err := q.Exec(ctx, sql, args...)
+	return Wrap(doing, err)
 }
 
 // List reads all rows of a statement.
 func List[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	rows, _ := q.Query(ctx, sql, args...) // rows returns its error
 	list, err := pgx.CollectRows(rows, scan)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
-	}
-	return list, nil
+	return list, Wrap(doing, err)
 }
 
 // Find reads the first row of a statement. It returns false if there are no rows.
@@ -150,16 +145,41 @@ func Find[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFun
 	if errors.Is(err, pgx.ErrNoRows) {
 		return row, false, nil
 	}
-	if err != nil {
-		return row, false, fmt.Errorf("%s: %w", doing, err)
-	}
-	return row, true, nil
+	return row, err == nil, Wrap(doing, err)
 }
 
 // QueryBool reads one row with one boolean.
 func QueryBool(ctx context.Context, q Querier, doing, sql string, args ...any) (is bool, err error) {
-	if err := q.QueryRow(ctx, sql, args...).Scan(&is); err != nil {
-		return false, fmt.Errorf("%s: %w", doing, err)
+	err = q.QueryRow(ctx, sql, args...).Scan(&is)
+	return is, Wrap(doing, err)
+}
+
+// ScanOptional scans a row that may be missing, and reports whether it exists. Errors begin with
+// doing.
+func ScanOptional(row pgx.Row, doing string, targets ...any) (bool, error) {
+	err := row.Scan(targets...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
 	}
-	return is, nil
+	return err == nil, Wrap(doing, err)
+}
+
+// Wrap adds doing to an error, if there is one; nil stays nil.
+func Wrap(doing string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// ScanMap reads a map from two columns, the key and the value.
+func ScanMap[K comparable, V any](rows pgx.Rows, doing string) (map[K]V, error) {
+	values := map[K]V{}
+	var key K
+	var value V
+	_, err := pgx.ForEachRow(rows, []any{&key, &value}, func() error {
+		values[key] = value
+		return nil
+	})
+	return values, Wrap(doing, err)
 }
