@@ -50,43 +50,33 @@ type accountFigures struct {
 	before  *accountFigures           // of the compared period; nil if series have none
 }
 
-// answerFigures builds a response from figures of accounts. read is optional and reads additional
-// data. build runs after the sources are classified.
-func answerFigures[D any](
-	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string, buckets []bucket,
-	read func(context.Context, *accountFigures, *D) error, build func(*accountFigures, *D),
-) (D, Meta, error) {
-	return answer(ctx, a, what, scope, query, metrics, func(ctx context.Context, qc *queryContext, data *D) error {
-		before := query.comparedParts(buckets)
-		series, err := qc.figures(ctx, slices.Concat(before, buckets))
-		if err != nil {
-			return err
-		}
-		f := newAccountFigures(qc, buckets, series)
-		if before != nil {
-			f.before = newAccountFigures(qc.comparison(), before, series)
-		}
-		if read != nil {
-			if err := read(ctx, f, data); err != nil {
-				return err
-			}
-		}
-		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
-			return err
-		}
-		if f.before != nil {
-			f.before.sources = f.sources
-		}
-		build(f, data)
-		return nil
-	})
+// accountFigures reads the figures of accounts in the buckets and in what they are compared with.
+func (qc *queryContext) accountFigures(ctx context.Context, buckets []bucket) (*accountFigures, error) {
+	before := qc.query.comparedParts(buckets)
+	series, err := qc.figures(ctx, slices.Concat(before, buckets))
+	if err != nil {
+		return nil, err
+	}
+	f := newAccountFigures(qc, buckets, series)
+	if before != nil {
+		f.before = newAccountFigures(qc.comparison(), before, series)
+	}
+	return f, nil
 }
 
 func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSeries) *accountFigures {
 	f := &accountFigures{queryContext: qc, buckets: buckets, series: series, values: map[string][]*metricValue{}}
-	for _, metric := range qc.metrics {
-		if metric != domain.MetricReach { // reach is never summed
-			f.values[metric] = qc.metricValues(series, metric, buckets)
+	for _, s := range series {
+		var v *metricValue
+		switch s.metric {
+		case domain.MetricReach: // is never summed
+		case domain.MetricFollowers:
+			v = qc.stockValue(s, buckets)
+		default:
+			v = qc.gainedValue(s, buckets, qc.sees)
+		}
+		if v != nil { // it has a figure
+			f.values[s.metric] = append(f.values[s.metric], v)
 		}
 	}
 	return f
@@ -94,22 +84,19 @@ func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSerie
 
 // onPlatforms returns the values of a metric on some platforms.
 func (f *accountFigures) onPlatforms(metric string, platforms []domain.Platform) []*metricValue {
-	return slices.DeleteFunc(slices.Clone(f.values[metric]), func(v *metricValue) bool { return !slices.Contains(platforms, v.platform) })
+	values := make([]*metricValue, 0, len(f.values[metric]))
+	for _, v := range f.values[metric] {
+		if slices.Contains(platforms, v.platform) {
+			values = append(values, v)
+		}
+	}
+	return values
 }
 
 // total adds up the values of a metric over some platforms.
 func (f *accountFigures) total(metric string, platforms []domain.Platform) Total {
 	f.totals = true
 	return total(f.onPlatforms(metric, platforms))
-}
-
-// perPlatform returns the total over the platforms and the part of each.
-func perPlatform[T, P any](platforms []domain.Platform, totalOf func(...domain.Platform) T, part func(readmodels.PlatformRef, T) P) (T, []P) {
-	parts := make([]P, len(platforms))
-	for i, p := range platforms {
-		parts[i] = part(readmodels.PlatformRefOf(p), totalOf(p))
-	}
-	return totalOf(platforms...), parts
 }
 
 // ReadFigure is a figure shown as read: it covers the platform's own window or cannot be added up,

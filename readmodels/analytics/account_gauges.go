@@ -22,11 +22,15 @@ func (g *gauge) sort() (tied bool) {
 	if !slices.IsSortedFunc(*g, (*sample).compare) {
 		slices.SortFunc(*g, (*sample).compare)
 	}
-	*g = slices.CompactFunc(*g, func(a, b *sample) bool {
-		same := a.at.Equal(b.at)
-		tied = tied || same && b.eventID == ""
-		return same
-	})
+	distinct := (*g)[:0]
+	for _, p := range *g {
+		if n := len(distinct); n == 0 || !p.at.Equal(distinct[n-1].at) {
+			distinct = append(distinct, p)
+		} else if distinct[n-1].eventID == "" {
+			tied = true
+		}
+	}
+	*g = distinct
 	return tied
 }
 
@@ -52,11 +56,11 @@ func (g *gauge) last(from, to time.Time, match func(*sample) bool) *sample {
 	return nil
 }
 
-// steps calls each for the readings in [from, to) that have a predecessor.
-func (g *gauge) steps(from, to time.Time, each func(before, p *sample)) {
-	for i := max(1, g.search(from)); i < len(*g) && (*g)[i].at.Before(to); i++ {
-		each((*g)[i-1], (*g)[i])
-	}
+// steps returns the readings in [from, to) that have a predecessor, after the predecessor of the
+// first one.
+func (g *gauge) steps(from, to time.Time) []*sample {
+	first := max(1, g.search(from))
+	return (*g)[first-1 : max(first, g.search(to))]
 }
 
 // longStep is the longest gap between two readings that is not reported. A gain over a longer gap
@@ -84,37 +88,39 @@ type probe struct {
 // reading of a day, on days with readings of several owners, and for accounts that were not read in
 // the days before a period. Each takes one index probe; all run in one statement.
 func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries, buckets []bucket) error {
-	cuts := append(starts(buckets), qc.query.Range.From, qc.query.Range.To)
+	instants := append(starts(buckets), qc.query.Range.From, qc.query.Range.To)
 	if !qc.uncompared {
-		cuts = append(cuts, qc.compared.From, qc.compared.To)
+		instants = append(instants, qc.compared.From, qc.compared.To)
 	}
-	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool { return dayOf(at.UTC()).utc().Equal(at) }) // a day ends there anyway
+	var cuts []time.Time // within UTC days
+	for _, at := range instants {
+		if !startOfUTCDay(at).Equal(at) {
+			cuts = append(cuts, at)
+		}
+	}
 	loaded := qc.figureSpan()
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
-			if key.kind == domain.Rolling { // only the last one in the range is shown
-				probes = append(probes, s.probesInsideDays(key, g, qc.query.Range.To)...)
-				continue
+			rolling := key.kind == domain.Rolling // only the last one in the range is shown
+			for _, at := range cuts {
+				if rolling && !at.Equal(qc.query.Range.To) {
+					continue
+				}
+				if i := g.search(at); i < len(*g) && dayOf((*g)[i].at) == dayOf(at.UTC()) {
+					probes = append(probes, probe{s, key, startOfUTCDay(at), at, false, rolling})
+				}
 			}
-			probes = append(probes, s.probesInsideDays(key, g, cuts...)...)
-			probes = append(probes, qc.probesOfDays(s, key, g, loaded.end.utc())...)
-			probes = append(probes, qc.probesBeforePeriods(s, key, g, loaded)...)
+			if !rolling {
+				probes = append(probes, qc.probesOfDays(s, key, g, loaded.end.utc())...)
+				probes = append(probes, qc.probesBeforePeriods(s, key, g, loaded)...)
+			}
 		}
+	}
+	if len(probes) == 0 {
+		return nil
 	}
 	return qc.probe(ctx, probes)
-}
-
-// probesInsideDays returns probes for the last readings before cuts within days that have later
-// readings.
-func (s *metricSeries) probesInsideDays(key gaugeKey, g *gauge, cuts ...time.Time) (probes []probe) {
-	for _, at := range cuts {
-		day := dayOf(at.UTC())
-		if i := g.search(at); i < len(*g) && dayOf((*g)[i].at) == day && day.utc().Before(at) {
-			probes = append(probes, probe{s, key, day.utc(), at, false, key.kind == domain.Rolling})
-		}
-	}
-	return probes
 }
 
 // probesOfDays returns probes for all readings of some days: days on which the owner changes, days
@@ -122,13 +128,14 @@ func (s *metricSeries) probesInsideDays(key gaugeKey, g *gauge, cuts ...time.Tim
 // that also has day flows.
 func (qc *queryContext) probesOfDays(s *metricSeries, key gaugeKey, g *gauge, to time.Time) (probes []probe) {
 	mixed := key.kind == domain.Cumulative && len(s.flows.samples) > 0
-	g.steps(time.Time{}, to, func(before, p *sample) {
-		begins := dayOf(p.at).utc()
+	steps := g.steps(time.Time{}, to)
+	for i, p := range steps[1:] {
+		before, begins := steps[i], dayOf(p.at).utc()
 		changed := qc.dependsOnOwners() && before.owner != p.owner && !before.at.Before(begins)
 		if mixed || changed || p.at.Sub(before.at) > longStep && begins.Sub(before.at) <= longStep {
 			probes = append(probes, probe{s, key, begins, p.at, true, false})
 		}
-	})
+	}
 	return probes
 }
 
@@ -137,24 +144,28 @@ func (qc *queryContext) probesOfDays(s *metricSeries, key gaugeKey, g *gauge, to
 // the baseline, so it is probed too. Stocks also need the last reading that the scope can see, if
 // the very last one belongs to another owner.
 func (qc *queryContext) probesBeforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
-	probeBefore := func(at time.Time, known day, scopeOnly bool) {
-		if g.last(known.utc(), at, func(p *sample) bool { return !scopeOnly || qc.sees(p.owner) }) != nil {
-			return
-		}
-		probes = append(probes, probe{s, key, time.Time{}, at, false, scopeOnly})
-		if i := g.search(at); i < len(*g) && !scopeOnly {
-			probes = append(probes, probe{s, key, later(at, dayOf((*g)[i].at).utc()), (*g)[i].at, true, false})
-		}
+	type start struct {
+		at        time.Time
+		loaded    day // the first day before it that is loaded
+		scopeOnly bool
 	}
-	probeBefore(qc.begins(), loaded.first, false)
-	if isGained(s.metric) && loaded.between.first < loaded.between.end {
-		probeBefore(qc.query.Range.From, loaded.between.end, false)
+	periods := []start{{qc.begins(), loaded.first, false}}
+	if s.metric != domain.MetricFollowers && loaded.between.first < loaded.between.end {
+		periods = append(periods, start{qc.query.Range.From, loaded.between.end, false})
 	}
 	if key.kind == domain.Stock && qc.isNarrowed() {
-		probeBefore(qc.query.Range.From, loaded.first, true)
+		periods = append(periods, start{qc.query.Range.From, loaded.first, true})
 		if qc.query.seriesCompared() {
-			probeBefore(qc.compared.From, loaded.first, true)
-			probeBefore(qc.compared.To, loaded.first, true)
+			periods = append(periods, start{qc.compared.From, loaded.first, true}, start{qc.compared.To, loaded.first, true})
+		}
+	}
+	for _, from := range periods {
+		if g.last(from.loaded.utc(), from.at, func(p *sample) bool { return !from.scopeOnly || qc.sees(p.owner) }) != nil {
+			continue
+		}
+		probes = append(probes, probe{s, key, time.Time{}, from.at, false, from.scopeOnly})
+		if i := g.search(from.at); i < len(*g) && !from.scopeOnly {
+			probes = append(probes, probe{s, key, later(from.at, dayOf((*g)[i].at).utc()), (*g)[i].at, true, false})
 		}
 	}
 	return probes
@@ -166,9 +177,6 @@ const nearBefore = 40 * 24 * time.Hour
 
 // probe adds the readings that the probes find to their gauges.
 func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
-	if len(probes) == 0 {
-		return nil
-	}
 	n := len(probes)
 	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
 	metric, kind, window, all, scopeOnly := make([]string, n), make([]string, n), make([]string, n), make([]bool, n), make([]bool, n)

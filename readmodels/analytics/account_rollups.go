@@ -79,8 +79,10 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 			return nil, err
 		}
 	}
-	if err := qc.readDayOwners(ctx, series); err != nil {
-		return nil, err
+	if qc.dependsOnOwners() {
+		if err := qc.readDayOwners(ctx, series); err != nil {
+			return nil, err
+		}
 	}
 	return series, qc.readUnknown(ctx, series, buckets)
 }
@@ -97,14 +99,19 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics,
 		span.first.month().utc(), span.end.utc(), withIDs,
 	}
-	where := qc.seriesAccounts()
+	where := "$2::text[] is null and $4::bigint = 0"
+	if qc.isNarrowed() {
+		where = `social_account_id = any(array(
+			select social_account_id from account_newest
+			where parent_account = $1 and ` + qc.withinAccounts("account_id") + ` and ` + qc.ofMember("member_id") + `))`
+	}
 	if qc.query.Social != 0 {
 		where += " and social_account_id = " + args.add(qc.query.Social, "bigint")
 	}
 	months := "metric = any($5) and month >= $6::date and month < $7::date"
 	if between := span.between; between.first < between.end {
 		from, to := args.add(between.first.utc(), "date"), args.add(between.end.utc(), "date")
-		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), isGained), "text[]")
+		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), func(m string) bool { return m != domain.MetricFollowers }), "text[]")
 		months = `(metric = any($5) and month >= $6::date and month < ` + from + `
 			or metric = any($5) and month >= ` + to + ` and month < $7::date
 			or metric = any(` + stocks + `) and month >= ` + from + ` and month < ` + to + `)`
@@ -123,15 +130,19 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	}, func() error {
 		sent := rows.RawValues()
 		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
-		n, err := sameLength(days, values, captured)
+		n := max(0, (len(days)-beforeAll)/(beforeElement+2))
+		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8))
 		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return err
 		}
 		points, shared, first := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}, dayOf(month)
 		var newest time.Time
 		for i := range n {
-			p := sample{origin: shared, value: int64At(values, i), at: timeAt(captured, i), day: first + day(int16At(days, i)) - 1}
-			if !span.contains(p.day) {
+			p := sample{
+				origin: shared, value: int64At(values, i), at: time.UnixMicro(microsecondsIn2000 + int64At(captured, i)).UTC(),
+				day: first + day(int16At(days, i)) - 1,
+			}
+			if p.day < span.first || p.day >= span.end {
 				continue
 			}
 			if len(events) > 0 {
@@ -168,39 +179,13 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	return series, nil
 }
 
-// seriesAccounts returns the condition for the social accounts that [queryContext.readSeries]
-// reads.
-func (qc *queryContext) seriesAccounts() string {
-	if !qc.isNarrowed() {
-		return "$2::text[] is null and $4::bigint = 0"
-	}
-	return `social_account_id = any(array(
-		select social_account_id from account_newest
-		where parent_account = $1 and ` + qc.withinAccounts("account_id") + ` and ` + qc.ofMember("member_id") + `))`
-}
-
-// sameLength returns the length of the arrays in a row of account_months, and an error if they
-// differ.
-func sameLength(days, values, captured sentArray) (int, error) {
-	n, err := lengthOf(days, 2)
-	nValues, errValues := lengthOf(values, 8)
-	nCaptured, errCaptured := lengthOf(captured, 8)
-	if err := errors.Join(err, errValues, errCaptured); err != nil {
-		return 0, err
-	}
-	if nValues != n || nCaptured != n {
-		return 0, fmt.Errorf("arrays differ in length: %d days, %d values, %d captures", n, nValues, nCaptured)
-	}
-	return n, nil
-}
-
-// add stores samples of one figure. It may keep references to them.
+// add stores samples of one figure. It keeps references to them.
 func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	if !slices.Contains(s.owners, f.owner) {
 		s.owners = append(s.owners, f.owner)
 	}
 	var days byDay
-	key := gaugeKey{kind: f.kind}
+	var g *gauge
 	switch {
 	case f.kind == domain.DayFlow:
 		s.flows = s.flows.orEmpty(span)
@@ -209,16 +194,18 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 		s.windows[f.window] = s.windows[f.window].orEmpty(span)
 		days = s.windows[f.window]
 	default:
+		key := gaugeKey{kind: f.kind}
 		if f.kind == domain.Rolling {
 			key.window = f.window
 		}
 		if s.gauges[key] == nil {
 			s.gauges[key] = new(gauge)
 		}
+		g = s.gauges[key]
 	}
 	for i := range points {
-		if p := &points[i]; days.samples == nil {
-			*s.gauges[key] = append(*s.gauges[key], p)
+		if p := &points[i]; g != nil {
+			*g = append(*g, p)
 		} else {
 			s.tied = days.put(p.day, p) || s.tied
 		}
@@ -231,8 +218,6 @@ const lookBack = 3
 
 // days is a half-open span of days.
 type days struct{ first, end day }
-
-func (s days) contains(d day) bool { return d >= s.first && d < s.end }
 
 // figureSpan is the days for which figures are read: the platforms' days and the UTC days of the
 // range and of the previous period, and a few days before them.
@@ -279,18 +264,17 @@ const (
 	beforeElement = 4
 )
 
-// lengthOf returns the number of elements. It checks that the array has one dimension, no nulls and
-// elements of the given width in bytes.
-func lengthOf(a sentArray, width int) (int, error) {
-	if len(a) == noElements && binary.BigEndian.Uint32(a) == 0 {
-		return 0, nil
+// checkArray returns an error unless the array has one dimension and n elements of the given width
+// in bytes without nulls.
+func checkArray(a sentArray, n, width int) error {
+	if n == 0 && len(a) == noElements && binary.BigEndian.Uint32(a) == 0 {
+		return nil
 	}
-	if n := (len(a) - beforeAll) / (beforeElement + width); n > 0 && binary.BigEndian.Uint32(a) == 1 &&
-		binary.BigEndian.Uint32(a[12:]) == uint32(n) && len(a) == beforeAll+n*(beforeElement+width) &&
-		binary.BigEndian.Uint32(a[beforeAll:]) == uint32(width) {
-		return n, nil
+	if n > 0 && len(a) == beforeAll+n*(beforeElement+width) && binary.BigEndian.Uint32(a) == 1 &&
+		binary.BigEndian.Uint32(a[12:]) == uint32(n) && binary.BigEndian.Uint32(a[beforeAll:]) == uint32(width) {
+		return nil
 	}
-	return 0, fmt.Errorf("array of %d bytes is not a one-dimensional array of elements of %d bytes without nulls", len(a), width)
+	return fmt.Errorf("array of %d bytes is not a one-dimensional array of %d elements of %d bytes without nulls", len(a), n, width)
 }
 
 func int16At(a sentArray, i int) int16 {
@@ -301,9 +285,5 @@ func int64At(a sentArray, i int) int64 {
 	return int64(binary.BigEndian.Uint64(a[beforeAll+i*(beforeElement+8)+beforeElement:]))
 }
 
-// timeAt reads an instant, sent as microseconds since 2000.
-func timeAt(a sentArray, i int) time.Time {
-	return time.UnixMicro(microsecondsIn2000 + int64At(a, i)).UTC()
-}
-
+// Instants are sent as microseconds since 2000.
 const microsecondsIn2000 = 946_684_800 * 1_000_000

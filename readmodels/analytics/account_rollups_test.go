@@ -30,7 +30,7 @@ func TestArraysOfAnotherKindAreRefused(t *testing.T) {
 		"cut":           whole[:len(whole)-1],
 		"only a header": whole[:beforeAll],
 	} {
-		_, err := lengthOf(wrong, 8)
-		require.ErrorContains(t, err, "elements of 8 bytes", name)
+		n := max(0, (len(wrong)-beforeAll)/(beforeElement+8))
+		require.ErrorContains(t, checkArray(wrong, n, 8), "elements of 8 bytes", name)
 	}
 }

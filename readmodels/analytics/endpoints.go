@@ -11,43 +11,57 @@ import (
 
 // AccountInsights serves endpoint 1: follower and engagement totals per platform and overall, with
 // the change from the previous period.
-func (a *Analytics) AccountInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountInsights, Meta, error) {
+func (a *Analytics) AccountInsights(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data AccountInsights, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
-	return answerFigures(ctx, a, "account insights", scope, query, metrics, []bucket{query.Range.whole()},
-		func(_ context.Context, f *accountFigures, data *AccountInsights) error {
-			data.AsRead = f.asRead(domain.MetricEngagement)
-			return nil
-		}, func(f *accountFigures, data *AccountInsights) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) AccountTotals {
-				return AccountTotals{
-					SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms), Engagement: f.total(domain.MetricEngagement, platforms),
-				}
-			}, func(p readmodels.PlatformRef, t AccountTotals) PlatformInsights { return PlatformInsights{p, t} })
-		})
+	meta, err = a.answer(ctx, "account insights", scope, query, metrics, func(qc *queryContext) error {
+		f, err := qc.accountFigures(ctx, []bucket{query.Range.whole()})
+		if err != nil {
+			return err
+		}
+		data.AsRead = f.asRead(domain.MetricEngagement)
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		totals := func(platforms ...domain.Platform) AccountTotals {
+			followers, engagement := f.total(domain.MetricFollowers, platforms), f.total(domain.MetricEngagement, platforms)
+			return AccountTotals{f.accountsOn(platforms...), followers, engagement}
+		}
+		data.Total = totals(query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, PlatformInsights{readmodels.PlatformRefOf(p), totals(p)})
+		}
+		return nil
+	})
+	return data, meta, err
 }
 
 // AccountFollowers serves endpoints 2, 14 and 18: followers by day, week or month, per platform and
 // overall.
-func (a *Analytics) AccountFollowers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountFollowers, Meta, error) {
-	return answerFigures(ctx, a, "follower series", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
-		func(f *accountFigures, data *AccountFollowers) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) FollowerSeries {
-				s := FollowerSeries{
-					SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
-					Series: f.followerDays(platforms...), PreviousSeries: f.before.followerDays(platforms...),
-				}
-				s.compareSame(f, platforms)
-				return s
-			}, func(p readmodels.PlatformRef, s FollowerSeries) platformFollowerSeries {
-				return platformFollowerSeries{p, s}
-			})
-		})
+func (a *Analytics) AccountFollowers(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data AccountFollowers, meta Meta, err error) {
+	meta, err = a.answer(ctx, "follower series", scope, query, []string{domain.MetricFollowers}, func(qc *queryContext) error {
+		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		if err != nil {
+			return err
+		}
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total = f.followerSeries(query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformFollowerSeries{readmodels.PlatformRefOf(p), f.followerSeries(p)})
+		}
+		return nil
+	})
+	return data, meta, err
 }
 
 // RoiViews serves endpoint 3: page views and the cost of subscriptions, per platform and month.
-func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (RoiViews, Meta, error) {
-	metrics := []string{domain.MetricViews}
-	return answer(ctx, a, "views and costs", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *RoiViews) error {
+func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data RoiViews, meta Meta, err error) {
+	meta, err = a.answer(ctx, "views and costs", scope, query, []string{domain.MetricViews}, func(qc *queryContext) error {
 		qc.uncompared, qc.byAccount = true, true
 		prices, err := readPrices(ctx, qc, query.Range.cut(ByMonth))
 		if err != nil {
@@ -65,43 +79,63 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 		if err := postViews(ctx, qc, prices.parts, counted, gained); err != nil {
 			return err
 		}
-		*data = roiViews(query, gained, prices)
+		data = roiViews(query, gained, prices)
 		return sourceQuery{qc}.classifySources(ctx)
 	})
+	return data, meta, err
 }
 
 // AccountStats serves endpoint 4: reach and impressions, totals and series.
-func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountStats, Meta, error) {
+func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data AccountStats, meta Meta, err error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
-	var before []AccountReach
-	return answerFigures(ctx, a, "reach and impressions", scope, query, metrics, query.buckets(),
-		func(_ context.Context, f *accountFigures, data *AccountStats) error {
-			data.AsRead, data.Reach, before = f.asRead(domain.MetricImpressions), f.reach(), f.before.reach()
-			return nil
-		}, func(f *accountFigures, data *AccountStats) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) ReachStats {
-				return f.reachStats(data.Reach, before, platforms...)
-			}, func(p readmodels.PlatformRef, s ReachStats) platformReachStats { return platformReachStats{p, s} })
-		})
+	meta, err = a.answer(ctx, "reach and impressions", scope, query, metrics, func(qc *queryContext) error {
+		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		if err != nil {
+			return err
+		}
+		data.AsRead, data.Reach = f.asRead(domain.MetricImpressions), f.reach()
+		before := f.before.reach()
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total = f.reachStats(data.Reach, before, query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformReachStats{readmodels.PlatformRefOf(p), f.reachStats(data.Reach, before, p)})
+		}
+		return nil
+	})
+	return data, meta, err
 }
 
 // AccountNetGrowth serves endpoint 5: net follower growth per platform and overall.
-func (a *Analytics) AccountNetGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (AccountNetGrowth, Meta, error) {
-	return answerFigures(ctx, a, "net growth", scope, query, []string{domain.MetricFollowers}, query.buckets(), nil,
-		func(f *accountFigures, data *AccountNetGrowth) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, f.netGrowth,
-				func(p readmodels.PlatformRef, g NetGrowth) platformNetGrowth { return platformNetGrowth{p, g} })
-		})
+func (a *Analytics) AccountNetGrowth(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data AccountNetGrowth, meta Meta, err error) {
+	meta, err = a.answer(ctx, "net growth", scope, query, []string{domain.MetricFollowers}, func(qc *queryContext) error {
+		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		if err != nil {
+			return err
+		}
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		data.Total = f.netGrowth(query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformNetGrowth{readmodels.PlatformRefOf(p), f.netGrowth(p)})
+		}
+		return nil
+	})
+	return data, meta, err
 }
 
 // ActivityMeter serves endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
 // registration of a post that counts.
-func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActivityMeter, Meta, error) {
-	return answer(ctx, a, "activity", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActivityMeter) error {
+func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data ActivityMeter, meta Meta, err error) {
+	meta, err = a.answer(ctx, "activity", scope, query, nil, func(qc *queryContext) error {
 		if qc.blank == nothingRead {
 			qc.blank = "No published posts are known in this range."
 		}
-		days := query.Range.Elapsed().cut(ByDay)
+		days, parts := query.Range.Elapsed().cut(ByDay), query.Range.cut(query.Granularity)
 		accounts, err := publishedPosts(ctx, qc, days)
 		if err != nil {
 			return err
@@ -117,36 +151,39 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
 			return err
 		}
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) Activity {
-			selected := slices.DeleteFunc(slices.Clone(accounts), func(x *accountPosts) bool { return !slices.Contains(platforms, x.platform) })
-			return measure(qc.accountsOn(platforms...), selected, days, query.buckets())
-		}, func(p readmodels.PlatformRef, m Activity) PlatformActivity { return PlatformActivity{p, m} })
+		data.Total = measure(qc.accountsOn(query.Platforms...), accounts, days, parts)
+		for _, p := range query.Platforms {
+			onPlatform := slices.DeleteFunc(slices.Clone(accounts), func(a *accountPosts) bool { return a.platform != p })
+			activity := measure(qc.accountsOn(p), onPlatform, days, parts)
+			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), activity})
+		}
 		return nil
 	})
+	return data, meta, err
 }
 
 // Leaderboard serves endpoint 7: the best members and posts, ranked by engagement. It has one page;
 // the limit applies to both lists.
-func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (Leaderboard, Meta, error) {
+func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data Leaderboard, meta Meta, err error) {
 	query.Page.Cursor = ""
-	return answer(ctx, a, "leaderboard", scope, query, engagementMetrics(),
-		func(ctx context.Context, qc *queryContext, data *Leaderboard) error {
-			qc.rankedBy = cmp.Or(query.By, RankByGained)
-			members, posts, err := postQuery{qc}.rankBoard(ctx)
-			if err != nil {
-				return err
-			}
-			data.Members = members
-			if data.Posts, err = (postQuery{qc}).rankedPosts(ctx, posts, members); err != nil {
-				return err
-			}
-			return sourceQuery{qc}.classifyPostSources(ctx)
-		})
+	meta, err = a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(qc *queryContext) error {
+		qc.rankedBy = cmp.Or(query.By, RankByGained)
+		members, posts, err := postQuery{qc}.rankBoard(ctx)
+		if err != nil {
+			return err
+		}
+		data.Members = members
+		if data.Posts, err = (postQuery{qc}).rankedPosts(ctx, posts, members); err != nil {
+			return err
+		}
+		return sourceQuery{qc}.classifyPostSources(ctx)
+	})
+	return data, meta, err
 }
 
 // TopPosts serves endpoints 8 and 22: posts ranked by engagement, gained in the range or in total.
-func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (TopPosts, Meta, error) {
-	return answer(ctx, a, "top posts", scope, query, engagementMetrics(), func(ctx context.Context, qc *queryContext, data *TopPosts) error {
+func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data TopPosts, meta Meta, err error) {
+	meta, err = a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(qc *queryContext) error {
 		qc.rankedBy = cmp.Or(query.By, RankByGained)
 		ranking, err := postQuery{qc}.rankPosts(ctx)
 		if err != nil {
@@ -157,107 +194,118 @@ func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query 
 		}
 		return sourceQuery{qc}.classifyPostSources(ctx)
 	})
+	return data, meta, err
 }
 
 // PostInsights serves endpoints 9 and 17: every post with its latest metrics and its gains in the
 // range.
-func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostInsights, Meta, error) {
+func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PostInsights, meta Meta, err error) {
 	metrics := append(engagementMetrics(), domain.MetricViews)
-	return answer(ctx, a, "posts", scope, query, metrics, func(ctx context.Context, qc *queryContext, data *PostInsights) error {
-		data.Posts = []PostInsight{}
+	meta, err = a.answer(ctx, "posts", scope, query, metrics, func(qc *queryContext) error {
 		posts, err := postQuery{qc}.readPosts(ctx)
 		if err != nil {
 			return err
 		}
-		for _, p := range posts {
-			data.Posts = append(data.Posts, PostInsight{p.Post, p.counts, p.growth})
+		data.Posts = make([]PostInsight, len(posts))
+		for i, p := range posts {
+			data.Posts[i] = PostInsight{p.Post, p.counts, p.growth}
 		}
 		return sourceQuery{qc}.classifyPostSources(ctx)
 	})
+	return data, meta, err
 }
 
 // PostsLikes serves endpoints 10 and 19: likes per post and over time.
-func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsLikes, Meta, error) {
-	return answer(ctx, a, "likes of posts", scope, query, []string{domain.MetricLikes},
-		func(ctx context.Context, qc *queryContext, data *PostsLikes) error {
-			data.Posts = []PostLikes{}
-			posts, err := postQuery{qc}.readPosts(ctx)
-			if err != nil {
-				return err
-			}
-			for _, p := range posts {
-				data.Posts = append(data.Posts, PostLikes{p.Post, p.counts.Likes, p.growth.Likes, p.growth.NoBaseline})
-			}
-			g, before, err := gainSeries(ctx, qc, qc.metrics)
-			if err != nil {
-				return err
-			}
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) LikesSeries {
-				return LikesSeries{g.gain(domain.MetricLikes, platforms...), seriesOf(g, likesDay, platforms), seriesOf(before, likesDay, platforms)}
-			}, func(p readmodels.PlatformRef, s LikesSeries) platformLikesSeries { return platformLikesSeries{p, s} })
-			return sourceQuery{qc}.classifySources(ctx)
-		})
-}
-
-// PostsViews serves endpoints 11 and 20: the video views that posts gained over time.
-func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsViews, Meta, error) {
-	views := []string{domain.MetricViews}
-	return answer(ctx, a, "views of posts", scope, query, views, func(ctx context.Context, qc *queryContext, data *PostsViews) error {
-		g, before, err := gainSeries(ctx, qc, views)
+func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PostsLikes, meta Meta, err error) {
+	meta, err = a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(qc *queryContext) error {
+		posts, err := postQuery{qc}.readPosts(ctx)
 		if err != nil {
 			return err
 		}
-		data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) ViewsSeries {
-			return ViewsSeries{g.gain(domain.MetricViews, platforms...), seriesOf(g, viewsDay, platforms), seriesOf(before, viewsDay, platforms)}
-		}, func(p readmodels.PlatformRef, s ViewsSeries) platformViewsSeries { return platformViewsSeries{p, s} })
+		data.Posts = make([]PostLikes, len(posts))
+		for i, p := range posts {
+			data.Posts[i] = PostLikes{p.Post, p.counts.Likes, p.growth.Likes, p.growth.NoBaseline}
+		}
+		g, before, err := gainSeries(ctx, qc, qc.metrics)
+		if err != nil {
+			return err
+		}
+		likes := func(platforms ...domain.Platform) LikesSeries {
+			return LikesSeries{g.gain(domain.MetricLikes, platforms...), seriesOf(g, likesDay, platforms), seriesOf(before, likesDay, platforms)}
+		}
+		data.Total = likes(query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformLikesSeries{readmodels.PlatformRefOf(p), likes(p)})
+		}
 		return sourceQuery{qc}.classifySources(ctx)
 	})
+	return data, meta, err
+}
+
+// PostsViews serves endpoints 11 and 20: the video views that posts gained over time.
+func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PostsViews, meta Meta, err error) {
+	meta, err = a.answer(ctx, "views of posts", scope, query, []string{domain.MetricViews}, func(qc *queryContext) error {
+		g, before, err := gainSeries(ctx, qc, qc.metrics)
+		if err != nil {
+			return err
+		}
+		views := func(platforms ...domain.Platform) ViewsSeries {
+			return ViewsSeries{g.gain(domain.MetricViews, platforms...), seriesOf(g, viewsDay, platforms), seriesOf(before, viewsDay, platforms)}
+		}
+		data.Total = views(query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformViewsSeries{readmodels.PlatformRefOf(p), views(p)})
+		}
+		return sourceQuery{qc}.classifySources(ctx)
+	})
+	return data, meta, err
 }
 
 // PostsEngagements serves endpoints 12 and 21: likes + comments + shares per post.
-func (a *Analytics) PostsEngagements(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PostsEngagements, Meta, error) {
-	return answer(ctx, a, "engagement per post", scope, query, engagementMetrics(),
-		func(ctx context.Context, qc *queryContext, data *PostsEngagements) error {
-			data.Posts = []PostEngagement{}
-			posts, err := postQuery{qc}.readPosts(ctx)
-			if err != nil {
-				return err
+func (a *Analytics) PostsEngagements(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data PostsEngagements, meta Meta, err error) {
+	meta, err = a.answer(ctx, "engagement per post", scope, query, engagementMetrics(), func(qc *queryContext) error {
+		posts, err := postQuery{qc}.readPosts(ctx)
+		if err != nil {
+			return err
+		}
+		data.Posts = make([]PostEngagement, len(posts))
+		for i, p := range posts {
+			c, g := p.counts, p.growth
+			data.Posts[i] = PostEngagement{
+				Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
+				EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
 			}
-			for _, p := range posts {
-				c, g := p.counts, p.growth
-				data.Posts = append(data.Posts, PostEngagement{
-					Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
-					EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
-				})
-			}
-			return sourceQuery{qc}.classifyPostSources(ctx)
-		})
+		}
+		return sourceQuery{qc}.classifyPostSources(ctx)
+	})
+	return data, meta, err
 }
 
 // PostsTotalEngagements serves endpoint 13: likes, comments and shares gained by all posts, in
 // total and over time.
 func (a *Analytics) PostsTotalEngagements(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
-) (PostsTotalEngagements, Meta, error) {
-	return answer(ctx, a, "engagement of posts", scope, query, engagementMetrics(),
-		func(ctx context.Context, qc *queryContext, data *PostsTotalEngagements) error {
-			g, before, err := gainSeries(ctx, qc, append(engagementMetrics(), domain.MetricEngagement))
-			if err != nil {
-				return err
-			}
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) EngagementTotals {
-				return g.engagementTotals(before, platforms...)
-			}, func(p readmodels.PlatformRef, t EngagementTotals) platformEngagementTotals {
-				return platformEngagementTotals{p, t}
-			})
-			return sourceQuery{qc}.classifySources(ctx)
-		})
+) (data PostsTotalEngagements, meta Meta, err error) {
+	meta, err = a.answer(ctx, "engagement of posts", scope, query, engagementMetrics(), func(qc *queryContext) error {
+		g, before, err := gainSeries(ctx, qc, append(engagementMetrics(), domain.MetricEngagement))
+		if err != nil {
+			return err
+		}
+		data.Total = g.engagementTotals(before, query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformEngagementTotals{readmodels.PlatformRefOf(p), g.engagementTotals(before, p)})
+		}
+		return sourceQuery{qc}.classifySources(ctx)
+	})
+	return data, meta, err
 }
 
 // ActiveMembers serves endpoint 15: the active members of an account and the platforms they have
 // connected, from the current directory. The range in Meta does not apply.
-func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (ActiveMembers, Meta, error) {
-	return answer(ctx, a, "active members", scope, query, nil, func(ctx context.Context, qc *queryContext, data *ActiveMembers) error {
+func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data ActiveMembers, meta Meta, err error) {
+	meta, err = a.answer(ctx, "active members", scope, query, nil, func(qc *queryContext) error {
 		var err error
 		qc.blank = "" // it shows no readings, so none are missing
 		if data.Members, err = activeMembers(ctx, qc); err != nil {
@@ -268,58 +316,80 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 		}
 		return sourceQuery{qc}.classifySources(ctx)
 	})
+	return data, meta, err
 }
 
 // MemberGrowth serves endpoint 16: a member's growth summary.
-func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (MemberGrowth, Meta, error) {
+func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data MemberGrowth, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
-	var gains *postGains
-	var published, publishedBefore []*accountPosts
-	return answerFigures(ctx, a, "growth of a member", scope, query, metrics, []bucket{query.Range.whole()},
-		func(ctx context.Context, f *accountFigures, _ *MemberGrowth) (err error) {
-			if gains, _, err = comparedGains(ctx, f.queryContext, []string{domain.MetricEngagement, domain.MetricViews}, nil); err != nil {
-				return err
-			}
-			f.ofPosts = false // the status of sources depends on readings of accounts
-			if published, err = publishedPosts(ctx, f.queryContext, f.buckets); err != nil || f.uncompared {
-				return err
-			}
-			publishedBefore, err = publishedPosts(ctx, f.comparison(), []bucket{f.compared.whole()})
+	meta, err = a.answer(ctx, "growth of a member", scope, query, metrics, func(qc *queryContext) error {
+		f, err := qc.accountFigures(ctx, []bucket{query.Range.whole()})
+		if err != nil {
 			return err
-		}, func(f *accountFigures, data *MemberGrowth) {
-			data.Total, data.Platforms = perPlatform(query.Platforms, func(platforms ...domain.Platform) GrowthTotals {
-				t := GrowthTotals{
-					SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
-					Engagement: f.total(domain.MetricEngagement, platforms), Impressions: f.total(domain.MetricImpressions, platforms),
-					PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
-				}
-				t.PostsPublished, t.PostsPublishedPrevious = publishedIn(0, published, platforms...), publishedIn(0, publishedBefore, platforms...)
-				return t
-			}, func(p readmodels.PlatformRef, t GrowthTotals) platformGrowthTotals { return platformGrowthTotals{p, t} })
-		})
+		}
+		gains, _, err := comparedGains(ctx, qc, []string{domain.MetricEngagement, domain.MetricViews}, nil)
+		if err != nil {
+			return err
+		}
+		qc.ofPosts = false // the status of sources depends on readings of accounts
+		published, err := publishedPosts(ctx, qc, f.buckets)
+		if err != nil {
+			return err
+		}
+		var publishedBefore []*accountPosts
+		if !qc.uncompared {
+			if publishedBefore, err = publishedPosts(ctx, qc.comparison(), []bucket{qc.compared.whole()}); err != nil {
+				return err
+			}
+		}
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		growth := func(platforms ...domain.Platform) GrowthTotals {
+			return GrowthTotals{
+				SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
+				Engagement: f.total(domain.MetricEngagement, platforms), Impressions: f.total(domain.MetricImpressions, platforms),
+				PostsPublished: publishedIn(0, published, platforms...), PostsPublishedPrevious: publishedIn(0, publishedBefore, platforms...),
+				PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
+			}
+		}
+		data.Total = growth(query.Platforms...)
+		for _, p := range query.Platforms {
+			data.Platforms = append(data.Platforms, platformGrowthTotals{readmodels.PlatformRefOf(p), growth(p)})
+		}
+		return nil
+	})
+	return data, meta, err
 }
 
 // Stats returns the figures of each platform, by day, week or month.
-func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (PlatformStats, Meta, error) {
+func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PlatformStats, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
-	var now, before *platformStats
-	return answerFigures(ctx, a, "stats", scope, query, metrics, query.buckets(),
-		func(ctx context.Context, f *accountFigures, data *PlatformStats) (err error) {
-			if now, err = f.platformStats(ctx); err != nil {
-				return err
-			}
-			if f.before != nil {
-				if before, err = f.before.platformStats(ctx); err != nil {
-					return err
-				}
-			}
-			data.Platforms, err = f.connectedPlatforms(ctx)
+	meta, err = a.answer(ctx, "stats", scope, query, metrics, func(qc *queryContext) error {
+		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		if err != nil {
 			return err
-		}, func(f *accountFigures, data *PlatformStats) {
-			for i := range data.Platforms {
-				s := &data.Platforms[i]
-				s.SocialAccounts = f.accountsOn(s.Platform)
-				s.StatsPeriods = StatsPeriods{now.periods(s.Platform), before.periods(s.Platform)}
-			}
-		})
+		}
+		now, err := f.platformStats(ctx)
+		if err != nil {
+			return err
+		}
+		before, err := f.before.platformStats(ctx)
+		if err != nil {
+			return err
+		}
+		if data.Platforms, err = f.connectedPlatforms(ctx); err != nil {
+			return err
+		}
+		if err := (sourceQuery{qc}).classifySources(ctx); err != nil {
+			return err
+		}
+		for i := range data.Platforms {
+			s := &data.Platforms[i]
+			s.SocialAccounts = qc.accountsOn(s.Platform)
+			s.StatsPeriods = StatsPeriods{now.periods(s.Platform, s.SocialAccounts), before.periods(s.Platform, s.SocialAccounts)}
+		}
+		return nil
+	})
+	return data, meta, err
 }

@@ -77,6 +77,29 @@ type FollowerDay struct {
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
+func (f *accountFigures) followerSeries(platforms ...domain.Platform) FollowerSeries {
+	s := FollowerSeries{
+		SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
+		Series: f.followerDays(platforms...), PreviousSeries: f.before.followerDays(platforms...),
+	}
+	all := f.onPlatforms(domain.MetricFollowers, platforms)
+	var readBefore []*metricValue
+	for _, v := range all {
+		if v.before != nil && v.previous != nil {
+			readBefore = append(readBefore, v)
+		}
+		if v.movedAway {
+			s.MovedAway.Accounts++
+			s.MovedAway.Followers += *v.value
+		}
+	}
+	if !f.uncompared && len(readBefore) < len(all) {
+		t := total(readBefore)
+		s.SameAccounts = &SameAccounts{t.Accounts, t.Previous, t.Change, t.ChangePct}
+	}
+	return s
+}
+
 // followerDays adds up the followers on some platforms by interval; nil for a nil receiver.
 func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
 	if f == nil {
@@ -168,11 +191,11 @@ type GrowthDay struct {
 }
 
 func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {
-	var growths []*metricValue
-	for _, v := range f.onPlatforms(domain.MetricFollowers, platforms) {
-		growths = append(growths, v.growth())
+	values := f.onPlatforms(domain.MetricFollowers, platforms)
+	for i, v := range values {
+		values[i] = v.growth()
 	}
-	t := total(growths)
+	t := total(values)
 	g := NetGrowth{
 		SocialAccounts: f.accountsOn(platforms...), Start: t.Previous, Net: t.Change, NetPct: t.ChangePct,
 		NoBaseline: t.NoBaseline, ComparedInPart: t.ComparedInPart, GainedSince: t.GainedSince,
@@ -208,24 +231,4 @@ func (v *metricValue) growth() *metricValue {
 		g.compared, g.previous = v.value, new(*v.value-net.sum)
 	}
 	return &g
-}
-
-// compareSame compares the accounts that were read at both moments, and counts those that moved
-// away.
-func (s *FollowerSeries) compareSame(f *accountFigures, platforms []domain.Platform) {
-	all := f.onPlatforms(domain.MetricFollowers, platforms)
-	var readBefore []*metricValue
-	for _, v := range all {
-		if v.before != nil && v.previous != nil {
-			readBefore = append(readBefore, v)
-		}
-		if v.movedAway {
-			s.MovedAway.Accounts++
-			s.MovedAway.Followers += *v.value
-		}
-	}
-	if !f.uncompared && len(readBefore) < len(all) {
-		t := total(readBefore)
-		s.SameAccounts = &SameAccounts{t.Accounts, t.Previous, t.Change, t.ChangePct}
-	}
 }

@@ -96,12 +96,12 @@ type StatsPeriod struct {
 	Demographics *Demographics `json:"demographics"`
 }
 
-// platformStats reads the other data that stats need.
-func (f *accountFigures) platformStats(ctx context.Context) (*platformStats, error) {
-	s := &platformStats{
-		accountFigures: f, reach: f.reach(), splits: map[platformPeriod]*Demographics{},
+// platformStats reads the other data that stats need; nil for a nil receiver.
+func (f *accountFigures) platformStats(ctx context.Context) (s *platformStats, err error) {
+	if f == nil {
+		return nil, nil
 	}
-	var err error
+	s = &platformStats{accountFigures: f, reach: f.reach(), splits: map[platformPeriod]*Demographics{}}
 	if s.posts, err = publishedPosts(ctx, f.queryContext, f.buckets); err != nil {
 		return nil, err
 	}
@@ -151,22 +151,24 @@ type platformStats struct {
 }
 
 // periods returns the figures of a platform; nil for a nil receiver.
-func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
+func (s *platformStats) periods(p domain.Platform, socialAccounts int) []StatsPeriod {
 	if s == nil {
 		return nil
 	}
 	periods, platforms := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
-	engagement, impressions, reach := s.onPlatforms(domain.MetricEngagement, platforms), s.onPlatforms(domain.MetricImpressions, platforms), s.onlyReach(s.reach, platforms)
-	captured := s.captureTimes(slices.Concat(s.onPlatforms(domain.MetricFollowers, platforms), engagement, impressions))
+	followers := s.onPlatforms(domain.MetricFollowers, platforms)
+	engagement, impressions := s.onPlatforms(domain.MetricEngagement, platforms), s.onPlatforms(domain.MetricImpressions, platforms)
+	reach := onlyReach(socialAccounts, s.reach, platforms)
+	captured := s.captureTimes(slices.Concat(followers, engagement, impressions))
 	stocks := map[int64]*metricValue{}
-	for _, v := range s.onPlatforms(domain.MetricFollowers, platforms) {
+	for _, v := range followers {
 		stocks[v.social] = v
 	}
-	for i, followers := range s.followerDays(p) {
-		b, key := s.buckets[i], platformPeriod{p, i}
+	for i, day := range s.followerDays(p) {
+		b := s.buckets[i]
 		period := StatsPeriod{
-			Period: followers.Day, From: b.From.UTC(), To: b.To.UTC(),
-			Followers: followers.Followers, FollowersChange: followers.Change, Demographics: s.splits[key],
+			Period: day.Day, From: b.From.UTC(), To: b.To.UTC(), Followers: day.Followers, FollowersChange: day.Change,
+			Posts: publishedIn(i, s.posts, p), Demographics: s.splits[platformPeriod{p, i}],
 			RecordedAt: captured[i].oldest, UpdatedAt: captured[i].newest,
 		}
 		period.Engagement, _ = gainedIn(i, engagement)
@@ -174,9 +176,7 @@ func (s *platformStats) periods(p domain.Platform) []StatsPeriod {
 		if reach != nil {
 			period.Reach = reach.Series[i].Value
 		}
-		engaged, people := ratedEngagement(i, engagement, stocks)
-		period.EngagementRatePct, period.EngagementRateOf = engagementRate(period, engaged, people)
-		period.Posts = publishedIn(i, s.posts, p)
+		period.setEngagementRate(ratedEngagement(i, engagement, stocks))
 		periods[i] = period
 	}
 	return periods
@@ -218,18 +218,15 @@ const (
 	RateOfFollowers RateBase = "followers" // followers at the end of the period
 )
 
-// engagementRate returns a period's engagement as a percentage of people, and the base. engaged and
+// setEngagementRate sets the engagement as a percentage of people, and the base. engaged and
 // followers come from the accounts that have both.
-func engagementRate(period StatsPeriod, engaged, followers tally) (*float64, *RateBase) {
+func (p *StatsPeriod) setEngagementRate(engaged, followers tally) {
 	switch {
-	case period.Engagement == nil:
-		return nil, nil
-	case period.Reach != nil && *period.Reach > 0: // of one account
-		return Percent(*period.Engagement, *period.Reach, 2), new(RateOfReach)
-	case period.Followers != nil && followers.sum > 0:
-		return Percent(engaged.sum, followers.sum, 2), new(RateOfFollowers)
-	default:
-		return nil, nil
+	case p.Engagement == nil:
+	case p.Reach != nil && *p.Reach > 0: // of one account
+		p.EngagementRatePct, p.EngagementRateOf = Percent(*p.Engagement, *p.Reach, 2), new(RateOfReach)
+	case p.Followers != nil && followers.sum > 0:
+		p.EngagementRatePct, p.EngagementRateOf = Percent(engaged.sum, followers.sum, 2), new(RateOfFollowers)
 	}
 }
 

@@ -184,7 +184,7 @@ func seriesOf[D any](g *postGains, part func(day string, sums *gainSums) D, plat
 // gainSeries reads the gains of posts over time, and records which social accounts have the
 // answer's figures in their posts. before covers the compared period; nil if the series have none.
 func gainSeries(ctx context.Context, qc *queryContext, metrics []string) (now, before *postGains, err error) {
-	now, before, err = comparedGains(ctx, qc, metrics, qc.query.buckets())
+	now, before, err = comparedGains(ctx, qc, metrics, qc.query.Range.cut(qc.query.Granularity))
 	if err != nil {
 		return nil, nil, err
 	}

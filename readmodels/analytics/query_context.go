@@ -3,7 +3,6 @@ package analytics
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -54,50 +53,46 @@ type queryContext struct {
 	nextDue *time.Time
 }
 
-// answer runs build, which fills in the data, in one snapshot and completes meta. what names the
-// answer in errors.
-func answer[D any](
-	ctx context.Context, a *Analytics, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
-	build func(context.Context, *queryContext, *D) error,
-) (data D, meta Meta, err error) {
-	var qc *queryContext
-	err = pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
-		qc = &queryContext{
-			tx: tx, scope: scope, query: query, metrics: metrics, blank: nothingRead,
-			metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
-			compared: query.Range.Compared(query.Compare), uncompared: query.Compare == CompareNone,
-		}
-		if r := query.Range; !r.Now.IsZero() && r.Now.Before(r.From) {
-			qc.blank = "This range has not begun."
-		}
-		if err := qc.checkFilters(ctx); err != nil {
-			return err
-		}
-		return build(ctx, qc, &data)
-	})
-	if refused, ok := errors.AsType[*domain.Error](err); ok {
-		return data, Meta{}, refused
-	}
-	if err != nil {
-		return data, Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
-	}
+// answer builds a response in one snapshot and returns its meta. what names it in errors.
+func (a *Analytics) answer(
+	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string, build func(*queryContext) error,
+) (Meta, error) {
 	r := query.Range
-	meta = Meta{
+	qc := &queryContext{
+		scope: scope, query: query, metrics: metrics, blank: nothingRead,
+		metricsRead: map[int64]map[string]*metricRead{}, accounts: map[int64]knownAccount{},
+		compared: r.Compared(query.Compare), uncompared: query.Compare == CompareNone,
+	}
+	if !r.Now.IsZero() && r.Now.Before(r.From) {
+		qc.blank = "This range has not begun."
+	}
+	err := pg.Snapshot(ctx, a.Pool, func(tx pgx.Tx) error {
+		qc.tx = tx
+		if query.Member != 0 || query.Category != 0 {
+			if err := qc.checkFilters(ctx); err != nil {
+				return err
+			}
+		}
+		return build(qc)
+	})
+	if err != nil {
+		return Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
+	}
+	meta := Meta{
 		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
-		AsOf: qc.asOf, NextDue: qc.expectedAt(), Sources: qc.sources, RankedBy: qc.rankedBy, Instead: qc.instead,
-		NextCursor: qc.cursor,
+		AsOf: qc.asOf, Sources: qc.sources, RankedBy: qc.rankedBy, Instead: qc.instead, NextCursor: qc.cursor,
+	}
+	if qc.lastRead.Before(r.To) { // readings after the range change nothing
+		meta.NextDue = qc.nextDue
 	}
 	if query.seriesCompared() || qc.totals && !qc.uncompared {
 		meta.ComparedFrom, meta.ComparedTo = new(qc.compared.From.UTC()), new(qc.compared.To.UTC())
 	}
-	return data, meta, nil
+	return meta, nil
 }
 
 // checkFilters returns an error for a member or category that the caller cannot see.
 func (qc *queryContext) checkFilters(ctx context.Context) error {
-	if qc.query.Member == 0 && qc.query.Category == 0 {
-		return nil
-	}
 	var member, category bool
 	err := qc.tx.QueryRow(ctx, `
 		select $3::bigint = 0 or exists (
@@ -152,18 +147,6 @@ func (qc *queryContext) withinAccounts(column string) string {
 		return column + " = any($2::text[])"
 	}
 }
-
-// expectedAt returns when newer figures are expected: the time of the next reading, if the newest
-// reading is within the range.
-func (qc *queryContext) expectedAt() *time.Time {
-	if qc.lastRead.IsZero() || !qc.lastRead.Before(qc.query.Range.To) {
-		return nil
-	}
-	return qc.nextDue
-}
-
-// buckets returns the intervals of the range in the query's granularity.
-func (q RangeQuery) buckets() []bucket { return q.Range.cut(q.Granularity) }
 
 // noteCapture records that the response uses a capture; nil is ignored.
 func (qc *queryContext) noteCapture(at *time.Time) {

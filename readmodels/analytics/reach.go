@@ -65,22 +65,22 @@ type ReachDay struct {
 }
 
 func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms ...domain.Platform) ReachStats {
-	stats := ReachStats{
-		SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms),
-		Series: f.reachDays(reach, platforms), PreviousSeries: f.before.reachDays(reachBefore, platforms),
-	}
-	if alone := f.onlyReach(reach, platforms); alone != nil {
+	stats := ReachStats{SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms)}
+	alone := onlyReach(stats.SocialAccounts, reach, platforms)
+	if alone != nil {
 		stats.Reach = alone.Value
 	}
+	stats.Series = f.reachDays(alone, platforms)
+	stats.PreviousSeries = f.before.reachDays(onlyReach(stats.SocialAccounts, reachBefore, platforms), platforms)
 	return stats
 }
 
 // reachDays returns impressions and reach by interval; nil for a nil receiver.
-func (f *accountFigures) reachDays(reach []AccountReach, platforms []domain.Platform) []ReachDay {
+func (f *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platform) []ReachDay {
 	if f == nil {
 		return nil
 	}
-	impressions, alone := f.onPlatforms(domain.MetricImpressions, platforms), f.onlyReach(reach, platforms)
+	impressions := f.onPlatforms(domain.MetricImpressions, platforms)
 	series := make([]ReachDay, len(f.buckets))
 	for i, part := range f.buckets {
 		series[i].Day = part.day.String()
@@ -229,10 +229,14 @@ func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart
 
 // onlyReach returns the reach of the only social account on some platforms; nil if there are
 // several, because people are never summed.
-func (f *accountFigures) onlyReach(reach []AccountReach, platforms []domain.Platform) *AccountReach {
-	selected := slices.DeleteFunc(slices.Clone(reach), func(r AccountReach) bool { return !slices.Contains(platforms, r.Platform) })
-	if f.accountsOn(platforms...) != 1 || len(selected) != 1 {
-		return nil
+func onlyReach(socialAccounts int, reach []AccountReach, platforms []domain.Platform) (alone *AccountReach) {
+	for i, r := range reach {
+		if slices.Contains(platforms, r.Platform) {
+			if alone != nil || socialAccounts != 1 {
+				return nil
+			}
+			alone = &reach[i]
+		}
 	}
-	return &selected[0]
+	return alone
 }

@@ -100,10 +100,12 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	}
 	qc.noteSample(v, last)
 	v.value = &last.value
+	v.gained = make([]*int64, len(buckets))
 	for i, b := range buckets {
 		if p := g.last(b.From, b.To, v.counts); p != nil {
 			v.stocks[i] = &p.value
 		}
+		v.gained[i] = v.gainedIn(g, b.From, b.To)
 	}
 	if before := g.last(time.Time{}, r.From, v.counts); before != nil {
 		v.before = &before.value
@@ -111,23 +113,17 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	newest := g.last(r.From, r.To, func(*sample) bool { return true })
 	v.movedAway = !v.owns(newest.owner)
 	v.firstReadInRange = g.search(r.From) == 0 // by any owner: a step from another owner's reading is compared
-	if qc.comparesStock(v, g) {
+	// The previous period ends where the range begins, so the first reading in the range can replace
+	// a missing one. With compare=year, a reading up to the end of that period is needed.
+	if !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil) {
 		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
 		}
-		v.late(g, qc.compared.To, r.From, func(_, _ *sample) { v.noPct = true })
+		v.noPct = v.late(g, qc.compared.To, r.From) != nil
 		v.comparedInPart = v.previous != nil && v.firstReadInRange
 	}
-	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return v.gainedIn(g, b.From, b.To) })
-	qc.noteSince(v, g)
+	qc.noteLongGaps(v, g)
 	return v
-}
-
-// comparesStock reports whether a stock with a value is compared. With compare=year, it needs a
-// reading up to the end of that period. The previous period ends where the range begins, so the
-// first reading in the range can replace a missing one.
-func (qc *queryContext) comparesStock(v *metricValue, g *gauge) bool {
-	return !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil)
 }
 
 // gainedValue returns the gain of a metric: the platform's days where they exist, otherwise the
@@ -141,14 +137,17 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func
 		qc.counterValue(v, g)
 	}
 	if !qc.uncompared {
-		earlier := *v
+		earlier := *v // its sources are not shown
 		all := earlier.gainedOf(qc.compared.whole(), days, g)
 		v.comparedInPart = v.comparedInPart || all != nil && (v.previous == nil || *v.previous != *all)
 	}
 	if v.read == nil && !v.comparedInPart {
 		return nil
 	}
-	v.gained = v.bucketed(buckets, func(b bucket) *int64 { return v.gainedOf(b, days, g) })
+	v.gained = make([]*int64, len(buckets))
+	for i, b := range buckets {
+		v.gained[i] = v.gainedOf(b, days, g)
+	}
 	return v
 }
 
@@ -217,7 +216,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	if first := (*g)[0]; !first.at.Before(r.From) && v.owns(first.owner) {
 		v.read.gap = fmt.Sprintf("the first reading was on %s; earlier gains are unknown", qc.date(first))
 	}
-	qc.noteSince(v, g)
+	qc.noteLongGaps(v, g)
 	gained := v.gainedIn(g, r.From, r.To)
 	if gained == nil {
 		return
@@ -228,7 +227,7 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 	if before := v.gainedIn(g, qc.compared.From, qc.compared.To); before != nil {
 		v.compared, v.previous = plus(v.compared, *gained), plus(v.previous, *before)
-		v.late(g, qc.compared.From, qc.compared.To, func(_, _ *sample) { v.noPct = true })
+		v.noPct = v.noPct || v.late(g, qc.compared.From, qc.compared.To) != nil
 	} else if v.previous != nil {
 		v.comparedInPart = true
 	}
@@ -242,45 +241,42 @@ func (v *metricValue) counts(p *sample) bool {
 // gainedIn returns the gain of the owners' readings in [from, to); nil if no gain is known.
 func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	var sum tally
-	g.steps(from, to, func(before, p *sample) {
+	steps := g.steps(from, to)
+	for i, p := range steps[1:] {
 		if !v.counts(p) {
-			return
+			continue
 		}
-		if sum.n == 0 && v.owns(before.owner) {
+		if before := steps[i]; sum.n == 0 && v.owns(before.owner) {
 			v.noteSource(before)
 		}
-		sum.add(tally{p.value - before.value, 1})
-	})
+		sum.add(tally{p.value - steps[i].value, 1})
+	}
 	return sum.value()
 }
 
-func (*metricValue) bucketed(buckets []bucket, gain func(bucket) *int64) []*int64 {
-	out := make([]*int64, len(buckets))
-	for i, b := range buckets {
-		out[i] = gain(b)
-	}
-	return out
-}
-
-// noteSince records the gaps in the range that are too long to say when the gain occurred.
-func (qc *queryContext) noteSince(v *metricValue, g *gauge) {
-	r := qc.query.Range
-	v.late(g, r.From, r.To, func(before, last *sample) {
+// noteLongGaps records the gaps in the range that are too long to say when the gain occurred.
+func (qc *queryContext) noteLongGaps(v *metricValue, g *gauge) {
+	for _, gap := range v.late(g, qc.query.Range.From, qc.query.Range.To) {
 		v.noPct = true
 		if v.longGap == nil {
-			v.longGap = before
+			v.longGap = gap.before
 		}
-		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date", qc.date(before), qc.date(last))
-	})
+		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date", qc.date(gap.before), qc.date(gap.last))
+	}
 }
 
-// late calls each for the owners' readings in [from, to) that follow a gap longer than [longStep].
-func (v *metricValue) late(g *gauge, from, to time.Time, each func(before, p *sample)) {
-	g.steps(from, to, func(before, p *sample) {
-		if p.at.Sub(before.at) > longStep && v.counts(p) {
-			each(before, p)
+// readingGap is the time between two readings.
+type readingGap struct{ before, last *sample }
+
+// late returns the gaps longer than [longStep] before the owners' readings in [from, to).
+func (v *metricValue) late(g *gauge, from, to time.Time) (gaps []readingGap) {
+	steps := g.steps(from, to)
+	for i, p := range steps[1:] {
+		if p.at.Sub(steps[i].at) > longStep && v.counts(p) {
+			gaps = append(gaps, readingGap{steps[i], p})
 		}
-	})
+	}
+	return gaps
 }
 
 func (qc *queryContext) date(p *sample) string { return dayOf(p.at.In(qc.query.Range.Zone)).String() }
@@ -301,31 +297,6 @@ func (v *metricValue) noteSource(p *sample) {
 	if !slices.Contains(v.sources, p.source) {
 		v.sources = append(v.sources, p.source)
 	}
-}
-
-// isGained reports whether a metric accumulates. Followers and posts are stocks.
-func isGained(metric string) bool {
-	return metric != domain.MetricFollowers && metric != domain.MetricPosts
-}
-
-// metricValues returns the values of one metric. Series without a figure are excluded.
-func (qc *queryContext) metricValues(series []*metricSeries, metric string, buckets []bucket) []*metricValue {
-	var out []*metricValue
-	for _, s := range series {
-		if s.metric != metric {
-			continue
-		}
-		var v *metricValue
-		if isGained(metric) {
-			v = qc.gainedValue(s, buckets, qc.sees)
-		} else {
-			v = qc.stockValue(s, buckets)
-		}
-		if v != nil {
-			out = append(out, v)
-		}
-	}
-	return out
 }
 
 // total adds up values.
