@@ -91,7 +91,8 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	if !shown.Begun {
 		return shown, nil
 	}
-	before := analytics.Range{From: analytics.StartOfDay(month, zone), To: analytics.StartOfDay(later, zone), Zone: zone, Now: now}.Previous()
+	covered := analytics.Range{From: analytics.StartOfDay(month, zone), To: analytics.StartOfDay(later, zone), Zone: zone, Now: now}
+	before := covered.Compared(analytics.ComparePrevious)
 	first, last := before.From.In(zone), before.To.Add(-1).In(zone)
 	shown.Before, shown.DaysBefore = first.Format("2 January 2006"), "the day before"
 	if days := before.To.Sub(before.From).Round(24*time.Hour).Hours() / 24; days > 1 {

@@ -15,7 +15,9 @@ const (
 	CompareNone     Compare = "none"     // nothing
 )
 
-// Compared returns the period that the elapsed part of a range is compared with.
+// Compared returns the period that the elapsed part of a range is compared with. On the 20th, the
+// current month is compared with 20 days; compared with a whole month, it would look like a decline.
+// Whole days are compared with whole days, even across clock changes.
 func (r Range) Compared(compare Compare) Range {
 	back := r.back(compare)
 	from := back(r.From)

@@ -110,21 +110,17 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		if !s.NeedsReconnect {
 			s.Reason = ""
 		}
-		members[place[member]].add(s)
+		m := &members[place[member]]
+		m.SocialAccounts = append(m.SocialAccounts, s)
+		if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {
+			m.Platforms = append(m.Platforms, MemberPlatform{PlatformRef: s.PlatformRef})
+		}
+		p := &m.Platforms[len(m.Platforms)-1]
+		p.SocialAccounts++
+		if s.Connected && !s.NeedsReconnect {
+			p.Connected++
+		}
 	})
-}
-
-// add adds a social account and counts it on its platform. Accounts come in order of platform.
-func (m *ActiveMember) add(s ConnectedSocial) {
-	m.SocialAccounts = append(m.SocialAccounts, s)
-	if n := len(m.Platforms); n == 0 || m.Platforms[n-1].Platform != s.Platform {
-		m.Platforms = append(m.Platforms, MemberPlatform{PlatformRef: s.PlatformRef})
-	}
-	p := &m.Platforms[len(m.Platforms)-1]
-	p.SocialAccounts++
-	if s.Connected && !s.NeedsReconnect {
-		p.Connected++
-	}
 }
 
 // MemberGrowth is the response to /membersSocialGrowth.

@@ -1,7 +1,9 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -45,26 +47,14 @@ func publishedPosts(ctx context.Context, qc *queryContext, buckets []bucket) ([]
 		return nil, nil
 	}
 	byID := map[int64]*accountPosts{}
-	var accounts []*accountPosts
-	of := func(social int64, p domain.Platform) *accountPosts {
+	var social, posts int64
+	var platform domain.Platform
+	current := func() *accountPosts {
 		if byID[social] == nil {
-			byID[social] = &accountPosts{social: social, platform: p, numbers: make([]*int64, len(buckets))}
-			accounts = append(accounts, byID[social])
+			byID[social] = &accountPosts{social: social, platform: platform, numbers: make([]*int64, len(buckets))}
 		}
 		return byID[social]
 	}
-	if err := knownPosters(ctx, qc, func(social int64, p domain.Platform) { of(social, p) }); err != nil {
-		return nil, err
-	}
-	if err := countPosts(ctx, qc, buckets, of); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(accounts, func(x, y *accountPosts) int { return int(x.social - y.social) })
-	return accounts, knownUntil(ctx, qc, buckets, accounts)
-}
-
-// knownPosters finds the accounts in scope with known published posts.
-func knownPosters(ctx context.Context, qc *queryContext, each func(int64, domain.Platform)) error {
 	rows, _ := qc.tx.Query(ctx, `
 		select s.id, s.p_id from tSAccounts s
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
@@ -73,14 +63,10 @@ func knownPosters(ctx context.Context, qc *queryContext, each func(int64, domain
 		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null and `+newestInScope+`
 		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Social)
-	var social int64
-	var platform domain.Platform
-	return forEach(rows, "read accounts with posts", []any{&social, &platform}, func() { each(social, platform) })
-}
-
-// countPosts counts the posts of each account and bucket.
-func countPosts(ctx context.Context, qc *queryContext, buckets []bucket, of func(int64, domain.Platform) *accountPosts) error {
-	rows, _ := qc.tx.Query(ctx, `
+	if err := forEach(rows, "read accounts with posts", []any{&social, &platform}, func() { current() }); err != nil {
+		return nil, err
+	}
+	rows, _ = qc.tx.Query(ctx, `
 		select social_account_id, account_id, p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*), max(updated_at)
 		from tSPosts
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
@@ -89,18 +75,21 @@ func countPosts(ctx context.Context, qc *queryContext, buckets []bucket, of func
 		group by 1, 2, 3, 4
 		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets),
 		buckets[0].From, buckets[len(buckets)-1].To, qc.query.Social)
-	var social, posts int64
 	var account string
-	var platform domain.Platform
 	var nth int
 	var at time.Time
-	return forEach(rows, "count posts", []any{&social, &account, &platform, &nth, &posts, &at}, func() {
-		a := of(social, platform)
+	err := forEach(rows, "count posts", []any{&social, &account, &platform, &nth, &posts, &at}, func() {
+		a := current()
 		a.numbers[nth] = plus(a.numbers[nth], posts)
 		if at.After(a.registeredAt) {
 			a.account, a.registeredAt = account, at
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	accounts := slices.SortedFunc(maps.Values(byID), func(x, y *accountPosts) int { return cmp.Compare(x.social, y.social) })
+	return accounts, knownUntil(ctx, qc, buckets, accounts)
 }
 
 // knownUntil sets the number of posts to 0 in the buckets that had begun at the last reading of an

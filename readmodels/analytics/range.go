@@ -25,12 +25,6 @@ func (r Range) Elapsed() Range {
 	return r
 }
 
-// Previous returns the period that the range is compared with: it ends where the range begins and
-// is as long as the elapsed part of the range. On the 20th, the current month is compared with the
-// 20 days before it; compared with all of last month, it would look like a decline. Whole days are
-// compared with whole days, even across clock changes.
-func (r Range) Previous() Range { return r.Compared(ComparePrevious) }
-
 // isOver reports whether a day has ended everywhere on earth: platforms count days in their own
 // zones, and a day that is not over cannot be missing.
 func (r Range) isOver(d day) bool {

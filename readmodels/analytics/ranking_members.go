@@ -74,7 +74,7 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 // post.
 func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	earlier := *qc.queryContext
-	earlier.query.Range = qc.query.Range.Previous()
+	earlier.query.Range = qc.query.Range.Compared(ComparePrevious)
 	before := postQuery{&earlier}
 	gains, args := gainParts(&earlier, qc.platformIDs(), gainQuery{from: before.query.Range.From})
 	gains = "select member_id, engagement from (" + gains + ") g where engagement_n > 0"

@@ -100,35 +100,48 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
-	if err := qc.findFormerAccounts(ctx, present); err != nil {
-		return err
-	}
-	var former []int64
-	for id := range qc.accounts {
-		if !present[id] && len(qc.metricsRead[id]) > 0 {
-			former = append(former, id)
+	var former, unknown []int64 // with figures; the owners of unknown are in no rows that were read
+	for id, figures := range qc.metricsRead {
+		if present[id] || len(figures) == 0 {
+			continue
+		}
+		former = append(former, id)
+		if _, known := qc.accounts[id]; !known {
+			unknown = append(unknown, id)
 		}
 	}
-	names, err := qc.pageNames(ctx, former)
-	if err != nil {
-		return err
+	if len(former) > 0 {
+		formerFacts, err := qc.formerAccounts(ctx, former, unknown)
+		if err != nil {
+			return err
+		}
+		facts = append(facts, formerFacts...)
 	}
-	for _, id := range former {
-		known := qc.accounts[id]
-		facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
-			SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform), Name: names[id],
-		}})
-	}
+	erasedAt := map[int64]time.Time{}
 	for _, e := range erased {
+		if erasedAt[e.SocialAccount].IsZero() {
+			erasedAt[e.SocialAccount] = e.erasedAt
+		}
 		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
 			facts = append(facts, e)
 		}
+	}
+	// metrics that platforms count by day cannot be read in a range in which no day begins
+	if first, end := qc.query.Range.flowDays(); qc.blank == nothingRead && first == end && !qc.ofPosts &&
+		!slices.Contains(qc.metrics, domain.MetricFollowers) {
+		qc.blank = NothingRead + " in this range, in which no day begins."
 	}
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
 		s := qc.classify(f)
 		qc.noteTimes(f, &s)
-		s = withErasure(s, erased)
+		if at, ok := erasedAt[s.SocialAccount]; ok {
+			if s.Status == SourceOK {
+				s.Status = SourcePartial
+			}
+			erasure := fmt.Sprintf("Its readings before %s were erased. %s", at.UTC().Format(time.RFC3339), s.Reason)
+			s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
+		}
 		qc.sources[i] = s
 	}
 	slices.SortFunc(qc.sources, func(x, y Source) int {
@@ -140,85 +153,58 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 // noteTimes sets when the source was last read and is due next. A reading after the range is not
 // shown. Paused is kept only if new readings would otherwise be expected.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
-	unreadable := s.Status == SourceDisconnected || s.Status == SourceReconnect
-	if unreadable {
+	if s.Status == SourceDisconnected || s.Status == SourceReconnect {
 		s.Paused = ""
-	}
-	if s.LastRead == nil {
-		s.LastRead = qc.lastReadOf(s.SocialAccount)
-		return
-	}
-	if !unreadable {
+	} else if s.LastRead != nil {
 		qc.lastRead = later(qc.lastRead, *s.LastRead)
 		if f.Paused == "" && f.dueAt != nil && (qc.nextDue == nil || f.dueAt.Before(*qc.nextDue)) {
 			qc.nextDue = new(f.dueAt.UTC())
 		}
 	}
-	if !s.LastRead.Before(qc.query.Range.To) {
-		s.LastRead, s.Paused = qc.lastReadOf(s.SocialAccount), ""
+	if s.LastRead != nil {
+		if s.LastRead.Before(qc.query.Range.To) {
+			return
+		}
+		s.LastRead, s.Paused = nil, ""
 	}
-}
-
-// lastReadOf returns when an account was last read in the range for the response's figures; nil if
-// it was not.
-func (qc sourceQuery) lastReadOf(account int64) (last *time.Time) {
-	for _, read := range qc.metricsRead[account] {
-		if read.last != nil && (last == nil || read.last.After(*last)) {
-			last = new(read.last.UTC())
+	for _, read := range qc.metricsRead[s.SocialAccount] {
+		if read.last != nil && (s.LastRead == nil || read.last.After(*s.LastRead)) {
+			s.LastRead = new(read.last.UTC())
 		}
 	}
-	return last
 }
 
-// withErasure adds an erasure to the status and reason of a source.
-func withErasure(s Source, erased []sourceFacts) Source {
-	i := slices.IndexFunc(erased, func(e sourceFacts) bool { return e.SocialAccount == s.SocialAccount })
-	if i < 0 {
-		return s
-	}
-	if s.Status == SourceOK {
-		s.Status = SourcePartial
-	}
-	erasure := fmt.Sprintf("Its readings before %s were erased. %s", erased[i].erasedAt.UTC().Format(time.RFC3339), s.Reason)
-	s.Reason = domain.OptionalText(strings.TrimSpace(erasure))
-	return s
-}
-
-// findFormerAccounts finds the owners of posts of social accounts that have left the scope.
-func (qc sourceQuery) findFormerAccounts(ctx context.Context, present map[int64]bool) error {
-	var unknown []int64
-	for id, figures := range qc.metricsRead {
-		if _, known := qc.accounts[id]; !known && !present[id] && len(figures) > 0 {
-			unknown = append(unknown, id)
-		}
-	}
-	if len(unknown) == 0 {
-		return nil
-	}
-	rows, _ := qc.tx.Query(ctx, `
-		select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
-		where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
-		  and ($5::bigint = 0 or member_id = $5) and quarter < $6
-		order by social_account_id, last_at desc`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
+// formerAccounts returns facts of social accounts that have left the scope. It reads the owners of
+// the unknown ones from their posts, and all names from the agency's directory, whichever client
+// owns the accounts now.
+func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) ([]sourceFacts, error) {
 	var id int64
-	var known knownAccount
-	return forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at}, func() {
-		qc.noteAccount(id, known.account, known.platform, known.at)
-	})
-}
-
-// pageNames returns the names of social accounts in the agency's directory, whichever client owns
-// them now.
-func (qc sourceQuery) pageNames(ctx context.Context, ids []int64) (map[int64]domain.OptionalText, error) {
+	if len(unknown) > 0 {
+		rows, _ := qc.tx.Query(ctx, `
+			select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
+			where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
+			  and ($5::bigint = 0 or member_id = $5) and quarter < $6
+			order by social_account_id, last_at desc`,
+			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
+		var known knownAccount
+		err := forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at}, func() { qc.accounts[id] = known })
+		if err != nil {
+			return nil, err
+		}
+	}
 	names := map[int64]domain.OptionalText{}
-	if len(ids) == 0 {
-		return names, nil
-	}
 	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids, qc.scope.ParentAccount)
-	var id int64
 	var name domain.OptionalText
-	return names, forEach(rows, "read names of former sources", []any{&id, &name}, func() { names[id] = name })
+	err := forEach(rows, "read names of former sources", []any{&id, &name}, func() { names[id] = name })
+	var facts []sourceFacts
+	for _, id := range ids {
+		if known, ok := qc.accounts[id]; ok {
+			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
+				SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform), Name: names[id],
+			}})
+		}
+	}
+	return facts, err
 }
 
 // classify determines the status. A metric with a figure in the range is not missing, even if the
@@ -239,7 +225,7 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 		}
 		s.Missing = append(s.Missing, missing)
 	}
-	gaps, blank, why := qc.gapsOf(f), qc.whyBlank(), ""
+	gaps, why := qc.gapsOf(f), ""
 	switch {
 	case f.erased:
 		s.Status, s.Missing = SourcePartial, []domain.MissingFigure{}
@@ -250,17 +236,25 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	case !f.connected:
 		s.Status, s.Gaps, why = SourceDisconnected, gaps, f.notConnected
 	case f.state == domain.ConnectionReconnect:
-		s.Status, s.Gaps, why = SourceReconnect, gaps, sentence("Its connection must be authorized again", f.stateReason)
+		s.Status, s.Gaps, why = SourceReconnect, gaps, "Its connection must be authorized again"
+		if f.stateReason != "" {
+			why += ": " + strings.TrimSuffix(f.stateReason, ".")
+		}
+		why += "."
 	case f.LastRead == nil && len(read) == 0:
 		s.Status, why = SourceNeverRead, f.unsubscribedOr("It has not been read yet.")
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
 		s.Status, why = SourceUnsupported, "Its platform does not report "+strings.Join(qc.metrics, " and ")+" for "+qc.subject()+"."
 	case len(s.Missing) > 0:
-		s.Status, why = SourcePartial, strings.Join(append([]string{qc.reasonOf(s.Missing)}, gaps...), " ")
+		why = "Its newest reading lacks "
+		if qc.ofPosts {
+			why = "The readings of its posts lack "
+		}
+		s.Status, why = SourcePartial, strings.Join(append([]string{why + listMissing(s.Missing) + "."}, gaps...), " ")
 	case len(read) == 0 && postsRead:
 		s.Status, why = SourcePartial, "Its posts were read, but no post has two readings that show a gain in this range."
-	case len(read) == 0 && blank != "":
-		s.Status, why = SourcePartial, f.unsubscribedOr(blank)
+	case len(read) == 0 && qc.blank != "":
+		s.Status, why = SourcePartial, f.unsubscribedOr(qc.blank)
 	case len(gaps) > 0:
 		s.Status, why = SourcePartial, strings.Join(gaps, " ")
 	default:
@@ -316,13 +310,6 @@ func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.Missing
 	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not report it for " + qc.subject()}
 }
 
-func (qc sourceQuery) reasonOf(missing []domain.MissingFigure) string {
-	if qc.ofPosts {
-		return "The readings of its posts lack " + listMissing(missing) + "."
-	}
-	return "Its newest reading lacks " + listMissing(missing) + "."
-}
-
 func listMissing(missing []domain.MissingFigure) string {
 	parts := make([]string, len(missing))
 	for i, m := range missing {
@@ -344,11 +331,4 @@ func (s Source) ReasonOfCounted() string {
 		reason = strings.Replace(reason, all, listMissing(counted), 1)
 	}
 	return strings.TrimSpace(reason)
-}
-
-func sentence(text, detail string) string {
-	if detail == "" {
-		return text + "."
-	}
-	return text + ": " + strings.TrimSuffix(detail, ".") + "."
 }
