@@ -40,7 +40,7 @@ type AccountTotals struct {
 	Engagement Total `json:"engagement"`
 }
 
-// accountFigures is a query context with the figures of accounts for a response.
+// accountFigures are the figures of accounts for a response.
 type accountFigures struct {
 	*queryContext
 
@@ -82,7 +82,6 @@ func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSerie
 	return f
 }
 
-// onPlatforms returns the values of a metric on some platforms.
 func (f *accountFigures) onPlatforms(metric string, platforms []domain.Platform) []*metricValue {
 	values := make([]*metricValue, 0, len(f.values[metric]))
 	for _, v := range f.values[metric] {
@@ -93,7 +92,6 @@ func (f *accountFigures) onPlatforms(metric string, platforms []domain.Platform)
 	return values
 }
 
-// total adds up the values of a metric over some platforms.
 func (f *accountFigures) total(metric string, platforms []domain.Platform) Total {
 	f.totals = true
 	return total(f.onPlatforms(metric, platforms))
@@ -115,7 +113,7 @@ type ReadFigure struct {
 	CapturedAt time.Time `json:"captured_at"`
 }
 
-// asRead returns the figures of a metric that are in no total, from the last reading in the range.
+// asRead returns the figures of a metric that are in no total.
 func (f *accountFigures) asRead(metric string) []ReadFigure {
 	figures := []ReadFigure{}
 	for _, s := range f.series {
@@ -155,5 +153,4 @@ func ratio(part, whole int64, times float64, decimals int) *float64 {
 	return new(math.Round(float64(part)*times*shift/float64(whole)) / shift)
 }
 
-// roundToTwoDecimals rounds to two decimals.
 func roundToTwoDecimals(v float64) float64 { return math.Round(v*100) / 100 }

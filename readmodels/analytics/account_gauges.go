@@ -34,7 +34,6 @@ func (g *gauge) sort() (tied bool) {
 	return tied
 }
 
-// insert adds a reading unless one with the same instant exists.
 func (g *gauge) insert(p *sample) {
 	if i := g.search(p.at); i == len(*g) || !(*g)[i].at.Equal(p.at) {
 		*g = slices.Insert(*g, i, p)
@@ -67,8 +66,7 @@ func (g *gauge) steps(from, to time.Time) []*sample {
 // counts at the later reading, but it is unknown when it occurred.
 const longStep = 35 * 24 * time.Hour
 
-// latest returns the last reading in the range that the scope can see, even on a day with a day
-// flow; nil without one.
+// latest returns the last reading in the range that the scope can see; nil without one.
 func (qc *queryContext) latest(g *gauge) *sample {
 	return g.last(qc.query.Range.From, qc.query.Range.To, func(p *sample) bool { return qc.sees(p.owner) })
 }
@@ -175,7 +173,6 @@ func (qc *queryContext) probesBeforePeriods(s *metricSeries, key gaugeKey, g *ga
 // monthly partition; only the few accounts that were not read for that long need the second search.
 const nearBefore = 40 * 24 * time.Hour
 
-// probe adds the readings that the probes find to their gauges.
 func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 	n := len(probes)
 	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
@@ -243,8 +240,7 @@ func (p *sample) compare(q *sample) int {
 		cmp.Compare(p.source, q.source), cmp.Compare(p.window, q.window))
 }
 
-// replaces reports whether a reading of the same day replaces the present one: the later reading
-// wins, and at the same instant the first one in order.
+// replaces reports whether a reading of the same day replaces the present one.
 func (p *sample) replaces(present *sample) bool {
 	if p.at.Equal(present.at) {
 		return p.compare(present) < 0
@@ -252,13 +248,12 @@ func (p *sample) replaces(present *sample) bool {
 	return p.at.After(present.at)
 }
 
-// byDay holds samples by day, for the days of one span.
+// byDay holds samples by day.
 type byDay struct {
 	first   day
 	samples []*sample // nil where a day has none
 }
 
-// orEmpty returns d, or an empty byDay for the span if d has no samples yet.
 func (d byDay) orEmpty(span figureSpan) byDay {
 	if d.samples == nil {
 		return byDay{span.first, make([]*sample, span.end-span.first)}
@@ -266,7 +261,6 @@ func (d byDay) orEmpty(span figureSpan) byDay {
 	return d
 }
 
-// get returns the sample of a day; nil without one.
 func (d byDay) get(which day) *sample {
 	if i := which - d.first; i >= 0 && int(i) < len(d.samples) {
 		return d.samples[i]

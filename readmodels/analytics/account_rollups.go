@@ -14,21 +14,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// seriesKey identifies a series.
 type seriesKey struct {
 	social   int64
 	platform domain.Platform
 	metric   string
 }
 
-// owner is the client and the member that a reading belongs to.
 type owner struct {
 	account string // sub-account
 	member  int64
 }
 
-// metricSeries is everything found about one metric of one social account, from all its owners in
-// the agency.
+// metricSeries is one metric of one social account, from all its owners in the agency.
 type metricSeries struct {
 	seriesKey
 
@@ -51,7 +48,7 @@ type gaugeKey struct {
 	window string
 }
 
-// figureKey identifies a figure; all of its samples share it.
+// figureKey is what all samples of a figure share.
 type figureKey struct {
 	seriesKey
 	owner
@@ -60,9 +57,8 @@ type figureKey struct {
 	source, window string
 }
 
-// figures reads the figures of accounts in the range and in the previous period. buckets are the
-// intervals of both that the response shows. The series are ordered by platform, social account and
-// metric.
+// figures reads the figures of accounts in the range and in the previous period, by platform,
+// social account and metric. buckets are the intervals of both that the response shows.
 func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
 	series, err := qc.readSeries(ctx, nil)
 	if err != nil {
@@ -179,7 +175,7 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	return series, nil
 }
 
-// add stores samples of one figure. It keeps references to them.
+// add stores samples of one figure and keeps references to them.
 func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	if !slices.Contains(s.owners, f.owner) {
 		s.owners = append(s.owners, f.owner)
@@ -216,7 +212,6 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 // account has a reading in these days.
 const lookBack = 3
 
-// days is a half-open span of days.
 type days struct{ first, end day }
 
 // figureSpan is the days for which figures are read: the platforms' days and the UTC days of the
@@ -243,7 +238,6 @@ func (qc *queryContext) figureSpan() figureSpan {
 	return s
 }
 
-// begins returns the start of the range or of the compared period, whichever is earlier.
 func (qc *queryContext) begins() time.Time {
 	if qc.uncompared {
 		return qc.query.Range.From

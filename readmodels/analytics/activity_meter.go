@@ -86,7 +86,8 @@ func measure(socialAccounts int, accounts []*accountPosts, days, parts []bucket)
 		}
 	}
 	n := float64(len(accounts))
-	m.Frequency, m.Regularity, m.PostsPerWeek = new(roundToTwoDecimals(frequency/n)), new(roundToTwoDecimals(regularity/n)), new(roundToTwoDecimals(perWeek/n))
+	m.Frequency, m.Regularity = new(roundToTwoDecimals(frequency/n)), new(roundToTwoDecimals(regularity/n))
+	m.PostsPerWeek = new(roundToTwoDecimals(perWeek / n))
 	m.Score = new(roundToTwoDecimals((frequency + regularity) / (2 * n)))
 	return m
 }

@@ -24,7 +24,6 @@ func (r Range) Compared(compare Compare) Range {
 	return Range{From: from, To: later(from, back(r.Elapsed().To)), Zone: r.Zone}
 }
 
-// back returns a function that moves an instant of the range into the compared period.
 func (r Range) back(compare Compare) func(time.Time) time.Time {
 	if compare == CompareYear {
 		return func(at time.Time) time.Time { return yearBefore(at, r.Zone) }
@@ -57,7 +56,6 @@ func (d day) yearBefore() day {
 	return civil(year-1, month, date)
 }
 
-// seriesCompared reports whether series include the compared period.
 func (q RangeQuery) seriesCompared() bool {
 	return q.Compare == ComparePrevious || q.Compare == CompareYear
 }
@@ -116,7 +114,8 @@ func comparedGains(ctx context.Context, qc *queryContext, metrics []string, part
 	if err != nil || !qc.query.seriesCompared() {
 		return now, nil, err
 	}
-	before, err = readGains(ctx, qc.comparison(), gainQuery{metrics: metrics, from: qc.compared.From, buckets: qc.query.comparedParts(parts)})
+	q := gainQuery{metrics: metrics, from: qc.compared.From, buckets: qc.query.comparedParts(parts)}
+	before, err = readGains(ctx, qc.comparison(), q)
 	if err != nil {
 		return nil, nil, err
 	}

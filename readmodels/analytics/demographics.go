@@ -39,7 +39,6 @@ type AudienceShare struct {
 	Followers int64   `json:"followers"`
 }
 
-// accountSplits are the demographics of one social account.
 type accountSplits struct {
 	at     time.Time
 	facets []domain.DemographicFacet

@@ -60,7 +60,9 @@ func (a *Analytics) AccountFollowers(
 }
 
 // RoiViews serves endpoint 3: page views and the cost of subscriptions, per platform and month.
-func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data RoiViews, meta Meta, err error) {
+func (a *Analytics) RoiViews(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data RoiViews, meta Meta, err error) {
 	meta, err = a.answer(ctx, "views and costs", scope, query, []string{domain.MetricViews}, func(qc *queryContext) error {
 		qc.uncompared, qc.byAccount = true, true
 		prices, err := readPrices(ctx, qc, query.Range.cut(ByMonth))
@@ -86,7 +88,9 @@ func (a *Analytics) RoiViews(ctx context.Context, scope readmodels.Scope, query 
 }
 
 // AccountStats serves endpoint 4: reach and impressions, totals and series.
-func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data AccountStats, meta Meta, err error) {
+func (a *Analytics) AccountStats(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data AccountStats, meta Meta, err error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
 	meta, err = a.answer(ctx, "reach and impressions", scope, query, metrics, func(qc *queryContext) error {
 		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
@@ -100,7 +104,8 @@ func (a *Analytics) AccountStats(ctx context.Context, scope readmodels.Scope, qu
 		}
 		data.Total = f.reachStats(data.Reach, before, query.Platforms...)
 		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, platformReachStats{readmodels.PlatformRefOf(p), f.reachStats(data.Reach, before, p)})
+			stats := f.reachStats(data.Reach, before, p)
+			data.Platforms = append(data.Platforms, platformReachStats{readmodels.PlatformRefOf(p), stats})
 		}
 		return nil
 	})
@@ -130,7 +135,9 @@ func (a *Analytics) AccountNetGrowth(
 
 // ActivityMeter serves endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
 // registration of a post that counts.
-func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data ActivityMeter, meta Meta, err error) {
+func (a *Analytics) ActivityMeter(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data ActivityMeter, meta Meta, err error) {
 	meta, err = a.answer(ctx, "activity", scope, query, nil, func(qc *queryContext) error {
 		if qc.blank == nothingRead {
 			qc.blank = "No published posts are known in this range."
@@ -164,7 +171,9 @@ func (a *Analytics) ActivityMeter(ctx context.Context, scope readmodels.Scope, q
 
 // Leaderboard serves endpoint 7: the best members and posts, ranked by engagement. It has one page;
 // the limit applies to both lists.
-func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data Leaderboard, meta Meta, err error) {
+func (a *Analytics) Leaderboard(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data Leaderboard, meta Meta, err error) {
 	query.Page.Cursor = ""
 	meta, err = a.answer(ctx, "leaderboard", scope, query, engagementMetrics(), func(qc *queryContext) error {
 		qc.rankedBy = cmp.Or(query.By, RankByGained)
@@ -182,7 +191,9 @@ func (a *Analytics) Leaderboard(ctx context.Context, scope readmodels.Scope, que
 }
 
 // TopPosts serves endpoints 8 and 22: posts ranked by engagement, gained in the range or in total.
-func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data TopPosts, meta Meta, err error) {
+func (a *Analytics) TopPosts(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data TopPosts, meta Meta, err error) {
 	meta, err = a.answer(ctx, "top posts", scope, query, engagementMetrics(), func(qc *queryContext) error {
 		qc.rankedBy = cmp.Or(query.By, RankByGained)
 		ranking, err := postQuery{qc}.rankPosts(ctx)
@@ -199,7 +210,9 @@ func (a *Analytics) TopPosts(ctx context.Context, scope readmodels.Scope, query 
 
 // PostInsights serves endpoints 9 and 17: every post with its latest metrics and its gains in the
 // range.
-func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PostInsights, meta Meta, err error) {
+func (a *Analytics) PostInsights(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data PostInsights, meta Meta, err error) {
 	metrics := append(engagementMetrics(), domain.MetricViews)
 	meta, err = a.answer(ctx, "posts", scope, query, metrics, func(qc *queryContext) error {
 		posts, err := postQuery{qc}.readPosts(ctx)
@@ -216,7 +229,9 @@ func (a *Analytics) PostInsights(ctx context.Context, scope readmodels.Scope, qu
 }
 
 // PostsLikes serves endpoints 10 and 19: likes per post and over time.
-func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PostsLikes, meta Meta, err error) {
+func (a *Analytics) PostsLikes(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data PostsLikes, meta Meta, err error) {
 	meta, err = a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(qc *queryContext) error {
 		posts, err := postQuery{qc}.readPosts(ctx)
 		if err != nil {
@@ -231,7 +246,8 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 			return err
 		}
 		likes := func(platforms ...domain.Platform) LikesSeries {
-			return LikesSeries{g.gain(domain.MetricLikes, platforms...), seriesOf(g, likesDay, platforms), seriesOf(before, likesDay, platforms)}
+			days, previous := seriesOf(g, likesDay, platforms), seriesOf(before, likesDay, platforms)
+			return LikesSeries{g.gain(domain.MetricLikes, platforms...), days, previous}
 		}
 		data.Total = likes(query.Platforms...)
 		for _, p := range query.Platforms {
@@ -243,14 +259,17 @@ func (a *Analytics) PostsLikes(ctx context.Context, scope readmodels.Scope, quer
 }
 
 // PostsViews serves endpoints 11 and 20: the video views that posts gained over time.
-func (a *Analytics) PostsViews(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PostsViews, meta Meta, err error) {
+func (a *Analytics) PostsViews(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data PostsViews, meta Meta, err error) {
 	meta, err = a.answer(ctx, "views of posts", scope, query, []string{domain.MetricViews}, func(qc *queryContext) error {
 		g, before, err := gainSeries(ctx, qc, qc.metrics)
 		if err != nil {
 			return err
 		}
 		views := func(platforms ...domain.Platform) ViewsSeries {
-			return ViewsSeries{g.gain(domain.MetricViews, platforms...), seriesOf(g, viewsDay, platforms), seriesOf(before, viewsDay, platforms)}
+			days, previous := seriesOf(g, viewsDay, platforms), seriesOf(before, viewsDay, platforms)
+			return ViewsSeries{g.gain(domain.MetricViews, platforms...), days, previous}
 		}
 		data.Total = views(query.Platforms...)
 		for _, p := range query.Platforms {
@@ -295,7 +314,8 @@ func (a *Analytics) PostsTotalEngagements(
 		}
 		data.Total = g.engagementTotals(before, query.Platforms...)
 		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, platformEngagementTotals{readmodels.PlatformRefOf(p), g.engagementTotals(before, p)})
+			totals := g.engagementTotals(before, p)
+			data.Platforms = append(data.Platforms, platformEngagementTotals{readmodels.PlatformRefOf(p), totals})
 		}
 		return sourceQuery{qc}.classifySources(ctx)
 	})
@@ -304,7 +324,9 @@ func (a *Analytics) PostsTotalEngagements(
 
 // ActiveMembers serves endpoint 15: the active members of an account and the platforms they have
 // connected, from the current directory. The range in Meta does not apply.
-func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data ActiveMembers, meta Meta, err error) {
+func (a *Analytics) ActiveMembers(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data ActiveMembers, meta Meta, err error) {
 	meta, err = a.answer(ctx, "active members", scope, query, nil, func(qc *queryContext) error {
 		var err error
 		qc.blank = "" // it shows no readings, so none are missing
@@ -320,7 +342,9 @@ func (a *Analytics) ActiveMembers(ctx context.Context, scope readmodels.Scope, q
 }
 
 // MemberGrowth serves endpoint 16: a member's growth summary.
-func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data MemberGrowth, meta Meta, err error) {
+func (a *Analytics) MemberGrowth(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data MemberGrowth, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	meta, err = a.answer(ctx, "growth of a member", scope, query, metrics, func(qc *queryContext) error {
 		f, err := qc.accountFigures(ctx, []bucket{query.Range.whole()})
@@ -349,8 +373,9 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 			return GrowthTotals{
 				SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
 				Engagement: f.total(domain.MetricEngagement, platforms), Impressions: f.total(domain.MetricImpressions, platforms),
-				PostsPublished: publishedIn(0, published, platforms...), PostsPublishedPrevious: publishedIn(0, publishedBefore, platforms...),
-				PostEngagement: gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
+				PostsPublished:         publishedIn(0, published, platforms...),
+				PostsPublishedPrevious: publishedIn(0, publishedBefore, platforms...),
+				PostEngagement:         gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
 			}
 		}
 		data.Total = growth(query.Platforms...)
@@ -363,7 +388,9 @@ func (a *Analytics) MemberGrowth(ctx context.Context, scope readmodels.Scope, qu
 }
 
 // Stats returns the figures of each platform, by day, week or month.
-func (a *Analytics) Stats(ctx context.Context, scope readmodels.Scope, query RangeQuery) (data PlatformStats, meta Meta, err error) {
+func (a *Analytics) Stats(
+	ctx context.Context, scope readmodels.Scope, query RangeQuery,
+) (data PlatformStats, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	meta, err = a.answer(ctx, "stats", scope, query, metrics, func(qc *queryContext) error {
 		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))

@@ -100,7 +100,7 @@ func (f *accountFigures) followerSeries(platforms ...domain.Platform) FollowerSe
 	return s
 }
 
-// followerDays adds up the followers on some platforms by interval; nil for a nil receiver.
+// followerDays returns nil for a nil receiver.
 func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDay {
 	if f == nil {
 		return nil

@@ -7,18 +7,15 @@ import (
 	"time"
 )
 
-// isNarrowed reports whether the response is limited to some owners.
 func (qc *queryContext) isNarrowed() bool { return qc.scope.Accounts != nil || qc.query.Member != 0 }
 
-// dependsOnOwners reports whether the response depends on the owners of readings.
 func (qc *queryContext) dependsOnOwners() bool { return qc.isNarrowed() || qc.byAccount }
 
-// sees reports whether an owner's readings are in the response.
 func (qc *queryContext) sees(o owner) bool {
-	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) && (qc.query.Member == 0 || o.member == qc.query.Member)
+	return (qc.scope.Accounts == nil || slices.Contains(qc.scope.Accounts, o.account)) &&
+		(qc.query.Member == 0 || o.member == qc.query.Member)
 }
 
-// ownerSince is an owner of a social account and the time of its first reading.
 type ownerSince struct {
 	owner
 	from time.Time

@@ -139,7 +139,6 @@ type listedPost struct {
 	growth PostGrowth
 }
 
-// scanPost reads a row of [postQuery.queryPosts].
 func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	c, g := &p.counts, &p.growth
 	var readingOwner owner // at the reading
@@ -187,7 +186,8 @@ func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
 				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
 				from (
 					select i.*, k.mask, ` + placesInMonth("i", listedParts) + `
-					from unnest(` + list + ", " + args.add(days.first, "smallint[]") + ", " + args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
+					from unnest(` + list + ", " + args.add(days.first, "smallint[]") + ", " +
+		args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
 						as k(month, first, last, mask)
 					join post_months i on i.month = k.month
 					where ` + inScope + " and i.month between (" + list + ")[1] and (" + list + ")[cardinality(" + list + ")] and " + ofMember + `
@@ -208,7 +208,6 @@ func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
 // order.
 var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
 
-// cutSpans returns the parts of a range that are not whole UTC days.
 func cutSpans(from, to time.Time) (begins, ends []time.Time) {
 	days, cuts := cutDays(from, to)
 	for i, day := range days {

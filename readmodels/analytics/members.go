@@ -85,7 +85,6 @@ func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error
 	return members, err
 }
 
-// socialsOf reads the members' social accounts in scope, by platform.
 func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) error {
 	place := map[int64]int{}
 	ids := make([]int64, len(members))

@@ -96,7 +96,7 @@ type StatsPeriod struct {
 	Demographics *Demographics `json:"demographics"`
 }
 
-// platformStats reads the other data that stats need; nil for a nil receiver.
+// platformStats returns nil for a nil receiver.
 func (f *accountFigures) platformStats(ctx context.Context) (s *platformStats, err error) {
 	if f == nil {
 		return nil, nil
@@ -141,7 +141,6 @@ type platformPeriod struct {
 	period   int
 }
 
-// platformStats is the data for the platforms of /api/stats.
 type platformStats struct {
 	*accountFigures
 
@@ -150,7 +149,7 @@ type platformStats struct {
 	splits map[platformPeriod]*Demographics
 }
 
-// periods returns the figures of a platform; nil for a nil receiver.
+// periods returns nil for a nil receiver.
 func (s *platformStats) periods(p domain.Platform, socialAccounts int) []StatsPeriod {
 	if s == nil {
 		return nil
@@ -198,8 +197,7 @@ func ratedEngagement(bucket int, engagement []*metricValue, stocks map[int64]*me
 	return engaged, followers
 }
 
-// stockAtEnd returns a stock at the end of a bucket: the last reading in it or before; nil without
-// one.
+// stockAtEnd returns the last reading of a stock in a bucket or before.
 func (v *metricValue) stockAtEnd(bucket int) *int64 {
 	for _, value := range slices.Backward(v.stocks[:bucket+1]) {
 		if value != nil {
@@ -246,7 +244,6 @@ func (c *captures) note(p *sample) {
 	}
 }
 
-// captureTimes returns the capture times of the figures in each bucket.
 func (f *accountFigures) captureTimes(values []*metricValue) []captures {
 	out := make([]captures, len(f.buckets))
 	for _, v := range values {
@@ -267,8 +264,7 @@ func (f *accountFigures) captureTimes(values []*metricValue) []captures {
 	return out
 }
 
-// gainedIn returns the gain in a bucket and the number of accounts it comes from; nil if none were
-// read.
+// gainedIn returns the gain in a bucket and the number of accounts that it comes from.
 func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
 	var sum tally
 	for _, v := range values {

@@ -162,7 +162,8 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
 				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach,
 				&a.Saves, &a.AvgWatch, &a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
-			a.PlatformRef, a.ID, a.State = readmodels.PlatformRefOf(a.Platform), domain.PostID(a.SocialAccount, string(a.ExternalID)), ActivityPublished
+			a.PlatformRef, a.State = readmodels.PlatformRefOf(a.Platform), ActivityPublished
+			a.ID = domain.PostID(a.SocialAccount, string(a.ExternalID))
 			return a, err
 		},
 		Key: func(a PostActivity) postKey {
@@ -266,7 +267,9 @@ type readingKey struct {
 }
 
 // ActivityStats lists the readings of an activity, newest first, or returns [ErrActivityNotFound].
-func (a *Analytics) ActivityStats(ctx context.Context, scope readmodels.Scope, q ReadingsQuery) ([]PostReading, readmodels.ListMeta, error) {
+func (a *Analytics) ActivityStats(
+	ctx context.Context, scope readmodels.Scope, q ReadingsQuery,
+) ([]PostReading, readmodels.ListMeta, error) {
 	if _, err := a.Activity(ctx, scope, q.ID); err != nil {
 		return nil, readmodels.ListMeta{}, err
 	}

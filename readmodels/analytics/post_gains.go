@@ -31,8 +31,7 @@ func (t *tally) value() *int64 {
 	return new(t.sum)
 }
 
-// gainSums are the gains of some readings of posts: sums of the steps that are stored with the
-// readings.
+// gainSums are sums of the gains that are stored with readings of posts.
 type gainSums struct {
 	readings                                   int64 // number of readings, with or without a gain
 	likes, comments, shares, views, engagement tally
@@ -49,7 +48,6 @@ func (g *gainSums) add(o gainSums) {
 	g.engagement.add(o.engagement)
 }
 
-// sumOf returns the sum of a metric.
 func (g *gainSums) sumOf(metric string) *tally {
 	switch metric {
 	case domain.MetricLikes:
@@ -65,7 +63,7 @@ func (g *gainSums) sumOf(metric string) *tally {
 	}
 }
 
-// accountGains are the gains of one social account in the range and in the previous period.
+// accountGains are the gains of one social account.
 type accountGains struct {
 	platform    domain.Platform
 	now, before gainSums
@@ -73,7 +71,6 @@ type accountGains struct {
 	nowCut, beforeCut bool // not read for days at the start or end of the period
 }
 
-// postGains are the gains of the posts of a query.
 type postGains struct {
 	accounts map[int64]*accountGains
 	buckets  []bucket                       // of the range; empty if no series was requested
@@ -101,8 +98,8 @@ type gainQuery struct {
 	buckets []bucket  // of the series; empty for no series
 }
 
-// readGains reads the gains of posts in the range and, if q.from is before the range, in the
-// previous period.
+// readGains reads the gains of posts in the range and, if q.from is before it, in the previous
+// period.
 func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, error) {
 	qc.ofPosts = true
 	g := &postGains{accounts: map[int64]*accountGains{}, buckets: q.buckets, series: map[domain.Platform][]gainSums{}}
@@ -205,7 +202,6 @@ func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, ar
 // condition for readings.
 type gainSets struct{ where, groupBy string }
 
-// gainRows sums gains by grouping sets.
 func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
 	parts, args := gainParts(qc, platforms, q)
 	var sums []string
@@ -232,7 +228,7 @@ func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQu
 	return list, nil
 }
 
-// groupedBy selects the columns of a [gainRow] that are in a grouping set, and null for the others.
+// groupedBy selects the columns that are in a grouping set, and null for the others.
 func groupedBy(sets string) string {
 	grouping := strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) })
 	var cols []string
@@ -302,7 +298,6 @@ type Gain struct {
 	Accounts       int  `json:"accounts"` // number of social accounts in `value`
 }
 
-// gain adds up a metric over the social accounts of some platforms.
 func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 	var values []*metricValue
 	for _, account := range g.accounts {
@@ -323,7 +318,6 @@ func (g *postGains) gain(metric string, platforms ...domain.Platform) Gain {
 	return Gain{t.Value, t.Previous, t.Change, t.ChangePct, t.NoBaseline, t.ComparedInPart, t.Accounts}
 }
 
-// inBuckets adds up the series of some platforms.
 func (g *postGains) inBuckets(platforms []domain.Platform) []gainSums {
 	sums := make([]gainSums, len(g.buckets))
 	for p, series := range g.series {

@@ -50,7 +50,6 @@ type EngagementDay struct {
 	Readings   int64  `json:"readings"` // readings of posts captured in this interval
 }
 
-// engagementMetrics returns the metrics that answers about engagement show.
 func engagementMetrics() []string {
 	return []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares}
 }
@@ -168,8 +167,7 @@ func viewsDay(day string, sums *gainSums) ViewsDay {
 	return ViewsDay{day, sums.views.value(), sums.readings}
 }
 
-// seriesOf returns a series of the gains of posts on some platforms, one entry per bucket; nil for
-// nil gains.
+// seriesOf returns nil for nil gains.
 func seriesOf[D any](g *postGains, part func(day string, sums *gainSums) D, platforms []domain.Platform) []D {
 	if g == nil {
 		return nil

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// postQuery reads single posts: lists and rankings.
 type postQuery struct{ *queryContext }
 
 // postKey is the position of a post in a list: newest first, then by descending ids. Posts without
@@ -24,7 +23,6 @@ type postKey struct {
 	Account   string     `json:"a"`
 }
 
-// newestFirst orders posts p of tSPosts by their keys.
 const newestFirst = `
 		order by coalesce(p.published_at, '-infinity') desc, p.social_account_id desc,
 		         p.external_id collate "C" desc, p.account_id collate "C" desc`
@@ -54,7 +52,7 @@ const readInRange = `exists (
 					select from tSPostInsights i
 					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))`
 
-// ofCategory selects the posts p of the category $5. Without a category it emits no predicate.
+// ofCategory selects the posts p of the category $5.
 func (qc postQuery) ofCategory() string {
 	if qc.query.Category == 0 {
 		return "$5::bigint = 0"
@@ -118,15 +116,13 @@ func lastDaily(before string) string {
 			 order by i.captured_at desc limit 1)`, readingColumns, before, inScope)
 }
 
-// startOfUTCDay returns the start of the UTC day of at.
 func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 const aDay = secondsPerDay * time.Second
 
-// readPosts reads a page of posts, newest first, with their readings at both ends of the range, and
-// sets the cursor of the next page. The page is chosen from the index alone, so only its posts are
-// read, even if the member has few of the agency's posts. Posts that the index cannot choose come
-// from the months of the readings.
+// readPosts reads a page of posts, newest first, with their readings at both ends of the range. The
+// page is chosen from the index alone, so only its posts are read, even if the member has few of
+// the agency's posts. Posts that the index cannot choose come from the months of the readings.
 func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
@@ -138,8 +134,8 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	}
 	limit := qc.query.Page.Size()
 	args := []any{
-		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1, qc.query.Range.From,
-		dayOf(qc.query.Range.From.UTC()).month().utc(),
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1,
+		qc.query.Range.From, dayOf(qc.query.Range.From.UTC()).month().utc(),
 	}
 	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
 	if qc.isNarrowed() {
@@ -166,15 +162,14 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	return posts, err
 }
 
-// beyondCursor selects the posts p after the last one of the previous page.
+// beyondCursor selects the posts p after the previous page.
 const beyondCursor = `($9::text = '' or
 				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
 					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
 
-// keyOfPost is the columns by which a page is chosen.
 const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
 
-// publishedEarlier selects the posts published before the end of the range, or at an unknown time.
+// publishedEarlier also selects the posts published at an unknown time.
 func (qc postQuery) publishedEarlier() string {
 	return `
 				select ` + keyOfPost + ` from tSPosts p
@@ -223,7 +218,7 @@ func (qc postQuery) readElsewhere() string {
 }
 
 // queryPosts reads the posts that a query from tSPosts p selects, in that query's order. The
-// category is the query's last column. Its parameters are the scope, the platforms and then args.
+// category is its last column. Its parameters are the scope, the platforms and then args.
 func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
 	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
 	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
@@ -233,8 +228,8 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 	rows, _ := qc.tx.Query(ctx, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       t.content, t.media_url, t.permalink,
-		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views, e.impressions, e.reach, e.clicks,
-		       e.saves, e.avg_watch_ms,
+		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views,
+		       e.impressions, e.reach, e.clicks, e.saves, e.avg_watch_ms,
 		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`

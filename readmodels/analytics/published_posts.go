@@ -25,12 +25,11 @@ type accountPosts struct {
 	numbers []*int64
 }
 
-// known reports whether the number of any bucket is known.
 func (a *accountPosts) known() bool {
 	return slices.ContainsFunc(a.numbers, func(n *int64) bool { return n != nil })
 }
 
-// publishedIn adds up the known numbers of a bucket on some platforms; nil if none is known.
+// publishedIn returns nil if no number is known.
 func publishedIn(bucket int, accounts []*accountPosts, platforms ...domain.Platform) *int64 {
 	var sum tally
 	for _, a := range accounts {

@@ -17,40 +17,29 @@ import (
 // queryContext is the state of one response: its snapshot, its query and the data collected for
 // meta.
 type queryContext struct {
-	tx    pgx.Tx
-	scope readmodels.Scope
-	query RangeQuery
-	// metrics are the metrics that the response shows; they determine the status of a source. blank
-	// is the reason if a source without problems has no figures; "" if the response shows no
-	// readings.
-	metrics []string
-	blank   string
-	// compared is the period that the response is compared with. uncompared is true if the response
-	// compares nothing and so does not use readings of that period.
-	compared   Range
-	uncompared bool
-	// totals is true if the response has totals, which are compared even if the query does not set
-	// compare.
-	totals bool
-	// byAccount is true if the response separates figures by sub-account.
-	byAccount bool
-	// ofPosts is true if the response uses readings of posts instead of accounts.
-	ofPosts bool
-	cursor  string // of the next page
-	// rankedBy and instead are the fields of meta about rankings.
+	tx      pgx.Tx
+	scope   readmodels.Scope
+	query   RangeQuery
+	metrics []string // that the response shows; they determine the status of a source
+	// the reason if a source without problems has no figures; "" if the response shows no readings
+	blank      string
+	compared   Range // the period that the response is compared with
+	uncompared bool  // the response uses no readings of that period
+	totals     bool  // the response has totals, which are compared even without the parameter compare
+	byAccount  bool  // the response separates figures by sub-account
+	ofPosts    bool  // the response uses readings of posts instead of accounts
+
+	cursor   string // see [Meta], also for the next three
 	rankedBy RankBy
 	instead  *rankingOffer
-
-	asOf *time.Time
+	asOf     *time.Time
 	// by social account: metrics that have a figure in the range
 	metricsRead map[int64]map[string]*metricRead
-	// social accounts with rows; some may have left the scope
-	accounts map[int64]knownAccount
-	// classifySources sets sources and lastRead, the newest reading of sources that can be read.
+	accounts    map[int64]knownAccount // social accounts with rows; some may have left the scope
+
 	sources  []Source
-	lastRead time.Time
-	// nextDue is when the first of those sources is read next.
-	nextDue *time.Time
+	lastRead time.Time  // the newest reading of the sources that can be read
+	nextDue  *time.Time // the next reading of these sources
 }
 
 // answer builds a response in one snapshot and returns its meta. what names it in errors.
@@ -115,9 +104,9 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 	}
 }
 
-// queryGrouped runs a statement that groups the rows of many accounts. A generic plan expects a
-// single row and sorts thousands of rows needlessly. So the statement is planned for each run,
-// except for a single member, whose rows are read faster than the statement is planned.
+// queryGrouped runs a statement that groups the rows of many accounts. A generic plan expects one
+// row and sorts thousands needlessly, so the statement is planned for each run, except for a single
+// member, whose rows are read faster than the statement is planned.
 func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if qc.query.Member == 0 {
 		args = slices.Insert(args, 0, any(pgx.QueryExecModeCacheDescribe))
@@ -125,7 +114,6 @@ func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...an
 	return qc.tx.Query(ctx, sql, args...)
 }
 
-// arguments are the arguments of a statement that is assembled from parts.
 type arguments []any
 
 // add appends an argument and returns its placeholder.
@@ -134,9 +122,9 @@ func (a *arguments) add(v any, kind string) string {
 	return fmt.Sprintf("$%d::%s", len(*a), kind)
 }
 
-// withinAccounts selects the rows whose column is a sub-account in the scope $2. It emits a
-// predicate only if there is something to filter, and compares a single sub-account as a value. So
-// the generic plan expects the right number of rows, and PostgreSQL keeps it.
+// withinAccounts selects the rows whose column is a sub-account in the scope $2. The generic plan
+// expects the right number of rows because it has no predicate if there is nothing to filter, and
+// compares a single sub-account as a value.
 func (qc *queryContext) withinAccounts(column string) string {
 	switch {
 	case qc.scope.Accounts == nil:
@@ -148,7 +136,7 @@ func (qc *queryContext) withinAccounts(column string) string {
 	}
 }
 
-// noteCapture records that the response uses a capture; nil is ignored.
+// noteCapture ignores nil.
 func (qc *queryContext) noteCapture(at *time.Time) {
 	if at != nil && (qc.asOf == nil || at.After(*qc.asOf)) {
 		qc.asOf = new(*at)
@@ -180,14 +168,13 @@ func (qc *queryContext) noteMetric(account int64, metric string) *metricRead {
 	return metrics[metric]
 }
 
-// noteAccount records a social account that has rows.
 func (qc *queryContext) noteAccount(social int64, account string, platform domain.Platform, at time.Time) {
 	if known, ok := qc.accounts[social]; !ok || at.After(known.at) {
 		qc.accounts[social] = knownAccount{account, platform, at}
 	}
 }
 
-// ofMember selects the rows whose column is the member $4. Without a member it emits no predicate.
+// ofMember selects the rows whose column is the member $4.
 func (qc *queryContext) ofMember(column string) string {
 	if qc.query.Member == 0 {
 		return "$4::bigint = 0"
@@ -195,7 +182,7 @@ func (qc *queryContext) ofMember(column string) string {
 	return column + " = $4::bigint"
 }
 
-// accountsOn returns the number of social accounts on some platforms.
+// accountsOn counts the social accounts on some platforms.
 func (qc *queryContext) accountsOn(platforms ...domain.Platform) int {
 	n := 0
 	for _, s := range qc.sources {
@@ -218,10 +205,8 @@ func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 	return nil
 }
 
-// platformIDs returns the platforms of the query as a parameter.
 func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }
 
-// cursorScope returns the scope of the cursors of a list in this response.
 func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	q := qc.query
 	filters := []any{q.Range.From.UTC(), q.Range.To.UTC(), q.Range.Zone.String(), q.Platforms, q.Member, q.Category}

@@ -58,7 +58,6 @@ func (r Range) wholeDays() (first, end day, whole bool) {
 	return first, end, r.From.Equal(first.start(r.Zone)) && r.To.Equal(end.start(r.Zone))
 }
 
-// bucket is a part of a range that has its own figure.
 type bucket struct {
 	Range // clipped
 
@@ -66,14 +65,12 @@ type bucket struct {
 	day        day // the day, or the first day of the week or month
 }
 
-// whole returns the range as one bucket.
 func (r Range) whole() bucket {
 	b := bucket{Range: r, day: dayOf(r.From.In(r.Zone))}
 	b.first, b.end = r.flowDays()
 	return b
 }
 
-// starts returns the first instants of buckets.
 func starts(buckets []bucket) []time.Time {
 	instants := make([]time.Time, len(buckets))
 	for i, b := range buckets {
@@ -86,7 +83,6 @@ func starts(buckets []bucket) []time.Time {
 // days, and ranges consist of them.
 type day int32
 
-// dayOf returns the calendar day of at in its zone.
 func dayOf(at time.Time) day {
 	_, offset := at.Zone()
 	seconds := at.Unix() + int64(offset)

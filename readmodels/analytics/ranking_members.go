@@ -17,7 +17,9 @@ func (qc postQuery) memberSteps(r Range) (sql string, args arguments) {
 	if qc.query.Category != 0 {
 		sql += " where (social_account_id, external_id) in (select social_account_id, external_id from p)"
 	}
-	return sql + ` group by social_account_id, external_id, member_id having coalesce(` + eachOf(shownParts[:3], "sum_bigint(%s)") + `) is not null
+	return sql + `
+			group by social_account_id, external_id, member_id
+			having coalesce(` + eachOf(shownParts[:3], "sum_bigint(%s)") + `) is not null
 		)`, args
 }
 
@@ -34,8 +36,8 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 	var m RankedMember
 	var p postRank
 	rows, _ := qc.tx.Query(ctx, ctes+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
-		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth, rank() over (order by engagement desc) as place, members.*,
-		        null::timestamptz, 0::bigint, '', ''
+		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth,
+		        rank() over (order by engagement desc) as place, members.*, null::timestamptz, 0::bigint, '', ''
 		 from (
 			select member_id, count(*) as posts, `+eachOf(append(shownParts, "engagement"), "sum_bigint(%[1]s) as %[1]s")+`
 			from stepped group by member_id) members

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// postRank is a post in a ranking.
 type postRank struct {
 	postKey
 
@@ -61,7 +60,8 @@ func (qc postQuery) steps(from, to time.Time, ofMonth, ofReading string) (sql st
 				  and i.account_id = d.account_id and i.member_id = d.member_id
 				  and i.captured_at >= d.day::timestamp at time zone 'UTC' and i.captured_at < (d.day + 1)::timestamp at time zone 'UTC'
 				offset 0) i
-			where ` + filter("d") + " and d.day = any(" + list + ") and i.captured_at >= " + args.add(from, "timestamptz") + " and i.captured_at < " + args.add(to, "timestamptz")
+			where ` + filter("d") + " and d.day = any(" + list + ") and i.captured_at >= " + args.add(from, "timestamptz") +
+			" and i.captured_at < " + args.add(to, "timestamptz")
 	}
 	return sql + `
 		)` + qc.rankablePosts(), args
@@ -74,7 +74,6 @@ type monthDays struct {
 	mask        []int32
 }
 
-// monthsOf returns the months of the whole UTC days in a range.
 func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
 	begin, end := dayOf(from.Add(aDay-1).UTC()), dayOf(to.UTC())
 	for month := dayOf(from.UTC()).month(); month.utc().Before(to); month = month.nextMonth() {
@@ -87,8 +86,8 @@ func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
 	return months, days
 }
 
-// cutDays returns the UTC days within which the instants lie, and the first instant in each.
-// Instants are in order.
+// cutDays returns the UTC days within which the instants lie, and the first instant in each. The
+// instants are in order.
 func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	for _, at := range instants {
 		if day := startOfUTCDay(at); !day.Equal(at) && !slices.ContainsFunc(days, day.Equal) {
@@ -98,7 +97,6 @@ func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	return days, cuts
 }
 
-// rankedKey is the columns of a post's registration p that a ranking uses.
 const rankedKey = `p.social_account_id, p.external_id, p.account_id, coalesce(p.published_at, '-infinity') as published`
 
 // rankablePosts returns CTEs that end in "p". Posts that gained for the scope but are registered
@@ -134,13 +132,14 @@ func (qc postQuery) rankablePosts() string {
 func gainedInMonth(figures []string) string {
 	parts := make([]string, len(figures))
 	for i, f := range figures {
-		parts[i] = fmt.Sprintf("case when %[1]s_days & mask <> 0 then gained[last + %[2]d] - coalesce(gained[first + %[2]d], 0) end as %[1]s", f, i+1)
+		parts[i] = fmt.Sprintf(
+			"case when %[1]s_days & mask <> 0 then gained[last + %[2]d] - coalesce(gained[first + %[2]d], 0) end as %[1]s", f, i+1)
 	}
 	return strings.Join(parts, ", ")
 }
 
-// engagementInMonth is the same for engagement: likes, comments and shares.
-const engagementInMonth = `case when (likes_days | comments_days | shares_days) & mask <> 0 then gained[last + 1] + gained[last + 2] + gained[last + 3]
+const engagementInMonth = `case when (likes_days | comments_days | shares_days) & mask <> 0
+			         then gained[last + 1] + gained[last + 2] + gained[last + 3]
 			         - coalesce(gained[first + 1] + gained[first + 2] + gained[first + 3], 0) end as engagement`
 
 // placesInMonth selects the array positions in a row of post_months after which the sums of the
@@ -159,17 +158,15 @@ func daysKnown(month string, figures []string) string {
 	return "(" + strings.ReplaceAll(eachOf(figures, month+".%s_days"), ", ", " | ") + ")"
 }
 
-// engagementOf selects engagement from its parts, each formatted with format; null if none is
-// known.
+// engagementOf selects engagement from its parts, each in the given format; null if none is known.
 func engagementOf(format string) string {
-	return fmt.Sprintf("case when num_nonnulls(%[1]s, %[2]s, %[3]s) > 0 then coalesce(%[1]s, 0) + coalesce(%[2]s, 0) + coalesce(%[3]s, 0) end as engagement",
+	return fmt.Sprintf(`case when num_nonnulls(%[1]s, %[2]s, %[3]s) > 0
+			         then coalesce(%[1]s, 0) + coalesce(%[2]s, 0) + coalesce(%[3]s, 0) end as engagement`,
 		fmt.Sprintf(format, "likes"), fmt.Sprintf(format, "comments"), fmt.Sprintf(format, "shares"))
 }
 
-// shownParts are the figures that a ranking shows for a member.
 var shownParts = []string{"likes", "comments", "shares", "views"}
 
-// eachOf formats each figure and joins the results with commas.
 func eachOf(figures []string, format string) string {
 	parts := make([]string, len(figures))
 	for i, f := range figures {
@@ -218,7 +215,8 @@ func (qc postQuery) rankPosts(ctx context.Context) ([]postRank, error) {
 		select engagement, `+place+`, nullif(published, '-infinity'), social_account_id, external_id, account_id
 		from (select * from gained where `+onPage+` order by `+bestFirst+" limit "+atMost+`) page
 		order by `+bestFirst, args...)
-	err = forEach(rows, "rank posts", []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}, func() { posts = append(posts, p) })
+	dest := []any{&p.Gained, &p.Rank, &p.Published, &p.Social, &p.External, &p.Account}
+	err = forEach(rows, "rank posts", dest, func() { posts = append(posts, p) })
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +231,8 @@ func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 	sql = `
 		with stepped as materialized (
 			select p.social_account_id, p.external_id, p.account_id, p.published_at as published, p.member_id,
-			       e.likes, e.comments, e.shares, e.views, (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
+			       e.likes, e.comments, e.shares, e.views,
+			       (coalesce(e.likes, 0) + coalesce(e.comments, 0) + coalesce(e.shares, 0))::bigint as engagement
 			from (
 				select * from tSPosts p
 				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + publishedAt + " >= $7 and " + qc.ofMember("p.member_id") + `

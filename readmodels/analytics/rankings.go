@@ -80,8 +80,8 @@ type RankedPost struct {
 	Growth PostGrowth `json:"growth"`
 }
 
-// rankedPosts reads the posts of a ranking, and sets the names of everything that the ranking
-// shows, including members.
+// rankedPosts reads the posts of a ranking and the names of everything that it shows, including
+// members.
 func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members []RankedMember) ([]RankedPost, error) {
 	n := len(ranking)
 	socials, externals, accounts := make([]int64, n), make([]string, n), make([]string, n)
@@ -136,7 +136,6 @@ type rankingOffer struct {
 	Reason string `json:"reason"` // a sentence
 }
 
-// offerTotal suggests the other ranking if pages were first read within the range.
 func (qc postQuery) offerTotal(pages int) {
 	if qc.rankedBy != RankByGained || pages == 0 {
 		return
@@ -179,7 +178,6 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 			order by s.engagement desc fetch first (` + limit + ") rows with ties"
 }
 
-// bestFirst is the order of a ranking. Equal posts are ordered as in lists of posts.
 const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
 
 // names are the names that rankings show next to ids; "" if the entity is no longer in the
@@ -191,7 +189,6 @@ type names struct {
 	categories map[int64]domain.OptionalText
 }
 
-// memberNames is the name, picture and account of a member.
 type memberNames struct{ name, image, account domain.OptionalText }
 
 // readNames reads the names of everything that a ranking shows, and counts the pages in scope that
@@ -228,7 +225,7 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3 and f.first < $10)
 		union all
 		select 4, c.id, '', c.name, '', false from tDefaultCategories c where c.id = any($7)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, sortedUnique(accounts), memberIDs, pages, categories,
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, accounts, memberIDs, pages, categories,
 		qc.platformIDs(), qc.query.Member, qc.query.Range.To)
 	var kind int
 	var id int64

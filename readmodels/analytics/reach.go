@@ -75,7 +75,7 @@ func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms
 	return stats
 }
 
-// reachDays returns impressions and reach by interval; nil for a nil receiver.
+// reachDays returns nil for a nil receiver.
 func (f *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platform) []ReachDay {
 	if f == nil {
 		return nil
@@ -126,8 +126,7 @@ type ReachPoint struct {
 	Value *int64 `json:"value"` // null if not read
 }
 
-// windowDays returns the length of a platform's window in days; 0 if the window does not consist of
-// days.
+// windowDays returns 0 if the window does not consist of days.
 func windowDays(window string) int {
 	switch window {
 	case "day":
@@ -143,7 +142,7 @@ func windowDays(window string) int {
 	return 0
 }
 
-// reach returns the reach of every account that has any in the range; nil for a nil receiver.
+// reach returns the accounts with reach in the range; nil for a nil receiver.
 func (f *accountFigures) reach() []AccountReach {
 	if f == nil {
 		return nil
@@ -187,7 +186,6 @@ func reachPartOf(r Range) reachPart {
 	return reachPart{last: end - 1, days: int(end - first)}
 }
 
-// reachWindows returns the last figure of each window, by name.
 func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	var windows []ReachWindow
 	show := func(name string, endsOn *string, p *sample) {
@@ -213,7 +211,7 @@ func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	return windows
 }
 
-// reachOf returns the figure of the first window in names that equals the interval.
+// reachOf returns the figure of the first window that equals the interval.
 func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart) *int64 {
 	for _, name := range names {
 		if windowDays(name) != part.days {

@@ -87,19 +87,16 @@ const (
 	PriceNoViews           PriceStatus = "no_views"           // there are no views to compare a price with
 )
 
-// viewsKey is a sub-account on a platform.
 type viewsKey struct {
 	platform domain.Platform
 	account  string
 }
 
-// viewsGained are the views gained, and the platforms' names of the metrics.
 type viewsGained struct {
 	views   []map[viewsKey]int64 // by part of the range
 	sources map[domain.Platform][]string
 }
 
-// byAccount returns the views in a part of the range on some platforms, by sub-account.
 func (v viewsGained) byAccount(part int, platforms ...domain.Platform) map[string]int64 {
 	sums := map[string]int64{}
 	for key, views := range v.views[part] {
@@ -110,7 +107,7 @@ func (v viewsGained) byAccount(part int, platforms ...domain.Platform) map[strin
 	return sums
 }
 
-// accountViews adds the views that platforms count per account. It returns the accounts that have
+// accountViews adds the views that platforms count per account, and returns the accounts that have
 // any.
 func accountViews(qc *queryContext, series []*metricSeries, parts []bucket, gained viewsGained) (counted map[int64]bool) {
 	counted = map[int64]bool{}
@@ -174,8 +171,8 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	return data
 }
 
-// postViews adds the views of posts for platforms that do not count views of accounts. If an
-// account has views anyway, its posts are skipped.
+// postViews adds the views of posts for platforms that do not count views of accounts. Posts of an
+// account that has views anyway are skipped.
 func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained) error {
 	platforms := slices.DeleteFunc(slices.Clone(qc.query.Platforms), func(p domain.Platform) bool {
 		return p.Sources(domain.FiguresOfAccount, domain.MetricViews) != nil || p.Sources(domain.FiguresOfPosts, domain.MetricViews) == nil
@@ -195,7 +192,8 @@ func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted ma
 		if v := r.views.value(); v != nil {
 			qc.noteMetric(*r.social, domain.MetricViews)
 			gained.views[*r.bucket-1][viewsKey{r.platform, *r.account}] += *v
-			gained.sources[r.platform] = append(gained.sources[r.platform], r.platform.Sources(domain.FiguresOfPosts, domain.MetricViews)[0].Source)
+			source := r.platform.Sources(domain.FiguresOfPosts, domain.MetricViews)[0].Source
+			gained.sources[r.platform] = append(gained.sources[r.platform], source)
 		}
 		qc.noteAccount(*r.social, *r.account, r.platform, *r.last)
 		qc.noteCapture(r.last)

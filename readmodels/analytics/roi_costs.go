@@ -26,7 +26,6 @@ func (s subscription) runs(at time.Time) bool {
 	return !at.Before(s.Starts) && (s.Ends == nil || at.Before(*s.Ends))
 }
 
-// prices are the subscriptions that the accounts in scope pay for.
 type prices struct {
 	own map[string][]subscription // by paying account
 	// the agency's own subscriptions cover all its clients; empty in a narrower scope
@@ -40,7 +39,6 @@ type prices struct {
 // twoDays covers the day that the end of a range cuts, which is charged in full.
 const twoDays = 48 * time.Hour
 
-// readPrices reads the subscriptions that were active in the range.
 func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices, error) {
 	p := prices{own: map[string][]subscription{}, months: months}
 	rows, _ := qc.tx.Query(ctx, `
@@ -131,8 +129,6 @@ type roiSum struct {
 	unpriced      map[PriceStatus]bool // reasons why the price of some views is unknown
 }
 
-// against compares the views of a month on some platforms with the prices of the accounts that have
-// them.
 func (p *prices) against(month int, gained viewsGained, platforms ...domain.Platform) roiSum {
 	s := roiSum{costs: map[string]int64{}, unpriced: map[PriceStatus]bool{}}
 	paying := map[string]bool{}
@@ -156,7 +152,7 @@ func (p *prices) against(month int, gained viewsGained, platforms ...domain.Plat
 	return s
 }
 
-// addCosts adds the cost of an account's subscriptions in a month while its price is known.
+// addCosts adds what subscriptions cost in a month while the account's price is known.
 func (p *prices) addCosts(costs map[string]int64, month int, account string, list []subscription) {
 	if len(list) == 0 {
 		return
@@ -176,7 +172,6 @@ func (p *prices) addCosts(costs map[string]int64, month int, account string, lis
 
 func daysInMonth(month bucket) int64 { return int64(month.day.nextMonth() - month.day) }
 
-// daysIn returns on how many of the days in a part the subscription was active.
 func (s subscription) daysIn(part Range, days []bucket) (n int64) {
 	for _, d := range days {
 		if !d.From.Before(part.From) && d.From.Before(part.To) && s.runs(d.From) {

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// sourceFacts are the facts that the status of a source is derived from.
 type sourceFacts struct {
 	Source
 
@@ -47,8 +46,7 @@ const (
 			order by g.quarter desc fetch first row with ties) g`
 )
 
-// sourceFacts reads the social accounts in scope with facts from their newest readings, and the
-// erasures that overlap the range.
+// sourceFacts also reads the erasures that overlap the range.
 func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFacts, err error) {
 	newest, kind, erasures := newestOfAccount, domain.FetchAccounts, "account_erasures"
 	if qc.ofPosts {
@@ -79,14 +77,15 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member, qc.query.Social, kind, requestedAt).
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member,
+		qc.query.Social, kind, requestedAt).
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed, &f.LastRead, &f.figures, &f.missing, &f.dueAt, &granted,
-					&f.Paused)
+					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed, &f.LastRead,
+					&f.figures, &f.missing, &f.dueAt, &granted, &f.Paused)
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted
@@ -99,15 +98,16 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		select e.social_account_id, e.account_id, e.p_id, e.erased_at from `+erasures+` e
 		where e.parent_account = $1 and `+qc.withinAccounts("e.account_id")+` and e.p_id = any($3) and e.erased_at > $4
 		  and ($5::bigint = 0 or e.social_account_id = $5)`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Social).Query(func(rows pgx.Rows) (err error) {
-		erased, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
-			f.erased = true
-			err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.erasedAt)
-			f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
-			return f, err
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Social).
+		Query(func(rows pgx.Rows) (err error) {
+			erased, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
+				f.erased = true
+				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.erasedAt)
+				f.PlatformRef = readmodels.PlatformRefOf(f.Platform)
+				return f, err
+			})
+			return err
 		})
-		return err
-	})
 	if err := qc.tx.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, nil, fmt.Errorf("read sources: %w", err)
 	}

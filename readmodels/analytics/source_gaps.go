@@ -90,7 +90,7 @@ func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	return qc.classifySources(ctx)
 }
 
-// notePostMetrics records which of the response's figures the posts of a social account have.
+// notePostMetrics records which metrics of the response the posts of a social account have.
 func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
 	for _, metric := range qc.metrics {
 		if now.sumOf(metric).n > 0 {

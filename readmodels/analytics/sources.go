@@ -21,7 +21,7 @@ const (
 	SourceReconnect    SourceStatus = "reconnect"    // a person must connect it again; no new readings until then
 	SourceNeverRead    SourceStatus = "never_read"   // it was never read
 	SourceUnsupported  SourceStatus = "unsupported"  // its platform reports none of the response's metrics
-	SourcePartial      SourceStatus = "partial"      // a metric, the whole range or some of its days were not read, or a counter has no baseline
+	SourcePartial      SourceStatus = "partial"      // a metric or days of the range were not read, or a counter has no baseline
 	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether new readings are expected
 )
 
@@ -79,14 +79,12 @@ func (s Source) EndedAtPlatform() bool {
 		!strings.HasSuffix(reason, readmodels.NotConnectedThere)
 }
 
-// knownAccount is a social account that has rows in the range.
 type knownAccount struct {
 	account  string // sub-account of the newest row
 	platform domain.Platform
 	at       time.Time
 }
 
-// sourceQuery determines how complete the figures of a response are.
 type sourceQuery struct{ *queryContext }
 
 // classifySources sets the sources: the social accounts in scope now, and those that have left it

@@ -62,7 +62,7 @@ type Total struct {
 	SourceMetrics []string `json:"source_metrics"`
 }
 
-// metricValue is the contribution of one series to a [Total] and to a series.
+// metricValue is what one series contributes to a [Total].
 type metricValue struct {
 	*metricSeries
 
@@ -204,7 +204,7 @@ func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	return days
 }
 
-// counterValue adds the gains of the steps of a cumulative counter in the range.
+// counterValue adds the gains of a cumulative counter in the range.
 func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	r := qc.query.Range
 	last := g.last(r.From, r.To, v.counts)
@@ -238,7 +238,6 @@ func (v *metricValue) counts(p *sample) bool {
 	return v.owns(p.owner) && (len(v.flows.samples) == 0 || v.flows.get(dayOf(p.at.In(v.zone))) == nil)
 }
 
-// gainedIn returns the gain of the owners' readings in [from, to); nil if no gain is known.
 func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	var sum tally
 	steps := g.steps(from, to)
@@ -261,7 +260,8 @@ func (qc *queryContext) noteLongGaps(v *metricValue, g *gauge) {
 		if v.longGap == nil {
 			v.longGap = gap.before
 		}
-		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date", qc.date(gap.before), qc.date(gap.last))
+		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date",
+			qc.date(gap.before), qc.date(gap.last))
 	}
 }
 
@@ -287,7 +287,8 @@ func (qc *queryContext) noteSample(v *metricValue, p *sample) {
 	if v.read == nil {
 		v.read = qc.noteMetric(v.social, v.metric)
 	}
-	if r := qc.query.Range; qc.sees(p.owner) && !p.at.Before(r.From) && p.at.Before(r.To) && (v.read.last == nil || p.at.After(*v.read.last)) {
+	if r := qc.query.Range; qc.sees(p.owner) && !p.at.Before(r.From) && p.at.Before(r.To) &&
+		(v.read.last == nil || p.at.After(*v.read.last)) {
 		v.read.last = &p.at
 	}
 	v.noteSource(p)
@@ -299,7 +300,6 @@ func (v *metricValue) noteSource(p *sample) {
 	}
 }
 
-// total adds up values.
 func total(values []*metricValue) Total {
 	var t Total
 	var value, compared, previous, grown, base tally
