@@ -113,7 +113,7 @@ func TestPercentagesOfChanges(t *testing.T) {
 	s, b := reportStage(t)
 	of := func(previous, change int64) analytics.Total {
 		return analytics.Total{
-			Value: new(previous + change), Previous: &previous, Change: &change, ChangePct: analytics.Percent(change, previous, 2),
+			Value: new(previous + change), Previous: &previous, Change: &change, ChangePct: analytics.Percent(change, previous),
 		}
 	}
 	inPart, least := of(209266, 2668), of(98000, -1)

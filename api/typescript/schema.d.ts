@@ -6041,7 +6041,7 @@ export interface components {
          *     - `reconnect`: a person must connect it again; no new readings until then
          *     - `never_read`: it was never read
          *     - `unsupported`: its platform reports none of the response's metrics
-         *     - `partial`: a metric, the whole range or some of its days were not read, or a counter has no baseline
+         *     - `partial`: a metric or days of the range were not read, or a counter has no baseline
          *     - `ok`: nothing is missing; paused says whether new readings are expected
          * @enum {string}
          */

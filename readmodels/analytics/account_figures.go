@@ -50,8 +50,8 @@ type accountFigures struct {
 	before  *accountFigures           // of the compared period; nil if series have none
 }
 
-// accountFigures reads the figures of accounts in the buckets and in what they are compared with.
-func (qc *queryContext) accountFigures(ctx context.Context, buckets []bucket) (*accountFigures, error) {
+// readAccountFigures reads the figures in the buckets and in what they are compared with.
+func readAccountFigures(ctx context.Context, qc *queryContext, buckets []bucket) (*accountFigures, error) {
 	before := qc.query.comparedParts(buckets)
 	series, err := qc.figures(ctx, slices.Concat(before, buckets))
 	if err != nil {
@@ -140,17 +140,16 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 	return figures
 }
 
-// Percent returns part as a percentage of whole, rounded once, half away from zero; nil if whole is
-// not positive.
-func Percent(part, whole int64, decimals int) *float64 { return ratio(part, whole, 100, decimals) }
+// Percent returns part as a percentage of whole, rounded once to two decimals, half away from zero;
+// nil if whole is not positive.
+func Percent(part, whole int64) *float64 { return ratio(part, whole, 100) }
 
 // ratio returns part / whole × times, rounded like [Percent].
-func ratio(part, whole int64, times float64, decimals int) *float64 {
+func ratio(part, whole int64, times float64) *float64 {
 	if whole <= 0 {
 		return nil
 	}
-	shift := math.Pow10(decimals)
-	return new(math.Round(float64(part)*times*shift/float64(whole)) / shift)
+	return new(math.Round(float64(part)*times*100/float64(whole)) / 100)
 }
 
 func roundToTwoDecimals(v float64) float64 { return math.Round(v*100) / 100 }

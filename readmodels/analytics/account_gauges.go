@@ -92,7 +92,7 @@ func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries,
 	}
 	var cuts []time.Time // within UTC days
 	for _, at := range instants {
-		if !startOfUTCDay(at).Equal(at) {
+		if !dayOf(at.UTC()).utc().Equal(at) {
 			cuts = append(cuts, at)
 		}
 	}
@@ -106,7 +106,7 @@ func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries,
 					continue
 				}
 				if i := g.search(at); i < len(*g) && dayOf((*g)[i].at) == dayOf(at.UTC()) {
-					probes = append(probes, probe{s, key, startOfUTCDay(at), at, false, rolling})
+					probes = append(probes, probe{s, key, dayOf(at.UTC()).utc(), at, false, rolling})
 				}
 			}
 			if !rolling {
@@ -240,14 +240,6 @@ func (p *sample) compare(q *sample) int {
 		cmp.Compare(p.source, q.source), cmp.Compare(p.window, q.window))
 }
 
-// replaces reports whether a reading of the same day replaces the present one.
-func (p *sample) replaces(present *sample) bool {
-	if p.at.Equal(present.at) {
-		return p.compare(present) < 0
-	}
-	return p.at.After(present.at)
-}
-
 // byDay holds samples by day.
 type byDay struct {
 	first   day
@@ -277,16 +269,15 @@ func (d byDay) all(span days) []*sample {
 	return d.samples[from:to]
 }
 
-// put stores a sample unless the present one wins. tied reports whether only their event ids, which
-// were not read, can decide.
-func (d byDay) put(which day, p *sample) (tied bool) {
-	i := which - d.first
-	if i < 0 || int(i) >= len(d.samples) {
-		return false
-	}
+// put stores a sample on its day unless the present one wins: the later reading, and at the same
+// instant the first one in order. tied reports whether only their event ids, which were not read,
+// can decide.
+func (d byDay) put(p *sample) (tied bool) {
+	i := p.day - d.first
 	present := d.samples[i]
-	if present == nil || p.replaces(present) {
+	sameInstant := present != nil && p.at.Equal(present.at)
+	if present == nil || p.at.After(present.at) || sameInstant && p.compare(present) < 0 {
 		d.samples[i] = p
 	}
-	return present != nil && p.eventID == "" && p.at.Equal(present.at)
+	return sameInstant && p.eventID == ""
 }

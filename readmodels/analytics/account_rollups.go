@@ -203,7 +203,7 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 		if p := &points[i]; g != nil {
 			*g = append(*g, p)
 		} else {
-			s.tied = days.put(p.day, p) || s.tied
+			s.tied = days.put(p) || s.tied
 		}
 	}
 }

@@ -21,14 +21,14 @@ const (
 func (r Range) Compared(compare Compare) Range {
 	back := r.back(compare)
 	from := back(r.From)
-	return Range{From: from, To: later(from, back(r.Elapsed().To)), Zone: r.Zone}
+	return Range{From: from, To: later(from, back(r.elapsed().To)), Zone: r.Zone}
 }
 
 func (r Range) back(compare Compare) func(time.Time) time.Time {
 	if compare == CompareYear {
 		return func(at time.Time) time.Time { return yearBefore(at, r.Zone) }
 	}
-	e := r.Elapsed()
+	e := r.elapsed()
 	if first, end, whole := e.wholeDays(); whole {
 		return func(at time.Time) time.Time { return (dayOf(at.In(r.Zone)) - (end - first)).start(r.Zone) }
 	}
@@ -67,7 +67,7 @@ func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 	if !q.seriesCompared() {
 		return nil
 	}
-	back, end := q.Range.back(q.Compare), q.Range.Elapsed().To
+	back, end := q.Range.back(q.Compare), q.Range.elapsed().To
 	before := []bucket{}
 	for _, part := range parts {
 		if part.From.Before(end) {

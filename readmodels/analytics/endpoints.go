@@ -16,7 +16,7 @@ func (a *Analytics) AccountInsights(
 ) (data AccountInsights, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement}
 	meta, err = a.answer(ctx, "account insights", scope, query, metrics, func(qc *queryContext) error {
-		f, err := qc.accountFigures(ctx, []bucket{query.Range.whole()})
+		f, err := readAccountFigures(ctx, qc, []bucket{query.Range.whole()})
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (a *Analytics) AccountFollowers(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data AccountFollowers, meta Meta, err error) {
 	meta, err = a.answer(ctx, "follower series", scope, query, []string{domain.MetricFollowers}, func(qc *queryContext) error {
-		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
 		if err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func (a *Analytics) AccountStats(
 ) (data AccountStats, meta Meta, err error) {
 	metrics := []string{domain.MetricImpressions, domain.MetricReach}
 	meta, err = a.answer(ctx, "reach and impressions", scope, query, metrics, func(qc *queryContext) error {
-		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (a *Analytics) AccountNetGrowth(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data AccountNetGrowth, meta Meta, err error) {
 	meta, err = a.answer(ctx, "net growth", scope, query, []string{domain.MetricFollowers}, func(qc *queryContext) error {
-		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
 		if err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (a *Analytics) ActivityMeter(
 		if qc.blank == nothingRead {
 			qc.blank = "No published posts are known in this range."
 		}
-		days, parts := query.Range.Elapsed().cut(ByDay), query.Range.cut(query.Granularity)
+		days, parts := query.Range.elapsed().cut(ByDay), query.Range.cut(query.Granularity)
 		accounts, err := publishedPosts(ctx, qc, days)
 		if err != nil {
 			return err
@@ -347,7 +347,7 @@ func (a *Analytics) MemberGrowth(
 ) (data MemberGrowth, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions}
 	meta, err = a.answer(ctx, "growth of a member", scope, query, metrics, func(qc *queryContext) error {
-		f, err := qc.accountFigures(ctx, []bucket{query.Range.whole()})
+		f, err := readAccountFigures(ctx, qc, []bucket{query.Range.whole()})
 		if err != nil {
 			return err
 		}
@@ -393,7 +393,7 @@ func (a *Analytics) Stats(
 ) (data PlatformStats, meta Meta, err error) {
 	metrics := []string{domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricReach}
 	meta, err = a.answer(ctx, "stats", scope, query, metrics, func(qc *queryContext) error {
-		f, err := qc.accountFigures(ctx, query.Range.cut(query.Granularity))
+		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
 		if err != nil {
 			return err
 		}

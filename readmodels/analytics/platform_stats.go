@@ -222,9 +222,9 @@ func (p *StatsPeriod) setEngagementRate(engaged, followers tally) {
 	switch {
 	case p.Engagement == nil:
 	case p.Reach != nil && *p.Reach > 0: // of one account
-		p.EngagementRatePct, p.EngagementRateOf = Percent(*p.Engagement, *p.Reach, 2), new(RateOfReach)
+		p.EngagementRatePct, p.EngagementRateOf = Percent(*p.Engagement, *p.Reach), new(RateOfReach)
 	case p.Followers != nil && followers.sum > 0:
-		p.EngagementRatePct, p.EngagementRateOf = Percent(engaged.sum, followers.sum, 2), new(RateOfFollowers)
+		p.EngagementRatePct, p.EngagementRateOf = Percent(engaged.sum, followers.sum), new(RateOfFollowers)
 	}
 }
 

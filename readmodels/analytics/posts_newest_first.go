@@ -116,10 +116,6 @@ func lastDaily(before string) string {
 			 order by i.captured_at desc limit 1)`, readingColumns, before, inScope)
 }
 
-func startOfUTCDay(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
-
-const aDay = secondsPerDay * time.Second
-
 // readPosts reads a page of posts, newest first, with their readings at both ends of the range. The
 // page is chosen from the index alone, so only its posts are read, even if the member has few of
 // the agency's posts. Posts that the index cannot choose come from the months of the readings.
@@ -222,7 +218,7 @@ func (qc postQuery) readElsewhere() string {
 func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any) ([]listedPost, error) {
 	all := append(arguments{qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs()}, args...)
 	from, to := all.add(qc.query.Range.From, "timestamptz"), all.add(qc.query.Range.To, "timestamptz")
-	toDay, member := all.add(startOfUTCDay(qc.query.Range.To), "timestamptz"), all.add(qc.query.Member, "bigint")
+	toDay, member := all.add(dayOf(qc.query.Range.To.UTC()).utc(), "timestamptz"), all.add(qc.query.Member, "bigint")
 	ofMember := "(" + member + " = 0 or i.member_id = " + member + ")"
 	gains := qc.gainsOfPost(ofMember, &all)
 	rows, _ := qc.tx.Query(ctx, `

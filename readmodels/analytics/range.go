@@ -15,9 +15,9 @@ type Range struct {
 // Complete reports whether the range has ended.
 func (r Range) Complete() bool { return r.Now.IsZero() || !r.Now.Before(r.To) }
 
-// Elapsed returns the part of the range up to the end of today, which counts as a whole day. It is
+// elapsed returns the part of the range up to the end of today, which counts as a whole day. It is
 // empty if the range has not begun.
-func (r Range) Elapsed() Range {
+func (r Range) elapsed() Range {
 	if !r.Now.IsZero() {
 		tomorrow := (dayOf(r.Now.In(r.Zone)) + 1).start(r.Zone)
 		r.To = later(r.From, earlier(r.To, tomorrow))
@@ -93,7 +93,10 @@ func civil(year int, month time.Month, date int) day {
 	return day(time.Date(year, month, date, 0, 0, 0, 0, time.UTC).Unix() / secondsPerDay)
 }
 
-const secondsPerDay = 24 * 60 * 60
+const (
+	secondsPerDay = 24 * 60 * 60
+	aDay          = secondsPerDay * time.Second
+)
 
 // utc returns the start of the day in UTC; as a parameter it is PostgreSQL's date.
 func (d day) utc() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC() }

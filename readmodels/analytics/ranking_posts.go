@@ -90,7 +90,7 @@ func monthsOf(from, to time.Time) (months []time.Time, days monthDays) {
 // instants are in order.
 func cutDays(instants ...time.Time) (days, cuts []time.Time) {
 	for _, at := range instants {
-		if day := startOfUTCDay(at); !day.Equal(at) && !slices.ContainsFunc(days, day.Equal) {
+		if day := dayOf(at.UTC()).utc(); !day.Equal(at) && !slices.ContainsFunc(days, day.Equal) {
 			days, cuts = append(days, day), append(cuts, at)
 		}
 	}
@@ -241,6 +241,6 @@ func (qc postQuery) postTotals(r Range) (sql string, args arguments) {
 			where num_nonnulls(e.likes, e.comments, e.shares) > 0
 		)`
 	return sql, arguments{
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, r.To, r.From, startOfUTCDay(r.To),
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Category, r.To, r.From, dayOf(r.To.UTC()).utc(),
 	}
 }

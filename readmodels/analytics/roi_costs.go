@@ -157,7 +157,7 @@ func (p *prices) addCosts(costs map[string]int64, month int, account string, lis
 	if len(list) == 0 {
 		return
 	}
-	days := p.months[month].Elapsed().cut(ByDay)
+	days := p.months[month].elapsed().cut(ByDay)
 	for _, i := range p.partsOf[month] {
 		if p.status(account, p.parts[i].From) != PriceKnown {
 			continue
@@ -216,7 +216,7 @@ func (s *roiSum) roi() Roi {
 	}
 	for currency, cost := range s.costs {
 		minor := (cost + partsOfUnit/2) / partsOfUnit
-		r.Cost, r.Currency, r.CostPerThousandViews = &minor, domain.OptionalText(currency), ratio(minor, s.priced.sum, 1000, 2)
+		r.Cost, r.Currency, r.CostPerThousandViews = &minor, domain.OptionalText(currency), ratio(minor, s.priced.sum, 1000)
 	}
 	return r
 }

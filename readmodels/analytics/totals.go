@@ -137,7 +137,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func
 		qc.counterValue(v, g)
 	}
 	if !qc.uncompared {
-		earlier := *v // its sources are not shown
+		earlier := *v // a copy, which notes no sources in v
 		all := earlier.gainedOf(qc.compared.whole(), days, g)
 		v.comparedInPart = v.comparedInPart || all != nil && (v.previous == nil || *v.previous != *all)
 	}
@@ -333,7 +333,7 @@ func total(values []*metricValue) Total {
 		t.NoBaseline = slices.ContainsFunc(values, func(v *metricValue) bool { return v.read != nil || v.value != nil })
 		t.ComparedInPart = t.ComparedInPart && t.Previous != nil
 	case !slices.ContainsFunc(values, func(v *metricValue) bool { return v.noPct }):
-		t.ChangePct = Percent(grown.sum, base.sum, 2)
+		t.ChangePct = Percent(grown.sum, base.sum)
 	}
 	return t
 }

@@ -321,13 +321,12 @@ func TestPercentagesAreRoundedHalfAwayFromZero(t *testing.T) {
 	t.Parallel()
 	for _, example := range []struct {
 		part, whole int64
-		decimals    int
 		want        float64
 	}{
-		{39, 2000, 1, 2}, {-39, 2000, 1, -2}, {38, 2000, 1, 1.9}, {201, 20000, 2, 1.01}, {-201, 20000, 2, -1.01}, {1, 3, 2, 33.33},
+		{39, 20000, 0.2}, {-39, 20000, -0.2}, {38, 20000, 0.19}, {201, 20000, 1.01}, {-201, 20000, -1.01}, {1, 3, 33.33},
 	} {
-		require.Equal(t, new(example.want), analytics.Percent(example.part, example.whole, example.decimals), "%d of %d", example.part, example.whole)
+		require.Equal(t, new(example.want), analytics.Percent(example.part, example.whole), "%d of %d", example.part, example.whole)
 	}
-	require.Nil(t, analytics.Percent(1, 0, 1))
-	require.Nil(t, analytics.Percent(1, -5, 1))
+	require.Nil(t, analytics.Percent(1, 0))
+	require.Nil(t, analytics.Percent(1, -5))
 }
