@@ -93,10 +93,8 @@ func describeSpan(r *http.Request, pattern string) {
 
 // routePattern returns the pattern that matched, as a label with a bounded number of values.
 func routePattern(r *http.Request) string {
-	if rctx := chi.RouteContext(r.Context()); rctx != nil {
-		if pattern := rctx.RoutePattern(); pattern != "" && pattern != "/*" {
-			return pattern
-		}
+	if pattern := chi.RouteContext(r.Context()).RoutePattern(); pattern != "" && pattern != "/*" {
+		return pattern
 	}
 	return "unmatched"
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"maps"
@@ -28,30 +27,33 @@ var (
 // documents serves the documents without the operations that this server does not have. Each is
 // prepared once, at its first request.
 type documents struct {
-	routes  []Operation
-	atRoot  bool // whether the analytics are also served at the root
-	streams bool // whether notices and live updates are served
+	routes  []Operation // set before the first request
+	atRoot  bool        // whether the analytics are also served at the root
+	streams bool        // whether notices and live updates are served
 
-	openAPI, asyncAPI func() (document, error)
+	openAPI, asyncAPI func() document
 	page              func() ([]byte, error)
 }
 
-// setRoutes sets the routes of the server.
-func (d *documents) setRoutes(routes []Operation) {
-	d.routes = routes
-	d.openAPI, d.asyncAPI, d.page = sync.OnceValues(d.openAPIServed), sync.OnceValues(d.asyncAPIServed), sync.OnceValues(d.pageRendered)
+func newDocuments(atRoot, streams bool) *documents {
+	d := &documents{atRoot: atRoot, streams: streams}
+	d.openAPI, d.asyncAPI, d.page = sync.OnceValue(d.openAPIServed), sync.OnceValue(d.asyncAPIServed), sync.OnceValues(d.pageRendered)
+	return d
 }
 
-// document is the members of a document that this server serves.
+// document is the members of a document that this server serves. The documents are embedded and
+// tested, so decoding and encoding them cannot fail.
 type document map[string]json.RawMessage
 
+func (d document) read(name string, into any) { _ = json.Unmarshal(d[name], into) }
+
+func (d document) set(name string, value any) { d[name], _ = json.Marshal(value) }
+
 // openAPIServed returns the OpenAPI document with the paths in the route table.
-func (d *documents) openAPIServed() (document, error) {
+func (d *documents) openAPIServed() (doc document) {
+	_ = json.Unmarshal(openAPIDocument, &doc)
 	var paths map[string]map[string]json.RawMessage
-	doc, err := readDocument(openAPIDocument, map[string]any{"paths": &paths})
-	if err != nil {
-		return nil, err
-	}
+	doc.read("paths", &paths)
 	served := map[string]map[string]json.RawMessage{}
 	for _, r := range d.routes {
 		path, analytics := strings.CutPrefix(strings.TrimSuffix(r.Pattern, "*"), PrefixAnalytics)
@@ -67,65 +69,37 @@ func (d *documents) openAPIServed() (document, error) {
 			served[path]["servers"] = json.RawMessage(`[{"url":".` + PrefixAnalytics + `"}]`)
 		}
 	}
-	return doc, doc.set("paths", served)
+	doc.set("paths", served)
+	return doc
 }
 
 // asyncAPIServed returns the AsyncAPI document with the streams that are served.
-func (d *documents) asyncAPIServed() (document, error) {
+func (d *documents) asyncAPIServed() (doc document) {
+	_ = json.Unmarshal(asyncAPIDocument, &doc)
+	if d.streams {
+		return doc
+	}
 	var channels, operations map[string]json.RawMessage
-	doc, err := readDocument(asyncAPIDocument, map[string]any{"channels": &channels, "operations": &operations})
-	if err != nil {
-		return nil, err
+	doc.read("channels", &channels)
+	doc.read("operations", &operations)
+	for channel, operation := range map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"} {
+		delete(channels, channel)
+		delete(operations, operation)
 	}
-	if !d.streams {
-		for channel, operation := range map[string]string{"notices": "sendNotices", "socketIO": "sendSocketIO", "live": "sendLive"} {
-			delete(channels, channel)
-			delete(operations, operation)
-		}
-	}
-	return doc, errors.Join(doc.set("channels", channels), doc.set("operations", operations))
-}
-
-func readDocument(raw []byte, members map[string]any) (doc document, err error) {
-	if err := json.Unmarshal(raw, &doc); err != nil {
-		return nil, fmt.Errorf("read document: %w", err)
-	}
-	return doc, doc.read(members)
-}
-
-func (d document) read(members map[string]any) error {
-	for name, into := range members {
-		if err := json.Unmarshal(d[name], into); err != nil {
-			return fmt.Errorf("read %s of document: %w", name, err)
-		}
-	}
-	return nil
-}
-
-func (d document) set(name string, value any) error {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return fmt.Errorf("encode %s of document: %w", name, err)
-	}
-	d[name] = raw
-	return nil
+	doc.set("channels", channels)
+	doc.set("operations", operations)
+	return doc
 }
 
 // getOpenAPI returns the OpenAPI document, with the URL that it was read from as the server.
 func (d *documents) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := d.openAPI()
-	if err != nil {
-		return err
-	}
-	return doc.write(w, []map[string]string{{"url": mountedAt(r, patternOpenAPI) + "/", "description": "The server of this document."}})
+	return d.openAPI().write(w, []map[string]string{
+		{"url": mountedAt(r, patternOpenAPI) + "/", "description": "The server of this document."},
+	})
 }
 
 func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
-	doc, err := d.asyncAPI()
-	if err != nil {
-		return err
-	}
-	return doc.write(w, map[string]map[string]string{
+	return d.asyncAPI().write(w, map[string]map[string]string{
 		"kafka": {"host": "kafka:9092", "protocol": "kafka", "description": "The log; the address depends on the configuration."},
 		"http": {
 			"host": r.Host, "protocol": "http", "pathname": mountedAt(r, patternAsyncAPI) + "/", "description": "The server of this document.",
@@ -135,9 +109,7 @@ func (d *documents) getAsyncAPI(w http.ResponseWriter, r *http.Request) error {
 
 func (d document) write(w http.ResponseWriter, servers any) error {
 	whole := maps.Clone(d) // concurrent requests read d
-	if err := whole.set("servers", servers); err != nil {
-		return err
-	}
+	whole.set("servers", servers)
 	raw, err := json.Marshal(whole)
 	if err != nil {
 		return fmt.Errorf("encode document: %w", err)
@@ -154,11 +126,10 @@ func mountedAt(r *http.Request, pattern string) string {
 	if whole, err := url.Parse(path); err == nil { // requests to a proxy have an absolute URL
 		path = whole.EscapedPath()
 	}
-	base, ok := strings.CutSuffix(path, pattern)
-	if !ok {
-		return ""
+	if base, ok := strings.CutSuffix(path, pattern); ok {
+		return base
 	}
-	return base
+	return ""
 }
 
 const patternDocs = "/docs"
@@ -210,10 +181,7 @@ func (o docsOperation) resolve(shared map[string]docsParameter) {
 
 // pageRendered returns the HTML page of the operations that are served.
 func (d *documents) pageRendered() ([]byte, error) {
-	doc, err := d.openAPI()
-	if err != nil {
-		return nil, err
-	}
+	doc := d.openAPI()
 	var page struct {
 		Description string      `json:"description"`
 		Version     string      `json:"version"`
@@ -223,9 +191,10 @@ func (d *documents) pageRendered() ([]byte, error) {
 	var components struct {
 		Parameters map[string]docsParameter `json:"parameters"`
 	}
-	if err := doc.read(map[string]any{"info": &page, "tags": &page.Groups, "paths": &paths, "components": &components}); err != nil {
-		return nil, err
-	}
+	doc.read("info", &page)
+	doc.read("tags", &page.Groups)
+	doc.read("paths", &paths)
+	doc.read("components", &components)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		prefix := ""
 		if paths[path]["servers"] != nil {
@@ -237,9 +206,7 @@ func (d *documents) pageRendered() ([]byte, error) {
 				continue
 			}
 			op := docsOperation{Method: strings.ToUpper(method), Path: prefix + path}
-			if err := json.Unmarshal(raw, &op); err != nil {
-				return nil, fmt.Errorf("read %s %s of document: %w", method, path, err)
-			}
+			_ = json.Unmarshal(raw, &op)
 			op.resolve(components.Parameters)
 			for i := range page.Groups {
 				if slices.Contains(op.Tags, page.Groups[i].Name) {

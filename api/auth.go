@@ -20,11 +20,17 @@ func (k *authorizer) principal(r *http.Request) (Principal, error) {
 		return k.admitted(r.Context(), p)
 	}
 	p, err := k.authenticator.Authenticate(r)
-	if err != nil {
-		return Principal{}, k.authenticationError(err)
+	if err == nil {
+		return k.admitted(r.Context(), p)
 	}
-	return k.admitted(r.Context(), p)
+	_, known := errors.AsType[*domain.Error](err)
+	if !known && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !k.passes(err) {
+		err = fmt.Errorf("%w (%w)", errNotSignedIn, err) // a main application's own errors are not failures of this service
+	}
+	return Principal{}, err
 }
+
+var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in is not valid here. Sign in again.")
 
 // admitted returns a verified caller with canonical ids, if the caller still has access.
 func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, error) {
@@ -35,38 +41,20 @@ func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, erro
 	return p, k.admit(ctx, p)
 }
 
-// authenticationError maps an error of an authenticator to unauthenticated: a main application's
-// own errors are not failures of this service. It keeps domain errors, context errors and transient
-// errors.
-func (k *authorizer) authenticationError(err error) error {
-	_, known := errors.AsType[*domain.Error](err)
-	if known || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || k.passes(err) {
-		return err
+// authorize returns r with its caller, who has one of the roles, and counts the request.
+func (k *authorizer) authorize(w http.ResponseWriter, r *http.Request, roles []Role) (*http.Request, error) {
+	p, err := k.principal(r)
+	recordUser(r.Context(), p.UserID) // even if the caller is refused
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Errorf("%w (%w)", errNotSignedIn, err)
-}
-
-var errNotSignedIn = unauthenticated("You are not signed in, or your sign-in is not valid here. Sign in again.")
-
-// authorize wraps an endpoint with the roles of its route. Nil roles mean a public route.
-func (k *authorizer) authorize(roles []Role, next endpointFunc) endpointFunc {
-	if roles == nil {
-		return next
+	if err := k.limits.take(w.Header(), p); err != nil {
+		return nil, err
 	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := k.principal(r)
-		recordUser(r.Context(), p.UserID) // even if the caller is refused
-		if err != nil {
-			return err
-		}
-		if err := k.limits.take(w.Header(), p); err != nil {
-			return err
-		}
-		if !p.Roles.Has(roles...) {
-			return errWrongRole
-		}
-		return next(w, r.WithContext(WithPrincipal(r.Context(), p)))
+	if !p.Roles.Has(roles...) {
+		return nil, errWrongRole
 	}
+	return r.WithContext(WithPrincipal(r.Context(), p)), nil
 }
 
 var errWrongRole = domain.NewError(domain.CodeForbidden,
@@ -147,7 +135,7 @@ func (p Principal) Canonical() (Principal, error) {
 }
 
 func unauthenticated(format string, args ...any) *domain.Error {
-	return domain.NewError(domain.CodeUnauthenticated, "%s", fmt.Sprintf(format, args...))
+	return domain.NewError(domain.CodeUnauthenticated, format, args...)
 }
 
 // Role is a role of a caller. The route table lists the roles of each operation.

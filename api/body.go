@@ -106,11 +106,9 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	}
 	// Unmarshal, unlike a Decoder, checks the whole text and returns the offset of the error.
 	var whole json.RawMessage
-	if err := json.Unmarshal(raw, &whole); err != nil {
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return nil, malformed(raw, syntax.Offset, syntax.Error())
-		}
-		return nil, malformed(raw, 0, err.Error())
+	err := json.Unmarshal(raw, &whole)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, malformed(raw, syntax.Offset, syntax.Error())
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	if token, _ := decoder.Token(); token != json.Delim('{') {
@@ -118,15 +116,13 @@ func parseObject(raw []byte) (map[string]json.RawMessage, error) {
 	}
 	members := map[string]json.RawMessage{}
 	for decoder.More() {
-		token, err := decoder.Token()
-		name, ok := token.(string)
-		var value json.RawMessage
-		if err != nil || !ok || decoder.Decode(&value) != nil {
-			return nil, malformed(raw, decoder.InputOffset(), "invalid JSON")
-		}
+		token, _ := decoder.Token()
+		name, _ := token.(string)
 		if _, twice := members[name]; twice {
 			return nil, domain.InvalidField(clip(name), "is in the body twice; send it once")
 		}
+		var value json.RawMessage
+		_ = decoder.Decode(&value) // the text is valid
 		members[name] = value
 	}
 	return members, nil
@@ -162,11 +158,6 @@ var (
 
 var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
 
-// ifPreview reads If-Preview; "" if it is absent.
-func ifPreview(header http.Header) (string, error) {
-	return singleHeader(header, headerIfPreview, previewForm, "must be the value of preview from a preview: 64 hex digits")
-}
-
 // idempotencyKey reads the idempotency key; "" if it is absent.
 func idempotencyKey(header http.Header) (string, error) {
 	return singleHeader(header, headerIdempotency, keyForm, "must have 1 to 255 printable ASCII characters")
@@ -181,18 +172,14 @@ func singleHeader(header http.Header, name string, form *regexp.Regexp, rule str
 	return strings.Join(values, ""), nil
 }
 
-// ifMatch reads If-Match; nil if it is absent.
+// ifMatch reads If-Match, "*" or a list of entity tags; nil if it is absent. A weak or unknown tag
+// is well-formed and matches nothing (RFC 9110 §13.1.1).
 func ifMatch(header http.Header) (*domain.VersionMatch, error) {
 	values := header.Values(headerIfMatch)
 	if len(values) == 0 {
 		return nil, nil
 	}
-	return parseIfMatch(strings.Join(values, ","))
-}
-
-// parseIfMatch parses "*" or a list of entity tags. A weak or unknown tag is well-formed and
-// matches nothing (RFC 9110 §13.1.1).
-func parseIfMatch(text string) (*domain.VersionMatch, error) {
+	text := strings.Join(values, ",")
 	match := &domain.VersionMatch{Any: strings.TrimSpace(text) == "*"}
 	if !match.Any && !entityTags.MatchString(strings.TrimSpace(text)) {
 		return nil, domain.InvalidField(headerIfMatch, `must be * or entity tags from ETag, such as "7"`)

@@ -84,9 +84,7 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 		if err := d.peopleKnown(); err != nil { // creating a dashboard is a change
 			return err
 		}
-		_, err = d.commands.Open(r.Context(), commands.OpenDashboard{
-			Caller: caller(r, RoleAgency), SubAccount: subAccount,
-		})
+		_, err = d.commands.Open(r.Context(), commands.OpenDashboard{Caller: caller(r, RoleAgency), SubAccount: subAccount})
 		if err == nil {
 			view, err = d.reader.Dashboard(r.Context(), request)
 		}
@@ -128,7 +126,7 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	previewed, err := ifPreview(r.Header)
+	previewed, err := singleHeader(r.Header, headerIfPreview, previewForm, "must be the value of preview from a preview: 64 hex digits")
 	if err != nil {
 		return err
 	}
@@ -138,10 +136,7 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 	}
 	command.Decision = previewed
 	result, err := d.commands.Update(r.Context(), commands.UpdateDashboard{
-		Caller:         caller(r, RoleAgency),
-		Change:         command,
-		IdempotencyKey: key,
-		RequestDigest:  updateDigest(command),
+		Caller: caller(r, RoleAgency), Change: command, IdempotencyKey: key, RequestDigest: updateDigest(command),
 	})
 	if err != nil {
 		return err
@@ -182,9 +177,14 @@ func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, err
 	return command, err
 }
 
+// dashboardID returns the sub-account in the path. It ignores the query, as the old system does.
 func dashboardID(r *http.Request) (string, error) {
-	p := &Params{get: func(name string) (string, bool) { return pathParam(r, name) }}
-	return p.dashboard(), p.Err()
+	text, _ := pathParam(r, paramDashboard.Name)
+	id, ok := domain.HexID(text)
+	if !ok {
+		return "", domain.InvalidField(paramDashboard.Name, paramDashboard.wrong)
+	}
+	return id, nil
 }
 
 // caller returns the caller of a request, acting in role, in the form that records store. Operators

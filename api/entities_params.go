@@ -59,17 +59,14 @@ func parsePlatformsOfUser(p *Params) readmodels.PlatformsQuery {
 }
 
 func parseActivities(p *Params) analytics.ActivitiesQuery {
-	return activitiesOf(p, func() int64 { return p.optionalID(paramConnection) })
+	return activitiesOf(p, paramConnection)
 }
 
-func parseActivitiesOfPlatform(p *Params) analytics.ActivitiesQuery {
-	social := p.ID(paramPlatformID)
-	return activitiesOf(p, func() int64 { return social })
-}
+func parseActivitiesOfPlatform(p *Params) analytics.ActivitiesQuery { return activitiesOf(p, paramPlatformID) }
 
-func activitiesOf(p *Params, social func() int64) analytics.ActivitiesQuery {
+func activitiesOf(p *Params, connection Param) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
-		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: social(),
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), Social: p.optionalID(connection),
 		Category: p.Category(), Type: p.text(paramPostType), State: analytics.ActivityState(p.word(paramActivityState)),
 	}
 	q.From, q.To = p.optionalRange()

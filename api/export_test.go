@@ -44,11 +44,7 @@ var (
 
 // Document returns the API document of a server at the root.
 func (s *Server) Document() ([]byte, error) {
-	doc, err := s.documents.openAPI()
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(doc)
+	return json.Marshal(s.documents.openAPI())
 }
 
 // Match returns the pattern that serves a request.
@@ -64,7 +60,7 @@ var (
 	UpdateDigest = updateDigest
 	ParseObject  = parseObject
 	ParseUpdate  = parseUpdate
-	ParseIfMatch = parseIfMatch
+	IfMatch      = ifMatch
 )
 
 // WhyRefused exports whyRefused.

@@ -198,7 +198,7 @@ func (s *Server) open(metrics *requestMetrics) (err error) {
 		}
 		s.socketIO, s.routes = streams.socketIO, append(s.routes, streams.routes()...)
 	}
-	s.documents.setRoutes(s.routes)
+	s.documents.routes = s.routes
 	s.paths = newPathFolder(s.routes)
 	s.mux, err = s.router(&accessLog{metrics, deps.Logger, deps.Now})
 	return err
@@ -209,7 +209,7 @@ func newServer(deps Deps) *Server {
 	closing, stop := context.WithCancel(context.Background())
 	s := &Server{
 		deps: deps, authorizer: newAuthorizer(deps), faults: &faults{deps.IsTemporary, deps.Logger}, closing: closing.Done(), close: stop,
-		documents: &documents{atRoot: deps.Config.AnalyticsAtRoot, streams: deps.Streams != nil},
+		documents: newDocuments(deps.Config.AnalyticsAtRoot, deps.Streams != nil),
 	}
 	s.routes = s.table()
 	return s

@@ -129,10 +129,8 @@ patterns:
 
 func (f pathFolder) middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rctx := chi.RouteContext(r.Context()); rctx != nil {
-			if path := routedPath(r, rctx); !strings.HasPrefix(path, prefixSocketIO) {
-				rctx.RoutePath = f.fold(path)
-			}
+		if path := routedPath(r); !strings.HasPrefix(path, prefixSocketIO) {
+			chi.RouteContext(r.Context()).RoutePath = f.fold(path)
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -140,6 +138,6 @@ func (f pathFolder) middleware(next http.Handler) http.Handler {
 
 // routedPath returns the path that the router matches: the rest after an outer router, escaped if
 // the request's path was.
-func routedPath(r *http.Request, rctx *chi.Context) string {
-	return cmp.Or(rctx.RoutePath, r.URL.RawPath, r.URL.Path)
+func routedPath(r *http.Request) string {
+	return cmp.Or(chi.RouteContext(r.Context()).RoutePath, r.URL.RawPath, r.URL.Path)
 }

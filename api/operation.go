@@ -12,8 +12,9 @@ import (
 
 // operation is the endpoint of a route with its parameters and its response.
 type operation struct {
-	serve  endpointFunc
-	read   paramsFunc // used instead of serve if parameters are read with Params
+	serve endpointFunc
+	// read is used instead of serve if parameters are read by their declarations.
+	read   func(http.ResponseWriter, *http.Request, *Params) error
 	Takes  []Param
 	Answer Answer
 	Body   reflect.Type // of the request; nil if it has no body
@@ -30,9 +31,6 @@ type Answer struct {
 	Bare reflect.Type // a response without the envelope
 	CSV  string       // the header line of the response as CSV; "" if CSV is not supported
 }
-
-// paramsFunc serves a request whose parameters are read by their declarations.
-type paramsFunc func(http.ResponseWriter, *http.Request, *Params) error
 
 // reading returns an operation that takes the parameters that parse reads, and writes its own
 // response. Headers are parameters that write reads.
@@ -87,26 +85,6 @@ func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]
 func (o operation) accepting(body reflect.Type) operation {
 	o.Body = body
 	return o
-}
-
-// endpoint returns the function that serves an operation.
-func (s *Server) endpoint(op Operation) endpointFunc {
-	serve := op.serve
-	if op.read != nil {
-		serve = func(w http.ResponseWriter, r *http.Request) error {
-			return op.read(w, r, requestParams(r, s.deps.Now(), op, s.deps.Config.IgnoreParams))
-		}
-	}
-	if op.Pattern == patternNotices || op.Pattern == patternLive {
-		return s.faults.reconnecting(serve)
-	}
-	if op.Body == nil || op.BodyMedia != "" {
-		return serve
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
-		return serve(w, r)
-	}
 }
 
 // Description contains the inputs of the API document: every operation, and the shapes of errors.

@@ -201,12 +201,9 @@ func parseParked(p *Params) operator.ParkedFilter {
 	return filter
 }
 
-// parkedMeta is the meta of a page of parked events.
-type parkedMeta struct {
-	NextCursor string `json:"next_cursor,omitempty"`
-}
-
-func (o *operators) parked(r *http.Request, filter operator.ParkedFilter) (events []operator.ParkedEvent, meta parkedMeta, err error) {
+func (o *operators) parked(
+	r *http.Request, filter operator.ParkedFilter,
+) (events []operator.ParkedEvent, meta readmodels.ListMeta, err error) {
 	limit := filter.Limit
 	filter.Limit++ // one more says whether a page follows
 	if events, err = o.service.Parked(r.Context(), filter); len(events) > limit {

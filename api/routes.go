@@ -99,25 +99,41 @@ func (s *Server) table() []Operation {
 	return table
 }
 
-// whenReady refuses requests while the read models are not ready. While it is unknown who has lost
-// access, it also refuses the requests with the highest risk. Notices have their own check, because
-// their clients reconnect differently.
-func (s *Server) whenReady(r Operation, next endpointFunc) endpointFunc {
-	if r.Roles == nil || slices.Equal(r.Roles, []Role{RoleOperator}) { // operators repair the read models
-		return next
-	}
-	byPeople := slices.Contains(r.Roles, RoleAgency) || slices.Contains(r.Roles, RoleClient)
-	sensitive := r.Method == http.MethodPut || r.audit || r.Method == http.MethodPost && byPeople && r.Pattern != patternTicket
-	return func(w http.ResponseWriter, r *http.Request) error {
-		err := s.deps.Ready()
-		if err == nil && sensitive {
-			err = s.deps.PeopleKnown()
+// handler returns the handler of a route. While the read models are not ready, it refuses requests;
+// while it is unknown who has lost access, those with the highest risk. Operators are exempt, because
+// they repair the read models, and so are notices, because their clients reconnect differently.
+func (s *Server) handler(op Operation) http.HandlerFunc {
+	needsTables := op.Roles != nil && !slices.Equal(op.Roles, []Role{RoleOperator})
+	byPeople := slices.Contains(op.Roles, RoleAgency) || slices.Contains(op.Roles, RoleClient)
+	sensitive := op.Method == http.MethodPut || op.audit || op.Method == http.MethodPost && byPeople && op.Pattern != patternTicket
+	serve := func(w http.ResponseWriter, r *http.Request) (err error) {
+		if op.Roles != nil {
+			if r, err = s.authorizer.authorize(w, r, op.Roles); err != nil {
+				return err
+			}
 		}
-		if err == nil {
-			err = next(w, r)
+		if needsTables {
+			if err := s.deps.Ready(); err != nil {
+				return err
+			}
 		}
-		return err
+		if needsTables && sensitive {
+			if err := s.deps.PeopleKnown(); err != nil {
+				return err
+			}
+		}
+		if op.Body != nil && op.BodyMedia == "" {
+			r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		}
+		if op.read == nil {
+			return op.serve(w, r)
+		}
+		return op.read(w, r, requestParams(r, s.deps.Now(), op, s.deps.Config.IgnoreParams))
 	}
+	if op.Pattern == patternNotices || op.Pattern == patternLive {
+		serve = s.faults.reconnecting(serve)
+	}
+	return s.faults.handle(serve)
 }
 
 func plain(h http.Handler) endpointFunc {
@@ -141,9 +157,10 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 	if tracing.Enabled() {
 		mux.Use(s.traced)
 	}
-	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer, withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
+	mux.Use(bodies, withRequestID, log.observe, s.faults.recoverer,
+		withHeaders(config.Headers), withCORS(config.CORSOrigins), s.paths.middleware)
 	for _, r := range s.routes {
-		var handler http.Handler = s.faults.handle(s.authorizer.authorize(r.Roles, s.whenReady(r, s.endpoint(r))))
+		var handler http.Handler = s.handler(r)
 		if filter := config.Filter; filter != nil && !isStream(r.Pattern) {
 			handler = filter(handler)
 		}
@@ -159,19 +176,8 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 			mux.Method(http.MethodHead, r.Pattern, handler) // net/http omits the body
 		}
 	}
-	mux.NotFound(s.faults.handle(func(http.ResponseWriter, *http.Request) error {
-		return errNothingHere
-	}))
-	mux.MethodNotAllowed(s.faults.handle(func(w http.ResponseWriter, r *http.Request) error {
-		allowed := s.allowedMethods(r)
-		w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
-		if r.Method == http.MethodOptions {
-			w.WriteHeader(http.StatusNoContent)
-			return nil
-		}
-		return domain.NewError(codeMethodNotAllowed, "This path does not support %s. Use %s.",
-			clip(r.Method), strings.Join(allowed, " or "))
-	}))
+	mux.NotFound(s.faults.handle(func(http.ResponseWriter, *http.Request) error { return errNothingHere }))
+	mux.MethodNotAllowed(s.faults.handle(s.refuseMethod))
 	return mux, nil
 }
 
@@ -179,35 +185,29 @@ func (s *Server) router(log *accessLog) (*chi.Mux, error) {
 // requests have none, nor do streams, which last for hours.
 func (s *Server) traced(next http.Handler) http.Handler {
 	return otelhttp.NewHandler(next, "", otelhttp.WithFilter(func(r *http.Request) bool {
-		pattern := s.mux.Find(chi.NewRouteContext(), r.Method, requestedPath(r))
+		pattern := s.mux.Find(chi.NewRouteContext(), r.Method, routedPath(r))
 		return !isStream(pattern) && !isFrequent(pattern)
 	}))
 }
 
-// requestedPath returns the path that the router matches, also outside a router.
-func requestedPath(r *http.Request) string {
-	if rctx := chi.RouteContext(r.Context()); rctx != nil {
-		return routedPath(r, rctx)
+// refuseMethod answers a request whose path supports only other methods.
+func (s *Server) refuseMethod(w http.ResponseWriter, r *http.Request) error {
+	allowed := slices.DeleteFunc([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost}, func(method string) bool {
+		return !s.mux.Match(chi.NewRouteContext(), method, routedPath(r))
+	})
+	w.Header().Set("Allow", strings.Join(append(allowed, http.MethodOptions), ", "))
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
-	return r.URL.Path
-}
-
-func (s *Server) allowedMethods(r *http.Request) []string {
-	path := requestedPath(r)
-	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost} {
-		if s.mux.Match(chi.NewRouteContext(), method, path) {
-			allowed = append(allowed, method)
-		}
-	}
-	return allowed
+	return domain.NewError(codeMethodNotAllowed, "This path does not support %s. Use %s.", clip(r.Method), strings.Join(allowed, " or "))
 }
 
 // pathParam returns a path parameter decoded once: chi matches on the escaped path when there is
 // one.
 func pathParam(r *http.Request, name string) (string, bool) {
 	rctx := chi.RouteContext(r.Context())
-	if rctx == nil || !slices.Contains(rctx.URLParams.Keys, name) {
+	if !slices.Contains(rctx.URLParams.Keys, name) {
 		return "", false
 	}
 	value := rctx.URLParam(name)

@@ -4286,11 +4286,6 @@ export interface components {
             /** @description full name of the event type */
             type: string;
         };
-        /** @description The meta of a page of parked events. */
-        ParkedMeta: {
-            /** @description Cursor of the next page, for the parameter cursor; absent on the last page. */
-            next_cursor?: string;
-        };
         /**
          * @description The class of the problem of a parked event.
          *
@@ -9701,7 +9696,7 @@ export interface operations {
                     "application/json": {
                         data: components["schemas"]["ParkedEvent"][];
                         message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ParkedMeta"];
+                        meta: components["schemas"]["ListMeta"];
                         success: components["schemas"]["Success"];
                     };
                 };
