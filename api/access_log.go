@@ -21,7 +21,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
-// Log keys.
 const (
 	logRequestID = "request_id"
 	logError     = "error"
@@ -34,7 +33,6 @@ const (
 // as in nginx. It is not counted as a server error.
 const statusClientGone = 499
 
-// accessLog writes every request to the log and the metrics.
 type accessLog struct {
 	metrics *requestMetrics
 	logger  *slog.Logger
@@ -60,7 +58,10 @@ func (l *accessLog) observe(next http.Handler) http.Handler {
 			}
 			took := l.now().Sub(start)
 			l.metrics.done(r.Context(), r.Method, pattern, status, took)
-			describeSpan(r, pattern)
+			if span := trace.SpanFromContext(r.Context()); span.IsRecording() { // the path may end in a secret that opens a sign-in
+				span.SetName(r.Method + " " + pattern)
+				span.SetAttributes(semconv.HTTPRoute(pattern), semconv.URLPath(pattern))
+			}
 			l.write(r, pattern, status, ww.BytesWritten(), took)
 		}()
 		next.ServeHTTP(ww, r)
@@ -73,22 +74,13 @@ func (l *accessLog) write(r *http.Request, pattern string, status, size int, too
 		level = slog.LevelDebug
 	}
 	path := clip(r.URL.Path)
-	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") { // it may contain a sign-in secret
-		path = pattern
+	if strings.Contains(strings.ToLower(path), "/connect/") && !strings.HasPrefix(pattern, "/api/") {
+		path = pattern // the path may contain a sign-in secret
 	}
 	info := infoOf(r.Context())
 	l.logger.Log(r.Context(), level, "request", "method", r.Method, "path", path, "route", pattern,
 		"status", status, "bytes", size, "duration_ms", float64(took.Microseconds())/1000,
 		logRequestID, info.id, logUser, info.user, logCallersID, info.name, logTrace, info.traceParent)
-}
-
-// describeSpan names the request's span by its route, whose path may end in a secret that opens a
-// sign-in.
-func describeSpan(r *http.Request, pattern string) {
-	if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
-		span.SetName(r.Method + " " + pattern)
-		span.SetAttributes(semconv.HTTPRoute(pattern), semconv.URLPath(pattern))
-	}
 }
 
 // routePattern returns the pattern that matched, as a label with a bounded number of values.
@@ -107,7 +99,7 @@ const (
 // saneRequestID matches request ids that cannot forge a log line.
 var saneRequestID = regexp.MustCompile(`^[0-9A-Za-z_.:/+=-]{1,128}$`)
 
-// saneTraceParent matches the format that W3C Trace Context defines.
+// saneTraceParent is the format of W3C Trace Context.
 var saneTraceParent = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 type requestKey struct{}

@@ -88,18 +88,18 @@ var (
 var paramRankBy = Param{
 	Name: "by", Kind: KindWord, Words: []string{string(analytics.RankByGained), string(analytics.RankByTotal)},
 	Default: string(analytics.RankByGained), wrong: "is not a ranking: use %s", Example: string(analytics.RankByTotal),
-	Text: "Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the end of the range of posts " +
-		"that were published in it.",
+	Text: "Metric of the rankings: gained, the engagement gained in the range; or total, the total engagement at the " +
+		"end of the range of posts that were published in it.",
 }
 
-// paramCompare selects the comparison period of totals or series.
 var paramCompare = Param{
 	Name: "compare", Kind: KindWord, wrong: "is not a comparison: use %s",
 	Words:   []string{string(analytics.ComparePrevious), string(analytics.CompareYear), string(analytics.CompareNone)},
 	Default: "totals are compared with the previous period, and series have no comparison", Example: string(analytics.CompareYear),
-	Text: "The comparison period. previous: the period immediately before the range, as long as the elapsed part of the range. year: the same " +
-		"dates one year earlier, in the time zone; February 29 is compared as part of February 28. For both, each part of a series is compared with " +
-		"the corresponding part. none: no comparison; the comparison members of totals are null.",
+	Text: "The comparison period. previous: the period immediately before the range, as long as the elapsed part of " +
+		"the range. year: the same dates one year earlier, in the time zone; February 29 is compared as part of February " +
+		"28. For both, each part of a series is compared with the corresponding part. none: no comparison; the " +
+		"comparison members of totals are null.",
 }
 
 func ofMember(takes []Param) []Param { return with([]Param{paramMember}, takes...) }
@@ -126,7 +126,7 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 		q.Compare = analytics.Compare(p.word(paramCompare))
 	}
 	if p.declares(paramLimit) {
-		q.Page.Limit = p.Limit()
+		q.Page.Limit = p.limit()
 	}
 	if p.declares(paramCursor) {
 		q.Page.Cursor = p.cursor(paramCursor)
@@ -143,10 +143,8 @@ func parseFigures(p *Params) (q analytics.RangeQuery) {
 	return q
 }
 
-// endpoint returns the operation of an analytics endpoint: it parses the request, determines the
-// scope of the caller, runs the query, and writes the envelope or a CSV table, or 304 if the
-// caller's copy is current. If the path contains no account, ?account= and ?dashboard= can limit
-// the scope.
+// endpoint returns the operation of an analytics endpoint. If its path contains no account,
+// ?account= and ?dashboard= can limit the scope.
 func endpoint[R any](
 	door *authorizer, takes []Param, query func(context.Context, readmodels.Scope, analytics.RangeQuery) (R, analytics.Meta, error),
 ) operation {
@@ -205,7 +203,6 @@ func endpoint[R any](
 	}
 }
 
-// formOf returns the format of the response: CSV with its table, or JSON with its form of meta.
 func formOf(p *Params, r *http.Request, tables Param) (asCSV bool, table, form string) {
 	table, form = p.word(tables), p.word(paramMeta)
 	asCSV = prefers(r, mediaCSV) || table != "" && weightOf(r, mediaJSON) == 0 // a link cannot set Accept
@@ -223,10 +220,10 @@ const csvSources = "meta.sources"
 
 var sourcesPlan = csvtable.NewPlan(reflect.TypeFor[[]analytics.Source]())
 
-// narrowingOf returns the accounts and the dashboard that the request is limited to.
 func narrowingOf(p *Params) (n readmodels.Narrowing) {
 	if p.declares(paramAccountID) {
-		n.Accounts = []readmodels.AccountRef{p.RequiredAccount(paramAccountID)}
+		value, _ := p.value(paramAccountID)
+		n.Accounts = []readmodels.AccountRef{p.accountRef(paramAccountID, value)}
 		return n
 	}
 	n.Accounts = p.Accounts(paramAccount)

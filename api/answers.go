@@ -16,7 +16,6 @@ import (
 	"github.com/go-chi/cors"
 )
 
-// headerMock marks responses that contain mock data.
 const headerMock = "X-Ledgerboard-Mock"
 
 const (
@@ -51,8 +50,7 @@ const (
 // MockHeaders returns the [Config].Headers of a server with mock data.
 func MockHeaders() map[string]string { return map[string]string{headerMock: "true"} }
 
-// withHeaders sets the headers of every response: safe defaults, then the configured ones (mock
-// mode).
+// withHeaders sets safe defaults, then the configured headers.
 func withHeaders(configured map[string]string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -80,7 +78,6 @@ type envelope struct {
 
 const messageSuccess = "SUCCESS"
 
-// encoded returns the envelope of data and, unless it is nil, meta.
 func encoded(data, meta any) ([]byte, error) {
 	body, err := json.Marshal(envelope{Success: true, Message: messageSuccess, Data: data, Meta: meta})
 	if err != nil {
@@ -89,7 +86,6 @@ func encoded(data, meta any) ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-// writeData writes the envelope of data and meta. If it cannot be encoded, nothing is written.
 func writeData(w http.ResponseWriter, data, meta any) error {
 	body, err := encoded(data, meta)
 	if err != nil {
@@ -106,7 +102,6 @@ func prefers(r *http.Request, media string) bool {
 	return weight > 0 && weight >= weightOf(r, mediaJSON)
 }
 
-// weightOf returns the weight of a media type in Accept; 0 if Accept does not name it.
 func weightOf(r *http.Request, media string) (heaviest float64) {
 	for _, value := range r.Header.Values("Accept") {
 		for item := range strings.SplitSeq(value, ",") {
@@ -191,7 +186,6 @@ const (
 	suffixZstd = "-zstd"
 )
 
-// etag returns the entity tag of a dashboard: its version.
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
 var portOfOrigin = regexp.MustCompile(`:[0-9]+$`)
@@ -218,8 +212,6 @@ func withCORS(origins []string) func(http.Handler) http.Handler {
 	})
 }
 
-// allowOrigin matches exact origins. "*" allows any origin, "http://localhost:*" any port of a
-// host.
 func allowOrigin(origins []string) func(*http.Request, string) bool {
 	return func(_ *http.Request, origin string) bool {
 		return slices.ContainsFunc(origins, func(allowed string) bool {

@@ -49,7 +49,6 @@ func (d document) read(name string, into any) { _ = json.Unmarshal(d[name], into
 
 func (d document) set(name string, value any) { d[name], _ = json.Marshal(value) }
 
-// openAPIServed returns the OpenAPI document with the paths in the route table.
 func (d *documents) openAPIServed() (doc document) {
 	_ = json.Unmarshal(openAPIDocument, &doc)
 	var paths map[string]map[string]json.RawMessage
@@ -73,7 +72,6 @@ func (d *documents) openAPIServed() (doc document) {
 	return doc
 }
 
-// asyncAPIServed returns the AsyncAPI document with the streams that are served.
 func (d *documents) asyncAPIServed() (doc document) {
 	_ = json.Unmarshal(asyncAPIDocument, &doc)
 	if d.streams {
@@ -91,7 +89,6 @@ func (d *documents) asyncAPIServed() (doc document) {
 	return doc
 }
 
-// getOpenAPI returns the OpenAPI document, with the URL that it was read from as the server.
 func (d *documents) getOpenAPI(w http.ResponseWriter, r *http.Request) error {
 	return d.openAPI().write(w, []map[string]string{
 		{"url": mountedAt(r, patternOpenAPI) + "/", "description": "The server of this document."},
@@ -137,7 +134,6 @@ const patternDocs = "/docs"
 //go:embed docs_page.html
 var docsPageText string
 
-// docsPage shows the API document without scripts and external resources.
 var docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{
 	"style": func() template.CSS { return template.CSS(connectStyle) }, //nolint:gosec // an embedded file
 }).Parse(docsPageText))
@@ -170,7 +166,6 @@ type docsParameter struct {
 	Required    bool   `json:"required"`
 }
 
-// resolve replaces references to shared parameters with the parameters.
 func (o docsOperation) resolve(shared map[string]docsParameter) {
 	for i, p := range o.Parameters {
 		if name, ok := strings.CutPrefix(p.Ref, "#/components/parameters/"); ok {
@@ -179,7 +174,6 @@ func (o docsOperation) resolve(shared map[string]docsParameter) {
 	}
 }
 
-// pageRendered returns the HTML page of the operations that are served.
 func (d *documents) pageRendered() ([]byte, error) {
 	doc := d.openAPI()
 	var page struct {

@@ -51,7 +51,6 @@ type export[E any] struct {
 	cursor  func(E) (string, error)
 }
 
-// exportHistory streams the history as CSV or JSON Lines (?format=), oldest first.
 func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.HistoryQuery]) error {
 	meta, entries, err := a.History.Export(r.Context(), e.query)
 	if err != nil {
@@ -93,7 +92,6 @@ func (a *audit) sendFile(
 	return nil
 }
 
-// writer returns a function that writes an entry and one that writes the last line.
 func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(exportTrailer) error) {
 	if e.format != "csv" { // the same entries as in pages of JSON
 		lines := json.NewEncoder(out)
@@ -156,7 +154,6 @@ type patientWriter struct {
 	control *http.ResponseController
 }
 
-// Write implements [io.Writer].
 func (w patientWriter) Write(piece []byte) (int, error) {
 	// Where deadlines are not supported (tests, some middlewares), the request's context is the
 	// only limit.

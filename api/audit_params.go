@@ -16,12 +16,11 @@ import (
 // are versions. As seconds, they would be before 1973, when there were no dashboards.
 const maxVersionNumber = 100_000_000
 
-// maxActor is the maximum length of an actor in the log.
+// maxActor limits an actor, as in the log.
 const maxActor = 255
 
-// parseHistory reads the filters and the page of the agency's history.
 func parseHistory(p *Params) readmodels.HistoryQuery {
-	cursor, limit := p.cursor(paramHistoryCursor), p.Limit()
+	cursor, limit := p.cursor(paramHistoryCursor), p.limit()
 	q := p.changes()
 	q.Cursor, q.Limit, q.Ascending = cursor, limit, p.word(paramOrder) == "asc"
 	return q
@@ -34,14 +33,12 @@ func parseDashboardHistory(p *Params) readmodels.HistoryQuery {
 	return q
 }
 
-// exportQuery is the query of an export with its format.
 type exportQuery[Q any] struct {
 	format string
 	query  Q
 }
 
-// parseExport reads the same filters for an export, which has no pages and starts with the oldest
-// change.
+// parseExport reads the filters of an export, which has no pages and starts with the oldest change.
 func parseExport(p *Params) exportQuery[readmodels.HistoryQuery] {
 	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
 	q := p.changes()
@@ -58,13 +55,10 @@ func (p *Params) changes() readmodels.HistoryQuery {
 	return q
 }
 
-// parseState reads the moment of a state: ?at= or ?version=, default now.
 func parseState(p *Params) readmodels.StateQuery {
 	return readmodels.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }
 
-// parseDiff reads the two moments of a diff: ?from= and ?to=, each an instant or a version. ?to=
-// defaults to now.
 func parseDiff(p *Params) readmodels.DiffQuery {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
@@ -95,7 +89,6 @@ func parseAuditReads(p *Params) readmodels.AuditReadsQuery {
 	return q
 }
 
-// dashboard reads the sub-account of the dashboard from the path.
 func (p *Params) dashboard() string { return p.requiredHex(paramDashboard) }
 
 // eventTypes reads types of events on `dashboards`, separated by commas: full names, or short names
@@ -125,7 +118,6 @@ func (p *Params) eventTypes() []string {
 	return slices.Compact(types)
 }
 
-// hex reads an optional id of 24 hex digits.
 func (p *Params) hex(declared Param) string {
 	if _, present := p.value(declared); !present {
 		return ""
@@ -133,7 +125,6 @@ func (p *Params) hex(declared Param) string {
 	return p.requiredHex(declared)
 }
 
-// requiredHex reads an id of 24 hex digits.
 func (p *Params) requiredHex(declared Param) string {
 	value, _ := p.value(declared)
 	id, ok := domain.HexID(value)
@@ -157,7 +148,6 @@ func (p *Params) person(declared Param) string {
 	return value
 }
 
-// edges reads the optional range `from` and `to`.
 func (p *Params) edges() (from, to *time.Time) {
 	before := p.bad.Count
 	from, to = p.edge(paramFrom, 0), p.edge(paramTo, 1)
@@ -212,7 +202,6 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	return readmodels.Moment{Time: at}
 }
 
-// oneMoment reads `at` or `version`. The default is now.
 func (p *Params) oneMoment() readmodels.Moment {
 	_, byTime := p.value(paramAt)
 	number, byVersion := p.value(paramVersion)
@@ -230,14 +219,12 @@ func (p *Params) oneMoment() readmodels.Moment {
 	return readmodels.Moment{Version: version}
 }
 
-// required records an error if a parameter is missing.
 func (p *Params) required(declared Param) {
 	if _, present := p.value(declared); !present {
 		p.bad.Addf(declared.Name, "is missing")
 	}
 }
 
-// filterOf returns the filter of a query for the record of a read.
 func filterOf(q readmodels.HistoryQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
 		Types: q.Types, Actor: idOnly(q.Actor), User: idOnly(q.User), Account: q.Account, Limit: q.Limit, Cursor: q.Cursor,

@@ -22,7 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// audit serves auditors.
 type audit struct {
 	*AuditDeps
 
@@ -77,8 +76,8 @@ func auditor(r *http.Request) commands.Caller {
 	return caller(r, RoleAgency)
 }
 
-// showing returns the operation of an audit query: it parses the request, runs the query, records
-// the read, and writes the response. If the read cannot be recorded, no data is returned.
+// showing returns the operation of an audit query. If the read cannot be recorded, it returns no
+// data.
 func showing[Q, R any, M interface{ IncludedVersion() int64 }](
 	a *audit, parse func(*Params) Q, query func(context.Context, Q) (R, M, error), recordOf func(Q) domain.AuditRead,
 ) operation {
@@ -141,10 +140,8 @@ type HistoryReader interface {
 	Reads(ctx context.Context, q readmodels.AuditReadsQuery) (entries []readmodels.AuditReadEntry, next string, err error)
 }
 
-// Sort keys of access.
 const spansByDashboard, spansByUser = "dashboard", "user"
 
-// parseSpans reads a page of an access query: at an instant (?at=, default now) or in a range.
 func parseSpans(p *Params) readmodels.SpansQuery {
 	page := p.Page()
 	q := spansOf(p)
@@ -152,7 +149,6 @@ func parseSpans(p *Params) readmodels.SpansQuery {
 	return q
 }
 
-// parseSpansExport reads the same query for an export, which has no pages.
 func parseSpansExport(p *Params) exportQuery[readmodels.SpansQuery] {
 	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
 	q := spansOf(p)
@@ -170,7 +166,6 @@ func spansOf(p *Params) readmodels.SpansQuery {
 	return q
 }
 
-// spansFilter returns the filter of a query for the record of a read.
 func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
 		User: q.User, At: q.At.String(), From: instantText(q.From), To: instantText(q.To), Limit: q.Limit, Cursor: q.Cursor,
@@ -181,8 +176,6 @@ func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	return f
 }
 
-// exportSpans streams who had access to any dashboard of the agency, for how long, and which
-// records decided it.
 func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
 	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
@@ -213,8 +206,8 @@ type CheckpointEntry struct {
 	Note    string    `json:"note"`    // The signed statement, verbatim: verify and keep it.
 }
 
-// checkpoints returns the valid checkpoints, newest first. Reading them is not recorded: they
-// contain nothing about an agency.
+// checkpoints returns the newest first. Reading them is not recorded: they contain nothing about an
+// agency.
 func (a *audit) checkpoints(r *http.Request, page readmodels.Page) (entries []CheckpointEntry, meta readmodels.ListMeta, err error) {
 	cursors := readmodels.CursorScope{List: "checkpoints"}
 	after, err := readmodels.DecodeCursor[string](page.Cursor, cursors)

@@ -85,7 +85,6 @@ type authorizer struct {
 	statuses map[string]cachedStatus // by user/account; each request applies the roles of its own token
 }
 
-// cachedStatus is a status with the time of the query.
 type cachedStatus struct {
 	readmodels.UserStatus
 
@@ -242,7 +241,8 @@ func readWithdrawn(path string) (map[string]bool, error) {
 		case 1:
 			subjects[canonicalSubject(names[0])] = true
 		default:
-			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one subject; write one per line, and comments after #", number, path)
+			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one subject; "+
+				"write one per line, and comments after #", number, path)
 		}
 	}
 	return subjects, nil

@@ -43,7 +43,6 @@ func unreadable(err error, message string) error {
 	return domain.NewError(domain.CodeInvalid, "%s", message)
 }
 
-// Error details of readBody.
 const (
 	unknownMember   = "is an unknown member: remove it"
 	malformedMember = "must be %s; leave it out to keep the current value"
@@ -158,7 +157,6 @@ var (
 
 var keyForm = regexp.MustCompile(`^[ -~]{1,255}$`)
 
-// idempotencyKey reads the idempotency key; "" if it is absent.
 func idempotencyKey(header http.Header) (string, error) {
 	return singleHeader(header, headerIdempotency, keyForm, "must have 1 to 255 printable ASCII characters")
 }

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,35 +41,23 @@ var packedAt = time.Date(1985, 10, 26, 8, 15, 0, 0, time.UTC)
 // that the client is served at.
 func packClient(base string) ([]byte, error) {
 	files, _ := fs.Sub(clientFiles, "typescript") // the name is valid
-	version, err := clientVersion(files)
-	if err != nil {
-		return nil, err
-	}
 	var packed bytes.Buffer
 	zipped := gzip.NewWriter(&packed)
 	archive := tar.NewWriter(zipped)
-	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
+	for _, name := range append(slices.Clone(versionedFiles), "README.md") {
+		content, _ := fs.ReadFile(files, name) // it is embedded
 		switch name {
 		case clientManifest:
-			content = manifestVersion.ReplaceAll(content, []byte("${1}-"+version))
+			content = manifestVersion.ReplaceAll(content, []byte("${1}-"+clientVersion(files)))
 		case "README.md":
 			content = bytes.ReplaceAll(content, []byte("http://localhost:6001"), []byte(base))
 		}
-		header := &tar.Header{Name: "package/" + name, Mode: 0o644, Size: int64(len(content)), ModTime: packedAt, Format: tar.FormatUSTAR}
-		if err := archive.WriteHeader(header); err != nil {
-			return err
-		}
-		_, err = archive.Write(content)
-		return err
-	})
-	if err = cmp.Or(err, archive.Close(), zipped.Close()); err != nil {
+		_ = archive.WriteHeader(&tar.Header{
+			Name: "package/" + name, Mode: 0o644, Size: int64(len(content)), ModTime: packedAt, Format: tar.FormatUSTAR,
+		})
+		_, _ = archive.Write(content) // Close returns its error
+	}
+	if err := cmp.Or(archive.Close(), zipped.Close()); err != nil {
 		return nil, fmt.Errorf("pack client: %w", err)
 	}
 	return packed.Bytes(), nil
@@ -77,20 +66,20 @@ func packClient(base string) ([]byte, error) {
 // clientManifest is the package manifest of the client.
 const clientManifest = "package.json"
 
+// versionedFiles are the files that the version of the client depends on.
+var versionedFiles = []string{clientManifest, "index.js", "index.d.ts", "schema.d.ts"}
+
 var manifestVersion = regexp.MustCompile(`(?m)(^  "version": "[0-9.]+)`)
 
-// clientVersion returns a version that depends on the contents of the client. It starts with a
-// letter, because npm refuses numbers with a leading 0.
-func clientVersion(files fs.FS) (string, error) {
+// clientVersion returns a version that starts with a letter, because npm refuses numbers with a
+// leading 0.
+func clientVersion(files fs.FS) string {
 	sum := sha256.New()
-	for _, name := range []string{clientManifest, "index.js", "index.d.ts", "schema.d.ts"} {
-		content, err := fs.ReadFile(files, name)
-		if err != nil {
-			return "", fmt.Errorf("read client: %w", err)
-		}
+	for _, name := range versionedFiles {
+		content, _ := fs.ReadFile(files, name)
 		_, _ = sum.Write(content)
 	}
-	return "c" + hex.EncodeToString(sum.Sum(nil))[:12], nil
+	return "c" + hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
 func getClientPackage(w http.ResponseWriter, r *http.Request) error {
@@ -109,10 +98,7 @@ func getClientPackage(w http.ResponseWriter, r *http.Request) error {
 
 // getClientScript returns the client as a single module, for pages without a build step.
 func getClientScript(w http.ResponseWriter, _ *http.Request) error {
-	script, err := clientFiles.ReadFile("typescript/index.js")
-	if err != nil {
-		return fmt.Errorf("read client: %w", err)
-	}
+	script, _ := clientFiles.ReadFile("typescript/index.js") // it is embedded
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	_, _ = w.Write(script)
 	return nil

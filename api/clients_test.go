@@ -94,8 +94,7 @@ func TestClientVersionDependsOnItsFiles(t *testing.T) {
 		if changed != "" {
 			files[changed] = &fstest.MapFile{Data: []byte("other " + changed)}
 		}
-		version, err := api.ClientVersion(files)
-		require.NoError(t, err)
+		version := api.ClientVersion(files)
 		require.False(t, seen[version], changed)
 		seen[version] = true
 	}

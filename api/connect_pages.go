@@ -26,7 +26,6 @@ var connectPagesText string
 //go:embed connect_pages.css
 var connectStyle string
 
-// connectPages are the pages for connecting, without scripts and external resources.
 var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 	"shown": domain.Platform.Title,
 	"permission": func(name string) string {
@@ -42,7 +41,8 @@ var connectPages = template.Must(template.New("connect").Funcs(template.FuncMap{
 // connectPolicy allows the embedded style and forms that are sent to this origin, and nothing else.
 var connectPolicy = func() string {
 	sum := sha256.Sum256([]byte(connectStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }()
 
 // connectCookie binds sign-ins to the browser in which they were opened. A browser has one cookie
@@ -52,7 +52,6 @@ const (
 	connectCookieAge = connect.MaxLinkDays * 24 * 60 * 60 // seconds; at least the lifetime of a link, which is bound to a browser
 )
 
-// connectPage is the data of a page.
 type connectPage struct {
 	Title     string
 	Reload    bool   // the page reloads automatically
@@ -68,13 +67,11 @@ type connectPage struct {
 	Deletion  connect.DeletionState
 }
 
-// readingProgress describes the progress of the first reading of a page.
 type readingProgress struct {
 	domain.ConnectedNow
 	Text string
 }
 
-// pageFunc serves a page for the value of its path parameter.
 type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
 
 // browserPage serves a page. Errors are pages too, and requests from pages of other sites are
@@ -112,7 +109,8 @@ func (c *connecting) browserPage(needsPeople bool, param Param, serve pageFunc) 
 		public := c.faults.report(r, err)
 		isSignIn := param.Name != paramBrowserLink.Name && param.Name != paramDeletionCode.Name
 		return writePage(w, StatusOf(public.Code), "error", connectPage{
-			Title: "Something went wrong", Error: public.Message, Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver), RequestID: RequestID(r.Context()),
+			Title: "Something went wrong", Error: public.Message, Restart: isSignIn && !errors.Is(err, connect.ErrLinkOver),
+			RequestID: RequestID(r.Context()),
 		})
 	}
 	return operation{serve: page, Takes: []Param{param}}
@@ -133,7 +131,6 @@ func writePage(w http.ResponseWriter, status int, name string, page connectPage)
 	return nil
 }
 
-// browserOf returns the value of the browser's cookie; "" if it has none.
 func browserOf(r *http.Request) string {
 	const minLength = 26 // of [connect.NewSecret]
 	cookie, err := r.Cookie(connectCookie)
@@ -211,13 +208,11 @@ func (c *connecting) cameBack(r *http.Request, platform domain.Platform) (id str
 	return c.connect.CallBack(r.Context(), back, c.authorizer.checkRequester)
 }
 
-// Queries of the callback URL that select an error page.
 const (
 	refusedElsewhere = "refused=elsewhere"
 	refusedUnknown   = "refused=unknown"
 )
 
-// backRefusal returns the error for the query of a callback URL.
 func backRefusal(r *http.Request) error {
 	switch {
 	case r.URL.RawQuery == refusedUnknown:
@@ -231,10 +226,11 @@ func backRefusal(r *http.Request) error {
 
 var (
 	errNoBrowser = domain.NewError(domain.CodeForbidden,
-		"This browser has no sign-in in progress. You may have started in another browser, waited too long, or blocked cookies. Nothing was connected. "+
-			"Start again in this browser, with cookies allowed.")
+		"This browser has no sign-in in progress. You may have started in another browser, waited too long, or blocked "+
+			"cookies. Nothing was connected. Start again in this browser, with cookies allowed.")
 	errBackElsewhere = domain.NewError(domain.CodeForbidden,
-		"This sign-in was started in another browser and can only be finished there. Nothing was connected. Go back to that browser, or start again in this one.")
+		"This sign-in was started in another browser and can only be finished there. Nothing was connected. Go back to "+
+			"that browser, or start again in this one.")
 	errBackUnknown = domain.NewError(domain.CodeNotFound,
 		"This sign-in is unknown or has expired. Nothing was connected. Start again from the page where you started.")
 )
@@ -279,8 +275,6 @@ func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id strin
 	return writePage(w, http.StatusUnprocessableEntity, "choose", page)
 }
 
-// progressOf returns the progress of the first reading of each page, and whether a reading is still
-// pending.
 func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	for _, page := range view.Outcome.Connected {
 		text, soon := "waiting to be read", true
@@ -310,10 +304,12 @@ var notRead = map[platforms.Class]string{
 	platforms.ClassReconnect: "not read: %s refused the sign-in. Start again, and sign in there once more.",
 	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything selected at %s. " +
 		"For a page, you must be an administrator of the page.",
-	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. It is read automatically as soon as possible. You do not need to do anything.",
-	platforms.ClassNotFound:  "not read: %s does not show it to you. Check there whether it still exists and whether you may see its statistics.",
-	platforms.ClassBlocked:   "not read: %s does not provide statistics for it. Check the account there.",
-	platforms.ClassInvalid:   "not read: %s rejected the request. Tell the person who sent you here; you cannot fix this yourself.",
+	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. It is read automatically as soon as " +
+		"possible. You do not need to do anything.",
+	platforms.ClassNotFound: "not read: %s does not show it to you. Check there whether it still exists and whether " +
+		"you may see its statistics.",
+	platforms.ClassBlocked: "not read: %s does not provide statistics for it. Check the account there.",
+	platforms.ClassInvalid: "not read: %s rejected the request. Tell the person who sent you here; you cannot fix this yourself.",
 }
 
 // maxConnectForm is the maximum size of a choice, enough for a thousand keys of pages.
@@ -374,7 +370,8 @@ func (c *connecting) postConnectLink(w http.ResponseWriter, r *http.Request, tok
 	if err != nil {
 		return domain.NewError(domain.CodeInvalid, "No platform was selected. Go back and choose one.")
 	}
-	begun, err := connect.Links{Connect: c.connect}.Follow(r.Context(), token, setBrowser(w, r), domain.Platform(number), c.authorizer.checkRequester)
+	links := connect.Links{Connect: c.connect}
+	begun, err := links.Follow(r.Context(), token, setBrowser(w, r), domain.Platform(number), c.authorizer.checkRequester)
 	if err != nil {
 		return err
 	}

@@ -18,20 +18,22 @@ const (
 	patternConnectLink   = "/connect/link/{token}"
 )
 
-// The parameters of connecting.
+const exampleSecret = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 var (
 	paramAttempt = Param{
 		Name: "attempt", Kind: KindText, Text: "The id of a sign-in, from POST /api/connect.", Example: "0191c2f0-0000-4000-8000-000000000001",
 	}
 	paramLinkID = Param{Name: "link", Kind: KindText, Text: "The id of a link.", Example: "0191c2f0-0000-4000-8000-000000000002"}
 
-	paramStart       = Param{Name: "start", Kind: KindText, Text: "The last segment of the sign-in's URL; it works once.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+	paramStart = Param{
+		Name: "start", Kind: KindText, Text: "The last segment of the sign-in's URL; it works once.", Example: exampleSecret,
+	}
+	paramBrowserLink = Param{Name: "token", Kind: KindText, Text: "The last segment of the link's URL.", Example: exampleSecret}
 	paramAttemptPage = Param{Name: "attempt", Kind: KindText, Text: "The id of a sign-in.", Example: "0191c2f0-0000-4000-8000-000000000001"}
 	paramCallBack    = Param{Name: "network", Kind: KindRowID, Text: "The platform: " + domain.PlatformNumbers() + ".", Example: 1}
 )
 
-// connecting serves the operations and pages for connecting pages and profiles.
 type connecting struct {
 	connect     *connect.Connect
 	authorizer  *authorizer
@@ -121,7 +123,8 @@ type connectBody struct {
 	SocialAccount int64 `json:"social_account,omitempty"`
 }
 
-const connectMembers = "has the wrong type: platform, social_account and days are numbers, platforms is a list of numbers, all others are strings"
+const connectMembers = "has the wrong type: platform, social_account and days are numbers, platforms is a list of numbers, " +
+	"all others are strings"
 
 // asking returns an operation whose function gets the caller as the requester, for all accounts of
 // the caller.

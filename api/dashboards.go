@@ -38,7 +38,6 @@ type DashboardReader interface {
 	Named(ctx context.Context, preview domain.DashboardPreview) (readmodels.DashboardPreview, error)
 }
 
-// dashboards serves the operations on a dashboard.
 type dashboards struct {
 	reader      DashboardReader
 	commands    DashboardCommands
@@ -162,7 +161,6 @@ func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown read
 	return d.reader.Named(r.Context(), preview)
 }
 
-// readUpdate reads the change in a request and its precondition.
 func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, error) {
 	match, err := ifMatch(r.Header)
 	if err != nil {
@@ -222,7 +220,6 @@ func parseUpdate(subAccount string, members map[string]json.RawMessage) (domain.
 	return command, bad.Err()
 }
 
-// member decodes a member of the body; nil if it is absent or null.
 func member[T any](members map[string]json.RawMessage, name, form string, bad *domain.FieldErrors) *T {
 	raw, present := members[name]
 	if !present {

@@ -65,7 +65,6 @@ const (
 	notAUser       = "is not a user id: use 24 hex digits"
 )
 
-// The parameters of figures and entities.
 var (
 	paramStartTime = Param{Name: "startTime", Kind: KindTime, Text: rangeStart, Default: beforeEnd, Example: exampleStart}
 	paramEndTime   = Param{Name: "endTime", Kind: KindTime, Text: rangeEnd, Default: endOfToday, Example: exampleEnd}
@@ -86,25 +85,26 @@ var (
 		Example: "all",
 	}
 	paramCategory = Param{
-		Name: "cId", Kind: KindCategory, Text: "Category of posts: its number; 0 or all for all categories.", Default: "all categories", Example: "0",
+		Name: "cId", Kind: KindCategory, Text: "Category of posts: its number; 0 or all for all categories.",
+		Default: "all categories", Example: "0",
 	}
 	paramCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
-		Text: "Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit unchanged: a " +
-			"cursor from a different request or caller returns 400.",
+		Text: "Cursor of the next page: meta.next_cursor of the previous page. Keep all other parameters except limit " +
+			"unchanged: a cursor from a different request or caller returns 400.",
 	}
 	paramLimit   = Param{Name: "limit", Kind: KindLimit, Text: "Maximum number of entries per page, or per ranking: 1 to 500.", Example: 50}
 	paramAccount = Param{
 		Name: "account", Kind: KindAccounts,
-		Text: "Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id (a positive integer). " +
-			"If one of them is unknown, the response is 404.",
+		Text: "Limits the result to up to 100 accounts, separated by commas. Each is an id (24 hex digits) or a row id " +
+			"(a positive integer). If one of them is unknown, the response is 404.",
 		Default: "all accounts that the caller may see", Example: exampleAccount,
 	}
 	paramBoard = Param{
 		Name: "dashboard", Kind: KindHexID, Example: exampleAccount,
-		Text: "Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. Agency staff can use a closed " +
-			"dashboard; meta.clients_see reports its state. For a client user who may not open the dashboard, the response is 404. A missing dashboard " +
-			"is not created.",
+		Text: "Limits the result to the accounts that are linked in the dashboard of this sub-account: 24 hex digits. " +
+			"Agency staff can use a closed dashboard; meta.clients_see reports its state. For a client user who may not " +
+			"open the dashboard, the response is 404. A missing dashboard is not created.",
 	}
 	paramAccountID = Param{
 		Name: "accountId", Kind: KindAccount, Text: "The account, by its id (24 hex digits) or its row id (a positive integer).", Example: "11",
@@ -120,8 +120,9 @@ var (
 	paramTable = Param{
 		Name: "table", Kind: KindWord, wrong: "is not a table of this response: use %s",
 		Default: "all tables of the data, distinguished by the column table",
-		Text: "Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table meta.sources explains for every " +
-			"social account why a cell is empty. The response is 400 if Accept contains application/json and does not prefer text/csv.",
+		Text: "Returns one table as CSV, even without Accept: text/csv, so that a link can download it. The table " +
+			"meta.sources explains for every social account why a cell is empty. The response is 400 if Accept contains " +
+			"application/json and does not prefer text/csv.",
 	}
 
 	paramUserID     = Param{Name: "userId", Kind: KindHexID, Text: "User: 24 hex digits.", Example: exampleUser, wrong: notAUser}
@@ -144,13 +145,12 @@ var (
 	paramActivityState = Param{
 		Name: "state", Kind: KindWord, Words: texts(analytics.ActivityStates()), Default: string(analytics.ActivityPublished),
 		Example: string(analytics.ActivityScheduled),
-		Text: "State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content planner and not yet " +
-			"published, next one first. A range applies to the time of publication or the scheduled time.",
+		Text: "State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content " +
+			"planner and not yet published, next one first. A range applies to the time of publication or the scheduled time.",
 	}
 	paramState = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
 )
 
-// The parameters of dashboards and auditors.
 var (
 	paramDashboard = Param{
 		Name: "sub_account_id", Kind: KindHexID, Text: "The sub-account of the dashboard: 24 hex digits.", Example: exampleAccount,
@@ -160,19 +160,21 @@ var (
 		Name: "type", Kind: KindChanges, Text: "Types of changes, separated by commas: short names (accounts_linked) or full names.",
 	}
 	paramActor = Param{
-		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a system name such as system:fetcher.",
+		Name: "actor", Kind: KindActor, Text: "Who did it: a user's id (24 hex digits), part of a person's name, or a " +
+			"system name such as system:fetcher.",
 	}
 	paramChangedUser = Param{
 		Name: "user", Kind: KindActor,
-		Text: "Only changes to the data that this user can see as a user on a list: changes to the list, to whether the dashboard is open, to its scopes or linked accounts. " +
+		Text: "Only changes to the data that this user can see as a user on a list: changes to the list, to whether the " +
+			"dashboard is open, to its scopes or linked accounts. " +
 			"A user's id (24 hex digits) or part of a name.",
 	}
 	paramChangedAccount = Param{
 		Name: "account", Kind: KindHexID, Text: "Only changes to this account's links: 24 hex digits.", Example: exampleAccount,
 	}
 	paramNamed = Param{
-		Name: "q", Kind: KindText, Text: "Only changes where this text is part of a name: of the actor, of a user whose access changed, or of the client. " +
-			"Names are those in the current directory.",
+		Name: "q", Kind: KindText, Text: "Only changes where this text is part of a name: of the actor, of a user whose " +
+			"access changed, or of the client. Names are those in the current directory.",
 	}
 	paramOnlyDashboard = Param{Name: "dashboard", Kind: KindHexID, Text: "Only the dashboard of this sub-account: 24 hex digits."}
 	paramFrom          = Param{Name: "from", Kind: KindTime, Text: "Start of the range: " + timeForms, Default: "open", Example: exampleStart}
@@ -201,8 +203,8 @@ var (
 	paramAccessUser = Param{Name: "user_id", Kind: KindHexID, Text: "The user: 24 hex digits.", Required: true, Example: exampleUser}
 	paramSpanAt     = Param{
 		Name: "at", Kind: KindMoment, Default: "now",
-		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number below 100,000,000). " +
-			"Cannot be combined with from and to.",
+		Text: "The instant: YYYY-MM-DD (its end), RFC 3339, Unix seconds or milliseconds, or a version (v12, or a number " +
+			"below 100,000,000). Cannot be combined with from and to.",
 	}
 	paramSpanUser = Param{Name: "user_id", Kind: KindHexID, Text: "Only this user: 24 hex digits.", Default: "all users", Example: exampleUser}
 	paramSpanBy   = Param{
@@ -212,13 +214,12 @@ var (
 
 	paramHistoryCursor = Param{
 		Name: "cursor", Kind: KindCursor, Default: "the first page",
-		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an export. The histories of the " +
-			"agency and of its dashboards and the exports accept each other's cursors, even with other filters; in the opposite order, the response contains the entries " +
-			"before the cursor.",
+		Text: "Continues after an entry: meta.next_cursor of a history page, or next_cursor in the last line of an " +
+			"export. The histories of the agency and of its dashboards and the exports accept each other's cursors, even " +
+			"with other filters; in the opposite order, the response contains the entries before the cursor.",
 	}
 )
 
-// Request headers, and query parameters of streams.
 var (
 	paramIfNoneMatch = Param{
 		Name: headerIfNoneMatch, Header: true, Kind: KindText, Text: "The ETag of a response that the caller has.",

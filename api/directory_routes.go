@@ -66,7 +66,6 @@ type toldEntity struct {
 var errNoEntity = domain.NewError(domain.CodeNotFound,
 	"There is no entity with this kind and id: it was never sent, or it was erased. Check both.")
 
-// entityKey names an entity of the directory.
 type entityKey struct{ kind, id string }
 
 func parseEntity(p *Params) entityKey {
@@ -162,7 +161,6 @@ func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) 
 	}, paramIdempotency).accepting(reflect.TypeFor[B]())
 }
 
-// Limits of a request to the directory.
 const (
 	maxFedLines = 10_000
 	maxFedBytes = 16 << 20 // both before and after decompression
@@ -201,7 +199,8 @@ func readLines(r *http.Request) ([][]byte, error) {
 		}
 		body = http.MaxBytesReader(nil, unzipped, maxFedBytes)
 	default:
-		return nil, domain.NewError(codeUnsupportedMediaType, "The body may be compressed with gzip only. Send Content-Encoding: gzip, or no Content-Encoding.")
+		return nil, domain.NewError(codeUnsupportedMediaType, "The body may be compressed with gzip only. Send "+
+			"Content-Encoding: gzip, or no Content-Encoding.")
 	}
 	raw, err := io.ReadAll(body)
 	switch {
@@ -213,7 +212,8 @@ func readLines(r *http.Request) ([][]byte, error) {
 		return nil, domain.NewError(domain.CodeInvalid, "The body is empty. Send a JSON object on each line.")
 	}
 	raw = bytes.TrimSuffix(raw, []byte("\n"))
-	if lines := bytes.Count(raw, []byte("\n")) + 1; lines > maxFedLines { // before bytes.Split, whose result may be many times the size of the body
+	// Before bytes.Split: its result may be many times the size of the body.
+	if lines := bytes.Count(raw, []byte("\n")) + 1; lines > maxFedLines {
 		return nil, domain.NewError(domain.CodeTooLarge, "The body has %d lines. Send at most %d in one request.", lines, maxFedLines)
 	}
 	return bytes.Split(raw, []byte("\n")), nil

@@ -62,7 +62,9 @@ func parseActivities(p *Params) analytics.ActivitiesQuery {
 	return activitiesOf(p, paramConnection)
 }
 
-func parseActivitiesOfPlatform(p *Params) analytics.ActivitiesQuery { return activitiesOf(p, paramPlatformID) }
+func parseActivitiesOfPlatform(p *Params) analytics.ActivitiesQuery {
+	return activitiesOf(p, paramPlatformID)
+}
 
 func activitiesOf(p *Params, connection Param) analytics.ActivitiesQuery {
 	q := analytics.ActivitiesQuery{
@@ -96,7 +98,6 @@ func parseActivityID(p *Params) string {
 // MaxText is the maximum length of a text parameter, in characters.
 const MaxText = 200
 
-// text reads an optional text.
 func (p *Params) text(declared Param) string {
 	value, _ := p.value(declared)
 	if utf8.RuneCountInString(value) > MaxText || !storable(value) {
@@ -106,7 +107,6 @@ func (p *Params) text(declared Param) string {
 	return value
 }
 
-// optionalBool reads true or false; nil if it is absent.
 func (p *Params) optionalBool(declared Param) *bool {
 	if word := p.word(declared); word != "" {
 		return new(word == "true")
@@ -114,7 +114,6 @@ func (p *Params) optionalBool(declared Param) *bool {
 	return nil
 }
 
-// word reads one of the declared words; "" if it is absent.
 func (p *Params) word(declared Param) string {
 	value, present := p.value(declared)
 	if (present || declared.Required) && !slices.Contains(declared.Words, value) {

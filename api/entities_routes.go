@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// entities serves the operations on users, connections and posts.
 type entities struct {
 	rows       *readmodels.Entities
 	figures    *analytics.Analytics
@@ -37,31 +36,33 @@ func (e *entities) routes() []Operation {
 			[]Role{RoleAgency, RoleClient, RoleAuditor},
 			listing(parseDashboards, e.dashboards),
 		},
-		get("/api/accounts", "getAccounts", narrowed(door, parseAccounts, rows.Accounts)),
-		get("/api/members", "getMembers", narrowed(door, parseMembers, rows.Members)),
+		get("/api/accounts", "getAccounts", scoped(door, parseAccounts, rows.Accounts, paramAccount)),
+		get("/api/members", "getMembers", scoped(door, parseMembers, rows.Members, paramAccount)),
 		get("/api/categories", "getCategories", scoped(door, parseCategories, rows.Categories)),
-		get("/api/users", "getUsers", narrowed(door, parseUsers, rows.Users)),
+		get("/api/users", "getUsers", scoped(door, parseUsers, rows.Users, paramAccount)),
 		get("/api/users/{userId}", "getUsersByUserId", one(door, parseUserID, user)),
-		get("/api/users/{userId}/platforms", "getUsersPlatforms", narrowed(door, parsePlatformsOfUser,
+		get("/api/users/{userId}/platforms", "getUsersPlatforms", scoped(door, parsePlatformsOfUser,
 			func(ctx context.Context, scope readmodels.Scope, q readmodels.PlatformsQuery) (
-				[]readmodels.ConnectedPlatform, readmodels.ListMeta, error,
+				list []readmodels.ConnectedPlatform, meta readmodels.ListMeta, err error,
 			) {
 				if _, err := user(ctx, scope, q.User); err != nil {
-					return nil, readmodels.ListMeta{}, err
+					return nil, meta, err
 				}
 				return rows.Platforms(ctx, scope, q)
-			})),
-		get("/api/platforms", "getPlatforms", narrowed(door, parsePlatforms, rows.Platforms)),
+			}, paramAccount)),
+		get("/api/platforms", "getPlatforms", scoped(door, parsePlatforms, rows.Platforms, paramAccount)),
 		get("/api/platforms/{platformId}", "getPlatformsByPlatformId", one(door, idOf(paramPlatformID), rows.Platform)),
-		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", narrowed(door, parseActivitiesOfPlatform,
-			func(ctx context.Context, scope readmodels.Scope, q analytics.ActivitiesQuery) ([]analytics.PostActivity, readmodels.ListMeta, error) {
+		get("/api/platforms/{platformId}/activities", "getPlatformsActivities", scoped(door, parseActivitiesOfPlatform,
+			func(ctx context.Context, scope readmodels.Scope, q analytics.ActivitiesQuery) (
+				list []analytics.PostActivity, meta readmodels.ListMeta, err error,
+			) {
 				if _, err := rows.Platform(ctx, scope, q.Social); err != nil {
-					return nil, readmodels.ListMeta{}, err
+					return nil, meta, err
 				}
 				return figures.Activities(ctx, scope, q)
-			})),
+			}, paramAccount)),
 		get("/api/platforms/{platformId}/stats", "getPlatformsStats", endpoint(door, onePlatformParams, e.statsOfAccount)),
-		get("/api/activities", "getActivities", narrowed(door, parseActivities, figures.Activities)),
+		get("/api/activities", "getActivities", scoped(door, parseActivities, figures.Activities, paramAccount)),
 		get("/api/activities/{activityId}", "getActivitiesByActivityId", one(door, parseActivityID, figures.Activity)),
 		get("/api/activities/{activityId}/picture", "getActivitiesPicture", reading(parseActivityID, e.getPicture)),
 		get("/api/activities/{activityId}/stats", "getActivitiesStats", scoped(door, parseReadings, figures.ActivityStats)),
@@ -69,7 +70,6 @@ func (e *entities) routes() []Operation {
 	}
 }
 
-// statsOfAccount returns the figures of one connected profile or page, or not_found.
 func (e *entities) statsOfAccount(
 	ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery,
 ) (account analytics.StatsOfAccount, meta analytics.Meta, err error) {
@@ -88,38 +88,34 @@ func (e *entities) statsOfAccount(
 	}, meta, nil
 }
 
-// isClient reports whether the caller has only the rights of a client user.
 func isClient(p Principal) bool { return !p.Roles.Has(RoleAgency) }
 
-// listFunc reads a page of a list.
-type listFunc[Q, E any] func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error)
-
-// scoped returns an operation that lists what the caller may see.
-func scoped[Q, E any](door *authorizer, parse func(*Params) Q, query listFunc[Q, E]) operation {
-	return listed(door, parse, func(*Params) []readmodels.AccountRef { return nil }, query)
-}
-
-// narrowed returns the same operation with the parameter account.
-func narrowed[Q, E any](door *authorizer, parse func(*Params) Q, query listFunc[Q, E]) operation {
-	return listed(door, parse, func(p *Params) []readmodels.AccountRef { return p.Accounts(paramAccount) }, query)
-}
-
-func listed[Q, E any](door *authorizer, parse func(*Params) Q, accounts func(*Params) []readmodels.AccountRef, query listFunc[Q, E]) operation {
+// scoped returns an operation that lists what the caller may see. The parameter accounts, if given,
+// limits the list.
+func scoped[Q, E any](
+	door *authorizer, parse func(*Params) Q, query func(context.Context, readmodels.Scope, Q) ([]E, readmodels.ListMeta, error),
+	accounts ...Param,
+) operation {
 	type request struct {
-		query    Q
-		accounts []readmodels.AccountRef
+		query  Q
+		narrow readmodels.Narrowing
 	}
-	return listing(func(p *Params) request { return request{parse(p), accounts(p)} },
-		func(r *http.Request, q request) (entries []E, meta readmodels.ListMeta, err error) {
-			scope, err := door.scope(r.Context(), readmodels.Narrowing{Accounts: q.accounts})
-			if err != nil {
-				return nil, meta, err
-			}
-			return query(r.Context(), scope, q.query)
-		})
+	parseBoth := func(p *Params) request {
+		q := request{query: parse(p)}
+		for _, declared := range accounts {
+			q.narrow.Accounts = p.Accounts(declared)
+		}
+		return q
+	}
+	return listing(parseBoth, func(r *http.Request, q request) (entries []E, meta readmodels.ListMeta, err error) {
+		scope, err := door.scope(r.Context(), q.narrow)
+		if err != nil {
+			return nil, meta, err
+		}
+		return query(r.Context(), scope, q.query)
+	})
 }
 
-// one returns an operation that returns an entity by id.
 func one[I, E any](door *authorizer, parse func(*Params) I, query func(context.Context, readmodels.Scope, I) (E, error)) operation {
 	return answering(parse, func(r *http.Request, id I) (entity E, err error) {
 		scope, err := door.scope(r.Context(), readmodels.Narrowing{})
@@ -130,7 +126,6 @@ func one[I, E any](door *authorizer, parse func(*Params) I, query func(context.C
 	})
 }
 
-// me returns the caller and what the caller can open.
 func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 	p, _ := PrincipalFrom(r.Context())
 	request := readmodels.MeRequest{

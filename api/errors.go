@@ -40,9 +40,6 @@ var statuses = map[domain.Code]int{
 // StatusOf returns the HTTP status of a code: 500 for internal and unknown codes.
 func StatusOf(code domain.Code) int { return cmp.Or(statuses[code], http.StatusInternalServerError) }
 
-// defaultRetryAfter is the Retry-After, in seconds, of a 503 or 429 that does not set one.
-const defaultRetryAfter = 1
-
 // errorBody is the shape of all errors.
 type errorBody struct {
 	Success   bool                `json:"success"`
@@ -84,7 +81,6 @@ func publicError(err error) *domain.Error {
 		"An internal error occurred. Try again; if the error persists, report the request id.")
 }
 
-// faults reports errors to callers and to the log.
 type faults struct {
 	passes func(error) bool // whether an error is transient
 	logger *slog.Logger
@@ -120,7 +116,6 @@ func mayBeDone(r *http.Request, err error) bool {
 	return !ok || network.Op != "dial"
 }
 
-// handle returns a handler that writes the error of an endpoint as the response.
 func (f *faults) handle(endpoint endpointFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := endpoint(w, r); err != nil {
@@ -147,7 +142,6 @@ func (f *faults) reconnecting(next endpointFunc) endpointFunc {
 	}
 }
 
-// writeError writes err as the response.
 func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	public := f.report(r, err)
 	status := StatusOf(public.Code)
@@ -156,7 +150,7 @@ func (f *faults) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	header.Set("Cache-Control", "no-store")
 	switch status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		header.Set(headerRetryAfter, strconv.Itoa(max(public.RetryAfter, defaultRetryAfter)))
+		header.Set(headerRetryAfter, strconv.Itoa(max(public.RetryAfter, 1))) // seconds
 	case http.StatusUnauthorized:
 		header.Set(headerChallenge, `Bearer realm="ledgerboard"`)
 	case http.StatusRequestEntityTooLarge:

@@ -188,7 +188,6 @@ func Handler(deps Deps) (*Server, error) {
 	return s, s.open(metrics)
 }
 
-// open creates the streams and the router.
 func (s *Server) open(metrics *requestMetrics) (err error) {
 	deps := s.deps
 	if deps.Streams != nil {

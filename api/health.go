@@ -30,13 +30,6 @@ func (d *DegradedError) Error() string { return d.Reason }
 
 const checkTimeout = 2 * time.Second
 
-// The states of readiness.
-const (
-	statusReady    = "ready"
-	statusDegraded = "degraded"
-	statusNotReady = "not_ready"
-)
-
 // HealthBody is the response of /healthz and /readyz.
 type HealthBody struct {
 	Status      string             `json:"status"` // ok, ready, degraded, not_ready
@@ -138,15 +131,6 @@ func getHealth(w http.ResponseWriter, _ *http.Request) {
 
 // getReady returns 503 if reads cannot be served or, with for=writes, if no change can succeed.
 func (h Health) getReady(w http.ResponseWriter, r *http.Request) {
-	body, status := h.ready(r)
-	if status != http.StatusOK {
-		w.Header().Set(headerRetryAfter, "1")
-	}
-	writeJSON(w, contentJSON, status, body)
-}
-
-// ready runs all checks concurrently.
-func (h Health) ready(r *http.Request) (HealthBody, int) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
 	writes := r.URL.Query().Get("for") == "writes"
@@ -156,20 +140,21 @@ func (h Health) ready(r *http.Request) (HealthBody, int) {
 		group.Go(func() { results[i] = runCheck(ctx, check, writes) })
 	}
 	group.Wait()
-	body, status := HealthBody{Status: statusReady, Checks: results}, http.StatusOK
+	body, status := HealthBody{Status: "ready", Checks: results}, http.StatusOK
 	for _, result := range results {
 		switch {
 		case result.OK:
 		case !result.Degraded:
-			body.Status, status = statusNotReady, http.StatusServiceUnavailable
+			body.Status, status = "not_ready", http.StatusServiceUnavailable
+			w.Header().Set(headerRetryAfter, "1")
 		case status == http.StatusOK:
-			body.Status = statusDegraded
+			body.Status = "degraded"
 		}
 	}
 	if h.Seen != nil {
 		h.Seen(ctx, &body)
 	}
-	return body, status
+	writeJSON(w, contentJSON, status, body)
 }
 
 // runCheck does not wait for a probe that ignores its context: readiness must detect a stuck

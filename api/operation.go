@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// operation is the endpoint of a route with its parameters and its response.
 type operation struct {
 	serve endpointFunc
 	// read is used instead of serve if parameters are read by their declarations.
@@ -44,8 +43,7 @@ func reading[Q any](parse func(*Params) Q, write func(http.ResponseWriter, *http
 	}}
 }
 
-// answering returns an operation that takes the parameters that parse reads, and returns data in
-// the envelope.
+// answering returns an operation whose response is an envelope.
 func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T, error), headers ...Param) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		data, err := answer(r, q)
@@ -58,7 +56,6 @@ func answering[Q, T any](parse func(*Params) Q, answer func(*http.Request, Q) (T
 	return op
 }
 
-// none is the query of an operation without parameters.
 type none struct{}
 
 func nothing(*Params) none { return none{} }
@@ -69,7 +66,6 @@ func textOf(declared Param) func(*Params) string {
 
 func idOf(declared Param) func(*Params) int64 { return func(p *Params) int64 { return p.ID(declared) } }
 
-// listing returns an operation that returns a list and meta.
 func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]E, M, error)) operation {
 	op := reading(parse, func(w http.ResponseWriter, r *http.Request, q Q) error {
 		entries, meta, err := list(r, q)
@@ -98,11 +94,11 @@ func Describe() Description {
 	s := newServer(Deps{
 		Analytics: &analytics.Analytics{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
-		Operators: struct{ OperatorService }{}, Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}}, MainApp: &MainAppDeps{},
-		Metrics: http.NotFoundHandler(),
+		Operators: struct{ OperatorService }{}, MainApp: &MainAppDeps{}, Metrics: http.NotFoundHandler(),
+		Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}},
 	})
 	s.close()
-	return Description{Operations: append(s.routes, (&streams{}).routes()...), Error: reflect.TypeFor[errorBody](), Problem: reflect.TypeFor[problemBody]()}
+	return Description{append(s.routes, (&streams{}).routes()...), reflect.TypeFor[errorBody](), reflect.TypeFor[problemBody]()}
 }
 
 // Refusal returns the response to an error: its status, and its body in both shapes.

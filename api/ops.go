@@ -21,7 +21,6 @@ import (
 
 const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
 
-// The parameters of operators.
 var (
 	paramProjection = Param{
 		Name: "projection", Kind: KindText, Text: "The name of a projection, from GET /api/ops/projections.", Example: "post_insights",
@@ -33,10 +32,11 @@ var (
 		Name: "parked", Kind: KindParked, Text: "The id of a parked event: <projection>-<partition>-<offset>.", Example: "dashboards-3-1204",
 	}
 	paramConnectionID = Param{Name: "connection", Kind: KindRowID, Text: "The id of a connection.", Example: 31}
-	paramNetwork      = Param{Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "The name of a platform.", Example: domain.PlatformNames()[0]}
+	paramNetwork      = Param{
+		Name: "platform", Kind: KindText, Words: domain.PlatformNames(), Text: "The name of a platform.", Example: domain.PlatformNames()[0],
+	}
 )
 
-// operators serves the operations for operators.
 type operators struct {
 	service    OperatorService
 	authorizer *authorizer
@@ -94,10 +94,8 @@ type done struct {
 	Done bool `json:"done"` // Always true; failures are errors.
 }
 
-// actFunc is an action on the object in the path.
 type actFunc[R any] func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (R, error)
 
-// withoutResult adapts an action without a result.
 func withoutResult(act func(context.Context, commands.Caller, string, domain.Reason) error) actFunc[done] {
 	return func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) (done, error) {
 		err := act(ctx, c, name, reason)
@@ -105,14 +103,14 @@ func withoutResult(act func(context.Context, commands.Caller, string, domain.Rea
 	}
 }
 
-// pausing adapts the pausing or resuming of an object of a kind.
-func pausing(kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error) actFunc[done] {
+func pausing(
+	kind domain.PauseKind, act func(context.Context, commands.Caller, domain.PauseKind, string, domain.Reason) error,
+) actFunc[done] {
 	return withoutResult(func(ctx context.Context, c commands.Caller, name string, reason domain.Reason) error {
 		return act(ctx, c, kind, name, reason)
 	})
 }
 
-// all returns an operation that lists everything and takes no parameters.
 func all[E any](list func(context.Context) ([]E, error)) operation {
 	return answering(nothing, func(r *http.Request, _ none) ([]E, error) {
 		entries, err := list(r.Context())
@@ -194,9 +192,10 @@ func parkedID(p *Params) string {
 }
 
 func parseParked(p *Params) operator.ParkedFilter {
-	filter := operator.ParkedFilter{After: p.cursor(paramCursor), Limit: p.Limit()}
+	filter := operator.ParkedFilter{After: p.cursor(paramCursor), Limit: p.limit()}
 	if filter.After != "" && !parkedForm.MatchString(filter.After) {
-		p.bad.Addf(paramCursor.Name, "does not belong to this list: use the next_cursor of the previous page with the same parameters, or omit the cursor")
+		p.bad.Addf(paramCursor.Name, "does not belong to this list: "+
+			"use the next_cursor of the previous page with the same parameters, or omit the cursor")
 	}
 	return filter
 }
@@ -213,7 +212,6 @@ func (o *operators) parked(
 	return events, meta, err
 }
 
-// retryParked refolds one parked event. If id is empty, it refolds all of them.
 func (o *operators) retryParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (operator.RetryResult, error) {
 	if id == "" {
 		return o.service.RetryParked(ctx, c, nil, reason)
@@ -221,7 +219,7 @@ func (o *operators) retryParked(ctx context.Context, c commands.Caller, id strin
 	return o.service.RetryParked(ctx, c, []string{id}, reason)
 }
 
-// actions returns the actions of operators and their outcomes. Reading this list is not recorded.
+// actions is not recorded.
 func (o *operators) actions(r *http.Request, page readmodels.Page) (list []operator.Action, meta readmodels.ListMeta, err error) {
 	list, meta.NextCursor, err = o.service.Actions(r.Context(), page.Limit, page.Cursor)
 	return list, meta, err
@@ -239,7 +237,6 @@ func (o *operators) rebuild(r *http.Request, id string) (operator.Rebuild, error
 	return o.service.Rebuild(r.Context(), id)
 }
 
-// progressEvery is the interval between two events of a rebuild's progress.
 const progressEvery = time.Second
 
 // streamRebuild streams the progress of a rebuild as Server-Sent Events until it has ended.

@@ -131,7 +131,6 @@ func (p *Params) ID(declared Param) int64 {
 	return number
 }
 
-// optionalID reads the id of a member or social account; 0 if it is absent.
 func (p *Params) optionalID(declared Param) int64 {
 	if _, present := p.value(declared); !present {
 		return 0
@@ -171,16 +170,6 @@ func (p *Params) Accounts(declared Param) (accounts []readmodels.AccountRef) {
 	return accounts
 }
 
-// RequiredAccount reads the account in the path.
-func (p *Params) RequiredAccount(declared Param) readmodels.AccountRef {
-	value, present := p.value(declared)
-	if !present {
-		p.bad.Addf(declared.Name, "is missing: use an account's id (24 hex digits) or its row id")
-		return readmodels.AccountRef{}
-	}
-	return p.accountRef(declared, value)
-}
-
 func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef {
 	if id, ok := domain.HexID(value); ok {
 		return readmodels.AccountRef{ID: id}
@@ -194,14 +183,13 @@ func (p *Params) accountRef(declared Param, value string) readmodels.AccountRef 
 
 // Limits of paged lists.
 const (
-	DefaultPageLimit = readmodels.DefaultPageLimit
-	MaxPageLimit     = 500
-	MaxCursor        = 10_000 // some cursors, and the ids of activities, contain a platform's post id
+	MaxPageLimit = 500
+	MaxCursor    = 10_000 // some cursors, and the ids of activities, contain a platform's post id
 )
 
 // Page reads `limit` and `cursor`.
 func (p *Params) Page() readmodels.Page {
-	return readmodels.Page{Cursor: p.cursor(paramCursor), Limit: p.Limit()}
+	return readmodels.Page{Cursor: p.cursor(paramCursor), Limit: p.limit()}
 }
 
 func (p *Params) cursor(declared Param) string {
@@ -214,16 +202,14 @@ func (p *Params) cursor(declared Param) string {
 	return cursor
 }
 
-// Limit reads `limit`: the maximum number of entries per page, 1 to [MaxPageLimit].
-func (p *Params) Limit() int {
+func (p *Params) limit() int {
 	value, present := p.value(paramLimit)
 	if !present {
-		return DefaultPageLimit
+		return readmodels.DefaultPageLimit
 	}
 	limit, ok := plainNumber(value)
 	if !ok || limit < 1 || limit > MaxPageLimit {
 		p.bad.Addf(paramLimit.Name, "is not a page size: use 1 to %d", MaxPageLimit)
-		return DefaultPageLimit
 	}
 	return int(limit)
 }

@@ -17,7 +17,6 @@ const (
 	maxRangeYear     = 9999
 )
 
-// Descriptions and defaults of times, for the API document.
 const (
 	timeForms  = "YYYY-MM-DD, RFC 3339, or Unix seconds or milliseconds."
 	rangeForms = "YYYY-MM-DD (a day of the time zone), RFC 3339, or Unix seconds or milliseconds. A range has at most 1,096 days."
@@ -90,7 +89,6 @@ func (p *Params) Range(start, end Param) analytics.Range {
 	return window
 }
 
-// instant reads one end. A day is its start, shifted by dayOffset days.
 func (p *Params) instant(declared Param, text string, zone *time.Location, dayOffset int) time.Time {
 	at, err := parseInstant(text, zone, dayOffset)
 	if err != nil {

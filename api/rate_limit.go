@@ -54,7 +54,8 @@ func (l *rateLimits) take(header http.Header, p Principal) error {
 	if used <= l.limit.Requests {
 		return nil
 	}
-	e := domain.NewError(domain.CodeRateLimited, "You have made more than %d requests in %d seconds. Wait %d seconds, then send requests more slowly.",
+	e := domain.NewError(domain.CodeRateLimited,
+		"You have made more than %d requests in %d seconds. Wait %d seconds, then send requests more slowly.",
 		l.limit.Requests, window, seconds)
 	e.RetryAfter = seconds
 	return e

@@ -49,7 +49,6 @@ const (
 	patternAsyncAPI = "/asyncapi.json"
 )
 
-// table returns the route table without the streams.
 func (s *Server) table() []Operation {
 	deps, door, docs := s.deps, s.authorizer, s.documents
 	table := []Operation{
@@ -190,7 +189,6 @@ func (s *Server) traced(next http.Handler) http.Handler {
 	}))
 }
 
-// refuseMethod answers a request whose path supports only other methods.
 func (s *Server) refuseMethod(w http.ResponseWriter, r *http.Request) error {
 	allowed := slices.DeleteFunc([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPost}, func(method string) bool {
 		return !s.mux.Match(chi.NewRouteContext(), method, routedPath(r))

@@ -38,10 +38,10 @@ type SignInSession struct {
 }
 
 var paramSession = Param{
-	Name: "session", Kind: KindText, Text: "The id of a session, from GET /api/users/{userId}/sessions.", Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
+	Name: "session", Kind: KindText, Text: "The id of a session, from GET /api/users/{userId}/sessions.",
+	Example: "V2K7QZ3MXJ4T5B6N8P9RASDFGH",
 }
 
-// signInRoutes serves the operations of agency staff on sign-ins.
 type signInRoutes struct {
 	signIns    SignIns
 	rows       *readmodels.Entities
@@ -60,7 +60,6 @@ func (s *signInRoutes) routes() []Operation {
 	}
 }
 
-// userOfAgency returns a user of the caller's agency or of one of its clients.
 func (s *signInRoutes) userOfAgency(ctx context.Context, id string) (readmodels.User, error) {
 	scope, err := s.authorizer.scope(ctx, readmodels.Narrowing{})
 	if err != nil {

@@ -47,7 +47,7 @@ type tokenKeys struct {
 	logger  *slog.Logger
 }
 
-// verifyKey is one public key (or the shared secret) with the one algorithm it may be used for.
+// verifyKey is a key with the one algorithm that it may be used for.
 type verifyKey struct {
 	id        string // kid; empty matches any token
 	algorithm string

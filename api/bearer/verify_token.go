@@ -36,19 +36,20 @@ type Config struct {
 }
 
 func (c Config) validate() error {
-	fault := func(wrong bool, format string, args ...any) error {
-		if !wrong {
-			return nil
-		}
-		return fmt.Errorf("JWT: "+format, args...)
+	var errs []error
+	if (c.Secret == "") == (c.Keys == "") {
+		errs = append(errs, errors.New("JWT: set either the secret (HS256) or the keys (RS256, ES256), and not both"))
 	}
-	return errors.Join(
-		fault((c.Secret == "") == (c.Keys == ""), "set either the secret (HS256) or the keys (RS256, ES256), and not both"),
-		fault(c.Secret != "" && len(c.Secret) < minSecretBytes, "the secret has %d bytes; HS256 needs at least %d",
-			len(c.Secret), minSecretBytes),
-		fault(c.Issuer == "", "set the issuer that tokens must contain in iss"),
-		fault(c.Audience == "", "set the audience that tokens must contain in aud"),
-	)
+	if c.Secret != "" && len(c.Secret) < minSecretBytes {
+		errs = append(errs, fmt.Errorf("JWT: the secret has %d bytes; HS256 needs at least %d", len(c.Secret), minSecretBytes))
+	}
+	if c.Issuer == "" {
+		errs = append(errs, errors.New("JWT: set the issuer that tokens must contain in iss"))
+	}
+	if c.Audience == "" {
+		errs = append(errs, errors.New("JWT: set the audience that tokens must contain in aud"))
+	}
+	return errors.Join(errs...)
 }
 
 // JWT verifies bearer tokens. The key determines the algorithm; the token does not choose it.
@@ -90,15 +91,14 @@ func (j *JWT) Authenticate(r *http.Request) (api.Principal, error) {
 	if err != nil {
 		return api.Principal{}, err
 	}
-	return j.Verify(r.Context(), token)
+	return j.verify(r.Context(), token)
 }
 
-// Verify returns the principal of a token. Errors have the code unauthenticated and say what to do,
-// but not which check of the signature failed. The code unavailable means that the keys cannot be
+// verify returns the principal of a token. The error code unavailable means that the keys cannot be
 // loaded now.
-func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
+func (j *JWT) verify(ctx context.Context, token string) (api.Principal, error) {
 	if len(token) > maxTokenBytes {
-		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token is longer than %d bytes. Get a new one.", maxTokenBytes)
+		return api.Principal{}, refused("The token is longer than %d bytes. Get a new one.", maxTokenBytes)
 	}
 	if err := checkForm(token); err != nil {
 		return api.Principal{}, tokenError(fmt.Errorf("%w: %w", jwt.ErrTokenMalformed, err))
@@ -112,7 +112,7 @@ func (j *JWT) Verify(ctx context.Context, token string) (api.Principal, error) {
 		return api.Principal{}, tokenError(err)
 	}
 	if c.Role == nil {
-		return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "The token has no role. Get a new one.")
+		return api.Principal{}, refused("The token has no role. Get a new one.")
 	}
 	return api.Principal{UserID: c.Subject, AccountID: c.AccountID, Roles: api.Roles(c.Role), ExpiresAt: c.ExpiresAt.Time}.Canonical()
 }
@@ -125,35 +125,37 @@ func tokenError(err error) error {
 	case errors.As(err, &known): // from the key source
 		return known
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return domain.NewError(domain.CodeUnauthenticated, "The token is not a well-formed JWT. Send the complete token, unchanged.")
+		return refused("The token is not a well-formed JWT. Send the complete token, unchanged.")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenUnverifiable):
-		return domain.NewError(domain.CodeUnauthenticated, "The token cannot be verified. Sign in again to get a new one.")
+		return refused("The token cannot be verified. Sign in again to get a new one.")
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return domain.NewError(domain.CodeUnauthenticated, "The token has expired. Sign in again or refresh it.")
+		return refused("The token has expired. Sign in again or refresh it.")
 	case errors.Is(err, jwt.ErrTokenNotValidYet), errors.Is(err, jwt.ErrTokenUsedBeforeIssued):
-		return domain.NewError(domain.CodeUnauthenticated, "The token is not valid yet. Check the clock of the service that issued it.")
+		return refused("The token is not valid yet. Check the clock of the service that issued it.")
 	case errors.Is(err, jwt.ErrTokenInvalidIssuer), errors.Is(err, jwt.ErrTokenInvalidAudience),
 		errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
-		return domain.NewError(domain.CodeUnauthenticated,
-			"The token was not issued for this service, or lacks iss, aud or exp. Get a token for this service.")
+		return refused("The token was not issued for this service, or lacks iss, aud or exp. Get a token for this service.")
 	default:
-		return domain.NewError(domain.CodeUnauthenticated, "The token is not valid. Sign in again to get a new one.")
+		return refused("The token is not valid. Sign in again to get a new one.")
 	}
 }
 
-// tokenOf returns the token in the Authorization header.
+func refused(format string, args ...any) error {
+	return domain.NewError(domain.CodeUnauthenticated, format, args...)
+}
+
 func tokenOf(r *http.Request) (string, error) {
 	values := r.Header.Values("Authorization")
 	switch {
 	case len(values) == 0:
-		return "", domain.NewError(domain.CodeUnauthenticated, "The request has no token. Send the header Authorization: Bearer <token>.")
+		return "", refused("The request has no token. Send the header Authorization: Bearer <token>.")
 	case len(values) > 1:
-		return "", domain.NewError(domain.CodeUnauthenticated, "The request has more than one Authorization header. Send one, with Bearer <token>.")
+		return "", refused("The request has more than one Authorization header. Send one, with Bearer <token>.")
 	}
 	scheme, token, _ := strings.Cut(strings.TrimSpace(values[0]), " ")
 	token = strings.TrimSpace(token)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || strings.ContainsAny(token, " \t") {
-		return "", domain.NewError(domain.CodeUnauthenticated, "The Authorization header is malformed. Send Authorization: Bearer <token>.")
+		return "", refused("The Authorization header is malformed. Send Authorization: Bearer <token>.")
 	}
 	return token, nil
 }

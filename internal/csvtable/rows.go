@@ -21,7 +21,11 @@ func (p *Plan) Write(data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
 	header, offsets := p.layout(pick)
 	r := &rows{plan: p, pick: pick, offsets: offsets, out: New(&out, header), line: make([]string, len(header))}
-	if err := r.root(reflect.ValueOf(data)); err != nil {
+	write := r.element
+	if p.isList {
+		write = r.elements
+	}
+	if err := write(p.root, reflect.ValueOf(data)); err != nil {
 		return nil, err
 	}
 	err := r.out.Flush()
@@ -63,21 +67,9 @@ func (p *Plan) layout(pick string) (header []string, offsets map[*table]int) {
 	return header, offsets
 }
 
-// cells returns a table's cells in the line, or nil if the output does not contain the table.
-func (r *rows) cells(t *table) []string {
-	offset, shown := r.offsets[t]
-	if !shown {
-		return nil
-	}
-	return r.line[offset : offset+len(t.columns)]
-}
-
-func (r *rows) root(data reflect.Value) error {
-	if !r.plan.isList {
-		return r.element(r.plan.root, data)
-	}
-	for i := range data.Len() {
-		if err := r.element(r.plan.root, data.Index(i)); err != nil {
+func (r *rows) elements(t *table, list reflect.Value) error {
+	for i := range list.Len() {
+		if err := r.element(t, list.Index(i)); err != nil {
 			return err
 		}
 	}
@@ -87,7 +79,10 @@ func (r *rows) root(data reflect.Value) error {
 // element writes the row of an element and then those of its lists, whose rows start with its
 // cells. The cells stay in the line until the element ends.
 func (r *rows) element(t *table, element reflect.Value) error {
-	cells := r.cells(t)
+	var cells []string // of the table in the line; nil if the output does not contain the table
+	if offset, shown := r.offsets[t]; shown {
+		cells = r.line[offset : offset+len(t.columns)]
+	}
 	for i, c := range t.columns {
 		text, err := cellAt(element, c)
 		if err != nil {
@@ -109,12 +104,8 @@ func (r *rows) element(t *table, element reflect.Value) error {
 		clear(cells)
 	}
 	for _, l := range t.lists {
-		list, ok := follow(element, l.index)
-		if !ok {
-			continue
-		}
-		for i := range list.Len() {
-			if err := r.element(l.table, list.Index(i)); err != nil {
+		if list, ok := follow(element, l.index); ok {
+			if err := r.elements(l.table, list); err != nil {
 				return err
 			}
 		}

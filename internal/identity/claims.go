@@ -71,7 +71,8 @@ func (s Staff) add(entry string) error {
 		}
 	}
 	if who == "" || role != roleAuditor && role != roleOperator {
-		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, and WHO an email address or a subject", entry)
+		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, "+
+			"and WHO an email address or a subject", entry)
 	}
 	if strings.Contains(who, "@") {
 		who = lowerASCII(who)

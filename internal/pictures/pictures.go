@@ -34,16 +34,6 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
-// platformHosts returns the hosts of the pictures in the platforms' answers. The platforms do not
-// document them, and say that the URLs expire: a picture at another host is not downloaded, and a
-// placeholder is shown instead.
-func platformHosts() (hosts []string) {
-	for _, p := range domain.Platforms() {
-		hosts = append(hosts, p.Facts().PictureHosts...)
-	}
-	return hosts
-}
-
 // Permanent failures of a picture: a retry does not help.
 var (
 	// ErrAddress: the URL is not on a platform's host.
@@ -67,8 +57,12 @@ type Taker struct {
 
 // New returns a Taker.
 func New(c Config) *Taker {
+	// The platforms do not document these hosts, and say that the URLs expire: a picture at another
+	// host is not downloaded, and a placeholder is shown instead.
 	if c.Hosts == nil {
-		c.Hosts = platformHosts()
+		for _, p := range domain.Platforms() {
+			c.Hosts = append(c.Hosts, p.Facts().PictureHosts...)
+		}
 	}
 	return &Taker{c.Hosts, &http.Client{
 		Transport:     cmp.Or[http.RoundTripper](c.Transport, publicOnly()),
@@ -92,7 +86,6 @@ func (t *Taker) Take(ctx context.Context, address string) ([]byte, error) {
 	return redraw(ctx, raw)
 }
 
-// allowed reports whether a URL is on an allowed host, over HTTPS.
 func (t *Taker) allowed(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" && u.Port() != "443" {
@@ -151,7 +144,9 @@ func publicOnly() *http.Transport {
 // checkAddress refuses an address that is about to be dialed, unless it is public.
 func checkAddress(address string) error {
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || !isPublicIP(at.Addr()) {
+	ip := at.Addr().Unmap()
+	inSpecial := slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })
+	if err != nil || !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" || inSpecial {
 		return fmt.Errorf("%w: its host name resolves to an address that is not public", ErrAddress)
 	}
 	return nil
@@ -161,7 +156,8 @@ func checkAddress(address string) error {
 // registries of special-purpose addresses. They include the IPv6 networks that embed an IPv4
 // address, because the embedded address is not checked.
 var special = prefixes(
-	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+	"203.0.113.0/24", "240.0.0.0/4",
 	"::/8", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10",
 )
 
@@ -171,11 +167,4 @@ func prefixes(texts ...string) []netip.Prefix {
 		all[i] = netip.MustParsePrefix(text)
 	}
 	return all
-}
-
-// isPublicIP reports whether an address belongs to the public network.
-func isPublicIP(addr netip.Addr) bool {
-	addr = addr.Unmap()
-	return addr.IsGlobalUnicast() && !addr.IsPrivate() && addr.Zone() == "" &&
-		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

@@ -27,7 +27,6 @@ const (
 	quality = 75
 )
 
-// redraw re-encodes a picture as a small JPEG.
 func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	config, _, err := image.DecodeConfig(bytes.NewReader(raw))
 	if err != nil {
@@ -61,21 +60,16 @@ func (e deadlineReader) Read(p []byte) (int, error) {
 	return e.in.Read(p)
 }
 
-// small draws a picture on white, at most MaxSide pixels in each direction.
+// small draws a picture on white, at most MaxSide pixels in each direction and never larger than
+// the original.
 func small(full image.Image) image.Image {
 	bounds := full.Bounds()
-	width, height := fit(bounds.Dx(), bounds.Dy())
+	width, height := bounds.Dx(), bounds.Dy()
+	if long := max(width, height); long > MaxSide {
+		width, height = max(1, width*MaxSide/long), max(1, height*MaxSide/long)
+	}
 	out := image.NewRGBA(image.Rect(0, 0, width, height))
 	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.ApproxBiLinear.Scale(out, out.Bounds(), full, bounds, draw.Over, nil)
 	return out
-}
-
-// fit returns the size of the result: never larger than the original.
-func fit(width, height int) (int, int) {
-	long := max(width, height)
-	if long <= MaxSide {
-		return width, height
-	}
-	return max(1, width*MaxSide/long), max(1, height*MaxSide/long)
 }

@@ -43,7 +43,9 @@ var (
 )
 
 // MakeLink implements [api.SignIns].
-func (a Agency) MakeLink(ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration) (link api.SignInLink, err error) {
+func (a Agency) MakeLink(
+	ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration,
+) (link api.SignInLink, err error) {
 	switch {
 	case a.Provider:
 		return link, errProviderSignsIn
@@ -125,8 +127,7 @@ func FirstAgencyCode(secret []byte) string {
 
 // Wanted reports whether the directory is empty as far as the whole log is known.
 func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	known := f.Known() == nil
-	if !known {
+	if f.Known() != nil {
 		return false, nil
 	}
 	return f.Directory.Tables.Empty(ctx)

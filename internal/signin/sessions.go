@@ -24,7 +24,8 @@ type Sessions struct {
 }
 
 // errSignInNotRecorded: every sign-in is recorded, so a sign-in that cannot be recorded is refused.
-var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable, "The sign-in cannot be recorded at the moment. You are not signed in. Try again shortly.")
+var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable,
+	"The sign-in cannot be recorded at the moment. You are not signed in. Try again shortly.")
 
 // Begin implements [console.Sessions]. It does not record the sign-ins of auditors and operators,
 // who may not be in the directory. The record is written after the session is inserted and before

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -53,26 +54,17 @@ func ActiveUser(
 	return identity.Person{UserID: user, AccountID: current.Account, Role: string(role)}, true, nil
 }
 
-// ActiveByEmail returns up to two active users with an address, from complete tables only:
-// otherwise one of two could be missing.
-func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
-	if err := p.Monitor.MayRead(projectors.Directory.Name); err != nil {
-		return nil, err
-	}
-	return p.People.ActiveByEmail(ctx, email)
-}
-
 // onlyPersonWith returns the only active user of all agencies with an email address, in lower
 // case. Errors: [*console.RefusalError] for no user or several users; unavailable while another
 // user of the address may not be in the tables yet.
 func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {
-	if err := p.Monitor.PeopleKnown(); err != nil {
+	if err := cmp.Or(p.Monitor.PeopleKnown(), p.Monitor.MayRead(projectors.Directory.Name)); err != nil {
 		return "", err
 	}
 	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
 		email = "" // the database rejects such text, so no user has it
 	}
-	users, err := p.ActiveByEmail(ctx, email)
+	users, err := p.People.ActiveByEmail(ctx, email) // at most two
 	switch {
 	case err != nil:
 		return "", err
@@ -84,8 +76,6 @@ func (p People) onlyPersonWith(ctx context.Context, email string) (user string, 
 	return users[0], nil
 }
 
-// letIn returns an active user of an active account. Error: [*console.RefusalError] for any other
-// user.
 func (p People) letIn(ctx context.Context, user string) (identity.Person, error) {
 	person, active, err := ActiveUser(ctx, p.UserStatus, user)
 	if err == nil && !active {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Patterns of parameters that mean the same in Go and JavaScript. A value that matches its pattern
@@ -63,7 +64,7 @@ var kinds = map[api.Kind]func(*openapi3.Schema){
 		s.Type, s.Format, s.Min, s.Max = &openapi3.Types{"integer"}, "int64", new(1.0), new(float64(1<<53-1))
 	},
 	api.KindLimit: func(s *openapi3.Schema) {
-		s.Type, s.Min, s.Max, s.Default = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit)), api.DefaultPageLimit
+		s.Type, s.Min, s.Max, s.Default = &openapi3.Types{"integer"}, new(1.0), new(float64(api.MaxPageLimit)), readmodels.DefaultPageLimit
 	},
 }
 
