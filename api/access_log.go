@@ -122,8 +122,6 @@ func infoOf(ctx context.Context) *requestInfo {
 // RequestID returns the id of the request that ctx belongs to.
 func RequestID(ctx context.Context) string { return infoOf(ctx).id }
 
-func recordUser(ctx context.Context, user string) { infoOf(ctx).user = user }
-
 // withRequestID generates an id for the request and returns it as X-Request-Id. The caller's own
 // X-Request-Id is written to the access log but not to records, because records are permanent and
 // must not contain text chosen by strangers. Records contain the caller's Traceparent, which is

@@ -136,8 +136,12 @@ func headCSV(header http.Header, r *http.Request, nextCursor string) {
 // writeTagged sets the other headers first.
 func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 	header := w.Header()
-	tag := tagOf(header, body)
-	matched, current := matchTag(r, tag)
+	sum := sha256.New() // of the uncompressed body and the headers that describe it
+	for _, name := range []string{"Content-Type", headerLink} {
+		sum.Write([]byte(header.Get(name) + "\n"))
+	}
+	sum.Write(body)
+	matched, current := matchTag(r, hex.EncodeToString(sum.Sum(nil)[:16]))
 	header.Set(headerETag, `"`+matched+`"`)
 	header.Set("Cache-Control", "private, no-cache")
 	header.Add("Vary", "Accept")
@@ -150,17 +154,6 @@ func writeTagged(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	_, _ = w.Write(body) //nolint:gosec // JSON or CSV, never HTML; a disconnected caller is not an error
-}
-
-// tagOf returns the entity tag of a response: a digest of the uncompressed body and the headers
-// that describe it.
-func tagOf(header http.Header, body []byte) string {
-	sum := sha256.New()
-	for _, name := range []string{"Content-Type", headerLink} {
-		sum.Write([]byte(header.Get(name) + "\n"))
-	}
-	sum.Write(body)
-	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // matchTag reports whether If-None-Match contains the tag, with any compression suffix, and returns

@@ -44,7 +44,7 @@ func (k *authorizer) admitted(ctx context.Context, p Principal) (Principal, erro
 // authorize returns r with its caller, who has one of the roles, and counts the request.
 func (k *authorizer) authorize(w http.ResponseWriter, r *http.Request, roles []Role) (*http.Request, error) {
 	p, err := k.principal(r)
-	recordUser(r.Context(), p.UserID) // even if the caller is refused
+	infoOf(r.Context()).user = p.UserID // even if the caller is refused
 	if err != nil {
 		return nil, err
 	}

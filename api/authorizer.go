@@ -239,20 +239,15 @@ func readWithdrawn(path string) (map[string]bool, error) {
 		switch names := strings.Fields(text); len(names) {
 		case 0:
 		case 1:
-			subjects[canonicalSubject(names[0])] = true
+			subject := names[0]
+			if id, ok := domain.HexID(subject); ok { // in lower case, as in Principal; subjects of operators can be any text
+				subject = id
+			}
+			subjects[subject] = true
 		default:
 			return nil, fmt.Errorf("read withdrawn subjects: line %d of %s has more than one subject; "+
 				"write one per line, and comments after #", number, path)
 		}
 	}
 	return subjects, nil
-}
-
-// canonicalSubject returns a user id in lower case, as in [Principal]. Subjects of operators can be
-// any text.
-func canonicalSubject(subject string) string {
-	if id, ok := domain.HexID(subject); ok {
-		return id
-	}
-	return subject
 }

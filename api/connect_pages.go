@@ -171,8 +171,13 @@ func (c *connecting) getConnectBack(w http.ResponseWriter, r *http.Request, text
 	if err != nil || !domain.Platform(number).Valid() {
 		return errNothingHere
 	}
-	if r.URL.RawQuery == refusedElsewhere || r.URL.RawQuery == refusedUnknown {
-		return backRefusal(r)
+	switch {
+	case r.URL.RawQuery == refusedUnknown:
+		return errBackUnknown
+	case r.URL.RawQuery == refusedElsewhere && browserOf(r) == "":
+		return errNoBrowser
+	case r.URL.RawQuery == refusedElsewhere:
+		return errBackElsewhere
 	}
 	id, err := c.cameBack(r, domain.Platform(number))
 	switch domain.CodeOf(err) {
@@ -212,17 +217,6 @@ const (
 	refusedElsewhere = "refused=elsewhere"
 	refusedUnknown   = "refused=unknown"
 )
-
-func backRefusal(r *http.Request) error {
-	switch {
-	case r.URL.RawQuery == refusedUnknown:
-		return errBackUnknown
-	case browserOf(r) == "":
-		return errNoBrowser
-	default:
-		return errBackElsewhere
-	}
-}
 
 var (
 	errNoBrowser = domain.NewError(domain.CodeForbidden,

@@ -47,7 +47,6 @@ const (
 	KindVersion     Kind = "version"
 	KindGranularity Kind = "granularity"
 	KindOrder       Kind = "order"
-	KindFormat      Kind = "format" // of an export
 	KindLimit       Kind = "limit"
 	KindCursor      Kind = "cursor"
 	KindDigest      Kind = "digest" // SHA-256, 64 hex digits
@@ -184,7 +183,7 @@ var (
 		wrong: "is not an order: use asc or desc",
 	}
 	paramFormat = Param{
-		Name: "format", Kind: KindFormat, Text: "Format of the file.", Required: true, Example: "csv", Words: []string{"csv", "jsonl"},
+		Name: "format", Kind: KindWord, Text: "Format of the file.", Required: true, Example: "csv", Words: []string{"csv", "jsonl"},
 		wrong: "is not a format: use csv or jsonl",
 	}
 	paramFromMoment = Param{

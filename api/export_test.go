@@ -96,9 +96,6 @@ func BoundExports(a *AuditDeps, entries int) { a.maxExport = entries }
 func HandlerOf(d Deps, ask func(analytics.RangeQuery) (platforms int, meta analytics.Meta)) (*Server, error) {
 	d.Analytics = &analytics.Analytics{}
 	d = d.withDefaults()
-	if err := d.validate(); err != nil {
-		return nil, err
-	}
 	metrics, err := newRequestMetrics(d.Registerer)
 	if err != nil {
 		return nil, err

@@ -56,8 +56,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Deps contains the dependencies of the HTTP layer. The program and
-// [github.com/ledgerboard/ledgerboard/api/mount] share the code that sets it.
+// Deps contains the dependencies of the HTTP layer. Package internal/assembly sets it.
 type Deps struct {
 	Config        Config
 	Authenticator Authenticator
@@ -72,8 +71,8 @@ type Deps struct {
 	// Withdrawn contains subjects that are always refused. It may be nil.
 	Withdrawn *WithdrawnSubjects
 	// PeopleKnown returns an error if the state of users has been unknown for a while. Until it
-	// returns nil, changes by users, connecting, and audit reads fail with that error. A nil
-	// function means that the state is always known.
+	// returns nil, changes by users, connecting, and audit reads fail with that error. Nil means
+	// that the state is always known.
 	PeopleKnown func() error
 
 	Dashboards        DashboardReader
@@ -98,16 +97,16 @@ type Deps struct {
 	Connect   *connect.Connect // connecting of pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live
 	// TicketKey encrypts the tickets of streams: 32 bytes, shared by all processes behind one
-	// address. Nil means a key that only this process has.
+	// address.
 	TicketKey []byte
 
 	// Ready returns an error if the read models are not ready. Until it returns nil, every route
-	// except health, readiness and metrics returns 503, so that no incomplete figures are served. A
-	// nil function means that they are always ready.
+	// except health, readiness and metrics returns 503, so that no incomplete figures are served.
+	// Nil means that they are always ready.
 	Ready func() error
 
 	// IsTemporary reports whether an error is transient, such as while the database is unavailable.
-	// The response is then 503 instead of 500. A nil function means that no error is.
+	// The response is then 503 instead of 500. Nil means that no error is.
 	IsTemporary func(error) bool
 
 	Health     Health                // readiness checks
@@ -135,27 +134,6 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-func (d Deps) validate() error {
-	var errs []error
-	missing := func(name string, absent bool) {
-		if absent {
-			errs = append(errs, fmt.Errorf("api: Deps.%s is not set", name))
-		}
-	}
-	missing("Authenticator", d.Authenticator == nil)
-	missing("ParentAccount", d.ParentAccount == nil)
-	missing("People", d.People == nil)
-	missing("Dashboards", d.Dashboards == nil)
-	missing("DashboardCommands", d.DashboardCommands == nil)
-	missing("Scope", d.Scope == nil)
-	missing("Analytics", d.Analytics == nil)
-	missing("Entities", d.SignIns != nil && d.Entities == nil)
-	missing("Audit.History", d.Audit != nil && d.Audit.History == nil)
-	missing("Audit.Records", d.Audit != nil && d.Audit.Records == nil)
-	missing("Audit.Proofs", d.Audit != nil && d.Audit.Proofs == nil)
-	return errors.Join(append(errs, d.Config.Validate())...)
-}
-
 // Server is the HTTP layer: an [http.Handler] that a main application can mount under its own
 // router.
 type Server struct {
@@ -173,11 +151,10 @@ type Server struct {
 }
 
 // Handler returns the HTTP layer. The caller of a request is the principal that a middleware has
-// set with [WithPrincipal], or else the one that deps.Authenticator returns. The error lists all
-// missing dependencies.
+// set with [WithPrincipal], or else the one that deps.Authenticator returns.
 func Handler(deps Deps) (*Server, error) {
 	deps = deps.withDefaults()
-	if err := deps.validate(); err != nil {
+	if err := deps.Config.Validate(); err != nil {
 		return nil, err
 	}
 	metrics, err := newRequestMetrics(deps.Registerer)

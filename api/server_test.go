@@ -20,14 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-func TestMissingDependenciesAreNamedAtOnce(t *testing.T) {
-	t.Parallel()
-	_, err := api.Handler(api.Deps{})
-	for _, name := range []string{"Authenticator", "People", "ParentAccount", "Dashboards", "DashboardCommands", "Scope", "Analytics"} {
-		require.ErrorContains(t, err, "Deps."+name)
-	}
-}
-
 func TestHealthAndReadiness(t *testing.T) {
 	t.Parallel()
 	var fault error

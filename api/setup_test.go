@@ -86,6 +86,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	deps := api.Deps{
 		Config:        api.Config{AnalyticsAtRoot: true},
 		Authenticator: authenticator, People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b, Scope: b.Scope,
+		TicketKey:   []byte(secret[:32]),
 		Logger:      slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:         func() time.Time { return b.now },
 		IsTemporary: func(err error) bool { return errors.Is(err, errPasses) },

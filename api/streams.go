@@ -27,7 +27,11 @@ type streams struct {
 }
 
 func newStreams(d Deps, door *authorizer) (*streams, error) {
-	tickets, err := newTicketSeal(d.TicketKey)
+	block, err := aes.NewCipher(d.TicketKey)
+	if err != nil {
+		return nil, fmt.Errorf("use ticket key: %w", err)
+	}
+	tickets, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +169,7 @@ func (s *streams) streamPrincipal(w http.ResponseWriter, r *http.Request, patter
 	} else {
 		p, err = s.authorizer.principal(r)
 	}
-	recordUser(r.Context(), p.UserID) // even if the caller is refused
+	infoOf(r.Context()).user = p.UserID // even if the caller is refused
 	if err != nil {
 		return Principal{}, "", err
 	}
@@ -225,20 +229,6 @@ type ticket struct {
 	Path      string    `json:"p"` // the route of the stream
 	Origin    string    `json:"o"` // of the page that requested it; may be empty
 	Until     time.Time `json:"e"`
-}
-
-// newTicketSeal returns the cipher for a key of 32 bytes. If key is nil, it generates one for this
-// process.
-func newTicketSeal(key []byte) (cipher.AEAD, error) {
-	if key == nil {
-		key = make([]byte, 32)
-		_, _ = rand.Read(key) // never fails
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("use ticket key: %w", err)
-	}
-	return cipher.NewGCMWithRandomNonce(block)
 }
 
 // ticketUse is the additional data of tickets. It distinguishes them from other data encrypted with

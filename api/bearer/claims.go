@@ -28,7 +28,7 @@ type claims struct {
 	Role      roleClaim `json:"role"`
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It ignores other claims.
+// UnmarshalJSON ignores other claims.
 func (c *claims) UnmarshalJSON(raw []byte) error {
 	type plain claims // without this method
 	return json.Unmarshal(raw, (*plain)(c), json.WithUnmarshalers(json.UnmarshalFunc(tokenTime)))
@@ -52,7 +52,6 @@ func tokenTime(raw []byte, date *jwt.NumericDate) error {
 // nil if the token has no role claim.
 type roleClaim api.Roles
 
-// UnmarshalJSON implements [json.Unmarshaler].
 func (r *roleClaim) UnmarshalJSON(raw []byte) error {
 	var many []string
 	if err := json.Unmarshal(raw, &many); err != nil {

@@ -155,7 +155,6 @@ func matching(keys []verifyKey, kid, algorithm string) (any, error) {
 	return set, nil
 }
 
-// parseKeys reads a JWKS document or a file of PEM blocks.
 func parseKeys(raw []byte) (keys []verifyKey, err error) {
 	if json.Valid(raw) {
 		var document jwkset.JWKSMarshal

@@ -58,7 +58,7 @@ type Config struct {
 	// NoSubscriptions corresponds to LEDGERBOARD_SUBSCRIPTIONS=none: accounts are read without a
 	// subscription.
 	NoSubscriptions bool
-	ClientScopes    []string // scopes of a new dashboard; default [DefaultClientScopes]
+	ClientScopes    []string // scopes of a new dashboard; default analytics, posts, reports
 
 	// Connect enables connecting pages and profiles. If it is nil, there are no such routes.
 	Connect *Connect
@@ -81,7 +81,7 @@ type Config struct {
 // WithDefaults returns a copy of c in which zero values are replaced with defaults.
 func (c Config) WithDefaults() Config {
 	if c.ClientScopes == nil {
-		c.ClientScopes = DefaultClientScopes()
+		c.ClientScopes = []string{"analytics", "posts", "reports"}
 	}
 	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Registerer == nil {
@@ -117,7 +117,6 @@ func (c Config) Validate() error {
 	return errors.Join(append(errs, c.HTTP.Validate(), c.Connect.validate())...)
 }
 
-// application returns the configuration of the console, or nil if there is no console.
 func (c Config) application() (*console.Application, error) {
 	if c.ConsoleSignIn == "" {
 		return nil, nil //nolint:nilnil // absent
@@ -130,7 +129,6 @@ func (c Config) application() (*console.Application, error) {
 	return &console.Application{Callers: c.Authenticator, SignIn: u, Prefix: c.HTTP.Prefix}, nil
 }
 
-// checkpointKeys returns the public keys, or nil if no keys are set.
 func (c Config) checkpointKeys() (note.Verifiers, error) {
 	if len(c.CheckpointPublicKeys) == 0 {
 		return nil, nil //nolint:nilnil // absent
@@ -138,7 +136,6 @@ func (c Config) checkpointKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(c.CheckpointPublicKeys...)
 }
 
-// backends returns the settings for the log and the database.
 func (c Config) backends() assembly.Settings {
 	settings := assembly.Settings{
 		Brokers: c.Brokers, TLS: c.TLS, DatabaseURL: c.DatabaseURL, NoSubscriptions: c.NoSubscriptions,
@@ -151,6 +148,3 @@ func (c Config) backends() assembly.Settings {
 	}
 	return settings
 }
-
-// DefaultClientScopes returns the default scopes of a new dashboard.
-func DefaultClientScopes() []string { return []string{"analytics", "posts", "reports"} }

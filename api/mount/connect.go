@@ -16,9 +16,9 @@ import (
 type Connect struct {
 	SecretsKey string // LEDGERBOARD_SECRETS_KEY, which encrypts tokens; required
 	// PublicURL is the URL of the handler for browsers, including Config.HTTP.Prefix, such as
-	// https://app.example.com/boards. Platforms redirect people to <PublicURL>/connect/1, 3, 4 and
-	// 6. If it is empty, pages cannot be connected in a browser, but the main application can send
-	//    tokens.
+	// https://app.example.com/boards. Platforms redirect people to its paths /connect/1, 3, 4 and 6.
+	// If it is empty, pages cannot be connected in a browser, but the main application can send
+	// tokens.
 	PublicURL     string
 	ReturnOrigins []string // additional origins that a result page may link back to
 	Quotas        []string // LEDGERBOARD_QUOTAS, such as "linkedin:app:500/24h"; nil means the defaults
@@ -38,7 +38,6 @@ func (a App) endpoint() platforms.Endpoint {
 	return platforms.Endpoint{BaseURL: a.BaseURL, ClientID: a.ID, ClientSecret: a.Secret, Scopes: slices.Clone(a.Scopes), ConfigID: a.ConfigID}
 }
 
-// validate returns all errors in c, joined.
 func (c *Connect) validate() error {
 	if c == nil {
 		return nil
@@ -54,23 +53,17 @@ func (c *Connect) validate() error {
 	return errors.Join(named("SecretsKey", errKey), named("PublicURL", assembly.CheckPublicURL(c.PublicURL)), named("Quotas", errQuotas))
 }
 
-// into adds c to the configuration of a process.
-func (c *Connect) into(config *assembly.Config) (err error) {
+// into adds c, which is valid, to the configuration of a process.
+func (c *Connect) into(config *assembly.Config) {
 	if c == nil {
-		return nil
+		return
 	}
-	if config.SecretsKeys, err = assembly.ParseSecretsKeys(c.SecretsKey); err != nil {
-		return err
-	}
-	fetch := assembly.FetchConfig{Platforms: platforms.Config{
+	config.SecretsKeys, _ = assembly.ParseSecretsKeys(c.SecretsKey)
+	config.Platforms = &assembly.FetchConfig{Platforms: platforms.Config{
 		Facebook: c.Facebook.endpoint(), Instagram: c.Instagram.endpoint(), LinkedIn: c.LinkedIn.endpoint(), TikTok: c.TikTok.endpoint(),
 	}}
-	if fetch.Quota.Limits, err = quota.ParseLimits(c.Quotas); err != nil {
-		return err
-	}
-	config.Platforms = &fetch
+	config.Platforms.Quota.Limits, _ = quota.ParseLimits(c.Quotas)
 	if c.PublicURL != "" {
 		config.Connect = &assembly.ConnectConfig{PublicURL: c.PublicURL, ReturnOrigins: c.ReturnOrigins}
 	}
-	return nil
 }

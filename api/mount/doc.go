@@ -1,18 +1,17 @@
 // Package mount serves the complete HTTP layer inside a main application: with its router and its
 // authentication, on the log and the database of a running ledgerboard.
 //
-// The package example is a complete program. [Open] returns a [Mounted]: the main application
-// mounts its Handler, calls Run while it serves, and calls Close after its server has shut down.
+// [Open] returns a [Mounted]: the main application mounts its Handler, calls Run while it serves,
+// and calls Close after its server has shut down. The package example is a complete program, and
+// testdata/mainapp one in its own Go module.
 //
 // The main application is then a process with the role api. One or more processes of the program
 // have the other roles: ledgerboard serve --roles projector,fetcher,signer, with the same brokers
-// and database. testdata/mainapp is a complete main application in its own Go module; the tests
-// build and run it.
+// and database.
 //
 // # Invariants
 //
-//   - The program and this package share the code in internal/assembly that assembles the HTTP
-//     layer, so both have the same routes and checks.
+//   - The program's HTTP layer is assembled by the same code: it has the same routes and checks.
 //   - The main application authenticates callers: with [api.WithPrincipal] in a middleware, or with
 //     Config.Authenticator. The program's tokens are not accepted.
 //   - The package does not read the environment, and registers metrics only with Config.Registerer.
@@ -37,6 +36,5 @@
 //     ResponseWriter must support http.ResponseController for flushing and hijacking (Unwrap).
 //   - Until Run has seen the read models catch up with the log once, every route except /healthz,
 //     /readyz and the documents returns 503. This requires a process with the role projector.
-//   - There is no /metrics: the main application serves the metrics in Config.Registerer with its
-//     own.
+//   - There is no /metrics: the main application serves Config.Registerer with its own metrics.
 package mount

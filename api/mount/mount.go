@@ -16,7 +16,6 @@ import (
 // Mounted is the HTTP layer with its connections, in a process of a main application.
 type Mounted struct {
 	service *assembly.Service
-	server  *api.Server
 	handler http.Handler // serves the API and the console
 
 	endStreams func()
@@ -47,9 +46,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 		ClientScopes: c.ClientScopes, ManagedSubscriptions: c.ManagedSubscriptions,
 		Streams: true,
 	}
-	if err := c.Connect.into(&config); err != nil {
-		return nil, err
-	}
+	c.Connect.into(&config)
 	s, err := assembly.Open(ctx, config)
 	if err != nil {
 		return nil, err
@@ -58,7 +55,7 @@ func Open(ctx context.Context, c Config) (*Mounted, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	m := &Mounted{service: s, server: server, handler: handler, ending: make(chan struct{}), closed: make(chan struct{})}
+	m := &Mounted{service: s, handler: handler, ending: make(chan struct{}), closed: make(chan struct{})}
 	m.endStreams = sync.OnceFunc(func() { s.Stop(); close(m.ending); server.Close() })
 	m.close = sync.OnceValue(m.shut)
 	return m, nil
@@ -69,10 +66,7 @@ func newServer(c Config, s *assembly.Service, withdrawn *api.WithdrawnSubjects) 
 	handling := assembly.HandlerConfig{
 		HTTP: c.HTTP, Authenticator: c.Authenticator, UnknownUsers: c.UnknownUsers, Withdrawn: withdrawn, CheckpointKeys: c.checkpointKeys,
 	}
-	var err error
-	if handling.Application, err = c.application(); err != nil {
-		return nil, nil, err
-	}
+	handling.Application, _ = c.application() // Validate has checked it
 	server, err := s.Handler(handling)
 	if err != nil || handling.Application == nil {
 		return server, server, err
@@ -90,11 +84,10 @@ func (m *Mounted) Handler() http.Handler { return m.handler }
 // returns nil. If a part stops unexpectedly, it returns an error, and the handler no longer works.
 // Run can be called only once.
 func (m *Mounted) Run(ctx context.Context) error {
-	ended, err := m.begin()
-	if err != nil {
+	if err := m.begin(); err != nil {
 		return err
 	}
-	defer close(ended)
+	defer close(m.running)
 	defer m.EndStreams()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -112,7 +105,6 @@ func (m *Mounted) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// after calls do when done is closed, unless ctx is done first.
 func after(ctx context.Context, done <-chan struct{}, do func()) error {
 	select {
 	case <-done:
@@ -122,19 +114,19 @@ func after(ctx context.Context, done <-chan struct{}, do func()) error {
 	return nil
 }
 
-func (m *Mounted) begin() (ended chan struct{}, err error) {
+func (m *Mounted) begin() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	select {
 	case <-m.closed:
-		return nil, errors.New("mount: Run was called after Close; call Open again")
+		return errors.New("mount: Run was called after Close; call Open again")
 	default:
 	}
 	if m.running != nil {
-		return nil, errors.New("mount: Run was called twice; call it once")
+		return errors.New("mount: Run was called twice; call it once")
 	}
 	m.running = make(chan struct{})
-	return m.running, nil
+	return nil
 }
 
 // EndStreams closes Socket.IO connections and event streams; their clients then reconnect

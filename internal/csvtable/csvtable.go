@@ -87,8 +87,7 @@ func cellOf(v reflect.Value) (string, error) {
 	return string(raw), nil
 }
 
-// escape prevents spreadsheets from reading a cell as a formula: people choose names and request
-// IDs.
+// escape prevents formulas: people choose names and request ids.
 func escape(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
 		return "'" + cell
@@ -114,7 +113,6 @@ type column struct {
 	optional bool
 }
 
-// nested is a list of objects in an element.
 type nested struct {
 	index []int
 	table *table
@@ -143,7 +141,6 @@ func NewPlan(data reflect.Type) *Plan {
 	return plan
 }
 
-// add adds the fields of an object at path in an element of the table.
 func (p *Plan) add(t *table, object reflect.Type, path string, index []int) {
 	for field := range object.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")

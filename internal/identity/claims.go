@@ -158,7 +158,6 @@ func (c claims) identity(issuer, subject string) Identity {
 	return i
 }
 
-// lowerASCII converts ASCII letters to lower case, for comparing addresses.
 func lowerASCII(text string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

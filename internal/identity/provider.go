@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// timeout limits one answer of the provider.
 const timeout = 10 * time.Second
 
 var (
@@ -53,7 +52,6 @@ type Provider struct {
 	found *discovered // nil: discovery has not run or has failed
 }
 
-// discovered is the result of discovery.
 type discovered struct {
 	*oidc.Provider
 
@@ -164,7 +162,6 @@ func (p *Provider) find(ctx context.Context) (*discovered, error) {
 	return found, err
 }
 
-// discover reads the provider's metadata.
 func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	provider, err := oidc.NewProvider(ctx, p.config.Issuer)
 	if err != nil {
@@ -187,7 +184,6 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	return &discovered{provider, oidc.NewRemoteKeySet(ctx, metadata.Keys), algorithms, style}, nil
 }
 
-// oauth returns the OAuth 2.0 configuration.
 func (p *Provider) oauth(found *discovered) *oauth2.Config {
 	endpoint := found.Endpoint()
 	endpoint.AuthStyle = found.style
@@ -211,10 +207,9 @@ type fetchedKeys struct {
 	fetchErr error // why the keys could not be fetched; nil: they were
 }
 
-// notFetched is the prefix of errors of [oidc.RemoteKeySet] that failed to fetch the keys.
+// notFetched begins the errors of [oidc.RemoteKeySet] that failed to fetch the keys.
 const notFetched = "fetching keys "
 
-// VerifySignature implements [oidc.KeySet].
 func (k *fetchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
 	payload, err := k.KeySet.VerifySignature(ctx, jwt)
 	if err != nil && strings.HasPrefix(err.Error(), notFetched) {

@@ -124,7 +124,7 @@ func (t *Taker) ask(ctx context.Context, address string) ([]byte, error) {
 	return raw, nil
 }
 
-// withoutAddress removes the URL from an error of the HTTP client.
+// withoutAddress removes the URL, which is signed, from an error of the HTTP client.
 func withoutAddress(err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return urlErr.Err
@@ -132,7 +132,6 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// publicOnly returns a transport that connects to public addresses only.
 func publicOnly() *http.Transport {
 	dialer := &net.Dialer{Timeout: patience, Control: func(_, address string, _ syscall.RawConn) error { return checkAddress(address) }}
 	return &http.Transport{

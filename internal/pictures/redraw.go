@@ -46,13 +46,11 @@ func redraw(ctx context.Context, raw []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// deadlineReader fails when its context is done.
 type deadlineReader struct {
 	ctx context.Context //nolint:containedctx // decoders take a reader alone
 	in  io.Reader
 }
 
-// Read implements [io.Reader].
 func (e deadlineReader) Read(p []byte) (int, error) {
 	if err := e.ctx.Err(); err != nil {
 		return 0, err

@@ -72,8 +72,8 @@ func (a Agency) MakeLink(
 	return api.SignInLink{UserID: p.UserID, URL: a.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, nil
 }
 
-// firstInvitation refuses a colleague who has signed in before, according to the directory or to a
-// session that the directory does not show yet.
+// firstInvitation refuses a colleague who has signed in before. A session may be newer than the
+// directory.
 func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	signedIn, err := a.People.HasSignedIn(ctx, user)
 	if err == nil && !signedIn {
