@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ type Error struct {
 	Code            string        // the platform's code as text ("190", "rate_limit_exceeded"); otherwise ""
 	Subcode         int           // Meta's error_subcode or LinkedIn's serviceErrorCode; otherwise 0
 	Message         string        // our explanation; "" if the code is sufficient
-	PlatformMessage string        // the platform's message without tokens, at most 300 characters; read it with [PlatformMessage]
+	PlatformMessage string        // the platform's message without tokens, at most 300 characters
 	RetryAfter      time.Duration // from now; set for throttled, otherwise only if the platform reported it
 
 	cause error // context.Canceled or context.DeadlineExceeded of the caller only
@@ -80,14 +81,8 @@ func (e *Error) Error() string {
 // PlatformMessage returns the platform's own message about a failure, or "". It may name people:
 // store it only in the schema kept, where it expires, and show it only in the terminal of the
 // person who asked.
-func PlatformMessage(err error) string {
-	if e := asError(err); e != nil {
-		return e.PlatformMessage
-	}
-	return ""
-}
+func PlatformMessage(err error) string { return errorIn(err).PlatformMessage }
 
-// detail explains a missing value in our own words.
 func (e *Error) detail() string {
 	switch {
 	case e.Message != "":
@@ -105,24 +100,21 @@ func (e *Error) detail() string {
 func (e *Error) Unwrap() error { return e.cause }
 
 // ClassOf returns the class of the first [Error] in err's chain, otherwise "".
-func ClassOf(err error) Class {
-	if e := asError(err); e != nil {
-		return e.Class
-	}
-	return ""
-}
+func ClassOf(err error) Class { return errorIn(err).Class }
 
 // wholeConnection reports whether an error affects more than the current object.
 func wholeConnection(err error) bool {
 	return slices.Contains([]Class{ClassReconnect, ClassBlocked, ClassThrottled, ClassRetry}, ClassOf(err))
 }
 
+// asError returns the first Error in err's chain, or nil.
 func asError(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	return nil
+	e, _ := errors.AsType[*Error](err)
+	return e
 }
+
+// errorIn returns the first Error in err's chain, or an empty one.
+func errorIn(err error) *Error { return cmp.Or(asError(err), new(Error)) }
 
 // Our own codes, for failures without a platform code.
 const (
@@ -149,31 +141,29 @@ func Refuse(class Class, code, message string, retryAfter time.Duration) error {
 
 // Refused reports whether this program refused the call, rather than the platform.
 func Refused(err error) bool {
-	e := asError(err)
-	return e != nil && e.Status == 0 && (e.Code == CodeQuota || e.Code == CodeBreaker)
+	e := errorIn(err)
+	return e.Status == 0 && (e.Code == CodeQuota || e.Code == CodeBreaker)
 }
 
 // Unsent reports whether the request or the token was found invalid before the platform was called.
 // Network failures and failed answers have a code.
 func Unsent(err error) bool {
-	e := asError(err)
-	return e != nil && e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
+	e := errorIn(err)
+	return e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
 }
 
 // IsCanceled reports whether the caller canceled the call.
 func IsCanceled(err error) bool {
-	e := asError(err)
-	return e != nil && (e.Code == CodeCanceled || e.cause != nil)
+	e := errorIn(err)
+	return e.Code == CodeCanceled || e.cause != nil
 }
 
-// malformed returns the error for an answer in an unexpected format. A retry may succeed.
 func malformed() *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
 }
 
-// checkAccount checks which account an answer is about, using the IDs in it. An answer without an
-// ID is malformed and says nothing about the token; an answer with another account's ID must not be
-// recorded.
+// checkAccount checks which account an answer is about. An answer without an ID is malformed and
+// says nothing about the token; an answer with another account's ID must not be recorded.
 func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	switch {
 	case slices.Contains(got, text(want)):
@@ -185,38 +175,34 @@ func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	}
 }
 
-// incompleteAnswer returns the error for an answer without the requested content: absent does not
-// mean empty.
+// incompleteAnswer is about an answer without the requested content: absent does not mean empty.
 func incompleteAnswer(p domain.Platform, op, message string) *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
 }
 
-// wrongAccount returns the error for an answer about another account. Recording it would give one
-// account the figures of another.
+// Recording such an answer would give one account the figures of another.
 func wrongAccount(p domain.Platform, op string) *Error {
 	const message = "the token belongs to an account other than the connected one"
 	return &Error{Class: ClassReconnect, Code: codeWrongID, Platform: p, Op: op, Message: message}
 }
 
 // WrongAccount reports whether the token belonged to another account.
-func WrongAccount(err error) bool {
-	e := asError(err)
-	return e != nil && e.Code == codeWrongID
-}
+func WrongAccount(err error) bool { return errorIn(err).Code == codeWrongID }
 
-// invalid returns the error for a request that must not be sent.
 func invalid(p domain.Platform, op, format string, args ...any) *Error {
 	return &Error{Class: ClassInvalid, Platform: p, Op: op, Message: fmt.Sprintf(format, args...)}
 }
 
-// networkError converts a failure without an answer into an [Error]. It keeps only a context error
-// as the cause: url.Error prints the whole URL, which may contain a token.
+// networkError keeps only a context error as the cause: url.Error prints the whole URL, which may
+// contain a token.
 func networkError(ctx context.Context, err error) *Error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &Error{Class: ClassRetry, Code: CodeCanceled, Message: "the call was canceled", cause: context.Canceled}
 	case ctx.Err() != nil:
-		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded}
+		return &Error{
+			Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded,
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "no complete answer within the time limit"}
 	default:
@@ -232,8 +218,8 @@ const (
 // tokenLike matches strings that could be a token; [looksSecret] decides.
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9_|.!~%-]{20,}`)
 
-// scrub makes a platform's message safe to keep: Meta repeats a malformed token in its message. It
-// removes the secrets of the call and everything that looks like a token.
+// scrub removes the secrets of the call and everything that looks like a token from a platform's
+// message: Meta repeats a malformed token in it.
 func scrub(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret == "" {
@@ -263,7 +249,6 @@ func scrub(text string, secrets ...string) string {
 // codeLike matches platform codes. A sentence in place of a code may name people.
 var codeLike = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 
-// cleanCode returns the code, or "unreadable" if it is not in the format of a code.
 func cleanCode(code string) string {
 	if code == "" || code == redacted || codeLike.MatchString(code) {
 		return code

@@ -15,16 +15,15 @@ import (
 // facebook reads Facebook pages.
 type facebook struct{ *graph }
 
-// Refresh implements [Client]. Page tokens do not expire, and an invalid one requires a person.
+// Refresh: page tokens do not expire, and an invalid one requires a person.
 func (f *facebook) Refresh(context.Context, Target, string) (Tokens, error) {
 	return Tokens{}, ErrNoRefresh
 }
 
-// Account implements [Client] with two calls: the page's node for the followers, and its insights
-// with all periods at once. It splits a range into windows, because one call covers at most 90
-// days.
+// Account makes two calls, the second with all periods at once. It splits a range into windows,
+// because one call covers at most 90 days.
 func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
-	if err := cmp.Or(f.check("page", t), req.check(f.platform, "page", f.now())); err != nil {
+	if err := cmp.Or(f.check("page", t), req.check(f.platform, "page", f.cfg.Now())); err != nil {
 		return AccountSnapshot{}, err
 	}
 	r := pageReading{graphReading{graph: f.graph, reading: reading{t: t, req: req}, edge: "page_insights", names: pageNames}}
@@ -36,8 +35,7 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 
 type pageReading struct{ graphReading }
 
-// node reads the number of followers from followers_count. fan_count is a legacy metric with a
-// different number and is not a substitute.
+// fan_count is a legacy metric with a different number and no substitute for followers_count.
 func (r *pageReading) node(ctx context.Context) error {
 	var page struct {
 		ID        text  `json:"id"`
@@ -64,7 +62,6 @@ const (
 	pageFollows    = "page_follows"
 )
 
-// pageNames maps a metric to the names of its figures.
 var pageNames = map[string][]string{
 	pageViews:      {domain.MetricViews, domain.MetricImpressions},
 	pageReach:      {domain.MetricReach},
@@ -82,7 +79,6 @@ const (
 	historyDays = 2*365 - 1
 )
 
-// pageInsights reads the day flows and the reach of the windows.
 func (r *pageReading) pageInsights(ctx context.Context) error {
 	metrics := []string{pageViews, pageReach, pageEngagement, pageActions, pageReactions}
 	if r.req.Backfill && !r.req.Since.IsZero() {
@@ -102,9 +98,9 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 		}
 	}
 	for _, metric := range metrics {
-		// HTTP 200 without data: the token lacks read_insights, or the page has fewer than 100
-		// likes.
-		r.missRest(ReasonEmpty, metric+" has no value; the token may lack read_insights, or the page may have fewer than 100 likes", pageNames[metric]...)
+		// HTTP 200 without data
+		const detail = " has no value; the token may lack read_insights, or the page may have fewer than 100 likes"
+		r.missRest(ReasonEmpty, metric+detail, pageNames[metric]...)
 	}
 	return nil
 }
@@ -131,8 +127,8 @@ func (r *pageReading) windows() []insightWindow {
 	if r.req.Since.IsZero() {
 		return []insightWindow{{}}
 	}
-	first, end := r.req.days(r.now(), r.dayOf)
-	if oldest := r.dayOf(r.now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
+	first, end := r.req.days(r.cfg.Now(), r.dayOf)
+	if oldest := r.dayOf(r.cfg.Now()).AddDate(0, 0, -historyDays); first.Before(oldest) {
 		first = oldest
 	}
 	var out []insightWindow
@@ -147,7 +143,6 @@ func (r *pageReading) windows() []insightWindow {
 	return out
 }
 
-// pageFigures converts one metric of one period to figures.
 func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	values := map[time.Time]int64{}
 	for _, v := range i.Values {
@@ -169,8 +164,8 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	}
 }
 
-// pageFigure assigns a kind to a value. Weeks and 28 days are omitted except for reach: they are
-// sums of days that are known. Reach counts people, so it keeps its window and is never summed.
+// pageFigure omits weeks and 28 days except for reach: they are sums of days that are known. Reach
+// counts people, so it keeps its window and is never summed.
 func pageFigure(name, source, period, day string, value int64) (domain.Figure, bool) {
 	figure := domain.Figure{Name: name, Source: source, Day: day, Value: value}
 	switch {
@@ -186,7 +181,7 @@ func pageFigure(name, source, period, day string, value int64) (domain.Figure, b
 	return figure, true
 }
 
-// demographics reads the places of the followers. The platform no longer reports age and gender.
+// demographics reads places only: the platform no longer reports age and gender.
 func (r *pageReading) demographics(ctx context.Context) error {
 	if !r.req.Demographics {
 		return nil
@@ -205,7 +200,6 @@ func (r *pageReading) demographics(ctx context.Context) error {
 	return nil
 }
 
-// wholeParts returns the parts of an object that are integers.
 func wholeParts(a amount) map[string]int64 {
 	out := map[string]int64{}
 	for key, part := range a.parts {

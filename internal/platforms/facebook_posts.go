@@ -3,7 +3,7 @@ package platforms
 import (
 	"cmp"
 	"context"
-	"net/url"
+
 	"slices"
 	"strings"
 
@@ -20,24 +20,21 @@ var pageSections = []section{
 	{edge: "posts", fields: "id,message,created_time,permalink_url,status_type,is_published", kind: TypePost},
 }
 
-// Posts implements [Client]: videos, then reels, then posts.
 func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	return f.posts(ctx, t, pageSections, cursor, func(item listItem, s section) (Post, bool) {
 		return item.pagePost(t.ExternalID, s.kind)
 	})
 }
 
-// pagePost converts the item to a [Post]. A video that names its post is that post: both lists
-// contain it, and counting it under two IDs would double its figures.
+// A video that names its post is that post: both lists contain it, and counting it under two IDs
+// would double its figures.
 func (l listItem) pagePost(page, kind string) (Post, bool) {
 	if l.Published != nil && !*l.Published {
 		return Post{}, false
 	}
 	p := Post{
-		ID: string(l.ID), Type: kind, Content: string(l.Message), Permalink: string(l.URL), PublishedAt: metaTime(l.Created),
-	}
-	if p.Content == "" {
-		p.Content = string(l.Description)
+		ID: string(l.ID), Type: kind, Content: string(cmp.Or(l.Message, l.Description)),
+		Permalink: string(l.URL), PublishedAt: metaTime(l.Created),
 	}
 	switch l.StatusType {
 	case "added_photos":
@@ -138,8 +135,8 @@ func (k nodeKind) fields(plan nodePlan) string {
 	return strings.Join(fields, ",")
 }
 
-// PostMetrics implements [Client]. It reads posts and videos through the Batch API, 50 per call.
-// Each has its own answer, so that a problem with one does not affect the others.
+// PostMetrics uses the Batch API. Each post has its own answer, so that a problem with one does not
+// affect the others.
 func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	if err := f.check(postKind.op, t); err != nil {
 		return nil, err
@@ -198,8 +195,8 @@ func (p nodePlan) reduce(initial nodePlan) nodePlan {
 	return p
 }
 
-// withoutRefused returns the request after metrics were requested one by one. If no metric was
-// refused on its own, this reading omits insights.
+// withoutRefused is for metrics that were requested one by one. If no metric was refused on its
+// own, this reading omits insights.
 func (p nodePlan) withoutRefused(refused []string) nodePlan {
 	p.metrics, p.refused, p.probed = exclude(p.metrics, refused), append(slices.Clone(p.refused), refused...), true
 	if len(refused) == 0 || len(p.metrics) == 0 {
@@ -208,7 +205,6 @@ func (p nodePlan) withoutRefused(refused []string) nodePlan {
 	return p
 }
 
-// missing explains why a metric of a post has no value.
 func (p nodePlan) missing(metrics ...string) (reason, detail string) {
 	switch {
 	case p.skipClass == ClassPermission:
@@ -222,7 +218,7 @@ func (p nodePlan) missing(metrics ...string) (reason, detail string) {
 	}
 }
 
-// readPost maps a post. Views also serve as impressions: there is no separate number.
+// Views also serve as impressions: there is no separate number.
 func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	data := node.Insights.v.Data
 	s.putSummaries(plan, cmp.Or(summaryTotal(node.Reactions), lifetimeTotal(data, postReactions)), summaryTotal(node.Comments))
@@ -242,18 +238,20 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	s.put(domain.MetricShares, shares, ReasonEmpty, "shares came without a count")
 }
 
-// readVideo maps a video or reel. A new reel has no insights: its likes and comments come from the
-// node, the rest is missing. There are no clicks and no separate impressions.
+// A new reel has no insights: its likes and comments come from the node, the rest is missing. There
+// are no clicks and no separate impressions.
 func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	const actions = "post_video_social_actions"
 	data := node.VideoInsights.v.Data
-	s.putSummaries(plan, cmp.Or(lifetimeTotal(data, "post_video_likes_by_reaction_type"), summaryTotal(node.Likes)),
+	likes := lifetimeTotal(data, "post_video_likes_by_reaction_type")
+	s.putSummaries(plan, cmp.Or(likes, summaryTotal(node.Likes)),
 		cmp.Or(lifetimePart(data, actions, "COMMENT"), summaryTotal(node.Comments)))
 	reason, detail := plan.missing()
 	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
-	s.put(domain.MetricViews, lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews), reason, detail)
+	views := lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews)
+	s.put(domain.MetricViews, views, reason, detail)
 	s.put(domain.MetricAvgWatch, lifetimeTotal(data, videoAvgWatch), reason, detail)
-	if views := lifetimeTotal(data, bareVideoViews); views != nil && reason == ReasonEmpty {
+	if bare := lifetimeTotal(data, bareVideoViews); bare != nil && reason == ReasonEmpty {
 		reason, detail = ReasonUnsupported, "the platform reports no reach for a video without a post"
 	}
 	s.put(domain.MetricReach, lifetimeTotal(data, postReach), reason, detail)
@@ -266,15 +264,4 @@ func (s *PostSnapshot) putSummaries(plan nodePlan, likes, comments *int64) {
 	}
 	s.put(domain.MetricLikes, likes, reason, detail)
 	s.put(domain.MetricComments, comments, reason, detail)
-}
-
-// edgeInsights reads a video's insights from their own edge if they are not available as a field of
-// the node. It names neither metrics nor a period: one retired name rejects the call, and reels
-// reject a period. It returns only errors that affect the whole connection.
-func (f *facebook) edgeInsights(ctx context.Context, t Target, p Post, node *postNode) error {
-	err := f.get(ctx, "video_insights", t, p.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
-	if wholeConnection(err) {
-		return err
-	}
-	return nil
 }

@@ -18,8 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// graph is a client of Meta's Graph API. It contains the parts that Facebook pages and Instagram
-// accounts share.
+// graph is a client of Meta's Graph API, for Facebook pages and Instagram accounts.
 type graph struct {
 	*httpClient
 	endpoint       Endpoint // without a client ID tokens cannot be inspected; without a secret calls have no proof
@@ -32,13 +31,14 @@ type graph struct {
 }
 
 func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Client, pacific *time.Location) *graph {
-	c := newHTTPClient(p, cfg, client, classifyGraph, metaWait)
 	g := &graph{
-		httpClient: c, endpoint: endpoint, root: endpoint.BaseURL + "/" + endpoint.version, pacific: pacific,
+		httpClient: &httpClient{cfg: cfg, platform: p, client: client, classify: classifyGraph, wait: metaWait},
+		endpoint:   endpoint, root: endpoint.BaseURL + "/" + endpoint.version, pacific: pacific,
 		refused:     newNegativeCache(RefusedFor, cfg.Now, true),
-		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false), single: newNegativeCache(permissionTTL, cfg.Now, false),
+		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
+		single:      newNegativeCache(permissionTTL, cfg.Now, false),
 	}
-	c.usage = func(h http.Header) []Usage { g.noteVersion(h); return metaUsage(h) }
+	g.usage = func(h http.Header) []Usage { g.noteVersion(h); return metaUsage(h) }
 	return g
 }
 
@@ -50,13 +50,12 @@ func (g *graph) noteVersion(h http.Header) {
 		return
 	}
 	if _, logged := g.loggedVersions.LoadOrStore(got, true); !logged {
-		g.log.Warn("the Graph API answered with a version other than the requested one: upgrade ledgerboard",
+		g.cfg.Logger.Warn("the Graph API answered with a version other than the requested one: upgrade ledgerboard",
 			"platform", g.platform.String(), "asked", g.endpoint.version, "answers", got)
 	}
 }
 
-// withProof adds the proof that our app makes the call. Apps that require it refuse all other
-// calls; other apps ignore it.
+// withProof adds the proof that our app makes the call. Apps that do not require it ignore it.
 func (g *graph) withProof(query url.Values, token string) url.Values {
 	if g.endpoint.ClientSecret == "" {
 		return query
@@ -69,10 +68,10 @@ func (g *graph) withProof(query url.Values, token string) url.Values {
 }
 
 func (g *graph) get(ctx context.Context, op string, t Target, path string, query url.Values, out any) error {
-	return g.do(ctx, call{op: op, account: t.ExternalID, url: g.root + "/" + relative(path, g.withProof(query, t.AccessToken)), token: t.AccessToken}, out)
+	address := g.root + "/" + relative(path, g.withProof(query, t.AccessToken))
+	return g.do(ctx, call{op: op, account: t.ExternalID, url: address, token: t.AccessToken}, out)
 }
 
-// check returns an error if the target cannot be used in a request.
 func (g *graph) check(op string, t Target) error {
 	if err := g.needToken(op, t.AccessToken); err != nil {
 		return err
@@ -95,8 +94,8 @@ type graphPage[T any] struct {
 	}] `json:"paging"`
 }
 
-// after returns the cursor of the next page, or "" at the end. The parameter sent prevents an
-// endless loop if the platform returns the same cursor again.
+// after returns the cursor of the next page, or "" at the end and if the platform returns the same
+// cursor again, which would be an endless loop.
 func (p graphPage[T]) after(sent string) string {
 	after := string(p.Paging.v.Cursors.v.After)
 	if p.Paging.v.Next == "" || after == sent {
@@ -123,15 +122,15 @@ func (g *graph) dayOf(t time.Time) time.Time {
 }
 
 type graphError struct {
-	Message   text  `json:"message"`
-	Type      text  `json:"type"`
+	Message text `json:"message"`
+
 	Code      text  `json:"code"` // observed as a number and as a string
 	Subcode   count `json:"error_subcode"`
 	Transient flag  `json:"is_transient"`
 }
 
-// classifyGraph classifies an answer of the Graph API. An error body counts for every status,
-// including 200. The code and the subcode decide, never the status alone.
+// classifyGraph lets an error body count for every status, including 200. The code and the subcode
+// decide, never the status alone.
 func classifyGraph(ans answer) *Error {
 	if ans.status == http.StatusOK && !bytes.Contains(ans.body, []byte(`"error"`)) {
 		return nil
@@ -142,11 +141,10 @@ func classifyGraph(ans answer) *Error {
 	if json.Unmarshal(ans.body, &envelope) != nil || !envelope.Error.ok {
 		return byStatus(ans)
 	}
-	return envelope.Error.v.classify(ans.status)
-}
-
-func (e graphError) classify(status int) *Error {
-	return &Error{Class: e.class(status), Code: string(e.Code), Subcode: int(e.Subcode.n), PlatformMessage: string(e.Message)}
+	e := envelope.Error.v
+	return &Error{
+		Class: e.class(ans.status), Code: string(e.Code), Subcode: int(e.Subcode.n), PlatformMessage: string(e.Message),
+	}
 }
 
 // Subcodes that change the class.
@@ -187,14 +185,15 @@ func (e graphError) class(status int) Class {
 // codeWrongRequest is Meta's code for any invalid request, including an unknown metric.
 const codeWrongRequest = "100"
 
-// isMetricMessage matches two of Meta's messages for an unknown metric. Neither names the metric.
+// Neither of these messages names the metric.
 func isMetricMessage(message string) bool {
-	return strings.Contains(message, "must be a valid insights metric") || strings.Contains(message, "must be one of the following values:")
+	return strings.Contains(message, "must be a valid insights metric") ||
+		strings.Contains(message, "must be one of the following values:")
 }
 
 var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
-// badField returns the field that a node does not have, or "" for other errors.
+// badField returns the field that a node does not have, or "".
 func badField(e *Error) string {
 	if found := nonexistingField.FindStringSubmatch(e.PlatformMessage); found != nil {
 		return found[1]
@@ -203,6 +202,7 @@ func badField(e *Error) string {
 }
 
 // oversized reports whether the answer was too large, so that the caller must request less.
-func oversized(e *Error) bool {
+func oversized(err error) bool {
+	e := errorIn(err)
 	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.PlatformMessage, "reduce the amount of data"))
 }

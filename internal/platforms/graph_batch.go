@@ -27,7 +27,6 @@ type batchEntry struct {
 	Body text `json:"body"` // JSON
 }
 
-// batchAnswer is the result of one request of a batch: a timeout, an error or a body.
 type batchAnswer struct {
 	timedOut bool // the platform ran out of time for it: retry
 	err      *Error
@@ -36,7 +35,7 @@ type batchAnswer struct {
 
 // batch reads several paths below the version with one call and returns the answers in the same
 // order. It returns fewer answers if the quota does not cover all paths: each request counts as a
-// call. The error applies to the whole call.
+// call.
 func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) ([]batchAnswer, error) {
 	// The token is sent in the form, as documented for the Batch API: it is used for each request.
 	req := call{op: op, account: t.ExternalID, url: g.root + "/", secrets: []string{t.AccessToken}}
@@ -44,7 +43,15 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	if err != nil {
 		return nil, err
 	}
-	req.form = g.withProof(batchForm(t, g.endpoint.version, paths[:allowed]), t.AccessToken)
+	requests := make([]batchRequest, allowed)
+	for i := range requests {
+		requests[i] = batchRequest{Method: http.MethodGet, URL: g.endpoint.version + "/" + paths[i]}
+	}
+	raw, _ := json.Marshal(requests) //nolint:errchkjson // texts
+	// Only the individual answers contain usage headers.
+	req.form = g.withProof(url.Values{
+		"access_token": {t.AccessToken}, "include_headers": {"true"}, "batch": {string(raw)},
+	}, t.AccessToken)
 	var entries []maybe[batchEntry]
 	stats, failure := g.perform(ctx, req, &entries)
 	stats.Requests = allowed
@@ -66,16 +73,6 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	}
 	finish(stats)
 	return out, nil
-}
-
-func batchForm(t Target, version string, paths []string) url.Values {
-	requests := make([]batchRequest, len(paths))
-	for i, path := range paths {
-		requests[i] = batchRequest{Method: http.MethodGet, URL: version + "/" + path}
-	}
-	raw, _ := json.Marshal(requests) //nolint:errchkjson // texts
-	// Only the individual answers contain usage headers.
-	return url.Values{"access_token": {t.AccessToken}, "include_headers": {"true"}, "batch": {string(raw)}}
 }
 
 // batchAnswer reads one entry. Quota information counts for the whole call.
@@ -106,37 +103,29 @@ func outageError(answers []batchAnswer) (first *Error) {
 		if !a.timedOut && (a.err == nil || a.err.Class != ClassRetry) {
 			return nil
 		}
-		if first == nil {
-			first = a.err
-		}
+		first = cmp.Or(first, a.err)
 	}
-	if first == nil {
-		first = outOfTime()
-	}
-	return first
+	return cmp.Or(first, outOfTime())
 }
 
-// mergeUsage merges the usage of another answer into the known usage. The higher value wins.
+// The higher value wins.
 func mergeUsage(known, more []Usage) []Usage {
 	for _, u := range more {
 		i := slices.IndexFunc(known, func(k Usage) bool { return k.Scope == u.Scope && k.ID == u.ID && k.Type == u.Type })
-		switch {
-		case i < 0:
+		if i < 0 {
 			known = append(known, u)
-		case cmp.Or(cmp.Compare(u.Percent, known[i].Percent), cmp.Compare(u.Regain, known[i].Regain)) > 0:
+		} else if cmp.Or(cmp.Compare(u.Percent, known[i].Percent), cmp.Compare(u.Regain, known[i].Regain)) > 0 {
 			known[i] = u
 		}
 	}
 	return known
 }
 
-// refusesBatches reports whether an error means that the platform accepts no batches at all, rather
-// than that this one failed.
+// refusesBatches reports whether the platform accepts no batches at all.
 func refusesBatches(err error) bool {
 	return slices.Contains([]Class{ClassInvalid, ClassNotFound, ClassPermission, ClassUnsupportedMetric}, ClassOf(err))
 }
 
-// relative returns a path with its query.
 func relative(path string, query url.Values) string {
 	return strings.TrimSuffix(path+"?"+query.Encode(), "?")
 }

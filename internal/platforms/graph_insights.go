@@ -7,7 +7,6 @@ import (
 	"strings"
 )
 
-// insight is one element of an insights answer.
 type insight struct {
 	Name   text `json:"name"`
 	Period text `json:"period"`
@@ -28,7 +27,7 @@ type insight struct {
 
 type insightAnswer struct {
 	data    []insight
-	refused []string // metrics that the platform does not know
+	refused []string // not known to the platform
 }
 
 type insightCall struct {
@@ -43,9 +42,8 @@ type insightCall struct {
 }
 
 // insights reads metrics of one edge with one call, or with one call per metric if the platform
-// refuses the batch: a single name that is retired or does not apply to the object rejects the
-// whole batch. Refusals are remembered, so that the next reading takes one call again. An error is
-// returned together with the data read before it.
+// refuses the batch because of a single name. Refusals are remembered, so that the next reading
+// takes one call again. An error is returned together with the data read before it.
 func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (insightAnswer, error) {
 	ask, refused := g.refused.usable(c.edge, c.t.ExternalID, metrics)
 	out := insightAnswer{refused: refused}
@@ -60,8 +58,8 @@ func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (
 	return g.askOneByOne(ctx, c, ask, out)
 }
 
-// askOneByOne requests each metric separately. A refusal with an unknown message is attributed to a
-// metric only if another metric is answered; otherwise the request is wrong.
+// askOneByOne attributes a refusal with an unknown message to a metric only if another metric is
+// answered; otherwise the request is wrong.
 func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, out insightAnswer) (insightAnswer, error) {
 	var unknown []string
 	var refusal error
@@ -97,8 +95,9 @@ func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, ou
 // only the known messages count, because nothing else separates a wrong metric from a wrong
 // request.
 func refusesMetrics(err error, requested []string) bool {
-	e := asError(err)
-	return e != nil && (e.Class == ClassUnsupportedMetric || e.Class == ClassInvalid && e.Code == codeWrongRequest && len(requested) > 1)
+	e := errorIn(err)
+	return e.Class == ClassUnsupportedMetric ||
+		e.Class == ClassInvalid && e.Code == codeWrongRequest && len(requested) > 1
 }
 
 // graphReading is an account reading in progress.
@@ -109,10 +108,11 @@ type graphReading struct {
 	names map[string][]string // figure names by metric
 }
 
-// ask requests metrics of the account. Metrics that the platform does not know are recorded as
-// missing.
+// ask records metrics that the platform does not know as missing.
 func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q url.Values) ([]insight, error) {
-	answer, err := r.insights(ctx, insightCall{op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q}, metrics)
+	answer, err := r.insights(ctx, insightCall{
+		op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q,
+	}, metrics)
 	for _, metric := range answer.refused {
 		r.missRest(ReasonUnsupported, "the platform does not know "+metric, r.names[metric]...)
 	}
@@ -128,9 +128,8 @@ func (g *graph) askInsights(ctx context.Context, c insightCall, metrics []string
 	return page.Data, err
 }
 
-// lifetime returns the value of a metric of one object. It uses the lifetime entry only, because
-// entries of the period "day" are buckets. total_value takes precedence over values and is never
-// added to it.
+// lifetime ignores entries of the period "day", which are buckets. total_value takes precedence
+// over values and is never added to it.
 func lifetime(data []insight, name string) (amount, bool) {
 	for _, i := range data {
 		if string(i.Name) != name || (i.Period != "lifetime" && i.Period != "") {
@@ -158,7 +157,6 @@ func lifetimeTotal(data []insight, names ...string) *int64 {
 	return nil
 }
 
-// lifetimePart returns one key of a metric with a breakdown.
 func lifetimePart(data []insight, name, key string) *int64 {
 	value, _ := lifetime(data, name)
 	return value.parts[key].ptr()

@@ -44,8 +44,8 @@ type listItem struct {
 // postMaker converts a list item to a post; false means that it is not one.
 type postMaker func(listItem, section) (Post, bool)
 
-// posts lists one page of sections. If a page is too large for the platform, posts requests it
-// again with half the limit; the cursor keeps that limit.
+// posts lists one page of sections. If it is too large for the platform, posts requests it again
+// with half the limit; the cursor keeps that limit.
 func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor string, makePost postMaker) (PostsPage, error) {
 	if err := g.check("posts", t); err != nil {
 		return PostsPage{}, err
@@ -54,31 +54,24 @@ func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor 
 	if !ok {
 		return PostsPage{}, invalid(g.platform, "posts", "cursor is invalid")
 	}
-	for {
-		page, err := g.list(ctx, t, pos)
-		e := asError(err)
-		switch {
+	for s := pos.sections[pos.index]; ; {
+		q := url.Values{"fields": {s.fields}, "limit": {strconv.Itoa(pos.limit)}}
+		if pos.after != "" {
+			q.Set("after", pos.after)
+		}
+		var page graphPage[listItem]
+		err := g.get(ctx, s.edge, t, t.ExternalID+"/"+s.edge, q, &page)
+		switch class := ClassOf(err); {
 		case err == nil:
 			return postsPage(pos, page, makePost), nil
-		case e != nil && oversized(e) && pos.limit > 1:
+		case oversized(err) && pos.limit > 1:
 			pos.limit /= 2
-		case pos.optional() && e != nil && (e.Class == ClassPermission || e.Class == ClassInvalid || e.Class == ClassNotFound):
+		case pos.optional() && (class == ClassPermission || class == ClassInvalid || class == ClassNotFound):
 			return PostsPage{Next: pos.next(), Skip: pos.next()}, nil
 		default:
 			return PostsPage{}, err
 		}
 	}
-}
-
-func (g *graph) list(ctx context.Context, t Target, pos sectionCursor) (graphPage[listItem], error) {
-	s := pos.sections[pos.index]
-	q := url.Values{"fields": {s.fields}, "limit": {strconv.Itoa(pos.limit)}}
-	if pos.after != "" {
-		q.Set("after", pos.after)
-	}
-	var page graphPage[listItem]
-	err := g.get(ctx, s.edge, t, t.ExternalID+"/"+s.edge, q, &page)
-	return page, err
 }
 
 func postsPage(pos sectionCursor, page graphPage[listItem], makePost postMaker) PostsPage {
@@ -110,7 +103,7 @@ type sectionCursor struct {
 // failure then is the cursor's.
 func (c sectionCursor) optional() bool { return c.sections[c.index].optional && c.after == "" }
 
-// String returns the cursor in the format that callers store: "posts:50:QVFI…".
+// String returns the format that callers store: "posts:50:QVFI…".
 func (c sectionCursor) String() string {
 	return c.sections[c.index].edge + ":" + strconv.Itoa(c.limit) + ":" + c.after
 }

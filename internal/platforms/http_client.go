@@ -28,20 +28,20 @@ const defaultTimeout = 15 * time.Second
 // maxBodyBytes limits one answer after decompression.
 const maxBodyBytes = 4 << 20
 
-// idleConns is the number of idle connections kept per host. It equals the maximum number of
-// concurrent calls, because each new connection costs a handshake.
+// idleConns per host equals the maximum number of concurrent calls: a new connection costs a
+// handshake.
 const idleConns = 1024
 
 type call struct {
-	op      string            // our name for the call, used in errors and statistics
-	account string            // the account it is about, for statistics
-	method  string            // default: POST with a body, GET without
-	url     string            // complete URL
-	token   string            // sent in a header, so that no URL contains it
-	header  map[string]string // additional headers
-	form    url.Values        // body of a form post
-	json    any               // body of a JSON post
-	secrets []string          // secrets other than the token
+	op      string // in errors and statistics
+	account string // for statistics
+	method  string // default: POST with a body, GET without
+	url     string
+	token   string // sent in a header, so that no URL contains it
+	header  map[string]string
+	form    url.Values // body of a form post
+	json    any        // body of a JSON post
+	secrets []string   // other than the token
 
 	classify func(answer) *Error // nil: the platform's default
 	// detached: once started, the call is canceled only by its own time limit, not with the
@@ -59,14 +59,9 @@ type answer struct {
 
 // httpClient makes the calls of one platform: limits, timeouts, classification, statistics.
 type httpClient struct {
+	cfg      Config
 	platform domain.Platform
 	client   *http.Client
-	timeout  time.Duration
-	maxBody  int64
-	log      *slog.Logger
-	observe  func(CallStats)
-	admit    Admit // may be nil
-	now      func() time.Time
 	classify func(answer) *Error       // nil result: success
 	usage    func(http.Header) []Usage // may be nil
 	// wait returns how long a throttled caller must wait, given the hint of the classification and
@@ -74,21 +69,15 @@ type httpClient struct {
 	wait func(hint time.Duration, header http.Header) time.Duration
 }
 
-func newHTTPClient(
-	p domain.Platform, cfg Config, client *http.Client, classify func(answer) *Error, wait func(time.Duration, http.Header) time.Duration,
-) *httpClient {
-	return &httpClient{
-		platform: p, client: client, timeout: cfg.timeout, maxBody: cfg.maxBodyBytes,
-		log: cfg.Logger, observe: cfg.Observe, admit: cfg.Admit, now: cfg.Now, classify: classify, wait: wait,
-	}
-}
-
-// needToken returns an error if there is no token.
 func (c *httpClient) needToken(op, token string) error {
 	if token == "" {
-		return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: "there is no token for this account"}
+		return c.invalidToken(op, "there is no token for this account")
 	}
 	return nil
+}
+
+func (c *httpClient) invalidToken(op, message string) *Error {
+	return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: message}
 }
 
 // do makes the call and decodes its answer into out, unless out is nil. The error is an [*Error].
@@ -106,11 +95,13 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 
 // requestAdmission asks whether the call may be made and how many requests it may contain. The
 // caller must pass the statistics of the call to finish.
-func (c *httpClient) requestAdmission(ctx context.Context, req call, requests int) (allowed int, finish func(CallStats), err error) {
-	if c.admit == nil {
+func (c *httpClient) requestAdmission(
+	ctx context.Context, req call, requests int,
+) (allowed int, finish func(CallStats), err error) {
+	if c.cfg.Admit == nil {
 		return requests, func(s CallStats) { c.report(ctx, s) }, nil
 	}
-	allowed, end, refusal := c.admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
+	allowed, end, refusal := c.cfg.Admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
 	if refusal != nil {
 		e := *cmp.Or(asError(refusal), networkError(ctx, refusal)) // no call was made, so none is reported
 		e.Platform, e.Op = c.platform, req.op
@@ -136,7 +127,7 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 		failure = malformed()
 	}
 	stats := CallStats{
-		Platform: c.platform, Op: req.op, Account: req.account, At: c.now(), Duration: time.Since(started),
+		Platform: c.platform, Op: req.op, Account: req.account, At: c.cfg.Now(), Duration: time.Since(started),
 		Status: ans.status, Bytes: len(ans.body), Requests: 1,
 	}
 	if c.usage != nil && ans.header != nil {
@@ -156,27 +147,26 @@ func (c *httpClient) complete(e *Error, req call, ans answer) {
 	if e.Class == ClassThrottled {
 		e.RetryAfter = c.wait(e.RetryAfter, ans.header)
 	}
-	secrets := slices.Concat(req.secrets, []string{req.token})
+	secrets := append(slices.Clone(req.secrets), req.token)
 	e.PlatformMessage, e.Code = scrub(e.PlatformMessage, secrets...), cleanCode(scrub(e.Code, secrets...))
 }
 
 func (s *CallStats) fail(e *Error) {
-	s.Class, s.Code, s.RetryAfter, s.Scope = e.Class, e.Code, e.RetryAfter, e.scope(s.Op)
+	s.Class, s.Code, s.RetryAfter, s.Scope = e.Class, e.Code, e.RetryAfter, e.scope()
 }
 
 func (c *httpClient) report(ctx context.Context, s CallStats) {
-	c.log.LogAttrs(ctx, slog.LevelDebug, "platform call",
+	c.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "platform call",
 		slog.String("platform", s.Platform.String()), slog.String("op", s.Op), slog.String("account", s.Account),
 		slog.Int("status", s.Status), slog.String("class", string(s.Class)), slog.String("code", s.Code),
 		slog.Duration("duration", s.Duration), slog.Int("bytes", s.Bytes))
-	if c.observe != nil {
-		c.observe(s)
+	if c.cfg.Observe != nil {
+		c.cfg.Observe(s)
 	}
 }
 
-// exchange sends the request and reads the whole answer within the time and size limits.
 func (c *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
-	limited, cancel := context.WithTimeout(ctx, c.timeout)
+	limited, cancel := context.WithTimeout(ctx, c.cfg.timeout)
 	defer cancel()
 	r, failure := newRequest(limited, req)
 	if failure != nil {
@@ -188,12 +178,12 @@ func (c *httpClient) exchange(ctx context.Context, req call) (answer, *Error) {
 	}
 	defer resp.Body.Close()
 	ans := answer{status: resp.StatusCode, header: resp.Header}
-	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
+	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, c.cfg.maxBodyBytes+1))
 	switch {
 	case err != nil:
 		ans.body = nil
 		return ans, networkError(ctx, err)
-	case int64(len(ans.body)) > c.maxBody:
+	case int64(len(ans.body)) > c.cfg.maxBodyBytes:
 		ans.body = nil
 		return ans, &Error{Class: ClassRetry, Code: codeTooLarge, Message: "the answer is larger than the limit"}
 	}
@@ -235,7 +225,6 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 	return r, nil
 }
 
-// statusClass returns the class of an error whose body is not informative.
 func statusClass(status int) Class {
 	switch {
 	case status == http.StatusTooManyRequests:
@@ -276,8 +265,10 @@ func withoutRedirects(client *http.Client) *http.Client {
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.Jar = nil
 	if tracing.Enabled() {
-		c.Transport = otelhttp.NewTransport(withoutQuery{cmp.Or(c.Transport, http.DefaultTransport)}, otelhttp.WithSpanNameFormatter(
-			func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Host }), otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()))
+		named := func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Host }
+		c.Transport = otelhttp.NewTransport(withoutQuery{cmp.Or(c.Transport, http.DefaultTransport)},
+			otelhttp.WithSpanNameFormatter(named),
+			otelhttp.WithPropagators(propagation.NewCompositeTextMapPropagator()))
 	}
 	return &c
 }

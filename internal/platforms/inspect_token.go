@@ -18,8 +18,8 @@ import (
 
 // Inspector is a [Client] that can inspect a stored token.
 type Inspector interface {
-	// Inspects reports whether the platform can inspect such a token. Meta and LinkedIn require our
-	// app's ID and secret; Instagram login and TikTok have no inspection.
+	// Inspects reports whether the platform can inspect such a token. It requires our app's ID and
+	// secret. Instagram login and TikTok have no inspection.
 	Inspects(target Target) bool
 	// Inspect inspects the token with one call. An Error of ClassReconnect means that the token is
 	// invalid, never that our app was refused.
@@ -33,23 +33,18 @@ type TokenFacts struct {
 	DataAccessUntil time.Time // when Meta stops returning data for the token; zero: not reported
 }
 
-// opInspect is the operation name of an inspection.
 const opInspect = "token_inspect"
 
-// Inspects implements [Inspector].
 func (i *instagram) Inspects(t Target) bool { return !t.OwnLogin && i.facebookLogin.Inspects(t) }
 
-// Inspect implements [Inspector].
 func (i *instagram) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return i.facebookLogin.Inspect(ctx, t)
 }
 
-// Inspects implements [Inspector]. An inspection uses our app's credentials.
 func (g *graph) Inspects(Target) bool {
 	return g.endpoint.ClientID != "" && g.endpoint.ClientSecret != ""
 }
 
-// debuggedToken is Meta's answer about a token of our app.
 type debuggedToken struct {
 	AppID      text       `json:"app_id"`
 	UserID     text       `json:"user_id"`
@@ -64,7 +59,6 @@ type debuggedToken struct {
 	}] `json:"granular_scopes"`
 }
 
-// debug inspects a token with our app's credentials.
 func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedToken, error) {
 	var reply struct {
 		Data debuggedToken `json:"data"`
@@ -72,25 +66,25 @@ func (g *graph) debug(ctx context.Context, op, token, account string) (debuggedT
 	app := g.endpoint.ClientID + "|" + g.endpoint.ClientSecret
 	query := g.withProof(url.Values{"input_token": {token}}, app)
 	err := g.do(ctx, call{
-		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app, secrets: []string{token, g.endpoint.ClientSecret},
+		op: op, account: account, url: g.root + "/debug_token?" + query.Encode(), token: app,
+		secrets: []string{token, g.endpoint.ClientSecret},
 	}, &reply)
 	return reply.Data, err
 }
 
-// Inspect implements [Inspector].
 func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if err := g.needToken(opInspect, t.AccessToken); err != nil {
 		return TokenFacts{}, err
 	}
 	token, err := g.debug(ctx, opInspect, t.AccessToken, t.ExternalID)
-	if e := asError(err); e != nil && e.Class == ClassReconnect { // our app's own token: it must not invalidate the connection
+	if e := errorIn(err); e.Class == ClassReconnect { // our app's own token: it must not invalidate the connection
 		e.Class, e.Message = ClassInvalid, "our app's ID or secret was refused"
 	}
 	if err != nil {
 		return TokenFacts{}, err
 	}
 	if !bool(token.Valid) {
-		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: g.platform, Op: opInspect, Message: "the platform reports that the token is invalid"}
+		return TokenFacts{}, g.invalidToken(opInspect, "the platform reports that the token is invalid")
 	}
 	facts := TokenFacts{Granted: []string{}, ExpiresAt: unixTime(token.Expires), DataAccessUntil: unixTime(token.DataAccess)}
 	for _, scope := range token.Scopes {
@@ -117,12 +111,10 @@ func (d debuggedToken) scopeWithheld(scope string, p domain.Platform, id string)
 	return false
 }
 
-// Inspects implements [Inspector].
 func (l *linkedIn) Inspects(Target) bool {
 	return l.endpoint.ClientID != "" && l.endpoint.ClientSecret != ""
 }
 
-// Inspect implements [Inspector].
 func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if err := l.needToken(opInspect, t.AccessToken); err != nil {
 		return TokenFacts{}, err
@@ -132,14 +124,13 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 		return TokenFacts{}, err
 	}
 	if !bool(reply.Active) {
-		return TokenFacts{}, &Error{Class: ClassReconnect, Platform: l.platform, Op: opInspect, Message: "the platform reports that the token is invalid"}
+		return TokenFacts{}, l.invalidToken(opInspect, "the platform reports that the token is invalid")
 	}
 	return TokenFacts{Granted: append([]string{}, reply.Scope...), ExpiresAt: unixTime(reply.Expires)}, nil
 }
 
 // ConsentOf returns the owner of a token and the accounts that it can read, without the token
-// itself. It is for a main application that has its own sign-in. For Facebook, and for Instagram
-// without [Target.OwnLogin], the token belongs to a person or a page; a page token offers only that
+// itself, for a main application that has its own sign-in. A Facebook page's token offers only that
 // page and its Instagram account. Granted is nil if the platform did not report it. An Error of
 // ClassReconnect means that the token is invalid.
 func (s *Set) ConsentOf(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
@@ -150,7 +141,7 @@ func (s *Set) ConsentOf(ctx context.Context, p domain.Platform, t Target) (Conse
 	if !ok {
 		return Consent{}, fmt.Errorf("%w: %s", ErrNoHandler, p)
 	}
-	return dialog.signIn.consent(ctx, t)
+	return dialog.consent(ctx, t)
 }
 
 func (f facebookSignIn) consent(ctx context.Context, t Target) (c Consent, err error) {
@@ -161,7 +152,7 @@ func (f facebookSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 		return c, err
 	}
 	err = f.readPermissions(ctx, t, &c)
-	if e := asError(err); e != nil && e.Code == codeWrongRequest { // pages have no such edge
+	if errorIn(err).Code == codeWrongRequest { // pages have no such edge
 		return c, f.page(ctx, t, &c)
 	}
 	if err != nil {
@@ -172,15 +163,15 @@ func (f facebookSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 
 // page offers the page that owns the token. Not every app may read its Instagram account.
 func (f facebookSignIn) page(ctx context.Context, t Target, c *Consent) error {
-	page := managedPage{ID: text(c.PersonID), Name: text(c.Name)}
-	var reply managedPage
+	var page managedPage
 	fields := url.Values{"fields": {"id,instagram_business_account{id,username,name}"}}
-	err := f.get(ctx, opOffered, t, "me", fields, &reply)
-	if e := asError(err); e != nil && e.Class != ClassInvalid && e.Class != ClassPermission {
+	err := f.get(ctx, opOffered, t, "me", fields, &page)
+	if class := ClassOf(err); err != nil && class != ClassInvalid && class != ClassPermission {
 		return err
 	}
-	page.Instagram, page.AccessToken = reply.Instagram, text(t.AccessToken)
-	c.Offered = page.offered(nil)
+	c.Offered = managedPage{
+		ID: text(c.PersonID), Name: text(c.Name), AccessToken: text(t.AccessToken), Instagram: page.Instagram,
+	}.offered(nil)
 	return nil
 }
 
@@ -211,7 +202,7 @@ func (l linkedInSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 	if err == nil {
 		err = l.listPages(ctx, t, &c)
 	}
-	if e := asError(err); !inspects && e != nil && e.Class == ClassPermission { // the token belongs to an app without page access
+	if !inspects && ClassOf(err) == ClassPermission { // the token belongs to an app without page access
 		err = nil
 	}
 	c.Tokens = Tokens{}
@@ -302,7 +293,8 @@ func openSigned(payload string, now time.Time) (r SignedRequest, ok bool) {
 		Person    text   `json:"user_id"`
 		IssuedAt  int64  `json:"issued_at"`
 	}
-	if json.Unmarshal(raw, &body) != nil || !strings.EqualFold(body.Algorithm, "HMAC-SHA256") || body.IssuedAt <= 0 || !plainID(string(body.Person), "_-") {
+	if json.Unmarshal(raw, &body) != nil || !strings.EqualFold(body.Algorithm, "HMAC-SHA256") ||
+		body.IssuedAt <= 0 || !plainID(string(body.Person), "_-") {
 		return r, false
 	}
 	r.Person, r.IssuedAt = string(body.Person), time.Unix(body.IssuedAt, 0).UTC()

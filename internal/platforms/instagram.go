@@ -25,15 +25,16 @@ func (i *instagram) host(t Target) *graph {
 	return i.facebookLogin
 }
 
-// Account implements [Client] with at least five calls: the node, reach by day, reach of 28 days,
-// and the totals of yesterday and today, because totals are one number per window. A range costs
-// one call per day; a range longer than [maxInstagramDays] is refused.
+// Account makes at least five calls: the node, reach by day, reach of 28 days, and the totals of
+// yesterday and today, because totals are one number per window. A range costs one call per day.
 func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	g := i.host(t)
-	if err := cmp.Or(g.check("ig_user", t), req.check(g.platform, "ig_user", g.now())); err != nil {
+	if err := cmp.Or(g.check("ig_user", t), req.check(g.platform, "ig_user", g.cfg.Now())); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r := igReading{graphReading: graphReading{graph: g, reading: reading{t: t, req: req}, edge: "ig_user_insights", names: igNames}}
+	r := igReading{graphReading: graphReading{
+		graph: g, reading: reading{t: t, req: req}, edge: "ig_user_insights", names: igNames,
+	}}
 	if err := r.setDays(); err != nil {
 		return AccountSnapshot{}, err
 	}
@@ -46,9 +47,8 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	return r.snap, nil
 }
 
-// Refresh implements [Client]. A token of Instagram login renews itself if it is at least a day old
-// and still valid; Facebook login has no refresh. The platform requires the token in the URL, which
-// is why no error quotes a URL.
+// Refresh: a token of Instagram login renews itself if it is at least a day old and still valid.
+// The platform requires the token in the URL, which is why no error quotes a URL.
 func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, error) {
 	g := i.instagramLogin
 	if !t.OwnLogin {
@@ -96,10 +96,10 @@ type igReading struct {
 // setDays sets the days of the range, by default yesterday and today. Later readings replace
 // today's totals.
 func (r *igReading) setDays() error {
-	today := r.dayOf(r.now())
+	today := r.dayOf(r.cfg.Now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
 	if !r.req.Since.IsZero() {
-		first, end = r.req.days(r.now(), r.dayOf)
+		first, end = r.req.days(r.cfg.Now(), r.dayOf)
 	}
 	for day := first; day.Before(end); day = day.AddDate(0, 0, 1) {
 		if len(r.days) == maxInstagramDays {
@@ -132,13 +132,15 @@ func (r *igReading) node(ctx context.Context) error {
 	return nil
 }
 
-// series requests daily values from first to last, up to the present time.
 func (r *igReading) series(first, last time.Time) url.Values {
 	end := last.AddDate(0, 0, 1)
-	if now := r.now(); end.After(now) {
+	if now := r.cfg.Now(); end.After(now) {
 		end = now
 	}
-	return url.Values{"period": {"day"}, "since": {strconv.FormatInt(first.Unix(), 10)}, "until": {strconv.FormatInt(end.Unix(), 10)}}
+	return url.Values{
+		"period": {"day"},
+		"since":  {strconv.FormatInt(first.Unix(), 10)}, "until": {strconv.FormatInt(end.Unix(), 10)},
+	}
 }
 
 // window requests one total for these days. metric_type is required: without it the answer is
@@ -149,7 +151,6 @@ func (r *igReading) window(first, last time.Time) url.Values {
 	return q
 }
 
-// dailyReach reads the only daily series.
 func (r *igReading) dailyReach(ctx context.Context) error {
 	for from := 0; from < len(r.days); from += maxReachDays {
 		days := r.days[from:min(from+maxReachDays, len(r.days))]
@@ -188,11 +189,11 @@ func (r *igReading) windowReach(ctx context.Context) error {
 
 func reachFigure(value int64, window string, day time.Time) domain.Figure {
 	return domain.Figure{
-		Name: domain.MetricReach, Kind: domain.Rolling, Source: igReach, Window: window, Day: day.Format(time.DateOnly), Value: value,
+		Name: domain.MetricReach, Kind: domain.Rolling, Source: igReach,
+		Window: window, Day: day.Format(time.DateOnly), Value: value,
 	}
 }
 
-// totals reads the totals of each day with a separate call.
 func (r *igReading) totals(ctx context.Context) error {
 	var names []string
 	for _, metric := range igTotals {
@@ -201,23 +202,21 @@ func (r *igReading) totals(ctx context.Context) error {
 	for _, day := range slices.Backward(r.days) { // newest first: if the quota runs out, old days are missing
 		data, err := r.ask(ctx, "ig_totals", igTotals, r.window(day, day))
 		for _, i := range data {
-			r.dayTotal(i, day)
+			metric, value := string(i.Name), totalValue(i)
+			if !value.ok || !slices.Contains(igTotals, metric) {
+				continue
+			}
+			for _, name := range igNames[metric] {
+				r.add(domain.Figure{
+					Name: name, Kind: domain.DayFlow, Source: metric, Day: day.Format(time.DateOnly), Value: value.n,
+				})
+			}
 		}
 		if err != nil {
 			return r.snap.absorb(err, r.missingNames(names)...)
 		}
 	}
 	return nil
-}
-
-func (r *igReading) dayTotal(i insight, day time.Time) {
-	metric, value := string(i.Name), totalValue(i)
-	if !value.ok || !slices.Contains(igTotals, metric) {
-		return
-	}
-	for _, name := range igNames[metric] {
-		r.add(domain.Figure{Name: name, Kind: domain.DayFlow, Source: metric, Day: day.Format(time.DateOnly), Value: value.n})
-	}
 }
 
 // totalValue returns the total of an answer, or its single value if there is no total. The two are

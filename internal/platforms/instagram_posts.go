@@ -17,7 +17,6 @@ var mediaSections = []section{
 
 const mediaFields = "id,caption,media_type,media_product_type,permalink,timestamp,thumbnail_url"
 
-// Posts implements [Client]: media, then stories.
 func (i *instagram) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	return i.host(t).posts(ctx, t, mediaSections, cursor, func(item listItem, s section) (Post, bool) {
 		return Post{
@@ -41,7 +40,6 @@ const (
 	reelAvgWatch = "ig_reels_avg_watch_time" // milliseconds
 )
 
-// figureOfMedia returns our name of a media metric.
 func figureOfMedia(metric string) string {
 	return cmp.Or(map[string]string{mediaSaves: domain.MetricSaves, reelAvgWatch: domain.MetricAvgWatch}[metric], metric)
 }
@@ -62,8 +60,7 @@ func mediaMetrics(kind string) []string {
 	}
 }
 
-// PostMetrics implements [Client] with one call per media object: Instagram has no batches. An
-// unknown type is read first.
+// PostMetrics makes one call per media object: Instagram has no batches.
 func (i *instagram) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	g := i.host(t)
 	if err := g.check("media_insights", t); err != nil {
@@ -79,8 +76,8 @@ type mediaNode struct {
 	Comments    count `json:"comments_count"`
 }
 
-// media reads one media object. Likes and comments are also on the object, so they are available
-// even if insights are refused. Views also serve as impressions; there are no clicks.
+// Likes and comments are also on the object, so they are available even if insights are refused.
+// Views also serve as impressions; there are no clicks.
 func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	if !plainID(p.ID, "_") {
 		return failedPost(p, invalid(g.platform, "media_insights", "id is not a Graph ID"))

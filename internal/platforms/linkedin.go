@@ -27,9 +27,13 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 	l := &linkedIn{
 		endpoint: cfg.LinkedIn, root: cfg.LinkedIn.BaseURL + "/rest/",
 		unpermitted: newNegativeCache(permissionTTL, cfg.Now, false),
-		places:      newPlaceNames(cfg),
+		places: &placeNames{
+			refused: newNegativeCache(RefusedFor, cfg.Now, true), now: cfg.Now, known: map[string]placeName{},
+		},
 	}
-	l.httpClient = newHTTPClient(domain.LinkedIn, cfg, client, classifyLinkedIn, l.untilReset)
+	l.httpClient = &httpClient{
+		cfg: cfg, platform: domain.LinkedIn, client: client, classify: classifyLinkedIn, wait: l.untilReset,
+	}
 	return l
 }
 
@@ -59,17 +63,17 @@ func (l *linkedIn) targetURN(op string, t Target) (urn string, err error) {
 		}
 		return "", invalid(l.platform, op, "external ID %q is neither a number nor a URN", t.ExternalID)
 	default:
-		return "", invalid(l.platform, op, "account type %d is neither a profile (1) nor a company page (2)", int(t.AccountType))
+		return "", invalid(l.platform, op,
+			"account type %d is neither a profile (1) nor a company page (2)", int(t.AccountType))
 	}
 }
 
-// Account implements [Client].
 func (l *linkedIn) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	urn, err := l.targetURN("account", t)
 	if err != nil {
 		return AccountSnapshot{}, err
 	}
-	if err := req.check(l.platform, "account", l.now()); err != nil {
+	if err := req.check(l.platform, "account", l.cfg.Now()); err != nil {
 		return AccountSnapshot{}, err
 	}
 	r := liReading{linkedIn: l, reading: reading{t: t, req: req}, urn: urn, days: l.days(req)}
@@ -102,9 +106,9 @@ type liReading struct {
 // historyMonths is how far back daily statistics go.
 const historyMonths = 12
 
-// days returns the UTC days to request: by default the last three, because statistics are late.
+// days requests the last three UTC days by default, because statistics are late.
 func (l *linkedIn) days(req AccountRequest) [2]time.Time {
-	now := l.now().UTC()
+	now := l.cfg.Now().UTC()
 	if req.Since.IsZero() {
 		req.Since = now.AddDate(0, 0, -3)
 	}
@@ -115,8 +119,8 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	return [2]time.Time{first, end}
 }
 
-// Refresh implements [Client]. Only approved applications have refresh tokens. A refresh token is
-// valid for 365 days after the first consent and is not extended.
+// Refresh: only approved applications have refresh tokens. One is valid for 365 days after the
+// first consent and is not extended.
 func (l *linkedIn) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return l.refresh(ctx, t, refreshToken, l.endpoint, "/oauth/v2/accessToken", classifyLinkedInOAuth)
 }
@@ -125,10 +129,8 @@ func (l *linkedIn) Refresh(ctx context.Context, t Target, refreshToken string) (
 // only the URNs inside are percent-encoded. url.Values would encode everything, so the following
 // functions build raw queries.
 
-// urnIn encodes a URN for a path or a structure.
 func urnIn(urn string) string { return url.QueryEscape(urn) }
 
-// listOf returns List(urn,urn).
 func listOf(urns []string) string {
 	encoded := make([]string, len(urns))
 	for i, urn := range urns {
@@ -137,7 +139,7 @@ func listOf(urns []string) string {
 	return "List(" + strings.Join(encoded, ",") + ")"
 }
 
-// dateRange returns (start:(…),end:(…)); the end day is excluded.
+// dateRange excludes the end day.
 func dateRange(start, end time.Time) string {
 	return fmt.Sprintf("(start:%s,end:%s)", restliDay(start), restliDay(end))
 }
@@ -164,9 +166,9 @@ type linkedInError struct {
 	Message     text  `json:"message"`
 }
 
-// classifyLinkedIn classifies an answer by the text in `code` first (the numbers are
-// contradictory), then by status. A 401 or 403 without LinkedIn's body comes from a proxy and does
-// not invalidate a connection.
+// classifyLinkedIn decides by the text in `code` first (the numbers are contradictory), then by
+// status. A 401 or 403 without LinkedIn's body comes from a proxy and does not invalidate a
+// connection.
 func classifyLinkedIn(ans answer) *Error {
 	success := ans.status >= 200 && ans.status < 300
 	if success && !bytes.Contains(ans.body, []byte(`"status"`)) {
@@ -186,13 +188,17 @@ func classifyLinkedIn(ans answer) *Error {
 		}
 		return e
 	}
-	return &Error{Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n), PlatformMessage: string(body.Message)}
+	return &Error{
+		Class: body.class(ans.status), Code: string(body.Code), Subcode: int(body.ServiceCode.n),
+		PlatformMessage: string(body.Message),
+	}
 }
 
 func (e linkedInError) class(status int) Class {
 	codes := map[text]Class{
-		"EXPIRED_ACCESS_TOKEN": ClassReconnect, "REVOKED_ACCESS_TOKEN": ClassReconnect, "INVALID_ACCESS_TOKEN": ClassReconnect,
-		"ACCESS_DENIED": ClassPermission, "VERSION_MISSING": ClassInvalid, "NONEXISTENT_VERSION": ClassInvalid,
+		"EXPIRED_ACCESS_TOKEN": ClassReconnect, "REVOKED_ACCESS_TOKEN": ClassReconnect,
+		"INVALID_ACCESS_TOKEN": ClassReconnect,
+		"ACCESS_DENIED":        ClassPermission, "VERSION_MISSING": ClassInvalid, "NONEXISTENT_VERSION": ClassInvalid,
 	}
 	statuses := map[int]Class{
 		http.StatusUnauthorized: ClassReconnect, http.StatusForbidden: ClassPermission,
@@ -210,5 +216,7 @@ func classifyLinkedInOAuth(ans answer) *Error {
 	if json.Unmarshal(ans.body, &body) != nil || body.Error == "" {
 		return classifyLinkedIn(ans)
 	}
-	return &Error{Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), PlatformMessage: string(body.Description)}
+	return &Error{
+		Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), PlatformMessage: string(body.Description),
+	}
 }

@@ -24,8 +24,7 @@ type pageLink struct {
 	Rel text `json:"rel"`
 }
 
-// truncated reports whether the answer is incomplete. If it is, a missing element does not mean
-// zero.
+// truncated reports whether a missing element does not mean zero.
 func (s shareStatistics) truncated() bool {
 	p := s.Paging.v
 	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements.list)))
@@ -90,11 +89,11 @@ func (r *liReading) pageFollowers(ctx context.Context) error {
 
 func (r *liReading) shares(ctx context.Context, op, more string) (shareStatistics, error) {
 	var reply shareStatistics
-	err := r.get(ctx, op, r.t, "organizationalEntityShareStatistics", "q=organizationalEntity&organizationalEntity="+urnIn(r.urn)+more, &reply)
+	err := r.get(ctx, op, r.t, "organizationalEntityShareStatistics",
+		"q=organizationalEntity&organizationalEntity="+urnIn(r.urn)+more, &reply)
 	return reply, err
 }
 
-// isAboutPage reports whether an element is about this page.
 func (r *liReading) isAboutPage(e shareElement) bool {
 	return e.Total.ok && (e.Entity == "" || string(e.Entity) == r.urn)
 }
@@ -129,9 +128,8 @@ func (r *liReading) pageDays(ctx context.Context) error {
 	return nil
 }
 
-// followerFacets is an answer of organizationalEntityFollowerStatistics without an interval. It
-// contains breakdowns only and no longer the total. Places are URNs; [liReading.namePlaces] reads
-// their names with another call.
+// followerFacets is an answer of organizationalEntityFollowerStatistics without an interval. It no
+// longer contains the total. Places are URNs; [liReading.namePlaces] reads their names.
 type followerFacets struct {
 	Elements list[struct {
 		Entity    text               `json:"organizationalEntity"`
@@ -148,11 +146,11 @@ type placeFollows struct {
 	} `json:"followerCounts"`
 }
 
-// pageDemographics reads the places of a page's followers. The platform does not report their age
-// or gender. All facets may be empty lists.
+// pageDemographics reads places only: the platform reports no age and no gender.
 func (r *liReading) pageDemographics(ctx context.Context) error {
 	var reply followerFacets
-	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics", "q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
+	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics",
+		"q=organizationalEntity&organizationalEntity="+urnIn(r.urn), &reply)
 	if err != nil {
 		return r.snap.absorb(err, "demographics")
 	}
@@ -189,10 +187,10 @@ const (
 )
 
 // placeNames caches LinkedIn's place names. Many pages share few places, so that after the first
-// day a reading rarely encounters an unknown one. Names do not expire; they are lost when the
-// process exits. A place without a name is requested again after [RefusedFor].
+// day a reading rarely encounters an unknown one. Names do not expire; a place without a name is
+// requested again after [RefusedFor].
 type placeNames struct {
-	refused *negativeCache // accounts that may not read names; after several refusals, names are no longer requested
+	refused *negativeCache // accounts that may not read names
 	now     func() time.Time
 
 	mu    sync.Mutex
@@ -204,11 +202,6 @@ type placeName struct {
 	again time.Time // when to request a missing name again
 }
 
-func newPlaceNames(cfg Config) *placeNames {
-	return &placeNames{refused: newNegativeCache(RefusedFor, cfg.Now, true), now: cfg.Now, known: map[string]placeName{}}
-}
-
-// unknown returns the IDs whose names must be requested.
 func (n *placeNames) unknown(ids []string) []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -218,8 +211,7 @@ func (n *placeNames) unknown(ids []string) []string {
 	})
 }
 
-// learn caches the names of the requested IDs. An ID without a name in the answer has none for a
-// while.
+// learn: an ID without a name in the answer has none for a while.
 func (n *placeNames) learn(requested []string, names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -260,7 +252,8 @@ func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
 // Names matter less than figures: if the call fails, the reading is still valid and complete.
 func (r *liReading) namePlaces(ctx context.Context) error {
 	facets := r.snap.Demographics
-	if ask := r.places.unknown(placesOf(facets)); len(ask) > 0 && r.places.refused.allows("geo", r.t.ExternalID, "names") {
+	ask := r.places.unknown(placesOf(facets))
+	if len(ask) > 0 && r.places.refused.allows("geo", r.t.ExternalID, "names") {
 		r.askPlaces(ctx, ask[:min(len(ask), maxGeos)])
 	}
 	for i := range facets {
@@ -269,7 +262,7 @@ func (r *liReading) namePlaces(ctx context.Context) error {
 	return nil
 }
 
-// askPlaces makes the call. A failure is only visible in the quota and in the call statistics.
+// A failure of askPlaces is only visible in the quota and in the call statistics.
 func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	var reply struct { // a place that LinkedIn does not know has no result
 		Results map[string]struct {
@@ -279,8 +272,8 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 		} `json:"results"`
 	}
 	err := r.do(ctx, call{
-		op: "geo_names", account: r.t.quotaAccount(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids), token: r.t.AccessToken,
-		header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
+		op: "geo_names", account: r.t.quotaAccount(), url: r.endpoint.BaseURL + "/v2/geo?ids=" + listOf(ids),
+		token: r.t.AccessToken, header: map[string]string{"X-Restli-Protocol-Version": "2.0.0"},
 	}, &reply)
 	switch {
 	case err == nil:
@@ -294,7 +287,7 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	}
 }
 
-// placesOf returns the IDs of places, the ones with the most followers first.
+// placesOf returns IDs, the places with the most followers first.
 func placesOf(facets []domain.DemographicFacet) []string {
 	followers := map[string]int64{}
 	for _, facet := range facets {

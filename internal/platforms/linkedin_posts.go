@@ -1,6 +1,7 @@
 package platforms
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -30,9 +31,8 @@ type linkedInPost struct {
 	}] `json:"adContext"`
 }
 
-// Posts implements [Client]: the posts of a company page, newest first. The posts of a profile
-// cannot be listed (the scope is not available): the main application registers them, and the
-// result is empty.
+// Posts lists the posts of a company page. Those of a profile cannot be listed (the scope is not
+// available): the main application registers them.
 func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	urn, err := l.targetURN("posts", t)
 	if err != nil || urn == "" {
@@ -76,10 +76,7 @@ func (e linkedInPost) post() (Post, bool) {
 	}
 	p := Post{
 		ID: id, Type: TypePost, Content: string(e.Text), Permalink: "https://www.linkedin.com/feed/update/" + id,
-		PublishedAt: milliTime(e.Published),
-	}
-	if p.PublishedAt.IsZero() {
-		p.PublishedAt = milliTime(e.Created)
+		PublishedAt: cmp.Or(milliTime(e.Published), milliTime(e.Created)),
 	}
 	switch media := string(e.Content.v.Media.v.ID); {
 	case strings.HasPrefix(media, "urn:li:video:"):
@@ -90,13 +87,11 @@ func (e linkedInPost) post() (Post, bool) {
 	return p, true
 }
 
-// memberPostMetrics are requested for each post.
 var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves})
 
 // maxShares is the number of posts per call: their URNs make the URL long.
 const maxShares = 40
 
-// PostMetrics implements [Client].
 func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	urn, err := l.targetURN("post_metrics", t)
 	if err != nil {
@@ -115,7 +110,8 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 	var valid []Post
 	for _, p := range posts {
 		if _, ok := unionKey(p.ID); !ok {
-			out = append(out, PostSnapshot{Post: p, Err: invalid(l.platform, "page_posts", "id is not the URN of a share or ugcPost")})
+			err := invalid(l.platform, "page_posts", "id is not the URN of a share or ugcPost")
+			out = append(out, PostSnapshot{Post: p, Err: err})
 			continue
 		}
 		valid = append(valid, p)
@@ -160,8 +156,8 @@ func postLists(posts []Post) string {
 	return query
 }
 
-// sharePost reads a post from an answer. If complete is true, the answer is well-formed and
-// contains everything, so that a missing post had no activity.
+// If complete is true, the answer is well-formed and contains everything, so that a missing post
+// had no activity.
 func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]

@@ -26,7 +26,7 @@ var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReac
 
 const resourceAnalytics = "memberCreatorPostAnalytics"
 
-// analytics requests one metric of a member or a post. finder is the value of the parameter `q`.
+// finder is the value of the parameter `q`.
 func (l *linkedIn) analytics(
 	ctx context.Context, op string, t Target, m memberMetric, finder, aggregation string,
 ) (reply analytics, err error) {
@@ -44,12 +44,10 @@ type memberCount struct {
 	DateRange  dayRange `json:"dateRange"`
 }
 
-// counts reports whether the element contains the requested count.
 func (c memberCount) counts(query string) bool {
 	return c.Count.ok && (c.MetricType == "" || string(c.MetricType) == query)
 }
 
-// dayRange is the day of an element in a daily series.
 type dayRange struct {
 	Start struct {
 		Year  count `json:"year"`
@@ -82,7 +80,8 @@ func (r *liReading) profileFollowers(ctx context.Context) error {
 }
 
 func (r *liReading) profileHistory(ctx context.Context) error {
-	return r.snap.absorb(r.memberFollowers(ctx, "member_followers_days", "q=dateRange&dateRange="+dateRange(r.days[0], r.days[1]), true))
+	query := "q=dateRange&dateRange=" + dateRange(r.days[0], r.days[1])
+	return r.snap.absorb(r.memberFollowers(ctx, "member_followers_days", query, true))
 }
 
 func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily bool) error {
@@ -103,7 +102,7 @@ func (r *liReading) mayReadAnalytics() bool {
 	return r.unpermitted.allows("member_analytics", r.t.ExternalID, resourceAnalytics)
 }
 
-// noteRefusedAnalytics records that the token cannot read analytics, if err says so. A 404 also
+// noteRefusedAnalytics reports whether the token cannot read analytics, and records it. A 404 also
 // means that the product was not granted.
 func (r *liReading) noteRefusedAnalytics(err error) bool {
 	class := ClassOf(err)

@@ -17,11 +17,16 @@ const opRefresh = "refresh"
 func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
 	form.Set(e.idField, e.ClientID)
 	form.Set("client_secret", e.ClientSecret)
-	return call{op: op, url: e.authURL + path, detached: true, form: form, classify: classify, secrets: append(secrets, e.ClientSecret)}
+	return call{
+		op: op, url: e.authURL + path, detached: true, form: form, classify: classify,
+		secrets: append(secrets, e.ClientSecret),
+	}
 }
 
 // refresh renews tokens with the refresh token (RFC 6749 §6).
-func (c *httpClient) refresh(ctx context.Context, t Target, token string, e Endpoint, path string, classify func(answer) *Error) (Tokens, error) {
+func (c *httpClient) refresh(
+	ctx context.Context, t Target, token string, e Endpoint, path string, classify func(answer) *Error,
+) (Tokens, error) {
 	if token == "" {
 		return Tokens{}, ErrNoRefresh // the access token may remain valid for weeks
 	}
@@ -39,11 +44,12 @@ func (c *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens
 	if err != nil {
 		return Tokens{}, err
 	}
-	return reply.tokens(c.now()), nil
+	return reply.tokens(c.cfg.Now()), nil
 }
 
-// redeem exchanges a code at a token endpoint with a form POST.
-func (c *httpClient) redeem(ctx context.Context, e Endpoint, path, code, redirectURI string, classify func(answer) *Error) (oauthReply, error) {
+func (c *httpClient) redeem(
+	ctx context.Context, e Endpoint, path, code, redirectURI string, classify func(answer) *Error,
+) (oauthReply, error) {
 	if err := c.needCode(code); err != nil {
 		return oauthReply{}, err
 	}
@@ -53,7 +59,7 @@ func (c *httpClient) redeem(ctx context.Context, e Endpoint, path, code, redirec
 
 func (c *httpClient) needCode(code string) error {
 	if code == "" {
-		return &Error{Class: ClassReconnect, Platform: c.platform, Op: opCode, Message: "the callback contained no code"}
+		return c.invalidToken(opCode, "the callback contained no code")
 	}
 	return nil
 }
@@ -64,7 +70,8 @@ func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthR
 	classify := request.classify
 	request.classify = func(ans answer) *Error {
 		var ok bool
-		if reply, ok = oauthTokens(ans.body); ok && ans.status == http.StatusOK && (!request.errorsFirst || classify(ans) == nil) {
+		reply, ok = oauthTokens(ans.body)
+		if ok && ans.status == http.StatusOK && (!request.errorsFirst || classify(ans) == nil) {
 			return nil
 		}
 		return cmp.Or(classify(ans), malformed())
@@ -91,16 +98,12 @@ type oauthReply struct {
 	Permissions scopeList `json:"permissions"` // Instagram login: granted scopes
 }
 
-// tokens converts the lifetimes to times, counted from now.
 func (r oauthReply) tokens(now time.Time) Tokens {
-	t := Tokens{
+	return Tokens{
 		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken), ExternalID: string(r.OpenID), Scopes: r.Scope,
-		ExpiresAt: expiry(now, r.ExpiresIn), RefreshExpiresAt: expiry(now, r.RefreshExpiresIn),
+		ExpiresAt:        expiry(now, r.ExpiresIn),
+		RefreshExpiresAt: cmp.Or(expiry(now, r.RefreshExpiresIn), expiry(now, r.RefreshTokenExpiresIn)),
 	}
-	if t.RefreshExpiresAt.IsZero() {
-		t.RefreshExpiresAt = expiry(now, r.RefreshTokenExpiresIn)
-	}
-	return t
 }
 
 func expiry(now time.Time, seconds count) time.Time {
@@ -111,8 +114,6 @@ func expiry(now time.Time, seconds count) time.Time {
 	return now.Add(time.Duration(seconds.n) * time.Second).UTC()
 }
 
-// oauthTokens reads the flat or the older wrapped answer; false means that there is no access
-// token.
 func oauthTokens(body []byte) (oauthReply, bool) {
 	var reply struct {
 		oauthReply

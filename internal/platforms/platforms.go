@@ -15,21 +15,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Client reads one platform. Each method makes a few calls at most and never retries: the scheduler
-// does. Platform failures are returned as [*Error].
+// Client reads one platform. Its methods never retry: the scheduler does. Platform failures are
+// [*Error]s.
 type Client interface {
-	// Account reads the totals of one account. If the error is nil, the figures are valid even if
-	// some are missing: Missing lists them with reasons, and Incomplete reports whether a retry is
-	// useful.
+	// Account reads the totals of one account. Figures may be missing without an error: Missing
+	// lists them with reasons, and Incomplete reports whether a retry is useful.
 	Account(ctx context.Context, target Target, req AccountRequest) (AccountSnapshot, error)
 	// Posts lists one page of posts, newest first. The cursor is "" or comes from a [PostsPage].
 	Posts(ctx context.Context, target Target, cursor string) (PostsPage, error)
-	// PostMetrics reads the counters of posts, in batches if the platform supports them. Snapshots
-	// returned with an error are valid: the error says why the others are missing.
+	// PostMetrics reads the counters of posts. Snapshots returned with an error are valid: the
+	// error says why the others are missing.
 	PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error)
 	// Refresh renews the access token of ExternalID, if that is set. LinkedIn and TikTok use
-	// refreshToken; Instagram login uses the access token. The error is [ErrNoRefresh] if the
-	// platform has no refresh.
+	// refreshToken; Instagram login uses the access token. Other platforms return [ErrNoRefresh].
 	Refresh(ctx context.Context, target Target, refreshToken string) (Tokens, error)
 }
 
@@ -43,7 +41,7 @@ type Identifier interface {
 
 // Endpoint configures the address of a platform and the credentials of our app.
 type Endpoint struct {
-	BaseURL      string // scheme, host and optional path prefix, without the version; "" is the production platform
+	BaseURL      string // without the version; "" is the production platform
 	ClientID     string // app ID or client key
 	ClientSecret string `json:"-"` // never logged; for Meta it also proves that a call comes from our app
 
@@ -83,8 +81,7 @@ type Config struct {
 
 // Admit decides whether a call may be made now; it may wait. A refusal, created with [Refuse],
 // becomes the result of the call. For an admitted call, Admit returns finish, which must be called
-// with the statistics of the call, and the number of requests that a batch may contain: at least 1,
-// at most Call.Requests.
+// with the statistics of the call, and the number of requests that a batch may contain.
 type Admit func(ctx context.Context, call Call) (requests int, finish func(CallStats), refusal error)
 
 // Call describes a call before it is made.
@@ -97,21 +94,21 @@ type Call struct {
 
 // WithDefaults returns c with defaults for all empty settings.
 func (c Config) WithDefaults() Config {
-	c.Facebook = c.Facebook.withDefaults(Endpoint{
-		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com", dialogURL: "https://www.facebook.com",
-		version: "v26.0", Scopes: domain.Facebook.Facts().Scopes,
+	c.Facebook = c.Facebook.withDefaults(domain.Facebook, Endpoint{
+		BaseURL: "https://graph.facebook.com", authURL: "https://graph.facebook.com",
+		dialogURL: "https://www.facebook.com", version: "v26.0",
 	})
-	c.Instagram = c.Instagram.withDefaults(Endpoint{
-		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com", dialogURL: "https://www.instagram.com",
-		version: "v26.0", Scopes: domain.Instagram.Facts().Scopes,
+	c.Instagram = c.Instagram.withDefaults(domain.Instagram, Endpoint{
+		BaseURL: "https://graph.instagram.com", authURL: "https://api.instagram.com",
+		dialogURL: "https://www.instagram.com", version: "v26.0",
 	})
-	c.LinkedIn = c.LinkedIn.withDefaults(Endpoint{
-		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com", dialogURL: "https://www.linkedin.com",
-		version: "202608", Scopes: domain.LinkedIn.Facts().Scopes,
+	c.LinkedIn = c.LinkedIn.withDefaults(domain.LinkedIn, Endpoint{
+		BaseURL: "https://api.linkedin.com", authURL: "https://www.linkedin.com",
+		dialogURL: "https://www.linkedin.com", version: "202608",
 	})
-	c.TikTok = c.TikTok.withDefaults(Endpoint{
-		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com", dialogURL: "https://www.tiktok.com",
-		version: "v2", idField: "client_key", Scopes: domain.TikTok.Facts().Scopes,
+	c.TikTok = c.TikTok.withDefaults(domain.TikTok, Endpoint{
+		BaseURL: "https://open.tiktokapis.com", authURL: "https://open.tiktokapis.com",
+		dialogURL: "https://www.tiktok.com", version: "v2", idField: "client_key",
 	})
 	c.timeout, c.maxBodyBytes = cmp.Or(c.timeout, defaultTimeout), cmp.Or(c.maxBodyBytes, maxBodyBytes)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
@@ -123,24 +120,26 @@ func (c Config) WithDefaults() Config {
 
 // withDefaults fills in the empty fields. A simulated platform uses one host for everything: its
 // tokens do not come from the production host.
-func (e Endpoint) withDefaults(actual Endpoint) Endpoint {
+func (e Endpoint) withDefaults(p domain.Platform, actual Endpoint) Endpoint {
 	if base := strings.TrimSuffix(e.BaseURL, "/"); base != "" && base != actual.BaseURL {
 		actual.BaseURL, actual.authURL, actual.dialogURL = base, base, base
 	}
 	if len(e.Scopes) == 0 {
-		e.Scopes = actual.Scopes
+		e.Scopes = p.Facts().Scopes
 	}
 	e.BaseURL, e.authURL, e.dialogURL = actual.BaseURL, actual.authURL, actual.dialogURL
 	e.version, e.idField = cmp.Or(e.version, actual.version), cmp.Or(actual.idField, "client_id")
 	return e
 }
 
-// validate reports all invalid URLs in one error.
 func (c Config) validate() error {
 	var errs []error
-	for name, e := range map[string]Endpoint{"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok} {
+	for name, e := range map[string]Endpoint{
+		"facebook": c.Facebook, "instagram": c.Instagram, "linkedin": c.LinkedIn, "tiktok": c.TikTok,
+	} {
 		u, err := url.Parse(e.BaseURL)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
+			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			errs = append(errs, fmt.Errorf("%s base URL must be http(s)://host[/prefix] without user, query or fragment", name))
 		}
 	}
@@ -157,7 +156,7 @@ type Set struct {
 	now  func() time.Time
 }
 
-// New validates the configuration and builds the clients. The error lists every invalid setting.
+// New builds the clients. The error lists every invalid setting.
 func New(cfg Config) (*Set, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -168,21 +167,22 @@ func New(cfg Config) (*Set, error) {
 		return nil, fmt.Errorf("load the Pacific time zone: %w", err)
 	}
 	client := withoutRedirects(cfg.HTTPClient)
-	newGraphFor := func(p domain.Platform, e Endpoint) *graph { return newGraph(p, e, cfg, client, pacific) }
-	pages, instagramLogin := newGraphFor(domain.Facebook, cfg.Facebook), newGraphFor(domain.Instagram, cfg.Instagram)
+	pages := newGraph(domain.Facebook, cfg.Facebook, cfg, client, pacific)
+	behindPages := newGraph(domain.Instagram, cfg.Facebook, cfg, client, pacific)
+	instagramLogin := newGraph(domain.Instagram, cfg.Instagram, cfg, client, pacific)
 	members, tiktok := newLinkedIn(cfg, client), newTikTok(cfg, client)
 	return &Set{
 		http: client, meta: []*graph{pages, instagramLogin}, now: cfg.Now,
 		clients: map[domain.Platform]Client{
 			domain.Facebook:  &facebook{pages},
-			domain.Instagram: &instagram{newGraphFor(domain.Instagram, cfg.Facebook), instagramLogin},
+			domain.Instagram: &instagram{behindPages, instagramLogin},
 			domain.LinkedIn:  members, domain.TikTok: tiktok,
 		},
 		dialogs: map[domain.Platform]dialog{
-			domain.Facebook:  newDialog(domain.Facebook, facebookSignIn{pages}, cfg.Facebook),
-			domain.Instagram: newDialog(domain.Instagram, instagramSignIn{instagramLogin}, cfg.Instagram),
-			domain.LinkedIn:  newDialog(domain.LinkedIn, linkedInSignIn{members}, cfg.LinkedIn),
-			domain.TikTok:    newDialog(domain.TikTok, tikTokSignIn{tiktok}, cfg.TikTok),
+			domain.Facebook:  {facebookSignIn{pages}, cfg.Facebook},
+			domain.Instagram: {instagramSignIn{instagramLogin}, cfg.Instagram},
+			domain.LinkedIn:  {linkedInSignIn{members}, cfg.LinkedIn},
+			domain.TikTok:    {tikTokSignIn{tiktok}, cfg.TikTok},
 		},
 	}, nil
 }
@@ -215,7 +215,6 @@ type Target struct {
 	CountedBy string
 }
 
-// quotaAccount returns the account that a call counts against, in addition to the app.
 func (t Target) quotaAccount() string { return cmp.Or(t.CountedBy, t.ExternalID) }
 
 // Format hides the token for every verb.
@@ -240,7 +239,8 @@ type Tokens struct {
 // Format hides the tokens for every verb.
 func (t Tokens) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "{%s access %s until %s, refresh %s until %s}", t.ExternalID,
-		mask(t.AccessToken), t.ExpiresAt.Format(time.RFC3339), mask(t.RefreshToken), t.RefreshExpiresAt.Format(time.RFC3339))
+		mask(t.AccessToken), t.ExpiresAt.Format(time.RFC3339),
+		mask(t.RefreshToken), t.RefreshExpiresAt.Format(time.RFC3339))
 }
 
 // MarshalText hides the tokens in JSON and in logs.

@@ -32,15 +32,15 @@ type CallStats struct {
 // scope returns the quota that a throttled call exhausted. TikTok counts per endpoint. LinkedIn
 // reports whether the quota is the app's or the member's, and whether it covers one resource only.
 // Meta's code 4 is the app's quota; its other codes are those of the page, account or person.
-func (e *Error) scope(op string) domain.QuotaScope {
+func (e *Error) scope() domain.QuotaScope {
 	switch {
 	case e.Class != ClassThrottled:
 		return ""
-	case e.Platform == domain.TikTok && op != "":
+	case e.Platform == domain.TikTok:
 		return domain.QuotaPerOperation
 	case e.Platform == domain.LinkedIn && strings.Contains(e.PlatformMessage, "MEMBER"):
 		return domain.QuotaPerAccount
-	case e.Platform == domain.LinkedIn && op != "" && strings.Contains(e.PlatformMessage, "Resource level"):
+	case e.Platform == domain.LinkedIn && strings.Contains(e.PlatformMessage, "Resource level"):
 		return domain.QuotaPerOperation
 	case e.Platform == domain.LinkedIn, e.Code == "4":
 		return domain.QuotaPerApp
@@ -77,7 +77,7 @@ func (n usageNumbers) usage(scope, id string) Usage {
 	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: regain}
 }
 
-// metaUsage reads Meta's usage headers. It omits headers that it cannot parse.
+// metaUsage omits headers that it cannot parse.
 func metaUsage(h http.Header) []Usage {
 	var out []Usage
 	read := func(header string, into any) bool {
@@ -97,13 +97,12 @@ func metaUsage(h http.Header) []Usage {
 		}
 	}
 	slices.SortFunc(out, func(a, b Usage) int {
-		return strings.Compare(a.Scope+"\x00"+a.ID+"\x00"+a.Type, b.Scope+"\x00"+b.ID+"\x00"+b.Type)
+		return cmp.Or(strings.Compare(a.Scope, b.Scope), strings.Compare(a.ID, b.ID), strings.Compare(a.Type, b.Type))
 	})
 	return out
 }
 
-// proxyWait is the wait after a 429 that does not come from LinkedIn itself and therefore does not
-// concern the daily quota.
+// proxyWait follows a 429 that does not come from LinkedIn itself: it does not concern the quota.
 const proxyWait = 5 * time.Minute
 
 // LinkedIn's previous day may last this long after midnight by our clock: the clocks differ, and
@@ -121,15 +120,8 @@ const (
 )
 
 // RetryAfter returns the wait of the first [Error] in err's chain, or 0 if it has none.
-func RetryAfter(err error) time.Duration {
-	if e := asError(err); e != nil {
-		return e.RetryAfter
-	}
-	return 0
-}
+func RetryAfter(err error) time.Duration { return errorIn(err).RetryAfter }
 
-// metaWait returns how long a throttled caller must wait: the longest time in the headers, or 15
-// minutes by default.
 func metaWait(_ time.Duration, h http.Header) time.Duration {
 	wait := retryAfter(h)
 	for _, u := range metaUsage(h) {
@@ -141,7 +133,6 @@ func metaWait(_ time.Duration, h http.Header) time.Duration {
 	return min(wait, maxWait)
 }
 
-// retryAfter reads the standard header in seconds; 0 without it.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseInt(strings.TrimSpace(h.Get("Retry-After")), 10, 64)
 	if err != nil || seconds <= 0 {
@@ -150,21 +141,19 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(min(seconds, int64(maxWait/time.Second))) * time.Second
 }
 
-// tikTokWait returns how long a throttled caller must wait: a sliding minute, or longer if a header
-// says so.
 func tikTokWait(_ time.Duration, h http.Header) time.Duration {
 	return max(retryAfter(h), defaultTikTokWait)
 }
 
-// untilReset returns how long a throttled caller must wait. Quotas are daily and reset at midnight
-// UTC; no header reports this. A refusal soon after midnight may still belong to the previous day:
-// waiting for the next midnight would lose this day, and every day after it.
+// untilReset is LinkedIn's wait. Quotas are daily and reset at midnight UTC; no header reports
+// this. A refusal soon after midnight may still belong to the previous day: waiting for the next
+// midnight would lose this day, and every day after it.
 func (l *linkedIn) untilReset(hint time.Duration, h http.Header) time.Duration {
 	const day = 24 * time.Hour
 	if wait := cmp.Or(hint, retryAfter(h)); wait > 0 {
 		return wait
 	}
-	now := l.now()
+	now := l.cfg.Now()
 	if sinceMidnight := now.Sub(now.UTC().Truncate(day)); sinceMidnight >= midnightGrace {
 		return day - sinceMidnight
 	}

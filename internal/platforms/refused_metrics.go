@@ -10,14 +10,12 @@ import (
 // RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// accountsUntilRefusedForAll is a number of accounts. After a metric has been refused for
-// accountsUntilRefusedForAll accounts, it counts as retired for all accounts. Removals apply to
-// every account, but one unusual account must not affect the others.
+// After a metric has been refused for accountsUntilRefusedForAll accounts, it counts as retired for
+// all. Removals apply to every account, but one unusual account must not affect the others.
 const accountsUntilRefusedForAll = 3
 
-// negativeCache remembers refused metrics, so that a known refusal costs no call. Entries expire,
-// so that a metric that comes back is found. The cache is bounded: a metric refused for
-// accountsUntilRefusedForAll accounts is not requested for others, so no more accounts are added.
+// negativeCache remembers refused metrics, so that a known refusal costs no call. It is bounded: a
+// metric refused for accountsUntilRefusedForAll accounts is not requested for others.
 type negativeCache struct {
 	ttl     time.Duration
 	now     func() time.Time
@@ -29,11 +27,10 @@ type negativeCache struct {
 
 type refusal struct {
 	until time.Time
-	post  string // the post that was refused; "" if the refusal is not for one post
+	post  string // "" if the refusal is not for one post
 }
 
-// permissionTTL is how long a missing permission is remembered: a person may sign in again with
-// more scopes at any time.
+// permissionTTL is short because a person may sign in again with more scopes at any time.
 const permissionTTL = time.Hour
 
 func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
@@ -62,7 +59,17 @@ const sweepEvery = 1024
 func (c *negativeCache) allows(edge, account, metric string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.isRefused(edge+"|"+metric, account)
+	now, accounts := c.now(), c.refused[edge+"|"+metric]
+	if accounts[account].until.After(now) {
+		return false
+	}
+	live := 0
+	for _, r := range accounts {
+		if r.until.After(now) {
+			live++
+		}
+	}
+	return !c.promote || live < accountsUntilRefusedForAll
 }
 
 func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {
@@ -76,28 +83,9 @@ func (c *negativeCache) usable(edge, account string, metrics []string) (ask, ref
 	return ask, refused
 }
 
-func (c *negativeCache) isRefused(key, account string) bool {
-	now := c.now()
-	accounts := c.refused[key]
-	if accounts[account].until.After(now) {
-		return true
-	}
-	if !c.promote {
-		return false
-	}
-	live := 0
-	for _, r := range accounts {
-		if r.until.After(now) {
-			live++
-		}
-	}
-	return live >= accountsUntilRefusedForAll
-}
-
 // confirm reports whether the platform recently refused the same part for another post of the
-// account; it then forgets that refusal. Otherwise it records the refusal of this post. A single
-// post may forbid what others allow, so only a refusal for a second post means that the account's
-// token lacks the permission.
+// account, and forgets that refusal; otherwise it records this one. A single post may forbid what
+// others allow: only a second refusal means that the account's token lacks the permission.
 func (c *negativeCache) confirm(edge, part, account, post string) bool {
 	c.mu.Lock()
 	previous, confirmed := c.refused[edge+"|"+part][account]

@@ -19,12 +19,11 @@ type SignIn interface {
 	// Address returns the URL of the platform's consent page. The callback returns state unchanged.
 	Address(state, redirectURI string) string
 	// Redeem exchanges the callback's code, which works once, and reads the person, the granted
-	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For a
-	// code that is used up, expired or issued to another app, the error is of class ClassReconnect.
+	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. The
+	// error for a code that does not work is of class ClassReconnect.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
-	// RevokeConsent asks the platform to revoke the person's consent. For Facebook, Instagram and
-	// TikTok this revokes the consent to the whole app. Instagram login has no such call:
-	// RevokeConsent returns nil and does nothing.
+	// RevokeConsent asks the platform to revoke the person's consent. Facebook and TikTok revoke it
+	// for the whole app. Instagram login has no such call: RevokeConsent does nothing.
 	RevokeConsent(ctx context.Context, tokens Tokens) error
 }
 
@@ -36,37 +35,30 @@ func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrNoHandler, p)
 	}
-	if dialog.missing != "" {
-		return nil, fmt.Errorf("sign-in at %s is not configured: set %s to the values of your app", p, dialog.missing)
+	var missing []string
+	if dialog.app.ClientID == "" {
+		missing = append(missing, p.Facts().IDSetting)
 	}
-	return dialog.signIn, nil
+	if dialog.app.ClientSecret == "" {
+		missing = append(missing, p.Facts().SecretSetting)
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("sign-in at %s is not configured: set %s to the values of your app", p, strings.Join(missing, " and "))
+	}
+	return dialog.consentReader, nil
 }
 
-// dialog is the sign-in of a platform, or the settings that it lacks.
 type dialog struct {
-	signIn  consentReader
-	missing string
+	consentReader
+	app Endpoint
 }
 
-// consentReader is a dialog that can also read the consent of a token from another application's
-// dialog.
+// consentReader also reads the consent of a token from another application's dialog.
 type consentReader interface {
 	SignIn
 	consent(ctx context.Context, t Target) (Consent, error)
 }
 
-func newDialog(p domain.Platform, s consentReader, e Endpoint) dialog {
-	var missing []string
-	if e.ClientID == "" {
-		missing = append(missing, p.Facts().IDSetting)
-	}
-	if e.ClientSecret == "" {
-		missing = append(missing, p.Facts().SecretSetting)
-	}
-	return dialog{signIn: s, missing: strings.Join(missing, " and ")}
-}
-
-// address builds the URL of a dialog from the common parameters and the given additional ones.
 func (e Endpoint) address(path, state, redirectURI string, more url.Values) string {
 	q := url.Values{"response_type": {"code"}, e.idField: {e.ClientID}, "redirect_uri": {redirectURI}, "state": {state}}
 	maps.Copy(q, more)
@@ -75,20 +67,21 @@ func (e Endpoint) address(path, state, redirectURI string, more url.Values) stri
 
 // Operation names of a sign-in.
 const (
-	opCode       = "sign_in_code"     // exchange the code
-	opLonger     = "sign_in_longer"   // exchange a short-lived token
-	opWho        = "sign_in_who"      // read the owner of the token
-	opGranted    = "sign_in_granted"  // read the granted scopes
-	opUntil      = "sign_in_until"    // read the expiry of the token
-	opOffered    = "sign_in_offered"  // list the accounts to choose from
-	opGiveBack   = "sign_in_giveback" // revoke the consent
-	maxListPages = 200                // of the accounts to choose from; a longer list is treated as endless
+	opCode     = "sign_in_code"
+	opLonger   = "sign_in_longer" // exchange a short-lived token
+	opWho      = "sign_in_who"
+	opGranted  = "sign_in_granted"
+	opUntil    = "sign_in_until"
+	opOffered  = "sign_in_offered" // list the accounts to choose from
+	opGiveBack = "sign_in_giveback"
 )
 
-// endlessList is the message for a list of more than [maxListPages].
-const endlessList = "the list of accounts does not end"
+// A list of accounts to choose from with more pages counts as endless.
+const (
+	maxListPages = 200
+	endlessList  = "the list of accounts does not end"
+)
 
-// checkPersonID returns an error if the answer does not contain the person's ID.
 func (c *httpClient) checkPersonID(id string) error {
 	if !plainID(id, "_-") {
 		return incompleteAnswer(c.platform, opWho, "the answer does not identify the person")
@@ -120,7 +113,7 @@ func declinedScopes(requested, granted []string) []string {
 	if len(granted) == 0 {
 		return nil
 	}
-	out := slices.DeleteFunc(slices.Clone(requested), func(scope string) bool { return slices.Contains(granted, scope) })
+	out := exclude(requested, granted)
 	slices.Sort(out)
 	return slices.Compact(out)
 }

@@ -16,11 +16,9 @@ import (
 // accounts.
 type facebookSignIn struct{ *graph }
 
-// scopeInstagram is required to read the Instagram account of a page.
 const scopeInstagram = "instagram_basic"
 
-// Address implements [SignIn]. Without auth_type, scopes declined earlier and new pages would not
-// be offered again.
+// Without auth_type, scopes declined earlier and new pages would not be offered again.
 func (f facebookSignIn) Address(state, redirectURI string) string {
 	more := url.Values{"auth_type": {"rerequest"}}
 	if f.endpoint.ConfigID != "" {
@@ -31,8 +29,6 @@ func (f facebookSignIn) Address(state, redirectURI string) string {
 	return f.endpoint.address("/"+f.endpoint.version+"/dialog/oauth", state, redirectURI, more)
 }
 
-// Redeem implements [SignIn] with six calls, and one more for each further page of the list: the
-// code, the long-lived token, the person, the granted scopes, the expiry, and the pages.
 func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	tokens, err := f.redeemLongLived(ctx, code, redirectURI)
 	if err != nil {
@@ -60,16 +56,19 @@ func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI s
 		return Tokens{}, err
 	}
 	token := string(short.AccessToken)
-	long, err := f.exchangeToken(ctx, opLonger, token, classifyGraph, url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {token}})
+	long, err := f.exchangeToken(ctx, opLonger, token, classifyGraph,
+		url.Values{"grant_type": {"fb_exchange_token"}, "fb_exchange_token": {token}})
 	if err != nil {
 		return Tokens{}, err
 	}
-	return long.tokens(f.now()), nil
+	return long.tokens(f.cfg.Now()), nil
 }
 
 // exchangeToken calls the token endpoint, which Meta documents as a GET. This is why no error
 // quotes a URL.
-func (f facebookSignIn) exchangeToken(ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values) (oauthReply, error) {
+func (f facebookSignIn) exchangeToken(
+	ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values,
+) (oauthReply, error) {
 	query.Set("client_id", f.endpoint.ClientID)
 	query.Set("client_secret", f.endpoint.ClientSecret)
 	return f.tokenReply(ctx, call{
@@ -90,8 +89,7 @@ func (f facebookSignIn) readPerson(ctx context.Context, t Target, c *Consent) er
 	return f.checkPersonID(c.PersonID)
 }
 
-// readPermissions reads the granted and the declined permissions. An expired permission counts as
-// neither.
+// An expired permission is neither granted nor declined.
 func (f facebookSignIn) readPermissions(ctx context.Context, t Target, c *Consent) error {
 	var permissions struct {
 		Data completeList[struct {
@@ -118,7 +116,6 @@ func (f facebookSignIn) readPermissions(ctx context.Context, t Target, c *Consen
 	return nil
 }
 
-// readExpiry inspects the token with our app's credentials.
 func (f facebookSignIn) readExpiry(ctx context.Context, t Target, c *Consent) error {
 	token, err := f.debug(ctx, opUntil, t.AccessToken, "")
 	if err != nil {
@@ -126,15 +123,15 @@ func (f facebookSignIn) readExpiry(ctx context.Context, t Target, c *Consent) er
 	}
 	switch {
 	case !bool(token.Valid):
-		return &Error{Class: ClassReconnect, Platform: f.platform, Op: opUntil, Message: "the platform reports that the new token is invalid"}
-	case token.AppID != "" && string(token.AppID) != f.endpoint.ClientID, token.UserID != "" && string(token.UserID) != c.PersonID:
+		return f.invalidToken(opUntil, "the platform reports that the new token is invalid")
+	case token.AppID != "" && string(token.AppID) != f.endpoint.ClientID,
+		token.UserID != "" && string(token.UserID) != c.PersonID:
 		return wrongAccount(f.platform, opUntil)
 	}
 	c.Tokens.ExpiresAt, c.DataAccessUntil = unixTime(token.Expires), unixTime(token.DataAccess)
 	return nil
 }
 
-// managedPage is an element in the list of pages that a person manages.
 type managedPage struct {
 	ID          text        `json:"id"`
 	Name        text        `json:"name"`
@@ -154,8 +151,8 @@ type managedPage struct {
 	}] `json:"instagram_business_account"`
 }
 
-// listPages lists the pages to choose from. A short page is not necessarily the last one. If a page
-// is too large for the platform, it is requested again with half the limit.
+// listPages: a short page is not necessarily the last one, and one that is too large for the
+// platform is requested again with half the limit.
 func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	const first = 100
 	fields := "id,name,username,access_token,tasks,picture{url}"
@@ -174,7 +171,7 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 			Data completeList[managedPage] `json:"data"`
 		}
 		err := f.get(ctx, opOffered, t, "me/accounts", query, &page)
-		if e := asError(err); e != nil && oversized(e) && limit > 1 {
+		if oversized(err) && limit > 1 {
 			limit /= 2
 			continue
 		}
@@ -201,7 +198,8 @@ const taskAnalyze = "ANALYZE"
 // list.
 func (p managedPage) offered(existing []Offered) []Offered {
 	id, token := string(p.ID), string(p.AccessToken)
-	if !plainID(id, "") || slices.ContainsFunc(existing, func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }) {
+	known := func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }
+	if !plainID(id, "") || slices.ContainsFunc(existing, known) {
 		return nil
 	}
 	// Absent tasks mean nothing; a page without a token cannot be read.
@@ -224,7 +222,7 @@ func (p managedPage) offered(existing []Offered) []Offered {
 	return out
 }
 
-// RevokeConsent implements [SignIn]. It revokes the person's consent to the whole app.
+// RevokeConsent revokes the consent to the whole app.
 func (f facebookSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := f.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
@@ -234,7 +232,8 @@ func (f facebookSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error 
 	}
 	query := f.withProof(url.Values{}, tokens.AccessToken)
 	err := f.do(ctx, call{
-		op: opGiveBack, method: http.MethodDelete, url: f.root + "/" + relative("me/permissions", query), token: tokens.AccessToken, detached: true,
+		op: opGiveBack, method: http.MethodDelete, url: f.root + "/" + relative("me/permissions", query),
+		token: tokens.AccessToken, detached: true,
 	}, &reply)
 	if err == nil && !bool(reply.Success) {
 		return &Error{Class: ClassRetry, Platform: f.platform, Op: opGiveBack, Message: "the platform did not revoke the consent"}
@@ -259,8 +258,7 @@ func classifyGraphCode(ans answer) *Error {
 // isAppError reports whether Meta refuses a code because of our app or its settings. Only the
 // message distinguishes this: a wrong secret has been reported with the codes 1 (a temporary
 // failure elsewhere), 100 and 400.
-func isAppError(words string) bool {
-	return slices.ContainsFunc([]string{"client secret", "redirect_uri", "platform app", "validating application"}, func(wrong string) bool {
-		return strings.Contains(words, wrong)
-	})
+func isAppError(message string) bool {
+	about := func(part string) bool { return strings.Contains(message, part) }
+	return about("client secret") || about("redirect_uri") || about("platform app") || about("validating application")
 }

@@ -13,21 +13,22 @@ import (
 // instagramSignIn is Instagram login: one account.
 type instagramSignIn struct{ *graph }
 
-// Address implements [SignIn].
 func (i instagramSignIn) Address(state, redirectURI string) string {
-	return i.endpoint.address("/oauth/authorize", state, redirectURI, url.Values{"scope": {strings.Join(i.endpoint.Scopes, ",")}})
+	scope := url.Values{"scope": {strings.Join(i.endpoint.Scopes, ",")}}
+	return i.endpoint.address("/oauth/authorize", state, redirectURI, scope)
 }
 
-// Redeem implements [SignIn] with three calls: the code, the long-lived token, the account. The
-// first answer contains the granted scopes. The person is identified by the app-scoped ID (`id`),
-// which Meta's callbacks use; the account is `user_id`.
+// Redeem reads the granted scopes from the first answer. The person is identified by the app-scoped
+// ID (`id`), which Meta's callbacks use; the account is `user_id`.
 func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	short, err := i.redeem(ctx, i.endpoint, "/oauth/access_token", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
 	if err != nil {
 		return Consent{}, err
 	}
 	token := string(short.AccessToken)
-	query := i.withProof(url.Values{"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token}}, token)
+	query := i.withProof(url.Values{
+		"grant_type": {"ig_exchange_token"}, "client_secret": {i.endpoint.ClientSecret}, "access_token": {token},
+	}, token)
 	long, err := i.tokenReply(ctx, call{
 		op: opLonger, classify: classifyGraph, url: i.endpoint.BaseURL + "/access_token?" + query.Encode(),
 		detached: true, errorsFirst: true, secrets: []string{token, i.endpoint.ClientSecret},
@@ -35,7 +36,10 @@ func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (
 	if err != nil {
 		return Consent{}, err
 	}
-	c := Consent{Tokens: long.tokens(i.now()), Granted: short.Permissions, Declined: declinedScopes(i.endpoint.Scopes, short.Permissions)}
+	c := Consent{
+		Tokens: long.tokens(i.cfg.Now()), Granted: short.Permissions,
+		Declined: declinedScopes(i.endpoint.Scopes, short.Permissions),
+	}
 	if err := i.readPerson(ctx, short.UserID, &c); err != nil {
 		return Consent{}, err
 	}
@@ -51,8 +55,7 @@ type instagramMe struct {
 	Picture  text `json:"profile_picture_url"`
 }
 
-// readPerson reads the account. tokenUserID is the ID that came with the code's token, which is the
-// account's or the person's.
+// tokenUserID came with the code's token: it is the account's or the person's.
 func (i instagramSignIn) readPerson(ctx context.Context, tokenUserID text, c *Consent) error {
 	var reply struct {
 		instagramMe
@@ -69,17 +72,18 @@ func (i instagramSignIn) readPerson(ctx context.Context, tokenUserID text, c *Co
 	if tokenUserID != "" && tokenUserID != me.ID && tokenUserID != me.UserID {
 		return wrongAccount(i.platform, opWho)
 	}
-	c.PersonID, c.Name = cmp.Or(string(me.ID), string(me.UserID)), cmp.Or(string(me.Name), string(me.Username))
+	c.PersonID, c.Name = string(cmp.Or(me.ID, me.UserID)), string(cmp.Or(me.Name, me.Username))
 	c.Offered = []Offered{{
-		Platform: domain.Instagram, ExternalID: string(me.UserID), Name: c.Name, Username: string(me.Username), PictureURL: string(me.Picture), MayRead: true,
+		Platform: domain.Instagram, ExternalID: string(me.UserID), Name: c.Name,
+		Username: string(me.Username), PictureURL: string(me.Picture), MayRead: true,
 	}}
 	return i.checkPersonID(string(me.UserID))
 }
 
-// RevokeConsent implements [SignIn]. Instagram login has no such call.
+// RevokeConsent does nothing: Instagram login has no such call.
 func (i instagramSignIn) RevokeConsent(context.Context, Tokens) error { return nil }
 
-// classifyInstagramCode classifies a refused code. The error is flat and always has the code 400.
+// classifyInstagramCode: the error is flat and always has the code 400.
 func classifyInstagramCode(ans answer) *Error {
 	var body struct {
 		Type    text `json:"error_type"`

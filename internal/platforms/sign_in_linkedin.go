@@ -2,10 +2,11 @@ package platforms
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
+
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -21,20 +22,19 @@ const (
 	scopeProfile = "r_member_profileAnalytics"
 )
 
-// Address implements [SignIn]. It always requests all scopes: another set would invalidate all
-// earlier tokens of the person for this app.
+// Address always requests all scopes: another set would invalidate all earlier tokens of the person
+// for this app.
 func (l linkedInSignIn) Address(state, redirectURI string) string {
-	return l.endpoint.address("/oauth/v2/authorization", state, redirectURI, url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}})
+	scope := url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}}
+	return l.endpoint.address("/oauth/v2/authorization", state, redirectURI, scope)
 }
 
-// Redeem implements [SignIn] with three calls (the code, the token, the member), and two for each
-// hundred pages.
 func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	reply, err := l.redeem(ctx, l.endpoint, "/oauth/v2/accessToken", code, redirectURI, classifyLinkedInCode)
 	if err != nil {
 		return Consent{}, err
 	}
-	c := Consent{Tokens: reply.tokens(l.now())}
+	c := Consent{Tokens: reply.tokens(l.cfg.Now())}
 	t := Target{AccessToken: c.Tokens.AccessToken}
 	for _, part := range []func(context.Context, Target, *Consent) error{l.introspect, l.member, l.listPages} {
 		if err := part(ctx, t, &c); err != nil {
@@ -45,7 +45,6 @@ func (l linkedInSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	return c, nil
 }
 
-// introspection is LinkedIn's answer about a token of our app.
 type introspection struct {
 	Active   flag      `json:"active"`
 	Scope    scopeList `json:"scope"`
@@ -59,14 +58,13 @@ func (l *linkedIn) introspectToken(ctx context.Context, op, token string) (reply
 	return reply, err
 }
 
-// introspect reads the granted scopes and the expiry.
 func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) error {
 	reply, err := l.introspectToken(ctx, opGranted, t.AccessToken)
 	if err != nil {
 		return err
 	}
 	if !bool(reply.Active) || (reply.ClientID != "" && string(reply.ClientID) != l.endpoint.ClientID) {
-		return &Error{Class: ClassReconnect, Platform: l.platform, Op: opGranted, Message: "the platform reports that the new token is not valid for our app"}
+		return l.invalidToken(opGranted, "the platform reports that the new token is not valid for our app")
 	}
 	c.Granted = reply.Scope
 	c.Declined = declinedScopes(l.endpoint.Scopes, c.Granted)
@@ -76,29 +74,21 @@ func (l linkedInSignIn) introspect(ctx context.Context, t Target, c *Consent) er
 	return nil
 }
 
-type linkedInMember struct {
-	ID    text `json:"id"`
-	First text `json:"localizedFirstName"`
-	Last  text `json:"localizedLastName"`
-	Alias text `json:"vanityName"`
-}
-
-func (m linkedInMember) name() string { return strings.TrimSpace(string(m.First + " " + m.Last)) }
-
-func (l *linkedIn) me(ctx context.Context, op string, t Target) (me linkedInMember, err error) {
-	err = l.do(ctx, call{op: op, account: t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
-	return me, err
-}
-
 func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error {
-	me, err := l.me(ctx, opWho, t)
+	var me struct {
+		ID    text `json:"id"`
+		First text `json:"localizedFirstName"`
+		Last  text `json:"localizedLastName"`
+		Alias text `json:"vanityName"`
+	}
+	err := l.do(ctx, call{op: opWho, account: t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
 	if err != nil {
 		return err
 	}
-	c.PersonID, c.Name = string(me.ID), me.name()
+	c.PersonID, c.Name = string(me.ID), strings.TrimSpace(string(me.First+" "+me.Last))
 	profile := Offered{
-		Platform: l.platform, AccountType: domain.LinkedInProfile, ExternalID: c.PersonID, Name: c.Name, Username: string(me.Alias),
-		MayRead: slices.Contains(c.Granted, scopeProfile),
+		Platform: l.platform, AccountType: domain.LinkedInProfile, ExternalID: c.PersonID, Name: c.Name,
+		Username: string(me.Alias), MayRead: slices.Contains(c.Granted, scopeProfile),
 	}
 	if !profile.MayRead {
 		profile.Missing = scopeProfile
@@ -107,7 +97,7 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 	return l.checkPersonID(c.PersonID)
 }
 
-// listPages lists the pages that the member administers. A short list is the last one.
+// listPages: a short list is the last one.
 func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	if !slices.Contains(c.Granted, scopePages) {
 		return nil
@@ -118,7 +108,7 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 				Organization text `json:"organization"`
 			}] `json:"elements"`
 		}
-		query := "q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=" + strconv.Itoa(linkedInPage) + "&start=" + strconv.Itoa(n*linkedInPage)
+		query := fmt.Sprintf("q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=%d&start=%d", linkedInPage, n*linkedInPage)
 		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
 			return err
 		}
@@ -143,8 +133,7 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	return incompleteAnswer(l.platform, opOffered, endlessList)
 }
 
-// addPages offers pages with their names. A page without a name in the answer is offered without
-// one.
+// addPages offers pages, with their names if the answer has them.
 func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c *Consent) error {
 	if len(ids) == 0 {
 		return nil
@@ -168,18 +157,18 @@ func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c 
 	return nil
 }
 
-// RevokeConsent implements [SignIn]. It revokes this one token.
+// RevokeConsent revokes this one token.
 func (l linkedInSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := l.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
 	form := url.Values{"token": {tokens.AccessToken}}
-	return l.do(ctx, l.endpoint.appCall(opGiveBack, "/oauth/v2/revoke", form, classifyLinkedInOAuth, tokens.AccessToken), nil)
+	request := l.endpoint.appCall(opGiveBack, "/oauth/v2/revoke", form, classifyLinkedInOAuth, tokens.AccessToken)
+	return l.do(ctx, request, nil)
 }
 
-// classifyLinkedInCode classifies a refused code. LinkedIn uses the same error, `invalid_request`,
-// and the same message for a code that is used up, expired, issued to another app or for another
-// redirect URI.
+// classifyLinkedInCode: LinkedIn uses the same error, `invalid_request`, and the same message for a
+// code that is used up, expired, issued to another app or for another redirect URI.
 func classifyLinkedInCode(ans answer) *Error {
 	e := classifyLinkedInOAuth(ans)
 	if e != nil && ans.status == http.StatusBadRequest && e.Code == "invalid_request" {

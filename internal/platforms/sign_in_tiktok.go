@@ -12,16 +12,14 @@ import (
 // tikTokSignIn is Login Kit: one account.
 type tikTokSignIn struct{ *tikTok }
 
-// scopeHandle is required to read the account's handle.
-const scopeHandle = "user.info.profile"
+const scopeHandle = "user.info.profile" // of the account's handle
 
-// Address implements [SignIn].
 func (k tikTokSignIn) Address(state, redirectURI string) string {
-	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", state, redirectURI, url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}})
+	scope := url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}}
+	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", state, redirectURI, scope)
 }
 
-// Redeem implements [SignIn] with two calls: the code and the account's name. A code contains
-// characters that TikTok encodes; a code that is still encoded is decoded first.
+// Redeem decodes a code that is still encoded: it contains characters that TikTok encodes.
 func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	if plain, err := url.PathUnescape(code); err == nil {
 		code = plain
@@ -30,7 +28,7 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 	if err != nil {
 		return Consent{}, err
 	}
-	c := Consent{Tokens: reply.tokens(k.now()), PersonID: string(reply.OpenID), Granted: reply.Scope}
+	c := Consent{Tokens: reply.tokens(k.cfg.Now()), PersonID: string(reply.OpenID), Granted: reply.Scope}
 	c.Declined = declinedScopes(k.endpoint.Scopes, c.Granted)
 	if err := k.checkPersonID(c.PersonID); err != nil {
 		return Consent{}, err
@@ -48,7 +46,8 @@ func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Con
 	}
 	c.Name = string(user.Name)
 	c.Offered = []Offered{{
-		Platform: k.platform, ExternalID: c.PersonID, Name: c.Name, Username: string(user.Username), PictureURL: string(user.Avatar), MayRead: true,
+		Platform: k.platform, ExternalID: c.PersonID, Name: c.Name,
+		Username: string(user.Username), PictureURL: string(user.Avatar), MayRead: true,
 	}}
 	return c, nil
 }
@@ -57,13 +56,14 @@ func (k *tikTok) tokenPath(what string) string {
 	return "/" + k.endpoint.version + "/oauth/" + what + "/"
 }
 
-// RevokeConsent implements [SignIn]. It revokes the person's consent to the whole app.
+// RevokeConsent revokes the consent to the whole app.
 func (k tikTokSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := k.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
 	}
 	form := url.Values{"token": {tokens.AccessToken}}
-	return k.do(ctx, k.endpoint.appCall(opGiveBack, k.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken), nil)
+	request := k.endpoint.appCall(opGiveBack, k.tokenPath("revoke"), form, classifyTikTokRevoked, tokens.AccessToken)
+	return k.do(ctx, request, nil)
 }
 
 // classifyTikTokRevoked: a success of this endpoint has an empty body.

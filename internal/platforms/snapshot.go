@@ -36,7 +36,6 @@ func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (fi
 	return first, end
 }
 
-// check refuses an invalid range.
 func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error {
 	switch {
 	case r.Since.IsZero() && !r.Until.IsZero():
@@ -124,10 +123,10 @@ const (
 	ReasonError       = "error"       // the call failed
 )
 
-// reasonOf returns the reason for a metric that is missing because of an error.
 func reasonOf(class Class) string {
 	return cmp.Or(map[Class]string{
-		ClassUnsupportedMetric: ReasonUnsupported, ClassPermission: ReasonPermission, ClassThrottled: ReasonThrottled, ClassNoData: ReasonEmpty,
+		ClassUnsupportedMetric: ReasonUnsupported, ClassPermission: ReasonPermission,
+		ClassThrottled: ReasonThrottled, ClassNoData: ReasonEmpty,
 	}[class], ReasonError)
 }
 
@@ -147,14 +146,12 @@ func (s *AccountSnapshot) absorb(err error, names ...string) error {
 	return nil
 }
 
-// addFacet adds an audience breakdown unless it is empty.
 func (s *AccountSnapshot) addFacet(facet string, values map[string]int64) {
 	if len(values) > 0 {
 		s.Demographics = append(s.Demographics, domain.DemographicFacet{Facet: facet, Values: values})
 	}
 }
 
-// missDemographics explains why there are no audience breakdowns.
 func (s *AccountSnapshot) missDemographics(detail string) {
 	if len(s.Demographics) == 0 {
 		s.miss("demographics", ReasonEmpty, detail)
@@ -162,12 +159,9 @@ func (s *AccountSnapshot) missDemographics(detail string) {
 }
 
 func (s *AccountSnapshot) miss(name, reason, detail string) {
-	for _, m := range s.Missing {
-		if m.Name == name {
-			return
-		}
+	if !slices.ContainsFunc(s.Missing, func(m domain.MissingFigure) bool { return m.Name == name }) {
+		s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
 	}
-	s.Missing = append(s.Missing, domain.MissingFigure{Name: name, Reason: reason, Detail: detail})
 }
 
 // field returns the field of a metric in the counts. It is nil for an unknown metric, which
@@ -211,7 +205,6 @@ func failedPost(p Post, err error) (PostSnapshot, error) {
 	return PostSnapshot{Post: p, Err: asError(err)}, nil
 }
 
-// reading is an account reading in progress.
 type reading struct {
 	t    Target
 	req  AccountRequest
@@ -254,7 +247,6 @@ func (r *reading) missRest(reason, detail string, names ...string) {
 	}
 }
 
-// missingNames returns the names without a figure.
 func (r *reading) missingNames(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		return slices.ContainsFunc(r.snap.Figures, func(figure domain.Figure) bool { return figure.Name == name })

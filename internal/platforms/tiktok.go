@@ -22,8 +22,8 @@ type tikTok struct {
 
 func newTikTok(cfg Config, client *http.Client) *tikTok {
 	return &tikTok{
-		httpClient: newHTTPClient(domain.TikTok, cfg, client, classifyTikTok, tikTokWait), endpoint: cfg.TikTok,
-		root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.version,
+		httpClient: &httpClient{cfg: cfg, platform: domain.TikTok, client: client, classify: classifyTikTok, wait: tikTokWait},
+		endpoint:   cfg.TikTok, root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.version,
 	}
 }
 
@@ -61,9 +61,8 @@ func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser,
 	return reply.Data.User, err
 }
 
-// Account implements [Client] with one call. The platform reports no impressions, no reach and no
-// engagement except likes: the cumulative likes serve as both likes and engagement, and the source
-// of the figures says so.
+// Account: the platform reports no impressions, no reach and no engagement except likes. The
+// cumulative likes serve as both likes and engagement, and the source of the figures says so.
 func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (AccountSnapshot, error) {
 	user, err := k.user(ctx, t, "open_id,follower_count,likes_count,video_count")
 	if err == nil && t.ExternalID != "" {
@@ -80,7 +79,7 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 	return r.snap, nil
 }
 
-// Identify implements [Identifier]: the token alone determines which videos are listed.
+// Identify: the token alone determines which videos are listed.
 func (k *tikTok) Identify(ctx context.Context, t Target) error {
 	user, err := k.user(ctx, t, "open_id")
 	if err != nil {
@@ -89,9 +88,8 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 	return checkAccount(k.platform, opUserInfo, t.ExternalID, user.OpenID)
 }
 
-// Refresh implements [Client]. The refresh token rotates and the old one becomes invalid, so
-// refreshes of the same account must not run concurrently, and the new refresh token must be stored
-// first. Lifetimes come from the answer and are never assumed.
+// Refresh rotates the refresh token and invalidates the old one, so refreshes of the same account
+// must not run concurrently, and the new refresh token must be stored first.
 func (k *tikTok) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return k.refresh(ctx, t, refreshToken, k.endpoint, k.tokenPath("token"), classifyTikTok)
 }
@@ -105,8 +103,8 @@ type tikTokEnvelope struct {
 	Message     text            `json:"message"`
 }
 
-// classifyTikTok classifies an answer of the API. A success is HTTP 200 with the code "ok". `error`
-// is always present, so an answer without it does not come from TikTok.
+// classifyTikTok: a success is HTTP 200 with the code "ok". `error` is always present, so an answer
+// without it does not come from TikTok.
 func classifyTikTok(ans answer) *Error {
 	var envelope tikTokEnvelope
 	if json.Unmarshal(ans.body, &envelope) != nil {
@@ -174,7 +172,7 @@ type tikTokVideo struct {
 	Views       count `json:"view_count"`
 }
 
-// Posts implements [Client]: public videos, newest first. The cursor is a time in milliseconds.
+// Posts lists public videos. The cursor is a time in milliseconds.
 func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	const op = "video_list"
 	if err := k.needToken(op, t.AccessToken); err != nil {
@@ -195,7 +193,10 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	var page PostsPage
 	for _, v := range reply.Data.Videos {
 		if plainID(string(v.ID), "") {
-			page.add(v.post())
+			page.add(Post{
+				ID: string(v.ID), Type: TypeVideo, Content: string(cmp.Or(v.Description, v.Title)), MediaURL: string(v.Cover),
+				Permalink: string(v.ShareURL), PublishedAt: unixTime(v.Created),
+			})
 		}
 	}
 	next := strconv.FormatInt(reply.Data.Cursor.n, 10)
@@ -206,22 +207,10 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	return page, nil
 }
 
-func (v tikTokVideo) post() Post {
-	p := Post{
-		ID: string(v.ID), Type: TypeVideo, Content: string(v.Description), MediaURL: string(v.Cover),
-		Permalink: string(v.ShareURL), PublishedAt: unixTime(v.Created),
-	}
-	if p.Content == "" {
-		p.Content = string(v.Title)
-	}
-	return p
-}
-
 const tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
 
-// PostMetrics implements [Client] with 20 videos per call. The platform silently omits IDs that are
-// unknown, of another account or private: their snapshots report not found. The counters are
-// lifetime totals. TikTok has no impressions, reach, clicks or saves.
+// PostMetrics: the platform silently omits IDs that are unknown, of another account or private.
+// Their snapshots report not found. TikTok has no impressions, reach, clicks or saves.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
 	if err := k.needToken(op, t.AccessToken); err != nil {
