@@ -45,14 +45,12 @@ type accessRow struct {
 	Cells  []*accessCell
 }
 
-// accessBoard is a board with the scopes that it showed at the instant.
 type accessBoard struct {
 	readmodels.Named
 
 	Scopes []string
 }
 
-// accessCell is the access of a person to a board.
 type accessCell struct {
 	Elsewhere bool // another page has the content of the cell; the other fields are zero
 
@@ -62,7 +60,6 @@ type accessCell struct {
 	Changed *time.Time       // when access was lost or the scopes changed; nil: neither
 }
 
-// closedBoard is a board to which no one had access at the instant, and the record that decided it.
 type closedBoard struct {
 	Board    readmodels.Named
 	Open     bool // it was open to its clients, but no one was on its list
@@ -93,12 +90,21 @@ func openAccess(v *visit) (view, error) {
 	shown.More = nextPage(accessPath, given, meta.NextCursor)
 	shown.Boards, shown.Rows = matrix(spans)
 	if at.IsZero() {
-		shown.Rows, shown.Inactive = activeRows(shown.Rows)
+		all := shown.Rows
+		shown.Rows = nil
+		for _, row := range all {
+			if row.Active {
+				shown.Rows = append(shown.Rows, row)
+			} else {
+				shown.Inactive = append(shown.Inactive, row.Person)
+			}
+		}
 	}
 	markElsewhere(shown.Rows, shown.Boards, spans, q.Has("cursor"), shown.More != "")
 	if without := meta.WithoutAccess; without != nil {
 		for _, d := range without.Dashboards {
-			shown.Closed = append(shown.Closed, closedBoard{d.Dashboard, d.AllowClientDashboard, decided(d.DecidedBy, d.Dashboard.ID)})
+			shown.Closed = append(shown.Closed,
+				closedBoard{d.Dashboard, d.AllowClientDashboard, decided(d.DecidedBy, d.Dashboard.ID)})
 		}
 		slices.SortFunc(shown.Closed, func(a, b closedBoard) int { return byName(a.Board, b.Board) })
 		shown.Left = without.Count - int64(len(without.Dashboards))
@@ -106,29 +112,12 @@ func openAccess(v *visit) (view, error) {
 	return shown, nil
 }
 
-// activeRows splits rows into those of active people and the names of the others.
-func activeRows(rows []accessRow) (active []accessRow, inactive []readmodels.Named) {
-	for _, r := range rows {
-		if r.Active {
-			active = append(active, r)
-		} else {
-			inactive = append(inactive, r.Person)
-		}
-	}
-	return active, inactive
-}
-
-// accessQuery returns the API query for an instant (zero: now) and a person ("": everyone).
 func accessQuery(at time.Time, person string) url.Values {
-	q := url.Values{}
+	q := parameters(map[string]string{"user_id": person})
 	setInstant(q, "at", at)
-	if person != "" {
-		q.Set("user_id", person)
-	}
 	return q
 }
 
-// openAccessExport downloads the complete table as CSV.
 func openAccessExport(v *visit) (view, error) {
 	_, at, err := typedInstant(v.r.URL.Query().Get("at"))
 	if err != nil {
@@ -136,7 +125,7 @@ func openAccessExport(v *visit) (view, error) {
 	}
 	q := accessQuery(at, v.r.URL.Query().Get("person"))
 	if at.IsZero() { // without an instant the API exports all times
-		q.Set("at", v.console.deps.Now().UTC().Format(time.RFC3339Nano))
+		q.Set("at", v.deps.Now().UTC().Format(time.RFC3339Nano))
 	}
 	q.Set("format", "csv")
 	return forwarded("/api/audit/access/export?" + q.Encode()), nil
@@ -201,7 +190,7 @@ func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.Ac
 func byName(a, b readmodels.Named) int {
 	name := func(n readmodels.Named) string {
 		if n.Name == nil {
-			return "\uffff"
+			return "\uffff" // last
 		}
 		return strings.ToLower(*n.Name)
 	}
@@ -210,7 +199,6 @@ func byName(a, b readmodels.Named) int {
 
 const peoplePath = root + "/people/"
 
-// personView shows the periods of a person's access, and the records that started and ended them.
 type personView struct {
 	readmodels.Named
 
@@ -243,9 +231,9 @@ type decision struct {
 	Address string
 }
 
-// decided returns the decision of a record about a board.
 func decided(r readmodels.Record, board string) decision {
-	return decision{inWords(r.Type), r.Actor, r.Time, historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)}
+	address := historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)
+	return decision{inWords(r.Type), r.Actor, r.Time, address}
 }
 
 const (
@@ -257,7 +245,8 @@ const (
 func openPerson(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := personView{
-		Named: readmodels.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "From (UTC)", "To (UTC)"), Agency: v.who.Roles.Has(api.RoleAgency),
+		Named: readmodels.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "From (UTC)", "To (UTC)"),
+		Agency: v.who.Roles.Has(api.RoleAgency),
 	}
 	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}
 	if !shown.Wrong() {
@@ -277,7 +266,8 @@ func openPerson(v *visit) (view, error) {
 	for _, s := range spans {
 		shown.Inactive = !s.ActiveToday
 		span := personSpan{
-			AccessSpan: s, Shows: scopesOf(s), Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID),
+			AccessSpan: s, Shows: scopesOf(s),
+			Listed: decided(s.ListedBy, s.Dashboard.ID), Opened: decided(s.AllowedBy, s.Dashboard.ID),
 		}
 		if s.BeganBy.Version > max(s.ListedBy.Version, s.AllowedBy.Version) {
 			span.Began = new(decided(s.BeganBy, s.Dashboard.ID))
@@ -287,6 +277,8 @@ func openPerson(v *visit) (view, error) {
 		}
 		shown.Spans = append(shown.Spans, span)
 	}
-	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { return byName(a.Dashboard, b.Dashboard) }) // the API sorts by id
+	slices.SortStableFunc(shown.Spans, func(a, b personSpan) int { // the API sorts by id
+		return byName(a.Dashboard, b.Dashboard)
+	})
 	return shown, nil
 }

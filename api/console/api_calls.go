@@ -12,8 +12,10 @@ import (
 	"net/url"
 	"runtime/debug"
 
+	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
@@ -23,32 +25,28 @@ func get[T any](v *visit, path string, query url.Values) (T, error) {
 	return data, err
 }
 
-// getMeta is get with the response's meta.
 func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M, err error) {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return call[T, M](v, http.MethodGet, path, nil)
-}
-
-// post sends a POST request to the API as the visitor. A nil body sends no body.
-func post[T any](v *visit, path string, body any) (T, error) {
-	data, _, err := call[T, struct{}](v, http.MethodPost, path, body)
-	return data, err
-}
-
-// call sends a request to the API in this process. The API applies all rules: roles, tenancy,
-// limits, and records of reads.
-func call[T, M any](v *visit, method, path string, body any) (data T, meta M, err error) {
-	got, err := v.send(method, path, body, nil)
+	got, err := v.send(http.MethodGet, path, nil, nil)
 	if err != nil {
 		return data, meta, err
 	}
-	err = got.read(&data, &meta)
-	return data, meta, err
+	return data, meta, got.read(&data, &meta)
 }
 
-// send is call with request headers. It returns the API's response.
+// post sends a POST request to the API as the visitor. A nil body sends no body.
+func post[T any](v *visit, path string, body any) (data T, err error) {
+	got, err := v.send(http.MethodPost, path, body, nil)
+	if err != nil {
+		return data, err
+	}
+	return data, got.read(&data, nil)
+}
+
+// send sends a request to the API in this process. The API applies all rules: roles, tenancy,
+// limits, and records of reads.
 func (v *visit) send(method, path string, body any, headers map[string]string) (*answer, error) {
 	var sent []byte
 	if body != nil {
@@ -63,13 +61,13 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	}
 	got := &answer{header: http.Header{}}
 	if method == http.MethodGet {
-		v.console.deps.API.ServeHTTP(got, r)
-	} else { // A double-clicked form is sent twice but runs once, even if the browser drops the first request.
+		v.deps.API.ServeHTTP(got, r)
+	} else { // A double-clicked form runs once, even if the browser drops the first request.
 		same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, method, path, headers, sent})
-		done, _, _ := v.console.sending.Do(same, func() (any, error) {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), v.console.patience)
+		done, _, _ := v.sending.Do(same, func() (any, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), v.patience)
 			defer cancel()
-			v.console.deps.API.ServeHTTP(got, r.WithContext(ctx))
+			v.deps.API.ServeHTTP(got, r.WithContext(ctx))
 			return got, nil
 		})
 		got, _ = done.(*answer)
@@ -80,7 +78,6 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	return got, nil
 }
 
-// read decodes the data and meta of a successful response.
 func (a *answer) read(data, meta any) error {
 	got := struct {
 		Data any `json:"data"`
@@ -93,39 +90,38 @@ func (a *answer) read(data, meta any) error {
 }
 
 // request returns an API request of the visitor. It carries no cookie and no header of the browser.
+// It removes the route context of a main application's router, because the API's router would
+// continue from it.
 func (v *visit) request(method, path string, body []byte) *http.Request {
-	r, err := http.NewRequestWithContext(withCaller(v.r.Context(), v.who), method, path, bytes.NewReader(body))
+	ctx := api.WithPrincipal(context.WithValue(v.r.Context(), chi.RouteCtxKey, nil), v.who)
+	r, err := http.NewRequestWithContext(ctx, method, path, bytes.NewReader(body))
 	if err != nil { // the path contains a control character: the API answers that the address does not exist
-		r, _ = http.NewRequestWithContext(withCaller(v.r.Context(), v.who), method, "/", http.NoBody)
+		r, _ = http.NewRequestWithContext(ctx, method, "/", http.NoBody)
 	}
 	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if v.viewedAs != nil { // the API logs the client user; this id leads to the record of who viewed the page as that user
+	if v.viewedAs != nil { // the API logs the client user; this id leads to the record of who viewed the page
 		r.Header.Set("X-Request-Id", v.viewedAs.Request)
 	}
 	return r
 }
 
-// answer stores a response of the API.
 type answer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-// Header implements [http.ResponseWriter].
 func (a *answer) Header() http.Header { return a.header }
 
-// WriteHeader implements [http.ResponseWriter].
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status = status
 	}
 }
 
-// Write implements [http.ResponseWriter].
 func (a *answer) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
 	return a.body.Write(p)
@@ -138,8 +134,7 @@ type forwardingWriter struct {
 	to http.ResponseWriter
 }
 
-// WriteHeader implements [http.ResponseWriter]. It keeps the console's headers and copies only the
-// content headers of the API.
+// WriteHeader keeps the console's headers and copies only the content headers of the API.
 func (p *forwardingWriter) WriteHeader(status int) {
 	if p.status == 0 && status < http.StatusMultipleChoices {
 		for _, name := range []string{"Content-Type", "Content-Disposition"} {
@@ -152,7 +147,6 @@ func (p *forwardingWriter) WriteHeader(status int) {
 	p.answer.WriteHeader(status)
 }
 
-// Write implements [http.ResponseWriter].
 func (p *forwardingWriter) Write(b []byte) (int, error) {
 	p.WriteHeader(http.StatusOK)
 	if p.status >= http.StatusMultipleChoices {
@@ -164,7 +158,6 @@ func (p *forwardingWriter) Write(b []byte) (int, error) {
 // Unwrap lets [http.ResponseController] set the deadlines of exports.
 func (p *forwardingWriter) Unwrap() http.ResponseWriter { return p.to }
 
-// refusal returns the response's error, which has the API's error shape.
 func (a *answer) refusal() error {
 	if a.status < http.StatusBadRequest { // a redirect: the id in the page's address consists of dots
 		return errNoPage
@@ -179,7 +172,20 @@ func (a *answer) refusal() error {
 	if err := json.Unmarshal(a.body.Bytes(), &said); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("decode API error: %w", err)
 	}
-	return &domain.Error{Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID, RequestID: said.RequestID}
+	return &domain.Error{
+		Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID, RequestID: said.RequestID,
+	}
+}
+
+// parameters returns a query with the values that are not empty.
+func parameters(values map[string]string) url.Values {
+	q := url.Values{}
+	for name, value := range values {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
 }
 
 // copyParameters copies these query parameters of the page to an API query, unless they are empty.
@@ -192,7 +198,6 @@ func copyParameters(v *visit, asked url.Values, names ...string) {
 	}
 }
 
-// nextPage returns the address of a list's next page; "" on the last page.
 func nextPage(path string, asked url.Values, cursor string) string {
 	if cursor == "" {
 		return ""
@@ -202,11 +207,10 @@ func nextPage(path string, asked url.Values, cursor string) string {
 	return path + "?" + asked.Encode()
 }
 
-// maxConcurrent limits the concurrent API requests of one page. Pages load faster, but leave
-// database connections to other pages.
+// maxConcurrent leaves database connections to other pages.
 const maxConcurrent = 4
 
-// concurrently calls ask for 0 to n-1 in order, at most atOnce at a time. After an error it starts
+// concurrently calls ask for 0 to n-1 in order, at most maxConcurrent at a time. After an error it starts
 // no further calls. Of several errors it returns the one with the lowest index, so that the visitor
 // always sees the same error. It turns panics into errors: net/http recovers only panics of the
 // request's goroutine, and any other would crash the process.

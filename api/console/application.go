@@ -33,13 +33,13 @@ type Application struct {
 func callerOf(v *visit) (signedIn bool, err error) {
 	who, left := api.PrincipalFrom(v.r.Context())
 	if !left {
-		who, err = v.console.deps.Application.Callers.Authenticate(v.r)
+		who, err = v.deps.Application.Callers.Authenticate(v.r)
 	}
 	if err == nil {
 		who, err = who.Canonical() // views are recorded with these ids
 	}
 	if err != nil {
-		if !v.console.isNobody(err) {
+		if !v.isNobody(err) {
 			return false, err
 		}
 		v.log(slog.LevelDebug, "console: caller is not signed in", err)
@@ -63,11 +63,9 @@ func (c *Console) isNobody(err error) bool {
 	if why, ok := errors.AsType[*domain.Error](err); ok {
 		return why.Code == domain.CodeUnauthenticated
 	}
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.passes(err)
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !c.deps.IsTemporary(err)
 }
 
-// signInAddress returns the address of the sign-in page. After signing in, the visitor returns to
-// to.
 func (c *Console) signInAddress(to string) redirect {
 	asked := url.Values{}
 	if to != "" && to != root {
@@ -85,7 +83,6 @@ func (c *Console) signInAddress(to string) redirect {
 	return redirect(at.String())
 }
 
-// prefix returns the path below which the application serves the console; "": none.
 func (c *Console) prefix() string {
 	if c.deps.Application == nil {
 		return ""
@@ -97,7 +94,6 @@ func (c *Console) prefix() string {
 // people have written: quotation marks in texts are escaped, and form fields use another attribute.
 var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + root + `)`)
 
-// withPrefix adds the prefix to the console's addresses in a page or script.
 func (c *Console) withPrefix(body []byte) []byte {
 	if c.prefix() == "" {
 		return body
@@ -105,7 +101,6 @@ func (c *Console) withPrefix(body []byte) []byte {
 	return ownAddress.ReplaceAll(body, []byte(`${1}"`+strings.ReplaceAll(c.prefix(), "$", "$$")+`${2}`))
 }
 
-// redirectTo redirects a browser. It adds the prefix to addresses of the console.
 func (c *Console) redirectTo(w http.ResponseWriter, r *http.Request, to string) {
 	if rest, ok := strings.CutPrefix(to, root); ok && (rest == "" || strings.ContainsRune("/?#", rune(rest[0]))) {
 		to = c.prefix() + to

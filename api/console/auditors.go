@@ -15,14 +15,12 @@ import (
 
 const looksPath = historyPath + "/looks"
 
-// looksView shows who viewed the history, newest first.
 type looksView struct {
 	Actor *readmodels.Named // whose views; nil: everyone's
 	Looks []auditRead
 	More  string // address of the next page; "" on the last page
 }
 
-// auditRead is a recorded view or export of the history.
 type auditRead struct {
 	readmodels.AuditReadEntry
 
@@ -31,7 +29,6 @@ type auditRead struct {
 	About []filterPart
 }
 
-// filterPart is a part of the filter, and the person or client that it names.
 type filterPart struct {
 	Words   string
 	Subject *readmodels.Named // nil: none
@@ -65,7 +62,6 @@ func openLooks(v *visit) (view, error) {
 	return shown, nil
 }
 
-// auditReadWords describes what can be viewed.
 var auditReadWords = map[string]string{
 	domain.AuditHistory: "the history",
 	domain.AuditState:   "the board as it was",
@@ -88,7 +84,10 @@ func auditReadOf(e readmodels.AuditReadEntry) (auditRead, error) {
 		}
 		return &readmodels.Named{ID: id}
 	}
-	l := auditRead{AuditReadEntry: e, What: nameOr(auditReadWords[asked.What], auditReadWords[domain.AuditHistory]), Board: named(asked.Dashboard)}
+	l := auditRead{
+		AuditReadEntry: e, Board: named(asked.Dashboard),
+		What: nameOr(auditReadWords[asked.What], auditReadWords[domain.AuditHistory]),
+	}
 	switch asked.Format {
 	case "":
 	case domain.FormatBundle:
@@ -130,7 +129,6 @@ func momentInWords(edge, moment string) string {
 	}
 }
 
-// personPath returns the address of a person's page; "" for a system actor.
 func personPath(id string) string {
 	if !personal(id) {
 		return ""
@@ -138,7 +136,6 @@ func personPath(id string) string {
 	return peoplePath + id
 }
 
-// verifyView shows what a person needs to verify the history without the service.
 type verifyView struct {
 	Agency string               // id
 	Newest *api.CheckpointEntry // nil: no checkpoint is signed yet

@@ -32,30 +32,31 @@ func (p picks) added() []string { return without(p.After, p.Before...) }
 
 func (p picks) removed() []string { return without(p.Before, p.After...) }
 
-// without returns the entries of list that are not in others.
+func (p picks) all() []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(p.Before, p.After))))
+}
+
 func without(list []string, others ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(id string) bool { return slices.Contains(others, id) })
 }
 
 func (p picks) changed() bool { return len(p.added()) > 0 || len(p.removed()) > 0 }
 
-// applyTo applies the same changes to another list.
 func (p picks) applyTo(list []string) []string {
 	out := without(slices.Concat(list, p.added()), p.removed()...)
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// readEdit reads the form of the page or of its preview.
 func readEdit(form url.Values) boardEdit {
 	read := func(name string) picks { return picks{Before: form["was_"+name], After: form[name]} }
 	return boardEdit{
 		Version: form.Get("version"), Accounts: read("account"), Users: read("user"), Scopes: read("scope"),
-		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "", Find: form.Get("find"), Seen: form.Get("seen"),
+		WasOpen: form.Get("was_open") != "", Open: form.Get("open") != "",
+		Find: form.Get("find"), Seen: form.Get("seen"),
 	}
 }
 
-// boardChange is the body of the API request.
 type boardChange struct {
 	Allow    *bool     `json:"allow_client_dashboard,omitempty"`
 	Accounts *[]string `json:"sub_account_ids,omitempty"`
@@ -65,9 +66,8 @@ type boardChange struct {
 }
 
 var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
-	"You selected clients to link and cleared others. Linking and unlinking are separate changes: save one, then make the other.")
-
-const savedMaybe = "It is not yet known whether the board was saved. Reload this page to send the same change again. It is not applied twice."
+	"You selected clients to link and cleared others. "+
+		"Linking and unlinking are separate changes: save one, then make the other.")
 
 // change returns the edit without people: only a preview says who is on the list after links have
 // changed.
@@ -90,7 +90,6 @@ func (e boardEdit) change() (c boardChange, err error) {
 	return c, nil
 }
 
-// boardPreviewView shows the effects of a change before it is saved.
 type boardPreviewView struct {
 	Name   string
 	ID     string
@@ -101,18 +100,17 @@ type boardPreviewView struct {
 	Does   effects
 }
 
-// boardWords maps API fields to the lists of the page.
 var boardWords = map[string]fieldWords{
 	"sub_account_ids": {"account", "One of these clients is not a client of your agency, or is no longer linked. Remove it."},
-	"users":           {"user", "One of these people does not belong to your agency or its clients, or belongs to a client that you unlink. Remove that person from the list."},
-	"scopes":          {"scope", ""},
+	"users": {"user", "One of these people does not belong to your agency or its clients, " +
+		"or belongs to a client that you unlink. Remove that person from the list."},
+	"scopes": {"scope", ""},
 }
 
-// changeBoard handles the buttons of the board's page and of its preview.
 func changeBoard(v *visit, client readmodels.Account) (view, error) {
-	var err error
 	edit := readEdit(v.form)
 	var shown view
+	var err error
 	switch v.form.Get("do") {
 	case "save":
 		shown, err = saveBoard(v, client, edit)
@@ -125,9 +123,8 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	if ok && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
 		return editBoard(v, client, &edit, formFaults{Said: why.Message})
 	}
-	if ok && slices.Contains([]domain.Code{
-		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
-	}, why.Code) {
+	inForm := []domain.Code{domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid}
+	if ok && slices.Contains(inForm, why.Code) {
 		faults, _ := faultsOf(err, boardWords)
 		return editBoard(v, client, &edit, faults)
 	}
@@ -157,7 +154,9 @@ func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, er
 		return nil, err
 	}
 	shown.Does = effectsOfPreview(shown.Result.Access)
-	slices.SortStableFunc(shown.Result.Dashboards, func(a, b readmodels.PreviewedDashboard) int { return byName(a.Dashboard, b.Dashboard) })
+	slices.SortStableFunc(shown.Result.Dashboards, func(a, b readmodels.PreviewedDashboard) int {
+		return byName(a.Dashboard, b.Dashboard)
+	})
 	body, err := json.Marshal(change)
 	shown.Body = string(body)
 	return shown, err
@@ -192,7 +191,6 @@ func boardAfter(v *visit, id, version string, change boardChange) (after readmod
 
 func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEscape(id) }
 
-// versionOf returns the version of a board in the headers of a response.
 func versionOf(header http.Header) string { return strings.Trim(header.Get("ETag"), `"`) }
 
 // tag returns a version as an If-Match header. Without a version it matches any existing board.
@@ -203,7 +201,6 @@ func tag(version string) string {
 	return `"` + version + `"`
 }
 
-// saveBoard saves exactly the previewed change, or nothing.
 func saveBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
 	body := json.RawMessage(v.form.Get("body"))
 	if !json.Valid(body) {
@@ -213,10 +210,12 @@ func saveBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error
 		"If-Match": tag(edit.Version), "If-Preview": v.form.Get("preview"), "Idempotency-Key": v.form.Get("key"),
 	})
 	if open, ok := errors.AsType[*domain.Error](err); ok && open.CommandID != "" {
-		open.Message = savedMaybe
+		open.Message = "It is not yet known whether the board was saved. Reload this page to send the same change again. " +
+			"It is not applied twice."
 	}
 	if err != nil {
 		return nil, err
 	}
-	return redirect(clientPath(client.ID, "board") + "?" + url.Values{"saved": {versionOf(saved.header)}}.Encode()), nil
+	version := url.Values{"saved": {versionOf(saved.header)}}
+	return redirect(clientPath(client.ID, "board") + "?" + version.Encode()), nil
 }

@@ -13,7 +13,6 @@ import (
 // scopeConnect is the scope that lets people connect pages and profiles of their own client.
 const scopeConnect = "connect"
 
-// The scopes that the console describes.
 var scopeWords = []choice{
 	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts that they come from"},
 	{ID: scopeConnect, Name: "Connecting", Note: "people on the list can connect their own pages and profiles"},
@@ -21,12 +20,14 @@ var scopeWords = []choice{
 	{ID: "reports", Name: "Reports", Note: "for your main application"},
 }
 
-// scopeChoices returns the known scopes and those of the board.
 func scopeChoices(edit picks) (all []choice) {
 	all = slices.Clone(scopeWords)
 	for _, id := range slices.Concat(edit.Before, edit.After) {
 		if !slices.ContainsFunc(all, func(c choice) bool { return c.ID == id }) {
-			all = append(all, choice{ID: id, Name: scopeNames([]string{id})[0], Note: "for your main application; if you remove it, only your main application can add it again"})
+			all = append(all, choice{
+				ID: id, Name: scopeNames([]string{id})[0],
+				Note: "for your main application; if you remove it, only your main application can add it again",
+			})
 		}
 	}
 	for i := range all {
@@ -35,7 +36,6 @@ func scopeChoices(edit picks) (all []choice) {
 	return all
 }
 
-// scopeNames returns the display names of scopes.
 func scopeNames(ids []string) []string {
 	all := make([]string, len(ids))
 	for i, id := range ids {
@@ -47,7 +47,6 @@ func scopeNames(ids []string) []string {
 	return all
 }
 
-// scopeDoes describes what a scope allows.
 func scopeDoes(id string) string {
 	if id == scopeConnect {
 		return "connect pages and profiles of their own business"
@@ -66,25 +65,23 @@ type effects struct {
 	Inactive                 []readmodels.Named // people not counted because they are inactive today; only in records
 }
 
-// effect is a person and the affected boards.
 type effect struct {
 	User   readmodels.Named
 	Boards []readmodels.Named
 }
 
-// scopeEffect describes what a scope allows, and the affected people and boards.
 type scopeEffect struct {
 	Does   string
 	People []effect
 }
 
-// Harms reports whether anyone loses access or a scope.
 func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
 
 // effectsOfPreview sorts by name; the API sorts by id.
 func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
 	gained, lost := scopePeople{}, scopePeople{}
-	for _, a := range slices.SortedStableFunc(slices.Values(access), func(a, b readmodels.PreviewedAccess) int { return byName(a.User, b.User) }) {
+	byUser := func(a, b readmodels.PreviewedAccess) int { return byName(a.User, b.User) }
+	for _, a := range slices.SortedStableFunc(slices.Values(access), byUser) {
 		if len(a.Loses) > 0 {
 			e.Loses = append(e.Loses, effect{a.User, a.Loses})
 		}
@@ -141,12 +138,13 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 	return e
 }
 
-// scopePeople maps scopes to the affected people.
 type scopePeople map[string][]effect
 
 func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmodels.Named) {
 	people := p[scope]
-	at, known := slices.BinarySearchFunc(people, user, func(e effect, u readmodels.Named) int { return byName(e.User, u) })
+	at, known := slices.BinarySearchFunc(people, user, func(e effect, u readmodels.Named) int {
+		return byName(e.User, u)
+	})
 	if !known {
 		people = slices.Insert(people, at, effect{User: user})
 	}
@@ -167,11 +165,11 @@ func (p scopePeople) effects() (all []scopeEffect) {
 // are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
 	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
-		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)}, "limit": {strconv.Itoa(mostEntries)},
+		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)},
+		"limit": {strconv.Itoa(mostEntries)},
 	})
 	if err != nil {
 		return nil
 	}
-	done := effectsOfRecord(entries)
-	return &done
+	return new(effectsOfRecord(entries))
 }

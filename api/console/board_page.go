@@ -17,15 +17,14 @@ import (
 const (
 	othersOnAPage    = 20  // clients to link; more are searched for
 	accountsToAsk    = 100 // accounts in one API query
-	peopleOnAPage    = 500
-	changesToExplain = 20
+	peopleOnAPage    = "500"
+	changesToExplain = "20"
 )
 
-// boardEditView is the page on which an agency edits a board.
 type boardEditView struct {
 	Name   string
 	ID     string
-	Board  boardFacts
+	Board  readmodels.DashboardView
 	Saved  bool
 	Newest bool     // the board has not changed since it was saved
 	Does   *effects // effects of the saved change if it is the newest; nil: unknown
@@ -59,19 +58,16 @@ func (v boardEditView) Choices() string {
 	return "choices-" + strconv.FormatUint(boxes.Sum64(), 36)
 }
 
-// choice is a checkbox.
 type choice struct {
 	ID, Name, Note string
 	Before, After  bool // checked when the page was rendered; checked as submitted
 }
 
-// peopleOf are the people of an account.
 type peopleOf struct {
 	Account string
 	People  []choice
 }
 
-// clientBoard opens a client's board for its agency.
 func clientBoard(v *visit, client readmodels.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
@@ -80,34 +76,30 @@ func clientBoard(v *visit, client readmodels.Account) (view, error) {
 // is kept even if others have changed the board in the meantime; their changes are shown. Faults
 // are the errors of the edit.
 func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
-	facts, version, err := boardAt(v, client.ID)
+	board, version, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
+	saved := v.r.URL.Query().Get("saved")
 	shown := boardEditView{
-		Name: client.Name, ID: client.ID, Board: facts, Saved: edit == nil && isUpTo(v.r.URL.Query().Get("saved"), version),
-		Names: map[string]string{},
+		Name: client.Name, ID: client.ID, Board: board, Saved: edit == nil && isUpTo(saved, version),
+		Edit: editOf(board, client.ID, version), Names: map[string]string{},
 	}
-	if shown.Newest = shown.Saved && v.r.URL.Query().Get("saved") == version; shown.Newest {
-		shown.Does = effectsOfSaved(v, facts.UpdatedAt)
+	if shown.Newest = shown.Saved && saved == version; shown.Newest {
+		shown.Does = effectsOfSaved(v, board.UpdatedAt)
 	}
-	fresh := editOf(facts, client.ID, version)
 	if edit != nil {
 		if shown.Stale = edit.Version != version; shown.Stale {
 			shown.Meanwhile = changesSince(v, client.ID, edit.Version)
-		} else {
-			if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
-				for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Accounts.Before, edit.Accounts.After)))) {
-					shown.Meanwhile = append(shown.Meanwhile, changesSince(v, id, edit.Seen)...)
-				}
+		} else if shown.Faults = faults; faults.Said != "" { // another board may have been changed since the preview
+			for _, id := range edit.Accounts.all() {
+				shown.Meanwhile = append(shown.Meanwhile, changesSince(v, id, edit.Seen)...)
 			}
 		}
-		fresh = applyEdit(v, &shown, *edit, fresh)
+		shown.Edit = applyEdit(v, &shown, *edit, shown.Edit)
 	}
-	shown.Edit = fresh
-	shown.Scopes = scopeChoices(fresh.Scopes)
-	err = cmp.Or(readAccounts(v, &shown), readPeople(v, &shown))
-	return shown, err
+	shown.Scopes = scopeChoices(shown.Edit.Scopes)
+	return shown, cmp.Or(readAccounts(v, &shown), readPeople(v, &shown))
 }
 
 // applyEdit applies an edit to a board, and selects the clients and people that the links add.
@@ -123,46 +115,51 @@ func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit 
 			shown.Names[n.ID] = *n.Name
 		}
 	}
-	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...) // so that people whom the visitor cleared stay off the list
+	// Before includes the people whom the links add, so that those whom the visitor cleared stay off the list.
+	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...)
 	next = edit.applyTo(board)
-	next.Accounts.After = append(next.Accounts.After, without(idsOf(after.SubAccountIDs), append(next.Accounts.After, shown.ID)...)...)
+	linked := without(idsOf(after.SubAccountIDs), append(next.Accounts.After, shown.ID)...)
+	next.Accounts.After = append(next.Accounts.After, linked...)
 	return next
 }
 
 // boardAt returns a board and its version.
-func boardAt(v *visit, id string) (facts boardFacts, version string, err error) {
+func boardAt(v *visit, id string) (board readmodels.DashboardView, version string, err error) {
 	got, err := v.send(http.MethodGet, boardAPI(id), nil, nil)
 	if err != nil {
-		return facts, "", err
+		return board, "", err
 	}
 	var list []readmodels.DashboardView
 	if err := got.read(&list, nil); err != nil {
-		return facts, "", err
+		return board, "", err
 	}
 	if len(list) == 0 {
-		return facts, "", errNoPage
+		return board, "", errNoPage
 	}
-	return withNames(list[0]), versionOf(got.header), nil
+	slices.SortStableFunc(list[0].SubAccountIDs, func(a, b readmodels.LinkedAccount) int { // the API sorts by id
+		return inOrder(a.Name, a.ID, b.Name, b.ID)
+	})
+	return list[0], versionOf(got.header), nil
 }
 
 // editOf returns an edit that changes nothing.
-func editOf(facts boardFacts, id, version string) boardEdit {
+func editOf(board readmodels.DashboardView, id, version string) boardEdit {
 	same := func(list []string) picks { return picks{Before: list, After: list} }
 	var accounts, users []string
-	for _, a := range facts.SubAccountIDs {
+	for _, a := range board.SubAccountIDs {
 		if a.ID != id {
 			accounts = append(accounts, a.ID)
 		}
 	}
-	for _, u := range facts.Users {
+	for _, u := range board.Users {
 		users = append(users, u.ID)
 	}
-	for _, u := range facts.UsersNotShown {
+	for _, u := range board.UsersNotShown {
 		users = append(users, u.ID)
 	}
 	return boardEdit{
-		Version: version, Accounts: same(accounts), Users: same(users), Scopes: same(facts.Scopes),
-		WasOpen: facts.AllowClientDashboard, Open: facts.AllowClientDashboard,
+		Version: version, Accounts: same(accounts), Users: same(users), Scopes: same(board.Scopes),
+		WasOpen: board.AllowClientDashboard, Open: board.AllowClientDashboard,
 	}
 }
 
@@ -184,39 +181,45 @@ func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry
 	if err != nil {
 		return nil
 	}
-	entries, err := get[[]readmodels.HistoryEntry](v, boardAPI(id)+"/history", url.Values{"order": {"desc"}, "limit": {strconv.Itoa(changesToExplain)}})
+	entries, err := get[[]readmodels.HistoryEntry](v, boardAPI(id)+"/history",
+		url.Values{"order": {"desc"}, "limit": {changesToExplain}})
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(entries, func(e readmodels.HistoryEntry) bool { return e.Version <= after })
 }
 
-// readAccounts finds the clients that are linked and those that can be linked.
 func readAccounts(v *visit, shown *boardEditView) error {
-	asked := url.Values{"active": {"true"}, "limit": {strconv.Itoa(min(othersOnAPage+2+len(shown.Edit.Accounts.Before), api.MaxPageLimit))}}
-	if shown.Edit.Find != "" {
-		asked.Set("q", shown.Edit.Find)
-	}
+	edit, names := shown.Edit.Accounts, shown.Names
+	asked := parameters(map[string]string{
+		"active": "true", "q": shown.Edit.Find, "limit": strconv.Itoa(min(othersOnAPage+2+len(edit.Before), api.MaxPageLimit)),
+	})
 	found, err := get[[]readmodels.Account](v, "/api/accounts", asked)
 	if err != nil {
 		return err
 	}
-	names := shown.Names
 	for _, a := range shown.Board.SubAccountIDs {
 		names[a.ID] = a.Name
 	}
 	for _, a := range found {
 		names[a.ID] = a.Name
 	}
-	edit := shown.Edit.Accounts
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(edit.Before, edit.After)))) {
+	for _, id := range edit.all() {
 		if names[id] == "" {
 			if a, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}}); err == nil && len(a) == 1 {
 				names[id] = a[0].Name
 			}
 		}
-		before, after := slices.Contains(edit.Before, id), slices.Contains(edit.After, id)
-		shown.Linked = append(shown.Linked, choice{ID: id, Name: nameOr(names[id], id), Note: linkNote(before, after), Before: before, After: after})
+		linked := choice{
+			ID: id, Name: nameOr(names[id], id), Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
+		}
+		switch {
+		case !linked.After:
+			linked.Note = "will be unlinked"
+		case !linked.Before:
+			linked.Note = "will be linked"
+		}
+		shown.Linked = append(shown.Linked, linked)
 	}
 	slices.SortStableFunc(shown.Linked, func(a, b choice) int { return inOrder(a.Name, a.ID, b.Name, b.ID) })
 	for _, a := range found {
@@ -231,17 +234,6 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	return nil
 }
 
-func linkNote(was, now bool) string {
-	switch {
-	case was && !now:
-		return "will be unlinked"
-	case !was && now:
-		return "will be linked"
-	default:
-		return ""
-	}
-}
-
 // peopleAround returns the people of the linked and selected clients. It adds the agency's staff if
 // the list contains a person whom the board does not show.
 func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
@@ -254,13 +246,13 @@ func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	notOnBoard := func(id string) bool {
 		return !slices.ContainsFunc(shown.Board.Users, func(u readmodels.DashboardUser) bool { return u.ID == id })
 	}
-	if slices.ContainsFunc(slices.Concat(shown.Edit.Users.Before, shown.Edit.Users.After), notOnBoard) && v.me.Agency != nil {
+	if slices.ContainsFunc(shown.Edit.Users.all(), notOnBoard) && v.me.Agency != nil {
 		accounts = append(accounts, v.me.Agency.ID)
 	}
-	return get[[]readmodels.User](v, "/api/users", url.Values{"account": {strings.Join(accounts, ",")}, "limit": {strconv.Itoa(peopleOnAPage)}})
+	return get[[]readmodels.User](v, "/api/users",
+		url.Values{"account": {strings.Join(accounts, ",")}, "limit": {peopleOnAPage}})
 }
 
-// readPeople finds the people who are on the list and those who can be added.
 func readPeople(v *visit, shown *boardEditView) error {
 	found, err := peopleAround(v, shown)
 	if err != nil {
@@ -285,7 +277,10 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if selected && !listed {
 			note = strings.TrimLeft(note+", will be added", ", ")
 		}
-		return choice{ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note, Before: slices.Contains(edit.Before, id), After: selected}
+		return choice{
+			ID: id, Name: cmp.Or(name, shown.Names[id], id), Note: note,
+			Before: slices.Contains(edit.Before, id), After: selected,
+		}
 	}
 	for _, u := range found {
 		listed := slices.Contains(edit.Before, u.ID) || slices.Contains(edit.After, u.ID)
@@ -306,7 +301,6 @@ func readPeople(v *visit, shown *boardEditView) error {
 	return nil
 }
 
-// addChoice adds a person under the account's name.
 func addChoice(b *boardEditView, account string, c choice) {
 	at := slices.IndexFunc(b.People, func(p peopleOf) bool { return p.Account == account })
 	if at < 0 {
@@ -323,7 +317,6 @@ var notShown = map[string]string{
 	"other_account": "belongs to a client that is not linked",
 }
 
-// isUpTo reports whether saved is a version of the board up to the current one.
 func isUpTo(saved, version string) bool {
 	n, err := strconv.ParseInt(saved, 10, 64)
 	newest, _ := strconv.ParseInt(version, 10, 64)

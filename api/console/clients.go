@@ -21,7 +21,6 @@ const (
 	recentDays     = 28   // days of the figures next to a client
 )
 
-// clientsView lists the clients of an agency, and the matters that need attention.
 type clientsView struct {
 	Search   string
 	NeedsYou []concern // on the first page of the whole list
@@ -30,7 +29,6 @@ type clientsView struct {
 	More     string // address of the next page; "" on the last page
 }
 
-// clientRow is a client with its board and recent followers.
 type clientRow struct {
 	readmodels.DashboardSummary
 
@@ -41,7 +39,6 @@ type clientRow struct {
 	TrendText  string // text alternative of Points
 }
 
-// openClients returns the start page of an agency.
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
 	copyParameters(v, asked, "q", "cursor")
@@ -91,7 +88,7 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 	for _, d := range data.Total.Series {
 		row.Points = append(row.Points, chart.Point{Value: d.Followers})
 	}
-	row.TrendText = "Followers in the last " + counted(recentDays, "day", "days") + ": " + known(row.Followers.Change, chart.Signed)
+	row.TrendText = fmt.Sprintf("Followers in the last %d days: %s", recentDays, known(row.Followers.Change, chart.Signed))
 	return row, nil
 }
 
@@ -115,7 +112,8 @@ func needsYou(v *visit) (all []concern, err error) {
 		return nil, err
 	}
 	from, to := latelyDays(v)
-	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v, "/auth/getAccountFollowers/"+from+"/"+to+"/all", url.Values{"compare": {"none"}})
+	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v,
+		"/auth/getAccountFollowers/"+from+"/"+to+"/all", url.Values{"compare": {"none"}})
 	if err != nil {
 		return nil, err
 	}
@@ -126,39 +124,38 @@ func needsYou(v *visit) (all []concern, err error) {
 	var unseen, missing []concern
 	for _, board := range boards {
 		name := nameOr(board.SubAccountName, board.SubAccountID)
+		connections := clientPath(board.SubAccountID, "connections")
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {
 				why = "It is open, but no one on its list is an active client user."
 			}
-			unseen = append(unseen, concern{
-				name + ": no one can open the board", why, clientPath(board.SubAccountID, "board"),
-			})
+			unseen = append(unseen, concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})
 		}
 		ofClient := sources[board.SubAccountID]
 		if why := whyUnread(ofClient); why != "" {
-			missing = append(missing, concern{name + ": no account is read", why, clientPath(board.SubAccountID, "connections")})
+			missing = append(missing, concern{name + ": no account is read", why, connections})
 			continue
 		}
-		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // disconnected on purpose, or without a subscription
+		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // on purpose, or without a subscription
 			return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
 		})
 		for _, s := range analytics.MostSevere(ofClient) {
-			at, gravest := network(s.PlatformName), s.Status
-			switch says := sourceSays(gravest, at); {
-			case gravest == analytics.SourceDisconnected:
-				all = append(all, concern{name + ": reconnect " + at, string(s.Reason), clientPath(board.SubAccountID, "connections")})
+			at := network(s.PlatformName)
+			switch says := sourceSays(s.Status, at); {
+			case s.Status == analytics.SourceDisconnected:
+				all = append(all, concern{name + ": reconnect " + at, string(s.Reason), connections})
 			case says == "":
-			case gravest == analytics.SourceReconnect:
-				all = append(all, concern{name + ": reconnect " + at, says, clientPath(board.SubAccountID, "connections")})
-			case gravest == analytics.SourcePartial:
+			case s.Status == analytics.SourceReconnect:
+				all = append(all, concern{name + ": reconnect " + at, says, connections})
+			case s.Status == analytics.SourcePartial:
 				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "figures")})
 			default:
-				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "connections")})
+				missing = append(missing, concern{name + ": figures are missing", says, connections})
 			}
 		}
 	}
-	return append(append(all, unseen...), missing...), nil
+	return slices.Concat(all, unseen, missing), nil
 }
 
 // whyUnread explains why no account of a client is read. It is empty if some are read, if the
@@ -178,7 +175,6 @@ func whyUnread(sources []analytics.Source) (why string) {
 	return why
 }
 
-// allBoards returns the boards of all clients.
 func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
 	asked := url.Values{"limit": {strconv.Itoa(api.MaxPageLimit)}}
 	for {
@@ -191,9 +187,8 @@ func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
 	}
 }
 
-// latelyDays returns the first and last day of the figures next to a client.
 func latelyDays(v *visit) (from, to string) {
-	until := v.console.deps.Now().UTC()
+	until := v.deps.Now().UTC()
 	return until.AddDate(0, 0, 1-recentDays).Format(time.DateOnly), until.Format(time.DateOnly)
 }
 
@@ -203,7 +198,6 @@ type homeView struct {
 	Links []navItem // the pages that they can open
 }
 
-// openHome opens the start page of the visitor's role.
 func openHome(v *visit) (view, error) {
 	switch {
 	case v.who.Roles.Has(api.RoleAgency):
@@ -215,11 +209,5 @@ func openHome(v *visit) (view, error) {
 	case v.who.Roles.Has(api.RoleOperator):
 		return redirect(opsPath), nil
 	}
-	var links []navItem
-	for _, item := range navigation(v) {
-		if item.Path != root {
-			links = append(links, item)
-		}
-	}
-	return homeView{Me: *v.me, Links: links}, nil
+	return homeView{Me: *v.me, Links: navigation(v)}, nil
 }

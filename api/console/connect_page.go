@@ -20,8 +20,6 @@ const (
 	linkDaysAtFirst  = 7
 )
 
-// connectView is the page for connecting, and for creating links for people without an account
-// here.
 type connectView struct {
 	Agency  bool // the visitor belongs to an agency and chooses a client
 	Clients []choice
@@ -35,21 +33,18 @@ type connectView struct {
 	LinkFaults   formFaults
 }
 
-// connectEntry is the input on the page.
 type connectEntry struct {
 	Client   string // "": none chosen
 	Networks []networkChoice
 	Days     string
 }
 
-// networkChoice is a platform with its checkbox.
 type networkChoice struct {
 	domain.Platform
 
 	Ticked bool
 }
 
-// linkRow is a link with names.
 type linkRow struct {
 	domain.ConnectLink
 
@@ -58,7 +53,6 @@ type linkRow struct {
 	Open     bool
 }
 
-// connectLinkMadeView shows the address of a new link, once.
 type connectLinkMadeView struct {
 	Made    connect.MadeLink
 	Account string
@@ -77,7 +71,7 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 	if !v.who.Roles.Has(api.RoleAgency) {
 		e.Client = v.who.AccountID
 	}
-	for _, p := range v.console.deps.Platforms {
+	for _, p := range v.deps.Platforms {
 		e.Networks = append(e.Networks, networkChoice{p, slices.Contains(form["platform"], strconv.Itoa(int(p)))})
 	}
 	return e
@@ -93,10 +87,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 	}
 	names := map[string]string{}
 	if shown.Agency {
-		asked := url.Values{"active": {"true"}, "limit": {clientsToConnect}}
-		if shown.Find != "" {
-			asked.Set("q", shown.Find)
-		}
+		asked := parameters(map[string]string{"active": "true", "q": shown.Find, "limit": clientsToConnect})
 		accounts, meta, err := getMeta[[]readmodels.Account, readmodels.ListMeta](v, "/api/accounts", asked)
 		if err != nil {
 			return nil, err
@@ -106,15 +97,20 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 			names[a.ID] = nameOr(a.Name, a.ID)
 			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: a.ID == shown.Entry.Client})
 		}
-		nameAccounts(v, names, append(accountsOf(links), shown.Entry.Client))
-		if name := names[shown.Entry.Client]; name != "" && !slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.After }) {
+		unnamed := []string{shown.Entry.Client}
+		for _, l := range links {
+			unnamed = append(unnamed, l.AccountID)
+		}
+		nameAccounts(v, names, unnamed)
+		listed := slices.ContainsFunc(shown.Clients, func(c choice) bool { return c.After })
+		if name := names[shown.Entry.Client]; name != "" && !listed {
 			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, After: true})
 		}
 	} else if v.me.Account != nil {
 		names[v.me.Account.ID] = nameOr(v.me.Account.Name, v.me.Account.ID)
 	}
 	for _, l := range links {
-		row := linkRow{ConnectLink: l, Account: nameOr(names[l.AccountID], l.AccountID), Open: l.Open(v.console.deps.Now())}
+		row := linkRow{ConnectLink: l, Account: nameOr(names[l.AccountID], l.AccountID), Open: l.Open(v.deps.Now())}
 		for _, p := range l.Platforms {
 			row.Networks = append(row.Networks, p.Title())
 		}
@@ -123,17 +119,10 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 	return shown, nil
 }
 
-func accountsOf(links []domain.ConnectLink) (ids []string) {
-	for _, l := range links {
-		ids = append(ids, l.AccountID)
-	}
-	return ids
-}
-
 // nameAccounts adds the missing names of accounts. A deleted account has no name, and neither have
 // the accounts requested together with it.
 func nameAccounts(v *visit, names map[string]string, ids []string) {
-	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+	ids = slices.DeleteFunc(ids, func(id string) bool {
 		_, isID := domain.HexID(id)
 		return !isID || names[id] != ""
 	})
@@ -151,7 +140,6 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 	}
 }
 
-// connectWords maps API fields to the fields of both forms.
 var connectWords = map[string]fieldWords{
 	"account":   {"client", "Choose the client."},
 	"platform":  {"platform", "Choose a platform."},
@@ -159,7 +147,6 @@ var connectWords = map[string]fieldWords{
 	"days":      {"days", fmt.Sprintf("Enter a whole number from 1 to %d.", connect.MaxLinkDays)},
 }
 
-// beginSignIn starts a sign-in with a platform.
 func beginSignIn(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
 	asked := connectRequest{Account: entered.Client, ReturnTo: connectPath}
@@ -175,7 +162,6 @@ func beginSignIn(v *visit) (view, error) {
 	return begun, err
 }
 
-// makeLink creates a link for a person without an account here, and shows it.
 func makeLink(v *visit) (view, error) {
 	entered := connectEntryOf(v, v.form)
 	platforms := []int{}
@@ -185,7 +171,8 @@ func makeLink(v *visit) (view, error) {
 		}
 	}
 	days, _ := strconv.Atoi(strings.TrimSpace(entered.Days))
-	made, err := post[connect.MadeLink](v, "/api/connect/links", map[string]any{"account": entered.Client, "platforms": platforms, "days": days})
+	made, err := post[connect.MadeLink](v, "/api/connect/links",
+		map[string]any{"account": entered.Client, "platforms": platforms, "days": days})
 	if faults, taken := faultsOf(err, connectWords); taken {
 		return showConnecting(v, connectView{Entry: entered, LinkFaults: faults})
 	}
@@ -197,13 +184,13 @@ func makeLink(v *visit) (view, error) {
 		names[v.me.Account.ID] = v.me.Account.Name
 	}
 	nameAccounts(v, names, []string{entered.Client})
-	return connectLinkMadeView{Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath}, nil
+	return connectLinkMadeView{
+		Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath,
+	}, nil
 }
 
-// revokeLink revokes a link.
 func revokeLink(v *visit) (view, error) {
-	if _, err := post[domain.ConnectLink](v, "/api/connect/links/"+url.PathEscape(v.r.PathValue("link"))+"/revoke", nil); err != nil {
-		return nil, err
-	}
-	return redirect(connectPath), nil
+	link := url.PathEscape(v.r.PathValue("link"))
+	_, err := post[domain.ConnectLink](v, "/api/connect/links/"+link+"/revoke", nil)
+	return redirect(connectPath), err
 }

@@ -15,7 +15,6 @@ import (
 
 const connectionsOnAPage = "200"
 
-// connectionsView lists the connections of a client.
 type connectionsView struct {
 	Name      string
 	ID        string
@@ -26,7 +25,6 @@ type connectionsView struct {
 	Fault     string // why no sign-in was started
 }
 
-// connection is a connected page or profile and its status.
 type connection struct {
 	readmodels.ConnectedPlatform
 
@@ -37,7 +35,6 @@ type connection struct {
 	Well  bool
 }
 
-// clientConnections shows a client's connections to its agency.
 func clientConnections(v *visit, client readmodels.Account) (view, error) {
 	return showConnections(v, client, "")
 }
@@ -48,7 +45,9 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	if err != nil {
 		return nil, err
 	}
-	shown := connectionsView{Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: v.console.deps.Platforms, Fault: fault}
+	shown := connectionsView{
+		Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: v.deps.Platforms, Fault: fault,
+	}
 	page := func(p readmodels.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID)}
 	}
@@ -70,8 +69,8 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
 		}, p.State)
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
-			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" + strings.Join(lacks, "; ") +
-				"). Reconnect it, and leave all permissions selected on " + p.SignInAt.Title() + "."
+			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" +
+				strings.Join(lacks, "; ") + "). Reconnect it, and leave all permissions selected on " + p.SignInAt.Title() + "."
 			c.Lacks, c.Again = true, true
 		}
 		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // by another row
@@ -88,9 +87,8 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 // stateWords describe the states of a connected account and what to do. The platform's own words
 // follow them. %s is the platform, or the one where a person signs in.
 var stateWords = map[readmodels.PlatformState]string{
-	readmodels.PlatformReconnect: "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
-	readmodels.PlatformPaused: "The operator of this service has paused reading from %s. " +
-		"Figures read earlier are kept.",
+	readmodels.PlatformReconnect:    "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
+	readmodels.PlatformPaused:       "The operator of this service has paused reading from %s. Figures read earlier are kept.",
 	readmodels.PlatformUnsubscribed: "It is not read because there is no active subscription.",
 	readmodels.PlatformBlocked:      "%s does not provide figures for this account because of its own rules. Check the account there.",
 	readmodels.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected on %s.",
@@ -114,7 +112,6 @@ func sourceSays(status analytics.SourceStatus, network string) string {
 	}
 }
 
-// reconnect starts a sign-in for a page or profile that was connected before.
 func reconnect(v *visit, client readmodels.Account) (view, error) {
 	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
 	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
@@ -126,7 +123,6 @@ func reconnect(v *visit, client readmodels.Account) (view, error) {
 	return begun, err
 }
 
-// disconnectView asks whether to disconnect a page or profile, and shows the result.
 type disconnectView struct {
 	readmodels.ConnectedPlatform
 
@@ -137,21 +133,20 @@ type disconnectView struct {
 	Done     *connect.Disconnected // the result; nil: not submitted yet
 }
 
-// askToDisconnect shows what is kept and what is deleted when a page or profile is disconnected.
 func askToDisconnect(v *visit, client readmodels.Account) (view, error) {
 	return connectedPage(v, client)
 }
 
-// connectedPage finds the client's page or profile in the address.
 func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, err error) {
 	page, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
 	if err == nil && page.AccountID != client.ID {
 		err = errNoPage
 	}
-	return disconnectView{ConnectedPlatform: page, ClientID: client.ID, Client: client.Name, Network: page.Platform.Title()}, err
+	return disconnectView{
+		ConnectedPlatform: page, ClientID: client.ID, Client: client.Name, Network: page.Platform.Title(),
+	}, err
 }
 
-// disconnect disconnects a page or profile. The directory records who did it.
 func disconnect(v *visit, client readmodels.Account) (view, error) {
 	shown, err := connectedPage(v, client)
 	if err != nil {
@@ -166,7 +161,6 @@ func disconnect(v *visit, client readmodels.Account) (view, error) {
 	return shown, err
 }
 
-// connectRequest is the body of an API request that starts a sign-in.
 type connectRequest struct {
 	Platform      int    `json:"platform"`
 	Account       string `json:"account"`
@@ -174,9 +168,8 @@ type connectRequest struct {
 	SocialAccount int64  `json:"social_account,omitempty"`
 }
 
-// beginConnecting starts a sign-in through the API, and redirects to its page.
 func beginConnecting(v *visit, asked connectRequest) (view, error) {
-	asked.ReturnTo = v.console.prefix() + asked.ReturnTo
+	asked.ReturnTo = v.prefix() + asked.ReturnTo
 	begun, err := post[connect.StartedSignIn](v, "/api/connect", asked)
 	if err != nil {
 		return nil, err
@@ -189,7 +182,8 @@ func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	// browser belongs to one host.
 	if start.Host != v.r.Host {
 		return nil, domain.NewError(domain.CodeConflict,
-			"Platform sign-ins return only to %s://%s. Open the console at that address and connect again.", start.Scheme, start.Host)
+			"Platform sign-ins return only to %s://%s. Open the console at that address and connect again.",
+			start.Scheme, start.Host)
 	}
 	return redirect(start.RequestURI()), nil
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -8,61 +9,52 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// figures is the request of a figures page: scope and range.
 type figures struct {
 	scope url.Values // parameter account or dashboard
 	Form  figuresForm
-	files string // address below which figures can be downloaded
-	today time.Time
+	files string    // address below which figures can be downloaded
+	now   time.Time // in the time zone
 }
 
-// figuresForm holds the range, zone, comparison and platform of the address.
 type figuresForm struct {
 	From, To, Zone, Compare string
 
 	Platform string // its number; "": all
 }
 
-// query encodes the form as query parameters.
 func (f figuresForm) query() url.Values {
-	q := url.Values{}
-	for name, value := range map[string]string{"from": f.From, "to": f.To, "tz": f.Zone, "compare": f.Compare, "platform": f.Platform} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return q
+	return parameters(map[string]string{
+		"from": f.From, "to": f.To, "tz": f.Zone, "compare": f.Compare, "platform": f.Platform,
+	})
 }
 
-// Platforms returns the platforms to which the figures can be limited.
 func (figuresForm) Platforms() []domain.Platform { return domain.Platforms() }
 
-// preset is a link to a range.
 type preset struct {
 	Name, Path string
 	Current    bool
 }
 
-// presets returns the most common ranges, up to today.
 func (f figures) presets(here string) (all []preset) {
-	firstOfMonth := time.Date(f.today.Year(), f.today.Month(), 1, 0, 0, 0, 0, time.UTC)
-	today := f.today.Format(time.DateOnly)
+	firstOfMonth := time.Date(f.now.Year(), f.now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	today := f.now.Format(time.DateOnly)
 	for _, p := range []struct {
 		name string
 		from time.Time
 		to   string
 	}{
-		{"Last 7 days", f.today.AddDate(0, 0, -6), today},
-		{"Last 28 days", f.today.AddDate(0, 0, 1-recentDays), today},
-		{"Last 90 days", f.today.AddDate(0, 0, -89), today},
+		{"Last 7 days", f.now.AddDate(0, 0, -6), today},
+		{"Last 28 days", f.now.AddDate(0, 0, 1-recentDays), today},
+		{"Last 90 days", f.now.AddDate(0, 0, -89), today},
 		{"This month", firstOfMonth, today},
 		{"Last month", firstOfMonth.AddDate(0, -1, 0), firstOfMonth.AddDate(0, 0, -1).Format(time.DateOnly)},
-		{"This year", time.Date(f.today.Year(), 1, 1, 0, 0, 0, 0, time.UTC), today},
+		{"This year", time.Date(f.now.Year(), 1, 1, 0, 0, 0, 0, time.UTC), today},
 	} {
 		form := f.Form
 		form.From, form.To = p.from.Format(time.DateOnly), p.to
@@ -82,39 +74,27 @@ func figuresOf(v *visit, by, id, files string) figures {
 	if err != nil {
 		zone = time.UTC
 	}
-	if f.Form.Zone == "" {
-		f.Form.Zone = "UTC"
-	}
-	if f.Form.Compare == "" {
-		f.Form.Compare = string(analytics.ComparePrevious)
-	}
-	today := v.console.deps.Now().In(zone)
-	f.today = today
-	if f.Form.To == "" {
-		f.Form.To = today.Format(time.DateOnly)
-	}
+	f.now = v.deps.Now().In(zone)
+	f.Form.Zone = cmp.Or(f.Form.Zone, "UTC")
+	f.Form.Compare = cmp.Or(f.Form.Compare, string(analytics.ComparePrevious))
+	f.Form.To = cmp.Or(f.Form.To, f.now.Format(time.DateOnly))
 	if f.Form.From == "" {
-		f.Form.From = today.AddDate(0, 0, 1-recentDays).Format(time.DateOnly)
-		if to, err := time.ParseInLocation(time.DateOnly, f.Form.To, zone); err == nil {
-			f.Form.From = to.AddDate(0, 0, 1-recentDays).Format(time.DateOnly)
+		to, err := time.ParseInLocation(time.DateOnly, f.Form.To, zone)
+		if err != nil {
+			to = f.now
 		}
+		f.Form.From = to.AddDate(0, 0, 1-recentDays).Format(time.DateOnly)
 	}
 	return f
 }
 
-// query returns the API query.
-func (f figures) query() url.Values {
-	q := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
-	maps.Copy(q, f.scope)
-	if f.Form.Compare != "" {
-		q.Set("compare", f.Form.Compare)
-	}
-	return q
-}
-
 // asking returns the API path with the range and the platform, and the query.
 func (f figures) asking(path string) (string, url.Values) {
-	asked := f.query()
+	asked := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
+	maps.Copy(asked, f.scope)
+	if f.Form.Compare != "" {
+		asked.Set("compare", f.Form.Compare)
+	}
 	if strings.Contains(path, "%s") {
 		path = fmt.Sprintf(path, url.PathEscape(f.Form.From), url.PathEscape(f.Form.To))
 		asked.Del("startTime")
@@ -128,19 +108,12 @@ func (f figures) asking(path string) (string, url.Values) {
 	return path, asked
 }
 
-// file returns the address of a CSV file of a table.
-func (f figures) file(table string) string {
-	return f.files + table + ".csv?" + f.Form.query().Encode()
-}
-
-// The API paths by table name.
 var figurePaths = map[string]string{
 	"followers": "/auth/getAccountFollowers/%s/%s/all", "net-growth": "/auth/reach/getAccountNetGrowth/all",
 	"engagement": "/auth/getPostsTotalEngagements/%s/%s/all", "impressions": "/auth/reach/getAccountStats/all",
 	"views": "/auth/getPostsViews/%s/%s/all", "activity": "/auth/reach/activityMeter",
 }
 
-// figuresView shows the figures of a client or of a board.
 type figuresView struct {
 	Name        string
 	ID          string
@@ -150,9 +123,9 @@ type figuresView struct {
 	Form        figuresForm
 	Faults      formFaults // why there are no figures
 	Presets     []preset
-	Board       *boardFacts // of a client's own board; nil for staff
+	Board       *readmodels.DashboardView // of a client's own board; nil for staff
 	Numbers     []figureShown
-	Charts      []chartShown
+	Charts      []chart.Chart
 	Costs       costsShown
 	Reach       []reachShown
 	Rates       []rateShown
@@ -174,50 +147,44 @@ func (f figuresView) watches() string {
 	return boardPath + f.ID
 }
 
-// figureShown is a total with its comparison.
 type figureShown struct {
 	Name    string
 	Value   *int64
 	Change  *int64
 	Percent string // Change in percent; "": not shown
 	Note    string
-	Part    string // sentences about accounts that were not read, are not compared or moved away; may be empty
+	Part    string // sentences about accounts that were not read, are not compared or moved away
 	Same    string // the compared accounts, such as "2 of its 3 accounts have"; empty if all are compared
 	InPart  string // a sentence about a partial comparison; empty if it is complete
 }
 
-// reachShown is the reach of one connected account.
 type reachShown struct {
 	analytics.AccountReach
 
 	Name string // of the account
 }
 
-// clientFigures shows a client's figures to its agency.
 func clientFigures(v *visit, client readmodels.Account) (view, error) {
 	here := clientPath(client.ID, "figures")
-	shown := figuresView{Name: client.Name, ID: client.ID, Staff: true, Here: here}
-	return readFigures(v, shown, figuresOf(v, "account", client.ID, here+"/"))
+	return readFigures(v, figuresView{Name: client.Name, ID: client.ID, Staff: true, Here: here}, "account")
 }
 
-// readFigures reads everything that a figures page shows.
-func readFigures(v *visit, shown figuresView, f figures) (view, error) {
+func readFigures(v *visit, shown figuresView, by string) (view, error) {
+	f := figuresOf(v, by, shown.ID, shown.Here+"/")
 	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
-	if v.viewedAs == nil { // Each view as a client user is recorded, so such a page is not updated automatically.
-		shown.Live = f.live()
+	if v.viewedAs == nil { // each view as a client user is recorded, so such a page is not updated automatically
+		shown.Live = streamPath + "?" + f.scope.Encode()
 	}
-	parts := slices.Concat(overTime, []readPart{costs, activity, leaders, audience})
-	err := readParts(v, &shown, f, parts...)
+	err := readParts(v, &shown, f, slices.Concat(overTime, []readPart{costs, activity, leaders, audience}))
 	if faults, taken := faultsOfAsked(err, rangeWords); taken {
 		shown.Faults, shown.Live = faults, ""
 		return shown, nil
 	}
-	today := f.today.Format(time.DateOnly)
+	today := f.now.Format(time.DateOnly)
 	shown.Open = f.Form.From <= today && today < f.Form.To
 	return shown, err
 }
 
-// rangeWords maps API fields to the fields of a range form.
 var rangeWords = map[string]fieldWords{
 	"startTime": {"from", "Choose a day in 1970 or later that is not after the last day and at most three years before it."},
 	"endTime":   {"to", "Choose a day like 2026-10-01."},
@@ -233,12 +200,12 @@ type readPart func(*visit, figures) (put func(*figuresView), err error)
 
 // part reads an API path with additional parameters. A parameter with a nil value removes that of
 // the page.
-func part[T any](path string, own url.Values, put func(*visit, figures, *figuresView, T, analytics.Meta)) readPart {
+func part[T any](path string, own url.Values, put func(figures, *figuresView, T, analytics.Meta)) readPart {
 	return func(v *visit, f figures) (func(*figuresView), error) {
 		path, asked := f.asking(path)
 		maps.Copy(asked, own)
 		data, meta, err := getMeta[T, analytics.Meta](v, path, asked)
-		return func(shown *figuresView) { put(v, f, shown, data, meta) }, err
+		return func(shown *figuresView) { put(f, shown, data, meta) }, err
 	}
 }
 
@@ -247,18 +214,21 @@ func part[T any](path string, own url.Values, put func(*visit, figures, *figures
 var (
 	brief    = url.Values{"meta": {"brief"}}
 	overTime = []readPart{
-		part(figurePaths["followers"], nil, putFollowers), part(figurePaths["net-growth"], brief, putGrowth),
-		part(figurePaths["engagement"], brief, putEngagement), part(figurePaths["impressions"], nil, putImpressions),
+		part(figurePaths["followers"], nil, putFollowers),
+		part(figurePaths["net-growth"], brief, putGrowth),
+		part(figurePaths["engagement"], brief, putEngagement),
+		part(figurePaths["impressions"], nil, putImpressions),
 		part(figurePaths["views"], brief, putViews),
 	}
 	costs    = part("/auth/getRoiViews", url.Values{"compare": nil}, putCosts)
 	activity = part(figurePaths["activity"], url.Values{"meta": {"brief"}, "compare": nil}, putActivity)
 	leaders  = part("/auth/leaderboard/all", url.Values{"limit": {"10"}, "meta": {"brief"}, "compare": nil}, putLeaders)
-	audience = part("/api/stats", url.Values{"granularity": {string(analytics.ByMonth)}, "meta": {"brief"}, "compare": nil}, putAudience)
+	audience = part("/api/stats",
+		url.Values{"granularity": {string(analytics.ByMonth)}, "meta": {"brief"}, "compare": nil}, putAudience)
 )
 
 // readParts reads the parts of a page concurrently, and adds the results in the order of the page.
-func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error {
+func readParts(v *visit, shown *figuresView, f figures, parts []readPart) error {
 	puts := make([]func(*figuresView), len(parts))
 	err := concurrently(len(parts), func(i int) (err error) {
 		puts[i], err = parts[i](v, f)
@@ -273,7 +243,7 @@ func readParts(v *visit, shown *figuresView, f figures, parts ...readPart) error
 	return nil
 }
 
-func putLeaders(_ *visit, _ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {
+func putLeaders(_ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {
 	shown.Members, shown.Posts = data.Members, data.Posts
 	for i, p := range shown.Posts {
 		source := slices.IndexFunc(shown.Sources, func(s analytics.Source) bool { return s.SocialAccount == p.SocialAccount })
@@ -281,5 +251,7 @@ func putLeaders(_ *visit, _ figures, shown *figuresView, data analytics.Leaderbo
 			shown.Posts[i].PageName = shown.Sources[source].Name
 		}
 	}
-	shown.ManyClients = slices.ContainsFunc(data.Members, func(m analytics.RankedMember) bool { return m.AccountName != data.Members[0].AccountName })
+	shown.ManyClients = slices.ContainsFunc(data.Members, func(m analytics.RankedMember) bool {
+		return m.AccountName != data.Members[0].AccountName
+	})
 }

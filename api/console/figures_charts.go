@@ -16,33 +16,35 @@ import (
 // figureNames are the names of figures on pages and in files, by the API's names in a series. Video
 // views belong to posts. Page views belong to accounts; platforms count them separately.
 var figureNames = map[string]string{
-	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers", "engagement": "Engagement gained",
-	"likes": "Likes", "comments": "Comments", "shares": "Shares", "impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
-	"posts": "Posts published", "readings": "Readings of posts", "accounts_read": "Accounts read", "accounts_joined": "Accounts newly connected",
+	"day": "Day", "followers": "Followers", "change": "Change", "net": "Net growth of followers",
+	"engagement": "Engagement gained", "likes": "Likes", "comments": "Comments", "shares": "Shares",
+	"impressions": "Impressions", "reach": "Reach", "views": "Video views gained",
+	"posts": "Posts published", "readings": "Readings of posts",
+	"accounts_read": "Accounts read", "accounts_joined": "Accounts newly connected",
 }
 
 // reachWindows are the windows of reach, shortest first.
 var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
-// chartShown is a chart on a page.
-type chartShown struct{ chart.Chart }
-
-func putFollowers(v *visit, f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
-	shown.Sources, shown.Hidden, shown.AsOf, shown.Open = sourcesOf("followers", meta.Sources), meta.ClientsSeeNot, meta.AsOf, !meta.Complete
+func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
+	shown.Sources = sourcesOf("followers", meta.Sources)
+	shown.Hidden, shown.AsOf, shown.Open = meta.ClientsSeeNot, meta.AsOf, !meta.Complete
 	part := followersPart(data.Total)
 	tile := f.tile(figureNames["followers"], comparedFollowers(data.Total), part)
 	tile.Part = part
 	if same := data.Total.SameAccounts; same != nil {
 		all := data.Total.Followers.Accounts
-		tile.Same = counted(same.Accounts, fmt.Sprintf("of its %d accounts has", all), fmt.Sprintf("of its %d accounts have", all))
+		tile.Same = counted(same.Accounts,
+			fmt.Sprintf("of its %d accounts has", all), fmt.Sprintf("of its %d accounts have", all))
 	}
 	shown.Numbers = append(shown.Numbers, tile)
-	c := chart.Chart{ID: "followers", Title: figureNames["followers"], Unit: "followers"}
-	c = withSeries(c, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
+	c := withSeries(chart.Chart{
+		ID: "followers", Title: figureNames["followers"], Unit: "followers",
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.FollowerDay) (string, *int64, int) {
 		return d.Day, d.Followers, d.AccountsRead
 	})
 	markJoined(c.Series[0].Points, data.Total.Series)
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, c))
+	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
 // comparedFollowers returns the total, but its comparison covers only accounts that were read at
@@ -67,7 +69,8 @@ func followersPart(s analytics.FollowerSeries) string {
 			chart.Number(*s.Followers.Value-*same.Previous-*same.Change)))
 	}
 	if moved := s.MovedAway; moved.Accounts > 0 {
-		sentences = append(sentences, fmt.Sprintf("%s of these followers belong to %s that moved to another client in this range. They count there as well.",
+		sentences = append(sentences, fmt.Sprintf(
+			"%s of these followers belong to %s that moved to another client in this range. They count there as well.",
 			chart.Number(moved.Followers), counted(moved.Accounts, "account", "accounts")))
 	}
 	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
@@ -78,7 +81,8 @@ func partOf(read, all int) string {
 	if read == 0 || read >= all {
 		return ""
 	}
-	return fmt.Sprintf("Covers %d of %s: %s not read in this range.", read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
+	return fmt.Sprintf("Covers %d of %s: %s not read in this range.",
+		read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
 }
 
 // markJoined marks days on which further accounts were read for the first time: the line jumps
@@ -93,28 +97,35 @@ func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	}
 }
 
-func putGrowth(v *visit, f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
+func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, meta analytics.Meta) {
 	note := ""
 	if data.Total.NoBaseline || data.Total.ComparedInPart {
 		note = "Pages connected in this range are counted from their first reading."
 	}
 	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["net"], Value: data.Total.Net, Note: note})
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
+	c := withSeries(chart.Chart{
 		ID: "net-growth", Title: figureNames["net"], Unit: "followers", Bars: true,
-	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64, int) { return d.Day, d.Net, d.AccountsRead })))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.GrowthDay) (string, *int64, int) {
+		return d.Day, d.Net, d.AccountsRead
+	})
+	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
-func putEngagement(v *visit, f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
+func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
-	shown.Numbers = append(shown.Numbers, f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares."))
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
+	tile := f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares.")
+	shown.Numbers = append(shown.Numbers, tile)
+	c := withSeries(chart.Chart{
 		ID: "engagement", Title: figureNames["engagement"] + " by posts", Bars: true,
-	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64, int) { return d.Day, d.Engagement, 0 })))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.EngagementDay) (string, *int64, int) {
+		return d.Day, d.Engagement, 0
+	})
+	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
-func putImpressions(v *visit, f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
+func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, meta analytics.Meta) {
 	shown.Sources = addSources(shown.Sources, sourcesOf("impressions", meta.Sources))
-	empty, late := unsupported("impressions", meta.Sources), v.console.deps.Now().Add(-finalAfter)
+	empty, late := unsupported("impressions", meta.Sources), f.now.Add(-finalAfter)
 	note := empty
 	if data.Total.Impressions.Value != nil && meta.Complete && meta.To.After(late) {
 		note = "Not final yet: the platforms may still add to the last day."
@@ -132,14 +143,16 @@ func putImpressions(v *visit, f figures, shown *figuresView, data analytics.Acco
 		})
 		shown.Reach = append(shown.Reach, reachShown{r, name})
 	}
-	c := chartOf(v, f, meta, withSeries(chart.Chart{
+	c := withSeries(chart.Chart{
 		ID: "impressions", Title: figureNames["impressions"], Unit: "impressions", Bars: true, Empty: empty,
-	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) { return d.Day, d.Impressions, d.AccountsRead }))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ReachDay) (string, *int64, int) {
+		return d.Day, d.Impressions, d.AccountsRead
+	})
 	openFrom(c.Series[0].Points, meta, late)
-	shown.Charts = append(shown.Charts, c)
+	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
-func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
+func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
 	note, empty := "", ""
 	for _, p := range domain.Platforms() {
 		if p.Sources(domain.FiguresOfPosts, domain.MetricViews) != nil {
@@ -153,12 +166,14 @@ func putViews(v *visit, f figures, shown *figuresView, data analytics.PostsViews
 		}
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
+	c := withSeries(chart.Chart{
 		ID: "views", Title: figureNames["views"] + " by posts", Unit: "video views", Bars: true, Empty: empty,
-	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) { return d.Day, d.Views, 0 })))
+	}, data.Total.Series, data.Total.PreviousSeries, func(d analytics.ViewsDay) (string, *int64, int) {
+		return d.Day, d.Views, 0
+	})
+	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
-// unsupported says that no platform of a response reports a figure; "" if one does.
 func unsupported(figure string, sources []analytics.Source) string {
 	var names []string
 	for _, s := range sources {
@@ -221,8 +236,6 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 	return sources
 }
 
-// whyMissing explains why a source is not read and why its figures are missing; "" if none are
-// missing.
 func whyMissing(s analytics.Source) string {
 	if s.Paused == readmodels.NoSubscriptionRuns && s.Reason == analytics.NoSubscriptionRan {
 		return s.Paused
@@ -237,12 +250,11 @@ func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 		t.Change = nil
 	}
 	return figureShown{
-		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t), Note: strings.TrimSpace(what + " " + f.noteOf(t)),
-		InPart: inPart(t),
+		Name: name, Value: t.Value, Change: t.Change, Percent: percent(t),
+		Note: strings.TrimSpace(what + " " + f.noteOf(t)), InPart: inPart(t),
 	}
 }
 
-// totalOf converts a gain of posts to a total.
 func totalOf(g analytics.Gain) analytics.Total {
 	return analytics.Total{
 		Value: g.Value, Previous: g.Previous, Change: g.Change, ChangePct: g.ChangePct, NoBaseline: g.NoBaseline,
@@ -250,7 +262,6 @@ func totalOf(g analytics.Gain) analytics.Total {
 	}
 }
 
-// nothingBefore is the note of a figure without comparison.
 const nothingBefore = "There is nothing to compare it with yet."
 
 // inPart gives the compared numbers if some accounts or days of either period have no counterpart;
@@ -259,11 +270,11 @@ func inPart(t analytics.Total) string {
 	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
 		return ""
 	}
-	return fmt.Sprintf("Partly compared, %s with %s: some accounts or days were read in only one of the two periods.",
+	return fmt.Sprintf(
+		"Partly compared, %s with %s: some accounts or days were read in only one of the two periods.",
 		chart.Number(*t.Previous+*t.Change), chart.Number(*t.Previous))
 }
 
-// noteOf describes the limits of a comparison.
 func (f figures) noteOf(t analytics.Total) string {
 	switch {
 	case t.NoBaseline && f.Form.Compare != string(analytics.CompareNone):
@@ -294,7 +305,8 @@ func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string,
 		lacks = append(lacks, fmt.Sprintf("%d of %s known", known, counted(len(points), "day is", "days are")))
 	}
 	if accountsBefore < accounts {
-		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on one day", accountsBefore, counted(accounts, "account was", "accounts were")))
+		lacks = append(lacks, fmt.Sprintf("at most %d of %s read on one day",
+			accountsBefore, counted(accounts, "account was", "accounts were")))
 	}
 	if len(lacks) > 0 {
 		c.Note = "In the compared period, " + strings.Join(lacks, "; ") + "."
@@ -335,12 +347,12 @@ func begins(day time.Time) (of chart.Begins) {
 	return of
 }
 
-// chartOf completes a chart: file, text without values, and the days that are not final.
-func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown {
-	c.CSV = f.file(c.ID)
+// completed adds the file, the text without values, and the days that are not final.
+func (f figures) completed(c chart.Chart, meta analytics.Meta) chart.Chart {
+	c.CSV = f.files + c.ID + ".csv?" + f.Form.query().Encode()
 	switch {
 	case c.Empty != "": // set by the caller
-	case meta.From.After(v.console.deps.Now()):
+	case meta.From.After(f.now):
 		c.Empty = "This range has not started. Choose an earlier range."
 	case meta.AsOf == nil:
 		c.Empty = "Nothing was read in this range. See below why."
@@ -348,9 +360,9 @@ func chartOf(v *visit, f figures, meta analytics.Meta, c chart.Chart) chartShown
 		c.Empty = "This figure is not available for this range. Choose a longer range, or see Data sources below."
 	}
 	if !meta.Complete {
-		openFrom(c.Series[0].Points, meta, v.console.deps.Now())
+		openFrom(c.Series[0].Points, meta, f.now)
 	}
-	return chartShown{c}
+	return c
 }
 
 // openFrom marks the day of an instant, and all later days, as not final.

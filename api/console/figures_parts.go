@@ -10,15 +10,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// rateShown is the engagement rate of a platform in a month, or in the part of the month in the
-// range.
 type rateShown struct {
 	Platform, Month, Rate string
 
 	RelativeTo analytics.RateBase
 }
 
-// splitShown are the largest audience groups of a platform.
 type splitShown struct {
 	Platform, Ages, Genders, Countries, Cities string
 
@@ -26,8 +23,7 @@ type splitShown struct {
 	Part       string // the number of accounts covered; "" if all
 }
 
-// putAudience adds engagement rates and audience groups to the view.
-func putAudience(_ *visit, f figures, shown *figuresView, data analytics.PlatformStats, _ analytics.Meta) {
+func putAudience(f figures, shown *figuresView, data analytics.PlatformStats, _ analytics.Meta) {
 	for _, p := range data.Platforms {
 		var split *analytics.Demographics // newest
 		for _, period := range p.Periods {
@@ -70,7 +66,6 @@ func (f figures) monthIn(p analytics.StatsPeriod) string {
 	return days
 }
 
-// largest formats the five largest groups of a split.
 func largest(split []analytics.AudienceShare) string {
 	split = slices.Clone(split)
 	slices.SortStableFunc(split, func(a, b analytics.AudienceShare) int { return int(b.Followers - a.Followers) })
@@ -81,13 +76,11 @@ func largest(split []analytics.AudienceShare) string {
 	return nameOr(strings.Join(parts, "; "), unknown)
 }
 
-// costsShown compares page views with subscription costs.
 type costsShown struct {
 	Rows []costRow // the total, then each platform with views
 	Why  string    // why a price applies to no views, or only to some
 }
 
-// costRow is one line of [costsShown].
 type costRow struct {
 	Platform string // "": all platforms
 	Views    *int64
@@ -95,8 +88,7 @@ type costRow struct {
 	Thousand string // cost per thousand views, with its currency; "–": unknown
 }
 
-// putCosts adds page views and costs to the view. They have no comparison.
-func putCosts(_ *visit, _ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
+func putCosts(_ figures, shown *figuresView, data analytics.RoiViews, meta analytics.Meta) {
 	shown.Sources = addSources(shown.Sources, sourcesOf("views", meta.Sources))
 	shown.Costs.Rows = append(shown.Costs.Rows, costOf("", data.Total))
 	for _, p := range data.Platforms {
@@ -130,9 +122,7 @@ func money(minor int64, currency string) string {
 	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)
 }
 
-// putActivity adds the number, frequency and regularity of posts to the view. They have no
-// comparison.
-func putActivity(v *visit, f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
+func putActivity(f figures, shown *figuresView, data analytics.ActivityMeter, meta analytics.Meta) {
 	f.Form.Compare = ""
 	note := "No posts are known."
 	if data.Total.Frequency != nil && data.Total.Regularity != nil {
@@ -140,12 +130,12 @@ func putActivity(v *visit, f figures, shown *figuresView, data analytics.Activit
 		if data.Total.AccountsMeasured < data.Total.SocialAccounts {
 			part = fmt.Sprintf(" of %d of %d accounts", data.Total.AccountsMeasured, data.Total.SocialAccounts)
 		}
-		note = fmt.Sprintf("Activity%s: %.0f of 100 for frequency, %.0f of 100 for regularity.", part, *data.Total.Frequency, *data.Total.Regularity)
+		note = fmt.Sprintf("Activity%s: %.0f of 100 for frequency, %.0f of 100 for regularity.",
+			part, *data.Total.Frequency, *data.Total.Regularity)
 	}
-	shown.Numbers = append(shown.Numbers, figureShown{
-		Name: figureNames["posts"], Value: data.Total.Posts, Note: note,
-	})
-	shown.Charts = append(shown.Charts, chartOf(v, f, meta, withSeries(chart.Chart{
+	shown.Numbers = append(shown.Numbers, figureShown{Name: figureNames["posts"], Value: data.Total.Posts, Note: note})
+	c := withSeries(chart.Chart{
 		ID: "activity", Title: figureNames["posts"], Unit: "posts", Bars: true,
-	}, data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64, int) { return d.Day, d.Posts, 0 })))
+	}, data.Total.Series, nil, func(d analytics.ActivityDay) (string, *int64, int) { return d.Day, d.Posts, 0 })
+	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 )
 
-// firstAgencyForm is the input for the first agency.
 type firstAgencyForm struct {
 	Agency, Name, Email string
 	Faults              formFaults
@@ -23,11 +22,11 @@ var firstAgencyWords = map[string]fieldWords{
 // createFirstAgency creates the first agency, and signs in its first user unless a provider does
 // that.
 func createFirstAgency(v *visit) (view, error) {
-	if v.console.deps.CreateFirst == nil {
+	if v.deps.CreateFirst == nil {
 		return nil, errNoPage
 	}
 	entered := firstAgencyForm{Agency: v.form.Get("agency"), Name: v.form.Get("name"), Email: v.form.Get("email")}
-	person, err := v.console.deps.CreateFirst(v.r.Context(), v.form.Get("code"), entered.Agency,
+	person, err := v.deps.CreateFirst(v.r.Context(), v.form.Get("code"), entered.Agency,
 		commands.NewPerson{Name: entered.Name, Email: entered.Email})
 	if err != nil {
 		faults, inForm := faultsOf(err, firstAgencyWords)
@@ -37,7 +36,7 @@ func createFirstAgency(v *visit) (view, error) {
 		entered.Faults = faults
 		return showSignIn(v, signInView{First: &entered})
 	}
-	if v.console.deps.Provider != nil {
+	if v.deps.Provider != nil {
 		return redirect(signInPath + "?" + url.Values{"to": {root}}.Encode()), nil
 	}
 	return redirect(root), signIn(v, person, wayFirst, nil, time.Time{})

@@ -11,13 +11,11 @@ import (
 // after.
 const maxForm = 1 << 20
 
-// formFaults are the errors of a submitted form.
 type formFaults struct {
 	Said   string            // about the form as a whole
 	Fields map[string]string // error texts by form field
 }
 
-// Any reports whether there are errors.
 func (f formFaults) Any() bool { return f.Said != "" }
 
 // fieldWords is the form field of an API field, and the page's error text. Without Words the API's

@@ -3,8 +3,6 @@ package console
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -12,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/api"
@@ -22,7 +19,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// root is the path of the console.
 const root = "/console"
 
 // Deps are the dependencies of the console.
@@ -35,7 +31,7 @@ type Deps struct {
 	// Tokens authenticates the API tokens that people sign in with.
 	Tokens api.Authenticator
 	// RecordView records that a person of an agency views a page as a client user. Nothing is shown
-	// without the record. Nil: viewing as a client user is disabled.
+	// without the record.
 	RecordView func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
 	// Provider is the identity provider; nil: none. With a provider, one-time links are disabled.
 	Provider *identity.Provider
@@ -61,8 +57,7 @@ type Deps struct {
 	// Demo are people as whom anyone on this machine may sign in; nil outside a demo.
 	Demo []identity.Person
 
-	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable
-	// database; nil: no error is.
+	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable database.
 	IsTemporary func(error) bool
 	Headers     map[string]string // of every response, like [api.Config].Headers
 	Logger      *slog.Logger
@@ -71,50 +66,37 @@ type Deps struct {
 
 // Console is the console, an [http.Handler].
 type Console struct {
-	deps  Deps
-	mux   *http.ServeMux
-	pages []page
-	cross *http.CrossOriginProtection
-	// compressed compresses the responses of a handler.
-	compressed func(http.Handler) http.HandlerFunc
-	sending    singleflight.Group // the API requests of forms
+	deps    Deps
+	mux     *http.ServeMux
+	pages   []page
+	cross   *http.CrossOriginProtection
+	sending singleflight.Group // the API requests of forms
 	// patience limits how long a page may take to open, and a form's body to arrive. API requests
 	// have limits of their own; session queries do not.
 	patience time.Duration
 }
 
 // Handler returns the console. It passes all requests outside the console to deps.API.
-func Handler(deps Deps) (*Console, error) {
-	if deps.API == nil || deps.Logger == nil || deps.Now == nil {
-		return nil, errors.New("console: Deps.API, Logger and Now must be set")
-	}
-	if deps.Application == nil && (deps.Sessions == nil || deps.Tokens == nil || deps.Refused == nil) {
-		return nil, errors.New("console: Deps.Sessions, Tokens and Refused must be set without Application")
-	}
-	if (deps.Provider == nil) != (deps.Identities == nil) {
-		return nil, errors.New("console: Deps.Provider and Identities must be set together")
-	}
+func Handler(deps Deps) *Console {
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), patience: time.Minute}
-	var err error
-	if c.compressed, err = newCompressor(); err != nil {
-		return nil, fmt.Errorf("console: make compressor: %w", err)
-	}
 	c.pages = c.allPages()
 	for _, p := range c.pages {
 		c.mux.HandleFunc(p.pattern, c.serve(p))
 	}
 	for name, a := range assets {
 		a.body = c.withPrefix(a.body)
-		c.mux.Handle("GET "+name, c.compressed(http.HandlerFunc(a.serve)))
+		c.mux.Handle("GET "+name, compressed(http.HandlerFunc(a.serve)))
 	}
 	c.mux.HandleFunc(root+"/", c.serve(page{public: true, open: func(*visit) (view, error) { return nil, errNoPage }}))
-	return c, nil
+	return c
 }
 
 // ServeHTTP implements [http.Handler].
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if prefix := c.prefix(); prefix != "" && strings.HasPrefix(r.URL.Path, prefix+"/") {
-		http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, below *http.Request) { c.route(w, below, r) })).ServeHTTP(w, r)
+		http.StripPrefix(prefix, http.HandlerFunc(func(w http.ResponseWriter, below *http.Request) {
+			c.route(w, below, r)
+		})).ServeHTTP(w, r)
 		return
 	}
 	c.route(w, r, r)
@@ -129,7 +111,8 @@ func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
 		defer c.setDeadlines(w, r)()
 		c.setHeaders(w.Header())
 		c.mux.ServeHTTP(w, r)
-	case r.URL.Path == "/" && r.Method == http.MethodGet && readsPages(r):
+	case r.URL.Path == "/" && r.Method == http.MethodGet &&
+		strings.Contains(r.Header.Get("Accept"), "text/html"): // programs do not accept it
 		defer c.setDeadlines(w, r)()
 		c.setHeaders(w.Header())
 		c.redirectTo(w, r, root)
@@ -157,12 +140,9 @@ func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func
 // leftOver limits how long net/http may read the rest of a body after the handler has returned.
 const leftOver = 5 * time.Second
 
-// readsPages reports whether a browser sent the request: programs do not accept text/html.
-func readsPages(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }
-
 // policy allows the browser to load content of this host only.
-const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-	"base-uri 'none'; frame-ancestors 'none'"
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func (c *Console) setHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
@@ -177,13 +157,13 @@ func (c *Console) setHeaders(h http.Header) {
 	}
 }
 
-// visit is one request for a page.
 type visit struct {
-	console *Console
-	w       http.ResponseWriter
-	r       *http.Request
-	page    page
-	form    url.Values // the submitted form
+	*Console
+
+	w    http.ResponseWriter
+	r    *http.Request
+	page page
+	form url.Values // the submitted form
 
 	session  identity.Session // zero: the visitor is not signed in
 	who      api.Principal    // zero: the visitor is not signed in
@@ -191,22 +171,22 @@ type visit struct {
 	viewedAs *impersonation   // the client user as whom the page is viewed; nil: none
 }
 
-// serve returns the handler of a page. Errors are shown as pages, too.
 func (c *Console) serve(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		began := c.deps.Now()
-		v := &visit{console: c, w: w, r: r, page: p}
+		v := &visit{Console: c, w: w, r: r, page: p}
 		status := v.answer()
 		// Log the pattern, not the path: a path may contain the secret of a sign-in link.
-		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console", slog.String("page", p.pattern), slog.Int("status", status),
-			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000), slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)))
+		c.deps.Logger.LogAttrs(r.Context(), slog.LevelInfo, "console",
+			slog.String("page", p.pattern), slog.Int("status", status),
+			slog.Float64("duration_ms", float64(c.deps.Now().Sub(began).Microseconds())/1000),
+			slog.String("user_id", cmp.Or(v.session.UserID, v.who.UserID)))
 	}
 }
 
-// answer writes the page and returns the status.
 func (v *visit) answer() int {
 	whole := v.r
-	ctx, cancel := context.WithTimeout(whole.Context(), v.console.patience)
+	ctx, cancel := context.WithTimeout(whole.Context(), v.patience)
 	defer cancel()
 	v.r = whole.WithContext(ctx)
 	shown, err := v.open()
@@ -218,7 +198,7 @@ func (v *visit) answer() int {
 	case writtenStatus:
 		return int(to)
 	case redirect:
-		v.console.redirectTo(v.w, v.r, string(to))
+		v.redirectTo(v.w, v.r, string(to))
 		return http.StatusSeeOther
 	case forwarded:
 		return v.pass(to)
@@ -232,29 +212,27 @@ func (v *visit) answer() int {
 	return v.write(status, shown)
 }
 
-// pass writes the API's response unchanged.
 func (v *visit) pass(path forwarded) int {
 	_ = http.NewResponseController(v.w).SetWriteDeadline(time.Time{}) // the API limits each write
 	passed := &forwardingWriter{answer: answer{header: http.Header{}}, to: v.w}
-	v.console.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(path), nil))
+	v.deps.API.ServeHTTP(passed, v.request(http.MethodGet, string(path), nil))
 	if passed.status >= http.StatusMultipleChoices {
 		return v.refuse(passed.refusal())
 	}
 	return passed.status
 }
 
-// open authenticates and authorizes the visitor, and opens the page.
 func (v *visit) open() (view, error) {
-	if err := v.console.cross.Check(v.r); err != nil || embedded(v.r) {
+	if err := v.cross.Check(v.r); err != nil || embedded(v.r) {
 		return nil, errCrossOrigin
 	}
 	signedIn, err := authenticate(v)
 	switch {
-	case v.page.public && (err == nil || v.session.ID != ""): // even while the API cannot check the session, so that the visitor can sign out
+	case v.page.public && (err == nil || v.session.ID != ""): // sign out even if the API cannot check the session
 	case err != nil:
 		return nil, err
 	case !signedIn && (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead):
-		return v.console.signInAddress(v.r.URL.RequestURI()), nil
+		return v.signInAddress(v.r.URL.RequestURI()), nil
 	case !signedIn:
 		return nil, errSignedOut
 	}
@@ -282,13 +260,6 @@ func embedded(r *http.Request) bool {
 	return false
 }
 
-// withCaller returns a context for API calls by who. It removes the route context of a main
-// application's router, because the API's router would continue from it.
-func withCaller(ctx context.Context, who api.Principal) context.Context {
-	return api.WithPrincipal(context.WithValue(ctx, chi.RouteCtxKey, nil), who)
-}
-
-// tabs returns links to the pages of the current client. They keep the range of the figures.
 func tabs(v *visit, shown view) (items []navItem) {
 	rest, ofClient := strings.CutPrefix(v.r.URL.Path, clientsPath)
 	id, at, _ := strings.Cut(rest, "/")
@@ -320,26 +291,23 @@ func keptRange(v *visit) url.Values {
 	return kept
 }
 
-// navigation returns the entries of the navigation bar that the visitor may open.
 func navigation(v *visit) (items []navItem) {
 	at := strings.TrimSuffix(v.r.URL.Path, "/")
 	if at == root && v.who.Roles.Has(api.RoleAgency) {
 		at = root + "/clients" // the same page
 	}
-	for _, p := range v.console.pages {
+	for _, p := range v.pages {
 		if p.nav == "" || v.me == nil || len(p.roles) > 0 && !v.who.Roles.Has(p.roles...) ||
 			p.scope != "" && !v.who.Roles.Has(api.RoleAgency) && !slices.Contains(v.me.Scopes, p.scope) {
 			continue
 		}
 		_, path, _ := strings.Cut(p.pattern, " ")
-		if slices.ContainsFunc(items, func(i navItem) bool { return i.Path == path }) {
-			continue
-		}
 		items = append(items, navItem{Path: path, Name: p.nav})
 	}
 	current := -1 // the entry with the longest matching path
 	for i, item := range items {
-		if (at == item.Path || item.Path != root && strings.HasPrefix(at, item.Path+"/")) && (current < 0 || len(item.Path) > len(items[current].Path)) {
+		below := at == item.Path || strings.HasPrefix(at, item.Path+"/")
+		if below && (current < 0 || len(item.Path) > len(items[current].Path)) {
 			current = i
 		}
 	}

@@ -14,7 +14,6 @@ import (
 
 const historyPath = root + "/history"
 
-// historyView shows the history at an instant: one record, the state after it, and earlier records.
 type historyView struct {
 	Client readmodels.Account // client whose board's history is shown; zero: the agency's history
 	Kept   url.Values         // the range of the client's figures, which links keep
@@ -24,14 +23,13 @@ type historyView struct {
 	Moment moment
 	Faults formFaults // errors of the search
 
-	Record *change // nil: nothing matches
-	Prev   string  // address of the previous record; "": none
-	Next   string  // address of the next record; "": none
-	Newest string  // address of the newest record; "": this is the newest
-	Older  string  // address of the list of older records; "": none
-	Newer  string  // address of the list of newer records; "": none
-	Slider *slider // nil: nothing is recorded yet
-	// Compare is the address that compares the instant with another one.
+	Record  *change // nil: nothing matches
+	Prev    string  // address of the previous record; "": none
+	Next    string  // address of the next record; "": none
+	Newest  string  // address of the newest record; "": this is the newest
+	Older   string  // address of the list of older records; "": none
+	Newer   string  // address of the list of newer records; "": none
+	Slider  *slider // nil: nothing is recorded yet
 	Compare string
 	// Then is the state of the dashboard in the search at the instant, which may be later than
 	// Record; nil: the search names no dashboard.
@@ -44,7 +42,6 @@ type historyView struct {
 	Further    bool  // nothing was found so far, but older history was not searched
 }
 
-// change is a record with its changes on each dashboard.
 type change struct {
 	readmodels.Record
 
@@ -55,7 +52,6 @@ type change struct {
 	Cut     bool                      // the search may have filtered out entries
 }
 
-// Effects returns the record's effects on people, on the boards shown.
 func (c change) Effects() effects {
 	e := effectsOfRecord(c.Entries)
 	switch {
@@ -92,15 +88,12 @@ func (h historyView) linked(more bool) historyView {
 	return h
 }
 
-// openHistory shows the history of the agency.
 func openHistory(v *visit) (view, error) { return showHistory(v, historyView{}) }
 
-// clientHistory shows the history of one client's board to its agency.
 func clientHistory(v *visit, client readmodels.Account) (view, error) {
 	return showHistory(v, historyView{Client: client, Kept: keptRange(v)})
 }
 
-// showHistory shows the last record at the instant, with links to the previous and the next record.
 func showHistory(v *visit, shown historyView) (view, error) {
 	given := v.r.URL.Query()
 	shown.Q, shown.Moment = strings.TrimSpace(given.Get("q")), momentOf(v, "at", "At (UTC)")
@@ -204,7 +197,7 @@ func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	if began == nil {
 		return nil
 	}
-	now := v.console.deps.Now()
+	now := v.deps.Now()
 	if at.IsZero() {
 		at = now
 	}
@@ -234,7 +227,6 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (entries []rea
 	return entries, meta, nil
 }
 
-// stateThen returns the state of a dashboard at an instant; zero: now.
 func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
 	q := url.Values{}
 	setInstant(q, "at", at)
@@ -242,7 +234,6 @@ func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswe
 	return &state, err
 }
 
-// grouped combines the entries of each record.
 func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) {
 	for _, e := range entries {
 		if n := len(list); n > 0 && list[n-1].Version == e.Version {
@@ -262,7 +253,6 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 	return list
 }
 
-// address returns the address of this search at an instant; "": now.
 func (h historyView) address(at string) string { return h.addressBy("at", at) }
 
 func (h historyView) addressBy(name, instant string) string {
@@ -284,7 +274,6 @@ func (h historyView) addressBy(name, instant string) string {
 
 func historyAddress(at, q string) string { return historyView{Q: q}.address(at) }
 
-// Everything returns the address of the newest history without a search.
 func (h historyView) Everything() string { h.Q = ""; return h.address("") }
 
 // inWords describes a record type: "accounts linked" for dashboard.accounts_linked.v1.

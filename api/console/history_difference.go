@@ -28,17 +28,14 @@ type differenceView struct {
 	LeftOut    int64 // number of unreadable records that were skipped
 }
 
-// Wrong reports whether the form must be corrected first.
 func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
 
-// comparedBoard is a board at two times.
 type comparedBoard struct {
 	readmodels.DiffAnswer
 
 	Same bool // the changes in between canceled each other out
 }
 
-// Counted returns the number of changes in between.
 func (b comparedBoard) Counted() string { return counted(b.Records, "change", "changes") }
 
 // openDifference compares two times. A day means its start as From and its end as To.
@@ -89,7 +86,6 @@ func nothingDiffers(d readmodels.Differences) bool {
 		len(d.ScopesAdded)+len(d.ScopesRemoved)+len(d.MainPOCAdded)+len(d.MainPOCRemoved) == 0
 }
 
-// formInstant formats an instant for a form; "" if it is zero.
 func formInstant(at time.Time) string {
 	if at.IsZero() {
 		return ""

@@ -11,7 +11,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// search is a parsed search of the history.
 type search struct {
 	actor, user, dashboard string // ids, or parts of names; "": all
 	named                  string // part of any name; "": all
@@ -63,7 +62,6 @@ func parseSearch(text string) (s search, fault string) {
 	return s, ""
 }
 
-// searchWords maps API parameters to the parts of a search.
 var searchWords = map[string]fieldWords{
 	"from": {"q", "Enter a day like since:2026-10-01 that is before the selected day."}, "type": {"q", "Enter a type of change as shown in the table, like action:\"accounts linked\"."}, "actor": {"q", "Enter a name or an id after actor:."},
 	"user": {"q", "Enter a name or an id after user:."}, "q": {"q", "This text is too long for a name."},
@@ -102,7 +100,6 @@ func (s *search) cuts(actor *string) bool {
 	return s.dashboard+s.user != "" || s.named != "" && !byActor
 }
 
-// path returns the API path of the search.
 func (s *search) path() string {
 	if s.dashboard != "" {
 		return "/api/projects/dashboard/" + url.PathEscape(s.dashboard) + "/history"
@@ -160,7 +157,6 @@ type moment struct {
 	Begins, Ends time.Time // zero: no input
 }
 
-// momentOf reads the instant of this name from the page's address.
 func momentOf(v *visit, name, label string) moment {
 	m := moment{Label: label, Name: name, Day: strings.TrimSpace(v.r.URL.Query().Get(name)), Time: v.r.URL.Query().Get(name + "_time")}
 	text := m.Day
@@ -169,7 +165,7 @@ func momentOf(v *visit, name, label string) moment {
 	}
 	var err error
 	m.Begins, m.Ends, err = typedInstant(text)
-	switch now := v.console.deps.Now().UTC(); {
+	switch now := v.deps.Now().UTC(); {
 	case err != nil:
 		m.Fault = "This is not a valid date or time. Choose a day like 2026-10-01, with an optional time like 14:30."
 	case m.Begins.After(now):
@@ -198,10 +194,8 @@ func betweenOf(v *visit, from, to string) between {
 	return b
 }
 
-// Wrong reports whether the form must be corrected first.
 func (b between) Wrong() bool { return b.From.Fault+b.To.Fault != "" }
 
-// Given reports whether the form has at least one of the two.
 func (b between) Given() bool { return !b.From.Begins.IsZero() || !b.To.Ends.IsZero() }
 
 // ask adds the given times to an API query, in which the end is exclusive.
@@ -210,7 +204,6 @@ func (b between) ask(q url.Values) {
 	setInstant(q, "to", b.To.Ends)
 }
 
-// setInstant sets a query parameter to an instant, unless it is zero.
 func setInstant(q url.Values, name string, at time.Time) {
 	if !at.IsZero() {
 		q.Set(name, at.Format(time.RFC3339Nano))

@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"html/template"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -30,7 +32,6 @@ type asset struct {
 
 const mediaHTML = "text/html; charset=utf-8"
 
-// contentTypes are the content types of assets by file extension.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
@@ -48,8 +49,8 @@ var assets, assetPaths = func() (map[string]asset, map[string]string) {
 			panic(err)
 		}
 		sum := sha256.Sum256(body)
-		base, kind := strings.TrimSuffix(entry.Name(), path.Ext(entry.Name())), path.Ext(entry.Name())
-		at := root + "/assets/" + base + "." + hex.EncodeToString(sum[:8]) + kind
+		kind := path.Ext(entry.Name())
+		at := root + "/assets/" + strings.TrimSuffix(entry.Name(), kind) + "." + hex.EncodeToString(sum[:8]) + kind
 		files[at], paths[entry.Name()] = asset{contentTypes[kind], body}, at
 	}
 	return files, paths
@@ -77,7 +78,6 @@ var templates = func() map[string]*template.Template {
 	return all
 }()
 
-// frame is the data of the layout.
 type frame struct {
 	Nav   []navItem
 	Tabs  []navItem      // the pages of the current client
@@ -85,22 +85,20 @@ type frame struct {
 	View  view
 	Sent  bool           // the page is the response to a form
 	Own   bool           // the console signed the visitor in, not an application
-	As    *impersonation // the client user as whom the page is viewed; nil: none
+	As    *impersonation // nil: none
 	Board string         // address of the board whose closing the page watches; "": none
 }
 
-// execute renders the page of a view.
 func execute(f frame) ([]byte, error) {
 	var body bytes.Buffer
 	err := templates[templateOf(f.View)].ExecuteTemplate(&body, "layout.html", f)
 	return body.Bytes(), err
 }
 
-// write renders and sends the page of a view.
 func (v *visit) write(status int, shown view) int {
 	f := frame{
-		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.viewedAs, Own: v.console.deps.Application == nil,
-		Sent: v.r.Method == http.MethodPost && status == http.StatusOK,
+		Nav: navigation(v), Tabs: tabs(v, shown), Me: v.me, View: shown, As: v.viewedAs,
+		Own: v.deps.Application == nil, Sent: v.r.Method == http.MethodPost && status == http.StatusOK,
 	}
 	if board, ok := shown.(boardWatcher); ok && v.viewedAs == nil {
 		f.Board = board.watches()
@@ -111,10 +109,10 @@ func (v *visit) write(status int, shown view) int {
 		http.Error(v.w, "An internal error occurred.", http.StatusInternalServerError)
 		return http.StatusInternalServerError
 	}
-	v.console.compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaHTML)
 		w.WriteHeader(status)
-		_, _ = w.Write(v.console.withPrefix(body))
+		_, _ = w.Write(v.withPrefix(body))
 	})).ServeHTTP(v.w, v.r)
 	return status
 }
@@ -123,13 +121,15 @@ func (v *visit) write(status int, shown view) int {
 // the page.
 const jitter = 64
 
-// newCompressor compresses pages, styles and scripts with gzip, but not streams and downloads. A
+// compressed compresses pages, styles and scripts with gzip, but not streams and downloads. A
 // page can contain both text from its address and secrets; its compressed length would reveal how
 // similar they are (BREACH). The jitter hides that.
-func newCompressor() (func(http.Handler) http.HandlerFunc, error) {
-	types := make([]string, 0, len(contentTypes)+1)
-	for _, t := range contentTypes {
-		types = append(types, t)
+var compressed = func() func(http.Handler) http.HandlerFunc {
+	types := append(slices.Collect(maps.Values(contentTypes)), mediaHTML)
+	wrap, err := gzhttp.NewWrapper(
+		gzhttp.ContentTypes(types), gzhttp.EnableZstd(false), gzhttp.RandomJitter(jitter, 0, false))
+	if err != nil {
+		panic(err) // the options are valid
 	}
-	return gzhttp.NewWrapper(gzhttp.ContentTypes(append(types, mediaHTML)), gzhttp.EnableZstd(false), gzhttp.RandomJitter(jitter, 0, false))
-}
+	return wrap
+}()

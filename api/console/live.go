@@ -12,13 +12,8 @@ import (
 
 const streamPath = root + "/stream"
 
-// checkSessionEvery is the interval at which an open stream checks its session.
 const checkSessionEvery = 10 * time.Second
 
-// live returns the address of the stream that reports changes to these figures.
-func (f figures) live() string { return streamPath + "?" + f.scope.Encode() }
-
-// openStream forwards the API's stream of changed figures until the session expires.
 func openStream(v *visit) (view, error) {
 	at, asked := v.r.URL.Query(), url.Values{}
 	for _, name := range []string{"account", "dashboard"} {
@@ -32,7 +27,6 @@ func openStream(v *visit) (view, error) {
 	return liveStream{"/api/live?" + forwarded(asked.Encode()), at.Get("dashboard")}, nil
 }
 
-// openNotices forwards the notices for the visitor of a board.
 func openNotices(*visit) (view, error) { return liveStream{"/api/notices", ""}, nil }
 
 // liveStream is a stream of the API. The stream of a board's figures is the only one of its page,
@@ -42,12 +36,11 @@ type liveStream struct {
 	board string // board whose figures it reports; "": none
 }
 
-// stream forwards a stream until it ends or the visitor's session does.
 func (v *visit) stream(live liveStream) int {
 	whole := v.r
 	ctx, cancel := context.WithCancel(whole.Context())
 	defer cancel()
-	session := &visit{console: v.console, r: whole, w: &answer{header: http.Header{}}}
+	session := &visit{Console: v.Console, r: whole, w: &answer{header: http.Header{}}}
 	go session.watch(ctx, cancel)
 	v.r = whole.WithContext(ctx)
 	status := v.pass(live.path)
@@ -70,11 +63,12 @@ func (v *visit) watch(ctx context.Context, over func()) {
 		case <-ticks.C:
 		}
 		find := findSession
-		if v.console.deps.Application != nil {
+		if v.deps.Application != nil {
 			find = callerOf
 		}
 		signedIn, err := find(v)
-		if code := domain.CodeOf(err); !signedIn && (err == nil || code == domain.CodeForbidden || code == domain.CodeUnauthenticated) {
+		code := domain.CodeOf(err)
+		if !signedIn && (err == nil || code == domain.CodeForbidden || code == domain.CodeUnauthenticated) {
 			over()
 			return
 		}
@@ -90,7 +84,7 @@ func reportClosed(v *visit, board string) {
 		return
 	}
 	control := http.NewResponseController(v.w)
-	_ = control.SetWriteDeadline(time.Now().Add(v.console.patience))
+	_ = control.SetWriteDeadline(time.Now().Add(v.patience))
 	_, _ = fmt.Fprintf(v.w, "event: %s\ndata: {\"sub_account_ids\":[%q]}\n\n", domain.NoticeBoardClosed, board)
 	_ = control.Flush()
 }

@@ -16,7 +16,6 @@ import (
 
 const actPath = opsPath + "/do/"
 
-// operatorAction is an operator action. A page describes its effects and asks for confirmation.
 type operatorAction struct {
 	title  string // %s: name of the target
 	button string
@@ -28,7 +27,6 @@ type operatorAction struct {
 	back   string                                        // page that shows the result
 }
 
-// operatorActions are all actions, by the name in the URL.
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: rebuildCosts,
@@ -99,7 +97,6 @@ var operatorActions = map[string]operatorAction{
 	},
 }
 
-// opsActView asks for confirmation of an action and for its reason.
 type opsActView struct {
 	Title  string
 	Does   string
@@ -114,7 +111,6 @@ type opsActView struct {
 	Faults formFaults    // why the action failed
 }
 
-// askedAct returns the action and its target in the address.
 func askedAct(v *visit) (action operatorAction, target string, err error) {
 	action, known := operatorActions[v.r.PathValue("act")]
 	if !known {
@@ -171,7 +167,6 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 	return shown, nil
 }
 
-// doAct performs the action for the reason in the form.
 func doAct(v *visit) (view, error) {
 	action, target, err := askedAct(v)
 	if err != nil {
@@ -188,7 +183,6 @@ func doAct(v *visit) (view, error) {
 	return action.after(answered)
 }
 
-// wordsOfReason returns the error text for the invalid field of a reason.
 func wordsOfReason(r domain.Reason) map[string]fieldWords {
 	at := fieldWords{"ticket", "Use 1 to 64 of the characters A-Z, a-z, 0-9 and . _ # / -"}
 	switch {
@@ -229,7 +223,6 @@ func (do operatorAction) after(answered json.RawMessage) (view, error) {
 	}
 }
 
-// rebuildNamed names a rebuild or a rollback, with its projection.
 func rebuildNamed(v *visit, id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
 	if r.Back {
@@ -297,7 +290,6 @@ func connectionNamed(v *visit, id string) (string, error) {
 	return withPages(id, pages), nil
 }
 
-// rebuildEnded explains that a rebuild has already ended; "" if it has not.
 func rebuildEnded(v *visit, id string) (string, error) {
 	r, err := get[operator.Rebuild](v, "/api/ops/rebuilds/"+url.PathEscape(id), nil)
 	if err != nil || !r.Ended() {
@@ -306,7 +298,6 @@ func rebuildEnded(v *visit, id string) (string, error) {
 	return "It has already ended. Its state is " + plain(r.State) + ".", nil
 }
 
-// pausedAlready explains that a target is already paused; "" if it is not.
 func pausedAlready(kind domain.PauseKind) func(v *visit, target string) (string, error) {
 	return func(v *visit, target string) (string, error) {
 		pauses, err := allPauses(v)
@@ -318,7 +309,6 @@ func pausedAlready(kind domain.PauseKind) func(v *visit, target string) (string,
 	}
 }
 
-// notPaused explains that a target is not paused; "" if it is.
 func notPaused(kind domain.PauseKind) func(v *visit, target string) (string, error) {
 	return func(v *visit, target string) (string, error) {
 		pauses, err := allPauses(v)
@@ -345,7 +335,6 @@ func connectionPages(v *visit) (map[string][]string, error) {
 	return pages, err
 }
 
-// withPages returns a connection's id, with its pages if they are known.
 func withPages(id string, pages map[string][]string) string {
 	if len(pages[id]) == 0 {
 		return id

@@ -23,7 +23,6 @@ const (
 	actionsPath     = opsPath + "/actions"
 )
 
-// opsHealthView shows the health of the service in one sentence, then problems.
 type opsHealthView struct {
 	Class    string // good, warn or bad
 	Sentence string
@@ -32,7 +31,6 @@ type opsHealthView struct {
 	Checks   []api.CheckResult
 }
 
-// concern is a problem.
 type concern struct {
 	What, Why string
 	Path      string // page with details; "": none
@@ -42,7 +40,7 @@ type concern struct {
 // even if the process is not ready.
 func askHealth(v *visit) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
-	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
+	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
 	if err := json.Unmarshal(answered.body.Bytes(), &h); err != nil {
 		return h, fmt.Errorf("decode response of /readyz: %w", err)
 	}
@@ -78,7 +76,6 @@ func openHealth(v *visit) (view, error) {
 	return shown, nil
 }
 
-// sentenceOf describes the health of the service in one sentence.
 func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	switch {
 	case h.Status == "not_ready":
@@ -127,7 +124,6 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 	return all
 }
 
-// parkedMeans describes the effect of parked events of a projection.
 func parkedMeans(projection string) string {
 	if projection == "dashboards" {
 		return "They are in the log but not in the tables. Until they are folded or skipped, changes to their agencies' boards are refused."

@@ -12,14 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// opsActionsView lists operator actions, newest first.
 type opsActionsView struct {
 	Actions []actionRow
 	You     string // id of the visitor
 	More    string // address of the next page; "" on the last page
 }
 
-// actionRow is an action with the name of its target.
 type actionRow struct {
 	operator.Action
 
@@ -46,12 +44,10 @@ func openActions(v *visit) (view, error) {
 	return shown, nil
 }
 
-// opsLogView shows the topics as the brokers describe them.
 type opsLogView struct {
 	Topics []topicRow
 }
 
-// topicRow is a topic with totals of its partitions.
 type topicRow struct {
 	operator.Topic
 
@@ -86,7 +82,6 @@ func openLog(v *visit) (view, error) {
 	return shown, nil
 }
 
-// opsParkedView lists parked events.
 type opsParkedView struct {
 	Events []operator.ParkedEvent
 	More   string // address of the next page; "" on the last page
@@ -104,7 +99,6 @@ func openParked(v *visit) (view, error) {
 	return opsParkedView{Events: events, More: nextPage(parkedPath, asked, meta.NextCursor), Retry: slices.ContainsFunc(events, parked)}, nil
 }
 
-// opsParkedEventView shows the record of a parked event.
 type opsParkedEventView struct {
 	Record  operator.ParkedRecord
 	Payload string // indented; "": none

@@ -12,10 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// maxConnectionsShown is the maximum number of connected accounts with problems on the page.
 const maxConnectionsShown = 200
 
-// opsPlatformsView shows how the platforms are read.
 type opsPlatformsView struct {
 	Platforms []platformRow
 	Connected int // accounts of all platforms
@@ -24,14 +22,12 @@ type opsPlatformsView struct {
 	Held      int // accounts without problems that are not read because their platform is paused
 }
 
-// opsConnection is a connected account with a problem.
 type opsConnection struct {
 	readmodels.ConnectionReading
 
 	Paused bool // its connection is paused; it may have other problems, too
 }
 
-// platformRow is one platform.
 type platformRow struct {
 	Name     string
 	Paused   *domain.Pause // nil: not paused
@@ -86,12 +82,10 @@ const (
 	statePaused = string(readmodels.PlatformPaused)
 )
 
-// allPauses returns all active pauses.
 func allPauses(v *visit) ([]domain.Pause, error) {
 	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
 }
 
-// pauseOf finds a pause; nil: not paused.
 func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.Pause {
 	for _, p := range pauses {
 		if p.Kind == kind && p.Name == name {
@@ -101,7 +95,6 @@ func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.
 	return nil
 }
 
-// readingState describes the state of a connected account.
 func readingState(state string) string {
 	switch readmodels.PlatformState(state) {
 	case readmodels.PlatformReconnect:

@@ -8,14 +8,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// opsProjectionsView lists projections, generations and rebuilds.
 type opsProjectionsView struct {
 	Projections []projectionRow
 	Generations []operator.Generation
 	Rebuilds    []operator.Rebuild // newest first
 }
 
-// projectionRow is a projection with details of its tables.
 type projectionRow struct {
 	operator.Projection
 
@@ -63,7 +61,6 @@ func openProjections(v *visit) (view, error) {
 	return shown, nil
 }
 
-// opsRebuildView shows the progress of a rebuild or rollback.
 type opsRebuildView struct {
 	operator.Rebuild
 
@@ -74,7 +71,6 @@ type opsRebuildView struct {
 	Reading  bool // the log is being read or will be
 }
 
-// rebuildStep is one of the steps of a rebuild.
 type rebuildStep struct {
 	Name    string
 	Done    bool
@@ -112,7 +108,6 @@ var rebuildSteps = []struct {
 	{operator.RebuildSwitching, "Readers switched", true},
 }
 
-// stepsOf returns the steps of a rebuild with its progress.
 func stepsOf(r operator.Rebuild) []rebuildStep {
 	state, at := r.State, -1
 	var steps []rebuildStep

@@ -10,18 +10,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// page is one row of the table of pages.
 type page struct {
 	pattern string     // of [http.ServeMux], with its method
 	public  bool       // the page does not require signing in
-	roles   []api.Role // who may open it; nil: everyone who is signed in. The API checks its requests again
+	roles   []api.Role // nil: everyone who is signed in. The API checks its requests again
 	nav     string     // its name in the navigation bar; "": not in the bar
 	scope   string     // scope that a client user needs to see it in the bar; "": none
 	views   []view     // zero values of all views that open may return, for the test that renders every page
 	open    opener
 }
 
-// opener returns the view of a page.
 type opener = func(*visit) (view, error)
 
 // view is the data of a page. Each template has a struct of its own: pages/ops-log.html has
@@ -30,7 +28,6 @@ type view any
 
 var wordStart = regexp.MustCompile(`\B[A-Z]`)
 
-// templateOf names the template of a view.
 func templateOf(v view) string {
 	name := strings.TrimSuffix(reflect.TypeOf(v).Name(), "View")
 	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
@@ -40,7 +37,6 @@ func templateOf(v view) string {
 // board's address; "" if the visitor is staff.
 type boardWatcher interface{ watches() string }
 
-// statusView is a view with its own HTTP status.
 type statusView interface{ status() int }
 
 // redirect is an address to redirect to, for example after a form.
@@ -49,13 +45,11 @@ type redirect string
 // forwarded is an API path whose response is sent unchanged: a download or a stream.
 type forwarded string
 
-// navItem is a link in the navigation bar.
 type navItem struct {
 	Path, Name string
 	Current    bool
 }
 
-// Who may open a page.
 var (
 	staff     = []api.Role{api.RoleAgency}
 	clients   = []api.Role{api.RoleClient}
@@ -90,7 +84,6 @@ func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
 	}
 }
 
-// allPages returns the table of all pages of the console.
 func (c *Console) allPages() []page {
 	all := []page{
 		row("GET ", nil, openHome, homeView{}, clientsView{}, boardsView{}),

@@ -296,11 +296,3 @@ func TestAddressesHaveThePrefix(t *testing.T) {
 	b.sendAs(alice, http.MethodPost, "/boards/console/connect", url.Values{"platform": {"1"}, "client": {bakery}}).leadsTo("/boards/connect/start/WORD")
 	require.Contains(t, s.sent[0].body, `"return_to":"/boards/console/clients/`+bakery+`/connections"`)
 }
-
-func TestApplicationIsComplete(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	s.deps.Sessions = nil
-	_, err := console.Handler(s.deps)
-	require.ErrorContains(t, err, "must be set without Application")
-}

@@ -6,14 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// peopleView lists the people of a client and what each can see.
 type peopleView struct {
 	invitation
 
@@ -26,7 +24,6 @@ type peopleView struct {
 	More    bool // there are more people than People
 }
 
-// personRow is a person and what they can see.
 type personRow struct {
 	readmodels.User
 
@@ -48,32 +45,34 @@ func showPeople(v *visit, client readmodels.Account, entered invitation) (view, 
 		return nil, err
 	}
 	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
-		v, "/api/users", url.Values{"account": {client.ID}, "limit": {strconv.Itoa(peopleOnAPage)}})
+		v, "/api/users", url.Values{"account": {client.ID}, "limit": {peopleOnAPage}})
 	if err != nil {
 		return nil, err
 	}
-	shown := peopleView{invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != ""}
+	shown := peopleView{
+		invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != "",
+	}
 	added := v.r.URL.Query().Get("added")
 	for _, u := range users {
-		row := board.row(u, client.ID)
+		row := rowOf(board, u)
 		shown.People = append(shown.People, row)
 		if u.ID == added && !row.OnList && !entered.Faults.Any() {
-			shown.Added = nameOr(u.Name, u.ID)
-			shown.AddedID = u.ID
+			shown.Added, shown.AddedID = nameOr(u.Name, u.ID), u.ID
 		}
 	}
-	for _, u := range board.People {
+	for _, u := range board.Users {
 		if u.Account != client.ID {
-			shown.People = append(shown.People, board.row(readmodels.User{
-				ID: u.ID, Name: u.Name, Email: u.Email, AccountID: u.Account, AccountName: u.AccountName, Active: u.Active, LastLogin: u.LastLogin,
-			}, client.ID))
+			row := rowOf(board, readmodels.User{
+				ID: u.ID, Name: u.Name, Email: u.Email, AccountID: u.Account, Active: u.Active, LastLogin: u.LastLogin,
+			})
+			row.Through = accountName(board, u.Account)
+			shown.People = append(shown.People, row)
 		}
 	}
 	return shown, nil
 }
 
-// row returns what a person sees on the board.
-func (b boardFacts) row(u readmodels.User, client string) personRow {
+func rowOf(b readmodels.DashboardView, u readmodels.User) personRow {
 	row := personRow{User: u}
 	row.OnList = slices.ContainsFunc(b.Users, func(listed readmodels.DashboardUser) bool { return listed.ID == u.ID })
 	inactive := slices.ContainsFunc(b.UsersNotShown, func(n readmodels.UserNotShown) bool { return n.ID == u.ID })
@@ -91,13 +90,9 @@ func (b boardFacts) row(u readmodels.User, client string) personRow {
 		slices.Sort(row.Sees) // the API sorts by id
 		row.As = clientPath(u.AccountID, "people/"+url.PathEscape(u.ID)+"/sees")
 	}
-	if u.AccountID != client {
-		row.Through = nameOr(u.AccountName, u.AccountID)
-	}
 	return row
 }
 
-// addPerson adds a person to the client.
 func addPerson(v *visit, client readmodels.Account) (view, error) {
 	made, entered, err := invite(v, client.ID)
 	if err != nil {
@@ -109,7 +104,6 @@ func addPerson(v *visit, client readmodels.Account) (view, error) {
 	return redirect(clientPath(client.ID, "people") + "?" + url.Values{"added": {made}}.Encode()), nil
 }
 
-// invitation is the form for adding a person, with its input.
 type invitation struct {
 	Entry  personEntry
 	Faults formFaults // why no one was added
@@ -121,16 +115,18 @@ type personEntry struct{ Name, Email, Phone, Key string }
 
 func newInvitation() invitation { return invitation{Entry: personEntry{Key: rand.Text()}} }
 
-// invitationWords maps API fields to the fields of an invitation.
 var invitationWords = map[string]fieldWords{
-	"name": {"name", "Enter a name on one line, at most 200 characters."}, "email": {"email", "Enter an address like jonas@example.com."},
+	"name":  {"name", "Enter a name on one line, at most 200 characters."},
+	"email": {"email", "Enter an address like jonas@example.com."},
 	"phone": {"phone", "Enter a number on one line, at most 200 characters."},
 }
 
 // invite adds the person in the form to an account; "": to the agency itself. Made is the person's
 // id; "": the input was rejected, and the returned invitation explains why.
 func invite(v *visit, account string) (made string, entered invitation, err error) {
-	entered.Entry = personEntry{Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key")}
+	entered.Entry = personEntry{
+		Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key"),
+	}
 	body := map[string]string{"name": entered.Entry.Name, "email": entered.Entry.Email, "phone": entered.Entry.Phone}
 	if account != "" {
 		body["account"] = account
@@ -149,16 +145,13 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 	if err != nil {
 		return "", entered, err
 	}
-	var user struct {
-		ID string `json:"id"`
-	}
+	var user readmodels.User
 	err = got.read(&user, nil)
 	return user.ID, entered, err
 }
 
 const colleaguesPath = root + "/colleagues"
 
-// colleaguesView lists the people of the agency itself.
 type colleaguesView struct {
 	invitation
 
@@ -171,8 +164,9 @@ func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvita
 
 func showColleagues(v *visit, entered invitation) (view, error) {
 	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
-		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {strconv.Itoa(peopleOnAPage)}})
-	shown, added := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}, takeCookie(v, madeCookie)
+		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {peopleOnAPage}})
+	shown := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}
+	added := takeCookie(v, madeCookie)
 	for _, u := range users {
 		if u.ID == added {
 			shown.Added = &u
@@ -181,7 +175,6 @@ func showColleagues(v *visit, entered invitation) (view, error) {
 	return shown, err
 }
 
-// inviteColleague adds a person to the agency itself.
 func inviteColleague(v *visit) (view, error) {
 	made, entered, err := invite(v, "")
 	if err != nil {

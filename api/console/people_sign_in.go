@@ -12,12 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// linkDurations are the choices for how long a link is valid.
-var linkDurations = []choice{
-	{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"}, {ID: "72h", Name: "3 days"}, {ID: "168h", Name: "7 days"},
-}
-
-// personSignInView shows how and where a person of the agency or of a client signs in.
 type personSignInView struct {
 	readmodels.User
 
@@ -31,8 +25,13 @@ type personSignInView struct {
 	ValidFor  string // the chosen duration
 }
 
-// Durations returns the choices for how long the link is valid.
-func (personSignInView) Durations() []choice { return linkDurations }
+// Durations are the choices of how long a link is valid.
+func (personSignInView) Durations() []choice {
+	return []choice{
+		{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"},
+		{ID: "72h", Name: "3 days"}, {ID: "168h", Name: "7 days"},
+	}
+}
 
 func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h") }
 
@@ -43,8 +42,9 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 		return nil, err
 	}
 	shown := personSignInView{
-		User: person, Elsewhere: v.console.deps.Application != nil, Provider: v.console.deps.Provider != nil,
-		Colleague: person.AccountID == v.who.AccountID, Back: clientPath(person.AccountID, "people"), Said: said, ValidFor: validFor,
+		User: person, Elsewhere: v.deps.Application != nil, Provider: v.deps.Provider != nil,
+		Colleague: person.AccountID == v.who.AccountID, Back: clientPath(person.AccountID, "people"),
+		Said: said, ValidFor: validFor,
 	}
 	if shown.Colleague {
 		shown.Back = colleaguesPath
@@ -55,7 +55,8 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
 	var closed []readmodels.Account // the person's client, if it is inactive
 	if err == nil && !shown.Colleague {
-		closed, err = get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {person.AccountID}, "active": {"false"}})
+		closed, err = get[[]readmodels.Account](v, "/api/accounts",
+			url.Values{"account": {person.AccountID}, "active": {"false"}})
 	}
 	shown.NoLink = noLink(v, shown, len(closed) > 0)
 	return shown, err
@@ -73,15 +74,16 @@ func noLink(v *visit, p personSignInView, closed bool) string {
 	case p.ID == v.who.UserID:
 		return "You are signed in. To sign in on another device, ask an operator for a link."
 	case p.Colleague && len(p.Sessions) > 0:
-		return name + " has signed in before. You can create a link for a colleague only before their first sign-in. Ask an operator for one."
-	case v.console.deps.NoPublicURL:
-		return "This service does not know its own address, so it cannot create links. An operator must set LEDGERBOARD_PUBLIC_URL."
+		return name + " has signed in before. You can create a link for a colleague only before their first sign-in. " +
+			"Ask an operator for one."
+	case v.deps.NoPublicURL:
+		return "This service does not know its own address, so it cannot create links. " +
+			"An operator must set LEDGERBOARD_PUBLIC_URL."
 	default:
 		return ""
 	}
 }
 
-// linkMadeView shows a link, once.
 type linkMadeView struct {
 	readmodels.User
 
@@ -102,13 +104,13 @@ func takeCookie(v *visit, cookie string) string {
 	return cookies[0].Value
 }
 
-// makeSignInLink creates a link for a person, or shows why it cannot.
 func makeSignInLink(v *visit) (view, error) {
 	id := url.PathEscape(v.r.PathValue("id"))
 	validFor := v.form.Get("valid_for")
 	made, err := post[api.SignInLink](v, "/api/users/"+id+"/sign-in-link", map[string]string{"valid_for": validFor})
 	why, refused := errors.AsType[*domain.Error](err)
-	if refused && slices.Contains([]domain.Code{domain.CodeConflict, domain.CodeInvalid, domain.CodeUnprocessable}, why.Code) {
+	inForm := []domain.Code{domain.CodeConflict, domain.CodeInvalid, domain.CodeUnprocessable}
+	if refused && slices.Contains(inForm, why.Code) {
 		return showPersonSignIn(v, why.Message, validFor)
 	}
 	if err != nil {
@@ -119,7 +121,6 @@ func makeSignInLink(v *visit) (view, error) {
 	return redirect(peoplePath + id + "/sign-in/made"), err
 }
 
-// madeSignInLink shows the new link once.
 func madeSignInLink(v *visit) (view, error) {
 	person, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {

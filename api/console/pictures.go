@@ -3,21 +3,15 @@ package console
 import (
 	"bytes"
 	"encoding/xml"
-	"fmt"
 	"net/http"
 	"net/url"
 )
 
 const picturesPath = root + "/pictures/"
 
-// picturesOfPosts is the API path of a post's picture.
-const picturesOfPosts = "/api/activities/%s/picture"
-
 // writtenStatus is the status of a response that has already been written.
 type writtenStatus int
 
-// pictureOf returns the address of a post's picture. If there is no picture, the first letter of
-// the platform's name is shown instead.
 func pictureOf(post, platform string) string {
 	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(platform)}}.Encode()
 }
@@ -25,8 +19,8 @@ func pictureOf(post, platform string) string {
 // openPicture sends the picture of a post, or draws a letter if the API has none for the visitor.
 func openPicture(v *visit) (view, error) {
 	answered := &answer{header: http.Header{}}
-	path := fmt.Sprintf(picturesOfPosts, url.PathEscape(v.r.PathValue("id")))
-	v.console.deps.API.ServeHTTP(answered, v.request(http.MethodGet, path, nil))
+	path := "/api/activities/" + url.PathEscape(v.r.PathValue("id")) + "/picture"
+	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, path, nil))
 	kind, body := answered.header.Get("Content-Type"), answered.body.Bytes()
 	switch {
 	case answered.status == http.StatusNotFound:
@@ -43,7 +37,8 @@ func openPicture(v *visit) (view, error) {
 // drawLetter draws a letter as SVG. Its colors suit both the light and the dark scheme.
 func drawLetter(text string) []byte {
 	var out bytes.Buffer
-	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48"><rect width="48" height="48" fill="#4f6475"/>` +
+	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48">` +
+		`<rect width="48" height="48" fill="#4f6475"/>` +
 		`<text x="24" y="25" fill="#fff" font-family="sans-serif" font-size="24" text-anchor="middle" dominant-baseline="central">`)
 	_ = xml.EscapeText(&out, []byte(text)) // a Buffer does not fail
 	out.WriteString(`</text></svg>`)

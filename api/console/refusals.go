@@ -27,7 +27,6 @@ var (
 		"The form could not be read. Go back and submit it again.")
 )
 
-// errorView describes an error and what to do about it.
 type errorView struct {
 	Heading   string
 	Said      string
@@ -36,13 +35,12 @@ type errorView struct {
 	SignIn    string // address of the sign-in page
 }
 
-// headings are the titles of error pages by error code.
 var headings = map[domain.Code]string{
-	domain.CodeNotFound: "Page not found", domain.CodeForbidden: "Access denied", domain.CodeUnauthenticated: "Sign in first",
-	domain.CodeRateLimited: "Too many requests", domain.CodeUnavailable: "Temporarily unavailable", domain.CodeInternal: "Internal error",
+	domain.CodeNotFound: "Page not found", domain.CodeForbidden: "Access denied",
+	domain.CodeUnauthenticated: "Sign in first", domain.CodeRateLimited: "Too many requests",
+	domain.CodeUnavailable: "Temporarily unavailable", domain.CodeInternal: "Internal error",
 }
 
-// refuse writes the error page for err and returns its status.
 func (v *visit) refuse(err error) int {
 	why, known := errors.AsType[*domain.Error](err)
 	switch {
@@ -51,11 +49,12 @@ func (v *visit) refuse(err error) int {
 		v.log(slog.LevelWarn, "console: temporarily unavailable", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		why = domain.NewError(domain.CodeUnavailable, "The request took too long and was canceled. Try again.")
-	case v.console.passes(err):
+	case v.deps.IsTemporary(err):
 		why = domain.NewError(domain.CodeUnavailable, "The database is not available at the moment. Try again shortly.")
 		v.log(slog.LevelWarn, "console: temporarily unavailable", err)
 	default:
-		why = domain.NewError(domain.CodeInternal, "An internal error occurred. Try again. If the problem persists, report the time of the error to your operator.")
+		why = domain.NewError(domain.CodeInternal, "An internal error occurred. Try again. "+
+			"If the problem persists, report the time of the error to your operator.")
 		v.log(slog.LevelError, "console: page failed", err)
 	}
 	if v.r.Method == http.MethodGet && why.Code == domain.CodeInvalid && len(why.Fields) > 0 {
@@ -67,8 +66,8 @@ func (v *visit) refuse(err error) int {
 	}
 	v.w.Header().Del("Content-Disposition") // errors are pages, even for downloads
 	return v.write(api.StatusOf(why.Code), errorView{
-		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said, RequestID: why.RequestID, SignedIn: v.me != nil,
-		SignIn: string(v.console.signInAddress(v.formPage())),
+		Heading: cmp.Or(headings[why.Code], "The request failed"), Said: said,
+		RequestID: why.RequestID, SignedIn: v.me != nil, SignIn: string(v.signInAddress(v.formPage())),
 	})
 }
 
@@ -83,7 +82,6 @@ func (v *visit) formPage() string {
 }
 
 func (v *visit) log(level slog.Level, text string, err error) {
-	v.console.deps.Logger.LogAttrs(v.r.Context(), level, text, slog.String("page", v.page.pattern), slog.Any("error", err))
+	v.deps.Logger.LogAttrs(v.r.Context(), level, text,
+		slog.String("page", v.page.pattern), slog.Any("error", err))
 }
-
-func (c *Console) passes(err error) bool { return c.deps.IsTemporary != nil && c.deps.IsTemporary(err) }

@@ -12,12 +12,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// reportPosts is the number of posts in a report.
 const reportPosts = 5
 
 const monthForm = "2006-01"
 
-// reportView is a printable report about a client's month.
 type reportView struct {
 	Name       string
 	ID         string
@@ -34,7 +32,7 @@ type reportView struct {
 	Begun      bool
 	Said       []string
 	Numbers    []figureShown
-	Charts     []chartShown
+	Charts     []chart.Chart
 	Costs      costsShown
 	Reach      []reachShown
 	Posts      []analytics.RankedPost
@@ -43,23 +41,21 @@ type reportView struct {
 	zone *time.Location
 }
 
-// PublishedOn returns the day of a post in the time zone of the report.
 func (r reportView) PublishedOn(t time.Time) string { return t.In(r.zone).Format("2 Jan 2006") }
 
-// reportForm holds the parameters of a report's address.
 type reportForm struct {
 	Month, Zone    string
 	Earlier, Later string     // addresses of the previous and next month
 	Kept           url.Values // other parameters
 }
 
-// clientReport shows a report that the agency can send to its client.
 func clientReport(v *visit, client readmodels.Account) (view, error) {
 	given, kept := v.r.URL.Query(), keptRange(v)
 	kept.Del("tz")
 	wrong := func(field, words string) reportView {
 		return reportView{
-			Name: client.Name, ID: client.ID, Form: reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
+			Name: client.Name, ID: client.ID,
+			Form:   reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
 			Faults: formFaults{Said: correctMarked, Fields: map[string]string{field: words}},
 		}
 	}
@@ -67,7 +63,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	if err != nil {
 		return wrong("tz", wordsOfZone), nil //nolint:nilerr // the form says so
 	}
-	now := v.console.deps.Now().In(zone)
+	now := v.deps.Now().In(zone)
 	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, zone) // the last complete month
 	if asked := given.Get("month"); asked != "" {
 		if month, err = time.ParseInLocation(monthForm, asked, zone); err != nil || month.Year() <= 1970 {
@@ -82,7 +78,8 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	}
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
-		Name: client.Name, ID: client.ID, Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"), Begun: !now.Before(month),
+		Name: client.Name, ID: client.ID, Begun: !now.Before(month),
+		Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"),
 		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept}, zone: zone,
 	}
 	if v.me.Agency != nil {
@@ -91,33 +88,33 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	if !shown.Begun {
 		return shown, nil
 	}
-	covered := analytics.Range{From: analytics.StartOfDay(month, zone), To: analytics.StartOfDay(later, zone), Zone: zone, Now: now}
-	before := covered.Compared(analytics.ComparePrevious)
+	before := analytics.Range{
+		From: analytics.StartOfDay(month, zone), To: analytics.StartOfDay(later, zone), Zone: zone, Now: now,
+	}.Compared(analytics.ComparePrevious)
 	first, last := before.From.In(zone), before.To.Add(-1).In(zone)
 	shown.Before, shown.DaysBefore = first.Format("2 January 2006"), "the day before"
 	if days := before.To.Sub(before.From).Round(24*time.Hour).Hours() / 24; days > 1 {
-		shown.Before, shown.DaysBefore = shown.Before+" to "+last.Format("2 January 2006"), fmt.Sprintf("the %.0f days before", days)
+		shown.Before += " to " + last.Format("2 January 2006")
+		shown.DaysBefore = fmt.Sprintf("the %.0f days before", days)
 	}
-	err = readReport(v, &shown, month)
+	err = readReport(v, &shown, month, now)
 	if _, taken := faultsOfAsked(err, rangeWords); taken { // the console computes the rest of the range
 		return wrong("tz", wordsOfZone), nil
 	}
 	return shown, err
 }
 
-// ofMonth returns the request for the figures of a month.
-func ofMonth(client string, month time.Time) figures {
-	return figures{scope: url.Values{"account": {client}}, files: clientPath(client, "figures") + "/", Form: figuresForm{
-		From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
-	}}
-}
-
 // readReport reads a month. Totals and comparison are the same as on the figures page for the same
 // days.
-func readReport(v *visit, shown *reportView, month time.Time) error {
+func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	var now figuresView
-	asked, parts := ofMonth(shown.ID, month), slices.Concat(overTime, []readPart{costs, leaders})
-	if err := readParts(v, &now, asked, parts...); err != nil {
+	asked := figures{
+		scope: url.Values{"account": {shown.ID}}, files: clientPath(shown.ID, "figures") + "/", now: at,
+		Form: figuresForm{
+			From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
+		},
+	}
+	if err := readParts(v, &now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {
 		return err
 	}
 	toTheEnd := func(read *time.Time) bool {
@@ -136,7 +133,8 @@ func readReport(v *visit, shown *reportView, month time.Time) error {
 	}
 	for _, source := range now.Sources {
 		at, why, gaps := network(source.PlatformName), whyMissing(source), strings.Join(source.Gaps, " ")
-		switch over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected; {
+		over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected
+		switch {
 		case over && toTheEnd(source.LastRead): // it was disconnected after the month
 			why = gaps
 		case source.Status == analytics.SourceReconnect: // the platform's own words are only for the agency
@@ -150,13 +148,12 @@ func readReport(v *visit, shown *reportView, month time.Time) error {
 	return nil
 }
 
-// sentences describes the numbers in words.
 func (r reportView) sentences() (said []string) {
 	sofar := ""
 	if r.Open {
 		sofar = " so far"
 	}
-	words := map[string][3]string{ // texts before and after the number, and after the difference, by name of the number
+	words := map[string][3]string{ // texts before and after the number, and after the difference
 		figureNames["followers"]:  {r.Name + " had ", " followers " + r.AsOf, " at the end of " + r.Earlier},
 		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.DaysBefore},
 		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},

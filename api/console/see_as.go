@@ -19,7 +19,6 @@ type impersonation struct {
 	Request string // request id in the record of the view
 }
 
-// seenView shows what a client user sees after signing in.
 type seenView struct {
 	Name   string
 	Here   string // base address of the boards
@@ -40,28 +39,28 @@ func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 		return nil, errNoPage
 	}
 	if board != "" {
-		id, ok := domain.HexID(board)
-		if !ok {
+		var ok bool
+		if board, ok = domain.HexID(board); !ok {
 			return nil, errNoPage
 		}
-		board = id
 	}
-	if v.console.deps.RecordView == nil {
-		return nil, errNoPage
+	by := commands.Caller{
+		ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: uuid.NewString(),
 	}
-	by := commands.Caller{ParentAccount: v.who.AccountID, UserID: v.who.UserID, Role: string(api.RoleAgency), RequestID: uuid.NewString()}
 	read := domain.AuditRead{What: domain.AuditAsUser, Dashboard: board, Filter: domain.AuditFilter{User: user.ID}}
-	if err := v.console.deps.RecordView(v.r.Context(), by, read); err != nil {
+	if err := v.deps.RecordView(v.r.Context(), by, read); err != nil {
 		return nil, err
 	}
 	people := clientPath(client.ID, "people")
-	v.viewedAs = &impersonation{nameOr(user.Name, user.ID), people + "/" + url.PathEscape(user.ID) + "/sees", people, by.RequestID}
+	here := people + "/" + url.PathEscape(user.ID) + "/sees"
+	v.viewedAs = &impersonation{nameOr(user.Name, user.ID), here, people, by.RequestID}
 	l := *v
-	l.who = api.Principal{UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt}
+	l.who = api.Principal{
+		UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt,
+	}
 	return &l, nil
 }
 
-// openClientUser shows what a client user sees after signing in.
 func openClientUser(v *visit, client readmodels.Account) (view, error) {
 	l, err := viewAs(v, client, "")
 	if err != nil {
@@ -86,7 +85,6 @@ func openClientUser(v *visit, client readmodels.Account) (view, error) {
 	return shown, nil
 }
 
-// openBoardAs shows a board as a client user sees it.
 func openBoardAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
 	l, err := viewAs(v, client, board)
@@ -96,12 +94,11 @@ func openBoardAs(v *visit, client readmodels.Account) (view, error) {
 	return openBoard(l, board, l.viewedAs.Here+"/"+url.PathEscape(board))
 }
 
-// fileAs downloads a table of such a board.
 func fileAs(v *visit, client readmodels.Account) (view, error) {
 	board := v.r.PathValue("board")
 	l, err := viewAs(v, client, board)
 	if err != nil {
 		return nil, err
 	}
-	return figuresFile(l, figuresOf(l, "dashboard", board, ""))
+	return figuresFile(l, "dashboard", board)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Ways to sign in.
 const (
 	wayDemo     = "demo"     // "Continue as", on this machine
 	wayLink     = "link"     // a one-time link
@@ -23,7 +22,6 @@ const (
 	wayFirst    = "first"    // the code with which the first agency is created
 )
 
-// principalOf returns the API's principal for a person. It expires at until.
 func principalOf(p identity.Person, until time.Time) api.Principal {
 	var roles api.Roles
 	for role := range strings.SplitSeq(p.Role, ",") {
@@ -68,7 +66,7 @@ const sessionFor = 12 * time.Hour
 // authenticate finds the session of the cookie. The API checks its person by the same rule as
 // tokens. The session of a person who no longer has any rights is closed.
 func authenticate(v *visit) (signedIn bool, err error) {
-	if v.console.deps.Application != nil {
+	if v.deps.Application != nil {
 		return callerOf(v)
 	}
 	if found, err := findSession(v); !found || err != nil {
@@ -77,10 +75,9 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
 	me, err := get[readmodels.Me](v, "/api/me", nil)
 	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
-		if ended := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); ended != nil {
-			return false, ended
+		if err := closeSession(v); err != nil {
+			return false, err
 		}
-		clearSessionCookie(v)
 	}
 	if err == nil {
 		v.me = &me
@@ -95,45 +92,56 @@ func findSession(v *visit) (found bool, err error) {
 	if len(cookies) == 0 || cookies[0].Value == "" {
 		return false, nil
 	}
-	sessions := v.console.deps.Sessions
-	v.session, err = sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.console.deps.Now())
+	v.session, err = v.deps.Sessions.Find(v.r.Context(), Digest(cookies[0].Value), v.deps.Now())
 	if domain.CodeOf(err) == domain.CodeNotFound {
-		clearSessionCookie(v)
+		setCookie(v.w, cookieName, "", -1)
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	if !v.console.stillListed(v.session) {
-		err = sessions.End(v.r.Context(), v.session.UserID, v.session.ID)
+	if !v.stillListed(v.session) {
+		err = closeSession(v)
 		v.session = identity.Session{}
-		clearSessionCookie(v)
 		return false, err
 	}
 	return true, nil
 }
 
+// closeSession ends the visitor's session, if there is one, and deletes its cookie.
+func closeSession(v *visit) error {
+	if v.session.ID != "" {
+		if err := v.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
+			return err
+		}
+	}
+	setCookie(v.w, cookieName, "", -1)
+	return nil
+}
+
 // signIn starts a session for a person whom the API accepts. Link is the digest of the link used;
 // nil: none. Until limits the session further; zero: no further limit.
 func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
-	now := v.console.deps.Now()
-	s := identity.Session{Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor)}
+	now := v.deps.Now()
+	s := identity.Session{
+		Person: p, ID: rand.Text(), Way: way, BegunAt: now, SeenAt: now, ExpiresAt: now.Add(sessionFor),
+	}
 	if !until.IsZero() && until.Before(s.ExpiresAt) {
 		s.ExpiresAt = until
 	}
-	judged := &visit{console: v.console, r: v.r, who: principalOf(p, s.ExpiresAt)}
+	judged := &visit{Console: v.Console, r: v.r, who: principalOf(p, s.ExpiresAt)}
 	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
-			v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: RefusalEnded, User: p.UserID})
+			v.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: RefusalEnded, User: p.UserID})
 		}
 		return err
 	}
 	secret := rand.Text()
-	if err := v.console.deps.Sessions.Begin(v.r.Context(), s, Digest(secret), link); err != nil {
+	if err := v.deps.Sessions.Begin(v.r.Context(), s, Digest(secret), link); err != nil {
 		return err
 	}
 	if v.session.ID != "" { // a browser has one session
-		if err := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
+		if err := v.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
 			return err
 		}
 	}
@@ -141,28 +149,25 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 	return nil
 }
 
-// clearSessionCookie deletes the session cookie.
-func clearSessionCookie(v *visit) { setCookie(v.w, cookieName, "", -1) }
-
 func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 }
 
 const sessionsPath = root + "/sessions"
 
-// sessionsView lists the visitor's sessions.
 type sessionsView struct {
 	Current  string // id of the current session
 	Sessions []identity.Session
 }
 
 func openSessions(v *visit) (view, error) {
-	list, err := v.console.deps.Sessions.Of(v.r.Context(), v.who.UserID, v.console.deps.Now())
+	list, err := v.deps.Sessions.Of(v.r.Context(), v.who.UserID, v.deps.Now())
 	return sessionsView{v.session.ID, list}, err
 }
 
 func endSession(v *visit) (view, error) {
-	return redirect(sessionsPath), v.console.deps.Sessions.End(v.r.Context(), v.who.UserID, v.form.Get("id"))
+	return redirect(sessionsPath), v.deps.Sessions.End(v.r.Context(), v.who.UserID, v.form.Get("id"))
 }

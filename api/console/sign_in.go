@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,7 +19,6 @@ import (
 
 const signInPath = root + "/sign-in"
 
-// signInView shows the ways to sign in.
 type signInView struct {
 	To         string
 	Demo       []identity.Person // the demo's people; empty outside a demo
@@ -39,8 +39,8 @@ func signInPage(v *visit) (view, error) {
 }
 
 func showSignIn(v *visit, shown signInView) (view, error) {
-	if v.console.deps.Empty != nil && shown.First == nil {
-		empty, err := v.console.deps.Empty(v.r.Context())
+	if v.deps.Empty != nil && shown.First == nil {
+		empty, err := v.deps.Empty(v.r.Context())
 		if err != nil {
 			return nil, err
 		}
@@ -49,20 +49,19 @@ func showSignIn(v *visit, shown signInView) (view, error) {
 		}
 	}
 	if onThisMachine(v.r) {
-		shown.Demo = v.console.deps.Demo
+		shown.Demo = v.deps.Demo
 	}
-	if v.console.deps.Provider != nil {
+	if v.deps.Provider != nil {
 		shown.Provider = startPath + "?" + url.Values{"to": {shown.To}}.Encode()
 	}
 	return shown, nil
 }
 
-// continueAs signs in as one of the demo's people.
 func continueAs(v *visit) (view, error) {
-	if !onThisMachine(v.r) || len(v.console.deps.Demo) == 0 {
+	if !onThisMachine(v.r) || len(v.deps.Demo) == 0 {
 		return nil, errNoPage
 	}
-	for _, p := range v.console.deps.Demo {
+	for _, p := range v.deps.Demo {
 		if p.Role == v.form.Get("role") {
 			return returnAddress(v.form.Get("to")), signIn(v, p, wayDemo, nil, time.Time{})
 		}
@@ -73,7 +72,6 @@ func continueAs(v *visit) (view, error) {
 var errNobody = domain.NewError(domain.CodeUnprocessable,
 	"The demo has no user with this role. Go back and choose one of the roles shown.")
 
-// proxyHeaders are the headers by which a proxy identifies a forwarded request.
 var proxyHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"}
 
 // onThisMachine reports whether the request comes from a browser on this machine that used the name
@@ -85,12 +83,10 @@ func onThisMachine(r *http.Request) bool {
 	if noPort != nil {
 		host = r.Host
 	}
-	byName := host == "localhost" || host == "127.0.0.1"
-	forwardedByProxy := slices.ContainsFunc(proxyHeaders, func(name string) bool { return r.Header.Get(name) != "" })
-	if origin := r.Header.Get("Origin"); origin != "" && origin != "http://"+r.Host {
-		forwardedByProxy = true
-	}
-	return err == nil && from.Addr().Unmap().IsLoopback() && byName && !forwardedByProxy
+	origin := cmp.Or(r.Header.Get("Origin"), "http://"+r.Host)
+	return err == nil && from.Addr().Unmap().IsLoopback() && (host == "localhost" || host == "127.0.0.1") &&
+		origin == "http://"+r.Host &&
+		!slices.ContainsFunc(proxyHeaders, func(name string) bool { return r.Header.Get(name) != "" })
 }
 
 // useToken signs in the person of an API token, until the token expires at the latest. The session
@@ -99,10 +95,12 @@ func onThisMachine(r *http.Request) bool {
 func useToken(v *visit) (view, error) {
 	asked := v.r.Clone(v.r.Context())
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
-	p, err := v.console.deps.Tokens.Authenticate(asked)
+	p, err := v.deps.Tokens.Authenticate(asked)
 	if domain.CodeOf(err) == domain.CodeUnauthenticated {
-		v.console.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: refusalToken})
-		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: signInRefusals[refusalToken].Message})
+		v.deps.Refused(v.r.Context(), RefusalError{Way: wayToken, Why: refusalToken})
+		return showSignIn(v, signInView{
+			To: v.form.Get("to"), TokenFault: signInRefusals[refusalToken].Message,
+		})
 	}
 	if err != nil {
 		return nil, err
@@ -114,28 +112,24 @@ func useToken(v *visit) (view, error) {
 		}
 	}
 	if roles == nil {
-		return showSignIn(v, signInView{To: v.form.Get("to"), TokenFault: "This token belongs to a program. The console has no pages for programs."})
+		return showSignIn(v, signInView{
+			To: v.form.Get("to"), TokenFault: "This token belongs to a program. The console has no pages for programs.",
+		})
 	}
 	person := identity.Person{UserID: p.UserID, AccountID: p.AccountID, Role: strings.Join(roles, ",")}
 	return returnAddress(v.form.Get("to")), signIn(v, person, wayToken, nil, p.ExpiresAt)
 }
 
 func signOut(v *visit) (view, error) {
-	if v.session.ID != "" {
-		if err := v.console.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
-			return nil, err
-		}
-	}
-	clearSessionCookie(v)
-	return redirect(signInPath), nil
+	return redirect(signInPath), closeSession(v)
 }
 
 // returnAddress returns the page to open after signing in. It accepts only addresses of the
 // console.
 func returnAddress(to string) redirect {
 	at, err := url.Parse(to)
-	if err != nil || at.IsAbs() || at.Host != "" || !strings.HasPrefix(at.Path, root+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") ||
-		strings.Contains(to, "\\") {
+	if err != nil || at.IsAbs() || at.Host != "" || strings.Contains(to, "\\") ||
+		!strings.HasPrefix(at.Path, root+"/") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") {
 		return root
 	}
 	return redirect(at.RequestURI())
@@ -151,12 +145,11 @@ type linkFollowView struct {
 	Role   string
 }
 
-// linkedPerson returns the person whom the link with this digest signs in.
 func linkedPerson(v *visit, digest []byte) (identity.Person, error) {
-	if v.console.deps.Provider != nil {
+	if v.deps.Provider != nil {
 		return identity.Person{}, refuseSignIn(v, wayLink, refusalProvider, "")
 	}
-	return v.console.deps.Sessions.Link(v.r.Context(), digest, v.console.deps.Now())
+	return v.deps.Sessions.Link(v.r.Context(), digest, v.deps.Now())
 }
 
 func linkPage(v *visit) (view, error) {
@@ -165,7 +158,7 @@ func linkPage(v *visit) (view, error) {
 	if err != nil {
 		return nil, badLink(v, err)
 	}
-	judged := &visit{console: v.console, r: v.r, who: principalOf(p, time.Time{})}
+	judged := &visit{Console: v.Console, r: v.r, who: principalOf(p, time.Time{})}
 	me, err := get[readmodels.Me](judged, "/api/me", nil)
 	if err != nil {
 		return nil, err
@@ -227,31 +220,35 @@ const (
 	refusalNarrowed        = "narrowed"     // the provider's claims leave the person no role
 )
 
-// signInRefusals are the messages for refused sign-ins.
 var signInRefusals = map[string]*domain.Error{
 	refusalLink: domain.NewError(domain.CodeNotFound,
-		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, or was not copied completely. Ask the person who sent it for a new one."),
+		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, or was not copied completely. "+
+			"Ask the person who sent it for a new one."),
 	refusalToken: domain.NewError(domain.CodeUnprocessable,
-		"This token is not valid: it has expired, is for another service, or was not copied completely. Ask the person who gave it to you for a new one."),
+		"This token is not valid: it has expired, is for another service, or was not copied completely. "+
+			"Ask the person who gave it to you for a new one."),
 	RefusalEnded: domain.NewError(domain.CodeForbidden, "Your access has ended. Ask your agency."),
 	refusalProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
 	refusalNotBegun: domain.NewError(domain.CodeForbidden,
-		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. Start again on the sign-in page."),
+		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. "+
+			"Start again on the sign-in page."),
 	refusalDenied: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in failed: it was canceled or denied there. Start again, or ask its administrators."),
 	refusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	refusalClaims: domain.NewError(domain.CodeForbidden,
-		"The identity provider's response is not for this sign-in or not for this service. Start again; if this persists, report it to the operator."),
+		"The identity provider's response is not for this sign-in or not for this service. "+
+			"Start again; if this persists, report it to the operator."),
 	RefusalUnverified: domain.NewError(domain.CodeForbidden,
-		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. Have your address verified there, "+
-			"then sign in again."),
+		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. "+
+			"Have your address verified there, then sign in again."),
 	RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
 		"No one with your email address has access here. Ask your agency to invite you with the address that you sign in with."),
 	RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
 	RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
-		"The person with your email address is linked to another sign-in of your organization. If that sign-in was yours, ask the operator to remove the link."),
+		"The person with your email address is linked to another sign-in of your organization. "+
+			"If that sign-in was yours, ask the operator to remove the link."),
 	refusalNarrowed: domain.NewError(domain.CodeForbidden,
 		"Your organization's sign-in grants you no role here. Ask its administrators."),
 }
@@ -259,6 +256,6 @@ var signInRefusals = map[string]*domain.Error{
 // refuseSignIn reports a refused sign-in and returns its error. User is the id of the person who
 // would have been signed in; "": unknown.
 func refuseSignIn(v *visit, way, why, user string) error {
-	v.console.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
+	v.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
 	return signInRefusals[why]
 }

@@ -20,8 +20,7 @@ const (
 	// flowCookie holds the state of a sign-in in progress with the provider. See [cookieName] for
 	// its prefix.
 	flowCookie = "__Host-lb_sign_in"
-	// flowFor is the longest that a sign-in with the provider may take.
-	flowFor = 10 * time.Minute
+	flowFor    = 10 * time.Minute
 	// maxWanted is the longest return address, in bytes.
 	maxWanted = 1000
 )
@@ -44,11 +43,11 @@ func (c *Console) stillListed(s identity.Session) bool {
 
 // goToProvider starts a sign-in. A cookie holds the secret that binds it to this browser.
 func goToProvider(v *visit) (view, error) {
-	if v.console.deps.Provider == nil {
+	if v.deps.Provider == nil {
 		return nil, errNoPage
 	}
 	secret := rand.Text()
-	address, err := v.console.deps.Provider.Address(v.r.Context(), identity.FlowOf(secret))
+	address, err := v.deps.Provider.Address(v.r.Context(), identity.FlowOf(secret))
 	if err != nil {
 		return nil, err
 	}
@@ -56,13 +55,14 @@ func goToProvider(v *visit) (view, error) {
 	if len(to) > maxWanted {
 		to = ""
 	}
-	setCookie(v.w, flowCookie, secret+"."+base64.RawURLEncoding.EncodeToString([]byte(to)), int(flowFor.Seconds()))
+	cookie := secret + "." + base64.RawURLEncoding.EncodeToString([]byte(to))
+	setCookie(v.w, flowCookie, cookie, int(flowFor.Seconds()))
 	return redirect(address), nil
 }
 
 // comeFromProvider completes a sign-in that this browser started, and always deletes its cookie.
 func comeFromProvider(v *visit) (view, error) {
-	if v.console.deps.Provider == nil {
+	if v.deps.Provider == nil {
 		return nil, errNoPage
 	}
 	secret, to, _ := strings.Cut(takeCookie(v, flowCookie), ".")
@@ -79,14 +79,12 @@ func comeFromProvider(v *visit) (view, error) {
 	if refused, ok := errors.AsType[*RefusalError](err); ok {
 		err = refuseSignIn(v, wayProvider, refused.Why, refused.User)
 	}
-	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // sent by the browser; an unreadable value leads to the start page
+	wantedTo, _ := base64.RawURLEncoding.DecodeString(to) // an unreadable value leads to the start page
 	return returnAddress(string(wantedTo)), err
 }
 
-// signInAs signs in the person whom the provider identifies. Errors: [*RefusalError], and errors of
-// the API and the provider.
 func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
-	who, err := v.console.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
+	who, err := v.deps.Provider.Identity(v.r.Context(), flow, code, issuer)
 	switch {
 	case errors.Is(err, identity.ErrCode):
 		return &RefusalError{Why: refusalCode}
@@ -96,7 +94,7 @@ func signInAs(v *visit, flow identity.Flow, code, issuer string) error {
 	case err != nil:
 		return err
 	}
-	p, err := v.console.deps.Identities.Person(v.r.Context(), who)
+	p, err := v.deps.Identities.Person(v.r.Context(), who)
 	if err != nil {
 		return err
 	}

@@ -245,9 +245,6 @@ func TestWithoutAProviderItsPagesAreMissing(t *testing.T) {
 		b.get(path).says(http.StatusNotFound)
 	}
 	require.NotContains(t, b.get("/console/sign-in").Body.String(), "organization")
-	s.deps.Provider = &identity.Provider{}
-	_, err := console.Handler(s.deps)
-	require.ErrorContains(t, err, "must be set together")
 }
 
 func TestRefusalsAreReported(t *testing.T) {

@@ -65,7 +65,8 @@ func newStage(t *testing.T) *stage {
 	s.deps = console.Deps{
 		Platforms: domain.Platforms(),
 		API:       http.HandlerFunc(s.serveAPI), Sessions: s.sessions, RecordView: s.looks.RecordRead, Tokens: api.AuthenticatorFunc(s.judge),
-		Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
+		IsTemporary: func(error) bool { return false },
+		Logger:      slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 		Refused: func(_ context.Context, r console.RefusalError) { s.refused = append(s.refused, r) },
 		Demo: []identity.Person{
 			{UserID: alice, AccountID: agency, Role: "agency"},
@@ -80,9 +81,7 @@ func newStage(t *testing.T) *stage {
 // open creates a new console, like a start of the program.
 func (s *stage) open() *stage {
 	s.t.Helper()
-	var err error
-	s.console, err = console.Handler(s.deps)
-	require.NoError(s.t, err)
+	s.console = console.Handler(s.deps)
 	return s
 }
 

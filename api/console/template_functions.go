@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
 )
 
-// words are the template functions.
 var words = template.FuncMap{
 	"asset":      func(name string) string { return assetPaths[name] },
 	"join":       func(list []string) string { return strings.Join(list, ", ") },
@@ -57,7 +56,6 @@ var words = template.FuncMap{
 	"list": func(entries ...string) []string { return entries },
 }
 
-// unknown is shown in place of an unknown figure.
 const unknown = "–"
 
 func known(n *int64, write func(int64) string) string {
@@ -96,7 +94,6 @@ func atPlatform(permalink *string) string {
 	return *permalink
 }
 
-// size formats a number of bytes.
 func size(n int64) string {
 	const step = 1024
 	v, units := float64(n), []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
@@ -110,7 +107,6 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f %s", v, units[i])
 }
 
-// formatSeconds formats a duration in seconds.
 func formatSeconds(seconds float64) string {
 	d := time.Duration(seconds * float64(time.Second))
 	switch {
@@ -134,7 +130,6 @@ func letter(name string) string {
 	return string(unicode.ToUpper(first))
 }
 
-// network is the display name of a platform.
 func network(name string) string {
 	if p := domain.PlatformNamed(name); p != 0 {
 		return p.Title()
@@ -148,7 +143,6 @@ func personal(id string) bool {
 	return ok
 }
 
-// window formats a window of reach: days_28, months_12.
 func window(name string) string {
 	if days, found := strings.CutPrefix(name, "days_"); found {
 		return days + " days"
@@ -159,7 +153,6 @@ func window(name string) string {
 	return plain(name)
 }
 
-// ofDay formats a calendar day like other times. It returns other texts unchanged.
 func ofDay(day string) string {
 	at, err := time.Parse(time.DateOnly, day)
 	if err != nil {
@@ -168,7 +161,6 @@ func ofDay(day string) string {
 	return at.Format("2 Jan 2006")
 }
 
-// capital returns text with its first letter in upper case.
 func capital(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
 	if n == 0 {
@@ -180,7 +172,6 @@ func capital(text string) string {
 // plain formats an identifier as words: catching_up, rebuild.requested.
 func plain(name any) string { return strings.NewReplacer("_", " ", ".", " ").Replace(fmt.Sprint(name)) }
 
-// counted formats a number with a singular or plural noun.
 func counted[N int | int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -119,7 +119,7 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 			return nil, err
 		}
 	}
-	return console.Handler(deps)
+	return console.Handler(deps), nil
 }
 
 func (s *Service) entities() readmodels.DirectoryEntities {

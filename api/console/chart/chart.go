@@ -93,7 +93,6 @@ func short(v float64) string {
 	return text
 }
 
-// row is a part in the table of the chart.
 type row struct {
 	Label string
 	Open  bool
@@ -106,7 +105,6 @@ type cell struct {
 	Part string // the part of the value, if it differs from the row's
 }
 
-// rows returns the rows of the chart's table.
 func (c Chart) rows() []row {
 	rows := make([]row, len(c.Series[0].Points))
 	for i, first := range c.Series[0].Points {
@@ -135,7 +133,6 @@ var pages = template.Must(template.New("chart").Parse(pagesText))
 // Figure draws the chart with its title, legend and table.
 func (c Chart) Figure() (template.HTML, error) { return rendered("figure", plotOf(c)) }
 
-// spark is a sparkline.
 type spark struct {
 	Text  string // text alternative
 	Paths []string

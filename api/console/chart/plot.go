@@ -50,7 +50,6 @@ type label struct{ X, Text string }
 
 type box struct{ X, Y, Width, Height string }
 
-// plotSeries is a series with computed positions.
 type plotSeries struct {
 	Name  string
 	Class string // s1, s2, …
@@ -58,7 +57,6 @@ type plotSeries struct {
 	Marks []mark
 }
 
-// mark is a point or a bar.
 type mark struct {
 	box
 
@@ -143,7 +141,6 @@ func labeled(points []Point) (at []int) {
 	return at
 }
 
-// line draws a path for each run of known values, and a dot for each value.
 func (c Chart) line(series Series, s scale, left, room float64) (paths []string, marks []mark) {
 	paths = runs(series.Points, func(i int, v int64) (x, y string) {
 		x, y = at(left+(float64(i)+0.5)*room), at(s.y(float64(v), top, bottom))
@@ -194,7 +191,6 @@ func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks 
 	return marks
 }
 
-// pointTitle returns the text of a point.
 func (c Chart) pointTitle(series Series, i int) string {
 	point := series.Points[i]
 	text := point.Label + ": " + Number(*point.Value)
@@ -261,7 +257,6 @@ func niceStep(least float64) float64 {
 	return tenfold * power
 }
 
-// ticks returns the labeled values of the axis, in ascending order.
 func (s scale) ticks() []float64 {
 	var ticks []float64
 	for i := range int(math.Round((s.high-s.low)/s.step)) + 1 {
@@ -270,7 +265,6 @@ func (s scale) ticks() []float64 {
 	return ticks
 }
 
-// y returns the vertical position of a value between bottom and top.
 func (s scale) y(v, top, bottom float64) float64 {
 	return bottom - (v-s.low)/(s.high-s.low)*(bottom-top)
 }
