@@ -21,7 +21,7 @@ type accessView struct {
 	Moment   moment
 	At       string // the instant as a query parameter; "": now
 	Instant  time.Time
-	Person   string // id of the person shown; "": everyone
+	Person   string
 	Boards   []accessBoard
 	Rows     []accessRow
 	Inactive []readmodels.Named // people on the list of an open board who are not shown
@@ -31,10 +31,10 @@ type accessView struct {
 	Left     int64                     // number of such boards that the page does not show
 
 	Incomplete string
-	LeftOut    int64  // number of unreadable records that were skipped
-	More       string // address of the next page; "" on the last page
+	LeftOut    int64
+	More       string
 	Export     string
-	History    string // address of the history at the instant
+	History    string
 }
 
 // accessRow is a person with a cell for each board, in the order of the boards; nil: no access.
@@ -54,10 +54,10 @@ type accessBoard struct {
 type accessCell struct {
 	Elsewhere bool // another page has the content of the cell; the other fields are zero
 
-	Since   time.Time        // when access started, or when the board started to show its scopes
-	By      readmodels.Named // the actor of the record
-	Record  string           // address of the record
-	Changed *time.Time       // when access was lost or the scopes changed; nil: neither
+	Since   time.Time // when access started, or when the board started to show its scopes
+	By      readmodels.Named
+	Record  string
+	Changed *time.Time // when access was lost or the scopes changed; nil: neither
 }
 
 type closedBoard struct {
@@ -125,7 +125,7 @@ func openAccessExport(v *visit) (view, error) {
 	}
 	q := accessQuery(at, v.r.URL.Query().Get("person"))
 	if at.IsZero() { // without an instant the API exports all times
-		q.Set("at", v.deps.Now().UTC().Format(time.RFC3339Nano))
+		q.Set("at", rfc3339(v.deps.Now()))
 	}
 	q.Set("format", "csv")
 	return forwarded("/api/audit/access/export?" + q.Encode()), nil
@@ -163,7 +163,7 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 	for _, s := range spans {
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
 			Since: s.From, By: s.BeganBy.Actor, Changed: s.To,
-			Record: historyAddress(s.BeganBy.Time.Format(time.RFC3339Nano), "dashboard:"+s.Dashboard.ID),
+			Record: historyAddress(rfc3339(s.BeganBy.Time), "dashboard:"+s.Dashboard.ID),
 		}
 	}
 	return boards, rows
@@ -209,8 +209,8 @@ type personView struct {
 	Staff      bool // of the agency, by today's directory
 	Inactive   bool // today
 	Incomplete string
-	LeftOut    int64  // number of unreadable records that were skipped
-	More       string // address of the next page; "" on the last page
+	LeftOut    int64
+	More       string
 }
 
 // personSpan is a period in which the person had the same access to a board.
@@ -225,14 +225,14 @@ type personSpan struct {
 
 // decision is a record that caused a state.
 type decision struct {
-	Does    string // the type of change, in words
+	Does    string
 	By      readmodels.Named
 	When    time.Time
 	Address string
 }
 
 func decided(r readmodels.Record, board string) decision {
-	address := historyAddress(r.Time.Format(time.RFC3339Nano), "dashboard:"+board)
+	address := historyAddress(rfc3339(r.Time), "dashboard:"+board)
 	return decision{inWords(r.Type), r.Actor, r.Time, address}
 }
 

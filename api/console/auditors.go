@@ -18,7 +18,7 @@ const looksPath = historyPath + "/looks"
 type looksView struct {
 	Actor *readmodels.Named // whose views; nil: everyone's
 	Looks []auditRead
-	More  string // address of the next page; "" on the last page
+	More  string
 }
 
 type auditRead struct {
@@ -31,8 +31,8 @@ type auditRead struct {
 
 type filterPart struct {
 	Words   string
-	Subject *readmodels.Named // nil: none
-	Path    string            // address of Of; "": it has no page
+	Subject *readmodels.Named
+	Path    string // address of Of; "": it has no page
 }
 
 // openLooks shows who viewed the history. Views of this list are not recorded, because the list
@@ -137,7 +137,7 @@ func personPath(id string) string {
 }
 
 type verifyView struct {
-	Agency string               // id
+	Agency string
 	Newest *api.CheckpointEntry // nil: no checkpoint is signed yet
 }
 

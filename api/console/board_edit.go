@@ -94,7 +94,7 @@ type boardPreviewView struct {
 	Name   string
 	ID     string
 	Edit   boardEdit
-	Body   string // of the API request
+	Body   string
 	Key    string // idempotency key: a form that is sent twice changes the board once
 	Result readmodels.DashboardPreview
 	Does   effects

@@ -165,7 +165,7 @@ func (p scopePeople) effects() (all []scopeEffect) {
 // are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
 	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
-		"from": {at.Format(time.RFC3339Nano)}, "to": {at.Add(time.Microsecond).Format(time.RFC3339Nano)},
+		"from": {rfc3339(at)}, "to": {rfc3339(at.Add(time.Microsecond))},
 		"limit": {strconv.Itoa(mostEntries)},
 	})
 	if err != nil {

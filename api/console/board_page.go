@@ -37,7 +37,7 @@ type boardEditView struct {
 
 	Linked []choice // linked clients, and those selected to be linked
 	Others []choice
-	More   bool // there are more clients than Others
+	More   bool
 	People []peopleOf
 	Scopes []choice
 }

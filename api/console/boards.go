@@ -143,12 +143,12 @@ func figuresFile(v *visit, by, id string) (view, error) {
 }
 
 type boardClosedView struct {
-	Said   string // the API's message
+	Said   string
 	Agency string
 	Others []readmodels.MeDashboard // other boards that are open
 	Just   bool                     // the board was closed while the visitor viewed it
 
-	code domain.Code // of the API's refusal
+	code domain.Code
 }
 
 func (c boardClosedView) status() int {

@@ -26,13 +26,13 @@ type clientsView struct {
 	NeedsYou []concern // on the first page of the whole list
 	NeedsToo []concern // the rest of NeedsYou
 	Clients  []clientRow
-	More     string // address of the next page; "" on the last page
+	More     string
 }
 
 type clientRow struct {
 	readmodels.DashboardSummary
 
-	LinkedWith []string // names of the linked clients
+	LinkedWith []string
 	Followers  analytics.Total
 	Part       string // "of 2 of 3 accounts"; empty if all accounts were read
 	Points     []chart.Point
@@ -195,7 +195,7 @@ func latelyDays(v *visit) (from, to string) {
 // homeView is the start page of people whose role has no other start page.
 type homeView struct {
 	Me    readmodels.Me
-	Links []navItem // the pages that they can open
+	Links []navItem
 }
 
 func openHome(v *visit) (view, error) {

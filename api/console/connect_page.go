@@ -23,7 +23,7 @@ const (
 type connectView struct {
 	Agency  bool // the visitor belongs to an agency and chooses a client
 	Clients []choice
-	More    bool // there are more clients than Clients
+	More    bool
 	Find    string
 	Entry   connectEntry
 	MaxDays int
@@ -34,7 +34,7 @@ type connectView struct {
 }
 
 type connectEntry struct {
-	Client   string // "": none chosen
+	Client   string
 	Networks []networkChoice
 	Days     string
 }

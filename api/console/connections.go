@@ -19,19 +19,19 @@ type connectionsView struct {
 	Name      string
 	ID        string
 	Connected []connection
-	More      bool // there are more connections than Connected
+	More      bool
 	Networks  []domain.Platform
-	Waits     bool   // a first reading is pending
-	Fault     string // why no sign-in was started
+	Waits     bool // a first reading is pending
+	Fault     string
 }
 
 type connection struct {
 	readmodels.ConnectedPlatform
 
-	Says  string // its status, and what to do
-	Lacks bool   // figures are missing, because permissions were declined at the sign-in
-	Again bool   // reconnecting repairs it
-	Ends  bool   // it can be disconnected here; false if the main application connected it
+	Says  string
+	Lacks bool // figures are missing, because permissions were declined at the sign-in
+	Again bool // reconnecting repairs it
+	Ends  bool // it can be disconnected here; false if the main application connected it
 	Well  bool
 }
 

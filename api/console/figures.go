@@ -121,7 +121,7 @@ type figuresView struct {
 	Here        string
 	Live        string // address of the stream of changes; "": the page is not updated
 	Form        figuresForm
-	Faults      formFaults // why there are no figures
+	Faults      formFaults
 	Presets     []preset
 	Board       *readmodels.DashboardView // of a client's own board; nil for staff
 	Numbers     []figureShown
@@ -133,9 +133,9 @@ type figuresView struct {
 	Members     []analytics.RankedMember
 	ManyClients bool // Members belong to several clients
 	Posts       []analytics.RankedPost
-	Sources     []analytics.Source // data sources of the figures
-	Hidden      string             // why client users cannot see these figures; "": they can
-	Open        bool               // the range has started and ends after today
+	Sources     []analytics.Source
+	Hidden      string // why client users cannot see these figures; "": they can
+	Open        bool   // the range has started and ends after today
 
 	AsOf, PostsAsOf *time.Time // newest reading of accounts and of posts in the range; nil: none
 }
@@ -161,7 +161,7 @@ type figureShown struct {
 type reachShown struct {
 	analytics.AccountReach
 
-	Name string // of the account
+	Name string
 }
 
 func clientFigures(v *visit, client readmodels.Account) (view, error) {

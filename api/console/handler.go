@@ -163,7 +163,7 @@ type visit struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	page page
-	form url.Values // the submitted form
+	form url.Values
 
 	session  identity.Session // zero: the visitor is not signed in
 	who      api.Principal    // zero: the visitor is not signed in

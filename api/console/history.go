@@ -18,14 +18,14 @@ type historyView struct {
 	Client readmodels.Account // client whose board's history is shown; zero: the agency's history
 	Kept   url.Values         // the range of the client's figures, which links keep
 
-	Q      string // the search as entered
+	Q      string
 	At     string // the instant as a query parameter
 	Moment moment
-	Faults formFaults // errors of the search
+	Faults formFaults
 
 	Record  *change // nil: nothing matches
-	Prev    string  // address of the previous record; "": none
-	Next    string  // address of the next record; "": none
+	Prev    string
+	Next    string
 	Newest  string  // address of the newest record; "": this is the newest
 	Older   string  // address of the list of older records; "": none
 	Newer   string  // address of the list of newer records; "": none
@@ -45,11 +45,11 @@ type historyView struct {
 type change struct {
 	readmodels.Record
 
-	Does    string // the type of change, in words
+	Does    string
 	Address string
 	Entries []readmodels.HistoryEntry // none for a skip
-	Skip    *domain.ParkedSkipped     // set if an operator skipped an unreadable record
-	Cut     bool                      // the search may have filtered out entries
+	Skip    *domain.ParkedSkipped
+	Cut     bool // the search may have filtered out entries
 }
 
 func (c change) Effects() effects {
@@ -72,7 +72,7 @@ const (
 // linked returns the view with the addresses of the previous record and the older page. More means
 // that the API has older entries.
 func (h historyView) linked(more bool) historyView {
-	before := func(c change) string { return h.address(c.Time.Add(-time.Microsecond).Format(time.RFC3339Nano)) }
+	before := func(c change) string { return h.address(rfc3339(c.Time.Add(-time.Microsecond))) }
 	switch {
 	case len(h.List) > 1:
 		h.Prev = h.List[1].Address
@@ -122,7 +122,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 
 	until := asked.query()
 	if !at.IsZero() {
-		until.Set("to", at.Add(time.Microsecond).Format(time.RFC3339Nano)) // exclusive in the API
+		until.Set("to", rfc3339(at.Add(time.Microsecond))) // exclusive in the API
 	}
 	entries, meta, err := someHistory(v, asked, until, listedEntries)
 	if faults, taken := faultsOfAsked(err, searchWords); taken {
@@ -136,15 +136,16 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		return nil, err
 	}
 	shown.List = shown.grouped(entries)
-	if len(shown.List) == 1 && len(entries) == listedEntries && meta.NextCursor != "" { // one record that changes more than listedEntries boards
+	if len(shown.List) == 1 && len(entries) == listedEntries && meta.NextCursor != "" {
+		// One record changes more than listedEntries boards.
 		next := meta.NextAt
 		if entries, meta, err = someHistory(v, asked, until, mostEntries); err != nil {
 			return nil, err
 		}
 		shown.List, meta.NextAt = shown.grouped(entries), next
 	}
-	shown.LeftOut = meta.LeftOut
-	shown.AsOf, shown.Incomplete, shown.Further = meta.AsOf, meta.Incomplete, len(entries) == 0 && meta.NextCursor != ""
+	shown.AsOf, shown.Incomplete, shown.LeftOut = meta.AsOf, meta.Incomplete, meta.LeftOut
+	shown.Further = len(entries) == 0 && meta.NextCursor != ""
 	shown = shown.linked(meta.NextCursor != "")
 	shown.At = formInstant(at)
 	if !at.IsZero() {
@@ -159,12 +160,13 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		shown.Record.Cut = asked.cuts(shown.Record.Actor.Name)
 	}
 	if meta.NextAt != nil {
-		shown.Next = shown.address(meta.NextAt.Format(time.RFC3339Nano))
-		shown.Newer = shown.addressBy("after", meta.NextAt.Add(-time.Microsecond).Format(time.RFC3339Nano))
+		shown.Next = shown.address(rfc3339(*meta.NextAt))
+		shown.Newer = shown.addressBy("after", rfc3339(meta.NextAt.Add(-time.Microsecond)))
 	}
 	switch {
 	case asked.dashboard == "" || shown.Record == nil:
-	case asked == search{dashboard: asked.dashboard, since: asked.since}: // The last change contains the state: avoid a second request, which would be recorded as another view.
+	case asked == search{dashboard: asked.dashboard, since: asked.since}:
+		// The last change contains the state. A second request would be recorded as another view.
 		last := shown.Record.Entries[0]
 		shown.Then = &readmodels.StateAnswer{Dashboard: *last.Dashboard, State: *last.After, ChangedBy: last.Record}
 	default:
@@ -176,13 +178,13 @@ func showHistory(v *visit, shown historyView) (view, error) {
 // newer redirects to the list that ends with the changes right after an instant.
 func newer(v *visit, shown historyView, asked search, after time.Time) (view, error) {
 	q := asked.query()
-	q.Set("from", after.Add(time.Microsecond).Format(time.RFC3339Nano))
+	q.Set("from", rfc3339(after.Add(time.Microsecond)))
 	q.Set("order", "asc")
 	entries, meta, err := someHistory(v, asked, q, listedEntries)
 	if err != nil || len(entries) == 0 || meta.NextCursor == "" {
 		return redirect(shown.address("")), err
 	}
-	return redirect(shown.address(entries[len(entries)-1].Time.Format(time.RFC3339Nano))), nil
+	return redirect(shown.address(rfc3339(entries[len(entries)-1].Time))), nil
 }
 
 // slider selects an instant between the first record and now, in Unix seconds.
@@ -209,7 +211,9 @@ func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 
 // someHistory reads pages until one contains entries, at most searchedPages. Each request is
 // recorded as a view.
-func someHistory(v *visit, asked search, q url.Values, limit int) (entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error) {
+func someHistory(v *visit, asked search, q url.Values, limit int) (
+	entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error,
+) {
 	q.Set("limit", strconv.Itoa(limit))
 	for n := range searchedPages {
 		next := meta.NextAt
@@ -240,15 +244,16 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 			list[n-1].Entries = append(list[n-1].Entries, e)
 			continue
 		}
-		at := e.Time.Format(time.RFC3339Nano)
-		next := change{Record: e.Record, Does: inWords(e.Type), Address: h.address(at), Skip: e.Skip}
+		next := change{Record: e.Record, Does: inWords(e.Type), Address: h.address(rfc3339(e.Time)), Skip: e.Skip}
 		if e.Dashboard != nil {
 			next.Entries = []readmodels.HistoryEntry{e}
 		}
 		list = append(list, next)
 	}
 	for _, c := range list {
-		slices.SortStableFunc(c.Entries, func(a, b readmodels.HistoryEntry) int { return byName(*a.Dashboard, *b.Dashboard) })
+		slices.SortStableFunc(c.Entries, func(a, b readmodels.HistoryEntry) int {
+			return byName(*a.Dashboard, *b.Dashboard)
+		})
 	}
 	return list
 }
@@ -256,16 +261,11 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 func (h historyView) address(at string) string { return h.addressBy("at", at) }
 
 func (h historyView) addressBy(name, instant string) string {
-	path, query := historyPath, url.Values{}
+	path, query := historyPath, parameters(map[string]string{name: instant, "q": h.Q})
 	if h.Client.ID != "" {
 		path = clientPath(h.Client.ID, "history")
 	}
 	maps.Copy(query, h.Kept)
-	for name, value := range map[string]string{name: instant, "q": h.Q} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
 	if len(query) == 0 {
 		return path
 	}

@@ -18,14 +18,14 @@ const (
 
 // differenceView compares one board, or all boards that were changed, at two times.
 type differenceView struct {
-	between          // without To: now
-	Dashboard string // as entered; "": all
+	between   // without To: now
+	Dashboard string
 	Fault     string // why no board matches the name
 
 	Boards     []comparedBoard
-	More       string // address of the next page; "" on the last page
+	More       string
 	Incomplete string
-	LeftOut    int64 // number of unreadable records that were skipped
+	LeftOut    int64
 }
 
 func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
@@ -41,7 +41,9 @@ func (b comparedBoard) Counted() string { return counted(b.Records, "change", "c
 // openDifference compares two times. A day means its start as From and its end as To.
 func openDifference(v *visit) (view, error) {
 	given := v.r.URL.Query()
-	shown := differenceView{between: betweenOf(v, "From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard"))}
+	shown := differenceView{
+		between: betweenOf(v, "From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard")),
+	}
 	asked := search{dashboard: shown.Dashboard}
 	var err error
 	if shown.Fault, err = asked.resolve(v); err != nil {
@@ -70,7 +72,9 @@ func openDifference(v *visit) (view, error) {
 
 // differences sends one API request, for one board or for all boards that were changed in between,
 // so one view is recorded.
-func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error) {
+func differences(v *visit, board string, q url.Values) (
+	diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error,
+) {
 	if board != "" {
 		diffs = make([]readmodels.DiffAnswer, 1)
 		diffs[0], meta, err = getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, boardAPI(board)+"/diff", q)
@@ -82,8 +86,9 @@ func differences(v *visit, board string, q url.Values) (diffs []readmodels.DiffA
 }
 
 func nothingDiffers(d readmodels.Differences) bool {
-	return !d.Created && d.AllowClientDashboard == nil && len(d.AccountsLinked)+len(d.AccountsUnlinked)+len(d.UsersAdded)+len(d.UsersRemoved)+
-		len(d.ScopesAdded)+len(d.ScopesRemoved)+len(d.MainPOCAdded)+len(d.MainPOCRemoved) == 0
+	return !d.Created && d.AllowClientDashboard == nil && len(d.AccountsLinked)+len(d.AccountsUnlinked)+
+		len(d.UsersAdded)+len(d.UsersRemoved)+len(d.ScopesAdded)+len(d.ScopesRemoved)+
+		len(d.MainPOCAdded)+len(d.MainPOCRemoved) == 0
 }
 
 func formInstant(at time.Time) string {

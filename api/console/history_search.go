@@ -35,7 +35,8 @@ func parseSearch(text string) (s search, fault string) {
 		case "dashboard":
 			s.dashboard = value
 		case "action":
-			switch s.action = strings.ReplaceAll(strings.ToLower(value), " ", "_"); s.action { // as shown on pages, or as in the API
+			s.action = strings.ReplaceAll(strings.ToLower(value), " ", "_")
+			switch s.action { // as shown on pages; others are as in the API
 			case "people_on_the_list_changed":
 				s.action = "users_changed"
 			case "board_created":
@@ -48,11 +49,13 @@ func parseSearch(text string) (s search, fault string) {
 		case "":
 			word := strings.Trim(found[0], `"`)
 			if word == "" || strings.HasSuffix(word, ":") {
-				return s, fmt.Sprintf("%q is not a valid search. Enter a value directly after the colon, or part of a name.", found[0])
+				return s, fmt.Sprintf("%q is not a valid search. "+
+					"Enter a value directly after the colon, or part of a name.", found[0])
 			}
 			words = append(words, word)
 		default:
-			return s, fmt.Sprintf("%q is not a valid search. Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
+			return s, fmt.Sprintf("%q is not a valid search. "+
+				"Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
 		}
 		if value == "" && found[1] != "" {
 			return s, fmt.Sprintf("Enter a value after %s:.", found[1])
@@ -63,8 +66,11 @@ func parseSearch(text string) (s search, fault string) {
 }
 
 var searchWords = map[string]fieldWords{
-	"from": {"q", "Enter a day like since:2026-10-01 that is before the selected day."}, "type": {"q", "Enter a type of change as shown in the table, like action:\"accounts linked\"."}, "actor": {"q", "Enter a name or an id after actor:."},
-	"user": {"q", "Enter a name or an id after user:."}, "q": {"q", "This text is too long for a name."},
+	"from":  {"q", "Enter a day like since:2026-10-01 that is before the selected day."},
+	"type":  {"q", "Enter a type of change as shown in the table, like action:\"accounts linked\"."},
+	"actor": {"q", "Enter a name or an id after actor:."},
+	"user":  {"q", "Enter a name or an id after user:."},
+	"q":     {"q", "This text is too long for a name."},
 }
 
 // resolve replaces a dashboard's name with its id. Fault explains why it cannot; "": success.
@@ -84,13 +90,11 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 		}
 		names = append(names, d.SubAccountName)
 	}
-	wanted := s.dashboard
-	s.dashboard = ""
 	if names == nil {
-		return fmt.Sprintf("No client of the agency is named %q.", wanted), nil
+		return fmt.Sprintf("No client of the agency is named %q.", s.dashboard), nil
 	}
 	return fmt.Sprintf("Several clients match %q: %s. Enter the whole name in quotes.",
-		wanted, strings.Join(names, ", ")), nil
+		s.dashboard, strings.Join(names, ", ")), nil
 }
 
 // cuts reports whether the search may filter out some boards of a change. Filters by actor, type
@@ -102,20 +106,16 @@ func (s *search) cuts(actor *string) bool {
 
 func (s *search) path() string {
 	if s.dashboard != "" {
-		return "/api/projects/dashboard/" + url.PathEscape(s.dashboard) + "/history"
+		return boardAPI(s.dashboard) + "/history"
 	}
 	return "/api/audit/history"
 }
 
 // query returns the API query, without the range.
 func (s *search) query() url.Values {
-	q := url.Values{}
-	for name, value := range map[string]string{"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return q
+	return parameters(map[string]string{
+		"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named,
+	})
 }
 
 // typedForms are the accepted formats of an instant, in UTC, with the duration that each covers.
@@ -131,7 +131,8 @@ var typedForms = []struct {
 }
 
 var errInstant = domain.NewError(domain.CodeUnprocessable,
-	"This is not a valid date or time. Enter a day like 2026-10-01, which means its end, or a time like 2026-10-01T14:30, in UTC.")
+	"This is not a valid date or time. Enter a day like 2026-10-01, which means its end, "+
+		"or a time like 2026-10-01T14:30, in UTC.")
 
 // typedInstant parses an instant. An inexact instant has a start and an end. Zero: text is empty.
 func typedInstant(text string) (begins, ends time.Time, err error) {
@@ -152,13 +153,14 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 type moment struct {
 	Label, Name string
 	Day, Time   string
-	Fault       string // why the input is invalid
+	Fault       string
 
-	Begins, Ends time.Time // zero: no input
+	Begins, Ends time.Time
 }
 
 func momentOf(v *visit, name, label string) moment {
-	m := moment{Label: label, Name: name, Day: strings.TrimSpace(v.r.URL.Query().Get(name)), Time: v.r.URL.Query().Get(name + "_time")}
+	given := v.r.URL.Query()
+	m := moment{Label: label, Name: name, Day: strings.TrimSpace(given.Get(name)), Time: given.Get(name + "_time")}
 	text := m.Day
 	if m.Time != "" {
 		text += "T" + m.Time
@@ -206,6 +208,6 @@ func (b between) ask(q url.Values) {
 
 func setInstant(q url.Values, name string, at time.Time) {
 	if !at.IsZero() {
-		q.Set(name, at.Format(time.RFC3339Nano))
+		q.Set(name, rfc3339(at))
 	}
 }

@@ -80,7 +80,7 @@ var templates = func() map[string]*template.Template {
 
 type frame struct {
 	Nav   []navItem
-	Tabs  []navItem      // the pages of the current client
+	Tabs  []navItem
 	Me    *readmodels.Me // nil: the visitor is not signed in
 	View  view
 	Sent  bool           // the page is the response to a form

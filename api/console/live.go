@@ -33,7 +33,7 @@ func openNotices(*visit) (view, error) { return liveStream{"/api/notices", ""}, 
 // because browsers open few connections to a host.
 type liveStream struct {
 	path  forwarded
-	board string // board whose figures it reports; "": none
+	board string
 }
 
 func (v *visit) stream(live liveStream) int {

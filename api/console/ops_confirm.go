@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -16,11 +17,18 @@ import (
 
 const actPath = opsPath + "/do/"
 
+// API paths of the actions that do not return to a fixed page.
+const (
+	rebuildAction  = "projections/%s/rebuild"
+	rollbackAction = "projections/%s/back"
+	showAction     = "parked/%s/show"
+)
+
 type operatorAction struct {
 	title  string // %s: name of the target
 	button string
 	names  func(v *visit, target string) (string, error) // display name of the target; nil: the id in the address
-	does   string                                        // description of the effects
+	does   string
 	more   func(v *visit, target string) (string, error) // scale of the effects; nil: not shown
 	idle   func(v *visit, target string) (string, error) // why there is nothing to do, "" if there is; nil: always ""
 	path   string                                        // API path below /api/ops/; %s: id of the target
@@ -29,18 +37,19 @@ type operatorAction struct {
 
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
-		title: "Rebuild %s", button: "Rebuild", path: "projections/%s/rebuild", more: rebuildCosts,
+		title: "Rebuild %s", button: "Rebuild", path: rebuildAction, more: rebuildCosts,
 		does: "New tables are built from the log next to the current ones, and replace them when they have caught up. " +
 			"Reads and changes continue during the rebuild. You can cancel the rebuild.",
 	},
 	"back": {
-		title: "Roll back %s", button: "Roll back", path: "projections/%s/back",
+		title: "Roll back %s", button: "Roll back", path: rollbackAction,
 		does: "The previous generation catches up with the log, then readers use it again. The current generation is kept.",
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
 		idle: pausedAlready(domain.PauseProjection),
-		does: "It does not process events until an operator resumes it. Reads continue and show the state at the pause. No events are lost: it catches up afterwards. " +
+		does: "It does not process events until an operator resumes it. Reads continue and show the state at the pause. " +
+			"No events are lost: it catches up afterwards. " +
 			"While dashboards are paused, changes to them are refused.",
 	},
 	"resume-projection": {
@@ -51,7 +60,8 @@ var operatorActions = map[string]operatorAction{
 	"cancel": {
 		title: "Cancel %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
 		names: rebuildNamed, idle: rebuildEnded,
-		does: "Canceling a rebuild removes the tables built so far. Canceling a rollback removes nothing. Readers keep using the current tables.",
+		does: "Canceling a rebuild removes the tables built so far. Canceling a rollback removes nothing. " +
+			"Readers keep using the current tables.",
 	},
 	"retry": {
 		title: "Retry %s", button: "Retry", path: "parked/%s/retry", back: actionsPath,
@@ -63,37 +73,38 @@ var operatorActions = map[string]operatorAction{
 	},
 	"skip": {
 		title: "Skip %s", button: "Skip", path: "parked/%s/skip", back: actionsPath,
-		does: "The event stays in the log and is not folded. For an agency's dashboards this cannot be undone, and the agency's history records it. " +
-			"Events that wait for it are then folded.",
+		does: "The event stays in the log and is not folded. For an agency's dashboards this cannot be undone, " +
+			"and the agency's history records it. Events that wait for it are then folded.",
 	},
 	"show": {
-		title: "Show %s", button: "Show", path: "parked/%s/show",
+		title: "Show %s", button: "Show", path: showAction,
 		does: "You see the payload of this record, which may contain personal data. The view is recorded.",
 	},
 	"pause-platform": {
-		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath, names: platformNamed, more: platformAccounts,
-		idle: pausedAlready(domain.PausePlatform),
-		does: "The platform is not read and its tokens are not renewed until an operator resumes it. Other platforms are not affected. Figures read " +
-			"earlier are kept.",
+		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath,
+		names: platformNamed, more: platformAccounts, idle: pausedAlready(domain.PausePlatform),
+		does: "The platform is not read and its tokens are not renewed until an operator resumes it. " +
+			"Other platforms are not affected. Figures read earlier are kept.",
 	},
 	"resume-platform": {
-		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath, names: platformNamed,
-		idle: notPaused(domain.PausePlatform),
+		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath,
+		names: platformNamed, idle: notPaused(domain.PausePlatform),
 		does: "Its connected accounts are read again when they are due.",
 	},
 	"pause-connection": {
-		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath, names: connectionNamed,
-		idle: pausedAlready(domain.PauseConnection),
+		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath,
+		names: connectionNamed, idle: pausedAlready(domain.PauseConnection),
 		does: "Its accounts are not read until an operator resumes it. Other connections are not affected.",
 	},
 	"resume-connection": {
-		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath, names: connectionNamed,
-		idle: notPaused(domain.PauseConnection),
+		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath,
+		names: connectionNamed, idle: notPaused(domain.PauseConnection),
 		does: "Its accounts are read again when they are due.",
 	},
 	"read-connection": {
-		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath, names: connectionNamed,
-		does: "Its accounts are due now. Within the quota, their totals are read, and so are those posts whose age makes them due.",
+		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath,
+		names: connectionNamed,
+		does:  "Its accounts are due now. Within the quota, their totals are read, and so are those posts whose age makes them due.",
 	},
 }
 
@@ -103,12 +114,12 @@ type opsActView struct {
 	More   string
 	Idle   string // why there is nothing to do; empty if there is
 	Button string
-	Here   string // address that performs the action
+	Here   string
 	Codes  []domain.ReasonCode
 	Back   string
 
 	Reason domain.Reason // as entered
-	Faults formFaults    // why the action failed
+	Faults formFaults
 }
 
 func askedAct(v *visit) (action operatorAction, target string, err error) {
@@ -122,7 +133,7 @@ func askedAct(v *visit) (action operatorAction, target string, err error) {
 // askToAct asks for the reason of an action. If a rebuild in progress blocks the action, it
 // redirects to that rebuild, where it can be canceled.
 func askToAct(v *visit) (view, error) {
-	if action, target, _ := askedAct(v); action.path == operatorActions["rebuild"].path || action.path == operatorActions["back"].path {
+	if action, target, _ := askedAct(v); action.path == rebuildAction || action.path == rollbackAction {
 		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
 		if err != nil {
 			return nil, err
@@ -148,8 +159,8 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 		}
 	}
 	shown := opsActView{
-		Title: fmt.Sprintf(action.title, named), Does: action.does, Button: action.button, Here: v.r.URL.EscapedPath(), Codes: domain.ReasonCodes(), Back: action.back,
-		Reason: entered, Faults: faults,
+		Title: fmt.Sprintf(action.title, named), Does: action.does, Button: action.button, Here: v.r.URL.EscapedPath(),
+		Codes: domain.ReasonCodes(), Back: action.back, Reason: entered, Faults: faults,
 	}
 	if shown.Back == "" || shown.Back == actionsPath {
 		shown.Back = opsPath
@@ -173,14 +184,31 @@ func doAct(v *visit) (view, error) {
 		return nil, err
 	}
 	reason := domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}
-	answered, err := post[json.RawMessage](v, action.address(target), map[string]string{"reason": reason.String()})
+	path := "/api/ops/" + strings.Replace(action.path, "%s", url.PathEscape(target), 1)
+	answered, err := post[json.RawMessage](v, path, map[string]string{"reason": reason.String()})
 	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
 		return showAct(v, reason, faults)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return action.after(answered)
+	switch action.path {
+	case rebuildAction, rollbackAction:
+		var r operator.Rebuild
+		err = json.Unmarshal(answered, &r)
+		return redirect(rebuildsPath + url.PathEscape(r.ID)), err
+	case showAction:
+		var record operator.ParkedRecord
+		err = json.Unmarshal(answered, &record)
+		shown := opsParkedEventView{Record: record, Payload: string(record.Payload)}
+		var pretty bytes.Buffer
+		if json.Indent(&pretty, record.Payload, "", "  ") == nil {
+			shown.Payload = pretty.String()
+		}
+		return shown, err
+	default:
+		return redirect(action.back), nil
+	}
 }
 
 func wordsOfReason(r domain.Reason) map[string]fieldWords {
@@ -192,35 +220,6 @@ func wordsOfReason(r domain.Reason) map[string]fieldWords {
 		at.Words = "The reason “other” requires a ticket. Enter its number here."
 	}
 	return map[string]fieldWords{"reason": at}
-}
-
-// address returns the API path of the action on a target.
-func (do operatorAction) address(target string) string {
-	path := "/api/ops/" + do.path
-	if !strings.Contains(path, "%s") {
-		return path
-	}
-	return fmt.Sprintf(path, url.PathEscape(target))
-}
-
-// after returns the view or address that shows the result.
-func (do operatorAction) after(answered json.RawMessage) (view, error) {
-	switch do.path {
-	case operatorActions["rebuild"].path, operatorActions["back"].path:
-		var r operator.Rebuild
-		if err := json.Unmarshal(answered, &r); err != nil {
-			return nil, fmt.Errorf("decode rebuild: %w", err)
-		}
-		return redirect(rebuildsPath + url.PathEscape(r.ID)), nil
-	case operatorActions["show"].path:
-		var record operator.ParkedRecord
-		if err := json.Unmarshal(answered, &record); err != nil {
-			return nil, fmt.Errorf("decode parked record: %w", err)
-		}
-		return eventShown(record), nil
-	default:
-		return redirect(do.back), nil
-	}
 }
 
 func rebuildNamed(v *visit, id string) (string, error) {
@@ -328,7 +327,8 @@ func connectionPages(v *visit) (map[string][]string, error) {
 		id := strconv.FormatInt(c.ConnectionID, 10)
 		named := pages[id]
 		if c.Name != "" {
-			named = append(named, fmt.Sprintf("%s on %s, client %s", c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID)))
+			named = append(named, fmt.Sprintf("%s on %s, client %s",
+				c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID)))
 		}
 		pages[id] = named
 	}

@@ -118,17 +118,19 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 	for _, p := range h.Connections {
 		id := strconv.FormatInt(p.ConnectionID, 10)
 		all = append(all, concern{
-			"Connection " + withPages(id, pages) + " is paused", pausedFor(p.Since, p.By, p.Reason), actPath + "resume-connection/" + id,
+			"Connection " + withPages(id, pages) + " is paused", pausedFor(p.Since, p.By, p.Reason),
+			actPath + "resume-connection/" + id,
 		})
 	}
 	return all
 }
 
 func parkedMeans(projection string) string {
+	means := "They are in the log but not in the tables."
 	if projection == "dashboards" {
-		return "They are in the log but not in the tables. Until they are folded or skipped, changes to their agencies' boards are refused."
+		means += " Until they are folded or skipped, changes to their agencies' boards are refused."
 	}
-	return "They are in the log but not in the tables."
+	return means
 }
 
 func pausedFor(since time.Time, by, reason string) string {

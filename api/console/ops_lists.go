@@ -1,8 +1,6 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,8 +12,8 @@ import (
 
 type opsActionsView struct {
 	Actions []actionRow
-	You     string // id of the visitor
-	More    string // address of the next page; "" on the last page
+	You     string
+	More    string
 }
 
 type actionRow struct {
@@ -39,7 +37,8 @@ func openActions(v *visit) (view, error) {
 	}
 	shown := opsActionsView{You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
-		shown.Actions = append(shown.Actions, actionRow{a, a.On(domain.Platform.Title, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })})
+		on := a.On(domain.Platform.Title, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })
+		shown.Actions = append(shown.Actions, actionRow{a, on})
 	}
 	return shown, nil
 }
@@ -84,8 +83,8 @@ func openLog(v *visit) (view, error) {
 
 type opsParkedView struct {
 	Events []operator.ParkedEvent
-	More   string // address of the next page; "" on the last page
-	Retry  bool   // at least one is parked, and not skipped
+	More   string
+	Retry  bool // at least one is parked, and not skipped
 }
 
 func openParked(v *visit) (view, error) {
@@ -96,19 +95,12 @@ func openParked(v *visit) (view, error) {
 		return nil, err
 	}
 	parked := func(e operator.ParkedEvent) bool { return e.State == "parked" }
-	return opsParkedView{Events: events, More: nextPage(parkedPath, asked, meta.NextCursor), Retry: slices.ContainsFunc(events, parked)}, nil
+	return opsParkedView{
+		Events: events, More: nextPage(parkedPath, asked, meta.NextCursor), Retry: slices.ContainsFunc(events, parked),
+	}, nil
 }
 
 type opsParkedEventView struct {
 	Record  operator.ParkedRecord
 	Payload string // indented; "": none
-}
-
-func eventShown(record operator.ParkedRecord) view {
-	shown := opsParkedEventView{Record: record, Payload: string(record.Payload)}
-	var pretty bytes.Buffer
-	if json.Indent(&pretty, record.Payload, "", "  ") == nil {
-		shown.Payload = pretty.String()
-	}
-	return shown
 }

@@ -30,12 +30,12 @@ type opsConnection struct {
 
 type platformRow struct {
 	Name     string
-	Paused   *domain.Pause // nil: not paused
-	Accounts int           // connected accounts
+	Paused   *domain.Pause
+	Accounts int
 	States   []stateCount
 	Readings []api.PlatformReading
-	Calls    int        // API calls per day, all accounts that are read
-	ReadAt   *time.Time // latest reading; nil: none
+	Calls    int // API calls per day, all accounts that are read
+	ReadAt   *time.Time
 }
 
 type stateCount struct {
@@ -62,9 +62,9 @@ func openPlatforms(v *visit) (view, error) {
 	}
 	for _, c := range connections {
 		paused := pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) != nil
-		switch {
-		case c.State == stateOK:
-		case c.State == statePaused && !paused:
+		switch state := readmodels.PlatformState(c.State); {
+		case state == readmodels.PlatformOK:
+		case state == readmodels.PlatformPaused && !paused: // its platform is
 			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
 			shown.NotWell = append(shown.NotWell, opsConnection{c, paused})
@@ -74,13 +74,6 @@ func openPlatforms(v *visit) (view, error) {
 	}
 	return shown, nil
 }
-
-// The states of a connected account that is read, and of one that is paused or whose platform is
-// paused.
-const (
-	stateOK     = "ok"
-	statePaused = string(readmodels.PlatformPaused)
-)
 
 func allPauses(v *visit) ([]domain.Pause, error) {
 	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
@@ -106,7 +99,9 @@ func readingState(state string) string {
 	}
 }
 
-func platformRowOf(name string, connections []readmodels.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading) platformRow {
+func platformRowOf(
+	name string, connections []readmodels.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading,
+) platformRow {
 	row := platformRow{Name: name, Paused: pauseOf(pauses, domain.PausePlatform, name)}
 	states := map[string]int{}
 	for _, c := range connections {

@@ -17,12 +17,12 @@ type opsProjectionsView struct {
 type projectionRow struct {
 	operator.Projection
 
-	Version int              // version of the projector that built the current generation; 0: unknown
-	Bytes   int64            // size of its tables and indexes
-	Back    bool             // there is an earlier generation of the same version
-	Events  int64            // number of folded events
-	Making  []operator.Build // generations being built
-	Rebuild string           // id of the rebuild in progress; "": none
+	Version int // version of the projector that built the current generation; 0: unknown
+	Bytes   int64
+	Back    bool // there is an earlier generation of the same version
+	Events  int64
+	Making  []operator.Build
+	Rebuild string // id of the rebuild in progress; "": none
 }
 
 func openProjections(v *visit) (view, error) {
@@ -86,7 +86,9 @@ func openRebuild(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := opsRebuildView{Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying}
+	shown := opsRebuildView{
+		Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying,
+	}
 	live := slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == r.Projection && g.Generation == r.Generation && g.State == "live"
 	})
@@ -109,16 +111,15 @@ var rebuildSteps = []struct {
 }
 
 func stepsOf(r operator.Rebuild) []rebuildStep {
-	state, at := r.State, -1
+	at := -1
 	var steps []rebuildStep
 	for _, step := range rebuildSteps {
-		if step.state == state {
+		if step.state == r.State {
 			at = len(steps)
 		}
-		if r.Back && !step.back {
-			continue
+		if !r.Back || step.back {
+			steps = append(steps, rebuildStep{Name: step.name, Current: step.state == r.State})
 		}
-		steps = append(steps, rebuildStep{Name: step.name, Current: step.state == state})
 	}
 	for i := range steps {
 		steps[i].Done = i < at || r.State == operator.RebuildDone

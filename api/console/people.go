@@ -21,17 +21,17 @@ type peopleView struct {
 	People  []personRow
 	Added   string // name of the person just added; "": none, or already on the list
 	AddedID string
-	More    bool // there are more people than People
+	More    bool
 }
 
 type personRow struct {
 	readmodels.User
 
 	OnList  bool
-	Sees    []string // names of accounts
-	Why     string   // why the person sees nothing
-	Through string   // name of the linked client to which the person belongs; "": this client
-	As      string   // address that shows the person's view; "": the person sees nothing
+	Sees    []string
+	Why     string
+	Through string // name of the linked client to which the person belongs; "": this client
+	As      string // address that shows the person's view; "": the person sees nothing
 }
 
 // openPeople lists the people of a client, and the people of linked clients who are on the list.
@@ -157,7 +157,7 @@ type colleaguesView struct {
 
 	People []readmodels.User
 	Added  *readmodels.User // the person just added; nil: none
-	More   bool             // there are more people than People
+	More   bool
 }
 
 func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvitation()) }

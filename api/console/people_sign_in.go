@@ -22,7 +22,7 @@ type personSignInView struct {
 	Back      string // address of the list that contains the person
 	Said      string // why no link was created
 	NoLink    string // why no link can be created; "": the page has the button
-	ValidFor  string // the chosen duration
+	ValidFor  string
 }
 
 // Durations are the choices of how long a link is valid.

@@ -32,7 +32,7 @@ type errorView struct {
 	Said      string
 	RequestID string
 	SignedIn  bool
-	SignIn    string // address of the sign-in page
+	SignIn    string
 }
 
 var headings = map[domain.Code]string{

@@ -26,9 +26,9 @@ type reportView struct {
 	Before     string // comparison period: 31 August 2026 to 30 September 2026
 	DaysBefore string // comparison period by length: the 31 days before
 	Form       reportForm
-	Faults     formFaults // why there is no report
-	Open       bool       // its figures may still change
-	AsOf       string     // time of the followers: at the end of October 2026, on 24 November 2026
+	Faults     formFaults
+	Open       bool   // its figures may still change
+	AsOf       string // time of the followers: at the end of October 2026, on 24 November 2026
 	Begun      bool
 	Said       []string
 	Numbers    []figureShown
@@ -45,8 +45,8 @@ func (r reportView) PublishedOn(t time.Time) string { return t.In(r.zone).Format
 
 type reportForm struct {
 	Month, Zone    string
-	Earlier, Later string     // addresses of the previous and next month
-	Kept           url.Values // other parameters
+	Earlier, Later string // addresses of the previous and next month
+	Kept           url.Values
 }
 
 func clientReport(v *visit, client readmodels.Account) (view, error) {

@@ -15,7 +15,7 @@ import (
 type impersonation struct {
 	Name    string
 	Here    string // base address of the user's pages
-	Back    string // address of the people page
+	Back    string
 	Request string // request id in the record of the view
 }
 

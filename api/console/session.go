@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	wayDemo     = "demo"     // "Continue as", on this machine
-	wayLink     = "link"     // a one-time link
-	wayToken    = "token"    // an API token that an operator issued
-	wayProvider = "provider" // the identity provider
-	wayFirst    = "first"    // the code with which the first agency is created
+	wayDemo     = "demo" // "Continue as", on this machine
+	wayLink     = "link"
+	wayToken    = "token" // an API token that an operator issued
+	wayProvider = "provider"
+	wayFirst    = "first" // the code with which the first agency is created
 )
 
 func principalOf(p identity.Person, until time.Time) api.Principal {
@@ -159,7 +159,7 @@ func setCookie(w http.ResponseWriter, name, value string, maxAge int) {
 const sessionsPath = root + "/sessions"
 
 type sessionsView struct {
-	Current  string // id of the current session
+	Current  string
 	Sessions []identity.Session
 }
 

@@ -21,10 +21,10 @@ const signInPath = root + "/sign-in"
 
 type signInView struct {
 	To         string
-	Demo       []identity.Person // the demo's people; empty outside a demo
-	Provider   string            // address that starts a sign-in at the identity provider; "": no provider
-	TokenFault string            // why the token was rejected
-	First      *firstAgencyForm  // nil if there is an agency
+	Demo       []identity.Person
+	Provider   string           // address that starts a sign-in at the identity provider; "": no provider
+	TokenFault string           // why the token was rejected
+	First      *firstAgencyForm // nil if there is an agency
 }
 
 func (s signInView) status() int {

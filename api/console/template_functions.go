@@ -21,7 +21,7 @@ import (
 var words = template.FuncMap{
 	"asset":      func(name string) string { return assetPaths[name] },
 	"join":       func(list []string) string { return strings.Join(list, ", ") },
-	"rfc3339":    func(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) },
+	"rfc3339":    rfc3339,
 	"day":        func(t time.Time) string { return t.UTC().Format("2 Jan 2006") },
 	"instant":    instant,
 	"number":     func(n any) string { return chart.Number(whole(n)) },
@@ -48,7 +48,9 @@ var words = template.FuncMap{
 	"sparkline":  chart.Sparkline,
 	"atPlatform": atPlatform,
 	"linked": func(s readmodels.DashboardState) []readmodels.Named {
-		return slices.DeleteFunc(slices.Clone(s.SubAccountIDs), func(n readmodels.Named) bool { return n.ID == s.SubAccountID })
+		return slices.DeleteFunc(slices.Clone(s.SubAccountIDs), func(n readmodels.Named) bool {
+			return n.ID == s.SubAccountID
+		})
 	},
 	"sorted": func(list []readmodels.Named) []readmodels.Named {
 		return slices.SortedStableFunc(slices.Values(list), byName)
@@ -180,3 +182,5 @@ func counted[N int | int64](n N, one, many string) string {
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
+
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -133,12 +133,6 @@ var pages = template.Must(template.New("chart").Parse(pagesText))
 // Figure draws the chart with its title, legend and table.
 func (c Chart) Figure() (template.HTML, error) { return rendered("figure", plotOf(c)) }
 
-type spark struct {
-	Text  string // text alternative
-	Paths []string
-	Ends  []label // position of the last known value
-}
-
 // Sparkline draws the points as a small line with a text alternative. It is empty if fewer than two
 // values are known.
 func Sparkline(text string, points []Point) (template.HTML, error) {
@@ -147,13 +141,16 @@ func Sparkline(text string, points []Point) (template.HTML, error) {
 		return "", nil
 	}
 	room := float64(sparkWidth-2*sparkEdge) / float64(len(points)-1)
-	small := spark{Text: text}
-	small.Paths = runs(points, func(i int, v int64) (x, y string) {
-		x, y = at(sparkEdge+float64(i)*room), at(s.y(float64(v), sparkEdge, sparkHeight-sparkEdge))
-		small.Ends = []label{{x, y}}
-		return x, y
+	var last box
+	paths := runs(points, func(i int, v int64) (x, y string) {
+		last.X, last.Y = at(sparkEdge+float64(i)*room), at(s.y(float64(v), sparkEdge, sparkHeight-sparkEdge))
+		return last.X, last.Y
 	})
-	return rendered("spark", small)
+	return rendered("spark", struct {
+		Text  string // text alternative
+		Paths []string
+		Last  box
+	}{text, paths, last})
 }
 
 func rendered(name string, data any) (template.HTML, error) {

@@ -41,10 +41,7 @@ type plot struct {
 	Known  bool
 }
 
-type tick struct {
-	Y    string
-	Text string
-}
+type tick struct{ Y, Text string }
 
 type label struct{ X, Text string }
 
@@ -144,15 +141,12 @@ func labeled(points []Point) (at []int) {
 func (c Chart) line(series Series, s scale, left, room float64) (paths []string, marks []mark) {
 	paths = runs(series.Points, func(i int, v int64) (x, y string) {
 		x, y = at(left+(float64(i)+0.5)*room), at(s.y(float64(v), top, bottom))
-		marks = append(marks, mark{box: box{X: x, Y: y}, Title: c.pointTitle(series, i), Faint: room < apart && joined(series.Points, i)})
+		p := series.Points
+		joined := i > 0 && p[i-1].Value != nil || i+1 < len(p) && p[i+1].Value != nil // by a line to a neighbor
+		marks = append(marks, mark{box{X: x, Y: y}, c.pointTitle(series, i), room < apart && joined})
 		return x, y
 	})
 	return paths, marks
-}
-
-// joined reports whether a line connects a point to a neighbor.
-func joined(points []Point, i int) bool {
-	return i > 0 && points[i-1].Value != nil || i+1 < len(points) && points[i+1].Value != nil
 }
 
 // runs returns a path for each run of known values.
@@ -186,19 +180,19 @@ func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks 
 		}
 		x := left + float64(i)*room + room*(1-barShare)/2 + float64(nth)*wide
 		y := s.y(float64(*point.Value), top, bottom)
-		marks = append(marks, mark{box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}, c.pointTitle(series, i), false})
+		bar := box{at(x), at(min(y, zero)), at(wide), at(max(y, zero) - min(y, zero))}
+		marks = append(marks, mark{box: bar, Title: c.pointTitle(series, i)})
 	}
 	return marks
 }
 
 func (c Chart) pointTitle(series Series, i int) string {
 	point := series.Points[i]
-	text := point.Label + ": " + Number(*point.Value)
 	unit := c.Unit
 	if *point.Value == 1 {
 		unit = strings.TrimSuffix(unit, "s")
 	}
-	text = strings.TrimSpace(text + " " + unit)
+	text := strings.TrimSpace(point.Label + ": " + Number(*point.Value) + " " + unit)
 	if len(c.Series) > 1 {
 		text += " (" + series.Name + ")"
 	}
