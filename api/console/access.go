@@ -66,7 +66,7 @@ type closedBoard struct {
 	Decision decision
 }
 
-// openAccess shows who had access at an instant. It sends one API request, so one view is recorded.
+// openAccess sends one API request, so one view is recorded.
 func openAccess(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := accessView{Moment: momentOf(v, "at", "At (UTC)"), Person: given.Get("person")}
@@ -223,7 +223,6 @@ type personSpan struct {
 	Ended          *decision // nil: the period has not ended
 }
 
-// decision is a record that caused a state.
 type decision struct {
 	Does    string
 	By      readmodels.Named

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -35,8 +36,7 @@ type filterPart struct {
 	Path    string // address of Of; "": it has no page
 }
 
-// openLooks shows who viewed the history. Views of this list are not recorded, because the list
-// would grow with each view.
+// openLooks shows views that are recorded. Views of this list are not: it would grow with each view.
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "actor", "cursor")
@@ -86,7 +86,7 @@ func auditReadOf(e readmodels.AuditReadEntry) (auditRead, error) {
 	}
 	l := auditRead{
 		AuditReadEntry: e, Board: named(asked.Dashboard),
-		What: nameOr(auditReadWords[asked.What], auditReadWords[domain.AuditHistory]),
+		What: cmp.Or(auditReadWords[asked.What], auditReadWords[domain.AuditHistory]),
 	}
 	switch asked.Format {
 	case "":

@@ -131,8 +131,8 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	return shown, err
 }
 
-// previewBoard shows the effects of an edit. It applies the edit of the list to the list after
-// linking, so that people whom a link adds stay on it.
+// previewBoard applies the edit of the list to the list after linking, so that people whom a link
+// adds stay on it.
 func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {

@@ -54,8 +54,7 @@ func scopeDoes(id string) string {
 	return "see " + scopeNames([]string{id})[0]
 }
 
-// effects are a change's effects on people: who gains or loses access to boards, and which scopes
-// change for people who keep access.
+// effects are a change's effects on people. The scopes are those of people who keep access.
 type effects struct {
 	Done                     bool   // the change was saved; false: a preview
 	Where                    string // limitation, such as " on these boards"; "": none

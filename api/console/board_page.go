@@ -72,9 +72,8 @@ func clientBoard(v *visit, client readmodels.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
-// editBoard returns the page on which a board is edited. Edit is the submitted edit; nil: none. It
-// is kept even if others have changed the board in the meantime; their changes are shown. Faults
-// are the errors of the edit.
+// editBoard keeps a submitted edit (nil: none) even if others have changed the board in the
+// meantime, and shows their changes. Faults are the errors of the edit.
 func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
 	board, version, err := boardAt(v, client.ID)
 	if err != nil {
@@ -123,7 +122,6 @@ func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit 
 	return next
 }
 
-// boardAt returns a board and its version.
 func boardAt(v *visit, id string) (board readmodels.DashboardView, version string, err error) {
 	got, err := v.send(http.MethodGet, boardAPI(id), nil, nil)
 	if err != nil {
@@ -211,7 +209,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 			}
 		}
 		linked := choice{
-			ID: id, Name: nameOr(names[id], id), Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
+			ID: id, Name: cmp.Or(names[id], id), Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
 		}
 		switch {
 		case !linked.After:
@@ -228,7 +226,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 		case len(shown.Others) == othersOnAPage:
 			shown.More = true
 		default:
-			shown.Others = append(shown.Others, choice{ID: a.ID, Name: nameOr(a.Name, a.ID)})
+			shown.Others = append(shown.Others, choice{ID: a.ID, Name: cmp.Or(a.Name, a.ID)})
 		}
 	}
 	return nil
@@ -291,7 +289,7 @@ func readPeople(v *visit, shown *boardEditView) error {
 		if !u.Active {
 			note = notShown["inactive"]
 		}
-		addChoice(shown, nameOr(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
+		addChoice(shown, cmp.Or(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))
 	}
 	for _, id := range slices.Concat(edit.Before, edit.After) { // people beyond the limit of one API response
 		if !added[id] {
@@ -310,8 +308,7 @@ func addChoice(b *boardEditView, account string, c choice) {
 	b.People[at].People = append(b.People[at].People, c)
 }
 
-// notShown explains, by the API's reason, why a person on the list is not shown on the client's
-// board.
+// notShown explains the API's reasons for not showing a person on the list.
 var notShown = map[string]string{
 	"inactive": "inactive; cannot open the board", "agency_staff": "staff of your agency; can open every board",
 	"other_account": "belongs to a client that is not linked",

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -28,7 +29,7 @@ func (b boardView) watches() string { return boardPath + b.ID }
 func accountName(board readmodels.DashboardView, id string) string {
 	for _, a := range board.SubAccountIDs {
 		if a.ID == id {
-			return nameOr(a.Name, id)
+			return cmp.Or(a.Name, id)
 		}
 	}
 	return id
@@ -97,7 +98,7 @@ func ownBoards(v *visit) (view, error) {
 }
 
 func inOrder(name, id, otherName, otherID string) int {
-	return strings.Compare(strings.ToLower(nameOr(name, id)), strings.ToLower(nameOr(otherName, otherID)))
+	return strings.Compare(strings.ToLower(cmp.Or(name, id)), strings.ToLower(cmp.Or(otherName, otherID)))
 }
 
 type boardsView struct {
@@ -113,7 +114,6 @@ func ownFile(v *visit) (view, error) {
 	return figuresFile(v, "dashboard", v.r.PathValue("id"))
 }
 
-// figuresFile downloads a table as CSV.
 func figuresFile(v *visit, by, id string) (view, error) {
 	table, isCSV := strings.CutSuffix(v.r.PathValue("table"), ".csv")
 	path, known := figurePaths[table]

@@ -69,7 +69,7 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 	row := clientRow{DashboardSummary: summary}
 	for _, l := range summary.Linked {
 		if l.ID != summary.SubAccountID {
-			row.LinkedWith = append(row.LinkedWith, nameOr(l.Name, l.ID))
+			row.LinkedWith = append(row.LinkedWith, cmp.Or(l.Name, l.ID))
 		}
 	}
 	slices.Sort(row.LinkedWith) // the API sorts by id
@@ -94,13 +94,6 @@ func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, erro
 
 func clientPath(id, page string) string { return clientsPath + url.PathEscape(id) + "/" + page }
 
-func nameOr(name, id string) string {
-	if name == "" {
-		return id
-	}
-	return name
-}
-
 // mostNeeds is how many concerns the start page shows; the rest is collapsed.
 const mostNeeds = 10
 
@@ -123,7 +116,7 @@ func needsYou(v *visit) (all []concern, err error) {
 	}
 	var unseen, missing []concern
 	for _, board := range boards {
-		name := nameOr(board.SubAccountName, board.SubAccountID)
+		name := cmp.Or(board.SubAccountName, board.SubAccountID)
 		connections := clientPath(board.SubAccountID, "connections")
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -56,7 +57,6 @@ type linkRow struct {
 type connectLinkMadeView struct {
 	Made    connect.MadeLink
 	Account string
-	Back    string
 }
 
 func openConnecting(v *visit) (view, error) {
@@ -94,7 +94,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 		}
 		shown.More = meta.NextCursor != ""
 		for _, a := range accounts {
-			names[a.ID] = nameOr(a.Name, a.ID)
+			names[a.ID] = cmp.Or(a.Name, a.ID)
 			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: a.ID == shown.Entry.Client})
 		}
 		unnamed := []string{shown.Entry.Client}
@@ -107,10 +107,10 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 			shown.Clients = append(shown.Clients, choice{ID: shown.Entry.Client, Name: name, After: true})
 		}
 	} else if v.me.Account != nil {
-		names[v.me.Account.ID] = nameOr(v.me.Account.Name, v.me.Account.ID)
+		names[v.me.Account.ID] = cmp.Or(v.me.Account.Name, v.me.Account.ID)
 	}
 	for _, l := range links {
-		row := linkRow{ConnectLink: l, Account: nameOr(names[l.AccountID], l.AccountID), Open: l.Open(v.deps.Now())}
+		row := linkRow{ConnectLink: l, Account: cmp.Or(names[l.AccountID], l.AccountID), Open: l.Open(v.deps.Now())}
 		for _, p := range l.Platforms {
 			row.Networks = append(row.Networks, p.Title())
 		}
@@ -135,7 +135,7 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 			v.log(slog.LevelDebug, "console: read names of accounts", err)
 		}
 		for _, a := range accounts {
-			names[a.ID] = nameOr(a.Name, a.ID)
+			names[a.ID] = cmp.Or(a.Name, a.ID)
 		}
 	}
 }
@@ -184,9 +184,7 @@ func makeLink(v *visit) (view, error) {
 		names[v.me.Account.ID] = v.me.Account.Name
 	}
 	nameAccounts(v, names, []string{entered.Client})
-	return connectLinkMadeView{
-		Made: made, Account: nameOr(names[entered.Client], entered.Client), Back: connectPath,
-	}, nil
+	return connectLinkMadeView{made, cmp.Or(names[entered.Client], entered.Client)}, nil
 }
 
 func revokeLink(v *visit) (view, error) {

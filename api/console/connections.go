@@ -118,7 +118,7 @@ func reconnect(v *visit, client readmodels.Account) (view, error) {
 	asked.SocialAccount, _ = strconv.ParseInt(v.form.Get("account"), 10, 64)
 	begun, err := beginConnecting(v, asked)
 	if faults, taken := faultsOf(err, connectWords); taken {
-		return showConnections(v, client, nameOr(faults.Fields["platform"], faults.Said))
+		return showConnections(v, client, cmp.Or(faults.Fields["platform"], faults.Said))
 	}
 	return begun, err
 }

@@ -2,11 +2,10 @@
 //
 // # Invariants
 //
-//   - A page calls the handlers of the public API in this process, as the person who is signed in
-//     ([get], [post]). The console has no queries and no rules of its own: the API enforces roles,
-//     tenancy and limits, and records reads.
-//   - For every request the API checks the person of the session by the same rule as tokens. The
-//     session of a person without rights is closed.
+//   - A page calls the public API in this process as the person who is signed in ([get], [post]).
+//     The console has no queries and no rules of its own: the API enforces roles, tenancy and
+//     limits, and records reads.
+//   - For every request the API checks the person of the session by the same rule as tokens.
 //   - If a main application serves the console, the application authenticates requests. The console
 //     then has no cookie, session or sign-in of its own.
 //   - Only the console reads its cookie. API requests carry no cookie and no header of the browser.
@@ -15,17 +14,15 @@
 //   - The content security policy has no exceptions: no inline style, no inline script, no other
 //     host. Every page works without JavaScript.
 //   - A board is saved exactly as previewed, or not at all.
-//   - Viewing a page as another person is recorded. Such a view is read-only and has the person's
-//     current rights.
+//   - A view as another person is recorded, read-only, and has the person's current rights.
 //   - Logs contain no secrets: they name a page by its pattern.
-//   - The length of a compressed page does not reveal its content.
 //
 // It may not import pgx, watermill, sarama or projections, nor anything that does.
 //
 // # To add a page
 //
 //  1. Write a view struct, and a file in pages with the corresponding name, with {{define "title"}}
-//     and {{define "content"}}. The dot is the view.
+//     and {{define "content"}}.
 //  2. Add a row to [Console.allPages]: pattern, roles, opener, zero values of its views.
 //  3. In the opener, call the API: get[T](v, "/api/…", query), getMeta for data with meta, post for
 //     changes. Return its errors unchanged.
@@ -36,12 +33,8 @@
 //
 //   - Words of links have 130 random bits and tokens are signed, so failed sign-ins are counted but
 //     not delayed.
-//   - The prefix __Host- requires the cookie path /, so browsers also send the cookie to the API,
-//     which ignores it.
-//   - Browsers accept the secure cookie from http://localhost.
+//   - Browsers also send the cookie to the API, which ignores it: see [cookieName].
 //   - The state of a sign-in with the provider is derived from a secret in a cookie, so any process
 //     can complete it. A link starts it, not a form, because the policy restricts forms to this
 //     host.
-//   - Opening a sign-in link does not use it; its button does. Mail scanners open links.
-//   - The addresses of styles and scripts contain their digest, so browsers cache them permanently.
 package console

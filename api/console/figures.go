@@ -88,7 +88,6 @@ func figuresOf(v *visit, by, id, files string) figures {
 	return f
 }
 
-// asking returns the API path with the range and the platform, and the query.
 func (f figures) asking(path string) (string, url.Values) {
 	asked := url.Values{"startTime": {f.Form.From}, "endTime": {f.Form.To}, "tz": {f.Form.Zone}}
 	maps.Copy(asked, f.scope)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,6 @@ var figureNames = map[string]string{
 	"accounts_read": "Accounts read", "accounts_joined": "Accounts newly connected",
 }
 
-// reachWindows are the windows of reach, shortest first.
 var reachWindows = []string{"day", "week", "days_28", "months_12"}
 
 func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers, meta analytics.Meta) {
@@ -135,7 +135,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 		name := strconv.FormatInt(r.SocialAccount, 10)
 		for _, source := range shown.Sources {
 			if source.SocialAccount == r.SocialAccount {
-				name = nameOr(string(source.Name), name)
+				name = cmp.Or(string(source.Name), name)
 			}
 		}
 		slices.SortStableFunc(r.Windows, func(a, b analytics.ReachWindow) int { // the API sorts by name

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -73,7 +74,7 @@ func largest(split []analytics.AudienceShare) string {
 	for _, part := range split[:min(len(split), 5)] {
 		parts = append(parts, part.Name+"\u00a0"+chart.Number(part.Followers))
 	}
-	return nameOr(strings.Join(parts, "; "), unknown)
+	return cmp.Or(strings.Join(parts, "; "), unknown)
 }
 
 type costsShown struct {
@@ -116,7 +117,6 @@ func costOf(platform string, r analytics.Roi) costRow {
 	return row
 }
 
-// money formats minor units of a currency.
 func money(minor int64, currency string) string {
 	const cents = 100
 	return fmt.Sprintf("%s.%02d\u00a0%s", chart.Number(minor/cents), minor%cents, currency)

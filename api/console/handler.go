@@ -23,8 +23,7 @@ const root = "/console"
 
 // Deps are the dependencies of the console.
 type Deps struct {
-	// API is the public API in this process. Pages read and change data only through it. It also
-	// serves all requests outside the console.
+	// API is the public API in this process. It also serves all requests outside the console.
 	API http.Handler
 	// Sessions stores sessions and one-time links.
 	Sessions Sessions
@@ -48,8 +47,8 @@ type Deps struct {
 	// Platforms are those with which people can sign in to connect pages; empty: pages cannot be
 	// connected here.
 	Platforms []domain.Platform
-	// Empty reports whether the directory is empty, so that the first agency can be created. Like
-	// CreateFirst, it is nil if agencies are not created in the console.
+	// Empty reports whether the directory has no agency yet. Like CreateFirst, it is nil if agencies
+	// are not created in the console.
 	Empty func(ctx context.Context) (bool, error)
 	// CreateFirst creates the first agency with the code from the log, and returns its first user.
 	// Errors: invalid, conflict (an agency exists), unavailable.
@@ -284,7 +283,6 @@ func tabs(v *visit, shown view) (items []navItem) {
 	return items
 }
 
-// keptRange returns the query parameters that the links between a client's pages keep.
 func keptRange(v *visit) url.Values {
 	kept := url.Values{}
 	copyParameters(v, kept, "from", "to", "tz", "compare", "platform")

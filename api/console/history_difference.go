@@ -36,8 +36,6 @@ type comparedBoard struct {
 	Same bool // the changes in between canceled each other out
 }
 
-func (b comparedBoard) Counted() string { return counted(b.Records, "change", "changes") }
-
 // openDifference compares two times. A day means its start as From and its end as To.
 func openDifference(v *visit) (view, error) {
 	given := v.r.URL.Query()

@@ -24,44 +24,39 @@ var searchWord = regexp.MustCompile(`([a-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 // parseSearch parses a search. Words without a key are matched against names. Fault describes a
 // syntax error; "": none.
 func parseSearch(text string) (s search, fault string) {
+	keys := map[string]*string{
+		"actor": &s.actor, "user": &s.user, "dashboard": &s.dashboard, "action": &s.action, "since": &s.since,
+	}
 	var words []string
 	for _, found := range searchWord.FindAllStringSubmatch(text, -1) {
-		value := found[2] + found[3]
-		switch found[1] {
-		case "actor":
-			s.actor = value
-		case "user":
-			s.user = value
-		case "dashboard":
-			s.dashboard = value
-		case "action":
-			s.action = strings.ReplaceAll(strings.ToLower(value), " ", "_")
-			switch s.action { // as shown on pages; others are as in the API
-			case "people_on_the_list_changed":
-				s.action = "users_changed"
-			case "board_created":
-				s.action = "opened"
-			case "unreadable_record_skipped":
-				s.action = "parked_skipped"
-			}
-		case "since":
-			s.since = value
-		case "":
+		key, value := found[1], found[2]+found[3]
+		switch {
+		case key == "":
 			word := strings.Trim(found[0], `"`)
 			if word == "" || strings.HasSuffix(word, ":") {
 				return s, fmt.Sprintf("%q is not a valid search. "+
 					"Enter a value directly after the colon, or part of a name.", found[0])
 			}
 			words = append(words, word)
-		default:
+		case keys[key] == nil:
 			return s, fmt.Sprintf("%q is not a valid search. "+
 				"Enter actor:, user:, dashboard:, action: or since: and a value, or part of a name.", found[0])
-		}
-		if value == "" && found[1] != "" {
-			return s, fmt.Sprintf("Enter a value after %s:.", found[1])
+		default:
+			if *keys[key] = value; value == "" {
+				return s, fmt.Sprintf("Enter a value after %s:.", key)
+			}
 		}
 	}
 	s.named = strings.Join(words, " ")
+	s.action = strings.ReplaceAll(strings.ToLower(s.action), " ", "_")
+	switch s.action { // as shown on pages; others are as in the API
+	case "people_on_the_list_changed":
+		s.action = "users_changed"
+	case "board_created":
+		s.action = "opened"
+	case "unreadable_record_skipped":
+		s.action = "parked_skipped"
+	}
 	return s, ""
 }
 

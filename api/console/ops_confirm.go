@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -27,13 +28,15 @@ const (
 type operatorAction struct {
 	title  string // %s: name of the target
 	button string
-	names  func(v *visit, target string) (string, error) // display name of the target; nil: the id in the address
+	names  targetText // display name of the target; nil: the id in the address
 	does   string
-	more   func(v *visit, target string) (string, error) // scale of the effects; nil: not shown
-	idle   func(v *visit, target string) (string, error) // why there is nothing to do, "" if there is; nil: always ""
-	path   string                                        // API path below /api/ops/; %s: id of the target
-	back   string                                        // page that shows the result
+	more   targetText // scale of the effects; nil: not shown
+	idle   targetText // why there is nothing to do, "" if there is; nil: always ""
+	path   string     // API path below /api/ops/; %s: id of the target
+	back   string     // page that shows the result
 }
+
+type targetText func(v *visit, target string) (string, error)
 
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
@@ -278,11 +281,11 @@ func connectionNamed(v *visit, id string) (string, error) {
 		return "", err
 	}
 	if _, known := pages[id]; !known {
-		pauses, err := allPauses(v)
+		paused, err := findPause(v, domain.PauseConnection, id)
 		if err != nil {
 			return "", err
 		}
-		if pauseOf(pauses, domain.PauseConnection, id) == nil {
+		if paused == nil {
 			return "", domain.NewError(domain.CodeNotFound, "There is no connection %s.", id)
 		}
 	}
@@ -297,10 +300,9 @@ func rebuildEnded(v *visit, id string) (string, error) {
 	return "It has already ended. Its state is " + plain(r.State) + ".", nil
 }
 
-func pausedAlready(kind domain.PauseKind) func(v *visit, target string) (string, error) {
+func pausedAlready(kind domain.PauseKind) targetText {
 	return func(v *visit, target string) (string, error) {
-		pauses, err := allPauses(v)
-		paused := pauseOf(pauses, kind, target)
+		paused, err := findPause(v, kind, target)
 		if err != nil || paused == nil {
 			return "", err
 		}
@@ -308,10 +310,10 @@ func pausedAlready(kind domain.PauseKind) func(v *visit, target string) (string,
 	}
 }
 
-func notPaused(kind domain.PauseKind) func(v *visit, target string) (string, error) {
+func notPaused(kind domain.PauseKind) targetText {
 	return func(v *visit, target string) (string, error) {
-		pauses, err := allPauses(v)
-		if err != nil || pauseOf(pauses, kind, target) != nil {
+		paused, err := findPause(v, kind, target)
+		if err != nil || paused != nil {
 			return "", err
 		}
 		return "It is not paused.", nil
@@ -328,7 +330,7 @@ func connectionPages(v *visit) (map[string][]string, error) {
 		named := pages[id]
 		if c.Name != "" {
 			named = append(named, fmt.Sprintf("%s on %s, client %s",
-				c.Name, network(c.PlatformName), nameOr(string(c.AccountName), c.AccountID)))
+				c.Name, network(c.PlatformName), cmp.Or(string(c.AccountName), c.AccountID)))
 		}
 		pages[id] = named
 	}

@@ -79,6 +79,11 @@ func allPauses(v *visit) ([]domain.Pause, error) {
 	return get[[]domain.Pause](v, "/api/ops/pauses", nil)
 }
 
+func findPause(v *visit, kind domain.PauseKind, name string) (*domain.Pause, error) {
+	pauses, err := allPauses(v)
+	return pauseOf(pauses, kind, name), err
+}
+
 func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.Pause {
 	for _, p := range pauses {
 		if p.Kind == kind && p.Name == name {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -58,7 +59,6 @@ var (
 	operators = []api.Role{api.RoleOperator}
 )
 
-// row returns a page at a path below [root].
 func row(pattern string, roles []api.Role, open opener, views ...view) page {
 	method, path, _ := strings.Cut(pattern, " ")
 	return page{pattern: method + " " + root + path, roles: roles, open: open, views: views}
@@ -79,7 +79,7 @@ func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
 		if err != nil {
 			return nil, err
 		}
-		accounts[0].Name = nameOr(accounts[0].Name, id)
+		accounts[0].Name = cmp.Or(accounts[0].Name, id)
 		return open(v, accounts[0])
 	}
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"net/http"
@@ -57,7 +58,7 @@ func showPeople(v *visit, client readmodels.Account, entered invitation) (view, 
 		row := rowOf(board, u)
 		shown.People = append(shown.People, row)
 		if u.ID == added && !row.OnList && !entered.Faults.Any() {
-			shown.Added, shown.AddedID = nameOr(u.Name, u.ID), u.ID
+			shown.Added, shown.AddedID = cmp.Or(u.Name, u.ID), u.ID
 		}
 	}
 	for _, u := range board.Users {
@@ -85,7 +86,7 @@ func rowOf(b readmodels.DashboardView, u readmodels.User) personRow {
 		row.Why = "the board is closed"
 	default:
 		for _, a := range b.SubAccountIDs {
-			row.Sees = append(row.Sees, nameOr(a.Name, a.ID))
+			row.Sees = append(row.Sees, cmp.Or(a.Name, a.ID))
 		}
 		slices.Sort(row.Sees) // the API sorts by id
 		row.As = clientPath(u.AccountID, "people/"+url.PathEscape(u.ID)+"/sees")

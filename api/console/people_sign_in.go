@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,6 @@ type personSignInView struct {
 	ValidFor  string
 }
 
-// Durations are the choices of how long a link is valid.
 func (personSignInView) Durations() []choice {
 	return []choice{
 		{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"},
@@ -65,12 +65,12 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 // noLink explains why the API would refuse to create a link; the page then has no button. The page
 // does not know colleagues whose sessions have all ended. The API refuses a link for them.
 func noLink(v *visit, p personSignInView, closed bool) string {
-	name := nameOr(p.Name, p.ID)
+	name := cmp.Or(p.Name, p.ID)
 	switch {
 	case !p.Active && !p.ResetPending:
 		return name + " is inactive, so a sign-in link would not work."
 	case closed:
-		return nameOr(p.AccountName, p.AccountID) + " is inactive, so a sign-in link would not work."
+		return cmp.Or(p.AccountName, p.AccountID) + " is inactive, so a sign-in link would not work."
 	case p.ID == v.who.UserID:
 		return "You are signed in. To sign in on another device, ask an operator for a link."
 	case p.Colleague && len(p.Sessions) > 0:

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -141,7 +142,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 			why = strings.TrimSpace(sourceSays(source.Status, at) + " " + gaps)
 		}
 		if why != "" {
-			shown.Missing = append(shown.Missing, at+", "+nameOr(string(source.Name), "unnamed page")+": "+why)
+			shown.Missing = append(shown.Missing, at+", "+cmp.Or(string(source.Name), "unnamed page")+": "+why)
 		}
 	}
 	shown.Said = shown.sentences()

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 
 	"github.com/google/uuid"
@@ -53,7 +54,7 @@ func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	}
 	people := clientPath(client.ID, "people")
 	here := people + "/" + url.PathEscape(user.ID) + "/sees"
-	v.viewedAs = &impersonation{nameOr(user.Name, user.ID), here, people, by.RequestID}
+	v.viewedAs = &impersonation{cmp.Or(user.Name, user.ID), here, people, by.RequestID}
 	l := *v
 	l.who = api.Principal{
 		UserID: user.ID, AccountID: user.AccountID, Roles: api.Roles{api.RoleClient}, ExpiresAt: v.who.ExpiresAt,

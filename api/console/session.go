@@ -63,8 +63,8 @@ const cookieName = "__Host-lb_console"
 // sessionFor is the lifetime of a session. Activity does not extend it.
 const sessionFor = 12 * time.Hour
 
-// authenticate finds the session of the cookie. The API checks its person by the same rule as
-// tokens. The session of a person who no longer has any rights is closed.
+// authenticate lets the API check the person of the session by the same rule as tokens. It closes
+// the session of a person who no longer has any rights.
 func authenticate(v *visit) (signedIn bool, err error) {
 	if v.deps.Application != nil {
 		return callerOf(v)
@@ -85,8 +85,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	return err == nil, err
 }
 
-// findSession finds the session of the cookie. It ends the session of a person who is no longer
-// listed.
+// findSession ends the session of a person who is no longer listed.
 func findSession(v *visit) (found bool, err error) {
 	cookies := v.r.CookiesNamed(cookieName)
 	if len(cookies) == 0 || cookies[0].Value == "" {

@@ -205,19 +205,19 @@ func (r *RefusalError) Error() string { return "sign-in refused: " + r.Why }
 
 // Reasons for refusing a sign-in.
 const (
-	refusalLink            = "link"         // used, expired or unknown
-	refusalToken           = "token"        // expired or invalid API token
-	RefusalEnded           = "ended"        // the person no longer has any rights
-	refusalProvider        = "provider_set" // links are disabled because there is an identity provider
-	refusalNotBegun        = "not_begun"    // not started in this browser, or too long ago
-	refusalDenied          = "denied"       // the provider denied the sign-in
-	refusalCode            = "code"         // the provider rejected the code
-	refusalClaims          = "claims"       // the provider's token is for another sign-in or service
-	RefusalUnverified      = "email"        // the provider has not verified the person's address
-	RefusalUnknownPerson   = "nobody"       // the directory contains no active user with the address
-	RefusalAmbiguous       = "several"      // the directory contains several users with the address
-	RefusalLinkedElsewhere = "linked"       // the user is linked to another subject of the provider
-	refusalNarrowed        = "narrowed"     // the provider's claims leave the person no role
+	refusalLink            = "link"
+	refusalToken           = "token"
+	RefusalEnded           = "ended" // the person no longer has any rights
+	refusalProvider        = "provider_set"
+	refusalNotBegun        = "not_begun"
+	refusalDenied          = "denied"
+	refusalCode            = "code"
+	refusalClaims          = "claims"
+	RefusalUnverified      = "email"   // the provider has not verified the person's address
+	RefusalUnknownPerson   = "nobody"  // the directory contains no active user with the address
+	RefusalAmbiguous       = "several" // the directory contains several users with the address
+	RefusalLinkedElsewhere = "linked"  // the user is linked to another subject of the provider
+	refusalNarrowed        = "narrowed"
 )
 
 var signInRefusals = map[string]*domain.Error{

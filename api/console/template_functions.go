@@ -67,7 +67,6 @@ func known(n *int64, write func(int64) string) string {
 	return write(*n)
 }
 
-// whole rounds any number of a view to an integer.
 func whole(n any) int64 {
 	v := reflect.Indirect(reflect.ValueOf(n))
 	if v.CanFloat() {
@@ -123,7 +122,6 @@ func formatSeconds(seconds float64) string {
 	}
 }
 
-// letter returns the letter shown in place of a picture.
 func letter(name string) string {
 	first, n := utf8.DecodeRuneInString(name)
 	if n == 0 {

@@ -26,7 +26,6 @@ const (
 	barShare = 0.7 // share of a part's width that its bars fill
 )
 
-// plot is a chart with computed positions.
 type plot struct {
 	Chart
 
@@ -202,7 +201,6 @@ func (c Chart) pointTitle(series Series, i int) string {
 	return text
 }
 
-// scale is the range and the tick distance of the y axis.
 type scale struct{ low, high, step float64 }
 
 const (
