@@ -91,8 +91,8 @@ func (e boardEdit) change() (c boardChange, err error) {
 }
 
 type boardPreviewView struct {
-	Name   string
-	ID     string
+	readmodels.Account
+
 	Edit   boardEdit
 	Body   string
 	Key    string // idempotency key: a form that is sent twice changes the board once
@@ -123,7 +123,9 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 	if ok && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
 		return editBoard(v, client, &edit, formFaults{Said: why.Message})
 	}
-	inForm := []domain.Code{domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid}
+	inForm := []domain.Code{
+		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
+	}
 	if ok && slices.Contains(inForm, why.Code) {
 		faults, _ := faultsOf(err, boardWords)
 		return editBoard(v, client, &edit, faults)
@@ -149,7 +151,7 @@ func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, er
 		}
 		change.Users = new(edit.Users.applyTo(list))
 	}
-	shown := boardPreviewView{Name: client.Name, ID: client.ID, Edit: edit, Key: rand.Text()}
+	shown := boardPreviewView{Account: client, Edit: edit, Key: rand.Text()}
 	if shown.Result, err = askPreview(v, client.ID, edit.Version, change); err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ const (
 )
 
 type boardEditView struct {
-	Name   string
-	ID     string
+	readmodels.Account
+
 	Board  readmodels.DashboardView
 	Saved  bool
 	Newest bool     // the board has not changed since it was saved
@@ -81,7 +81,7 @@ func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults form
 	}
 	saved := v.r.URL.Query().Get("saved")
 	shown := boardEditView{
-		Name: client.Name, ID: client.ID, Board: board, Saved: edit == nil && isUpTo(saved, version),
+		Account: client, Board: board, Saved: edit == nil && isUpTo(saved, version),
 		Edit: editOf(board, client.ID, version), Names: map[string]string{},
 	}
 	if shown.Newest = shown.Saved && saved == version; shown.Newest {
@@ -190,7 +190,8 @@ func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry
 func readAccounts(v *visit, shown *boardEditView) error {
 	edit, names := shown.Edit.Accounts, shown.Names
 	asked := parameters(map[string]string{
-		"active": "true", "q": shown.Edit.Find, "limit": strconv.Itoa(min(othersOnAPage+2+len(edit.Before), api.MaxPageLimit)),
+		"active": "true", "q": shown.Edit.Find,
+		"limit": strconv.Itoa(min(othersOnAPage+2+len(edit.Before), api.MaxPageLimit)),
 	})
 	found, err := get[[]readmodels.Account](v, "/api/accounts", asked)
 	if err != nil {
@@ -209,7 +210,8 @@ func readAccounts(v *visit, shown *boardEditView) error {
 			}
 		}
 		linked := choice{
-			ID: id, Name: cmp.Or(names[id], id), Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
+			ID: id, Name: cmp.Or(names[id], id),
+			Before: slices.Contains(edit.Before, id), After: slices.Contains(edit.After, id),
 		}
 		switch {
 		case !linked.After:

@@ -35,11 +35,6 @@ func accountName(board readmodels.DashboardView, id string) string {
 	return id
 }
 
-func boardOf(v *visit, id string) (readmodels.DashboardView, error) {
-	board, _, err := boardAt(v, id)
-	return board, err
-}
-
 func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
@@ -64,7 +59,7 @@ func ownBoard(v *visit) (view, error) {
 
 // openBoard shows a board to the visitor. Here is the address of the page.
 func openBoard(v *visit, id, here string) (view, error) {
-	board, err := boardOf(v, id)
+	board, _, err := boardAt(v, id)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +157,7 @@ func (c boardClosedView) status() int {
 // or the visitor was removed from a list. If the board is still open, it redirects back.
 func justClosed(v *visit) (view, error) {
 	id := v.r.PathValue("id")
-	if _, err := boardOf(v, id); err == nil {
+	if _, _, err := boardAt(v, id); err == nil {
 		return redirect(boardPath + url.PathEscape(id)), nil
 	}
 	shown, err := ownBoard(v)

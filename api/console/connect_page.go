@@ -80,7 +80,8 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 // showConnecting shows the page with its input. The chosen client stays in the list, even if the
 // list does not reach it.
 func showConnecting(v *visit, shown connectView) (view, error) {
-	shown.Agency, shown.MaxDays, shown.Find = v.who.Roles.Has(api.RoleAgency), connect.MaxLinkDays, v.r.URL.Query().Get("q")
+	shown.Agency, shown.Find = v.who.Roles.Has(api.RoleAgency), v.r.URL.Query().Get("q")
+	shown.MaxDays = connect.MaxLinkDays
 	links, err := get[[]domain.ConnectLink](v, "/api/connect/links", nil)
 	if err != nil {
 		return nil, err

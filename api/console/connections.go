@@ -16,8 +16,8 @@ import (
 const connectionsOnAPage = "200"
 
 type connectionsView struct {
-	Name      string
-	ID        string
+	readmodels.Account
+
 	Connected []connection
 	More      bool
 	Networks  []domain.Platform
@@ -46,7 +46,7 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 		return nil, err
 	}
 	shown := connectionsView{
-		Name: client.Name, ID: client.ID, More: meta.NextCursor != "", Networks: v.deps.Platforms, Fault: fault,
+		Account: client, More: meta.NextCursor != "", Networks: v.deps.Platforms, Fault: fault,
 	}
 	page := func(p readmodels.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID)}

@@ -286,9 +286,12 @@ func (f figures) noteOf(t analytics.Total) string {
 	}
 }
 
-// withSeries adds the days of a range and of its comparison to a chart. For figures of posts, read
-// returns 0 accounts.
-func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string, value *int64, accounts int)) chart.Chart {
+// readDay returns the value of a day and the number of accounts that were read; 0 for figures of
+// posts.
+type readDay[D any] func(D) (day string, value *int64, accounts int)
+
+// withSeries adds the days of a range and of its comparison to a chart.
+func withSeries[D any](c chart.Chart, now, before []D, read readDay[D]) chart.Chart {
 	points, accounts, _ := pointsOf(now, read)
 	c.Series = []chart.Series{{Name: "This range", Points: points}}
 	points, accountsBefore, known := pointsOf(before, read)
@@ -316,7 +319,7 @@ func withSeries[D any](c chart.Chart, now, before []D, read func(D) (day string,
 
 // pointsOf returns the days of a period, the largest number of accounts that were read on a day,
 // and the number of days with a value.
-func pointsOf[D any](days []D, read func(D) (day string, value *int64, accounts int)) (all []chart.Point, accounts, known int) {
+func pointsOf[D any](days []D, read readDay[D]) (all []chart.Point, accounts, known int) {
 	for _, d := range days {
 		day, value, n := read(d)
 		p := chart.Point{Label: day, Short: day, Value: value}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -29,7 +30,8 @@ const correctMarked = "Nothing was done yet. Correct the marked fields and submi
 // service.
 func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	why, known := errors.AsType[*domain.Error](err)
-	if !known || why.Code == domain.CodeUnavailable || why.Code == domain.CodeInternal || why.Code == domain.CodeRateLimited {
+	elsewhere := []domain.Code{domain.CodeUnavailable, domain.CodeInternal, domain.CodeRateLimited}
+	if !known || slices.Contains(elsewhere, why.Code) {
 		return formFaults{}, false
 	}
 	f = formFaults{Said: why.Message, Fields: map[string]string{}}

@@ -79,7 +79,7 @@ func (v *visit) watch(ctx context.Context, over func()) {
 // appends the event of the notice stream. The API ends such a stream immediately; after any other
 // end the browser reconnects.
 func reportClosed(v *visit, board string) {
-	_, err := boardOf(v, board)
+	_, _, err := boardAt(v, board)
 	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeNotFound {
 		return
 	}

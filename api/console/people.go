@@ -14,10 +14,9 @@ import (
 )
 
 type peopleView struct {
+	readmodels.Account
 	invitation
 
-	Name    string
-	ID      string
 	Open    bool // the board
 	People  []personRow
 	Added   string // name of the person just added; "": none, or already on the list
@@ -41,7 +40,7 @@ func openPeople(v *visit, client readmodels.Account) (view, error) {
 }
 
 func showPeople(v *visit, client readmodels.Account, entered invitation) (view, error) {
-	board, err := boardOf(v, client.ID)
+	board, _, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +50,7 @@ func showPeople(v *visit, client readmodels.Account, entered invitation) (view, 
 		return nil, err
 	}
 	shown := peopleView{
-		invitation: entered, Name: client.Name, ID: client.ID, Open: board.AllowClientDashboard, More: meta.NextCursor != "",
+		Account: client, invitation: entered, Open: board.AllowClientDashboard, More: meta.NextCursor != "",
 	}
 	added := v.r.URL.Query().Get("added")
 	for _, u := range users {

@@ -18,8 +18,8 @@ const reportPosts = 5
 const monthForm = "2006-01"
 
 type reportView struct {
-	Name       string
-	ID         string
+	readmodels.Account
+
 	Agency     string
 	Color      string // of the agency, #rrggbb; "": none
 	Month      string // October 2026
@@ -55,8 +55,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	kept.Del("tz")
 	wrong := func(field, words string) reportView {
 		return reportView{
-			Name: client.Name, ID: client.ID,
-			Form:   reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
+			Account: client, Form: reportForm{Month: given.Get("month"), Zone: given.Get("tz"), Kept: kept},
 			Faults: formFaults{Said: correctMarked, Fields: map[string]string{field: words}},
 		}
 	}
@@ -79,7 +78,7 @@ func clientReport(v *visit, client readmodels.Account) (view, error) {
 	}
 	earlier, later := month.AddDate(0, -1, 0), month.AddDate(0, 1, 0)
 	shown := reportView{
-		Name: client.Name, ID: client.ID, Begun: !now.Before(month),
+		Account: client, Begun: !now.Before(month),
 		Month: month.Format("January 2006"), Earlier: earlier.Format("January 2006"),
 		Form: reportForm{month.Format(monthForm), zone.String(), address(earlier), address(later), kept}, zone: zone,
 	}
@@ -112,7 +111,8 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	asked := figures{
 		scope: url.Values{"account": {shown.ID}}, files: clientPath(shown.ID, "figures") + "/", now: at,
 		Form: figuresForm{
-			From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly), Zone: month.Location().String(),
+			From: month.Format(time.DateOnly), To: month.AddDate(0, 1, -1).Format(time.DateOnly),
+			Zone: month.Location().String(),
 		},
 	}
 	if err := readParts(v, &now, asked, slices.Concat(overTime, []readPart{costs, leaders})); err != nil {

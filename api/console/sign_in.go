@@ -222,8 +222,8 @@ const (
 
 var signInRefusals = map[string]*domain.Error{
 	refusalLink: domain.NewError(domain.CodeNotFound,
-		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, or was not copied completely. "+
-			"Ask the person who sent it for a new one."),
+		"This sign-in link is no longer valid: it was used or replaced by a newer one, has expired, "+
+			"or was not copied completely. Ask the person who sent it for a new one."),
 	refusalToken: domain.NewError(domain.CodeUnprocessable,
 		"This token is not valid: it has expired, is for another service, or was not copied completely. "+
 			"Ask the person who gave it to you for a new one."),
@@ -240,8 +240,8 @@ var signInRefusals = map[string]*domain.Error{
 		"The identity provider's response is not for this sign-in or not for this service. "+
 			"Start again; if this persists, report it to the operator."),
 	RefusalUnverified: domain.NewError(domain.CodeForbidden,
-		"Your organization's sign-in has not verified your email address, and your sign-in is not linked to a user here yet. "+
-			"Have your address verified there, then sign in again."),
+		"Your organization's sign-in has not verified your email address, "+
+			"and your sign-in is not linked to a user here yet. Have your address verified there, then sign in again."),
 	RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
 		"No one with your email address has access here. Ask your agency to invite you with the address that you sign in with."),
 	RefusalAmbiguous: domain.NewError(domain.CodeForbidden,

@@ -97,7 +97,8 @@ func plotOf(c Chart) plot {
 	}
 	for i, point := range first {
 		if point.Mark != "" {
-			p.Marks = append(p.Marks, mark{box: box{X: at(left + (float64(i)+0.5)*room)}, Title: point.Label + ": " + point.Mark})
+			middle := box{X: at(left + (float64(i)+0.5)*room)}
+			p.Marks = append(p.Marks, mark{box: middle, Title: point.Label + ": " + point.Mark})
 		}
 		if point.Open {
 			p.Open = append(p.Open, box{at(left + float64(i)*room), at(top), at(room), at(bottom - top)})
