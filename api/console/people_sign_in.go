@@ -28,8 +28,11 @@ type personSignInView struct {
 
 func (personSignInView) Durations() []choice {
 	return []choice{
-		{ID: "15m", Name: "15 minutes"}, {ID: "1h", Name: "1 hour"}, {ID: "24h", Name: "24 hours"},
-		{ID: "72h", Name: "3 days"}, {ID: "168h", Name: "7 days"},
+		{ID: "15m", Name: "15 minutes"},
+		{ID: "1h", Name: "1 hour"},
+		{ID: "24h", Name: "24 hours"},
+		{ID: "72h", Name: "3 days"},
+		{ID: "168h", Name: "7 days"},
 	}
 }
 
