@@ -316,8 +316,8 @@ func (f *auditFake) Access(_ context.Context, q readmodels.AccessQuery) (readmod
 	return readmodels.AccessAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Reads(_ context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, string, error) {
-	return []readmodels.AuditReadEntry{}, "1.2.3", f.ask(q)
+func (f *auditFake) Reads(_ context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, readmodels.AuditReadsMeta, error) {
+	return []readmodels.AuditReadEntry{}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}, f.ask(q)
 }
 
 func (f *auditFake) Export(

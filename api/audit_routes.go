@@ -106,8 +106,7 @@ func readOfHistory(q readmodels.HistoryQuery) domain.AuditRead {
 func (a *audit) auditReads(
 	r *http.Request, q readmodels.AuditReadsQuery,
 ) (entries []readmodels.AuditReadEntry, meta readmodels.AuditReadsMeta, err error) {
-	entries, meta.NextCursor, err = a.History.Reads(r.Context(), q)
-	return entries, meta, err
+	return a.History.Reads(r.Context(), q)
 }
 
 // AuditDeps contains the dependencies of the auditors' routes.
@@ -137,7 +136,7 @@ type HistoryReader interface {
 	// Export returns the whole history in the order of the stream, in constant memory.
 	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
 	// Reads returns a page of the reads of the audit trail.
-	Reads(ctx context.Context, q readmodels.AuditReadsQuery) (entries []readmodels.AuditReadEntry, next string, err error)
+	Reads(ctx context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, readmodels.AuditReadsMeta, error)
 }
 
 const spansByDashboard, spansByUser = "dashboard", "user"

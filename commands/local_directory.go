@@ -37,6 +37,9 @@ type LocalDirectory struct {
 	Tables DirectoryTables
 	Local  bool // if false, everything is refused with [ErrDirectoryElsewhere]
 	Now    func() time.Time
+	// Gate returns why the tables may lack earlier clients and people, or nil. Nothing is added
+	// until it returns nil, because a person could be added twice. A nil Gate never refuses.
+	Gate func() error
 }
 
 // NewClient describes a client to add.
@@ -59,7 +62,7 @@ type NewPerson struct {
 
 // AddClient adds a client of the caller's agency. A repetition with the same key returns the client
 // of the first request. Errors: conflict ([ErrDirectoryElsewhere]), invalid, unprocessable (the key
-// was used for another request), [errNotAppended].
+// was used for another request), [errNotAppended], those of Gate.
 func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
 	if !d.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
@@ -133,6 +136,11 @@ func (d LocalDirectory) checkAccount(ctx context.Context, c Caller, id string) e
 func (d LocalDirectory) add(
 	ctx context.Context, c Caller, entity domain.DirectoryEntity, expected func(before domain.DirectoryEntity) domain.DirectoryEntity, allowed func() error,
 ) error {
+	if d.Gate != nil {
+		if err := d.Gate(); err != nil {
+			return err
+		}
+	}
 	key := domain.EntityKey(entity)
 	entities, err := d.Tables.EntitiesByKey(ctx, []string{key})
 	if err != nil {

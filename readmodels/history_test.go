@@ -287,12 +287,13 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	query := readmodels.AuditReadsQuery{ParentAccount: agencyA, Limit: 4}
 	var requests []string
 	for {
-		page, next, err := reads.Reads(t.Context(), query)
+		page, meta, err := reads.Reads(t.Context(), query)
 		require.NoError(t, err)
 		for _, e := range page {
 			requests = append(requests, e.RequestID)
 		}
-		if query.Cursor = next; next == "" {
+		require.Empty(t, meta.Incomplete)
+		if query.Cursor = meta.NextCursor; query.Cursor == "" {
 			break
 		}
 	}
@@ -307,6 +308,13 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.NoError(t, json.Unmarshal(e.Read, &read))
 	require.Equal(t, domain.AuditRead{What: "state", Dashboard: north, AsOf: 4, Filter: domain.AuditFilter{At: "v1", User: stan}}, read)
 	require.Equal(t, []readmodels.Named{{ID: north, Name: new("North")}, {ID: stan, Name: new("Name of 5b")}}, e.Names)
+
+	_, err = p.DB.Pool.Exec(t.Context(), `
+		insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'operations', now(), 'op', 'incident', '')`)
+	require.NoError(t, err)
+	_, meta, err := reads.Reads(t.Context(), query)
+	require.NoError(t, err)
+	require.Equal(t, "An operator has paused the list, so the newest views may be missing", meta.Incomplete)
 
 	from, to := e.Time, e.Time.Add(time.Microsecond)
 	page, _, err = reads.Reads(t.Context(), readmodels.AuditReadsQuery{ParentAccount: agencyA, From: &from, To: &to, Limit: 10})

@@ -35,6 +35,8 @@ type AuditReadsMeta struct {
 
 	// always false: names come from the current directory, ids from the log
 	NamesProven bool `json:"names_proven"`
+	// Incomplete says why the newest reads may be missing; absent if all are shown.
+	Incomplete string `json:"incomplete,omitempty"`
 }
 
 // auditReadKey is the position of an entry in its list.
@@ -52,10 +54,10 @@ type AuditReadsQuery struct {
 	Cursor        string
 }
 
-// Reads returns a page of reads and exports of the audit trail from the trail of operations, and
-// the cursor of the next page, "" on the last. It returns an invalid error for a malformed cursor.
-func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, next string, err error) {
-	entries, meta, err := PageQuery[AuditReadEntry, auditReadKey]{
+// Reads returns a page of reads and exports of the audit trail from the trail of operations. It
+// returns an invalid error for a malformed cursor.
+func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, meta AuditReadsMeta, err error) {
+	entries, meta.ListMeta, err = PageQuery[AuditReadEntry, auditReadKey]{
 		List: "reads of the audit trail", Scope: Scope{ParentAccount: q.ParentAccount}, Page: Page{q.Limit, q.Cursor},
 		Filters: []any{q.Actor, q.From, q.To},
 		Select: func(after auditReadKey, limit int) (string, []any) {
@@ -77,10 +79,18 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 		},
 		Key: func(e AuditReadEntry) auditReadKey { return auditReadKey{e.Time.UTC(), e.EventID} },
 	}.Read(ctx, h.Pool)
-	if err != nil || len(entries) == 0 {
-		return entries, meta.NextCursor, err
+	if err != nil {
+		return nil, meta, err
 	}
-	return entries, meta.NextCursor, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
+	paused, err := pg.QueryBool(ctx, h.Pool, "look for a pause of operations",
+		`select exists (select from kept.pauses where kind = $1 and name = 'operations')`, domain.PauseProjection)
+	if err != nil {
+		return nil, meta, err
+	}
+	if paused {
+		meta.Incomplete = "An operator has paused the list, so the newest views may be missing"
+	}
+	return entries, meta, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
 }
 
 // nameWhatWasRead sets the names of the ids in the requests.

@@ -54,7 +54,7 @@ type accessBoard struct {
 type accessCell struct {
 	Elsewhere bool // another page has the content of the cell; the other fields are zero
 
-	Since   time.Time // when access started, or when the board started to show its scopes
+	Since   time.Time // when access started
 	By      readmodels.Named
 	Record  string
 	Changed *time.Time // when access was lost or the scopes changed; nil: neither
@@ -161,9 +161,13 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 		people[rows[i].Person.ID], rows[i].Cells = i, make([]*accessCell, len(boards))
 	}
 	for _, s := range spans {
+		gave := s.ListedBy // BeganBy may be a later change to the scopes
+		if s.AllowedBy.Version > gave.Version {
+			gave = s.AllowedBy
+		}
 		rows[people[s.User.ID]].Cells[column[s.Dashboard.ID]] = &accessCell{
-			Since: s.From, By: s.BeganBy.Actor, Changed: s.To,
-			Record: historyAddress(rfc3339(s.BeganBy.Time), "dashboard:"+s.Dashboard.ID),
+			Since: gave.Time, By: gave.Actor, Changed: s.To,
+			Record: historyAddress(rfc3339(gave.Time), "dashboard:"+s.Dashboard.ID),
 		}
 	}
 	return boards, rows

@@ -20,6 +20,8 @@ type looksView struct {
 	Actor *readmodels.Named // whose views; nil: everyone's
 	Looks []auditRead
 	More  string
+
+	Incomplete string
 }
 
 type auditRead struct {
@@ -44,7 +46,7 @@ func openLooks(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	shown := looksView{}
+	shown := looksView{Incomplete: meta.Incomplete}
 	if actor := asked.Get("actor"); actor != "" {
 		shown.Actor = &readmodels.Named{ID: actor}
 	}

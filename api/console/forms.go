@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -26,12 +25,11 @@ type fieldWords struct{ Field, Words string }
 const correctMarked = "Nothing was done yet. Correct the marked fields and submit the form again."
 
 // faultsOf converts an error of the API to form errors. Words are keyed by API field; "users" also
-// matches users[2]. Taken is false for errors that do not belong in a form, such as an unavailable
-// service.
+// matches users[2]. Taken is false for errors that do not belong in a form: internal errors, and an
+// unavailable service if it is unknown whether the request had an effect.
 func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	why, known := errors.AsType[*domain.Error](err)
-	elsewhere := []domain.Code{domain.CodeUnavailable, domain.CodeInternal, domain.CodeRateLimited}
-	if !known || slices.Contains(elsewhere, why.Code) {
+	if !known || why.Code == domain.CodeInternal || why.Code == domain.CodeUnavailable && why.CommandID != "" {
 		return formFaults{}, false
 	}
 	f = formFaults{Said: why.Message, Fields: map[string]string{}}

@@ -45,15 +45,14 @@ var operatorActions = map[string]operatorAction{
 			"Reads and changes continue during the rebuild. You can cancel the rebuild.",
 	},
 	"back": {
-		title: "Roll back %s", button: "Roll back", path: rollbackAction,
+		title: "Roll back %s", button: "Roll back", path: rollbackAction, more: readersUse,
 		does: "The previous generation catches up with the log, then readers use it again. The current generation is kept.",
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
-		idle: pausedAlready(domain.PauseProjection),
-		does: "It does not process events until an operator resumes it. Reads continue and show the state at the pause. " +
-			"No events are lost: it catches up afterwards. " +
-			"While dashboards are paused, changes to them are refused.",
+		idle: pausedAlready(domain.PauseProjection), more: pauseRefuses,
+		does: "It does not process events until an operator resumes it. Reads show the state at the pause. " +
+			"No events are lost: it catches up afterwards.",
 	},
 	"resume-projection": {
 		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
@@ -120,6 +119,7 @@ type opsActView struct {
 	Here   string
 	Codes  []domain.ReasonCode
 	Back   string
+	Live   int // generation that readers use, for a rollback; otherwise 0
 
 	Reason domain.Reason // as entered
 	Faults formFaults
@@ -173,6 +173,11 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 			return nil, err
 		}
 	}
+	if action.path == rollbackAction {
+		if shown.Live, err = liveGeneration(v, target); err != nil {
+			return nil, err
+		}
+	}
 	if action.more != nil {
 		if shown.More, err = action.more(v, target); err != nil {
 			return nil, err
@@ -187,6 +192,16 @@ func doAct(v *visit) (view, error) {
 		return nil, err
 	}
 	reason := domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}
+	if action.path == rollbackAction {
+		live, err := liveGeneration(v, target)
+		if err != nil {
+			return nil, err
+		}
+		if v.form.Get("live") != strconv.Itoa(live) { // another operator may have rolled back already
+			return showAct(v, reason, formFaults{Said: fmt.Sprintf("Since you opened this page, readers have switched to generation %d. "+
+				"Nothing was done yet. Roll back only if generation %d is the wrong one.", live, live)})
+		}
+	}
 	path := "/api/ops/" + strings.Replace(action.path, "%s", url.PathEscape(target), 1)
 	answered, err := post[json.RawMessage](v, path, map[string]string{"reason": reason.String()})
 	if faults, taken := faultsOf(err, wordsOfReason(reason)); taken {
@@ -233,21 +248,46 @@ func rebuildNamed(v *visit, id string) (string, error) {
 	return "rebuild of " + r.Projection, err
 }
 
-func rebuildCosts(v *visit, projection string) (string, error) {
+func findProjection(v *visit, name string) (operator.Projection, error) {
 	projections, err := get[[]operator.Projection](v, "/api/ops/projections", nil)
 	if err != nil {
-		return "", err
+		return operator.Projection{}, err
 	}
 	for _, p := range projections {
-		if p.Projection == projection {
-			var events int64
-			for _, part := range p.Partitions {
-				events += part.EndOffset
-			}
-			return "It reads up to " + chart.Number(events) + " events from the log.", nil
+		if p.Projection == name {
+			return p, nil
 		}
 	}
-	return "", errNoPage
+	return operator.Projection{}, errNoPage
+}
+
+func rebuildCosts(v *visit, projection string) (string, error) {
+	p, err := findProjection(v, projection)
+	var events int64
+	for _, part := range p.Partitions {
+		events += part.EndOffset
+	}
+	return "It reads up to " + chart.Number(events) + " events from the log.", err
+}
+
+func liveGeneration(v *visit, projection string) (int, error) {
+	p, err := findProjection(v, projection)
+	return p.Generation, err
+}
+
+func readersUse(v *visit, projection string) (string, error) {
+	live, err := liveGeneration(v, projection)
+	return fmt.Sprintf("Readers use generation %d now.", live), err
+}
+
+// pauseRefuses returns what a pause of a projection refuses.
+func pauseRefuses(_ *visit, projection string) (string, error) {
+	return map[string]string{
+		"dashboards": "While it is paused, changes to dashboards are refused.",
+		"directory": "While it is paused, no client or person can be added. If the main application or a sign-in changes the directory, " +
+			"then after a minute all changes, connecting, histories and exports are refused until it is resumed, because it is not known who has left.",
+		"operations": "While it is paused, the lists of operators' actions and of views of the history lack their newest entries.",
+	}[projection], nil
 }
 
 func platformNamed(v *visit, name string) (string, error) {

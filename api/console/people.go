@@ -139,7 +139,10 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 		if errors.Is(err, commands.ErrDirectoryElsewhere) {
 			faults.Said = "People come from your main application. Add them there, then they appear here."
 		}
-		entered.Faults, entered.Entry.Key = faults, rand.Text() // a corrected form is another request
+		entered.Faults = faults
+		if domain.CodeOf(err) != domain.CodeUnavailable { // else the person may have been added
+			entered.Entry.Key = rand.Text() // a corrected form is another request
+		}
 		return "", entered, nil
 	}
 	if err != nil {

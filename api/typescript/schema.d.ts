@@ -2444,6 +2444,8 @@ export interface components {
         };
         /** @description Describes a page of reads. */
         AuditReadsMeta: {
+            /** @description `incomplete` says why the newest reads may be missing; absent if all are shown. */
+            incomplete?: string;
             /** @description always false: names come from the current directory, ids from the log */
             names_proven: boolean;
             /** @description `next_cursor` is the cursor of the next page; absent on the last page. */

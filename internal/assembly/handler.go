@@ -67,7 +67,10 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 				Append: s.Log.AppendBatch, Tables: entities, Registry: s.events, Local: c.LocalDirectory, Now: time.Now,
 			},
 			Entities: entities,
-			Local:    commands.LocalDirectory{Log: s.Log, Tables: entities, Local: c.LocalDirectory, Now: time.Now},
+			Local: commands.LocalDirectory{
+				Log: s.Log, Tables: entities, Local: c.LocalDirectory, Now: time.Now,
+				Gate: func() error { return s.Monitor.MayWrite(projectors.Directory.Name) },
+			},
 		},
 		MainApp:     s.mainApp,
 		Connect:     s.Connect,

@@ -137,7 +137,7 @@ func (s *Service) readModel(name string) error {
 	if reason == "" {
 		return nil
 	}
-	return &api.DegradedError{Reason: reason, Writes: name != projectors.Dashboards(0).Name || s.Monitor.MayWrite() == nil}
+	return &api.DegradedError{Reason: reason, Writes: name != projectors.Dashboards(0).Name || s.Monitor.MayWrite(projectors.Dashboards(0).Name) == nil}
 }
 
 // reads reports whether this process reads or folds tables.

@@ -124,8 +124,9 @@ func (m *Monitor) Reason(name string) string {
 	return strings.Join(reasons, "; ")
 }
 
-// MayWrite returns why no change to dashboards can succeed now, or nil.
-func (m *Monitor) MayWrite() error {
+// MayWrite returns why no change to what a projection shows can succeed now, or nil. Unlike
+// [Monitor.MayCommand], it also refuses while an operator has paused the projection.
+func (m *Monitor) MayWrite(projection string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -134,5 +135,5 @@ func (m *Monitor) MayWrite() error {
 	case m.polledAt.IsZero():
 		return m.stateUnknown()
 	}
-	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{m.config.Writes})
+	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{projection})
 }

@@ -135,7 +135,7 @@ func TestDroppedTablesAreNamed(t *testing.T) {
 		startedWithout := look(t, model)
 		started.Check(t.Context())
 		time.Sleep(time.Hour) // time of the synctest bubble
-		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite(), startedWithout.MayRead(), startedWithout.MayCommand()} {
+		for _, err := range []error{started.MayRead(), started.MayCommand("dashboards"), started.MayWrite("dashboards"), startedWithout.MayRead(), startedWithout.MayCommand()} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "are missing from the database")
 			require.ErrorContains(t, err, "restart every process")
@@ -157,7 +157,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		m := look(t, model, other)
 		model.status.TablesGone = []string{"access_notices", "dashboard_heads"}
 		m.Check(t.Context())
-		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite()} {
+		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite("dashboards")} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "missing from the database (access_notices, dashboard_heads)")
 			require.ErrorContains(t, err, "process with the role projector rebuilds them from the log")
@@ -194,7 +194,7 @@ func TestSetBackTablesTakeNoCommands(t *testing.T) {
 		model.status.Partitions[0].NextOffset = 3
 		m.Check(t.Context())
 		require.ErrorContains(t, m.MayCommand("dashboards"), "was reset to an earlier state")
-		require.ErrorContains(t, m.MayWrite(), "was reset to an earlier state")
+		require.ErrorContains(t, m.MayWrite("dashboards"), "was reset to an earlier state")
 		require.NoError(t, m.MayRead(), "the state shown is old, but was true")
 		model.status.Partitions[0].NextOffset = 5
 		m.Check(t.Context())
@@ -257,19 +257,19 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		model.status.Parked = 2
 		require.Zero(t, told(), "the same faults")
 		require.NoError(t, m.MayCommand(), "only its stream accepts no commands")
-		require.NoError(t, m.MayWrite())
+		require.NoError(t, m.MayWrite("dashboards"))
 		require.Contains(t, m.Reason("dashboards"), "has 2 parked events that an operator must review")
 		model.status.Paused = true
 		require.Equal(t, 1, told())
 		require.NoError(t, m.MayRead())
-		require.ErrorContains(t, m.MayWrite(), "is paused by an operator. Changes that depend on it are refused until it is resumed")
+		require.ErrorContains(t, m.MayWrite("dashboards"), "is paused by an operator. Changes that depend on it are refused until it is resumed")
 		model.status.Paused, model.status.Parked = false, 0
 		require.Equal(t, 1, told())
 		require.Empty(t, m.Reason("dashboards"))
 		model.err = fmt.Errorf("%w: read ends", projections.ErrNoLog)
 		require.Equal(t, 1, told())
 		require.Equal(t, monitor.ClassBrokers, m.Faults()[0].Class)
-		require.ErrorContains(t, m.MayWrite(), "brokers")
+		require.ErrorContains(t, m.MayWrite("dashboards"), "brokers")
 		require.NoError(t, m.MayRead())
 		require.Zero(t, told())
 	})
