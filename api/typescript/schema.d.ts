@@ -2200,7 +2200,7 @@ export interface components {
             /** @description over the requested platforms */
             total: components["schemas"]["FollowerSeries"];
         };
-        /** @description `account_id` is the sub-account that owns the post: the last one that registered it. If the post is registered under no account that the caller can see, it is the owner at its last reading in the range. */
+        /** @description `account_id` is the sub-account that last registered the post. If the caller can see no such account, it is the owner at the last reading in the range. */
         AccountId: string;
         /** @description The response to /getAccountInsights. */
         AccountInsights: {
@@ -2361,7 +2361,7 @@ export interface components {
             /** @description `members` are the members of the account that are active in the main application, by id. */
             members: components["schemas"]["ActiveMember"][];
         };
-        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun count; today and days that the range cuts count as whole days. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown, 0 means no posts. Sums contain the known numbers. */
+        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun count, and count as whole days. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown, 0 means no posts. Sums contain the known numbers. */
         Activity: {
             accounts_measured: components["schemas"]["AccountsMeasured"];
             frequency: components["schemas"]["Frequency"];
@@ -3526,9 +3526,9 @@ export interface components {
          */
         Frequency: number | null;
         /**
-         * @description The increase of a figure in the range, over the posts of a set of social accounts. The figures are cumulative: each reading adds the difference from the previous reading of the same post that had the figure. The first reading with a figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing. A reading without the figure adds nothing; the next reading with it adds the whole difference.
+         * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old. The first reading with the figure adds all of it if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing.
          *
-         *     A gain counts at the later of two readings, however far apart they are. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected count when it is read again. If a page moves between two clients of an agency, its readings continue, and a gain belongs to the client and member that owned the page at the capture. PostCounts names the platform metrics.
+         *     A gain counts at the later reading. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected count when it is read again. If a page moves between two clients of an agency, a gain belongs to the client and member that owned the page at the reading. PostCounts names the platform metrics.
          *
          *     The comparison is with the previous period (see Total), over the social accounts that have the figure in both periods.
          */
@@ -3548,7 +3548,7 @@ export interface components {
              * @description `change_pct` is `change` as a percentage of `previous`, with two decimals. Null if `previous` is null or not positive, and if none of an account's posts were read in more than the first or last two days of a period.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` is true if some accounts have a gain in only one period. They are excluded from `change` and `previous`, so the comparison is `previous` plus `change` against `previous`. It is also true if none of an account's posts were read in more than the first or last two days of a period: gains in those days are missing from that period. */
+            /** @description `compared_in_part` is true if some accounts have a gain in only one period and are excluded from `change` and `previous`: compare `previous` plus `change` with `previous`. It is also true if none of an account's posts were read in more than the first or last two days of a period: gains in those days are missing from that period. */
             compared_in_part: boolean;
             /** @description `no_baseline` is true if there is a `value` but nothing to compare it with. */
             no_baseline: boolean;
@@ -3994,7 +3994,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `member_id` is the owner of the connection when the post was last registered. If a connection is transferred, its posts are transferred with it.
+         * @description `member_id` is the owner of the connection when the post was last registered. If a connection is transferred, so are its posts.
          */
         MemberId: number;
         /** @description A platform of a member. */
@@ -4822,7 +4822,7 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description `state` is published or scheduled. A plan stays scheduled after its time until the planner reports the platform's id of the published post. Then the plan is no longer listed; the post appears as published once it is registered. */
+            /** @description published or scheduled */
             state: components["schemas"]["ActivityState"];
             /** @description post, photo, video, reel, story, carousel, ad, or a type from the main application; null if unknown */
             type: string | null;
@@ -4974,7 +4974,7 @@ export interface components {
         };
         /** @description `post_engagement` is the likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
         PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
-        /** @description The growth of a post in the range: the sum of the gains of its readings in the range. A reading gains the difference from the last reading before it that had the figure, however old. The first reading with a figure gains the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and gains nothing. A gain belongs to the client and member that owned the page at the reading; with a filter, only their gains are summed. A figure without a known gain is null. */
+        /** @description The growth of a post in the range: the sum of the gains of its readings, which belong to the client and member that owned the page at the reading (see Gain). With a filter, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
             /**
              * Format: int64
@@ -6372,11 +6372,11 @@ export interface components {
         /**
          * @description One metric over a range, for one or more social accounts.
          *
-         *     For stocks (followers, posts), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of the gains of each account in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded and never counted as 0; `meta.sources` gives the reason.
+         *     For stocks (followers), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of each account's gains in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded, never counted as 0; `meta.sources` gives the reason.
          *
-         *     A gain belongs to a reading. It is the difference from the account's previous reading, however old. The intervals of a range therefore add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at the end of the day.
+         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at its end.
          *
-         *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and has the same length. While the range has not ended, the previous period is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, the comparison uses the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
+         *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, it has the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
          */
         Total: {
             /**
@@ -6394,7 +6394,7 @@ export interface components {
              * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimals. Both exclude accounts whose stock was first read in the range. Null if `no_baseline` is true, if that base is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` is true if some accounts or days of one period have no counterpart in the other. They are excluded from `change` and `previous`, so the comparison is `previous` plus `change` against `previous`. It is also true if a stock was first read in the range; its `change` then counts from that reading. */
+            /** @description `compared_in_part` is true if some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`: compare `previous` plus `change` with `previous`. It is also true if a stock was first read in the range; its `change` then counts from that reading. */
             compared_in_part: boolean;
             /**
              * Format: date-time
@@ -6403,7 +6403,7 @@ export interface components {
             gained_since: string | null;
             /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: components["schemas"]["Kind"][];
-            /** @description `no_baseline` is true if the figure was read in the range but there is nothing to compare it with. `change` is then null, never 0% or 100%. Exception: for a stock with several readings in the range, `change` is the gain since the first one. */
+            /** @description `no_baseline` is true if the figure was read in the range but there is nothing to compare it with. `change` is then null, except for a stock with several readings in the range: its `change` is the gain since the first one. */
             no_baseline: boolean;
             /**
              * Format: int64

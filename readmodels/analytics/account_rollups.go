@@ -95,28 +95,12 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.metrics,
 		span.first.month().utc(), span.end.utc(), withIDs,
 	}
-	where := "$2::text[] is null and $4::bigint = 0"
-	if qc.isNarrowed() {
-		where = `social_account_id = any(array(
-			select social_account_id from account_newest
-			where parent_account = $1 and ` + qc.withinAccounts("account_id") + ` and ` + qc.ofMember("member_id") + `))`
-	}
-	if qc.query.Social != 0 {
-		where += " and social_account_id = " + args.add(qc.query.Social, "bigint")
-	}
-	months := "metric = any($5) and month >= $6::date and month < $7::date"
-	if between := span.between; between.first < between.end {
-		from, to := args.add(between.first.utc(), "date"), args.add(between.end.utc(), "date")
-		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), func(m string) bool { return m != domain.MetricFollowers }), "text[]")
-		months = `(metric = any($5) and month >= $6::date and month < ` + from + `
-			or metric = any($5) and month >= ` + to + ` and month < $7::date
-			or metric = any(` + stocks + `) and month >= ` + from + ` and month < ` + to + `)`
-	}
+	where := qc.seriesFilter(span, &args)
 	rows, _ := qc.tx.Query(ctx, `
 		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month,
 		       case when social_account_id = any($8) then event_ids end
 		from account_months
-		where parent_account = $1 and p_id = any($3) and `+months+` and `+where, args...)
+		where parent_account = $1 and p_id = any($3) and `+where, args...)
 	byKey := map[seriesKey]*metricSeries{}
 	var f figureKey
 	var month time.Time
@@ -173,6 +157,30 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
 	})
 	return series, nil
+}
+
+// seriesFilter selects the months and the social accounts that readSeries reads.
+func (qc *queryContext) seriesFilter(span figureSpan, args *arguments) (where string) {
+	where = "metric = any($5) and month >= $6::date and month < $7::date"
+	if between := span.between; between.first < between.end {
+		from, to := args.add(between.first.utc(), "date"), args.add(between.end.utc(), "date")
+		gained := func(metric string) bool { return metric != domain.MetricFollowers }
+		stocks := args.add(slices.DeleteFunc(slices.Clone(qc.metrics), gained), "text[]")
+		where = `(metric = any($5) and month >= $6::date and month < ` + from + `
+			or metric = any($5) and month >= ` + to + ` and month < $7::date
+			or metric = any(` + stocks + `) and month >= ` + from + ` and month < ` + to + `)`
+	}
+	if qc.isNarrowed() {
+		where += ` and social_account_id = any(array(
+			select social_account_id from account_newest
+			where parent_account = $1 and ` + qc.withinAccounts("account_id") + ` and ` + qc.ofMember("member_id") + `))`
+	} else {
+		where += " and $2::text[] is null and $4::bigint = 0"
+	}
+	if qc.query.Social != 0 {
+		where += " and social_account_id = " + args.add(qc.query.Social, "bigint")
+	}
+	return where
 }
 
 // add stores samples of one figure and keeps references to them.

@@ -24,11 +24,10 @@ type PlatformActivity struct {
 }
 
 // Activity says how often and how regularly some social accounts posted in the range. Only days
-// that have begun count; today and days that the range cuts count as whole days. Each account is
-// measured separately and the results are averaged, so that one busy account does not hide idle
-// ones. An account's number of posts on a day is known if the account or its posts were read after
-// the day began, or if a post of that day is known. Null means unknown, 0 means no posts. Sums
-// contain the known numbers.
+// that have begun count, and count as whole days. Each account is measured separately and the
+// results are averaged, so that one busy account does not hide idle ones. An account's number of
+// posts on a day is known if the account or its posts were read after the day began, or if a post
+// of that day is known. Null means unknown, 0 means no posts. Sums contain the known numbers.
 type Activity struct {
 	SocialAccounts int `json:"social_accounts"` // in scope
 	// AccountsMeasured is the number of accounts with at least one known published post, at any

@@ -58,12 +58,11 @@ type Post struct {
 	ID            string `json:"id"` // <social account>:<the platform's id>
 	SocialAccount int64  `json:"social_account_id"`
 	ExternalID    string `json:"external_id"` // the platform's id
-	// AccountID is the sub-account that owns the post: the last one that registered it. If the post
-	// is registered under no account that the caller can see, it is the owner at its last reading
-	// in the range.
+	// AccountID is the sub-account that last registered the post. If the caller can see no such
+	// account, it is the owner at the last reading in the range.
 	AccountID string `json:"account_id"`
 	// MemberID is the owner of the connection when the post was last registered. If a connection is
-	// transferred, its posts are transferred with it.
+	// transferred, so are its posts.
 	MemberID    int64      `json:"member_id"`
 	PublishedAt *time.Time `json:"published_at"` // null if unknown
 	// a category of the main application; null if the post has none
@@ -100,12 +99,9 @@ type PostCounts struct {
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
-// PostGrowth is the growth of a post in the range: the sum of the gains of its readings in the
-// range. A reading gains the difference from the last reading before it that had the figure,
-// however old. The first reading with a figure gains the whole figure if the post was published
-// after the agency began to read the account, or at most one day before; otherwise it is a baseline
-// and gains nothing. A gain belongs to the client and member that owned the page at the reading;
-// with a filter, only their gains are summed. A figure without a known gain is null.
+// PostGrowth is the growth of a post in the range: the sum of the gains of its readings, which
+// belong to the client and member that owned the page at the reading (see [Gain]). With a filter,
+// only their gains are summed. A figure without a known gain is null.
 type PostGrowth struct {
 	// Since is the capture time of the reading that the gains count from: the last one before the
 	// range, otherwise a baseline in the range. Null if gains count from publication, or if no gain

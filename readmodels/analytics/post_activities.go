@@ -49,11 +49,8 @@ type PostActivity struct {
 	readmodels.PlatformRef
 
 	// <social account>:<external id>; for a planned post <social account>:planned:<plan number>
-	ID string `json:"id"`
-	// State is published or scheduled. A plan stays scheduled after its time until the planner
-	// reports the platform's id of the published post. Then the plan is no longer listed; the post
-	// appears as published once it is registered.
-	State         ActivityState `json:"state"`
+	ID            string        `json:"id"`
+	State         ActivityState `json:"state"` // published or scheduled
 	SocialAccount int64         `json:"social_account_id"`
 	AccountID     string        `json:"account_id"` // the sub-account that owns the post
 	// MemberID is the owner of the connection when the post was last registered; for a planned

@@ -263,17 +263,16 @@ func sumsOf(metrics []string) string {
 	return strings.Join(cols, ", ")
 }
 
-// Gain is the increase of a figure in the range, over the posts of a set of social accounts. The
-// figures are cumulative: each reading adds the difference from the previous reading of the same
-// post that had the figure. The first reading with a figure adds the whole figure if the post was
-// published after the agency began to read the account, or at most one day before; otherwise it is
-// a baseline and adds nothing. A reading without the figure adds nothing; the next reading with it
-// adds the whole difference.
+// Gain is the increase of a figure in the range, over the posts of a set of social accounts. Each
+// reading adds the difference from the previous reading of the same post that had the figure,
+// however old. The first reading with the figure adds all of it if the post was published after the
+// agency began to read the account, or at most one day before; otherwise it is a baseline and adds
+// nothing.
 //
-// A gain counts at the later of two readings, however far apart they are. Posts older than 90 days
-// are read every 30 days, and gains of a page that was disconnected count when it is read again. If
-// a page moves between two clients of an agency, its readings continue, and a gain belongs to the
-// client and member that owned the page at the capture. [PostCounts] names the platform metrics.
+// A gain counts at the later reading. Posts older than 90 days are read every 30 days, and gains of
+// a page that was disconnected count when it is read again. If a page moves between two clients of
+// an agency, a gain belongs to the client and member that owned the page at the reading.
+// [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both periods.
@@ -290,10 +289,10 @@ type Gain struct {
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline is true if there is a `value` but nothing to compare it with.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart is true if some accounts have a gain in only one period. They are excluded
-	// from `change` and `previous`, so the comparison is `previous` plus `change` against
-	// `previous`. It is also true if none of an account's posts were read in more than the first or
-	// last two days of a period: gains in those days are missing from that period.
+	// ComparedInPart is true if some accounts have a gain in only one period and are excluded from
+	// `change` and `previous`: compare `previous` plus `change` with `previous`. It is also true if
+	// none of an account's posts were read in more than the first or last two days of a period:
+	// gains in those days are missing from that period.
 	ComparedInPart bool `json:"compared_in_part"`
 	Accounts       int  `json:"accounts"` // number of social accounts in `value`
 }

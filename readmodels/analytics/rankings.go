@@ -147,13 +147,6 @@ func (qc postQuery) offerTotal(pages int) {
 	qc.instead = &rankingOffer{RankByTotal, reason + " by=total ranks the posts published in the range by their total engagement."}
 }
 
-// ofPosts joins posts p with sums s of their steps. It is a full join with a condition that is not
-// strict, because a full join is never nested: if PostgreSQL expects few posts, a nested join would
-// compare thousands with thousands.
-const ofPosts = `
-			full join (%s) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
-			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
-
 // gainedOfPosts selects the measure by which posts are ranked: the engagement they gained, from a
 // CTE of their steps and "p", or with by=total their total engagement, from the CTE "stepped". For
 // the first page of a whole agency, it selects only the posts with the highest gains, which are on
@@ -166,7 +159,12 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 	sums := "select social_account_id, external_id, sum_bigint(engagement) as engagement from " + steps +
 		" where engagement is not null group by social_account_id, external_id"
 	if !firstPage || qc.scope.Accounts != nil || qc.query.Category != 0 {
-		return "select p.*, s.engagement from p" + fmt.Sprintf(ofPosts, sums)
+		// A full join with a condition that is not strict is never nested: if PostgreSQL expects few
+		// posts, a nested join would compare thousands with thousands.
+		return `
+			select p.*, s.engagement
+			from p full join (` + sums + `) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
+			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 	}
 	return `
 			select p.*, s.engagement

@@ -10,25 +10,24 @@ import (
 
 // Total is one metric over a range, for one or more social accounts.
 //
-// For stocks (followers, posts), `value` is the sum of each account's last reading in the range and
+// For stocks (followers), `value` is the sum of each account's last reading in the range and
 // `change` is the gain over the range. For cumulative metrics and day flows (engagement,
-// impressions, views), `value` is the sum of the gains of each account in the range: by its
-// readings, or by the platform's days that begin in the range. An account without the figure is
-// excluded and never counted as 0; `meta.sources` gives the reason.
+// impressions, views), `value` is the sum of each account's gains in the range: by its readings, or
+// by the platform's days that begin in the range. An account without the figure is excluded, never
+// counted as 0; `meta.sources` gives the reason.
 //
-// A gain belongs to a reading. It is the difference from the account's previous reading, however
-// old. The intervals of a range therefore add up to the whole. The very first reading is a baseline
-// and gains nothing. If an account moves between clients or members of the agency, a gain belongs
-// to the owner at the later reading, and a day to the owner at the end of the day.
+// A gain is the difference from the account's previous reading, however old, so the intervals of a
+// range add up to the whole. The very first reading is a baseline and gains nothing. If an account
+// moves between clients or members of the agency, a gain belongs to the owner at the later reading,
+// and a day to the owner at its end.
 //
 // For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain
 // of the same accounts in the previous period; day flows are compared day by day, over the days
-// that both periods have. The previous period ends where the range begins and has the same length.
-// While the range has not ended, the previous period is as long as the elapsed part of the range,
-// including today: on the 20th, the current month is compared with the 20 days before it. With
-// compare=year, the comparison uses the same dates one year earlier; stocks are compared with their
-// value at the end of those dates, unless the account was first read later. With compare=none,
-// nothing is compared.
+// that both periods have. The previous period ends where the range begins and is as long as the
+// elapsed part of the range, including today: on the 20th, the current month is compared with the
+// 20 days before it. With compare=year, it has the same dates one year earlier; stocks are compared
+// with their value at the end of those dates, unless the account was first read later. With
+// compare=none, nothing is compared.
 type Total struct {
 	// Value is null if no account has the figure in the range.
 	Value *int64 `json:"value"`
@@ -43,13 +42,13 @@ type Total struct {
 	// than 35 days.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline is true if the figure was read in the range but there is nothing to compare it
-	// with. `change` is then null, never 0% or 100%. Exception: for a stock with several readings
-	// in the range, `change` is the gain since the first one.
+	// with. `change` is then null, except for a stock with several readings in the range: its
+	// `change` is the gain since the first one.
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart is true if some accounts or days of one period have no counterpart in the
-	// other. They are excluded from `change` and `previous`, so the comparison is `previous` plus
-	// `change` against `previous`. It is also true if a stock was first read in the range; its
-	// `change` then counts from that reading.
+	// other and are excluded from `change` and `previous`: compare `previous` plus `change` with
+	// `previous`. It is also true if a stock was first read in the range; its `change` then counts
+	// from that reading.
 	ComparedInPart bool `json:"compared_in_part"`
 	// GainedSince is the oldest reading in a gap of more than 35 days that ends in the range. The
 	// gain is counted, but it is unknown when it occurred. Null if there is no such gap.
