@@ -23,7 +23,7 @@
 //
 // # Implementation notes
 //
-//   - "rows, _ := tx.Query": CollectRows or forEach, which end every query, return the error.
+//   - "rows, _ := tx.Query": what reads the rows to their end returns the error.
 //   - account_months holds the last reading of each UTC day and owner; [queryContext.readUnknown]
 //     adds the others.
 //   - A day without a reading counts as missed once it is over everywhere on earth. Platforms' day

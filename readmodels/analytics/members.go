@@ -2,12 +2,12 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -66,20 +66,19 @@ func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error
 		last = new(int64)
 	}
 	limit := qc.query.Page.Size()
-	rows, _ := qc.tx.Query(ctx, `
+	members, err := pg.List(ctx, qc.tx, "read active members", func(row pgx.CollectableRow) (m ActiveMember, err error) {
+		m.Platforms, m.SocialAccounts = []MemberPlatform{}, []ConnectedSocial{}
+		err = row.Scan(&m.MemberID, &m.Name, &m.AccountID, &m.DefaultSocialAccount)
+		return m, err
+	}, `
 		select m.id, m.name, m.account_id, d.social_account_id
 		from members m join accounts o on o.id = m.account_id
 		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
 			on d.member_id = m.id and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
 		where (o.parent_account = $1 or o.id = $1) and `+qc.withinAccounts("m.account_id")+` and m.active and m.id > $3
 		order by m.id limit $4`, qc.scope.ParentAccount, qc.scope.Accounts, *last, limit+1)
-	members, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m ActiveMember, err error) {
-		m.Platforms, m.SocialAccounts = []MemberPlatform{}, []ConnectedSocial{}
-		err = row.Scan(&m.MemberID, &m.Name, &m.AccountID, &m.DefaultSocialAccount)
-		return m, err
-	})
 	if err != nil {
-		return nil, fmt.Errorf("read active members: %w", err)
+		return nil, err
 	}
 	members, qc.cursor, err = readmodels.CutPage(members, limit, scope, func(m ActiveMember) int64 { return m.MemberID })
 	return members, err

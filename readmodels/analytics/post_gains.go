@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // tally is a sum of figures and their number. Without figures, its value is null and not 0.
@@ -222,10 +222,7 @@ func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQu
 			&r.views.sum, &r.views.n, &r.engagement.sum, &r.engagement.n, &r.partial)
 		return r, err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read gains of posts: %w", err)
-	}
-	return list, nil
+	return list, pg.Wrap("read gains of posts", err)
 }
 
 // groupedBy selects the columns that are in a grouping set, and null for the others.

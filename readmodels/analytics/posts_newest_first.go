@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
@@ -221,7 +219,7 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 	toDay, member := all.add(dayOf(qc.query.Range.To.UTC()).utc(), "timestamptz"), all.add(qc.query.Member, "bigint")
 	ofMember := "(" + member + " = 0 or i.member_id = " + member + ")"
 	gains := qc.gainsOfPost(ofMember, &all)
-	rows, _ := qc.tx.Query(ctx, `
+	posts, err := pg.List(ctx, qc.tx, "read posts", qc.scanPost, `
 		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
 		       t.content, t.media_url, t.permalink,
 		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views,
@@ -239,12 +237,8 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 				order by i.captured_at limit 2) i) f
 		cross join lateral `+gains+` g
 		order by p.place`, all...)
-	posts, err := pgx.CollectRows(rows, qc.scanPost)
-	if err != nil {
-		return nil, fmt.Errorf("read posts: %w", err)
-	}
 	for _, p := range posts {
 		qc.noteCapture(p.counts.CapturedAt)
 	}
-	return posts, nil
+	return posts, err
 }

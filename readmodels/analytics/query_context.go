@@ -199,10 +199,7 @@ func forEach(rows pgx.Rows, what string, dest []any, each func()) error {
 		each()
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
+	return pg.Wrap(what, err)
 }
 
 func (qc *queryContext) platformIDs() []int16 { return readmodels.PlatformIDs(qc.query.Platforms) }

@@ -1,6 +1,10 @@
 package analytics
 
-import "context"
+import (
+	"context"
+
+	"github.com/ledgerboard/ledgerboard/internal/pg"
+)
 
 // memberSteps returns the CTE "stepped": the gains of posts in a range or their totals at its end,
 // one row per post and member, if the engagement is known.
@@ -86,8 +90,5 @@ func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	}
 	rows, _ := qc.queryGrouped(ctx, `
 		select member_id, rank() over (order by sum_bigint(engagement) desc) from (`+gains+`) g group by member_id`, args...)
-	ranks := map[int64]int64{}
-	var member, rank int64
-	err := forEach(rows, "rank members before", []any{&member, &rank}, func() { ranks[member] = rank })
-	return ranks, err
+	return pg.ScanMap[int64, int64](rows, "rank members before")
 }

@@ -2,7 +2,6 @@ package analytics
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 // subscription is a row of the query below. Its times are moved to the start of their days: the
@@ -41,15 +41,14 @@ const twoDays = 48 * time.Hour
 
 func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices, error) {
 	p := prices{own: map[string][]subscription{}, months: months}
-	rows, _ := qc.tx.Query(ctx, `
+	list, err := pg.List(ctx, qc.tx, "read subscriptions", pgx.RowToStructByPos[subscription], `
 		select b.account_id, b.price_minor, b.currency, b.starts_at, b.ends_at
 		from tSubscriptions b join accounts o on o.id = b.account_id
 		where (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or b.account_id = any($2))
 		  and b.starts_at < $4 and (b.ends_at is null or b.ends_at > $3)
 		order by b.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, qc.query.Range.To.Add(twoDays))
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[subscription])
 	if err != nil {
-		return p, fmt.Errorf("read subscriptions: %w", err)
+		return p, err
 	}
 	for i := range list {
 		s := &list[i]

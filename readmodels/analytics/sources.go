@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
@@ -176,7 +177,6 @@ func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 // the unknown ones from their posts, and all names from the agency's directory, whichever client
 // owns the accounts now.
 func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) ([]sourceFacts, error) {
-	var id int64
 	if len(unknown) > 0 {
 		rows, _ := qc.tx.Query(ctx, `
 			select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
@@ -184,16 +184,15 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 			  and ($5::bigint = 0 or member_id = $5) and quarter < $6
 			order by social_account_id, last_at desc`,
 			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
+		var id int64
 		var known knownAccount
 		err := forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at}, func() { qc.accounts[id] = known })
 		if err != nil {
 			return nil, err
 		}
 	}
-	names := map[int64]domain.OptionalText{}
 	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids, qc.scope.ParentAccount)
-	var name domain.OptionalText
-	err := forEach(rows, "read names of former sources", []any{&id, &name}, func() { names[id] = name })
+	names, err := pg.ScanMap[int64, domain.OptionalText](rows, "read names of former sources")
 	var facts []sourceFacts
 	for _, id := range ids {
 		if known, ok := qc.accounts[id]; ok {
