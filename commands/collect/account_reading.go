@@ -33,10 +33,7 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	}
 	request := platforms.AccountRequest{Demographics: f.DemographicsAt == nil || at.Sub(*f.DemographicsAt) >= day}
 	if f.ReadAt != nil && at.Sub(*f.ReadAt) > lateAfter {
-		request.Since = f.ReadAt.Add(-day)
-		if oldest := at.Add(-lateMost); request.Since.Before(oldest) {
-			request.Since = oldest
-		}
+		request.Since = later(f.ReadAt.Add(-day), at.Add(-lateMost))
 	}
 	snapshot, err := f.client.Account(ctx, f.target, request)
 	if err != nil {
@@ -57,7 +54,6 @@ func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched,
 	return result, nil
 }
 
-// withHistory reads a part of the history.
 func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, result fetched) (_ fetched, err error) {
 	result.Backfilled, err = c.readHistory(quota.InBackground(ctx), f, at)
 	result.Class, result.Reason = f.History.Class, f.History.Reason
@@ -65,18 +61,15 @@ func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, resul
 }
 
 // DefaultBackfill is the default of the backfill setting.
-const DefaultBackfill = 28 * 24 * time.Hour
+const DefaultBackfill = 28 * day
 
-const (
-	// longHistoryPause is the longest pause after failures. A failing request once a day does not
-	// affect an account's quota.
-	longHistoryPause = day
-)
+// longHistoryPause is the longest pause after failures. A failing request once a day does not
+// affect an account's quota.
+const longHistoryPause = day
 
 // readHistory reads one more part of an account's history, going back from the day before its first
-// reading, unless the next attempt is not due yet. Its readings are marked as backfilled. The error
-// is only about our own storage. Failures to read the history are stored with it and do not delay
-// the account's readings.
+// reading, unless the next attempt is not due yet. The error is only about our own storage.
+// Failures to read the history are stored with it and do not delay the account's readings.
 func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
 	h := f.History
 	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
@@ -89,10 +82,7 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 	if h.NotBefore != nil && at.Before(*h.NotBefore) {
 		return false, nil
 	}
-	since := until.Add(-f.Platform.Facts().HistoryPart)
-	if since.Before(oldest) {
-		since = oldest
-	}
+	since := later(until.Add(-f.Platform.Facts().HistoryPart), oldest)
 	from, failure := c.historyFrom(ctx, f, since, until)
 	if failure == nil || ctx.Err() == nil { // a reading that was cut short is not a failure
 		h = c.afterHistory(ctx, f, failure)
@@ -114,7 +104,8 @@ func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.T
 		err = snapshot.Incomplete
 	}
 	if err != nil {
-		return until, fmt.Errorf("read the history from %s to %s: %w", since.Format(time.DateOnly), until.Add(-day).Format(time.DateOnly), err)
+		return until, fmt.Errorf("read the history from %s to %s: %w",
+			since.Format(time.DateOnly), until.Add(-day).Format(time.DateOnly), err)
 	}
 	from = until
 	for _, read := range f.byDay(snapshot.Figures, since, until) { // one by one, so that the recorded days have no gap
@@ -126,7 +117,6 @@ func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.T
 	return since, nil
 }
 
-// afterHistory returns the state of the history after an attempt.
 func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) domain.FetchHistory {
 	h := domain.FetchHistory{From: f.History.From}
 	if failure == nil {

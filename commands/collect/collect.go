@@ -40,7 +40,7 @@ type connections interface {
 	ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error)
 }
 
-// fetchStates stores, for all processes, the claims and results of readings.
+// fetchStates stores the claims and results of readings for all processes.
 type fetchStates interface {
 	// Record stores results and ends their claims. It stores nothing for claims that another
 	// process has taken over.
@@ -57,8 +57,8 @@ type fetchStates interface {
 	// true to only one of several processes. shown is the time of the state that the tables show;
 	// nil if absent.
 	First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error)
-	// Recorded confirms that the log has the change with the given time. Without a confirmation the
-	// change may or may not be in the log, and another one may be recorded some minutes later.
+	// Recorded confirms that the log has the change with the given time. Without a confirmation,
+	// another one may be recorded some minutes later.
 	Recorded(ctx context.Context, connection int64, state string, at time.Time) error
 }
 
@@ -75,17 +75,18 @@ type Config struct {
 	Now        func() time.Time
 	Logger     *slog.Logger
 
-	GrowthWindow    time.Duration              // maximum age of a post whose growth counts
-	AccountInterval time.Duration              // between two readings of an account, if the quota permits
-	PostInterval    time.Duration              // between two readings of an account's posts; default [DefaultPostInterval]
-	Backfill        time.Duration              // length of the history to read, a part with each reading; 0 for none
-	Unkeyed         map[domain.Platform]string // platforms whose tokens cannot be renewed without our client key, with the setting to set
+	GrowthWindow    time.Duration // maximum age of a post whose growth counts
+	AccountInterval time.Duration // between two readings of an account, if the quota permits
+	PostInterval    time.Duration // between two readings of an account's posts; default [DefaultPostInterval]
+	Backfill        time.Duration // length of the history to read, a part with each reading; 0 for none
+	// Unkeyed holds the platforms whose tokens cannot be renewed without our client key, with the
+	// setting to set.
+	Unkeyed map[domain.Platform]string
 
 	Registerer prometheus.Registerer // nil disables the export of metrics
 }
 
-// Collector reads the platforms and records the results. A failing account, metric or platform does
-// not delay the others.
+// Collector reads the platforms and records the results.
 type Collector struct {
 	*parts
 	tokens *tokens
@@ -93,7 +94,7 @@ type Collector struct {
 	paused pausedConnections
 }
 
-// parts holds what all components of a collector use.
+// parts is what all components of a collector use.
 type parts struct {
 	Config
 	metrics *metrics
@@ -103,7 +104,9 @@ type parts struct {
 func New(c Config) *Collector {
 	c.PostInterval = cmp.Or(c.PostInterval, DefaultPostInterval)
 	p := &parts{c, newMetrics(c.Registerer)}
-	return &Collector{parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p}}
+	return &Collector{
+		parts: p, tokens: &tokens{parts: p, locks: commands.NewKeyedLock()}, paces: &paces{parts: p},
+	}
 }
 
 // clock returns the current time with the resolution of records.
@@ -116,7 +119,6 @@ type fetched struct {
 	incomplete         *platforms.Error // some figures are missing for a temporary reason
 }
 
-// metrics holds the metrics of due accounts and of the results.
 type metrics struct {
 	connections, posts      *prometheus.CounterVec
 	due, left, lag, signIns *prometheus.GaugeVec
@@ -138,9 +140,12 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 				"(not_found: deleted; invalid: values out of range).", "platform", "class"),
 		due: gauge("ledgerboard_fetch_due_connections", "Due connections at the last check.", "kind", "platform"),
 		left: gauge("ledgerboard_fetch_left_connections",
-			"Due connections at the last check that did not fit the platform's quota; they come first at the next check.", "kind", "platform"),
-		lag: gauge("ledgerboard_fetch_lag_seconds", "How long the most overdue connection had waited at the last check.", "kind", "platform"),
+			"Due connections at the last check that did not fit the platform's quota; they come first at the next check.",
+			"kind", "platform"),
+		lag: gauge("ledgerboard_fetch_lag_seconds",
+			"How long the most overdue connection had waited at the last check.", "kind", "platform"),
 		signIns: gauge("ledgerboard_fetch_sign_ins_due",
-			"Accounts whose tokens expire permanently within 14 days, as of the last check; a person must sign in before then.", "platform"),
+			"Accounts whose tokens expire permanently within 14 days, as of the last check; "+
+				"a person must sign in before then.", "platform"),
 	}
 }

@@ -1,5 +1,5 @@
-// Package collect reads the platforms and records the results. It decides which accounts are due,
-// reads accounts, posts and their history, and renews the tokens that this requires.
+// Package collect reads the platforms and records the results: accounts, posts and their history.
+// It decides what is due and renews the tokens that this requires.
 //
 // # Invariants
 //
@@ -10,8 +10,7 @@
 //   - A renewed token is stored before it is used.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.
 //
-// The package may not import pgx, watermill, chi, projections, readmodels or api. It declares
-// interfaces for the parts of the read side and the vault that it needs.
+// The package may not import pgx, watermill, chi, projections, readmodels or api.
 //
 // # Non-obvious
 //
@@ -21,25 +20,22 @@
 //     connections made at the same time are spread over the window. Readings are planned with the
 //     measured number of calls. The gate before every call enforces the quotas; a connection that
 //     it refuses is due when there is room.
-//   - The displayed pace is the minimum time between two readings, rounded to hours above six
-//     hours. A reading waits until its calls are available, which posts or others may have used,
-//     and later readings move with it: a profile with five posts at a pace of 262 minutes was read
-//     every 275 to 290 minutes on average.
+//   - The displayed pace is the minimum time between two readings. A reading waits until its calls
+//     are available, and later readings move with it: a profile with five posts at a pace of 262
+//     minutes was read every 275 to 290 minutes on average.
 //   - The progress of a pass through an account's posts is stored, because the next pass would not
-//     reach what is missing. The time of the last attempt for a post without a reading is stored
-//     too; otherwise a deleted post would always be due.
+//     reach what is missing. So is the last attempt for a post without a reading; otherwise a
+//     deleted post would always be due.
 //   - History is read backward in parts, one with each reading. If a small quota has no room for
 //     both, a part gets its own turn between two readings. A failing part waits longer each time,
 //     because the account's quota is for its readings.
-//   - Readings missed during downtime are not repeated: all connections are overdue and are read
-//     once. Account readings request the days after the last one, so no day's flow is lost.
+//   - Readings missed during downtime are not repeated. Account readings request the days after the
+//     last one, so no day's flow is lost.
 //   - Results are stored in batches. After a crash, connections without a stored result are read
-//     again when their claim has expired; this adds one later reading.
+//     again when their claim has expired.
 //   - A renewal continues after its claim expires or the process is stopped, and the process waits
-//     for it: the platform may already have rotated the refresh token. Tokens that cannot be stored
-//     are kept in memory. They are lost only if the process exits before the next attempt.
-//   - A mark of a changed state without a confirmed append expires after some minutes by the
-//     database clock, because its process may have died.
+//     for it: the platform may already have rotated the refresh token.
+//   - A mark of a changed state without a confirmed append expires: its process may have died.
 //   - A renewal makes an account due immediately but is not a sign-in: a connection that waits for
 //     a sign-in is not retried because of it.
 package collect

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
@@ -36,21 +34,22 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 		return nil, err
 	}
 	room = min(room, len(due))
-	for gauge, value := range map[*prometheus.GaugeVec]float64{
-		c.metrics.due: float64(len(due)), c.metrics.left: float64(len(due) - room), c.metrics.lag: lagOf(due, now).Seconds(),
-	} {
-		gauge.WithLabelValues(queue.Kind, queue.Platform.String()).Set(value)
-	}
+	c.setBacklog(queue, len(due), len(due)-room, lagOf(due, now))
 	return due[:room], nil
+}
+
+func (c *Collector) setBacklog(queue domain.FetchQueue, due, left int, lag time.Duration) {
+	kind, platform := queue.Kind, queue.Platform.String()
+	c.metrics.due.WithLabelValues(kind, platform).Set(float64(due))
+	c.metrics.left.WithLabelValues(kind, platform).Set(float64(left))
+	c.metrics.lag.WithLabelValues(kind, platform).Set(lag.Seconds())
 }
 
 // ForgetLag sets the backlog of a paused platform to zero: nothing is due there until it is
 // resumed.
 func (c *Collector) ForgetLag(platform domain.Platform) {
-	for _, gauge := range []*prometheus.GaugeVec{c.metrics.due, c.metrics.left, c.metrics.lag} {
-		for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
-			gauge.WithLabelValues(kind, platform.String()).Set(0)
-		}
+	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
+		c.setBacklog(domain.FetchQueue{Kind: kind, Platform: platform}, 0, 0, 0)
 	}
 }
 
@@ -68,20 +67,18 @@ func (c *paces) room(ctx context.Context, queue domain.FetchQueue, every time.Du
 		return 0, err
 	}
 	c.logPaces(ctx, queue, demand)
-	least := 0 // a lower bound: the gate before every call enforces the limit, and refused connections are due again
+	op, least := opOf(queue), 0 // a lower bound: the gate before every call enforces the limit
+	if op != "" {
+		least = 1
+	}
 	for account := range demand.Connections {
-		each := callsOf(queue.Kind, queue.Platform, account)
-		if opOf(queue) != "" {
-			each = 1
-		}
-		if least == 0 || each < least {
+		if each := callsOf(queue.Kind, queue.Platform, account); op == "" && (least == 0 || each < least) {
 			least = each
 		}
 	}
-	return c.Budget.Capacity(inPriority(ctx, queue), queue.Platform, opOf(queue), every, max(least, 1))
+	return c.Budget.Capacity(inPriority(ctx, queue), queue.Platform, op, every, max(least, 1))
 }
 
-// serves reports whether this kind of fetching applies to the platform.
 func (c *Collector) serves(queue domain.FetchQueue) bool {
 	_, err := c.Client(queue.Platform)
 	if errors.Is(err, platforms.ErrNoHandler) {
@@ -107,10 +104,12 @@ func opOf(queue domain.FetchQueue) string { return queue.Platform.Facts().Operat
 // count scans all connections.
 const countedFor = 10 * time.Second
 
-// demandFor returns the demand of a platform, from a recent count if possible. A count is not used
-// if some tasks were never read: it may not include them, possibly hundreds found by another
-// process, and all of them would be due again immediately.
-func (c *paces) demandFor(ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time) (Demand, error) {
+// demandFor uses a recent count if possible, but not if some tasks were never read: it may not
+// include them, possibly hundreds found by another process, and all of them would be due again
+// immediately.
+func (c *paces) demandFor(
+	ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time,
+) (Demand, error) {
 	last, ok := c.demands.Load(platform)
 	if ok && !slices.ContainsFunc(tasks, func(t domain.FetchTask) bool { return t.ReadAt == nil }) {
 		last := last.(Demand) //nolint:forcetypeassert // demandNow stores these
@@ -121,7 +120,6 @@ func (c *paces) demandFor(ctx context.Context, platform domain.Platform, tasks [
 	return c.demandNow(ctx, platform, now)
 }
 
-// total returns the number of connections of all types.
 func (d Demand) total() (n int) {
 	for _, connections := range d.Connections {
 		n += connections
@@ -129,20 +127,21 @@ func (d Demand) total() (n int) {
 	return n
 }
 
-// demandNow counts the demand of a platform now.
 func (c *paces) demandNow(ctx context.Context, platform domain.Platform, now time.Time) (Demand, error) {
-	counts, err := c.Connections.Counts(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
-	demand := Demand{Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval, at: now}
-	if err == nil && platform.Facts().CountsByToken && slices.ContainsFunc(c.Budget.Rates(platform), ofAccount) {
-		demand.members, err = c.Connections.ReadTogether(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}, now)
+	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: platform}
+	counts, err := c.Connections.Counts(ctx, queue, now)
+	demand := Demand{
+		Platform: platform, Connections: counts, Accounts: c.AccountInterval, Posts: c.PostInterval, at: now,
+	}
+	perAccount := func(q quota.Budget) bool { return q.Scope == domain.QuotaPerAccount }
+	if err == nil && platform.Facts().CountsByToken && slices.ContainsFunc(c.Budget.Rates(platform), perAccount) {
+		demand.members, err = c.Connections.ReadTogether(ctx, queue, now)
 	}
 	if err == nil {
 		c.demands.Store(platform, demand)
 	}
 	return demand, err
 }
-
-func ofAccount(q quota.Budget) bool { return q.Scope == domain.QuotaPerAccount }
 
 // slowest returns the pace of the accounts of a type that are read least often.
 func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) Pace {
@@ -160,15 +159,17 @@ func (c *paces) logPaces(ctx context.Context, queue domain.FetchQueue, d Demand)
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}
 		pace := d.slowest(queue.Kind, account, c.Budget.Rates(queue.Platform))
-		if last, _ := c.logged.Swap(key, pace); last != pace {
-			logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(), "account_type", int(account), "connections", n)
-			if pace.Quota.Assumed {
-				logger.WarnContext(ctx, "connections are read at the rate of an app in development: the platform publishes no quota, "+
-					"and none is set. If your app is approved, set the quota from its developer page", "pace", pace.String(),
-					"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
-				continue
-			}
-			logger.InfoContext(ctx, "connections are read", "pace", pace.String())
+		if last, _ := c.logged.Swap(key, pace); last == pace {
+			continue
+		}
+		logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(),
+			"account_type", int(account), "connections", n, "pace", pace.String())
+		if pace.Quota.Assumed {
+			logger.WarnContext(ctx, "connections are read at the rate of an app in development: the platform publishes no quota, "+
+				"and none is set. If your app is approved, set the quota from its developer page",
+				"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
+		} else {
+			logger.InfoContext(ctx, "connections are read")
 		}
 	}
 }

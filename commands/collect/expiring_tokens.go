@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
@@ -27,7 +26,8 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	}
 	ahead := f.Platform.Facts().RenewedAhead
 	endless := stored.ExpiresAt.IsZero() && stored.OwnLogin && f.TokenTakenAt != nil
-	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) || !stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
+	if endless && !c.Now().Before(f.TokenTakenAt.Add(renewAfter)) ||
+		!stored.ExpiresAt.IsZero() && !c.Now().Add(ahead).Before(stored.ExpiresAt) {
 		if stored, err = c.renew(ctx, f, stored); err != nil && !errors.Is(err, platforms.ErrNoRefresh) {
 			return result, err
 		}
@@ -37,11 +37,15 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	case platforms.ClassOf(err) == platforms.ClassReconnect: // reported by the platform
 		return result, err
 	case err != nil:
-		c.Logger.WarnContext(ctx, "token permissions unknown", "connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
+		c.Logger.WarnContext(ctx, "token permissions unknown",
+			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 	}
 	stored = inspected
 	now := c.clock()
-	c.warnOfEnd(ctx, f, stored)
+	if end := stored.SignInBefore(); !end.IsZero() && end.Before(now.Add(signInAhead)) {
+		c.Logger.WarnContext(ctx, "a person must sign in again before the token expires, stops giving data, or can no longer be renewed",
+			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
+	}
 	next := now.Add(lookAtTokens)
 	soon := stored.ExpiresAt.Add(-ahead)
 	if endless {
@@ -72,12 +76,4 @@ func (c *tokens) lookAhead(ctx context.Context, platform domain.Platform, now ti
 		}
 	}
 	return nil
-}
-
-// warnOfEnd logs a warning if a person must soon sign in for a connection.
-func (c *tokens) warnOfEnd(ctx context.Context, f *fetch, stored commands.StoredTokens) {
-	if end := stored.SignInBefore(); !end.IsZero() && end.Before(c.clock().Add(signInAhead)) {
-		c.Logger.WarnContext(ctx, "a person must sign in again before the token expires, stops giving data, or can no longer be renewed",
-			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
-	}
 }

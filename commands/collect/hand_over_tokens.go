@@ -88,31 +88,34 @@ type HandedOver struct {
 	Renewable bool `json:"renewable"`
 }
 
-// longestToken is the maximum length of a token in bytes, far above any platform's.
+// longestToken, in bytes, is far above any platform's.
 const longestToken = 16 << 10
 
 // Errors of [HandOverTokens].
 var (
 	// errNoSecretRef (conflict): the tokens of the connection cannot be stored.
 	errNoSecretRef = domain.NewError(domain.CodeConflict,
-		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, for example \"connection/<id>\".")
+		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, "+
+			"for example \"connection/<id>\".")
 	// errSignedInHere (conflict): the tokens come from a sign-in in ledgerboard, and other
 	// connections may share them.
 	errSignedInHere = domain.NewError(domain.CodeConflict,
-		"This connection was made by a sign-in in ledgerboard, which provides its tokens. Sign in again in ledgerboard, or disconnect the page and register it again.")
+		"This connection was made by a sign-in in ledgerboard, which provides its tokens. Sign in again in ledgerboard, "+
+			"or disconnect the page and register it again.")
 	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token is empty. An empty token never replaces a stored one.")
 	errTokenText  = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII "+
 		"characters without spaces. Send it exactly as the platform returned it.", longestToken)
-	errTokenPast = domain.NewError(domain.CodeInvalid, "expires_at is in the past, and the request has no refresh token that could renew "+
-		"the token. Sign in again and send the new tokens.")
-	errRefreshPast  = domain.NewError(domain.CodeInvalid, "refresh_expires_at is in the past. Sign in again and send the new tokens.")
+	errTokenPast = domain.NewError(domain.CodeInvalid, "expires_at is in the past, and the request has no refresh token "+
+		"that could renew the token. Sign in again and send the new tokens.")
+	errRefreshPast = domain.NewError(domain.CodeInvalid,
+		"refresh_expires_at is in the past. Sign in again and send the new tokens.")
 	errRefreshAlone = domain.NewError(domain.CodeInvalid, "refresh_expires_at requires refresh_token.")
 	errPlaceMoved   = domain.NewError(domain.CodeUnavailable,
 		"The secret_ref of this connection has changed during the request. Nothing was stored. Send the same request again.")
 )
 
-// HandOver checks the tokens and replaces the stored ones. It changes nothing if it returns an
-// error. Repeating it is safe, even if the tokens have been renewed since.
+// HandOver checks the tokens and replaces the stored ones. Repeating it is safe, even if the tokens
+// have been renewed since.
 func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given NewTokens) (HandedOver, error) {
 	before, err := h.place(ctx, connection)
 	if err != nil {
@@ -140,8 +143,8 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
 	}
 	stored := commands.StoredTokens{
-		AccessToken: given.AccessToken, RefreshToken: given.RefreshToken, ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt,
-		HandedOver: given.digest(),
+		AccessToken: given.AccessToken, RefreshToken: given.RefreshToken,
+		ExpiresAt: given.ExpiresAt, RefreshExpiresAt: given.RefreshExpiresAt, HandedOver: given.digest(),
 	}
 	present, unread, err := h.present(leased, place)
 	if err != nil {
@@ -232,7 +235,8 @@ func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredToke
 func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	var wrong []error
 	if t.OwnLogin != nil && *t.OwnLogin && p.Facts().LoginBy == 0 {
-		wrong = append(wrong, domain.NewError(domain.CodeInvalid, "instagram_login applies only to Instagram connections. This is a %s connection.", p))
+		wrong = append(wrong, domain.NewError(domain.CodeInvalid,
+			"instagram_login applies only to Instagram connections. This is a %s connection.", p))
 	}
 	switch {
 	case t.AccessToken == "":
@@ -281,12 +285,15 @@ type connectionPages interface {
 
 // Errors of the check. Nothing is stored if it fails.
 var (
-	errReadsNothing = domain.NewError(domain.CodeConflict, "This connection reads no accounts, so the tokens cannot be verified. First send its "+
-		"social accounts (directory.social_account.v1, or POST /api/platforms), and wait until the tables show them.")
-	errTokenRefused = domain.NewError(domain.CodeUnprocessable, "The platform refused access_token. It has expired, was revoked, or belongs to another app. "+
-		"Nothing was stored. Sign in again and send the new tokens.").WithField("access_token", "was refused by the platform")
-	errNotAsked = domain.NewError(domain.CodeUnavailable, "The owner of the tokens could not be verified with the platform. Nothing was stored. Send the same request "+
-		"again in a few minutes. If the error persists, contact the operator of this service.")
+	errReadsNothing = domain.NewError(domain.CodeConflict,
+		"This connection reads no accounts, so the tokens cannot be verified. First send its social accounts "+
+			"(directory.social_account.v1, or POST /api/platforms), and wait until the tables show them.")
+	errTokenRefused = domain.NewError(domain.CodeUnprocessable,
+		"The platform refused access_token. It has expired, was revoked, or belongs to another app. Nothing was "+
+			"stored. Sign in again and send the new tokens.").WithField("access_token", "was refused by the platform")
+	errNotAsked = domain.NewError(domain.CodeUnavailable,
+		"The owner of the tokens could not be verified with the platform. Nothing was stored. Send the same request "+
+			"again in a few minutes. If the error persists, contact the operator of this service.")
 )
 
 // fit checks every account of the connection and adds what the platform reports to the stored
@@ -328,9 +335,10 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 		}
 	}
 	if len(wrong) > 0 {
-		return domain.NewError(domain.CodeUnprocessable, "access_token cannot read %s, which this connection reads at %s. Nothing was stored. Send "+
-			"the tokens of a person who can read all accounts of the connection, or use a separate connection for these accounts.", strings.Join(wrong, ", "), place.Platform).
-			WithField("access_token", "cannot read "+strings.Join(wrong, ", "))
+		unread := strings.Join(wrong, ", ")
+		return domain.NewError(domain.CodeUnprocessable, "access_token cannot read %s, which this connection reads at %s. "+
+			"Nothing was stored. Send the tokens of a person who can read all accounts of the connection, or use a separate "+
+			"connection for these accounts.", unread, place.Platform).WithField("access_token", "cannot read "+unread)
 	}
 	stored.Granted, stored.Pages = holds.Granted, pageTokens
 	if len(pages) == 1 {

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// judge returns the result to store for a connection after a reading, and when it is due again.
+// judge returns the result of a reading to store, with the time when the connection is due again.
 func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error) domain.FetchResult {
 	result, now := outcome.FetchResult, c.clock()
 	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil && !outcome.historyOnly
@@ -27,9 +27,10 @@ func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, ou
 			result.DueAt = f.pace.Next(f.DueAt, startedAt, f.ReadAt == nil, f.SocialAccount)
 		}
 		if outcome.incomplete != nil {
-			result.Class, result.Reason, result.Words = string(outcome.incomplete.Class), reasonFor(outcome.incomplete), wordsOf(outcome.incomplete)
-			if until := now.Add(outcome.incomplete.RetryAfter); !platforms.Refused(outcome.incomplete) && until.After(result.DueAt) {
-				result.DueAt = until
+			why := outcome.incomplete
+			result.Class, result.Reason, result.Words = string(why.Class), reasonFor(why), wordsOf(why)
+			if !platforms.Refused(why) {
+				result.DueAt = later(result.DueAt, now.Add(why.RetryAfter))
 			}
 		}
 		return result
@@ -46,7 +47,7 @@ func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, ou
 // Pauses after failures without a stated waiting time.
 const (
 	firstPause = 30 * time.Second // after a temporary error; doubles with each further one
-	longPause  = time.Hour        // maximum after temporary errors, and pause after errors that only a person can fix; longer if the pace is longer
+	longPause  = time.Hour        // longest after temporary errors, and pause after errors that only a person can fix
 	showTime   = time.Minute      // after a token was refused permanently; by then the read side shows it
 )
 
@@ -66,13 +67,9 @@ func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, du
 		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
 		wait = f.pace.Every
 	}
-	if room := c.clock().Add(wait); room.After(due) {
-		return room
-	}
-	return due
+	return later(due, c.clock().Add(wait))
 }
 
-// pauseAfter returns the pause of a connection after a failure.
 func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	longest := longPause
 	if f.pace.Limited() { // failures must not use more of the quota than readings
@@ -111,8 +108,9 @@ var advice = map[platforms.Class]string{
 	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",
 	platforms.ClassPermission: "Connect the account again and grant all requested permissions. The person must be " +
 		"an administrator of the page.",
-	platforms.ClassThrottled: "No action is needed. The account is read again when the quota allows. If this happens often, set LEDGERBOARD_QUOTAS " +
-		"to the quota on your app's page on the platform, request a higher quota there, or read less often.",
+	platforms.ClassThrottled: "No action is needed. The account is read again when the quota allows. If this happens " +
+		"often, set LEDGERBOARD_QUOTAS to the quota on your app's page on the platform, request a higher quota there, " +
+		"or read less often.",
 	platforms.ClassRetry:    "No action is needed. The reading is retried automatically.",
 	platforms.ClassNotFound: "Check whether the page or profile still exists. If not, disconnect it.",
 	platforms.ClassBlocked:  "The platform has blocked access because of a policy violation. Check the platform's notices.",
@@ -120,7 +118,6 @@ var advice = map[platforms.Class]string{
 		"platform's address, version and client.",
 }
 
-// classOf returns the class of a failure, for metrics and people.
 func classOf(err error) string {
 	if class := platforms.ClassOf(err); class != "" {
 		return string(class)
@@ -131,7 +128,7 @@ func classOf(err error) string {
 	return "internal"
 }
 
-// wordsOf returns the platform's own text about a failure, in a form that can be stored.
+// wordsOf returns the platform's own text about a failure.
 func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessage(err), maxReason) }
 
 // ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients read it
@@ -149,20 +146,16 @@ func ReconnectReason(err error) string {
 // reasonFor returns the reason of a failure for operators: what was wrong, then what to do. It
 // contains the platform's code but never its text.
 func reasonFor(err error) string {
-	text := domain.Storable(err.Error(), maxReason)
-	if advice := adviceFor(err); advice != "" {
-		return strings.TrimSuffix(text, ".") + ". " + advice
-	}
-	return text
-}
-
-// adviceFor says what to do about a failure to read a connection; "" if there is no advice.
-func adviceFor(err error) string {
+	text, whatToDo := domain.Storable(err.Error(), maxReason), advice[platforms.ClassOf(err)]
 	if platforms.ClassOf(err) == platforms.ClassThrottled && !platforms.Refused(err) {
-		return "No action is needed now. The account is read again when the platform allows. If this happens often, the quota is smaller than LEDGERBOARD_QUOTAS says, or other " +
-			"programs use it too. Set LEDGERBOARD_QUOTAS to the part that is left for ledgerboard, so that readings are spread over the day."
+		whatToDo = "No action is needed now. The account is read again when the platform allows. If this happens often, " +
+			"the quota is smaller than LEDGERBOARD_QUOTAS says, or other programs use it too. Set LEDGERBOARD_QUOTAS " +
+			"to the part that is left for ledgerboard, so that readings are spread over the day."
 	}
-	return advice[platforms.ClassOf(err)]
+	if whatToDo == "" {
+		return text
+	}
+	return strings.TrimSuffix(text, ".") + ". " + whatToDo
 }
 
 // recordWithin bounds the time to record a platform's answer.
@@ -212,13 +205,11 @@ func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact
 	return errs
 }
 
-// contentAt is the texts of a post from an origin at a time.
 type contentAt struct {
 	domain.PostContent
 	At time.Time
 }
 
-// Captured returns when the origin reported the texts.
 func (c contentAt) Captured() time.Time { return c.At }
 
 // check refuses facts that a fold would refuse, and times in the future. Folds must not use a
@@ -236,7 +227,7 @@ func check(f Fact, now time.Time) error {
 	return nil
 }
 
-// recording returns the context for storing a platform's answer, which outlives the claim.
+// recording is for storing a platform's answer, which outlives the claim.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 }

@@ -37,14 +37,8 @@ type Demand struct {
 	// Together holds the accounts that a per-account quota counts together; nil if it counts each
 	// separately.
 	Together map[domain.AccountType]int
-	members  map[string]map[domain.AccountType]int // by the owner as counted by the platform: the accounts that the owner's token reads
-	at       time.Time                             // time of the count
-}
-
-// forAccount returns the demand on the quota of an account.
-func (d Demand) forAccount(account domain.ConnectedAccount) Demand {
-	d.Together = d.members[countedBy(account)]
-	return d
+	members  map[string]map[domain.AccountType]int // accounts that a token reads, by whom the platform counts
+	at       time.Time                             // of the count
 }
 
 // PaceOf spreads each quota over its window. If the quota is too small for all, accounts and posts
@@ -79,7 +73,6 @@ func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Bu
 	return pace
 }
 
-// wanted returns the configured interval of a kind.
 func (d Demand) wanted(kind string) time.Duration {
 	if kind == domain.FetchPosts {
 		return d.Posts
@@ -89,7 +82,6 @@ func (d Demand) wanted(kind string) time.Duration {
 	return max(d.Accounts, time.Second)
 }
 
-// sharing returns the connections that a quota counts together.
 func (d Demand) sharing(scope domain.QuotaScope, account domain.AccountType) map[domain.AccountType]int {
 	switch {
 	case scope != domain.QuotaPerAccount:
@@ -101,7 +93,6 @@ func (d Demand) sharing(scope domain.QuotaScope, account domain.AccountType) map
 	}
 }
 
-// calls returns the calls per second of the connections at the configured interval.
 func (d Demand) calls(kind string, scope domain.QuotaScope, connections map[domain.AccountType]int) (perSecond float64) {
 	for account, n := range connections {
 		each := callsOf(kind, d.Platform, account)
@@ -180,8 +171,7 @@ func callsOf(kind string, platform domain.Platform, account domain.AccountType) 
 	return read.Calls[kind]
 }
 
-// String returns the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a
-// profile".
+// String is for people: "every 262 minutes: 100 calls a day, 7 a reading of a profile".
 func (p Pace) String() string {
 	reading := " a reading"
 	if p.Read != "" {

@@ -34,7 +34,7 @@ type postListing struct {
 	pages      int // remaining in this round
 }
 
-// round continues an unfinished pass, or starts a new one. It stores its progress even if it fails.
+// round continues an unfinished pass, or starts a new one, and stores its progress even if it fails.
 func (l *postListing) round(ctx context.Context) error {
 	state, err := l.resume(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {
@@ -84,10 +84,10 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domain.PostListing, error) {
 	for l.pages > 0 {
 		page, err := l.page(ctx, state.Cursor)
-		if err != nil && state.Cursor == "" { // it has not started
-			state.Began = nil
-		}
 		if err != nil {
+			if state.Cursor == "" { // it has not started
+				state.Began = nil
+			}
 			return state, err
 		}
 		state.Cursor = page.Next
@@ -129,9 +129,15 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	if err != nil {
 		return page, err
 	}
-	texts, err := l.storedTexts(ctx, page)
-	if err != nil {
-		return page, err
+	ids := make([]string, len(page.Posts))
+	for i, post := range page.Posts {
+		ids[i] = post.ID
+	}
+	var texts map[string]domain.PostTexts
+	if len(ids) > 0 {
+		if texts, err = l.Connections.ListedTexts(ctx, l.f.Tenant, ids); err != nil {
+			return page, fmt.Errorf("read stored texts of posts: %w", err)
+		}
 	}
 	var found []platforms.Post
 	var facts []Fact
@@ -161,34 +167,21 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	})
 }
 
-// storedTexts returns the latest listed texts of the posts of a page.
-func (l *postListing) storedTexts(ctx context.Context, page platforms.PostsPage) (map[string]domain.PostTexts, error) {
-	if len(page.Posts) == 0 {
-		return nil, nil
-	}
-	ids := make([]string, len(page.Posts))
-	for i, post := range page.Posts {
-		ids[i] = post.ID
-	}
-	texts, err := l.Connections.ListedTexts(ctx, l.f.Tenant, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read stored texts of posts: %w", err)
-	}
-	return texts, nil
-}
-
 // maxPostText bounds the stored text of a post, in bytes. It is four times the longest text of any
 // platform. A larger record could be refused in every round.
 const maxPostText = 256 << 10
 
 func textsOf(post platforms.Post) domain.PostTexts {
-	return domain.PostTexts{Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink}
+	return domain.PostTexts{
+		Content: domain.Storable(post.Content, maxPostText), MediaURL: post.MediaURL, Permalink: post.Permalink,
+	}
 }
 
-// content returns the post's current content from the listing.
 func (c posts) content(account domain.ConnectedAccount, post platforms.Post) contentAt {
-	ref := domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID}
-	return contentAt{domain.PostContent{PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post)}, c.clock()}
+	return contentAt{domain.PostContent{
+		PostRef:   domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID},
+		AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post),
+	}, c.clock()}
 }
 
 // maxNoted bounds the id in a note, in bytes. A longer id belongs to no known post.
@@ -202,7 +195,6 @@ type postNotes struct {
 	read    []string // noted before, but read in this round
 }
 
-// loadNotes reads the notes about an account's posts.
 func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	notes, err := c.States.PostNotes(ctx, f.SocialAccount)
 	f.notes = postNotes{stored: make(map[string]domain.PostNote, len(notes)), changed: map[string]domain.PostNote{}}
@@ -212,7 +204,7 @@ func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	return err
 }
 
-// keepNotes stores the changed notes, even if the round ends early.
+// keepNotes runs even if the round ends early.
 func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 	if len(f.notes.changed) == 0 && len(f.notes.read) == 0 {
 		return nil
@@ -240,7 +232,7 @@ func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class pl
 // sameAsAnother is the class of a post that is known under another id.
 const sameAsAnother = "same_as_another"
 
-// note notes the class of a post, and reports whether it is new.
+// note reports whether the class of the post is new.
 func (n *postNotes) note(id, class string, now time.Time) (first bool) {
 	note := n.stored[id]
 	if first = note.Class != class; first {
@@ -251,7 +243,6 @@ func (n *postNotes) note(id, class string, now time.Time) (first bool) {
 	return first
 }
 
-// found deletes the note of a post that was read.
 func (n *postNotes) found(id string) {
 	if _, noted := n.stored[id]; noted {
 		n.read = append(n.read, id)
@@ -261,8 +252,8 @@ func (n *postNotes) found(id string) {
 // lastTried returns when a post was last read or tried; zero if never.
 func (n *postNotes) lastTried(p domain.KnownPost) time.Time {
 	last := n.stored[p.ExternalID].TriedAt
-	if p.ReadAt != nil && p.ReadAt.After(last) {
-		return *p.ReadAt
+	if p.ReadAt != nil {
+		last = later(last, *p.ReadAt)
 	}
 	return last
 }

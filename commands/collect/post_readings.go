@@ -86,8 +86,7 @@ func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 func (c posts) registration(account domain.ConnectedAccount, post platforms.Post) domain.PostRegistered {
 	r := domain.PostRegistered{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
-		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(),
-		PostType: post.Type,
+		ExternalID: post.ID, Origin: domain.OriginListing, RegisteredAt: c.clock(), PostType: post.Type,
 	}
 	if !post.PublishedAt.IsZero() {
 		r.PublishedAt = &post.PublishedAt
@@ -141,7 +140,8 @@ func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot
 	r := domain.PostRead{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
 		ExternalID: s.Post.ID, CapturedAt: at, Counts: s.Counts, Missing: s.Missing,
-		GrowthWindow: c.GrowthWindow.String(), SubscriptionActive: account.SubscriptionActive, TrackedSince: account.TrackedSince,
+		GrowthWindow:       c.GrowthWindow.String(),
+		SubscriptionActive: account.SubscriptionActive, TrackedSince: account.TrackedSince,
 	}
 	if published := s.Post.PublishedAt; !published.IsZero() {
 		r.PublishedAt = &published

@@ -34,7 +34,13 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	if err != nil {
 		return err
 	}
-	round.loadSecrets(ctx, tasks)
+	refs := make([]string, len(tasks))
+	for i, task := range tasks {
+		refs[i] = task.SecretRef
+	}
+	if round.secrets, err = c.Secrets.GetMany(ctx, refs); err != nil {
+		c.Logger.WarnContext(ctx, "read tokens one by one", "error", err)
+	}
 	var group errgroup.Group
 	group.SetLimit(c.parallel(claim.FetchQueue, tasks))
 	for _, task := range tasks {
@@ -67,7 +73,6 @@ type round struct {
 	storeErr error
 }
 
-// newRound prepares the processing of a claim.
 func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks []domain.FetchTask) (*round, error) {
 	client, err := c.Client(claim.Platform)
 	if err != nil {
@@ -81,20 +86,7 @@ func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks
 	return &round{Collector: c, claim: claim, demand: demand, client: client, fetch: f}, err
 }
 
-// loadSecrets reads the tokens of a whole claim at once. If it fails, each connection reads its
-// own.
-func (r *round) loadSecrets(ctx context.Context, tasks []domain.FetchTask) {
-	refs := make([]string, len(tasks))
-	for i, task := range tasks {
-		refs[i] = task.SecretRef
-	}
-	var err error
-	if r.secrets, err = r.Secrets.GetMany(ctx, refs); err != nil {
-		r.Logger.WarnContext(ctx, "read tokens one by one", "error", err)
-	}
-}
-
-// one reads one connection and records its result. The error says why it was not read.
+// one reads one connection. The error says why it was not read.
 func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	ctx, span := tracing.Start(ctx, "read "+r.claim.Kind+" "+r.claim.Platform.String(),
 		trace.WithAttributes(attribute.Int64("ledgerboard.social_account", task.SocialAccount)))
@@ -103,9 +95,13 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	limited, cancel := context.WithTimeout(ctx, accountLimit)
 	defer cancel()
 	metered, meter := quota.WithMeter(inPriority(limited, r.claim.FetchQueue))
-	f := &fetch{FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], meter: meter}
+	f := &fetch{
+		FetchTask: task, queue: r.claim.FetchQueue, client: r.client, secret: r.secrets[task.SecretRef], meter: meter,
+	}
 	if r.claim.Kind != domain.FetchTokens {
-		f.pace = PaceOf(r.claim.Kind, task.AccountType, r.demand.forAccount(task.ConnectedAccount), r.Budget.Rates(r.claim.Platform))
+		demand := r.demand
+		demand.Together = demand.members[countedBy(task.ConnectedAccount)]
+		f.pace = PaceOf(r.claim.Kind, task.AccountType, demand, r.Budget.Rates(r.claim.Platform))
 		r.limitCalls(f)
 		f.historyOnly = r.historyTurn(f, startedAt)
 	}
@@ -113,14 +109,11 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	if err != nil && ctx.Err() != nil {
 		return err // cut short: it stays due, and nothing is recorded against it
 	}
-	triedAt := startedAt
-	if f.reloadedAt.After(triedAt) {
-		triedAt = f.reloadedAt
+	storing := context.WithoutCancel(ctx)
+	if err = r.settle(storing, task, later(startedAt, f.reloadedAt), err); err == nil && meter.Calls() > 0 {
+		err = r.works(storing, task)
 	}
-	if err = r.settle(context.WithoutCancel(ctx), task, triedAt, err); err == nil && meter.Calls() > 0 {
-		err = r.works(context.WithoutCancel(ctx), task)
-	}
-	stored := r.judge(context.WithoutCancel(ctx), f, startedAt, result, err)
+	stored := r.judge(storing, f, startedAt, result, err)
 	r.metrics.connections.WithLabelValues(r.claim.Kind, r.claim.Platform.String(), cmp.Or(stored.Class, "ok")).Inc()
 	if err != nil {
 		r.Logger.WarnContext(ctx, "connection not read", "social_account", task.SocialAccount, "kind", r.claim.Kind,
@@ -164,7 +157,7 @@ func (r *round) note(ctx context.Context, result domain.FetchResult) {
 	}
 }
 
-// flush stores the remaining results and returns all errors of storing.
+// flush returns all errors of storing.
 func (r *round) flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -181,7 +174,6 @@ func (r *round) store(ctx context.Context) {
 	r.results, r.storeErr = r.results[:0], errors.Join(r.storeErr, err)
 }
 
-// mostParallel is the maximum number of connections of one claim that are read at a time.
 const mostParallel = 32
 
 // parallel returns how many of a claim's connections are read at a time. It is one if the app's
@@ -200,7 +192,6 @@ func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) 
 	return mostParallel
 }
 
-// lookForPauses is how often a running claim checks for paused connections.
 const lookForPauses = time.Second
 
 // pausedConnections caches the paused connections: claims with many connections check before each
@@ -211,9 +202,8 @@ type pausedConnections struct {
 	present map[int64]bool
 }
 
-// isPaused reports whether an operator has paused a connection. Connections that are already
-// claimed are skipped too. A reading that has begun is finished. If pauses cannot be read, the last
-// answer is used.
+// isPaused reports whether an operator has paused a connection, by the last answer if pauses cannot
+// be read.
 func (c *Collector) isPaused(ctx context.Context, connection int64) bool {
 	p := &c.paused
 	p.mu.Lock()

@@ -17,10 +17,8 @@ import (
 // parallel slot.
 const accountLimit = 3 * time.Minute
 
-// fetchFunc reads one connection.
 type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 
-// fetch is the reading of one connection.
 type fetch struct {
 	domain.FetchTask
 	queue  domain.FetchQueue
@@ -29,8 +27,7 @@ type fetch struct {
 	target platforms.Target
 	notes  postNotes // of its posts
 	secret []byte    // its stored tokens at the start of the round; nil if they must be read
-	// reloadedAt is when this reading looked for newer tokens than it started with; zero if it did
-	// not.
+	// reloadedAt is when this reading looked for newer tokens; zero if it did not.
 	reloadedAt   time.Time
 	meter        *quota.Meter // counts its calls
 	keepsPartial bool         // if it is cut short, it keeps what was read and continues with the rest
@@ -74,8 +71,7 @@ func (c *Collector) withToken(read fetchFunc) fetchFunc {
 			return result, err // the platform's error says more than "cannot be renewed"
 		}
 		if renewal != nil {
-			// Only the error of the renewal counts: if it fails on our side, it is unknown whether
-			// the token is dead.
+			// If the renewal fails on our side, it is unknown whether the token is dead.
 			return result, fmt.Errorf("%w (after: %s)", renewal, err.Error())
 		}
 		return c.readAs(ctx, f, renewed, read)
@@ -107,7 +103,8 @@ func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.Stored
 
 func target(account domain.ConnectedAccount, stored commands.StoredTokens) platforms.Target {
 	return platforms.Target{
-		AccessToken: cmp.Or(stored.Pages[account.ExternalID], stored.AccessToken), ExternalID: account.ExternalID, AccountType: account.AccountType,
+		AccessToken: cmp.Or(stored.Pages[account.ExternalID], stored.AccessToken),
+		ExternalID:  account.ExternalID, AccountType: account.AccountType,
 		OwnLogin: stored.OwnLogin, CountedBy: countedBy(account),
 	}
 }
@@ -121,7 +118,6 @@ func countedBy(account domain.ConnectedAccount) string {
 	return account.ExternalID
 }
 
-// errNoToken is a connection without a stored token.
 var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection. A person must sign in again.")
 
 // settle records that a person must sign in again. triedAt is when the last tried tokens were read:
@@ -133,8 +129,8 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.
 	if !dead(err) || waits && !task.SignedInAgain() {
 		return err
 	}
-	if task.SignedInAt != nil && task.SignedInAt.After(triedAt) { // by another clock
-		triedAt = *task.SignedInAt
+	if task.SignedInAt != nil { // by another clock
+		triedAt = later(triedAt, *task.SignedInAt)
 	}
 	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, ReconnectReason(err), triedAt))
 }

@@ -21,7 +21,6 @@ type pendingRotation struct {
 	taken  time.Time
 }
 
-// tokens keeps the tokens of connections valid.
 type tokens struct {
 	*parts
 	locks     *commands.KeyedLock // by token reference
@@ -64,8 +63,8 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	return stored, err
 }
 
-// refresh asks the platform for new tokens. It may wait for the quota until ctx is done or the
-// lease expires. It then makes no call, because two concurrent renewals would lose the connection.
+// refresh may wait for the quota until ctx is done or the lease expires. It then makes no call,
+// because two concurrent renewals would lose the connection.
 func (c *tokens) refresh(ctx, leased context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -228,8 +227,7 @@ func (c *tokens) load(ctx context.Context, ref string) (stored commands.StoredTo
 	return stored, raw, nil
 }
 
-// verified stores the verified owner with the tokens. If that fails, the owner is verified again
-// the next time.
+// verified: if the verified owner cannot be stored, it is verified again the next time.
 func (c *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
 	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
 }
@@ -270,7 +268,7 @@ func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredToke
 }
 
 // inspect asks the platform for the permissions and expiry of tokens, stores them, and returns the
-// updated tokens. It does nothing if the platform does not report them.
+// updated tokens.
 func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
 	at := target(f.ConnectedAccount, stored)
 	inspector, ok := f.client.(platforms.Inspector)

@@ -27,12 +27,13 @@ func (r *round) limitCalls(f *fetch) {
 // connection whose quota sets its pace: a small quota never has room for both. If the history part
 // had no room after a reading, it takes the next turn, and the turn after that is a reading again.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
-	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) && (f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
+	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) &&
+		(f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
 	return f.queue.Kind == domain.FetchAccounts && c.Backfill > 0 && f.pace.Limited() && refused &&
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
 }
 
-// calls returns the number of calls that must be available before this turn begins.
+// calls must be available before this turn begins.
 func (f *fetch) calls() int {
 	if f.historyOnly {
 		return f.pace.Calls + 1 // one more for the days of its followers
@@ -40,18 +41,17 @@ func (f *fetch) calls() int {
 	return f.pace.Calls
 }
 
-// roomFor returns an error unless the given number of calls is available, or the maximum that the
-// quota can hold.
+// roomFor refuses unless the given number of calls is available, or all that the quota can hold.
 func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), calls)
-	switch {
-	case err != nil:
+	if err != nil {
 		c.Logger.WarnContext(ctx, "read quota budget", "social_account", f.SocialAccount, "error", err)
 		return platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the quota budget cannot be read", 0)
-	case wait <= 0:
-		return nil
 	}
-	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
+	if wait > 0 {
+		return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
+	}
+	return nil
 }
 
 // limitedClient is a client that starts to read a single post, or a part of the history, only if
@@ -63,8 +63,9 @@ type limitedClient struct {
 	callsOfPost int
 }
 
-// Account implements [platforms.Client].
-func (s limitedClient) Account(ctx context.Context, t platforms.Target, req platforms.AccountRequest) (platforms.AccountSnapshot, error) {
+func (s limitedClient) Account(
+	ctx context.Context, t platforms.Target, req platforms.AccountRequest,
+) (platforms.AccountSnapshot, error) {
 	if req.Backfill {
 		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // same as calls with historyOnly
 			return platforms.AccountSnapshot{}, err
@@ -73,8 +74,9 @@ func (s limitedClient) Account(ctx context.Context, t platforms.Target, req plat
 	return s.Client.Account(ctx, t, req)
 }
 
-// PostMetrics implements [platforms.Client].
-func (s limitedClient) PostMetrics(ctx context.Context, t platforms.Target, posts []platforms.Post) (all []platforms.PostSnapshot, err error) {
+func (s limitedClient) PostMetrics(
+	ctx context.Context, t platforms.Target, posts []platforms.Post,
+) (all []platforms.PostSnapshot, err error) {
 	for _, post := range posts {
 		if err := s.r.roomFor(ctx, s.f, s.callsOfPost); err != nil {
 			return all, err

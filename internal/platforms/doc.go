@@ -30,7 +30,6 @@
 //   - A metric that a token may not read differs from a metric that one post forbids. If two posts
 //     are refused the metric and no post is read with it, the token lacks it. Only this case is
 //     remembered.
-
 //   - A Facebook video that names its post is listed as that post. Videos are listed before posts,
 //     because posts do not name their videos.
 package platforms

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -11,8 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
-
-const defaultBreakerOpen = 30 * time.Second
 
 // A breaker opens if most of at least breakerCalls calls within breakerWindow have failed. A
 // platform that fails one call in twenty is still usable; one that fails most calls is down.
@@ -41,7 +40,6 @@ func newBreaker(p domain.Platform, open time.Duration) *breaker {
 	})
 }
 
-// callsThrough returns the number of calls that a breaker allows.
 func callsThrough(b *breaker) float64 {
 	switch b.State() {
 	case gobreaker.StateOpen:
@@ -67,32 +65,32 @@ func verdict(s platforms.CallStats) error {
 // holdAt is the percentage in a usage header at which a caller is held.
 const holdAt = 90
 
-// usageHold is how long a caller with high usage is held if the platform does not report a time:
-// the windows slide, so that part of the quota is free again by then.
+// usageHold applies if the platform does not report a time: the windows slide, so that part of the
+// quota is free again by then.
 const usageHold = 5 * time.Minute
 
 // holdReported holds the budgets that an answer reports as used up, or nearly.
 func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
-	noAccount := s.Scope == domain.QuotaPerAccount && s.Account == "" // one person's quota during a sign-in: the next person has another
+	// One person's quota during a sign-in: the next person has another.
+	noAccount := s.Scope == domain.QuotaPerAccount && s.Account == ""
 	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !noAccount {
 		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
 	}
 	for _, u := range s.Usage {
+		if u.Scope == string(domain.QuotaPerApp) {
+			g.metrics.used.WithLabelValues(s.Platform.String()).Set(float64(u.Percent))
+		}
 		if u.Percent < holdAt {
 			continue
 		}
-		wait := u.Regain
-		if wait == 0 {
-			wait = usageHold
-		}
+
 		scope, account := domain.QuotaPerApp, ""
 		if u.Scope == "business" {
 			scope, account = domain.QuotaPerAccount, u.ID
 		}
-		g.hold(ctx, s.Platform, scope, s.Op, account, now.Add(wait))
+		g.hold(ctx, s.Platform, scope, s.Op, account, now.Add(cmp.Or(u.Regain, usageHold)))
 	}
-	g.metrics.usage(s)
 }
 
 // hold holds a budget. An app's budget covers all platforms of its company.

@@ -44,9 +44,11 @@ func newBudget(l domain.Quota, share float64, call platforms.Call) Budget {
 
 // budgets returns the budgets that a call counts against, one per scope. Unlimited ones come last
 // and are only used for holds. A call without an account, such as a sign-in's, counts against no
-// account budget: these calls do not belong to one account.
+// account budget.
 func (g *Gate) budgets(call platforms.Call) (all []Budget) {
-	limited := map[domain.QuotaScope]bool{domain.QuotaPerAccount: call.Account == "", domain.QuotaPerOperation: call.Op == ""}
+	limited := map[domain.QuotaScope]bool{
+		domain.QuotaPerAccount: call.Account == "", domain.QuotaPerOperation: call.Op == "",
+	}
 	for _, l := range g.cfg.Limits {
 		if l.Platform == call.Platform && (l.Scope != domain.QuotaPerAccount || call.Account != "") {
 			all, limited[l.Scope] = append(all, newBudget(l, g.cfg.Share, call)), true
@@ -55,18 +57,19 @@ func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 	for _, scope := range scopes {
 		if !limited[scope] {
 			all = append(all, Budget{
-				Quota: domain.Quota{Platform: call.Platform, Scope: scope}, Name: name(call.Platform, scope, call.Op, call.Account), Burst: Unlimited,
+				Quota: domain.Quota{Platform: call.Platform, Scope: scope},
+				Name:  name(call.Platform, scope, call.Op, call.Account), Burst: Unlimited,
 			})
 		}
 	}
 	return all
 }
 
-// until returns how long it takes until the budget has this many calls, or is full.
 func (b Budget) until(calls float64, left BudgetState, now time.Time) time.Duration {
 	wait := max(0, left.HeldUntil.Sub(now))
 	if missing := min(calls, b.Burst) - left.Calls; missing > 1e-6 { // tolerates rounding errors of fractional calls
-		wait = max(wait, time.Duration(missing/b.Rate*float64(time.Second)).Round(time.Millisecond)+time.Millisecond)
+		growth := time.Duration(missing / b.Rate * float64(time.Second))
+		wait = max(wait, growth.Round(time.Millisecond)+time.Millisecond)
 	}
 	return wait
 }
@@ -109,8 +112,7 @@ func DefaultLimits() (limits []domain.Quota) {
 	return limits
 }
 
-// minCalls keeps the computation of bursts meaningful.
-const minCalls = 10
+const minCalls = 10 // keeps the computation of bursts meaningful
 
 // ParseLimits reads limits in the format of [domain.Quota]. Limits for a platform replace its
 // defaults; platform:none removes its limits. The error lists every invalid limit.
@@ -148,7 +150,8 @@ func parseLimit(text string) (domain.Platform, *domain.Quota, error) {
 	number, window, ok := strings.Cut(amount, "/")
 	calls, err := strconv.Atoi(number)
 	if !ok || err != nil {
-		return 0, nil, errors.New("use platform:scope:calls/window, like " + DefaultLimits()[0].String() + ", or platform:none")
+		const format = "use platform:scope:calls/window, like %s, or platform:none"
+		return 0, nil, fmt.Errorf(format, DefaultLimits()[0])
 	}
 	length, err := time.ParseDuration(window)
 	if err != nil {
@@ -168,7 +171,8 @@ func check(limits []domain.Quota) error {
 		if l.Calls < minCalls || l.Window < time.Second {
 			errs = append(errs, fmt.Errorf("limit %s: use at least %d calls and a window of at least 1s", l, minCalls))
 		}
-		if slices.ContainsFunc(limits[:i], func(other domain.Quota) bool { return other.Platform == l.Platform && other.Scope == l.Scope }) {
+		same := func(other domain.Quota) bool { return other.Platform == l.Platform && other.Scope == l.Scope }
+		if slices.ContainsFunc(limits[:i], same) {
 			errs = append(errs, fmt.Errorf("limit %s: more than one limit for this platform and scope", l))
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
 // Config configures a [Gate]. Store is required.
@@ -39,7 +38,7 @@ func (c Config) withDefaults() Config {
 		c.Limits = DefaultLimits()
 	}
 	c.Share, c.Speed = cmp.Or(c.Share, defaultShare), cmp.Or(c.Speed, 1)
-	c.BreakerOpen = cmp.Or(c.BreakerOpen, defaultBreakerOpen)
+	c.BreakerOpen = cmp.Or(c.BreakerOpen, 30*time.Second)
 	if c.customTime = c.Now != nil; !c.customTime {
 		c.Now = time.Now
 	}
@@ -93,17 +92,5 @@ func newMetrics(r prometheus.Registerer, breakers map[domain.Platform]*breaker) 
 			Name: "ledgerboard_platform_quota_left_calls",
 			Help: "Calls left in an app-wide budget when this process last drew from it.",
 		}, []string{"platform", "budget"}),
-	}
-}
-
-func (m *metrics) refuse(p domain.Platform, reason string) {
-	m.refused.WithLabelValues(p.String(), reason).Inc()
-}
-
-func (m *metrics) usage(s platforms.CallStats) {
-	for _, u := range s.Usage {
-		if u.Scope == string(domain.QuotaPerApp) {
-			m.used.WithLabelValues(s.Platform.String()).Set(float64(u.Percent))
-		}
 	}
 }

@@ -37,17 +37,19 @@ func New(cfg Config) *Gate {
 
 // Admit implements [platforms.Admit]. It reduces a batch to the room available now and does not
 // wait for more.
-func (g *Gate) Admit(ctx context.Context, call platforms.Call) (requests int, finish func(platforms.CallStats), refusal error) {
+func (g *Gate) Admit(
+	ctx context.Context, call platforms.Call,
+) (requests int, finish func(platforms.CallStats), refusal error) {
 	done, err := g.breakers[call.Platform].Allow()
 	if err != nil {
-		g.metrics.refuse(call.Platform, platforms.CodeBreaker)
+		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeBreaker).Inc()
 		return 0, nil, platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker,
 			"the platform failed most calls and is not called for a while", g.cfg.BreakerOpen)
 	}
 	requests, err = g.take(ctx, call)
 	if err != nil {
 		done(errNotMade)
-		g.metrics.refuse(call.Platform, platforms.CodeQuota)
+		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeQuota).Inc()
 		return 0, nil, err
 	}
 	if m, ok := ctx.Value(meterKey{}).(*Meter); ok {
@@ -102,9 +104,12 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 	}
 }
 
-// draw takes calls from budgets, or only reads them if want is 0.
+// draw only reads the budgets if want is 0.
 func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Time) (granted int, left []BudgetState, err error) {
-	granted, left, err = g.cfg.Store.Draw(ctx, want, budgets, g.storeTime(now))
+	if !g.cfg.customTime { // the store's own time: a process with a wrong clock gets no more than others
+		now = time.Time{}
+	}
+	granted, left, err = g.cfg.Store.Draw(ctx, want, budgets, now)
 	if err != nil {
 		return 0, nil, fmt.Errorf("draw from the call budgets: %w", err)
 	}
@@ -121,12 +126,13 @@ func noRoom(which string, wait time.Duration) error {
 }
 
 // Capacity returns how many readings of a platform, with the given number of calls each, may start
-// within the given time according to the app's quotas; it ignores account quotas. A reading larger
-// than a full budget may start when the budget is full. While callers of the other priority wait
-// (see [InBackground]), Room returns the share of this priority. Without a quota it is unlimited.
-// While the platform's breaker is not closed, Room is limited to the calls that the breaker allows,
-// unless the time extends well beyond that.
-func (g *Gate) Capacity(ctx context.Context, platform domain.Platform, op string, within time.Duration, each int) (readings int, err error) {
+// within the given time according to the app's quotas, or this priority's half of them while
+// callers of the other one wait ([InBackground]). A reading larger than a full budget may start
+// when the budget is full. A breaker that is not closed limits the result, unless the time extends
+// well beyond its period.
+func (g *Gate) Capacity(
+	ctx context.Context, platform domain.Platform, op string, within time.Duration, each int,
+) (readings int, err error) {
 	calls := float64(max(each, 1))
 	room := float64(math.MaxInt32)
 	if within <= 2*g.cfg.BreakerOpen {
@@ -134,7 +140,7 @@ func (g *Gate) Capacity(ctx context.Context, platform domain.Platform, op string
 	}
 	budgets := g.budgets(platforms.Call{Platform: platform, Op: op})
 	now, share := g.cfg.Now(), 1.0
-	if g.queue(budgets[sharedOf(budgets)].Name).contested(priorityOf(ctx)) {
+	if other := (priorityOf(ctx) + 1) % priorities; g.queue(budgets[sharedOf(budgets)].Name).waiting[other].Load() > 0 {
 		share = 1.0 / float64(priorities)
 	}
 	_, left, err := g.draw(ctx, 0, budgets, now)
@@ -153,8 +159,10 @@ func (g *Gate) Capacity(ctx context.Context, platform domain.Platform, op string
 }
 
 // Until returns how long it takes until the quotas of the app and the account have this many calls,
-// or are full. A caller that then starts has room, unless another caller was faster.
-func (g *Gate) Until(ctx context.Context, platform domain.Platform, account string, calls int) (wait time.Duration, err error) {
+// or are full.
+func (g *Gate) Until(
+	ctx context.Context, platform domain.Platform, account string, calls int,
+) (wait time.Duration, err error) {
 	budgets := slices.DeleteFunc(g.budgets(platforms.Call{Platform: platform, Account: account}),
 		func(b Budget) bool { return b.Scope == domain.QuotaPerOperation })
 	now := g.cfg.Now()
@@ -168,7 +176,7 @@ func (g *Gate) Until(ctx context.Context, platform domain.Platform, account stri
 	return wait, nil
 }
 
-// Rates returns the budgets of a platform's quotas, independent of account and endpoint.
+// Rates returns the budgets of a platform's quotas.
 func (g *Gate) Rates(platform domain.Platform) (rates []Budget) {
 	for _, l := range g.cfg.Limits {
 		if l.Platform == platform {
@@ -178,16 +186,6 @@ func (g *Gate) Rates(platform domain.Platform) (rates []Budget) {
 	return rates
 }
 
-// storeTime returns the time for the store. Zero is the store's own time, so that a process with a
-// wrong clock gets no more than others and does not take their share.
-func (g *Gate) storeTime(now time.Time) time.Time {
-	if g.cfg.customTime {
-		return now
-	}
-	return time.Time{}
-}
-
-// sleep waits for a duration of Now.
 func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(time.Duration(float64(d) / g.cfg.Speed))
 	defer timer.Stop()
@@ -202,7 +200,8 @@ func (g *Gate) sleep(ctx context.Context, d time.Duration) error {
 // sharedOf returns the index of the budget with a queue: the limited one shared by the most
 // callers.
 func sharedOf(budgets []Budget) int {
-	return max(0, slices.IndexFunc(budgets, func(b Budget) bool { return b.Scope != domain.QuotaPerAccount && b.Rate > 0 }))
+	shared := func(b Budget) bool { return b.Scope != domain.QuotaPerAccount && b.Rate > 0 }
+	return max(0, slices.IndexFunc(budgets, shared))
 }
 
 func (g *Gate) queue(budget string) *fairQueue {
@@ -285,9 +284,4 @@ func (q *fairQueue) enter(ctx context.Context, p priority) error {
 func (q *fairQueue) leave(p priority) {
 	<-q.turn // to the other priority first, if one of its callers waits
 	<-q.next[p]
-}
-
-// contested reports whether callers of the other priority wait.
-func (q *fairQueue) contested(p priority) bool {
-	return q.waiting[(p+1)%priorities].Load() > 0
 }
