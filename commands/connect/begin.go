@@ -52,8 +52,10 @@ func (c *Connect) Begin(ctx context.Context, r Request, still AccessCheck) (Star
 	}
 	now, start := c.Now(), NewSecret()
 	a := domain.ConnectAttempt{
-		ID: uuid.NewString(), ConnectRequester: r.ConnectRequester, Platform: r.Platform, RedirectURI: fmt.Sprintf("%s/connect/%d", c.PublicURL, r.Platform),
-		ReturnTo: r.ReturnTo, SocialAccount: r.SocialAccount, Step: domain.ConnectBegun, CreatedAt: now, ExpiresAt: now.Add(signInWithin),
+		ID: uuid.NewString(), ConnectRequester: r.ConnectRequester, Platform: r.Platform,
+		RedirectURI: fmt.Sprintf("%s/connect/%d", c.PublicURL, r.Platform),
+		ReturnTo:    r.ReturnTo, SocialAccount: r.SocialAccount,
+		Step: domain.ConnectBegun, CreatedAt: now, ExpiresAt: now.Add(signInWithin),
 	}
 	if err := c.Store.Begin(ctx, a, digest(start)); err != nil {
 		return StartedSignIn{}, err
@@ -91,27 +93,24 @@ func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 
 // checkReturn accepts only paths of this service and addresses with a configured origin.
 func (c *Connect) checkReturn(to string) error {
-	wrong := domain.NewError(domain.CodeInvalid, "return_to must be a path of this service, such as /console/clients, or an address with a configured "+
-		"origin.").WithField("return_to", "is neither a path of this service nor an address with a configured origin")
 	if to == "" {
 		return nil
 	}
-	u, err := url.Parse(to)
 	const most = 2000
-	if err != nil || len(to) > most || u.User != nil || strings.ContainsAny(to, "\\\r\n\t") {
-		return wrong
-	}
-	if u.Scheme == "" && u.Host == "" {
-		if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
-			return wrong
+	if u, err := url.Parse(to); err == nil && len(to) <= most && u.User == nil && !strings.ContainsAny(to, "\\\r\n\t") {
+		origin := u.Scheme + "://" + u.Host
+		switch {
+		case u.Scheme == "" && u.Host == "":
+			if strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") {
+				return nil
+			}
+		case strings.HasPrefix(c.PublicURL+"/", origin+"/"), slices.Contains(c.ReturnOrigins, origin):
+			return nil
 		}
-		return nil
 	}
-	origin := u.Scheme + "://" + u.Host
-	if strings.HasPrefix(c.PublicURL+"/", origin+"/") || slices.Contains(c.ReturnOrigins, origin) {
-		return nil
-	}
-	return wrong
+	return domain.NewError(domain.CodeInvalid,
+		"return_to must be a path of this service, such as /console/clients, or an address with a configured origin.").
+		WithField("return_to", "is neither a path of this service nor an address with a configured origin")
 }
 
 // OpenedSignIn is the content of the first page of a sign-in.

@@ -30,8 +30,9 @@ func (c *Connect) CallBack(ctx context.Context, b Callback, still AccessCheck) (
 		if a.Outcome == nil || b.Code == "" || !a.Outcome.Declined {
 			return a.ID, nil
 		}
-		return a.ID, c.Store.FinishAttempt(ctx, a.ID, nothing("This sign-in has ended, because you did not agree at "+a.Platform.Title()+
-			". Nothing was connected. Start again and agree there."), c.Now())
+		outcome := nothing("This sign-in has ended, because you did not agree at " + a.Platform.Title() +
+			". Nothing was connected. Start again and agree there.")
+		return a.ID, c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 	}
 	if err != nil {
 		return "", err
@@ -39,16 +40,16 @@ func (c *Connect) CallBack(ctx context.Context, b Callback, still AccessCheck) (
 	// A code works once, so finish even if the browser disconnects.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
-	var refused string
 	fellAway, err := c.redeem(ctx, a, b, still)
-	switch {
-	case err == nil:
+	if err == nil {
 		return a.ID, nil
-	case domain.CodeOf(err) != domain.CodeInternal:
-		refused = messageOf(err)
-	default:
+	}
+	refused := "Something went wrong on our side. Nothing was connected. Start again."
+	if domain.CodeOf(err) == domain.CodeInternal {
 		c.Logger.ErrorContext(ctx, "sign-in failed", "attempt", a.ID, "platform", a.Platform.String(), "error", err)
-		refused = "Something went wrong on our side. Nothing was connected. Start again. If the error persists, report the id " + a.ID + "."
+		refused += " If the error persists, report the id " + a.ID + "."
+	} else if known, ok := errors.AsType[*domain.Error](err); ok {
+		refused = known.Message
 	}
 	outcome := nothing(refused)
 	outcome.Declined, outcome.FellAway = b.declined(), append(outcome.FellAway, fellAway...)
@@ -61,17 +62,8 @@ func (c *Connect) CheckCallback(ctx context.Context, b Callback) error {
 	return c.Store.CheckAttempt(ctx, digest(b.State), digest(b.Cookie), c.Now())
 }
 
-// nothing returns the outcome of an attempt that connected nothing.
 func nothing(why string) domain.ConnectOutcome {
 	return domain.ConnectOutcome{Refused: domain.OptionalText(why), Connected: []domain.ConnectedNow{}, FellAway: []string{}}
-}
-
-// messageOf returns the message of an error for people.
-func messageOf(err error) string {
-	if known, ok := errors.AsType[*domain.Error](err); ok {
-		return known.Message
-	}
-	return "Something went wrong on our side. Nothing was connected. Start again."
 }
 
 // redeem returns an error that can be shown to a person, or an internal one. fellAway lists the
@@ -124,7 +116,7 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 // never informed that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
-// declined reports whether the person did not agree, by the error codes of the four platforms.
+// declined knows the error codes of the four platforms.
 func (b Callback) declined() bool {
 	return slices.Contains([]string{"access_denied", "user_cancelled_login", "user_cancelled_authorize"}, b.Error)
 }
@@ -135,8 +127,8 @@ func (b Callback) refusal() error {
 	if b.declined() {
 		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to connect.", at)
 	}
-	return domain.NewError(domain.CodeUnprocessable, "%s did not complete the sign-in. Nothing was connected. Start again. If the error persists, "+
-		"ask the operator of this service to check its app at %s.", at, at)
+	return domain.NewError(domain.CodeUnprocessable, "%s did not complete the sign-in. Nothing was connected. Start again. "+
+		"If the error persists, ask the operator of this service to check its app at %s.", at, at)
 }
 
 // platformError returns an error that says what to do if a code is not redeemed. The platform's
@@ -144,25 +136,25 @@ func (b Callback) refusal() error {
 func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, err error) error {
 	c.Logger.WarnContext(ctx, "redeem code at platform", "attempt", a.ID, "platform", a.Platform.String(),
 		"class", string(platforms.ClassOf(err)), "error", err)
+	at := a.Platform.Title()
 	if platforms.ClassOf(err) == platforms.ClassReconnect {
-		return domain.NewError(domain.CodeUnprocessable, "%s no longer accepts this sign-in. Nothing was connected. Start again.", a.Platform.Title())
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s no longer accepts this sign-in. Nothing was connected. Start again.", at)
 	}
 	if wait := platforms.RetryAfter(err); platforms.ClassOf(err) == platforms.ClassThrottled && wait > 0 {
-		return domain.NewError(domain.CodeUnprocessable, "%s accepts no more requests from this service until %s UTC. Nothing was connected. Start again after "+
-			"that. If this happens often, tell the operator of this service that its quota at %s is too small.", a.Platform.Title(),
-			c.Now().Add(wait+time.Minute-1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04"), a.Platform.Title())
+		until := c.Now().Add(wait + time.Minute - 1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04")
+		return domain.NewError(domain.CodeUnprocessable, "%s accepts no more requests from this service until %s UTC. "+
+			"Nothing was connected. Start again after that. If this happens often, tell the operator of this service "+
+			"that its quota at %s is too small.", at, until, at)
 	}
-	return domain.NewError(domain.CodeUnprocessable, "Your consent could not be read from %s. Nothing was connected. Start again in a few minutes. "+
-		"If the error persists, contact the operator of this service.", a.Platform.Title())
+	return domain.NewError(domain.CodeUnprocessable, "Your consent could not be read from %s. Nothing was connected. "+
+		"Start again in a few minutes. If the error persists, contact the operator of this service.", at)
 }
 
 // checkWaiting refuses a consent that cannot be used: it is for another account than the one to
 // reconnect, or offers nothing.
 func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w waiting) error {
-	who := w.Name
-	if who == "" {
-		who = "an unnamed person"
-	}
+	at, who := a.Platform.Title(), cmp.Or(w.Name, "an unnamed person")
 	if a.SocialAccount != 0 {
 		page, err := c.Directory.Page(ctx, a.ParentAccount, a.SocialAccount)
 		if err != nil {
@@ -173,12 +165,14 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 				return nil
 			}
 		}
-		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and this sign-in does not include %q. Nothing was connected. Sign out at %s, "+
-			"start again, and sign in as a person who manages %q. Select it when the platform asks you to choose pages.", a.Platform.Title(), who, page.Name, a.Platform.Title(), page.Name)
+		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and this sign-in does not include %q. "+
+			"Nothing was connected. Sign out at %s, start again, and sign in as a person who manages %q. Select it when "+
+			"the platform asks you to choose pages.", at, who, page.Name, at, page.Name)
 	}
 	if len(w.Offered) == 0 {
-		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, but this sign-in includes no page or profile. Nothing was connected. Start "+
-			"again and sign in as a person who manages one. Select it when the platform asks you to choose pages.", a.Platform.Title(), who)
+		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, but this sign-in includes no page or "+
+			"profile. Nothing was connected. Start again and sign in as a person who manages one. Select it when the "+
+			"platform asks you to choose pages.", at, who)
 	}
 	return nil
 }

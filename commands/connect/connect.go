@@ -90,8 +90,7 @@ type Config struct {
 // Connect implements connecting.
 type Connect struct{ Config }
 
-// checkSignIn returns a conflict if no one can sign in with a platform, because the operator has
-// not configured an app.
+// checkSignIn returns a conflict if the operator has not configured an app of the platform.
 func (c *Config) checkSignIn(p domain.Platform) error {
 	if _, err := c.SignIn(p); err != nil {
 		return domain.NewError(domain.CodeConflict,
@@ -111,7 +110,6 @@ func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
 	return d
 }
 
-// entityDrafts returns the records of entities.
 func entityDrafts(entities []domain.DirectoryEntity, now time.Time) (drafts []domain.Draft) {
 	for _, entity := range entities {
 		drafts = append(drafts, commands.EntityDraft(entity, now))
@@ -137,8 +135,7 @@ var (
 	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
 )
 
-// roleClient is the role of client users, as requests and records name it.
-const roleClient = "client"
+const roleClient = "client" // role of client users in requests and records
 
 // AccessCheck checks again whether the requester has access; for a link, whether its creator has.
 // nil means yes.

@@ -51,8 +51,8 @@ func (c Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (Made
 	}
 	now, token := c.Now().UTC().Truncate(time.Microsecond), NewSecret()
 	l := domain.ConnectLink{
-		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms, MadeBy: r.UserID, MadeRole: r.Role,
-		MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days), Works: true,
+		ID: uuid.NewString(), ParentAccount: r.ParentAccount, AccountID: r.AccountID, Platforms: r.Platforms,
+		MadeBy: r.UserID, MadeRole: r.Role, MadeAt: now, ExpiresAt: now.AddDate(0, 0, r.Days), Works: true,
 	}
 	if err := c.Store.MakeLink(ctx, l, digest(token)); err != nil {
 		return MadeLink{}, err
@@ -65,7 +65,9 @@ func (c Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (Made
 }
 
 func (c Links) recordChange(ctx context.Context, l domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time) error {
-	event := domain.ConnectLinkChanged{Link: l.ID, Change: change, AccountID: l.AccountID, Platforms: l.Platforms, ExpiresAt: l.ExpiresAt}
+	event := domain.ConnectLinkChanged{
+		Link: l.ID, Change: change, AccountID: l.AccountID, Platforms: l.Platforms, ExpiresAt: l.ExpiresAt,
+	}
 	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
 }
 
@@ -82,7 +84,6 @@ func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still Acce
 	return err
 }
 
-// creatorOf returns the creator of a link as a requester for its account.
 func creatorOf(l domain.ConnectLink) domain.ConnectRequester {
 	return domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole}
 }
@@ -159,8 +160,8 @@ func (c Links) Page(ctx context.Context, token, cookie string, still AccessCheck
 	}
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
 	if p.Followed && !p.Mine {
-		return p, domain.NewError(domain.CodeForbidden,
-			"A platform was chosen in another browser, and this link works only there. Return to that browser, or ask the sender for a new link.")
+		return p, domain.NewError(domain.CodeForbidden, "A platform was chosen in another browser, and this link works only "+
+			"there. Return to that browser, or ask the sender for a new link.")
 	}
 	p.ConnectNames, err = c.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, c.Now())
 	return p, err

@@ -39,7 +39,8 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if r.Role == roleClient && page.AccountID != r.AccountID {
 		return done, errNotYourAccount
 	}
-	if err := c.mayAsk(ctx, domain.ConnectRequester{ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role}, still); err != nil {
+	owner := domain.ConnectRequester{ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role}
+	if err := c.mayAsk(ctx, owner, still); err != nil {
 		return done, err
 	}
 	if !domain.IsComputedID(page.ConnectionID) {
@@ -70,8 +71,8 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 }
 
 // release detaches a connection that no longer reads anything from its grant. If nothing else
-// depends on the grant, it is revoked. left says what remains to be done on the platform. seen is
-// the consent of the connection before its disconnection was recorded: if there is a later one,
+// depends on the grant, it is revoked. left says what remains to be done on the platform. consent
+// is that of the connection before its disconnection was recorded: if there is a later one,
 // something was connected with it in the meantime.
 func (c *Connect) release(ctx context.Context, connection int64, consent time.Time) (givenBack bool, left string, err error) {
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
@@ -94,17 +95,21 @@ func (c *Connect) release(ctx context.Context, connection int64, consent time.Ti
 	if err != nil {
 		return false, "", err
 	}
+	at := grant.Platform.Title()
 	if !dropped {
-		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. The person who signed in can remove " +
-			"the app in their settings on " + grant.Platform.Title() + ".", nil
+		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. " +
+			"The person who signed in can remove the app in their settings on " + at + ".", nil
 	}
-	revokeErr := c.revoke(ctx, grant, raw)
+	err = c.revoke(ctx, grant, raw)
 	if grant.Platform.Facts().KeepsConsent {
-		return false, grant.Platform.Title() + " does not let an app revoke the consent. The person who signed in can remove the app in their settings there.", nil
+		return false, at + " does not let an app revoke the consent. " +
+			"The person who signed in can remove the app in their settings there.", nil
 	}
-	if revokeErr != nil {
-		c.Logger.WarnContext(ctx, "the platform did not revoke the consent; its stored tokens are deleted", "platform", grant.Platform.String(), "error", revokeErr)
-		return false, grant.Platform.Title() + " could not be reached to revoke the consent. The stored tokens are deleted. The person who signed in can remove the app in their settings there.", nil
+	if err != nil {
+		c.Logger.WarnContext(ctx, "the platform did not revoke the consent; its stored tokens are deleted",
+			"platform", grant.Platform.String(), "error", err)
+		return false, at + " could not be reached to revoke the consent. The stored tokens are deleted. " +
+			"The person who signed in can remove the app in their settings there.", nil
 	}
 	return true, "", nil
 }
@@ -120,7 +125,7 @@ func (c *Connect) revoke(ctx context.Context, g domain.GrantKey, raw []byte) err
 		return domain.NewError(domain.CodeInternal, "the stored tokens are not in the expected format")
 	}
 	return signIn.RevokeConsent(ctx, platforms.Tokens{
-		AccessToken: stored.AccessToken, RefreshToken: stored.RefreshToken, ExpiresAt: stored.ExpiresAt, RefreshExpiresAt: stored.RefreshExpiresAt,
-		ExternalID: g.Person,
+		AccessToken: stored.AccessToken, RefreshToken: stored.RefreshToken,
+		ExpiresAt: stored.ExpiresAt, RefreshExpiresAt: stored.RefreshExpiresAt, ExternalID: g.Person,
 	})
 }

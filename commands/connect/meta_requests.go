@@ -17,9 +17,8 @@ func (c MetaCalls) Configured() bool { return c.Meta != nil }
 
 // Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
 // consent, and its connections in all agencies wait for a sign-in. A notice issued before the
-// person's last consent changes nothing, and unknown people get the same answer. Repeating it is
-// safe. Errors: invalid ([platforms.ErrNotSigned]); after any other error the call must be
-// repeated.
+// person's last consent changes nothing. Repeating it is safe. Errors: invalid
+// ([platforms.ErrNotSigned]); after any other error the call must be repeated.
 func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 	signed, err := c.Meta(raw)
 	if err != nil {
@@ -85,7 +84,8 @@ func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) 
 
 // ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
 var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
-	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, or send a new request on the platform.")
+	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, "+
+		"or send a new request on the platform.")
 
 // dueWithin is the maximum duration of an erasure: a month (GDPR article 12).
 const dueWithin = 30 * 24 * time.Hour
@@ -127,10 +127,12 @@ func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswe
 		if !covered {
 			continue
 		}
-		if err := c.stop(ctx, grant, "The person who connected this page asked "+one.Platform.Title()+" to delete their data. Connect it again."); err != nil {
+		reason := "The person who connected this page asked " + one.Platform.Title() + " to delete their data. Connect it again."
+		if err := c.stop(ctx, grant, reason); err != nil {
 			// The stored request is enough: the erasure deletes these tokens too and disconnects
 			// the pages.
-			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet", "platform", one.Platform.String(), "error", err)
+			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet",
+				"platform", one.Platform.String(), "error", err)
 		}
 	}
 	c.Asked()
@@ -186,6 +188,10 @@ func (c MetaCalls) EraseFurther(
 		err = c.Store.DeletionDone(ctx, r, c.Now())
 		return err == nil, err
 	}
+	order := domain.ErasureOrder{
+		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
+		Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
+	}
 	for _, member := range members {
 		p, err := person(ctx, member)
 		if domain.CodeOf(err) == domain.CodeNotFound {
@@ -194,17 +200,9 @@ func (c MetaCalls) EraseFurther(
 		if err != nil {
 			return false, err
 		}
-		if err := erase(ctx, p, orderOf(r)); err != nil {
+		if err := erase(ctx, p, order); err != nil {
 			return false, err
 		}
 	}
 	return false, nil
-}
-
-// orderOf returns the erasure order for a request. Its ticket is the request's code.
-func orderOf(r domain.DeletionRequest) domain.ErasureOrder {
-	return domain.ErasureOrder{
-		By: "platform", Ground: "consent_withdrawn", Due: r.AskedAt.Add(dueWithin).Format(time.DateOnly),
-		Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: r.Code},
-	}
 }

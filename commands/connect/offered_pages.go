@@ -2,8 +2,11 @@ package connect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,7 +72,7 @@ func (c *Connect) View(ctx context.Context, id, cookie string, still AccessCheck
 	}
 	switch {
 	case v.Step == domain.ConnectDone:
-		v.Readings, err = c.readings(ctx, v.ConnectAttempt)
+		v.Readings, err = c.Directory.FirstReadings(ctx, v.ParentAccount, idsOf(*v.Outcome))
 		return v, err
 	case v.Expired(c.Now()):
 		return v, errChooseLate
@@ -102,11 +105,11 @@ func (c *Connect) waiting(ctx context.Context, a domain.ConnectAttempt) (waiting
 	if err != nil {
 		return waiting{}, err
 	}
-	return parseWaiting(raw)
-}
-
-func (c *Connect) readings(ctx context.Context, a domain.ConnectAttempt) ([]domain.FirstReading, error) {
-	return c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(*a.Outcome))
+	var w waiting
+	if json.Unmarshal(raw, &w) != nil { // the error would quote the secret
+		return w, errors.New("the stored consent is not in the expected format")
+	}
+	return w, nil
 }
 
 // Status is a sign-in as the requester sees it in any session.
@@ -134,10 +137,11 @@ func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id stri
 		s.Step = "expired"
 	}
 	if a.Step == domain.ConnectDone {
-		s.FirstReadings, err = c.readings(ctx, a)
-		s.FirstReadings = append([]domain.FirstReading{}, s.FirstReadings...)
+		readings, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(*a.Outcome))
+		s.FirstReadings = append(s.FirstReadings, readings...)
+		return s, err
 	}
-	return s, err
+	return s, nil
 }
 
 // plan is a choice with the data that it is based on.
@@ -151,12 +155,10 @@ type plan struct {
 	lost    []domain.ConnectedPage                  // pages of all agencies that are no longer covered
 }
 
-// grantOf returns the key of a person's grant to our app on a platform.
 func (c *Connect) grantOf(p domain.Platform, person string) domain.GrantKey {
 	return domain.GrantKey{Platform: p, App: c.Apps[p], Person: person}
 }
 
-// plan determines the effects of a consent.
 func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) (p plan, err error) {
 	p.grant = c.grantOf(a.Platform, w.Person)
 	p.Who, p.Declined, p.StayEmpty = w.Name, w.Declined, stayEmpty(w)
@@ -171,10 +173,10 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	}
 	byAgency := a.UserID != "" && a.Role != roleClient
 	var named []string
+	renewing := connectionsOf(p.hanging)
 	for _, o := range w.Offered {
 		offer := offerOf(o, p.known, a, byAgency)
-		page := p.known[o.ref()]
-		renewed := slices.ContainsFunc(p.hanging, func(h domain.GrantedConnection) bool { return h.ConnectionID == page.ConnectionID })
+		renewed := slices.Contains(renewing, p.known[o.ref()].ConnectionID)
 		if a.SocialAccount == 0 {
 			offer.Ticked = offer.Present || len(w.Offered) == 1
 		} else { // a page that another person's sign-in reads stays with that sign-in
@@ -201,12 +203,12 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-// stayEmpty returns the figures that the declined scopes exclude, for people.
 func stayEmpty(w waiting) []string {
 	var figures []domain.UngrantedFigure
 	for _, o := range w.Offered {
 		for _, need := range o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin) {
-			if !slices.ContainsFunc(need.Scopes, func(scope string) bool { return slices.Contains(w.Declined, scope) }) {
+			declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
+			if !slices.ContainsFunc(need.Scopes, declined) {
 				continue
 			}
 			for _, figure := range need.Figures {
@@ -280,13 +282,10 @@ func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 
 func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.ConnectAttempt, byAgency bool) Offer {
 	offer := Offer{
-		Key: keyOf(o.ref()), Platform: o.Platform, Kind: o.AccountType, Name: o.Name, Username: o.Username, Missing: o.Missing,
+		Key: keyOf(o.ref()), Platform: o.Platform, Kind: o.AccountType, Name: o.Name, Username: o.Username,
 	}
-	if !o.MayRead && offer.Missing == "" {
-		offer.Missing = "the right to read its figures"
-	}
-	if o.MayRead {
-		offer.Missing = ""
+	if !o.MayRead {
+		offer.Missing = cmp.Or(o.Missing, "the right to read its figures")
 	}
 	switch page, ok := known[o.ref()]; {
 	case !ok || !page.Connected:
@@ -300,7 +299,7 @@ func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.
 	return offer
 }
 
-// keyOf returns the name of a page in a form.
+// keyOf names a page in a form.
 func keyOf(r domain.PageRef) string {
 	return fmt.Sprintf("%d.%d.%s", r.Platform, r.AccountType, r.ExternalID)
 }

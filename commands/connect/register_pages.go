@@ -107,7 +107,12 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 	}
 	done = registered(page, names)
 	done.Changed = true
-	return done, r.append(ctx, reg, page)
+	return done, r.record(ctx, reg, page,
+		domain.DirectoryMember{ID: page.MemberID, AccountID: page.AccountID, UserID: reg.UserID, Name: page.Name, Active: true},
+		domain.DirectoryConnection{
+			ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, AccountType: page.AccountType,
+			SecretRef: domain.RegisteredSecretRef(page.ConnectionID), CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
+		}, page)
 }
 
 // check validates the registration and returns the plain id of the page, so that no page is
@@ -126,7 +131,8 @@ func (reg Registration) check() (externalID string, err error) {
 		return "", wrong("a_type", "must be one of "+domain.AccountTypeNumbers()+"; omit it for other platforms")
 	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
 		return "", wrong("external_id", "must be 1 to 200 visible ASCII characters without spaces")
-	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered || strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):
+	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered ||
+		strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):
 		return "", wrong("name", "must be one line of 1 to 200 characters")
 	default:
 		return id, nil
@@ -150,20 +156,22 @@ func (r Registrations) agencyOf(ctx context.Context, reg Registration) (agency s
 	if names, err = r.Directory.ActiveNames(ctx, agency, reg.AccountID, r.Now()); err != nil {
 		return "", names, err
 	}
-	if user, ok := entities[userKey].Entity.(domain.DirectoryUser); reg.UserID != "" && (!ok || !user.Active || user.AccountID != reg.AccountID) {
+	user, ok := entities[userKey].Entity.(domain.DirectoryUser)
+	if reg.UserID != "" && (!ok || !user.Active || user.AccountID != reg.AccountID) {
 		return "", names, errNoUser
 	}
 	return agency, names, nil
 }
 
-// page returns the directory record of a registration.
 func (r Registrations) page(reg Registration, agency string) domain.DirectorySocialAccount {
 	now := r.Now().UTC().Truncate(time.Microsecond)
 	return domain.DirectorySocialAccount{
-		ID: domain.ComputedSocialAccount(agency, reg.Platform, reg.AccountType, reg.ExternalID), ParentAccount: agency, AccountID: reg.AccountID,
+		ID:            domain.ComputedSocialAccount(agency, reg.Platform, reg.AccountType, reg.ExternalID),
+		ParentAccount: agency, AccountID: reg.AccountID,
 		MemberID:     domain.ComputedMember(agency, reg.AccountID, reg.Platform, cmp.Or(reg.UserID, "page:"+reg.ExternalID)),
 		ConnectionID: domain.RegisteredConnection(agency, reg.Platform, reg.AccountType, reg.ExternalID),
-		Platform:     reg.Platform, AccountType: reg.AccountType, ExternalID: reg.ExternalID, Name: reg.Name, Connected: true, CreatedAt: now, UpdatedAt: now,
+		Platform:     reg.Platform, AccountType: reg.AccountType, ExternalID: reg.ExternalID, Name: reg.Name,
+		Connected: true, CreatedAt: now, UpdatedAt: now,
 	}
 }
 
@@ -173,39 +181,27 @@ func registered(page domain.DirectorySocialAccount, names domain.ConnectNames) R
 	}
 }
 
-// append records a page with its member and connection, and waits until the tables show it, so that
-// the next request finds it.
-func (r Registrations) append(ctx context.Context, reg Registration, page domain.DirectorySocialAccount) error {
-	return r.record(ctx, reg, page,
-		domain.DirectoryMember{ID: page.MemberID, AccountID: page.AccountID, UserID: reg.UserID, Name: page.Name, Active: true},
-		domain.DirectoryConnection{
-			ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, AccountType: page.AccountType,
-			SecretRef: domain.RegisteredSecretRef(page.ConnectionID), CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
-		}, page)
-}
-
-// record appends entities. The page comes last, so that readers of the page find the entities that
-// it names.
-func (r Registrations) record(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity) error {
+// record appends entities, with the page last, so that its readers find the entities that it names.
+// It waits until the tables show the page.
+func (r Registrations) record(
+	ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity,
+) error {
 	for _, draft := range entityDrafts(entities, page.UpdatedAt) {
 		if err := r.Log.Append(ctx, signed(draft, reg.By)); err != nil {
 			return err
 		}
 	}
-	if !r.shown(ctx, page) && !page.Connected {
-		return errEndNotShown
-	}
-	return nil
-}
-
-func (r Registrations) shown(ctx context.Context, page domain.DirectorySocialAccount) bool {
-	return commands.AwaitTables(ctx, r.Moved, func(ctx context.Context) (bool, error) {
+	shown := commands.AwaitTables(ctx, r.Moved, func(ctx context.Context) (bool, error) {
 		stored, err := r.Directory.Page(ctx, page.ParentAccount, page.ID)
 		if domain.CodeOf(err) == domain.CodeNotFound {
 			return false, nil
 		}
 		return stored.Connected == page.Connected && stored.ConnectionID == page.ConnectionID, err
 	})
+	if !shown && !page.Connected {
+		return errEndNotShown
+	}
+	return nil
 }
 
 // end records that a page is no longer read and deletes its tokens, unless it was registered again

@@ -1,13 +1,13 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
+
 	"fmt"
 	"slices"
 	"time"
@@ -94,7 +94,7 @@ func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []doma
 	return nil
 }
 
-// notWaiting removes the connections that were recorded as waiting for a sign-in after an instant.
+// notWaiting removes the connections that have begun to wait for a sign-in since.
 func (c *Connect) notWaiting(
 	ctx context.Context, all []domain.GrantedConnection, since time.Time,
 ) (rest []domain.GrantedConnection, err error) {
@@ -120,7 +120,9 @@ func connectionsOf(hang []domain.GrantedConnection) []int64 {
 
 // hanging returns the connection that reads an offered page.
 func hanging(agency string, g domain.GrantKey, o offered) domain.GrantedConnection {
-	h := domain.GrantedConnection{ParentAccount: agency, Platform: o.Platform, TokenOf: o.tokenOf(g.Person), SecretRef: g.SecretRef()}
+	h := domain.GrantedConnection{
+		ParentAccount: agency, Platform: o.Platform, TokenOf: o.tokenOf(g.Person), SecretRef: g.SecretRef(),
+	}
 	h.ConnectionID = domain.ComputedConnection(agency, o.Platform, g.App, h.TokenOf)
 	if o.AccessToken != "" {
 		h.SecretRef = fmt.Sprintf("connection/%d", h.ConnectionID)
@@ -169,14 +171,10 @@ func (o offered) ref() domain.PageRef {
 
 // tokenOf returns the owner of the token that reads the page.
 func (o offered) tokenOf(person string) string {
-	switch {
-	case o.AccessToken == "":
+	if o.AccessToken == "" {
 		return person
-	case o.BehindPage != "":
-		return o.BehindPage
-	default:
-		return o.ExternalID
 	}
+	return cmp.Or(o.BehindPage, o.ExternalID)
 }
 
 func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
@@ -192,11 +190,4 @@ func waitingOf(c platforms.Consent, signIn domain.Platform) waiting {
 		w.Offered = append(w.Offered, offered(o))
 	}
 	return w
-}
-
-func parseWaiting(raw []byte) (w waiting, err error) {
-	if json.Unmarshal(raw, &w) != nil { // the error would quote the secret
-		err = errors.New("the stored consent is not in the expected format")
-	}
-	return w, err
 }

@@ -22,9 +22,12 @@ type Selection struct {
 // Errors of a refused choice. The tokens keep waiting.
 var (
 	// ErrChangedMeanwhile (conflict): the page no longer describes what would happen.
-	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict, "The information on this page has changed. Nothing was connected. Check the page again, then connect.")
-	errNothingChosen    = domain.NewError(domain.CodeUnprocessable, "Nothing was selected. Select at least one page or profile, then connect.")
-	errNotOffered       = domain.NewError(domain.CodeUnprocessable, "A selected page is not included in this sign-in. Nothing was connected.")
+	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict,
+		"The information on this page has changed. Nothing was connected. Check the page again, then connect.")
+	errNothingChosen = domain.NewError(domain.CodeUnprocessable,
+		"Nothing was selected. Select at least one page or profile, then connect.")
+	errNotOffered = domain.NewError(domain.CodeUnprocessable,
+		"A selected page is not included in this sign-in. Nothing was connected.")
 )
 
 // Choose connects the chosen pages. It may be repeated after an unavailable or internal error.
@@ -69,7 +72,6 @@ func (c *Connect) Choose(ctx context.Context, id string, chosen Selection, still
 	return c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 }
 
-// pick validates a choice against the offers.
 func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Selection) (picked []offered, err error) {
 	if len(chosen.Pages)+len(chosen.Move) == 0 {
 		return nil, errNothingChosen
@@ -109,7 +111,8 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Selection) (picked 
 	}
 	again := func(o offered) bool { return o.ref() == p.again }
 	if a.SocialAccount != 0 && !slices.ContainsFunc(picked, again) {
-		return nil, domain.NewError(domain.CodeUnprocessable, "The page to reconnect is not selected. Nothing was connected. Select it, then connect.")
+		return nil, domain.NewError(domain.CodeUnprocessable,
+			"The page to reconnect is not selected. Nothing was connected. Select it, then connect.")
 	}
 	return picked, nil
 }
@@ -123,8 +126,9 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	for _, o := range picked {
 		hang = append(hang, hanging(a.ParentAccount, p.grant, o))
 	}
-	slices.SortStableFunc(hang, func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) })
-	hang = slices.CompactFunc(hang, func(x, y domain.GrantedConnection) bool { return x.ConnectionID == y.ConnectionID })
+	byID := func(x, y domain.GrantedConnection) int { return cmp.Compare(x.ConnectionID, y.ConnectionID) }
+	slices.SortStableFunc(hang, byID)
+	hang = slices.CompactFunc(hang, func(x, y domain.GrantedConnection) bool { return byID(x, y) == 0 })
 	consents, err := c.consentsBefore(ctx, p, picked, hang)
 	if err != nil {
 		return outcome, err
@@ -160,7 +164,11 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err := c.keepChosen(ctx, w, p, hang, now, sealed); err != nil {
 		return outcome, err
 	}
-	c.releaseReplaced(ctx, consents)
+	for before, consent := range consents {
+		if _, _, err := c.release(ctx, before, consent); err != nil { // does not affect the choice, which is stored
+			c.Logger.WarnContext(ctx, "release replaced connection", "connection", before, "error", err)
+		}
+	}
 	c.look(ctx, outcome)
 	return outcome, nil
 }
@@ -169,7 +177,6 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 // does not belong to these agencies.
 const actor = "system:connect"
 
-// record appends a record about an agency that a choice affects.
 func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency string, draft domain.Draft) error {
 	draft = signed(draft, a.ConnectRequester)
 	if agency != a.ParentAccount {
@@ -181,7 +188,7 @@ func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency st
 	return nil
 }
 
-// look starts the first readings. If it fails, the fetchers' next round finds the pages.
+// look starts the first readings.
 func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
 	notified := map[domain.Platform]bool{}
 	for _, page := range outcome.Connected {
@@ -202,12 +209,13 @@ func idsOf(outcome domain.ConnectOutcome) (ids []int64) {
 	return ids
 }
 
-// entities returns the directory records of a choice: the member, the connections, the pages.
+// entities returns the member, the connections, then the pages of a choice.
 func (c *Connect) entities(
 	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered, now time.Time,
 ) (entities []domain.DirectoryEntity, err error) {
 	member := domain.DirectoryMember{
-		ID: domain.ComputedMember(a.ParentAccount, a.AccountID, a.Platform, w.Person), AccountID: a.AccountID, Name: memberName(a, w), Active: true,
+		ID:        domain.ComputedMember(a.ParentAccount, a.AccountID, a.Platform, w.Person),
+		AccountID: a.AccountID, Name: cmp.Or(w.Name, a.Platform.Title()+" "+w.Person), Active: true,
 	}
 	if member.UserID, err = c.Directory.MemberUser(ctx, member.ID); err != nil {
 		return nil, err
@@ -223,7 +231,8 @@ func (c *Connect) entities(
 		if !created[h.ConnectionID] {
 			created[h.ConnectionID] = true
 			connection := domain.DirectoryConnection{
-				ID: h.ConnectionID, MemberID: member.ID, Platform: o.Platform, SecretRef: h.SecretRef, CreatedAt: now, UpdatedAt: now,
+				ID: h.ConnectionID, MemberID: member.ID, Platform: o.Platform, SecretRef: h.SecretRef,
+				CreatedAt: now, UpdatedAt: now,
 			}
 			if o.AccessToken == "" && !w.Tokens.ExpiresAt.IsZero() {
 				connection.ExpiresAt = &w.Tokens.ExpiresAt
@@ -233,7 +242,8 @@ func (c *Connect) entities(
 		page := domain.DirectorySocialAccount{
 			ID:            domain.ComputedSocialAccount(a.ParentAccount, o.Platform, o.AccountType, o.ExternalID),
 			ParentAccount: a.ParentAccount, AccountID: a.AccountID, MemberID: member.ID, ConnectionID: h.ConnectionID,
-			Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID, Name: o.Name, Connected: true, CreatedAt: now, UpdatedAt: now,
+			Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID, Name: o.Name,
+			Connected: true, CreatedAt: now, UpdatedAt: now,
 		}
 		if known, ok := p.known[o.ref()]; ok { // it keeps its id and history
 			page.ID, page.CreatedAt = known.ID, known.CreatedAt
@@ -241,14 +251,6 @@ func (c *Connect) entities(
 		pages = append(pages, page)
 	}
 	return append(entities, pages...), nil
-}
-
-// memberName returns the person's name on the platform, or a substitute.
-func memberName(a domain.ConnectAttempt, w waiting) string {
-	if w.Name != "" {
-		return w.Name
-	}
-	return a.Platform.Title() + " " + w.Person
 }
 
 // leaveOut records that the pages that the consent does not cover wait for a sign-in, in any
@@ -265,16 +267,15 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 		page, now := lost.DirectorySocialAccount, c.Now().UTC().Truncate(time.Microsecond)
 		var moved []domain.DirectoryEntity
 		if !own[page.ConnectionID] {
-			page.ConnectionID, page.UpdatedAt = domain.ComputedConnection(page.ParentAccount, page.Platform, p.grant.App, "left out "+keyOf(lost.Ref())), now
+			page.UpdatedAt = now
+			page.ConnectionID = domain.ComputedConnection(
+				page.ParentAccount, page.Platform, p.grant.App, "left out "+keyOf(lost.Ref()))
 			moved = []domain.DirectoryEntity{domain.DirectoryConnection{
 				ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, CreatedAt: now, UpdatedAt: now,
 			}, page}
 		}
 		if err := c.record(ctx, a, page.ParentAccount, awaitsSignIn(page, now, leftOutReason)); err != nil {
 			return err
-		}
-		if moved == nil {
-			continue
 		}
 		for _, draft := range entityDrafts(moved, now) {
 			if err := c.record(ctx, a, page.ParentAccount, draft); err != nil {
@@ -287,7 +288,6 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 
 const leftOutReason = "The person who connected this page signed in again without selecting it. Connect it again and select it on the platform."
 
-// awaitsSignIn returns the record that the connection of a page waits for a sign-in.
 func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {
 	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{
 		ConnectionID: page.ConnectionID, AccountID: page.AccountID, MemberID: page.MemberID, Platform: page.Platform,
@@ -303,8 +303,7 @@ func (c *Connect) consentsBefore(
 	consents = map[int64]time.Time{}
 	for _, o := range picked {
 		before := p.known[o.ref()].ConnectionID
-		used := slices.ContainsFunc(current, func(h domain.GrantedConnection) bool { return h.ConnectionID == before })
-		if used || !domain.IsComputedID(before) {
+		if slices.Contains(connectionsOf(current), before) || !domain.IsComputedID(before) {
 			continue
 		}
 		if consents[before], err = c.Store.ConsentOf(ctx, before); err != nil {
@@ -312,14 +311,4 @@ func (c *Connect) consentsBefore(
 		}
 	}
 	return consents, nil
-}
-
-// releaseReplaced releases the connections that read the chosen pages before. A failure does not
-// affect the choice, which is already stored.
-func (c *Connect) releaseReplaced(ctx context.Context, consents map[int64]time.Time) {
-	for before, consent := range consents {
-		if _, _, err := c.release(ctx, before, consent); err != nil {
-			c.Logger.WarnContext(ctx, "release replaced connection", "connection", before, "error", err)
-		}
-	}
 }
