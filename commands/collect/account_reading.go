@@ -21,11 +21,8 @@ const (
 	lateMost = 28 * day
 )
 
-// accounts reads the totals of connected accounts.
 type accounts struct{ *parts }
 
-// accountReading reads one account's totals, and a part of its history until the history is
-// complete.
 func (c accounts) accountReading(ctx context.Context, f *fetch) (result fetched, err error) {
 	at := c.clock()
 	if f.historyOnly {
@@ -132,9 +129,9 @@ func (c accounts) afterHistory(ctx context.Context, f *fetch, failure error) dom
 	return h
 }
 
-// byDay returns one reading for each day of a history, captured at the last moment of the day,
-// newest first. Figures without a day describe the present and belong to the live reading. Days
-// outside the range are omitted; platforms whose days start at another hour return them.
+// byDay returns one reading per day, captured at the last moment of the day, newest first. Figures
+// without a day describe the present and belong to the live reading. Platforms whose days start at
+// another hour also return days outside the range.
 func (f *fetch) byDay(figures []domain.Figure, since, until time.Time) []domain.AccountRead {
 	days := map[time.Time][]domain.Figure{}
 	for _, figure := range figures {

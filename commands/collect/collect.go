@@ -112,7 +112,6 @@ func New(c Config) *Collector {
 // clock returns the current time with the resolution of records.
 func (c *Config) clock() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 
-// fetched is the result of reading one connection, in addition to its events.
 type fetched struct {
 	domain.FetchResult                  // the known part; the rest is derived from the error
 	historyOnly        bool             // a part of the history was read instead of the totals

@@ -53,7 +53,6 @@ func (c *Collector) ForgetLag(platform domain.Platform) {
 	}
 }
 
-// paces determines how often the quotas let the connections of each platform be read.
 type paces struct {
 	*parts
 	logged  sync.Map // last logged Pace by paceKey
@@ -87,7 +86,6 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 	return queue.Kind != domain.FetchTokens || queue.Platform.Facts().RenewedAhead > 0 || c.tokens.inspects(queue.Platform)
 }
 
-// lagOf returns how long the most overdue account has waited; 0 if none was read yet.
 func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
 	for _, account := range due {
 		if account.DueAt != nil {
@@ -97,11 +95,11 @@ func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
 	return 0
 }
 
-// opOf returns the endpoint that a kind of fetching calls most, for quotas that count by endpoint.
+// opOf returns the endpoint that a kind of fetching calls most.
 func opOf(queue domain.FetchQueue) string { return queue.Platform.Facts().Operations[queue.Kind] }
 
-// countedFor is how long claims use the last count of connections: there are many claims, and each
-// count scans all connections.
+// countedFor limits the age of a count: there are many claims, and each count scans all
+// connections.
 const countedFor = 10 * time.Second
 
 // demandFor uses a recent count if possible, but not if some tasks were never read: it may not
@@ -143,7 +141,6 @@ func (c *paces) demandNow(ctx context.Context, platform domain.Platform, now tim
 	return demand, err
 }
 
-// slowest returns the pace of the accounts of a type that are read least often.
 func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.Budget) Pace {
 	slowest := PaceOf(kind, account, d, quotas)
 	for _, d.Together = range d.members {
@@ -154,7 +151,6 @@ func (d Demand) slowest(kind string, account domain.AccountType, quotas []quota.
 	return slowest
 }
 
-// logPaces logs how often connections are read, at startup and after each change.
 func (c *paces) logPaces(ctx context.Context, queue domain.FetchQueue, d Demand) {
 	for account, n := range d.Connections {
 		key := paceKey{queue, account}

@@ -9,16 +9,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// lookAtTokens is the maximum time between two checks of a token: its expiry may be unknown, or a
-// new sign-in may have changed it.
+// A token is checked at least this often: its expiry may be unknown, or a new sign-in may have
+// changed it.
 const lookAtTokens = day
 
 // renewAfter is the minimum age at which a token that renews itself can be renewed. A token without
 // a known expiry is renewed at this age, because the response contains the new expiry.
 const renewAfter = day
 
-// refreshAhead renews a connection's token if it expires soon, reads its permissions, and returns
-// the time of the next check.
 func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, err error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err != nil {
@@ -58,8 +56,7 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	return result, nil
 }
 
-// signInAhead is how long before a connection's tokens expire permanently a warning is logged, so
-// that a person can be found who signs in again.
+// signInAhead gives time to find a person who signs in again before the tokens expire permanently.
 const signInAhead = 14 * day
 
 // lookAhead reports what the accounts of a platform will need: sign-ins, and our client key.

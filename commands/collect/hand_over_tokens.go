@@ -31,7 +31,6 @@ type HandOverTokens struct {
 	WakeFetchers func(ctx context.Context, queue domain.FetchQueue) error
 }
 
-// handedOverStore seals tokens and serializes changes with renewals of the same tokens.
 type handedOverStore interface {
 	commands.TokenStore
 	// Lease is that of [secretStore].
@@ -59,8 +58,9 @@ func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain
 		field, known := into[name]
 		switch {
 		case !known:
-			wrong = append(wrong, domain.FieldError{Field: "body", Detail: "has an unknown field; use access_token, refresh_token, expires_at, " +
-				"refresh_expires_at, instagram_login (convert a lifetime such as expires_in to a time)"})
+			wrong = append(wrong, domain.FieldError{Field: "body", Detail: "has an unknown field; use access_token, " +
+				"refresh_token, expires_at, refresh_expires_at, instagram_login " +
+				"(convert a lifetime such as expires_in to a time)"})
 		case json.Unmarshal(members[name], field) != nil:
 			wrong = append(wrong, domain.FieldError{Field: name, Detail: "cannot be read: tokens are text, times are RFC 3339 like " +
 				"2026-11-20T14:00:00Z, instagram_login is true or false"})
@@ -170,7 +170,6 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	return done, h.store(leased, place, stored)
 }
 
-// place returns where to store the tokens, or an error if they cannot be stored.
 func (h HandOverTokens) place(ctx context.Context, connection int64) (place domain.TokenPlace, err error) {
 	place, err = h.Places.TokenPlace(ctx, connection)
 	switch {
@@ -185,7 +184,6 @@ func (h HandOverTokens) place(ctx context.Context, connection int64) (place doma
 	}
 }
 
-// store replaces the stored tokens and makes the fetchers check.
 func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stored commands.StoredTokens) error {
 	sealed, err := commands.EncodeTokens(stored)
 	if err != nil {
@@ -198,9 +196,9 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 	return nil
 }
 
-// present returns the stored tokens. unread is the reason why they could not be read: they do
-// not exist or cannot be opened with our keys. They are replaced in both cases. A secret that is
-// in another format reads as empty.
+// present returns the stored tokens. unread is why they could not be read: they do not exist or
+// cannot be opened with our keys. They are replaced in both cases. A secret in another format reads
+// as empty.
 func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present commands.StoredTokens, unread, err error) {
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch domain.CodeOf(err) {
@@ -258,7 +256,6 @@ func (t NewTokens) check(now time.Time, p domain.Platform) error {
 	return errors.Join(wrong...)
 }
 
-// plainToken reports whether a token can be sent in a header.
 func plainToken(token string) bool {
 	return len(token) <= longestToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -278,7 +275,6 @@ func givenTime(at time.Time) *time.Time {
 	return &at
 }
 
-// connectionPages finds the pages that connections read.
 type connectionPages interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 }
@@ -321,7 +317,8 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	pageTokens := map[string]string{}
 	for _, page := range pages {
 		at := slices.IndexFunc(holds.Offered, func(o platforms.Offered) bool {
-			return o.Platform == page.Platform && o.AccountType == page.AccountType && o.ExternalID == page.Platform.PlainID(page.ExternalID)
+			return o.Platform == page.Platform && o.AccountType == page.AccountType &&
+				o.ExternalID == page.Platform.PlainID(page.ExternalID)
 		})
 		switch {
 		case at < 0:

@@ -90,7 +90,6 @@ func (c *Collector) pauseAfter(f *fetch, err error) time.Duration {
 	}
 }
 
-// backOff returns a pause that doubles with each earlier failure, up to longest.
 func backOff(failures int, longest time.Duration) time.Duration {
 	pause := firstPause
 	for range failures {
@@ -101,8 +100,7 @@ func backOff(failures int, longest time.Duration) time.Duration {
 	return pause
 }
 
-// maxReason bounds the text of a failure, in bytes.
-const maxReason = 500
+const maxReason = 500 // bytes
 
 var advice = map[platforms.Class]string{
 	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",
@@ -158,7 +156,6 @@ func reasonFor(err error) string {
 	return strings.TrimSuffix(text, ".") + ". " + whatToDo
 }
 
-// recordWithin bounds the time to record a platform's answer.
 const recordWithin = 10 * time.Second
 
 // BatchAppender appends many records in one call and returns the result of each, like

@@ -10,8 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// leftOver is the share of a quota that the pace does not use. It is for backfills, token renewals,
-// and readings with more calls than usual.
+// The pace does not use this share of a quota: it is for backfills, token renewals, and readings
+// with more calls than usual.
 const leftOver = 0.1
 
 // Pace is how often a connection is read.
@@ -162,7 +162,6 @@ func mixed(h uint64) uint64 {
 // CallsADay returns the daily number of calls at this pace.
 func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
-// callsOf returns the number of calls of a reading, see [domain.AccountKind].
 func callsOf(kind string, platform domain.Platform, account domain.AccountType) int {
 	read, known := platform.Kind(account)
 	if !known {

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// maxListingPages bounds the pages of one round. The next round continues a longer listing.
+// The next round continues a longer listing.
 const maxListingPages = 50
 
 // postListing registers, in one round, the posts of an account that are not known yet, and those
@@ -71,7 +71,8 @@ func (l *postListing) resume(ctx context.Context, state domain.PostListing) (dom
 	}
 	cursorBefore := state.Cursor
 	state, err := l.pass(ctx, state)
-	if class := platforms.ClassOf(err); state.Cursor == cursorBefore && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
+	class := platforms.ClassOf(err)
+	if state.Cursor == cursorBefore && (class == platforms.ClassInvalid || class == platforms.ClassNotFound) {
 		l.Logger.WarnContext(ctx, "the platform refused the cursor of an unfinished listing; the listing starts again",
 			"social_account", l.f.SocialAccount, "error", err)
 		return domain.PostListing{To: state.To}, nil
@@ -111,8 +112,8 @@ func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostList
 	return l.isKnown(last) && !l.reassigned[last.ID] && !last.PublishedAt.After(*state.To)
 }
 
-// isKnown reports whether a post was known before this round, also under its other id. Lists
-// without the other id come after the list that has it, which an earlier round may have read.
+// A list without the other id comes after the list that has it, which an earlier round may have
+// read.
 func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
 		return l.known[p.ID] || l.known[p.SameAs]
@@ -167,8 +168,8 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	})
 }
 
-// maxPostText bounds the stored text of a post, in bytes. It is four times the longest text of any
-// platform. A larger record could be refused in every round.
+// maxPostText, in bytes, is four times the longest text of any platform. A larger record could be
+// refused in every round.
 const maxPostText = 256 << 10
 
 func textsOf(post platforms.Post) domain.PostTexts {
@@ -184,7 +185,7 @@ func (c posts) content(account domain.ConnectedAccount, post platforms.Post) con
 	}, c.clock()}
 }
 
-// maxNoted bounds the id in a note, in bytes. A longer id belongs to no known post.
+// maxNoted is in bytes. A longer id belongs to no known post.
 const maxNoted = 255
 
 // postNotes holds the posts of an account that could not be read or are known under another id,
@@ -229,10 +230,8 @@ func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class pl
 	}
 }
 
-// sameAsAnother is the class of a post that is known under another id.
-const sameAsAnother = "same_as_another"
+const sameAsAnother = "same_as_another" // known under another id
 
-// note reports whether the class of the post is new.
 func (n *postNotes) note(id, class string, now time.Time) (first bool) {
 	note := n.stored[id]
 	if first = note.Class != class; first {

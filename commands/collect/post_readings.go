@@ -14,11 +14,10 @@ import (
 
 const postsPerRead = 50
 
-// posts reads the posts of connected accounts.
 type posts struct{ *parts }
 
 // postReadings registers posts that are listed for the first time, or for the first time under the
-// connection's current member. It then reads all posts that are due by their age.
+// current member, and reads all posts that are due by their age.
 func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err error) {
 	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
 	if err != nil {

@@ -18,8 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
-// recordBatch is the number of results that are stored at a time. After a crash, connections
-// without a stored result are read again.
 const recordBatch = 64
 
 // Work reads the remaining accounts of a claim, several connections at a time. The error is only
@@ -58,7 +56,6 @@ func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	return errors.Join(round.flush(ctx), ctx.Err())
 }
 
-// round is the processing of one claim.
 type round struct {
 	*Collector
 	claim  domain.FetchClaim
@@ -157,7 +154,6 @@ func (r *round) note(ctx context.Context, result domain.FetchResult) {
 	}
 }
 
-// flush returns all errors of storing.
 func (r *round) flush(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -194,8 +190,7 @@ func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) 
 
 const lookForPauses = time.Second
 
-// pausedConnections caches the paused connections: claims with many connections check before each
-// one.
+// Claims with many connections check for pauses before each one.
 type pausedConnections struct {
 	mu      sync.Mutex
 	asked   time.Time

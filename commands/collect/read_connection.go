@@ -50,8 +50,6 @@ func (c *Collector) fetchFunc(kind string) (fetchFunc, error) {
 	}
 }
 
-// withToken reads with the connection's token. If the platform refuses the token, it is renewed
-// once.
 func (c *Collector) withToken(read fetchFunc) fetchFunc {
 	return func(ctx context.Context, f *fetch) (fetched, error) {
 		stored, err := c.tokens.access(ctx, f)
@@ -109,8 +107,7 @@ func target(account domain.ConnectedAccount, stored commands.StoredTokens) platf
 	}
 }
 
-// countedBy returns by whom a platform counts the calls for an account, besides the app: the
-// account itself, or the owner of the token.
+// countedBy returns by whom a platform counts the calls for an account, besides the app.
 func countedBy(account domain.ConnectedAccount) string {
 	if account.Platform.Facts().CountsByToken {
 		return cmp.Or(account.SecretRef, account.ExternalID)

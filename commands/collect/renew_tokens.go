@@ -258,7 +258,6 @@ func (c *tokens) annotate(ctx context.Context, f *fetch, tokens commands.StoredT
 	}
 }
 
-// newer returns tokens that were stored after the ones that failed, or [platforms.ErrNoRefresh].
 func (c *tokens) newer(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
 	stored, _, err := c.load(ctx, f.SecretRef)
 	if err == nil && stored.AccessToken == failed.AccessToken {
@@ -290,8 +289,7 @@ func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTo
 	return stored, nil
 }
 
-// inspects reports whether a platform reports the permissions of tokens. Its tokens are then
-// checked every day even if they are not renewed.
+// Tokens that a platform can inspect are checked every day even if they are not renewed.
 func (c *tokens) inspects(platform domain.Platform) bool {
 	client, err := c.Client(platform)
 	inspector, ok := client.(platforms.Inspector)

@@ -23,9 +23,9 @@ func (r *round) limitCalls(f *fetch) {
 	}
 }
 
-// historyTurn reports whether this turn reads a part of the history instead of the totals, for a
-// connection whose quota sets its pace: a small quota never has room for both. If the history part
-// had no room after a reading, it takes the next turn, and the turn after that is a reading again.
+// historyTurn reports whether this turn reads a part of the history instead of the totals, because
+// a small quota never has room for both: the part that had no room after a reading takes the next
+// turn.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) &&
 		(f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
@@ -54,8 +54,6 @@ func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	return nil
 }
 
-// limitedClient is a client that starts to read a single post, or a part of the history, only if
-// its calls are available.
 type limitedClient struct {
 	platforms.Client
 	r           *round

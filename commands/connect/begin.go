@@ -76,7 +76,6 @@ func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still Acces
 	return c.Begin(ctx, Request{a.ConnectRequester, a.Platform, a.ReturnTo, a.SocialAccount}, still)
 }
 
-// checkReconnect checks that the page belongs to the account and that the sign-in can reconnect it.
 func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 	page, err := c.Directory.Page(ctx, r.ParentAccount, r.SocialAccount)
 	switch {
@@ -93,24 +92,28 @@ func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 
 // checkReturn accepts only paths of this service and addresses with a configured origin.
 func (c *Connect) checkReturn(to string) error {
+	wrong := domain.NewError(domain.CodeInvalid,
+		"return_to must be a path of this service, such as /console/clients, or an address with a configured origin.").
+		WithField("return_to", "is neither a path of this service nor an address with a configured origin")
 	if to == "" {
 		return nil
 	}
+	u, err := url.Parse(to)
 	const most = 2000
-	if u, err := url.Parse(to); err == nil && len(to) <= most && u.User == nil && !strings.ContainsAny(to, "\\\r\n\t") {
-		origin := u.Scheme + "://" + u.Host
-		switch {
-		case u.Scheme == "" && u.Host == "":
-			if strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") {
-				return nil
-			}
-		case strings.HasPrefix(c.PublicURL+"/", origin+"/"), slices.Contains(c.ReturnOrigins, origin):
-			return nil
-		}
+	if err != nil || len(to) > most || u.User != nil || strings.ContainsAny(to, "\\\r\n\t") {
+		return wrong
 	}
-	return domain.NewError(domain.CodeInvalid,
-		"return_to must be a path of this service, such as /console/clients, or an address with a configured origin.").
-		WithField("return_to", "is neither a path of this service nor an address with a configured origin")
+	if u.Scheme == "" && u.Host == "" {
+		if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") {
+			return wrong
+		}
+		return nil
+	}
+	origin := u.Scheme + "://" + u.Host
+	if strings.HasPrefix(c.PublicURL+"/", origin+"/") || slices.Contains(c.ReturnOrigins, origin) {
+		return nil
+	}
+	return wrong
 }
 
 // OpenedSignIn is the content of the first page of a sign-in.

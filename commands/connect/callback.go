@@ -66,8 +66,8 @@ func nothing(why string) domain.ConnectOutcome {
 	return domain.ConnectOutcome{Refused: domain.OptionalText(why), Connected: []domain.ConnectedNow{}, FellAway: []string{}}
 }
 
-// redeem returns an error that can be shown to a person, or an internal one. fellAway lists the
-// agency's pages that are no longer read although nothing was connected.
+// The error of redeem can be shown to a person, or is internal. fellAway lists the agency's pages
+// that are no longer read although nothing was connected.
 func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b Callback, still AccessCheck) (fellAway []string, err error) {
 	if b.Error != "" || b.Code == "" {
 		return nil, b.refusal()
@@ -116,16 +116,15 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 // never informed that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
-// declined knows the error codes of the four platforms.
 func (b Callback) declined() bool {
 	return slices.Contains([]string{"access_denied", "user_cancelled_login", "user_cancelled_authorize"}, b.Error)
 }
 
-// refusal returns an error that describes what the person did on the platform.
 func (b Callback) refusal() error {
 	at := b.Platform.Title()
 	if b.declined() {
-		return domain.NewError(domain.CodeForbidden, "You did not agree at %s. Nothing was connected. Start again if you want to connect.", at)
+		return domain.NewError(domain.CodeForbidden,
+			"You did not agree at %s. Nothing was connected. Start again if you want to connect.", at)
 	}
 	return domain.NewError(domain.CodeUnprocessable, "%s did not complete the sign-in. Nothing was connected. Start again. "+
 		"If the error persists, ask the operator of this service to check its app at %s.", at, at)

@@ -104,7 +104,6 @@ func (c *Config) Platforms() []domain.Platform {
 	return slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return c.checkSignIn(p) != nil })
 }
 
-// signed sets the requester as the actor of a record.
 func signed(d domain.Draft, r domain.ConnectRequester) domain.Draft {
 	d.Envelope.Audit.Actor, d.Envelope.Audit.Role = r.Actor(), r.Role
 	return d

@@ -31,7 +31,8 @@ type MadeLink struct {
 var (
 	// ErrLinkOver (not_found): the link does not exist, has expired, or was revoked.
 	ErrLinkOver     = domain.NewError(domain.CodeNotFound, "This link is no longer valid. Ask the sender for a new one.")
-	errLinkPlatform = domain.NewError(domain.CodeUnprocessable, "This link does not allow that platform. Choose a platform that its page shows.")
+	errLinkPlatform = domain.NewError(domain.CodeUnprocessable,
+		"This link does not allow that platform. Choose a platform that its page shows.")
 )
 
 // Make creates a link and records it. Errors: invalid, forbidden, not_found (the account), conflict

@@ -114,7 +114,6 @@ func (c *Connect) release(ctx context.Context, connection int64, consent time.Ti
 	return true, "", nil
 }
 
-// revoke revokes the person's consent with the tokens that were stored.
 func (c *Connect) revoke(ctx context.Context, g domain.GrantKey, raw []byte) error {
 	signIn, err := c.SignIn(g.Platform)
 	if err != nil {

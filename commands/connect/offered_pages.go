@@ -88,7 +88,6 @@ func (c *Connect) View(ctx context.Context, id, cookie string, still AccessCheck
 	return v, err
 }
 
-// ownAttempt returns an attempt if the cookie is the one of its browser.
 func (c *Connect) ownAttempt(ctx context.Context, id, cookie string) (domain.ConnectAttempt, error) {
 	a, err := c.Store.Attempt(ctx, id)
 	if err == nil && !bytes.Equal(a.Cookie, digest(cookie)) {
@@ -263,7 +262,6 @@ func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttemp
 	return err
 }
 
-// findLost finds the pages that depend on the grant and are no longer covered.
 func (c *Connect) findLost(ctx context.Context, p *plan, w waiting) error {
 	covered := map[domain.PageRef]bool{}
 	for _, o := range w.Offered {

@@ -58,12 +58,14 @@ var (
 	errNoUser = domain.NewError(domain.CodeUnprocessable, "user is not an active user of the account. Send the user first, or omit it.").
 			WithField("user", "is not an active user of the account")
 	errSignedIn = domain.NewError(domain.CodeConflict,
-		"This page was connected by a sign-in in ledgerboard. Disconnect it first (POST /api/platforms/{platformId}/disconnect). Nothing was changed.")
+		"This page was connected by a sign-in in ledgerboard. Disconnect it first "+
+			"(POST /api/platforms/{platformId}/disconnect). Nothing was changed.")
 	errOtherClient = domain.NewError(domain.CodeConflict,
 		"Another client of the agency owns this page. Send it with \"connected\":false for that client first. Nothing was changed.")
 	errNotRegistered = domain.NewError(domain.CodeNotFound, "This page was not registered. Check account, platform and external_id.")
 	errEndNotShown   = domain.NewError(domain.CodeUnavailable,
-		"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. Send the same request again in a minute.")
+		"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. "+
+			"Send the same request again in a minute.")
 )
 
 // Register registers a page, or ends its registration. Repeating it is safe. A page in the
@@ -139,8 +141,6 @@ func (reg Registration) check() (externalID string, err error) {
 	}
 }
 
-// agencyOf returns the agency of the account, which must be active, and checks the user, if one is
-// named.
 func (r Registrations) agencyOf(ctx context.Context, reg Registration) (agency string, names domain.ConnectNames, err error) {
 	accountKey, userKey := domain.DirectoryKey(domain.KindAccount, reg.AccountID), domain.DirectoryKey(domain.KindUser, reg.UserID)
 	keys := []string{accountKey}
@@ -177,7 +177,8 @@ func (r Registrations) page(reg Registration, agency string) domain.DirectorySoc
 
 func registered(page domain.DirectorySocialAccount, names domain.ConnectNames) Registered {
 	return Registered{
-		SocialAccountID: page.ID, ConnectionID: page.ConnectionID, MemberID: page.MemberID, Connected: page.Connected, Subscribed: names.Subscribed,
+		SocialAccountID: page.ID, ConnectionID: page.ConnectionID, MemberID: page.MemberID,
+		Connected: page.Connected, Subscribed: names.Subscribed,
 	}
 }
 

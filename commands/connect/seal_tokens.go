@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +18,9 @@ import (
 
 // seal stores the person's tokens and those of pages: of the chosen pages, and of everything that
 // already depends on the grant, in any agency. taken is the time that is stored with them.
-func (c *Connect) seal(ctx context.Context, w waiting, p plan, chosen []domain.GrantedConnection, now time.Time) (taken time.Time, err error) {
+func (c *Connect) seal(
+	ctx context.Context, w waiting, p plan, chosen []domain.GrantedConnection, now time.Time,
+) (taken time.Time, err error) {
 	tokens := map[string]string{} // by owner and platform
 	for _, o := range w.Offered {
 		if o.AccessToken != "" {
@@ -169,7 +170,6 @@ func (o offered) ref() domain.PageRef {
 	return domain.PageRef{Platform: o.Platform, AccountType: o.AccountType, ExternalID: o.ExternalID}
 }
 
-// tokenOf returns the owner of the token that reads the page.
 func (o offered) tokenOf(person string) string {
 	if o.AccessToken == "" {
 		return person

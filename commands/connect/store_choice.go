@@ -151,7 +151,8 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 			return outcome, err
 		}
 		if page, ok := draft.Data.(domain.DirectorySocialAccount); ok {
-			outcome.Connected = append(outcome.Connected, domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name})
+			connected := domain.ConnectedNow{SocialAccountID: page.ID, PID: page.Platform, Name: page.Name}
+			outcome.Connected = append(outcome.Connected, connected)
 		}
 	}
 	if err := c.leaveOut(ctx, a, p); err != nil {
@@ -173,8 +174,8 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	return outcome, nil
 }
 
-// actor is the actor in records of other agencies whose pages a new consent affects. The requester
-// does not belong to these agencies.
+// actor is for records of other agencies whose pages a new consent affects: the requester does not
+// belong to them.
 const actor = "system:connect"
 
 func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency string, draft domain.Draft) error {
@@ -188,7 +189,6 @@ func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency st
 	return nil
 }
 
-// look starts the first readings.
 func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
 	notified := map[domain.Platform]bool{}
 	for _, page := range outcome.Connected {
@@ -286,7 +286,8 @@ func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan)
 	return nil
 }
 
-const leftOutReason = "The person who connected this page signed in again without selecting it. Connect it again and select it on the platform."
+const leftOutReason = "The person who connected this page signed in again without selecting it. " +
+	"Connect it again and select it on the platform."
 
 func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason string) domain.Draft {
 	return commands.NewDraft(domain.TopicOperations, page.ParentAccount, domain.ConnectionStateChanged{

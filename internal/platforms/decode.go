@@ -12,11 +12,11 @@ import (
 // The lenient types: a field of an unexpected shape affects that field only, never the whole
 // answer. Their UnmarshalJSON methods never fail.
 
-// maxNumber bounds numbers in both directions. No platform counts that high, and a larger number
-// would invalidate the whole reading. A few thousand such numbers can be added within 64 bits.
+// maxNumber bounds numbers in both directions. No platform counts that high, a larger number would
+// invalidate the whole reading, and a few thousand such numbers can be added within 64 bits.
 const maxNumber = 1_000_000_000_000_000
 
-// maxUnixTime is the largest accepted time in seconds, in the year 2106. A later time is invalid.
+// maxUnixTime, in seconds, is in the year 2106. A later time is invalid.
 const maxUnixTime = 2 * math.MaxInt32
 
 // count is an integer in one of the platforms' notations: 12, 12.0 or "12". Anything else, and a
@@ -78,7 +78,6 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// flag is true for true and "true".
 type flag bool
 
 func (f *flag) UnmarshalJSON(raw []byte) error {
@@ -86,7 +85,7 @@ func (f *flag) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// amount is the value of an insight: a number, or an object with a breakdown.
+// amount is a number, or an object with a breakdown.
 type amount struct {
 	number count
 	parts  map[string]count
@@ -168,8 +167,8 @@ func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// metaTime reads Meta's times, which have no colon in the offset. An invalid time, or one beyond
-// [maxUnixTime], is zero. Pages may backdate a post without limit.
+// metaTime reads times without a colon in the offset. An invalid time, or one beyond [maxUnixTime],
+// is zero. Pages may backdate a post without limit.
 func metaTime(s text) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
 		if t, err := time.Parse(layout, string(s)); err == nil && t.UTC().Year() > 0 && t.Unix() <= maxUnixTime {
@@ -184,7 +183,6 @@ func unixTime(seconds count) time.Time {
 	return milliTime(count{n: seconds.n * 1000, ok: seconds.ok})
 }
 
-// milliTime is [unixTime] for milliseconds.
 func milliTime(milliseconds count) time.Time {
 	if !milliseconds.ok || milliseconds.n <= 0 || milliseconds.n/1000 > maxUnixTime {
 		return time.Time{}

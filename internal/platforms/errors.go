@@ -162,8 +162,8 @@ func malformed() *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
 }
 
-// checkAccount checks which account an answer is about. An answer without an ID is malformed and
-// says nothing about the token; an answer with another account's ID must not be recorded.
+// An answer without an ID is malformed and says nothing about the token; an answer with another
+// account's ID must not be recorded.
 func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	switch {
 	case slices.Contains(got, text(want)):
@@ -215,7 +215,6 @@ const (
 	maxMessage = 300 // characters of a platform's message that are kept
 )
 
-// tokenLike matches strings that could be a token; [looksSecret] decides.
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9_|.!~%-]{20,}`)
 
 // scrub removes the secrets of the call and everything that looks like a token from a platform's

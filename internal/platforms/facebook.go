@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// facebook reads Facebook pages.
 type facebook struct{ *graph }
 
 // Refresh: page tokens do not expire, and an invalid one requires a person.

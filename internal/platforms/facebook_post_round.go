@@ -60,7 +60,6 @@ func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []
 	return r.results, nil
 }
 
-// edgeBatch is the key of a refusal of the Batch API in the negative cache.
 const edgeBatch = "batch"
 
 // step sends some of the pending questions. Those that must be asked differently go to the end.
@@ -110,9 +109,8 @@ func (r *nodeRound) askLess(q question, e *Error) {
 	r.pending = append(r.pending, q)
 }
 
-// probe determines which metrics the platform refuses, because the message does not say. If a
-// temporary failure prevents this, the posts fail with it; they are not read without insights as if
-// those were refused.
+// probe determines which metrics the platform refuses. If a temporary failure prevents this, the
+// posts fail with it; they are not read without insights as if those were refused.
 func (r *nodeRound) probe(ctx context.Context, unknown []question) error {
 	var refused []string
 	var unclear *Error
@@ -227,8 +225,7 @@ func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error
 	return []nodeAnswer{out}, nil
 }
 
-// fallBackToSingle reads single posts instead. The first read shows whether the batch or the post
-// is at fault.
+// The first read of a single post shows whether the batch or the post is at fault.
 func (r *nodeRound) fallBackToSingle(ctx context.Context, first question, refusal error) ([]nodeAnswer, error) {
 	answers, err := r.askOne(ctx, first)
 	if r.noBatch = true; err != nil || answers[0].err != nil {

@@ -3,7 +3,6 @@ package platforms
 import (
 	"cmp"
 	"context"
-
 	"slices"
 	"strings"
 
@@ -62,7 +61,6 @@ const (
 	videoAvgWatch  = "post_video_avg_time_watched" // milliseconds
 )
 
-// edgeSummary is a list that is requested only for its total.
 type edgeSummary struct {
 	Summary maybe[struct {
 		Total count `json:"total_count"`
@@ -87,7 +85,6 @@ type postNode struct {
 	Comments  maybe[edgeSummary] `json:"comments"`
 }
 
-// nodeKind describes how to read posts, or videos.
 type nodeKind struct {
 	op        string
 	edge      string   // key of refusals in the negative caches
@@ -184,8 +181,8 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 	return plan
 }
 
-// reduce returns the next smaller request after a refusal because of a permission: first without
-// summaries, then without insights, then without both.
+// reduce is for a refusal because of a permission: first without summaries, then without insights,
+// then without both.
 func (p nodePlan) reduce(initial nodePlan) nodePlan {
 	if p.summaries || p.skipClass != "" {
 		p.summaries = false

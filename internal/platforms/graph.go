@@ -18,7 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// graph is a client of Meta's Graph API, for Facebook pages and Instagram accounts.
 type graph struct {
 	*httpClient
 	endpoint       Endpoint // without a client ID tokens cannot be inspected; without a secret calls have no proof
@@ -193,7 +192,7 @@ func isMetricMessage(message string) bool {
 
 var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
-// badField returns the field that a node does not have, or "".
+// badField returns the field that a node does not have.
 func badField(e *Error) string {
 	if found := nonexistingField.FindStringSubmatch(e.PlatformMessage); found != nil {
 		return found[1]
@@ -201,7 +200,7 @@ func badField(e *Error) string {
 	return ""
 }
 
-// oversized reports whether the answer was too large, so that the caller must request less.
+// oversized reports whether the caller must request less.
 func oversized(err error) bool {
 	e := errorIn(err)
 	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.PlatformMessage, "reduce the amount of data"))

@@ -10,7 +10,6 @@ import (
 	"strings"
 )
 
-// maxBatch is the maximum number of requests in one call of the Batch API.
 const maxBatch = 50
 
 type batchRequest struct {

@@ -100,7 +100,6 @@ func refusesMetrics(err error, requested []string) bool {
 		e.Class == ClassInvalid && e.Code == codeWrongRequest && len(requested) > 1
 }
 
-// graphReading is an account reading in progress.
 type graphReading struct {
 	*graph
 	reading

@@ -22,7 +22,6 @@ const (
 	maxCursorLen = 2048
 )
 
-// listItem is a post, a video, a reel or a media object in a list.
 type listItem struct {
 	ID          text  `json:"id"`
 	Message     text  `json:"message"`
@@ -91,7 +90,6 @@ func postsPage(pos sectionCursor, page graphPage[listItem], makePost postMaker) 
 	return out
 }
 
-// sectionCursor is the position in a listing: section, limit and the platform's cursor.
 type sectionCursor struct {
 	sections []section
 	index    int
@@ -108,7 +106,6 @@ func (c sectionCursor) String() string {
 	return c.sections[c.index].edge + ":" + strconv.Itoa(c.limit) + ":" + c.after
 }
 
-// next returns the start of the next section, or "" after the last.
 func (c sectionCursor) next() string {
 	if c.index+1 == len(c.sections) {
 		return ""

@@ -57,7 +57,6 @@ type answer struct {
 	body   []byte
 }
 
-// httpClient makes the calls of one platform: limits, timeouts, classification, statistics.
 type httpClient struct {
 	cfg      Config
 	platform domain.Platform
@@ -93,8 +92,8 @@ func (c *httpClient) do(ctx context.Context, req call, out any) error {
 	return nil
 }
 
-// requestAdmission asks whether the call may be made and how many requests it may contain. The
-// caller must pass the statistics of the call to finish.
+// requestAdmission returns how many requests the call may contain. The caller must pass the
+// statistics of the call to finish.
 func (c *httpClient) requestAdmission(
 	ctx context.Context, req call, requests int,
 ) (allowed int, finish func(CallStats), err error) {
@@ -140,8 +139,7 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 	return stats, failure
 }
 
-// complete adds the fields that the classification did not know, and removes tokens from the
-// platform's message.
+// complete also removes tokens from the platform's message.
 func (c *httpClient) complete(e *Error, req call, ans answer) {
 	e.Platform, e.Op, e.Status = c.platform, req.op, ans.status
 	if e.Class == ClassThrottled {
@@ -251,8 +249,8 @@ func byStatus(ans answer) *Error {
 	}
 }
 
-// withoutRedirects returns a copy of client that does not follow redirects. A redirect is not an
-// API answer, and following it would send our request to a host that is not configured.
+// A redirect is not an API answer, and following it would send our request to a host that is not
+// configured.
 func withoutRedirects(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
@@ -273,8 +271,8 @@ func withoutRedirects(client *http.Client) *http.Client {
 	return &c
 }
 
-// withoutQuery reduces the URL in the span of a call to scheme and host. It omits the path, query
-// and fragment, in which platforms expect tokens and people's ids.
+// withoutQuery reduces the URL in the span of a call to scheme and host: platforms expect tokens
+// and people's ids in the rest.
 type withoutQuery struct{ http.RoundTripper }
 
 func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -241,7 +241,8 @@ const (
 // ErrNotSigned (invalid) is the only error for a request that Meta did not sign for our app. It
 // does not say what was wrong.
 var ErrNotSigned = domain.NewError(domain.CodeInvalid,
-	"The request is not signed by Meta for this app. Nothing was changed. Check that the configured app secret matches the secret in the app's settings on Meta's developer site.")
+	"The request is not signed by Meta for this app. Nothing was changed. Check that the configured app secret matches "+
+		"the secret in the app's settings on Meta's developer site.")
 
 // ReceivesMetaRequests reports whether an app secret is configured, which is needed to verify
 // Meta's callbacks.

@@ -14,7 +14,6 @@ import (
 
 const linkedInPage = 100 // posts, pages or names per call, the maximum
 
-// linkedInPost is an element of /rest/posts.
 type linkedInPost struct {
 	ID        text  `json:"id"`
 	Text      text  `json:"commentary"`
@@ -89,7 +88,7 @@ func (e linkedInPost) post() (Post, bool) {
 
 var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves})
 
-// maxShares is the number of posts per call: their URNs make the URL long.
+// The URNs of this many posts still fit into a URL.
 const maxShares = 40
 
 func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
@@ -139,7 +138,6 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 	return out, nil
 }
 
-// postLists puts shares and ugcPosts into separate lists.
 func postLists(posts []Post) string {
 	kinds := map[string][]string{}
 	for _, p := range posts {
@@ -173,7 +171,6 @@ func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapsho
 	return s
 }
 
-// memberPost reads a post of a profile with one call per metric.
 func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	snap := PostSnapshot{Post: p}
 	key, ok := unionKey(p.ID)

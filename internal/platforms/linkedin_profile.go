@@ -21,7 +21,6 @@ var memberMetrics = []memberMetric{
 	{query: "LINK_CLICKS", name: domain.MetricClicks},
 }
 
-// memberReach has no daily series.
 var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReach}
 
 const resourceAnalytics = "memberCreatorPostAnalytics"
@@ -183,10 +182,9 @@ func (a analytics) total(query string) count {
 	return sum
 }
 
-// reachDays is the window of the profile's reach.
 const reachDays = 28
 
-// profileReach reads the people reached in 28 days; it has no daily series.
+// The platform has no daily series of people reached.
 func (r *liReading) profileReach(ctx context.Context) error {
 	if !r.mayReadAnalytics() {
 		return nil

@@ -11,9 +11,8 @@ import (
 
 const opRefresh = "refresh"
 
-// appCall builds a form POST with our app's credentials to the host of the token endpoint. Once
-// sent, it is not canceled with the caller's context: the code or refresh token is then used up,
-// and the answer would be lost.
+// appCall is not canceled with the caller's context once sent: the code or refresh token is then
+// used up, and the answer would be lost.
 func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
 	form.Set(e.idField, e.ClientID)
 	form.Set("client_secret", e.ClientSecret)

@@ -60,8 +60,8 @@ func (c *negativeCache) allows(edge, account, metric string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, accounts := c.now(), c.refused[edge+"|"+metric]
-	if accounts[account].until.After(now) {
-		return false
+	if refusedHere := accounts[account].until.After(now); refusedHere || !c.promote {
+		return !refusedHere
 	}
 	live := 0
 	for _, r := range accounts {
@@ -69,7 +69,7 @@ func (c *negativeCache) allows(edge, account, metric string) bool {
 			live++
 		}
 	}
-	return !c.promote || live < accountsUntilRefusedForAll
+	return live < accountsUntilRefusedForAll
 }
 
 func (c *negativeCache) usable(edge, account string, metrics []string) (ask, refused []string) {

@@ -45,8 +45,7 @@ func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	return c, nil
 }
 
-// redeemLongLived returns the long-lived token. Page tokens derived from a short-lived token would
-// expire within the hour too.
+// Page tokens derived from a short-lived token would expire within the hour too.
 func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI string) (Tokens, error) {
 	if err := f.needCode(code); err != nil {
 		return Tokens{}, err
@@ -64,8 +63,7 @@ func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI s
 	return long.tokens(f.cfg.Now()), nil
 }
 
-// exchangeToken calls the token endpoint, which Meta documents as a GET. This is why no error
-// quotes a URL.
+// Meta documents the token endpoint as a GET. This is why no error quotes a URL.
 func (f facebookSignIn) exchangeToken(
 	ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values,
 ) (oauthReply, error) {
@@ -191,11 +189,9 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	return incompleteAnswer(f.platform, opOffered, endlessList)
 }
 
-// taskAnalyze is the task that a person needs on a page to read its figures.
+// A person needs this task on a page to read its figures.
 const taskAnalyze = "ANALYZE"
 
-// offered returns the page and its Instagram account, or nothing if the page is already in the
-// list.
 func (p managedPage) offered(existing []Offered) []Offered {
 	id, token := string(p.ID), string(p.AccessToken)
 	known := func(o Offered) bool { return o.Platform == domain.Facebook && o.ExternalID == id }
@@ -255,9 +251,8 @@ func classifyGraphCode(ans answer) *Error {
 	return e
 }
 
-// isAppError reports whether Meta refuses a code because of our app or its settings. Only the
-// message distinguishes this: a wrong secret has been reported with the codes 1 (a temporary
-// failure elsewhere), 100 and 400.
+// Only the message tells that Meta refuses a code because of our app: a wrong secret has been
+// reported with the codes 1 (a temporary failure elsewhere), 100 and 400.
 func isAppError(message string) bool {
 	about := func(part string) bool { return strings.Contains(message, part) }
 	return about("client secret") || about("redirect_uri") || about("platform app") || about("validating application")

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"

@@ -181,7 +181,7 @@ func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
 	}
 }
 
-// eachPost reads posts one by one, for platforms without batches. It stops at the first error.
+// eachPost is for platforms without batches. It stops at the first error.
 func eachPost(
 	ctx context.Context, t Target, posts []Post, read func(context.Context, Target, Post) (PostSnapshot, error),
 ) ([]PostSnapshot, error) {
@@ -196,8 +196,6 @@ func eachPost(
 	return out, nil
 }
 
-// failedPost returns the snapshot of a post that cannot be read, or the error if it affects more
-// than that post.
 func failedPost(p Post, err error) (PostSnapshot, error) {
 	if wholeConnection(err) {
 		return PostSnapshot{}, err
@@ -213,8 +211,7 @@ type reading struct {
 	index map[domain.Figure]int // index of a figure in snap; the key has no value
 }
 
-// run reads the parts in order. It stops early if the quota is used up, because further calls would
-// be refused.
+// run stops early if the quota is used up: further calls would be refused.
 func (r *reading) run(ctx context.Context, parts ...func(context.Context) error) error {
 	for _, part := range parts {
 		if r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled {
@@ -227,7 +224,6 @@ func (r *reading) run(ctx context.Context, parts ...func(context.Context) error)
 	return nil
 }
 
-// total adds a current total, or records that the answer lacks it.
 func (r *reading) total(name string, kind domain.Kind, source string, value count) {
 	if !value.ok {
 		r.snap.miss(name, ReasonEmpty, source+" is missing from the answer")
@@ -253,8 +249,8 @@ func (r *reading) missingNames(names []string) []string {
 	})
 }
 
-// add adds a figure. It replaces an earlier one for the same metric, day and window, because a
-// platform may repeat a day where two answers meet.
+// add replaces an earlier figure for the same metric, day and window: a platform may repeat a day
+// where two answers meet.
 func (r *reading) add(figure domain.Figure) {
 	key := figure
 	key.Value = 0

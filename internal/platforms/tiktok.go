@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// tikTok reads TikTok accounts with the Display API.
 type tikTok struct {
 	*httpClient
 	endpoint Endpoint
@@ -27,7 +26,7 @@ func newTikTok(cfg Config, client *http.Client) *tikTok {
 	}
 }
 
-// request builds a call. TikTok requires the trailing slash of the path.
+// TikTok requires the trailing slash of the path.
 func (k *tikTok) request(op string, t Target, path, fields string, body any) call {
 	return call{
 		op: op, account: t.ExternalID, url: k.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
@@ -235,7 +234,8 @@ func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]Pos
 			v, ok := byID[p.ID]
 			if !ok {
 				out = append(out, PostSnapshot{Post: p, Err: &Error{
-					Class: ClassNotFound, Platform: k.platform, Op: op, Message: "the video is unknown, private or belongs to another account",
+					Class: ClassNotFound, Platform: k.platform, Op: op,
+					Message: "the video is unknown, private or belongs to another account",
 				}})
 				continue
 			}

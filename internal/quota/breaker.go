@@ -62,14 +62,12 @@ func verdict(s platforms.CallStats) error {
 	}
 }
 
-// holdAt is the percentage in a usage header at which a caller is held.
-const holdAt = 90
+const holdAt = 90 // percent in a usage header
 
 // usageHold applies if the platform does not report a time: the windows slide, so that part of the
 // quota is free again by then.
 const usageHold = 5 * time.Minute
 
-// holdReported holds the budgets that an answer reports as used up, or nearly.
 func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
 	// One person's quota during a sign-in: the next person has another.
@@ -93,7 +91,7 @@ func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	}
 }
 
-// hold holds a budget. An app's budget covers all platforms of its company.
+// An app's budget covers all platforms of its company.
 func (g *Gate) hold(ctx context.Context, p domain.Platform, scope domain.QuotaScope, op, account string, until time.Time) {
 	for _, other := range domain.Platforms() {
 		if other != p && (scope != domain.QuotaPerApp || other.Facts().Company != p.Facts().Company) {

@@ -13,9 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// readingBurst is the minimum burst of the budget of an account or an app, if its quota permits: a
-// reading makes its calls one after another, and a smaller burst would never allow a complete
-// reading.
+// readingBurst is the minimum burst for an account or an app, if its quota permits: a reading makes
+// its calls one after another, and a smaller burst would never allow a complete one.
 const readingBurst = 10
 
 // slowWindow: a budget with such a window takes longer to grow by one call than a reading can wait.
@@ -98,7 +97,6 @@ func name(platform domain.Platform, scope domain.QuotaScope, op, account string)
 	}
 }
 
-// defaultShare is the default and the maximum of [Config].Share.
 const defaultShare = 0.9
 
 // DefaultLimits returns the quotas that apply without a configuration.
