@@ -243,5 +243,5 @@ func (k *authorizer) scope(ctx context.Context, narrow readmodels.Narrowing) (re
 	if !p.Roles.Has(RoleAgency) {
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
-	return k.scopes(ctx, request)
+	return k.deps.Scope(ctx, request)
 }

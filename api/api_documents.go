@@ -47,7 +47,7 @@ type document map[string]json.RawMessage
 
 func (d document) read(name string, into any) { _ = json.Unmarshal(d[name], into) }
 
-func (d document) set(name string, value any) { d[name], _ = json.Marshal(value) }
+func (d document) set(name string, value any) { d[name], _ = json.Marshal(value) } //nolint:errchkjson // see above
 
 func (d *documents) openAPIServed() (doc document) {
 	_ = json.Unmarshal(openAPIDocument, &doc)

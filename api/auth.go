@@ -19,12 +19,12 @@ func (k *authorizer) principal(r *http.Request) (Principal, error) {
 	if ok {
 		return k.admitted(r.Context(), p)
 	}
-	p, err := k.authenticator.Authenticate(r)
+	p, err := k.deps.Authenticator.Authenticate(r)
 	if err == nil {
 		return k.admitted(r.Context(), p)
 	}
 	_, known := errors.AsType[*domain.Error](err)
-	if !known && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !k.passes(err) {
+	if !known && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !k.deps.IsTemporary(err) {
 		err = fmt.Errorf("%w (%w)", errNotSignedIn, err) // a main application's own errors are not failures of this service
 	}
 	return Principal{}, err
@@ -65,7 +65,7 @@ func (k *authorizer) parentOf(ctx context.Context, p Principal) (string, error) 
 	if p.Roles.Has(RoleAgency, RoleAuditor) {
 		return p.AccountID, nil
 	}
-	return k.accounts(ctx, p.AccountID)
+	return k.deps.ParentAccount(ctx, p.AccountID)
 }
 
 // Principal is a verified caller. AccountID is the parent account for the roles agency and auditor,

@@ -69,16 +69,8 @@ func whyRefused(p Principal, withdrawn bool, s readmodels.UserStatus, unknownAll
 // authorizer identifies callers and their agencies, checks every verified caller with [whyRefused],
 // limits the rate of requests, and determines the scope of a caller.
 type authorizer struct {
-	authenticator Authenticator
-	accounts      func(ctx context.Context, subAccount string) (parent string, err error)
-	scopes        func(context.Context, readmodels.ScopeRequest) (readmodels.Scope, error)
-	limits        *rateLimits
-	passes        func(error) bool // whether an error is transient
-
-	directory      PeopleDirectory
-	unknownAllowed bool
-	withdrawn      *WithdrawnSubjects // may be nil
-	logger         *slog.Logger
+	deps   Deps
+	limits *rateLimits
 
 	queries  singleflight.Group
 	mu       sync.Mutex
@@ -92,17 +84,13 @@ type cachedStatus struct {
 }
 
 func newAuthorizer(d Deps) *authorizer {
-	return &authorizer{
-		authenticator: d.Authenticator, accounts: d.ParentAccount, scopes: d.Scope, passes: d.IsTemporary,
-		limits: newRateLimits(d.Config.RateLimit, d.Now), directory: d.People,
-		unknownAllowed: d.UnknownUsers, withdrawn: d.Withdrawn, logger: d.Logger, statuses: map[string]cachedStatus{},
-	}
+	return &authorizer{deps: d, limits: newRateLimits(d.Config.RateLimit, d.Now), statuses: map[string]cachedStatus{}}
 }
 
 // admit returns nil if the caller has access now, forbidden if not, and any other error if that
 // cannot be determined.
 func (k *authorizer) admit(ctx context.Context, p Principal) error {
-	withdrawn := k.withdrawn.Has(p.UserID)
+	withdrawn := k.deps.Withdrawn.Has(p.UserID)
 	var status readmodels.UserStatus
 	if p.isPerson() && !withdrawn {
 		var err error
@@ -110,8 +98,8 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 			return err
 		}
 	}
-	if why := whyRefused(p, withdrawn, status, k.unknownAllowed); why != "" {
-		k.logger.DebugContext(ctx, "caller refused", "user", p.UserID, "why", why)
+	if why := whyRefused(p, withdrawn, status, k.deps.UnknownUsers); why != "" {
+		k.deps.Logger.DebugContext(ctx, "caller refused", "user", p.UserID, "why", why)
 		return errAccessEnded
 	}
 	return nil
@@ -133,7 +121,7 @@ func (k *authorizer) status(ctx context.Context, user, account string) (readmode
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTimeout)
 		defer cancel()
 		start := time.Now()
-		status, err := k.directory.UserStatus(ctx, user, account)
+		status, err := k.deps.People.UserStatus(ctx, user, account)
 		if err == nil {
 			k.cache(key, cachedStatus{status, start})
 		}

@@ -43,16 +43,13 @@ func unreadable(err error, message string) error {
 	return domain.NewError(domain.CodeInvalid, "%s", message)
 }
 
-const (
-	unknownMember   = "is an unknown member: remove it"
-	malformedMember = "must be %s; leave it out to keep the current value"
-)
+const malformedMember = "must be %s; leave it out to keep the current value"
 
 // readBody decodes a body into the fields of B by their JSON names. Absent fields keep the values
-// in body. Members that B does not have are refused with the detail unknown, because they would
-// have no effect; members of a wrong type are refused with the detail malformed, in which %s is the
-// type of the field. Both errors are in bad.
-func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, bad domain.FieldErrors, err error) {
+// in body. Members that B does not have are refused, because they would have no effect, and members
+// of a wrong type with the detail malformed, in which %s is the type of the field. Both errors are
+// in bad.
+func readBody[B any](r *http.Request, body B, malformed string) (_ B, bad domain.FieldErrors, err error) {
 	members, err := readObject(r)
 	if err != nil {
 		return body, bad, err
@@ -65,7 +62,7 @@ func readBody[B any](r *http.Request, body B, unknown, malformed string) (_ B, b
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		switch field, known := fields[name]; {
 		case !known:
-			bad.Addf(clip(name), "%s", unknown)
+			bad.Addf(clip(name), "is an unknown member: remove it")
 		case json.Unmarshal(wholeNumbers(members[name]), field) != nil:
 			form := "a number"
 			switch field.(type) {

@@ -48,7 +48,7 @@ func (c *connecting) routes() []Operation {
 	return append([]Operation{
 		{
 			http.MethodPost, "/api/connect", "postConnect", roles,
-			answering(nothing, c.postConnect).accepting(reflect.TypeFor[connectBody]()),
+			accepting[connectBody](answering(nothing, c.postConnect)),
 		},
 		{http.MethodGet, "/api/connect/links", "getConnectLinks", roles, asking(c, nothing,
 			func(ctx context.Context, requester domain.ConnectRequester, _ none, check connect.AccessCheck) ([]domain.ConnectLink, error) {
@@ -57,7 +57,7 @@ func (c *connecting) routes() []Operation {
 			})},
 		{
 			http.MethodPost, "/api/connect/links", "postConnectLinks", roles,
-			answering(nothing, c.postConnectLinks).accepting(reflect.TypeFor[connectLinkBody]()),
+			accepting[connectLinkBody](answering(nothing, c.postConnectLinks)),
 		},
 		{
 			http.MethodPost, "/api/connect/links/{link}/revoke", "postConnectLinksRevoke", roles,
@@ -141,7 +141,7 @@ func asking[Q, T any](
 }
 
 func (c *connecting) postConnect(r *http.Request, _ none) (begun connect.StartedSignIn, err error) {
-	body, bad, err := readBody(r, connectBody{}, unknownMember, connectMembers)
+	body, bad, err := readBody(r, connectBody{}, connectMembers)
 	if err != nil {
 		return begun, err
 	}
@@ -172,7 +172,7 @@ type connectLinkBody struct {
 }
 
 func (c *connecting) postConnectLinks(r *http.Request, _ none) (made connect.MadeLink, err error) {
-	body, bad, err := readBody(r, connectLinkBody{}, unknownMember, connectMembers)
+	body, bad, err := readBody(r, connectLinkBody{}, connectMembers)
 	if err != nil {
 		return made, err
 	}

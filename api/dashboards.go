@@ -39,10 +39,8 @@ type DashboardReader interface {
 }
 
 type dashboards struct {
-	reader      DashboardReader
-	commands    DashboardCommands
-	authorizer  *authorizer
-	peopleKnown func() error
+	deps       Deps
+	authorizer *authorizer
 }
 
 func (d *dashboards) routes() []Operation {
@@ -57,7 +55,7 @@ func (d *dashboards) routes() []Operation {
 		{
 			http.MethodPost, patternDashboard + "/preview", "postDashboardPreview",
 			[]Role{RoleAgency},
-			answering((*Params).dashboard, d.postPreview, paramIfMatch).accepting(reflect.TypeFor[updateBody]()),
+			accepting[updateBody](answering((*Params).dashboard, d.postPreview, paramIfMatch)),
 		},
 	}
 }
@@ -78,14 +76,14 @@ func (d *dashboards) getDashboard(w http.ResponseWriter, r *http.Request) error 
 	if !p.Roles.Has(RoleAgency, RoleAuditor) {
 		request.ClientAccount, request.ClientUser = p.AccountID, p.UserID
 	}
-	view, err := d.reader.Dashboard(r.Context(), request)
+	view, err := d.deps.Dashboards.Dashboard(r.Context(), request)
 	if domain.CodeOf(err) == domain.CodeNotFound && p.Roles.Has(RoleAgency) {
-		if err := d.peopleKnown(); err != nil { // creating a dashboard is a change
+		if err := d.deps.PeopleKnown(); err != nil { // creating a dashboard is a change
 			return err
 		}
-		_, err = d.commands.Open(r.Context(), commands.OpenDashboard{Caller: caller(r, RoleAgency), SubAccount: subAccount})
+		_, err = d.deps.DashboardCommands.Open(r.Context(), commands.OpenDashboard{Caller: caller(r, RoleAgency), SubAccount: subAccount})
 		if err == nil {
-			view, err = d.reader.Dashboard(r.Context(), request)
+			view, err = d.deps.Dashboards.Dashboard(r.Context(), request)
 		}
 	}
 	if err != nil {
@@ -134,7 +132,7 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	command.Decision = previewed
-	result, err := d.commands.Update(r.Context(), commands.UpdateDashboard{
+	result, err := d.deps.DashboardCommands.Update(r.Context(), commands.UpdateDashboard{
 		Caller: caller(r, RoleAgency), Change: command, IdempotencyKey: key, RequestDigest: updateDigest(command),
 	})
 	if err != nil {
@@ -154,11 +152,11 @@ func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown read
 	if err != nil {
 		return shown, err
 	}
-	preview, err := d.commands.Preview(r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command})
+	preview, err := d.deps.DashboardCommands.Preview(r.Context(), commands.UpdateDashboard{Caller: caller(r, RoleAgency), Change: command})
 	if err != nil {
 		return shown, err
 	}
-	return d.reader.Named(r.Context(), preview)
+	return d.deps.Dashboards.Named(r.Context(), preview)
 }
 
 func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, error) {

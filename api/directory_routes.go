@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -148,17 +147,17 @@ func (d *DirectoryDeps) postUser(r *http.Request, add newUserBody, key string) (
 
 // making returns an operation that creates something from a body, once per idempotency key.
 func making[B, T any](act func(r *http.Request, body B, key string) (T, error)) operation {
-	return answering(nothing, func(r *http.Request, _ none) (made T, err error) {
+	return accepting[B](answering(nothing, func(r *http.Request, _ none) (made T, err error) {
 		key, err := idempotencyKey(r.Header)
 		if err != nil {
 			return made, err
 		}
-		body, bad, err := readBody(r, *new(B), unknownMember, malformedMember)
+		body, bad, err := readBody(r, *new(B), malformedMember)
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return made, err
 		}
 		return act(r, body, key)
-	}, paramIdempotency).accepting(reflect.TypeFor[B]())
+	}, paramIdempotency))
 }
 
 const (
@@ -171,13 +170,13 @@ const truncatedBody = "The body could not be read completely: it was truncated, 
 // postDirectory imports entities, erasures and posts from a main application, as JSON Lines.
 func (d *DirectoryDeps) postDirectory() operation {
 	parse := func(p *Params) bool { return p.word(paramAtomic) == "true" }
-	op := answering(parse, func(r *http.Request, atomic bool) (fed commands.FeedResult, err error) {
+	op := accepting[string](answering(parse, func(r *http.Request, atomic bool) (fed commands.FeedResult, err error) {
 		lines, err := readLines(r)
 		if err != nil {
 			return fed, err
 		}
 		return d.Feed.Feed(r.Context(), caller(r, RoleMainApp), lines, atomic)
-	}).accepting(reflect.TypeFor[string]())
+	}))
 	op.BodyMedia = mediaNDJSON
 	return op
 }

@@ -10,7 +10,7 @@
 //     unknown one.
 //   - Ids are converted to lower case in tokens, paths and bodies, for every authenticator: two
 //     spellings of the same agency's id would be two streams of the log.
-//   - [whyRefused] decides whether a verified caller still has access, for all kinds of credentials.
+//   - [whyRefused] decides whether a verified caller still has access, for all credentials.
 //   - Logs and metrics do not contain queries, headers or bodies, because these contain tokens and
 //     tickets.
 //

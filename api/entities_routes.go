@@ -10,16 +10,12 @@ import (
 )
 
 type entities struct {
-	rows       *readmodels.Entities
-	figures    *analytics.Analytics
-	picture    func(context.Context, domain.PostRef) ([]byte, error) // nil if there are no pictures
+	deps       Deps
 	authorizer *authorizer
-
-	audit, operators bool // whether this server has these routes
 }
 
 func (e *entities) routes() []Operation {
-	door, rows, figures := e.authorizer, e.rows, e.figures
+	door, rows, figures := e.authorizer, e.deps.Entities, e.deps.Analytics
 	readers := []Role{RoleAgency, RoleClient}
 	get := func(pattern, id string, op operation) Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
@@ -73,12 +69,12 @@ func (e *entities) routes() []Operation {
 func (e *entities) statsOfAccount(
 	ctx context.Context, scope readmodels.Scope, q analytics.RangeQuery,
 ) (account analytics.StatsOfAccount, meta analytics.Meta, err error) {
-	p, err := e.rows.Platform(ctx, scope, q.Social)
+	p, err := e.deps.Entities.Platform(ctx, scope, q.Social)
 	if err != nil {
 		return account, meta, err
 	}
 	q.Platforms = []domain.Platform{p.Platform}
-	stats, meta, err := e.figures.Stats(ctx, scope, q)
+	stats, meta, err := e.deps.Analytics.Stats(ctx, scope, q)
 	if err != nil {
 		return account, meta, err
 	}
@@ -138,7 +134,7 @@ func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 			return readmodels.Me{}, err
 		}
 	}
-	me, err := e.rows.Me(r.Context(), request)
+	me, err := e.deps.Entities.Me(r.Context(), request)
 	me.Roles = texts(p.Roles)
 	if !p.ExpiresAt.IsZero() {
 		me.ExpiresAt = new(p.ExpiresAt.UTC())
@@ -146,8 +142,8 @@ func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 	me.Opens.AllDashboards = p.Roles.Has(RoleAgency, RoleAuditor)
 	me.Opens.ChangesDashboards = p.Roles.Has(RoleAgency)
 	me.Opens.Figures = me.Opens.Figures || p.Roles.Has(RoleAgency)
-	me.Opens.Audit = e.audit && p.Roles.Has(RoleAgency, RoleAuditor)
-	me.Opens.Operators = e.operators && p.Roles.Has(RoleOperator)
+	me.Opens.Audit = e.deps.Audit != nil && p.Roles.Has(RoleAgency, RoleAuditor)
+	me.Opens.Operators = e.deps.Operators != nil && p.Roles.Has(RoleOperator)
 	return me, err
 }
 
@@ -164,7 +160,7 @@ func (e *entities) dashboards(
 	if !p.Roles.Has(RoleAgency, RoleAuditor) {
 		q.ClientAccount, q.ClientUser = p.AccountID, p.UserID
 	}
-	return e.rows.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
+	return e.deps.Entities.Dashboards(r.Context(), readmodels.Scope{ParentAccount: parent}, q)
 }
 
 // mediaJPEG is the type of all pictures; the service re-encodes them.
@@ -179,15 +175,15 @@ func (e *entities) getPicture(w http.ResponseWriter, r *http.Request, id string)
 	if err != nil {
 		return err
 	}
-	post, err := e.figures.Activity(r.Context(), scope, id)
+	post, err := e.deps.Analytics.Activity(r.Context(), scope, id)
 	if err != nil {
 		return err
 	}
-	if post.MediaURL == nil || e.picture == nil {
+	if post.MediaURL == nil || e.deps.Picture == nil {
 		return errNoPicture
 	}
 	ref := domain.PostRef{ParentAccount: scope.ParentAccount, SocialAccount: post.SocialAccount, ExternalID: string(post.ExternalID)}
-	picture, err := e.picture(r.Context(), ref)
+	picture, err := e.deps.Picture(r.Context(), ref)
 	if err != nil {
 		return err
 	}

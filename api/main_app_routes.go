@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands/collect"
@@ -22,11 +21,11 @@ func (m *MainAppDeps) routes() []Operation {
 	return []Operation{
 		{
 			http.MethodPost, "/api/platforms", "postPlatforms", mainApp,
-			answering(nothing, m.postPlatform).accepting(reflect.TypeFor[registrationBody]()),
+			accepting[registrationBody](answering(nothing, m.postPlatform)),
 		},
 		{
 			http.MethodPut, "/api/connections/{connection}/tokens", "putConnectionTokens", mainApp,
-			answering(idOf(paramConnectionID), m.putTokens).accepting(reflect.TypeFor[tokensBody]()),
+			accepting[tokensBody](answering(idOf(paramConnectionID), m.putTokens)),
 		},
 	}
 }
@@ -46,7 +45,7 @@ type registrationBody struct {
 }
 
 func (m *MainAppDeps) postPlatform(r *http.Request, _ none) (done connect.Registered, err error) {
-	body, bad, err := readBody(r, registrationBody{Connected: true}, unknownMember, malformedMember)
+	body, bad, err := readBody(r, registrationBody{Connected: true}, malformedMember)
 	if err != nil {
 		return done, err
 	}

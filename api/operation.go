@@ -78,9 +78,10 @@ func listing[Q, E, M any](parse func(*Params) Q, list func(*http.Request, Q) ([]
 	return op
 }
 
-func (o operation) accepting(body reflect.Type) operation {
-	o.Body = body
-	return o
+// accepting returns op with a body of type B.
+func accepting[B any](op operation) operation {
+	op.Body = reflect.TypeFor[B]()
+	return op
 }
 
 // Description contains the inputs of the API document: every operation, and the shapes of errors.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 	"regexp"
 	"strconv"
 	"time"
@@ -48,35 +47,33 @@ func (o *operators) routes() []Operation {
 	row := func(method, pattern, id string, op operation) Operation {
 		return Operation{method, "/api/ops/" + pattern, id, []Role{RoleOperator}, op}
 	}
+	projection, rebuild, platform := textOf(paramProjection), textOf(paramRebuild), textOf(paramNetwork)
 	connection := func(p *Params) string { return strconv.FormatInt(p.ID(paramConnectionID), 10) }
+	everything := func(*Params) string { return "" }
 	return []Operation{
 		row(http.MethodGet, "projections", "getOpsProjections", all(service.Projections)),
-		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild",
-			acting(textOf(paramProjection), service.RequestRebuild)),
-		row(http.MethodPost, "projections/{projection}/back", "postOpsBack",
-			acting(textOf(paramProjection), service.SwitchBack)),
-		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare",
-			acting(textOf(paramProjection), service.PrepareGeneration)),
+		row(http.MethodPost, "projections/{projection}/rebuild", "postOpsRebuild", acting(projection, service.RequestRebuild)),
+		row(http.MethodPost, "projections/{projection}/back", "postOpsBack", acting(projection, service.SwitchBack)),
+		row(http.MethodPost, "projections/{projection}/prepare", "postOpsPrepare", acting(projection, service.PrepareGeneration)),
 		row(http.MethodPost, "projections/{projection}/pause", "postOpsPause",
-			acting(textOf(paramProjection), pausing(domain.PauseProjection, service.Pause))),
+			acting(projection, pausing(domain.PauseProjection, service.Pause))),
 		row(http.MethodPost, "projections/{projection}/resume", "postOpsResume",
-			acting(textOf(paramProjection), pausing(domain.PauseProjection, service.Resume))),
+			acting(projection, pausing(domain.PauseProjection, service.Resume))),
 		row(http.MethodGet, "generations", "getOpsGenerations", all(service.Generations)),
 		row(http.MethodGet, "rebuilds", "getOpsRebuilds", all(service.Rebuilds)),
-		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(textOf(paramRebuild), o.rebuild)),
-		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(textOf(paramRebuild), o.streamRebuild)},
-		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel",
-			acting(textOf(paramRebuild), withoutResult(service.CancelRebuild))),
+		row(http.MethodGet, "rebuilds/{rebuild}", "getOpsRebuild", answering(rebuild, o.rebuild)),
+		{http.MethodGet, patternRebuildEvents, "getOpsRebuildEvents", []Role{RoleOperator}, reading(rebuild, o.streamRebuild)},
+		row(http.MethodPost, "rebuilds/{rebuild}/cancel", "postOpsRebuildCancel", acting(rebuild, withoutResult(service.CancelRebuild))),
 		row(http.MethodGet, "parked", "getOpsParked", listing(parseParked, o.parked)),
-		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(func(*Params) string { return "" }, o.retryParked)),
+		row(http.MethodPost, "parked/retry", "postOpsParkedRetryAll", acting(everything, o.retryParked)),
 		row(http.MethodPost, "parked/{parked}/show", "postOpsParkedShow", acting(parkedID, service.InspectParked)),
 		row(http.MethodPost, "parked/{parked}/retry", "postOpsParkedRetry", acting(parkedID, o.retryParked)),
 		row(http.MethodPost, "parked/{parked}/skip", "postOpsParkedSkip", acting(parkedID, service.SkipParked)),
 		row(http.MethodGet, "pauses", "getOpsPauses", all(service.Pauses)),
 		row(http.MethodPost, "platforms/{platform}/pause", "postOpsPlatformPause",
-			acting(textOf(paramNetwork), pausing(domain.PausePlatform, service.Pause))),
+			acting(platform, pausing(domain.PausePlatform, service.Pause))),
 		row(http.MethodPost, "platforms/{platform}/resume", "postOpsPlatformResume",
-			acting(textOf(paramNetwork), pausing(domain.PausePlatform, service.Resume))),
+			acting(platform, pausing(domain.PausePlatform, service.Resume))),
 		row(http.MethodGet, "connections", "getOpsConnections", all(o.connections)),
 		row(http.MethodPost, "connections/{connection}/read", "postOpsConnectionRead",
 			acting(connection, withoutResult(service.ReadConnection))),
@@ -127,8 +124,8 @@ type actionBody struct {
 // acting returns an operation that performs an action on the object in the path, with the reason in
 // the body. Operators act for no agency.
 func acting[R any](name func(*Params) string, act actFunc[R]) operation {
-	return answering(name, func(r *http.Request, name string) (result R, err error) {
-		body, bad, err := readBody(r, actionBody{}, unknownMember, "must be a string")
+	return accepting[actionBody](answering(name, func(r *http.Request, name string) (result R, err error) {
+		body, bad, err := readBody(r, actionBody{}, "must be a string")
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return result, err
 		}
@@ -137,7 +134,7 @@ func acting[R any](name func(*Params) string, act actFunc[R]) operation {
 			return result, invalid.WithField("reason", "is not one of the reasons")
 		}
 		return act(r.Context(), caller(r, RoleOperator), name, reason)
-	}).accepting(reflect.TypeFor[actionBody]())
+	}))
 }
 
 // OperatorService provides the operations for operators; internal/operations implements it. Each

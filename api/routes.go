@@ -64,9 +64,9 @@ func (s *Server) table() []Operation {
 		{http.MethodGet, patternClientPackage, "getClientTgz", nil, operation{serve: getClientPackage}},
 		{http.MethodGet, patternClientScript, "getClientJs", nil, operation{serve: getClientScript}},
 	}
-	table = append(table, (&dashboards{deps.Dashboards, deps.DashboardCommands, door, deps.PeopleKnown}).routes()...)
-	if rows := deps.Entities; rows != nil {
-		table = append(table, (&entities{rows, deps.Analytics, deps.Picture, door, deps.Audit != nil, deps.Operators != nil}).routes()...)
+	table = append(table, (&dashboards{deps, door}).routes()...)
+	if deps.Entities != nil {
+		table = append(table, (&entities{deps, door}).routes()...)
 	}
 	if deps.Directory != nil {
 		table = append(table, deps.Directory.routes()...)
@@ -98,28 +98,26 @@ func (s *Server) table() []Operation {
 	return table
 }
 
-// handler returns the handler of a route. While the read models are not ready, it refuses requests;
-// while it is unknown who has lost access, those with the highest risk. Operators are exempt, because
-// they repair the read models, and so are notices, because their clients reconnect differently.
+// handler returns the handler of a route. While the read models are not ready, it refuses requests.
+// While it is unknown who has lost access, it refuses those with the highest risk. Operators are
+// exempt, because they repair the read models; notices have their own check, because their clients
+// reconnect differently.
 func (s *Server) handler(op Operation) http.HandlerFunc {
 	needsTables := op.Roles != nil && !slices.Equal(op.Roles, []Role{RoleOperator})
 	byPeople := slices.Contains(op.Roles, RoleAgency) || slices.Contains(op.Roles, RoleClient)
 	sensitive := op.Method == http.MethodPut || op.audit || op.Method == http.MethodPost && byPeople && op.Pattern != patternTicket
 	serve := func(w http.ResponseWriter, r *http.Request) (err error) {
 		if op.Roles != nil {
-			if r, err = s.authorizer.authorize(w, r, op.Roles); err != nil {
-				return err
-			}
+			r, err = s.authorizer.authorize(w, r, op.Roles)
 		}
-		if needsTables {
-			if err := s.deps.Ready(); err != nil {
-				return err
-			}
+		if err == nil && needsTables {
+			err = s.deps.Ready()
 		}
-		if needsTables && sensitive {
-			if err := s.deps.PeopleKnown(); err != nil {
-				return err
-			}
+		if err == nil && needsTables && sensitive {
+			err = s.deps.PeopleKnown()
+		}
+		if err != nil {
+			return err
 		}
 		if op.Body != nil && op.BodyMedia == "" {
 			r.Body = http.MaxBytesReader(w, r.Body, MaxBody)

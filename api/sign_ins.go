@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/commands"
@@ -51,7 +50,7 @@ type signInRoutes struct {
 func (s *signInRoutes) routes() []Operation {
 	const user = "/api/users/{userId}"
 	staff := []Role{RoleAgency}
-	link := answering(parseUserID, s.postSignInLink).accepting(reflect.TypeFor[signInLinkBody]())
+	link := accepting[signInLinkBody](answering(parseUserID, s.postSignInLink))
 	link.BodyOptional = true
 	return []Operation{
 		{http.MethodPost, user + "/sign-in-link", "postUsersSignInLink", staff, link},
@@ -129,7 +128,7 @@ func (s *signInRoutes) postSignInLink(r *http.Request, id string) (made SignInLi
 	var body signInLinkBody
 	if r.ContentLength != 0 {
 		var bad domain.FieldErrors
-		body, bad, err = readBody(r, signInLinkBody{}, unknownMember, connectMembers)
+		body, bad, err = readBody(r, signInLinkBody{}, connectMembers)
 		if err = cmp.Or(err, bad.Err()); err != nil {
 			return made, err
 		}

@@ -16,8 +16,8 @@ import (
 type Connect struct {
 	SecretsKey string // LEDGERBOARD_SECRETS_KEY, which encrypts tokens; required
 	// PublicURL is the URL of the handler for browsers, including Config.HTTP.Prefix, such as
-	// https://app.example.com/boards. Platforms redirect people to its paths /connect/1, 3, 4 and 6.
-	// If it is empty, pages cannot be connected in a browser, but the main application can send
+	// https://app.example.com/boards. Platforms redirect people to its paths /connect/1, 3, 4 and
+	// 6. If it is empty, pages cannot be connected in a browser, but the main application can send
 	// tokens.
 	PublicURL     string
 	ReturnOrigins []string // additional origins that a result page may link back to

@@ -127,7 +127,7 @@ func FirstAgencyCode(secret []byte) string {
 
 // Wanted reports whether the directory is empty as far as the whole log is known.
 func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	if f.Known() != nil {
+	if known := f.Known() == nil; !known {
 		return false, nil
 	}
 	return f.Directory.Tables.Empty(ctx)

@@ -20,6 +20,6 @@
 //     parts.
 //   - Auditors and operators are not in the directory: a list in the configuration names them
 //     ([identity.Staff]), and the directory does not record their sign-ins.
-//   - Package internal/operations creates the link, because it records every operator action; [Agency]
-//     receives the function.
+//   - Package internal/operations creates the link, because it records every operator action.
+//     [Agency] receives the function.
 package signin

@@ -64,7 +64,7 @@ func (p People) onlyPersonWith(ctx context.Context, email string) (user string, 
 	if !utf8.ValidString(email) || strings.ContainsRune(email, 0) {
 		email = "" // the database rejects such text, so no user has it
 	}
-	users, err := p.People.ActiveByEmail(ctx, email) // at most two
+	users, err := p.ActiveByEmail(ctx, email) // at most two
 	switch {
 	case err != nil:
 		return "", err
