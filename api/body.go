@@ -22,7 +22,7 @@ import (
 const MaxBody = 1 << 20
 
 // readObject reads a body that is a JSON object and returns its raw members, so that callers can
-// check each member, distinguish absent from null, and ignore unknown members. [Server.endpoint]
+// check each member, distinguish absent from null, and ignore unknown members. [Server.handler]
 // limits the size of the body.
 func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	if err := checkContentType(r.Header); err != nil {
