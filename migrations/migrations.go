@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
 )
 
 //go:embed engine/*.sql kept/*.sql
@@ -41,7 +40,8 @@ func Up(ctx context.Context, databaseURL string) error {
 	for _, schema := range []string{Kept, Engine, Views} {
 		err := upSchema(ctx, databaseURL, schema)
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
-			return fmt.Errorf("%w: this user may not change the schemas; before each release, run 'ledgerboard migrate' and deploy/roles.sql as the schemas' owner", err)
+			return fmt.Errorf("%w: this user may not change the schemas; before each release, "+
+				"run 'ledgerboard migrate' and deploy/roles.sql as the schemas' owner", err)
 		}
 		if err != nil {
 			return err
@@ -52,8 +52,8 @@ func Up(ctx context.Context, databaseURL string) error {
 
 const searchPath = Views + ", " + Engine + ", public"
 
-// setSearchPath does nothing if the search path is set: concurrent processes would fail, and a role
-// that does not own the database could not start the service.
+// setSearchPath does nothing if the search path is set, because a role that does not own the
+// database could not start the service. Without the lock, concurrent processes would fail.
 func setSearchPath(ctx context.Context, databaseURL string) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
@@ -66,8 +66,9 @@ func setSearchPath(ctx context.Context, databaseURL string) error {
 	var database string
 	var set bool
 	err = conn.QueryRow(ctx, `
-		select d.datname, exists (select from pg_db_role_setting s
-		                          where s.setdatabase = d.oid and s.setrole = 0 and 'search_path=' || $1 = any(s.setconfig))
+		select d.datname, exists (
+			select from pg_db_role_setting s
+			where s.setdatabase = d.oid and s.setrole = 0 and 'search_path=' || $1 = any(s.setconfig))
 		from pg_database d where d.datname = current_database()`, searchPath).Scan(&database, &set)
 	if err != nil {
 		return fmt.Errorf("read the database's search path: %w", err)
@@ -82,7 +83,10 @@ func setSearchPath(ctx context.Context, databaseURL string) error {
 	return nil
 }
 
-// upSchema applies the files of a schema and creates the schema if it is missing.
+// lockName names the advisory lock that allows one process to migrate at a time.
+const lockName = "ledgerboard migrate"
+
+// upSchema creates the schema if it is missing and applies its files.
 func upSchema(ctx context.Context, databaseURL, schema string) error {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
@@ -90,20 +94,12 @@ func upSchema(ctx context.Context, databaseURL, schema string) error {
 	}
 	config.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
 	db := stdlib.OpenDB(*config)
-	defer db.Close()
-	return migrate(ctx, db, schema)
-}
-
-// lockName names the advisory lock that allows one process to migrate at a time.
-const lockName = "ledgerboard migrate"
-
-func migrate(ctx context.Context, db *sql.DB, schema string) error {
+	defer db.Close() // unlocks
 	// One connection, because the session that migrates must hold the advisory lock.
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
 		return fmt.Errorf("lock for migration of schema %s: %w", schema, err)
 	}
-	defer db.ExecContext(context.WithoutCancel(ctx), `select pg_advisory_unlock(hashtext($1))`, lockName) //nolint:errcheck // closing the session unlocks too
 	if err := createSchema(ctx, db, schema); err != nil {
 		return err
 	}
@@ -114,11 +110,7 @@ func migrate(ctx context.Context, db *sql.DB, schema string) error {
 	if err != nil {
 		return fmt.Errorf("open embedded files: %w", err)
 	}
-	store, err := database.NewStore(database.DialectPostgres, schema+"."+versionTable)
-	if err != nil {
-		return fmt.Errorf("open version table: %w", err)
-	}
-	provider, err := goose.NewProvider("", db, sub, goose.WithStore(store))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, sub, goose.WithTableName(schema+"."+versionTable))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -18,8 +18,16 @@ var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 // parked and the process's log remain when a person is erased. Authorized operators find the values
 // in the record.
 func WithoutValues(err error) string {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return refusedCode(refused)
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok { // the server's message may repeat the value
+		text := "the database refused a value: SQLSTATE " + refused.Code
+		for _, at := range []struct{ kind, name string }{
+			{"table", refused.TableName}, {"column", refused.ColumnName}, {"constraint", refused.ConstraintName},
+		} {
+			if at.name != "" {
+				text += ", " + at.kind + " " + at.name
+			}
+		}
+		return text
 	}
 	text := err.Error()
 	if errors.Is(err, domain.ErrUnknownType) { // the row contains the type anyway
@@ -29,18 +37,4 @@ func WithoutValues(err error) string {
 		text = strings.ReplaceAll(text, string(semantic.JSONValue), "…")
 	}
 	return quoted.ReplaceAllString(text, `"…"`)
-}
-
-// refusedCode returns the server's error code and the place of the value, without the server's
-// message.
-func refusedCode(refused *pgconn.PgError) string {
-	parts := []string{"the database refused a value: SQLSTATE " + refused.Code}
-	for _, at := range []struct{ kind, name string }{
-		{"table", refused.TableName}, {"column", refused.ColumnName}, {"constraint", refused.ConstraintName},
-	} {
-		if at.name != "" {
-			parts = append(parts, at.kind+" "+at.name)
-		}
-	}
-	return strings.Join(parts, ", ")
 }

@@ -13,10 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Projector declares a projection: its name (used by checkpoints, parked records and consumer
-// groups), the version of its code, its topic and the tables that only it writes.
+// Projector declares a projection.
 type Projector struct {
-	Name string
+	Name string // used by checkpoints, parked records and consumer groups
 	// Version is raised whenever the same log would produce other rows. A generation of another
 	// version is not followed; a new one is built.
 	Version int
@@ -24,10 +23,9 @@ type Projector struct {
 	// Types are the event types of the topic that the projection folds; nil means all. Known types
 	// of other projections are skipped without decoding. Every projection of the topic receives
 	// unknown types, to park them.
-	Types  []string
-	Tables []string
-	// Definition defines the tables.
-	Definition ddl.Definition
+	Types      []string
+	Tables     []string       // that only this projector writes
+	Definition ddl.Definition // of the tables
 	// Begin returns the empty state of one batch of the given generation.
 	Begin func(generation int) Fold
 
@@ -67,10 +65,11 @@ type Fold interface {
 func LoadAll(ctx context.Context, tx pgx.Tx, state Fold, events []Event) error {
 	var batch pgx.Batch
 	state.Load(&batch, events)
-	if err := write.Send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("load: %w", err)
+	err := write.Send(ctx, tx, &batch)
+	if err == nil {
+		err = state.LoadMore(ctx, tx)
 	}
-	if err := state.LoadMore(ctx, tx); err != nil {
+	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
 	return nil
@@ -79,10 +78,11 @@ func LoadAll(ctx context.Context, tx pgx.Tx, state Fold, events []Event) error {
 // WriteAll runs all writes of a Fold in an open transaction.
 func WriteAll(ctx context.Context, tx pgx.Tx, state Fold) error {
 	var batch pgx.Batch
-	if err := state.Write(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("write: %w", err)
+	err := state.Write(ctx, tx, &batch)
+	if err == nil {
+		err = write.Send(ctx, tx, &batch)
 	}
-	if err := write.Send(ctx, tx, &batch); err != nil {
+	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil

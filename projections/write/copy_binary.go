@@ -21,29 +21,22 @@ type CopyTarget interface {
 // CopyInto writes rows into the tables of a transaction.
 type CopyInto struct{ Tx pgx.Tx }
 
-// CopyFrom writes the rows by binary COPY and returns how many it wrote.
-func (c CopyInto) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
-	n, err := copyBinary(ctx, c.Tx, table, columns, rows)
-	if err != nil {
-		return n, fmt.Errorf("copy into %s: %w", table.Sanitize(), err)
-	}
-	return n, nil
-}
-
-// copyBinary is [pgx.Tx.CopyFrom] for millions of rows. It encodes the Go types that our tables use
+// CopyFrom is [pgx.Tx.CopyFrom] for millions of rows. It encodes the Go types that our tables use
 // without looking up the encoding, which takes pgx most of its time. Other types go through pgx.
-func copyBinary(ctx context.Context, tx pgx.Tx, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+func (c CopyInto) CopyFrom(
+	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
+) (int64, error) {
 	names := make([]string, len(columns))
 	for i, column := range columns {
 		names[i] = pgx.Identifier{column}.Sanitize()
 	}
 	list := strings.Join(names, ", ")
 	sql := "select " + list + " from " + table.Sanitize()
-	described, err := tx.Prepare(ctx, sql, sql)
+	described, err := c.Tx.Prepare(ctx, sql, sql)
 	if err != nil {
 		return 0, err
 	}
-	conn := tx.Conn()
+	conn := c.Tx.Conn()
 	encoded := &binaryRows{rows: rows, types: conn.TypeMap(), next: append([]byte{}, binaryHeader...)}
 	for _, field := range described.Fields {
 		encoded.oids = append(encoded.oids, field.DataTypeOID)
@@ -105,8 +98,7 @@ func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, e
 	encoded, known, null := appendPlain(b, oid, value)
 	if !known {
 		var err error
-		encoded, err = types.Encode(oid, pgtype.BinaryFormatCode, value, b)
-		if err != nil {
+		if encoded, err = types.Encode(oid, pgtype.BinaryFormatCode, value, b); err != nil {
 			return nil, err
 		}
 		null = encoded == nil

@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Table writes rows of one kind: any number of them by one set-based insert (`insert … select from
-// unnest(…)`), or by COPY.
+// Table writes any number of rows by one set-based insert (`insert … select from unnest(…)`), or by
+// COPY.
 type Table[R any] struct {
 	Name    string
 	Columns []string
@@ -80,8 +80,9 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 		if !strings.HasPrefix(pgType, "text[]") {
 			continue
 		}
-		for i, list := range arrays[c].([]any) {
-			arrays[c].([]any)[i] = jsonList(list)
+		lists := arrays[c].([]any)
+		for i, list := range lists {
+			lists[i] = jsonList(list)
 		}
 	}
 	batch.Queue(t.sql, arrays...)
@@ -141,7 +142,9 @@ func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
 		t.Queue(batch, rows)
 		return
 	}
-	copying.begin(func(ctx context.Context, tx pgx.Tx) error { return t.Copy(ctx, CopyInto{tx}, slices.Values(rows)) })
+	copying.begin(func(ctx context.Context, tx pgx.Tx) error {
+		return t.Copy(ctx, CopyInto{tx}, slices.Values(rows))
+	})
 }
 
 // Copies writes rows into tables by COPY, one table after the other, while a fold computes the next
