@@ -35,7 +35,7 @@ func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 
 // copyAccounts copies the rows of the readings of accounts. Of two readings at the same instant,
 // the first one counts.
-func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, accounts [][]packedAccountRead) error {
+func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, accounts [][]accountRow) error {
 	var readings []accountRow
 	var newest []newestRow
 	var months []monthRow
@@ -45,18 +45,17 @@ func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, a
 			monthsOf.add(&r.AccountRead, r.eventID)
 			second := i > 0 && r.CapturedAt.Equal(reads[i-1].CapturedAt)
 			if !second {
-				row, err := newAccountRow(r.accountEvent)
-				if err != nil {
+				row := r
+				if err := row.setFigures(); err != nil {
 					return err
 				}
-				row.missing, row.demographics = r.missing, r.demographics
 				readings = append(readings, row)
 			}
 			if second && f.erased.hasErasure(r.Tenant) {
 				continue // see [accountFold.renewed]
 			}
 			key := newestKeyOf(r.Tenant)
-			newestOf[key] = newestOf[key].merge(accountRow{accountEvent: r.accountEvent, missing: r.missing})
+			newestOf[key] = newestOf[key].merge(r)
 		}
 		newest = slices.AppendSeq(newest, maps.Values(newestOf))
 		for key, days := range monthsOf {
@@ -72,7 +71,6 @@ func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, a
 	return accountNewest.Copy(ctx, into, slices.Values(newest))
 }
 
-// monthRow is a row of account_months.
 type monthRow struct {
 	key  figureMonth
 	days map[int16]dayFigure

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// figureMonth is the key of a row of account_months.
 type figureMonth struct {
 	account, member        int64
 	parent, sub            string
@@ -22,7 +21,6 @@ type figureMonth struct {
 	month                  time.Time // first day of the month, UTC
 }
 
-// dayFigure is the last value of one day and its reading.
 type dayFigure struct {
 	value   int64
 	at      time.Time
@@ -41,8 +39,8 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 			day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
 		}
 		key := figureMonth{
-			account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID, platform: read.Platform,
-			metric: figure.Name, source: figure.Source, window: figure.Window, kind: figure.Kind,
+			account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID,
+			platform: read.Platform, metric: figure.Name, source: figure.Source, window: figure.Window, kind: figure.Kind,
 			month: time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC),
 		}
 		days := f[key]
@@ -61,10 +59,11 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 const keyOfMonths = `social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month`
 
 func (k figureMonth) values() []any {
-	return []any{k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month}
+	return []any{
+		k.account, k.parent, k.sub, k.member, int16(k.platform), k.metric, string(k.kind), k.source, k.window, k.month,
+	}
 }
 
-// monthColumns are the columns of a whole row.
 var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, event_ids", ", ")
 
 // mergeMonths merges the days of a batch with the stored ones. Arrays of arrays cannot be unnested
@@ -94,7 +93,6 @@ const mergeMonths = `
 	on conflict (` + keyOfMonths + `) do update set
 		days = excluded.days, day_values = excluded.day_values, captured_at = excluded.captured_at, event_ids = excluded.event_ids`
 
-// queue adds the statement to the batch, unless there is nothing to write.
 func (f monthFold) queue(batch *pgx.Batch) {
 	if len(f) == 0 {
 		return

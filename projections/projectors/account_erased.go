@@ -16,7 +16,6 @@ const eraseMonths = `
 		from unnest(t.days, t.day_values, t.captured_at, t.event_ids) as d(day, value, at, id) where d.at >= k.erased_at)
 	from ` + erasedKeys + ` where ` + ofErased + ` and k.erased_at > any(t.captured_at)`
 
-// renewNewest computes the rows of accounts in account_newest from their readings.
 const renewNewest = `
 	insert into account_newest (social_account_id, parent_account, account_id, member_id, captured_at, event_id, metrics, missing,
 		first_at, tracked_since, tracked_until)

@@ -35,13 +35,11 @@ type readingKey struct {
 	at      time.Time
 }
 
-// accountEvent is a reading and the id of its event.
 type accountEvent struct {
 	domain.AccountRead
 	eventID string
 }
 
-// accountRow is a row of tSAccountIns.
 type accountRow struct {
 	accountEvent
 	columns                        map[string]int64
@@ -58,7 +56,6 @@ type accountFold struct {
 	packed *packedAccounts // in a rebuild
 }
 
-// newestKey is a social account of one member of one tenant.
 type newestKey struct {
 	account     int64
 	parent, sub string
@@ -76,7 +73,6 @@ type newestRow struct {
 	since, until time.Time // of readings that are not back-filled; zero: all are
 }
 
-// merge adds a reading.
 func (n newestRow) merge(row accountRow) newestRow {
 	if n.eventID == "" || later(row.CapturedAt, row.eventID, n.CapturedAt, n.eventID) {
 		n.accountRow = row
@@ -120,23 +116,17 @@ func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.erased.queueLoad(first, "account_erasures", events)
 }
 
-func newAccountRow(read accountEvent) (accountRow, error) {
-	row := accountRow{accountEvent: read, columns: map[string]int64{}}
+// setFigures sets what follows from the figures of the reading.
+func (r *accountRow) setFigures() (err error) {
+	r.columns = map[string]int64{}
 	newest := map[string]string{}
-	for _, figure := range read.Figures {
+	for _, figure := range r.Figures {
 		if day, seen := newest[figure.Name]; !seen || figure.Day > day {
-			newest[figure.Name], row.columns[figure.Name] = figure.Day, figure.Value
+			newest[figure.Name], r.columns[figure.Name] = figure.Day, figure.Value
 		}
 	}
-	var err error
-	if row.figures, err = jsonArray(read.Figures); err != nil {
-		return row, err
-	}
-	if row.missing, err = jsonArray(read.Missing); err != nil {
-		return row, err
-	}
-	row.demographics, err = jsonArray(read.Demographics)
-	return row, err
+	r.figures, err = jsonArray(r.Figures)
+	return err
 }
 
 // jsonArray encodes a list; nil as an empty array.
@@ -193,7 +183,6 @@ var accountNewest = write.NewTable("account_newest",
 		}
 	})
 
-// metrics returns the names of the reading's figures.
 func (n newestRow) metrics() []string {
 	metrics := make([]string, 0, len(n.Figures))
 	for _, figure := range n.Figures {
@@ -206,8 +195,15 @@ func (n newestRow) metrics() []string {
 func (f *accountFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	readings, newest, months := map[readingKey]accountRow{}, map[newestKey]newestRow{}, monthFold{}
 	for _, e := range f.events {
-		row, err := newAccountRow(e)
-		if err != nil {
+		row := accountRow{accountEvent: e}
+		if err := row.setFigures(); err != nil {
+			return err
+		}
+		var err error
+		if row.missing, err = jsonArray(e.Missing); err != nil {
+			return err
+		}
+		if row.demographics, err = jsonArray(e.Demographics); err != nil {
 			return err
 		}
 		key := readingKey{e.SocialAccount, e.ParentAccount, e.CapturedAt}

@@ -3,7 +3,7 @@ package projectors
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -25,7 +25,6 @@ var Contents = fold.Projector{
 	LogKey:     contentOfRow,
 }
 
-// contentKey is the key of a row.
 type contentKey struct {
 	domain.PostRef
 	origin domain.PostOrigin
@@ -61,15 +60,16 @@ func (f *contentFold) Apply(ev fold.Event) error {
 	}
 	post, origin, err := domain.SplitContentKey(ev.Key)
 	if err != nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: err.Error()}
+		return refuse("%v", err)
 	}
 	content, ok := ev.Data.(domain.PostContent)
 	if ev.Data != nil && (!ok || content.Key() != ev.Key) {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)}
+		return refuse("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)
 	}
 	key := contentKey{post, origin}
 	f.last[key] = contentState{
-		contentKey: key, at: instant(ev.Envelope.Time), client: content.AccountID, texts: content.PostTexts, erased: ev.Data == nil,
+		contentKey: key, at: instant(ev.Envelope.Time), client: content.AccountID,
+		texts: content.PostTexts, erased: ev.Data == nil,
 	}
 	return nil
 }
@@ -77,11 +77,12 @@ func (f *contentFold) Apply(ev fold.Event) error {
 const contentKeyColumns = "parent_account, social_account_id, external_id, origin"
 
 var contentsTable = write.NewTable("post_contents",
-	`parent_account text, social_account_id bigint, external_id text, origin text, account_id text, content text, media_url text, permalink text,
-	 told_at timestamptz`,
+	`parent_account text, social_account_id bigint, external_id text, origin text, account_id text,
+	 content text, media_url text, permalink text, told_at timestamptz`,
 	write.ReplaceRow(contentKeyColumns, ""),
 	func(s contentState) []any {
-		return append(s.values(), s.client, nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at)
+		return append(s.values(), s.client,
+			nullIfZero(s.texts.Content), nullIfZero(s.texts.MediaURL), nullIfZero(s.texts.Permalink), s.at)
 	})
 
 func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
@@ -91,7 +92,8 @@ func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 		last.Queue(`
 			delete from post_contents t
 			using unnest($1::text[], $2::bigint[], $3::text[], $4::text[]) as k(`+contentKeyColumns+`)
-			where (t.parent_account, t.social_account_id, t.external_id, t.origin) = (k.parent_account, k.social_account_id, k.external_id, k.origin)`,
+			where (t.parent_account, t.social_account_id, t.external_id, t.origin)
+			    = (k.parent_account, k.social_account_id, k.external_id, k.origin)`,
 			write.Arrays(erased, func(s contentState) []any { return s.values() })...)
 	}
 	return nil
@@ -99,16 +101,13 @@ func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 
 // changed returns the rows and the erased keys, ordered by key.
 func (f *contentFold) changed() (rows, erased []contentState) {
-	for _, state := range f.last {
-		if state.erased {
+	for _, key := range slices.SortedFunc(maps.Keys(f.last), contentKey.compare) {
+		if state := f.last[key]; state.erased {
 			erased = append(erased, state)
 		} else {
 			rows = append(rows, state)
 		}
 	}
-	byKey := func(a, b contentState) int { return a.compare(b.contentKey) }
-	slices.SortFunc(rows, byKey)
-	slices.SortFunc(erased, byKey)
 	return rows, erased
 }
 

@@ -22,10 +22,13 @@ func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
 		Name: "dashboards", Version: 4 + ahead, Topic: domain.TopicDashboards,
 		Definition: ddl.Of("dashboards"),
-		Tables:     []string{"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices"},
+		Tables: []string{
+			"dashboard_preferences", "dashboard_history", "dashboard_heads", "dashboard_commands", "access_notices",
+		},
 		Begin: func(generation int) fold.Fold {
 			return &dashboardsFold{
-				generation: generation, partitions: partitions, streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
+				generation: generation, partitions: partitions,
+				streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
 			}
 		},
 		// A record in a wrong partition, or with a key that is not an agency id, blocks no stream.
@@ -91,10 +94,13 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 // streamOf returns the stream of a record, or the reason why it belongs to none: a record in a
 // wrong partition must not park the stream in its own partition.
 func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
-	if err := f.misplaced(ev); err != nil {
-		return nil, err
+	if verdict, _, _ := eventlog.Judge(domain.StreamHead{}, ev.Raw, f.partitions); verdict == eventlog.Invalid {
+		return nil, fold.ErrStale
 	}
 	key := string(ev.Raw.Key)
+	if id, ok := domain.HexID(key); !ok || id != key {
+		return nil, &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fmt.Sprintf("key %q is not the id of an agency", key)}
+	}
 	if f.streams[key] == nil {
 		f.streams[key] = &stream{
 			head:       domain.StreamHead{Hash: eventlog.Genesis(domain.TopicDashboards, key)},
@@ -102,17 +108,6 @@ func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
 		}
 	}
 	return f.streams[key], nil
-}
-
-func (f *dashboardsFold) misplaced(ev fold.Event) error {
-	key := string(ev.Raw.Key)
-	if verdict, _, _ := eventlog.Judge(domain.StreamHead{}, ev.Raw, f.partitions); verdict == eventlog.Invalid {
-		return fold.ErrStale
-	}
-	if id, ok := domain.HexID(key); !ok || id != key {
-		return &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fmt.Sprintf("key %q is not the id of an agency", key)}
-	}
-	return nil
 }
 
 func (f *dashboardsFold) Pass(ev fold.Event) {
@@ -154,11 +149,10 @@ func isSkip(data domain.Data) bool {
 	return ok
 }
 
-// skip adds an effective skip to the history of its agency.
 func (f *dashboardsFold) skip(ev fold.Event, head domain.StreamHead) error {
 	skip, err := json.Marshal(ev.Data)
 	if err != nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+		return refuse("%s", fold.WithoutValues(err))
 	}
 	f.history = append(f.history, historyRow{event: ev.Recorded, head: head, skip: skip})
 	return nil
@@ -173,17 +167,18 @@ func (f *dashboardsFold) content(s *stream, ev fold.Event, head domain.StreamHea
 	if !ok {
 		return errMisplaced(ev)
 	}
-	if err := indexable(ev.Envelope.Audit.Actor, ev.Envelope.Audit.IdempotencyKey, ev.Envelope.Audit.CommandID, ev.Envelope.ID); err != nil {
+	audit := ev.Envelope.Audit
+	if err := indexable(audit.Actor, audit.IdempotencyKey, audit.CommandID, ev.Envelope.ID); err != nil {
 		return err
 	}
 	change := event.Change()
 	revisions, err := change.Fold(ev.Key, head.Version, ev.Envelope.Time, s.dashboards)
 	if err != nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+		return refuse("%s", fold.WithoutValues(err))
 	}
 	history, err := historyOf(ev, head, revisions)
 	if err != nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+		return refuse("%s", fold.WithoutValues(err))
 	}
 	f.history = append(f.history, history...)
 	for _, r := range revisions {

@@ -26,7 +26,6 @@ type historyRow struct {
 	skip   []byte // payload of a skip, which has no dashboard
 }
 
-// historyOf returns a row for each dashboard that the record changed.
 func historyOf(ev fold.Event, head domain.StreamHead, revisions []domain.DashboardRevision) ([]historyRow, error) {
 	rows := make([]historyRow, len(revisions))
 	for i, r := range revisions {
@@ -56,14 +55,14 @@ type commandRow struct {
 func newCommandRow(ev fold.Event, head domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
 	row := commandRow{ // cloned: a rebuild keeps the row for long, and a substring would keep all headers of the record
-		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey), commandID: strings.Clone(audit.CommandID),
-		digest: strings.Clone(audit.RequestDigest), sub: primary, version: head.Version, time: ev.Envelope.Time,
+		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey),
+		commandID: strings.Clone(audit.CommandID), digest: strings.Clone(audit.RequestDigest),
+		sub: primary, version: head.Version, time: ev.Envelope.Time,
 	}
 	row.key = cmp.Or(row.key, row.commandID, ev.Envelope.ID)
 	return row
 }
 
-// commandScope identifies a remembered command.
 type commandScope struct{ parent, subject, key string }
 
 func (r commandRow) scope() commandScope { return commandScope{r.parent, r.subject, r.key} }
@@ -106,7 +105,8 @@ var historyTable = write.NewTable("dashboard_history",
 		e, audit := r.event.Envelope, r.event.Envelope.Audit
 		return []any{
 			r.event.Key, r.sub, r.head.Version, e.ID, e.Type, e.Time,
-			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID, r.head.Hash[:], r.before, r.after, r.skip,
+			audit.Actor, audit.Role, audit.OnBehalfOf, audit.CommandID, audit.RequestID,
+			r.head.Hash[:], r.before, r.after, r.skip,
 		}
 	})
 
@@ -165,7 +165,9 @@ func (s *stream) forgets() time.Time { return s.head.Time.Add(-domain.CommandMem
 // Copy implements [fold.Fold]. It copies history and notices at once, and the other tables, which
 // any record may change, at the end.
 func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
-	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool { return row.time.Before(f.streams[row.parent].forgets()) })
+	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool {
+		return row.time.Before(f.streams[row.parent].forgets())
+	})
 	err := historyTable.Copy(ctx, into, slices.Values(f.history))
 	if err == nil {
 		err = noticesTable.Copy(ctx, into, slices.Values(f.notices))

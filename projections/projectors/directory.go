@@ -35,7 +35,7 @@ func tablesOfEntities() (names []string) {
 
 // entityState is the last record of a key.
 type entityState struct {
-	kind   *entityKind
+	kind   string
 	id     string
 	at     time.Time
 	entity domain.DirectoryEntity // nil: it is erased
@@ -53,20 +53,20 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 	}
 	kind, id, err := domain.SplitDirectoryKey(ev.Key)
 	if err != nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: err.Error()}
+		return refuse("%v", err)
 	}
-	known := kindOf(kind)
-	if known == nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("unknown kind of entity %q", kind)}
+	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == kind })
+	if at < 0 {
+		return refuse("unknown kind of entity %q", kind)
 	}
-	if !known.valid(id) {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("id %q of a %s is not a positive decimal number", id, kind)}
+	if !entityKinds[at].valid(id) {
+		return refuse("id %q of a %s is not a positive decimal number", id, kind)
 	}
-	state := entityState{kind: known, id: id, at: instant(ev.Envelope.Time)}
+	state := entityState{kind: kind, id: id, at: instant(ev.Envelope.Time)}
 	if ev.Data != nil {
 		entity, ok := ev.Data.(domain.DirectoryEntity)
 		if !ok || domain.EntityKey(entity) != ev.Key {
-			return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)}
+			return refuse("payload of type %s does not match key %q", ev.Envelope.Type, ev.Key)
 		}
 		state.entity = entity
 	}
@@ -79,10 +79,10 @@ func (f *directoryFold) changed() (rows map[string][]entityState, erased map[str
 	rows, erased = map[string][]entityState{}, map[string][]string{}
 	for _, key := range slices.Sorted(maps.Keys(f.last)) {
 		state := f.last[key]
-		if kind := state.kind.kind; state.entity == nil {
-			erased[kind] = append(erased[kind], state.id)
+		if state.entity == nil {
+			erased[state.kind] = append(erased[state.kind], state.id)
 		} else {
-			rows[kind] = append(rows[kind], state)
+			rows[state.kind] = append(rows[state.kind], state)
 		}
 	}
 	return rows, erased
@@ -90,8 +90,7 @@ func (f *directoryFold) changed() (rows map[string][]entityState, erased map[str
 
 func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error {
 	rows, erased := f.changed()
-	for i := range entityKinds {
-		kind := &entityKinds[i]
+	for _, kind := range entityKinds {
 		kind.insert.Queue(last, rows[kind.kind])
 		if ids := erased[kind.kind]; len(ids) > 0 {
 			last.Queue(kind.delete, ids)
@@ -114,7 +113,6 @@ func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bo
 	return nil
 }
 
-// entityKind maps a kind of entity to its table.
 type entityKind struct {
 	kind    string
 	table   string
@@ -123,18 +121,9 @@ type entityKind struct {
 	delete  string // deletes rows by a list of ids
 }
 
-// kindOf returns the kind of a name; nil if none exists.
-func kindOf(name string) *entityKind {
-	at := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.kind == name })
-	if at < 0 {
-		return nil
-	}
-	return &entityKinds[at]
-}
-
 // valid reports whether an id is valid for the kind. A number has only one form: a tombstone of
 // "07" would delete 7, in an undefined order.
-func (k *entityKind) valid(id string) bool {
+func (k entityKind) valid(id string) bool {
 	if !k.numeric {
 		return true
 	}
@@ -143,8 +132,7 @@ func (k *entityKind) valid(id string) bool {
 }
 
 // newKind declares an entity's table like [write.NewTable]. key is the primary key and the first
-// column. The columns are named like the members of the entity's JSON. A last column holds the time
-// of the record.
+// column. A last column holds the time of the record.
 func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E) []any) entityKind {
 	var zero E
 	kind := entityKind{kind: domain.EntityKind(zero), table: name, numeric: strings.HasPrefix(columns, key+" bigint")}

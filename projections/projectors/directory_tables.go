@@ -2,7 +2,6 @@ package projectors
 
 import "github.com/ledgerboard/ledgerboard/domain"
 
-// entityKinds lists the tables of projection directory.
 var entityKinds = []entityKind{
 	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text, address text,
 		custom_domain text, white_label_url text, colour text, active boolean`,
@@ -43,18 +42,22 @@ var entityKinds = []entityKind{
 	newKind("tDefaultAccount", "member_id", `member_id bigint, social_account_id bigint`,
 		func(r domain.DirectoryDefaultAccount) []any { return []any{r.MemberID, r.SocialAccount} }),
 	newKind("tSAccounts", "id", `id bigint, parent_account text, account_id text, member_id bigint, connection_id bigint,
-		p_id smallint, a_type smallint, external_id text, name text, connected boolean, created_at timestamptz, updated_at timestamptz`,
+		p_id smallint, a_type smallint, external_id text, name text, connected boolean,
+		created_at timestamptz, updated_at timestamptz`,
 		func(r domain.DirectorySocialAccount) []any {
 			return []any{
 				r.ID, r.ParentAccount, r.AccountID, r.MemberID, r.ConnectionID,
-				int16(r.Platform), int16(r.AccountType), r.ExternalID, r.Name, r.Connected, nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
+				int16(r.Platform), int16(r.AccountType), r.ExternalID, r.Name, r.Connected,
+				nullIfZero(r.CreatedAt), nullIfZero(r.UpdatedAt),
 			}
 		}),
-	newKind("tContentPlanner", "id", `id bigint, account_id text, social_account_id bigint, external_id text, c_id bigint, scheduled_at timestamptz`,
+	newKind("tContentPlanner", "id", `id bigint, account_id text, social_account_id bigint, external_id text,
+		c_id bigint, scheduled_at timestamptz`,
 		func(r domain.DirectoryPlannedPost) []any {
 			return []any{r.ID, r.AccountID, r.SocialAccount, r.ExternalID, r.CategoryID, r.ScheduledAt}
 		}),
-	newKind("tSubscriptions", "id", `id bigint, account_id text, plan text, price_minor bigint, currency text, starts_at timestamptz, ends_at timestamptz`,
+	newKind("tSubscriptions", "id", `id bigint, account_id text, plan text, price_minor bigint, currency text,
+		starts_at timestamptz, ends_at timestamptz`,
 		func(r domain.DirectorySubscription) []any {
 			return []any{r.ID, r.AccountID, r.Plan, r.PriceMinor, r.Currency, r.StartsAt, r.EndsAt}
 		}),

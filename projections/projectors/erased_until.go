@@ -2,7 +2,6 @@ package projectors
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -16,27 +15,25 @@ import (
 
 // erasures holds, per agency and social account, the instant before which captured data is erased
 // and makes no row. Each projection of `metrics` stores them in its own table, because late records
-// must respect them. The latest instant of an account counts.
-type erasures struct{ requested, stored, applied erasedUntil } // requested: by the batch, before any event is applied
+// must respect them. The latest instant of an account counts. requested holds those of the batch,
+// before any event is applied.
+type erasures struct{ requested, stored, applied erasedUntil }
 
-// erasedUntil maps accounts to their erasures.
 type erasedUntil map[accountSeries]erasure
 
-// erasure is the instant, and what an answer needs to report it.
 type erasure struct {
 	at       time.Time
-	account  string // the last client of the account; "" unknown
+	client   string // the last one of the account; "" unknown
 	platform domain.Platform
 }
 
 // after is the order in which erasures of an account replace each other.
 func (e erasure) after(o erasure) bool {
-	return cmp.Or(e.at.Compare(o.at), cmp.Compare(e.account, o.account), cmp.Compare(e.platform, o.platform)) > 0
+	return cmp.Or(e.at.Compare(o.at), cmp.Compare(e.client, o.client), cmp.Compare(e.platform, o.platform)) > 0
 }
 
 func newErasures() erasures { return erasures{erasedUntil{}, erasedUntil{}, erasedUntil{}} }
 
-// note keeps the later erasure of an account.
 func (erased erasedUntil) note(e domain.AccountErased) {
 	key, now := accountSeries{e.SocialAccount, e.ParentAccount}, erasure{instant(e.ErasedAt), e.AccountID, e.Platform}
 	if now.after(erased[key]) {
@@ -65,8 +62,9 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event)
 		return
 	}
 	slices.Sort(accounts)
-	sql := `select social_account_id, parent_account, account_id, p_id, erased_at from ` + table + ` where social_account_id = any($1)`
-	batch.Queue(sql, slices.Compact(accounts)).
+	batch.Queue(`
+		select social_account_id, parent_account, account_id, p_id, erased_at
+		from `+table+` where social_account_id = any($1)`, slices.Compact(accounts)).
 		Query(func(rows pgx.Rows) error {
 			var stored domain.AccountErased
 			into := []any{&stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt}
@@ -74,22 +72,17 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event)
 				e.stored.note(stored)
 				return nil
 			})
-			if err != nil {
-				return fmt.Errorf("read erasures: %w", err)
-			}
-			return nil
+			return err
 		})
 }
 
 // until returns the instant before which the account is erased; zero if it is not.
-func (e erasures) until(key accountSeries) time.Time { return e.latest(key).at }
-
-// latest returns the erasure of the account that counts.
-func (e erasures) latest(key accountSeries) erasure {
-	if now := e.applied[key]; now.after(e.stored[key]) {
-		return now
+func (e erasures) until(key accountSeries) time.Time {
+	applied, stored := e.applied[key].at, e.stored[key].at
+	if applied.Before(stored) {
+		return stored
 	}
-	return e.stored[key]
+	return applied
 }
 
 // hasErasure reports whether the account has an erasure, including those of the batch.
@@ -111,21 +104,17 @@ func (e erasures) later(erased erasedUntil) erasedUntil {
 	return later
 }
 
-// erasedAccount is a row of an erasures table.
 type erasedAccount struct {
 	accountSeries
 	erasure
 }
 
-// rows returns the erasures ordered by key.
 func (erased erasedUntil) rows() []erasedAccount {
 	rows := make([]erasedAccount, 0, len(erased))
 	for key, e := range erased {
 		rows = append(rows, erasedAccount{key, e})
 	}
-	slices.SortFunc(rows, func(a, b erasedAccount) int {
-		return cmp.Or(cmp.Compare(a.accountSeries.account, b.accountSeries.account), cmp.Compare(a.parent, b.parent))
-	})
+	slices.SortFunc(rows, func(a, b erasedAccount) int { return a.compare(b.accountSeries) })
 	return rows
 }
 
@@ -133,13 +122,14 @@ func (erased erasedUntil) rows() []erasedAccount {
 const erasedKeys = `unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, erased_at)`
 
 func (erased erasedUntil) keys() []any {
-	return write.Arrays(erased.rows(), func(r erasedAccount) []any { return []any{r.accountSeries.account, r.parent, r.at} })
+	return write.Arrays(erased.rows(), func(r erasedAccount) []any { return []any{r.account, r.parent, r.at} })
 }
 
 func newErasuresTable(name string) write.Table[erasedAccount] {
-	return write.NewTable(name, `social_account_id bigint, parent_account text, account_id text, p_id smallint, erased_at timestamptz`,
+	return write.NewTable(name,
+		`social_account_id bigint, parent_account text, account_id text, p_id smallint, erased_at timestamptz`,
 		write.ReplaceRow("social_account_id, parent_account", ""),
 		func(r erasedAccount) []any {
-			return []any{r.accountSeries.account, r.parent, r.erasure.account, int16(r.platform), r.at}
+			return []any{r.account, r.parent, r.client, int16(r.platform), r.at}
 		})
 }

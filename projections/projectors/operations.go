@@ -18,9 +18,12 @@ import (
 // Operations projects topic `operations` into the trail for operators and auditors and the state of
 // each connection.
 var Operations = fold.Projector{
-	Name: "operations", Version: 4 + ahead, Topic: domain.TopicOperations, Tables: []string{"operations_trail", "connection_states"},
+	Name: "operations", Version: 4 + ahead, Topic: domain.TopicOperations,
 	Definition: ddl.Of("operations"),
-	Begin:      func(int) fold.Fold { return &operationsFold{known: map[trailKey]bool{}, states: map[int64]stateRow{}} },
+	Tables:     []string{"operations_trail", "connection_states"},
+	Begin: func(int) fold.Fold {
+		return &operationsFold{known: map[trailKey]bool{}, states: map[int64]stateRow{}}
+	},
 	// A connection that moved to another agency has states in two partitions.
 	SpansPartitions: true,
 }
@@ -46,12 +49,6 @@ type operationsFold struct {
 // trailKey is the hash of a row's key; a bulk fold keeps it for every record.
 type trailKey [16]byte
 
-func trailKeyOf(ev fold.Event) (key trailKey) {
-	sum := sha256.Sum256([]byte(ev.Key + "\x00" + ev.Envelope.ID))
-	copy(key[:], sum[:])
-	return key
-}
-
 func (f *operationsFold) Apply(ev fold.Event) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -59,13 +56,14 @@ func (f *operationsFold) Apply(ev fold.Event) error {
 	if err := indexable(ev.Key, ev.Envelope.ID); err != nil {
 		return err
 	}
-	row := trailKeyOf(ev)
+	sum := sha256.Sum256([]byte(ev.Key + "\x00" + ev.Envelope.ID))
+	row := trailKey(sum[:16])
 	if f.known[row] { // a retried append may be in the stream twice
 		return nil
 	}
 	data, err := json.Marshal(ev.Data)
 	if err != nil {
-		return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fold.WithoutValues(err)}
+		return refuse("%s", fold.WithoutValues(err))
 	}
 	f.known[row] = true
 	f.trail = append(f.trail, trailRow{ev.Recorded, data})

@@ -29,6 +29,10 @@ type accountSeries struct {
 	parent  string
 }
 
+func (k accountSeries) compare(o accountSeries) int {
+	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.parent, o.parent))
+}
+
 // dictionary assigns numbers to frequent values.
 type dictionary[K comparable] struct {
 	list   []K
@@ -47,7 +51,6 @@ func (d *dictionary[K]) place(k K) uint64 {
 	return place
 }
 
-// add packs a reading.
 func (p *packedAccounts) add(e accountEvent) error {
 	key := accountSeries{e.SocialAccount, e.ParentAccount}
 	missing, err := jsonArray(e.Missing)
@@ -83,36 +86,27 @@ func (p *packedAccounts) add(e accountEvent) error {
 	return nil
 }
 
-// packedAccountRead is a reading with the lists that are only needed as JSON.
-type packedAccountRead struct {
-	accountEvent
-	missing, demographics []byte
-}
-
 // figuresTogether is approximately how many figures of accounts are unpacked at a time, see
 // [unpackedTogether].
 const figuresTogether = 16 << 10
 
 // each unpacks the accounts, several at a time. It yields the readings of each account that are not
-// erased, ordered by capture time and event id.
-func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
-	return func(yield func([][]packedAccountRead) bool) {
-		keys := slices.SortedFunc(maps.Keys(p.series), func(a, b accountSeries) int {
-			return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(a.parent, b.parent))
-		})
-		var accounts [][]packedAccountRead
+// erased, ordered by capture time and event id. Of the lists it sets only the figures, and the JSON
+// of the others.
+func (p *packedAccounts) each(erased erasures) iter.Seq[[][]accountRow] {
+	return func(yield func([][]accountRow) bool) {
+		keys := slices.SortedFunc(maps.Keys(p.series), accountSeries.compare)
+		var accounts [][]accountRow
 		figures := 0
 		for i, key := range keys {
-			var reads []packedAccountRead
+			var reads []accountRow
 			until := erased.until(key)
 			for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
-				r := p.unpack(key, &packed)
-				if r.CapturedAt.Before(until) {
-					continue
+				if r := p.unpack(key, &packed); !r.CapturedAt.Before(until) {
+					reads, figures = append(reads, r), figures+len(r.Figures)
 				}
-				reads, figures = append(reads, r), figures+len(r.Figures)
 			}
-			slices.SortFunc(reads, func(a, b packedAccountRead) int {
+			slices.SortFunc(reads, func(a, b accountRow) int {
 				return cmp.Or(a.CapturedAt.Compare(b.CapturedAt), cmp.Compare(a.eventID, b.eventID))
 			})
 			accounts = append(accounts, reads)
@@ -127,7 +121,7 @@ func (p *packedAccounts) each(erased erasures) iter.Seq[[][]packedAccountRead] {
 	}
 }
 
-func (p *packedAccounts) unpack(key accountSeries, packed *unpacking) (r packedAccountRead) {
+func (p *packedAccounts) unpack(key accountSeries, packed *unpacking) (r accountRow) {
 	r.CapturedAt = time.UnixMicro(packed.varint()).UTC()
 	r.eventID = packed.id()
 	owner := p.owners.list[packed.uvarint()]

@@ -13,7 +13,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// unpacking is the unread rest of a packed series.
 type unpacking struct{ rest []byte }
 
 func (u *unpacking) take(n int) []byte {
@@ -66,7 +65,6 @@ type packedOwner struct {
 	accountType domain.AccountType
 }
 
-// Flags of a packed reading.
 const (
 	packedBackfilled = 1 << iota
 	packedEligible
@@ -76,7 +74,7 @@ const (
 
 // add packs a reading without its step.
 func (p *packedPosts) add(r *reading) {
-	key := agencyPost{postKey{r.SocialAccount, r.external}, r.ParentAccount}
+	key := agencyPost{r.SocialAccount, r.external, r.ParentAccount}
 	var flags byte
 	for _, f := range []struct {
 		has  bool
@@ -140,14 +138,15 @@ func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
 	}
 }
 
-// unpack unpacks the readings of one series from an instant on.
 func (p *packedPosts) unpack(key agencyPost, from time.Time) (series []*reading) {
 	for packed := (unpacking{p.series[key]}); len(packed.rest) > 0; {
 		if r := p.unpackOne(key, &packed); !r.at.Before(from) {
 			series = append(series, r)
 		}
 	}
-	slices.SortFunc(series, func(a, b *reading) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID)) })
+	slices.SortFunc(series, func(a, b *reading) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.eventID, b.eventID))
+	})
 	series = slices.CompactFunc(series, func(a, b *reading) bool { return a.at.Equal(b.at) })
 	var w stepper
 	for _, r := range series {
@@ -164,16 +163,21 @@ func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking) *reading {
 		figures     [9]int64
 		publishedAt time.Time
 	}{reading: reading{
-		Tenant:   domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account},
+		Tenant: domain.Tenant{
+			ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account,
+		},
 		platform: owner.platform, accountType: owner.accountType, external: key.external, at: at, eventID: packed.id(),
-		backfilled: flags&packedBackfilled != 0, eligible: flags&packedEligible != 0, fromZero: flags&packedFromZero != 0,
+		backfilled: flags&packedBackfilled != 0, eligible: flags&packedEligible != 0,
+		fromZero: flags&packedFromZero != 0,
 	}}
 	r := &unpacked.reading
 	if flags&packedPublished != 0 {
 		unpacked.publishedAt = time.UnixMicro(packed.varint()).UTC()
 		r.published = &unpacked.publishedAt
 	}
-	for n, to := range []**int64{&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch} {
+	for n, to := range []**int64{
+		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch,
+	} {
 		if has&(1<<n) != 0 {
 			unpacked.figures[n] = packed.varint()
 			*to = &unpacked.figures[n]

@@ -58,7 +58,6 @@ func copySeries(ctx context.Context, into write.CopyTarget, series [][]*reading,
 	return postGains.Copy(ctx, into, flatten(series, gains.leftBehind))
 }
 
-// flatten returns the rows of all series, one series after the other.
 func flatten[R any](series [][]*reading, rowsOf func([]*reading) iter.Seq[R]) iter.Seq[R] {
 	return func(yield func(R) bool) {
 		for _, readings := range series {

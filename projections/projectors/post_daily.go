@@ -28,7 +28,6 @@ type dayRow struct {
 	isLast bool // no row of a later day can exist either
 }
 
-// byDay splits sorted readings by day.
 func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
 	return func(yield func(time.Time, []*reading) bool) {
 		for len(readings) > 0 {
@@ -92,12 +91,12 @@ func (d *dayTotal) add(g domain.Gain) {
 }
 
 var postDaily = write.NewTable("post_daily",
-	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint, gviews bigint,
-	 gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
+	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint,
+	 gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
 	write.ReplaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
 	func(d dayRow) []any {
-		return append(readingValues(d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares, d.sums.Views,
-			d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
+		return append(readingValues(d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares,
+			d.sums.Views, d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
 	})
 
 // changedDays makes the rows of the days with changed readings and returns a reading of each owner
@@ -114,7 +113,10 @@ func changedDays(all []*series) (rows []dayRow, staleDays []*reading) {
 				rows = append(rows, d)
 			}
 			for _, r := range readings {
-				if r.stored != nil && !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.stored.Tenant }) {
+				if r.stored == nil {
+					continue
+				}
+				if !slices.ContainsFunc(readings, func(o *reading) bool { return o.Tenant == r.stored.Tenant }) {
 					staleDays = append(staleDays, r.stored)
 				}
 			}
@@ -123,7 +125,6 @@ func changedDays(all []*series) (rows []dayRow, staleDays []*reading) {
 	return rows, staleDays
 }
 
-// queueGone deletes the days of owners who have no remaining readings on them.
 func queueGone(batch *pgx.Batch, staleDays []*reading) {
 	if len(staleDays) == 0 {
 		return

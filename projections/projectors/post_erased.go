@@ -16,10 +16,10 @@ var postErasures = newErasuresTable("post_erasures")
 // An erasure is rare and changes the gains of all later readings. So its batch reads the remaining
 // readings of the account, deletes all rows of the account and writes the rest as new.
 
-// queueErasedPosts queues a query for the posts of the accounts that the batch erases.
 func (f *postFold) queueErasedPosts(batch *pgx.Batch) {
 	if requested := f.erased.requested; len(requested) > 0 {
-		batch.Queue(`select `+postColumns+` from tSPosts t join `+erasedKeys+` on `+ofErased, requested.keys()...).Query(f.scanPosts)
+		batch.Queue(`select `+postColumns+` from tSPosts t join `+erasedKeys+` on `+ofErased, requested.keys()...).
+			Query(f.scanPosts)
 	}
 }
 
@@ -36,7 +36,9 @@ func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
 	maps.DeleteFunc(f.series, func(key agencyPost, _ *series) bool { return isErased(key) })
 	f.days = slices.DeleteFunc(f.days, func(d seriesDay) bool { return isErased(d.agencyPost) })
 	maps.DeleteFunc(f.want, func(key agencyPost, _ []*wantedRead) bool { return isErased(key) })
-	rows, err := tx.Query(ctx, `select `+wholeColumns+`, false from tSPostInsights t join `+erasedKeys+` using (social_account_id, parent_account)
+	rows, err := tx.Query(ctx, `
+		select `+wholeColumns+`, false
+		from tSPostInsights t join `+erasedKeys+` using (social_account_id, parent_account)
 		where t.captured_at >= k.erased_at`, erased.keys()...)
 	if err == nil {
 		err = f.scanWhole(rows, func(s *series, r *reading, _ bool) { s.add(r) })
@@ -53,7 +55,9 @@ func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) 
 	erased := f.erased.later(f.erased.applied)
 	for key := range f.erased.later(f.erased.requested) {
 		if _, applied := erased[key]; !applied {
-			maps.DeleteFunc(f.series, func(post agencyPost, _ *series) bool { return post.account == key.account && post.parent == key.parent })
+			maps.DeleteFunc(f.series, func(post agencyPost, _ *series) bool {
+				return post.account == key.account && post.parent == key.parent
+			})
 		}
 	}
 	if len(erased) == 0 {
@@ -61,7 +65,7 @@ func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) 
 	}
 	var batch pgx.Batch
 	for _, table := range []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains"} {
-		batch.Queue(`delete from `+table+` t using `+erasedKeys+` where `+ofErased+``, erased.keys()...)
+		batch.Queue(`delete from `+table+` t using `+erasedKeys+` where `+ofErased, erased.keys()...)
 	}
 	if err := write.Send(ctx, tx, &batch); err != nil {
 		return fmt.Errorf("delete erased rows: %w", err)
@@ -91,7 +95,8 @@ func (f *postFold) erasePosts() {
 			delete(f.posts, key)
 			continue
 		}
-		p.first, p.last = instant(p.newest().RegisteredAt), instant(p.newest().RegisteredAt)
+		p.last = instant(p.newest().RegisteredAt)
+		p.first = p.last
 		for _, slot := range []*registration{p.listing, p.mainApp} {
 			if slot != nil && instant(slot.RegisteredAt).Before(p.first) {
 				p.first = instant(slot.RegisteredAt)

@@ -12,7 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// gainKey is the key of a row of post_gains.
 type gainKey struct {
 	account     int64
 	quarter     time.Time
@@ -40,11 +39,11 @@ func (g *gained) add(v *int64, sign int64) {
 	}
 }
 
-// gainFold sums the gains of readings.
 type gainFold map[gainKey]*gainRow
 
 func keyOfGain(r *reading) gainKey {
-	return gainKey{r.SocialAccount, r.at.UTC().Truncate(domain.GainQuarter), r.ParentAccount, r.AccountID, r.MemberID, r.platform}
+	quarter := r.at.UTC().Truncate(domain.GainQuarter)
+	return gainKey{r.SocialAccount, quarter, r.ParentAccount, r.AccountID, r.MemberID, r.platform}
 }
 
 // add adds a reading; sign -1 subtracts it.
@@ -69,7 +68,6 @@ func (f gainFold) add(r *reading, sign int64) {
 	}
 }
 
-// rows returns the rows ordered by key.
 func (f gainFold) rows() []*gainRow {
 	return slices.SortedFunc(maps.Values(f), func(a, b *gainRow) int {
 		return cmp.Or(cmp.Compare(a.account, b.account), a.quarter.Compare(b.quarter), cmp.Compare(a.parent, b.parent),
@@ -139,7 +137,8 @@ func queueLeft(batch *pgx.Batch, abandoned []gainKey) {
 	batch.Queue(`
 		update post_gains g set last_at = (
 			select max(i.captured_at) from tSPostInsights i
-			where i.social_account_id = g.social_account_id and i.captured_at >= g.quarter and i.captured_at < g.quarter + interval '15 minutes'
+			where i.social_account_id = g.social_account_id
+			  and i.captured_at >= g.quarter and i.captured_at < g.quarter + interval '15 minutes'
 			  and (i.parent_account, i.account_id, i.member_id, i.p_id) = (g.parent_account, g.account_id, g.member_id, g.p_id))
 		from `+keys+` where `+same, args...)
 }

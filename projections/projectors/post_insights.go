@@ -16,18 +16,16 @@ import (
 var PostInsights = fold.Projector{
 	Name: "post_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
-	Types:      []string{domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType()},
-	Tables:     []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"},
+	Types: []string{
+		domain.PostRead{}.EventType(), domain.PostRegistered{}.EventType(), domain.AccountErased{}.EventType(),
+	},
+	Tables: []string{"tSPosts", "tSPostInsights", "post_daily", "post_months", "post_gains", "post_erasures"},
 	Begin: func(int) fold.Fold {
 		return &postFold{
-			erased: newErasures(), want: map[agencyPost][]*wantedRead{}, series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
+			erased: newErasures(), want: map[agencyPost][]*wantedRead{},
+			series: map[agencyPost]*series{}, posts: map[tenantPost]*post{},
 		}
 	},
-}
-
-type postKey struct {
-	account  int64
-	external string
 }
 
 // dayOf returns the UTC day of an instant in the roll-ups.
@@ -72,9 +70,8 @@ func (f *postFold) Apply(ev fold.Event) error {
 	}
 }
 
-// seriesOf returns the series of a reading and creates it if necessary.
 func (f *postFold) seriesOf(r *reading) *series {
-	key := agencyPost{postKey{r.SocialAccount, r.external}, r.ParentAccount}
+	key := agencyPost{r.SocialAccount, r.external, r.ParentAccount}
 	if f.series[key] == nil {
 		f.series[key] = &series{}
 	}

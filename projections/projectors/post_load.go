@@ -26,7 +26,7 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 		switch data := ev.Data.(type) {
 		case domain.PostRead:
 			data.CapturedAt = instant(data.CapturedAt)
-			key := agencyPost{postKey{data.SocialAccount, data.ExternalID}, data.ParentAccount}
+			key := agencyPost{data.SocialAccount, data.ExternalID, data.ParentAccount}
 			f.want[key] = append(f.want[key], &wantedRead{data, ev.Envelope.ID})
 		case domain.PostRegistered:
 			registered = append(registered, data)
@@ -41,15 +41,14 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 // readingColumnTypes are the columns that tSPostInsights and post_daily share.
 const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text, parent_account text,
 	account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
-	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint, saves bigint, avg_watch_ms bigint,
-	known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint, known_impressions bigint, known_clicks bigint,
-	known_saves bigint`
+	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint, saves bigint,
+	avg_watch_ms bigint, known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint,
+	known_impressions bigint, known_clicks bigint, known_saves bigint`
 
 // stepColumnTypes are the other columns of tSPostInsights, without engagement, which is derived.
 const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero boolean, previous_at timestamptz,
 	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint`
 
-// namesOf returns the names of columns that are declared as in CREATE TABLE.
 func namesOf(columns string) string {
 	var names []string
 	for column := range strings.SplitSeq(columns, ",") {
@@ -64,11 +63,11 @@ var (
 	wholeColumns   = namesOf(readingColumnTypes + ", " + stepColumnTypes)
 )
 
-// scanReading returns the scan targets of readingColumns.
 func scanReading(r *reading) []any {
 	k := &r.known
 	return []any{
-		&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID, &r.platform, &r.accountType, &r.published,
+		&r.SocialAccount, &r.external, &r.at, &r.eventID, &r.ParentAccount, &r.AccountID, &r.MemberID,
+		&r.platform, &r.accountType, &r.published,
 		&r.Likes, &r.Comments, &r.Shares, &r.Views, &r.Impressions, &r.Reach, &r.Clicks, &r.Saves, &r.AvgWatch,
 		&k.Likes, &k.Comments, &k.Shares, &k.Views, &k.Impressions, &k.Clicks, &k.Saves,
 	}
@@ -78,9 +77,9 @@ func scanReading(r *reading) []any {
 func (f *postFold) scanDays(rows pgx.Rows) error {
 	for rows.Next() {
 		r := reading{total: &dayTotal{}}
-		total := r.total
-		err := rows.Scan(append(scanReading(&r), &total.readings, &total.sums.Likes, &total.sums.Comments, &total.sums.Shares, &total.sums.Views,
-			&total.sums.Impressions, &total.sums.Clicks, &total.sums.Saves, &total.partial)...)
+		sums := &r.total.sums
+		err := rows.Scan(append(scanReading(&r), &r.total.readings, &sums.Likes, &sums.Comments, &sums.Shares, &sums.Views,
+			&sums.Impressions, &sums.Clicks, &sums.Saves, &r.total.partial)...)
 		if err != nil {
 			return fmt.Errorf("scan day: %w", err)
 		}
@@ -145,18 +144,23 @@ var readWhole = `
 		(select ` + wholeColumns + `, false from tSPostInsights p
 		 where ` + ofSeries + ` and p.captured_at >= k.asked and p.captured_at < k.asked + interval '24 hours')) n`
 
-// seriesDay is a day of a series on which a batch has readings.
 type seriesDay struct {
 	agencyPost
 	day, first time.Time // first: the earliest reading of the batch
 }
 
-// queueDays queues [readDays] for the readings of the batch.
 func (f *postFold) queueDays(batch *pgx.Batch) {
 	for key, reads := range f.want {
 		begin := len(f.days)
 		for _, r := range reads {
-			f.days = addRead(f.days, begin, key, r)
+			day := dayOf(r.CapturedAt)
+			ofSeries := f.days[begin:]
+			at := slices.IndexFunc(ofSeries, func(d seriesDay) bool { return d.day.Equal(day) })
+			if at < 0 {
+				f.days = append(f.days, seriesDay{key, day, r.CapturedAt})
+			} else if r.CapturedAt.Before(ofSeries[at].first) {
+				ofSeries[at].first = r.CapturedAt
+			}
 		}
 	}
 	if len(f.want) > 0 {
@@ -164,22 +168,6 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 			return []any{key.account, key.external, key.parent}
 		})...).Query(f.scanDays)
 	}
-}
-
-// addRead adds a reading to its day among days[begin:].
-func addRead(days []seriesDay, begin int, key agencyPost, r *wantedRead) []seriesDay {
-	day := dayOf(r.CapturedAt)
-	for i := begin; i < len(days); i++ {
-		d := &days[i]
-		if !d.day.Equal(day) {
-			continue
-		}
-		if r.CapturedAt.Before(d.first) {
-			d.first = r.CapturedAt
-		}
-		return days
-	}
-	return append(days, seriesDay{key, day, r.CapturedAt})
 }
 
 // LoadMore implements [fold.Fold]. If a day has readings after one of the batch, it reads all
@@ -196,7 +184,9 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if len(whole) == 0 {
 		return nil
 	}
-	rows, err := tx.Query(ctx, readWhole, write.Arrays(whole, func(d seriesDay) []any { return []any{d.account, d.external, d.parent, d.day} })...)
+	rows, err := tx.Query(ctx, readWhole, write.Arrays(whole, func(d seriesDay) []any {
+		return []any{d.account, d.external, d.parent, d.day}
+	})...)
 	if err == nil {
 		err = f.scanWhole(rows, (*series).addStored)
 	}

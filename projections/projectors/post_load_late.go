@@ -56,7 +56,8 @@ func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[])
 			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks, saves)
 		cross join lateral (select greatest(
-			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day order by p.captured_at limit 1),
+			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day
+			 order by p.captured_at limit 1),
 			`+strings.Join(ends, ",\n\t\t\t")+`) as at offset 0) e
 		cross join lateral (
 			select `+wholeColumns+`, false as settled from tSPostInsights p
@@ -88,7 +89,8 @@ func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	after = after[:end]
 	for n, figure := range stepFigures {
 		hasFigure := func(c domain.Counts) bool { return figure.value(c) != nil }
-		l.needs[n] = slices.ContainsFunc(counts, hasFigure) && !slices.ContainsFunc(after, func(r *reading) bool { return hasFigure(r.Counts) })
+		l.needs[n] = slices.ContainsFunc(counts, hasFigure) &&
+			!slices.ContainsFunc(after, func(r *reading) bool { return hasFigure(r.Counts) })
 	}
 	return l, len(after) == 0 || l.needs != [7]bool{}
 }

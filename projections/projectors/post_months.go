@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// postMonth is the key of a row of post_months.
 type postMonth struct {
 	account  int64
 	external string
@@ -28,9 +27,8 @@ type postMonth struct {
 
 func postMonthOf(r *reading) postMonth {
 	at := r.at.UTC()
-	return postMonth{
-		r.SocialAccount, r.external, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC), r.ParentAccount, r.AccountID, r.MemberID,
-	}
+	month := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)
+	return postMonth{r.SocialAccount, r.external, month, r.ParentAccount, r.AccountID, r.MemberID}
 }
 
 func (k postMonth) compare(o postMonth) int {
@@ -115,7 +113,8 @@ var appendDays = func() (statements [31]func() string) {
 func appendDaysSQL(days int) string {
 	params, columns := []string{typesOfPostMonths, "$7::smallint[]"}, []string{keyOfPostMonths, "p_id"}
 	column := func(name, pgType string) string {
-		params, columns = append(params, fmt.Sprintf("$%d::%s[]", len(params)+6, pgType)), append(columns, name)
+		params = append(params, fmt.Sprintf("$%d::%s[]", len(params)+6, pgType))
+		columns = append(columns, name)
 		return name
 	}
 	var places, sums, next []string
@@ -130,13 +129,14 @@ func appendDaysSQL(days int) string {
 	values := []string{keyOfPostMonths, "p_id", "array[" + strings.Join(places, ", ") + "]"}
 	sets := []string{"days = post_months.days[:" + daysBefore + "] || excluded.days"}
 	for _, figure := range stepFigures {
-		values, sets = append(values, column(figure.name+"_days", "integer")), append(sets, fmt.Sprintf(daysKept, figure.name))
+		values = append(values, column(figure.name+"_days", "integer"))
+		sets = append(sets, fmt.Sprintf(daysKept, figure.name))
 	}
 	values = append(values, column("partial_days", "integer"), "array["+strings.Join(sums, ", ")+"]")
 	sets = append(sets, fmt.Sprintf(daysKept, "partial"),
 		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]", len(stepFigures), daysBefore, strings.Join(next, ", ")))
-	return insertMonths + " select " + strings.Join(values, ", ") +
-		" from unnest(" + strings.Join(params, ", ") + ") as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
+	return insertMonths + " select " + strings.Join(values, ", ") + " from unnest(" + strings.Join(params, ", ") + ")" +
+		" as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
 }
 
 // daysKept combines the days of a figure before the first written day with the written ones.
@@ -150,7 +150,6 @@ const deleteMonths = `
 	where (m.social_account_id, m.external_id, m.month, m.parent_account, m.account_id, m.member_id)
 	    = (k.social_account_id, k.external_id, k.month, k.parent_account, k.account_id, k.member_id)`
 
-// sumDays recomputes months from post_daily.
 var sumDays = insertMonths + `
 	select k.*, ` + strings.Join(postMonthColumns[6:len(postMonthColumns)-1], ", ") + `, array(select unnest(by_day))
 	from unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
@@ -164,8 +163,8 @@ var sumDays = insertMonths + `
 			where ` + ofSeries + ` and p.day >= k.month and p.day < k.month + interval '1 month'
 			  and p.account_id = k.account_id and p.member_id = k.member_id
 			window so_far as (order by day)) d
-		having count(*) > 0) m` + monthConflict + "days = excluded.days, gained = excluded.gained, " + eachMonthFigure("%[1]s_days = excluded.%[1]s_days") +
-	", partial_days = excluded.partial_days"
+		having count(*) > 0) m` + monthConflict + "days = excluded.days, gained = excluded.gained, " +
+	eachMonthFigure("%[1]s_days = excluded.%[1]s_days") + ", partial_days = excluded.partial_days"
 
 // daysWhere returns a bit mask of the days of a group that satisfy a condition; the lowest bit is
 // the first of the month.
@@ -182,7 +181,6 @@ type postMonthRow struct {
 	partial  int32
 }
 
-// add appends a day.
 func (m *postMonthRow) add(d *dayRow) {
 	day := d.at.UTC().Day()
 	m.platform, m.days = d.platform, append(m.days, int16(day))
@@ -229,13 +227,11 @@ var postMonths = write.Table[monthOfPost]{
 	},
 }
 
-// monthOfPost is a row of post_months with its key.
 type monthOfPost struct {
 	key postMonth
 	*postMonthRow
 }
 
-// monthsOf makes the months of a sorted series.
 func monthsOf(readings []*reading) iter.Seq[monthOfPost] {
 	return func(yield func(monthOfPost) bool) {
 		months := map[postMonth]*postMonthRow{}

@@ -42,7 +42,6 @@ func (s *series) addStored(r *reading, settled bool) {
 	}
 }
 
-// steps computes the steps of the readings that may have changed.
 func (s *series) steps() {
 	var w stepper
 	for _, r := range s.readings {

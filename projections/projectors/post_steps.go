@@ -6,7 +6,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// reading is one post reading with its step.
 type reading struct {
 	domain.Tenant
 	platform    domain.Platform
@@ -46,18 +45,17 @@ type stepper struct {
 	known domain.Counts // the last known value of each cumulative figure
 }
 
-// step computes the step of a reading.
 func (w *stepper) step(r *reading) {
-	r.postStep = postStep{previousAt: w.at, known: lacking(r.Counts, w.known), gained: domain.GainSince(w.known, r.Counts, r.fromZero)}
+	r.postStep = postStep{
+		previousAt: w.at, known: lacking(r.Counts, w.known), gained: domain.GainSince(w.known, r.Counts, r.fromZero),
+	}
 	w.pass(r)
 }
 
-// pass advances over a reading that has its step.
 func (w *stepper) pass(r *reading) {
 	w.at, w.known = r.at, r.OrPrevious(r.known).Cumulative()
 }
 
-// lacking returns the known values of the figures that a reading does not have.
 func lacking(current, known domain.Counts) domain.Counts {
 	only := func(now, before *int64) *int64 {
 		if now != nil {
@@ -76,8 +74,8 @@ func lacking(current, known domain.Counts) domain.Counts {
 func newReading(e *domain.PostRead, eventID string) *reading {
 	r := &reading{
 		Tenant: e.Tenant, platform: e.Platform, accountType: e.AccountType, external: e.ExternalID,
-		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible, fromZero: e.FromZero,
-		Counts: e.Counts,
+		at: instant(e.CapturedAt), eventID: eventID, backfilled: e.Backfilled, eligible: e.GrowthEligible,
+		fromZero: e.FromZero, Counts: e.Counts,
 	}
 	if e.PublishedAt != nil {
 		r.published = new(instant(*e.PublishedAt))
@@ -85,18 +83,19 @@ func newReading(e *domain.PostRead, eventID string) *reading {
 	return r
 }
 
-// changed reports whether the reading differs from the stored one.
 func (r *reading) changed() bool {
 	return !r.settled && (r.stored == nil || r.stored.eventID != r.eventID || !r.equal(&r.stored.postStep))
 }
 
 func (s *postStep) equal(o *postStep) bool {
-	return s.previousAt.Equal(o.previousAt) && sameCounts(s.known, o.known) && sameCounts(gainedCounts(s.gained), gainedCounts(o.gained))
+	return s.previousAt.Equal(o.previousAt) && sameCounts(s.known, o.known) &&
+		sameCounts(gainedCounts(s.gained), gainedCounts(o.gained))
 }
 
 func gainedCounts(g domain.Gain) domain.Counts {
 	return domain.Counts{
-		Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views, Impressions: g.Impressions, Clicks: g.Clicks, Saves: g.Saves,
+		Likes: g.Likes, Comments: g.Comments, Shares: g.Shares, Views: g.Views,
+		Impressions: g.Impressions, Clicks: g.Clicks, Saves: g.Saves,
 	}
 }
 

@@ -46,7 +46,6 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error 
 	return nil
 }
 
-// queueRows starts to copy large sets of new rows and queues all others.
 func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	all := f.inOrder()
 	newReadings, otherReadings := split(changedReadings(all), func(r *reading) bool { return r.stored == nil })
@@ -88,7 +87,6 @@ func changedReadings(all []*series) (readings []*reading) {
 	return readings
 }
 
-// split splits rows by a condition and keeps their order.
 func split[R any](rows []R, first func(R) bool) (yes, no []R) {
 	for _, r := range rows {
 		if first(r) {

@@ -22,15 +22,10 @@ type tenantPost struct {
 
 // agencyPost is a post of one agency. Any of its clients may have registered it.
 type agencyPost struct {
-	postKey
-	parent string
+	account          int64
+	external, parent string
 }
 
-func keyOfPost(r domain.PostRegistered) tenantPost {
-	return tenantPost{agencyPost{postKey{r.SocialAccount, r.ExternalID}, r.ParentAccount}, r.AccountID}
-}
-
-// registration is the last registration of a post by one origin.
 type registration struct {
 	domain.PostRegistered
 	EventID string `json:"event_id"`
@@ -46,7 +41,8 @@ type post struct {
 }
 
 func (f *postFold) register(e domain.PostRegistered, eventID string) {
-	key, at := keyOfPost(e), instant(e.RegisteredAt)
+	key := tenantPost{agencyPost{e.SocialAccount, e.ExternalID, e.ParentAccount}, e.AccountID}
+	at := instant(e.RegisteredAt)
 	p, ok := f.posts[key]
 	if !ok {
 		p = &post{first: at, last: at}
@@ -70,13 +66,15 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) {
 
 // postColumns are the columns of tSPosts t that [postFold.scanPosts] reads.
 const postColumns = `t.social_account_id, t.external_id, t.parent_account, t.account_id,
-		       t.listing::text, t.main_app::text, t.registered_at, t.updated_at, t.newer_accounts`
+		       t.listing, t.main_app, t.registered_at, t.updated_at, t.newer_accounts`
 
 func (f *postFold) queuePosts(batch *pgx.Batch, registered []domain.PostRegistered) {
 	if len(registered) == 0 {
 		return
 	}
-	keys := write.Arrays(registered, func(r domain.PostRegistered) []any { return []any{r.SocialAccount, r.ExternalID, r.ParentAccount} })
+	keys := write.Arrays(registered, func(r domain.PostRegistered) []any {
+		return []any{r.SocialAccount, r.ExternalID, r.ParentAccount}
+	})
 	batch.Queue(`
 		select distinct `+postColumns+`
 		from tSPosts t join unnest($1::bigint[], $2::text[], $3::text[])
@@ -88,16 +86,9 @@ func (f *postFold) scanPosts(rows pgx.Rows) error {
 	for rows.Next() {
 		var key tenantPost
 		var p post
-		var listing, mainApp []byte
-		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &listing, &mainApp, &p.first, &p.last, &p.newer)
+		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &p.listing, &p.mainApp, &p.first, &p.last, &p.newer)
 		if err != nil {
 			return fmt.Errorf("scan post: %w", err)
-		}
-		if p.listing, err = decodeRegistration(listing); err != nil {
-			return err
-		}
-		if p.mainApp, err = decodeRegistration(mainApp); err != nil {
-			return err
 		}
 		f.posts[key] = &p
 	}
@@ -124,17 +115,6 @@ func (f *postFold) compareRegistrations() {
 			p.newer, p.changed = newer, true
 		}
 	}
-}
-
-func decodeRegistration(raw []byte) (*registration, error) {
-	if raw == nil {
-		return nil, nil
-	}
-	var r registration
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return nil, fmt.Errorf("decode stored registration: %w", err)
-	}
-	return &r, nil
 }
 
 var postsTable = write.NewTable("tSPosts",
@@ -180,7 +160,6 @@ func (p *post) row() (postRow, error) {
 	return row, nil
 }
 
-// newest returns the last registration of either origin.
 func (p *post) newest() *registration {
 	switch l, m := p.listing, p.mainApp; {
 	case m == nil:
@@ -192,7 +171,6 @@ func (p *post) newest() *registration {
 	}
 }
 
-// overlay sets the fields of base that over has.
 func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
 	base.Tenant, base.Platform, base.AccountType, base.ExternalID = over.Tenant, over.Platform, over.AccountType, over.ExternalID
 	if over.PublishedAt != nil {

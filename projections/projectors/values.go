@@ -16,7 +16,6 @@ import (
 // a statement refuses.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
-// nullIfZero returns nil for a zero value.
 func nullIfZero[V comparable](value V) any {
 	var zero V
 	if value == zero {
@@ -34,7 +33,7 @@ const maxIndexed = 1000
 func indexable(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxIndexed {
-			return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("a text of the envelope has %d bytes; the maximum is %d", len(text), maxIndexed)}
+			return refuse("a text of the envelope has %d bytes; the maximum is %d", len(text), maxIndexed)
 		}
 	}
 	return nil
@@ -42,18 +41,22 @@ func indexable(texts ...string) error {
 
 // errMisplaced parks an event of a known type on a topic where it does not belong.
 func errMisplaced(ev fold.Event) error {
-	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)}
+	return refuse("events of type %s do not belong on topic %s", ev.Envelope.Type, ev.Topic)
 }
 
-// loadsNothing is embedded in folds that need no stored rows, or none after the first queries.
+// refuse parks an event that the projector cannot fold.
+func refuse(format string, args ...any) error {
+	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf(format, args...)}
+}
+
+// loadsNothing is embedded in folds that need no stored rows, or none after Load.
 type loadsNothing struct{}
 
 func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
 
 func (loadsNothing) LoadMore(context.Context, pgx.Tx) error { return nil }
 
-// All returns the projectors of this program, one per projection. dashboardPartitions is passed to
-// [Dashboards].
+// All returns the projectors of this program. dashboardPartitions is passed to [Dashboards].
 func All(dashboardPartitions int32) []fold.Projector {
 	return []fold.Projector{Dashboards(dashboardPartitions), AccountInsights, PostInsights, Contents, Directory, Operations}
 }
@@ -77,7 +80,8 @@ func theLater(table string, columns ...string) string {
 	sets := make([]string, len(columns))
 	for i, c := range columns {
 		sets[i] = fmt.Sprintf(`%[2]s = case when excluded.captured_at > %[1]s.captured_at
-			or excluded.captured_at = %[1]s.captured_at and %[3]s then excluded.%[2]s else %[1]s.%[2]s end`, table, c, smallerID(table))
+			or excluded.captured_at = %[1]s.captured_at and %[3]s then excluded.%[2]s else %[1]s.%[2]s end`,
+			table, c, smallerID(table))
 	}
 	return strings.Join(sets, ",\n\t\t")
 }

@@ -180,7 +180,6 @@ func (c *Copies) Wait() error {
 	return c.err
 }
 
-// jsonList encodes a list of strings as a JSON array; nil as an empty array.
 func jsonList(list any) string {
 	if texts, _ := list.([]string); len(texts) > 0 {
 		if raw, err := json.Marshal(texts); err == nil { // strings always encode

@@ -59,7 +59,7 @@ var paths = []path{
 	{"a reading, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
 		"projections.session.fold", "projections.session.transact", "projections.transaction", "projections.apply",
-		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.newAccountRow",
+		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.accountRow.setFigures",
 		"projections.queueProgress",
 	}},
 	{"a reading, from the rows to the browser that shows live figures", []string{
