@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// Sizes of a batch.
 const (
 	foldWorkers = 4    // concurrent transactions for one large poll
 	maxRecords  = 5000 // per transaction
@@ -70,8 +69,10 @@ func cutRuns(runs []eventlog.Run, limit int) (cut [][]eventlog.Run) {
 	remaining := limit
 	for _, r := range runs {
 		for len(r.Records) > remaining {
-			head, rest := cutRun(r, remaining)
-			cut, one, remaining, r = append(cut, append(one, head)), nil, limit, rest
+			head := r
+			head.Records, r.Records = r.Records[:remaining], r.Records[remaining:]
+			head.Next = head.Records[remaining-1].Offset + 1
+			cut, one, remaining = append(cut, append(one, head)), nil, limit
 		}
 		one = append(one, r)
 		if remaining -= len(r.Records); remaining == 0 {
@@ -84,14 +85,6 @@ func cutRuns(runs []eventlog.Run, limit int) (cut [][]eventlog.Run) {
 	return cut
 }
 
-// cutRun splits a run after n records.
-func cutRun(r eventlog.Run, n int) (head, rest eventlog.Run) {
-	head, rest = r, r
-	head.Records, rest.Records = r.Records[:n], r.Records[n:]
-	head.Next = head.Records[n-1].Offset + 1
-	return head, rest
-}
-
 func recordsOf(runs []eventlog.Run) int {
 	n := 0
 	for _, r := range runs {
@@ -100,15 +93,18 @@ func recordsOf(runs []eventlog.Run) int {
 	return n
 }
 
-// foldShare folds a worker's transactions in order and decodes the next one in the meantime.
 func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transactions [][]eventlog.Run) error {
 	group, ctx := errgroup.WithContext(ctx)
 	decoded := make(chan []step)
 	group.Go(func() error {
 		defer close(decoded)
 		for _, runs := range transactions {
+			steps := make([]step, 0, len(runs)) // their starts are set once the preceding records are folded
+			for _, r := range runs {
+				steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
+			}
 			select {
-			case decoded <- f.steps(topic, runs):
+			case decoded <- steps:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -133,16 +129,6 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	return group.Wait()
 }
 
-// steps decodes runs. The start of each step is set later, once the preceding records are folded.
-func (f *session) steps(topic eventlog.TopicID, runs []eventlog.Run) []step {
-	steps := make([]step, 0, len(runs))
-	for _, r := range runs {
-		steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
-	}
-	return steps
-}
-
-// eventsOf decodes the projection's records of a run, in offset order.
 func (w work) eventsOf(r eventlog.Run) []fold.Event {
 	events := make([]fold.Event, 0, len(r.Records))
 	for _, raw := range r.Records {
@@ -166,16 +152,18 @@ func (w work) passesOver(raw eventlog.Record) bool {
 func (w work) decode(raw eventlog.Record) fold.Event {
 	recorded, err := w.log.Decode(raw)
 	ev := fold.Event{Raw: raw, Recorded: recorded}
-	switch {
-	case err == nil:
-	case errors.Is(err, domain.ErrUnknownType):
-		ev.Err = &fold.ParkError{Reason: fold.ReasonUnknownType, Detail: fold.WithoutValues(err)}
-	case errors.Is(err, eventlog.ErrMalformed):
-		ev.Key = storable(ev.Key) // it may be any bytes
-		ev.Err = &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fold.WithoutValues(err)}
-	default:
-		ev.Err = &fold.ParkError{Reason: fold.ReasonUndecodable, Detail: fold.WithoutValues(err)}
+	if err == nil {
+		return ev
 	}
+	reason := fold.ReasonUndecodable
+	switch {
+	case errors.Is(err, domain.ErrUnknownType):
+		reason = fold.ReasonUnknownType
+	case errors.Is(err, eventlog.ErrMalformed):
+		reason = fold.ReasonMalformed
+		ev.Key = storable(ev.Key) // it may be any bytes
+	}
+	ev.Err = &fold.ParkError{Reason: reason, Detail: fold.WithoutValues(err)}
 	return ev
 }
 
@@ -218,10 +206,15 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 }
 
 // pause waits, or returns the context's cause if it is canceled first.
-func pause(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error { return await(ctx, nil, d) }
+
+// await is [pause] that ends early when the channel is closed.
+func await(ctx context.Context, early <-chan struct{}, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-early:
+		return nil
 	case <-time.After(d):
 		return nil
 	}
@@ -246,13 +239,16 @@ func (f *session) trace(steps []step, began time.Time) {
 	}
 	for _, s := range steps {
 		for _, ev := range s.events {
-			if began.Sub(ev.Envelope.Time) < traceWithin {
-				_, span := tracing.StartInTrace(tracing.Continue(context.Background(), ev.Envelope.TraceParent), "fold "+f.projector.Name,
-					trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
-						semconv.MessagingSystemKafka, semconv.MessagingDestinationName(f.projector.Topic),
-						semconv.MessagingDestinationPartitionID(strconv.Itoa(int(s.partition))), semconv.MessagingKafkaOffset(int(ev.Raw.Offset))))
-				span.End()
+			if began.Sub(ev.Envelope.Time) >= traceWithin {
+				continue
 			}
+			ctx := tracing.Continue(context.Background(), ev.Envelope.TraceParent)
+			_, span := tracing.StartInTrace(ctx, "fold "+f.projector.Name,
+				trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+					semconv.MessagingSystemKafka, semconv.MessagingDestinationName(f.projector.Topic),
+					semconv.MessagingDestinationPartitionID(strconv.Itoa(int(s.partition))),
+					semconv.MessagingKafkaOffset(int(ev.Raw.Offset))))
+			span.End()
 		}
 	}
 }

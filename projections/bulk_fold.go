@@ -87,7 +87,6 @@ func (f *bulkFold) overtake(key string, before int64) {
 	}
 }
 
-// take removes an event from the parked events of its stream.
 func (f *bulkFold) take(key string, offset int64) {
 	rest := slices.DeleteFunc(f.streams[key], func(o int64) bool { return o == offset })
 	if f.streams[key] = rest; len(rest) > 0 {
@@ -117,23 +116,17 @@ func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, a
 		if err != nil {
 			return fmt.Errorf("read parked event at offset %d: %w", offset, err)
 		}
-		if err := f.again(chained, f.decode(raw)); err != nil {
-			f.park(f.decode(raw), err)
+		ev := f.decode(raw)
+		if park := f.refused(ev); park != nil {
+			f.park(ev, park)
+			return nil
+		}
+		if err := chained.Resume(ev); err != nil && !errors.Is(err, fold.ErrStale) {
+			f.park(ev, err)
 			return nil
 		}
 		f.take(key, offset)
 		delete(f.parked, offset)
-	}
-	return nil
-}
-
-// again folds a parked event. Its error is the reason why the event stays parked.
-func (f *bulkFold) again(chained fold.Chained, ev fold.Event) error {
-	if park := f.refused(ev); park != nil {
-		return park
-	}
-	if err := chained.Resume(ev); !errors.Is(err, fold.ErrStale) {
-		return err
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -21,7 +20,6 @@ const copyEvery = 10_000
 // refusedAt returns why the database refused the event at a position; nil if it did not.
 type refusedAt func(ev fold.Event) *fold.ParkError
 
-// readRefused reads which events of a generation the database refused.
 func readRefused(ctx context.Context, q pg.Querier, projection string, generation int) (refusedAt, error) {
 	type row struct {
 		Partition int32
@@ -43,7 +41,6 @@ func readRefused(ctx context.Context, q pg.Querier, projection string, generatio
 	}, err
 }
 
-// together groups partitions that must be folded together.
 func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionRange {
 	slices.SortFunc(ranges, func(a, b eventlog.PartitionRange) int { return cmp.Compare(a.Partition, b.Partition) })
 	if w.projector.SpansPartitions && len(ranges) > 0 {
@@ -52,33 +49,17 @@ func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionR
 	return slices.Collect(slices.Chunk(ranges, 1))
 }
 
-// foldTopic folds the topic from its first record into a target, several partitions at a time. It
-// returns the folds, which hold the parked events, in the order of their partitions.
-func (w work) foldTopic(
-	ctx context.Context, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget, refused refusedAt, parallel int,
-) ([]*bulkFold, error) {
-	groups := w.together(ranges)
-	folds := make([][]*bulkFold, len(groups))
-	group, folding := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	for i, ranges := range groups {
-		group.Go(func() (err error) {
-			folds[i], err = w.foldTogether(folding, w.projector.Begin(0), id, ranges, into, refused, func(context.Context, int64) error { return nil })
-			return err
-		})
-	}
-	err := group.Wait()
-	return slices.Concat(folds...), err
-}
-
-// foldTogether folds partitions that belong together from empty state. It calls folded with the
+// foldTogether folds partitions that belong together into an empty state. It calls folded with the
 // number of records after each run.
 func (w work) foldTogether(
-	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget, refused refusedAt,
-	folded func(ctx context.Context, records int64) error,
+	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
+	refused refusedAt, folded func(ctx context.Context, records int64) error,
 ) (folds []*bulkFold, err error) {
 	for _, r := range ranges {
-		f := &bulkFold{work: w, partition: r.Partition, fold: state, refused: refused, parked: map[int64]*parkedRow{}, streams: map[string][]int64{}}
+		f := &bulkFold{
+			work: w, partition: r.Partition, fold: state, refused: refused,
+			parked: map[int64]*parkedRow{}, streams: map[string][]int64{},
+		}
 		if err := f.read(ctx, id, r, into, folded); err != nil {
 			return nil, fmt.Errorf("fold partition %d of %s in bulk: %w", r.Partition, w.projector.Topic, err)
 		}
@@ -93,13 +74,14 @@ func (w work) foldTogether(
 	return folds, nil
 }
 
-// read folds the records of a partition between two offsets.
 func (f *bulkFold) read(
-	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, into write.CopyTarget, folded func(ctx context.Context, records int64) error,
+	ctx context.Context, id eventlog.TopicID, r eventlog.PartitionRange, into write.CopyTarget,
+	folded func(ctx context.Context, records int64) error,
 ) error {
 	at, uncopied := r.Start, 0
 	err := f.log.Scan(ctx, eventlog.ScanConfig{
-		Topic: f.projector.Topic, TopicID: id, From: map[int32]int64{f.partition: r.Start}, To: map[int32]int64{f.partition: r.End},
+		Topic: f.projector.Topic, TopicID: id,
+		From: map[int32]int64{f.partition: r.Start}, To: map[int32]int64{f.partition: r.End},
 		Handle: func(ctx context.Context, run eventlog.Run) error {
 			events := f.eventsOf(run)
 			for i := range events {

@@ -13,15 +13,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Intervals of the automatic checks.
 const (
-	// checkEvery is how often the tables of a projection are compared with the log.
-	checkEvery = 24 * time.Hour
-	// checkLook is how often a process looks for a check that is due.
-	checkLook = 10 * time.Minute
+	checkEvery = 24 * time.Hour   // between checks of the tables of a projection
+	checkLook  = 10 * time.Minute // between looks for a check that is due
 )
 
-// checkLock is the advisory lock that allows one process to check at a time.
 const checkLock = "ledgerboard check of tables"
 
 // RunChecks compares the tables of each projection with the log once a day, until ctx is done. Only
@@ -34,9 +30,10 @@ func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logge
 	}
 }
 
-// runDue runs the checks that are due, unless another process runs them.
+// runDue runs the checks that are due, unless another process runs them. Its transaction only holds
+// the lock.
 func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // the transaction only holds the lock while the checks run
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if err := pg.Exec(ctx, tx, "disable the idle time-out", `set local idle_in_transaction_session_timeout = 0`); err != nil {
 			return err
 		}
@@ -52,12 +49,12 @@ func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *
 	})
 }
 
-// checkDue checks the tables of a projection if a check is due, and stores the report.
 func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	due, err := pg.QueryBool(ctx, e.pool, "check whether a check is due", `
 		select exists (
 			select from generations g
-			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval and not exists (
+			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval
+			  and not exists (
 				select from table_checks t
 				where t.projection = $1 and t.generation = g.generation and t.at > clock_timestamp() - $3::interval))`,
 		e.projector.Name, e.projector.Version, checkEvery)
@@ -81,10 +78,10 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	}
 	return pg.Exec(ctx, e.pool, "delete checks of dropped tables", `
 		delete from table_checks t using generations g
-		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`, report.Projection)
+		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`,
+		report.Projection)
 }
 
-// tablesChecked returns the latest check of a generation, or nil if there was none.
 func tablesChecked(ctx context.Context, q pg.Querier, projection string, generation int) (*operator.TablesChecked, error) {
 	checked, found, err := pg.Find(ctx, q, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
 		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, projection, generation)

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
@@ -21,15 +21,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CheckTables compares the tables that readers use with a fold of the log. It needs no second
-// generation: it folds the topic in bulk up to the checkpoints of one snapshot, and the server
-// hashes the rows in a temporary table, so values have the same types as in the tables. If tenants
-// differ, it folds the topic once more to name a row.
-//
-// The snapshot stays open while the topic is folded. The user needs the right to create temporary
-// tables.
-//
-// CheckTables opens its own connections, so the rest of the engine does not wait for it.
+// CheckTables compares the tables that readers use with a fold of the log. It folds the topic in
+// bulk up to the checkpoints of one snapshot, which stays open, and the server hashes the rows in a
+// temporary table, so values have the same types as in the tables. If tenants differ, it folds the
+// topic once more to name a row. The user needs the right to create temporary tables. CheckTables
+// opens its own connections, so the rest of the engine does not wait.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
 	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
@@ -41,7 +37,10 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	}
 	defer pool.Close()
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
-		c := &tableCheck{work: e.work, tx: tx, seed: rand.Int64(), shapes: map[string]tableShape{}} // the seed must not be predictable
+		c := &tableCheck{
+			work: e.work, tx: tx, seed: rand.Int64(), // must not be predictable
+			to: map[int32]int64{}, shapes: map[string]tableShape{},
+		}
 		return c.run(ctx, &r)
 	})
 	if err != nil {
@@ -56,15 +55,12 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 var ErrNotLive = errors.New("the tables are not live (never started, or being built); check them again later")
 
 const (
-	// checkConns bounds how many connections one check of tables may open.
-	checkConns = 4
-	// checkWorkers is how many partitions are folded at a time; the rows go through one connection.
-	checkWorkers = 4
-	// temporary is the schema in which rows of the fold are hashed.
-	temporary = "pg_temp"
+	checkConns   = 4         // bounds the connections of one check
+	checkWorkers = 4         // partitions folded at a time; the rows go through one connection
+	temporary    = "pg_temp" // schema in which rows of the fold are hashed
 )
 
-// tableCheck is one check of the tables of a projection, in one snapshot.
+// tableCheck is one check of the tables of a projection, in the snapshot of tx.
 type tableCheck struct {
 	work
 	tx   pgx.Tx
@@ -115,7 +111,6 @@ func (c *tableCheck) run(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// begin reads the generation to check and creates a temporary table for each of its tables.
 func (c *tableCheck) begin(ctx context.Context) (err error) {
 	name := c.projector.Name
 	number, err := liveGeneration(ctx, c.tx, c.projector)
@@ -126,8 +121,12 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 	if c.gen, found, err = readGeneration(ctx, c.tx, name, number); err != nil || !found {
 		return errors.Join(err, ErrNotLive)
 	}
-	if c.to, err = readCheckpoints(ctx, c.tx, name, number); err != nil {
+	checkpoints, err := readCheckpoints(ctx, c.tx, name, number)
+	if err != nil {
 		return err
+	}
+	for partition, at := range checkpoints {
+		c.to[partition] = at.NextOffset
 	}
 	if c.refused, err = readRefused(ctx, c.tx, name, number); err != nil {
 		return err
@@ -155,13 +154,27 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list 
 	for partition, end := range c.to {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
-	folds, err := c.foldTopic(ctx, c.gen.TopicID, ranges, into, c.refused, checkWorkers)
-	for _, f := range folds {
+	groups := c.together(ranges)
+	folds := make([][]*bulkFold, len(groups))
+	group, folding := errgroup.WithContext(ctx)
+	group.SetLimit(checkWorkers)
+	unobserved := func(context.Context, int64) error { return nil }
+	for i, ranges := range groups {
+		group.Go(func() (err error) {
+			state := c.projector.Begin(0)
+			folds[i], err = c.foldTogether(folding, state, c.gen.TopicID, ranges, into, c.refused, unobserved)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	for _, f := range slices.Concat(folds...) {
 		for _, row := range f.rows() {
 			list = append(list, ParkedAt{row.Partition, row.Offset, row.Key, row.Reason, row.State})
 		}
 	}
-	return list, err
+	return list, nil
 }
 
 // locate folds once more and keeps the rows of one differing tenant per table, to name a row.
@@ -183,21 +196,19 @@ func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string
 	return nil
 }
 
-// hashTarget digests the rows that it receives.
 type hashTarget struct {
 	*tableCheck
 	mu      sync.Mutex
 	digests map[string]map[string]digest // by table and tenant
 }
 
-func (t *hashTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+func (t *hashTarget) CopyFrom(
+	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
+) (int64, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	name := table[len(table)-1]
-	shape, known := t.shapes[name]
-	if !known {
-		return 0, domain.NewError(domain.CodeInternal, "table %s is not one of projection %s", name, t.projector.Name)
-	}
+	shape := t.shapes[name]
 	n, err := t.tx.CopyFrom(ctx, pgx.Identifier{temporary, name}, columns, rows)
 	if err != nil {
 		return n, err
@@ -222,7 +233,9 @@ type keepTarget struct {
 	tenants map[string]string // by table
 }
 
-func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+func (t *keepTarget) CopyFrom(
+	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
+) (int64, error) {
 	name := table[len(table)-1]
 	tenant, wanted := t.tenants[name]
 	if !wanted {
@@ -249,10 +262,9 @@ func (t *keepTarget) CopyFrom(ctx context.Context, table pgx.Identifier, columns
 }
 
 // explainCompacted adds a note where the first differing row exists because compaction removed its
-// record. parked holds the events that the fold parked. On a compacted topic a key's last record
-// counts. If that record is parked, the tables keep the row of the record before it. A rebuild does
-// the same until compaction removes that record: the log has then lost the state that the row
-// shows.
+// record. If a key's last record is parked, the tables keep the row of the record before it. A
+// rebuild does the same until compaction removes that record: the log has then lost the state that
+// the row shows.
 func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 	if p.LogKey == nil {
 		return

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
@@ -20,7 +19,8 @@ import (
 // errRetired ends a session: the generation is no longer followed, or the checkpoint moved back.
 var errRetired = errors.New("checkpoint is retired or behind this process")
 
-// errMoved means that checkpoints are not where this process expected them; see [whereMoved].
+// errMoved means that checkpoints are not where this process expected them; see
+// [session.remaining].
 var errMoved = errors.New("checkpoint moved by another process")
 
 // step is one partition's share of a batch. from and to are offsets; to is exclusive.
@@ -31,7 +31,6 @@ type step struct {
 	events    []fold.Event
 }
 
-// part returns the part of the step between two of its offsets.
 func (s step) part(from, to int64, events []fold.Event) step {
 	s.from, s.to, s.events = from, to, events
 	return s
@@ -49,40 +48,36 @@ func (s step) eventTime() *time.Time {
 	return newest
 }
 
-// queueMove queues the first statement of every batch, which moves the checkpoints of all steps by
-// compare-and-set. It fences a process that has lost its partition without knowing it: of two
-// processes that fold the same records, only one commits. It also fences a process that read the
-// records before a restore (see [otherTopic]). The transaction must be rolled back unless the
-// statement updates one row per step; the cause is then [errOtherTopic] or [errMoved].
-func queueMove(batch *pgx.Batch, projection string, generation int, steps []step) *pgx.QueuedQuery {
-	return batch.Queue(`
-		update checkpoints c
-		set next_offset = s.next, topic_id = s.topic_id, progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
-		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::uuid[]) as s(partition, expected, next, event_time, topic_id)
-		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
-		  and c.state in ('building', 'live') and c.next_offset = s.expected
-		  and (c.topic_id is null or c.topic_id = s.topic_id)`,
-		append([]any{projection, generation}, write.Arrays(steps, func(s step) []any {
-			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
-		})...)...)
-}
-
 // transaction runs a batch in two round trips. The first one begins the transaction, moves the
-// checkpoints and runs the queries that load queues. The second one sends what f queued on last,
-// and the commit. f runs only if the checkpoints moved, so nothing is written before. A failure
+// checkpoints and runs the queries that load queues. The second one sends what fold queued on last,
+// and the commit. fold runs only if the checkpoints moved, so nothing is written before. A failure
 // leaves nothing behind, unless the answer to the commit is lost.
-func transaction(
-	ctx context.Context, pool *pgxpool.Pool, projection string, generation int, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
+//
+// The move is a compare-and-set. It fences a process that has lost its partition without knowing
+// it: of two processes that fold the same records, only one commits. It also fences a process that
+// read the records before a restore: see [otherTopic].
+func (f *session) transaction(
+	ctx context.Context, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
 ) error {
-	conn, err := pool.Acquire(ctx)
+	conn, err := f.pool.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("acquire connection: %w", err)
 	}
 	defer conn.Release() // closes a connection that is still in a transaction
 	var first, last pgx.Batch
 	first.BeginTx(pgx.TxOptions{})
-	moved := int64(0)
-	queueMove(&first, projection, generation, steps).Exec(func(tag pgconn.CommandTag) error {
+	name, number, moved := f.projector.Name, f.current().Number, int64(0)
+	first.Queue(`
+		update checkpoints c set next_offset = s.next, topic_id = s.topic_id,
+		       progressed_at = clock_timestamp(), event_time = greatest(c.event_time, s.event_time)
+		from unnest($3::int[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::uuid[])
+			as s(partition, expected, next, event_time, topic_id)
+		where c.projection = $1 and c.generation = $2 and c.partition = s.partition
+		  and c.state in ('building', 'live') and c.next_offset = s.expected
+		  and (c.topic_id is null or c.topic_id = s.topic_id)`,
+		append([]any{name, number}, write.Arrays(steps, func(s step) []any {
+			return []any{s.partition, s.from, s.to, s.eventTime(), storedID(s.topic)}
+		})...)...).Exec(func(tag pgconn.CommandTag) error {
 		moved = tag.RowsAffected()
 		return nil
 	})
@@ -91,7 +86,7 @@ func transaction(
 	tx := results.Tx()
 	err = results.Close()
 	if err == nil && moved != int64(len(steps)) {
-		err = cmp.Or(otherTopic(ctx, tx, projection, generation, steps), errMoved)
+		err = cmp.Or(otherTopic(ctx, tx, name, number, steps), errMoved)
 	}
 	if err == nil {
 		err = fold(tx, &last)
@@ -111,52 +106,27 @@ func transaction(
 	return err
 }
 
-// whereMoved returns the checkpoints after [errMoved]. It must read outside the transaction that
-// failed: that transaction sees its own moves of the other steps, which are rolled back, and their
-// events would count as folded. errRetired means that the steps cannot continue from the
-// checkpoints.
-func whereMoved(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) (map[int32]int64, error) {
-	next, err := readCheckpoints(ctx, q, projection, generation)
+// remaining returns what the steps have to fold from the present checkpoints on, after [errMoved].
+// It must read outside the transaction that failed: that transaction sees its own moves of the
+// other steps, which are rolled back, and their events would count as folded. errRetired means that
+// the steps cannot continue from the checkpoints.
+func (f *session) remaining(ctx context.Context, steps []step) (rest []step, err error) {
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range steps {
-		if now, ok := next[s.partition]; !ok || now < s.from {
+		at, ok := stored[s.partition]
+		if !ok || at.NextOffset < s.from {
 			return nil, errRetired
 		}
-	}
-	return next, nil
-}
-
-// readCheckpoints returns the next offset of each partition of a generation that is followed.
-func readCheckpoints(ctx context.Context, q pg.Querier, projection string, generation int) (map[int32]int64, error) {
-	type row struct {
-		Partition int32
-		Next      int64
-	}
-	rows, err := pg.List(ctx, q, "read checkpoints", pgx.RowToStructByPos[row], `
-		select partition, next_offset from checkpoints
-		where projection = $1 and generation = $2 and state in ('building', 'live')`, projection, generation)
-	next := make(map[int32]int64, len(rows))
-	for _, r := range rows {
-		next[r.Partition] = r.Next
-	}
-	return next, err
-}
-
-// above returns the steps without events below the given offsets, and without empty steps.
-func dropBelow(steps []step, next map[int32]int64) []step {
-	var rest []step
-	for _, s := range steps {
-		for len(s.events) > 0 && s.events[0].Raw.Offset < next[s.partition] {
+		s.from = at.NextOffset
+		for len(s.events) > 0 && s.events[0].Raw.Offset < s.from {
 			s.events = s.events[1:]
 		}
-		s.from = max(s.from, next[s.partition])
-		if s.from < s.to {
-			rest = append(rest, s)
-		}
+		rest = append(rest, s)
 	}
-	return rest
+	return nonEmpty(rest), nil
 }
 
 // halves splits steps into two parts with about the same number of events; first must be folded
@@ -189,11 +159,9 @@ func halves(steps []step) (first, second []step) {
 // built from the new topics. If brokers report no topic ids, none is stored and only offsets count.
 // Such brokers cannot move a checkpoint that has an id.
 
-// errOtherTopic means that a checkpoint belongs to a topic other than that of the records that were
-// read; see [otherTopic].
-var errOtherTopic = errors.New("the tables were built from another topic than the one that was read: the log was restored, or this process " +
-	"uses the previous brokers. Nothing was folded; the topic is read again. If this error repeats, restart this process with the " +
-	"restored brokers")
+var errOtherTopic = errors.New("the tables were built from another topic than the one that was read: " +
+	"the log was restored, or this process uses the previous brokers. Nothing was folded; the topic is read again. " +
+	"If this error repeats, restart this process with the restored brokers")
 
 // storedID returns a topic's id as stored in checkpoints; nil if the brokers reported none.
 func storedID(id eventlog.TopicID) *[16]byte {
@@ -206,7 +174,7 @@ func storedID(id eventlog.TopicID) *[16]byte {
 // otherTopic returns [errOtherTopic] if the checkpoint of a step belongs to a topic other than that
 // of the step.
 func otherTopic(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
-	stored, err := readPositions(ctx, q, projection, generation)
+	stored, err := readCheckpoints(ctx, q, projection, generation)
 	if err != nil {
 		return err
 	}
@@ -219,8 +187,11 @@ func otherTopic(ctx context.Context, q pg.Querier, projection string, generation
 	return nil
 }
 
-// readPositions returns the checkpoint of each partition of a generation that is built or followed.
-func readPositions(ctx context.Context, q pg.Querier, projection string, generation int) (map[int32]eventlog.Checkpoint, error) {
+// readCheckpoints returns the checkpoint of each partition of a generation that is built or
+// followed.
+func readCheckpoints(
+	ctx context.Context, q pg.Querier, projection string, generation int,
+) (map[int32]eventlog.Checkpoint, error) {
 	type row struct {
 		Partition int32
 		Next      int64

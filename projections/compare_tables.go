@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// tableShape describes a table to a comparison.
 type tableShape struct {
 	Name    string   // in the database
 	Columns []string // all columns, in the order of the definition
@@ -27,7 +26,6 @@ type tableShape struct {
 // inDatabase returns a table's name in the database, which folds unquoted names to lower case.
 func inDatabase(table string) string { return strings.ToLower(table) }
 
-// readShape reads the columns and the key of a table.
 func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape, error) {
 	shape := tableShape{Name: inDatabase(table)}
 	err := tx.QueryRow(ctx, `
@@ -48,7 +46,6 @@ func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape
 	return shape, nil
 }
 
-// tenantColumn is the column that names the agency of a row.
 const tenantColumn = "parent_account"
 
 func (t tableShape) tenant() string {
@@ -58,7 +55,6 @@ func (t tableShape) tenant() string {
 	return "''"
 }
 
-// each applies a function to the quoted name of each column and joins the results.
 func each(columns []string, expression func(quoted string) string) string {
 	parts := make([]string, len(columns))
 	for i, column := range columns {
@@ -67,7 +63,6 @@ func each(columns []string, expression func(quoted string) string) string {
 	return strings.Join(parts, ", ")
 }
 
-// rows returns a subquery r on the rows of the table in a schema.
 func (t tableShape) rows(schema string) string {
 	columns := each(t.Columns, func(quoted string) string { return quoted })
 	return "(select " + columns + " from " + pgx.Identifier{schema, t.Name}.Sanitize() + ") r"
@@ -88,29 +83,32 @@ func (d digest) plus(o digest) digest {
 // collide.
 func (t tableShape) digests(ctx context.Context, tx pgx.Tx, schema string, seed int64) (map[string]digest, error) {
 	type row struct {
-		Tenant string
-		Digest digest
+		Tenant    string
+		Rows, Sum int64
 	}
-	rows, err := pg.List(ctx, tx, "digest "+schema+"."+t.Name, func(r pgx.CollectableRow) (d row, err error) {
-		return d, r.Scan(&d.Tenant, &d.Digest.Rows, &d.Digest.Sum)
-	}, `select `+t.tenant()+`, count(*), mod(sum(hash_record_extended(r, $1)), 9223372036854775808)::bigint from `+t.rows(schema)+` group by 1`, seed)
+	rows, err := pg.List(ctx, tx, "digest "+schema+"."+t.Name, pgx.RowToStructByPos[row], `
+		select `+t.tenant()+`, count(*), mod(sum(hash_record_extended(r, $1)), 9223372036854775808)::bigint
+		from `+t.rows(schema)+` group by 1`, seed)
 	digests := map[string]digest{}
 	for _, d := range rows {
-		digests[d.Tenant] = digest{}.plus(d.Digest)
+		digests[d.Tenant] = digest{}.plus(digest{d.Rows, d.Sum})
 	}
 	return digests, err
 }
 
 // firstDifference returns the first differing row of a tenant, by key. The rows that the log
 // produces are in the temporary table.
-func (t tableShape) firstDifference(ctx context.Context, tx pgx.Tx, schema, tenant string, seed int64) (*Difference, error) {
+func (t tableShape) firstDifference(
+	ctx context.Context, tx pgx.Tx, schema, tenant string, seed int64,
+) (*Difference, error) {
 	type pair struct {
 		Key           []string
 		Table, Folded map[string]json.RawMessage
 	}
 	key := "array[" + each(t.Key, func(quoted string) string { return quoted + "::text" }) + "]"
 	keyedRows := func(schema string) string {
-		return `(select ` + key + ` as key, hash_record_extended(r, $2) as hash, to_jsonb(r) as row from ` + t.rows(schema) + ` where ` + t.tenant() + ` = $1)`
+		return `(select ` + key + ` as key, hash_record_extended(r, $2) as hash, to_jsonb(r) as row
+			from ` + t.rows(schema) + ` where ` + t.tenant() + ` = $1)`
 	}
 	found, differs, err := pg.Find(ctx, tx, "compare rows of "+schema+"."+t.Name, pgx.RowToStructByPos[pair], `
 		select key, a.row, b.row from `+keyedRows(schema)+` a full join `+keyedRows(temporary)+` b using (key)
@@ -143,17 +141,6 @@ func eventBehind(rows ...map[string]json.RawMessage) (id string) {
 		}
 	}
 	return ""
-}
-
-// differingTenants returns the tenants with different digests, sorted.
-func differingTenants(a, b map[string]digest) []string {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(tenant string) bool {
-		_, inA := a[tenant]
-		_, inB := b[tenant]
-		return inA && inB && a[tenant] == b[tenant]
-	})
 }
 
 // Report says whether the tables of a projection equal a fold of the log, and names the first
@@ -197,7 +184,7 @@ type Difference struct {
 	In string `json:"in"`
 	// Columns are the differing columns, sorted by name, if the row is in both.
 	Columns []string `json:"columns,omitempty"`
-	Event   string   `json:"event,omitempty"` // the id of the event that produced the row, if the row has it
+	Event   string   `json:"event,omitempty"` // id of the event that produced the row, if the row has it
 }
 
 // ParkedReport is the comparison of the parked events.
@@ -226,7 +213,7 @@ const (
 	inBoth  = "both"
 )
 
-// compare sets the counts from the digests and returns the tenants that differ.
+// compare sets the counts from the digests and returns the tenants that differ, sorted.
 func (r *TableReport) compare(live, folded map[string]digest) []string {
 	for _, d := range live {
 		r.Rows += d.Rows
@@ -234,7 +221,11 @@ func (r *TableReport) compare(live, folded map[string]digest) []string {
 	for _, d := range folded {
 		r.RowsLog += d.Rows
 	}
-	differing := differingTenants(live, folded)
+	all := maps.Clone(live)
+	maps.Copy(all, folded)
+	differing := slices.DeleteFunc(slices.Sorted(maps.Keys(all)), func(tenant string) bool {
+		return live[tenant] == folded[tenant] // a tenant without rows has no digest
+	})
 	r.TenantsDiffering, r.Equal = len(differing), len(differing) == 0
 	return differing
 }

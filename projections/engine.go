@@ -3,7 +3,6 @@ package projections
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -61,7 +60,9 @@ type intervals struct {
 	retry time.Duration
 }
 
-var defaultIntervals = intervals{look: 2 * time.Second, caughtUp: time.Minute, tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second}
+var defaultIntervals = intervals{
+	look: 2 * time.Second, caughtUp: time.Minute, tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second,
+}
 
 // Engine runs one projector. It ensures that a generation exists and follows each generation that
 // is not retired in its own session.
@@ -74,7 +75,6 @@ type Engine struct {
 	waits    map[waiting]wait // partitions that Status has found behind
 }
 
-// work is the state that an engine and its sessions share.
 type work struct {
 	projector       fold.Projector
 	log             Log
@@ -100,25 +100,11 @@ func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxp
 	})
 }
 
-// New creates an engine; Run starts it.
+// New creates an engine; Run starts it. Progress and Paused are optional.
 func New(c Config) (*Engine, error) {
-	if c.Projector.Begin == nil || c.Log == nil || c.Pool == nil || c.DatabaseURL == "" || c.Registry == nil || c.Logger == nil {
-		return nil, errors.New("projections.New needs Projector, Log, DatabaseURL, Pool, Registry and Logger")
-	}
-	w, err := newWork(c)
-	if err != nil {
-		return nil, err
-	}
-	return &Engine{
-		work:     w,
-		sessions: map[int]*session{}, waits: map[waiting]wait{},
-	}, nil
-}
-
-func newWork(c Config) (work, error) {
 	at := slices.IndexFunc(c.Topics, func(t eventlog.TopicSpec) bool { return t.Name == c.Projector.Topic })
 	if at < 0 {
-		return work{}, fmt.Errorf("topic %s has no definition", c.Projector.Topic)
+		return nil, fmt.Errorf("topic %s has no definition", c.Projector.Topic)
 	}
 	topic := c.Topics[at]
 	w := work{
@@ -134,13 +120,13 @@ func newWork(c Config) (work, error) {
 	if w.paused == nil {
 		w.paused = func(context.Context) (bool, error) { return false, nil }
 	}
-	return w, nil
+	return &Engine{work: w, sessions: map[int]*session{}, waits: map[waiting]wait{}}, nil
 }
 
 // stepped returns a channel that is closed at the next step of the projection's generations, if
 // [Config.Progress] reports it. Take it before reading the tables.
-func (w work) stepped() <-chan struct{} {
-	return w.progress.Changed(generationsOf(w.projector.Name), "any")
+func (e *Engine) stepped() <-chan struct{} {
+	return e.progress.Changed(generationsOf(e.projector.Name), "any")
 }
 
 // Name returns the projection's name.
@@ -152,49 +138,40 @@ func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { e.keepRebuilding(ctx) })
-	running.Go(func() { keepDropping(ctx, e.work) })
+	running.Go(func() { e.keepDropping(ctx) })
 	for {
 		stepped := e.stepped()
 		for _, s := range e.begin(ctx) {
 			running.Go(func() {
-				defer e.drop(s)
 				s.run(ctx)
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				delete(e.sessions, s.gen.Number)
 			})
 		}
-		select {
-		case <-ctx.Done():
+		if await(ctx, stepped, e.every.look) != nil {
 			return nil
-		case <-stepped:
-		case <-time.After(e.every.look): // after the check, however long it took
 		}
 	}
 }
 
-// begin returns new sessions for the generations that are not followed yet.
-func (e *Engine) begin(ctx context.Context) []*session {
+func (e *Engine) begin(ctx context.Context) (fresh []*session) {
 	generations, err := e.unlessPaused(ctx)
 	generations = slices.DeleteFunc(generations, e.follows)
-	var database string
-	if len(generations) > 0 {
-		var readErr error
-		if database, readErr = databaseID(ctx, e.pool); readErr != nil {
-			err = readErr
-		}
+	var database string // names consumer groups: two databases on the same log must not share a group
+	if err == nil && len(generations) > 0 {
+		err = e.pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&database)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	before := e.problem
-	e.problem = ""
 	if err != nil {
-		e.problem = err.Error()
-	}
-	if err != nil {
-		if ctx.Err() == nil && before != e.problem {
+		if ctx.Err() == nil && e.problem != err.Error() {
 			e.logger.Error("no generation can be followed", "error", err)
 		}
+		e.problem = err.Error()
 		return nil
 	}
-	var fresh []*session
+	e.problem = ""
 	for _, g := range generations {
 		s := newSession(e.work, g, database)
 		e.sessions[g.Number] = s
@@ -220,27 +197,9 @@ func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 		return e.toFollow(ctx)
 	}
 	found, err := e.followable(ctx, e.pool)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(found, func(g generation) bool { return g.State == StateLive }), nil
-}
-
-func (e *Engine) drop(s *session) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.sessions, s.gen.Number)
+	return slices.DeleteFunc(found, func(g generation) bool { return g.State == StateLive }), err
 }
 
 func generationName(projection string, number int) string {
 	return fmt.Sprintf("%s.g%d", projection, number)
-}
-
-// databaseID identifies the database in names of consumer groups: two databases on the same log
-// must not share a group.
-func databaseID(ctx context.Context, pool *pgxpool.Pool) (id string, err error) {
-	if err := pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&id); err != nil {
-		return "", fmt.Errorf("read the database's id: %w", err)
-	}
-	return id, nil
 }

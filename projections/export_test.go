@@ -1,7 +1,6 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
@@ -25,7 +23,7 @@ func (e *Engine) Problem() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.sessions {
-		if problem := s.status().problem; problem != "" {
+		if problem, _, _ := s.status(); problem != "" {
 			return problem
 		}
 	}
@@ -33,9 +31,7 @@ func (e *Engine) Problem() string {
 }
 
 // FigurePayloads returns the notices of a batch of events.
-func FigurePayloads(events []fold.Event) ([]string, error) {
-	return figurePayloads(figureChanges(events))
-}
+var FigurePayloads = figurePayloads
 
 // NotFollowed returns the log's reasons for not following partitions; Status also checks itself.
 func (e *Engine) NotFollowed() map[int32]string {
@@ -43,7 +39,8 @@ func (e *Engine) NotFollowed() map[int32]string {
 	defer e.mu.Unlock()
 	all := map[int32]string{}
 	for _, s := range e.sessions {
-		maps.Copy(all, s.status().stopped)
+		_, _, stopped := s.status()
+		maps.Copy(all, stopped)
 	}
 	return all
 }
@@ -52,11 +49,12 @@ func (e *Engine) NotFollowed() map[int32]string {
 // left the group.
 func (e *Engine) ReassignPartitions(ctx context.Context, number int, partitions ...int32) error {
 	s := newSession(e.work, generation{Number: number}, "")
-	defer s.closeTables()
-	if err := s.openTables(ctx); err != nil {
+	var err error
+	if s.pool, err = openTables(ctx, e.databaseURL, e.projector.Name, number); err != nil {
 		return err
 	}
-	_, err := s.positions(ctx, partitions)
+	defer s.pool.Close()
+	_, err = s.positions(ctx, partitions)
 	return err
 }
 
@@ -87,7 +85,7 @@ func (e *Engine) Waiting(atMost time.Duration) *Engine {
 func FoldInBulk(
 	ctx context.Context, c Config, to map[int32]int64, into write.CopyTarget, refused func(fold.Event) *fold.ParkError,
 ) (parked []string, err error) {
-	w, err := newWork(c)
+	e, err := New(c)
 	if err != nil {
 		return nil, err
 	}
@@ -95,17 +93,22 @@ func FoldInBulk(
 	for partition, end := range to {
 		ranges = append(ranges, eventlog.PartitionRange{Partition: partition, End: end})
 	}
-	folds, err := w.foldTopic(ctx, [16]byte{}, ranges, into, refused, 1)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range folds {
-		for _, r := range f.rows() {
-			parked = append(parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, r.State))
+	for _, group := range e.together(ranges) {
+		folds, err := e.foldTogether(ctx, e.projector.Begin(0), [16]byte{}, group, into, refused, func(context.Context, int64) error { return nil })
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range folds {
+			for _, r := range f.rows() {
+				parked = append(parked, fmt.Sprintf("%d/%d %s %s %s %s %s", r.Partition, r.Offset, r.Key, r.Type, r.EventID, r.Reason, r.State))
+			}
 		}
 	}
 	return parked, nil
 }
+
+// ParkedID returns the id of a parked event.
+var ParkedID = parkedID
 
 // Claims reports whether a process that took a rebuild under this lease would get a shard of it. It
 // claims nothing.
@@ -154,17 +157,7 @@ var (
 
 // Move moves a checkpoint like the fold of a batch that was read from a topic.
 func Move(ctx context.Context, pool *pgxpool.Pool, projection string, number int, topic eventlog.TopicID, partition int32, from, to int64) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		steps := []step{{topic: topic, partition: partition, from: from, to: to}}
-		var batch pgx.Batch
-		moved := int64(0)
-		queueMove(&batch, projection, number, steps).Exec(func(tag pgconn.CommandTag) error {
-			moved = tag.RowsAffected()
-			return nil
-		})
-		if err := tx.SendBatch(ctx, &batch).Close(); err != nil || moved == 1 {
-			return err
-		}
-		return cmp.Or(otherTopic(ctx, tx, projection, number, steps), errMoved)
-	})
+	s := &session{work: work{projector: fold.Projector{Name: projection}}, pool: pool, gen: generation{Number: number}}
+	steps := []step{{topic: topic, partition: partition, from: from, to: to}}
+	return s.transaction(ctx, steps, func(*pgx.Batch) {}, func(pgx.Tx, *pgx.Batch) error { return nil })
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -41,9 +40,7 @@ func (g generation) followed() bool { return g.State == StateBuilding || g.State
 const generationColumns = `generation, version, topic_id, state, targets`
 
 // toFollow returns the generations of this projector version that sessions should follow. If none
-// exists, as in an empty database or with a new projector version, it creates one, which goes live
-// once it has reached the present end of the log. An advisory lock prevents two processes from
-// creating two.
+// exists, it creates one, which goes live once it has reached the present end of the log.
 func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil || len(found) > 0 {
@@ -81,7 +78,8 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
 	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
-		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`, e.projector.Name, e.projector.Version)
+		where projection = $1 and version = $2 and state in ('building', 'live') order by generation`,
+		e.projector.Name, e.projector.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -114,14 +112,13 @@ func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (stri
 	if e.follows(g) {
 		return "", nil
 	}
-	outlived, err := outlivedTombstones(ctx, q, e.work, g)
+	outlived, err := e.outlivedTombstones(ctx, q, g)
 	if err != nil || !outlived {
 		return "", err
 	}
 	return "it was idle longer than the topic keeps tombstones", nil
 }
 
-// database is a pool or a transaction.
 type database interface {
 	pg.Querier
 	Begin(ctx context.Context) (pgx.Tx, error)
@@ -173,7 +170,8 @@ func (w work) createGeneration(
 	g := generation{Version: w.projector.Version, TopicID: topicID, State: state, Targets: map[int32]int64{}}
 	for _, r := range ranges {
 		if r.Start > 0 && !w.compacted {
-			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w", w.projector.Topic, r.Partition, r.Start, errNoBeginning)
+			return g, fmt.Errorf("topic %s partition %d begins at offset %d: %w",
+				w.projector.Topic, r.Partition, r.Start, errNoBeginning)
 		}
 		g.Targets[r.Partition] = r.End
 	}
@@ -188,7 +186,8 @@ func (w work) createGeneration(
 	for _, r := range ranges {
 		err := pg.Exec(ctx, tx, "insert checkpoint", `
 			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
-			values ($1, $2, $3, $4, $5, now(), $6, now())`, projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
+			values ($1, $2, $3, $4, $5, now(), $6, now())`,
+			projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
 		if err != nil {
 			return g, err
 		}
@@ -212,7 +211,7 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	if _, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		return fmt.Errorf("create tables of %s: %w", schema, err)
 	}
-	if err := attachMonths(ctx, tx, w.projector.Tables, time.Now()); err != nil {
+	if err := attachMonths(ctx, tx, w.projector.Tables); err != nil {
 		return err
 	}
 	return pg.Exec(ctx, tx, "reset search path", "set local search_path = "+pg.SearchPath(migrations.Engine))
@@ -224,5 +223,6 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 func asOwner(ctx context.Context, tx pgx.Tx) error {
 	return pg.Exec(ctx, tx, "become the owner of tables", `
 		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner
-		where n.nspname = $1 and r.rolname <> current_user and not r.rolsuper and pg_has_role(current_user, r.oid, 'member')`, migrations.Views)
+		where n.nspname = $1 and r.rolname <> current_user and not r.rolsuper
+		  and pg_has_role(current_user, r.oid, 'member')`, migrations.Views)
 }

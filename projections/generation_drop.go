@@ -39,15 +39,14 @@ func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 		`select projection || '.g' || generation from generations g where state in ('building', 'live') and `+folding)
 }
 
-// keepDropping drops generations that are no longer needed and publishes the views of schema lb,
-// until ctx is done.
-func keepDropping(ctx context.Context, w work) {
+// keepDropping drops generations that are no longer needed and publishes the views of schema lb.
+func (w work) keepDropping(ctx context.Context) {
 	look := time.NewTicker(w.every.tidy)
 	defer look.Stop()
 	logged := ""
 	for {
 		w.publish(ctx)
-		err := dropOld(ctx, w.pool, w.projector)
+		err := w.dropOld(ctx)
 		if err != nil && ctx.Err() == nil && err.Error() != logged {
 			logged = err.Error()
 			w.logger.Warn("old tables are not dropped yet", "error", err)
@@ -60,59 +59,56 @@ func keepDropping(ctx context.Context, w work) {
 	}
 }
 
-// superseded selects the generations that are no longer needed: retired ones after their grace
+// superseded returns the generations that are no longer needed: retired ones after their grace
 // period, those of other versions that no process folds, and remaining tables of generations that
 // were left ([leave]).
-const superseded = `
-	not exists (select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
-	and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
-			select from generations n where n.projection = g.projection and n.version = g.version and n.state = 'retired'
-			  and (n.retired_at, n.generation) > (g.retired_at, g.generation)))
-		or version <> $2 and state <> 'dropped' and not ` + folding + ` and (
-			version < $2 and (
-				select min(n.live_at) from generations n where n.projection = g.projection and n.version = $2
-				having bool_or(n.state = 'live')) < clock_timestamp() - $3::interval
-			or version > $2 and not exists (
-				select from checkpoints c where c.projection = g.projection and c.generation = g.generation
-				  and greatest(c.progressed_at, c.caught_up_at) > clock_timestamp() - $4::interval))
-		or state = 'dropped' and exists (
-			select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))`
+func (w work) superseded(ctx context.Context, q pg.Querier) ([]int, error) {
+	return pg.List(ctx, q, "read superseded generations", pgx.RowTo[int], `
+		select generation from generations g
+		where projection = $1
+		  and not exists (
+			select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
+		  and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
+				select from generations n where n.projection = g.projection and n.version = g.version and n.state = 'retired'
+				  and (n.retired_at, n.generation) > (g.retired_at, g.generation)))
+			or version <> $2 and state <> 'dropped' and not `+folding+` and (
+				version < $2 and (
+					select min(n.live_at) from generations n where n.projection = g.projection and n.version = $2
+					having bool_or(n.state = 'live')) < clock_timestamp() - $3::interval
+				or version > $2 and not exists (
+					select from checkpoints c where c.projection = g.projection and c.generation = g.generation
+					  and greatest(c.progressed_at, c.caught_up_at) > clock_timestamp() - $4::interval))
+			or state = 'dropped' and exists (
+				select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation))
+		order by generation`, w.projector.Name, w.projector.Version, keepReplacedFor, keepNewer)
+}
 
-// dropOld drops the generations that are superseded.
-func dropOld(ctx context.Context, pool *pgxpool.Pool, p fold.Projector) error {
-	numbers, err := supersededBy(ctx, pool, p)
+func (w work) dropOld(ctx context.Context) error {
+	name := w.projector.Name
+	numbers, err := w.superseded(ctx, w.pool)
 	if err != nil {
 		return err
 	}
 	var errs []error // a failed drop does not prevent the others
 	for _, number := range numbers {
-		if err := dropSuperseded(ctx, pool, p, number); err != nil {
-			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(p.Name, number), err))
+		err := lockGenerations(ctx, w.pool, name, func(tx pgx.Tx) error {
+			current, err := w.superseded(ctx, tx)
+			if err != nil || !slices.Contains(current, number) {
+				return err
+			}
+			g, _, err := readGeneration(ctx, tx, name, number)
+			if err != nil {
+				return err
+			}
+			return dropTables(ctx, tx, name, g)
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("drop generation %s: %w", generationName(name, number), err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func dropSuperseded(ctx context.Context, pool *pgxpool.Pool, p fold.Projector, number int) error {
-	return lockGenerations(ctx, pool, p.Name, func(tx pgx.Tx) error {
-		current, err := supersededBy(ctx, tx, p)
-		if err != nil || !slices.Contains(current, number) {
-			return err
-		}
-		g, _, err := readGeneration(ctx, tx, p.Name, number)
-		if err != nil {
-			return err
-		}
-		return dropTables(ctx, tx, p.Name, g)
-	})
-}
-
-func supersededBy(ctx context.Context, q pg.Querier, p fold.Projector) ([]int, error) {
-	return pg.List(ctx, q, "read superseded generations", pgx.RowTo[int],
-		`select generation from generations g where projection = $1 and `+superseded+` order by generation`, p.Name, p.Version, keepReplacedFor, keepNewer)
-}
-
-// lockedOut reports whether the wait for a lock timed out.
 func lockedOut(err error) bool {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && refused.Code == "55P03"
@@ -127,8 +123,9 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	if err := forgetParked(ctx, tx, projection, g.Number); err != nil {
 		return err
 	}
-	last, err := pg.QueryBool(ctx, tx, "look for generations of the same version",
-		`select not exists (select from generations where projection = $1 and version = $2 and state <> 'dropped')`, projection, g.Version)
+	last, err := pg.QueryBool(ctx, tx, "look for generations of the same version", `
+		select not exists (select from generations where projection = $1 and version = $2 and state <> 'dropped')`,
+		projection, g.Version)
 	if err != nil {
 		return err
 	}
@@ -138,7 +135,8 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	}
 	_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	if lockedOut(err) {
-		return domain.NewError(domain.CodeConflict, "an open transaction holds a lock on the tables; end it or try again (pg_locks shows it)")
+		return domain.NewError(domain.CodeConflict,
+			"an open transaction holds a lock on the tables; end it or try again (pg_locks shows it)")
 	}
 	if err != nil {
 		return fmt.Errorf("drop tables: %w", err)
@@ -146,20 +144,20 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return nil
 }
 
-// forgetParked deletes the parked events of a generation that is no longer used.
 func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int) error {
-	return pg.Exec(ctx, tx, "delete parked events", `delete from parked where projection = $1 and generation = $2`, projection, number)
+	return pg.Exec(ctx, tx, "delete parked events",
+		`delete from parked where projection = $1 and generation = $2`, projection, number)
 }
 
-// missingTables returns the tables of a generation that no longer exist in the database.
 func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number int) ([]string, error) {
 	return pg.List(ctx, q, "look for missing tables", pgx.RowTo[string], `
 		select name from unnest($2::text[]) name where not exists (
-			select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = $1 and c.relname = lower(name))`,
+			select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where n.nspname = $1 and c.relname = lower(name))`,
 		ddl.Schema(p.Name, number), p.Tables)
 }
 
-// leave marks a generation as unusable: readers wait for the next one, and [dropOld] drops the
+// leave marks a generation as unusable: readers wait for the next one, and [work.dropOld] drops the
 // remaining tables later.
 func leave(ctx context.Context, q database, projection string, number int) error {
 	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
@@ -183,7 +181,8 @@ func leave(ctx context.Context, q database, projection string, number int) error
 // the projectors build new tables and drop these. Running rebuilds end. The transaction may use any
 // search path. It returns the number of generations that were left.
 func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
-	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string], `select distinct projection from lb_engine.generations order by 1`)
+	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string],
+		`select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
 		return 0, err
 	}
@@ -193,7 +192,8 @@ func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 		}
 	}
 	for _, sql := range []string{
-		`update lb_engine.rebuilds set state = 'failed', finished_at = clock_timestamp(), error = 'an older state of the log was restored'
+		`update lb_engine.rebuilds set state = 'failed', finished_at = clock_timestamp(),
+		        error = 'an older state of the log was restored'
 		 where finished_at is null`,
 		`update lb_engine.checkpoints set state = 'dropped' where state in ('copying', 'building', 'live')`,
 	} {
@@ -202,7 +202,8 @@ func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 		}
 	}
 	tag, err := tx.Exec(ctx, `
-		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp() where state in ('copying', 'building', 'live')`)
+		update lb_engine.generations set state = 'dropped', retired_at = clock_timestamp()
+		where state in ('copying', 'building', 'live')`)
 	if err != nil {
 		return 0, fmt.Errorf("drop older generations: %w", err)
 	}
@@ -212,7 +213,7 @@ func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 // outlivedTombstones reports whether a compacted topic may have dropped tombstones that this
 // generation has not seen. The generation would then keep erased entities forever and must be
 // rebuilt.
-func outlivedTombstones(ctx context.Context, q pg.Querier, w work, g generation) (bool, error) {
+func (w work) outlivedTombstones(ctx context.Context, q pg.Querier, g generation) (bool, error) {
 	if w.deleteRetention <= 0 {
 		return false, nil
 	}

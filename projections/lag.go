@@ -55,30 +55,30 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	status := sessionStatus{problem: e.problem}
-	if s.Paused && status.problem == "" {
-		status.problem = errPaused.Error()
+	s.Problem = e.problem
+	if s.Paused && s.Problem == "" {
+		s.Problem = errPaused.Error()
 	}
+	var stopped map[int32]string
 	if session := e.sessions[g.Number]; session != nil {
-		status = session.status()
+		s.Problem, s.Stale, stopped = session.status()
 	}
-	s.Problem, s.Stale = status.problem, status.stale
 	now := time.Now()
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
 		p.EndOffset = log[p.Partition].End
-		if p.Stopped = status.stopped[p.Partition]; p.Stopped == "" && found {
+		if p.Stopped = stopped[p.Partition]; p.Stopped == "" && found {
 			p.Stopped = e.notThisLog(g, id, log[p.Partition], p.NextOffset)
 		}
-		if behind := p.EndOffset - p.NextOffset; behind > 0 {
-			s.Lag += behind
-		}
+		s.Lag += max(0, p.EndOffset-p.NextOffset)
 		p.LagSeconds = e.waited(g.Number, *p, now).Seconds()
 		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
 	}
 	for _, r := range ranges {
-		if found && r.End > 0 && !slices.ContainsFunc(s.Partitions, func(p operator.Partition) bool { return p.Partition == r.Partition }) {
-			s.Partitions = append(s.Partitions, operator.Partition{Partition: r.Partition, EndOffset: r.End, Stopped: errAddedPartition.Error()})
+		known := slices.ContainsFunc(s.Partitions, func(p operator.Partition) bool { return p.Partition == r.Partition })
+		if found && r.End > 0 && !known {
+			s.Partitions = append(s.Partitions,
+				operator.Partition{Partition: r.Partition, EndOffset: r.End, Stopped: errAddedPartition.Error()})
 		}
 	}
 	return s, nil
@@ -92,25 +92,25 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 		return err
 	}
 	s.Rebuilding, err = pg.QueryBool(ctx, q, "look for generations that were left", `
-		select exists (select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
-		       and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
+		select exists (
+				select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
+		   and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
 	return err
 }
 
-// readersGeneration returns the live generation. If none exists, it returns the first one that is
-// being built.
 func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g generation, found bool, err error) {
 	return pg.Find(ctx, q, "read which generation readers use", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
-		where projection = $1 and version = $2 and state in ('live', 'building', 'copying') order by state <> 'live', generation limit 1`,
+		where projection = $1 and version = $2 and state in ('live', 'building', 'copying')
+		order by state <> 'live', generation limit 1`,
 		p.Name, p.Version)
 }
 
-// progress returns the checkpoints of a generation and the number of parked records.
 func progress(ctx context.Context, q pg.Querier, projection string, number int) (partitions []operator.Partition, parked int64, err error) {
-	partitions, err = pg.List(ctx, q, "read checkpoints", func(row pgx.CollectableRow) (p operator.Partition, err error) {
+	scan := func(row pgx.CollectableRow) (p operator.Partition, err error) {
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
-	}, `
+	}
+	partitions, err = pg.List(ctx, q, "read checkpoints", scan, `
 		select partition, next_offset, event_time, progressed_at from checkpoints
 		where projection = $1 and generation = $2 order by partition`, projection, number)
 	if err != nil {
@@ -131,13 +131,16 @@ func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Bu
 		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
 		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
 		       coalesce((
-		         select error from rebuilds w where w.projection = g.projection and w.generation = g.generation and w.finished_at is null), '') as waits
+		         select error from rebuilds w
+		         where w.projection = g.projection and w.generation = g.generation and w.finished_at is null), '') as waits
 		from generations g
-		left join rebuilds r on r.projection = g.projection and r.generation = g.generation and r.finished_at is null and r.events_total > 0
+		left join rebuilds r on r.projection = g.projection and r.generation = g.generation
+			and r.finished_at is null and r.events_total > 0
 		cross join lateral (
 			select coalesce(sum(least(c.next_offset, t.target)), 0)::bigint as done, coalesce(sum(t.target), 0)::bigint as total
 			from (select key::int as partition, value::bigint as target from jsonb_each_text(g.targets)) t
-			left join checkpoints c on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
+			left join checkpoints c
+				on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
 		where g.projection = $1 and g.state in ('copying', 'building')
 		order by g.generation`, projection)
 }
@@ -157,13 +160,11 @@ func (e *Engine) notThisLog(g generation, id eventlog.TopicID, r eventlog.Partit
 	}
 }
 
-// waiting identifies a partition of a generation.
 type waiting struct {
 	generation int
 	partition  int32
 }
 
-// wait is the time since which a partition has been behind at an offset.
 type wait struct {
 	next  int64
 	since time.Time

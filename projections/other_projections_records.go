@@ -30,8 +30,7 @@ func (f *session) passLater(steps []step) bool {
 	return true
 }
 
-// goOn sets the start of each step to its checkpoint, which may be before records that were passed
-// over.
+// goOn sets the start of each step to its checkpoint, which may be before passed records.
 func (f *session) goOn(steps []step) {
 	f.update(func() {
 		for i := range steps {

@@ -14,8 +14,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// databaseBackoffMin and databaseBackoffMax bound the wait between attempts while the database is
-// unreachable.
 const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
 
 // fold writes the steps and moves their checkpoints, in one transaction if that succeeds. If the
@@ -27,9 +25,9 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 	for len(steps) > 0 {
 		err := f.transact(ctx, steps, nil)
 		if errors.Is(err, errMoved) {
-			var next map[int32]int64
-			if next, err = whereMoved(ctx, f.pool, f.projector.Name, f.current().Number, steps); err == nil {
-				steps = dropBelow(steps, next)
+			var rest []step
+			if rest, err = f.remaining(ctx, steps); err == nil {
+				steps = rest
 				continue
 			}
 		}
@@ -71,7 +69,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	stale := 0
 	state := f.projector.Begin(g.Number)
 	load := func(first *pgx.Batch) { state.Load(first, events) }
-	err := transaction(ctx, f.pool, f.projector.Name, g.Number, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
+	err := f.transaction(ctx, steps, load, func(tx pgx.Tx, last *pgx.Batch) error {
 		if err := state.LoadMore(ctx, tx); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
@@ -110,7 +108,6 @@ func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g g
 	return refolding{f.work, f.pool, g}.skip(ctx, tx, events[0], skip.Position)
 }
 
-// apply folds the events in order and returns those that must be parked.
 func apply(state fold.Fold, events []fold.Event, park *fold.ParkError) (parked []parkedRow, stale int) {
 	for _, ev := range events {
 		var err error = park

@@ -1,11 +1,11 @@
 package projections
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,11 +17,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// RetryParked refolds parked events from the log, in every generation that is followed and was
-// built by this version of the projector. On a chained topic it also folds all other parked events
-// of their streams. The tables then equal those of a rebuild. It is safe while engines run, in this
-// process or others, and while the projection is paused. Its errors: invalid for a malformed id;
-// conflict if no such generation exists.
+// RetryParked refolds parked events from the log, in every generation of this version that is
+// followed. On a chained topic it also folds all other parked events of their streams. The tables
+// then equal those of a rebuild. It is safe while engines run and while the projection is paused.
+// Its errors: invalid for a malformed id; conflict if no such generation exists.
 func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (operator.RetryResult, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil {
@@ -32,69 +31,43 @@ func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (oper
 			"No tables of %s have version %d, which this program builds. Nothing was retried. Use the program that the service runs.",
 			e.projector.Name, e.projector.Version)
 	}
-	folded, parked := map[string]bool{}, map[string]operator.StillParked{}
+	folded, parked := map[string]bool{}, map[string]operator.StillParked{} // by id
 	for _, g := range found {
 		if err := e.retryIn(ctx, g, f, folded, parked); err != nil && !errors.Is(err, errRetired) {
 			return operator.RetryResult{}, fmt.Errorf("retry parked events of %s: %w", e.projector.Name, err)
 		}
 	}
 	result := operator.RetryResult{Parked: []operator.StillParked{}}
-	for id := range folded {
-		if _, ok := parked[id]; !ok {
-			result.Folded++
-		}
+	for _, id := range slices.Sorted(maps.Keys(parked)) {
+		result.Parked = append(result.Parked, parked[id])
+		delete(folded, id)
 	}
-	for _, p := range parked {
-		result.Parked = append(result.Parked, p)
-	}
-	slices.SortFunc(result.Parked, func(a, b operator.StillParked) int { return cmp.Compare(a.ID, b.ID) })
+	result.Folded = len(folded)
 	return result, nil
 }
 
-// retryIn retries the parked events of a generation, page by page.
-func (e *Engine) retryIn(ctx context.Context, g generation, f operator.ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked) error {
-	pool, err := openTables(ctx, e.databaseURL, e.projector.Name, g.Number, foldConns)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	refolder := refolding{e.work, pool, g}
+func (e *Engine) retryIn(
+	ctx context.Context, g generation, f operator.ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked,
+) error {
 	args, err := parkedArgs(f)
 	if err != nil {
 		return err
 	}
-	args["name"], args["generation"], args["limit"] = e.projector.Name, g.Number, e.maxRecords
-	tried := map[unfolded]bool{} // streams of a chained topic: one retry covers all their events
-	for after := (unfolded{Partition: -1}); ; {
-		args["after_partition"], args["after_offset"] = after.Partition, after.Offset
-		page, err := pg.List(ctx, pool, "read parked events", pgx.RowToStructByPos[unfolded], `
-			select p.partition, p.log_offset, p.stream_key from parked p
-			where p.projection = @name and p.generation = @generation and p.state = 'parked' and `+matchesFilter+`
-			  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
-			order by p.partition, p.log_offset limit @limit`, args)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		for _, u := range page {
-			stream := unfolded{Partition: u.Partition, Key: u.Key}
-			if tried[stream] {
-				continue
-			}
-			tried[stream] = e.chained
-			r, err := refolder.retry(ctx, u)
-			if err != nil {
-				return err
-			}
-			for _, offset := range r.folded {
-				folded[ParkedID(e.projector.Name, u.Partition, offset)] = true
-			}
-			for _, p := range r.parked {
-				id := ParkedID(e.projector.Name, p.Partition, p.Offset)
-				parked[id] = operator.StillParked{ID: id, Reason: p.Reason, Detail: p.Detail}
-			}
-		}
-		after = page[len(page)-1]
+	pool, err := openTables(ctx, e.databaseURL, e.projector.Name, g.Number)
+	if err != nil {
+		return err
 	}
+	defer pool.Close()
+	note := func(partition int32, offsets []int64, rows []parkedRow) {
+		for _, offset := range offsets {
+			folded[parkedID(e.projector.Name, partition, offset)] = true
+		}
+		for _, r := range rows {
+			id := parkedID(e.projector.Name, partition, r.Offset)
+			parked[id] = operator.StillParked{ID: id, Reason: r.Reason, Detail: r.Detail}
+		}
+	}
+	return refolding{e.work, pool, g}.retryEach(ctx, "p.state = 'parked' and "+matchesFilter, args, note)
 }
 
 // SkipParked leaves out an event that blocks no other event, in every generation. No record is
@@ -115,7 +88,8 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 		}
 		for _, key := range keys {
 			if e.projector.Blocks != nil && e.projector.Blocks(key, partition) {
-				return domain.NewError(domain.CodeConflict, "%s blocks the stream %s. Nothing was changed. Retry the event, or restore the log.", id, key)
+				return domain.NewError(domain.CodeConflict,
+					"%s blocks the stream %s. Nothing was changed. Retry the event, or restore the log.", id, key)
 			}
 		}
 		return nil
@@ -159,5 +133,4 @@ func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedR
 	return r, nil
 }
 
-// shown returns bytes as valid UTF-8 for display.
 func displayText(raw []byte) string { return strings.ToValidUTF8(string(raw), "\uFFFD") }

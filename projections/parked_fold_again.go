@@ -15,7 +15,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// refolding refolds parked events of a generation.
 type refolding struct {
 	work
 	pool *pgxpool.Pool // of the generation's schema
@@ -43,66 +42,57 @@ func (f refolding) skip(ctx context.Context, tx pgx.Tx, record fold.Event, at do
 	if err := f.claim(ctx, tx, partition); err != nil {
 		return err
 	}
-	_, err = f.foldAgain(ctx, tx, unfolded{partition, at.Offset, key})
+	_, _, err = f.foldAgain(ctx, tx, unfolded{Partition: partition, Offset: at.Offset, Key: key})
 	return err
 }
 
-// unfolded is a parked event: its position and its stream.
+// unfolded is the position and the stream of a parked event, and why it is parked.
 type unfolded struct {
 	Partition int32
 	Offset    int64
 	Key       string
-}
-
-// refolded is the result of refolding parked events.
-type refolded struct {
-	folded []int64     // offsets
-	parked []parkedRow // still parked, with the new reason
+	Reason    fold.Reason
+	Detail    string
 }
 
 // foldAgain refolds a parked event, or on a chained topic all parked events of its stream, in
 // order. Each has a savepoint: an event that still fails stays parked with its new reason, and so
-// do all later events of a chained stream. The caller holds the partition.
-func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (r refolded, err error) {
-	places, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[place], `
-		select log_offset, reason, detail from parked
-		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4 and state <> 'skipped' and (log_offset = $5 or $6)
+// do all later events of a chained stream. The caller holds the partition. It returns the offsets
+// of the folded events and the rows of those that are still parked.
+func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (folded []int64, parked []parkedRow, err error) {
+	list, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[unfolded], `
+		select partition, log_offset, stream_key, reason, detail from parked
+		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4
+		  and state <> 'skipped' and (log_offset = $5 or $6)
 		order by log_offset`, f.projector.Name, f.gen.Number, u.Partition, u.Key, u.Offset, f.chained)
 	if err != nil {
-		return r, err
+		return nil, nil, err
 	}
-	for _, p := range places {
-		parked, err := f.foldPlace(ctx, tx, u, p)
+	for _, u := range list {
+		row, err := f.foldParked(ctx, tx, u)
 		if err != nil {
-			return r, err
+			return nil, nil, err
 		}
-		if parked == nil {
-			r.folded = append(r.folded, p.Offset)
+		if row == nil {
+			folded = append(folded, u.Offset)
 			continue
 		}
-		if r.parked = append(r.parked, *parked); f.chained {
+		if parked = append(parked, *row); f.chained {
 			break
 		}
 	}
-	return r, nil
+	return folded, parked, nil
 }
 
-// place is the position of a parked event, and why it is parked.
-type place struct {
-	Offset int64
-	Reason fold.Reason
-	Detail string
-}
-
-// foldPlace refolds one parked event. It returns the parked row if the event stays parked.
-func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place) (parked *parkedRow, err error) {
-	if p.Reason == fold.ReasonChainBroken { // not a link of the chain: no fold repairs it
-		return &parkedRow{Partition: u.Partition, Offset: p.Offset, Key: u.Key, Reason: p.Reason, Detail: p.Detail}, nil
+// foldParked refolds one parked event. It returns the row if the event stays parked.
+func (f refolding) foldParked(ctx context.Context, tx pgx.Tx, u unfolded) (*parkedRow, error) {
+	if u.Reason == fold.ReasonChainBroken { // not a link of the chain: no fold repairs it
+		return &parkedRow{Offset: u.Offset, Reason: u.Reason, Detail: u.Detail}, nil
 	}
-	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: u.Partition, Offset: p.Offset})
+	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: u.Partition, Offset: u.Offset})
 	compactedAway := f.compacted && errors.Is(err, eventlog.ErrNoRecord) // a later record of the key counts
 	if err != nil && !compactedAway {
-		return nil, fmt.Errorf("read parked event at offset %d: %w", p.Offset, err)
+		return nil, fmt.Errorf("read parked event at offset %d: %w", u.Offset, err)
 	}
 	if !compactedAway && !f.passesOver(raw) { // this binary may assign it to another projection
 		ev := f.decode(raw)
@@ -110,11 +100,12 @@ func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place
 		if err != nil {
 			return nil, err
 		}
+		var batch pgx.Batch
 		if park != nil {
 			row := newParkedRow(ev, park)
-			return &row, f.insertParked(ctx, tx, f.gen, []parkedRow{row})
+			f.queueParked(&batch, f.gen, []parkedRow{row})
+			return &row, write.Send(ctx, tx, &batch)
 		}
-		var batch pgx.Batch
 		f.queueOvertaken(&batch, f.gen.Number, []fold.Event{ev})
 		if err := write.Send(ctx, tx, &batch); err != nil {
 			return nil, fmt.Errorf("drop overtaken parked events: %w", err)
@@ -122,7 +113,7 @@ func (f refolding) foldPlace(ctx context.Context, tx pgx.Tx, u unfolded, p place
 	}
 	return nil, pg.Exec(ctx, tx, "delete parked event", `
 		delete from parked where projection = $1 and generation = $2 and partition = $3 and log_offset = $4`,
-		f.projector.Name, f.gen.Number, u.Partition, p.Offset)
+		f.projector.Name, f.gen.Number, u.Partition, u.Offset)
 }
 
 // foldOne folds a parked event. park says why it stays parked; err is a temporary failure.
@@ -171,46 +162,66 @@ func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error 
 }
 
 // retryNowKnown folds parked records whose type an earlier binary did not know and this one does.
-// It moves no offset; the epoch shows that rows changed. A newer binary may have written many such
-// records, so they are read page by page.
+// It moves no offset; the epoch shows that rows changed.
 func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error {
+	ignored := func(int32, []int64, []parkedRow) {}
+	return f.retryEach(ctx, `p.partition = any(@partitions) and p.reason = @reason and p.state <> 'skipped' and p.event_type = any(@types)`,
+		pgx.NamedArgs{"partitions": partitions, "reason": string(fold.ReasonUnknownType), "types": f.registry.Types()}, ignored)
+}
+
+// retryEach refolds the parked events that satisfy a condition on table parked p, page by page,
+// because a newer binary may have written many of them. It passes on what [refolding.retry]
+// returns. One retry covers all events of a stream of a chained topic.
+func (f refolding) retryEach(
+	ctx context.Context, condition string, args pgx.NamedArgs, note func(partition int32, folded []int64, parked []parkedRow),
+) error {
+	args["name"], args["generation"], args["limit"] = f.projector.Name, f.gen.Number, f.maxRecords
+	tried := map[unfolded]bool{}
 	for after := (unfolded{Partition: -1}); ; {
-		page, err := pg.List(ctx, f.pool, "read parked events of unknown type", pgx.RowToStructByPos[unfolded], `
-			select partition, log_offset, stream_key from parked
-			where projection = $1 and generation = $2 and partition = any($3) and reason = $4 and state <> 'skipped'
-			  and event_type = any($5) and (partition, log_offset) > ($6, $7)
-			order by partition, log_offset limit $8`,
-			f.projector.Name, f.gen.Number, partitions, string(fold.ReasonUnknownType), f.registry.Types(), after.Partition, after.Offset, f.maxRecords)
+		args["after_partition"], args["after_offset"] = after.Partition, after.Offset
+		page, err := pg.List(ctx, f.pool, "read parked events", pgx.RowToStructByPos[unfolded], `
+			select p.partition, p.log_offset, p.stream_key, p.reason, p.detail from parked p
+			where p.projection = @name and p.generation = @generation and `+condition+`
+			  and (p.partition, p.log_offset) > (@after_partition::int, @after_offset::bigint)
+			order by p.partition, p.log_offset limit @limit`, args)
 		if err != nil || len(page) == 0 {
 			return err
 		}
 		for _, u := range page {
-			if _, err := f.retry(ctx, u); err != nil {
+			stream := unfolded{Partition: u.Partition, Key: u.Key}
+			if tried[stream] {
+				continue
+			}
+			tried[stream] = f.chained
+			folded, parked, err := f.retry(ctx, u)
+			if err != nil {
 				return fmt.Errorf("refold parked events: %w", err)
 			}
+			note(u.Partition, folded, parked)
 		}
 		after = page[len(page)-1]
 	}
 }
 
-// retry refolds a parked event in its own transaction. If the topic was replaced, the offset
-// holds another record: [errOtherTopic].
-func (f refolding) retry(ctx context.Context, u unfolded) (r refolded, err error) {
+// retry refolds a parked event in its own transaction, see [refolding.foldAgain]. If the topic was
+// replaced, the offset holds another record: [errOtherTopic].
+func (f refolding) retry(ctx context.Context, u unfolded) (folded []int64, parked []parkedRow, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err != nil {
-		return r, fmt.Errorf("read topic of a parked event: %w", err)
+		return nil, nil, fmt.Errorf("read topic of a parked event: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, f.pool, func(tx pgx.Tx) error {
 		if err := f.claim(ctx, tx, u.Partition); err != nil {
 			return err
 		}
-		if err := otherTopic(ctx, tx, f.projector.Name, f.gen.Number, []step{{topic: topic, partition: u.Partition}}); err != nil {
+		read := []step{{topic: topic, partition: u.Partition}}
+		if err := otherTopic(ctx, tx, f.projector.Name, f.gen.Number, read); err != nil {
 			return err
 		}
-		if r, err = f.foldAgain(ctx, tx, u); err != nil {
+		if folded, parked, err = f.foldAgain(ctx, tx, u); err != nil {
 			return err
 		}
-		return notifyAll(ctx, tx, f.projector.Name)
+		return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name, pg.AnyFigure})
 	})
-	return r, err
+	return folded, parked, err
 }

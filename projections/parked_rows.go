@@ -21,21 +21,22 @@ import (
 
 // parkedRow is a row of table parked: a position and a reason, never a payload.
 type parkedRow struct {
-	Partition int32
-	Offset    int64
-	Key       string
-	Type      string
-	EventID   string
-	Time      *time.Time
-	Reason    fold.Reason
-	Detail    string
-	State     string
+	projection string // set by queueParked
+	generation int    // set by queueParked
+	Partition  int32
+	Offset     int64
+	Key        string
+	Type       string
+	EventID    string
+	Time       *time.Time
+	Reason     fold.Reason
+	Detail     string
+	State      string
 }
 
 // maxDetail limits the error text in bytes, so that a hostile payload cannot fill the table.
 const maxDetail = 500
 
-// storable makes any bytes valid for a text column.
 func storable(s string) string { return domain.Storable(s, maxDetail) }
 
 func newParkedRow(ev fold.Event, err error) parkedRow {
@@ -44,7 +45,8 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
 		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)), State: ParkedWaits,
 	}
-	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil { // set even if the payload cannot be decoded
+	// The header is read even if the payload cannot be decoded.
+	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil {
 		row.Time = &at
 	}
 	if park, ok := errors.AsType[*fold.ParkError](err); ok {
@@ -60,62 +62,49 @@ var parkedTable = write.NewTable("parked",
 	write.Clause(`on conflict (projection, generation, partition, log_offset) do update set stream_key = excluded.stream_key,
 		event_type = excluded.event_type, event_id = excluded.event_id, event_time = excluded.event_time,
 		reason = excluded.reason, detail = excluded.detail`),
-	func(r scopedParked) []any {
+	func(r parkedRow) []any {
 		return []any{
 			r.projection, r.generation, r.Partition, r.Offset, r.State,
 			r.Key, r.Type, r.EventID, r.Time, string(r.Reason), r.Detail,
 		}
 	})
 
-type scopedParked struct {
-	parkedRow
-	projection string
-	generation int
-}
-
-func (w work) insertParked(ctx context.Context, tx pgx.Tx, g generation, rows []parkedRow) error {
-	var batch pgx.Batch
-	w.queueParked(&batch, g, rows)
-	if err := write.Send(ctx, tx, &batch); err != nil {
-		return fmt.Errorf("insert parked events: %w", err)
-	}
-	return nil
-}
-
 // queueParked stores parked events and logs them.
 func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
-	scoped := make([]scopedParked, len(rows))
-	for i, r := range rows {
-		scoped[i] = scopedParked{r, w.projector.Name, g.Number}
-		level := slog.LevelError
-		if g.Number > 1 && g.State != StateLive { // already logged by the previous generation
-			level = slog.LevelDebug
-		}
-		w.logger.Log(context.Background(), level, "event parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
-			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
-	}
 	if len(rows) == 0 {
 		return
 	}
-	parkedTable.Queue(batch, scoped)
+	level := slog.LevelError
+	if g.Number > 1 && g.State != StateLive { // already logged by the previous generation
+		level = slog.LevelDebug
+	}
+	for i, r := range rows {
+		rows[i].projection, rows[i].generation = w.projector.Name, g.Number
+		w.logger.Log(context.Background(), level, "event parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
+			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
+	}
+	parkedTable.Queue(batch, rows)
 	// An event that an operator left out in one generation stays left out in the next.
 	batch.Queue(`
 		update parked p set state = 'left_out' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
 		  and p.state = 'parked' and o.state = 'left_out'`,
-		append([]any{w.projector.Name, g.Number}, write.Arrays(rows, func(r parkedRow) []any { return []any{r.Partition, r.Offset} })...)...)
+		append([]any{w.projector.Name, g.Number}, write.Arrays(rows, func(r parkedRow) []any {
+			return []any{r.Partition, r.Offset}
+		})...)...)
 }
 
-// queueOvertaken drops parked rows if their key has a later event, folded or parked. It applies
-// only to compacted topics, where only the last record of a key counts: refolding an older one
-// would restore an old state, and compaction may have removed it, so that a rebuild does not see
-// it.
+// queueOvertaken drops parked rows if their key has a later event, folded or parked. On a compacted
+// topic only the last record of a key counts: refolding an older one would restore an old state,
+// and a rebuild does not see it once compaction has removed it.
 func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
 	if !w.compacted || len(events) == 0 {
 		return
 	}
-	overtaking := write.Arrays(events, func(ev fold.Event) []any { return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset} })
+	overtaking := write.Arrays(events, func(ev fold.Event) []any {
+		return []any{storable(string(ev.Raw.Key)), ev.Raw.Partition, ev.Raw.Offset}
+	})
 	batch.Queue(`
 		delete from parked p using unnest($3::text[], $4::int[], $5::bigint[]) as f(stream_key, partition, log_offset)
 		where p.projection = $1 and p.generation = $2
@@ -125,16 +114,16 @@ func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Eve
 
 // The states of a parked event.
 const (
-	ParkedWaits   = "parked"  // waiting for an operator
-	ParkedSkipped = "skipped" // left out by an operator: by a record of its stream, or in its row ('left_out') if it blocks no other event
+	ParkedWaits = "parked" // waiting for an operator
+	// ParkedSkipped is left out by an operator: by a record of its stream, or in its row ('left_out')
+	// if it blocks no other event.
+	ParkedSkipped = "skipped"
 )
 
-// ParkedID returns the id of a parked event.
-func ParkedID(projection string, partition int32, offset int64) string {
+func parkedID(projection string, partition int32, offset int64) string {
 	return fmt.Sprintf("%s-%d-%d", projection, partition, offset)
 }
 
-// splitParkedID parses an id that [ParkedID] returned. Its error has code invalid.
 func splitParkedID(id string) (projection string, partition int32, offset int64, err error) {
 	if parts := strings.Split(id, "-"); len(parts) == 3 {
 		number, first := strconv.ParseInt(parts[1], 10, 32)
@@ -143,15 +132,16 @@ func splitParkedID(id string) (projection string, partition int32, offset int64,
 			return parts[0], int32(number), at, nil
 		}
 	}
-	return "", 0, 0, domain.NewError(domain.CodeInvalid, "%.80q is not the id of a parked event. Write PROJECTION-PARTITION-OFFSET, as in the list.", id)
+	return "", 0, 0, domain.NewError(domain.CodeInvalid,
+		"%.80q is not the id of a parked event. Write PROJECTION-PARTITION-OFFSET, as in the list.", id)
 }
 
 // matchesFilter is a condition on table parked with alias p. Its arguments come from [parkedArgs].
 const matchesFilter = `
-	(@projection = '' or p.projection = @projection) and (@stream = '' or p.stream_key = @stream) and (@state = '' or p.state = @state)
+	(@projection = '' or p.projection = @projection) and (@stream = '' or p.stream_key = @stream)
+	and (@state = '' or p.state = @state)
 	and (cardinality(@ids::text[]) = 0 or format('%s-%s-%s', p.projection, p.partition, p.log_offset) = any(@ids))`
 
-// parkedArgs validates the filter and returns the arguments of its condition.
 func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 	for _, id := range f.IDs {
 		if _, _, _, err := splitParkedID(id); err != nil {
@@ -181,14 +171,16 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter
 	}
 	return pg.List(ctx, pool, "list parked events", pgx.RowToStructByPos[operator.ParkedEvent], `
 		select distinct on (p.projection, p.partition, p.log_offset)
-		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset, p.stream_key,
-		       p.event_type, p.event_id, p.event_time, p.reason, p.detail, case p.state when 'left_out' then 'skipped' else p.state end,
+		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset,
+		       p.stream_key, p.event_type, p.event_id, p.event_time, p.reason, p.detail,
+		       case p.state when 'left_out' then 'skipped' else p.state end,
 		       case when p.reason = 'behind' or p.state <> 'parked' then 0 else (
 		           select count(*) from parked b
 		           where b.projection = p.projection and b.generation = p.generation and b.partition = p.partition
 		             and b.stream_key = p.stream_key and b.log_offset > p.log_offset and b.reason = 'behind' and b.state = 'parked') end
 		from parked p join generations g using (projection, generation)
-		where g.state = 'live' and `+matchesFilter+` and (p.projection, p.partition, p.log_offset) > (@after, @after_partition::int, @after_offset::bigint)
+		where g.state = 'live' and `+matchesFilter+`
+		  and (p.projection, p.partition, p.log_offset) > (@after, @after_partition::int, @after_offset::bigint)
 		order by p.projection, p.partition, p.log_offset, g.version desc
 		limit nullif(@limit, 0)`, args)
 }

@@ -18,11 +18,11 @@ const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), 
 	started_at, finished_at, events_done, events_total, rate,
 	case when state = 'copying' and rate > 0 then (events_total - events_done) / rate end, coalesce(error, '')`
 
-// RebuildRequest asks for a rebuild.
+// RebuildRequest asks for a rebuild of a projector version.
 type RebuildRequest struct {
 	Projection string
-	Version    int    // of the projector
-	By, Reason string // who requests it, and why
+	Version    int
+	By, Reason string
 }
 
 // Rebuilds handles operators' requests for generations. It writes rows; the engines of the
@@ -36,7 +36,7 @@ func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 
 // Request asks for a rebuild. CodeConflict names the unfinished rebuild of the same projection.
 func (r *Rebuilds) Request(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
-	err = lockDurably(ctx, r.pool, request.Projection, func(tx pgx.Tx) (err error) {
+	err = lockGenerations(ctx, r.pool, request.Projection, func(tx pgx.Tx) (err error) {
 		rebuild, err = insertRebuild(ctx, tx, request, operator.RebuildRequested, nil)
 		return err
 	})
@@ -46,32 +46,33 @@ func (r *Rebuilds) Request(ctx context.Context, request RebuildRequest) (rebuild
 	return rebuild, nil
 }
 
-// insertRebuild inserts the row of a rebuild, or of a switch back to a generation.
-func insertRebuild(ctx context.Context, tx pgx.Tx, request RebuildRequest, state operator.RebuildState, back *int) (operator.Rebuild, error) {
-	first, found, err := findRebuild(ctx, tx, `projection = $1 and version = $2 and finished_at is null`, request.Projection, request.Version)
+func insertRebuild(
+	ctx context.Context, tx pgx.Tx, request RebuildRequest, state operator.RebuildState, back *int,
+) (rebuild operator.Rebuild, err error) {
+	first, found, err := findRebuild(ctx, tx,
+		`projection = $1 and version = $2 and finished_at is null`, request.Projection, request.Version)
 	if err != nil {
-		return operator.Rebuild{}, err
+		return rebuild, err
 	}
 	if found {
-		return operator.Rebuild{}, domain.NewError(domain.CodeConflict, "rebuild %s of %s has been %s since %s; wait for it to finish or cancel it",
+		return rebuild, domain.NewError(domain.CodeConflict, "rebuild %s of %s has been %s since %s; wait for it to finish or cancel it",
 			first.ID, first.Projection, first.State, first.RequestedAt.Format(time.RFC3339))
 	}
 	id := uuid.New()
 	err = pg.Exec(ctx, tx, "insert rebuild", `
 		insert into rebuilds (id, projection, version, generation, back, state, requested_by, reason)
-		values (@id, @projection, @version, @generation, @back, @state, @by, @reason)`, pgx.NamedArgs{
-		"id": id, "projection": request.Projection, "version": request.Version, "generation": back, "back": back != nil, "state": string(state), "by": request.By, "reason": request.Reason,
-	})
+		values ($1, $2, $3, $4::int, $4::int is not null, $5, $6, $7)`,
+		id, request.Projection, request.Version, back, string(state), request.By, request.Reason)
 	if err != nil {
-		return operator.Rebuild{}, err
+		return rebuild, err
 	}
 	if err := forgetRebuilds(ctx, tx, request.Projection); err != nil {
-		return operator.Rebuild{}, err
+		return rebuild, err
 	}
 	if err := notifyStep(ctx, tx, request.Projection); err != nil {
-		return operator.Rebuild{}, err
+		return rebuild, err
 	}
-	rebuild, _, err := findRebuild(ctx, tx, `id = $1`, id)
+	rebuild, _, err = findRebuild(ctx, tx, `id = $1`, id)
 	return rebuild, err
 }
 
@@ -95,7 +96,8 @@ func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 		return err
 	}
 	return pg.Exec(ctx, tx, "delete shards of rebuilds", `
-		delete from rebuild_shards where rebuild in (select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
+		delete from rebuild_shards where rebuild in (
+			select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
 }
 
 // Get returns a rebuild. CodeNotFound means that no rebuild has that id.
@@ -109,11 +111,13 @@ func (r *Rebuilds) Get(ctx context.Context, id string) (operator.Rebuild, error)
 
 // List returns all rebuilds, newest first.
 func (r *Rebuilds) List(ctx context.Context) ([]operator.Rebuild, error) {
-	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
+	return pg.List(ctx, r.pool, "list rebuilds", pgx.RowToStructByPos[operator.Rebuild],
+		`select `+rebuildColumns+` from rebuilds order by requested_at desc, id`)
 }
 
 func findRebuild(ctx context.Context, q pg.Querier, condition string, args ...any) (operator.Rebuild, bool, error) {
-	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[operator.Rebuild], `select `+rebuildColumns+` from rebuilds where `+condition+` limit 1`, args...)
+	return pg.Find(ctx, q, "read rebuild", pgx.RowToStructByPos[operator.Rebuild],
+		`select `+rebuildColumns+` from rebuilds where `+condition+` limit 1`, args...)
 }
 
 // Cancel ends a rebuild and drops what it has built, unless that is already live because there was
@@ -121,15 +125,16 @@ func findRebuild(ctx context.Context, q pg.Querier, condition string, args ...an
 // process that runs the projection, in any version, cleans up. CodeConflict means that the rebuild
 // has already ended.
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
-	found := false
-	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) error {
-		projection, canceled, err := pg.Find(ctx, tx, "set cancel", pgx.RowTo[string], `
-		update rebuilds set cancel = true,
-		       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
-		       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
-		where id::text = $1 and finished_at is null
-		returning projection`, id)
-		if found = canceled; err != nil || !found {
+	canceled := false
+	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) (err error) {
+		var projection string
+		projection, canceled, err = pg.Find(ctx, tx, "set cancel", pgx.RowTo[string], `
+			update rebuilds set cancel = true,
+			       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
+			       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
+			where id::text = $1 and finished_at is null
+			returning projection`, id)
+		if err != nil || !canceled {
 			return err
 		}
 		return notifyStep(ctx, tx, projection)
@@ -137,7 +142,7 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("cancel rebuild: %w", err)
 	}
-	if found {
+	if canceled {
 		return nil
 	}
 	rebuild, err := r.Get(ctx, id)
@@ -153,23 +158,15 @@ func AlreadyEnded(r operator.Rebuild) error {
 }
 
 // lockGenerations runs f while it holds the lock for creating, switching, retiring and dropping
-// generations of a projection.
+// generations of a projection. The commit survives a crash of the server: operators and commands
+// are answered from it.
 func lockGenerations(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, q, locked(ctx, projection, f))
-}
-
-// lockDurably is [lockGenerations] with a synchronous commit, which survives a crash of the server.
-func lockDurably(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
-	return pg.Durably(ctx, q, locked(ctx, projection, f))
-}
-
-func locked(ctx context.Context, projection string, f func(pgx.Tx) error) func(pgx.Tx) error {
-	return func(tx pgx.Tx) error {
+	return pg.Durably(ctx, q, func(tx pgx.Tx) error {
 		if err := takeGenerations(ctx, tx, projection); err != nil {
 			return err
 		}
 		return f(tx)
-	}
+	})
 }
 
 // takeGenerations takes the lock of [lockGenerations]. It bounds each wait for a lock in its
@@ -179,7 +176,8 @@ func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
 		"ledgerboard generation "+projection)
 	if lockedOut(err) {
-		return domain.NewError(domain.CodeUnavailable, "another operation on the generations of %s is in progress; try again", projection)
+		return domain.NewError(domain.CodeUnavailable,
+			"another operation on the generations of %s is in progress; try again", projection)
 	}
 	if err != nil {
 		return fmt.Errorf("lock generations: %w", err)

@@ -26,7 +26,7 @@ import (
 // into tables. It limits memory and leaves processors to the serving processes.
 func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// tablesAtOnce is how many tables get their keys at a time, which is work for the database server.
+// tablesAtOnce is how many tables get their keys at a time: the database server does the work.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
 // copy folds the records that the log held when the rebuild began into the tables, creates their
@@ -35,7 +35,8 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	// This ends a predecessor's right to claim shards. The statement waits for transactions in
 	// which the predecessor holds shards: [running.endPredecessor]. Shards that these commit are
 	// done and not refolded.
-	err := pg.Exec(ctx, r.pool, "acquire shards", `update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
+	err := pg.Exec(ctx, r.pool, "acquire shards", `
+		update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
 		return err
 	}
@@ -76,11 +77,12 @@ func (r *running) endPredecessor(ctx context.Context) error {
 	sessions := "ledgerboard rebuild " + r.ID + " " // a session name ends with the lease
 	return pg.Exec(ctx, r.pool, "end the sessions of the previous process", `
 		select pg_terminate_backend(pid) from pg_stat_activity
-		where datname = current_database() and usename = current_user and starts_with(application_name, $1) and application_name <> $2`,
+		where datname = current_database() and usename = current_user
+		  and starts_with(application_name, $1) and application_name <> $2`,
 		sessions, sessions+strconv.FormatInt(r.lease, 10))
 }
 
-// claim returns the first statement of a shard's transaction. It locks the shard and changes no row
+// claim runs the first statement of a shard's transaction. It locks the shard and changes no row
 // under an old lease.
 func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `update rebuild_shards set done = true where rebuild = $1 and partition = $2 and lease = $3 and not done`,
@@ -140,8 +142,9 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	return before, group.Wait()
 }
 
-// copyTogether folds a partition, or those that belong together, in one transaction.
-func (r *running) copyTogether(ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange, refused refusedAt) error {
+func (r *running) copyTogether(
+	ctx context.Context, pool *pgxpool.Pool, g generation, ranges []eventlog.PartitionRange, refused refusedAt,
+) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		state := r.projector.Begin(0)
 		for _, s := range ranges {
@@ -149,10 +152,11 @@ func (r *running) copyTogether(ctx context.Context, pool *pgxpool.Pool, g genera
 				return err
 			}
 		}
-		folds, err := r.foldTogether(ctx, state, g.TopicID, ranges, write.CopyInto{Tx: tx}, refused, func(ctx context.Context, records int64) error {
+		folded := func(ctx context.Context, records int64) error {
 			r.done.Add(records)
 			return r.yield(ctx)
-		})
+		}
+		folds, err := r.foldTogether(ctx, state, g.TopicID, ranges, write.CopyInto{Tx: tx}, refused, folded)
 		if err != nil {
 			return err
 		}
@@ -165,20 +169,23 @@ func (r *running) copyTogether(ctx context.Context, pool *pgxpool.Pool, g genera
 	})
 }
 
-// finishShard writes the parked events and the checkpoint.
 func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end int64, f *bulkFold) error {
-	if err := r.insertParked(ctx, tx, g, f.rows()); err != nil {
-		return err
+	var batch pgx.Batch
+	r.queueParked(&batch, g, f.rows())
+	if err := write.Send(ctx, tx, &batch); err != nil {
+		return fmt.Errorf("insert parked events: %w", err)
 	}
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set next_offset = $4, event_time = $5, progressed_at = clock_timestamp(), topic_id = $6
-		where projection = $1 and generation = $2 and partition = $3 and state = 'copying' and (topic_id is null or topic_id = $6)`,
+		where projection = $1 and generation = $2 and partition = $3 and state = 'copying'
+		  and (topic_id is null or topic_id = $6)`,
 		r.projector.Name, g.Number, f.partition, end, f.newest, storedID(g.TopicID))
 	if err != nil {
 		return fmt.Errorf("set checkpoint: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return cmp.Or(otherTopic(ctx, tx, r.projector.Name, g.Number, []step{{topic: g.TopicID, partition: f.partition}}), errLeaseLost)
+		read := []step{{topic: g.TopicID, partition: f.partition}}
+		return cmp.Or(otherTopic(ctx, tx, r.projector.Name, g.Number, read), errLeaseLost)
 	}
 	return nil
 }
@@ -187,8 +194,7 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end 
 // below it.
 const keysShard = -1
 
-// sortMemory is the memory in MB that the server may use to sort keys, for all concurrent tables
-// together.
+// sortMemory is the memory in MB for sorting the keys of all concurrent tables together.
 const sortMemory = 256
 
 // finishTables creates the keys and indexes of each table, once all rows are copied, and vacuums
@@ -216,12 +222,12 @@ func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	return group.Wait()
 }
 
-// makeKeys creates the keys and indexes of a table, in one transaction that claims their shard.
 func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32, keys ddl.TableKeys) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		err := r.claim(ctx, tx, shard)
 		if errors.Is(err, errLeaseLost) {
-			done, err := pg.QueryBool(ctx, tx, "check whether keys exist", `select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
+			done, err := pg.QueryBool(ctx, tx, "check whether keys exist", `
+				select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
 			if err != nil || done { // made before this process took the rebuild over
 				return err
 			}
@@ -229,8 +235,9 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		if err != nil {
 			return err
 		}
-		sql := fmt.Sprintf(`set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;`, sortMemory/tablesAtOnce()) + keys.SQL
-		_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
+		limits := fmt.Sprintf("set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;",
+			sortMemory/tablesAtOnce())
+		_, err = tx.Conn().PgConn().Exec(ctx, limits+keys.SQL).ReadAll()
 		return err
 	})
 	if err != nil {
@@ -239,7 +246,6 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 	return nil
 }
 
-// follow hands the generation over to the sessions.
 func (r *running) follow(ctx context.Context, g generation) error {
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildCatchingUp); err != nil {

@@ -51,7 +51,8 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 			ranges = append(ranges, eventlog.PartitionRange{Partition: int32(keysShard - i)})
 		}
 		for _, p := range ranges {
-			err := pg.Exec(ctx, tx, "insert shard", `insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
+			err := pg.Exec(ctx, tx, "insert shard", `
+				insert into rebuild_shards (rebuild, partition, first, last, lease) values ($1, $2, $3, $4, $5)`,
 				r.ID, p.Partition, p.Start, p.End, r.lease)
 			if err != nil {
 				return err
@@ -90,7 +91,8 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, reas
 			return nil
 		case read:
 			return pg.Exec(ctx, tx, "record why a generation stays", `
-				update rebuilds set error = concat_ws('; ', error, 'readers already use its generation, which stays; rebuild again to replace it')
+				update rebuilds set error = concat_ws('; ', error,
+					'readers already use its generation, which stays; rebuild again to replace it')
 				where id = $1`, r.ID)
 		}
 		return dropTables(ctx, tx, r.projector.Name, generation{Number: created, Version: r.Version})
@@ -102,19 +104,13 @@ func final(err error) bool {
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
 		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable
 	}
-	if pg.IsDataError(err) {
-		return true
-	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// Undefined tables, a full disk, or a value that cannot be sent.
-		return refused.Code[:2] == "42" || refused.Code == "53100" || refused.Code == "57014" && refused.Routine == "CopyGetData"
+		// A refused value, undefined tables, a full disk, or a value that cannot be sent.
+		return pg.IsDataError(err) || refused.Code[:2] == "42" || refused.Code == "53100" ||
+			refused.Code == "57014" && refused.Routine == "CopyGetData"
 	}
-	for _, permanent := range []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap} {
-		if errors.Is(err, permanent) {
-			return true
-		}
-	}
-	return false
+	permanent := []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap}
+	return slices.ContainsFunc(permanent, func(target error) bool { return errors.Is(err, target) })
 }
 
 // sentence returns the error text for an operator. For a database error it includes the row.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,15 +35,10 @@ import (
 //   - Canceled: the process that holds the lease stops and drops the generation. If it dies in
 //     between, the next process, of any version, finds the flag and does it.
 
-// Intervals of a rebuild.
 const (
-	// leaseFor is how long after its last heartbeat the process that runs a rebuild counts as dead.
-	leaseFor = 10 * time.Second
-	// rebuildBeat is how often that process renews the lease, writes its progress and checks for a
-	// cancellation.
-	rebuildBeat = 500 * time.Millisecond
-	// stepAgain is the pause before a step is checked or retried.
-	stepAgain = 100 * time.Millisecond
+	leaseFor    = 10 * time.Second       // after its last heartbeat a process counts as dead
+	rebuildBeat = 500 * time.Millisecond // between heartbeats
+	stepAgain   = 100 * time.Millisecond // before a step is checked or retried
 )
 
 var (
@@ -50,7 +46,6 @@ var (
 	errCanceled  = errors.New("the rebuild is canceled")
 )
 
-// running is a rebuild that this process runs.
 type running struct {
 	*Engine
 	operator.Rebuild
@@ -60,8 +55,7 @@ type running struct {
 	behind *atomic.Bool // the live generation is behind, so the rebuild yields
 }
 
-// keepRebuilding runs the rebuilds of this projector version one after the other, until ctx is
-// done.
+// keepRebuilding runs the rebuilds of this projector version, one after the other.
 func (e *Engine) keepRebuilding(ctx context.Context) {
 	for {
 		stepped := e.stepped()
@@ -73,11 +67,8 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 		case !errors.Is(err, pgx.ErrNoRows) && ctx.Err() == nil:
 			e.logger.Debug("cannot look for rebuilds", "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if await(ctx, stepped, e.every.look) != nil {
 			return
-		case <-stepped:
-		case <-time.After(e.every.look): // after the check, however long it took
 		}
 	}
 }
@@ -89,7 +80,8 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 	var id string
 	err := e.pool.QueryRow(ctx, `
 		update rebuilds set lease = lease + 1, lease_until = clock_timestamp() + $3::interval,
-		       started_at = coalesce(started_at, clock_timestamp()), rate = case when state in ('requested', 'copying') then 0 else rate end
+		       started_at = coalesce(started_at, clock_timestamp()),
+		       rate = case when state in ('requested', 'copying') then 0 else rate end
 		where id = (
 			select id from rebuilds
 			where projection = $1 and (version = $2 or cancel) and finished_at is null and lease_until < clock_timestamp()
@@ -131,13 +123,12 @@ func (r *running) run(ctx context.Context) {
 			_ = pause(ctx, r.every.look) // the loop checks ctx
 		}
 	}
-	_ = within(context.WithoutCancel(ctx), time.Second, func(ctx context.Context) error { // otherwise the lease expires
-		_, err := r.pool.Exec(ctx, `update rebuilds set lease_until = '-infinity' where id = $1 and lease = $2`, r.ID, r.lease)
-		return err
-	})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	// If this fails, the lease expires.
+	_, _ = r.pool.Exec(ctx, `update rebuilds set lease_until = '-infinity' where id = $1 and lease = $2`, r.ID, r.lease)
 }
 
-// attempt does all remaining steps while it holds the lease.
 func (r *running) attempt(ctx context.Context) error {
 	if err := r.endPredecessor(ctx); err != nil {
 		return err
@@ -146,19 +137,13 @@ func (r *running) attempt(ctx context.Context) error {
 		return errCanceled
 	}
 	holding, release := context.WithCancelCause(ctx)
-	beating := make(chan struct{})
-	go func() {
-		defer close(beating)
-		r.beat(holding, release)
-	}()
+	var beating sync.WaitGroup
+	beating.Go(func() { r.beat(holding, release) })
 	err := r.steps(holding)
 	cause := context.Cause(holding)
 	release(nil)
-	<-beating
-	if err == nil {
-		return nil
-	}
-	if cause != nil && ctx.Err() == nil {
+	beating.Wait()
+	if err != nil && cause != nil && ctx.Err() == nil {
 		return cause
 	}
 	return err
@@ -183,7 +168,8 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 			return r.pool.QueryRow(ctx, `
 				update rebuilds set lease_until = clock_timestamp() + $3::interval, events_done = $4,
 				       rate = case when state <> 'copying' then rate when rate = 0 then $5::float8 else rate * 0.8 + $5::float8 * 0.2 end
-				where id = $1 and lease = $2 returning cancel and finished_at is null`, r.ID, r.lease, leaseFor, now, rate).Scan(&canceled)
+				where id = $1 and lease = $2 returning cancel and finished_at is null`,
+				r.ID, r.lease, leaseFor, now, rate).Scan(&canceled)
 		})
 		switch {
 		case err == nil && canceled:
@@ -199,7 +185,7 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// steps runs the steps that the tables show as unfinished.
+// steps does what the tables show as unfinished.
 func (r *running) steps(ctx context.Context) error {
 	g, err := r.open(ctx)
 	if err != nil {
@@ -237,18 +223,16 @@ func (r *running) advance(ctx context.Context, q pg.Querier, state operator.Rebu
 	return err
 }
 
-// tell records what the rebuild waits for; "" for nothing.
 func (r *running) tell(ctx context.Context, reason string) {
-	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and finished_at is null`,
-		r.ID, r.lease, reason)
+	_, err := r.pool.Exec(ctx, `
+		update rebuilds set error = $3 where id = $1 and lease = $2 and finished_at is null`, r.ID, r.lease, reason)
 	if err != nil && ctx.Err() == nil {
 		r.logger.Debug("cannot record what a rebuild waits for", "error", err)
 	}
 }
 
 const (
-	// behindSeconds is the lag from which the live generation has priority.
-	behindSeconds = 2
+	behindSeconds = 2 // lag from which the live generation has priority
 	// yieldAtMost bounds each pause, because a rebuild may also repair a live generation that is
 	// stuck.
 	yieldAtMost = 5 * time.Second
@@ -265,14 +249,14 @@ func (r *running) throttle(ctx context.Context, reported string) string {
 	if reason == reported {
 		return reported
 	}
-	_, err := r.pool.Exec(ctx, `update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, reason)
+	_, err := r.pool.Exec(ctx, `
+		update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, reason)
 	if err != nil {
 		return reported
 	}
 	return reason
 }
 
-// yield pauses while the live generation is behind.
 func (r *running) yield(ctx context.Context) error {
 	for began := time.Now(); r.behind.Load() && time.Since(began) < yieldAtMost; {
 		if err := pause(ctx, stepAgain); err != nil {
@@ -282,17 +266,9 @@ func (r *running) yield(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// liveIsBehind reports whether the live generation is followed and cannot keep up.
 func (r *running) liveIsBehind(ctx context.Context) bool {
-	behind := false
-	_ = within(ctx, 2*time.Second, func(ctx context.Context) error { // on an error the rebuild is not slowed down
-		paused, err := r.paused(ctx)
-		if err != nil || paused {
-			return err
-		}
-		s, err := r.Status(ctx)
-		behind = err == nil && s.Live() && s.Problem == "" && s.LagSeconds > behindSeconds
-		return err
-	})
-	return behind
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	s, err := r.Status(ctx)
+	return err == nil && !s.Paused && s.Live() && s.Problem == "" && s.LagSeconds > behindSeconds
 }

@@ -14,15 +14,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/migrations"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
+	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Bounds of a session.
 const (
-	// noteWithin bounds recording that an idle projection is at the end of the log; nothing is
-	// folded in the meantime.
-	noteWithin = 2 * time.Second
-	// reachedWithin bounds the database check before a session asks for partitions.
-	reachedWithin = 2 * time.Second
+	noteWithin    = 2 * time.Second // for recording that the end of the log is reached; nothing is folded in the meantime
+	reachedWithin = 2 * time.Second // for the database check before a session asks for partitions
 )
 
 // session follows one generation: it polls the log, folds batches and writes the checkpoint in the
@@ -54,7 +51,11 @@ func newSession(w work, g generation, database string) *session {
 // run follows the generation until ctx is done, it is retired, or the projection is paused.
 func (f *session) run(ctx context.Context) {
 	backoff := databaseBackoffMin
-	defer f.closeTables()
+	defer func() {
+		if f.pool != nil {
+			f.pool.Close()
+		}
+	}()
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := f.follow(ctx)
@@ -76,8 +77,11 @@ var errPaused = errors.New("projection is paused")
 // follow folds the log, poll by poll, until an error ends it. A process that cannot reach the
 // database asks for no partitions, because it would take them from processes that can fold.
 func (f *session) follow(ctx context.Context) error {
-	if err := f.openTables(ctx); err != nil {
-		return err
+	if f.pool == nil {
+		var err error
+		if f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.gen.Number); err != nil {
+			return err
+		}
 	}
 	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
@@ -87,7 +91,7 @@ func (f *session) follow(ctx context.Context) error {
 		clear(f.next)
 		clear(f.passed)
 	})
-	attachAt := keepMonths(ctx, f.pool, f.work)
+	attachAt := f.keepMonths(ctx)
 	follower, err := f.log.Follow(eventlog.FollowConfig{
 		Topic: f.projector.Topic, Group: f.group,
 		MaxRecords: foldWorkers * f.maxRecords, Positions: f.positions,
@@ -103,13 +107,19 @@ func (f *session) follow(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(attachAt) {
-			attachAt = keepMonths(ctx, f.pool, f.work)
+			attachAt = f.keepMonths(ctx)
 		}
 		batch, err := follower.Poll(ctx, f.passIn(f.every.look))
 		if err != nil {
 			return err
 		}
-		f.stop(batch.Stopped)
+		f.update(func() {
+			f.problem = ""
+			for partition, reason := range batch.Stopped {
+				f.stopped[partition] = reason.Error()
+				f.logger.Error("partition is not followed", "partition", partition, "reason", reason)
+			}
+		})
 		if err := f.handle(ctx, batch); err != nil {
 			return err
 		}
@@ -122,7 +132,6 @@ func (f *session) follow(ctx context.Context) error {
 	}
 }
 
-// lookAround runs the checks that do not depend on records, each when it is due.
 func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) error {
 	if time.Since(*looked) >= f.every.look {
 		if err := f.look(ctx); err != nil {
@@ -166,17 +175,18 @@ func (f *session) look(ctx context.Context) error {
 func (f *session) lookBack(ctx context.Context) error {
 	var known map[int32]int64
 	f.update(func() { known = maps.Clone(f.next) })
-	next, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
 		return nil //nolint:nilerr // the next check reads it again
 	}
 	for partition, at := range known {
-		now, ok := next[partition]
+		checkpoint, ok := stored[partition]
 		if !ok {
 			return errRetired
 		}
-		if now < at {
-			f.logger.Warn("the tables were set back; refolding from their checkpoint", "partition", partition, "next_offset", now, "expected_offset", at)
+		if now := checkpoint.NextOffset; now < at {
+			f.logger.Warn("the tables were set back; refolding from their checkpoint",
+				"partition", partition, "next_offset", now, "expected_offset", at)
 			return errRetired
 		}
 	}
@@ -192,19 +202,17 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 	ranges, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err == nil {
 		var outlived bool
-		if outlived, err = outlivedTombstones(ctx, f.pool, f.work, f.current()); outlived {
+		if outlived, err = f.outlivedTombstones(ctx, f.pool, f.current()); outlived {
 			return errRetired
 		}
 	}
-	for _, r := range ranges {
-		if err != nil {
-			break
-		}
+	if err == nil {
+		ends := write.Arrays(ranges, func(r eventlog.PartitionRange) []any { return []any{r.Partition, r.End} })
 		_, err = f.pool.Exec(ctx, `
-			update checkpoints set caught_up_at = now()
-			where projection = $1 and generation = $2 and partition = $3 and next_offset >= $4 and state <> 'retired'
-			  and (topic_id is null or topic_id = $5)`,
-			f.projector.Name, f.current().Number, r.Partition, r.End, storedID(topic))
+			update checkpoints c set caught_up_at = now() from unnest($4::int[], $5::bigint[]) as r(partition, log_end)
+			where c.projection = $1 and c.generation = $2 and c.partition = r.partition
+			  and c.next_offset >= r.log_end and c.state <> 'retired' and (c.topic_id is null or c.topic_id = $3)`,
+			append([]any{f.projector.Name, f.current().Number, storedID(topic)}, ends...)...)
 	}
 	if err != nil && ctx.Err() == nil {
 		f.logger.Warn("cannot record that the end of the log is reached", "error", err)
@@ -212,9 +220,26 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 	return nil
 }
 
-// errAddedPartition says why a partition is not followed if it was added after the tables were
-// begun. A key's partition depends on the number of partitions at creation, so this program never
-// writes to an added one, and records of other producers are not part of the tables.
+const (
+	attachEvery = 24 * time.Hour // between checks of the monthly partitions
+	attachAgain = time.Minute    // after a failure
+)
+
+// keepMonths keeps monthly partitions ahead of the clock. It returns the time of the next check.
+func (f *session) keepMonths(ctx context.Context) time.Time {
+	err := attachMonths(ctx, f.pool, f.projector.Tables)
+	if err == nil {
+		return time.Now().Add(attachEvery)
+	}
+	if ctx.Err() == nil {
+		f.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition", "error", err)
+	}
+	return time.Now().Add(attachAgain)
+}
+
+// errAddedPartition says why a partition is not followed that was added after the tables were
+// begun. This program never writes to it, and records of other producers are not part of the
+// tables.
 var errAddedPartition = errors.New("it was added to the topic after these tables were begun; keys use the partition count " +
 	"at creation, so its records were not written by ledgerboard; run `ledgerboard log`")
 
@@ -222,10 +247,11 @@ var errAddedPartition = errors.New("it was added to the topic after these tables
 // whose type this binary now knows.
 func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]eventlog.Checkpoint, error) {
 	g := f.current()
-	if err := (refolding{f.work, f.pool, g}).retryNowKnown(ctx, partitions); err != nil && !errors.Is(err, errOtherTopic) { // the follower reports it
+	err := refolding{f.work, f.pool, g}.retryNowKnown(ctx, partitions)
+	if err != nil && !errors.Is(err, errOtherTopic) { // the follower reports the other topic
 		return nil, err
 	}
-	stored, err := readPositions(ctx, f.pool, f.projector.Name, g.Number)
+	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, g.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -249,14 +275,12 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	return out, nil
 }
 
-// update changes fields under the lock.
 func (f *session) update(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	change()
 }
 
-// note records the moved checkpoints of the steps, and that the projection runs.
 func (f *session) note(steps []step) {
 	f.update(func() {
 		f.problem = ""
@@ -267,47 +291,15 @@ func (f *session) note(steps []step) {
 	})
 }
 
-// stop records which partitions are not followed, and that the session works.
-func (f *session) stop(stopped map[int32]error) {
-	f.update(func() {
-		f.problem = ""
-		for partition, reason := range stopped {
-			f.stopped[partition] = reason.Error()
-			f.logger.Error("partition is not followed", "partition", partition, "reason", reason)
-		}
-	})
-}
-
 func (f *session) current() (g generation) {
 	f.update(func() { g = f.gen })
 	return g
 }
 
-// sessionStatus is the status that a session reports to Status.
-type sessionStatus struct {
-	problem string
-	stale   int64
-	stopped map[int32]string
-}
-
-func (f *session) status() sessionStatus {
+func (f *session) status() (problem string, stale int64, stopped map[int32]string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return sessionStatus{f.problem, f.stale, maps.Clone(f.stopped)}
-}
-
-// openTables opens the pool of the generation's tables, once.
-func (f *session) openTables(ctx context.Context) (err error) {
-	if f.pool == nil {
-		f.pool, err = openTables(ctx, f.databaseURL, f.projector.Name, f.gen.Number, foldConns)
-	}
-	return err
-}
-
-func (f *session) closeTables() {
-	if f.pool != nil {
-		f.pool.Close()
-	}
+	return f.problem, f.stale, maps.Clone(f.stopped)
 }
 
 // Server-side bounds for sessions that fold or change generations. A session that is idle in a
@@ -320,10 +312,10 @@ const (
 )
 
 // openTables opens a pool that folds into the tables of a generation.
-func openTables(ctx context.Context, databaseURL, projection string, number int, conns int32) (*pgxpool.Pool, error) {
+func openTables(ctx context.Context, databaseURL, projection string, number int) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
-		Name: generationName(projection, number), MaxConns: conns, AsyncCommit: true, Params: map[string]string{
+		Name: generationName(projection, number), MaxConns: foldConns, AsyncCommit: true, Params: map[string]string{
 			"idle_in_transaction_session_timeout": idleAtMost, "lock_timeout": lockInFold, "statement_timeout": statementInFold,
 		},
 	})

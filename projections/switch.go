@@ -32,7 +32,8 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			return err
 		}
 		if !found || !g.followed() {
-			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and no longer followed", number, r.projector.Name, g.State)
+			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and no longer followed",
+				number, r.projector.Name, g.State)
 		}
 		reached, err := reachedTargets(ctx, r.pool, r.projector.Name, g)
 		if err != nil {
@@ -57,11 +58,8 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			}
 			wait, stepped = r.every.look, nil
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-stepped:
-		case <-time.After(wait):
+		if err := await(ctx, stepped, wait); err != nil {
+			return err
 		}
 	}
 }
@@ -81,24 +79,22 @@ func (r *running) trySwitch(ctx context.Context, number int) (done bool, err err
 	return false, nil
 }
 
-// reachedTargets reports whether a generation has reached the ends of the log at its creation.
 func reachedTargets(ctx context.Context, q pg.Querier, projection string, g generation) (bool, error) {
-	next, err := readCheckpoints(ctx, q, projection, g.Number)
+	stored, err := readCheckpoints(ctx, q, projection, g.Number)
 	if err != nil {
 		return false, err
 	}
 	for partition, target := range g.Targets {
-		if next[partition] < target {
+		if stored[partition].NextOffset < target {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// switchTo switches readers to the generation and ends the rebuild, in one transaction.
 func (r *running) switchTo(ctx context.Context, number int) error {
 	name := r.projector.Name
-	err := lockDurably(ctx, r.pool, name, func(tx pgx.Tx) error { // synchronous: commands are answered from what readers have seen
+	err := lockGenerations(ctx, r.pool, name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, operator.RebuildDone); err != nil {
 			return err
 		}
@@ -134,7 +130,8 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 		}
 	}
 	superseded, err := pg.List(ctx, tx, "read superseded generations", pgx.RowTo[int], `
-		select generation from generations where projection = $1 and version = $2 and generation <> $3 and state in ('building', 'live')`,
+		select generation from generations
+		where projection = $1 and version = $2 and generation <> $3 and state in ('building', 'live')`,
 		name, g.Version, g.Number)
 	if err != nil {
 		return err
@@ -147,21 +144,33 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 	if err := setState(ctx, tx, name, g.Number, StateLive); err != nil {
 		return err
 	}
-	err = notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel, pg.ProgressChannel}, []string{name, pg.AnyFigure, generationsOf(name)})
+	err = notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel, pg.ProgressChannel},
+		[]string{name, pg.AnyFigure, generationsOf(name)})
 	if err != nil {
 		return err
 	}
-	return showViews(ctx, tx, p, g) // last: readers wait from here to the commit
+	if err := beginViews(ctx, tx); err != nil { // last: readers wait from here to the commit
+		return err
+	}
+	if _, err := tx.Conn().PgConn().Exec(ctx, p.Definition.Views(name, g.Version, g.Number)).ReadAll(); err != nil {
+		return fmt.Errorf("replace views: %w", err)
+	}
+	return nil
 }
 
 // awaitPassed locks the checkpoints of the live generation and waits a moment until the new one has
 // passed all of them. It must not wait for long: records appended in the meantime do not become
-// visible.
+// visible. Checkpoints in another log cannot be compared.
 func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number int) error {
 	lock := "for update of o"
 	for began := time.Now(); ; lock = "" {
-		passed, err := atOrBeyond(ctx, tx, projection, live, number, lock)
-		if err != nil || passed {
+		passed, err := pg.List(ctx, tx, "compare checkpoints", pgx.RowTo[bool], `
+			select coalesce(n.next_offset, -1) >= o.next_offset from checkpoints o
+			left join checkpoints n on n.projection = o.projection and n.generation = $3 and n.partition = o.partition
+			where o.projection = $1 and o.generation = $2 and (
+				select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3))
+			order by o.partition `+lock, projection, live, number)
+		if err != nil || !slices.Contains(passed, false) {
 			return err
 		}
 		if lock != "" {
@@ -174,18 +183,6 @@ func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number
 			return err
 		}
 	}
-}
-
-// atOrBeyond reports whether a generation has reached another one's checkpoint in every partition.
-// Checkpoints in another log cannot be compared.
-func atOrBeyond(ctx context.Context, tx pgx.Tx, projection string, old, number int, lock string) (bool, error) {
-	beyond, err := pg.List(ctx, tx, "compare checkpoints", pgx.RowTo[bool], `
-		select coalesce(n.next_offset, -1) >= o.next_offset from checkpoints o
-		left join checkpoints n on n.projection = o.projection and n.generation = $3 and n.partition = o.partition
-		where o.projection = $1 and o.generation = $2 and (
-			select count(distinct topic_id) = 1 from generations where projection = $1 and generation in ($2, $3))
-		order by o.partition `+lock, projection, old, number)
-	return err == nil && !slices.Contains(beyond, false), err
 }
 
 // liveGeneration returns the generation that readers of this version use; 0 if none exists.
@@ -240,7 +237,7 @@ func (f *session) goLive(ctx context.Context) error {
 // same log. It is a rebuild without the copy: the generation is followed until it has caught up.
 // CodeConflict means that none exists, or that a rebuild is running.
 func (r *Rebuilds) SwitchBack(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
-	err = lockDurably(ctx, r.pool, request.Projection, func(tx pgx.Tx) error {
+	err = lockGenerations(ctx, r.pool, request.Projection, func(tx pgx.Tx) error {
 		number, found, err := pg.Find(ctx, tx, "read generations", pgx.RowTo[int], `
 			select generation from generations g
 			where projection = $1 and version = $2 and state = 'retired' and live_at is not null and not exists (

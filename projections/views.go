@@ -20,13 +20,16 @@ import (
 // OpenTables opens a read-only pool for the tables of these projectors, in their versions, through
 // the views that a switch replaces. The views of a version exist only after its first generation
 // went live: see [Live].
-func OpenTables(ctx context.Context, databaseURL string, projectors []fold.Projector, conns int32, params map[string]string) (*pgxpool.Pool, error) {
+func OpenTables(
+	ctx context.Context, databaseURL string, projectors []fold.Projector, conns int32, params map[string]string,
+) (*pgxpool.Pool, error) {
 	var path []string
 	for _, p := range projectors {
 		path = append(path, ddl.ViewSchema(p.Name, p.Version))
 	}
 	return pg.Open(ctx, pg.Config{
-		URL: databaseURL, SearchPath: append(path, migrations.Engine), Name: "reader", MaxConns: conns, ReadOnly: true, Params: params,
+		URL: databaseURL, SearchPath: append(path, migrations.Engine), Name: "reader",
+		MaxConns: conns, ReadOnly: true, Params: params,
 	})
 }
 
@@ -43,33 +46,26 @@ func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) 
 }
 
 const (
-	// viewLock bounds the wait for each view. Readers that arrive in the meantime queue after it.
-	viewLock = "200ms"
-	// idleInViews bounds how long a frozen process can hold locks on views.
-	idleInViews = "2s"
+	// lockAtMost bounds the wait for each view or table. Readers that arrive in the meantime queue
+	// after it.
+	lockAtMost = "200ms"
+	// idleInViews and idleInAttach bound how long a frozen process can block all readers.
+	idleInViews  = "2s"
+	idleInAttach = "5s"
 )
-
-// showViews points the views of a version to a generation. The transaction uses the engine's search
-// path.
-func showViews(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) error {
-	if err := beginViews(ctx, tx); err != nil {
-		return err
-	}
-	if _, err := tx.Conn().PgConn().Exec(ctx, p.Definition.Views(p.Name, g.Version, g.Number)).ReadAll(); err != nil {
-		return fmt.Errorf("replace views: %w", err)
-	}
-	return nil
-}
 
 // beginViews bounds how long readers wait for this transaction and switches it to the owner of the
 // views.
 func beginViews(ctx context.Context, tx pgx.Tx) error {
-	err := pg.Exec(ctx, tx, "bound the wait for locks",
-		`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, viewLock, idleInViews)
-	if err != nil {
+	if err := boundLocks(ctx, tx, idleInViews); err != nil {
 		return err
 	}
 	return asOwner(ctx, tx)
+}
+
+func boundLocks(ctx context.Context, tx pgx.Tx, idle string) error {
+	return pg.Exec(ctx, tx, "bound the wait for locks",
+		`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, lockAtMost, idle)
 }
 
 // unpublished reports whether schema lb must be updated: this program's version is live, no process
@@ -94,10 +90,10 @@ func (w work) publish(ctx context.Context) {
 	}
 }
 
-// showPeople updates the views of schema lb if they are not current.
 func (w work) showPeople(ctx context.Context) error {
 	names, schema := w.projector.Definition.Relations(), ddl.ViewSchema(w.projector.Name, w.projector.Version)
-	due, err := pg.QueryBool(ctx, w.pool, "check the views of schema lb", unpublished, w.projector.Name, w.projector.Version, names, schema, migrations.Views)
+	due, err := pg.QueryBool(ctx, w.pool, "check the views of schema lb", unpublished,
+		w.projector.Name, w.projector.Version, names, schema, migrations.Views)
 	if err != nil || !due {
 		return err
 	}
@@ -123,7 +119,9 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 		return err
 	}
 	create := "view " + name + " as " + selected
-	err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { return pg.Exec(ctx, tx, "replace view", "create or replace "+create) })
+	err = pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
+		return pg.Exec(ctx, savepoint, "replace view", "create or replace "+create)
+	})
 	if err == nil {
 		return nil
 	}
@@ -141,14 +139,13 @@ func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	return pg.Exec(ctx, tx, "create view "+name, "create "+create)
 }
 
-// shownColumns returns the select of a view of schema lb: the table, and for posts also their texts
-// once the view of the texts exists.
 func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string, error) {
 	selected := "select p.* from " + schema + "." + table + " p"
 	if table != "tsposts" {
 		return selected, nil
 	}
-	texts, err := pg.QueryBool(ctx, tx, "look for the view of post texts", `select to_regclass($1) is not null`, migrations.Views+".post_contents")
+	texts, err := pg.QueryBool(ctx, tx, "look for the view of post texts",
+		`select to_regclass($1) is not null`, migrations.Views+".post_contents")
 	if err != nil || !texts {
 		return selected, err
 	}
@@ -156,7 +153,8 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 		cross join lateral (
 			select ` + pg.PostTexts + `
 			from ` + migrations.Views + `.post_contents c
-			where c.parent_account = p.parent_account and c.social_account_id = p.social_account_id and c.external_id = p.external_id) t`, nil
+			where c.parent_account = p.parent_account and c.social_account_id = p.social_account_id
+			  and c.external_id = p.external_id) t`, nil
 }
 
 // The months around now for which reading tables have partitions. Back-fills reach years back;
@@ -166,25 +164,25 @@ const (
 	monthsAhead = 3
 )
 
-// monthlyTables are the reading tables that are partitioned by month of capture.
 var monthlyTables = []string{"tSAccountIns", "tSPostInsights"}
 
 // attachMonths creates the missing monthly partitions around now for the partitioned tables in the
 // list. If the default partition already holds rows of a month, that month is not attached and
 // reported as an error; its rows stay where they are. If a long query reads a table, none is
 // attached: see [errBusy].
-func attachMonths(ctx context.Context, q database, tables []string, now time.Time) error {
+func attachMonths(ctx context.Context, q database, tables []string) error {
+	now := time.Now()
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	var errs []error
 	for _, table := range tables {
 		if !slices.Contains(monthlyTables, table) {
 			continue
 		}
-		switch err := attach(ctx, q, table, first.AddDate(0, -monthsBack, 0), first.AddDate(0, monthsAhead, 0)); {
-		case err == nil:
-			continue
-		case errors.Is(err, errBusy):
+		err := attach(ctx, q, table, first.AddDate(0, -monthsBack, 0), first.AddDate(0, monthsAhead, 0))
+		if errors.Is(err, errBusy) {
 			errs = append(errs, fmt.Errorf("attach months to %s: %w", table, err))
+		}
+		if err == nil || errors.Is(err, errBusy) {
 			continue
 		}
 		for m := -monthsBack; m <= monthsAhead; m++ {
@@ -197,45 +195,20 @@ func attachMonths(ctx context.Context, q database, tables []string, now time.Tim
 	return errors.Join(errs...)
 }
 
-// idleInAttach is shorter than the bound of other steps, because attaching a month blocks all
-// readers of the table.
-const idleInAttach = "5s"
-
 // errBusy means that the table's lock was not available in time. Waiting longer would block all
 // readers that queue after the waiter.
 var errBusy = errors.New("the table is being read")
 
 func attach(ctx context.Context, q database, table string, first, last time.Time) error {
 	err := pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
-		err := pg.Exec(ctx, tx, "bound the wait for locks",
-			`select set_config('lock_timeout', '200ms', true), set_config('idle_in_transaction_session_timeout', $1, true)`, idleInAttach)
-		if err != nil {
+		if err := boundLocks(ctx, tx, idleInAttach); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
+		_, err := tx.Exec(ctx, `select attach_months($1::regclass, $2, $3)`, table, first, last)
 		return err
 	})
 	if lockedOut(err) {
 		return fmt.Errorf("%w: %w", errBusy, err)
 	}
 	return err
-}
-
-const (
-	// attachEvery is the interval between checks of the monthly partitions, attachAgain the delay
-	// after a failure.
-	attachEvery = 24 * time.Hour
-	attachAgain = time.Minute
-)
-
-// keepMonths keeps monthly partitions ahead of the clock. It returns the time of the next check.
-func keepMonths(ctx context.Context, pool *pgxpool.Pool, w work) time.Time {
-	err := attachMonths(ctx, pool, w.projector.Tables, time.Now())
-	if err == nil {
-		return time.Now().Add(attachEvery)
-	}
-	if ctx.Err() == nil {
-		w.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition", "error", err)
-	}
-	return time.Now().Add(attachAgain)
 }

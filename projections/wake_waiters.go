@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,12 +23,14 @@ const maxPayload = 7500
 func queueProgress(batch *pgx.Batch, projection string, g generation, state fold.Fold, events []fold.Event) error {
 	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(projection, streamsOf(state, events))}
 	if g.State == StateLive {
-		figures, err := figurePayloads(figureChanges(events))
+		figures, err := figurePayloads(events)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(events, isErasure) {
-			figures = []string{pg.AnyFigure}
+		for _, ev := range events {
+			if _, ok := ev.Data.(domain.AccountErased); ok { // it changes figures of every client that had the account
+				figures = []string{pg.AnyFigure}
+			}
 		}
 		for _, payload := range figures {
 			channels, payloads = append(channels, pg.FiguresChannel), append(payloads, payload)
@@ -37,19 +40,11 @@ func queueProgress(batch *pgx.Batch, projection string, g generation, state fold
 	return nil
 }
 
-// notifyAll notifies the processes that wait for the projection and announces that any figure may
-// have moved.
-func notifyAll(ctx context.Context, tx pgx.Tx, projection string) error {
-	return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{projection, pg.AnyFigure})
-}
-
 // generationsOf returns the name under which [pg.Progress] knows the steps of a projection's
 // generations: a rebuild was requested, a generation is to be followed, a generation is live. No
 // projection can have this name.
 func generationsOf(projection string) string { return projection + ".generations" }
 
-// notifyStep notifies, on commit, every process that waits for a step of the projection's
-// generations.
 func notifyStep(ctx context.Context, tx pgx.Tx, projection string) error {
 	return notify(ctx, tx, []string{pg.ProgressChannel}, []string{generationsOf(projection)})
 }
@@ -78,27 +73,21 @@ func streamsOf(state fold.Fold, events []fold.Event) []string {
 	return slices.Compact(keys)
 }
 
-// figureChanges returns the figures that the events change. It includes parked events: they change
-// nothing, and naming one costs a listener one extra read.
-func figureChanges(events []fold.Event) []domain.FigureChange {
+// figurePayloads returns the figures that the events change as JSON lists, each short enough for
+// one NOTIFY. It includes parked events: they change nothing, and naming one costs a listener one
+// extra read.
+func figurePayloads(events []fold.Event) (payloads []string, err error) {
 	var changes domain.FigureChanges
 	for _, ev := range events {
 		change := domain.FigureChangeOf(ev.Data)
 		if change == (domain.FigureChange{}) {
 			continue
 		}
-		if change.ParentAccount == "" { // the key is the parent account
-			change.ParentAccount = ev.Key
-		}
+		change.ParentAccount = cmp.Or(change.ParentAccount, ev.Key) // the key is the parent account
 		changes.Add(change)
 	}
-	return changes.Named()
-}
-
-// figurePayloads encodes the changes as JSON lists, each short enough for one NOTIFY.
-func figurePayloads(changes []domain.FigureChange) (payloads []string, err error) {
 	var payload []byte
-	for _, change := range changes {
+	for _, change := range changes.Named() {
 		raw, err := json.Marshal(change)
 		if err != nil {
 			return nil, fmt.Errorf("encode change of figures: %w", err)
@@ -117,10 +106,4 @@ func figurePayloads(changes []domain.FigureChange) (payloads []string, err error
 		payloads = append(payloads, string(append(payload, ']')))
 	}
 	return payloads, nil
-}
-
-// isErasure reports whether an event changes figures of every client that had the account.
-func isErasure(ev fold.Event) bool {
-	_, ok := ev.Data.(domain.AccountErased)
-	return ok
 }

@@ -36,7 +36,7 @@ var paths = []path{
 	}},
 	{"its record, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
-		"projections.session.fold", "projections.session.transact", "projections.transaction", "projections.apply",
+		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
 		"projections/projectors.dashboardsFold.Apply", "projections/projectors.dashboardsFold.content", "domain.DashboardChange.Fold",
 		"projections/projectors.dashboardsFold.Write",
 	}},
@@ -58,7 +58,7 @@ var paths = []path{
 	}},
 	{"a reading, from the log to the rows", []string{
 		"projections.session.follow", "projections.session.handle", "projections.session.foldShare", "projections.session.foldInOrder",
-		"projections.session.fold", "projections.session.transact", "projections.transaction", "projections.apply",
+		"projections.session.fold", "projections.session.transact", "projections.session.transaction", "projections.apply",
 		"projections/projectors.accountFold.Apply", "projections/projectors.accountFold.Write", "projections/projectors.accountRow.setFigures",
 		"projections.queueProgress",
 	}},
