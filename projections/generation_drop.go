@@ -117,10 +117,7 @@ func lockedOut(err error) bool {
 // dropTables drops the schema of a generation and everything that depends on its tables. With the
 // last generation of a version it also drops the views.
 func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation) error {
-	if err := setState(ctx, tx, projection, g.Number, StateDropped); err != nil {
-		return err
-	}
-	if err := forgetParked(ctx, tx, projection, g.Number); err != nil {
+	if err := setDropped(ctx, tx, projection, g.Number); err != nil {
 		return err
 	}
 	last, err := pg.QueryBool(ctx, tx, "look for generations of the same version", `
@@ -144,7 +141,11 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return nil
 }
 
-func forgetParked(ctx context.Context, tx pgx.Tx, projection string, number int) error {
+// setDropped sets the state of a generation and deletes its parked events.
+func setDropped(ctx context.Context, tx pgx.Tx, projection string, number int) error {
+	if err := setState(ctx, tx, projection, number, StateDropped); err != nil {
+		return err
+	}
 	return pg.Exec(ctx, tx, "delete parked events",
 		`delete from parked where projection = $1 and generation = $2`, projection, number)
 }
@@ -165,10 +166,7 @@ func leave(ctx context.Context, q database, projection string, number int) error
 		if err != nil || !found || !g.followed() { // it may have retired since the caller read it
 			return err
 		}
-		if err := forgetParked(ctx, tx, projection, number); err != nil {
-			return err
-		}
-		return setState(ctx, tx, projection, number, StateDropped)
+		return setDropped(ctx, tx, projection, number)
 	})
 	if err != nil {
 		return fmt.Errorf("mark generation %d of %s as dropped: %w", number, projection, err)

@@ -19,15 +19,15 @@ var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 // in the record.
 func WithoutValues(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok { // the server's message may repeat the value
-		text := "the database refused a value: SQLSTATE " + refused.Code
+		parts := []string{"the database refused a value: SQLSTATE " + refused.Code}
 		for _, at := range []struct{ kind, name string }{
 			{"table", refused.TableName}, {"column", refused.ColumnName}, {"constraint", refused.ConstraintName},
 		} {
 			if at.name != "" {
-				text += ", " + at.kind + " " + at.name
+				parts = append(parts, at.kind+" "+at.name)
 			}
 		}
-		return text
+		return strings.Join(parts, ", ")
 	}
 	text := err.Error()
 	if errors.Is(err, domain.ErrUnknownType) { // the row contains the type anyway

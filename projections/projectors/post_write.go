@@ -48,10 +48,28 @@ func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error 
 
 func (f *postFold) queueRows(last *pgx.Batch, copying *write.Copies) error {
 	all := f.inOrder()
-	newReadings, otherReadings := split(changedReadings(all), func(r *reading) bool { return r.stored == nil })
+	var newReadings, otherReadings []*reading
+	for _, s := range all {
+		for _, r := range s.readings {
+			switch {
+			case !r.changed():
+			case r.stored == nil:
+				newReadings = append(newReadings, r)
+			default:
+				otherReadings = append(otherReadings, r)
+			}
+		}
+	}
 	postReadings.InsertNew(last, copying, newReadings)
 	days, staleDays := changedDays(all)
-	newDays, otherDays := split(days, func(d dayRow) bool { return d.isNew })
+	var newDays, otherDays []dayRow
+	for _, d := range days {
+		if d.isNew {
+			newDays = append(newDays, d)
+		} else {
+			otherDays = append(otherDays, d)
+		}
+	}
 	postDaily.InsertNew(last, copying, newDays)
 	postReadings.Queue(last, otherReadings)
 	postDaily.Queue(last, otherDays)
@@ -74,26 +92,4 @@ func (f *postFold) inOrder() []*series {
 		all = append(all, f.series[key])
 	}
 	return all
-}
-
-func changedReadings(all []*series) (readings []*reading) {
-	for _, s := range all {
-		for _, r := range s.readings {
-			if r.changed() {
-				readings = append(readings, r)
-			}
-		}
-	}
-	return readings
-}
-
-func split[R any](rows []R, first func(R) bool) (yes, no []R) {
-	for _, r := range rows {
-		if first(r) {
-			yes = append(yes, r)
-		} else {
-			no = append(no, r)
-		}
-	}
-	return yes, no
 }
