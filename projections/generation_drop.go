@@ -135,10 +135,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 		return domain.NewError(domain.CodeConflict,
 			"an open transaction holds a lock on the tables; end it or try again (pg_locks shows it)")
 	}
-	if err != nil {
-		return fmt.Errorf("drop tables: %w", err)
-	}
-	return nil
+	return pg.Wrap("drop tables", err)
 }
 
 // setDropped sets the state of a generation and deletes its parked events.

@@ -94,10 +94,7 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("skip parked event %s: %w", id, err)
-	}
-	return nil
+	return pg.Wrap("skip parked event "+id, err)
 }
 
 // InspectParked reads a parked event from the log. Its errors: invalid for a malformed id;

@@ -179,8 +179,5 @@ func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 		return domain.NewError(domain.CodeUnavailable,
 			"another operation on the generations of %s is in progress; try again", projection)
 	}
-	if err != nil {
-		return fmt.Errorf("lock generations: %w", err)
-	}
-	return nil
+	return pg.Wrap("lock generations", err)
 }

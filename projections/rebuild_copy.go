@@ -240,10 +240,7 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		_, err = tx.Conn().PgConn().Exec(ctx, limits+keys.SQL).ReadAll()
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("create keys and indexes of %s: %w", keys.Table, err)
-	}
-	return nil
+	return pg.Wrap("create keys and indexes of "+keys.Table, err)
 }
 
 func (r *running) follow(ctx context.Context, g generation) error {

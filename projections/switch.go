@@ -152,10 +152,8 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 	if err := beginViews(ctx, tx); err != nil { // last: readers wait from here to the commit
 		return err
 	}
-	if _, err := tx.Conn().PgConn().Exec(ctx, p.Definition.Views(name, g.Version, g.Number)).ReadAll(); err != nil {
-		return fmt.Errorf("replace views: %w", err)
-	}
-	return nil
+	_, err = tx.Conn().PgConn().Exec(ctx, p.Definition.Views(name, g.Version, g.Number)).ReadAll()
+	return pg.Wrap("replace views", err)
 }
 
 // awaitPassed locks the checkpoints of the live generation and waits a moment until the new one has

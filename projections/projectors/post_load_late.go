@@ -62,7 +62,8 @@ func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 		cross join lateral (
 			select `+wholeColumns+`, false as settled from tSPostInsights p
 			where `+ofSeries+` and p.captured_at >= k.day
-			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC' offset 0) n`, args...)
+			  and p.captured_at < (date_trunc('day', e.at at time zone 'UTC') + interval '24 hours') at time zone 'UTC'
+			offset 0) n`, args...)
 	if err != nil {
 		return fmt.Errorf("read readings after late ones: %w", err)
 	}
