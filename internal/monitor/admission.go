@@ -22,7 +22,6 @@ const (
 // does not know who left in that hour.
 type backlog map[int32][]endMark
 
-// endMark says that the log of a partition had reached an end offset at a point in time.
 type endMark struct {
 	end  int64
 	seen time.Time
@@ -73,7 +72,6 @@ func (m *Monitor) PeopleKnown() error {
 	}
 }
 
-// staleAfter is the maximum age of the monitor's state for commands.
 const staleAfter = 5 * time.Second
 
 // MayRead returns why one of the named projections (by default all) cannot be read yet, or nil. A

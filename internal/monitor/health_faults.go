@@ -14,13 +14,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// stuckAfter is how long a lagging projection may make no progress before it counts as a fault.
 const stuckAfter = 5 * time.Second
 
 // class is a kind of fault, the label of the metric.
 type class string
 
-// The classes.
 const (
 	classDatabase   class = "database"    // does not respond
 	classBrokers    class = "brokers"     // do not respond
@@ -39,8 +37,8 @@ const (
 
 func classes() []class {
 	return []class{
-		classDatabase, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill, classLagging,
-		classPaused, classParked, classProblem,
+		classDatabase, classBrokers, classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded,
+		classStandsStill, classLagging, classPaused, classParked, classProblem,
 	}
 }
 
@@ -52,9 +50,7 @@ type fault struct {
 }
 
 func (f fault) unavailable() error {
-	e := domain.NewError(domain.CodeUnavailable, "%s. Nothing was changed.", f.Reason)
-	e.RetryAfter = 2
-	return e
+	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: 2, Message: f.Reason + ". Nothing was changed."}
 }
 
 // unreadable reports whether tables are missing, or lack records that were in the log at startup.
@@ -71,15 +67,14 @@ func (m *Monitor) awayFor(err error) *fault {
 	case errors.Is(err, m.config.NoLog):
 		return &fault{Class: classBrokers, Reason: "The brokers do not answer"}
 	case pg.IsMissing(err):
-		return &fault{Class: classDatabase, Reason: "Tables of this service are missing from the database. An operator must restore them, " +
-			"or restart every process: missing tables are rebuilt from the log at startup"}
+		return &fault{Class: classDatabase, Reason: "Tables of this service are missing from the database. " +
+			"An operator must restore them, or restart every process: missing tables are rebuilt from the log at startup"}
 	default:
 		return &fault{Class: classDatabase, Reason: "The database does not answer"}
 	}
 }
 
-// faultsOf returns the faults of one projection, the most important first. The caller must hold the
-// lock.
+// faultsOf returns the most important fault first. The caller must hold the lock.
 func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
 	for _, candidate := range []struct {
 		class  class
@@ -93,8 +88,10 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
-		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(), fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
-		{classParked, textIf(s.Parked > 0, "has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
+		{classLagging, textIf(s.Lag <= maxLag && s.LagSeconds > stuckAfter.Seconds(),
+			fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
+		{classParked, textIf(s.Parked > 0,
+			"has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
 		{classProblem, textIf(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
 	} {
 		if candidate.reason != "" {
@@ -111,7 +108,6 @@ func textIf(so bool, reason string) string {
 	return ""
 }
 
-// droppedTables returns which tables were dropped and which process rebuilds them, or "".
 func droppedTables(s operator.Projection) string {
 	if len(s.TablesGone) == 0 {
 		return ""
@@ -123,7 +119,6 @@ func droppedTables(s operator.Projection) string {
 	return "cannot be read: tables of it are missing from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
 }
 
-// buildProgress returns the progress of a projection that cannot be read yet, or "".
 func (m *Monitor) buildProgress(s operator.Projection) string {
 	switch {
 	case !s.Live():
@@ -133,7 +128,11 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 		}
 		for _, b := range s.Building {
 			if b.Generation == s.Generation {
-				return "cannot be read yet: " + why + "building " + progressOf(s.Projection, b) + ". Try again shortly"
+				progress := fmt.Sprintf("%s, %d %%", s.Projection, b.Percent())
+				if left, known := b.Left(); known {
+					progress += ", " + formatDuration(left)
+				}
+				return "cannot be read yet: " + why + "building " + progress + ". Try again shortly"
 			}
 		}
 		if s.Paused {
@@ -150,16 +149,6 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 	}
 }
 
-// progressOf returns text like "dashboards, 61 %, 2 min".
-func progressOf(projection string, b operator.Build) string {
-	text := fmt.Sprintf("%s, %d %%", projection, b.Percent())
-	if left, known := b.Left(); known {
-		text += ", " + formatDuration(left)
-	}
-	return text
-}
-
-// formatDuration formats a duration in its largest unit.
 func formatDuration(d time.Duration) string {
 	switch {
 	case d < time.Minute:
@@ -171,20 +160,21 @@ func formatDuration(d time.Duration) string {
 	}
 }
 
-// unfollowed returns which partition of a projection is not followed, and why, or "" if all are.
-// New records of such a partition would never appear, however small the lag.
+// unfollowed says which partition is not followed: its new records would never appear, however
+// small the lag.
 func unfollowed(s operator.Projection) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
-			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that; the log of the service says how", p.Partition, p.Stopped)
+			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that; the log of the service says how",
+				p.Partition, p.Stopped)
 		}
 	}
 	return ""
 }
 
-// wentBack returns by how much checkpoints are below their previous maximum, because the database
-// was restored or failed over to a replica that lacked the last commits; or "". Records that are no
-// longer in the log are ignored.
+// wentBack compares checkpoints with their previous maximum: the database may have been restored or
+// failed over to a replica that lacked the last commits. Records that are no longer in the log are
+// ignored.
 func (m *Monitor) wentBack(s operator.Projection) string {
 	var n int64
 	for _, p := range s.Partitions {
@@ -192,11 +182,11 @@ func (m *Monitor) wentBack(s operator.Projection) string {
 		m.highest[position] = max(p.NextOffset, min(m.highest[position], p.EndOffset))
 		n += m.highest[position] - p.NextOffset
 	}
-	return textIf(n > 0, fmt.Sprintf("was reset to an earlier state together with its database and is being refolded (%d events to go). Try again shortly", n))
+	return textIf(n > 0, fmt.Sprintf(
+		"was reset to an earlier state together with its database and is being refolded (%d events to go). Try again shortly", n))
 }
 
-// foldedByNobody returns which generation in use no process has folded for some time, or "". A
-// process that starts or takes over needs a moment.
+// foldedByNobody waits for a moment, because a process may be starting or taking over.
 func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string {
 	if m.config.Folded == nil || !s.Live() || s.Paused {
 		return ""
@@ -210,7 +200,8 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 	if !known {
 		m.unfolded[name] = time.Now()
 	}
-	return textIf(known && time.Since(since) >= stuckAfter, "is not folded by any process (generation "+name+"). Start one with the role projector")
+	return textIf(known && time.Since(since) >= stuckAfter,
+		"is not folded by any process (generation "+name+"). Start one with the role projector")
 }
 
 // logChanges logs once when the faults change. Only classes and projections count, because the

@@ -29,8 +29,7 @@ type readModel interface {
 	Status(ctx context.Context) (operator.Projection, error)
 }
 
-// Monitor polls all projections and keeps their latest state. Readiness, the gate of commands and
-// the metrics ask the monitor instead of the brokers.
+// Monitor polls all projections and keeps their latest state.
 type Monitor struct {
 	models []readModel
 	config Config
@@ -39,7 +38,7 @@ type Monitor struct {
 	statuses   []operator.Projection
 	faults     [][]fault // of each entry of statuses
 	pollFault  *fault    // why the latest poll is incomplete; nil if it is complete
-	tablesGone bool      // whether away is due to missing tables that all reads need
+	tablesGone bool      // whether pollFault is due to missing tables that all reads need
 	polledAt   time.Time
 	// targets are the ends of the log at the first poll, by projection and partition. Until they
 	// are folded, records appended while this process was down are missing. A projection that has
@@ -74,7 +73,9 @@ type place struct {
 
 // New returns a monitor without a state; see [Monitor.Run].
 func New[M readModel](models []M, c Config) *Monitor {
-	m := &Monitor{config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, readable: make(chan struct{})}
+	m := &Monitor{
+		config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, readable: make(chan struct{}),
+	}
 	for _, model := range models {
 		m.models = append(m.models, model)
 	}
@@ -122,7 +123,14 @@ func (m *Monitor) Check(ctx context.Context) {
 	}
 	m.statuses, m.polledAt, m.pollFault, m.tablesGone = statuses, time.Now(), nil, false
 	if m.targets == nil {
-		m.targets = endsOf(statuses)
+		m.targets = map[string]map[int32]int64{}
+		for _, s := range statuses {
+			ends := map[int32]int64{}
+			for _, p := range s.Partitions {
+				ends[p.Partition] = p.EndOffset
+			}
+			m.targets[s.Projection] = ends
+		}
 	}
 	m.faults = make([][]fault, len(statuses))
 	for i, s := range statuses {
@@ -159,17 +167,6 @@ func (m *Monitor) ask(ctx context.Context) (statuses []operator.Projection, fold
 	return statuses, folded, err
 }
 
-func endsOf(statuses []operator.Projection) map[string]map[int32]int64 {
-	ends := map[string]map[int32]int64{}
-	for _, s := range statuses {
-		ends[s.Projection] = map[int32]int64{}
-		for _, p := range s.Partitions {
-			ends[s.Projection][p.Partition] = p.EndOffset
-		}
-	}
-	return ends
-}
-
 // missing returns how many of the events that were in the log at startup a projection has not
 // folded. The caller must hold the lock.
 func (m *Monitor) missing(s operator.Projection) int64 {
@@ -188,9 +185,10 @@ func (m *Monitor) stateUnknown() error {
 	if m.pollFault != nil {
 		return m.pollFault.unavailable()
 	}
-	e := domain.NewError(domain.CodeUnavailable, "The state of the read models is not known yet. Nothing was changed. Try again shortly.")
-	e.RetryAfter = 1
-	return e
+	return &domain.Error{
+		Code: domain.CodeUnavailable, RetryAfter: 1,
+		Message: "The state of the read models is not known yet. Nothing was changed. Try again shortly.",
+	}
 }
 
 // first returns the first fault of the named projections for which counts is true. The caller must
@@ -209,7 +207,6 @@ func (m *Monitor) first(counts func(fault) bool, names []string) error {
 	return nil
 }
 
-// allFaults returns all faults, including those that prevent neither reads nor changes.
 func (m *Monitor) allFaults() []fault {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -231,15 +228,20 @@ func (m *Monitor) Projections() []operator.Projection {
 	return m.statuses
 }
 
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("ledgerboard_"+name, help, labels, nil)
+}
+
 var (
-	lagEvents   = prometheus.NewDesc("ledgerboard_projection_lag_events", "End offset minus next offset.", []string{"projection", "partition"}, nil)
-	lagSeconds  = prometheus.NewDesc("ledgerboard_projection_lag_seconds", "Time without progress of the slowest partition; 0 without lag.", []string{"projection"}, nil)
-	parkedCount = prometheus.NewDesc("ledgerboard_projection_parked_events", "Parked events that require an operator.", []string{"projection"}, nil)
-	staleCount  = prometheus.NewDesc("ledgerboard_projection_stale_total", "Records that lost a race, and duplicates, since the process was started.", []string{"projection"}, nil)
-	degraded    = prometheus.NewDesc("ledgerboard_degraded", "Number of affected read models by kind of fault; 1 for faults that affect all.", []string{"reason"}, nil)
-	differGauge = prometheus.NewDesc("ledgerboard_projection_tables_differ", "1 if the latest daily check found that tables differ from the log.", []string{"projection"}, nil)
-	checkedAt   = prometheus.NewDesc("ledgerboard_projection_tables_checked_timestamp_seconds", "Time when the latest daily check ended; 0 before the first.", []string{"projection"}, nil)
-	liveGauge   = prometheus.NewDesc("ledgerboard_projection_live", "1 if the read model can be read.", []string{"projection"}, nil)
+	lagEvents   = desc("projection_lag_events", "End offset minus next offset.", "projection", "partition")
+	lagSeconds  = desc("projection_lag_seconds", "Time without progress of the slowest partition; 0 without lag.", "projection")
+	parkedCount = desc("projection_parked_events", "Parked events that require an operator.", "projection")
+	staleCount  = desc("projection_stale_total", "Records that lost a race, and duplicates, since the process was started.", "projection")
+	degraded    = desc("degraded", "Number of affected read models by kind of fault; 1 for faults that affect all.", "reason")
+	differGauge = desc("projection_tables_differ", "1 if the latest daily check found that tables differ from the log.", "projection")
+	checkedAt   = desc("projection_tables_checked_timestamp_seconds",
+		"Time when the latest daily check ended; 0 before the first.", "projection")
+	liveGauge = desc("projection_live", "1 if the read model can be read.", "projection")
 )
 
 // Describe implements [prometheus.Collector].

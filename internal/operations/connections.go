@@ -3,7 +3,6 @@ package operations
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -22,8 +21,8 @@ func (d *Views) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]
 	return readmodels.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
-// connection returns the target of an action on a connection. Pauses are keyed by the id in
-// canonical decimal form, and can outlive their connection.
+// connection accepts ids in canonical decimal form, by which pauses are keyed. Pauses can outlive
+// their connection.
 func (d *Views) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -39,7 +38,8 @@ func (d *Views) connection(ctx context.Context, name string) (on domain.Operator
 		if paused, err = d.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
 			return domain.OperatorTarget{Connection: id}, err
 		}
-		err = domain.NewError(domain.CodeNotFound, "There is no connection %.40s. 'ledgerboard connections list' lists all connections.", name)
+		err = domain.NewError(domain.CodeNotFound,
+			"There is no connection %.40s. 'ledgerboard connections list' lists all connections.", name)
 	}
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
 }
@@ -61,19 +61,19 @@ func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id stri
 	}
 	var accounts []int64
 	for _, r := range readings {
-		if !slices.Contains([]string{"reconnect", "paused", "unsubscribed"}, r.State) {
+		if notRead[r.State] == "" {
 			accounts = append(accounts, r.SocialAccount)
 		}
 	}
 	if len(accounts) == 0 {
-		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment: %s. %s", id, notRead[readings[0].State], readings[0].Reason)
+		return domain.NewError(domain.CodeConflict, "Connection %s is not read at the moment: %s. %s",
+			id, notRead[readings[0].State], readings[0].Reason)
 	}
 	return d.act(ctx, c, domain.ActionConnectionRead, target, reason, withoutEffect(func(ctx context.Context) error {
 		return vault.ReadNow(ctx, d.kept, target.Platform, accounts, time.Now().UTC())
 	}))
 }
 
-// notRead explains, by state, why an account is not read and what to do.
 var notRead = map[string]string{
 	"reconnect":    "a person must sign in at the platform again",
 	"paused":       "resume the connection or its platform first",

@@ -15,15 +15,17 @@ import (
 )
 
 // RequestRebuild requests a rebuild.
-func (d *Service) RequestRebuild(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
+func (d *Service) RequestRebuild(
+	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
+) (rebuild operator.Rebuild, err error) {
 	version, err := d.rebuildableVersion(ctx, projection)
 	if err != nil {
 		return rebuild, err
 	}
-	return d.requestRebuild(ctx, c, domain.ActionRebuildRequested, domain.OperatorTarget{Projection: projection}, version, reason, d.rebuilds.Request)
+	target := domain.OperatorTarget{Projection: projection}
+	return d.requestRebuild(ctx, c, domain.ActionRebuildRequested, target, version, reason, d.rebuilds.Request)
 }
 
-// requestRebuild requests and records a rebuild or rollback.
 func (d *Service) requestRebuild(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
 	request func(context.Context, projections.RebuildRequest) (operator.Rebuild, error),
@@ -38,7 +40,9 @@ func (d *Service) requestRebuild(
 }
 
 // SwitchBack requests a rollback to the generation that readers used before.
-func (d *Service) SwitchBack(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (rebuild operator.Rebuild, err error) {
+func (d *Service) SwitchBack(
+	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
+) (rebuild operator.Rebuild, err error) {
 	version, err := d.rebuildableVersion(ctx, projection)
 	if err != nil {
 		return rebuild, err
@@ -51,27 +55,17 @@ func (d *Service) SwitchBack(ctx context.Context, c commands.Caller, projection 
 	return d.requestRebuild(ctx, c, domain.ActionGenerationSwitchedBack, target, version, reason, d.rebuilds.SwitchBack)
 }
 
-// checkLog returns an error if the log has unsafe settings, so that new tables do not copy its
-// faults.
-func (d *Service) checkLog(ctx context.Context) error {
-	err := d.Log.Check(ctx)
-	switch {
-	case errors.Is(err, eventlog.ErrUnsafeTopic):
-		return domain.NewError(domain.CodeConflict, "Rebuilds, comparisons and switches are refused until this is fixed: %v", err)
-	case err != nil:
-		return domain.NewError(domain.CodeUnavailable, "Nothing was done: the topic settings could not be read from the brokers. Try again.")
-	}
-	return nil
-}
-
-// rebuildableVersion returns the version of a projection that can be rebuilt now: the log is safe
-// and no rebuild is in progress. It returns refusals before anything is recorded.
+// rebuildableVersion returns refusals before anything is recorded.
 func (d *Service) rebuildableVersion(ctx context.Context, projection string) (version int, err error) {
 	if _, err := d.projection(projection); err != nil {
 		return 0, err
 	}
-	if err := d.checkLog(ctx); err != nil {
-		return 0, err
+	switch err := d.Log.Check(ctx); { // new tables would copy the faults of an unsafe log
+	case errors.Is(err, eventlog.ErrUnsafeTopic):
+		return 0, domain.NewError(domain.CodeConflict, "Rebuilds, comparisons and switches are refused until this is fixed: %v", err)
+	case err != nil:
+		return 0, domain.NewError(domain.CodeUnavailable,
+			"Nothing was done: the topic settings could not be read from the brokers. Try again.")
 	}
 	version = versionOf(projection)
 	all, err := d.rebuilds.List(ctx)
@@ -81,10 +75,10 @@ func (d *Service) rebuildableVersion(ctx context.Context, projection string) (ve
 	return version, refuseConcurrentRebuild(all, projection, version)
 }
 
-// refuseConcurrentRebuild refuses a rebuild while another one of the same projection and version is
-// in progress.
 func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version int) error {
-	i := slices.IndexFunc(all, func(r operator.Rebuild) bool { return r.Projection == projection && r.Version == version && !r.Ended() })
+	i := slices.IndexFunc(all, func(r operator.Rebuild) bool {
+		return r.Projection == projection && r.Version == version && !r.Ended()
+	})
 	if i >= 0 {
 		return domain.NewError(domain.CodeConflict, "A rebuild of %s has been in progress since %s. Wait until it ends, or cancel it.",
 			projection, all[i].RequestedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"))
@@ -92,8 +86,6 @@ func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version 
 	return nil
 }
 
-// versionOf returns the projector version of this program for a projection; 0 if there is no such
-// projection.
 func versionOf(projection string) int {
 	for _, p := range projectors.All(0) {
 		if p.Name == projection {
@@ -108,7 +100,7 @@ func versionOf(projection string) int {
 func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	p.Projection, p.Version = projection, versionOf(projection)
 	if p.Version == 0 {
-		return p, noProjection(projection, projectionNames())
+		return p, noProjection(projection)
 	}
 	generations, err := d.Generations(ctx)
 	if err != nil {
@@ -121,8 +113,8 @@ func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Pre
 			p.Generation, p.Already = g.Generation, true
 			return p, nil
 		case g.State == projections.StateBuilding && g.Folded:
-			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %d. 'ledgerboard status' shows its progress.",
-				g.Generation, projection, g.Version)
+			err = domain.NewError(domain.CodeConflict, "A process is building generation %d of %s, version %d. "+
+				"'ledgerboard status' shows its progress.", g.Generation, projection, g.Version)
 		}
 	}
 	return p, err
@@ -131,7 +123,9 @@ func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Pre
 // PrepareGeneration requests a generation of this program's version next to the live ones. Readers
 // of this version use it when it is ready; readers of other versions are not affected. If it
 // already exists, nothing is done or recorded.
-func (d *Service) PrepareGeneration(ctx context.Context, c commands.Caller, projection string, reason domain.Reason) (operator.Prepared, error) {
+func (d *Service) PrepareGeneration(
+	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
+) (operator.Prepared, error) {
 	p, err := d.Prepared(ctx, projection)
 	if err != nil || p.Already {
 		return p, err
@@ -145,17 +139,18 @@ func (d *Service) PrepareGeneration(ctx context.Context, c commands.Caller, proj
 	return p, err
 }
 
-// earlierGeneration returns the number of the generation to which a rollback of a version switches.
 func (d *Service) earlierGeneration(ctx context.Context, projection string, version int) (number int, err error) {
 	generations, err := d.Generations(ctx)
 	var retired time.Time
 	for _, g := range generations {
-		if g.Projection == projection && g.Version == version && g.State == projections.StateRetired && g.LiveAt != nil && !g.RetiredAt.Before(retired) {
+		earlier := g.Projection == projection && g.Version == version && g.State == projections.StateRetired && g.LiveAt != nil
+		if earlier && !g.RetiredAt.Before(retired) {
 			number, retired = g.Generation, *g.RetiredAt
 		}
 	}
 	if err == nil && number == 0 {
-		err = domain.NewError(domain.CodeConflict, "There is no earlier generation of %s, version %d, to roll back to. Rebuild the projection instead.", projection, version)
+		err = domain.NewError(domain.CodeConflict,
+			"There is no earlier generation of %s, version %d, to roll back to. Rebuild the projection instead.", projection, version)
 	}
 	return number, err
 }

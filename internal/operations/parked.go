@@ -17,7 +17,9 @@ import (
 )
 
 // InspectParked returns a parked event with its record in the log. The access is recorded.
-func (d *Service) InspectParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (record operator.ParkedRecord, err error) {
+func (d *Service) InspectParked(
+	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
+) (record operator.ParkedRecord, err error) {
 	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
 		return record, err
@@ -35,7 +37,6 @@ func (d *Service) InspectParked(ctx context.Context, c commands.Caller, id strin
 	return record, err
 }
 
-// parkedEvent finds a parked event.
 func (d *Service) parkedEvent(ctx context.Context, id string) (event operator.ParkedEvent, err error) {
 	found, err := d.Parked(ctx, operator.ParkedFilter{IDs: []string{id}})
 	if err != nil {
@@ -61,7 +62,8 @@ func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []stri
 	}
 	for _, id := range ids {
 		if !slices.ContainsFunc(events, func(e operator.ParkedEvent) bool { return e.ID == id }) {
-			return all, domain.NewError(domain.CodeNotFound, "The event %.60q is not parked. 'ledgerboard parked' lists all parked events. Nothing was retried.", id)
+			return all, domain.NewError(domain.CodeNotFound,
+				"The event %.60q is not parked. 'ledgerboard parked' lists all parked events. Nothing was retried.", id)
 		}
 	}
 	if len(found) == 0 {
@@ -75,12 +77,13 @@ func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []stri
 		}
 		at := events[0].Position()
 		target := domain.OperatorTarget{Projection: e.Name(), Position: &at, Count: len(events)}
-		failed = append(failed, d.act(ctx, c, domain.ActionParkedRetried, target, reason, func(ctx context.Context) (commands.Effect, error) {
+		retry := func(ctx context.Context) (commands.Effect, error) {
 			result, err := e.RetryParked(ctx, operator.ParkedFilter{IDs: ids, Projection: e.Name()})
 			all.Folded += result.Folded
 			all.Parked = append(all.Parked, result.Parked...)
 			return commands.Effect{Count: result.Folded, Left: len(result.Parked)}, err
-		}))
+		}
+		failed = append(failed, d.act(ctx, c, domain.ActionParkedRetried, target, reason, retry))
 	}
 	return all, errors.Join(failed...)
 }
@@ -89,7 +92,9 @@ func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []stri
 // record on the agency's stream; the result describes the events that waited for it. An event that
 // blocks no others is marked as skipped in its row. Skipping an event again does nothing and sets
 // Already.
-func (d *Service) SkipParked(ctx context.Context, c commands.Caller, id string, reason domain.Reason) (result operator.SkipResult, err error) {
+func (d *Service) SkipParked(
+	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
+) (result operator.SkipResult, err error) {
 	result = operator.SkipResult{ID: id, Parked: []operator.StillParked{}}
 	event, err := d.parkedEvent(ctx, id)
 	if err != nil {
@@ -106,7 +111,8 @@ func (d *Service) SkipParked(ctx context.Context, c commands.Caller, id string, 
 		if err != nil {
 			return result, err
 		}
-		return result, d.act(ctx, c, domain.ActionParkedSkipped, target, reason, withoutEffect(func(ctx context.Context) error { return e.SkipParked(ctx, id) }))
+		skip := func(ctx context.Context) error { return e.SkipParked(ctx, id) }
+		return result, d.act(ctx, c, domain.ActionParkedSkipped, target, reason, withoutEffect(skip))
 	}
 	version, err := d.checkSkip(ctx, event)
 	if err != nil {
@@ -133,8 +139,8 @@ func (d *Service) SkipParked(ctx context.Context, c commands.Caller, id string, 
 	return result, err
 }
 
-// addWaiting adds the events that waited for a skipped event to the result. An error while reading
-// them is not a failure of the skip, which is in the log and has taken effect.
+// addWaiting does not fail if the events could not be read: the skip is in the log and has taken
+// effect.
 func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
 	if unread != nil {
 		result.Unknown = true
@@ -151,15 +157,14 @@ func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
-// blocksStream reports whether an event blocks later events of its stream. Only events of an
-// agency's dashboards do.
+// blocksStream is true only for events of an agency's dashboards.
 func blocksStream(event operator.ParkedEvent) bool {
 	stream, ok := domain.HexID(event.Stream)
 	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
 }
 
-// checkSkip refuses a skip that no running process would apply, and returns the version of the
-// event in its stream, which the skip names.
+// checkSkip refuses a skip that no running process would apply, and returns the version that the
+// skip names.
 func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (version int64, err error) {
 	e, err := d.projection(event.Projection)
 	if err != nil {
@@ -175,7 +180,8 @@ func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (ve
 	}
 	if !slices.Contains(folded, status.GenerationName()) {
 		return 0, domain.NewError(domain.CodeUnavailable,
-			"No process folds %s, so the skip would not take effect. Start a process with the role projector, then skip the event again.", event.Projection)
+			"No process folds %s, so the skip would not take effect. Start a process with the role projector, then skip the event again.",
+			event.Projection)
 	}
 	record, err := e.InspectParked(ctx, event.ID)
 	for _, h := range record.Headers {
@@ -186,7 +192,6 @@ func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (ve
 	return version, err
 }
 
-// waiting returns the other parked events of the same stream and partition that are not skipped.
 func (d *Service) waiting(ctx context.Context, event operator.ParkedEvent) ([]operator.ParkedEvent, error) {
 	list, err := d.Parked(ctx, operator.ParkedFilter{Projection: event.Projection, Stream: event.Stream})
 	return slices.DeleteFunc(list, func(p operator.ParkedEvent) bool {

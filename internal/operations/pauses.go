@@ -9,7 +9,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// pauseActions are the recorded action types of pausing and resuming.
 var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAction }{
 	domain.PauseProjection: {domain.ActionProjectionPaused, domain.ActionProjectionResumed},
 	domain.PausePlatform:   {domain.ActionPlatformPaused, domain.ActionPlatformResumed},
@@ -41,15 +40,15 @@ func (d *Service) Resume(ctx context.Context, c commands.Caller, kind domain.Pau
 	}))
 }
 
-// pauseTarget returns the target of a pause or resumption. It refuses a target that is already in
-// that state.
+// pauseTarget refuses a target that is already in the requested state.
 func (d *Service) pauseTarget(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
 	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
 	isPaused, err := d.pauses.Paused(ctx, kind, name)
 	if err == nil && isPaused != paused {
-		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.", kind, name, map[bool]string{true: "already paused", false: "not paused"}[isPaused])
+		err = domain.NewError(domain.CodeConflict, "Nothing was done: %s %s is %s.",
+			kind, name, map[bool]string{true: "already paused", false: "not paused"}[isPaused])
 	}
 	return on, err
 }
@@ -68,5 +67,6 @@ func (d *Service) Pausable(ctx context.Context, kind domain.PauseKind, name stri
 	if p := domain.PlatformNamed(name); p != 0 {
 		return domain.OperatorTarget{Platform: p}, nil
 	}
-	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. The platforms are %s.", name, strings.Join(domain.PlatformNames(), ", "))
+	return on, domain.NewError(domain.CodeNotFound, "There is no platform %q. The platforms are %s.",
+		name, strings.Join(domain.PlatformNames(), ", "))
 }

@@ -105,7 +105,8 @@ func (d *Service) SignInLinkedTo(ctx context.Context, user string) (issuer strin
 // UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is
 // recorded.
 func (d *Service) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
-	return d.act(ctx, c, domain.ActionSignInUnlinked, domain.OperatorTarget{User: user}, reason, withoutEffect(func(ctx context.Context) error {
+	target := domain.OperatorTarget{User: user}
+	return d.act(ctx, c, domain.ActionSignInUnlinked, target, reason, withoutEffect(func(ctx context.Context) error {
 		return vault.Identities{Pool: d.kept}.Unlink(ctx, user)
 	}))
 }

@@ -19,9 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Service implements [api.OperatorService]: the views and actions of operators. An action is
-// checked, recorded, executed, and then its outcome is recorded. An action that cannot be recorded
-// is not executed.
+// Service implements [api.OperatorService]: the views and actions of operators.
 type Service struct {
 	*Views
 
@@ -31,24 +29,21 @@ type Service struct {
 	Records *commands.Audit
 }
 
-// projection finds the engine of a projection by its name.
 func (d *Service) projection(name string) (*projections.Engine, error) {
-	var names []string
 	for _, e := range d.Engines {
 		if e.Name() == name {
 			return e, nil
 		}
-		names = append(names, e.Name())
 	}
-	return nil, noProjection(name, names)
+	return nil, noProjection(name)
 }
 
-// act records an action, executes it and records its outcome.
 func (d *Service) act(
 	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
 ) error {
-	return d.Records.Act(ctx, c, domain.OperatorActed{Action: action, Target: on, Reason: reason}, func(ctx context.Context) (commands.Effect, error) {
+	record := domain.OperatorActed{Action: action, Target: on, Reason: reason}
+	return d.Records.Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {
 			// The database user of an api process need not own the tables: see package migrations.
@@ -58,11 +53,9 @@ func (d *Service) act(
 	})
 }
 
-// errNoRight means that the database user of this process lacks the privileges for an action.
-var errNoRight = domain.NewError(domain.CodeForbidden, "The service's database user may not change these tables. Run the action on the "+
-	"command line, with a LEDGERBOARD_DATABASE_URL of a user in the group ledgerboard_operator (deploy/roles.sql).")
+var errNoRight = domain.NewError(domain.CodeForbidden, "The service's database user may not change these tables. "+
+	"Run the action on the command line, with a LEDGERBOARD_DATABASE_URL of a user in the group ledgerboard_operator (deploy/roles.sql).")
 
-// withoutEffect adapts an action without an effect to report.
 func withoutEffect(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
 	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
 }
@@ -109,8 +102,7 @@ func (d *Service) Actions(ctx context.Context, limit int, cursor string) (action
 	return actions, next, nil
 }
 
-// Views are the operator views that need only the database. They work without the brokers and with
-// a damaged log.
+// Views are the operator views that need only the database.
 type Views struct {
 	engine   *pgxpool.Pool
 	kept     *pgxpool.Pool
@@ -153,19 +145,21 @@ func (d *Views) Folded(ctx context.Context, projection string, version int) (boo
 
 // Parked lists parked events.
 func (d *Views) Parked(ctx context.Context, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
-	if names := projectionNames(); f.Projection != "" && !slices.Contains(names, f.Projection) {
-		return nil, noProjection(f.Projection, names)
+	if f.Projection != "" && !slices.Contains(ProjectionNames(), f.Projection) {
+		return nil, noProjection(f.Projection)
 	}
 	return projections.ListParked(ctx, d.engine, f)
 }
 
-func projectionNames() (names []string) {
+// ProjectionNames returns the names of all projections.
+func ProjectionNames() (names []string) {
 	for _, p := range projectors.All(0) {
 		names = append(names, p.Name)
 	}
 	return names
 }
 
-func noProjection(name string, names []string) error {
-	return domain.NewError(domain.CodeNotFound, "There is no projection %q. The projections are %s.", name, strings.Join(names, ", "))
+func noProjection(name string) error {
+	return domain.NewError(domain.CodeNotFound, "There is no projection %q. The projections are %s.",
+		name, strings.Join(ProjectionNames(), ", "))
 }

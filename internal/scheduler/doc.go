@@ -6,8 +6,7 @@
 //
 //   - A connection has one claim at a time. The claim expires at its time, by the database's clock,
 //     or earlier with its result or release.
-//   - A process claims only what it reads immediately: nothing waits between the claim and its
-//     reading.
+//   - A process claims only what it reads immediately.
 //   - Connections without quota are not claimed, and are due later.
 //   - Nothing is claimed before Config.Ready returns true, and nothing of a platform while
 //     Config.Paused returns true.
@@ -34,7 +33,7 @@
 //   - The platform is paused while connections are claimed: the work stops within about a second
 //     and the claims are released.
 //   - A connection is disconnected, waits for a person or lapses while it is claimed: the reading
-//     no longer finds it. If it is erased, its row is gone and no result is stored.
+//     does not find it. The result of an erased one is not stored.
 //
 // Work that ignores its context continues beyond its claim and occupies a worker; another process
 // may then read the same connections concurrently.

@@ -16,30 +16,49 @@ import (
 )
 
 const (
-	// claimSize is the maximum number of connections per claim.
-	claimSize = 200
-	// lookTimeout limits the queries of a check.
-	lookTimeout = 30 * time.Second
-	// recheckReady is the interval of calls to Ready while it returns false.
-	recheckReady = 250 * time.Millisecond
-	// picturesEvery is the interval of checks for wanted pictures.
+	// DefaultDrainTimeout is the default time for running readings to finish when the scheduler
+	// stops.
+	DefaultDrainTimeout = 20 * time.Second
+	// MinEvery is the shortest interval between two checks for due accounts.
+	MinEvery = time.Second
+
+	claimSize     = 200              // connections per claim, at most
+	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
+	lookTimeout   = 30 * time.Second // of the queries of a check
 	picturesEvery = 5 * time.Minute
+	// hardStop is how long Run waits for work with a canceled context. The renewal of a token is
+	// not interrupted: a call to the platform takes up to 15 s, storing its result up to 9 s more.
+	hardStop = 25 * time.Second
 )
 
-// errStuck means that work did not stop although its context was canceled.
 var errStuck = errors.New("readings did not stop in time")
 
 // Scheduler reads due connections together with other processes.
 type Scheduler struct {
-	cfg     Config
-	log     *slog.Logger
-	metrics *metrics
+	cfg      Config
+	claims   *prometheus.CounterVec
+	duration *prometheus.HistogramVec
 }
 
 // New returns a scheduler and registers its metrics.
 func New(cfg Config) *Scheduler {
-	cfg = cfg.withDefaults()
-	return &Scheduler{cfg: cfg, log: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
+	if cfg.Ready == nil {
+		cfg.Ready = func() bool { return true }
+	}
+	cfg.Logger, cfg.DrainTimeout = cmp.Or(cfg.Logger, slog.Default()), cmp.Or(cfg.DrainTimeout, DefaultDrainTimeout)
+	auto, labels := promauto.With(cfg.Registerer), []string{"kind", "platform"}
+	return &Scheduler{
+		cfg: cfg,
+		claims: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "ledgerboard_fetch_claims_total",
+			Help: "Claims of due connections, by outcome; connections that were not read are due again.",
+		}, append(labels, "outcome")),
+		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "ledgerboard_fetch_claim_duration_seconds",
+			Help:    "Duration of the reading of a claim.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
+		}, labels),
+	}
 }
 
 // Run claims and reads until ctx is done. It then lets readings finish for DrainTimeout and cancels
@@ -85,10 +104,8 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 }
 
-// awaitReady blocks until Config.Ready returns true, and reports whether it did before ctx was
-// done.
 func (s *Scheduler) awaitReady(ctx context.Context) bool {
-	tick := time.NewTicker(recheckReady)
+	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		if s.cfg.Ready() {
@@ -102,8 +119,7 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// repeat calls look immediately and then at an interval, or earlier if the channel of the last call
-// is closed, until ctx is done.
+// repeat calls look at an interval, or earlier if the channel of the last call is closed.
 func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -118,8 +134,7 @@ func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{
 	}
 }
 
-// serve reads the due connections of a queue until ctx is done, and returns when its readers have
-// finished.
+// serve returns when its readers have finished.
 func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	var readers sync.WaitGroup
 	defer readers.Wait()
@@ -152,8 +167,7 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	})
 }
 
-// due returns the accounts of a queue that may be claimed now. If a check fails, the next one finds
-// them.
+// due returns nothing if a check fails; the next one finds the accounts.
 func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []domain.DueAccount) {
 	if s.blocked(ctx, queue.Platform) {
 		return nil
@@ -168,8 +182,7 @@ func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []dom
 	return due
 }
 
-// claim claims the accounts of a chunk that are still due. It is not interrupted when the process
-// stops: a claim must be known to be released.
+// claim is not interrupted when the process stops: a claim must be known to be released.
 func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount) (claim domain.FetchClaim, err error) {
 	if s.blocked(ctx, queue.Platform) {
 		return claim, errPaused
@@ -186,7 +199,7 @@ func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []do
 
 func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		s.log.WarnContext(ctx, "due connections could not be claimed; the next check retries", "kind", queue.Kind,
+		s.cfg.Logger.WarnContext(ctx, "due connections could not be claimed; the next check retries", "kind", queue.Kind,
 			"platform", queue.Platform.String(), "error", err)
 	}
 }
@@ -199,7 +212,7 @@ func (s *Scheduler) takePictures(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second)
 	defer cancel()
 	if err := safely(func() error { return s.cfg.Pictures(ctx) }); err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "pictures of posts could not be downloaded; the next check retries", "error", err)
+		s.cfg.Logger.WarnContext(ctx, "pictures of posts could not be downloaded; the next check retries", "error", err)
 	}
 }
 
@@ -211,51 +224,6 @@ const (
 	outcomeCut         outcome = "cut"         // the claim expired before its reading ended
 	outcomePaused      outcome = "paused"      // an operator paused the platform; its connections are due afterward
 	outcomeInterrupted outcome = "interrupted" // the process stops; the next check claims the rest
-)
-
-type metrics struct {
-	claims   *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-}
-
-func newMetrics(registerer prometheus.Registerer) *metrics {
-	auto, labels := promauto.With(registerer), []string{"kind", "platform"}
-	return &metrics{
-		claims: auto.NewCounterVec(prometheus.CounterOpts{
-			Name: "ledgerboard_fetch_claims_total",
-			Help: "Claims of due connections, by outcome; connections that were not read are due again.",
-		}, append(labels, "outcome")),
-		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "ledgerboard_fetch_claim_duration_seconds",
-			Help:    "Duration of the reading of a claim.",
-			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
-		}, labels),
-	}
-}
-
-func (m *metrics) record(queue domain.FetchQueue, result outcome, took time.Duration) {
-	m.claims.WithLabelValues(queue.Kind, queue.Platform.String(), string(result)).Inc()
-	m.duration.WithLabelValues(queue.Kind, queue.Platform.String()).Observe(took.Seconds())
-}
-
-const (
-	// DefaultDrainTimeout is the default time for running readings to finish when the scheduler
-	// stops.
-	DefaultDrainTimeout = 20 * time.Second
-	// maxWorkers is how many claims per kind and platform a process reads concurrently.
-	maxWorkers = 4
-	// MinEvery is the shortest interval between two checks for due accounts.
-	MinEvery = time.Second
-	// hardStop is how long Run waits for work with a canceled context. The renewal of a token is
-	// not interrupted: a call to the platform takes up to 15 s, storing its result up to 9 s more.
-	hardStop = 25 * time.Second
-)
-
-// How long a claim lasts, as a number of check intervals.
-const (
-	longestClaim  = 5 * time.Minute
-	shortestClaim = time.Minute
-	looksInAClaim = 10
 )
 
 // Config configures a [Scheduler].
@@ -300,16 +268,8 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 }
 
-func (c Config) withDefaults() Config {
-	if c.Ready == nil {
-		c.Ready = func() bool { return true }
-	}
-	c.Logger, c.DrainTimeout = cmp.Or(c.Logger, slog.Default()), cmp.Or(c.DrainTimeout, DefaultDrainTimeout)
-	return c
-}
-
 // claimFor returns how long claims of a kind last: after a crash, their connections are due again
 // after this time.
 func (c Config) claimFor(kind string) time.Duration {
-	return min(max(looksInAClaim*c.Every[kind], shortestClaim), longestClaim)
+	return min(max(10*c.Every[kind], time.Minute), 5*time.Minute)
 }

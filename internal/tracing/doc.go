@@ -4,8 +4,8 @@
 //
 // # Invariants
 //
-//   - It uses OpenTelemetry's API alone. The process installs the SDK and the exporter (cmd/ledgerboard); a main
-//     application that mounts the API installs its own, and is traced by it.
+//   - It uses OpenTelemetry's API alone. The process installs the SDK and the exporter
+//     (cmd/ledgerboard); a main application that mounts the API installs its own.
 //   - Without an installed provider nothing is wrapped, no span is created and no header is
 //     written.
 //   - No span has a query string, a token, a statement's parameters or a text of a person.

@@ -11,10 +11,8 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// scope names this module as the instrumentation.
 const scope = "github.com/ledgerboard/ledgerboard"
 
-// none is the provider of a process that installs none.
 var none = otel.GetTracerProvider()
 
 // Enabled reports whether a provider is installed. Install it before anything is opened: pools and
