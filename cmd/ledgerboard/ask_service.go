@@ -13,21 +13,14 @@ import (
 	"strings"
 )
 
-// remote is a running service that a command requests over HTTP with the caller's token.
 type remote struct {
-	URL       string `name:"url" env:"LEDGERBOARD_URL" placeholder:"URL" help:"URL of a running service. Requires a token with the role auditor or agency, but no access to log or database."`
+	URL       string `env:"LEDGERBOARD_URL" placeholder:"URL" help:"URL of a running service. Requires a token with the role auditor or agency, but no access to log or database."`
 	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File that contains the token for --url. Default: the variable LEDGERBOARD_TOKEN."`
 }
 
-// tokenVariable contains the token if --token-file is not set. There is no flag for the token
-// itself because every user of a machine can read process arguments.
+// There is no flag for the token itself: every user of a machine can read process arguments.
 const tokenVariable = "LEDGERBOARD_TOKEN"
 
-// maxRefusal limits how many bytes of an error response are read.
-const maxRefusal = 64 << 10
-
-// download writes the response to a GET request to out. If the service refuses the request, the
-// error contains the service's message.
 func (r *remote) download(ctx context.Context, path string, query url.Values, out io.Writer) error {
 	if r.URL == "" {
 		return usageError{errors.New("set --url to the address of the service")}
@@ -68,7 +61,6 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 	return nil
 }
 
-// refusal returns the error of a response whose status is not 200.
 func refusal(response *http.Response) error {
 	var body struct {
 		Message string `json:"message"`
@@ -77,7 +69,7 @@ func refusal(response *http.Response) error {
 			Detail string `json:"detail"`
 		} `json:"errors"`
 	}
-	raw, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal))
+	raw, _ := io.ReadAll(io.LimitReader(response.Body, 64<<10))
 	if json.Unmarshal(raw, &body) != nil || body.Message == "" {
 		return fmt.Errorf("the service responded %s", response.Status)
 	}
@@ -104,7 +96,6 @@ type accessCommand struct {
 	Format    string `enum:"csv,json" default:"csv" help:"Output format: csv, or json (one object per line)."`
 }
 
-// errIncomplete is returned if a response lacks its completion marker.
 var errIncomplete = errors.New("the response is incomplete")
 
 func (c accessCommand) Run(ctx context.Context, s streams) error {
@@ -130,14 +121,13 @@ type lastLine struct {
 	last []byte
 }
 
-// Write implements [io.Writer].
 func (l *lastLine) Write(p []byte) (int, error) {
 	l.last = append(l.last, p...)
 	l.last = l.last[bytes.LastIndexByte(bytes.TrimRight(l.last, "\r\n"), '\n')+1:]
 	return l.out.Write(p)
 }
 
-// wholeAccess checks the last line of an export, which states whether the export is complete.
+// wholeAccess checks the last line of an export.
 func wholeAccess(last string) error {
 	var marker struct {
 		Complete *bool  `json:"complete"`
@@ -159,8 +149,7 @@ func wholeAccess(last string) error {
 
 type checkpointsCommand struct{ remote }
 
-// Run implements the command. It prints the signed notes, newest first, each followed by an empty
-// line.
+// Run prints the signed notes, newest first, each followed by an empty line.
 func (c checkpointsCommand) Run(ctx context.Context, s streams) error {
 	return interruptedError(ctx, c.print(ctx, s.Out), "the printed output is incomplete")
 }

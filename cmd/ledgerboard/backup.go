@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
@@ -12,16 +13,14 @@ import (
 )
 
 type backupCommand struct {
-	storage
-	logging
+	installation
 	To    string `xor:"what" required:"" placeholder:"DIR" help:"Copy the log into this directory. If it already contains a backup of the same log, add the records written since."`
 	Check string `xor:"what" required:"" placeholder:"DIR" help:"Check every byte of the backup in this directory against its manifest. Requires neither log nor database."`
-	JSON  bool   `name:"json" help:"Print a JSON object."`
+	JSON  bool   `help:"Print a JSON object."`
 }
 
-// errBackupFindings is returned if a check found faults.
-var errBackupFindings = errors.New("the backup is damaged: do not restore from it. While the log is available, make a full backup " +
-	"in another directory (ledgerboard backup --to)")
+var errBackupFindings = errors.New("the backup is damaged: do not restore from it. While the log is available, " +
+	"make a full backup in another directory (ledgerboard backup --to)")
 
 // Messages of an interrupted backup or restore.
 const (
@@ -33,7 +32,7 @@ func (c backupCommand) Run(ctx context.Context, s streams) error {
 	if c.Check != "" {
 		return interruptedError(ctx, c.check(ctx, s), nothingDone)
 	}
-	err := c.withExistingParts(c.logger(s), func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
+	err := c.withExistingParts(s, func(parts *assembly.Parts) error { return c.copy(ctx, s, parts) })
 	return interruptedError(ctx, err, backupCut)
 }
 
@@ -42,11 +41,11 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 	if err != nil {
 		return err
 	}
-	onProgress, end := follow(s, "Backup (offsets)")
+	bar := progress{out: s.Err, label: "Backup (offsets)"}
 	report, err := backup.Run(ctx, backup.Config{
-		Dir: c.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: onProgress,
+		Dir: c.To, Log: log, Topics: topics, Tool: thisBuild().String(), Now: time.Now, Progress: bar.reach,
 	})
-	end()
+	bar.end()
 	if err != nil {
 		return err
 	}
@@ -67,9 +66,9 @@ type checkReport struct {
 }
 
 func (c backupCommand) check(ctx context.Context, s streams) error {
-	onProgress, end := follow(s, "Check (bytes)")
-	found, err := backup.Check(ctx, c.Check, onProgress)
-	end()
+	bar := progress{out: s.Err, label: "Check (bytes)"}
+	found, err := backup.Check(ctx, c.Check, bar.reach)
+	bar.end()
 	if errors.Is(err, backup.ErrNoBackup) || errors.Is(err, backup.ErrInUse) || ctx.Err() != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 			return err
 		}
 	} else {
-		printBackup(s, report)
+		report.print(s.Out)
 	}
 	if !report.Whole {
 		return errBackupFindings
@@ -93,28 +92,13 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 	return nil
 }
 
-func printBackup(s streams, r checkReport) {
+func (r checkReport) print(out io.Writer) {
 	for _, finding := range r.Findings {
-		fmt.Fprintln(s.Out, finding)
+		fmt.Fprintln(out, finding)
 	}
 	if r.Whole {
-		fmt.Fprintf(s.Out, "The backup of %s is complete: %d records in %d segments, %d bytes. This check cannot detect that the files and the manifest were changed together; run verify "+
-			"after a restore.\n", r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
+		fmt.Fprintf(out, "The backup of %s is complete: %d records in %d segments, %d bytes. "+
+			"This check cannot detect that the files and the manifest were changed together; run verify after a restore.\n",
+			r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
 	}
-}
-
-// follow returns a progress callback and a function that ends the progress bar.
-func follow(s streams, label string) (onProgress func(done, total int64), end func()) {
-	var p *progress
-	return func(done, total int64) {
-			if p == nil {
-				p = newProgress(s.Err, label, int(total))
-			}
-			p.total = int(total)
-			p.add(int(done) - p.done)
-		}, func() {
-			if p != nil {
-				p.end()
-			}
-		}
 }

@@ -20,12 +20,10 @@ import (
 // must obtain the key from the agency, not from the machine that they audit.
 const checkpointPublic = "checkpoint.pub"
 
-// evidence selects the public keys that verify checkpoints.
 type evidence struct {
 	Keys []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of such keys. Default: checkpoint.pub in the data directory, except for bundles."`
 }
 
-// keys returns the configured public keys, including those in files.
 func (e evidence) keys() ([]string, error) {
 	var keys []string
 	for _, key := range e.Keys {
@@ -56,9 +54,9 @@ func (e evidence) configuredKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(keys...)
 }
 
-// forBundle returns the keys that verify a bundle: the configured keys or, if trust is set, the key
-// that the bundle names. It ignores key files in the current directory because the author of the
-// bundle may have put them there.
+// forBundle returns the configured keys or, if trust is set, the key that the bundle names. It
+// ignores key files in the current directory because the author of the bundle may have put them
+// there.
 func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 	known, err := e.configuredKeys()
 	if err != nil || known != nil {
@@ -77,14 +75,13 @@ func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 		return nil, fmt.Errorf("read %s: key named in the bundle: %w", name, err)
 	}
 	if !trust {
-		return nil, usageError{fmt.Errorf("%s claims to be signed with the key %s. Get the agency's public key from a source that you trust and "+
-			"pass it with --key, or accept the key of the bundle with --trust-bundle-key", name, key)}
+		return nil, usageError{fmt.Errorf("%s claims to be signed with the key %s. Get the agency's public key from a source that you "+
+			"trust and pass it with --key, or accept the key of the bundle with --trust-bundle-key", name, key)}
 	}
 	return known, nil
 }
 
-// verifiers returns the configured keys or, if none are set, those in the data directory. It
-// returns nil if neither exists.
+// verifiers returns the configured keys or, if none are set, those in the data directory.
 func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	if known, err := e.configuredKeys(); err != nil || known != nil {
 		return known, err
@@ -97,7 +94,6 @@ func (e evidence) verifiers(s storage) (note.Verifiers, error) {
 	return known, wrapError("read "+checkpointPublic, err)
 }
 
-// publicKeys returns the keys in the data directory.
 func publicKeys(dir string) ([]string, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, checkpointPublic))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,8 +102,7 @@ func publicKeys(dir string) ([]string, error) {
 	return strings.Fields(string(raw)), wrapError("read public key", err)
 }
 
-// keepPublicKey adds the key to those in the data directory, so that earlier checkpoints can still
-// be verified.
+// keepPublicKey keeps the earlier keys, so that their checkpoints can still be verified.
 func (p *process) keepPublicKey(public string) error {
 	keys, err := publicKeys(p.DataDir)
 	if err != nil || slices.Contains(keys, public) {
@@ -122,8 +117,7 @@ type checkpointSettings struct {
 	// also signed at startup and at a graceful shutdown. The demo uses a shorter interval.
 	CheckpointEvery time.Duration `default:"1h" hidden:""`
 
-	CheckpointKey string `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' generates one. Without it, no checkpoints are signed."`
-	// CheckpointPublicKeys are the keys that signed earlier checkpoints.
+	CheckpointKey        string   `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' generates one. Without it, no checkpoints are signed."`
 	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of such keys."`
 }
 

@@ -15,14 +15,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// startCheckpoints starts the signer in a process with the role signer. Other processes only log a
-// warning if they have a key that they do not need.
 func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) error {
-	if !p.has(roleSigner) {
-		p.sayWhoSigns()
+	switch signs := p.has(roleSigner); {
+	case !signs && p.CheckpointKey == "":
 		return nil
-	}
-	if p.CheckpointKey == "" {
+	// Before the role signer existed, projectors signed. An older configuration would silently lose
+	// its checkpoints.
+	case !signs && p.has(roleProjector):
+		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, but the role projector no longer signs checkpoints. Add signer " +
+			"to LEDGERBOARD_ROLES, or move the key to a process with the role signer")
+		return nil
+	case !signs:
+		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer and needs no key; " +
+			"only the signer should be able to read it")
+		return nil
+	case p.CheckpointKey == "":
 		p.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so a truncated log cannot be detected")
 		return nil
 	}
@@ -37,20 +44,6 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 		return signer.Run(ctx, last)
 	})
 	return nil
-}
-
-// sayWhoSigns logs a warning if a process that signs no checkpoints has a signing key.
-func (p *process) sayWhoSigns() {
-	switch {
-	case p.CheckpointKey == "":
-	// Before the role signer existed, projectors signed. An older configuration would silently lose
-	// its checkpoints.
-	case p.has(roleProjector):
-		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, but the role projector no longer signs checkpoints. Add signer " +
-			"to LEDGERBOARD_ROLES, or move the key to a process with the role signer")
-	default:
-		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer and needs no key; only the signer should be able to read it")
-	}
 }
 
 func (p *process) newSigner() (*proof.Signer, string, error) {
@@ -76,8 +69,7 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	}), public, nil
 }
 
-// checkpointKeys returns the public keys that verify earlier checkpoints, for the signer and for
-// proofs: the configured keys and those in the data directory. It returns nil if there are no keys.
+// checkpointKeys returns the configured keys and those in the data directory, or nil.
 func (p *process) checkpointKeys() (note.Verifiers, error) {
 	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
 	if err != nil {
@@ -90,8 +82,8 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(keys...)
 }
 
-// observeCheckpoints returns the callback that counts the signer's turns. The signer refuses to
-// sign if an earlier checkpoint contradicts the log; an operator must resolve that.
+// observeCheckpoints counts the turns of the signer, which refuses to sign if an earlier checkpoint
+// contradicts the log.
 func observeCheckpoints(registry prometheus.Registerer) func(proof.SigningResult) {
 	auto := promauto.With(registry)
 	turns := auto.NewCounterVec(prometheus.CounterOpts{
@@ -102,8 +94,10 @@ func observeCheckpoints(registry prometheus.Registerer) func(proof.SigningResult
 		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
 	}
 	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier checkpoint. Alert on it.")
-	last := gauge("last_signed_timestamp_seconds", "Time when this process last signed a checkpoint; 0 if it has not signed one since startup.")
-	covered := gauge("covered_records", "Number of records covered by the last checkpoint of this process; 0 if it has not signed one since startup.")
+	last := gauge("last_signed_timestamp_seconds",
+		"Time when this process last signed a checkpoint; 0 if it has not signed one since startup.")
+	covered := gauge("covered_records",
+		"Number of records covered by the last checkpoint of this process; 0 if it has not signed one since startup.")
 	for _, outcome := range []string{"signed", "nothing_new", "failed", "refused"} {
 		turns.WithLabelValues(outcome) // so that rates start at 0
 	}

@@ -8,15 +8,14 @@ import (
 	"github.com/muesli/roff"
 )
 
-// completionCommand prints the script with which a shell completes commands and flags. The shell
-// then asks the program itself, which answers if COMP_LINE is set.
+// completionCommand prints the script with which a shell asks the program itself for completions,
+// which answers if COMP_LINE is set.
 type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell: bash, zsh or fish."`
 }
 
 const bashCompletion = "complete -o default -o bashdefault -C ledgerboard ledgerboard\n" //nolint:dupword // the program completes itself
 
-// completions are the scripts by shell. The program is found in PATH.
 var completions = map[string]string{
 	"bash": bashCompletion,
 	"zsh":  "#compdef ledgerboard\nautoload -U +X bashcompinit && bashcompinit\n" + bashCompletion,
@@ -35,7 +34,6 @@ func (c completionCommand) Run(s streams) error {
 	return err
 }
 
-// manCommand prints the manual page, for packages.
 type manCommand struct{}
 
 func (manCommand) Run(s streams, app *kong.Kong) error {

@@ -12,20 +12,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// actionFlags are the flags of all subcommands that change something.
 type actionFlags struct {
 	Yes    bool   `help:"Do not ask for confirmation."`
 	Reason string `placeholder:"CODE[:TICKET]" help:"Reason for the action: incident, maintenance, upgrade, verification, data_repair, customer_request, test or other; other requires a ticket."`
 }
 
-// errDeclined is returned if the user does not confirm.
 var errDeclined = errors.New("nothing was changed")
 
-// nothingDone is the message of a command that was interrupted at a prompt.
 const nothingDone = "nothing was done"
 
-// confirm describes the action, asks for the reason if it is not set, and asks for confirmation.
-// Without a terminal, --yes and --reason must be set.
+// confirm asks for what the flags do not say. Without a terminal, both must be set.
 func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	if !asksOn(s) && (!f.Yes || f.Reason == "") {
 		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal, also set %s", what, f.missing())}
@@ -56,7 +52,8 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 		for _, code := range domain.ReasonCodes() {
 			codes = append(codes, string(code))
 		}
-		if text, err = askOn(s, answers, "Reason ("+strings.Join(codes, ", ")+"; add :TICKET if there is one; leave empty to cancel): "); err != nil {
+		question := "Reason (" + strings.Join(codes, ", ") + "; add :TICKET if there is one; leave empty to cancel): "
+		if text, err = askOn(s, answers, question); err != nil {
 			return reason, err
 		}
 		if slices.Contains([]string{"", "n", "no"}, strings.ToLower(text)) {
@@ -104,7 +101,6 @@ func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 	}
 }
 
-// operatorCaller returns the operator on the command line, who has the settings of the service.
 func operatorCaller() commands.Caller {
 	return commands.Caller{UserID: "system:operator", Role: "operator"}
 }

@@ -15,21 +15,22 @@ type connectionsCommand struct {
 }
 
 type connectionsListCommand struct {
-	storage
-	logging
+	installation
 	Account string `type:"hexid" placeholder:"ID" help:"Show only the accounts of this client."`
-	JSON    bool   `name:"json" help:"Print a JSON array."`
+	JSON    bool   `help:"Print a JSON array."`
 }
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
-	return withDatabase(ctx, c.storage, c.logger(s), func(ops *operations.Views) error {
+	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
 		connections, err := ops.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err
 		}
-		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\tCALLS A DAY WITH POSTS\tTOTALS READ"
+		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
+			"CALLS A DAY WITH POSTS\tTOTALS READ"
 		return printList(s.Out, c.JSON, connections, head, func(r readmodels.ConnectionReading) string {
-			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s", r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.State,
+			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
+				r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.State,
 				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)
 		})
 	})
@@ -43,10 +44,9 @@ func momentOr(at *time.Time, none string) string {
 }
 
 type connectionsReadCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
-	ID string `arg:"" name:"id" help:"Connection id, as shown by 'connections list'."`
+	ID string `arg:"" help:"Connection id, as shown by 'connections list'."`
 }
 
 func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
@@ -54,7 +54,7 @@ func (c connectionsReadCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		if err := ops.ReadConnection(ctx, operatorCaller(), c.ID, reason); err != nil {
 			return commandError(err)
 		}

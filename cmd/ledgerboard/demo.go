@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,8 +18,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// demoCommand runs everything with a sample agency: serve with embedded backends, simulated
-// platforms and seeded data.
 type demoCommand struct {
 	settings
 	Addr      string        `env:"LEDGERBOARD_ADDR" default:"127.0.0.1:6001" help:"Address to listen on."`
@@ -41,17 +38,19 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{errors.New("LEDGERBOARD_ENV is production: demo generates sample data and does not run there")}
 	}
 	if !c.has(roleAPI) || !c.has(roleProjector) {
-		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; without fetcher it shows the seeded history and fetches nothing")}
+		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; " +
+			"without fetcher it shows the seeded history and fetches nothing")}
 	}
 	state, err := launch.LoadState(c.DataDir)
 	if err != nil {
 		return err
 	}
-	logger, closeLog, err := c.logFile()
+	file, err := os.OpenFile(filepath.Join(c.DataDir, launch.LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("open log file: %w", err)
 	}
-	defer func() { err = errors.Join(err, closeLog()) }()
+	defer func() { err = errors.Join(err, file.Close()) }()
+	logger := c.logger(streams{Err: file})
 	changes := demoChanges
 	if c.mock {
 		changes = mockChanges
@@ -98,7 +97,8 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		if c.AdminAddr != "" {
 			health, _ = reachable(c.AdminAddr) // valid, because the service listens there
 		}
-		if err := c.announce(ctx, p, world, launch.Screen{BaseURL: base, HealthURL: health, PlatformsURL: platforms, IDs: world.IDs()}, s); err != nil {
+		screen := launch.Screen{BaseURL: base, HealthURL: health, PlatformsURL: platforms, IDs: world.IDs()}
+		if err := c.announce(ctx, p, people, screen, s); err != nil {
 			return err
 		}
 		if c.ExitAfter > 0 {
@@ -108,16 +108,7 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	})
 }
 
-func (c *demoCommand) logFile() (*slog.Logger, func() error, error) {
-	file, err := os.OpenFile(filepath.Join(c.DataDir, launch.LogFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open log file: %w", err)
-	}
-	return c.logger(streams{Err: file}), file.Close, nil
-}
-
-// fill sets defaults for settings that are not set, and points the clients at the simulated
-// platforms.
+// fill sets what is not set, and points the clients at the simulated platforms.
 func (c *demoCommand) fill(state *launch.State, platforms string) {
 	if c.JWTSecret == "" && c.JWTKeys == "" {
 		c.JWTSecret = state.JWTSecret
@@ -144,19 +135,17 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	c.FacebookConfigID, c.LinkedInScopes = "", nil // these belong to real apps
 }
 
-// announce signs a token for each role and prints how to use the demo.
-func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.World, screen launch.Screen, s streams) (err error) {
+func (c *demoCommand) announce(ctx context.Context, p *process, people demo.People, screen launch.Screen, s streams) (err error) {
 	screen.Tokens = map[string]string{}
 	if screen.Brokers, err = p.Brokers(ctx); err != nil {
 		return err
 	}
-	if screen.DatabaseURL, err = p.Parts.DatabaseURL(ctx); err != nil {
+	if screen.DatabaseURL, err = p.DatabaseURL(ctx); err != nil {
 		return err
 	}
 	if _, screen.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
 		return err
 	}
-	people := world.People()
 	for _, person := range []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
 		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
 		if err != nil {
@@ -165,19 +154,19 @@ func (c *demoCommand) announce(ctx context.Context, p *process, world *demo.Worl
 		screen.Tokens[person.Role] = token
 	}
 	if p.Connect != nil {
-		if screen.ConnectURL, err = connectLink(ctx, p, world.IDs(), people.Agency); err != nil {
+		if screen.ConnectURL, err = connectLink(ctx, p, screen.IDs, people.Agency); err != nil {
 			return err
 		}
 	}
 	return screen.Announce(s.Out, c.DataDir, c.mock)
 }
 
-// connectLink creates a link that connects accounts on the simulated platforms for the first
-// client.
 func connectLink(ctx context.Context, p *process, ids demo.IDs, by identity.Person) (string, error) {
 	link, err := connect.Links{Connect: p.Connect}.Make(ctx, connect.LinkRequest{
-		ConnectRequester: domain.ConnectRequester{ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role},
-		Platforms:        domain.Platforms(), Days: connect.MaxLinkDays,
+		ConnectRequester: domain.ConnectRequester{
+			ParentAccount: ids.ParentAccount, AccountID: ids.SubAccounts[0], UserID: by.UserID, Role: by.Role,
+		},
+		Platforms: domain.Platforms(), Days: connect.MaxLinkDays,
 	}, func(context.Context, domain.ConnectRequester) error { return nil })
 	return link.URL, err
 }

@@ -21,10 +21,8 @@ import (
 )
 
 // eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify.
-// With --list it prints the recorded erasures; with --from it repeats them after a restore.
 type eraseCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	orderFlags
 	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
@@ -32,7 +30,7 @@ type eraseCommand struct {
 	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency to erase with its figures. Repeatable. Pages that are not listed stay with the client."`
 	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Store the output outside the backups."`
 	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures in a file printed by --list. Use it after restoring an older log."`
-	JSON          bool          `name:"json" help:"Print a JSON object."`
+	JSON          bool          `help:"Print a JSON object."`
 	Wait          time.Duration `default:"1m" help:"How long to wait until the tables show the erasure."`
 }
 
@@ -43,8 +41,8 @@ func (c eraseCommand) Run(ctx context.Context, s streams) error {
 	case c.From != "":
 		return c.repeat(ctx, s)
 	}
-	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
-		return usageError{err}
+	if err := c.needLogAndTables(); err != nil {
+		return err
 	}
 	e := erasure{eraseCommand: c, log: c.logger(s)}
 	return withParts(c.backends(e.log), func(parts *assembly.Parts) error {
@@ -59,14 +57,13 @@ func (c eraseCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// orderFlags describe the order of an erasure. They are recorded together with the reason.
+// orderFlags are recorded together with the reason.
 type orderFlags struct {
 	OrderedBy string `placeholder:"WHO" help:"Who ordered the erasure: person, client, agency, platform or authority."`
 	Ground    string `placeholder:"GROUND" help:"Legal ground: not_needed, consent_withdrawn, objection, unlawful or legal_obligation (GDPR article 17)."`
 	Due       string `placeholder:"YYYY-MM-DD" help:"Deadline of the erasure."`
 }
 
-// order reads the order of an erasure from the flags and asks for confirmation.
 func (c eraseCommand) order(s streams) (domain.ErasureOrder, error) {
 	if c.OrderedBy == "" || c.Ground == "" || c.Due == "" {
 		missing := "--ordered-by, --ground and --due"
@@ -108,14 +105,17 @@ func (e *erasure) open(ctx context.Context) error {
 	}
 	e.engines, err = e.parts.Engines(ctx, projectors.Directory.Name, projectors.Contents.Name,
 		projectors.AccountInsights.Name, projectors.PostInsights.Name)
-	e.sourceEngines = slices.DeleteFunc(slices.Clone(e.engines), func(engine *projections.Engine) bool {
-		return engine.Name() != projectors.Directory.Name && engine.Name() != projectors.Contents.Name
-	})
+	for _, engine := range e.engines {
+		if name := engine.Name(); name == projectors.Directory.Name || name == projectors.Contents.Name {
+			e.sourceEngines = append(e.sourceEngines, engine)
+		}
+	}
 	return err
 }
 
 func (e *erasure) run(ctx context.Context, s streams) error {
-	if err := e.await(ctx, checkFolded(e.sourceEngines, "", "nothing was erased. Is a service with the role projector running?")); err != nil {
+	folded := checkFolded(e.sourceEngines, "", "nothing was erased. Is a service with the role projector running?")
+	if err := e.await(ctx, folded); err != nil {
 		return err
 	}
 	person, err := e.find(ctx)
@@ -129,7 +129,10 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	case e.erasedBefore && !recorded:
 		return commandError(readmodels.ErrPersonNotFound)
 	}
-	if unlisted := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool { return slices.Contains(person.SocialAccountsToErase(), id) }); len(unlisted) > 0 {
+	unlisted := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool {
+		return slices.Contains(person.SocialAccountsToErase(), id)
+	})
+	if len(unlisted) > 0 {
 		if err := e.people.Name(ctx, &person, unlisted); err != nil {
 			return commandError(err)
 		}
@@ -180,8 +183,8 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// checkFolded returns a function that checks whether the tables contain all records that were in
-// the log at its first call. The function returns how many events are missing.
+// checkFolded returns a check that the tables contain all records that were in the log at its first
+// call.
 func checkFolded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
 	type place struct {
 		projection string
@@ -203,15 +206,15 @@ func checkFolded(engines []*projections.Engine, before, after string) func(conte
 				lag += max(0, ends[position]-p.NextOffset)
 			}
 			if !status.Live() || lag > 0 {
-				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s", before, status.Projection, lag, after), nil
+				return fmt.Sprintf("%sthe tables of projection %s are %d events behind the log: %s",
+					before, status.Projection, lag, after), nil
 			}
 		}
 		return "", nil
 	}
 }
 
-// checkContents returns a function that erases the remaining texts of the person's posts and
-// returns how many the tables still show.
+// checkContents returns a check that no texts of the person's posts remain; it erases late ones.
 func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
 	erasedAt := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
@@ -225,8 +228,8 @@ func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person
 				erasedAt[c.Key], late = c.At, append(late, c)
 			}
 		}
-		return fmt.Sprintf("the erasure is in the log, but the tables still show %d post texts. Is a service with the role projector running? "+
-			"Repeat the command", len(remaining)), erase.EraseContents(ctx, late)
+		return fmt.Sprintf("the erasure is in the log, but the tables still show %d post texts. "+
+			"Is a service with the role projector running? Repeat the command", len(remaining)), erase.EraseContents(ctx, late)
 	}
 }
 
@@ -238,11 +241,7 @@ func (e *erasure) checkErased(ctx context.Context) (string, error) {
 	return "the erasure is in the log, but the tables do not show it yet. Is a service with the role projector running?", err
 }
 
-// lookEvery is the polling interval of [erasure.await].
-const lookEvery = 50 * time.Millisecond
-
-// await polls until check returns no reason to wait. If --wait has passed, it returns the last
-// reason as an error.
+// await polls until check returns no reason to wait, or for --wait.
 func (e *erasure) await(ctx context.Context, check func(context.Context) (reason string, err error)) error {
 	logged := ""
 	for end := time.Now().Add(e.Wait); ; {
@@ -259,7 +258,7 @@ func (e *erasure) await(ctx context.Context, check func(context.Context) (reason
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(lookEvery):
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
@@ -275,7 +274,9 @@ type erasureReport struct {
 }
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
-	report := erasureReport{PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.erasedBefore}
+	report := erasureReport{
+		PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.erasedBefore,
+	}
 	report.Accounts = nil // they are in the record
 	if e.JSON {
 		return json.NewEncoder(out).Encode(report)
@@ -285,7 +286,8 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		verb = "Erased"
 	}
 	if e.erasedBefore {
-		fmt.Fprintln(out, "This person has already been erased. This erasure covers only what remained or arrived late: texts and figures of posts, and results of readings.")
+		fmt.Fprintln(out, "This person has already been erased. This erasure covers only what remained or arrived late: "+
+			"texts and figures of posts, and results of readings.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {
@@ -299,11 +301,13 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n", report.Pages)
 	}
 	if done {
-		fmt.Fprintf(out, `Kept: ids in histories, which still verify; figures on topic metrics (ids and numbers), which no longer produce rows; content
+		fmt.Fprintf(out, `Kept: ids in histories, which still verify; figures on topic metrics (ids and numbers), `+
+			`which no longer produce rows; content
 published on the platforms. Earlier generations of tables, until they are dropped after their grace period.
 Removed from tables and responses: now. Open streams and tickets of the person are closed within 10 seconds.
 Removed from the log: by %s, when topics directory and contents are compacted (after 24 hours at the earliest, and only
-if their partitions get new records; the embedded broker, which is for testing, never compacts). Removed from backups: when the last older backup is deleted.
+if their partitions get new records; the embedded broker, which is for testing, never compacts). `+
+			`Removed from backups: when the last older backup is deleted.
 `, time.Now().UTC().Add(eventlog.MaxCompactionDelay).Format(time.DateOnly))
 	}
 	return nil

@@ -18,9 +18,8 @@ import (
 )
 
 // recall adds what the log records about earlier erasures of the person, so that repeating an
-// interrupted erasure finds the rest: profiles without a record, and the texts of their posts. If
-// the directory no longer contains the person, it adds all ids. It reports whether the log records
-// an erasure.
+// interrupted erasure finds the rest. If the directory no longer contains the person, it adds all
+// ids.
 func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded bool, err error) {
 	if e.erasedBefore {
 		*person = domain.Person{User: e.User}
@@ -51,7 +50,9 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 	// An entity that was erased and created again belongs to its new owner. An entity that cannot
 	// be decoded counts as present.
 	present := map[string]bool{}
-	err = assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) { present[r.Key] = err != nil || r.Data != nil })
+	err = assembly.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
+		present[r.Key] = err != nil || r.Data != nil
+	})
 	if err != nil {
 		return true, fmt.Errorf("read the directory: %w", err)
 	}
@@ -70,9 +71,7 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 }
 
 func union(a, b []int64) []int64 {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
 func concerns(r domain.PersonErased, p domain.Person) bool {
@@ -83,7 +82,7 @@ func concerns(r domain.PersonErased, p domain.Person) bool {
 }
 
 func (c eraseCommand) list(ctx context.Context, s streams) error {
-	return c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) error {
+	return c.withExistingLog(ctx, s, func(log *eventlog.Log) error {
 		lines, err := assembly.Erasures(ctx, log)
 		out := json.NewEncoder(s.Out)
 		for _, line := range lines {
@@ -93,17 +92,16 @@ func (c eraseCommand) list(ctx context.Context, s streams) error {
 	})
 }
 
-// repeat erases everything that --from lists and that was written before the recorded time of its
-// erasure.
 func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	lines, err := readErasures(c.From)
 	if err != nil {
 		return usageError{err}
 	}
-	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
-		return usageError{err}
+	if err := c.needLogAndTables(); err != nil {
+		return err
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("repeat %d erasures of %s: everything written before the time of each erasure is permanently erased", len(lines), c.From))
+	reason, err := c.confirm(s, fmt.Sprintf(
+		"repeat %d erasures of %s: everything written before the time of each erasure is permanently erased", len(lines), c.From))
 	if err != nil {
 		return err
 	}
@@ -118,7 +116,8 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables show them when the service has folded them.\n", len(lines), appended)
+		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables show them when the service has folded them.\n",
+			len(lines), appended)
 		return nil
 	})
 }
@@ -130,18 +129,19 @@ func readErasures(path string) (lines []domain.ErasedID, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the list of erasures: %w", err)
 	}
-	// not a Scanner, so that lines have no length limit
-	for i, text := range bytes.Split(raw, []byte("\n")) {
-		var line domain.ErasedID
+	n := 0
+	for text := range bytes.Lines(raw) { // not a Scanner: lines have no length limit
+		n++
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
 		}
+		var line domain.ErasedID
 		err := json.Unmarshal(text, &line)
 		if err == nil && (line.Kind == "" || line.ID == "" || line.At.IsZero()) {
 			err = errors.New("kind, id or at is missing")
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s line %d: %w; nothing was erased", path, i+1, err)
+			return nil, fmt.Errorf("%s line %d: %w; nothing was erased", path, n, err)
 		}
 		lines = append(lines, line)
 	}

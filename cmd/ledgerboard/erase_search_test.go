@@ -84,8 +84,8 @@ func TestErasedDataIsFoundNowhere(t *testing.T) {
 
 func repeatErasures(t *testing.T, from, in storage) {
 	t.Helper()
-	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{storage: from, logging: quiet, List: true}))
-	require.Contains(t, mustRun(t, eraseCommand{storage: in, logging: quiet, From: list, actionFlags: someReason}), "Repeated ")
+	list := newFile(t, "erasures.jsonl", mustRun(t, eraseCommand{installation: installation{from, quiet}, List: true}))
+	require.Contains(t, mustRun(t, eraseCommand{installation: installation{in, quiet}, From: list, actionFlags: someReason}), "Repeated ")
 }
 
 // compactStopped compacts the log of a stopped broker. It keeps the last batch of a partition, so

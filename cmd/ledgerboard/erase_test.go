@@ -32,7 +32,7 @@ const (
 
 func eraseSettings(at storage) settings {
 	return settings{
-		storage: at, logging: logging{LogLevel: "error"},
+		installation:      installation{at, logging{LogLevel: "error"}},
 		tokens:            tokens{JWTSecret: "a secret of at least thirty-two bytes", JWTIssuer: "i", JWTAudience: "a"},
 		directorySettings: directorySettings{Directory: directoryLocal},
 		dashboardSettings: dashboardSettings{ClientDashboardScopes: []string{"analytics"}, ManagedSubscriptions: []string{"managed"}},
@@ -48,7 +48,7 @@ func someOrder() orderFlags {
 // eraseErna erases the person and a page whose texts name the person.
 func eraseErna(at storage) eraseCommand {
 	return eraseCommand{
-		storage: at, logging: quiet, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
+		installation: installation{at, quiet}, User: erased, SocialAccount: []int64{703}, Wait: patience, JSON: true,
 		actionFlags: actionFlags{Yes: true, Reason: "customer_request:DPO-7"}, orderFlags: someOrder(),
 	}
 }

@@ -13,20 +13,18 @@ import (
 )
 
 type exportCommand struct {
-	storage
-	logging
+	installation
 	evidence
 	remote
 	Parent string `type:"hexid" placeholder:"ID" help:"Agency to export from the log, 24 hex digits. Default: the agency of the token, from the service at --url."`
 	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' verifies it anywhere."`
 	Force  bool   `help:"Replace an existing file."`
-	JSON   bool   `name:"json" help:"Print a summary of the bundle as a JSON object."`
+	JSON   bool   `help:"Print a summary of the bundle as a JSON object."`
 }
 
-// notWritten is the message of an interrupted export.
 const notWritten = "no bundle was written; run it again"
 
-// Run implements the command. It writes the file completely or not at all.
+// Run writes the file completely or not at all.
 func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Bundle); err == nil && !c.Force { // check before reading the whole log
 		return fmt.Errorf("%w, or set --force", alreadyExists(c.Bundle, "--bundle"))
@@ -39,7 +37,7 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	var exported proof.Exported
-	err = c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) error {
+	err = c.withExistingLog(ctx, s, func(log *eventlog.Log) error {
 		return c.write(func(out io.Writer) (err error) {
 			exported, err = proof.Export(ctx, proof.ExportConfig{Source: log, Parent: c.Parent, Verifiers: known}, out)
 			return err
@@ -52,8 +50,6 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 		c.Bundle, exported.Records, c.Parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
 }
 
-// fetch downloads the bundle of the token's agency from the service, and verifies it if a key is
-// configured.
 func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if c.JSON {
 		return usageError{errors.New("--json works only with exports from the log: remove it or --url")}
@@ -62,8 +58,7 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	err = c.write(func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", nil, out) })
-	if err != nil {
+	if err := c.write(func(out io.Writer) error { return c.download(ctx, "/api/audit/bundle", nil, out) }); err != nil {
 		return err
 	}
 	if known == nil {
@@ -73,7 +68,6 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
 }
 
-// write writes the file. It replaces an existing file only with --force.
 func (c exportCommand) write(content func(io.Writer) error) error {
 	if c.Force {
 		return writeAs(c.Bundle, content, os.Rename)

@@ -14,22 +14,20 @@ import (
 )
 
 type exportPersonCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	User   string `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 	Member int64  `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member is a user, the file contains the user and all of its members."`
 	Out    string `required:"" placeholder:"FILE" help:"File to write: one JSON object, for that person only. docs/privacy.md describes it."`
-	JSON   bool   `name:"json" help:"Print the number of rows per section as a JSON array."`
+	JSON   bool   `help:"Print the number of rows per section as a JSON array."`
 }
 
-// Run implements the command. It writes the file completely or not at all; only its owner can read
-// it.
+// Run writes the file completely or not at all; only its owner can read it.
 func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return alreadyExists(c.Out, "--out")
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error { return c.export(ctx, s, ops) })
+	return c.withOperations(ctx, s, func(ops *operations.Service) error { return c.export(ctx, s, ops) })
 }
 
 func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operations.Service) error {
@@ -68,8 +66,7 @@ func alreadyExists(name, flag string) error {
 	return usageError{fmt.Errorf("%s %s already exists; use another file name", flag, name)}
 }
 
-// writeNew writes a file that must not exist yet. It does not replace a file that was created in
-// the meantime.
+// writeNew does not replace a file that was created in the meantime.
 func writeNew(name, flag string, write func(io.Writer) error) error {
 	err := writeAs(name, write, os.Link)
 	linked, ok := errors.AsType[*os.LinkError](err)
@@ -83,8 +80,7 @@ func writeNew(name, flag string, write func(io.Writer) error) error {
 	}
 }
 
-// writeAs writes a file with owner-only permissions, completely or not at all: it syncs a temporary
-// file in the same directory and then renames or links it.
+// writeAs writes a file with owner-only permissions, completely or not at all.
 func writeAs(name string, write func(io.Writer) error, give func(temporary, name string) error) error {
 	out, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
 	if err != nil {

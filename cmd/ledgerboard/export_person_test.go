@@ -30,7 +30,7 @@ func TestExportPerson(t *testing.T) {
 
 		file, began := filepath.Join(t.TempDir(), "erna.json"), time.Now().Truncate(time.Second)
 		command := exportPersonCommand{
-			storage: a.storageSettings(t), logging: quiet, User: erased, Out: file,
+			installation: installation{a.storageSettings(t), quiet}, User: erased, Out: file,
 			actionFlags: actionFlags{Yes: true, Reason: "customer_request:GDPR-15"}, JSON: true,
 		}
 		out := mustRun(t, command)
@@ -98,7 +98,7 @@ func TestExportPerson(t *testing.T) {
 		command.Out, command.Reason = again, "customer_request:TOO-LATE"
 		require.NoError(t, os.WriteFile(command.Out, []byte("another's"), 0o600))
 		silent := streams{Out: io.Discard, Err: io.Discard}
-		err = withOperations(t.Context(), command.storage, command.logger(silent), func(ops *operations.Service) error {
+		err = command.withOperations(t.Context(), silent, func(ops *operations.Service) error {
 			return command.export(t.Context(), silent, ops)
 		})
 		require.ErrorAs(t, err, new(usageError))

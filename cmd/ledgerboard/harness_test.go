@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -82,7 +81,7 @@ func parsed(t *testing.T, args ...string) (c cli) {
 
 func parse(t *testing.T, args ...string) (c cli, err error) {
 	t.Helper()
-	parser, err := kong.New(&c, parserOptions())
+	parser, err := newParser(&c)
 	require.NoError(t, err)
 	_, err = parser.Parse(args)
 	return c, err

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -20,12 +19,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 )
 
-// Limits of the HTTP server. There is no write timeout because streams stay open.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
-)
+// newServer returns a server without a write timeout, because streams stay open.
+func newServer(handler http.Handler) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+}
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
@@ -35,8 +32,8 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// checkFree fails early if the address is in use, before the slow part of startup. It closes the
-// listener again: until the service can respond, connections are refused instead of left waiting.
+// checkFree fails before the slow part of startup. It closes the listener again: until the service
+// can respond, connections are refused instead of left waiting.
 func checkFree(ctx context.Context, addr string) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -57,10 +54,9 @@ func baseURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// startServing starts the HTTP server and the sources of its streams. Without the role api, it
-// serves only the health and metrics endpoints. The returned function stops the server: it waits
-// for a moment while /readyz reports that the process is stopping, closes the streams, closes the
-// port and waits for running requests.
+// startServing serves only the health and metrics endpoints without the role api. The returned
+// function waits for a moment while /readyz reports that the process is stopping, closes the
+// streams, closes the port and waits for running requests.
 func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
@@ -86,9 +82,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 		}
 		handler = withoutAdmin(handler)
 	}
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
+	server := newServer(handler)
 	p.stop.run(group, "HTTP server", func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve HTTP: %w", err)
@@ -99,7 +93,8 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	return func() {
 		requestsCtx, cancel := p.stop.requestContext(ctx)
 		defer cancel()
-		if p.has(roleAPI) && !p.embedsBackends() {
+		// with an embedded log or database, no other process can take over requests
+		if p.has(roleAPI) && len(p.KafkaBrokers) > 0 && p.settings.DatabaseURL != "" {
 			select {
 			case <-time.After(min(drainDelay, p.stop.limit/10)):
 			case <-ctx.Done(): // a part has failed; no more requests can be answered
@@ -113,21 +108,19 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	}, nil
 }
 
-// adminPaths are served by the second listener only, if there is one.
-var adminPaths = []string{"/healthz", "/readyz", "/metrics"}
-
+// withoutAdmin hides what the second listener serves.
 func withoutAdmin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if slices.Contains(adminPaths, r.URL.Path) {
+		switch r.URL.Path {
+		case "/healthz", "/readyz", "/metrics":
 			http.NotFound(w, r)
-			return
+		default:
+			next.ServeHTTP(w, r)
 		}
-		next.ServeHTTP(w, r)
 	})
 }
 
-// serveAdmin serves probes, metrics and profiles at their own address until ctx is done, including
-// while the process is stopping.
+// serveAdmin also serves while the process is stopping.
 func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminAddr)
 	if err != nil {
@@ -140,7 +133,7 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes}
+	server := newServer(mux)
 	p.stop.run(group, "the admin listener", func() error {
 		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -152,8 +145,7 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	return nil
 }
 
-// firstAgency returns the [signin.FirstAgency] with which the console creates the first agency. It
-// returns nil if there is a main application or no secret shared by all processes.
+// firstAgency returns nil if there is a main application or no secret shared by all processes.
 func (p *process) firstAgency() *signin.FirstAgency {
 	secret := cmp.Or(p.SecretsKey, p.JWTSecret)
 	if p.Directory != directoryLocal || secret == "" {
@@ -162,8 +154,6 @@ func (p *process) firstAgency() *signin.FirstAgency {
 	return p.FirstAgency([]byte(secret))
 }
 
-// logFirstCode logs the code that creates the first agency in the console, while the directory is
-// empty.
 func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
 	select {
 	case <-p.Monitor.Readable():
@@ -171,11 +161,11 @@ func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
 		return
 	}
 	if wanted, err := first.Wanted(ctx); err == nil && wanted {
-		p.logger.Warn("no agency exists yet: create the first one at /console/sign-in with this code, or with 'ledgerboard init'", "code", first.Code)
+		p.logger.Warn("no agency exists yet: create the first one at /console/sign-in with this code, or with 'ledgerboard init'",
+			"code", first.Code)
 	}
 }
 
-// newHandler creates the API server and the handler that serves both the API and the console.
 func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*api.Server, http.Handler, error) {
 	tokens := p.jwt()
 	tokens.Logger = p.logger
@@ -187,30 +177,28 @@ func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*a
 	if err != nil {
 		return nil, nil, usageError{fmt.Errorf("LEDGERBOARD_WITHDRAWN: %w", err)}
 	}
-	config := api.Config{
-		CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
-	}
-	if p.withPictures {
-		config.Filter = launch.NamePictures
-	}
-	handling := assembly.HandlerConfig{
+	config := assembly.HandlerConfig{
 		CheckpointKeys: p.checkpointKeys,
-		HTTP:           config,
+		HTTP: api.Config{
+			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
+		},
 		Authenticator:  authenticator,
 		UnknownUsers:   p.Users == usersUnknownAllowed,
 		LocalDirectory: p.Directory == directoryLocal,
 		Withdrawn:      withdrawn,
 		Metrics:        p.metrics(),
 	}
-	if handling.SignIns, err = p.signIns(); err != nil {
+	if p.withPictures {
+		config.HTTP.Filter = launch.NamePictures
+	}
+	if config.SignIns, err = p.signIns(); err != nil {
 		return nil, nil, usageError{err}
 	}
-	handling.SignIns.Demo = p.continueAs
-	handling.SignIns.First = first
-	server, err := p.Handler(handling)
+	config.SignIns.Demo, config.SignIns.First = p.continueAs, first
+	server, err := p.Handler(config)
 	if err != nil {
 		return nil, nil, err
 	}
-	pages, err := p.Console(server, handling)
+	pages, err := p.Console(server, config)
 	return server, pages, err
 }

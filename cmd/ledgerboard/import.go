@@ -13,11 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 )
 
-// importCommand imports reference entities of the main application ([commands.EntityLine]) and
-// legacy data.
 type importCommand struct {
-	storage
-	logging
+	installation
 	Files           []string      `arg:"" optional:"" type:"existingfile" sep:"none" help:"JSON Lines files of entities, one {\"type\":\"directory.account.v1\",\"data\":{…}} per line."`
 	Preferences     []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Dashboard preferences exported by mongoexport: one document per line, or one array."`
 	Posts           []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSPosts, CSV or JSON Lines."`
@@ -30,13 +27,12 @@ type importCommand struct {
 	ReplaceTokens   bool          `help:"Replace stored tokens with those of --member-auth. By default a stored token is kept unless its connection requires a new sign-in."`
 	SkipRefused     bool          `help:"Import the valid rows even if others are refused. By default one refused row stops the import."`
 	DryRun          bool          `help:"Read and check everything and print the same report, but append nothing."`
-	JSON            bool          `name:"json" help:"Print the report as a JSON object with every repair and every refused row."`
+	JSON            bool          `help:"Print the report as a JSON object with every repair and every refused row."`
 }
 
-// errRowsLeftOut is returned if an import is done except for refused rows.
 var errRowsLeftOut = errors.New("rows were left out")
 
-// Run implements the command. It checks everything before it appends anything.
+// Run checks everything before it appends anything.
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	i := &importRun{importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(), directory: commands.NewImportWorld()}
 	if err := i.check(); err != nil {
@@ -69,7 +65,8 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if !c.DryRun {
 		if report, err = i.appendAll(ctx, report); err != nil {
-			return interruptedError(ctx, err, "the import is incomplete but consistent: rows and sets were imported as a whole; repeat the import to continue")
+			return interruptedError(ctx, err, "the import is incomplete but consistent: rows and sets were imported as a whole; "+
+				"repeat the import to continue")
 		}
 	}
 	if err := report.print(c, s); err != nil {
@@ -81,12 +78,12 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-// legacy reports whether the import includes anything other than entities.
 func (c importCommand) legacy() bool {
 	return len(c.Preferences)+len(c.Posts)+len(c.AccountInsights)+len(c.PostInsights)+len(c.MemberAuth) > 0
 }
 
-func (c importCommand) secret() bool { return len(c.MemberAuth) > 0 }
+// seals reports whether there are secrets to encrypt.
+func (c importCommand) seals() bool { return len(c.MemberAuth) > 0 && !c.DryRun }
 
 func (i *importRun) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
@@ -99,7 +96,7 @@ func (i *importRun) check() (err error) {
 	if i.GrowthWindow <= 0 {
 		return usageError{fmt.Errorf("--growth-window is %s; use more than 0", i.GrowthWindow)}
 	}
-	if i.secret() && !i.DryRun {
+	if i.seals() {
 		if i.keys, err = vault.ParseKeys(i.SecretsKey); err != nil {
 			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens of --member-auth: %w", err)}
 		}
@@ -110,8 +107,6 @@ func (i *importRun) check() (err error) {
 	return nil
 }
 
-// importer describes a kind of input: its files, how rows are converted, and the counter of the
-// report.
 type importer struct {
 	name  string
 	files []string
@@ -124,33 +119,39 @@ type rowDraft struct {
 	domain.Draft // without a key, there is no event for the row
 	// texts of a post, or tombstones for the texts of an erased account's posts
 	contents []domain.Draft
-	// seal stores the row's secret before the draft is appended. It is nil if the row has no
-	// secret. isNew reports that only the secret of the row is new.
-	seal func(context.Context) (isNew bool, err error)
+	// seal stores the row's secret before the draft is appended. It is nil if the row has no secret.
+	seal func(context.Context) error
 }
 
-// importers returns the kinds of input in the order in which they are appended: entities before the
-// records that belong to them. Dashboards are only collected and decided at the end, agency by
-// agency.
+// importers are in the order of appending: entities before the records that belong to them.
+// Dashboards are only collected and decided at the end, agency by agency.
 func (p *importPass) importers() []importer {
 	read := legacy.Read
 	// A method value would capture the current p.Now instead of each row's.
 	connection := func(row legacy.MemberAuth) (domain.Draft, error) { return p.Connection(row) }
 	return []importer{
 		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
-		{"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read, row((*legacy.Row).MemberAuth, connection, p.sealTokens)},
+		{
+			"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read,
+			row((*legacy.Row).MemberAuth, connection, p.sealTokens),
+		},
 		{"dashboards", p.Preferences, nil, read, p.preference},
 		{"posts", p.Posts, posts, read, p.post},
-		{"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read, row((*legacy.Row).AccountReading, p.AccountReading, nil)},
-		{"post readings", p.PostInsights, func(c *importCounts) *int { return &c.PostReadings }, read, row((*legacy.Row).PostReading, p.PostReading, nil)},
+		{
+			"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read,
+			row((*legacy.Row).AccountReading, p.AccountReading, nil),
+		},
+		{
+			"post readings", p.PostInsights, func(c *importCounts) *int { return &c.PostReadings }, read,
+			row((*legacy.Row).PostReading, p.PostReading, nil),
+		},
 	}
 }
 
 func posts(c *importCounts) *int { return &c.Posts }
 
-// row combines decoding a row, drafting its event and sealing its secret.
 func row[T any](
-	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) (bool, error),
+	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) error,
 ) func(place, *legacy.Row) (rowDraft, error) {
 	return func(_ place, r *legacy.Row) (rowDraft, error) {
 		values, err := decode(r)
@@ -161,7 +162,7 @@ func row[T any](
 		if err != nil || seal == nil {
 			return rowDraft{Draft: d}, err
 		}
-		return rowDraft{Draft: d, seal: func(ctx context.Context) (bool, error) { return seal(ctx, values, d) }}, nil
+		return rowDraft{Draft: d, seal: func(ctx context.Context) error { return seal(ctx, values, d) }}, nil
 	}
 }
 
@@ -188,7 +189,8 @@ func (p *importPass) post(_ place, r *legacy.Row) (d rowDraft, err error) {
 	return d, err
 }
 
-func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) (isNew bool, err error) {
+// sealTokens counts tokens apart from their connections.
+func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) error {
 	connection, _ := d.Data.(domain.DirectoryConnection)
 	outcome, err := p.SealTokens(ctx, connection, row)
 	switch outcome {
@@ -202,7 +204,7 @@ func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d do
 	case commands.SecretAbsent:
 		p.report.TokensAbsent++
 	}
-	return false, err // tokens have their own counter, next to that of connections
+	return err
 }
 
 // preference collects a legacy dashboard. The dashboards of an agency are decided together.

@@ -45,8 +45,8 @@ type importRun struct {
 
 	directory *commands.ImportWorld
 	inLog     map[uuid.UUID]bool // see rowsInLog; nil until read
-
-	inContents map[string]contentState // see readContents; nil until read
+	// see readContents; nil until read
+	inContents map[string]contentState
 }
 
 // open connects to the log and, if there are secrets to seal, to the database. A dry run creates
@@ -69,7 +69,7 @@ func (i *importRun) open(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if !i.secret() || i.DryRun {
+	if !i.seals() {
 		return nil
 	}
 	if err := i.parts.Migrate(ctx); err != nil {
@@ -90,7 +90,6 @@ func (i *importRun) open(ctx context.Context) error {
 	return err
 }
 
-// checkAll reads the directory from the log and checks every file. It appends nothing.
 func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
 	if i.log != nil {
 		lines, err := assembly.Erasures(ctx, i.log)
@@ -98,7 +97,7 @@ func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
 			return importReport{}, err
 		}
 		i.erasures = domain.NewErasures(lines)
-		err = assembly.ScanDirectory(ctx, i.log, func(recorded domain.Recorded, err error) {
+		err = assembly.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
 			if err != nil {
 				return // the projection parks it; it does not concern the import
 			}
@@ -113,8 +112,7 @@ func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
 }
 
 // rowsInLog returns the ids of the rows that earlier imports appended to topic `metrics`; each
-// takes about 40 bytes of memory. It reads them only when the first row of a file needs them,
-// because the topic is long and an import of entities alone needs none.
+// takes about 40 bytes of memory. The topic is long: it is read only when the first row needs it.
 func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	if i.inLog != nil || i.log == nil {
 		return i.inLog, nil
@@ -141,15 +139,13 @@ func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	return inLog, nil
 }
 
-// contentState is the latest state of a key on topic `contents`. The texts are empty if they were
-// erased.
+// contentState has no texts if they were erased.
 type contentState struct {
 	domain.CompactedRecord
 
 	texts domain.PostTexts
 }
 
-// readContents reads the latest texts of all posts. It is called when the first post needs them.
 func (i *importRun) readContents(ctx context.Context) error {
 	if i.inContents != nil || i.log == nil {
 		return nil
@@ -178,7 +174,6 @@ func (i *importRun) readContents(ctx context.Context) error {
 	return nil
 }
 
-// stream reads an agency's dashboards from the log.
 func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportStream, error) {
 	stream := commands.ImportStream{Present: map[string]domain.PresentDashboard{}}
 	if i.log == nil {
@@ -217,8 +212,7 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	return stream, nil
 }
 
-// appendAll appends the checked records. If there is anything to append, it first records the
-// import, and at the end that it is done.
+// appendAll records the import before it appends anything, and at the end that it is done.
 func (i *importRun) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	if n == (importCounts{}) {
@@ -245,7 +239,8 @@ func (i *importRun) appendAll(ctx context.Context, checked importReport) (import
 	if err != nil {
 		return report, err
 	}
-	return report, wrapError("record that the import is done", i.log.Append(ctx, commands.DoneDraft(draft, domain.ActionDataImported, time.Now())))
+	done := commands.DoneDraft(draft, domain.ActionDataImported, time.Now())
+	return report, wrapError("record that the import is done", i.log.Append(ctx, done))
 }
 
 func importedFile(path string) (domain.ImportedFile, error) {

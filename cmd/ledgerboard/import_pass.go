@@ -20,7 +20,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/legacy"
 )
 
-// importBatch is the number of events in one append.
 const importBatch = 1000
 
 // importPass reads all files once. A dry pass checks and counts; a real pass also seals and appends
@@ -43,13 +42,16 @@ type importPass struct {
 	documents map[string]place                      // by agency, account and document, and by agency and account
 }
 
-// pass reads all files and returns a report of what it did or would do.
 func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (importReport, error) {
 	p := &importPass{
 		importRun: i, real: real, bars: bars,
-		Import: commands.Import{World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow, NoSubscriptions: i.Subscriptions == subscriptionsNone, Now: i.now},
+		Import: commands.Import{
+			World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow,
+			NoSubscriptions: i.Subscriptions == subscriptionsNone, Now: i.now,
+		},
 		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
-		seen:   map[uuid.UUID]bool{}, fileContents: map[string]contentState{}, agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
+		seen:   map[uuid.UUID]bool{}, fileContents: map[string]contentState{},
+		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
 	if i.secrets != nil {
 		p.Secrets = i.secrets
@@ -71,8 +73,7 @@ func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (import
 	return p.report, p.dashboards(ctx)
 }
 
-// each handles the rows of an importer's files. An invalid row is refused; any other error ends the
-// pass.
+// each refuses invalid rows; any other error ends the pass.
 func (p *importPass) each(ctx context.Context, in importer) error {
 	if len(in.files) == 0 {
 		return nil
@@ -128,8 +129,6 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// take handles one row: it counts the row, seals its secret, and adds its events to the batch if
-// they are new.
 func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy.Row) error {
 	// The latest state of an entity counts, and a file may contain several states of it in one
 	// second.
@@ -146,11 +145,10 @@ func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy
 		p.refuse(pos, err)
 		return nil
 	}
-	isNew := false
 	// a dry pass only checks whether the secret is stored; --dry-run opens no database and counts
 	// each secret as new
 	if d.seal != nil {
-		if isNew, err = d.seal(ctx); err != nil {
+		if err := d.seal(ctx); err != nil {
 			return err
 		}
 	}
@@ -172,7 +170,7 @@ func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy
 			p.batch = append(p.batch, draft)
 		}
 	}
-	if len(p.batch) == before && !isNew {
+	if len(p.batch) == before {
 		*count(&p.report.Unchanged)++
 		return nil
 	}
@@ -202,8 +200,7 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	return !known, nil
 }
 
-// freshContent reports whether the texts of a post differ from those in the log and earlier in the
-// files. A content that is not newer than the known one, or than an erasure, is not appended.
+// freshContent omits a content that is not newer than the known one, or than an erasure.
 func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, error) {
 	if err := p.readContents(ctx); err != nil {
 		return false, err
@@ -223,12 +220,11 @@ func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, er
 	}
 	p.fileContents[d.Key] = now
 	if !known && p.contents != nil {
-		return true, p.index(d.Key)
+		p.index(d.Key)
 	}
 	return true, nil
 }
 
-// content returns the latest content of a key in the files or, if it is missing, in the log.
 func (p *importPass) content(key string) (contentState, bool) {
 	if content, known := p.fileContents[key]; known {
 		return content, true
@@ -239,41 +235,16 @@ func (p *importPass) content(key string) (contentState, bool) {
 
 // index adds the key under the directory keys of its social account and its agency, whose erasure
 // erases the content.
-func (p *importPass) index(key string) error {
-	post, _, err := domain.SplitContentKey(key)
-	if err != nil {
-		return err
-	}
+func (p *importPass) index(key string) {
+	post, _, _ := domain.SplitContentKey(key) // readContents and drafts give only valid keys
 	for _, owner := range []string{
 		domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(post.SocialAccount, 10)),
 		domain.DirectoryKey(domain.KindAccount, post.ParentAccount),
 	} {
 		p.contents[owner] = append(p.contents[owner], key)
 	}
-	return nil
 }
 
-// indexAll indexes the contents of the log and of the files read before. It is called at the first
-// erasure.
-func (p *importPass) indexAll() error {
-	p.contents = map[string][]string{}
-	for key := range p.inContents {
-		if err := p.index(key); err != nil {
-			return err
-		}
-	}
-	for key := range p.fileContents {
-		if _, known := p.inContents[key]; known {
-			continue
-		}
-		if err := p.index(key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// erasedContents returns tombstones for the post contents of an erased social account or agency.
 func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombstones []domain.Draft, err error) {
 	kind, _, _ := strings.Cut(d.Key, ":")
 	if d.Topic != domain.TopicDirectory || d.Data != nil || kind != domain.KindSocialAccount && kind != domain.KindAccount {
@@ -283,38 +254,35 @@ func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombst
 		return nil, err
 	}
 	if p.contents == nil {
-		if err := p.indexAll(); err != nil {
-			return nil, err
+		p.contents = map[string][]string{}
+		for key := range p.inContents {
+			p.index(key)
+		}
+		for key := range p.fileContents {
+			p.index(key)
 		}
 	}
-	for _, key := range slices.Sorted(slices.Values(p.contents[d.Key])) {
-		state, _ := p.content(key)
-		if state.Erased {
-			continue
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(p.contents[d.Key]))) {
+		if state, _ := p.content(key); !state.Erased {
+			tombstones = append(tombstones, p.MarkImported(commands.EraseContentDraft(key, p.now)))
 		}
-		tombstones = append(tombstones, p.MarkImported(commands.EraseContentDraft(key, p.now)))
 	}
 	return tombstones, nil
 }
 
-// flush appends the batch; a dry pass drops it.
 func (p *importPass) flush(ctx context.Context, in importer) error {
 	batch := p.batch
 	p.batch = p.batch[:0]
 	if len(batch) == 0 || !p.real {
 		return nil
 	}
-	if err := p.log.AppendBulk(ctx, batch); err != nil {
-		return fmt.Errorf("append %s (repeating the import is safe): %w", in.name, err)
-	}
-	return nil
+	return wrapError("append "+in.name+" (repeating the import is safe)", p.log.AppendBulk(ctx, batch))
 }
 
 func (p *importPass) refuse(pos place, reason error) {
 	p.report.Refused = append(p.report.Refused, importRefusal{pos, reason.Error()})
 }
 
-// dashboards decides the legacy dashboards, agency by agency, and appends the result.
 func (p *importPass) dashboards(ctx context.Context) error {
 	use := commands.ImportDashboards{Stream: p.stream, Now: time.Now}
 	bars := io.Discard

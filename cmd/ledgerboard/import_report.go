@@ -36,7 +36,6 @@ type importCounts struct {
 	PostReadings    int `json:"post_readings"`
 }
 
-// importRepair is an entry removed from a document of the preferences.
 type importRepair struct {
 	place
 	domain.ImportNote
@@ -67,13 +66,14 @@ func (r importRepair) String() string {
 func (r importReport) refuse(asJSON bool, out io.Writer) error {
 	if asJSON {
 		r.Imported = importCounts{}
-		return errors.Join(json.NewEncoder(out).Encode(r), usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))})
+		refused := usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))}
+		return errors.Join(json.NewEncoder(out).Encode(r), refused)
 	}
 	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat, or leave them out with --skip-refused:%s",
 		formatList(r.Refused, "", ""))}
 }
 
-// maxListed is how many refused rows, and how many repairs, are printed; --json lists all.
+// maxListed rows are printed; --json lists all.
 const maxListed = 50
 
 func formatList[T fmt.Stringer](list []T, indent, hint string) string {
@@ -87,7 +87,6 @@ func formatList[T fmt.Stringer](list []T, indent, hint string) string {
 	return text.String()
 }
 
-// print writes the results to Out and the refused rows to Err.
 func (r importReport) print(c importCommand, s streams) error {
 	if c.JSON {
 		return json.NewEncoder(s.Out).Encode(r)
@@ -109,14 +108,13 @@ func (r importReport) print(c importCommand, s streams) error {
 		{"account readings", r.Imported.AccountReadings, r.Unchanged.AccountReadings, len(c.AccountInsights) > 0},
 		{"post readings", r.Imported.PostReadings, r.Unchanged.PostReadings, len(c.PostInsights) > 0},
 	} {
-		if !kind.given {
-			continue
-		}
-		fmt.Fprintf(s.Out, "%d %s %s", kind.imported, kind.name, did)
+		present := ""
 		if kind.unchanged > 0 {
-			fmt.Fprintf(s.Out, "; %d were already present", kind.unchanged)
+			present = fmt.Sprintf("; %d were already present", kind.unchanged)
 		}
-		fmt.Fprintln(s.Out, ".")
+		if kind.given {
+			fmt.Fprintf(s.Out, "%d %s %s%s.\n", kind.imported, kind.name, did, present)
+		}
 	}
 	if r.TokensReplaced > 0 {
 		fmt.Fprintf(s.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n", r.TokensReplaced)

@@ -34,7 +34,7 @@ func sample(name string) string { return filepath.Join("testdata", "oldsystem", 
 
 func importInto(at storage) importCommand {
 	return importCommand{
-		storage: at, logging: quiet, Files: []string{sample("entities.jsonl")},
+		installation: installation{at, quiet}, Files: []string{sample("entities.jsonl")},
 		TimeZone: "Europe/Berlin", GrowthWindow: 168 * time.Hour, SecretsKey: importKey, JSON: true,
 	}
 }

@@ -14,15 +14,14 @@ import (
 )
 
 type initCommand struct {
-	storage
-	logging
+	installation
 	tokens
 	directorySettings
 	Agency string        `required:"" placeholder:"NAME" help:"Name of the agency."`
 	Name   string        `required:"" help:"Name of the first user."`
 	Email  string        `required:"" placeholder:"ADDRESS" help:"Email address of the first user."`
 	For    time.Duration `default:"12h" help:"Lifetime of the token."`
-	JSON   bool          `name:"json" help:"Print a JSON object."`
+	JSON   bool          `help:"Print a JSON object."`
 }
 
 type initResult struct {
@@ -32,8 +31,8 @@ type initResult struct {
 	ExpiresAt time.Time `json:"expires_at"` // of the token
 }
 
-// Run implements the command. If it returns an error, it created no agency, unless the error says
-// that the outcome is unknown.
+// Run returns an error only if it created no agency, or if the error says that the outcome is
+// unknown.
 func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
 	wrong := c.validate()
@@ -45,8 +44,8 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	switch c.Directory {
 	case directoryLocal:
 	case directoryMainApp:
-		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application (POST /api/directory); " +
-			"init requires LEDGERBOARD_DIRECTORY=local"))
+		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is main_app: accounts and users come from the main application " +
+			"(POST /api/directory); init requires LEDGERBOARD_DIRECTORY=local"))
 	default:
 		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
 	}
@@ -76,24 +75,21 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 		c.Agency, result.Agency, c.Name, result.User, result.ExpiresAt.Format(time.RFC3339), result.Token)
 }
 
-// makeAgency appends both, unless there is already an agency with that name, because init was run
-// before.
+// makeAgency refuses a second agency with that name, because init may have been run before.
 func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
-	world := map[string]domain.DirectoryEntity{} // nil values are erased entities
-	err := assembly.ScanDirectory(ctx, log, func(r domain.Recorded, err error) {
-		entity, isEntity := r.Data.(domain.DirectoryEntity)
-		if err != nil || r.Data != nil && !isEntity {
-			return
+	accounts := map[string]domain.DirectoryAccount{} // the latest by key; without a name if erased
+	err := assembly.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
+		if account, ok := r.Data.(domain.DirectoryAccount); ok || err == nil && r.Data == nil {
+			accounts[r.Key] = account
 		}
-		world[r.Key] = entity
 	})
 	if err != nil {
 		return fmt.Errorf("read the directory: %w", err)
 	}
-	for _, entity := range world {
-		if other, ok := entity.(domain.DirectoryAccount); ok && other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
-			return usageError{fmt.Errorf("nothing was created: an agency named %q already exists (%s). 'ledgerboard token' creates a token for one of "+
-				"its users; use another name for another agency", other.Name, other.ID)}
+	for _, other := range accounts {
+		if other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
+			return usageError{fmt.Errorf("nothing was created: an agency named %q already exists (%s). 'ledgerboard token' creates "+
+				"a token for one of its users; use another name for another agency", other.Name, other.ID)}
 		}
 	}
 	for _, draft := range commands.AgencyDrafts(agency, person, time.Now()) {
@@ -108,16 +104,15 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 	return nil
 }
 
-// migrateCommand migrates the schemas to the version of this program. Services also do this at
-// startup; the command is for deployments in which the database users of the services cannot create
-// tables (deploy/roles.sql).
+// migrateCommand is for deployments in which the database users of the services cannot create
+// tables (deploy/roles.sql). Otherwise services migrate at startup.
 type migrateCommand struct {
-	storage
-	logging
+	installation
 }
 
 func (c migrateCommand) Run(ctx context.Context, s streams) error {
-	if err := withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error { return parts.Migrate(ctx) }); err != nil {
+	err := withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error { return parts.Migrate(ctx) })
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(s.Out, "The schemas lb and kept have the version of this program.")

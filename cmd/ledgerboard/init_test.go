@@ -17,7 +17,7 @@ func TestInit(t *testing.T) {
 	s := eraseSettings(newStorage(t))
 	run := func(change func(*initCommand)) (initResult, error) {
 		c := initCommand{
-			storage: s.storage, logging: s.logging, tokens: s.tokens, directorySettings: s.directorySettings,
+			installation: installation{s.storage, s.logging}, tokens: s.tokens, directorySettings: s.directorySettings,
 			Agency: "North Star", Name: "Anna Berg", Email: "anna@north.example.com", For: time.Hour, JSON: true,
 		}
 		change(&c)

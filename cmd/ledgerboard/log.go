@@ -12,13 +12,12 @@ import (
 )
 
 type logCommand struct {
-	storage
-	logging
-	JSON bool `name:"json" help:"Print a JSON object with all settings."`
+	installation
+	JSON bool `help:"Print a JSON object with all settings."`
 }
 
 func (c logCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		topics, err := ops.Topics(ctx)
 		if err != nil {
 			return err
@@ -52,7 +51,6 @@ func printTopics(s streams, topics []operator.Topic) error {
 	return err
 }
 
-// say prints a value as JSON or as formatted text.
 func say(out io.Writer, asJSON bool, value any, format string, args ...any) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(value)
@@ -61,8 +59,7 @@ func say(out io.Writer, asJSON bool, value any, format string, args ...any) erro
 	return err
 }
 
-// printList prints a list as a JSON array, or as a table with one line per entry. The cells of head
-// and lines are separated by tabs.
+// printList prints a JSON array or a table; tabs separate the cells of head and lines.
 func printList[T any](out io.Writer, asJSON bool, list []T, head string, line func(T) string) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(append([]T{}, list...))

@@ -90,13 +90,12 @@ func main() {
 }
 
 // streams are the outputs of a command: results go to Out, progress and problems to Err. A signal
-// that ends the command closes Cut, and prompts then return without an answer.
+// closes Cut, and prompts then return without an answer.
 type streams struct {
 	Out, Err io.Writer
 	Cut      <-chan struct{}
 }
 
-// run is main without the process: it parses args, runs the command and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err := errors.Join(dropEmpty(), loadConfigFile(os.Getenv(configFileVariable))); err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -108,10 +107,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	exited := -1
 	var c cli
-	parser, err := kong.New(&c,
+	parser, err := newParser(&c,
 		kong.Name("ledgerboard"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), parserOptions(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
@@ -133,36 +132,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(parsed.Run(), stderr)
 }
 
-// parserOptions returns the parser options. Flags of type hexid are ids of agencies, dashboards and
-// users.
-func parserOptions() kong.Option {
-	return kong.OptionFunc(func(k *kong.Kong) error {
-		hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
-			var text string
-			if err := c.Scan.PopValueInto("id", &text); err != nil {
-				return err
-			}
-			id, ok := domain.HexID(text)
-			if !ok {
-				return fmt.Errorf("%q is not 24 hex digits", text)
-			}
-			target.SetString(id)
-			return nil
-		})
-		for _, option := range []kong.Option{defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)), kong.NamedMapper("hexid", hexID)} {
-			if err := option.Apply(k); err != nil {
-				return err
-			}
+// newParser returns the parser of the command line. Flags of type hexid are ids of agencies,
+// dashboards and users.
+func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
+	hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := c.Scan.PopValueInto("id", &text); err != nil {
+			return err
 		}
+		id, ok := domain.HexID(text)
+		if !ok {
+			return fmt.Errorf("%q is not 24 hex digits", text)
+		}
+		target.SetString(id)
 		return nil
 	})
+	return kong.New(c, append(options,
+		defaults(), kong.Resolvers(kong.ResolverFunc(demoDefault)), kong.NamedMapper("hexid", hexID))...)
 }
 
-// demoDefault returns the default of a flag in a demo (demo and serve --mock), which replaces the
-// default of the service. It returns nil if the two are equal or if the flag is set.
+// demoDefault returns the default of a flag in a demo (demo and serve --mock), or nil if the flag
+// is set or the service's default applies.
 func demoDefault(c *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	value, ok := launch.Defaults()[flag.Name]
-	if !ok || slices.ContainsFunc(flag.Envs, func(name string) bool { return os.Getenv(name) != "" }) {
+	value, differs := launch.Defaults()[flag.Name]
+	if !differs || slices.ContainsFunc(flag.Envs, func(name string) bool { return os.Getenv(name) != "" }) {
 		return nil, nil
 	}
 	demo := c.Selected().Name == "demo"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/ledgerboard/ledgerboard/internal/assembly"
 	"github.com/ledgerboard/ledgerboard/internal/embedded"
@@ -12,10 +11,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
-// Commands that inspect an installation must not create an empty log or database and then report
-// that nothing is wrong with it.
+// installation is the log and the database of a command, and how it logs. Commands that inspect an
+// installation must not create an empty log or database and then report that nothing is wrong
+// with it.
+type installation struct {
+	storage
+	logging
+}
 
-// needLog returns an error if no brokers are configured and the data directory contains no log.
 func (s storage) needLog() error {
 	if len(s.KafkaBrokers) > 0 || s.embedded(nil).HasBroker() {
 		return nil
@@ -24,7 +27,6 @@ func (s storage) needLog() error {
 		"or --data-dir to the data directory of a stopped service (%s contains no log)", s.DataDir)}
 }
 
-// needTables returns an error if no database is configured and the data directory contains none.
 func (s storage) needTables() error {
 	if s.DatabaseURL != "" || s.embedded(nil).HasPostgres() {
 		return nil
@@ -33,8 +35,8 @@ func (s storage) needTables() error {
 		"or run 'ledgerboard migrate' to create them (%s contains no database)", s.DataDir)}
 }
 
-// withParts calls do with the configured backends, which are opened on demand, and closes them
-// afterwards.
+func (s storage) needLogAndTables() error { return errors.Join(s.needLog(), s.needTables()) }
+
 func withParts(config assembly.Settings, do func(*assembly.Parts) error) (err error) {
 	parts := assembly.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
@@ -46,18 +48,17 @@ func withParts(config assembly.Settings, do func(*assembly.Parts) error) (err er
 }
 
 // withExistingParts is for commands that only inspect the log: they create no missing topics.
-func (s storage) withExistingParts(logger *slog.Logger, do func(*assembly.Parts) error) error {
-	if err := s.needLog(); err != nil {
+func (i installation) withExistingParts(s streams, do func(*assembly.Parts) error) error {
+	if err := i.needLog(); err != nil {
 		return err
 	}
-	config := s.backends(logger)
+	config := i.backends(i.logger(s))
 	config.Existing = true
 	return withParts(config, do)
 }
 
-// withExistingLog calls do with the log, for commands that only read it.
-func (s storage) withExistingLog(ctx context.Context, logger *slog.Logger, do func(*eventlog.Log) error) error {
-	return s.withExistingParts(logger, func(parts *assembly.Parts) error {
+func (i installation) withExistingLog(ctx context.Context, s streams, do func(*eventlog.Log) error) error {
+	return i.withExistingParts(s, func(parts *assembly.Parts) error {
 		log, err := parts.Log(ctx)
 		if err != nil {
 			return err
@@ -66,12 +67,11 @@ func (s storage) withExistingLog(ctx context.Context, logger *slog.Logger, do fu
 	})
 }
 
-// withDatabase calls do with the database only.
-func withDatabase(ctx context.Context, config storage, logger *slog.Logger, do func(*operations.Views) error) error {
-	if err := config.needTables(); err != nil {
+func (i installation) withDatabase(ctx context.Context, s streams, do func(*operations.Views) error) error {
+	if err := i.needTables(); err != nil {
 		return err
 	}
-	return withParts(config.backends(logger), func(parts *assembly.Parts) error {
+	return withParts(i.backends(i.logger(s)), func(parts *assembly.Parts) error {
 		database, err := parts.OperatorViews(ctx)
 		if err != nil {
 			return err
@@ -80,12 +80,11 @@ func withDatabase(ctx context.Context, config storage, logger *slog.Logger, do f
 	})
 }
 
-// withOperations calls do with the operations of operators.
-func withOperations(ctx context.Context, config storage, logger *slog.Logger, do func(*operations.Service) error) error {
-	if err := errors.Join(config.needLog(), config.needTables()); err != nil {
+func (i installation) withOperations(ctx context.Context, s streams, do func(*operations.Service) error) error {
+	if err := i.needLogAndTables(); err != nil {
 		return err
 	}
-	return withParts(config.backends(logger), func(parts *assembly.Parts) error {
+	return withParts(i.backends(i.logger(s)), func(parts *assembly.Parts) error {
 		ops, err := parts.Operations(ctx)
 		if err != nil {
 			return err

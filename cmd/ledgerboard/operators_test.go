@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -100,7 +99,7 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 
 		// Actions without effect and unknown targets are refused before anything is recorded.
 		reason := domain.Reason{Code: domain.ReasonTest}
-		require.NoError(t, withOperations(t.Context(), a.storageSettings(t), slog.New(slog.DiscardHandler), func(d *operations.Service) error {
+		require.NoError(t, installation{a.storageSettings(t), quiet}.withOperations(t.Context(), streams{Err: io.Discard}, func(d *operations.Service) error {
 			recorded := func() (n int64) {
 				topics, err := d.Topics(t.Context())
 				require.NoError(t, err)
@@ -273,9 +272,9 @@ func TestReadingCommandsCreateNothing(t *testing.T) {
 		command command
 		says    string
 	}{
-		{verifyCommand{storage: nowhere, logging: quiet, All: true}, "LEDGERBOARD_KAFKA_BROKERS"},
-		{replayCommand{storage: nowhere, logging: quiet, Parent: agency}, "LEDGERBOARD_KAFKA_BROKERS"},
-		{exportCommand{storage: nowhere, logging: quiet, Parent: agency, Bundle: filepath.Join(dir, "b")}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{verifyCommand{installation: installation{nowhere, quiet}, All: true}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{replayCommand{installation: installation{nowhere, quiet}, Parent: agency}, "LEDGERBOARD_KAFKA_BROKERS"},
+		{exportCommand{installation: installation{nowhere, quiet}, Parent: agency, Bundle: filepath.Join(dir, "b")}, "LEDGERBOARD_KAFKA_BROKERS"},
 		{erase, "LEDGERBOARD_DATABASE_URL"},
 	} {
 		var said bytes.Buffer
@@ -295,7 +294,7 @@ func TestLogOfARunningService(t *testing.T) {
 	broker, err := embedded.StartBroker(t.Context(), embedded.BrokerConfig{DataDir: filepath.Join(dir, "broker")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, broker.Close()) })
-	_, err = runCommand(t, replayCommand{storage: storage{DataDir: dir}, logging: quiet, Parent: "aa0000000000000000000001"})
+	_, err = runCommand(t, replayCommand{installation: installation{storage{DataDir: dir}, quiet}, Parent: "aa0000000000000000000001"})
 	require.ErrorIs(t, err, embedded.ErrLocked)
 	require.ErrorContains(t, err, "demo.json")
 }
@@ -303,7 +302,7 @@ func TestLogOfARunningService(t *testing.T) {
 func TestLogShowsTopics(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 3)
-	command := logCommand{storage: a.storage(), logging: quiet}
+	command := logCommand{installation: installation{a.storage(), quiet}}
 	require.Regexp(t, `(?m)^dashboards +12 +3 +`, mustRun(t, command))
 	command.JSON = true
 	var report struct{ Topics []operator.Topic }
@@ -317,7 +316,7 @@ func TestPrepareCommand(t *testing.T) {
 	a := newAudited(t, 30)
 	prepare := func(names ...string) (stdout, stderr string, err error) {
 		var out, errs bytes.Buffer
-		c := prepareCommand{storage: a.storage(), logging: quiet, actionFlags: someReason, Names: names}
+		c := prepareCommand{installation: installation{a.storage(), quiet}, actionFlags: someReason, Names: names}
 		err = c.Run(t.Context(), streams{Out: &out, Err: &errs})
 		return out.String(), errs.String(), err
 	}

@@ -19,13 +19,12 @@ type parkedCommand struct {
 }
 
 type parkedListCommand struct {
-	storage
-	logging
-	JSON bool `name:"json" help:"Print a JSON array."`
+	installation
+	JSON bool `help:"Print a JSON array."`
 }
 
 func (c parkedListCommand) Run(ctx context.Context, s streams) error {
-	return withDatabase(ctx, c.storage, c.logger(s), func(ops *operations.Views) error {
+	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
 		events, err := ops.Parked(ctx, operator.ParkedFilter{})
 		if err != nil {
 			return commandError(err)
@@ -34,21 +33,21 @@ func (c parkedListCommand) Run(ctx context.Context, s streams) error {
 			fmt.Fprintln(s.Out, "there are no parked events")
 			return nil
 		}
-		return printList(s.Out, c.JSON, events, "ID\tSTATE\tSTREAM\tTYPE\tREASON\tQUEUED\tDETAIL", func(e operator.ParkedEvent) string {
+		const head = "ID\tSTATE\tSTREAM\tTYPE\tREASON\tQUEUED\tDETAIL"
+		return printList(s.Out, c.JSON, events, head, func(e operator.ParkedEvent) string {
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%.100s", e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
 		})
 	})
 }
 
 type parkedShowCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
-	ID string `arg:"" name:"id" help:"Event id, as shown by 'parked list'."`
+	ID string `arg:"" help:"Event id, as shown by 'parked list'."`
 }
 
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		reason, err := c.confirm(s, "show the payload of "+c.ID+" and record that you accessed it")
 		if err != nil {
 			return err
@@ -64,19 +63,17 @@ func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
 }
 
 type parkedRetryCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	IDs  []string `arg:"" optional:"" name:"id" help:"Event ids, as shown by 'parked list': PROJECTION-PARTITION-OFFSET. Default: all."`
-	JSON bool     `name:"json" help:"Print a JSON object."`
+	JSON bool     `help:"Print a JSON object."`
 }
 
-// errStillParked is returned if a retry did not fold all events.
 var errStillParked = errors.New("some events still cannot be folded: 'ledgerboard parked show ID' shows one. " +
 	"If a newer program version supports the type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
 
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		events, err := ops.Parked(ctx, operator.ParkedFilter{IDs: c.IDs, State: projections.ParkedWaits})
 		if err != nil {
 			return commandError(err)
@@ -103,15 +100,14 @@ func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 }
 
 type parkedSkipCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
-	ID   string `arg:"" name:"id" help:"Event id, as shown by 'parked list'."`
-	JSON bool   `name:"json" help:"Print a JSON object."`
+	ID   string `arg:"" help:"Event id, as shown by 'parked list'."`
+	JSON bool   `help:"Print a JSON object."`
 }
 
 func (c parkedSkipCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		events, err := ops.Parked(ctx, operator.ParkedFilter{IDs: []string{c.ID}})
 		if err != nil {
 			return commandError(err)
@@ -146,7 +142,8 @@ func (c parkedSkipCommand) printResult(s streams, result operator.SkipResult) er
 	case result.Already:
 		fmt.Fprintf(s.Out, "%s was already skipped; nothing was changed\n", result.ID)
 	case result.Unknown:
-		fmt.Fprintf(s.Out, "%s was skipped, but the events queued after it could not be checked: 'ledgerboard parked' lists the events that are still parked\n", result.ID)
+		fmt.Fprintf(s.Out, "%s was skipped, but the events queued after it could not be checked: "+
+			"'ledgerboard parked' lists the events that are still parked\n", result.ID)
 	default:
 		fmt.Fprintf(s.Out, "%s was skipped; %d queued events folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
 	}

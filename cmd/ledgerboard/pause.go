@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +14,7 @@ import (
 )
 
 type pauseCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	Names []string `arg:"" optional:"" name:"name" help:"Read models (dashboards, …), platforms (${platforms}) or connection ids."`
 	List  bool     `help:"List pauses."`
@@ -27,9 +25,9 @@ func (c pauseCommand) Run(ctx context.Context, s streams) error {
 		return usageError{errors.New("set the names to pause, or --list")}
 	}
 	if !c.List {
-		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.storage, c.logger(s), c.Names)
+		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.installation, c.Names)
 	}
-	return withDatabase(ctx, c.storage, c.logger(s), func(ops *operations.Views) error {
+	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
 		pauses, err := ops.Pauses(ctx)
 		for _, p := range pauses {
 			fmt.Fprintf(s.Out, "%s %s: %s\n", p.Kind, p.Name, pauseInWords(p.Since, p.Actor, p.Reason.String()))
@@ -46,14 +44,13 @@ func pauseInWords(since time.Time, actor, reason string) string {
 }
 
 type resumeCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	Names []string `arg:"" name:"name" help:"Read models, platforms or connection ids."`
 }
 
 func (c resumeCommand) Run(ctx context.Context, s streams) error {
-	return pauseAction{c.actionFlags, "resume", false}.each(ctx, s, c.storage, c.logger(s), c.Names)
+	return pauseAction{c.actionFlags, "resume", false}.each(ctx, s, c.installation, c.Names)
 }
 
 type pauseAction struct {
@@ -63,7 +60,6 @@ type pauseAction struct {
 	paused bool // the requested state
 }
 
-// nameOf returns the name of the target of a pause.
 func nameOf(p domain.Pause) string {
 	if p.Kind == domain.PauseConnection {
 		return "connection " + p.Name
@@ -71,14 +67,14 @@ func nameOf(p domain.Pause) string {
 	return p.Name
 }
 
-// each pauses or resumes the named targets. It checks all names before it asks for confirmation,
-// skips targets that are already in the requested state, and prints the state of each.
-func (p pauseAction) each(ctx context.Context, s streams, at storage, logger *slog.Logger, names []string) error {
+// each checks all names before it asks for confirmation, and skips targets that are already in the
+// requested state.
+func (p pauseAction) each(ctx context.Context, s streams, at installation, names []string) error {
 	all, err := allPausable(names)
 	if err != nil {
 		return err
 	}
-	return withOperations(ctx, at, logger, func(ops *operations.Service) error {
+	return at.withOperations(ctx, s, func(ops *operations.Service) error {
 		if err := knowAll(ctx, ops, all); err != nil {
 			return commandError(err)
 		}
@@ -115,7 +111,6 @@ func (p pauseAction) each(ctx context.Context, s streams, at storage, logger *sl
 	})
 }
 
-// knowAll returns an error if one of the targets does not exist.
 func knowAll(ctx context.Context, ops *operations.Service, all []domain.Pause) error {
 	for _, target := range all {
 		if _, err := ops.Pausable(ctx, target.Kind, target.Name); err != nil {
@@ -125,15 +120,18 @@ func knowAll(ctx context.Context, ops *operations.Service, all []domain.Pause) e
 	return nil
 }
 
-// remaining returns the targets that are not in the requested state yet, and prints the state of
-// the others.
-func (p pauseAction) remaining(ctx context.Context, s streams, ops *operations.Service, all []domain.Pause) (remaining []domain.Pause, err error) {
+// remaining returns the targets to change, and prints the state of the others.
+func (p pauseAction) remaining(
+	ctx context.Context, s streams, ops *operations.Service, all []domain.Pause,
+) (remaining []domain.Pause, err error) {
 	pauses, err := ops.Pauses(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, target := range all {
-		i := slices.IndexFunc(pauses, func(pause domain.Pause) bool { return pause.Kind == target.Kind && pause.Name == target.Name })
+		i := slices.IndexFunc(pauses, func(pause domain.Pause) bool {
+			return pause.Kind == target.Kind && pause.Name == target.Name
+		})
 		switch {
 		case (i >= 0) != p.paused:
 			remaining = append(remaining, target)
@@ -146,9 +144,9 @@ func (p pauseAction) remaining(ctx context.Context, s streams, ops *operations.S
 	return remaining, nil
 }
 
-// allPausable resolves the kind of each name. Numbers are connections. An unknown name is an error.
+// allPausable resolves the kind of each name. Numbers are connections.
 func allPausable(names []string) (all []domain.Pause, err error) {
-	models, platforms := allReadModels(), domain.PlatformNames()
+	models, platforms := operations.ProjectionNames(), domain.PlatformNames()
 	for _, name := range names {
 		name = strings.ToLower(name) // platform names are often capitalized
 		id, err := strconv.ParseInt(name, 10, 64)
@@ -161,7 +159,8 @@ func allPausable(names []string) (all []domain.Pause, err error) {
 			all = append(all, domain.Pause{Kind: domain.PausePlatform, Name: name})
 		default:
 			return nil, usageError{fmt.Errorf("%q is not a read model, platform or connection. Read models: %s; platforms: %s; "+
-				"'ledgerboard connections' lists connection ids. Nothing was changed", name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
+				"'ledgerboard connections' lists connection ids. Nothing was changed",
+				name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
 		}
 	}
 	return all, nil

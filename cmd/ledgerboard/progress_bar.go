@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// progress shows the progress of long work: on a terminal as a line that is redrawn, elsewhere as
-// occasional lines. It must be used from one goroutine.
+// progress is redrawn on a terminal; elsewhere it prints occasional lines. It must be used from one
+// goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -20,7 +20,6 @@ type progress struct {
 	drawnAt  time.Time
 }
 
-// Redraw intervals.
 const (
 	redrawEvery = 100 * time.Millisecond
 	lineEvery   = 5 * time.Second
@@ -50,7 +49,15 @@ func (p *progress) add(n int) {
 	}
 }
 
-// say prints a separate line.
+// reach is add for work that knows its total only once it has begun.
+func (p *progress) reach(done, total int64) {
+	if p.started.IsZero() {
+		*p = *newProgress(p.out, p.label, 0)
+	}
+	p.total = int(total)
+	p.add(int(done) - p.done)
+}
+
 func (p *progress) say(text string) {
 	if p.terminal && !p.drawnAt.IsZero() {
 		fmt.Fprintln(p.out)
@@ -60,6 +67,9 @@ func (p *progress) say(text string) {
 }
 
 func (p *progress) end() {
+	if p.started.IsZero() { // nothing was reached
+		return
+	}
 	p.draw()
 	if p.terminal {
 		fmt.Fprintln(p.out)

@@ -14,28 +14,23 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/projections"
-	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
 type rebuildCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	Names  []string `arg:"" optional:"" name:"name" help:"Read models: dashboards, account_insights, post_insights, directory, operations, contents."`
 	All    bool     `xor:"what" help:"Rebuild all read models, one after the other."`
 	Back   bool     `xor:"how" help:"Switch readers back to the previous generation once it has caught up."`
 	Cancel bool     `xor:"how" help:"Cancel the running rebuild and drop its tables."`
-	JSON   bool     `name:"json" help:"Print one JSON object per rebuild."`
+	JSON   bool     `help:"Print one JSON object per rebuild."`
 }
 
-// prepareCommand builds the generations of this program version before the running version is
-// stopped.
 type prepareCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	Names []string `arg:"" optional:"" name:"name" help:"Read models. Default: all whose projector version differs."`
-	JSON  bool     `name:"json" help:"Print one JSON object per read model."`
+	JSON  bool     `help:"Print one JSON object per read model."`
 }
 
 // Messages of an interrupted command.
@@ -52,7 +47,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return rebuilds(c.storage, c.logging, s, func(parts *assembly.Parts) error {
+	return c.withRebuilds(s, func(parts *assembly.Parts) error {
 		ops, err := parts.Operations(ctx)
 		if err != nil {
 			return err
@@ -77,9 +72,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// startOrCancel requests a rebuild, resumes one that no process runs, or cancels the running one.
 func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name string) (rebuild operator.Rebuild, err error) {
-	ops := r.ops
 	rebuild, found, err := r.underWay(ctx, name)
 	switch {
 	case err != nil:
@@ -91,14 +84,14 @@ func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name st
 		if err != nil {
 			return rebuild, err
 		}
-		return rebuild, ops.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
+		return rebuild, r.ops.CancelRebuild(ctx, operatorCaller(), rebuild.ID, reason)
 	}
 	if rebuild, found, err = r.resumable(ctx, name, c.Back); err != nil || found {
 		return rebuild, err
 	}
-	what, do := "rebuild read model "+name+" from the log, and switch readers to it once it has caught up", ops.RequestRebuild
+	what, do := "rebuild read model "+name+" from the log, and switch readers to it once it has caught up", r.ops.RequestRebuild
 	if c.Back {
-		what, do = "switch readers of "+name+" back to the previous generation", ops.SwitchBack
+		what, do = "switch readers of "+name+" back to the previous generation", r.ops.SwitchBack
 	}
 	reason, err := c.confirm(r.streams, what)
 	if err != nil {
@@ -107,13 +100,12 @@ func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name st
 	return do(ctx, operatorCaller(), name, reason)
 }
 
-// Run asks once for all read models that are not prepared yet, and builds them one after the other.
 func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	names, err := readModels(c.Names, len(c.Names) == 0)
 	if err != nil {
 		return err
 	}
-	return rebuilds(c.storage, c.logging, s, func(parts *assembly.Parts) error {
+	return c.withRebuilds(s, func(parts *assembly.Parts) error {
 		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}
@@ -140,7 +132,8 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if len(remaining) == 0 {
 			return nil
 		}
-		reason, err := c.confirm(s, "build the tables of this version of "+strings.Join(remaining, ", ")+" from the log, next to the live ones")
+		reason, err := c.confirm(s,
+			"build the tables of this version of "+strings.Join(remaining, ", ")+" from the log, next to the live ones")
 		if err != nil {
 			return err
 		}
@@ -154,8 +147,6 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// prepare builds the tables of one read model. If another process is already building them, it
-// waits for that process.
 func (r rebuildRun) prepare(ctx context.Context, name string, reason domain.Reason) error {
 	rebuild, found, err := r.resumable(ctx, name, false)
 	if err != nil {
@@ -171,16 +162,8 @@ func (r rebuildRun) prepare(ctx context.Context, name string, reason domain.Reas
 	return r.follow(ctx, rebuild)
 }
 
-// allReadModels returns the names of all read models of this program version.
-func allReadModels() (names []string) {
-	for _, p := range projectors.All(0) {
-		names = append(names, p.Name)
-	}
-	return names
-}
-
 func readModels(names []string, all bool) ([]string, error) {
-	known := allReadModels()
+	known := operations.ProjectionNames()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
 			return nil, usageError{fmt.Errorf("unknown read model %q: use %s, or --all", name, strings.Join(known, ", "))}
@@ -197,18 +180,16 @@ func readModels(names []string, all bool) ([]string, error) {
 	return names, nil
 }
 
-// rebuilds calls do with the backends of a command that builds tables, possibly in this process.
-func rebuilds(at storage, log logging, s streams, do func(*assembly.Parts) error) error {
-	if err := errors.Join(at.needLog(), at.needTables()); err != nil {
+func (i installation) withRebuilds(s streams, do func(*assembly.Parts) error) error {
+	if err := i.needLogAndTables(); err != nil {
 		return err
 	}
-	if log.LogLevel == "info" {
-		log.LogLevel = "warn" // the command prints its own progress
+	if i.LogLevel == "info" {
+		i.LogLevel = "warn" // the command prints its own progress
 	}
-	return withParts(at.backends(log.logger(s)), do)
+	return withParts(i.backends(i.logger(s)), do)
 }
 
-// rebuildRun is the state of a command that waits for a rebuild.
 type rebuildRun struct {
 	streams
 
@@ -228,8 +209,7 @@ func (r rebuildRun) underWay(ctx context.Context, name string) (rebuild operator
 	return all[i], true, err
 }
 
-// resumable returns an unfinished rebuild that no service runs and that this program can continue
-// because it has the same projector version.
+// resumable returns an unfinished rebuild of this projector version that no service runs.
 func (r rebuildRun) resumable(ctx context.Context, name string, back bool) (rebuild operator.Rebuild, found bool, err error) {
 	rebuild, found, err = r.underWay(ctx, name)
 	if err != nil || !found || rebuild.Back != back || rebuild.Version != thisBuild().Projections[name] {
@@ -242,12 +222,8 @@ func (r rebuildRun) resumable(ctx context.Context, name string, back bool) (rebu
 	return rebuild, found, err
 }
 
-// progressLook is the polling interval of a rebuild's progress.
-const progressLook = 500 * time.Millisecond
-
-// follow prints the progress of a rebuild until it ends; for a canceled rebuild only the end. If no
-// service folds this version of the read model, or if that service stops, the rebuild runs in this
-// process.
+// follow prints progress until the rebuild ends. If no service folds this version of the read
+// model, or if that service stops, the rebuild runs in this process.
 func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error {
 	bar := newProgress(r.Err, rebuild.Projection, int(rebuild.EventsTotal))
 	say := func(format string, args ...any) {
@@ -278,7 +254,7 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 		select {
 		case <-ctx.Done():
 			return interruptedError(ctx, ctx.Err(), remaining)
-		case <-time.After(progressLook):
+		case <-time.After(500 * time.Millisecond):
 		}
 		next, err := r.ops.Rebuild(ctx, rebuild.ID)
 		if err != nil {
@@ -303,7 +279,7 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 func (r rebuildRun) printResult(rebuild operator.Rebuild) error {
 	if r.json {
 		if err := json.NewEncoder(r.Out).Encode(rebuild); err != nil {
-			return fmt.Errorf("print rebuild: %w", err)
+			return err
 		}
 	}
 	var text string
@@ -332,7 +308,6 @@ func (r rebuildRun) printResult(rebuild operator.Rebuild) error {
 	return nil
 }
 
-// runHere folds a read model in this process until stop is called.
 func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func(), err error) {
 	engines, err := parts.Engines(ctx, name)
 	if err != nil {
@@ -351,8 +326,7 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	}, nil
 }
 
-// foldWhile runs engines while do works. They are needed because no other process can reach the
-// embedded broker.
+// foldWhile runs engines while do works: no other process can reach the embedded broker.
 func foldWhile(ctx context.Context, engines []*projections.Engine, do func(context.Context) error) (err error) {
 	folding, stop := context.WithCancel(ctx)
 	ended := make(chan error, len(engines))

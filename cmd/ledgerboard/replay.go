@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -19,8 +18,7 @@ import (
 )
 
 type replayCommand struct {
-	storage
-	logging
+	installation
 	evidence
 	bundleTrust
 	Parent    string `xor:"from" required:"" type:"hexid" help:"Agency id, 24 hex digits."`
@@ -32,21 +30,22 @@ type replayCommand struct {
 	State     bool   `help:"Print the final state instead of the changes."`
 }
 
-// errChain is returned if the hash chain is broken.
 var errChain = errors.New("the hash chain is broken: later records were not replayed; run 'ledgerboard verify'")
 
-func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
-	cfg, err := c.config()
-	if err != nil {
-		return err
+func (c replayCommand) Run(ctx context.Context, s streams) error {
+	if c.Version < 0 {
+		return usageError{fmt.Errorf("--version is %d; use 1 or more", c.Version)}
 	}
-	printer := newReplayPrinter(c.Format == "json", s.Out)
+	until, err := parseUntil(c.Until)
+	if err != nil {
+		return usageError{err}
+	}
+	// changes are printed as they are read, so that a long history needs no memory
+	printer := replayPrinter{json: c.Format == "json", out: bufio.NewWriterSize(s.Out, 64<<10)}
+	cfg := proof.ReplayConfig{Parent: c.Parent, Dashboard: c.Dashboard, Version: c.Version, Until: until}
 	cfg.Yield = func(change proof.Change) error {
-		if err := ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil || c.State {
 			return err
-		}
-		if c.State {
-			return nil
 		}
 		return printer.change(change)
 	}
@@ -54,37 +53,24 @@ func (c replayCommand) Run(ctx context.Context, s streams) (err error) {
 	if err == nil && c.State {
 		err = printer.state(done)
 	}
-	if flushed := printer.flush(); err == nil {
-		err = flushed
+	if flushed := printer.out.Flush(); err == nil {
+		err = wrapError("print", flushed)
 	}
 	if err != nil {
-		return interruptedError(ctx, explainProof(err), fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
+		return interruptedError(ctx, explainProof(err),
+			fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
 	}
-	c.summary(s, done)
+	if done.Broken == "" && done.Version == 0 {
+		fmt.Fprintf(s.Err, "The log contains no records of agency %s up to that point.\n", done.Agency)
+	} else {
+		fmt.Fprintf(s.Err, "%d changes to single dashboards in the records up to version %d of %s; "+
+			"the chain is valid up to that version.\n",
+			done.Changes, done.Version, done.Time.Format(time.RFC3339))
+	}
 	if done.Broken != "" {
 		return fmt.Errorf("%w (%s)", errChain, done.Broken)
 	}
 	return nil
-}
-
-func (c replayCommand) summary(s streams, done proof.Replayed) {
-	if done.Version == 0 && done.Broken == "" {
-		fmt.Fprintf(s.Err, "The log contains no records of agency %s up to that point.\n", done.Agency)
-		return
-	}
-	fmt.Fprintf(s.Err, "%d changes to single dashboards in the records up to version %d of %s; the chain is valid up to that version.\n",
-		done.Changes, done.Version, done.Time.Format(time.RFC3339))
-}
-
-func (c replayCommand) config() (cfg proof.ReplayConfig, err error) {
-	if c.Version < 0 {
-		return cfg, usageError{fmt.Errorf("--version is %d; use 1 or more", c.Version)}
-	}
-	cfg.Parent, cfg.Dashboard, cfg.Version = c.Parent, c.Dashboard, c.Version
-	if cfg.Until, err = parseUntil(c.Until); err != nil {
-		return cfg, usageError{err}
-	}
-	return cfg, nil
 }
 
 // parseUntil parses a day, which ends with its last microsecond, or an instant.
@@ -106,7 +92,7 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 	if c.Bundle != "" {
 		return c.fromBundle(ctx, s, cfg)
 	}
-	err = c.withExistingLog(ctx, c.logger(s), func(log *eventlog.Log) (err error) {
+	err = c.withExistingLog(ctx, s, func(log *eventlog.Log) (err error) {
 		done, err = proof.Replay(ctx, log, cfg)
 		return err
 	})
@@ -115,7 +101,8 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 
 // fromBundle verifies the bundle before it prints anything: unverified content must not be shown.
 func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
-	if err := (verifyCommand{evidence: c.evidence, bundleTrust: c.bundleTrust, Bundle: c.Bundle}).bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
+	verify := verifyCommand{evidence: c.evidence, bundleTrust: c.bundleTrust, Bundle: c.Bundle}
+	if err := verify.bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
 		return done, err
 	}
 	known, err := c.forBundle(c.Bundle, c.TrustBundleKey)
@@ -134,18 +121,11 @@ func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.Repl
 	return proof.ReplayBundle(file, known, eventlog.NewCodec(domain.NewRegistry(), topics, "").Decode, cfg)
 }
 
-// replayPrinter writes each change as it is read, so that a long history needs no memory.
 type replayPrinter struct {
 	json  bool
 	out   *bufio.Writer
 	began bool
 }
-
-func newReplayPrinter(json bool, out io.Writer) *replayPrinter {
-	return &replayPrinter{json: json, out: bufio.NewWriterSize(out, 64<<10)}
-}
-
-func (p *replayPrinter) flush() error { return wrapError("print", p.out.Flush()) }
 
 func (p *replayPrinter) change(c proof.Change) error {
 	if p.json {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 func printed(t *testing.T, json bool, values ...any) string {
 	t.Helper()
 	var out bytes.Buffer
-	p := newReplayPrinter(json, &out)
+	p := replayPrinter{json: json, out: bufio.NewWriter(&out)}
 	for _, value := range values {
 		var err error
 		switch value := value.(type) {
@@ -26,7 +27,7 @@ func printed(t *testing.T, json bool, values ...any) string {
 		}
 		require.NoError(t, err)
 	}
-	require.NoError(t, p.flush())
+	require.NoError(t, p.out.Flush())
 	return out.String()
 }
 

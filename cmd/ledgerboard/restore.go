@@ -15,8 +15,7 @@ import (
 )
 
 type restoreCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	From string `required:"" placeholder:"DIR" help:"Directory that contains the backup."`
 }
@@ -44,7 +43,6 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-// run checks everything and asks for confirmation before it changes anything.
 func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 	if r.target, err = r.parts.RestoreTarget(ctx); err != nil {
 		return err
@@ -68,8 +66,8 @@ func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 
 // check reads the whole backup and records the head of each agency.
 func (r *restoreRun) check(ctx context.Context, s streams) error {
-	onProgress, end := follow(s, "Check (bytes)")
-	defer end()
+	bar := progress{out: s.Err, label: "Check (bytes)"}
+	defer bar.end()
 	partitions := int32(0)
 	if t := r.m.Topic(domain.TopicDashboards); t != nil {
 		partitions = int32(len(t.Partitions))
@@ -81,7 +79,7 @@ func (r *restoreRun) check(ctx context.Context, s streams) error {
 		if verdict, head, _ := eventlog.Judge(r.heads[string(rec.Key)], rec, partitions); verdict == eventlog.Effective {
 			r.heads[string(rec.Key)] = head
 		}
-	}, onProgress)
+	}, bar.reach)
 	r.records = found.Records
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w; nothing was restored", err)
@@ -89,29 +87,23 @@ func (r *restoreRun) check(ctx context.Context, s streams) error {
 	return interruptedError(ctx, err, nothingDone)
 }
 
-// inWords describes what the restore does, and how many records the database has folded that the
-// backup lacks.
 func (r *restoreRun) inWords(lost map[string]int64) string {
 	where := "the broker in " + r.DataDir
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
 	}
-	var words strings.Builder
-	fmt.Fprintf(&words, "write the backup of %s, %d records, into %s", r.m.Cut.Format(time.RFC3339), r.records, where)
-	words.WriteString(". Records written to the log after the backup are lost")
+	words := []string{fmt.Sprintf("write the backup of %s, %d records, into %s. Records written to the log after the backup are lost",
+		r.m.Cut.Format(time.RFC3339), r.records, where)}
 	for _, topic := range slices.Sorted(maps.Keys(lost)) {
-		fmt.Fprintf(&words, "; on topic %s the database has folded %d such records", topic, lost[topic])
+		words = append(words, fmt.Sprintf("on topic %s the database has folded %d such records", topic, lost[topic]))
 	}
-	words.WriteString(". The service rebuilds its read models when it starts")
-	return words.String()
+	return strings.Join(words, "; ") + ". The service rebuilds its read models when it starts"
 }
 
-// write restores the log, resets the database to the restored log, and records the restore in the
-// log.
 func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason) error {
-	onProgress, end := follow(s, "Restore (offsets)")
-	err := r.files.Restore(ctx, r.target, onProgress)
-	end()
+	bar := progress{out: s.Err, label: "Restore (offsets)"}
+	err := r.files.Restore(ctx, r.target, bar.reach)
+	bar.end()
 	if err != nil {
 		return interruptedError(ctx, err, restoreCut)
 	}
@@ -125,9 +117,10 @@ func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason)
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
 		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", commandError(err))
 	}
-	fmt.Fprintf(s.Out, "Restored the log as of %s: %d records. The service rebuilds its read models when it starts.\n",
+	fmt.Fprintf(s.Out, `Restored the log as of %s: %d records. The service rebuilds its read models when it starts.
+People who were erased after the backup are in the log again. Run 'ledgerboard migrate', then repeat their erasures with
+'ledgerboard erase --from FILE': FILE is the last output of 'ledgerboard erase --list'. `+
+		"Then start the service and run 'ledgerboard verify --all'. See docs/restore.md.\n",
 		r.m.Cut.Format(time.RFC3339), r.records)
-	fmt.Fprintln(s.Out, "People who were erased after the backup are in the log again. Run 'ledgerboard migrate', then repeat their erasures with\n"+
-		"'ledgerboard erase --from FILE': FILE is the last output of 'ledgerboard erase --list'. Then start the service and run 'ledgerboard verify --all'. See docs/restore.md.")
 	return nil
 }

@@ -58,9 +58,9 @@ func TestServiceContinuesAfterRestore(t *testing.T) {
 		seedFigures(t, a)
 		before = chainOf(t, a)
 	})
-	require.Contains(t, mustRun(t, backupCommand{storage: at, logging: quiet, To: files}), "Backed up the log to ")
+	require.Contains(t, mustRun(t, backupCommand{installation: installation{at, quiet}, To: files}), "Backed up the log to ")
 	require.Contains(t, mustRun(t, backupCommand{Check: files}), "is complete")
-	restore := restoreCommand{storage: at, logging: quiet, actionFlags: someReason, From: files}
+	restore := restoreCommand{installation: installation{at, quiet}, actionFlags: someReason, From: files}
 	said, err := runCommand(t, restore)
 	require.ErrorContains(t, err, "the brokers hold a log already", said)
 	mustRun(t, eraseErna(at))

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,18 +39,18 @@ type process struct {
 	stop     *stop
 	// sendTraces exports the remaining spans.
 	sendTraces func(context.Context) error
-	// continueAs are the demo users that a browser on this machine can sign in as; nil outside a
-	// demo.
+	// continueAs are the demo users that a browser can sign in as; nil outside a demo.
 	continueAs []identity.Person
 }
 
 func newMetricsRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), thisBuild().collector())
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		thisBuild().collector())
 	return registry
 }
 
-// open opens everything that the process needs but starts nothing. The caller must call Close.
+// open starts nothing. The caller must call Close.
 func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
 	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin))}
 	config := assembly.Config{
@@ -61,7 +60,7 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	}
 	config.Registerer = p.registry
 	if !s.has(roleAPI) {
-		config.ReadConns = fewReadConns
+		config.ReadConns = 8 // enough without requests
 	}
 	var err error
 	if p.sendTraces, err = startTracing(ctx, logger); err != nil {
@@ -84,7 +83,6 @@ func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, erro
 	return p, err
 }
 
-// Close closes everything that open opened, within the remaining shutdown time.
 func (p *process) Close() error {
 	p.stop.start()
 	p.stop.track(closing, 1)
@@ -98,8 +96,7 @@ func (p *process) Close() error {
 
 // run runs the roles of this process until ctx is done. Then it stops them in the order of the data
 // flow: /readyz reports shutdown, fetching stops, requests are completed, and the rest of the log
-// is folded. These steps and Close share one time limit. If ready is not nil, it is called once all
-// read models are live; its error ends the run.
+// is folded. ready, if not nil, is called once all read models are live; its error ends the run.
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -168,12 +165,6 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	run("database watcher", p.Watch)
 }
 
-// embedsBackends reports whether no other process can take over requests, because log or database
-// are embedded in this one.
-func (p *process) embedsBackends() bool {
-	return len(p.KafkaBrokers) == 0 || p.settings.DatabaseURL == ""
-}
-
 func (p *process) metrics() http.Handler {
 	return promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{EnableOpenMetrics: true}) // exemplars need OpenMetrics
 }
@@ -202,8 +193,6 @@ func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
 	return p.run(ctx, c.Addr, nil)
 }
 
-// serveMock serves the same API from sample data: it runs demo in a temporary directory and marks
-// every response.
 func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 	switch {
 	case c.Env == envProduction:
@@ -226,24 +215,17 @@ func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 	return (&demoCommand{settings: c.settings, Addr: c.Addr, mock: true}).Run(ctx, s)
 }
 
-// The variables of OpenTelemetry that switch tracing on or off. The SDK and the exporter read all
-// others themselves.
-const (
-	otelDisabled = "OTEL_SDK_DISABLED"
-	otelExporter = "OTEL_TRACES_EXPORTER"
-)
-
-// traced reports whether the environment asks for traces.
+// traced reports whether the environment asks for traces. The SDK and the exporter read all other
+// variables themselves.
 func traced() bool {
-	if os.Getenv(otelDisabled) == "true" || os.Getenv(otelExporter) == "none" {
+	exporter := os.Getenv("OTEL_TRACES_EXPORTER")
+	if os.Getenv("OTEL_SDK_DISABLED") == "true" || exporter == "none" {
 		return false
 	}
-	return slices.ContainsFunc([]string{otelExporter, "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"},
-		func(name string) bool { return os.Getenv(name) != "" })
+	return exporter != "" || os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// startTracing installs the provider of traces that the standard OTEL_* variables ask for. The
-// returned function sends the remaining spans.
+// startTracing returns the function that sends the remaining spans.
 func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.Context) error, err error) {
 	if !traced() {
 		return func(context.Context) error { return nil }, nil

@@ -24,10 +24,9 @@ type secretsCommand struct {
 // The command can run while the service runs, and it can be interrupted and repeated: each row is
 // encrypted with one of the keys, and all processes can decrypt both.
 type rotateCommand struct {
-	storage
-	logging
+	installation
 	SecretsKey string `required:"" env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"The keys, with the new one first."`
-	JSON       bool   `name:"json" help:"Print a JSON object."`
+	JSON       bool   `help:"Print a JSON object."`
 }
 
 func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {

@@ -34,20 +34,18 @@ const (
 	roleSigner    = "signer"
 )
 
-const envProduction = "production"
+// Values of settings.
+const (
+	envProduction       = "production"
+	usersUnknownAllowed = "unknown_allowed"
+	subscriptionsNone   = "none"
+	directoryLocal      = "local"
+	directoryMainApp    = "main_app"
+)
 
-// usersUnknownAllowed is the value of LEDGERBOARD_USERS that accepts users who are not in the
-// directory.
-const usersUnknownAllowed = "unknown_allowed"
-
-// subscriptionsNone is the value of LEDGERBOARD_SUBSCRIPTIONS that lets accounts be read without a
-// subscription.
-const subscriptionsNone = "none"
-
-// storage configures the log and the database. By default both are embedded in the process and
-// stored in the data directory.
+// storage is embedded in the process by default, and stored in the data directory.
 type storage struct {
-	DataDir      string   `name:"data-dir" env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database."`
+	DataDir      string   `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database."`
 	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. Default: a broker embedded in this process."`
 	kafkaTLS
 	KafkaUser   string `env:"LEDGERBOARD_KAFKA_USER" help:"SASL user."`
@@ -80,26 +78,17 @@ type tokens struct {
 	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Required audience of tokens."`
 }
 
-// The values of LEDGERBOARD_DIRECTORY.
-const (
-	directoryLocal   = "local"
-	directoryMainApp = "main_app"
-)
-
-// directorySettings configure where accounts and users are managed.
 type directorySettings struct {
 	Directory string `env:"LEDGERBOARD_DIRECTORY" enum:"local,main_app," default:"" placeholder:"local|main_app" help:"Where accounts and users are managed: here, with init and the API (local), or in a main application that sends them (main_app). Required with role api."`
 }
 
-// dashboardSettings are the initial values of dashboards.
 type dashboardSettings struct {
 	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"${client_scopes}" help:"Scopes of a new dashboard."`
 	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders define points of contact. Required."`
 }
 
 type settings struct {
-	storage
-	logging
+	installation
 	tokens
 	dashboardSettings
 	directorySettings
@@ -112,11 +101,11 @@ type settings struct {
 	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt platform tokens, each 32 bytes in hex or base64. The first key encrypts; all keys decrypt. Required with role fetcher, and with role api if a public URL is set. With role api, the keys let a main application send tokens."`
 	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of other users are also accepted (unknown_allowed)."`
 	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File of subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams are closed within 10 s."`
-	CORSOrigins []string `name:"cors-origins" env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses."`
-	PublicURL   string   `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. The platforms redirect people there when they connect an account. Without it, accounts cannot be connected here."`
+	CORSOrigins []string `env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses."`
+	PublicURL   string   `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. The platforms redirect people there when they connect an account. Without it, accounts cannot be connected here."`
 	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a second listener for /metrics, /healthz, /readyz and /debug/pprof. The first listener then serves none of them. Without it, the first listener serves all of them except pprof."`
 	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Maximum number of requests per user per minute, counted by each process; 0: no limit."`
-	// answerHeaders are set on every response; only mock mode uses them.
+	// answerHeaders are set on every response in mock mode.
 	answerHeaders map[string]string
 	// withPictures says that responses name pictures of the simulated platforms, which this process
 	// serves.
@@ -137,14 +126,12 @@ func (f *faults) add(err error) {
 	}
 }
 
-// unlessf adds a fault if ok is false.
 func (f *faults) unlessf(ok bool, format string, args ...any) {
 	if !ok {
 		*f = append(*f, fmt.Errorf(format, args...))
 	}
 }
 
-// err returns an error that lists all faults, or nil without faults.
 func (f *faults) err() error {
 	if len(*f) == 0 {
 		return nil
@@ -179,12 +166,13 @@ func (s settings) validate(addr string) error {
 		wrong.add(wrapError("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
-		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is not a scope (%s)", scope, domain.ScopePattern)
+		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is not a scope (%s)",
+			scope, domain.ScopePattern)
 	}
 	wrong.unlessf(len(s.ManagedSubscriptions) > 0,
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: set the product types whose orders define points of contact")
-	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients and users here, or "+
-		"%s if a main application sends them", directoryLocal, directoryMainApp)
+	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients "+
+		"and users here, or %s if a main application sends them", directoryLocal, directoryMainApp)
 	wrong.add(wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
 	if s.has(roleFetcher) || s.usesTokens() {
 		_, err := vault.ParseKeys(s.SecretsKey)
@@ -194,11 +182,13 @@ func (s settings) validate(addr string) error {
 	wrong.add(wrapError("LEDGERBOARD_WITHDRAWN", err))
 	wrong.unlessf(s.RateLimit >= 0, "LEDGERBOARD_RATE_LIMIT is %d; use 0 (no limit) or more", s.RateLimit)
 	for _, origin := range s.CORSOrigins {
-		wrong.unlessf(isOrigin(origin), "LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
+		wrong.unlessf(isOrigin(origin),
+			"LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
-	production := s.Env == envProduction
-	wrong.unlessf(!production || s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
-	wrong.unlessf(!production || len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
+	if s.Env == envProduction {
+		wrong.unlessf(s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
+		wrong.unlessf(len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
+	}
 	return wrong.err()
 }
 
@@ -217,8 +207,6 @@ func (s storage) validate() (wrong faults) {
 	return wrong
 }
 
-// isOrigin reports whether a browser could send origin: scheme, host and an optional port; or one
-// of the forms with a star.
 func isOrigin(origin string) bool {
 	if origin == "*" {
 		return true
@@ -234,11 +222,9 @@ func (t tokens) jwt() bearer.Config {
 
 func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) }
 
-// connects reports whether people can connect accounts in this process.
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 
-// usesTokens reports whether this process encrypts and decrypts platform tokens: it accepts tokens
-// from a main application and asks platforms about stored ones.
+// usesTokens reports whether this process encrypts and decrypts platform tokens.
 func (s settings) usesTokens() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
 
 func (s settings) connectConfig() *assembly.ConnectConfig {
@@ -250,23 +236,21 @@ func (s settings) connectConfig() *assembly.ConnectConfig {
 }
 
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
-	config := assembly.Settings{Brokers: s.KafkaBrokers, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger, TLS: s.loaded}
-	config.NoSubscriptions = s.Subscriptions == subscriptionsNone
+	config := assembly.Settings{
+		Brokers: s.KafkaBrokers, TLS: s.loaded, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger,
+		NoSubscriptions: s.Subscriptions == subscriptionsNone,
+	}
 	if s.KafkaUser != "" {
 		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
 	}
 	return config
 }
 
-// embedded returns the data directory, which contains the backends that are not configured.
 func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}
 }
 
-// fewReadConns is enough for a process that serves no requests.
-const fewReadConns = 8
-
-// defaults returns the default values that come from other packages, for use in flag tags.
+// defaults are the values in flag tags that come from other packages.
 func defaults() kong.Vars {
 	return kong.Vars{
 		"addr":            ":6001",

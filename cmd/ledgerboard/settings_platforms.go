@@ -16,14 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/scheduler"
 )
 
-// fetchSettings configures how often the platforms are read, within which limits, and with which
-// credentials.
 type fetchSettings struct {
 	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"Interval between two readings of an account, if the quota permits."`
 	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"Interval between two readings of an account's posts, if the quota permits."`
 	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
 	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`
-	PlatformsURL            string        `name:"platforms-url" env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
+	PlatformsURL            string        `env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
 	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"ID of the Facebook app, for signing in."`
 	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business that defines the requested permissions. Default: Facebook Login."`
 	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. It proves that calls come from the app (appsecret_proof)."`
@@ -39,13 +37,6 @@ type fetchSettings struct {
 	// read from the platforms.
 	seeded bool
 }
-
-const (
-	// looksEvery is the maximum interval of checks for accounts and posts that are due.
-	looksEvery = 30 * time.Second
-	// refreshEvery is the interval of checks for tokens that expire soon.
-	refreshEvery = 5 * time.Minute
-)
 
 func (f fetchSettings) validate() (wrong faults) {
 	_, err := quota.ParseLimits(f.Quotas)
@@ -72,24 +63,27 @@ func (f fetchSettings) validate() (wrong faults) {
 	return wrong
 }
 
-// unkeyed returns the real platforms that have no client credentials, with the settings that are
-// missing. Simulated platforms need none.
+// unkeyed returns the platforms without client credentials, with the missing settings. Simulated
+// platforms need none.
 func (f fetchSettings) unkeyed() map[domain.Platform]string {
 	missing := map[domain.Platform]string{}
-	if f.TikTokClientKey == "" && f.PlatformsURL == "" {
+	if f.PlatformsURL != "" {
+		return missing
+	}
+	if f.TikTokClientKey == "" {
 		missing[domain.TikTok] = "LEDGERBOARD_TIKTOK_CLIENT_KEY, LEDGERBOARD_TIKTOK_CLIENT_SECRET"
 	}
-	if f.LinkedInClientID == "" && f.PlatformsURL == "" {
+	if f.LinkedInClientID == "" {
 		missing[domain.LinkedIn] = "LEDGERBOARD_LINKEDIN_CLIENT_ID, LEDGERBOARD_LINKEDIN_CLIENT_SECRET"
 	}
 	return missing
 }
 
-// every returns the intervals of checks for due work. They are not longer than the reading
-// intervals.
 func (f fetchSettings) every() map[string]time.Duration {
-	interval := max(scheduler.MinEvery, min(looksEvery, f.AccountInsightsInterval, f.PostInsightsInterval))
-	return map[string]time.Duration{domain.FetchAccounts: interval, domain.FetchPosts: interval, domain.FetchTokens: refreshEvery}
+	interval := max(scheduler.MinEvery, min(30*time.Second, f.AccountInsightsInterval, f.PostInsightsInterval))
+	return map[string]time.Duration{
+		domain.FetchAccounts: interval, domain.FetchPosts: interval, domain.FetchTokens: 5 * time.Minute,
+	}
 }
 
 func wrapError(setting string, err error) error {
@@ -136,29 +130,26 @@ func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
 	return config, nil
 }
 
-// signInSettings configures the identity provider of the console, and who is an auditor or
-// operator.
 type signInSettings struct {
-	OIDCIssuer       string   `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, one-time links no longer sign anyone in. Default: no provider."`
-	OIDCClientID     string   `name:"oidc-client-id" env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service with the identity provider."`
-	OIDCClientSecret string   `name:"oidc-client-secret" env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
-	OIDCStaff        []string `name:"oidc-staff" env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is an email address verified by the provider, or a subject of the provider."`
+	OIDCIssuer       string   `env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, one-time links no longer sign anyone in. Default: no provider."`
+	OIDCClientID     string   `env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service with the identity provider."`
+	OIDCClientSecret string   `env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
+	OIDCStaff        []string `env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is an email address verified by the provider, or a subject of the provider."`
 }
 
-// validate reports every invalid setting; publicURL is the public URL of the service.
 func (s signInSettings) validate(publicURL string) (wrong faults) {
 	staff, err := identity.ParseStaff(s.OIDCStaff)
 	wrong.add(wrapError("LEDGERBOARD_OIDC_STAFF", err))
 	if s.OIDCIssuer == "" {
-		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty(), "LEDGERBOARD_OIDC_ISSUER is not set, but another "+
-			"LEDGERBOARD_OIDC_… setting is: set the issuer of the identity provider, or unset them all")
+		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty(), "LEDGERBOARD_OIDC_ISSUER is not set, "+
+			"but another LEDGERBOARD_OIDC_… setting is: set the issuer of the identity provider, or unset them all")
 		return wrong
 	}
 	wrong.add(wrapError("LEDGERBOARD_OIDC_ISSUER", identity.CheckIssuer(s.OIDCIssuer)))
 	wrong.unlessf(s.OIDCClientID != "" && s.OIDCClientSecret != "",
 		"LEDGERBOARD_OIDC_ISSUER requires LEDGERBOARD_OIDC_CLIENT_ID and LEDGERBOARD_OIDC_CLIENT_SECRET")
-	wrong.unlessf(publicURL != "", "LEDGERBOARD_PUBLIC_URL is not set: the identity provider (LEDGERBOARD_OIDC_ISSUER) redirects people to it, at %s",
-		console.ReturnPath)
+	wrong.unlessf(publicURL != "", "LEDGERBOARD_PUBLIC_URL is not set: the identity provider (LEDGERBOARD_OIDC_ISSUER) "+
+		"redirects people to it, at %s", console.ReturnPath)
 	return wrong
 }
 

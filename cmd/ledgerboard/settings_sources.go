@@ -9,32 +9,24 @@ import (
 	"strings"
 )
 
-// kafkaTLS configures TLS for both Kafka clients.
 type kafkaTLS struct {
 	KafkaTLS  bool   `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
-	KafkaCA   string `name:"kafka-ca" env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign broker certificates. Default: those that this machine trusts."`
+	KafkaCA   string `env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign broker certificates. Default: those that this machine trusts."`
 	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Client certificate and key (PEM, in one file), if brokers require them."`
 
 	loaded *tls.Config // nil if TLS is disabled
 }
 
-// AfterApply reads the files once the settings are parsed, so that every command with these
-// settings refuses invalid ones before it starts.
-func (k *kafkaTLS) AfterApply() (err error) {
-	k.loaded, err = k.load()
-	return err
-}
-
-// load returns an error that lists all faults.
-func (k *kafkaTLS) load() (*tls.Config, error) {
-	if !k.KafkaTLS {
-		var wrong faults
-		for name, value := range map[string]string{"CA": k.KafkaCA, "CERT": k.KafkaCert} {
-			wrong.unlessf(value == "", "LEDGERBOARD_KAFKA_%s is set, but LEDGERBOARD_KAFKA_TLS is not true: traffic and credentials would be readable on the network", name)
-		}
-		return nil, wrong.err()
-	}
+// AfterApply refuses invalid files before any command starts.
+func (k *kafkaTLS) AfterApply() error {
 	var wrong faults
+	if !k.KafkaTLS {
+		for name, value := range map[string]string{"CA": k.KafkaCA, "CERT": k.KafkaCert} {
+			wrong.unlessf(value == "", "LEDGERBOARD_KAFKA_%s is set, but LEDGERBOARD_KAFKA_TLS is not true: "+
+				"traffic and credentials would be readable on the network", name)
+		}
+		return wrong.err()
+	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if k.KafkaCA != "" {
 		roots, err := readAuthorities(k.KafkaCA)
@@ -46,10 +38,8 @@ func (k *kafkaTLS) load() (*tls.Config, error) {
 		wrong.add(wrapError("LEDGERBOARD_KAFKA_CERT", err))
 		config.Certificates = []tls.Certificate{pair}
 	}
-	if err := wrong.err(); err != nil {
-		return nil, err
-	}
-	return config, nil
+	k.loaded = config
+	return wrong.err()
 }
 
 func readAuthorities(path string) (*x509.CertPool, error) {
@@ -68,11 +58,9 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// configFileVariable names the configuration file.
 const configFileVariable = "LEDGERBOARD_CONFIG"
 
-// dropEmpty unsets empty variables, so that empty lines in an example file do not override
-// defaults.
+// dropEmpty unsets empty variables: empty lines of an example file must not override defaults.
 func dropEmpty() error {
 	for _, pair := range os.Environ() {
 		if name, ok := strings.CutSuffix(pair, "="); ok && strings.HasPrefix(name, "LEDGERBOARD_") {
@@ -84,8 +72,8 @@ func dropEmpty() error {
 	return nil
 }
 
-// loadConfigFile reads NAME=value lines in the format of systemd's EnvironmentFile and sets those
-// variables that are not set yet. The error lists every invalid line.
+// loadConfigFile reads the format of systemd's EnvironmentFile. Variables that are set take
+// precedence.
 func loadConfigFile(path string) error {
 	if path == "" {
 		return nil
@@ -111,7 +99,11 @@ func loadConfigFile(path string) error {
 		if _, set := os.LookupEnv(name); set || strings.TrimSpace(value) == "" {
 			continue
 		}
-		if err := os.Setenv(name, unquote(strings.TrimSpace(value))); err != nil {
+		value = strings.TrimSpace(value)
+		if last := len(value) - 1; last > 0 && (value[0] == '"' || value[0] == '\'') && value[last] == value[0] {
+			value = value[1:last]
+		}
+		if err := os.Setenv(name, value); err != nil {
 			wrong = append(wrong, fmt.Sprintf("line %d: %s", n, err))
 		}
 	}
@@ -122,11 +114,4 @@ func loadConfigFile(path string) error {
 		return fmt.Errorf("configuration file %s: %s", path, strings.Join(wrong, "; "))
 	}
 	return nil
-}
-
-func unquote(s string) string {
-	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
-		return s[1 : len(s)-1]
-	}
-	return s
 }

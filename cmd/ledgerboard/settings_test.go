@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ledgerboard/ledgerboard/api/mount"
@@ -253,7 +252,7 @@ func TestKafkaTLSIsRead(t *testing.T) {
 // Every command that connects to brokers reads the TLS files: none may connect without TLS because
 // its settings are composed differently.
 func TestEveryCommandWithBrokersReadsKafkaTLS(t *testing.T) {
-	parser, err := kong.New(&cli{}, parserOptions())
+	parser, err := newParser(&cli{})
 	require.NoError(t, err)
 	commands := 0
 	for _, node := range parser.Model.Leaves(false) {
@@ -308,7 +307,7 @@ var update = flag.Bool("update", false, "write docs/settings.md")
 // docs/settings.md lists the settings of `ledgerboard serve` as the program knows them.
 func TestSettingsDocument(t *testing.T) {
 	var c cli
-	parser, err := kong.New(&c, parserOptions())
+	parser, err := newParser(&c)
 	require.NoError(t, err)
 	var text strings.Builder
 	text.WriteString("# Settings\n\n`ledgerboard serve` and the other commands read these settings. Each is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +

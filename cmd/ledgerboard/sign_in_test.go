@@ -213,7 +213,7 @@ func TestTheProviderSignsInToTheConsole(t *testing.T) {
 		a.until(t, 1, "select count(*) from users where active and email = 'stella@agency.example'")
 	})
 
-	unlink := signInUnlinkCommand{storage: in, logging: quiet, User: signInStaff, actionFlags: someReason}
+	unlink := signInUnlinkCommand{installation: installation{in, quiet}, User: signInStaff, actionFlags: someReason}
 	require.Contains(t, mustRun(t, unlink), "The link was removed")
 	_, err := runCommand(t, unlink)
 	require.ErrorContains(t, err, "there is no link to remove")

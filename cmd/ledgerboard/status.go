@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -16,24 +15,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// statusCommand requests the readiness of a running process with any roles. Containers use it as
-// health check.
 type statusCommand struct {
 	Addr    string        `env:"LEDGERBOARD_ADMIN_ADDR,LEDGERBOARD_ADDR" default:"${addr}" help:"Address at which the process serves /readyz."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the response."`
-	JSON    bool          `name:"json" help:"Print the unchanged response of the service."`
+	JSON    bool          `help:"Print the unchanged response of the service."`
 	All     bool          `help:"Show every partition, not only those that lag or have stopped."`
 	Serving bool          `help:"Treat a degraded service as ready. Use this for health checks that must not restart a service that still serves reads."`
 }
 
-// errNotReady is returned if a service runs but cannot serve reads now.
-var errNotReady = errors.New("the service is not ready")
-
-// errDegraded is returned if a service serves reads but is degraded.
-var errDegraded = errors.New("the service is degraded but serves reads: see the checks marked NO")
-
-// errNoAnswer is returned if there is no service or if it does not respond.
-var errNoAnswer = errors.New("no service responds")
+var (
+	errNotReady = errors.New("the service is not ready")
+	errDegraded = errors.New("the service is degraded but serves reads: see the checks marked NO")
+	errNoAnswer = errors.New("no service responds")
+)
 
 func (c statusCommand) Run(ctx context.Context, s streams) error {
 	body, code, err := c.ask(ctx)
@@ -42,7 +36,8 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 	var answer readiness
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("the response of %s does not contain the state of ledgerboard: set --addr to LEDGERBOARD_ADMIN_ADDR, if the service has one (%w)", c.Addr, err)
+		return fmt.Errorf("the response of %s does not contain the state of ledgerboard: "+
+			"set --addr to LEDGERBOARD_ADMIN_ADDR, if the service has one (%w)", c.Addr, err)
 	}
 	if c.JSON {
 		fmt.Fprintln(s.Out, string(body))
@@ -59,7 +54,6 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 }
 
-// reachable returns the URL by which this machine reaches a listener.
 func reachable(addr string) (string, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
@@ -81,7 +75,8 @@ func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err erro
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w at %s: start it with 'ledgerboard serve', or set its address with --addr (%w)", errNoAnswer, c.Addr, err)
+		return nil, 0, fmt.Errorf("%w at %s: start it with 'ledgerboard serve', or set its address with --addr (%w)",
+			errNoAnswer, c.Addr, err)
 	}
 	defer response.Body.Close()
 	if body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20)); err != nil {
@@ -92,7 +87,6 @@ func (c statusCommand) ask(ctx context.Context) (body []byte, code int, err erro
 
 type readiness api.HealthBody
 
-// print prints the response; unless all is set, only partitions that lag or have stopped.
 func (r readiness) print(out io.Writer, all bool) {
 	fmt.Fprintln(out, r.Status)
 	for _, check := range r.Checks {
@@ -114,15 +108,17 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 	fmt.Fprintln(table, "projection\tgeneration\tpartition\toffset\tend\tlag (events)\tlag (s)\t")
 	skipped := 0
 	for _, p := range r.Projections {
+		stopped := false
 		for _, partition := range p.Partitions {
+			stopped = stopped || partition.Stopped != ""
 			if !all && partition.LagEvents == 0 && partition.Stopped == "" {
 				skipped++
 				continue
 			}
-			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n",
-				p.Name, p.Generation, partition.Partition, partition.NextOffset, partition.EndOffset, partition.LagEvents, partition.LagSeconds, partition.Stopped)
+			fmt.Fprintf(table, "%s\tg%d\t%d\t%d\t%d\t%d\t%.0f\t%s\n", p.Name, p.Generation, partition.Partition,
+				partition.NextOffset, partition.EndOffset, partition.LagEvents, partition.LagSeconds, partition.Stopped)
 		}
-		if !all && p.LagEvents == 0 && !slices.ContainsFunc(p.Partitions, func(partition api.PartitionHealth) bool { return partition.Stopped != "" }) {
+		if !all && p.LagEvents == 0 && !stopped {
 			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Name, p.Generation, len(p.Partitions))
 		}
 	}

@@ -15,19 +15,14 @@ import (
 )
 
 // drainDelay is how long a stopping process still accepts requests while /readyz responds 503, so
-// that load balancers stop sending requests before the port closes. If the time limit of the
-// shutdown is shorter than ten times this delay, the delay is a tenth of the limit. It delays no
-// request.
+// that load balancers stop sending requests before the port closes; at most a tenth of the time
+// limit.
 const drainDelay = 2 * time.Second
 
-// stopWithin is the default time limit of a shutdown.
 const stopWithin = 40 * time.Second
 
-// closing names the last part of a shutdown.
 const closing = "the log and the database"
 
-// errStopTimeout is returned if a shutdown exceeds its time limit. Unfinished work is abandoned, as
-// after a kill.
 var errStopTimeout = errors.New("shutdown took too long; unfinished work was aborted")
 
 // stop is the graceful shutdown of a process. One time limit, which starts with the first signal,
@@ -56,8 +51,6 @@ func (s *stop) start() {
 	}
 }
 
-// finalContext returns a context for the final steps. It is canceled when the time limit has
-// passed.
 func (s *stop) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -78,8 +71,7 @@ func (s *stop) requestContext(ctx context.Context) (context.Context, context.Can
 	return context.WithDeadline(context.WithoutCancel(ctx), s.startedAt.Add(s.limit*2/3))
 }
 
-// run runs a part of the process in a group, under the name that is reported if the part does not
-// stop in time.
+// run runs a part under the name that is reported if it does not stop in time.
 func (s *stop) run(group *errgroup.Group, name string, part func() error) {
 	s.track(name, 1)
 	group.Go(func() error {
@@ -96,7 +88,6 @@ func (s *stop) track(name string, n int) {
 	}
 }
 
-// wait waits for end, but not longer than the time limit.
 func (s *stop) wait(end func() error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- end() }()
@@ -136,7 +127,8 @@ func exitCode(err error, stderr io.Writer) int {
 		return exitNotReady
 	case errors.Is(err, errRowsLeftOut):
 		return exitLeftOut
-	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings), errors.Is(err, errChain), errors.Is(err, errBackupFindings):
+	case errors.Is(err, errFindings), errors.Is(err, errTableFindings), errors.Is(err, errBundleFindings),
+		errors.Is(err, errChain), errors.Is(err, errBackupFindings):
 		return exitFindings
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
@@ -147,11 +139,9 @@ func exitCode(err error, stderr io.Writer) int {
 	}
 }
 
-// errInterrupted is returned if a signal ends a command before it is done.
 var errInterrupted = errors.New("interrupted")
 
-// interruptedError adds to the error of an interrupted command the state that the command leaves
-// behind. It does not change other errors or errors that are already [errInterrupted].
+// interruptedError says in which state an interrupted command leaves its work.
 func interruptedError(ctx context.Context, err error, state string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err
@@ -159,13 +149,11 @@ func interruptedError(ctx context.Context, err error, state string) error {
 	return fmt.Errorf("%w: %s", errInterrupted, state)
 }
 
-// contextReader returns the error of its context once the context is done.
 type contextReader struct {
 	ctx context.Context //nolint:containedctx // io.Reader has no room for it
 	io.Reader
 }
 
-// Read implements [io.Reader].
 func (r contextReader) Read(into []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err

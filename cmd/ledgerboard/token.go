@@ -25,12 +25,13 @@ type tokenCommand struct {
 	Account string        `type:"hexid" help:"Account id (account_id), 24 hex digits: the agency for the roles agency and auditor, a sub-account for client."`
 	Role    []string      `required:"" enum:"agency,client,auditor,operator,main_app" help:"Role; repeatable."`
 	For     time.Duration `default:"1h" help:"Lifetime of the token."`
-	JSON    bool          `name:"json" help:"Print a JSON object with the token and its expiry time."`
+	JSON    bool          `help:"Print a JSON object with the token and its expiry time."`
 }
 
 func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
-		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; tokens for LEDGERBOARD_JWT_KEYS must be signed by the holder of the private key")}
+		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; tokens for LEDGERBOARD_JWT_KEYS " +
+			"must be signed by the holder of the private key")}
 	}
 	if c.For <= 0 {
 		return usageError{fmt.Errorf("--for is %s; use more than 0", c.For)}
@@ -46,12 +47,9 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	return say(s.Out, c.JSON, map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)}, "%s\n", token)
 }
 
-// program matches the names of operators and main applications. They fit into the list of withdrawn
-// subjects and differ from the service's own names.
 var program = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
-// judgeUser refuses a subject that the service does not accept: operators and main applications can
-// have names; all others need an id.
+// judgeUser lets operators and main applications have names; all others need an id.
 func (c tokenCommand) judgeUser() error {
 	if _, isID := domain.HexID(c.User); isID {
 		return nil
@@ -71,17 +69,14 @@ func (t tokens) sign(user, account string, roles []string, expires time.Time) (s
 		"iss": t.JWTIssuer, "aud": t.JWTAudience, "iat": time.Now().Unix(), "exp": expires.Unix(),
 	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(t.JWTSecret))
-	if err != nil {
-		return "", fmt.Errorf("sign token: %w", err)
-	}
-	return token, nil
+	return token, wrapError("sign token", err)
 }
 
 type keygenCommand struct {
-	JSON bool `name:"json" help:"Print a JSON object with private_key and public_key."`
+	JSON bool `help:"Print a JSON object with private_key and public_key."`
 }
 
-// Run implements the command. It stores nothing.
+// Run stores nothing.
 func (c keygenCommand) Run(_ context.Context, s streams) error {
 	private, public, err := proof.GenerateKey()
 	if err != nil {
@@ -99,14 +94,13 @@ Give this public key to auditors ('ledgerboard verify --key'), but not by way of
 }
 
 type signInLinkCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	User      string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits. The directory defines the user's role."`
-	PublicURL string `name:"public-url" env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of the service; use the same value as the service."`
+	PublicURL string `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of the service; use the same value as the service."`
 	ValidFor  string `default:"24h" help:"Lifetime of the link: 15m to 168h (7 days)."`
 	Issuer    string `name:"oidc-issuer" env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider; use the same value as the service. If set, links do not sign anyone in."`
-	JSON      bool   `name:"json" help:"Print a JSON object."`
+	JSON      bool   `help:"Print a JSON object."`
 }
 
 func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
@@ -123,12 +117,13 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(c.PublicURL)); err != nil {
 		return usageError{err}
 	}
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		person, err := ops.Candidate(ctx, c.User)
 		if err != nil {
 			return commandError(err)
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("create a link that signs in user %s once, as %s of account %s", c.User, person.Role, person.AccountID))
+		reason, err := c.confirm(s, fmt.Sprintf("create a link that signs in user %s once, as %s of account %s",
+			c.User, person.Role, person.AccountID))
 		if err != nil {
 			return err
 		}
@@ -143,19 +138,19 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 }
 
 type signInUnlinkCommand struct {
-	storage
-	logging
+	installation
 	actionFlags
 	User string `required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
 }
 
 func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
-	return withOperations(ctx, c.storage, c.logger(s), func(ops *operations.Service) error {
+	return c.withOperations(ctx, s, func(ops *operations.Service) error {
 		issuer, err := ops.SignInLinkedTo(ctx, c.User)
 		if err != nil {
 			return commandError(err)
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, and end the user's sessions", c.User, issuer))
+		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, and end the user's sessions",
+			c.User, issuer))
 		if err != nil {
 			return err
 		}

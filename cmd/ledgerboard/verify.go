@@ -27,8 +27,7 @@ type bundleTrust struct {
 }
 
 type verifyCommand struct {
-	storage
-	logging
+	installation
 	evidence
 	Parent string `xor:"what" required:"" type:"hexid" help:"Verify the log and report on one agency, 24 hex digits."`
 	All    bool   `xor:"what" required:"" help:"Verify the log and report on all agencies."`
@@ -36,11 +35,8 @@ type verifyCommand struct {
 	bundleTrust
 	Tables      bool   `xor:"what" required:"" help:"Fold the log in memory and compare the tables of all projections with the result, row by row."`
 	Checkpoints string `type:"existingfile" placeholder:"FILE" help:"With --all or --parent: signed checkpoints that you saved, in the format of 'ledgerboard checkpoints'. They reveal a log that was replaced together with its checkpoints."`
-	JSON        bool   `name:"json" help:"Print the report as a JSON object."`
+	JSON        bool   `help:"Print the report as a JSON object."`
 }
-
-// nothingVerified is the message of an interrupted verification.
-const nothingVerified = "the verification is incomplete; run it again"
 
 // Errors of a verification that found faults. They have their own exit code, so that scheduled runs
 // can tell findings from an unreachable broker.
@@ -58,7 +54,7 @@ func (c verifyCommand) Run(ctx context.Context, s streams) error {
 	case c.Tables:
 		run = c.tables
 	}
-	return interruptedError(ctx, run(ctx, s), nothingVerified)
+	return interruptedError(ctx, run(ctx, s), "the verification is incomplete; run it again")
 }
 
 func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
@@ -74,7 +70,7 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 		cfg.Kept = string(saved)
 	}
 	started, report := time.Now(), proof.Report{}
-	err = c.withExistingParts(c.logger(s), func(parts *assembly.Parts) (err error) {
+	err = c.withExistingParts(s, func(parts *assembly.Parts) (err error) {
 		report, err = c.readLog(ctx, s, parts, cfg)
 		return err
 	})
@@ -86,7 +82,7 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	}
 	if c.JSON {
 		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
-			return fmt.Errorf("write report: %w", err)
+			return err
 		}
 	} else {
 		printReport(s.Out, report, time.Since(started))
@@ -97,7 +93,9 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 	return nil
 }
 
-func (c verifyCommand) readLog(ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig) (report proof.Report, err error) {
+func (c verifyCommand) readLog(
+	ctx context.Context, s streams, parts *assembly.Parts, cfg proof.VerifyConfig,
+) (report proof.Report, err error) {
 	log, err := parts.Log(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
 		return proof.Report{Agency: cfg.Parent, Findings: []proof.Finding{{Detail: noLog(err)}}}, nil
@@ -126,10 +124,10 @@ func (c verifyCommand) readLog(ctx context.Context, s streams, parts *assembly.P
 	return report, explainProof(err)
 }
 
-// noLog describes brokers that lack a topic of the log. Verify does not create topics, because an
-// empty log would pass.
+// noLog describes brokers without the log. Verify creates no topics: an empty log would pass.
 func noLog(err error) string {
-	return fmt.Sprintf("the brokers do not have the complete log. Either a topic was deleted, or these are not the brokers of the service (%s)", err)
+	return fmt.Sprintf("the brokers do not have the complete log. Either a topic was deleted, "+
+		"or these are not the brokers of the service (%s)", err)
 }
 
 func (c verifyCommand) bundle(ctx context.Context, s streams) error {
@@ -149,7 +147,12 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 	if c.JSON {
 		err = json.NewEncoder(s.Out).Encode(report)
 	} else {
-		printBundleReport(s.Out, report)
+		for _, f := range report.Findings {
+			fmt.Fprintln(s.Out, plain(f.String()))
+		}
+		if report.OK() {
+			fmt.Fprintf(s.Out, "%s\nIt is signed with the key %s.\n", report.Proven(), report.PublicKey)
+		}
 	}
 	if err == nil && !report.OK() {
 		err = errBundleFindings
@@ -165,34 +168,24 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 	if !r.OK() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
 	}
-	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races, %d invalid), %d agencies verified; %d valid checkpoints; %.1f s, %.0f records/s.\n",
+	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races, %d invalid), %d agencies verified; "+
+		"%d valid checkpoints; %.1f s, %.0f records/s.\n",
 		verdict, r.Records, r.Effective, r.Stale, r.Skipped, r.Agencies, r.Checkpoints, took.Seconds(), float64(r.Records)/took.Seconds())
 }
 
-func printBundleReport(out io.Writer, r proof.BundleReport) {
-	for _, f := range r.Findings {
-		fmt.Fprintln(out, plain(f.String()))
-	}
-	if r.OK() {
-		fmt.Fprintln(out, r.Proven())
-		fmt.Fprintf(out, "It is signed with the key %s.\n", r.PublicKey)
-	}
-}
-
-// tables compares the tables of every projection with a fold of the log. If one projection cannot
-// be checked, the others still are.
+// tables checks each projection, even if another cannot be checked.
 func (c verifyCommand) tables(ctx context.Context, s streams) error {
-	if err := errors.Join(c.needLog(), c.needTables()); err != nil {
+	if err := c.needLogAndTables(); err != nil {
 		return err
 	}
-	return c.withExistingParts(c.logger(s), func(parts *assembly.Parts) error { return c.allTables(ctx, s, parts) })
+	return c.withExistingParts(s, func(parts *assembly.Parts) error { return c.allTables(ctx, s, parts) })
 }
 
 func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly.Parts) error {
 	engines, err := parts.Engines(ctx)
 	if errors.Is(err, eventlog.ErrNoTopic) {
-		missing := noLog(err)
-		return errors.Join(fmt.Errorf("%w: %s", errFindings, missing), c.printTables(s, projections.Report{At: time.Now().UTC(), Note: missing}))
+		report := projections.Report{At: time.Now().UTC(), Note: noLog(err)}
+		return errors.Join(fmt.Errorf("%w: %s", errFindings, report.Note), c.printTables(s.Out, report))
 	}
 	if err != nil {
 		return err
@@ -208,51 +201,40 @@ func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly
 	return errors.Join(wrong...)
 }
 
-// checkTables compares the tables of one projection with the log, up to the offsets that they have
-// folded, and prints the report.
+// checkTables compares the tables with the log up to the offsets that they have folded.
 func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *projections.Engine) error {
 	status, err := engine.Status(ctx)
 	if err != nil {
 		return err
 	}
-	report := projections.Report{At: time.Now().UTC(), Projection: engine.Name()}
 	checked, err := engine.CheckTables(ctx)
 	switch {
-	case otherLog(err):
+	case errors.Is(err, eventlog.ErrOtherLog), errors.Is(err, eventlog.ErrBelowStart),
+		errors.Is(err, eventlog.ErrBeyondEnd), errors.Is(err, eventlog.ErrGap):
+		report := projections.Report{At: time.Now().UTC(), Projection: engine.Name()}
 		report.Note = fmt.Sprintf("they have folded records that are not in the log: either records were removed from it, or these "+
 			"tables belong to another log (%s)", err)
-		return errors.Join(fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note), c.printTables(s, report))
+		return errors.Join(fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note), c.printTables(s.Out, report))
 	case err != nil:
 		return err
 	}
 	if status.Lag > 0 {
 		checked.Behind = fmt.Sprintf("%d records of the log are not folded yet and were not compared", status.Lag)
 	}
-	err = c.printTables(s, checked)
+	err = c.printTables(s.Out, checked)
 	if !checked.Equal {
 		err = errors.Join(errTableFindings, err)
 	}
 	return err
 }
 
-// otherLog reports whether tables cannot be compared because the log lacks records that they have
-// folded.
-func otherLog(err error) bool {
-	return errors.Is(err, eventlog.ErrOtherLog) || errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrBeyondEnd) || errors.Is(err, eventlog.ErrGap)
-}
-
-func (c verifyCommand) printTables(s streams, r projections.Report) error {
+func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
 	if c.JSON {
-		return json.NewEncoder(s.Out).Encode(r)
+		return json.NewEncoder(out).Encode(r)
 	}
-	printTables(s.Out, r)
-	return nil
-}
-
-func printTables(out io.Writer, r projections.Report) {
 	if r.Note != "" {
 		fmt.Fprintf(out, "%s: nothing was compared: %s\n", cmp.Or(r.Projection, "all projections"), r.Note)
-		return
+		return nil
 	}
 	rows := int64(0)
 	for _, t := range r.Tables {
@@ -275,7 +257,8 @@ func printTables(out io.Writer, r projections.Report) {
 			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
 			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, map[string]string{
-				"table": "the log does not produce this row", "log": "the row is missing in the table", "both": "differs in " + strings.Join(d.Columns, ", "),
+				"table": "the log does not produce this row", "log": "the row is missing in the table",
+				"both": "differs in " + strings.Join(d.Columns, ", "),
 			}[d.In])
 		}
 	}
@@ -284,6 +267,7 @@ func printTables(out io.Writer, r projections.Report) {
 			r.Parked.Rows, r.Parked.RowsLog, p.Partition, p.Offset, plain(string(p.Reason)),
 			map[string]string{"table": "the tables", "log": "the log"}[r.Parked.In])
 	}
+	return nil
 }
 
 func keyLine(key map[string]string) string {

@@ -166,7 +166,7 @@ func TestVerifyCommand(t *testing.T) {
 	require.Len(t, report.Findings, 1)
 	require.Equal(t, 1, report.Checkpoints)
 
-	out, err := runCommand(t, verifyCommand{storage: a.storage(), logging: quiet, Parent: "ff0000000000000000000001"})
+	out, err := runCommand(t, verifyCommand{installation: installation{a.storage(), quiet}, Parent: "ff0000000000000000000001"})
 	require.ErrorContains(t, err, "nothing was verified")
 	require.Empty(t, out)
 }
@@ -176,18 +176,18 @@ func TestExportCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
 	path, nowhere := filepath.Join(t.TempDir(), "agency.bundle"), storage{DataDir: t.TempDir()}
-	export := exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: path}
+	export := exportCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Bundle: path}
 	require.Contains(t, mustRun(t, export), "contains 10 records")
 	text := readFile(t, path)
 	require.NotContains(t, text, auditedAgencies[1])
 
 	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
 	public := strings.TrimSpace(readFile(t, key.Keys[0]))
-	said := mustRun(t, verifyCommand{storage: nowhere, evidence: key, Bundle: path})
+	said := mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: path})
 	require.Contains(t, said, "10 records are the ones that were signed")
 	require.Contains(t, said, public)
 	// a checkpoint.pub in the current directory is not trusted
-	unnamed := verifyCommand{storage: storage{DataDir: a.dir}, Bundle: path}
+	unnamed := verifyCommand{installation: installation{storage: storage{DataDir: a.dir}}, Bundle: path}
 	requireUsageError(t, unnamed, public) // the key named in the bundle
 	unnamed.TrustBundleKey = true
 	mustRun(t, unnamed)
@@ -197,12 +197,12 @@ func TestExportCommand(t *testing.T) {
 	export.Force = true
 	mustRun(t, export)
 
-	fromBundle := mustRun(t, replayCommand{storage: nowhere, evidence: key, Bundle: path, Format: "json"})
+	fromBundle := mustRun(t, replayCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: path, Format: "json"})
 	require.Equal(t, 20, strings.Count(fromBundle, "\n"), "two dashboards change each time")
-	require.Equal(t, fromBundle, mustRun(t, replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"}))
+	require.Equal(t, fromBundle, mustRun(t, replayCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Format: "json"}))
 
 	altered := newFile(t, "altered.bundle", strings.Replace(text, `"version":3,`, `"version":4,`, 1))
-	_, err = runCommand(t, verifyCommand{storage: nowhere, evidence: key, Bundle: altered})
+	_, err = runCommand(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: altered})
 	require.ErrorIs(t, err, errBundleFindings)
 	export.Parent, export.Bundle = "ff0000000000000000000001", path+"2"
 	_, err = runCommand(t, export)
@@ -220,10 +220,10 @@ func TestInterruptedCommands(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, c := range []command{
-		verifyCommand{storage: a.storage(), logging: quiet, All: true},
-		verifyCommand{storage: a.storage(), logging: quiet, Tables: true},
-		exportCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Bundle: bundle},
-		replayCommand{storage: a.storage(), logging: quiet, Parent: auditedAgencies[0], Format: "json"},
+		verifyCommand{installation: installation{a.storage(), quiet}, All: true},
+		verifyCommand{installation: installation{a.storage(), quiet}, Tables: true},
+		exportCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Bundle: bundle},
+		replayCommand{installation: installation{a.storage(), quiet}, Parent: auditedAgencies[0], Format: "json"},
 	} {
 		var said bytes.Buffer
 		require.Equal(t, exitInterrupted, exitCode(c.Run(ctx, streams{Out: io.Discard, Err: io.Discard}), &said), "%T", c)
@@ -240,7 +240,7 @@ func TestInterruptedCommands(t *testing.T) {
 func TestVerifyTablesCommand(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
-	command := verifyCommand{storage: a.storage(), logging: quiet, Tables: true, JSON: true}
+	command := verifyCommand{installation: installation{a.storage(), quiet}, Tables: true, JSON: true}
 	said, err := runCommand(t, command)
 	require.ErrorIs(t, err, projections.ErrNotLive, "only dashboards are folded here")
 	reports := map[string]projections.Report{}

@@ -16,20 +16,22 @@ import (
 var version, commit string
 
 type versionCommand struct {
-	JSON bool `name:"json" help:"Print a JSON object."`
+	JSON bool `help:"Print a JSON object."`
 }
 
 func (c versionCommand) Run(s streams) error {
 	return say(s.Out, c.JSON, thisBuild(), "%s\n", thisBuild())
 }
 
-// buildInfo describes a build. Builds with the same projections can read each other's tables.
+// Builds with the same projections can read each other's tables.
 type buildInfo struct {
 	Version string `json:"version"`
 	// with suffix "+changes" if the working tree was modified
 	Commit      string         `json:"commit"`
 	Go          string         `json:"go"`
 	Projections map[string]int `json:"projections"` // projector version by projection
+
+	projections string // the same in words
 }
 
 func thisBuild() buildInfo {
@@ -40,9 +42,12 @@ func thisBuild() buildInfo {
 		b.Commit = cmp.Or(b.Commit, commitOf(info.Settings))
 	}
 	b.Version, b.Commit = cmp.Or(b.Version, "unknown"), cmp.Or(b.Commit, "unknown")
+	var versions []string
 	for _, p := range projectors.All(0) {
 		b.Projections[p.Name] = p.Version
+		versions = append(versions, fmt.Sprintf("%s %d", p.Name, p.Version))
 	}
+	b.projections = strings.Join(versions, ", ")
 	return b
 }
 
@@ -62,23 +67,13 @@ func commitOf(settings []debug.BuildSetting) string {
 	return revision + changes
 }
 
-// String returns the output of `ledgerboard version`.
 func (b buildInfo) String() string {
-	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, projectionVersions())
+	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, b.projections)
 }
 
-func projectionVersions() string {
-	var versions []string
-	for _, p := range projectors.All(0) {
-		versions = append(versions, fmt.Sprintf("%s %d", p.Name, p.Version))
-	}
-	return strings.Join(versions, ", ")
-}
-
-// collector exports the build as a metric with value 1, to be joined with others.
 func (b buildInfo) collector() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_build_info", Help: "Always 1; the labels are the program version, its commit and its projector versions.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": projectionVersions()},
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": b.projections},
 	}, func() float64 { return 1 })
 }

@@ -25,7 +25,7 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 // NoteBackup stores the time at which a backup finished, if there is a database, for the metric of
 // its age.
 func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
-	if there, err := p.hasTables(ctx); err != nil || !there {
+	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err
 	}
 	kept, err := p.Vault(ctx)
@@ -96,10 +96,9 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 	return nil
 }
 
-// hasTables reports whether a log was folded into the database. If it returns true, the engine's
-// pool is open.
+// hasTables reports whether a log was folded into the database. If so, the engine's pool is open.
 func (p *Parts) hasTables(ctx context.Context) (exists bool, err error) {
-	if !p.hasDatabase() {
+	if p.settings.DatabaseURL == "" && (p.settings.Embedded == nil || !p.settings.Embedded.HasPostgres()) {
 		return false, nil
 	}
 	pool, err := p.Engine(ctx)
@@ -118,11 +117,6 @@ func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target dom
 	if err != nil {
 		return err
 	}
-	records := commands.Audit{Log: log, Now: time.Now, Logger: p.settings.Logger}
-	return records.Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason},
+	return p.audit(log).Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason},
 		func(context.Context) (commands.Effect, error) { return commands.Effect{}, nil })
-}
-
-func (p *Parts) hasDatabase() bool {
-	return p.settings.DatabaseURL != "" || p.settings.Embedded != nil && p.settings.Embedded.HasPostgres()
 }

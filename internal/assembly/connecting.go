@@ -34,7 +34,8 @@ func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platfo
 		WakeFetchers: s.wakeFetchers,
 		PublicURL:    c.PublicURL, ReturnOrigins: c.ReturnOrigins,
 		Apps: map[domain.Platform]string{
-			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID, domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,
+			domain.Facebook: at.Facebook.ClientID, domain.Instagram: at.Instagram.ClientID,
+			domain.LinkedIn: at.LinkedIn.ClientID, domain.TikTok: at.TikTok.ClientID,
 		},
 		Now: fetch.Now, Logger: s.settings.Logger,
 	}
@@ -62,8 +63,6 @@ func CheckPublicURL(base string) error {
 	return nil
 }
 
-// openPlatforms opens everything that calls the platforms: fetchers, the exchange of a main
-// application's tokens, and sign-ins.
 func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -89,7 +88,7 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	directory := readmodels.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, EntitiesByKey: readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events}.EntitiesByKey, Secrets: secrets, Log: s.Log,
+			Directory: directory, EntitiesByKey: s.entities().EntitiesByKey, Secrets: secrets, Log: s.Log,
 			Moved: s.directoryMoved, Now: c.Now,
 		},
 		Tokens: collect.HandOverTokens{
@@ -100,7 +99,6 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	return nil
 }
 
-// directoryMoved returns a channel that is closed when the directory's tables move next.
 func (s *Service) directoryMoved() <-chan struct{} {
 	return s.progress.Changed(projectors.Directory.Name, pg.AnyKey)
 }

@@ -26,41 +26,37 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	}), err
 }
 
-// anyEngines returns the engines of all projections even if topics have unsafe settings, for
-// inspection and for actions on single events.
+// anyEngines accepts unsafe topics, for inspection and for actions on single events.
 func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
-	return p.engines.get(func() ([]*projections.Engine, error) { return p.newEngines(ctx) })
-}
-
-func (p *Parts) newEngines(ctx context.Context) ([]*projections.Engine, error) {
-	log, err := p.anyLog(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := p.Engine(ctx)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := p.Vault(ctx)
-	if err != nil {
-		return nil, err
-	}
-	pauses, topics := vault.Pauses{Pool: kept}, p.brokers.value.topics
-	var engines []*projections.Engine
-	for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
-		engine, err := projections.New(projections.Config{
-			Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
-			Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
-			Paused: func(ctx context.Context) (bool, error) {
-				return pauses.Paused(ctx, domain.PauseProjection, projector.Name)
-			},
-		})
+	return p.engines.get(func() (engines []*projections.Engine, err error) {
+		log, err := p.anyLog(ctx)
 		if err != nil {
 			return nil, err
 		}
-		engines = append(engines, engine)
-	}
-	return engines, nil
+		pool, err := p.Engine(ctx)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := p.Vault(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pauses, topics := vault.Pauses{Pool: kept}, p.brokers.value.topics
+		for _, projector := range projectors.All(PartitionsOf(topics, domain.TopicDashboards)) {
+			engine, err := projections.New(projections.Config{
+				Projector: projector, Log: log, DatabaseURL: p.database.value, Pool: pool,
+				Topics: topics, Registry: p.events, Logger: p.settings.Logger, Progress: p.progress,
+				Paused: func(ctx context.Context) (bool, error) {
+					return pauses.Paused(ctx, domain.PauseProjection, projector.Name)
+				},
+			})
+			if err != nil {
+				return nil, err
+			}
+			engines = append(engines, engine)
+		}
+		return engines, nil
+	})
 }
 
 // PartitionsOf returns the number of partitions of the named topic, or 0 if it is not in topics.
@@ -98,9 +94,12 @@ func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, logger := p.log.value, p.settings.Logger // opened by the engines
+	log := p.log.value // opened by the engines
 	changes := dashboardCommands(log, p.brokers.value.topics)
-	changes.Logger = logger
-	records := &commands.Audit{Log: log, Now: time.Now, Logger: logger}
-	return &operations.Service{Views: database, Log: log, Engines: engines, Changes: changes, Records: records}, nil
+	changes.Logger = p.settings.Logger
+	return &operations.Service{Views: database, Log: log, Engines: engines, Changes: changes, Records: p.audit(log)}, nil
+}
+
+func (p *Parts) audit(log *eventlog.Log) *commands.Audit {
+	return &commands.Audit{Log: log, Now: time.Now, Logger: p.settings.Logger}
 }

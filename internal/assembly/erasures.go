@@ -55,16 +55,10 @@ func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason dom
 	}
 	return commands.EraseAgain{
 		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool), Now: time.Now, Figures: p.figuresErased,
-		Directory: func(ctx context.Context, each func(domain.Recorded, error)) error {
-			return ScanDirectory(ctx, log, each)
-		},
-		Contents: func(ctx context.Context, each func(domain.Recorded, error)) error {
-			return scanTopic(ctx, log, domain.TopicContents, each)
-		},
+		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
 	}.Erase(ctx)
 }
 
-// figuresErased returns the erasures that all tables contain; none before the tables exist.
 func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time, error) {
 	tables, err := p.Tables(ctx)
 	if err != nil {
@@ -76,21 +70,23 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	return readmodels.FiguresErased(ctx, tables)
 }
 
-// scanTopic calls each with every record of a topic, one at a time; those of a key are in order.
-func scanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(domain.Recorded, error)) error {
+// ScanTopic calls each with every record of a topic, one at a time; those of a key are in order. The
+// error is set if the record cannot be decoded.
+func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(domain.Recorded, error)) error {
 	var mu sync.Mutex // partitions are scanned concurrently; each key is in one of them
 	return log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
-		mu.Lock()
-		defer mu.Unlock()
 		for _, r := range run.Records {
-			each(log.Decode(r))
+			recorded, err := log.Decode(r)
+			mu.Lock()
+			each(recorded, err)
+			mu.Unlock()
 		}
 		return nil
 	}})
 }
 
-// ScanDirectory calls each with every record of the directory, one at a time; those of a key are in
-// order. The error is set if the record cannot be decoded.
-func ScanDirectory(ctx context.Context, log *eventlog.Log, each func(domain.Recorded, error)) error {
-	return scanTopic(ctx, log, domain.TopicDirectory, each)
+func scanner(log *eventlog.Log, topic string) func(context.Context, func(domain.Recorded, error)) error {
+	return func(ctx context.Context, each func(domain.Recorded, error)) error {
+		return ScanTopic(ctx, log, topic, each)
+	}
 }

@@ -31,10 +31,13 @@ func HandlerOver(m *monitor.Monitor, c HandlerConfig) (http.Handler, api.Health,
 	return server, s.Health(), err
 }
 
+// ObserveTopics exports the result of the topic checks as a gauge.
+var ObserveTopics = observeTopics
+
 // Remembered returns a probe that runs once for all concurrent callers.
 var Remembered = cachedProbe
 
 // ReadingAges exports the age of the newest readings.
 func ReadingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error)) prometheus.Collector {
-	return readingAges{ages, slog.New(slog.DiscardHandler)}
+	return readingAges(ages, slog.New(slog.DiscardHandler))
 }

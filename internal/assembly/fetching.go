@@ -35,9 +35,8 @@ type FetchConfig struct {
 // Fetcher reads the platforms.
 type Fetcher struct {
 	Collect *collect.Collector
-	// ReadingAges returns the ages of the newest successful readings.
-	ReadingAges func(context.Context) (map[domain.FetchQueue]time.Duration, error)
 
+	claims   vault.Fetching
 	schedule scheduler.Config
 }
 
@@ -72,7 +71,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
 	collector := collect.New(c.Collect)
-	f := &Fetcher{Collect: collector, ReadingAges: claims.ReadingAges, schedule: c.Schedule}
+	f := &Fetcher{Collect: collector, claims: claims, schedule: c.Schedule}
 	f.schedule.Due, f.schedule.Work, f.schedule.Release = collector.Due, collector.Work, claims.Release
 	f.schedule.Claim = func(
 		ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
@@ -90,7 +89,10 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 		return paused, err
 	}
 	f.schedule.Logger, f.schedule.Registerer = p.settings.Logger, p.registered
-	job := &pictureJob{vault.NewPictures(states, p.settings.SecretsKeys), readmodels.Contents{Pool: tables}, pictures.New(c.Pictures), f.schedule.Paused, c.Now, p.settings.Logger}
+	job := &pictureJob{
+		kept: vault.NewPictures(states, p.settings.SecretsKeys), contents: readmodels.Contents{Pool: tables},
+		taker: pictures.New(c.Pictures), paused: f.schedule.Paused, now: c.Now, log: p.settings.Logger,
+	}
 	f.schedule.Pictures = job.take
 	return f, nil
 }
@@ -127,8 +129,7 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return scheduler.New(f.schedule).Run(ctx)
 }
 
-// fetchable reports whether readings may begin. They depend on all tables except those of the
-// dashboards, whose projection may be stopped.
+// fetchable depends on all tables except those of the dashboards, whose projection may be stopped.
 func (s *Service) fetchable() bool {
 	var names []string
 	for _, engine := range s.engines {
@@ -144,8 +145,8 @@ func (s *Service) wakeFetchers(ctx context.Context, queue domain.FetchQueue) err
 }
 
 const (
-	// picturesOf is the maximum age of posts whose pictures are loaded: a report of last month
-	// contains posts up to 61 days old. The platforms' URLs of older pictures have expired.
+	// A report of last month contains posts up to 61 days old. The platforms' URLs of older
+	// pictures have expired.
 	maxPictureAge = 62 * 24 * time.Hour
 	// picturesAtOnce limits one round; the next round continues.
 	picturesAtOnce = 500
@@ -160,8 +161,7 @@ type pictureJob struct {
 	log      *slog.Logger
 }
 
-// take deletes pictures that were erased or are old, then loads missing ones, starting with the
-// newest posts. A picture that cannot be loaded does not affect others.
+// take deletes pictures that were erased or are old, then loads missing ones, the newest first.
 func (j *pictureJob) take(ctx context.Context) error {
 	erased, err := j.contents.ErasedPictures(ctx)
 	if err == nil {
@@ -202,7 +202,6 @@ func (j *pictureJob) take(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// platforms returns the platforms that are not paused.
 func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err error) {
 	for _, platform := range domain.Platforms() {
 		paused, err := j.paused(ctx, platform)
@@ -229,7 +228,8 @@ func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (
 	if ctx.Err() != nil { // the round has ended; this says nothing about the picture
 		return false, ctx.Err()
 	}
-	j.log.DebugContext(ctx, "cannot load picture", "social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
+	j.log.DebugContext(ctx, "cannot load picture",
+		"social_account", wanted.SocialAccount, "platform", wanted.Platform.String(), "error", err)
 	if pictures.IsPermanent(err) {
 		return false, j.kept.GiveUp(ctx, wanted.PostRef)
 	}

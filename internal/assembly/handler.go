@@ -43,7 +43,6 @@ type HandlerConfig struct {
 // Handler creates the HTTP layer.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	entities := s.entities()
-	prover := proof.NewProver(s.Log, c.CheckpointKeys)
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
@@ -59,8 +58,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		Entities:          &readmodels.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
 			History: &readmodels.History{Pool: s.ReadPool},
-			Records: &commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger},
-			Proofs:  prover,
+			Records: s.audit(s.Log),
+			Proofs:  proof.NewProver(s.Log, c.CheckpointKeys),
 		},
 		Directory: &api.DirectoryDeps{
 			Feed: commands.FeedDirectory{
@@ -111,8 +110,8 @@ type SignIns struct {
 // Application of c must be set.
 func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
 	deps := console.Deps{
-		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: s.settings.Logger, Now: time.Now, Application: c.Application,
-		RecordView: (&commands.Audit{Log: s.Log, Now: time.Now, Logger: s.settings.Logger}).RecordRead,
+		API: served, Headers: c.HTTP.Headers, IsTemporary: pg.IsTemporary, Logger: s.settings.Logger, Now: time.Now,
+		Application: c.Application, RecordView: s.audit(s.Log).RecordRead,
 	}
 	if s.Connect != nil {
 		deps.Platforms = s.Connect.Platforms()
@@ -144,26 +143,21 @@ func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 	}
 }
 
-func (s *Service) signIns(deps *console.Deps, c HandlerConfig) error {
+func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
 	in := c.SignIns
-	identities, people := vault.Identities{Pool: s.KeptPool}, s.people()
-	refused, err := signin.CountRefusals(s.registered, s.settings.Logger)
-	if err != nil {
-		return err
-	}
-	deps.Tokens, deps.Demo, deps.Refused = c.Authenticator, in.Demo, refused
-	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: people}
+	deps.Tokens, deps.Demo, deps.NoPublicURL = c.Authenticator, in.Demo, in.PublicURL == ""
+	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: s.people()}
 	if in.Provider != nil {
-		deps.Provider, deps.Identities = in.Provider, signin.Identities{Kept: identities, People: people, Staff: in.Staff}
+		deps.Provider = in.Provider
+		deps.Identities = signin.Identities{Kept: vault.Identities{Pool: s.KeptPool}, People: s.people(), Staff: in.Staff}
 	}
-	deps.NoPublicURL = in.PublicURL == ""
 	if in.First != nil {
 		deps.Empty, deps.CreateFirst = in.First.Wanted, in.First.Create
 	}
-	return nil
+	deps.Refused, err = signin.CountRefusals(s.registered, s.settings.Logger)
+	return err
 }
 
-// people returns who is in the directory and who has left.
 func (s *Service) people() signin.People {
 	return signin.People{People: readmodels.People{Pool: s.ReadPool}, Monitor: s.Monitor}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,21 +22,20 @@ func observe(s *Service) (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ledgerboard_notice_connections", Help: "Open connections for notices: Socket.IO and event streams.",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	collectors := []prometheus.Collector{s.Monitor, connections, backupAge{vault.Backups{Pool: s.KeptPool}, s.settings.Logger}}
+	collectors := []prometheus.Collector{s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.settings.Logger)}
 	if s.Fetcher != nil {
-		collectors = append(collectors, readingAges{s.Fetcher.ReadingAges, s.settings.Logger})
+		collectors = append(collectors, readingAges(s.Fetcher.claims.ReadingAges, s.settings.Logger))
 	}
 	for _, c := range collectors {
 		if err := s.registered.Register(c); err != nil {
-			return fmt.Errorf("register metrics: %w", err)
+			return err
 		}
 	}
-	s.topics, err = ObserveTopics(s.registered, s.settings.Logger)
+	s.topics, err = observeTopics(s.registered, s.settings.Logger)
 	return err
 }
 
-// TopicsHealth is the result of the topic checks.
-type TopicsHealth struct {
+type topicsHealth struct {
 	gauge  prometheus.Gauge
 	logger *slog.Logger
 
@@ -45,21 +43,16 @@ type TopicsHealth struct {
 	found string // findings of the last check
 }
 
-// ObserveTopics exports the result of the topic checks as a gauge.
-func ObserveTopics(registry prometheus.Registerer, logger *slog.Logger) (*TopicsHealth, error) {
+func observeTopics(registry prometheus.Registerer, logger *slog.Logger) (*topicsHealth, error) {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ledgerboard_topics_unsafe",
 		Help: "1 while a topic has settings that could lose or split the log; 'ledgerboard log' shows the fix.",
 	})
-	if err := registry.Register(gauge); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
-	return &TopicsHealth{gauge: gauge, logger: logger}, nil
+	return &topicsHealth{gauge: gauge, logger: logger}, registry.Register(gauge)
 }
 
-// Checked records the result of a check and logs new findings. If no broker could be reached, the
-// previous result stays.
-func (h *TopicsHealth) Checked(err error) {
+// Checked keeps the previous result if no broker could be reached.
+func (h *topicsHealth) Checked(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -77,14 +70,13 @@ func (h *TopicsHealth) Checked(err error) {
 	}
 }
 
-// Unsafe reports whether the last check found something.
-func (h *TopicsHealth) Unsafe() bool {
+func (h *topicsHealth) Unsafe() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.found != ""
 }
 
-// registrations records what was registered, so that it can be unregistered.
+// registrations can be unregistered: a main application may open, close and open again.
 type registrations struct {
 	prometheus.Registerer
 
@@ -110,7 +102,6 @@ func (r *registrations) MustRegister(collectors ...prometheus.Collector) {
 	}
 }
 
-// Close unregisters everything.
 func (r *registrations) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,31 +122,49 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	}
 }
 
-// readingAges exports the age of the newest reading of each platform and kind, whichever fetcher
-// made it.
-type readingAges struct {
-	ages   func(context.Context) (map[domain.FetchQueue]time.Duration, error)
+// ageGauge exports an age that the database knows, whichever process caused it.
+type ageGauge struct {
+	desc   *prometheus.Desc
 	logger *slog.Logger
+	read   func(ctx context.Context, export func(age time.Duration, labels ...string)) error
 }
 
-var readingAge = prometheus.NewDesc("ledgerboard_fetch_newest_reading_age_seconds",
-	"Age of the newest successful reading, for platforms requested within the last two days.", []string{"kind", "platform"}, nil)
+func (g ageGauge) Describe(descs chan<- *prometheus.Desc) { descs <- g.desc }
 
-func (readingAges) Describe(descs chan<- *prometheus.Desc) { descs <- readingAge }
-
-func (c readingAges) Collect(metrics chan<- prometheus.Metric) {
+func (g ageGauge) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
-	ages, err := c.ages(ctx)
+	err := g.read(ctx, func(age time.Duration, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, age.Seconds(), labels...)
+	})
 	if err != nil {
-		c.logger.Warn("cannot read the age of the newest readings", "error", err)
-	}
-	for queue, age := range ages {
-		metrics <- prometheus.MustNewConstMetric(readingAge, prometheus.GaugeValue, age.Seconds(), queue.Kind, queue.Platform.String())
+		g.logger.Warn("cannot read an age", "metric", g.desc.String(), "error", err)
 	}
 }
 
-// poolMetrics are the connections of one pool to the database.
+func readingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error), logger *slog.Logger) ageGauge {
+	desc := prometheus.NewDesc("ledgerboard_fetch_newest_reading_age_seconds",
+		"Age of the newest successful reading, for platforms requested within the last two days.", []string{"kind", "platform"}, nil)
+	return ageGauge{desc, logger, func(ctx context.Context, export func(time.Duration, ...string)) error {
+		found, err := ages(ctx)
+		for queue, age := range found {
+			export(age, queue.Kind, queue.Platform.String())
+		}
+		return err
+	}}
+}
+
+func backupAge(backups vault.Backups, logger *slog.Logger) ageGauge {
+	desc := prometheus.NewDesc("ledgerboard_backup_age_seconds", "Time since `ledgerboard backup` last ended well.", nil, nil)
+	return ageGauge{desc, logger, func(ctx context.Context, export func(time.Duration, ...string)) error {
+		at, found, err := backups.Newest(ctx)
+		if found {
+			export(time.Since(at))
+		}
+		return err
+	}}
+}
+
 type poolMetrics struct {
 	pool                                   *pgxpool.Pool
 	used, idle, most, waits, waitedSeconds *prometheus.Desc
@@ -166,9 +175,11 @@ func newPoolMetrics(name string, pool *pgxpool.Pool) poolMetrics {
 		return prometheus.NewDesc("ledgerboard_database_pool_"+metric, help, nil, prometheus.Labels{"pool": name})
 	}
 	return poolMetrics{
-		pool: pool,
-		used: desc("used_connections", "Connections that are in use."), idle: desc("idle_connections", "Connections that are open and not in use."),
-		most: desc("max_connections", "Connections that the pool may open."), waits: desc("waits_total", "Times that a connection had to be waited for."),
+		pool:          pool,
+		used:          desc("used_connections", "Connections that are in use."),
+		idle:          desc("idle_connections", "Connections that are open and not in use."),
+		most:          desc("max_connections", "Connections that the pool may open."),
+		waits:         desc("waits_total", "Times that a connection had to be waited for."),
 		waitedSeconds: desc("wait_seconds_total", "Time spent waiting for a connection."),
 	}
 }
@@ -182,26 +193,4 @@ func (m poolMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	to <- prometheus.MustNewConstMetric(m.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))
 	to <- prometheus.MustNewConstMetric(m.waitedSeconds, prometheus.CounterValue, stat.EmptyAcquireWaitTime().Seconds())
-}
-
-// backupAge shows how old the last backup of the log is, whichever process made it; nothing before the first.
-type backupAge struct {
-	backups vault.Backups
-	logger  *slog.Logger
-}
-
-var backupAgeSeconds = prometheus.NewDesc("ledgerboard_backup_age_seconds", "Time since `ledgerboard backup` last ended well.", nil, nil)
-
-func (backupAge) Describe(to chan<- *prometheus.Desc) { to <- backupAgeSeconds }
-
-func (a backupAge) Collect(to chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
-	defer cancel()
-	at, found, err := a.backups.Newest(ctx)
-	if err != nil {
-		a.logger.Warn("read the age of the last backup", "error", err)
-	}
-	if found {
-		to <- prometheus.MustNewConstMetric(backupAgeSeconds, prometheus.GaugeValue, time.Since(at).Seconds())
-	}
 }

@@ -51,7 +51,9 @@ func NewParts(s Settings) *Parts {
 	if s.Registerer == nil {
 		s.Registerer = prometheus.NewRegistry()
 	}
-	p := &Parts{settings: s, registered: &registrations{Registerer: s.Registerer}, events: domain.NewRegistry(), progress: pg.NewProgress()}
+	p := &Parts{
+		settings: s, registered: &registrations{Registerer: s.Registerer}, events: domain.NewRegistry(), progress: pg.NewProgress(),
+	}
 	p.Add(p.registered.Close)
 	return p
 }
@@ -87,15 +89,8 @@ func (p *part[T]) get(open func() (T, error)) (T, error) {
 }
 
 // Topics returns the definitions of the log's topics.
-func Topics() ([]eventlog.TopicSpec, error) {
-	topics, err := eventlog.ParseTopics(deploy.Topics())
-	if err != nil {
-		return nil, fmt.Errorf("read topic definitions: %w", err)
-	}
-	return topics, nil
-}
+func Topics() ([]eventlog.TopicSpec, error) { return eventlog.ParseTopics(deploy.Topics()) }
 
-// brokers are the addresses of the log and the settings of its topics.
 type brokers struct {
 	addrs  []string
 	topics []eventlog.TopicSpec
@@ -194,13 +189,6 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return migrations.Up(ctx, url)
 }
 
-// Pool sizes. Each generation that is folded has an additional pool; reads depend on the number of
-// requests.
-const (
-	engineConns      = 12
-	defaultReadConns = 24
-)
-
 // Tables returns the pool of the read models, read-only, in the versions of this program.
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.tables, "tables", func(url string) (*pgxpool.Pool, error) {
@@ -208,14 +196,15 @@ func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 		if p.settings.NoSubscriptions {
 			params = map[string]string{readmodels.SubscriptionsParam: readmodels.SubscriptionsNone}
 		}
-		return projections.OpenTables(ctx, url, projectors.All(0), cmp.Or(p.settings.ReadConns, defaultReadConns), params)
+		return projections.OpenTables(ctx, url, projectors.All(0), cmp.Or(p.settings.ReadConns, 24), params)
 	})
 }
 
-// Engine returns the pool of the projection engine's own schema, lb_engine.
+// Engine returns the pool of the projection engine's own schema, lb_engine. Each generation that is
+// folded has an additional pool.
 func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.engine, "engine", func(url string) (*pgxpool.Pool, error) {
-		return projections.OpenEnginePool(ctx, url, engineConns)
+		return projections.OpenEnginePool(ctx, url, 12)
 	})
 }
 
@@ -224,7 +213,6 @@ func (p *Parts) Vault(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.vault, "kept", func(url string) (*pgxpool.Pool, error) { return vault.Open(ctx, url) })
 }
 
-// logAndVault returns the log and the pool of schema kept.
 func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, error) {
 	log, err := p.Log(ctx)
 	if err != nil {
@@ -240,7 +228,9 @@ func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.fetched, "fetching", func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
 }
 
-func (p *Parts) pool(ctx context.Context, at *part[*pgxpool.Pool], name string, open func(url string) (*pgxpool.Pool, error)) (*pgxpool.Pool, error) {
+func (p *Parts) pool(
+	ctx context.Context, at *part[*pgxpool.Pool], name string, open func(url string) (*pgxpool.Pool, error),
+) (*pgxpool.Pool, error) {
 	return at.get(func() (*pgxpool.Pool, error) {
 		url, err := p.DatabaseURL(ctx)
 		if err != nil {
@@ -278,7 +268,7 @@ type Settings struct {
 	Existing bool
 
 	DatabaseURL string     // "": a server started by this process
-	ReadConns   int32      // for reads of this process; 0: defaultReadConns
+	ReadConns   int32      // for reads of this process; 0: 24
 	SecretsKeys vault.Keys // that encrypt tokens
 	// NoSubscriptions says that accounts are read and connected without a subscription.
 	NoSubscriptions bool

@@ -42,7 +42,9 @@ func (s *Service) Health() api.Health {
 		}},
 	}
 	for _, engine := range s.engines {
-		checks = append(checks, api.Check{Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) }})
+		checks = append(checks, api.Check{
+			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) },
+		})
 	}
 	checks = append(checks, api.Check{Name: "directory of people", Probe: func(context.Context) error {
 		if err := s.Monitor.PeopleKnown(); err != nil {
@@ -54,15 +56,14 @@ func (s *Service) Health() api.Health {
 }
 
 const (
-	// probedFor is how long the result of a probe is reused: /readyz needs no token, and each probe
-	// sends a request to every broker.
+	// The result of a probe is reused because /readyz needs no token, and each probe sends a request
+	// to every broker.
 	probeReuse = time.Second
 	// probeTime limits a probe. It is not canceled with the request that started it, because others
 	// wait for it too.
 	probeTime = 2 * time.Second
 )
 
-// cachedProbe runs a probe once for all concurrent callers and reuses its result for a moment.
 func cachedProbe(probe func(context.Context) error) func(context.Context) error {
 	turn := make(chan struct{}, 1)
 	var found error
@@ -94,7 +95,9 @@ func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 		return // a check reports an unreachable database
 	}
 	for i, known := range body.Projections {
-		body.Projections[i].Paused = slices.ContainsFunc(pauses, func(p domain.Pause) bool { return p.Kind == domain.PauseProjection && p.Name == known.Name })
+		body.Projections[i].Paused = slices.ContainsFunc(pauses, func(p domain.Pause) bool {
+			return p.Kind == domain.PauseProjection && p.Name == known.Name
+		})
 	}
 	for _, p := range pauses {
 		switch p.Kind {
@@ -102,21 +105,24 @@ func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 			body.Platforms = append(body.Platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
 		case domain.PauseConnection:
 			id, _ := strconv.ParseInt(p.Name, 10, 64) // accepted by the operator commands
-			body.Connections = append(body.Connections, api.ConnectionPause{ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+			body.Connections = append(body.Connections, api.ConnectionPause{
+				ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String(),
+			})
 		case domain.PauseProjection:
 		}
 	}
 }
 
-// readings returns how this process reads platforms, by platform and kind. It returns the result of
-// the last round, so that a probe costs nothing.
+// readings returns the result of the last round, so that a probe costs nothing.
 func (s *Service) readings() (readings []api.PlatformReading) {
 	if s.Fetcher == nil {
 		return nil
 	}
 	for queue, pace := range s.Fetcher.Collect.Slowest() {
 		pace.Sharing = 0 // only signed-in callers see the number of connections
-		readings = append(readings, api.PlatformReading{Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String()})
+		readings = append(readings, api.PlatformReading{
+			Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String(),
+		})
 	}
 	slices.SortFunc(readings, func(a, b api.PlatformReading) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Kind, b.Kind))
@@ -128,9 +134,10 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 func (s *Service) Stop() { s.stopping.Store(true) }
 
 // readModel returns the faults of a read model. Until it can be read, processes that read or fold
-// it are not ready: an upgrade waits for them before it stops the previous version.
+// it are not ready: an upgrade waits for them.
 func (s *Service) readModel(name string) error {
-	if err := s.Monitor.MayRead(name); err != nil && s.reads() {
+	reads := s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
+	if err := s.Monitor.MayRead(name); err != nil && reads {
 		return err
 	}
 	reason := s.Monitor.Reason(name)
@@ -140,12 +147,7 @@ func (s *Service) readModel(name string) error {
 	return &api.DegradedError{Reason: reason, Writes: name != projectors.Dashboards(0).Name || s.Monitor.MayWrite(projectors.Dashboards(0).Name) == nil}
 }
 
-// reads reports whether this process reads or folds tables.
-func (s *Service) reads() bool {
-	return s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
-}
-
-// checkPart logs the fault of a part, and returns an error without addresses.
+// checkPart returns an error without addresses, and logs the fault.
 func (s *Service) checkPart(ctx context.Context, part, reason string, err error) error {
 	if err == nil {
 		return nil
@@ -159,7 +161,8 @@ func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 	for i, s := range statuses {
 		all[i] = api.ProjectionHealth{
 			Name: s.Projection, Generation: s.Generation, State: string(s.State), Paused: s.Paused, Parked: s.Parked,
-			LagEvents: s.Lag, LagSeconds: s.LagSeconds, Partitions: make([]api.PartitionHealth, len(s.Partitions)), Building: make([]api.BuildHealth, len(s.Building)),
+			LagEvents: s.Lag, LagSeconds: s.LagSeconds,
+			Partitions: make([]api.PartitionHealth, len(s.Partitions)), Building: make([]api.BuildHealth, len(s.Building)),
 		}
 		for j, p := range s.Partitions {
 			all[i].Partitions[j] = api.PartitionHealth{

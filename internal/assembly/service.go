@@ -46,8 +46,7 @@ type Config struct {
 	Connect *ConnectConfig
 }
 
-// Service is an assembled process. Its exported fields are for the parts that the program adds:
-// checkpoints and the data of a demo.
+// Service is an assembled process.
 type Service struct {
 	*Parts
 	*upkeep
@@ -64,7 +63,7 @@ type Service struct {
 
 	stopping  atomic.Bool
 	config    Config
-	topics    *TopicsHealth
+	topics    *topicsHealth
 	engine    *pgxpool.Pool
 	operators *operations.Service
 	engines   []*projections.Engine
@@ -93,7 +92,10 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	if err := s.openReadSide(ctx); err != nil {
 		return nil, err
 	}
-	s.openCommands()
+	config := dashboardCommands(s.Log, s.brokers.value.topics)
+	config.Store, config.Logger = s.Dashboards, s.settings.Logger
+	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards(0).Name) }
+	s.Updates = commands.NewDashboards(config)
 	s.openStreams()
 	if c.Platforms != nil {
 		if err := s.openPlatforms(ctx, *c.Platforms); err != nil {
@@ -142,13 +144,6 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	return nil
 }
 
-func (s *Service) openCommands() {
-	config := dashboardCommands(s.Log, s.brokers.value.topics)
-	config.Store, config.Logger = s.Dashboards, s.settings.Logger
-	config.Gate = func() error { return s.Monitor.MayCommand(projectors.Dashboards(0).Name) }
-	s.Updates = commands.NewDashboards(config)
-}
-
 // Fold implements the role projector: it folds the log into the tables until ctx is done, and
 // compares them with the log once a day.
 func (s *Service) Fold(ctx context.Context) error {
@@ -163,7 +158,6 @@ func (s *Service) Fold(ctx context.Context) error {
 	return group.Wait()
 }
 
-// dashboardCommands returns the configuration of all dashboard commands, except the read side.
 func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.DashboardsConfig {
 	partitions := PartitionsOf(topics, domain.TopicDashboards)
 	return commands.DashboardsConfig{
@@ -176,7 +170,8 @@ func dashboardCommands(log *eventlog.Log, topics []eventlog.TopicSpec) commands.
 					return r.End, nil
 				}
 			}
-			return 0, fmt.Errorf("read end of partition %d of topic %s: %w", partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
+			return 0, fmt.Errorf("read end of partition %d of topic %s: %w",
+				partition, domain.TopicDashboards, cmp.Or(err, eventlog.ErrNoTopic))
 		},
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },

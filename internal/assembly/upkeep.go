@@ -15,19 +15,14 @@ import (
 )
 
 const (
-	// purgeEvery is the interval at which expired sign-ins are deleted.
 	purgeEvery = time.Minute
-	// forgetEvery is the interval at which secrets of deleted entities are deleted. The predecessor
-	// of a tombstone, which names the secret, stays in the log for a day or more
+	// The predecessor of a tombstone, which names the secret, stays in the log for a day or more
 	// (min.compaction.lag.ms).
 	forgetEvery = time.Hour
-	// askedEvery is the interval at which unfinished deletion requests are resumed.
-	askedEvery = time.Minute
-	// furtherEvery is the interval at which the tables are polled for an erasure; each poll
-	// computes the ids of all accounts.
+	askedEvery  = time.Minute // for deletion requests that another process left unfinished
+	// each poll of the tables computes the ids of all accounts
 	pollErasures = 2 * time.Second
-	// furtherFor is how long a request is processed at once. It is shorter than the time for which
-	// other processes skip the request.
+	// shorter than the time for which other processes skip the request
 	maxErasureTime = 4 * time.Minute
 )
 
@@ -77,9 +72,7 @@ func (u *upkeep) forgetSecrets(ctx context.Context) (int, error) {
 	if problem := u.service.Monitor.MayCommand(projectors.Directory.Name); problem != nil {
 		return 0, problem
 	}
-	directory := func(ctx context.Context, each func(domain.Recorded, error)) error {
-		return ScanDirectory(ctx, u.service.Log, each)
-	}
+	directory := scanner(u.service.Log, domain.TopicDirectory)
 	return commands.ForgetSecrets(ctx, directory, vault.NewEraser(u.service.KeptPool).DeleteStale, time.Now())
 }
 
@@ -122,38 +115,33 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 	}
 }
 
-// eraseAsked processes one request until nothing is left, or until furtherFor has passed. Errors
-// name the request.
+// eraseAsked processes one request until nothing is left, or until maxErasureTime has passed.
 func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, maxErasureTime)
 	defer cancel()
-	further := func() (done bool, err error) {
-		return connect.MetaCalls{Connect: u.service.Connect}.EraseFurther(ctx, request, u.peopleShown, readmodels.People{Pool: u.service.ReadPool}.OfMemberAlone,
-			func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
-				return commands.ErasePerson{
-					Log: u.service.Log, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
-				}.Erase(ctx, person)
-			})
+	calls, people := connect.MetaCalls{Connect: u.service.Connect}, readmodels.People{Pool: u.service.ReadPool}
+	erase := func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
+		return commands.ErasePerson{
+			Log: u.service.Log, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,
+		}.Erase(ctx, person)
 	}
-	done, err := further()
-	for err == nil && !done {
-		if !pause(ctx, pollErasures) {
+	for {
+		done, err := calls.EraseFurther(ctx, request, u.peopleShown, people.OfMemberAlone, erase)
+		if err == nil && !done && !pause(ctx, pollErasures) {
 			err = fmt.Errorf("not done within %s: %w", maxErasureTime, ctx.Err())
-		} else {
-			done, err = further()
+		}
+		switch {
+		case err != nil:
+			return fmt.Errorf("deletion request %s: %w", request.Code, err)
+		case done:
+			return nil
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("deletion request %s: %w", request.Code, err)
-	}
-	return nil
 }
 
-// peopleProjections are the projections that show who was erased and the texts of their posts.
 var peopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
-// peopleShown reports whether the tables show everything in the log about people, the texts of
-// their posts, and erasures.
+// peopleShown reports whether the tables show everything in the log about people.
 func (u *upkeep) peopleShown(ctx context.Context) (bool, error) {
 	for _, engine := range u.service.engines {
 		if !slices.Contains(peopleProjections, engine.Name()) {
