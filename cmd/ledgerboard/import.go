@@ -110,9 +110,11 @@ func (i *importRun) check() (err error) {
 type importer struct {
 	name  string
 	files []string
-	count func(*importCounts) *int
-	read  func(io.Reader, *time.Location) legacy.Rows
-	row   func(place, *legacy.Row) (rowDraft, error) // an error refuses the row
+	// counters of the report
+	imported, unchanged *int
+
+	read func(io.Reader, *time.Location) legacy.Rows
+	row  func(place, *legacy.Row) (rowDraft, error) // an error refuses the row
 }
 
 type rowDraft struct {
@@ -129,26 +131,25 @@ func (p *importPass) importers() []importer {
 	read := legacy.Read
 	// A method value would capture the current p.Now instead of each row's.
 	connection := func(row legacy.MemberAuth) (domain.Draft, error) { return p.Connection(row) }
+	imported, unchanged := &p.report.Imported, &p.report.Unchanged
 	return []importer{
-		{"entities", p.Files, func(c *importCounts) *int { return &c.Entities }, legacy.ReadLines, p.entity},
+		{"entities", p.Files, &imported.Entities, &unchanged.Entities, legacy.ReadLines, p.entity},
 		{
-			"connections", p.MemberAuth, func(c *importCounts) *int { return &c.Connections }, read,
+			"connections", p.MemberAuth, &imported.Connections, &unchanged.Connections, read,
 			row((*legacy.Row).MemberAuth, connection, p.sealTokens),
 		},
-		{"dashboards", p.Preferences, nil, read, p.preference},
-		{"posts", p.Posts, posts, read, p.post},
+		{"dashboards", p.Preferences, nil, nil, read, p.preference},
+		{"posts", p.Posts, &imported.Posts, &unchanged.Posts, read, p.post},
 		{
-			"account readings", p.AccountInsights, func(c *importCounts) *int { return &c.AccountReadings }, read,
+			"account readings", p.AccountInsights, &imported.AccountReadings, &unchanged.AccountReadings, read,
 			row((*legacy.Row).AccountReading, p.AccountReading, nil),
 		},
 		{
-			"post readings", p.PostInsights, func(c *importCounts) *int { return &c.PostReadings }, read,
+			"post readings", p.PostInsights, &imported.PostReadings, &unchanged.PostReadings, read,
 			row((*legacy.Row).PostReading, p.PostReading, nil),
 		},
 	}
 }
-
-func posts(c *importCounts) *int { return &c.Posts }
 
 func row[T any](
 	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) error,

@@ -70,7 +70,8 @@ func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (import
 			return p.report, err
 		}
 	}
-	return p.report, p.dashboards(ctx)
+	err := p.dashboards(ctx) // it adds to the report
+	return p.report, err
 }
 
 // each refuses invalid rows; any other error ends the pass.
@@ -152,9 +153,9 @@ func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy
 			return err
 		}
 	}
-	count := in.count
-	if _, post := d.Data.(domain.PostRegistered); post {
-		count = posts // posts also occur among the entities
+	imported, unchanged := in.imported, in.unchanged
+	if _, post := d.Data.(domain.PostRegistered); post { // posts also occur among the entities
+		imported, unchanged = &p.report.Imported.Posts, &p.report.Unchanged.Posts
 	}
 	before := len(p.batch)
 	erased, err := p.erasedContents(ctx, d.Draft)
@@ -171,10 +172,10 @@ func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy
 		}
 	}
 	if len(p.batch) == before {
-		*count(&p.report.Unchanged)++
+		*unchanged++
 		return nil
 	}
-	*count(&p.report.Imported)++
+	*imported++
 	if len(p.batch) < importBatch {
 		return nil
 	}

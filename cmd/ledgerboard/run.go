@@ -151,16 +151,19 @@ func (p *process) startFolding(group *errgroup.Group, ctx context.Context) {
 	run := func(name string, part func(context.Context) error) {
 		p.stop.run(group, name, func() error { return part(ctx) })
 	}
+	loop := func(name string, part func(context.Context)) {
+		run(name, func(ctx context.Context) error { part(ctx); return nil })
+	}
 	run("table progress monitor", p.Follow)
 	if p.has(roleProjector) {
 		run("projectors", p.Fold)
 	}
 	if p.has(roleFetcher) {
-		run("cleanup of secrets", func(ctx context.Context) error { p.TidySecrets(ctx); return nil })
+		loop("cleanup of secrets", p.TidySecrets)
 	}
 	if p.connects() {
-		run("cleanup of sign-ins", func(ctx context.Context) error { p.PurgeSignIns(ctx); return nil })
-		run("erasures requested by platforms", func(ctx context.Context) error { p.EraseAsked(ctx); return nil })
+		loop("cleanup of sign-ins", p.PurgeSignIns)
+		loop("erasures requested by platforms", p.EraseAsked)
 	}
 	run("database watcher", p.Watch)
 }
