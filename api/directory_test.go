@@ -369,3 +369,31 @@ func TestErasureOfLocallyConnectedPagesIsRefused(t *testing.T) {
 	b.facts.Put(t, page)
 	require.Equal(t, 1, b.feed("", erasure).Taken, "disconnected here")
 }
+
+// While the directory's tables may lack earlier people, no one is added: the same person could be
+// added twice.
+func TestNoOneIsAddedWhileTheDirectoryIsPaused(t *testing.T) {
+	t.Parallel()
+	log := setupTenants(t).facts
+	var paused error
+	b := setup(t, func(d *api.Deps) {
+		d.Directory = directoryDeps(log, true)
+		d.Directory.Local.Gate = func() error { return paused }
+	})
+	add := func(path, body string) answer {
+		return b.ask(http.MethodPost, path, body, "Authorization: Bearer "+b.agencyToken())
+	}
+	paused = domain.NewError(domain.CodeUnavailable, "Read model directory is paused.")
+	for path, body := range map[string]string{
+		"/api/users": `{"name":"Jonas","email":"jonas@example.com"}`, "/api/accounts": `{"name":"Bakery"}`,
+	} {
+		refused := add(path, body)
+		require.Equal(t, http.StatusServiceUnavailable, refused.status, refused.body)
+		require.Contains(t, refused.body, "Read model directory is paused.")
+	}
+	paused = nil
+	added := add("/api/users", `{"name":"Jonas","email":"jonas@example.com"}`)
+	require.Less(t, added.status, 300, added.body)
+	again := add("/api/users", `{"name":"Jonas","email":"jonas@example.com"}`)
+	require.Equal(t, http.StatusConflict, again.status, again.body)
+}

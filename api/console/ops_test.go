@@ -126,6 +126,8 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
+	b.get("/console/ops/do/back/post_insights").says(http.StatusOK, "Readers use generation 2 now.", `name="live" value="2"`)
+	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client or person can be added", "histories and exports are refused")
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "Other platforms are not affected")
@@ -159,7 +161,10 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	s.take("POST /api/ops/parked/dashboards-1-5/show", operator.ParkedRecord{Payload: json.RawMessage(`{"a":"Jonas"}`)})
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
 	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r9")
-	b.post("/console/ops/do/back/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r10")
+	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "live": {"3"}}).
+		says(http.StatusOK, "readers have switched to generation 2", `name="live" value="2"`, "Nothing was done yet")
+	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}, "live": {"2"}}).
+		leadsTo("/console/ops/projections/rebuilds/r10")
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/retry-all/parked", url.Values{"code": {"test"}}).leadsTo("/console/ops/actions")
 	b.post("/console/ops/do/pause-platform/linkedin", reason).leadsTo("/console/ops/platforms")

@@ -74,6 +74,11 @@ func TestAPersonIsAdded(t *testing.T) {
 	again.says(http.StatusOK, "already has this address", `value="Jonas Weber"`).lacks("was added")
 	require.NotEqual(t, key, fields(t, again.Body.String()).Get("key"), "a corrected form is another request")
 
+	b.refuse("POST /api/users", http.StatusServiceUnavailable, domain.CodeUnavailable, "Read model directory is paused.")
+	again = b.post(folk, form)
+	again.says(http.StatusOK, "Read model directory is paused.", `value="Jonas Weber"`)
+	require.Equal(t, key, fields(t, again.Body.String()).Get("key"), "the person may have been added")
+
 	b.refuseFields("POST /api/users", "name", "email", "phone")
 	b.post(folk, form).says(http.StatusOK, "Enter a name on one line", "Enter an address like", "Enter a number on one line", `value="Jonas Weber"`)
 }

@@ -31,6 +31,7 @@ type Store interface {
 	CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
 	Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error
+	EndChoices(ctx context.Context, g domain.GrantKey, before time.Time) error
 	FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error
 
 	MakeLink(ctx context.Context, l domain.ConnectLink, token []byte) error

@@ -121,6 +121,35 @@ func (s *stage) eraseFurther(r domain.DeletionRequest, shown bool, erase func(do
 	return done
 }
 
+// A sign-in that waits for a choice ends: its tokens and the person's name are deleted with it.
+func TestDeletionEndsPendingChoices(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(s *stage) error{
+		"deletion": func(s *stage) error {
+			_, err := s.metaCalls().DeletionAsked(s.t.Context(), "said")
+			return err
+		},
+		"removed app": func(s *stage) error { return s.metaCalls().Deauthorized(s.t.Context(), "said") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.dialog.consent = consent("77", page("1001"))
+			earlier, _ := s.signIn(facebook(north))
+			s.now = s.now.Add(time.Minute)
+			s.hearMeta("77", s.now.Add(-time.Second))
+			later, view := s.signIn(facebook(south))
+			for range 2 {
+				require.NoError(t, call(s))
+				_, err := s.View(t.Context(), earlier, browser, s.still)
+				require.ErrorContains(t, err, "the tokens were deleted")
+				require.Empty(t, s.tokens("connect/"+earlier))
+			}
+			s.choose(later, view, "1.0.1001")
+		})
+	}
+}
+
 // The platform knows who signed in, but not which ledgerboard user that was: the member is erased,
 // and the user and its other members stay.
 func TestPersonWhoWantsToBeForgotten(t *testing.T) {

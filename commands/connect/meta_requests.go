@@ -16,8 +16,8 @@ type MetaCalls struct{ *Connect }
 func (c MetaCalls) Configured() bool { return c.Meta != nil }
 
 // Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
-// consent, and its connections in all agencies wait for a sign-in. A notice issued before the
-// person's last consent changes nothing. Repeating it is safe. Errors: invalid
+// consent, ends sign-ins that wait for a choice, and its connections in all agencies wait for a
+// sign-in. A notice issued before the person's last consent changes nothing. Repeating it is safe. Errors: invalid
 // ([platforms.ErrNotSigned]); after any other error the call must be repeated.
 func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 	signed, err := c.Meta(raw)
@@ -27,7 +27,7 @@ func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 	for _, one := range signed {
 		grant, covered, err := c.coveredGrant(ctx, requestOf(one))
 		if err == nil && covered {
-			err = c.stop(ctx, grant, "The person who connected this page removed our app at "+one.Platform.Title()+". Connect it again.")
+			err = c.stop(ctx, grant, requestOf(one), "The person who connected this page removed our app at "+one.Platform.Title()+". Connect it again.")
 		}
 		if err != nil {
 			return err
@@ -44,10 +44,13 @@ func (c MetaCalls) coveredGrant(ctx context.Context, r domain.DeletionRequest) (
 	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
 }
 
-// stop deletes the tokens of a grant and records that its connections wait for a sign-in, with this
-// reason even if they already did for another. It does so only once, and not at all if there was a
-// later consent.
-func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, reason string) error {
+// stop deletes the tokens of a grant, also of sign-ins that wait for a choice, and records that its
+// connections wait for a sign-in, with this reason even if they already did for another. It does so
+// only once, and not at all if there was a later consent.
+func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, r domain.DeletionRequest, reason string) error {
+	if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
+		return err
+	}
 	hanging, err := c.Store.ConnectionsOf(ctx, grant.GrantKey)
 	if err != nil || len(hanging) == 0 {
 		return err
@@ -128,7 +131,7 @@ func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswe
 			continue
 		}
 		reason := "The person who connected this page asked " + one.Platform.Title() + " to delete their data. Connect it again."
-		if err := c.stop(ctx, grant, reason); err != nil {
+		if err := c.stop(ctx, grant, r, reason); err != nil {
 			// The stored request is enough: the erasure deletes these tokens too and disconnects
 			// the pages.
 			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet",
@@ -176,7 +179,7 @@ func (c MetaCalls) EraseFurther(
 	if shown, err := shown(ctx); err != nil || !shown {
 		return false, err
 	}
-	_, covered, err := c.coveredGrant(ctx, r)
+	grant, covered, err := c.coveredGrant(ctx, r)
 	var members []int64
 	if err == nil && covered {
 		members, err = c.Directory.MembersOf(ctx, r.Platform, r.Person)
@@ -185,6 +188,9 @@ func (c MetaCalls) EraseFurther(
 		return false, err
 	}
 	if len(members) == 0 {
+		if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
+			return false, err
+		}
 		err = c.Store.DeletionDone(ctx, r, c.Now())
 		return err == nil, err
 	}

@@ -201,6 +201,16 @@ func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, 
 	return doing(err, "store the pending choice of a sign-in")
 }
 
+// EndChoices lets the sign-ins of a person that wait for a choice and were made before an instant
+// expire, and deletes their stored tokens.
+func (c Connecting) EndChoices(ctx context.Context, g domain.GrantKey, before time.Time) error {
+	return pg.Exec(ctx, c.Pool, "end the pending choices of a person", `
+		with ended as (
+		  update connect_attempts a set expires_at = least(a.expires_at, s.signed_in_at) from secrets s
+		  where a.grant_ref = $1 and a.step = 'choosing' and s.ref = 'connect/' || a.id::text and s.signed_in_at < $2 returning s.ref)
+		delete from secrets where ref in (select ref from ended)`, g.SecretRef(), before)
+}
+
 // FinishAttempt stores the outcome of an attempt and deletes its stored tokens, even if
 // [Connecting.Choosing] was not called.
 func (c Connecting) FinishAttempt(ctx context.Context, id string, outcome domain.ConnectOutcome, now time.Time) error {

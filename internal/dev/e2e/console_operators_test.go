@@ -33,6 +33,9 @@ func anOperator(p *program, browser *browserPage) {
 		})
 		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "post_insights, generation 1", "test", "you")
 		require.NotContains(p.t, w.console.String(), "exception")
+		w.open(p.base + "/console/ops/projections")
+		w.eval(`fetch("/console/sign-out", {method: "POST"}).then(() => {})`, nil)
+		w.await("the sign-in page, instead of a report that the service is away", `location.pathname === "/console/sign-in"`)
 	}
 }
 
