@@ -63,13 +63,15 @@ type connectPage struct {
 	Checked   url.Values        // the keys of checked pages, as the form sends them
 	Errors    map[string]string // errors of pages, by key
 	Progress  []readingProgress
+	Ended     bool // none of its pages is connected for the account any more
 	Link      connect.LinkPage
 	Deletion  connect.DeletionState
 }
 
 type readingProgress struct {
 	domain.ConnectedNow
-	Text string
+	Text  string
+	Ended bool // it is no longer connected for the account
 }
 
 type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
@@ -248,6 +250,9 @@ func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id strin
 	case view.Step == domain.ConnectDone:
 		page.Title = "Connected"
 		page.Progress, page.Reload = progressOf(view)
+		if !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended }) {
+			page.Title, page.Ended = "No longer connected", true
+		}
 		return writePage(w, http.StatusOK, "result", page)
 	case view.Choice == nil:
 		page.Title, page.Reload = "One moment", true
@@ -271,31 +276,34 @@ func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id strin
 
 func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 	for _, page := range view.Outcome.Connected {
-		text, soon := "waiting to be read", true
+		shown, soon := readingProgress{ConnectedNow: page, Text: "waiting to be read"}, true
 		for _, reading := range view.Readings {
-			switch {
+			switch class := platforms.Class(reading.Class); {
 			case reading.SocialAccountID != page.SocialAccountID:
-			case reading.ReadAt != nil:
-				text, soon = "read; its figures are available", false
-			case reading.Class == string(readmodels.PlatformPaused):
-				text, soon = "not read yet. "+string(reading.Reason), false
-			case reading.Reason != "":
-				words, known := notRead[platforms.Class(reading.Class)]
+			case class == "" && reading.ReadAt != nil:
+				shown.Text, soon = "read; its figures are available", false
+			case class == "":
+			case class == platforms.Class(readmodels.PlatformDisconnected):
+				shown.Text, shown.Ended, soon = "no longer connected for "+view.Account, true, false
+			case class == platforms.Class(readmodels.PlatformPaused):
+				shown.Text, soon = "not read yet. "+string(reading.Reason), false
+			default:
+				words, known := notRead[class]
 				words = cmp.Or(words, "not read yet: a temporary error occurred. We retry automatically.")
-				text, soon = strings.ReplaceAll(words, "%s", page.PID.Title()), !known
+				shown.Text, soon = strings.ReplaceAll(words, "%s", page.PID.Title()), !known
 			}
 		}
 		pending = pending || soon
-		progress = append(progress, readingProgress{page, text})
+		progress = append(progress, shown)
 	}
 	return progress, pending
 }
 
-// notRead explains to the person who connected a page why it was not read and what to do. %s is the
+// notRead explains to the person who connected a page why it is not read and what to do. %s is the
 // platform. It does not contain the platform's error codes, which are for operators. Pages with an
 // error of another class are retried shortly.
 var notRead = map[platforms.Class]string{
-	platforms.ClassReconnect: "not read: %s refused the sign-in. Start again, and sign in there once more.",
+	platforms.ClassReconnect: "waiting for a sign-in: %s no longer grants access. Start again, and sign in there once more.",
 	platforms.ClassPermission: "not read: a permission is missing. Start again, and leave everything selected at %s. " +
 		"For a page, you must be an administrator of the page.",
 	platforms.ClassThrottled: "not read yet: %s limits requests at the moment. It is read automatically as soon as " +

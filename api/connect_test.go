@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -126,6 +127,61 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 		require.NotContains(t, says[0], "HTTP", class)
 		require.Equal(t, class == platforms.ClassRetry || class == "internal", again, class)
 	}
+}
+
+// A page that waits for a sign-in does not promise figures, even if it was read.
+func TestReadPageThatWaitsForASignIn(t *testing.T) {
+	t.Parallel()
+	reading := domain.FirstReading{SocialAccountID: 5, ReadAt: new(time.Now()), Class: string(platforms.ClassReconnect), Reason: "removed"}
+	view := connect.View{Readings: []domain.FirstReading{reading}}
+	view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
+	says, again := api.ProgressTexts(view)
+	require.Equal(t, []string{"waiting for a sign-in: Facebook no longer grants access. Start again, and sign in there once more."}, says)
+	require.False(t, again)
+}
+
+// The page of a finished sign-in shows if a page was disconnected later or belongs to another
+// client. It then promises no figures and does not reload.
+func TestResultOfASignInShowsLaterChanges(t *testing.T) {
+	t.Parallel()
+	b := setupTenants(t)
+	mine := &visitor{b: b}
+	connected := func(account, move string) (result string) {
+		start, _ := b.begun("agency", strings.Replace(forClient1, client1, account, 1))
+		at := mine.visit(atPlatform(t, mine.visit(start, nil)), nil).header.Get("Location")
+		form := ticked(mine.visit(at, nil), "1.0.1001")
+		form.Set("move", move)
+		require.Equal(t, http.StatusSeeOther, mine.visit(at, form).status)
+		return at
+	}
+	reads := func(at, account string) {
+		t.Helper()
+		page := mine.visit(at, nil).body
+		require.Contains(t, page, "<strong>Our agency</strong> reads for <strong>"+account+"</strong>")
+		require.Contains(t, page, "waiting to be read")
+		require.Contains(t, page, `http-equiv="refresh"`)
+	}
+	ended := func(at, account string) {
+		t.Helper()
+		page := mine.visit(at, nil).body
+		require.Contains(t, page, "<h1>No longer connected</h1>")
+		require.Contains(t, page, "<strong>Our agency</strong> no longer reads for <strong>"+account+"</strong>")
+		require.Contains(t, page, "no longer connected for "+account)
+		for _, not := range []string{"waiting to be read", "figures", `http-equiv="refresh"`} {
+			require.NotContains(t, page, not)
+		}
+	}
+	first := connected(client1, "")
+	reads(first, "Client 1")
+	moved := connected(client2, "1.0.1001")
+	reads(moved, "Client 2")
+	ended(first, "Client 1")
+
+	number := strconv.FormatInt(domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001"), 10)
+	off := b.ask(http.MethodPost, "/api/platforms/"+number+"/disconnect", "", "Authorization: Bearer "+b.agencyToken())
+	require.Equal(t, http.StatusOK, off.status, off.body)
+	ended(moved, "Client 2")
+	reads(connected(client2, ""), "Client 2")
 }
 
 // The whole flow: start, open, consent, choose, read; and what other callers see of it.

@@ -217,8 +217,8 @@ type ConnectNames struct {
 type FirstReading struct {
 	SocialAccountID int64        `json:"social_account_id"`
 	ReadAt          *time.Time   `json:"last_read_at"` // newest reading since the page was connected, in UTC; null if not yet known
-	Reason          OptionalText `json:"reason"`       // why it was not read and what to do; null if a reading is pending
-	Class           string       `json:"-"`            // class of the failure, or paused; "" without a reason
+	Reason          OptionalText `json:"reason"`       // why it is not read and what to do; null if it was read or a reading is pending
+	Class           string       `json:"-"`            // class of the failure, disconnected or paused; "" without a reason
 }
 
 // ConnectLinkChanged records that a link for connecting was created, opened for the first time, or

@@ -103,20 +103,31 @@ func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, per
 	return pg.List(ctx, c.Pool, doing, pgx.RowTo[int64], `select id from members where id = any($1) order by id`, ids)
 }
 
-// FirstReadings returns the progress of the first readings of an agency's pages since they were
-// last connected. Earlier readings and failures belong to an earlier sign-in and are ignored. Pages
-// that are not in the tables yet are omitted.
-func (c Connecting) FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error) {
+// FirstReadings returns the progress of the first readings of the pages that a finished attempt
+// connected, and whether they are still connected for its account. Readings and failures before
+// the page was last connected belong to an earlier sign-in and are ignored. Pages that the tables
+// do not show as of this attempt are omitted.
+func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) ([]domain.FirstReading, error) {
+	ids := make([]int64, len(a.Outcome.Connected))
+	for i, page := range a.Outcome.Connected {
+		ids[i] = page.SocialAccountID
+	}
 	return pg.List(ctx, c.Pool, "read progress of first readings", pgx.RowToStructByPos[domain.FirstReading], `
-		select s.id, r.read_at, coalesce(w.paused, case when w.failed then f.reason else '' end),
-		       case when w.paused is not null then '`+string(PlatformPaused)+`' when w.failed then f.class else '' end
+		select s.id, case when w.class <> '`+string(PlatformDisconnected)+`' then r.read_at end,
+		       case when w.class = '`+string(PlatformDisconnected)+`' then 'It is no longer connected for this account. Connect it again to resume reading.'
+		            when `+awaitsSignIn+` then st.reason when w.class = '`+string(PlatformPaused)+`' then `+Paused+`
+		            when w.class <> '' then f.reason else '' end, w.class
 		from tSAccounts s
-		cross join (select now() as now) t
+		cross join (select now() as now) t`+SignInJoins+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join lateral (select f.read_at where f.read_at >= s.told_at) r on true
 		cross join lateral (
-			select r.read_at is null and f.updated_at >= s.told_at as failed, case when r.read_at is null then `+Paused+` end as paused) w
-		where s.parent_account = $1 and s.id = any($2) order by s.id`, parent, ids)
+			select case when not s.connected or s.account_id <> $2 then '`+string(PlatformDisconnected)+`'
+			            when `+awaitsSignIn+` then '`+string(PlatformReconnect)+`'
+			            when r.read_at is not null then ''
+			            when `+Paused+` is not null then '`+string(PlatformPaused)+`'
+			            when f.updated_at >= s.told_at then f.class else '' end as class) w
+		where s.parent_account = $1 and s.id = any($3) and s.told_at >= $4 order by s.id`, a.ParentAccount, a.AccountID, ids, a.CreatedAt)
 }
 
 // connectScope is the dashboard scope that lets client users connect their own account's pages.

@@ -3464,7 +3464,7 @@ export interface components {
              * @description newest reading since the page was connected, in UTC; null if not yet known
              */
             last_read_at: string | null;
-            /** @description why it was not read and what to do; null if a reading is pending */
+            /** @description why it is not read and what to do; null if it was read or a reading is pending */
             reason: string | null;
             /**
              * Format: int64

@@ -20,7 +20,7 @@ type Directory interface {
 	Page(ctx context.Context, parent string, id int64) (domain.ConnectedPage, error)
 	MemberUser(ctx context.Context, member int64) (string, error)
 	MembersOf(ctx context.Context, platform domain.Platform, person string) ([]int64, error)
-	FirstReadings(ctx context.Context, parent string, ids []int64) ([]domain.FirstReading, error)
+	FirstReadings(ctx context.Context, a domain.ConnectAttempt) ([]domain.FirstReading, error)
 }
 
 // Store stores sign-ins, links and grants. vault.Connecting implements it and documents its errors.

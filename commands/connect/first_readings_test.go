@@ -76,6 +76,46 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	became(domain.FetchResult{Read: true})
 	read = s.now
 	shows(&read, "")
+
+	// Later changes prevail over the reading, also for the new owner.
+	first := func() domain.FirstReading {
+		t.Helper()
+		status, err := s.Status(t.Context(), ofAgency(north), id)
+		require.NoError(t, err)
+		require.Len(t, status.FirstReadings, 1)
+		return status.FirstReadings[0]
+	}
+	s.now = s.now.Add(time.Minute)
+	s.hearMeta("77", s.now)
+	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
+	require.Equal(t, domain.FirstReading{
+		SocialAccountID: page1001, ReadAt: &read, Class: "reconnect",
+		Reason: "The person who connected this page removed our app at Facebook. Connect it again.",
+	}, first())
+	connected()
+	shows(nil, "")
+	ended := domain.FirstReading{
+		SocialAccountID: page1001, Class: "disconnected", Reason: "It is no longer connected for this account. Connect it again to resume reading.",
+	}
+	s.now = s.now.Add(time.Minute)
+	_, view := s.signIn(facebook(south))
+	require.NoError(t, s.Choose(t.Context(), view.ID, connect.Selection{
+		Cookie: browser, Pages: []string{"1.0.1001"}, Move: []string{"1.0.1001"}, Seen: view.Choice.Seen,
+	}, s.still))
+	became(domain.FetchResult{Read: true})
+	require.Equal(t, ended, first(), "the reading is for another client")
+	id = view.ID
+	require.Equal(t, domain.FirstReading{SocialAccountID: page1001, ReadAt: &s.now}, first())
+	s.now = s.now.Add(time.Minute)
+	s.disconnect(page1001)
+	require.Equal(t, ended, first())
+	// Until the tables show a new sign-in, its page waits, whatever they showed before.
+	s.now = s.now.Add(time.Minute)
+	outcome := &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: page1001}}}
+	begun := domain.ConnectAttempt{ConnectRequester: ofAgency(south), CreatedAt: s.now, Outcome: outcome}
+	readings, err := s.Directory.FirstReadings(t.Context(), begun)
+	require.NoError(t, err)
+	require.Empty(t, readings)
 }
 
 // A declined scope is shown by the figures that it excludes.

@@ -72,7 +72,7 @@ func (c *Connect) View(ctx context.Context, id, cookie string, still AccessCheck
 	}
 	switch {
 	case v.Step == domain.ConnectDone:
-		v.Readings, err = c.Directory.FirstReadings(ctx, v.ParentAccount, idsOf(*v.Outcome))
+		v.Readings, err = c.Directory.FirstReadings(ctx, v.ConnectAttempt)
 		return v, err
 	case v.Expired(c.Now()):
 		return v, errChooseLate
@@ -136,7 +136,7 @@ func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id stri
 		s.Step = "expired"
 	}
 	if a.Step == domain.ConnectDone {
-		readings, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(*a.Outcome))
+		readings, err := c.Directory.FirstReadings(ctx, a)
 		s.FirstReadings = append(s.FirstReadings, readings...)
 		return s, err
 	}

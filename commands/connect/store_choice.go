@@ -158,8 +158,9 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err := c.leaveOut(ctx, a, p); err != nil {
 		return outcome, err
 	}
+	a.Outcome = &outcome
 	commands.AwaitTables(ctx, c.Moved, func(ctx context.Context) (bool, error) {
-		shown, err := c.Directory.FirstReadings(ctx, a.ParentAccount, idsOf(outcome))
+		shown, err := c.Directory.FirstReadings(ctx, a)
 		return len(shown) == len(outcome.Connected), err
 	})
 	if err := c.keepChosen(ctx, w, p, hang, now, sealed); err != nil {
@@ -200,13 +201,6 @@ func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
 			c.Logger.WarnContext(ctx, "first reading delayed until the next round", "platform", page.PID.String(), "error", err)
 		}
 	}
-}
-
-func idsOf(outcome domain.ConnectOutcome) (ids []int64) {
-	for _, page := range outcome.Connected {
-		ids = append(ids, page.SocialAccountID)
-	}
-	return ids
 }
 
 // entities returns the member, the connections, then the pages of a choice.
