@@ -288,9 +288,13 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 			case class == platforms.Class(readmodels.PlatformPaused):
 				shown.Text, soon = "not read yet. "+string(reading.Reason), false
 			default:
+				at := page.PID
+				if class == platforms.ClassReconnect || class == platforms.ClassPermission {
+					at = view.Platform
+				}
 				words, known := notRead[class]
 				words = cmp.Or(words, "not read yet: a temporary error occurred. We retry automatically.")
-				shown.Text, soon = strings.ReplaceAll(words, "%s", page.PID.Title()), !known
+				shown.Text, soon = strings.ReplaceAll(words, "%s", at.Title()), !known
 			}
 		}
 		pending = pending || soon
@@ -300,7 +304,7 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 }
 
 // notRead explains to the person who connected a page why it is not read and what to do. %s is the
-// platform. It does not contain the platform's error codes, which are for operators. Pages with an
+// platform, or the one where the person signed in. It does not contain the platform's error codes, which are for operators. Pages with an
 // error of another class are retried shortly.
 var notRead = map[platforms.Class]string{
 	platforms.ClassReconnect: "waiting for a sign-in: %s no longer grants access. Start again, and sign in there once more.",

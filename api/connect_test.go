@@ -120,6 +120,7 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 			reason = "An operator has paused it."
 		}
 		view := connect.View{Readings: []domain.FirstReading{{SocialAccountID: 5, Class: string(class), Reason: domain.OptionalText(reason)}}}
+		view.Platform = domain.Facebook
 		view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
 		says, again := api.ProgressTexts(view)
 		require.Len(t, says, 1)
@@ -129,12 +130,14 @@ func TestFailedFirstReadingIsExplained(t *testing.T) {
 	}
 }
 
-// A page that waits for a sign-in does not promise figures, even if it was read.
+// A page that waits for a sign-in does not promise figures, even if it was read. It names the
+// platform of the sign-in: a person signs in at Facebook for an Instagram account behind a page.
 func TestReadPageThatWaitsForASignIn(t *testing.T) {
 	t.Parallel()
 	reading := domain.FirstReading{SocialAccountID: 5, ReadAt: new(time.Now()), Class: string(platforms.ClassReconnect), Reason: "removed"}
 	view := connect.View{Readings: []domain.FirstReading{reading}}
-	view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Facebook, Name: "Bakery"}}}
+	view.Platform = domain.Facebook
+	view.Outcome = &domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 5, PID: domain.Instagram, Name: "Bakery"}}}
 	says, again := api.ProgressTexts(view)
 	require.Equal(t, []string{"waiting for a sign-in: Facebook no longer grants access. Start again, and sign in there once more."}, says)
 	require.False(t, again)

@@ -76,7 +76,7 @@ func TestClientsAreListed(t *testing.T) {
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "LinkedIn no longer grants access.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "Its sign-in is no longer valid. Someone must sign in again.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
 		lacks("65601"). // the platform's own words are only on the connections page
 		lacks("TikTok") // what was disconnected needs no one

@@ -102,7 +102,7 @@ var stateWords = map[readmodels.PlatformState]string{
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
-		return network + " no longer grants access. Someone must sign in again."
+		return "Its sign-in is no longer valid. Someone must sign in again." // perhaps at another platform
 	case analytics.SourceNeverRead:
 		return "Nothing was read from " + network + " yet. Check the status of its connection."
 	case analytics.SourcePartial:

@@ -72,10 +72,10 @@ func TestReportOfAnIncompletelyReadMonth(t *testing.T) {
 	}
 	shown().says(http.StatusOK, "had 63,281 followers on 2 September 2026.", "TikTok, Marrow: "+readmodels.NoSubscriptionRuns)
 	source.Paused, source.Status, source.Reason = "", analytics.SourceReconnect, "HTTP 400, code 190/463."
-	shown().says(http.StatusOK, "TikTok, Marrow: TikTok no longer grants access.")
+	shown().says(http.StatusOK, "TikTok, Marrow: Its sign-in is no longer valid.")
 	source.LastRead = new(september(30))
 	shown().says(http.StatusOK, "had 63,281 followers at the end of September 2026.").
-		lacks("TikTok no longer grants access.") // the sign-in was lost later
+		lacks("TikTok, Marrow: Its sign-in") // the sign-in was lost later
 	source.Gaps = []string{"For followers, 4 of 30 days were read."}
 	shown().says(http.StatusOK, "TikTok, Marrow: For followers, 4 of 30 days were read.")
 }
@@ -91,7 +91,7 @@ func TestReport(t *testing.T) {
 		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this range are counted from their first reading.",
 		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
-		"LinkedIn, The page: LinkedIn no longer grants access. Someone must sign in again.", "No post had any gains in this month",
+		"LinkedIn, The page: Its sign-in is no longer valid. Someone must sign in again.", "No post had any gains in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended")
 	require.Equal(t, 1, strings.Count(page.Body.String(), "Someone must sign in again."))
 	require.NotContains(t, page.Body.String(), "190/463")
