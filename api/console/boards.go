@@ -38,23 +38,37 @@ func accountName(board readmodels.DashboardView, id string) string {
 func ownBoard(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	shown, err := openBoard(v, id, boardPath+url.PathEscape(id))
+	if why := whyNotOpen(err); why != nil {
+		return boardNotOpen(v.me, id, why, boardPath, root), nil
+	}
+	return shown, err
+}
+
+// whyNotOpen returns the error if it says that the board is not open to the visitor; otherwise nil.
+func whyNotOpen(err error) *domain.Error {
 	why, ok := errors.AsType[*domain.Error](err)
 	if !ok || why == errNoPage || why.Code != domain.CodeForbidden && why.Code != domain.CodeNotFound {
-		return shown, err
+		return nil
 	}
-	closed := boardClosedView{Said: why.Message, code: why.Code}
+	return why
+}
+
+// boardNotOpen explains to a person why a board is not open. Boards is the base address of the
+// boards that are, start the address of the start page.
+func boardNotOpen(me *readmodels.Me, id string, why *domain.Error, boards, start string) boardClosedView {
+	closed := boardClosedView{Said: why.Message, Boards: boards, Start: start, code: why.Code}
 	if why.Code == domain.CodeNotFound {
 		closed.Said = "There is no such board, or you do not have access to it."
 	}
-	if v.me.Agency != nil {
-		closed.Agency = v.me.Agency.Name
+	if me.Agency != nil {
+		closed.Agency = me.Agency.Name
 	}
-	for _, d := range boardsOf(v.me) {
+	for _, d := range boardsOf(me) {
 		if d.SubAccountID != id {
 			closed.Others = append(closed.Others, d)
 		}
 	}
-	return closed, nil
+	return closed
 }
 
 // openBoard shows a board to the visitor. Here is the address of the page.
@@ -141,6 +155,8 @@ type boardClosedView struct {
 	Said   string
 	Agency string
 	Others []readmodels.MeDashboard // other boards that are open
+	Boards string                   // base address of Others
+	Start  string                   // address of the start page
 	Just   bool                     // the board was closed while the visitor viewed it
 
 	code domain.Code

@@ -96,7 +96,7 @@ func (c *Console) allPages() []page {
 		row("GET /clients/{id}/people", staff, ofClient(openPeople), peopleView{}),
 		row("POST /clients/{id}/people", staff, ofClient(addPerson), peopleView{}),
 		row("GET /clients/{id}/people/{user}/sees", staff, ofClient(openClientUser), seenView{}),
-		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(openBoardAs), figuresView{}, boardView{}),
+		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(openBoardAs), figuresView{}, boardView{}, boardClosedView{}),
 		row("GET /clients/{id}/people/{user}/sees/{board}/{table}", staff, ofClient(fileAs)),
 		row("GET /clients/{id}/connections", staff, ofClient(clientConnections), connectionsView{}),
 		row("POST /clients/{id}/connections", staff, ofClient(reconnect), connectionsView{}),

@@ -93,10 +93,14 @@ func TestViewAsClientUser(t *testing.T) {
 	s.answer("GET /api/users/"+jonas, readmodels.User{ID: jonas, Name: "Jonas Weber", AccountID: mill}, nil)
 	open := []readmodels.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}, {SubAccountID: mill, SubAccountName: "Old Mill"}}
 	var asked []api.Principal
+	inactive := false
 	me := s.answers["GET /api/me"]
 	s.answers["GET /api/me"] = func(p api.Principal, r *http.Request) (int, any) {
 		if p.UserID != clara {
 			return me(p, r)
+		}
+		if inactive {
+			return http.StatusForbidden, map[string]any{"code": domain.CodeForbidden, "message": "This account is inactive."}
 		}
 		asked = append(asked, p)
 		answer := readmodels.Me{UserID: clara, Roles: []string{"client"}}
@@ -130,6 +134,19 @@ func TestViewAsClientUser(t *testing.T) {
 	for _, call := range s.asked {
 		require.True(t, strings.HasPrefix(call, "GET "), call)
 	}
+
+	// A board that is not open to the person is shown as the person sees it.
+	opened := s.answers["GET "+board]
+	s.refuse("GET "+board, http.StatusForbidden, domain.CodeForbidden, "Your agency has closed this dashboard.")
+	closed := b.get(sees + "/" + bakery)
+	closed.says(http.StatusForbidden, "You are viewing this page as <strong>Clara Holm</strong>", "This board is not open to you", "has closed this dashboard",
+		`href="`+sees+"/"+mill+`">Old Mill`, `href="`+sees+`">Go to the start page`).lacks("Harbour Bakery</a>")
+	s.refuse("GET "+board, http.StatusNotFound, domain.CodeNotFound, "There is no such client.")
+	b.get(sees+"/"+bakery).says(http.StatusNotFound, "This board is not open to you", "There is no such board, or you do not have access to it.").
+		lacks("no such client")
+	inactive = true
+	b.get(sees + "/" + bakery).leadsTo(sees)
+	inactive, s.answers["GET "+board] = false, opened
 
 	// Nothing is shown without the record, or if the person belongs to another client than the one
 	// in the address.

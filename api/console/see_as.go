@@ -92,7 +92,20 @@ func openBoardAs(v *visit, client readmodels.Account) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openBoard(l, board, l.viewedAs.Here+"/"+url.PathEscape(board))
+	here := l.viewedAs.Here
+	shown, err := openBoard(l, board, here+"/"+url.PathEscape(board))
+	why := whyNotOpen(err)
+	if why == nil {
+		return shown, err
+	}
+	me, notIn := get[readmodels.Me](l, "/api/me", nil)
+	switch {
+	case domain.CodeOf(notIn) == domain.CodeForbidden: // that page explains why
+		return redirect(here), nil
+	case notIn != nil:
+		return nil, notIn
+	}
+	return boardNotOpen(&me, board, why, here+"/", here), nil
 }
 
 func fileAs(v *visit, client readmodels.Account) (view, error) {
