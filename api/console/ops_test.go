@@ -207,6 +207,10 @@ func TestRebuildProgress(t *testing.T) {
 		page.says(http.StatusOK, words...)
 		return page.Body.String()
 	}
+	r.State, r.StartedAt = operator.RebuildRequested, new(s.now)
+	require.NotContains(t, show("Waiting for a process to start it."), "<dt>Started", "a process has claimed it, but not started")
+	r.State = operator.RebuildCopying
+	show("<dt>Started")
 	require.NotContains(t, show("Rebuild of post_insights", "2,500 of 10,000", "1,250 events per second", "Time left to read the log", "1 min 15 s", `data-refresh="1"`,
 		`<progress id="progress" max="10000" value="2500">`, "Cancel rebuild", ">data repair, T-1<"), "Roll back")
 
