@@ -349,10 +349,11 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	answer := func(at string, data any, sources ...analytics.Source) {
 		s.answer("GET "+at, data, analytics.Meta{TimeZone: "UTC", AsOf: new(s.now), Sources: sources})
 	}
-	const ok, partial, unsupported = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported
+	const ok, partial, unsupported, neverRead = analytics.SourceOK, analytics.SourcePartial, analytics.SourceUnsupported, analytics.SourceNeverRead
 	uncounted := domain.MissingFigure{Name: "reach", Reason: "unsupported"}
 	answer(lastFourWeeks, followers(1000), of(domain.Facebook, 7, ok, ""), of(domain.Instagram, 8, ok, ""), of(domain.TikTok, 9, partial, "It was late."),
-		of(domain.Facebook, 10, ok, ""))
+		of(domain.Facebook, 10, ok, ""), of(domain.TikTok, 11, ok, ""), of(domain.Facebook, 12, ok, ""),
+		of(domain.TikTok, 13, neverRead, "It has not been read yet."), of(domain.Facebook, 14, ok, ""), of(domain.Facebook, 15, ok, ""))
 	answer("/auth/reach/getAccountStats/all", analytics.AccountStats{},
 		of(domain.Facebook, 7, partial, "Its newest reading lacks reach (unsupported).", uncounted),
 		of(domain.TikTok, 5, partial, "Its newest reading lacks reach (unsupported). For impressions, 3 of 24 days were read.", uncounted),
@@ -362,10 +363,21 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	answer("/auth/getRoiViews", analytics.RoiViews{}, of(domain.Facebook, 7, ok, ""),
 		of(domain.Instagram, 8, partial, "For views, 22 of 24 days were read."), of(domain.TikTok, 9, partial, "It was late."),
 		of(domain.Facebook, 10, partial, "No figures were read in this range."))
+	const permission = "A permission is missing for these figures of posts: "
+	answer("/auth/getPostsTotalEngagements/2026-09-04/2026-10-01/all", analytics.PostsTotalEngagements{},
+		of(domain.TikTok, 11, partial, permission+"likes, comments, shares."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
+		of(domain.TikTok, 13, neverRead, "Its posts have not been read yet."), of(domain.Facebook, 14, partial, "No figures were read in this range."))
+	answer("/auth/getPostsViews/2026-09-04/2026-10-01/all", analytics.PostsViews{},
+		of(domain.TikTok, 11, partial, permission+"views."), of(domain.Facebook, 12, neverRead, "Its posts have not been read yet."),
+		of(domain.Facebook, 15, unsupported, "Its platform does not report views for posts."),
+		of(domain.Facebook, 14, partial, "No figures were read in this range."))
 	page := b.get("/console/clients/" + bakery + "/figures")
 	page.says(http.StatusOK, ">For impressions, 20 of 24 days were read. For views, 22 of 24 days were read.<", ">It was late.<",
-		">For impressions, 3 of 24 days were read.<", ">No views were read in this range.<", ">Its newest reading lacks impressions (permission).<")
-	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
+		">For impressions, 3 of 24 days were read.<", ">No views were read in this range.<", ">Its newest reading lacks impressions (permission).<",
+		">"+permission+"likes, comments, shares. "+permission+"views.<", ">Its posts have not been read yet.<", ">It has not been read yet.<",
+		">No figures of posts were read in this range.<")
+	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
+	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")
 	require.NotContains(t, page.Body.String(), "unsupported")
 	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
 }

@@ -215,9 +215,9 @@ var (
 	overTime = []readPart{
 		part(figurePaths["followers"], nil, putFollowers),
 		part(figurePaths["net-growth"], brief, putGrowth),
-		part(figurePaths["engagement"], brief, putEngagement),
+		part(figurePaths["engagement"], nil, putEngagement),
 		part(figurePaths["impressions"], nil, putImpressions),
-		part(figurePaths["views"], brief, putViews),
+		part(figurePaths["views"], nil, putViews),
 	}
 	costs    = part("/auth/getRoiViews", url.Values{"compare": nil}, putCosts)
 	activity = part(figurePaths["activity"], url.Values{"meta": {"brief"}, "compare": nil}, putActivity)

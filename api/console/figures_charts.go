@@ -113,6 +113,7 @@ func putGrowth(f figures, shown *figuresView, data analytics.AccountNetGrowth, m
 
 func putEngagement(f figures, shown *figuresView, data analytics.PostsTotalEngagements, meta analytics.Meta) {
 	shown.PostsAsOf = meta.AsOf
+	shown.Sources = addSources(shown.Sources, sourcesOf("figures of posts", meta.Sources))
 	tile := f.tile(figureNames["engagement"], totalOf(data.Total.Engagement), "Likes, comments and shares.")
 	shown.Numbers = append(shown.Numbers, tile)
 	c := withSeries(chart.Chart{
@@ -153,6 +154,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 }
 
 func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta analytics.Meta) {
+	shown.Sources = addSources(shown.Sources, sourcesOf("figures of posts", meta.Sources))
 	note, empty := "", ""
 	for _, p := range domain.Platforms() {
 		if p.Sources(domain.FiguresOfPosts, domain.MetricViews) != nil {
@@ -221,6 +223,12 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 			continue
 		}
 		known := &sources[at]
+		if s.Status == analytics.SourceNeverRead {
+			if known.Status == analytics.SourceNeverRead {
+				continue
+			}
+			s.Status = analytics.SourcePartial // other figures of it were read
+		}
 		for _, gap := range s.Gaps {
 			if !slices.Contains(known.Gaps, gap) {
 				known.Gaps = append(slices.Clip(known.Gaps), gap)

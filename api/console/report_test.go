@@ -3,6 +3,7 @@ package console_test
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,12 @@ func reportStage(t *testing.T) (*stage, *browser) {
 	gained.Total.Engagement = analytics.Gain{
 		Value: new(int64(1340)), Previous: new(int64(1000)), Change: new(int64(340)), ChangePct: new(34.0), ComparedInPart: true,
 	}
-	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, over)
+	ofPosts := over
+	ofPosts.Sources = append(slices.Clone(over.Sources), analytics.Source{
+		PlatformRef: readmodels.PlatformRefOf(domain.TikTok), SocialAccount: 5, Name: "Mara bakes", Status: analytics.SourcePartial,
+		Reason: "A permission is missing for these figures of posts: likes, comments, shares.",
+	})
+	s.answer("GET /auth/getPostsTotalEngagements/2026-09-01/2026-09-30/all", gained, ofPosts)
 	views := analytics.PostsViews{}
 	views.Total.Views = analytics.Gain{Value: new(int64(70)), NoBaseline: true}
 	s.answer("GET /auth/getPostsViews/2026-09-01/2026-09-30/all", views, over)
@@ -90,6 +96,7 @@ func TestReport(t *testing.T) {
 		"Posts gained 1,340 likes, comments and shares, 340 more than in the 30 days before. "+inPart, `<small class="quiet">Likes, comments and shares. `+inPart,
 		"Posts gained 70 video views. There is nothing to compare it with yet.", "Pages connected in this range are counted from their first reading.",
 		"Facebook, Harbour: For views, 4 of 30 days were read.", "TikTok, unnamed page: It does not belong to this account any more.",
+		"TikTok, Mara bakes: A permission is missing for these figures of posts: likes, comments, shares.",
 		"&#43;2.83\u00a0%", "504.05\u00a0EUR", "4.20\u00a0EUR", "for only some of these page views", "Each row includes the full price for every client with an account on that platform", "LinkedIn page views are not read, so LinkedIn has no row.",
 		"LinkedIn, The page: Its sign-in is no longer valid. Someone must sign in again.", "No post had any gains in this month",
 		"report?month=2026-08&amp;tz=UTC", "report?month=2026-10&amp;tz=UTC").lacks("This month has not ended")

@@ -6009,7 +6009,7 @@ export interface components {
              * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null without such a reading.
              */
             last_read_at: string | null;
-            /** @description `missing` are the response's metrics that the newest reading lacks. The reason is unsupported, permission, throttled, empty or error. */
+            /** @description `missing` are the response's metrics that the newest reading lacks, or that cannot be read without a permission. The reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
             /** @description null if it is no longer in the directory */
             name: string | null;

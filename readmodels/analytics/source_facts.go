@@ -24,6 +24,7 @@ type sourceFacts struct {
 	notConnected string // why it is not connected
 	// a subscription was active in the range, or none is required; otherwise nothing is read
 	subscribed   bool
+	postsListed  bool     // its posts were all read at least once, even if there were none
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
@@ -69,7 +70,7 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		       case when not s.connected then coalesce(`+readmodels.EndedAtPlatform+`, '') else '' end,
 		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
-		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, k.granted, coalesce(`+readmodels.Paused+`, '')
+		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted, coalesce(`+readmodels.Paused+`, '')
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
@@ -85,7 +86,8 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
 					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed, &f.LastRead,
-					&f.figures, &f.missing, &f.dueAt, &granted, &f.Paused)
+					&f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused)
+				f.postsListed = f.postsListed && qc.ofPosts
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))
 				f.ungranted = domain.PermissionsOf(f.Platform, f.AccountType, granted).Ungranted

@@ -57,8 +57,8 @@ type Source struct {
 	// Gaps are sentences about days of the range that were not read, if the account must be connected
 	// again. Absent otherwise: `reason` then contains them.
 	Gaps []string `json:"gaps,omitempty"`
-	// Missing are the response's metrics that the newest reading lacks. The reason is unsupported,
-	// permission, throttled, empty or error.
+	// Missing are the response's metrics that the newest reading lacks, or that cannot be read
+	// without a permission. The reason is unsupported, permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
 	// the account has left the scope, it is the newest reading in the range that the figures of
@@ -118,9 +118,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	}
 	erasedAt := map[int64]time.Time{}
 	for _, e := range erased {
-		if erasedAt[e.SocialAccount].IsZero() {
-			erasedAt[e.SocialAccount] = e.erasedAt
-		}
+		erasedAt[e.SocialAccount] = e.erasedAt
 		if !present[e.SocialAccount] && len(qc.metricsRead[e.SocialAccount]) == 0 && qc.query.Member == 0 {
 			facts = append(facts, e)
 		}
@@ -204,28 +202,18 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 	return facts, err
 }
 
-// classify determines the status. A metric with a figure in the range is not missing, even if the
-// newest reading lacks it: some metrics are not read every time.
+// classify determines the status.
 func (qc sourceQuery) classify(f sourceFacts) Source {
 	s := f.Source
-	s.Missing = []domain.MissingFigure{}
 	read, postsRead := qc.metricsRead[f.SocialAccount]
 	nothingOfPosts := qc.ofPosts && len(read) == 0 && !qc.givesNone(f.Platform, qc.metrics...)
-	unsupported := 0
-	for _, metric := range qc.metrics {
-		if read[metric] != nil || f.LastRead == nil || f.leftTheScope || f.erased || nothingOfPosts || slices.Contains(f.figures, metric) {
-			continue
-		}
-		missing := qc.missingFigure(f, metric)
-		if missing.Reason == reasonUnsupported {
-			unsupported++
-		}
-		s.Missing = append(s.Missing, missing)
-	}
+	neverRead := f.LastRead == nil && len(read) == 0 && !f.postsListed
+	var unsupported int
+	s.Missing, unsupported = qc.missingFigures(f, f.LastRead == nil || nothingOfPosts)
 	gaps, why := qc.gapsOf(f), ""
 	switch {
 	case f.erased:
-		s.Status, s.Missing = SourcePartial, []domain.MissingFigure{}
+		s.Status = SourcePartial
 	case f.leftTheScope && qc.query.Member > 0:
 		s.Status, why = SourcePartial, "It no longer belongs to this member. Earlier readings are kept."
 	case f.leftTheScope:
@@ -238,8 +226,14 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 			why += ": " + strings.TrimSuffix(f.stateReason, ".")
 		}
 		why += "."
-	case f.LastRead == nil && len(read) == 0:
-		s.Status, why = SourceNeverRead, f.unsubscribedOr("It has not been read yet.")
+	case len(s.Missing) > 0 && (neverRead || nothingOfPosts):
+		lacking := strings.ReplaceAll(listMissing(s.Missing), " ("+reasonPermission+")", "")
+		s.Status, why = SourcePartial, "A permission is missing for these figures of "+qc.subject()+": "+lacking+"."
+		if len(s.Missing) < len(qc.metrics) {
+			why += " " + qc.whyNothing(f, neverRead, postsRead)
+		}
+	case neverRead:
+		s.Status, why = SourceNeverRead, qc.whyNothing(f, neverRead, postsRead)
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
 		s.Status, why = SourceUnsupported, "Its platform does not report "+strings.Join(qc.metrics, " and ")+" for "+qc.subject()+"."
 	case len(s.Missing) > 0:
@@ -248,10 +242,8 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 			why = "The readings of its posts lack "
 		}
 		s.Status, why = SourcePartial, strings.Join(append([]string{why + listMissing(s.Missing) + "."}, gaps...), " ")
-	case len(read) == 0 && postsRead:
-		s.Status, why = SourcePartial, "Its posts were read, but no post has two readings that show a gain in this range."
-	case len(read) == 0 && qc.blank != "":
-		s.Status, why = SourcePartial, f.unsubscribedOr(qc.blank)
+	case len(read) == 0 && (postsRead || qc.blank != ""):
+		s.Status, why = SourcePartial, qc.whyNothing(f, neverRead, postsRead)
 	case len(gaps) > 0:
 		s.Status, why = SourcePartial, strings.Join(gaps, " ")
 	default:
@@ -259,6 +251,20 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	}
 	s.Reason = domain.OptionalText(why)
 	return s
+}
+
+// whyNothing returns the reason if there are no figures in the range.
+func (qc sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) string {
+	switch {
+	case neverRead && qc.ofPosts:
+		return f.unsubscribedOr("Its posts have not been read yet.")
+	case neverRead:
+		return f.unsubscribedOr("It has not been read yet.")
+	case postsRead:
+		return "Its posts were read, but no post has two readings that show a gain in this range."
+	default:
+		return f.unsubscribedOr(qc.blank)
+	}
 }
 
 // NoSubscriptionRan is the reason if no subscription was active in the whole range.
@@ -271,7 +277,11 @@ func (f sourceFacts) unsubscribedOr(reason string) string {
 	return reason
 }
 
-const reasonUnsupported = "unsupported"
+// Reasons of [domain.MissingFigure].
+const (
+	reasonUnsupported = "unsupported"
+	reasonPermission  = "permission"
+)
 
 // givesNone reports whether a platform has none of the metrics for posts.
 func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
@@ -284,6 +294,27 @@ func (qc sourceQuery) subject() string {
 		return "posts"
 	}
 	return "accounts"
+}
+
+// missingFigures returns the response's metrics that are missing, and how many of them are
+// unsupported. A metric with a figure in the range is not missing, even if the newest reading lacks
+// it: some metrics are not read every time. Without readings, only permissions can be the reason.
+func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.MissingFigure, unsupported int) {
+	all = []domain.MissingFigure{}
+	if f.leftTheScope || f.erased {
+		return all, 0
+	}
+	for _, metric := range qc.metrics {
+		missing := qc.missingFigure(f, metric)
+		if qc.metricsRead[f.SocialAccount][metric] != nil || slices.Contains(f.figures, metric) || unread && missing.Reason != reasonPermission {
+			continue
+		}
+		if missing.Reason == reasonUnsupported {
+			unsupported++
+		}
+		all = append(all, missing)
+	}
+	return all, unsupported
 }
 
 // missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the

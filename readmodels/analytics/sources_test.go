@@ -218,6 +218,64 @@ func TestSourcesNameTheScopeThatWasNotGranted(t *testing.T) {
 	require.Equal(t, lacking.Missing, missing(), "it was granted: the newest reading says why")
 }
 
+// A missing permission is the reason if posts were never read, or have no gain in the range.
+func TestSourcesNameThePermissionForPosts(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	w := &world{Directory: []domain.DirectoryEntity{subscribed}}
+	for id, p := range map[int64]domain.Platform{11: domain.TikTok, 12: domain.Facebook, 13: domain.Instagram} {
+		connected := page(id, p)
+		connected.ConnectionID = 100 + id
+		w.Directory = append(w.Directory, connected,
+			domain.DirectoryConnection{ID: 100 + id, MemberID: connected.MemberID, Platform: p, SecretRef: fmt.Sprint("connection/", 100+id)})
+		w.Add(fmt.Sprint("read", id), readOf(id, p, inJune, people(5)))
+	}
+	fold := func() {
+		w.Fold(t, db)
+		exec(t, db, `
+			insert into kept.secrets (ref, key_id, sealed, updated_at, granted) values
+				('connection/111', 'k', '', $1, 'user.info.basic user.info.stats'),
+				('connection/112', 'k', '', $1, 'pages_read_engagement read_insights'),
+				('connection/113', 'k', '', $1, 'instagram_basic instagram_manage_insights')`, june.From)
+	}
+	fold()
+	type source struct {
+		status  analytics.SourceStatus
+		reason  domain.OptionalText
+		missing []domain.MissingFigure
+	}
+	lacks := func(scope string, names ...string) []domain.MissingFigure {
+		missing := []domain.MissingFigure{}
+		for _, name := range names {
+			missing = append(missing, domain.MissingFigure{Name: name, Reason: "permission", Detail: "the person who signed in did not grant " + scope})
+		}
+		return missing
+	}
+	says := func(endpoint string, p domain.Platform, want source) {
+		_, meta := ask(t, db, endpoints[endpoint], wholeAgency, analytics.RangeQuery{Range: june, Platforms: []domain.Platform{p}})
+		require.Len(t, meta.Sources, 1)
+		got := meta.Sources[0]
+		require.Equal(t, want, source{got.Status, got.Reason, got.Missing}, "%s of %s", endpoint, p)
+	}
+	const missing, notRead = "A permission is missing for these figures of posts: ", "Its posts have not been read yet."
+	const partial, neverRead = analytics.SourcePartial, analytics.SourceNeverRead
+	says("PostsViews", domain.TikTok, source{partial, missing + "views.", lacks("video.list", "views")})
+	says("PostsTotalEngagements", domain.TikTok, source{partial, missing + "likes, comments, shares.", lacks("video.list", "likes", "comments", "shares")})
+	says("PostsTotalEngagements", domain.Facebook,
+		source{partial, missing + "likes, comments. " + notRead, lacks("pages_read_user_content", "likes", "comments")})
+	says("PostsViews", domain.Facebook, source{neverRead, notRead, lacks("")})
+	says("PostsViews", domain.Instagram, source{neverRead, notRead, lacks("")})
+
+	w.Add("listed", registered(tenantOf(tenants[0], 12), domain.Facebook, "p", inJune, &june.From))
+	w.Add("post", readPost(tenantOf(tenants[0], 12), domain.Facebook, "p", inJune, &june.From, domain.Counts{Views: new(int64(3))}))
+	fold()
+	exec(t, db, `
+		insert into kept.fetch_state (kind, p_id, social_account_id, read_at, due_at, updated_at)
+		values ('post_insights', $1, 13, $2, $2, $2)`, int(domain.Instagram), inJune)
+	says("PostsLikes", domain.Facebook, source{partial, missing + "likes.", lacks("pages_read_user_content", "likes")})
+	says("PostsViews", domain.Instagram, source{partial, "No figures were read in this range.", lacks("")}) // it has no posts
+}
+
 // LinkedIn does not count views of posts, and the reason says so instead of pointing to missing
 // readings.
 func TestSourcesSayThatLinkedInCountsNoViewsOfPosts(t *testing.T) {
