@@ -112,6 +112,9 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
 		n := max(0, (len(days)-beforeAll)/(beforeElement+2))
 		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8))
+		if err == nil && slices.Contains(withIDs, f.social) && len(events) != n {
+			err = fmt.Errorf("array of %d event ids for %d values", len(events), n)
+		}
 		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return err
 		}
