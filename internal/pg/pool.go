@@ -139,7 +139,9 @@ func List[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFun
 }
 
 // Find reads the first row of a statement. It returns false if there are no rows.
-func Find[T any](ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any) (row T, found bool, err error) {
+func Find[T any](
+	ctx context.Context, q Querier, doing string, scan pgx.RowToFunc[T], sql string, args ...any,
+) (row T, found bool, err error) {
 	rows, _ := q.Query(ctx, sql, args...)
 	row, err = pgx.CollectOneRow(rows, scan)
 	if errors.Is(err, pgx.ErrNoRows) {

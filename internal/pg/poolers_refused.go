@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrPooler says that a pooler between this process and the server assigns another session to each
@@ -18,10 +17,12 @@ var ErrPooler = errors.New("the database URL leads to a pooler in transaction mo
 // checkedPath is a search path that nothing else sets.
 const checkedPath = "ledgerboard_session_check"
 
+var sessionCheck = map[string]string{"search_path": checkedPath, "application_name": "ledgerboard start"}
+
 // CheckDirect returns [ErrPooler] if the URL leads to a pooler in transaction mode. For a direct
 // connection it costs one connection and one statement.
 func CheckDirect(ctx context.Context, url string) error {
-	first, err := connectPlain(ctx, url)
+	first, err := connect(ctx, url, sessionCheck)
 	if err != nil {
 		return err
 	}
@@ -42,17 +43,17 @@ func CheckDirect(ctx context.Context, url string) error {
 // checkShared checks whether two clients of a pooler share sessions or one client gets several. The
 // session of the first connection (pid) is free between its transactions.
 func checkShared(ctx context.Context, url string, first *pgx.Conn, pid uint32) error {
-	second, err := connectPlain(ctx, url)
+	second, err := connect(ctx, url, sessionCheck)
 	if err != nil {
 		return err
 	}
 	defer second.Close(context.WithoutCancel(ctx))
-	var held, other, now, after uint32
-	// not that session: it is in a transaction
-	if held, other, err = compareSessions(ctx, second, first); err != nil {
+	held, other, err := compareSessions(ctx, second, first) // not that session: it is in a transaction
+	if err != nil {
 		return err
 	}
-	if now, after, err = compareSessions(ctx, first, second); err != nil {
+	now, after, err := compareSessions(ctx, first, second)
+	if err != nil {
 		return err
 	}
 	if held == pid || other != pid || now != pid || after != held {
@@ -73,11 +74,7 @@ func compareSessions(ctx context.Context, holder, other *pgx.Conn) (session1, se
 	return session1, session2, err
 }
 
-// session returns the process id of the session that responds, and its search path.
-func session(ctx context.Context, q interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-},
-) (pid uint32, path string, err error) {
+func session(ctx context.Context, q Querier) (pid uint32, path string, err error) {
 	var id int32
 	err = q.QueryRow(ctx, `select pg_backend_pid(), current_setting('search_path')`, pgx.QueryExecModeExec).Scan(&id, &path)
 	if err != nil {
@@ -86,25 +83,17 @@ func session(ctx context.Context, q interface {
 	return uint32(id), path, nil
 }
 
-func connectPlain(ctx context.Context, url string) (*pgx.Conn, error) {
+// connect opens a connection outside of a pool, with session settings in addition to those of url.
+func connect(ctx context.Context, url string, params map[string]string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("parse database URL: %w", err)
 	}
-	config.RuntimeParams["search_path"] = checkedPath
-	config.RuntimeParams["application_name"] = "ledgerboard start"
+	maps.Copy(config.RuntimeParams, params)
 	detectDeadPeers(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("reach database: %w", explainRefusal(err))
 	}
 	return conn, nil
-}
-
-// refusedParameter recognizes a pooler that does not accept the startup parameters.
-func refusedParameter(err error) error {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && strings.Contains(refused.Message, "unsupported startup parameter") {
-		return fmt.Errorf("%w (%s)", ErrPooler, refused.Message)
-	}
-	return err
 }

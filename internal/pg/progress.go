@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // ProgressChannel is the NOTIFY channel on which a projection announces, in the transaction that
@@ -39,9 +37,6 @@ const FiguresChannel = "ledgerboard_figures"
 // it, or notifications may have been lost.
 const AnyFigure = "*"
 
-// reconnectAfter is the delay before the listening connection is opened again.
-const reconnectAfter = 500 * time.Millisecond
-
 // Progress wakes goroutines that wait for a projection to move. It is a hint: a waiter must read
 // the tables when woken, and occasionally even when not woken.
 type Progress struct {
@@ -50,7 +45,7 @@ type Progress struct {
 	figures func(payload string)
 }
 
-// waiter identifies what is waited for: a move of a projection that may affect a key.
+// waiter waits for a move of a projection that may affect a key.
 type waiter struct{ projection, key string }
 
 // NewProgress returns a Progress that is not connected yet; see Listen.
@@ -59,8 +54,8 @@ func NewProgress() *Progress {
 }
 
 // ListenFigures sets the function that gets the payloads of [FiguresChannel] in order, and
-// [AnyFigure] whenever the listening connection was opened again. hear must not block. HearFigures
-// must be called before [Progress.Listen].
+// [AnyFigure] whenever the listening connection was opened again. hear must not block. Call
+// ListenFigures before [Progress.Listen].
 func (p *Progress) ListenFigures(hear func(payload string)) { p.figures = hear }
 
 // AnyKey is the key for [Progress.Changed] of a projection whose moves name no keys. A move that
@@ -81,7 +76,6 @@ func (p *Progress) Changed(projection, key string) <-chan struct{} {
 	return ch
 }
 
-// wake parses a payload and wakes the waiters concerned.
 func (p *Progress) wake(payload string) {
 	projection, rest, _ := strings.Cut(payload, " ")
 	keys := strings.Fields(rest)
@@ -113,20 +107,15 @@ func (p *Progress) Listen(ctx context.Context, databaseURL string, logger *slog.
 		logger.Warn("listen for projection progress", "error", err)
 		select {
 		case <-ctx.Done():
-		case <-time.After(reconnectAfter):
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }
 
 func (p *Progress) listenOnce(ctx context.Context, databaseURL string) error {
-	config, err := pgx.ParseConfig(databaseURL)
+	conn, err := connect(ctx, databaseURL, nil)
 	if err != nil {
-		return fmt.Errorf("parse database URL: %w", err)
-	}
-	detectDeadPeers(config)
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	for _, channel := range []string{ProgressChannel, FiguresChannel} {

@@ -18,22 +18,26 @@ import (
 // exception, or 23, constraint violation), so that repeating the write cannot help. All other
 // errors may be temporary: a lost connection, a lock timeout, a full disk.
 func IsDataError(err error) bool {
-	var e *pgconn.PgError
-	return errors.As(err, &e) && len(e.Code) == 5 && (e.Code[:2] == "22" || e.Code[:2] == "23")
+	code := sqlstate(err)
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "23")
+}
+
+// sqlstate returns the SQLSTATE of an error of the server; "" for other errors.
+func sqlstate(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Code
+	}
+	return ""
 }
 
 // IsMissing reports whether the server lacks a table, a schema or a function that a statement
 // names.
 func IsMissing(err error) bool {
-	refused, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && slices.Contains([]string{"42P01", "3F000", "42883"}, refused.Code)
+	return slices.Contains([]string{"42P01", "3F000", "42883"}, sqlstate(err))
 }
 
 // IsForbidden reports whether the user of the connection lacks a privilege.
-func IsForbidden(err error) bool {
-	refused, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && refused.Code == "42501"
-}
+func IsForbidden(err error) bool { return sqlstate(err) == "42501" }
 
 // IsTemporary reports whether the same statement may succeed a moment later: the database is down,
 // stopping, overloaded or now a read-only replica, or tables were moved, for example because a
@@ -46,14 +50,9 @@ func IsTemporary(err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
 	}
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) && len(refused.Code) == 5 {
-		switch refused.Code {
-		case "25006", "25P03", "25P04", "55P03":
-			return true
-		default:
-			return slices.Contains([]string{"08", "40", "53", "58"}, refused.Code[:2]) || refused.Code[:3] == "57P" || IsMissing(err)
-		}
+	if code := sqlstate(err); len(code) == 5 {
+		return slices.Contains([]string{"25006", "25P03", "25P04", "55P03"}, code) ||
+			slices.Contains([]string{"08", "40", "53", "58"}, code[:2]) || code[:3] == "57P" || IsMissing(err)
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
@@ -95,17 +94,20 @@ func IsUnencrypted(url string) string {
 			continue
 		}
 		where = candidate.Host
-		plain = plain || candidate.TLSConfig == nil
-		unverified = unverified || candidate.TLSConfig != nil && candidate.TLSConfig.InsecureSkipVerify && candidate.TLSConfig.VerifyPeerCertificate == nil
+		tlsConfig := candidate.TLSConfig
+		plain = plain || tlsConfig == nil
+		unverified = unverified || tlsConfig != nil && tlsConfig.InsecureSkipVerify && tlsConfig.VerifyPeerCertificate == nil
 	}
 	const advice = "; set sslmode=verify-full, and sslrootcert for a private authority, in LEDGERBOARD_DATABASE_URL"
 	switch {
 	case where == "":
 		return ""
 	case plain:
-		return "the connection to the database at " + where + " is not encrypted, or not always: traffic, and possibly the password, is readable on the network" + advice
+		return "the connection to the database at " + where +
+			" is not encrypted, or not always: traffic, and possibly the password, is readable on the network" + advice
 	case unverified:
-		return "the certificate of the database at " + where + " is not verified: another server on the network can take its place" + advice
+		return "the certificate of the database at " + where +
+			" is not verified: another server on the network can take its place" + advice
 	default:
 		return ""
 	}
@@ -139,7 +141,9 @@ func explainRefusal(err error) error {
 		return fmt.Errorf("%w: enable TLS on the server (ssl=on) or check sslmode in LEDGERBOARD_DATABASE_URL", err)
 	case server != nil && (server.Code == "28P01" || server.Code == "28000"):
 		return fmt.Errorf(look, err, "user, password and sslmode")
+	case server != nil && strings.Contains(server.Message, "unsupported startup parameter"): // of a pooler
+		return fmt.Errorf("%w (%s)", ErrPooler, server.Message)
 	default:
-		return refusedParameter(err)
+		return err
 	}
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -22,15 +23,11 @@ var (
 		"This link was opened in another browser and works only there. Use that browser, or ask the person who sent it for a new link.")
 )
 
-// maxLinks limits a list.
-const maxLinks = 500
-
-const linkColumns = `id::text as id, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at, cookie is not null as followed, cookie`
+const linkColumns = `id::text as id, parent_account, account_id, platforms, made_by, made_role, made_at, expires_at, revoked_at,
+	cookie is not null as followed, cookie`
 
 func (c Connecting) link(ctx context.Context, query string, args ...any) (domain.ConnectLink, error) {
-	rows, _ := c.Pool.Query(ctx, query, args...)
-	l, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.ConnectLink])
-	return l, doing(orNone(err, ErrLinkUnknown), "look up a connect link")
+	return one[domain.ConnectLink](ctx, c.Pool, "look up a connect link", ErrLinkUnknown, query, args...)
 }
 
 // MakeLink stores a link. token is the digest of the last part of its URL.
@@ -45,7 +42,7 @@ func (c Connecting) MakeLink(ctx context.Context, l domain.ConnectLink, token []
 func (c Connecting) Links(ctx context.Context, parent, account string) ([]domain.ConnectLink, error) {
 	return pg.List(ctx, c.Pool, "list connect links", pgx.RowToStructByName[domain.ConnectLink], `
 		select `+linkColumns+` from connect_links where parent_account = $1 and ($2 = '' or account_id = $2)
-		order by made_at desc, id limit $3`, parent, account, maxLinks)
+		order by made_at desc, id limit 500`, parent, account)
 }
 
 // Link returns a link by the digest of the last part of its URL. Errors: [ErrLinkUnknown].
@@ -62,8 +59,8 @@ func (c Connecting) LinkByID(ctx context.Context, parent, id string) (domain.Con
 // bound it. Errors: [ErrLinkUnknown], [ErrLinkElsewhere].
 func (c Connecting) FollowLink(ctx context.Context, token, cookie []byte, now time.Time) (l domain.ConnectLink, first bool, err error) {
 	l, err = c.link(ctx, `
-		update connect_links set cookie = $2 where token = $1 and cookie is null and revoked_at is null and expires_at > $3 returning `+linkColumns,
-		token, cookie, now)
+		update connect_links set cookie = $2 where token = $1 and cookie is null and revoked_at is null and expires_at > $3
+		returning `+linkColumns, token, cookie, now)
 	if !errors.Is(err, ErrLinkUnknown) {
 		return l, err == nil, err
 	}
@@ -82,8 +79,9 @@ func (c Connecting) FollowLink(ctx context.Context, token, cookie []byte, now ti
 // RevokeLink revokes a link of an agency; sign-ins started with it cannot continue. Errors:
 // [ErrLinkUnknown].
 func (c Connecting) RevokeLink(ctx context.Context, parent, id string, now time.Time) (domain.ConnectLink, error) {
-	return c.link(ctx, `update connect_links set revoked_at = coalesce(revoked_at, $3) where parent_account = $1 and id::text = $2 returning `+linkColumns,
-		parent, id, now)
+	return c.link(ctx, `
+		update connect_links set revoked_at = coalesce(revoked_at, $3) where parent_account = $1 and id::text = $2
+		returning `+linkColumns, parent, id, now)
 }
 
 // Connecting stores sign-ins in progress, the links that start them, and the resulting grants.
@@ -98,32 +96,32 @@ var (
 	ErrAttemptExpired = domain.NewError(domain.CodeNotFound, "This sign-in has expired. Nothing was connected. Start again.")
 	// ErrAttemptElsewhere (forbidden): it belongs to another browser.
 	ErrAttemptElsewhere = domain.NewError(domain.CodeForbidden,
-		"This sign-in was started in another browser and can only be finished there. Nothing was connected. Go back to that browser, or start again in this one.")
+		"This sign-in was started in another browser and can only be finished there. Nothing was connected. "+
+			"Go back to that browser, or start again in this one.")
 	// ErrAttemptUsed (conflict): it was already used.
 	ErrAttemptUsed = domain.NewError(domain.CodeConflict, "This sign-in has already been used. Start again.")
 )
 
-// connectKept is how long the outcome of a sign-in is kept.
-const connectKept = 24 * time.Hour
+const connectKept = 24 * time.Hour // for the outcome of a sign-in
 
 const attemptColumns = `id, parent_account, account_id, user_id, role, coalesce(link_id::text, '') as link_id, platform, redirect_uri, return_to, social_account,
 	cookie, step, outcome, created_at, expires_at`
 
-func (c Connecting) attempt(ctx context.Context, query string, args ...any) (a domain.ConnectAttempt, err error) {
-	rows, _ := c.Pool.Query(ctx, query, args...)
-	a, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.ConnectAttempt])
-	return a, doing(orNone(err, ErrAttemptUnknown), "look up a sign-in")
+func (c Connecting) attempt(ctx context.Context, query string, args ...any) (domain.ConnectAttempt, error) {
+	return one[domain.ConnectAttempt](ctx, c.Pool, "look up a sign-in", ErrAttemptUnknown, query, args...)
 }
 
 // Begin stores an attempt. start is the digest of the last part of its URL.
 func (c Connecting) Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error {
 	return pg.Exec(ctx, c.Pool, "begin a sign-in", `
-		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri, return_to, social_account,
-		                              step, created_at, expires_at)
-		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect, @return, @social, 'begun', @now, @until)`,
+		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, link_id, platform, redirect_uri,
+		                              return_to, social_account, step, created_at, expires_at)
+		values (@id, @start, @parent, @account, @user, @role, nullif(@link, '')::uuid, @platform, @redirect,
+		        @return, @social, 'begun', @now, @until)`,
 		pgx.NamedArgs{
-			"id": a.ID, "start": start, "parent": a.ParentAccount, "account": a.AccountID, "user": a.UserID, "role": a.Role, "link": a.LinkID,
-			"platform": int(a.Platform), "redirect": a.RedirectURI, "return": a.ReturnTo, "social": a.SocialAccount, "now": a.CreatedAt, "until": a.ExpiresAt,
+			"id": a.ID, "start": start, "parent": a.ParentAccount, "account": a.AccountID, "user": a.UserID, "role": a.Role,
+			"link": a.LinkID, "platform": int(a.Platform), "redirect": a.RedirectURI, "return": a.ReturnTo,
+			"social": a.SocialAccount, "now": a.CreatedAt, "until": a.ExpiresAt,
 		})
 }
 
@@ -143,9 +141,12 @@ func (c Connecting) OpenAttempt(ctx context.Context, start, cookie, state []byte
 
 // TakeAttempt takes the attempt of a callback, once and only for the browser that it belongs to.
 // Errors: as for [Connecting.OpenAttempt]. With [ErrAttemptUsed] it also returns the attempt.
-func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error) {
+func (c Connecting) TakeAttempt(
+	ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time,
+) (domain.ConnectAttempt, error) {
 	a, err := c.attempt(ctx, `
-		update connect_attempts set step = 'taken' where state = $1 and cookie = $2 and platform = $3 and step = 'opened' and expires_at > $4
+		update connect_attempts set step = 'taken'
+		where state = $1 and cookie = $2 and platform = $3 and step = 'opened' and expires_at > $4
 		returning `+attemptColumns, state, cookie, int(platform), now)
 	if !errors.Is(err, ErrAttemptUnknown) {
 		return a, err
@@ -154,10 +155,7 @@ func (c Connecting) TakeAttempt(ctx context.Context, state, cookie []byte, platf
 		return a, err
 	}
 	a, err = c.attempt(ctx, `select `+attemptColumns+` from connect_attempts where state = $1 and platform = $2`, state, int(platform))
-	if err != nil {
-		return a, err
-	}
-	return a, ErrAttemptUsed
+	return a, cmp.Or(err, error(ErrAttemptUsed))
 }
 
 // CheckAttempt explains why a callback of this browser fails, without taking the attempt. It
@@ -193,12 +191,13 @@ func (c Connecting) Attempt(ctx context.Context, id string) (domain.ConnectAttem
 // the given time. Until then they protect the grant that they would renew from
 // [Connecting.DropGrant]. Errors: [ErrAttemptUsed].
 func (c Connecting) Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error {
-	tag, err := c.Pool.Exec(ctx, `update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
+	tag, err := c.Pool.Exec(ctx, `
+		update connect_attempts set step = 'choosing', expires_at = $2, grant_ref = $3 where id::text = $1 and step = 'taken'`,
 		id, until, g.SecretRef())
 	if err == nil && tag.RowsAffected() == 0 {
 		err = ErrAttemptUsed
 	}
-	return doing(err, "store the pending choice of a sign-in")
+	return pg.Wrap("store the pending choice of a sign-in", err)
 }
 
 // EndChoices lets the sign-ins of a person that wait for a choice and were made before an instant
@@ -232,5 +231,6 @@ func (c Connecting) Purge(ctx context.Context, now time.Time) error {
 		  delete from grants g where consented_at <= $2 and not exists (
 		    select from granted_connections c where (c.platform, c.app, c.person) = (g.platform, g.app, g.person))
 		  returning secret_ref)
-		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`, now, now.Add(-connectKept), now.Add(-deletionKept))
+		delete from secrets where ref in (select secret_ref from late union all select secret_ref from idle)`,
+		now, now.Add(-connectKept), now.Add(-deletionKept))
 }

@@ -13,27 +13,29 @@ import (
 )
 
 // Eraser deletes the data stored about a person. It cannot read secrets and needs no key.
-type Eraser struct{ secrets Secrets }
+type Eraser struct{ pool *pgxpool.Pool }
 
 // NewEraser returns an Eraser for a pool opened with [Open].
-func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{Secrets{pool: pool}} }
+func NewEraser(pool *pgxpool.Pool) Eraser { return Eraser{pool} }
 
 // Delete is [Secrets.Delete].
-func (e Eraser) Delete(ctx context.Context, ref string) error { return e.secrets.Delete(ctx, ref) }
+func (e Eraser) Delete(ctx context.Context, ref string) error {
+	return (&Secrets{pool: e.pool}).Delete(ctx, ref)
+}
 
 // DeleteConnection removes a connection from its grant and deletes its secret. It also deletes the
 // grant, which names the person, and the grant's secret. Connections of several agencies may share
 // them: it keeps those that another connection uses.
 func (e Eraser) DeleteConnection(ctx context.Context, connection int64, ref string) error {
 	_, err := e.release(ctx, []int64{connection}, []string{ref}, nil)
-	return doing(err, "delete connection %d, its grant and its secret", connection)
+	return pg.Wrap(fmt.Sprintf("delete connection %d, its grant and its secret", connection), err)
 }
 
 // release removes deleted connections from their grants. It then deletes those of the refs and of
 // the grants that no connection uses anymore. It keeps everything that was stored or consented to
 // at or after the instant before; nil keeps nothing for that reason.
 func (e Eraser) release(ctx context.Context, connections []int64, refs []string, before *time.Time) (deleted int, err error) {
-	err = pgx.BeginFunc(ctx, e.secrets.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		// Lock the grants first: of two transactions that remove the last two connections
 		// concurrently, one must see that no connection remains.
 		rows, _ := tx.Query(ctx, `
@@ -54,8 +56,10 @@ func (e Eraser) release(ctx context.Context, connections []int64, refs []string,
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, `delete from secrets s where (ref = any($1) or ref = any($2) and updated_at < coalesce($3::timestamptz, 'infinity'))
-			and not exists (select from grants g where g.secret_ref = s.ref) and not exists (select from granted_connections c where c.secret_ref = s.ref)`,
+		tag, err := tx.Exec(ctx, `
+			delete from secrets s where (ref = any($1) or ref = any($2) and updated_at < coalesce($3::timestamptz, 'infinity'))
+			and not exists (select from grants g where g.secret_ref = s.ref)
+			and not exists (select from granted_connections c where c.secret_ref = s.ref)`,
 			deletedGrants, refs, before)
 		deleted = int(tag.RowsAffected())
 		return err
@@ -67,7 +71,7 @@ func (e Eraser) release(ctx context.Context, connections []int64, refs []string,
 // posts. For the accounts in stay it deletes only failures and platform messages: they belong to a
 // connection that is removed, while figures that were read need not be read again.
 func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
-	return pg.Exec(ctx, e.secrets.pool, fmt.Sprintf("delete the reading state of %d social accounts", len(gone)+len(stay)), `
+	return pg.Exec(ctx, e.pool, fmt.Sprintf("delete the reading state of %d social accounts", len(gone)+len(stay)), `
 		with gone as (delete from fetch_state where social_account_id = any($1)),
 		     notes as (delete from post_notes where social_account_id = any($1)),
 		     shown as (delete from pictures where social_account_id = any($1)),
@@ -78,14 +82,14 @@ func (e Eraser) ForgetReads(ctx context.Context, gone, stay []int64) error {
 
 // Reading reports whether a fetcher has claimed any of the social accounts.
 func (e Eraser) Reading(ctx context.Context, accounts []int64) (reading bool, err error) {
-	return pg.QueryBool(ctx, e.secrets.pool, "check whether social accounts are being read",
+	return pg.QueryBool(ctx, e.pool, "check whether social accounts are being read",
 		`select exists (select from fetch_state where social_account_id = any($1) and claimed_until > now())`, accounts)
 }
 
 // ForgetUser deletes a user's notice cursors in every agency, sessions, sign-in links and the link
 // to the identity provider.
 func (e Eraser) ForgetUser(ctx context.Context, user string) error {
-	return pg.Exec(ctx, e.secrets.pool, "delete the notice cursors and sessions of a user", `
+	return pg.Exec(ctx, e.pool, "delete the notice cursors and sessions of a user", `
 		with ended as (delete from sessions where user_id = $1), links as (delete from sign_in_links where user_id = $1),
 		     known as (delete from identities where user_id = $1)
 		delete from notice_cursors where user_id = $1`, user)
@@ -96,7 +100,7 @@ func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 // uses. Like [Secrets.Delete], it must only be called for tombstones.
 func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
 	deleted, err := e.release(ctx, gone, refs, &before)
-	return deleted, doing(err, "delete stale secrets")
+	return deleted, pg.Wrap("delete stale secrets", err)
 }
 
 // wordsKept is how long platform messages are kept: they may name people, and a failure is
@@ -114,20 +118,18 @@ const withWords = `
 
 // ForgetWords deletes platform messages after 30 days and returns their number.
 func (e Eraser) ForgetWords(ctx context.Context, now time.Time) (int, error) {
-	tag, err := e.secrets.pool.Exec(ctx, `delete from platform_words where said_at <= $1`, now.Add(-wordsKept))
-	return int(tag.RowsAffected()), doing(err, "delete old platform messages")
+	tag, err := e.pool.Exec(ctx, `delete from platform_words where said_at <= $1`, now.Add(-wordsKept))
+	return int(tag.RowsAffected()), pg.Wrap("delete old platform messages", err)
 }
 
 const (
-	// deletionKept is how long a completed deletion request is kept.
-	deletionKept = 90 * 24 * time.Hour
-	// deletionClaimed is how long a claim on a request lasts.
-	deletionClaimed = 5 * time.Minute
+	deletionKept    = 90 * 24 * time.Hour // for a completed deletion request
+	deletionClaimed = 5 * time.Minute     // for a claim on a request
 )
 
 // StopGrant deletes the tokens of a grant and of its connections, unless the person has consented
-// again since lastConsent. It reports whether it deleted them. The
-// connections remain linked to the grant: a later consent renews it.
+// again since lastConsent, and reports whether it did. The connections remain linked to the grant:
+// a later consent renews it.
 func (c Connecting) StopGrant(ctx context.Context, g domain.GrantKey, lastConsent time.Time) (stopped bool, err error) {
 	return pg.QueryBool(ctx, c.Pool, "delete the tokens of a grant", `
 		with stopped as (select platform, app, person, secret_ref from grants
@@ -169,12 +171,14 @@ func (c Connecting) DeletionDone(ctx context.Context, r domain.DeletionRequest, 
 		_, err := tx.Exec(ctx, `
 			with gone as (delete from grants where platform = $1 and person = $2 and consented_at < $3 returning platform, app, person, secret_ref)
 			delete from secrets where ref in (select secret_ref from gone union all
-			  select h.secret_ref from granted_connections h join gone using (platform, app, person))`, int(r.Platform), r.Person, r.CoversUntil())
+			  select h.secret_ref from granted_connections h join gone using (platform, app, person))`,
+			int(r.Platform), r.Person, r.CoversUntil())
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `update deletion_requests set done_at = $3, person = '' where code = $1 and platform = $2`, r.Code, int(r.Platform), now)
+		_, err = tx.Exec(ctx, `update deletion_requests set done_at = $3, person = '' where code = $1 and platform = $2`,
+			r.Code, int(r.Platform), now)
 		return err
 	})
-	return doing(err, "complete a deletion request")
+	return pg.Wrap("complete a deletion request", err)
 }

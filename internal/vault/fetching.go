@@ -12,13 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// fetchingConns is the number of connections for the results and budgets of one process.
-const fetchingConns = 8
-
 // OpenFetching returns a pool for [Fetching] and [Budgets]. It commits asynchronously: if the
 // database crashes, lost commits only make connections due again.
 func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: fetchingConns, AsyncCommit: true})
+	return pg.Open(ctx, pg.Config{
+		URL: databaseURL, SearchPath: []string{Schema}, Name: "fetching", MaxConns: 8, AsyncCommit: true,
+	})
 }
 
 // Fetching stores when each connection is due, which process has claimed it, and the result of its
@@ -63,7 +62,7 @@ func (f Fetching) Claim(
 		claim.Accounts = append(claim.Accounts, id)
 		return nil
 	})
-	return claim, doing(err, "claim due accounts of %s", queue.Platform)
+	return claim, pg.Wrap("claim due accounts of "+queue.Platform.String(), err)
 }
 
 // WakeName returns the name with which [pg.Progress] wakes the fetchers of a queue.
@@ -73,7 +72,8 @@ func WakeName(queue domain.FetchQueue) string {
 
 // Wake makes the fetchers of a queue check for due accounts immediately.
 func Wake(ctx context.Context, pool *pgxpool.Pool, queue domain.FetchQueue) error {
-	return pg.Exec(ctx, pool, "wake the fetchers of "+queue.Platform.String(), `select pg_notify($1, $2)`, pg.ProgressChannel, WakeName(queue))
+	return pg.Exec(ctx, pool, "wake the fetchers of "+queue.Platform.String(),
+		`select pg_notify($1, $2)`, pg.ProgressChannel, WakeName(queue))
 }
 
 // ReadNow makes social accounts of a platform due immediately, both their totals and their posts,
@@ -90,7 +90,7 @@ func ReadNow(ctx context.Context, pool *pgxpool.Pool, platform domain.Platform, 
 			err = Wake(ctx, pool, domain.FetchQueue{Kind: kind, Platform: platform})
 		}
 	}
-	return doing(err, "make accounts of %s due", platform)
+	return pg.Wrap("make accounts of "+platform.String()+" due", err)
 }
 
 // Release releases the accounts of a claim that have no result.
@@ -132,13 +132,14 @@ func (f Fetching) Record(ctx context.Context, claim domain.FetchClaim, results [
 		    backfilled_at = case when r.backfilled then r.at else f.backfilled_at end,
 		    demographics_at = case when r.demographics then r.at else f.demographics_at end, updated_at = r.token
 		from mine
-		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[], $11::text[],
-		            $12::text[], $13::text[], $14::int[], $15::text[], $16::timestamptz[])
-		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words, token) on r.id = mine.social_account_id
+		join unnest($4::bigint[], $5::bool[], $6::timestamptz[], $7::timestamptz[], $8::bool[], $9::bool[], $10::int[],
+		            $11::text[], $12::text[], $13::text[], $14::int[], $15::text[], $16::timestamptz[])
+		  as r (id, read, at, due, backfilled, demographics, failures, class, reason, pace, cost, words, token)
+		  on r.id = mine.social_account_id
 		where f.kind = $1 and f.p_id = $2 and f.social_account_id = r.id
 		returning f.social_account_id as id, f.kind, r.at, r.class, r.words)`+withWords,
-		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons, paces, costs, words,
-		tokens)
+		claim.Kind, int(claim.Platform), claim.Until, ids, read, at, due, backfilled, demographics, failures, classes, reasons,
+		paces, costs, words, tokens)
 }
 
 // KeepListing stores how far an account's posts were listed.
@@ -151,7 +152,9 @@ func (f Fetching) KeepListing(ctx context.Context, queue domain.FetchQueue, soci
 
 // KeepHistory stores how far back an account's history was read, and the result of the last
 // attempt.
-func (f Fetching) KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time) error {
+func (f Fetching) KeepHistory(
+	ctx context.Context, queue domain.FetchQueue, socialAccount int64, h domain.FetchHistory, now time.Time,
+) error {
 	return pg.Exec(ctx, f.Pool, fmt.Sprintf("store how far back social account %d was read", socialAccount), `
 		with results as (
 		update fetch_state
@@ -182,7 +185,7 @@ func (f Fetching) ReadingAges(ctx context.Context) (map[domain.FetchQueue]time.D
 		ages[queue] = age
 		return nil
 	})
-	return ages, doing(err, "read the age of the newest readings")
+	return ages, pg.Wrap("read the age of the newest readings", err)
 }
 
 // How long a mark prevents others from recording the same change, by the database's clock.
@@ -204,7 +207,7 @@ func (f Fetching) First(ctx context.Context, connection int64, state string, sho
 		where m.state <> excluded.state or m.recorded <= $3
 		   or m.at < clock_timestamp() - case when m.recorded is null then $4::interval else $5::interval end`,
 		connection, state, shown, unsureMark, recordedMark)
-	return tag.RowsAffected() > 0, doing(err, "mark connection %d as %s", connection, state)
+	return tag.RowsAffected() > 0, pg.Wrap(fmt.Sprintf("mark connection %d as %s", connection, state), err)
 }
 
 // Recorded stores that the log contains the change of a mark, and its time.
@@ -219,7 +222,8 @@ const forgottenAfter = 400 * 24 * time.Hour
 
 // PostNotes returns the notes on an account's posts.
 func (f Fetching) PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error) {
-	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount), pgx.RowToStructByPos[domain.PostNote],
+	return pg.List(ctx, f.Pool, fmt.Sprintf("read notes of posts of social account %d", socialAccount),
+		pgx.RowToStructByPos[domain.PostNote],
 		`select external_id, class, since, tried_at from post_notes where social_account_id = $1`, socialAccount)
 }
 
@@ -243,5 +247,5 @@ func (f Fetching) KeepPostNotes(ctx context.Context, socialAccount int64, notes 
 			set class = excluded.class, since = excluded.since, tried_at = excluded.tried_at`, socialAccount, ids, classes, since, tried)
 		return err
 	})
-	return doing(err, "store notes of %d posts of social account %d", n+len(read), socialAccount)
+	return pg.Wrap(fmt.Sprintf("store notes of %d posts of social account %d", n+len(read), socialAccount), err)
 }

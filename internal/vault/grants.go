@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,9 +19,11 @@ func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections [
 	err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
 		var consented time.Time
 		row := tx.QueryRow(ctx, `
-			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until) values ($1, $2, $3, $4, $5, $6, $7, $8)
+			insert into grants (platform, app, person, secret_ref, granted, declined, consented_at, data_access_until)
+			values ($1, $2, $3, $4, $5, $6, $7, $8)
 			on conflict (platform, app, person) do update set granted = excluded.granted, declined = excluded.declined,
-			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'), data_access_until = excluded.data_access_until
+			  consented_at = greatest(excluded.consented_at, grants.consented_at + interval '1 microsecond'),
+			  data_access_until = excluded.data_access_until
 			returning consented_at`,
 			int(g.Platform), g.App, g.Person, g.SecretRef(), notNil(g.Granted), notNil(g.Declined), g.ConsentedAt, g.DataAccessUntil)
 		if err := row.Scan(&consented); err != nil {
@@ -30,16 +33,17 @@ func (c Connecting) KeepGrant(ctx context.Context, g domain.Grant, connections [
 			_, err := tx.Exec(ctx, `
 				insert into granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person, hung_at)
 				values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-				on conflict (connection_id) do update set
-				  secret_ref = excluded.secret_ref, platform = excluded.platform, app = excluded.app, person = excluded.person, hung_at = excluded.hung_at`,
-				conn.ConnectionID, conn.ParentAccount, int(conn.Platform), conn.TokenOf, conn.SecretRef, int(g.Platform), g.App, g.Person, consented)
+				on conflict (connection_id) do update set secret_ref = excluded.secret_ref,
+				  platform = excluded.platform, app = excluded.app, person = excluded.person, hung_at = excluded.hung_at`,
+				conn.ConnectionID, conn.ParentAccount, int(conn.Platform), conn.TokenOf, conn.SecretRef,
+				int(g.Platform), g.App, g.Person, consented)
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return doing(err, "store a grant")
+	return pg.Wrap("store a grant", err)
 }
 
 // notNil returns a list that is never SQL null.
@@ -55,18 +59,20 @@ func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]dom
 // ConsentOf returns the time of the consent that last linked a connection to its grant; zero if it
 // has no grant.
 func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
-	err = c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection).Scan(&at)
-	return at, doing(orNone(err, nil), "read the consent of connection %d", connection)
+	_, err = pg.ScanOptional(c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection),
+		fmt.Sprintf("read the consent of connection %d", connection), &at)
+	return at, err
 }
 
 // DetachConnection removes a connection from its grant and deletes the page's own token, if it has
 // one, unless a consent has linked it again since lastConsent ([Connecting.ConsentOf]). left is the
 // number of connections of all agencies that remain; known is false if the connection had no grant,
 // or was linked again.
-func (c Connecting) DetachConnection(ctx context.Context, connection int64, lastConsent time.Time) (g domain.GrantKey, left int, known bool, err error) {
+func (c Connecting) DetachConnection(
+	ctx context.Context, connection int64, lastConsent time.Time,
+) (g domain.GrantKey, left int, known bool, err error) {
 	err = pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error {
-		// Lock the grant first: of two transactions that remove its last two connections
-		// concurrently, one must see that no connection remains.
+		// Lock the grant first, as in [Eraser.release].
 		row := tx.QueryRow(ctx, `
 			select g.platform, g.app, g.person from grants g join granted_connections c using (platform, app, person)
 			where c.connection_id = $1 and c.hung_at = $2 for update`, connection, lastConsent)
@@ -85,7 +91,7 @@ func (c Connecting) DetachConnection(ctx context.Context, connection int64, last
 	if errors.Is(err, pgx.ErrNoRows) {
 		return g, 0, false, nil
 	}
-	return g, left, err == nil, doing(err, "remove connection %d from its grant", connection)
+	return g, left, err == nil, pg.Wrap(fmt.Sprintf("remove connection %d from its grant", connection), err)
 }
 
 // DropGrant deletes a grant without connections, with its tokens, and reports whether it did. It
@@ -104,16 +110,15 @@ func (c Connecting) DropGrant(ctx context.Context, g domain.GrantKey, now time.T
 		_, err = tx.Exec(ctx, `delete from secrets where ref = $1`, g.SecretRef())
 		return err
 	})
-	return dropped, doing(err, "delete a grant")
+	return dropped, pg.Wrap("delete a grant", err)
 }
 
 // GrantOf returns a stored grant; known is false if it does not exist.
 func (c Connecting) GrantOf(ctx context.Context, key domain.GrantKey) (g domain.Grant, known bool, err error) {
 	g.GrantKey = key
-	err = c.Pool.QueryRow(ctx, `select granted, declined, consented_at, data_access_until from grants where platform = $1 and app = $2 and person = $3`,
-		int(key.Platform), key.App, key.Person).Scan(&g.Granted, &g.Declined, &g.ConsentedAt, &g.DataAccessUntil)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return g, false, nil
-	}
-	return g, err == nil, doing(err, "look up a grant")
+	row := c.Pool.QueryRow(ctx, `
+		select granted, declined, consented_at, data_access_until from grants where platform = $1 and app = $2 and person = $3`,
+		int(key.Platform), key.App, key.Person)
+	known, err = pg.ScanOptional(row, "look up a grant", &g.Granted, &g.Declined, &g.ConsentedAt, &g.DataAccessUntil)
+	return g, known, err
 }

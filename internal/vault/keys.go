@@ -25,17 +25,14 @@ const sealVersion = 1
 
 var errForm = errors.New("unknown format of a sealed secret")
 
-func (k Key) seal(ref string, secret []byte) ([]byte, error) {
+func (k Key) seal(ref string, secret []byte) []byte {
 	const head = 1 + chacha20poly1305.NonceSizeX
 	sealed := make([]byte, head, head+len(secret)+k.aead().Overhead())
 	sealed[0] = sealVersion
-	if _, err := rand.Read(sealed[1:]); err != nil {
-		return nil, fmt.Errorf("read random bytes: %w", err)
-	}
-	return k.aead().Seal(sealed, sealed[1:head], secret, boundTo(ref)), nil
+	_, _ = rand.Read(sealed[1:]) // never fails
+	return k.aead().Seal(sealed, sealed[1:head], secret, boundTo(ref))
 }
 
-// open opens a secret sealed for the same ref.
 func (k Key) open(ref string, sealed []byte) ([]byte, error) {
 	const head = 1 + chacha20poly1305.NonceSizeX
 	if len(sealed) < head+k.aead().Overhead() || sealed[0] != sealVersion {
@@ -58,18 +55,13 @@ type Key struct {
 	aead func() cipher.AEAD
 }
 
-// newKey returns a key of exactly [KeySize] bytes, which should come from a random source: a
-// passphrase is not a key.
 func newKey(b []byte) (Key, error) {
-	if len(b) != KeySize {
-		return Key{}, fmt.Errorf("key has %d bytes, not %d", len(b), KeySize)
-	}
 	if [KeySize]byte(b) == [KeySize]byte{} {
 		return Key{}, errors.New("key is all zeros")
 	}
 	aead, err := chacha20poly1305.NewX(b)
 	if err != nil {
-		return Key{}, errors.New("key was refused by the cipher")
+		return Key{}, err
 	}
 	digest := sha256.Sum256(append([]byte("ledgerboard key id\x00"), b...))
 	return Key{id: hex.EncodeToString(digest[:8]), aead: func() cipher.AEAD { return aead }}, nil
@@ -100,11 +92,12 @@ func ParseKeys(text string) (Keys, error) {
 	for i, field := range fields {
 		b, ok := decodeKey(field)
 		if !ok {
-			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (create one with: openssl rand -base64 %d)", i+1, KeySize, KeySize))
+			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (create one with: openssl rand -base64 %d)",
+				i+1, KeySize, KeySize))
 			continue
 		}
 		key, err := newKey(b)
-		errs, keys = append(errs, doing(err, "key %d", i+1)), append(keys, key)
+		errs, keys = append(errs, pg.Wrap(fmt.Sprintf("key %d", i+1), err)), append(keys, key)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -150,11 +143,10 @@ func (k Keys) ids() []string {
 	return ids
 }
 
-// rotateBatch is the number of rows resealed per statement.
-const rotateBatch = 500
-
-// maxNamed is the maximum number of unreadable refs that a [Rotation] lists.
-const maxNamed = 100
+const (
+	rotateBatch = 500 // rows resealed per statement
+	maxNamed    = 100 // unreadable refs that a [Rotation] lists
+)
 
 // Rotation is the result of [Secrets.Rotate].
 type Rotation struct {
@@ -173,7 +165,9 @@ func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 	var rotation Rotation
 	after := ""
 	for {
-		rows, err := s.outdated(ctx, after)
+		rows, err := pg.List(ctx, s.pool, "read secrets under older keys", pgx.RowToStructByName[sealedRow], `
+			select ref, key_id, sealed from secrets
+			where key_id <> $1 and ref > $2 order by ref limit $3`, s.keys[0].id, after, rotateBatch)
 		if err != nil {
 			return rotation, err
 		}
@@ -192,12 +186,6 @@ func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 	return rotation, nil
 }
 
-func (s *Secrets) outdated(ctx context.Context, after string) ([]sealedRow, error) {
-	return pg.List(ctx, s.pool, "read secrets under older keys", pgx.RowToStructByName[sealedRow], `
-		select ref, key_id, sealed from secrets
-		where key_id <> $1 and ref > $2 order by ref limit $3`, s.keys[0].id, after, rotateBatch)
-}
-
 func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotation) error {
 	var refs []string
 	var before, after [][]byte
@@ -209,11 +197,7 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotati
 			}
 			continue
 		}
-		sealed, err := s.keys[0].seal(row.Ref, secret)
-		if err != nil {
-			return fmt.Errorf("seal secret %q: %w", row.Ref, err)
-		}
-		refs, before, after = append(refs, row.Ref), append(before, row.Sealed), append(after, sealed)
+		refs, before, after = append(refs, row.Ref), append(before, row.Sealed), append(after, s.keys[0].seal(row.Ref, secret))
 	}
 	// Only update rows that have not changed since they were read: a secret stored in the meantime
 	// is newer. Lock them in order, so that two concurrent rotations do not deadlock.

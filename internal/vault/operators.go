@@ -22,13 +22,13 @@ func (p Pauses) Pause(ctx context.Context, pause domain.Pause) (began bool, err 
 	tag, err := p.Pool.Exec(ctx, `
 		insert into pauses (kind, name, since, actor, code, ticket) values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
 		pause.Kind, pause.Name, pause.Since, pause.Actor, pause.Reason.Code, pause.Reason.Ticket)
-	return tag.RowsAffected() > 0, doing(err, "pause %s %s", pause.Kind, pause.Name)
+	return tag.RowsAffected() > 0, pg.Wrap(fmt.Sprintf("pause %s %s", pause.Kind, pause.Name), err)
 }
 
 // Resume ends a pause and reports whether there was one.
 func (p Pauses) Resume(ctx context.Context, kind domain.PauseKind, name string) (ended bool, err error) {
 	tag, err := p.Pool.Exec(ctx, `delete from pauses where kind = $1 and name = $2`, kind, name)
-	return tag.RowsAffected() > 0, doing(err, "resume %s %s", kind, name)
+	return tag.RowsAffected() > 0, pg.Wrap(fmt.Sprintf("resume %s %s", kind, name), err)
 }
 
 // Paused reports whether a projection or a platform is paused.

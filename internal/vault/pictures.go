@@ -14,8 +14,8 @@ import (
 
 const (
 	pictureTries = 3                    // attempts per picture
-	pictureRetry = 6 * time.Hour        // until the next attempt if a picture could not be downloaded, or if the downloading process stopped
-	pictureKept  = 400 * 24 * time.Hour // after this, the picture or the record of its failed attempts is deleted
+	pictureRetry = 6 * time.Hour        // until the next attempt, also if the downloading process stopped
+	pictureKept  = 400 * 24 * time.Hour // also the record of failed attempts
 )
 
 // ErrNoPicture (not_found): no picture of the post is stored, or no key of this process opens it.
@@ -48,19 +48,15 @@ func (p *Pictures) Begin(ctx context.Context, post domain.PostRef, now time.Time
 			"agency": post.ParentAccount, "account": post.SocialAccount, "post": post.ExternalID, "now": now, "again": now.Add(pictureRetry),
 			"most": pictureTries, "keys": p.keys.ids(),
 		})
-	return tag.RowsAffected() > 0, doing(err, "begin a picture")
+	return tag.RowsAffected() > 0, pg.Wrap("begin a picture", err)
 }
 
 // Keep stores the downloaded picture of a post. If the post was erased in the meantime, its record
 // is gone and nothing is stored.
 func (p *Pictures) Keep(ctx context.Context, post domain.PostRef, picture []byte) error {
-	sealed, err := p.keys[0].seal(pictureRef(post), picture)
-	if err != nil {
-		return fmt.Errorf("seal picture: %w", err)
-	}
 	return pg.Exec(ctx, p.pool, "store picture", `
 		update pictures set key_id = $4, sealed = $5 where parent_account = $1 and social_account_id = $2 and external_id = $3`,
-		post.ParentAccount, post.SocialAccount, post.ExternalID, p.keys[0].id, sealed)
+		post.ParentAccount, post.SocialAccount, post.ExternalID, p.keys[0].id, p.keys[0].seal(pictureRef(post), picture))
 }
 
 // GiveUp records that a picture cannot be downloaded at all.
@@ -77,7 +73,7 @@ func (p *Pictures) Picture(ctx context.Context, post domain.PostRef) ([]byte, er
 		select key_id, sealed from pictures where parent_account = $1 and social_account_id = $2 and external_id = $3 and sealed is not null`,
 		post.ParentAccount, post.SocialAccount, post.ExternalID).Scan(&row.KeyID, &row.Sealed)
 	if err != nil {
-		return nil, doing(orNone(err, ErrNoPicture), "read picture")
+		return nil, pg.Wrap("read picture", orNone(err, ErrNoPicture))
 	}
 	picture, err := p.keys.open(row)
 	if err != nil { // the key is missing or the row was changed: it counts as missing

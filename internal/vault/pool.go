@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -23,15 +22,14 @@ func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: Conns})
 }
 
-// doing wraps err with a description of the action; nil stays nil.
-func doing(err error, what string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf(what+": %w", append(args, err)...)
+// one returns the row of a query, by the names of its columns. If there is none, the error wraps
+// missing.
+func one[T any](ctx context.Context, pool *pgxpool.Pool, doing string, missing error, query string, args ...any) (T, error) {
+	rows, _ := pool.Query(ctx, query, args...)
+	row, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[T])
+	return row, pg.Wrap(doing, orNone(err, missing))
 }
 
-// orNone returns another error if a query found no row.
 func orNone(err, replacement error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return replacement

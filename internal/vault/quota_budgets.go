@@ -16,7 +16,9 @@ import (
 type Budgets struct{ Pool *pgxpool.Pool }
 
 // Draw implements [quota.Store]. A clock that is behind another process's clock adds no calls.
-func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now time.Time) (granted int, left []quota.BudgetState, err error) {
+func (b Budgets) Draw(
+	ctx context.Context, want int, from []quota.Budget, now time.Time,
+) (granted int, left []quota.BudgetState, err error) {
 	names, rates, bursts := make([]string, len(from)), make([]float64, len(from)), make([]float64, len(from))
 	for i, f := range from {
 		names[i], rates[i], bursts[i] = f.Name, f.Rate, f.Burst
@@ -31,7 +33,7 @@ func (b Budgets) Draw(ctx context.Context, want int, from []quota.Budget, now ti
 			granted, left, _, err = b.draw(ctx, want, names, rates, bursts, now)
 		}
 	}
-	return granted, left, doing(err, "draw from budgets %s", strings.Join(names, ", "))
+	return granted, left, pg.Wrap("draw from budgets "+strings.Join(names, ", "), err)
 }
 
 // draw takes nothing if a limited budget has no row yet; complete is then false. It locks the
@@ -43,7 +45,8 @@ func (b Budgets) draw(
 		with present as (
 		  select b.name, held_until, t.now, place, rate > 0 as limited,
 		         least(burst, calls + greatest(0, extract(epoch from t.now - at))::float8 * rate) as calls
-		  from fetch_budgets b join unnest($2::text[], $3::float8[], $4::float8[]) with ordinality as a(name, rate, burst, place) using (name),
+		  from fetch_budgets b
+		       join unnest($2::text[], $3::float8[], $4::float8[]) with ordinality as a(name, rate, burst, place) using (name),
 		       (select coalesce($5::timestamptz, now()) as now) t
 		  where rate > 0 or held_until > t.now
 		  order by b.name for update of b

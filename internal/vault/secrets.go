@@ -63,18 +63,14 @@ func (s *Secrets) Put(ctx context.Context, ref string, secret []byte, times doma
 	if err := checkSecret(ref, secret); err != nil {
 		return fmt.Errorf("store secret %q: %w", ref, err)
 	}
-	sealed, err := s.keys[0].seal(ref, secret)
-	if err != nil {
-		return fmt.Errorf("seal secret %q: %w", ref, err)
-	}
 	return pg.Exec(ctx, s.pool, fmt.Sprintf("store secret %q", ref), `
 		insert into secrets (ref, key_id, sealed, updated_at, signed_in_at, expires_at, renewable_until, data_access_until, granted)
 		values ($1, $2, $3, $4, $4, $5, $6, $7, $8)
 		on conflict (ref) do update set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = excluded.updated_at,
-			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until, data_access_until = excluded.data_access_until,
-			granted = excluded.granted`,
-		ref, s.keys[0].id, sealed, times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil),
-		scopesText(times.Granted))
+			signed_in_at = excluded.signed_in_at, expires_at = excluded.expires_at, renewable_until = excluded.renewable_until,
+			data_access_until = excluded.data_access_until, granted = excluded.granted`,
+		ref, s.keys[0].id, s.keys[0].seal(ref, secret), times.Taken, nullIfZero(times.Expires), nullIfZero(times.RenewableUntil),
+		nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
 }
 
 func nullIfZero(at time.Time) *time.Time {
@@ -84,7 +80,7 @@ func nullIfZero(at time.Time) *time.Time {
 	return &at
 }
 
-// scopesText returns scopes in the stored format, separated by spaces; null if they are unknown.
+// scopesText joins scopes by spaces; null: unknown.
 func scopesText(scopes []string) *string {
 	if scopes == nil {
 		return nil
@@ -117,10 +113,10 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	row := sealedRow{Ref: ref}
 	err := s.pool.QueryRow(ctx, `select key_id, sealed from secrets where ref = $1`, ref).Scan(&row.KeyID, &row.Sealed)
 	if err != nil {
-		return nil, doing(orNone(err, ErrNoSecret), "get secret %q", ref)
+		return nil, pg.Wrap(fmt.Sprintf("get secret %q", ref), orNone(err, ErrNoSecret))
 	}
 	secret, err := s.keys.open(row)
-	return secret, doing(err, "get secret %q", ref)
+	return secret, pg.Wrap(fmt.Sprintf("get secret %q", ref), err)
 }
 
 // GetMany returns the secrets of several refs. It omits secrets that are missing or do not open:

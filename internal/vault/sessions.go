@@ -51,15 +51,18 @@ const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, e
 // are all other links of the user, who no longer needs them. Begin also deletes expired sessions.
 // record, if not nil, records the sign-in: it is called last, and if it fails, nothing is stored or
 // used up. Errors: [ErrNoSignInLink], and those of record.
-func (s *Sessions) Begin(ctx context.Context, session identity.Session, digest, link []byte, record func(context.Context) error) error {
+func (s *Sessions) Begin(
+	ctx context.Context, session identity.Session, digest, link []byte, record func(context.Context) error,
+) error {
 	select {
 	case s.beginning <- struct{}{}:
 		defer func() { <-s.beginning }()
 	case <-ctx.Done():
-		return doing(ctx.Err(), "begin a session")
+		return pg.Wrap("begin a session", ctx.Err())
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		rows, _ := tx.Query(ctx, `delete from sign_in_links where user_id = $1 returning coalesce(digest = $2, false) and expires_at > $3`,
+		rows, _ := tx.Query(ctx, `
+			delete from sign_in_links where user_id = $1 returning coalesce(digest = $2, false) and expires_at > $3`,
 			session.UserID, link, session.BegunAt)
 		used, err := pgx.CollectRows(rows, pgx.RowTo[bool])
 		if err == nil && link != nil && !slices.Contains(used, true) {
@@ -68,8 +71,9 @@ func (s *Sessions) Begin(ctx context.Context, session identity.Session, digest, 
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, digest, session.ID,
-			session.UserID, session.AccountID, session.Role, session.Way, session.BegunAt, session.SeenAt, session.ExpiresAt)
+		_, err = tx.Exec(ctx, `insert into sessions (digest, `+sessionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			digest, session.ID, session.UserID, session.AccountID, session.Role, session.Way,
+			session.BegunAt, session.SeenAt, session.ExpiresAt)
 		if err != nil {
 			return err
 		}
@@ -80,17 +84,17 @@ func (s *Sessions) Begin(ctx context.Context, session identity.Session, digest, 
 		}
 		return err
 	})
-	return doing(err, "begin a session")
+	return pg.Wrap("begin a session", err)
 }
 
 // Find returns a session that is valid at now and records its use. Error: [ErrNoSession].
 func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error) {
-	rows, _ := s.pool.Query(ctx, `select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[identity.Session])
+	found, err := one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
+		`select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
 	if err == nil && now.Sub(found.SeenAt) >= seenEvery {
-		_, err = s.pool.Exec(ctx, `update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
+		err = pg.Exec(ctx, s.pool, "look up a session", `update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 	}
-	return found, doing(orNone(err, ErrNoSession), "look up a session")
+	return found, err
 }
 
 // Of returns a user's sessions that are valid at now, newest first.
@@ -115,11 +119,10 @@ func (s *Sessions) MakeLink(ctx context.Context, l SignInLink, digest []byte) er
 }
 
 // Link returns a link that is valid at now. Error: [ErrNoSignInLink].
-func (s *Sessions) Link(ctx context.Context, digest []byte, now time.Time) (l SignInLink, err error) {
-	rows, _ := s.pool.Query(ctx, `select user_id, account_id, role, made_by, made_at, expires_at from sign_in_links
+func (s *Sessions) Link(ctx context.Context, digest []byte, now time.Time) (SignInLink, error) {
+	return one[SignInLink](ctx, s.pool, "look up a sign-in link", ErrNoSignInLink, `
+		select user_id, account_id, role, made_by, made_at, expires_at from sign_in_links
 		where digest = $1 and expires_at > $2`, digest, now)
-	l, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[SignInLink])
-	return l, doing(orNone(err, ErrNoSignInLink), "look up a sign-in link")
 }
 
 var (
@@ -135,16 +138,17 @@ type Identities struct{ Pool *pgxpool.Pool }
 // UserOf returns the user that a subject of an issuer is linked to. Error: [ErrNotLinked].
 func (i Identities) UserOf(ctx context.Context, issuer, subject string) (user string, err error) {
 	err = i.Pool.QueryRow(ctx, `select user_id from identities where issuer = $1 and subject = $2`, issuer, subject).Scan(&user)
-	return user, doing(orNone(err, ErrNotLinked), "look up the user of an identity")
+	return user, pg.Wrap("look up the user of an identity", orNone(err, ErrNotLinked))
 }
 
 // Link links a subject of an issuer to a user. Of several concurrent calls one succeeds. Error:
 // [ErrLinkedElsewhere], including when the subject was linked to another user in the meantime.
 func (i Identities) Link(ctx context.Context, issuer, subject, user string, now time.Time) error {
-	_, err := i.Pool.Exec(ctx, `insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
+	err := pg.Exec(ctx, i.Pool, "link a user", `
+		insert into identities (issuer, subject, user_id, linked_at) values ($1, $2, $3, $4) on conflict do nothing`,
 		issuer, subject, user, now)
 	if err != nil {
-		return doing(err, "link a user")
+		return err
 	}
 	linked, err := i.UserOf(ctx, issuer, subject)
 	if err == nil && linked != user || errors.Is(err, ErrNotLinked) {
@@ -156,12 +160,12 @@ func (i Identities) Link(ctx context.Context, issuer, subject, user string, now 
 // LinkedTo returns the issuer that a user is linked to. Error: [ErrNotLinked].
 func (i Identities) LinkedTo(ctx context.Context, user string) (issuer string, err error) {
 	err = i.Pool.QueryRow(ctx, `select issuer from identities where user_id = $1`, user).Scan(&issuer)
-	return issuer, doing(orNone(err, ErrNotLinked), "look up the identity of a user")
+	return issuer, pg.Wrap("look up the identity of a user", orNone(err, ErrNotLinked))
 }
 
 // Unlink removes a user's link and ends the user's sessions. Error: [ErrNotLinked].
 func (i Identities) Unlink(ctx context.Context, user string) error {
-	return doing(pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
+	return pg.Wrap("remove the identity of a user", pgx.BeginFunc(ctx, i.Pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `delete from identities where user_id = $1`, user)
 		if err == nil && tag.RowsAffected() == 0 {
 			err = ErrNotLinked
@@ -171,5 +175,5 @@ func (i Identities) Unlink(ctx context.Context, user string) error {
 		}
 		_, err = tx.Exec(ctx, `delete from sessions where user_id = $1`, user)
 		return err
-	}), "remove the identity of a user")
+	}))
 }

@@ -69,7 +69,8 @@ func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, version
 	}
 	_, err := tx.Exec(ctx, `
 		update `+Schema+`.notice_cursors c set version = least(c.version, coalesce(
-			(select v.version from unnest($1::text[], $2::bigint[]) as v(parent_account, version) where v.parent_account = c.parent_account), 0))`,
+			(select v.version from unnest($1::text[], $2::bigint[]) as v(parent_account, version)
+			 where v.parent_account = c.parent_account), 0))`,
 		parents, last)
 	if err == nil {
 		_, err = tx.Exec(ctx, `delete from `+Schema+`.fetch_state where updated_at > $1`, backup)
@@ -77,7 +78,7 @@ func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, version
 	if err == nil {
 		_, err = tx.Exec(ctx, `delete from `+Schema+`.connection_marks`)
 	}
-	return doing(err, "reset the state recorded after the backup")
+	return pg.Wrap("reset the state recorded after the backup", err)
 }
 
 // TicketKey returns the key of [KeySize] bytes that seals stream tickets. The first process that
@@ -85,9 +86,10 @@ func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, version
 func TicketKey(ctx context.Context, pool *pgxpool.Pool) (key []byte, err error) {
 	newKey := make([]byte, KeySize)
 	_, _ = rand.Read(newKey) // never fails
-	if _, err := pool.Exec(ctx, `insert into ticket_key (key) values ($1) on conflict do nothing`, newKey); err != nil {
-		return nil, doing(err, "create the ticket key")
+	err = pg.Exec(ctx, pool, "create the ticket key", `insert into ticket_key (key) values ($1) on conflict do nothing`, newKey)
+	if err != nil {
+		return nil, err
 	}
 	err = pool.QueryRow(ctx, `select key from ticket_key`).Scan(&key)
-	return key, doing(err, "read the ticket key")
+	return key, pg.Wrap("read the ticket key", err)
 }

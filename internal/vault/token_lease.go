@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
 const (
@@ -83,9 +84,10 @@ func (s *Secrets) renew(leaseCtx context.Context, ref, token string, requestedAt
 			return errLeaseLost
 		case <-tick.C:
 		}
-		requestedAt := time.Now()
+		requestedAt = time.Now()
 		renewCtx, cancel := context.WithTimeout(leaseCtx, leaseEvery)
-		tag, err := s.pool.Exec(renewCtx, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`, ref, token, leaseLength)
+		tag, err := s.pool.Exec(renewCtx, `update token_leases set until = now() + $3::interval where ref = $1 and token = $2`,
+			ref, token, leaseLength)
 		cancel()
 		if err != nil {
 			continue // tried again until the lease is no longer safe
@@ -120,15 +122,11 @@ func (s *Secrets) Swap(ctx context.Context, ref string, old, secret []byte, time
 		if string(opened) != string(old) {
 			return ErrSwapped
 		}
-		sealed, err := s.keys[0].seal(ref, secret)
-		if err != nil {
-			return err
-		}
 		_, err = tx.Exec(ctx, `update secrets set key_id = $2, sealed = $3, updated_at = coalesce($4, updated_at), expires_at = $5,
 			renewable_until = $6, data_access_until = $7, granted = $8 where ref = $1`,
-			ref, s.keys[0].id, sealed, nullIfZero(times.Taken), nullIfZero(times.Expires), nullIfZero(times.RenewableUntil),
-			nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
+			ref, s.keys[0].id, s.keys[0].seal(ref, secret), nullIfZero(times.Taken), nullIfZero(times.Expires),
+			nullIfZero(times.RenewableUntil), nullIfZero(times.DataAccessUntil), scopesText(times.Granted))
 		return err
 	})
-	return doing(err, "store secret %q", ref)
+	return pg.Wrap(fmt.Sprintf("store secret %q", ref), err)
 }
