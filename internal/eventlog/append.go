@@ -63,9 +63,13 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	defer func() { tracing.End(span, err) }()
 	d.Envelope.TraceParent = cmp.Or(tracing.Parent(ctx), d.Envelope.TraceParent)
 	r, err := l.encode(d)
+	producer := l.otherTopics
+	if d.Topic == domain.TopicDashboards {
+		producer = l.dashboards
+	}
 	var done <-chan error
 	if err == nil {
-		done, err = l.producerOf(d.Topic).publish(ctx, r)
+		done, err = producer.publish(ctx, r)
 	}
 	if err != nil {
 		return &AppendError{Topic: d.Topic, Key: d.Key, Err: err}
@@ -87,7 +91,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
-// startAppend begins the span of an append of a number of events; outside a trace there is no span.
+// startAppend begins the span of an append, if ctx is in a trace.
 func startAppend(ctx context.Context, topic string, events int) (context.Context, trace.Span) {
 	return tracing.StartInTrace(ctx, "append "+topic, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 		semconv.MessagingSystemKafka, semconv.MessagingDestinationName(topic), semconv.MessagingBatchMessageCount(events)))
@@ -100,7 +104,6 @@ func (l *Log) Fits(d domain.Draft) error {
 	return err
 }
 
-// encode encodes a draft and checks the size limit. All appends of this program use it.
 func (l *Log) encode(d domain.Draft) (Record, error) {
 	r, err := l.codec.Encode(d)
 	if err != nil {
@@ -121,25 +124,19 @@ func recordSize(r Record) int {
 	return size
 }
 
-func (l *Log) producerOf(topic string) *producer {
-	if topic == domain.TopicDashboards {
-		return l.dashboards
-	}
-	return l.otherTopics
-}
-
-// openAppends are the records that were passed to a client and not answered yet.
 type openAppends struct {
-	slots  chan struct{} // one per record: while brokers are unreachable, callers give up at their deadlines and their records would accumulate
-	mu     sync.RWMutex  // held for reading while a record is passed to the client, so that close sees all of them
+	// slots holds one value per record. Without a limit, records would accumulate while brokers are
+	// unreachable: callers give up at their deadlines.
+	slots  chan struct{}
+	mu     sync.RWMutex // held for reading while a record is passed to the client, so that close sees all of them
 	closed bool
 	open   sync.WaitGroup
 }
 
 func newOpenAppends(limit int) *openAppends { return &openAppends{slots: make(chan struct{}, limit)} }
 
-// begin passes a record to the client once there is room. The caller calls answered when the answer
-// arrives. An error means that nothing was passed to the client.
+// begin passes a record to the client once there is room; its answer must call answered. An error
+// means that nothing was passed to the client.
 func (o *openAppends) begin(ctx context.Context, handOver func()) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -187,7 +184,6 @@ func (o *openAppends) close(limit time.Duration, disconnect func() error) error 
 // maxHandedOver bounds the unanswered appends per producer.
 const maxHandedOver = 4096
 
-// producer is one watermill publisher with one sarama producer.
 type producer struct {
 	*openAppends
 
@@ -205,9 +201,8 @@ func newProducer(cfg Config) (*producer, error) {
 	return &producer{newOpenAppends(maxHandedOver), publisher, cfg.wireName}, nil
 }
 
-// publish starts to publish in its own goroutine, so that the caller's deadline does not wait for
-// Publish, which retries while the brokers are unreachable. An error means that nothing was
-// started.
+// publish does not wait for Publish, which retries while the brokers are unreachable. An error means
+// that nothing was started.
 func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) {
 	done := make(chan error, 1)
 	return done, p.begin(ctx, func() {

@@ -56,12 +56,12 @@ func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 // [ErrOutcomeUnknown].
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	b := l.newBatch(ctx, drafts)
-	if err := b.firstError(); err != nil {
+	if err := cmp.Or(b.errs...); err != nil {
 		tracing.End(b.span, err)
 		return err
 	}
 	l.produce(ctx, b)
-	err := b.firstError()
+	err := cmp.Or(b.errs...)
 	mayBeAppended := func(err error) bool { return !errors.Is(err, ErrRefused) }
 	if first, ok := errors.AsType[*AppendError](err); ok && slices.ContainsFunc(b.errs, mayBeAppended) {
 		first.Unknown = true
@@ -69,7 +69,6 @@ func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	return err
 }
 
-// batch is the state of the events of one call.
 type batch struct {
 	drafts  []domain.Draft
 	records []*kgo.Record
@@ -80,10 +79,9 @@ type batch struct {
 	span   trace.Span
 }
 
-// encodedAtOnce is how many drafts one goroutine encodes.
-const encodedAtOnce = 1024
+const encodedAtOnce = 1024 // drafts that one goroutine encodes
 
-// newBatch encodes the drafts, in parallel if there are many. All are encoded before any is sent.
+// newBatch encodes all drafts before any is sent, in parallel if there are many.
 func (l *Log) newBatch(ctx context.Context, drafts []domain.Draft) *batch {
 	n := len(drafts)
 	topic := ""
@@ -91,7 +89,10 @@ func (l *Log) newBatch(ctx context.Context, drafts []domain.Draft) *batch {
 		topic = drafts[0].Topic
 	}
 	ctx, span := startAppend(ctx, topic, n)
-	b := &batch{parent: tracing.Parent(ctx), span: span, drafts: drafts, records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n)}
+	b := &batch{
+		parent: tracing.Parent(ctx), span: span, drafts: drafts,
+		records: make([]*kgo.Record, n), errs: make([]error, n), open: make([]bool, n),
+	}
 	var encoding sync.WaitGroup
 	for from := 0; from < n; from += encodedAtOnce {
 		encoding.Go(func() { l.encodeBatch(b, from, min(from+encodedAtOnce, n)) })
@@ -119,18 +120,8 @@ func (b *batch) fail(i int, unknown bool, err error) {
 	b.errs[i] = &AppendError{Topic: b.drafts[i].Topic, Key: b.drafts[i].Key, Unknown: unknown, Err: err}
 }
 
-func (b *batch) firstError() error {
-	for _, err := range b.errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// answer is the brokers' answer for one record of a batch.
 type answer struct {
-	at  int
+	at  int // index in the batch
 	err error
 }
 
@@ -138,7 +129,7 @@ type answer struct {
 // Records in progress are not canceled: kgo would fail all records of the same request, including
 // those of other callers.
 func (l *Log) produce(ctx context.Context, b *batch) {
-	defer func() { tracing.End(b.span, b.firstError()) }()
+	defer func() { tracing.End(b.span, cmp.Or(b.errs...)) }()
 	answers := make(chan answer, len(b.records))
 	handedOver, waiting := context.WithoutCancel(ctx), 0
 	for i, r := range b.records {
@@ -169,7 +160,11 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 		case a := <-answers: // both happened: the answer counts
 			b.answered(a)
 		default:
-			b.leaveOpen(context.Cause(ctx))
+			for i, open := range b.open {
+				if open {
+					b.fail(i, true, context.Cause(ctx))
+				}
+			}
 			return
 		}
 	}
@@ -183,13 +178,5 @@ func (b *batch) answered(a answer) {
 		b.fail(a.at, false, fmt.Errorf("%w: %w", errPartitionCount, a.err))
 	default:
 		b.fail(a.at, true, a.err)
-	}
-}
-
-func (b *batch) leaveOpen(cause error) {
-	for i, open := range b.open {
-		if open {
-			b.fail(i, true, cause)
-		}
 	}
 }

@@ -32,8 +32,6 @@ const (
 // without new records is not compacted, because the cleaner skips the active segment.
 const MaxCompactionDelay = maxCompactionLag + maxSegmentAge
 
-// Limits that let a compacted topic remove records within [MaxCompactionDelay]. The cleaner skips
-// the active segment.
 const (
 	maxCompactionLag = 7 * 24 * time.Hour
 	maxSegmentAge    = 24 * time.Hour
@@ -117,7 +115,6 @@ func (cl *cluster) settings(ctx context.Context, name string) (map[string]string
 	return settings, nil
 }
 
-// topicCheck collects the findings about one topic.
 type topicCheck struct {
 	name, bootstrap string
 	spec            TopicSpec
@@ -130,7 +127,6 @@ func (t *topicCheck) unsafef(format string, args ...any) {
 	t.errs = append(t.errs, fmt.Errorf("%w %s: %s", ErrUnsafeTopic, t.name, fmt.Sprintf(format, args...)))
 }
 
-// setting requires a value; the finding ends with the command that sets it.
 func (t *topicCheck) setting(key, reason, want string, ok func(string) bool) {
 	got, reported := t.settings[key]
 	if reported && ok(got) {
@@ -139,8 +135,8 @@ func (t *topicCheck) setting(key, reason, want string, ok func(string) bool) {
 	if !reported {
 		got = "not reported"
 	}
-	t.unsafef("%s is %s; %s. To fix it, run: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config %s=%s",
-		key, got, reason, t.bootstrap, t.name, key, want)
+	t.unsafef("%s is %s; %s. To fix it, run: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics "+
+		"--entity-name %s --add-config %s=%s", key, got, reason, t.bootstrap, t.name, key, want)
 }
 
 func (t *topicCheck) equals(key, want, reason string) {
@@ -179,7 +175,8 @@ func (t *topicCheck) replication(brokers int) {
 	}
 	minimum := min(int(t.spec.insyncReplicas()), t.replicas)
 	t.setting("min.insync.replicas",
-		fmt.Sprintf("with less than %d, acknowledged records can be lost; with more than the %d replicas, no record can be written", minimum, t.replicas),
+		fmt.Sprintf("with less than %d, acknowledged records can be lost; with more than the %d replicas, no record can be written",
+			minimum, t.replicas),
 		strconv.Itoa(minimum), func(got string) bool {
 			n, err := strconv.Atoi(got)
 			return err == nil && n >= minimum && n <= t.replicas
@@ -231,7 +228,6 @@ func (c Config) lookAt(err error) string {
 	}
 }
 
-// unencryptedBrokers returns the brokers that are reached over a network without TLS.
 func (c Config) unencryptedBrokers() []string {
 	if c.TLS != nil {
 		return nil

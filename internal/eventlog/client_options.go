@@ -21,10 +21,9 @@ const (
 	answerWithin = 4 * time.Second // in addition to the time that the request itself allows
 )
 
-// requestTries is the maximum number of attempts per request; the time is bounded as well.
-const requestTries = 60
+const requestTries = 60 // attempts per request; the time is bounded as well
 
-// tryAgainAfter is kgo's wait after a number of failures. While leaders and coordinators are
+// retryAfter is kgo's wait after a number of failures. While leaders and coordinators are
 // elected, for some ten seconds, it stays short. kgo's own waits double up to 5 s: members of a
 // group found their new coordinator up to 9 s apart, and no partition was folded until the last one
 // had.
@@ -39,7 +38,6 @@ func retryAfter(failures int) time.Duration {
 	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64())) // jitter
 }
 
-// kgoOptions returns the options that all kgo clients of the log share.
 func (c Config) kgoOptions() []kgo.Opt {
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
@@ -68,7 +66,6 @@ func (s *SASLConfig) mechanism() sasl.Mechanism {
 	}
 }
 
-// saramaConfig is shared by producers and the reactors' consumers.
 func (c Config) saramaConfig() *sarama.Config {
 	s := sarama.NewConfig()
 	s.ClientID = clientID
@@ -122,7 +119,6 @@ func (c Config) saramaSubscriberConfig() *sarama.Config {
 	return s
 }
 
-// wireCounts returns the fixed partition counts by the topics' names on the brokers.
 func (c Config) wireCounts() map[string]int32 {
 	counts := make(map[string]int32, len(c.Topics))
 	for _, t := range c.Topics {

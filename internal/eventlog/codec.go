@@ -64,13 +64,13 @@ func (c Codec) Encode(d domain.Draft) (Record, error) {
 	}
 	d.Envelope.Source = cmp.Or(d.Envelope.Source, c.source)
 	value, err := c.encodeData(spec, &d)
-	if err != nil {
-		return Record{}, fmt.Errorf("%w: %w", errInvalidDraft, err)
+	if err == nil {
+		err = c.checkEnvelope(d.Envelope)
 	}
-	if err := c.checkEnvelope(d.Envelope); err != nil {
-		return Record{}, fmt.Errorf("%w: %w", errInvalidDraft, err)
+	var headers []Header
+	if err == nil {
+		headers, err = envelopeHeaders(d.Envelope, spec.Chained, value == nil)
 	}
-	headers, err := envelopeHeaders(d.Envelope, spec.Chained, value == nil)
 	if err != nil {
 		return Record{}, fmt.Errorf("%w: %w", errInvalidDraft, err)
 	}
@@ -117,14 +117,10 @@ func (c Codec) Decode(r Record) (domain.Recorded, error) {
 		return e, nil
 	}
 	e.Data, err = c.registry.Decode(e.Envelope.Type, r.Value)
-	switch {
-	case err == nil:
-		return e, nil
-	case errors.Is(err, domain.ErrUnknownType):
-		return e, err
-	default:
-		return e, fmt.Errorf("%w: %w", errPayload, err)
+	if err != nil && !errors.Is(err, domain.ErrUnknownType) {
+		err = fmt.Errorf("%w: %w", errPayload, err)
 	}
+	return e, err
 }
 
 func checkKey(key string) error {
@@ -136,7 +132,8 @@ func checkKey(key string) error {
 	}
 	for part := range strings.SplitSeq(key, ":") {
 		if canonical, isHex := domain.HexID(part); isHex && canonical != part {
-			return fmt.Errorf("%w: the key %q has capital letters in an id; use lower case, because another spelling would be another stream", errInvalidDraft, key)
+			return fmt.Errorf("%w: the key %q has capital letters in an id; use lower case, because another spelling "+
+				"would be another stream", errInvalidDraft, key)
 		}
 	}
 	return nil
@@ -148,7 +145,8 @@ func (c Codec) checkEnvelope(e domain.Envelope) error {
 		return errors.New("the time is not set")
 	}
 	if !e.Time.Equal(e.Time.Truncate(time.Microsecond)) {
-		return fmt.Errorf("the time %s has more than microsecond precision; truncate it before the decision", e.Time.Format(time.RFC3339Nano))
+		return fmt.Errorf("the time %s has more than microsecond precision; truncate it before the decision",
+			e.Time.Format(time.RFC3339Nano))
 	}
 	if y := e.Time.UTC().Year(); y < 1 || y > 9999 {
 		return fmt.Errorf("the year %d is not between 1 and 9999", y)
@@ -214,7 +212,6 @@ type Run struct {
 	Next int64
 }
 
-// add adds a fetched record, unless it is a transaction marker.
 func (r *Run) add(topic string, raw *kgo.Record) {
 	if !raw.Attrs.IsControl() {
 		r.Records = append(r.Records, fromKgo(topic, raw))

@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -20,8 +19,7 @@ import (
 // maxRecordBytes is the largest record that can be appended: 1 MiB including its framing.
 const maxRecordBytes = 1 << 20
 
-// clientID is the client id of both clients.
-const clientID = "ledgerboard"
+const clientID = "ledgerboard" // of both clients
 
 // batchOverhead is the number of bytes that a produced batch of one record may need in addition to
 // maxRecordBytes. A topic's max.message.bytes must leave room for it.
@@ -48,8 +46,8 @@ type Config struct {
 	// findings.
 	Unsafe func(findings error)
 
-	// Metrics of the client that appends in bulk and looks at the topics: requests, bytes and errors by broker, ledgerboard_kafka_…
-	// Nil: none.
+	// Metrics of the client that appends in bulk and looks at the topics: requests, bytes and errors
+	// by broker, ledgerboard_kafka_… Nil: none.
 	Metrics prometheus.Registerer
 
 	Registry *domain.Registry // default [domain.NewRegistry]
@@ -72,20 +70,14 @@ type SASLConfig struct {
 	Password  string
 }
 
-func (c Config) withDefaults() Config {
-	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
-	c.Registry = cmp.Or(c.Registry, domain.NewRegistry())
-	return c
-}
-
-// validate returns all errors of c, joined.
 func (c Config) validate() error {
 	var errs []error
 	if len(c.Brokers) == 0 || slices.Contains(c.Brokers, "") {
 		errs = append(errs, errors.New("brokers: at least one host:port is required"))
 	}
 	if s := c.SASL; s != nil && !slices.Contains([]string{SASLPlain, SASLScramSHA256, SASLScramSHA512}, s.Mechanism) {
-		errs = append(errs, fmt.Errorf("sasl: unknown mechanism %q; use %s, %s or %s", s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
+		errs = append(errs, fmt.Errorf("sasl: unknown mechanism %q; use %s, %s or %s",
+			s.Mechanism, SASLPlain, SASLScramSHA256, SASLScramSHA512))
 	}
 	if c.SASL != nil && (c.SASL.User == "" || c.SASL.Password == "") {
 		errs = append(errs, errors.New("sasl: user and password are both required"))
@@ -93,7 +85,6 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// wireName returns the topic's name on the brokers.
 func (c Config) wireName(topic string) string { return c.prefix + topic }
 
 // TopicSpec defines a topic. Partitions is fixed forever, because it determines the partition of a

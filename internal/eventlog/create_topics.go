@@ -108,8 +108,7 @@ func countBrokers(ctx context.Context, wanted int, list func(context.Context) (i
 	return count, err
 }
 
-// awaitLeaders waits until the topic can be written to: brokers acknowledge the creation before all
-// of them know the topic.
+// awaitLeaders waits for a new topic: brokers acknowledge the creation before all of them know it.
 func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		described, err := cl.describe(ctx, spec.Name)

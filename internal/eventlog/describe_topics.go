@@ -15,7 +15,6 @@ import (
 
 var errTopicMissing = errors.New("the topic does not exist on the brokers")
 
-// topicState is a topic as the brokers describe it now.
 type topicState struct {
 	name       string // on the brokers
 	id         TopicID
@@ -55,7 +54,9 @@ func (cl *cluster) describe(ctx context.Context, topic string) (topicState, erro
 
 // offsets lists an offset of every partition of d; list is kadm's function for start or end
 // offsets.
-func offsets(ctx context.Context, d topicState, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]kadm.ListedOffset, error) {
+func offsets(
+	ctx context.Context, d topicState, list func(context.Context, ...string) (kadm.ListedOffsets, error),
+) (map[int32]kadm.ListedOffset, error) {
 	listed, err := list(ctx, d.name)
 	if err == nil {
 		err = listed.Error()
@@ -69,13 +70,10 @@ func offsets(ctx context.Context, d topicState, list func(context.Context, ...st
 	return listed[d.name], nil
 }
 
-// leaderAnswersWithin is how long [Log.TakesRecords] waits for the leaders.
-const leaderAnswersWithin = time.Second
-
 // TakesRecords queries the end offset from the leader of each partition of a topic. An error means
-// that a leader does not answer now, so changes wait or fail.
+// that a leader does not answer within a second, so changes wait or fail.
 func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
-	ctx, cancel := context.WithTimeout(ctx, leaderAnswersWithin)
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	described, err := cl.describe(ctx, topic)
 	if err != nil {

@@ -57,14 +57,12 @@ func IsTraceContext(name string) bool {
 	}
 }
 
-// attributes are the header values as text, before writing or before validation.
 type attributes struct {
 	specVersion, contentType, time, chainVersion, chainPrev string
 	e                                                       domain.Envelope
 }
 
-// attributeHeaders lists the headers of an envelope in the order in which they are written, sorted
-// by name, with their text.
+// attributeHeaders are the headers of an envelope as they are written: sorted by name.
 var attributeHeaders = []struct {
 	name string
 	text func(*attributes) *string
@@ -88,9 +86,8 @@ var attributeHeaders = []struct {
 	{headerContentType, func(a *attributes) *string { return &a.contentType }},
 }
 
-// envelopeHeaders writes an envelope with headers sorted by name, so that both clients produce the
-// same bytes. Empty attributes are omitted, as CloudEvents requires. [parseEnvelope] accepts its
-// result.
+// envelopeHeaders returns headers that [parseEnvelope] accepts, sorted by name, so that both clients
+// produce the same bytes. Empty attributes are omitted, as CloudEvents requires.
 func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, error) {
 	a := attributes{e: e, specVersion: specVersion, time: e.Time.UTC().Format(timeLayout)}
 	if e.Chain != nil {
@@ -152,7 +149,8 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		for at < len(attributeHeaders) && attributeHeaders[at].name < h.Key {
 			at++
 		}
-		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key { // otherwise an extension of a later version: only the hash covers it
+		// Other names are extensions of a later version: only the hash covers them.
+		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key {
 			*attributeHeaders[at].text(&a) = value
 		}
 	}
@@ -187,11 +185,14 @@ func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) 
 	if !tombstone && a.contentType != contentTypeJSON {
 		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s", headerContentType, a.contentType, contentTypeJSON)
 	}
-	at, err := parseTime(a.time)
+	at, err := time.Parse(time.RFC3339Nano, a.time)
 	if err != nil {
-		return domain.Envelope{}, fmt.Errorf("header %s: %w", headerTime, err)
+		return domain.Envelope{}, fmt.Errorf("header %s: %q is not an RFC 3339 time", headerTime, a.time)
 	}
-	a.e.Time = at
+	if at.Nanosecond()%int(time.Microsecond) != 0 {
+		return domain.Envelope{}, fmt.Errorf("header %s: %q has more than microsecond precision", headerTime, a.time)
+	}
+	a.e.Time = at.UTC()
 	if a.e.Chain, err = a.chain(chained); err != nil {
 		return domain.Envelope{}, err
 	}
@@ -224,17 +225,6 @@ func decodeHash(into *[hashSize]byte, text string) bool {
 	}
 	_, err := hex.Decode(into[:], []byte(text))
 	return err == nil
-}
-
-func parseTime(value string) (time.Time, error) {
-	at, err := time.Parse(time.RFC3339Nano, value)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%q is not an RFC 3339 time", value)
-	}
-	if at.Nanosecond()%int(time.Microsecond) != 0 {
-		return time.Time{}, fmt.Errorf("%q has more than microsecond precision", value)
-	}
-	return at.UTC(), nil
 }
 
 // checkText refuses text that CloudEvents forbids in attributes or PostgreSQL cannot store.

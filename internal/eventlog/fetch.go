@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// fetched is one answer to a raw fetch from an offset.
+// fetched is one answer to a raw fetch.
 type fetched struct {
 	records []*kgo.Record
 	from    int64
@@ -65,8 +65,8 @@ func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(fetchRetryTime))
 }
 
-// retriable reports whether another attempt, perhaps at another leader, can succeed. Errors outside
-// of the Kafka protocol are connection errors.
+// retriable reports whether another attempt, perhaps at another leader, can succeed. Other errors
+// than those of the Kafka protocol are connection errors.
 func retriable(err error) bool {
 	if protocol, ok := errors.AsType[*kerr.Error](err); ok {
 		return protocol.Retriable && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
@@ -163,7 +163,6 @@ var (
 	ErrNoRecord = errors.New("no record at this offset")
 )
 
-// otherLogError wraps [ErrOtherLog] with both ids.
 type otherLogError struct{ want, got TopicID }
 
 func (e *otherLogError) Error() string {
@@ -173,8 +172,7 @@ func (e *otherLogError) Error() string {
 
 func (e *otherLogError) Unwrap() error { return ErrOtherLog }
 
-// Ranges returns the offsets of each partition of the topic, sorted by partition, and the topic's
-// id.
+// Ranges returns the offsets of each partition, sorted by partition, and the topic's id.
 func (cl *cluster) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
 	described, err := cl.describe(ctx, topic)
 	if err != nil {

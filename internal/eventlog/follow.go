@@ -144,7 +144,6 @@ func (f *follower) Done(batch Batch) {
 	f.land()
 }
 
-// land marks a batch as no longer in flight.
 func (f *follower) land() {
 	if f.inFlight {
 		f.inFlight = false

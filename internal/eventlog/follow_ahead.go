@@ -29,7 +29,6 @@ func newAhead() *ahead {
 	return &ahead{available: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
 }
 
-// put adds fetches.
 func (a *ahead) put(fetches kgo.Fetches) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -40,7 +39,6 @@ func (a *ahead) put(fetches kgo.Fetches) {
 	}
 }
 
-// count adds the sizes of fetches.
 func (a *ahead) count(fetches kgo.Fetches) {
 	fetches.EachRecord(func(r *kgo.Record) {
 		a.records++
@@ -60,7 +58,6 @@ func (a *ahead) room(limit int) int {
 	return limit - a.records
 }
 
-// take returns all fetches in order.
 func (a *ahead) take() kgo.Fetches {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -12,8 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// lookUpWithin bounds the query of positions.
-const lookUpWithin = 10 * time.Second
+const lookUpWithin = 10 * time.Second // bounds the query of positions
 
 // adjust replaces Kafka's stored offsets with our own positions, and excludes partitions with a
 // position that does not belong to this log. A rebalance cancels ctx. The polling goroutine waits
@@ -116,9 +115,10 @@ func (f *follower) sort(ctx context.Context, fetches kgo.Fetches) Batch {
 			for i := range topic.Partitions {
 				p := &topic.Partitions[i]
 				stop, err := f.take(ctx, runs, TopicID(topic.TopicID), p)
-				if stop != nil {
+				if stop != nil { // exclude the partition until it is assigned again
 					stopped[p.Partition] = stop
-					f.leaveOut(p.Partition)
+					delete(f.next, p.Partition)
+					f.client.PauseFetchPartitions(map[string][]int32{f.wire: {p.Partition}})
 				}
 				f.failed = errors.Join(f.failed, err)
 			}
@@ -130,12 +130,6 @@ func (f *follower) sort(ctx context.Context, fetches kgo.Fetches) Batch {
 		batch.Runs = append(batch.Runs, *runs[p])
 	}
 	return batch
-}
-
-// leaveOut excludes a partition until it is assigned again.
-func (f *follower) leaveOut(partition int32) {
-	delete(f.next, partition)
-	f.client.PauseFetchPartitions(map[string][]int32{f.wire: {partition}})
 }
 
 // take adds a partition's fetch to its run. stop says why the partition is excluded, err why the
@@ -153,7 +147,6 @@ func (f *follower) take(ctx context.Context, runs map[int32]*Run, id TopicID, p 
 	return f.classify(ctx, p, followed)
 }
 
-// extend adds a partition's records to its run as long as they continue it.
 func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition) error {
 	if len(p.Records) == 0 {
 		return nil
@@ -161,7 +154,10 @@ func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition
 	if !id.IsZero() && id != f.id {
 		return &otherLogError{want: f.id, got: id}
 	}
-	run := f.runOf(runs, p)
+	run := runs[p.Partition]
+	if run == nil {
+		run = &Run{Partition: p.Partition, Next: f.next[p.Partition], Records: make([]Record, 0, len(p.Records))}
+	}
 	for _, r := range p.Records {
 		if r.Offset < run.Next {
 			continue
@@ -174,14 +170,6 @@ func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition
 		run.add(f.cfg.Topic, r)
 	}
 	return nil
-}
-
-// runOf returns the run of a partition, or a new one.
-func (f *follower) runOf(runs map[int32]*Run, p *kgo.FetchPartition) *Run {
-	if run := runs[p.Partition]; run != nil {
-		return run
-	}
-	return &Run{Partition: p.Partition, Next: f.next[p.Partition], Records: make([]Record, 0, len(p.Records))}
 }
 
 // classify separates errors that stop one partition from errors that end the follower. If both

@@ -1,6 +1,7 @@
 package eventlog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,11 +19,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// errUnknownTopic means that a topic is not defined in [Config.Topics].
-var errUnknownTopic = errors.New("unknown topic")
-
-// errClosed means that the log was closed before the call; nothing was appended.
-var errClosed = errors.New("the log is closed")
+var (
+	errUnknownTopic = errors.New("unknown topic")     // not in [Config.Topics]
+	errClosed       = errors.New("the log is closed") // before the call; nothing was appended
+)
 
 // cluster is the part that a log and a restore target share: it describes, checks, creates and
 // reads topics.
@@ -68,7 +68,8 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 
 // newCluster creates a cluster without connecting. It warns if connections are not encrypted.
 func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster, error) {
-	cfg = cfg.withDefaults()
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	cfg.Registry = cmp.Or(cfg.Registry, domain.NewRegistry())
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -91,7 +92,10 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	cl := &cluster{cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, source), log: cfg.Logger, client: client, admin: kadm.NewClient(client)}
+	cl := &cluster{
+		cfg: cfg, codec: NewCodec(cfg.Registry, cfg.Topics, source), log: cfg.Logger,
+		client: client, admin: kadm.NewClient(client),
+	}
 	cl.decompressor, _ = client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
 	return cl, nil
 }
@@ -104,7 +108,6 @@ var clientMetricsDesc = prometheus.NewDesc("ledgerboard_kafka", "Metrics of the 
 
 func (clientMetrics) Describe(to chan<- *prometheus.Desc) { to <- clientMetricsDesc }
 
-// reach checks that a broker answers.
 func (cl *cluster) reach(ctx context.Context) error {
 	if err := cl.client.Ping(ctx); err != nil {
 		return fmt.Errorf("no broker answers (%s): %w", cl.cfg.lookAt(err), err)
@@ -134,13 +137,10 @@ func (l *Log) open(ctx context.Context) error {
 	return err
 }
 
-// closePatience bounds how long Close waits for brokers that do not answer.
-const closeLimit = 15 * time.Second
-
 // Close waits up to 15 s for appends in progress and disconnects. An error that wraps
 // [ErrOutcomeUnknown] means that some were not answered. Stop [Log.Follow] and [Log.Scan] first.
 // Close may be called more than once.
-func (l *Log) Close() error { return l.closeWithin(closeLimit) }
+func (l *Log) Close() error { return l.closeWithin(15 * time.Second) }
 
 func (l *Log) closeWithin(limit time.Duration) error {
 	l.close.Do(func() {
@@ -172,7 +172,6 @@ func (cl *cluster) Decode(r Record) (domain.Recorded, error) {
 	return e, err
 }
 
-// spec returns the definition of a topic, or [errUnknownTopic].
 func (cl *cluster) spec(topic string) (TopicSpec, error) {
 	spec, ok := cl.codec.topics[topic]
 	if !ok {

@@ -49,7 +49,7 @@ func newPinnedSarama(counts map[string]int32) sarama.PartitionerConstructor {
 
 func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) (int32, error) {
 	if numPartitions != p.count {
-		return -1, partitionCountError(p.topic, numPartitions, p.count)
+		return -1, fmt.Errorf("%w: %s has %d instead of %d", errPartitionCount, p.topic, numPartitions, p.count)
 	}
 	if m.Key == nil || m.Key.Length() == 0 {
 		return -1, errEmptyKey
@@ -72,8 +72,4 @@ func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 			return keyed.Partition(r, n)
 		}
 	})
-}
-
-func partitionCountError(topic string, got, want int32) error {
-	return fmt.Errorf("%w: %s has %d instead of %d", errPartitionCount, topic, got, want)
 }

@@ -116,18 +116,6 @@ func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	case !a.spec.Compacted && r.Offset != a.next:
 		return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
 	}
-	return a.produce(ctx, r)
-}
-
-// End waits for all answers and returns the end offset of the partition.
-func (a *TargetAppender) End(ctx context.Context) (int64, error) {
-	if err := a.cluster.client.Flush(ctx); err != nil {
-		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
-	}
-	return a.next, a.fault()
-}
-
-func (a *TargetAppender) produce(ctx context.Context, r Record) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -137,11 +125,14 @@ func (a *TargetAppender) produce(ctx context.Context, r Record) error {
 	if now := time.Now(); r.Timestamp.After(now) {
 		r.Timestamp = now
 	}
-	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{ // canceling one record would leave a gap before the following ones
-		Topic: a.cluster.cfg.wireName(a.spec.Name), Partition: a.partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
+	// Canceling one record would leave a gap before the following ones.
+	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{
+		Topic: a.cluster.cfg.wireName(a.spec.Name), Partition: a.partition,
+		Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 	}, func(done *kgo.Record, err error) {
 		if err == nil && done.Offset != want {
-			err = fmt.Errorf("the record for offset %d got offset %d: another producer writes to the topic. Stop it, delete the topics, and restore again", want, done.Offset)
+			err = fmt.Errorf("the record for offset %d got offset %d: another producer writes to the topic. "+
+				"Stop it, delete the topics, and restore again", want, done.Offset)
 		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -152,7 +143,14 @@ func (a *TargetAppender) produce(ctx context.Context, r Record) error {
 	return a.fault()
 }
 
-// fault returns the first error so far.
+// End waits for all answers and returns the end offset of the partition.
+func (a *TargetAppender) End(ctx context.Context) (int64, error) {
+	if err := a.cluster.client.Flush(ctx); err != nil {
+		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)
+	}
+	return a.next, a.fault()
+}
+
 func (a *TargetAppender) fault() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

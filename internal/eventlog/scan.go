@@ -59,7 +59,6 @@ func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 	return nil
 }
 
-// scanParts returns the offset range to read from each partition.
 func (cl *cluster) scanParts(ctx context.Context, cfg ScanConfig) ([]PartitionRange, TopicID, error) {
 	spec, err := cl.spec(cfg.Topic)
 	if err != nil {
@@ -159,7 +158,7 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 		if err != nil {
 			return err
 		}
-		if got.next == at || got.next > in.End { // no records up to the end of the log, which is at or after the end of the range
+		if got.next == at || got.next > in.End { // no records up to the end of the log, which is not before in.End
 			got.next = in.End
 		}
 		got.records = slices.DeleteFunc(got.records, func(r *kgo.Record) bool { return r.Offset >= in.End })

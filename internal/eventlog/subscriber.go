@@ -51,7 +51,6 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return all, nil
 }
 
-// begin subscribes once, to all partitions or to none.
 func (s *subscriber) begin(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	inner, err := kafka.NewSubscriber(s.cfg, watermill.NewSlogLogger(s.log.log))
 	if err != nil {
