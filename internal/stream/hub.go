@@ -13,8 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// queryTimeout limits each query.
-const queryTimeout = 5 * time.Second
+const queryTimeout = 5 * time.Second // of each query
 
 // Config configures a [Hub].
 type Config struct {
@@ -86,14 +85,13 @@ func (h *Hub) Wake(ctx context.Context, parent string) {
 	h.figures.accessChanged(parent)
 }
 
-// warn logs a fault that may be gone at the next attempt.
 func (h *Hub) warn(ctx context.Context, doing string, err error) {
 	if ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 		h.cfg.Logger.WarnContext(ctx, "streams: "+doing, "error", err.Error())
 	}
 }
 
-// kick wakes the loop that reads from the channel of capacity 1.
+// kick wakes the loop that reads from a channel of capacity 1.
 func kick(loop chan<- struct{}) {
 	select {
 	case loop <- struct{}{}:

@@ -63,7 +63,6 @@ type registry struct {
 	count    int
 }
 
-// place is one stream in a registry.
 type place struct {
 	listener Listener
 	wake     chan struct{} // capacity 1: there may be something to send
@@ -80,11 +79,12 @@ func (p *place) traced(ctx context.Context) context.Context {
 }
 
 func newRegistry(h *Hub, tooMany *domain.Error) *registry {
-	return &registry{done: h.done, limitErr: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{}}
+	return &registry{
+		done: h.done, limitErr: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{},
+	}
 }
 
-// add registers a stream; the caller must remove it. Errors: unavailable if the hub has stopped,
-// rate_limited above the limit per user.
+// add registers a stream; the caller must remove it.
 func (r *registry) add(listener Listener) (*place, error) {
 	select {
 	case <-r.done:

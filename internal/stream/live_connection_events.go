@@ -14,9 +14,8 @@ const (
 	// payload is [SignIn]. It is sent once per refusal, separately for each connection.
 	SignInEvent = "connection_needs_sign_in"
 
-	connectionsEvery = 10 * time.Second // interval of queries for connection events
-	// how far back a reconnecting stream gets connection events
-	maxMissed = 14 * 24 * time.Hour
+	connectionsEvery = 10 * time.Second    // interval of queries for connection events
+	maxMissed        = 14 * 24 * time.Hour // how far back a reconnecting stream gets connection events
 
 	// maxRefusalDelay is the maximum delay of a refusal: it carries the time at which the collector
 	// encountered it and appears when its record is folded.
@@ -42,7 +41,6 @@ type SignIn struct {
 	Platform     domain.Platform `json:"p_id"`          // {platforms}
 }
 
-// connectionKey identifies a connection that is announced once.
 type connectionKey struct {
 	account    string
 	connection int64
@@ -50,22 +48,16 @@ type connectionKey struct {
 
 func (c ConnectionNews) key() connectionKey { return connectionKey{c.AccountID, c.ConnectionID} }
 
-func refusalOf(c domain.FigureChange) ConnectionNews {
-	return ConnectionNews{
-		ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection, Platform: c.Platform, At: c.At,
-	}
-}
-
 func (c ConnectionNews) signIn() SignIn {
 	return SignIn{c.AccountID, known(c.MemberID), c.ConnectionID, c.Platform}
 }
 
-// newestEvents returns the newest event of each connection of the given accounts; nil accounts are
-// all.
+// newestEvents returns the newest event of each connection of the given accounts; nil: of all.
 func newestEvents(list []ConnectionNews, accounts []string) (events []event) {
 	newest := map[connectionKey]ConnectionNews{}
 	for _, c := range list {
-		if before, exists := newest[c.key()]; (!exists || c.At.After(before.At)) && (accounts == nil || slices.Contains(accounts, c.AccountID)) {
+		before, exists := newest[c.key()]
+		if (!exists || c.At.After(before.At)) && (accounts == nil || slices.Contains(accounts, c.AccountID)) {
 			newest[c.key()] = c
 		}
 	}

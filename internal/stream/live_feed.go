@@ -33,15 +33,16 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener List
 			return err
 		}
 	}
-	out := openEventStream(w)
+	out := startStream(w, reconnectDelay)
 	switch {
 	case resumed:
 		kick(place.wake)
 		err = out.write(connectedBlock)
 	case lastEventID(r) == "":
-		err = out.send(r.Context(), f.event(FiguresCursorEvent, map[string]any{}))
+		err = out.send(r.Context(), event{name: FiguresCursorEvent, id: f.id(), data: map[string]any{}})
 	default: // it is unknown which figures it missed
-		err = f.send(r.Context(), append(newestEvents(f.initial, accounts), event{name: FiguresEvent, data: everything()}), lastEventID(r), out)
+		events := append(newestEvents(f.initial, accounts), event{name: FiguresEvent, data: everything()})
+		err = f.send(r.Context(), events, lastEventID(r), out)
 	}
 	if err == nil {
 		h.serve(r.Context(), place, f, out)
@@ -49,7 +50,6 @@ func (h *Hub) ServeFigures(w http.ResponseWriter, r *http.Request, listener List
 	return nil
 }
 
-// figureFeed is the position of one listener in the list of steps.
 type figureFeed struct {
 	source    *figures
 	listener  Listener
@@ -123,10 +123,6 @@ func (f *figureFeed) send(ctx context.Context, events []event, before string, ou
 	return nil
 }
 
-func (f *figureFeed) event(name string, data any) event {
-	return event{name: name, id: f.id(), data: data}
-}
-
 func (f *figureFeed) id() string {
 	return fmt.Sprintf("%s.%d.%d", f.source.process, f.position, f.queriedAt.UnixMilli())
 }
@@ -156,7 +152,7 @@ type Change struct {
 	Figures  domain.Figures   `json:"figures"`
 }
 
-// news is the news that an agency's listeners have not been sent yet.
+// news is what an agency's listeners have not been sent yet.
 type news struct {
 	all         bool
 	changes     []domain.FigureChange
@@ -165,8 +161,7 @@ type news struct {
 	queriedAt   time.Time
 }
 
-// events returns the connection events and the changed figures of the given accounts; nil accounts
-// are all. It returns false if no figures changed.
+// events returns the connection events and the changed figures of the given accounts; nil: of all.
 func (n news) events(accounts []string) (connections []event, changes Event, anyFigures bool) {
 	if n.all {
 		return newestEvents(n.connections, accounts), everything(), true

@@ -52,7 +52,7 @@ func newFigures(h *Hub, store Store) *figures {
 }
 
 // Notify takes the payload of a projection's notification: a JSON list of [domain.FigureChange].
-// Any other payload counts as "anything may have changed". Hear does not block.
+// Any other payload counts as "anything may have changed". Notify does not block.
 func (h *Hub) Notify(payload string) {
 	var changes []domain.FigureChange
 	unknown := json.Unmarshal([]byte(payload), &changes) != nil
@@ -62,7 +62,10 @@ func (h *Hub) Notify(payload string) {
 	f.all = f.all || unknown
 	for _, c := range changes {
 		if c.Figures == domain.NeedsSignIn {
-			f.note(refusalOf(c))
+			f.note(ConnectionNews{
+				ParentAccount: c.ParentAccount, AccountID: c.AccountID, MemberID: c.MemberID, ConnectionID: c.Connection,
+				Platform: c.Platform, At: c.At,
+			})
 			continue
 		}
 		f.pending.Add(c)
@@ -70,7 +73,6 @@ func (h *Hub) Notify(payload string) {
 	kick(f.kick)
 }
 
-// accessChanged says that the agency's dashboards have changed, so access must be checked again.
 func (f *figures) accessChanged(parent string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,8 +92,7 @@ func (f *figures) run(ctx context.Context) {
 		case <-f.kick:
 			changed = true
 		}
-		// even after a kick, because the ids of events state up to when connection events are
-		// complete
+		// even after a kick: the ids of events state up to when connection events are complete
 		found, upTo := f.readConnectionEvents(ctx)
 		if !f.step(changed, found, upTo) {
 			continue
@@ -113,13 +114,18 @@ func (f *figures) step(changed bool, found []ConnectionNews, queriedAt time.Time
 	for _, c := range found {
 		f.note(c)
 	}
-	maps.DeleteFunc(f.refused, func(_ connectionKey, since time.Time) bool { return !since.After(queriedAt.Add(-maxRefusalDelay)) })
+	maps.DeleteFunc(f.refused, func(_ connectionKey, since time.Time) bool {
+		return !since.After(queriedAt.Add(-maxRefusalDelay))
+	})
 	if !changed && len(f.connectionEvents) == 0 {
 		f.mu.Unlock()
 		return false
 	}
 	f.last++
-	next, access := step{number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, connectionEvents: map[string][]ConnectionNews{}}, f.access
+	access := f.access
+	next := step{
+		number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, connectionEvents: map[string][]ConnectionNews{},
+	}
 	for _, c := range f.pending.List() {
 		next.changes[c.ParentAccount] = append(next.changes[c.ParentAccount], c)
 	}
@@ -132,7 +138,8 @@ func (f *figures) step(changed bool, found []ConnectionNews, queriedAt time.Time
 	f.steps = f.steps[max(0, len(f.steps)-maxSteps):]
 	f.mu.Unlock()
 	f.listeners.wake(nil, func(l Listener) bool {
-		return next.all || access[l.ParentAccount] || next.changes[l.ParentAccount] != nil || next.connectionEvents[l.ParentAccount] != nil
+		return next.all || access[l.ParentAccount] ||
+			next.changes[l.ParentAccount] != nil || next.connectionEvents[l.ParentAccount] != nil
 	})
 	return true
 }

@@ -12,10 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/tracing"
 )
 
-// readLimit is the number of notices that a stream reads from the store at once.
-const readLimit = 100
+const readLimit = 100 // notices that a stream reads from the store at once
 
-// errCursor refuses a cursor that is malformed or belongs to another agency.
 var errCursor = domain.NewError(domain.CodeInvalid,
 	"The last event id does not belong to your stream. Omit it to start with the next event.").
 	WithField("Last-Event-ID", "must be an id sent by this stream")
@@ -48,7 +46,7 @@ func (h *Hub) ServeNotices(w http.ResponseWriter, r *http.Request, listener List
 		return err
 	}
 	defer h.notices.listeners.remove(place)
-	out := openEventStream(w)
+	out := startStream(w, reconnectDelay)
 	if resumed {
 		// a cursor beyond the head belongs to a log that was replaced by a restore
 		f.after = min(after, head)
@@ -118,10 +116,8 @@ func (f *noticeFeed) mayOpen(ctx context.Context, resumed bool) error {
 	return nil
 }
 
-// check checks whether the listener still has access. While the read model is being built, no users
-// would be found.
 func (f *noticeFeed) check(ctx context.Context) {
-	if f.source.hub.Ready() != nil {
+	if f.source.hub.Ready() != nil { // no users would be found
 		return
 	}
 	_, err := f.listener.access(ctx)

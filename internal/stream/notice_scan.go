@@ -33,8 +33,9 @@ type notices struct {
 
 func newNotices(h *Hub, store Store) *notices {
 	return &notices{
-		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices), kick: make(chan struct{}, 1),
-		moved: make(chan struct{}, 1), scanned: map[string]NoticeRange{}, woken: map[string]bool{}, causes: map[string]trace.SpanContext{}, cursors: map[key]int64{},
+		hub: h, store: store, listeners: newRegistry(h, errTooManyNotices),
+		kick: make(chan struct{}, 1), moved: make(chan struct{}, 1), scanned: map[string]NoticeRange{},
+		woken: map[string]bool{}, causes: map[string]trace.SpanContext{}, cursors: map[key]int64{},
 	}
 }
 
@@ -51,7 +52,6 @@ func (n *notices) run(ctx context.Context) {
 		case <-n.kick:
 			n.scan(ctx, n.spans(false))
 		case <-sweep.C:
-			n.forget()
 			n.scan(ctx, n.spans(true))
 			n.saveCursors(ctx)
 		case <-n.moved:
@@ -78,17 +78,14 @@ func (n *notices) wake(parent string, cause trace.SpanContext) {
 	}
 }
 
-// forget drops agencies that have no more listeners.
-func (n *notices) forget() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	maps.DeleteFunc(n.scanned, func(parent string, _ NoticeRange) bool { return !n.listeners.has(parent) })
-}
-
-// spans returns the ranges to scan: of woken agencies, or of all.
+// spans returns the ranges to scan: of woken agencies, or of all, after those without listeners are
+// dropped.
 func (n *notices) spans(all bool) (spans []NoticeRange) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if all {
+		maps.DeleteFunc(n.scanned, func(parent string, _ NoticeRange) bool { return !n.listeners.has(parent) })
+	}
 	for parent, span := range n.scanned {
 		if all || n.woken[parent] {
 			spans = append(spans, span)
@@ -98,7 +95,6 @@ func (n *notices) spans(all bool) (spans []NoticeRange) {
 	return spans
 }
 
-// scan reads new notices, with one query for all agencies and listeners.
 func (n *notices) scan(ctx context.Context, spans []NoticeRange) {
 	for len(spans) > 0 && n.hub.cfg.Ready() {
 		found, err := n.read(ctx, spans)

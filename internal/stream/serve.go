@@ -21,14 +21,12 @@ const recheckEvery = 8 * time.Second
 
 const retryDelay = time.Second // delay until a failed attempt is repeated
 
-// event is one event, on every transport.
 type event struct {
 	name, id string
 	data     any
 	version  int64 // version of a notice; otherwise 0
 }
 
-// output writes to one listener.
 type output interface {
 	// send and keepAlive return errGone if the listener is disconnected.
 	send(ctx context.Context, e event) error
@@ -37,7 +35,6 @@ type output interface {
 	end(ctx context.Context, reason error)
 }
 
-// feed produces what one listener gets.
 type feed interface {
 	// tell sends new events. If check is set, it also checks access. Errors: errGone; an error for
 	// which [domain.AccessRefused] is true; all others are temporary.
@@ -112,8 +109,7 @@ func (h *Hub) serve(ctx context.Context, p *place, f feed, out output) {
 // buffers are full counts as disconnected.
 const writeTimeout = 10 * time.Second
 
-// connectedBlock starts a resumed stream.
-const connectedBlock = ": connected\n\n"
+const connectedBlock = ": connected\n\n" // starts a resumed stream
 
 // eventStream is the [output] of Server-Sent Events.
 type eventStream struct {
@@ -132,8 +128,6 @@ func RetryLater(w http.ResponseWriter, wait time.Duration, reason string) {
 	// the client may be disconnected
 	_ = startStream(w, max(wait, reconnectDelay)).write(": " + strings.ReplaceAll(reason, "\n", " ") + "\n\n")
 }
-
-func openEventStream(w http.ResponseWriter) *eventStream { return startStream(w, reconnectDelay) }
 
 // startStream starts a response with the delay after which the client reconnects.
 func startStream(w http.ResponseWriter, wait time.Duration) *eventStream {
@@ -155,7 +149,6 @@ func SetEventHeader(header http.Header) {
 	header.Set("X-Accel-Buffering", "no") // disables buffering in nginx
 }
 
-// write writes one block, including its empty line, with a new deadline.
 func (s *eventStream) write(block string) error {
 	_ = s.controller.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if _, err := s.w.Write([]byte(block)); err != nil {
@@ -175,7 +168,6 @@ func (s *eventStream) send(_ context.Context, e event) error {
 	return s.write(fmt.Sprintf("event: %s\nid: %s\ndata: %s\n\n", e.name, e.id, raw))
 }
 
-// keepAlive sends a comment, which EventSource ignores and which keeps the connection open.
 func (s *eventStream) keepAlive() error { return s.write(": keep-alive\n\n") }
 
 // end sends the reason as a comment for people; EventSource ignores it.

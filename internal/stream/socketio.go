@@ -40,7 +40,9 @@ type SocketIO struct {
 
 // NewSocketIO returns a handler. The caller must call [SocketIO.Close].
 func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
-	s := &SocketIO{hub: hub, authenticator: prove, pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{}}
+	s := &SocketIO{
+		hub: hub, authenticator: prove, pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{},
+	}
 	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
 	s.server.Use(s.authenticate)
 	if err := s.server.On("connection", s.connected); err != nil {
@@ -110,31 +112,17 @@ func (s *SocketIO) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	if !already {
-		s.closeTransports()
+		var closing sync.WaitGroup // a slow client delays no other
+		s.server.Engine().Clients().Range(func(_ string, conn engine.Socket) bool {
+			closing.Go(func() { closeConn(conn) })
+			return true
+		})
+		closing.Wait()
 		s.server.Close(nil)
 	}
 	s.active.Wait()
 }
 
-// closeTransports closes all transports concurrently: a slow client delays no other.
-func (s *SocketIO) closeTransports() {
-	var closing sync.WaitGroup
-	s.server.Engine().Clients().Range(func(_ string, conn engine.Socket) bool {
-		closing.Go(func() { closeConn(conn) })
-		return true
-	})
-	closing.Wait()
-}
-
-// offset returns the id of the last notice that the stock client saw and sent back.
-func (s *SocketIO) offset(client *socket.Socket, listener Listener) (version int64, known bool) {
-	id, _ := client.Handshake().Auth["offset"].(string)
-	parent, version, ok := ParseID(id)
-	// ignore an offset of another server or agency
-	return version, ok && parent == listener.ParentAccount
-}
-
-// connected starts sending to an authenticated connection.
 func (s *SocketIO) connected(args ...any) {
 	client, ok := args[0].(*socket.Socket)
 	if !ok {
@@ -175,14 +163,18 @@ type Authenticate func(r *http.Request, token string) (Listener, error)
 // authenticate is the middleware of every connection, including recovered ones.
 func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.ExtendedError)) {
 	token, _ := client.Handshake().Auth["token"].(string)
-	listener, err := s.authenticator(handshakeRequest(client), token)
+	// The request of an upgraded client is finished and its context is canceled, but the values of
+	// the context are still valid.
+	r := client.Request().Request()
+	listener, err := s.authenticator(r.Clone(context.WithoutCancel(r.Context())), token)
 	if err == nil {
 		client.SetData(listener)
 		next(nil)
 		return
 	}
+	temporary := []domain.Code{domain.CodeUnavailable, domain.CodeInternal, domain.CodeRateLimited}
 	var known *domain.Error
-	if !errors.As(err, &known) || slices.Contains([]domain.Code{domain.CodeUnavailable, domain.CodeInternal, domain.CodeRateLimited}, known.Code) {
+	if !errors.As(err, &known) || slices.Contains(temporary, known.Code) {
 		// The stock client gives up after a refusal but retries after a closed transport. A
 		// starting server, or one that limits requests, must not lose its listeners.
 		s.hub.cfg.Logger.Debug("notices: cannot authenticate a Socket.IO client now", "error", err.Error())
@@ -194,11 +186,4 @@ func (s *SocketIO) authenticate(client *socket.Socket, next func(*socket.Extende
 		return
 	}
 	next(socket.NewExtendedError(known.Message, map[string]any{"code": string(known.Code), "message": known.Message}))
-}
-
-// handshakeRequest returns the request that opened the connection. For an upgraded client the
-// request is finished and its context is canceled, but the values of the context are still valid.
-func handshakeRequest(client *socket.Socket) *http.Request {
-	r := client.Request().Request()
-	return r.Clone(context.WithoutCancel(r.Context()))
 }

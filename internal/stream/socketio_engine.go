@@ -25,7 +25,6 @@ import (
 // engine left the waiting poll without an answer, answered "ok" to payloads that it could not
 // decode, and continued.
 
-// pendingPolls are the polls of each session that may wait for an answer.
 type pendingPolls struct {
 	mu        sync.Mutex
 	bySession map[string][]*pendingPoll
@@ -57,7 +56,6 @@ func (p *pendingPolls) remove(sid string, poll *pendingPoll) {
 	}
 }
 
-// close answers the polls of a session that was closed.
 func (p *pendingPolls) close(sid string) {
 	p.mu.Lock()
 	polls := slices.Clone(p.bySession[sid])
@@ -68,21 +66,18 @@ func (p *pendingPolls) close(sid string) {
 	}
 }
 
-// answerWhenClosed is called for each new session of the engine.
 func (s *SocketIO) answerWhenClosed(args ...any) {
 	if conn, ok := args[0].(engine.Socket); ok {
 		_ = conn.Once("close", func(...any) { s.pending.close(conn.Id()) })
 	}
 }
 
-// closeSession closes a session; its polls are answered.
 func (s *SocketIO) closeSession(sid string) {
 	if conn, ok := s.server.Engine().Clients().Load(sid); ok {
 		conn.Close(true)
 	}
 }
 
-// servePolling passes a polling request to the engine.
 func (s *SocketIO) servePolling(writer *pollWriter, r *http.Request, request *engineRequest, end context.CancelFunc) {
 	sid := r.URL.Query().Get("sid")
 	switch {
@@ -175,8 +170,9 @@ func (c *connection) serve(ctx context.Context) error {
 		return err
 	}
 	defer notices.listeners.remove(place)
-	after, known := c.owner.offset(c.client, c.listener)
-	if !known {
+	id, _ := c.client.Handshake().Auth["offset"].(string) // the last notice that the stock client saw
+	parent, after, known := ParseID(id)
+	if !known || parent != c.listener.ParentAccount {
 		if after, err = notices.storedCursor(ctx, c.listener, head); err != nil {
 			return err
 		}

@@ -43,7 +43,6 @@ type engineRequest struct {
 	released chan struct{} // closed when the engine no longer uses the request
 }
 
-// serveEngine passes a request to the engine.
 func (s *SocketIO) serveEngine(w http.ResponseWriter, r *http.Request) {
 	client := r.Context() // canceled when the client disconnects
 	ctx, cancel := context.WithCancel(context.WithoutCancel(client))
@@ -170,7 +169,6 @@ func (p *pollWriter) answerClosed() {
 	_, _ = io.WriteString(p.to, "1") // the packet CLOSE; the client may be disconnected
 }
 
-// finish writes the response.
 func (p *pollWriter) finish() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
