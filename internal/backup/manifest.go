@@ -23,10 +23,9 @@ const (
 // Manifest lists the contents of a backup. It is replaced in one step and never names an incomplete
 // segment.
 type Manifest struct {
-	Format string `json:"format"`
-	Tool   string `json:"tool"` // version of the program that made the last run
-	// Finished is the time at which the last run finished.
-	Finished time.Time `json:"finished_at"`
+	Format   string    `json:"format"`
+	Tool     string    `json:"tool"`        // version of the program that made the last run
+	Finished time.Time `json:"finished_at"` // of the last run
 	// Cut is the time at which that run read the ends of the partitions. Later records are not in
 	// the backup, however long the run took.
 	Cut    time.Time `json:"cut_at"`
@@ -101,7 +100,8 @@ func Load(dir string) (*Manifest, error) {
 	}
 	// this program knows neither its checksum nor its structure
 	if err := json.Unmarshal(raw, &header); err == nil && header.Format != manifestFormat {
-		return nil, fmt.Errorf("%s has the format %.40q, but this program reads %q: use the program that wrote it", manifestFile, header.Format, manifestFormat)
+		return nil, fmt.Errorf("%s has the format %.40q, but this program reads %q: use the program that wrote it",
+			manifestFile, header.Format, manifestFormat)
 	}
 	m := &Manifest{}
 	if err := json.Unmarshal(raw, m); err != nil {
@@ -113,19 +113,21 @@ func Load(dir string) (*Manifest, error) {
 	return m, m.validate()
 }
 
-// validate checks the properties that the segment readers rely on.
 func (m *Manifest) validate() error {
 	for _, t := range m.Topics {
 		for number, p := range t.Partitions {
 			offset := int64(0)
 			for _, s := range p.Segments {
-				if s.First != offset || s.Next < s.First || !filepath.IsLocal(filepath.FromSlash(s.File)) || len(s.SHA256) != 2*sha256.Size {
-					return fmt.Errorf("%w: %s: the segments of %s/%d are not continuous at offset %d", ErrDamaged, manifestFile, t.Name, number, offset)
+				if s.First != offset || s.Next < s.First || len(s.SHA256) != 2*sha256.Size ||
+					!filepath.IsLocal(filepath.FromSlash(s.File)) {
+					return fmt.Errorf("%w: %s: the segments of %s/%d are not continuous at offset %d",
+						ErrDamaged, manifestFile, t.Name, number, offset)
 				}
 				offset = s.Next
 			}
 			if offset != p.End {
-				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, not at offset %d", ErrDamaged, manifestFile, t.Name, number, offset, p.End)
+				return fmt.Errorf("%w: %s: the segments of %s/%d end at %d, not at offset %d",
+					ErrDamaged, manifestFile, t.Name, number, offset, p.End)
 			}
 		}
 	}
@@ -148,7 +150,7 @@ func sumOf(raw []byte) string {
 }
 
 // save replaces the manifest and returns once it is on disk.
-func (m *Manifest) save(dir string) (err error) {
+func (m *Manifest) save(dir string) error {
 	m.Sum = ""
 	raw, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
@@ -212,8 +214,7 @@ func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir returns once the names of created, replaced and removed files in a directory are on disk.
-// Syncing a file does not sync its name.
+// syncDir writes the names of a directory's files to disk. Syncing a file does not sync its name.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

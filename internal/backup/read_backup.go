@@ -59,12 +59,13 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 		}
 		existing := contents[t.Name]
 		if existing != nil && len(existing) != len(t.Partitions) {
-			return fmt.Errorf("%w: topic %s has %d partitions in the cluster, but %d in the backup", ErrNotEmpty, t.Name, len(existing), len(t.Partitions))
+			return fmt.Errorf("%w: topic %s has %d partitions in the cluster, but %d in the backup",
+				ErrNotEmpty, t.Name, len(existing), len(t.Partitions))
 		}
 		for _, in := range existing {
 			if in.End > 0 {
-				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them from this cluster first (this also applies after "+
-					"an interrupted restore)", ErrNotEmpty, t.Name, in.Partition, in.End)
+				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them from this "+
+					"cluster first (this also applies after an interrupted restore)", ErrNotEmpty, t.Name, in.Partition, in.End)
 			}
 		}
 	}
@@ -103,8 +104,8 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 	for topic, ranges := range contents {
 		for _, in := range ranges {
 			if end := ends[topic][in.Partition]; in.End != end {
-				return fmt.Errorf("%s/%d ends at offset %d instead of %d: another producer writes to the topic. Stop it, delete the topics, and restore again",
-					topic, in.Partition, in.End, end)
+				return fmt.Errorf("%s/%d ends at offset %d instead of %d: another producer writes to the topic. "+
+					"Stop it, delete the topics, and restore again", topic, in.Partition, in.End, end)
 			}
 		}
 	}
@@ -137,11 +138,8 @@ type Checked struct {
 	Records  int64
 	Bytes    int64
 	Segments int
-	Faults   []error // at most maxFaults
+	Faults   []error // at most 20
 }
-
-// maxFaults limits the number of reported faults.
-const maxFaults = 20
 
 // Check reads a whole backup without a broker and checks that every segment exists, matches its
 // checksum and continues the previous one. Errors name the file and wrap [ErrDamaged],
@@ -166,7 +164,7 @@ func (f *Files) Check(ctx context.Context, each func(eventlog.Record), progress 
 				if ctx.Err() != nil {
 					return c, context.Cause(ctx)
 				}
-				if err := c.segment(f.dir, t, int32(number), s, each); err != nil && len(c.Faults) < maxFaults {
+				if err := c.segment(f.dir, t, int32(number), s, each); err != nil && len(c.Faults) < 20 {
 					c.Faults = append(c.Faults, err)
 				}
 				c.Segments++

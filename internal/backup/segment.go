@@ -17,16 +17,12 @@ import (
 )
 
 const (
-	// segmentBytes is the maximum size of a segment.
-	segmentBytes = 64 << 20
+	segmentBytes = 64 << 20 // at which a segment is complete
 	// smallSegment: if the last segment of a partition is smaller, the next run rewrites it
 	// together with later records. Otherwise hourly backups would create hundreds of thousands of
 	// files.
 	smallSegment = 4 << 20
 )
-
-// segmentFormat is the start of a segment's first line, followed by topic and partition.
-const segmentFormat = "ledgerboard.segment.v1"
 
 // maxFrame is the maximum size of one record. Brokers accept 2 MiB; a larger length means damage.
 const maxFrame = 64 << 20
@@ -55,7 +51,7 @@ func newSegment(dir, topic string, partition int32, first int64) (*segmentWriter
 }
 
 func segmentHead(topic string, partition int32) string {
-	return fmt.Sprintf("%s %s %d\n", segmentFormat, topic, partition)
+	return fmt.Sprintf("ledgerboard.segment.v1 %s %d\n", topic, partition)
 }
 
 func (w *segmentWriter) write(b []byte) error {
@@ -73,7 +69,6 @@ func (w *segmentWriter) add(r eventlog.Record) error {
 	return w.write(w.frame)
 }
 
-// close completes the segment, which contains all records below next.
 func (w *segmentWriter) close(next int64) (Segment, error) {
 	w.segment.Next = next
 	if err := errors.Join(w.out.Flush(), w.file.Sync(), w.file.Close()); err != nil {

@@ -44,7 +44,7 @@ type Report struct {
 	FinishedAt time.Time `json:"finished_at"`
 }
 
-// run is one run. It builds the next manifest from the last one.
+// run builds the next manifest from the last one.
 type run struct {
 	Config
 
@@ -56,7 +56,6 @@ type run struct {
 	total  int64
 }
 
-// cut is the state of a topic at the start of a run.
 type cut struct {
 	id     eventlog.TopicID
 	ranges []eventlog.PartitionRange
@@ -141,18 +140,18 @@ func (r *run) open(ctx context.Context) (err error) {
 // backup.
 func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	if last.ID != t.ID || len(last.Partitions) != len(t.Partitions) || last.Compacted != t.Compacted {
-		return fmt.Errorf("%s holds a backup of another topic %s (id %s, %d partitions; this one has id %s and %d): it was created again since, "+
-			"as a restore does. Name another directory, and keep this one until you have looked",
+		return fmt.Errorf("%s holds a backup of another topic %s (id %s, %d partitions; this one has id %s and %d): "+
+			"it was created again since, as a restore does. Name another directory, and keep this one until you have looked",
 			r.Dir, t.Name, last.ID, len(last.Partitions), t.ID, len(t.Partitions))
 	}
 	for _, in := range ranges {
 		switch backupEnd := last.Partitions[in.Partition].End; {
 		case in.End < backupEnd:
-			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: the log was truncated. Keep this backup, and restore it",
-				t.Name, in.Partition, in.End, r.Dir, backupEnd)
+			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: the log was truncated. "+
+				"Keep this backup, and restore it", t.Name, in.Partition, in.End, r.Dir, backupEnd)
 		case in.Start > 0 && !t.Compacted:
-			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made without them. Look at the "+
-				"topic's settings (ledgerboard log)", eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
+			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made without them. "+
+				"Look at the topic's settings (ledgerboard log)", eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
 		}
 	}
 	return nil
@@ -195,7 +194,6 @@ func (r *run) copy(ctx context.Context, t *Topic, in eventlog.PartitionRange) (e
 	return err
 }
 
-// read appends segments to a partition, up to its end.
 func (r *run) read(ctx context.Context, t *Topic, in eventlog.PartitionRange) error {
 	dir := filepath.Join(r.Dir, partitionDir(t.Name, in.Partition))
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -76,7 +76,16 @@ func (b *Broker) open(cfg BrokerConfig) error {
 		kfake.ClusterID(rand.Text()), // the id in the data directory overrides it
 		kfake.DataDir(logDir),
 		kfake.SyncWrites(),
-		kfake.BrokerConfigs(brokerSettings()),
+		kfake.BrokerConfigs(map[string]string{
+			// 31 years: kfake's compaction deletes segments before it writes the new ones, so a kill
+			// would lose records.
+			"log.cleaner.backoff.ms":     "1000000000000",
+			"log.retention.ms":           "-1",
+			"log.retention.bytes":        "-1",
+			"default.replication.factor": "1",
+			"min.insync.replicas":        "1",
+			"offsets.retention.minutes":  "5256000", // ten years; kfake would overflow on much more
+		}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
 		kfake.WithLogger(brokerLog{cfg.Logger}),
 	)
@@ -86,19 +95,6 @@ func (b *Broker) open(cfg BrokerConfig) error {
 	}
 	b.addr = listener.Addr().String()
 	return nil
-}
-
-func brokerSettings() map[string]string {
-	return map[string]string{
-		// 31 years: kfake's compaction deletes segments before it writes the new ones, so a kill
-		// would lose records.
-		"log.cleaner.backoff.ms":     "1000000000000",
-		"log.retention.ms":           "-1",
-		"log.retention.bytes":        "-1",
-		"default.replication.factor": "1",
-		"min.insync.replicas":        "1",
-		"offsets.retention.minutes":  "5256000", // ten years; kfake would overflow on much more
-	}
 }
 
 // Addrs returns the host:port list for Kafka clients.
@@ -121,7 +117,6 @@ func (b *Broker) Close() error {
 	return b.closeErr
 }
 
-// brokerLog forwards kfake's messages to slog.
 type brokerLog struct{ logger *slog.Logger }
 
 // Logf implements kfake.Logger.
@@ -174,7 +169,6 @@ func listenBroker(addressFile string) (net.Listener, error) {
 	return brokerListener{inner}, nil
 }
 
-// brokerListener checks the first request of each connection.
 type brokerListener struct{ net.Listener }
 
 // Accept implements net.Listener.

@@ -74,7 +74,6 @@ var ErrLocked = errors.New("data directory is in use")
 // different inodes).
 type dirLock struct{ file *os.File }
 
-// lockDir creates the directory if it is missing, and locks it.
 func lockDir(dir string, mode os.FileMode) (*dirLock, error) {
 	if err := os.MkdirAll(dir, mode); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)

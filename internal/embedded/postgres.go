@@ -199,7 +199,9 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 	for {
 		err := p.prepare(ctx)
-		if err == nil && !p.ownsData() {
+		// A server of a killed owner has the same port and password, and exits only once its guard has
+		// noticed the kill.
+		if owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n"); err == nil && owner != strconv.Itoa(p.pid) {
 			err = errors.New("another server responds, which is about to end")
 		}
 		if err == nil {
@@ -213,13 +215,6 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 		case <-time.After(readyPoll):
 		}
 	}
-}
-
-// ownsData reports whether the data directory belongs to the server that was started. A server of a
-// killed owner has the same port and password, and exits only once its guard has noticed the kill.
-func (p *Postgres) ownsData() bool {
-	owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
-	return owner == strconv.Itoa(p.pid)
 }
 
 // prepare connects, which fails at any other server on this port because of the password, and

@@ -66,7 +66,6 @@ func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (found
 	return found, err
 }
 
-// inspect runs a server program as the account of the server.
 func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return programs{}, fmt.Errorf("find server program: %w", err)

@@ -26,7 +26,6 @@ type Row struct {
 	secret bool // faults must not show values
 }
 
-// columnKey returns a column name without case and underscores.
 func columnKey(name string) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(name), "_", ""))
 }
@@ -40,7 +39,7 @@ func (r *Row) fault(name string, reason error) {
 // shown returns a value in the form in which a fault may quote it.
 func (r *Row) shown(text string) string {
 	if r.secret {
-		return "(not shown)"
+		return notShown
 	}
 	return fmt.Sprintf("%.40q", strings.TrimSpace(text))
 }
@@ -78,7 +77,6 @@ func optional[T any](r *Row, parse parser[T], names ...string) (value T) {
 	return value
 }
 
-// required returns a field that the row must have.
 func required[T any](r *Row, parse parser[T], names ...string) (value T) {
 	faults := len(r.faults)
 	v := field(r, parse, names...)
@@ -194,7 +192,10 @@ func platform(text, shown string) (domain.Platform, error) {
 
 func accountType(text, shown string) (domain.AccountType, error) {
 	n, err := integer(text, shown)
-	known := func(p domain.Platform) bool { _, known := p.Kind(domain.AccountType(n)); return known }
+	known := func(p domain.Platform) bool {
+		_, known := p.Kind(domain.AccountType(n))
+		return known
+	}
 	if err == nil && !slices.ContainsFunc(domain.Platforms(), known) {
 		err = fmt.Errorf("is %d; use one of %s; elsewhere 0", n, domain.AccountTypeNumbers())
 	}

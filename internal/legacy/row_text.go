@@ -13,7 +13,6 @@ import (
 	"unicode/utf8"
 )
 
-// csv reads a header line and one row per record. Quoted fields may contain newlines.
 func (r reader) csv(skipped int) {
 	limited := &lineCounter{in: r.in}
 	records := csv.NewReader(limited)

@@ -23,7 +23,6 @@ const bundleFormat = "ledgerboard.proof.v1"
 // maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, and base64 adds a third.
 const maxBundleLine = 4 << 20
 
-// errBundle is wrapped if the form of a bundle is invalid.
 var errBundle = errors.New("not a proof bundle")
 
 // A bundle is JSON Lines: one bundleHead, a bundleRecord for each effective record of one agency in
@@ -73,7 +72,6 @@ func writeLine(out io.Writer, v any) error {
 
 func byName(x, y bundleHeader) int { return strings.Compare(x.Name, y.Name) }
 
-// newBundleRecord copies the parts of a record that its hash covers.
 func newBundleRecord(r eventlog.Record, version int64) (bundleRecord, error) {
 	b := bundleRecord{Version: version, Value: r.Value}
 	for _, h := range r.Headers {
@@ -192,7 +190,8 @@ func (b *bundleReader) record() (r bundleRecord, err error) {
 	if err := b.strictly(raw, &r); err != nil {
 		return r, err
 	}
-	if !slices.IsSortedFunc(r.Headers, byName) || slices.ContainsFunc(r.Headers, func(h bundleHeader) bool { return eventlog.IsTraceContext(h.Name) }) {
+	traceContext := func(h bundleHeader) bool { return eventlog.IsTraceContext(h.Name) }
+	if !slices.IsSortedFunc(r.Headers, byName) || slices.ContainsFunc(r.Headers, traceContext) {
 		return r, b.errorf("the headers are not sorted, or contain trace context")
 	}
 	b.n++

@@ -50,12 +50,18 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 	if err != nil {
 		return Exported{}, fmt.Errorf("read ends of the log: %w", err)
 	}
-	newest := newestOf(list)
+	var newest *signed
+	for _, c := range list {
+		if c.err == nil && (newest == nil || c.Time.After(newest.Time)) {
+			newest = c
+		}
+	}
 	switch {
 	case newest == nil:
 		return Exported{}, ErrNotCovered
 	case len(newest.Partitions) != len(ranges):
-		return Exported{}, fmt.Errorf("%w: it covers %d partitions, but the topic has %d", ErrContradiction, len(newest.Partitions), len(ranges))
+		return Exported{}, fmt.Errorf("%w: it covers %d partitions, but the topic has %d",
+			ErrContradiction, len(newest.Partitions), len(ranges))
 	}
 	e := exporter{cfg: cfg, id: id, signed: newest, partitions: int32(len(ranges))}
 	e.number = eventlog.PartitionOf([]byte(cfg.Parent), e.partitions)
@@ -65,16 +71,6 @@ func Export(ctx context.Context, cfg ExportConfig, out io.Writer) (Exported, err
 		return Exported{}, err
 	}
 	return e.write(ctx, head, out)
-}
-
-// newestOf returns the newest valid checkpoint by time, or nil.
-func newestOf(list []*signed) (newest *signed) {
-	for _, c := range list {
-		if c.err == nil && (newest == nil || c.Time.After(newest.Time)) {
-			newest = c
-		}
-	}
-	return newest
 }
 
 type exporter struct {
@@ -114,7 +110,7 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	p.pass(min(covered.Next, e.end))
 	switch {
 	case covered.Next > e.end, e.signed.fails:
-		return bundleLeaf{}, fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, e.signed.Time.Format(timeLayout), e.signed.location)
+		return bundleLeaf{}, e.signed.contradicted()
 	case len(e.leaves) == 0:
 		return bundleLeaf{}, e.uncovered(ctx)
 	}
@@ -128,7 +124,6 @@ func (e *exporter) readPartition(ctx context.Context) (bundleLeaf, error) {
 	return head, err
 }
 
-// uncovered returns the reason why no checkpoint covers the agency.
 func (e *exporter) uncovered(ctx context.Context) error {
 	reason := error(domain.NewError(domain.CodeNotFound, "The log has no record of agency %s.", e.cfg.Parent))
 	err := effective(ctx, e.cfg.Source, e.cfg.Parent, e.partitions, e.end, func(eventlog.Record, domain.StreamHead) error {

@@ -90,7 +90,8 @@ func beginBundle(in io.Reader, verifiers note.Verifiers) (*bundleCheck, error) {
 		return nil, err
 	}
 	if key := publicKeyOf(reader.head.Checkpoint, verifiers); reader.head.PublicKey != key {
-		return nil, fmt.Errorf("%w: it names the public key %.120q, but its checkpoint is signed with %s", errBundle, reader.head.PublicKey, key)
+		return nil, fmt.Errorf("%w: it names the public key %.120q, but its checkpoint is signed with %s",
+			errBundle, reader.head.PublicKey, key)
 	}
 	if reader.head.Head.Version < 1 {
 		return nil, fmt.Errorf("%w: it proves no record", errBundle)
@@ -130,8 +131,7 @@ func (c *bundleCheck) add(line bundleRecord, want int64) string {
 	return ""
 }
 
-// proved checks a record against the signed trees. It returns why the record is not in them; "" if
-// it is.
+// proved returns why a record is not in the signed trees; "" if it is.
 func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
 	if line.Leaf == nil || *line.Leaf <= c.leaf {
 		return "the record has no valid place in the signed tree"
@@ -144,7 +144,8 @@ func (c *bundleCheck) proved(line bundleRecord, leaf tlog.Hash) string {
 	if c.head.Version != head.Version {
 		return ""
 	}
-	if head.Leaf < 0 || head.Leaf >= c.covered.Streams || tlog.CheckRecord(head.Proof, c.covered.Streams, c.covered.Heads, head.Leaf, leaf) != nil {
+	if head.Leaf < 0 || head.Leaf >= c.covered.Streams ||
+		tlog.CheckRecord(head.Proof, c.covered.Streams, c.covered.Heads, head.Leaf, leaf) != nil {
 		return "the record is not the last one that was signed: later records were removed"
 	}
 	return ""

@@ -151,6 +151,11 @@ type signed struct {
 	fails    bool   // the log contradicts it
 }
 
+// contradicted returns [ErrContradiction] with the checkpoint's place.
+func (s *signed) contradicted() error {
+	return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, s.Time.Format(timeLayout), s.location)
+}
+
 func openSigned(text, location string, verifiers note.Verifiers) *signed {
 	s := &signed{note: text, location: location}
 	s.Checkpoint, s.err = OpenCheckpoint([]byte(text), verifiers)
@@ -235,7 +240,6 @@ func ParseVerifiers(public ...string) (note.Verifiers, error) {
 	return publicKeys{note.VerifierList(list...), texts}, nil
 }
 
-// publicKeys are verifiers that keep the text of their keys.
 type publicKeys struct {
 	note.Verifiers
 

@@ -14,11 +14,8 @@ import (
 
 // Source is the log as proofs read it; *eventlog.Log implements it.
 type Source interface {
-	// Ranges returns the offsets of each partition, in order, and the topic's id.
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
-	// Scan reads between positions.
 	Scan(ctx context.Context, cfg eventlog.ScanConfig) error
-	// Decode decodes one record strictly.
 	Decode(r eventlog.Record) (domain.Recorded, error)
 }
 
@@ -30,7 +27,6 @@ type reader struct {
 	parts   []*partition
 }
 
-// partition is the state of one partition up to the last offset read.
 type partition struct {
 	number  int32
 	count   int32 // partitions of the topic
@@ -123,7 +119,6 @@ func (r *reader) read(ctx context.Context, ends []int64, progress func(offsets i
 	return nil
 }
 
-// pass moves to an offset and compares the checkpoints on the way.
 func (p *partition) pass(offset int64) {
 	for len(p.due) > 0 && p.due[0].Partitions[p.number].Next <= offset {
 		p.compare(p.due[0])
@@ -132,7 +127,6 @@ func (p *partition) pass(offset int64) {
 	p.next = max(p.next, offset)
 }
 
-// compare compares the trees with a checkpoint that covers exactly the records that were read.
 func (p *partition) compare(c *signed) {
 	signedPart := c.Partitions[p.number]
 	actual := p.covered()
@@ -153,7 +147,6 @@ func (p *partition) compare(c *signed) {
 		"from this offset up to %d the log differs from the checkpoint of %s: %s", signedPart.Next, c.Time.Format(timeLayout), detail)})
 }
 
-// covered returns the state as part of a checkpoint.
 func (p *partition) covered() Covered {
 	var heads tree
 	for _, key := range p.keys() {
@@ -162,7 +155,6 @@ func (p *partition) covered() Covered {
 	return Covered{Next: p.next, Records: p.tree.size, Root: p.tree.root(), Streams: heads.size, Heads: heads.root()}
 }
 
-// keys returns the keys of the streams with a record, sorted.
 func (p *partition) keys() []string {
 	keys := make([]string, 0, len(p.streams))
 	for key, s := range p.streams {
@@ -204,7 +196,6 @@ func (p *partition) add(r eventlog.Record) {
 	}
 }
 
-// broken records the first record that does not continue its stream.
 func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 	if s.finding > 0 {
 		p.findings[s.finding-1].More++
@@ -220,7 +211,6 @@ func (p *partition) broken(s *stream, r eventlog.Record, reason string) {
 	}
 }
 
-// found adds a finding, or only counts it above the limit.
 func (p *partition) found(f Finding) bool {
 	if len(p.findings) == maxFindings {
 		p.more++
@@ -230,7 +220,6 @@ func (p *partition) found(f Finding) bool {
 	return true
 }
 
-// checkpoint returns the checkpoint of everything read.
 func (r *reader) checkpoint(at time.Time) Checkpoint {
 	c := Checkpoint{Time: at}
 	for _, p := range r.parts {

@@ -75,8 +75,7 @@ type Replayed struct {
 	State []domain.Dashboard `json:"state"`
 }
 
-// errEnough ends a scan early.
-var errEnough = errors.New("enough")
+var errEnough = errors.New("enough") // ends a scan early
 
 type replayer struct {
 	ReplayConfig
@@ -212,7 +211,6 @@ func (p *replayer) fold(data domain.Data, base *Change) ([]domain.DashboardRevis
 	return revisions, err
 }
 
-// with returns the change with the differences between a dashboard before and after the record.
 func (c Change) withDifference(rev *domain.DashboardRevision) Change {
 	after, before := &rev.After, &domain.Dashboard{}
 	if rev.Before != nil {

@@ -114,6 +114,10 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 	if err != nil {
 		return Checkpoint{}, false, err
 	}
+	positions := make([]int64, len(c.Partitions))
+	for i, p := range c.Partitions {
+		positions[i] = p.Next
+	}
 	id := c.ID()
 	err = s.Append(ctx, domain.Draft{
 		Topic: domain.TopicOperations, Key: domain.OperationsKeyAll,
@@ -121,7 +125,7 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 			ID: "checkpoint-" + hex.EncodeToString(id[:16]), Subject: origin, Time: c.Time,
 			Audit: domain.Audit{Actor: "system:checkpoint"},
 		},
-		Data: domain.CheckpointSigned{Size: c.Records(), Positions: c.positions(), Note: string(text)},
+		Data: domain.CheckpointSigned{Size: c.Records(), Positions: positions, Note: string(text)},
 	})
 	if err != nil {
 		return Checkpoint{}, false, fmt.Errorf("append checkpoint: %w", err)
@@ -129,7 +133,6 @@ func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error
 	return c, true, nil
 }
 
-// catchUp reads new checkpoints and new records, and compares them.
 func (s *Signer) catchUp(ctx context.Context) error {
 	if s.log == nil {
 		s.checkpoints, s.newest = 0, Checkpoint{}
@@ -153,7 +156,8 @@ func (s *Signer) catchUp(ctx context.Context) error {
 		case c.err != nil: // a note without a known key proves nothing; verify reports it
 			continue
 		case len(c.Partitions) != len(ends):
-			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d", ErrContradiction, c.location, len(c.Partitions), len(ends))
+			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d",
+				ErrContradiction, c.location, len(c.Partitions), len(ends))
 		}
 		s.log.expect(c)
 		if s.newest.Partitions == nil || c.Time.After(s.newest.Time) {
@@ -165,20 +169,11 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	}
 	for _, c := range list {
 		if c.fails {
-			return fmt.Errorf("%w: the checkpoint of %s at %s", ErrContradiction, c.Time.Format(timeLayout), c.location)
+			return c.contradicted()
 		}
 	}
 	s.checkpoints = next
 	return nil
-}
-
-// positions returns the offsets up to which a checkpoint covers each partition.
-func (c Checkpoint) positions() []int64 {
-	positions := make([]int64, len(c.Partitions))
-	for i, p := range c.Partitions {
-		positions[i] = p.Next
-	}
-	return positions
 }
 
 // Published is a checkpoint with its signed note.
@@ -212,7 +207,6 @@ var (
 		"from it. Notify the operators, and keep your existing bundles and checkpoints.")
 )
 
-// verifiers returns the current keys, or an error for people if none exist.
 func (p *Prover) verifiers() (verifiers note.Verifiers, err error) {
 	if p.keys != nil {
 		verifiers, err = p.keys()

@@ -130,7 +130,6 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 	return report, nil
 }
 
-// orNone replaces nil with verifiers that know no key.
 func orNone(verifiers note.Verifiers) note.Verifiers {
 	if verifiers == nil {
 		return note.VerifierList()
@@ -144,7 +143,8 @@ func keptNotes(text string, verifiers note.Verifiers) (list []*signed) {
 		if i == 0 && strings.TrimSpace(part) == "" {
 			continue
 		}
-		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", fmt.Sprintf("position %d of the kept notes", max(i, 1)), verifiers))
+		location := fmt.Sprintf("position %d of the kept notes", max(i, 1))
+		list = append(list, openSigned(origin+"\n"+strings.TrimRight(part, "\n")+"\n", location, verifiers))
 	}
 	return list
 }
@@ -194,7 +194,7 @@ func take(r *Report, log *reader, list []*signed) {
 }
 
 const (
-	// nothingWas states what a verification without findings proves about the covered records.
+	// nothingAltered states what a verification without findings proves about the covered records.
 	nothingAltered = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
 	// unknowable states what no verification can detect.
 	unknowable = "The removal of later records, or the replacement of the log together with its key, cannot be detected"
@@ -203,7 +203,8 @@ const (
 // Proven returns one or more sentences that state what a report without findings proves.
 func (r Report) Proven() string {
 	if r.SignedAt == nil {
-		return "Every chain is valid. No checkpoint was checked, so a completely rewritten history or the removal of the last records cannot be detected."
+		return "Every chain is valid. No checkpoint was checked, so a completely rewritten history " +
+			"or the removal of the last records cannot be detected."
 	}
 	return fmt.Sprintf("No finding: %s %s, which covers %d records. %d later records are chained. %s.",
 		nothingAltered, r.SignedAt.Format(timeLayout), r.Covered, r.Effective-r.Covered, unknowable)
@@ -211,6 +212,7 @@ func (r Report) Proven() string {
 
 // Proven returns one or more sentences that state what a bundle without findings proves.
 func (r BundleReport) Proven() string {
-	return fmt.Sprintf("Agency %s: %s %s. Its %d records are the ones that were signed, and version %d was the last. %d later records are chained. %s.",
+	return fmt.Sprintf("Agency %s: %s %s. Its %d records are the ones that were signed, and version %d was the last. "+
+		"%d later records are chained. %s.",
 		r.Agency, nothingAltered, r.SignedAt.UTC().Format(timeLayout), r.Covered, r.Head, r.NotCovered, unknowable)
 }
