@@ -10,9 +10,7 @@
 //     for stream tickets, because a main application that mounts the API has none of our keys. A
 //     ticket gives access to less data than the tables next to the key contain.
 //   - An empty secret is never stored, so it never replaces a valid one.
-//   - The times of a sealed secret are stored unsealed: when it was obtained and when it expires.
 //   - No error, log line or marshaled value of this package contains a secret or a key.
-//   - A cursor never moves backward, except in a restore ([ResetAfterRestore]).
 //   - Nothing in this package can be rebuilt from the log. The pool therefore commits synchronously
 //     ([Open]), except for the fetchers' state and budgets, which may be lost ([OpenFetching]).
 //
@@ -22,23 +20,17 @@
 //
 // # Not obvious
 //
-//   - A key's ID is a digest of the key, not a chosen name: two configurations cannot use the same
-//     ID for different keys.
+//   - A key's ID is a digest of the key: two configurations cannot use the same ID for different
+//     keys.
 //   - To rotate keys: (1) append the new key to the list everywhere and restart, (2) move it to the
 //     front everywhere and restart, (3) run Rotate until nothing remains, (4) remove the old key.
 //     If the new key came first in step 1, a restarted process would seal secrets that other
 //     processes cannot open yet.
-//   - Rotate replaces a row only if the row has not changed since it was read: a token refreshed in
-//     the meantime is not overwritten by its predecessor. Rotate does not change updated_at, which
-//     is the time at which the secret was obtained.
-//   - A lease is renewed while it is held, because its holder may wait for quota. If a lease cannot
-//     be renewed, its holder is notified 25 s before another process may take over, so that it does
-//     not start a call that the other process repeats.
+//   - Rotate does not change updated_at, which is the time at which the secret was obtained.
 //   - Swap distinguishes a database failure from a secret stored by another process: only in the
 //     latter case does a caller discard its renewed token.
 //   - Rotate ignores pictures. A picture without its key counts as missing and is downloaded again
 //     while its URL works.
 //   - Sealing cannot detect that a whole row was reset to an earlier state of the same ref, as in a
 //     restored backup. The platform refuses such a token, and the connection asks to reconnect.
-//   - SaveCursors sorts its rows, so that two processes that save the same users do not deadlock.
 package vault
