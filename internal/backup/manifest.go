@@ -66,10 +66,8 @@ type Segment struct {
 
 // Topic returns the topic with the name, or nil.
 func (m *Manifest) Topic(name string) *Topic {
-	for i := range m.Topics {
-		if m.Topics[i].Name == name {
-			return &m.Topics[i]
-		}
+	if i := slices.IndexFunc(m.Topics, func(t Topic) bool { return t.Name == name }); i >= 0 {
+		return &m.Topics[i]
 	}
 	return nil
 }

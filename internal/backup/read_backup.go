@@ -64,8 +64,9 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 		}
 		for _, in := range existing {
 			if in.End > 0 {
-				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them from this "+
-					"cluster first (this also applies after an interrupted restore)", ErrNotEmpty, t.Name, in.Partition, in.End)
+				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them "+
+					"from this cluster first (this also applies after an interrupted restore)",
+					ErrNotEmpty, t.Name, in.Partition, in.End)
 			}
 		}
 	}

@@ -24,8 +24,7 @@ const (
 	smallSegment = 4 << 20
 )
 
-// maxFrame is the maximum size of one record. Brokers accept 2 MiB; a larger length means damage.
-const maxFrame = 64 << 20
+const maxFrame = 64 << 20 // brokers accept records of 2 MiB; a larger length means damage
 
 // ErrDamaged is wrapped by errors about files that differ from the data that was written.
 var ErrDamaged = errors.New("the backup is damaged")

@@ -24,13 +24,12 @@ type Source interface {
 
 // Config configures a backup run.
 type Config struct {
-	Dir    string
-	Log    Source
-	Topics []eventlog.TopicSpec
-	Tool   string // version of this program
-	Now    func() time.Time
-	// Progress is called with the number of offsets read and their total. It may be nil.
-	Progress func(done, total int64)
+	Dir      string
+	Log      Source
+	Topics   []eventlog.TopicSpec
+	Tool     string // version of this program
+	Now      func() time.Time
+	Progress func(done, total int64) // offsets read, and their total; may be nil
 
 	segmentBytes int64 // smaller in tests
 }
@@ -62,9 +61,9 @@ type cut struct {
 }
 
 // Run updates the backup in a directory to the state of the log at the call. If it is interrupted,
-// the last backup stays valid, and the next run starts from it. Compacted topics are copied in full
-// each time. Errors: [ErrInUse]. If the directory contains other files, a backup of another log, or
-// more than the log contains, Run returns an error and does not change it.
+// the last backup stays valid, and the next run starts from it. If the directory is in use
+// ([ErrInUse]) or contains other files, a backup of another log, or more than the log contains,
+// Run does not change it.
 func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	cfg.segmentBytes = cmp.Or(cfg.segmentBytes, segmentBytes)
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
@@ -147,11 +146,12 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	for _, in := range ranges {
 		switch backupEnd := last.Partitions[in.Partition].End; {
 		case in.End < backupEnd:
-			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: the log was truncated. "+
-				"Keep this backup, and restore it", t.Name, in.Partition, in.End, r.Dir, backupEnd)
+			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: "+
+				"the log was truncated. Keep this backup, and restore it", t.Name, in.Partition, in.End, r.Dir, backupEnd)
 		case in.Start > 0 && !t.Compacted:
-			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made without them. "+
-				"Look at the topic's settings (ledgerboard log)", eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
+			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made "+
+				"without them. Look at the topic's settings (ledgerboard log)",
+				eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
 		}
 	}
 	return nil

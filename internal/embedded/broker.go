@@ -22,11 +22,8 @@ import (
 
 // BrokerConfig configures a broker.
 type BrokerConfig struct {
-	// DataDir contains the log, the lock file and the last address. It is created if it is missing.
-	// Required.
-	DataDir string
-	// Logger receives warnings of the broker; slog.Default when nil.
-	Logger *slog.Logger
+	DataDir string       // contains the log, the lock file and the last address; created if missing
+	Logger  *slog.Logger // slog.Default when nil
 }
 
 // Broker is a running embedded broker. It is safe for concurrent use.
@@ -40,8 +37,7 @@ type Broker struct {
 
 // StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, because there is
 // no authentication: on the port of the last run on this directory if that is free, else on any
-// free one. It returns ErrLocked if the directory has an owner, and an error if the log cannot be
-// read. The context bounds startup only: stop the broker with Close.
+// free one. The context bounds startup only: stop the broker with Close.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if cfg.DataDir == "" {
 		return nil, errors.New("broker data directory is empty: set one, because the log must outlive the process")
@@ -50,7 +46,7 @@ func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	lock, err := lockDir(cfg.DataDir, 0o700)
+	lock, err := lockDir(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
@@ -101,14 +97,13 @@ func (b *Broker) open(cfg BrokerConfig) error {
 func (b *Broker) Addrs() []string { return []string{b.addr} }
 
 // TopicOverrides returns topic settings that override those of the topic definitions: the embedded
-// broker must never expire records, and it has one replica. Create topics with replication factor 1
-// or -1.
+// broker must never expire records, and it has one replica.
 func (b *Broker) TopicOverrides() map[string]string {
 	return map[string]string{"retention.ms": "-1", "retention.bytes": "-1", "min.insync.replicas": "1"}
 }
 
-// Close stops the broker and returns once everything is on disk and the directory is unlocked.
-// Running requests are not answered. A second Close returns the result of the first.
+// Close stops the broker and returns once everything is on disk and the directory is unlocked. A
+// second Close returns the result of the first.
 func (b *Broker) Close() error {
 	b.closing.Do(func() {
 		b.cluster.Close()

@@ -17,7 +17,6 @@ type Directory struct {
 	Logger *slog.Logger
 }
 
-// Subdirectories of a data directory.
 const (
 	brokerDir   = "broker"
 	postgresDir = "postgres"
@@ -74,8 +73,8 @@ var ErrLocked = errors.New("data directory is in use")
 // different inodes).
 type dirLock struct{ file *os.File }
 
-func lockDir(dir string, mode os.FileMode) (*dirLock, error) {
-	if err := os.MkdirAll(dir, mode); err != nil {
+func lockDir(dir string) (*dirLock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
 	path := filepath.Join(dir, "lock")

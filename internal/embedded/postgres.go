@@ -39,11 +39,9 @@ type PostgresConfig struct {
 	// DataDir contains the cluster (data), its password, port and log. It is created if it is
 	// missing. If DataDir is empty, the server uses a temporary directory, which is removed when
 	// the server has exited.
-	DataDir string
-	// Logger receives the start message; slog.Default when nil.
-	Logger *slog.Logger
-	// Settings override the PostgreSQL settings of this package.
-	Settings map[string]string
+	DataDir  string
+	Logger   *slog.Logger      // slog.Default when nil
+	Settings map[string]string // override those of this package
 
 	cacheDir string // for tests of the download; if set, installed servers are ignored
 }
@@ -65,9 +63,7 @@ type Postgres struct {
 }
 
 // StartPostgres starts the server of cfg.DataDir, creating the cluster first if it is missing, and
-// returns when it answers queries. It returns ErrLocked if the directory has an owner, or an error
-// that says which server to install or what the server logged. The context bounds startup only:
-// stop the server with Close.
+// returns when it answers queries. The context bounds startup only: stop the server with Close.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Postgres{cfg: cfg, temporary: cfg.DataDir == ""}
@@ -80,7 +76,7 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create PostgreSQL data directory: %w", err)
 	}
-	if p.lock, err = lockDir(p.dir, 0o700); err != nil {
+	if p.lock, err = lockDir(p.dir); err != nil {
 		return nil, err
 	}
 	started := time.Now()
@@ -201,7 +197,8 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 		err := p.prepare(ctx)
 		// A server of a killed owner has the same port and password, and exits only once its guard has
 		// noticed the kill.
-		if owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n"); err == nil && owner != strconv.Itoa(p.pid) {
+		owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
+		if err == nil && owner != strconv.Itoa(p.pid) {
 			err = errors.New("another server responds, which is about to end")
 		}
 		if err == nil {
@@ -263,8 +260,7 @@ func serverSettings(port int, custom map[string]string) map[string]string {
 	return settings
 }
 
-// URL returns the connection URL for pgx and psql. It stays the same after a restart on the same
-// data directory as long as the port is free.
+// URL returns the connection URL for pgx and psql.
 func (p *Postgres) URL() string { return p.urlOf(databaseName) }
 
 func (p *Postgres) urlOf(database string) string {
@@ -275,8 +271,7 @@ func (p *Postgres) urlOf(database string) string {
 	return u.String()
 }
 
-// Done returns a channel that is closed when the server has exited, after Close or for another
-// reason.
+// Done returns a channel that is closed when the server has exited.
 func (p *Postgres) Done() <-chan struct{} { return p.ended }
 
 // Close stops the server (fast shutdown), waits until it exits and removes a temporary data

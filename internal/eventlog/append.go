@@ -54,10 +54,7 @@ func (e *AppendError) Is(target error) bool {
 }
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
-// [*AppendError]: [ErrRefused] (with [ErrRecordTooLarge], [errEmptyKey], [errInvalidDraft],
-// [errPartitionCount], [errClosed], or a ctx that was done before the record was passed to the
-// client) or [ErrOutcomeUnknown]. If ctx is done, Append returns at once; the publisher may still
-// succeed.
+// [*AppendError]. If ctx is done, Append returns at once; the publisher may still succeed.
 func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	ctx, span := startAppend(ctx, d.Topic, 1)
 	defer func() { tracing.End(span, err) }()

@@ -39,21 +39,19 @@ func bulkOptions(cfg Config) []kgo.Opt {
 	}
 }
 
-// AppendBatch appends many events and returns the outcome of each, in the order of the drafts: nil
-// (all in-sync replicas have it) or an [*AppendError] as in [Log.Append]. A refused draft does not
-// affect the others. Records of the same partition keep the order of the drafts and of the calls.
-// If ctx is done, AppendBatch returns at once: a record without an answer is [ErrOutcomeUnknown]
-// and may still be appended.
+// AppendBatch appends many events and returns the outcome of each, in the order of the drafts, as
+// [Log.Append] does. A refused draft does not affect the others. Records of the same partition
+// keep the order of the drafts and of the calls. If ctx is done, a record without an answer is
+// [ErrOutcomeUnknown] and may still be appended.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	b := l.newBatch(ctx, drafts)
 	l.produce(ctx, b)
 	return b.errs
 }
 
-// AppendBulk appends many events for callers that repeat the whole batch on failure, such as import
-// and seeding. It returns the first error. [ErrRefused] means that nothing at all was appended, for
-// example because a draft cannot be encoded. If some records may be in the log, it returns
-// [ErrOutcomeUnknown].
+// AppendBulk appends many events for callers that repeat the whole batch on failure, such as
+// import and seeding. It returns the first error. [ErrRefused] means that nothing at all was
+// appended.
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	b := l.newBatch(ctx, drafts)
 	if err := cmp.Or(b.errs...); err != nil {

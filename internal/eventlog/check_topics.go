@@ -37,10 +37,9 @@ const (
 	maxSegmentAge    = 24 * time.Hour
 )
 
-// Check verifies the settings that keep the log from losing records or splitting streams: number of
-// partitions, replicas, retention, compaction, min.insync.replicas, unclean leader election,
-// max.message.bytes. All findings are joined; each wraps [ErrUnsafeTopic] and names the command
-// that fixes it. Any other error means that the brokers could not be queried.
+// Check verifies the settings that keep the log from losing records or splitting streams. All
+// findings are joined; each wraps [ErrUnsafeTopic] and names the command that fixes it. Any other
+// error means that the brokers could not be queried.
 func (cl *cluster) Check(ctx context.Context) error {
 	var errs []error
 	for _, spec := range cl.codec.Topics() {
@@ -98,11 +97,11 @@ func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec) error {
 
 func (cl *cluster) settings(ctx context.Context, name string) (map[string]string, error) {
 	configs, err := cl.admin.DescribeTopicConfigs(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("describe settings of %s: %w", name, err)
-	}
 	var resource kadm.ResourceConfig
-	if resource, err = configs.On(name, nil); err == nil {
+	if err == nil {
+		resource, err = configs.On(name, nil)
+	}
+	if err == nil {
 		err = resource.Err
 	}
 	if err != nil {
@@ -175,8 +174,8 @@ func (t *topicCheck) replication(brokers int) {
 	}
 	minimum := min(int(t.spec.insyncReplicas()), t.replicas)
 	t.setting("min.insync.replicas",
-		fmt.Sprintf("with less than %d, acknowledged records can be lost; with more than the %d replicas, no record can be written",
-			minimum, t.replicas),
+		fmt.Sprintf("with less than %d, acknowledged records can be lost; with more than the %d replicas, "+
+			"no record can be written", minimum, t.replicas),
 		strconv.Itoa(minimum), func(got string) bool {
 			n, err := strconv.Atoi(got)
 			return err == nil && n >= minimum && n <= t.replicas

@@ -34,8 +34,7 @@ var (
 	errEmptyKey = errors.New("the key is empty")
 )
 
-// Codec encodes drafts into records and decodes records into events. It needs no broker. The zero
-// value knows no topic; use [NewCodec].
+// Codec encodes drafts into records and decodes records into events. It needs no broker.
 type Codec struct {
 	registry *domain.Registry
 	source   string
@@ -51,9 +50,8 @@ func NewCodec(registry *domain.Registry, topics []TopicSpec, source string) Code
 	return c
 }
 
-// Encode encodes a draft: topic, key, headers and value. Partition, offset and timestamp stay zero.
-// [Codec.Decode] decodes every accepted record to the same event; a record in the log that cannot
-// be decoded would be parked forever.
+// Encode encodes a draft: topic, key, headers and value. [Codec.Decode] decodes every accepted
+// record to the same event; a record in the log that cannot be decoded would be parked forever.
 func (c Codec) Encode(d domain.Draft) (Record, error) {
 	spec, known := c.topics[d.Topic]
 	if !known {

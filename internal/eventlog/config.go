@@ -25,8 +25,8 @@ const clientID = "ledgerboard" // of both clients
 // maxRecordBytes. A topic's max.message.bytes must leave room for it.
 const batchOverhead = 2048
 
-// Config configures the connection to the brokers and the topics of the log. One Config builds both
-// clients (sarama under watermill, and kgo).
+// Config configures the connection of both clients (sarama under watermill, and kgo) and the
+// topics of the log.
 type Config struct {
 	Brokers []string    // host:port; at least one
 	TLS     *tls.Config // nil: plain connections

@@ -12,11 +12,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// topicReadyTime bounds the wait until every broker knows a newly created topic.
-const topicReadyTime = 30 * time.Second
-
-// brokersReadyTime bounds the wait for configured brokers that are not up yet.
-const brokersReadyTime = 15 * time.Second
+const (
+	topicReadyTime   = 30 * time.Second // until every broker knows a new topic
+	brokersReadyTime = 15 * time.Second // until the configured brokers are up
+)
 
 var (
 	errFewBrokers = errors.New("fewer brokers are up than configured")

@@ -56,24 +56,15 @@ type Follower interface {
 	Close()
 }
 
-// Follow joins the group; its members share the topic's partitions. Start positions come only from
-// Positions. Nothing is committed to Kafka, so Kafka forgets the group once its last member has
-// left.
+// Follow joins the group; its members share the topic's partitions. Nothing is committed to Kafka,
+// so Kafka forgets the group once its last member has left.
 func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
-	f, err := l.newFollower(cfg)
+	spec, err := l.spec(cfg.Topic)
+	if err == nil && (cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1) {
+		err = errors.New("group, positions and maximum batch size are required")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("follow %s: %w", cfg.Topic, err)
-	}
-	return f, nil
-}
-
-func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
-	spec, err := l.spec(cfg.Topic)
-	if err != nil {
-		return nil, err
-	}
-	if cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1 {
-		return nil, errors.New("group, positions and maximum batch size are required")
 	}
 	f := &follower{
 		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),
@@ -81,7 +72,7 @@ func (l *Log) newFollower(cfg FollowConfig) (*follower, error) {
 	f.mu.Lock() // the client joins the group at once: adjust must not see a follower without its client
 	defer f.mu.Unlock()
 	if f.client, err = kgo.NewClient(append(l.cfg.kgoOptions(), f.options()...)...); err != nil {
-		return nil, fmt.Errorf("create consumer: %w", err)
+		return nil, fmt.Errorf("follow %s: create consumer: %w", cfg.Topic, err)
 	}
 	fetching, end := context.WithCancel(context.Background())
 	f.endFetching = end
@@ -102,7 +93,7 @@ type follower struct {
 	endFetching context.CancelFunc
 	fetching    sync.WaitGroup // of the goroutine that fetches
 
-	inFlight bool // used only by the polling goroutine; while it is true, that goroutine holds mu
+	inFlight bool // used only by the polling goroutine, which holds mu while it is true
 	// mu is held while a batch is in flight: other goroutines revoke and assign partitions, and the
 	// next owner of a partition must find the rows that were folded.
 	mu      sync.Mutex

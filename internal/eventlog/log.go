@@ -52,8 +52,7 @@ type Log struct {
 }
 
 // Open connects both clients, creates missing topics and runs Check. Its error says what is wrong
-// and which command fixes it; [Config.Unsafe] receives findings instead. The caller must Close the
-// log.
+// and which command fixes it. The caller must Close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cl, err := newCluster(ctx, cfg, bulkOptions(cfg))
 	if err != nil {

@@ -35,9 +35,8 @@ type ScanConfig struct {
 }
 
 // Scan reads the topic between positions, without a group. It returns nil once every partition was
-// handled up to To, even if no record is left just before it. Memory is bounded. On a topic that is
-// not compacted a missing offset is [ErrGap] or [ErrBelowStart]: a rebuild must not accept a log
-// without its beginning.
+// handled up to To. Memory is bounded. On a topic that is not compacted a missing offset is
+// [ErrGap] or [ErrBelowStart]: a rebuild must not accept a log without its beginning.
 func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 	parts, id, err := cl.scanParts(ctx, cfg)
 	if err != nil {
@@ -193,10 +192,10 @@ func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) err
 // has no key, so it is as invalid as the original.
 const standIn = "placeholder for a transaction marker or for a record that is too large to be written again"
 
-// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. The topic must
-// have the id. On a topic that is not compacted, a small invalid record replaces a transaction
-// marker or a record that no restore could append (it was compressed); on a compacted topic such an
-// offset is skipped. Any other missing offset is [ErrGap]. An error of yield ends the read.
+// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. On a topic that
+// is not compacted, a small invalid record replaces a transaction marker or a record that no
+// restore could append (it was compressed); on a compacted topic such an offset is skipped. Any
+// other missing offset is [ErrGap].
 func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
 	spec, err := cl.spec(topic)
 	if err != nil {
@@ -216,7 +215,7 @@ func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in Par
 	})
 }
 
-// sizeOf returns an upper bound of a record's size in an uncompressed batch.
+// sizeOf is an upper bound of a record's size in an uncompressed batch.
 func sizeOf(r Record) int {
 	const head, lengths = 64, 16
 	size := head + len(r.Key) + len(r.Value)

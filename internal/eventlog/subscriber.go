@@ -16,10 +16,9 @@ import (
 )
 
 // NewSubscriber returns a watermill subscriber for reactors. It has no group: every process
-// receives every record of all partitions that is appended from now on, including invalid ones. A
-// message carries the record's headers as metadata, its key under [MetadataKey] and the raw value
-// as payload; nothing is decoded. A message is only a hint and may be lost while disconnected.
-// Topics have the domain's names. The caller must close the subscriber.
+// receives every record that is appended from now on, including invalid ones. A message carries
+// the record's headers as metadata, its key under [MetadataKey] and the raw value as payload. A
+// message is only a hint and may be lost while disconnected.
 func (l *Log) NewSubscriber() message.Subscriber {
 	return &subscriber{log: l, cfg: kafka.SubscriberConfig{
 		Brokers: l.cfg.Brokers, Unmarshaler: kafkaMarshaler{}, OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),

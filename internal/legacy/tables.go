@@ -69,8 +69,7 @@ var accountColumns = [][]string{
 	{domain.MetricClicks},
 }
 
-// unknownWindow is the window of figures without a known time span.
-const unknownWindow = "old_system"
+const unknownWindow = "old_system" // of figures without a known time span
 
 // AccountReading reads a row of tSAccountIns. Followers and posts are counts at the time of the
 // reading, and likes are cumulative if the platform reports only those. The table does not contain

@@ -2,6 +2,9 @@ package pg
 
 import (
 	"cmp"
+	"context"
+	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"syscall"
@@ -46,3 +49,18 @@ func detectDeadPeers(config *pgx.ConnConfig) {
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
+
+// connect opens a connection outside of a pool, with session settings in addition to those of url.
+func connect(ctx context.Context, url string, params map[string]string) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("parse database URL: %w", err)
+	}
+	maps.Copy(config.RuntimeParams, params)
+	detectDeadPeers(config)
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("reach database: %w", explainRefusal(err))
+	}
+	return conn, nil
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -81,19 +80,4 @@ func session(ctx context.Context, q Querier) (pid uint32, path string, err error
 		return 0, "", fmt.Errorf("detect a pooler: %w", explainRefusal(err))
 	}
 	return uint32(id), path, nil
-}
-
-// connect opens a connection outside of a pool, with session settings in addition to those of url.
-func connect(ctx context.Context, url string, params map[string]string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig(url)
-	if err != nil {
-		return nil, fmt.Errorf("parse database URL: %w", err)
-	}
-	maps.Copy(config.RuntimeParams, params)
-	detectDeadPeers(config)
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("reach database: %w", explainRefusal(err))
-	}
-	return conn, nil
 }

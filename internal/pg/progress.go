@@ -12,11 +12,10 @@ import (
 )
 
 // ProgressChannel is the NOTIFY channel on which a projection announces, in the transaction that
-// moves its checkpoint, that its tables have moved; see [ProgressPayload].
+// moves its checkpoint, that its tables have moved.
 const ProgressChannel = "ledgerboard_progress"
 
-// maxPayload keeps payloads below PostgreSQL's limit of 8000 bytes.
-const maxPayload = 4000
+const maxPayload = 4000 // PostgreSQL's limit is 8000 bytes
 
 // ProgressPayload returns the projection's name and, separated by spaces, the keys whose rows have
 // moved. Without keys, or if there are too many, it returns only the name: rows of any key may have

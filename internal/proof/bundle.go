@@ -17,8 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// bundleFormat names the format in the first line of a bundle.
-const bundleFormat = "ledgerboard.proof.v1"
+const bundleFormat = "ledgerboard.proof.v1" // named in the first line of a bundle
 
 // maxBundleLine bounds a line of a bundle: a record has at most 1 MiB, and base64 adds a third.
 const maxBundleLine = 4 << 20

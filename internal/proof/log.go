@@ -62,14 +62,6 @@ func newReader(source Source, id eventlog.TopicID, partitions int) *reader {
 	return r
 }
 
-func endsOf(ranges []eventlog.PartitionRange) []int64 {
-	ends := make([]int64, len(ranges))
-	for i, r := range ranges {
-		ends[i] = r.End
-	}
-	return ends
-}
-
 // expect schedules the comparison of a checkpoint for when the reader passes it. The reader must
 // not be past the covered offsets.
 func (r *reader) expect(c *signed) {
@@ -80,13 +72,13 @@ func (r *reader) expect(c *signed) {
 	}
 }
 
-// read reads up to the ends and compares the checkpoints on the way. progress, if set, receives the
-// number of processed offsets, from several goroutines.
-func (r *reader) read(ctx context.Context, ends []int64, progress func(offsets int)) error {
+// read reads up to the ends of the ranges and compares the checkpoints on the way. progress, if
+// set, receives the number of processed offsets, from several goroutines.
+func (r *reader) read(ctx context.Context, ranges []eventlog.PartitionRange, progress func(offsets int)) error {
 	from, to := map[int32]int64{}, map[int32]int64{}
 	for i, p := range r.parts {
 		slices.SortStableFunc(p.due, func(a, b *signed) int { return int(a.Partitions[i].Next - b.Partitions[i].Next) })
-		from[p.number], to[p.number] = p.next, ends[i]
+		from[p.number], to[p.number] = p.next, ranges[i].End
 	}
 	err := r.source.Scan(ctx, eventlog.ScanConfig{
 		Topic: domain.TopicDashboards, TopicID: r.topicID, From: from, To: to,
@@ -107,7 +99,7 @@ func (r *reader) read(ctx context.Context, ends []int64, progress func(offsets i
 		return err
 	}
 	for i, p := range r.parts {
-		p.pass(ends[i])
+		p.pass(ranges[i].End)
 		for _, c := range p.due {
 			p.found(Finding{Partition: &p.number, Offset: new(p.next), Detail: fmt.Sprintf(
 				"the partition ends here, but the checkpoint of %s covers it up to offset %d: records were removed from its end",

@@ -87,9 +87,8 @@ type replayer struct {
 	done       Replayed
 }
 
-// Replay folds one agency's stream directly from the log, record by record. Memory is proportional
-// to the agency's dashboards. It ends at a broken chain, which [Replayed] reports; an error means
-// that the log could not be read.
+// Replay folds one agency's stream directly from the log. It ends at a broken chain, which
+// [Replayed] reports; an error means that the log could not be read.
 func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error) {
 	ranges, _, err := src.Ranges(ctx, domain.TopicDashboards)
 	p := newReplayer(cfg, len(ranges), src.Decode)
@@ -113,7 +112,6 @@ func Replay(ctx context.Context, src Source, cfg ReplayConfig) (Replayed, error)
 type decoder = func(eventlog.Record) (domain.Recorded, error)
 
 // ReplayBundle folds a bundle instead of the log. It proves nothing; use [VerifyBundle] for that.
-// verifiers are the keys of the checkpoint.
 func ReplayBundle(in io.Reader, verifiers note.Verifiers, decode decoder, cfg ReplayConfig) (Replayed, error) {
 	c, err := beginBundle(in, verifiers)
 	if err != nil {

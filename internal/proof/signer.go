@@ -23,14 +23,12 @@ var ErrContradiction = errors.New("the log contradicts a signed checkpoint")
 type SignerConfig struct {
 	Source Source
 	// Append appends to `operations` and returns nil once the record is acknowledged.
-	Append func(ctx context.Context, d domain.Draft) error
-	Key    note.Signer
-	// Verifiers are the keys of earlier checkpoints, including Key's own.
-	Verifiers note.Verifiers
+	Append    func(ctx context.Context, d domain.Draft) error
+	Key       note.Signer
+	Verifiers note.Verifiers // of earlier checkpoints, including Key's own
 	Now       func() time.Time
-	// Every is the interval between checkpoints, even if nothing is new.
-	Every  time.Duration
-	Logger *slog.Logger
+	Every     time.Duration // interval between checkpoints, even if nothing is new
+	Logger    *slog.Logger
 	// Observe, if set, is called at the end of each turn of [Signer.Run], for metrics.
 	Observe func(SigningResult)
 }
@@ -59,8 +57,8 @@ type Signer struct {
 func NewSigner(c SignerConfig) *Signer { return &Signer{SignerConfig: c} }
 
 // Run takes a turn at once, so that a process that is killed repeatedly still signs, then one per
-// interval, and a last one when ctx is done, until stopped is done. Then it returns nil. Errors are
-// logged and retried at the next turn.
+// interval, and a last one when ctx is done, until stopped is done. Errors are logged and retried
+// at the next turn.
 func (s *Signer) Run(ctx, stopped context.Context) error {
 	ticker := time.NewTicker(s.Every)
 	defer ticker.Stop()
@@ -93,9 +91,8 @@ func (s *Signer) turn(ctx context.Context) {
 }
 
 // Sign signs a checkpoint if there are effective records that no checkpoint covers, or if the
-// newest checkpoint is as old as the interval. signed is false if there was nothing to do. The
-// error wraps [ErrContradiction] if the log contradicts an earlier checkpoint. Processes that sign
-// at the same moment sign one checkpoint each, and both are valid.
+// newest checkpoint is as old as the interval. The error wraps [ErrContradiction] if the log
+// contradicts an earlier checkpoint.
 func (s *Signer) Sign(ctx context.Context) (c Checkpoint, signed bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,9 +142,8 @@ func (s *Signer) catchUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read ends of the log: %w", err)
 	}
-	ends := endsOf(ranges)
 	if s.log == nil {
-		s.log = newReader(s.Source, id, len(ends))
+		s.log = newReader(s.Source, id, len(ranges))
 	} else if s.log.topicID != id {
 		return errors.New("the topic was deleted and created again")
 	}
@@ -155,16 +151,16 @@ func (s *Signer) catchUp(ctx context.Context) error {
 		switch {
 		case c.err != nil: // a note without a known key proves nothing; verify reports it
 			continue
-		case len(c.Partitions) != len(ends):
+		case len(c.Partitions) != len(ranges):
 			return fmt.Errorf("%w: the checkpoint at %s covers %d partitions, but the topic has %d",
-				ErrContradiction, c.location, len(c.Partitions), len(ends))
+				ErrContradiction, c.location, len(c.Partitions), len(ranges))
 		}
 		s.log.expect(c)
 		if s.newest.Partitions == nil || c.Time.After(s.newest.Time) {
 			s.newest = c.Checkpoint
 		}
 	}
-	if err := s.log.read(ctx, ends, nil); err != nil {
+	if err := s.log.read(ctx, ranges, nil); err != nil {
 		return fmt.Errorf("read the log: %w", err)
 	}
 	for _, c := range list {
@@ -191,8 +187,7 @@ type Prover struct {
 }
 
 // NewProver returns a prover that accepts checkpoints of the given keys. It calls keys for every
-// proof, because a signer may publish its key after the prover starts. If keys is nil or returns
-// nil, no key is known.
+// proof, because a signer may publish its key after the prover starts. keys may be nil.
 func NewProver(source Source, keys func() (note.Verifiers, error)) *Prover {
 	return &Prover{source: source, keys: keys, turn: make(chan struct{}, 1)}
 }

@@ -23,9 +23,8 @@ type VerifyConfig struct {
 	Source    Source
 	Parent    string         // report on one agency; "" for all. The whole log is read in either case.
 	Verifiers note.Verifiers // public keys of checkpoints; nil: none
-	// Kept are signed notes that were stored outside the log, as `ledgerboard checkpoints`
-	// prints them, separated by empty lines. They reveal a log that was replaced together with its
-	// checkpoints.
+	// Kept are signed notes that were stored outside the log, as `ledgerboard checkpoints` prints
+	// them. They reveal a log that was replaced together with its checkpoints.
 	Kept string
 	// Progress receives the number of processed offsets, from several goroutines concurrently.
 	Progress func(offsets int)
@@ -118,7 +117,7 @@ func Verify(ctx context.Context, cfg VerifyConfig) (Report, error) {
 		report.Findings = append(report.Findings, Finding{Detail: "the log contains no checkpoint. The service signs one when it " +
 			"starts: either it never had a key, or the checkpoints were removed, and any records may be missing"})
 	}
-	err = log.read(ctx, endsOf(ranges), cfg.Progress)
+	err = log.read(ctx, ranges, cfg.Progress)
 	if errors.Is(err, eventlog.ErrBelowStart) || errors.Is(err, eventlog.ErrGap) {
 		report.Findings = append(report.Findings, Finding{Detail: fmt.Sprintf("records were removed from the log: %s", err)})
 		return report, nil
@@ -194,10 +193,8 @@ func take(r *Report, log *reader, list []*signed) {
 }
 
 const (
-	// nothingAltered states what a verification without findings proves about the covered records.
 	nothingAltered = "nothing was altered, removed, inserted or reordered up to the checkpoint of"
-	// unknowable states what no verification can detect.
-	unknowable = "The removal of later records, or the replacement of the log together with its key, cannot be detected"
+	unknowable     = "The removal of later records, or the replacement of the log together with its key, cannot be detected"
 )
 
 // Proven returns one or more sentences that state what a report without findings proves.

@@ -80,7 +80,8 @@ func (p *place) traced(ctx context.Context) context.Context {
 
 func newRegistry(h *Hub, tooMany *domain.Error) *registry {
 	return &registry{
-		done: h.done, limitErr: tooMany, agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{},
+		done: h.done, limitErr: tooMany,
+		agencies: map[string]map[*place]struct{}{}, users: map[key]int{}, tickets: map[string]*place{},
 	}
 }
 

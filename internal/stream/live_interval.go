@@ -124,7 +124,8 @@ func (f *figures) step(changed bool, found []ConnectionNews, queriedAt time.Time
 	f.last++
 	access := f.access
 	next := step{
-		number: f.last, all: f.all, changes: map[string][]domain.FigureChange{}, connectionEvents: map[string][]ConnectionNews{},
+		number: f.last, all: f.all,
+		changes: map[string][]domain.FigureChange{}, connectionEvents: map[string][]ConnectionNews{},
 	}
 	for _, c := range f.pending.List() {
 		next.changes[c.ParentAccount] = append(next.changes[c.ParentAccount], c)

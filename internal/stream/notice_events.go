@@ -96,8 +96,7 @@ type Cursor struct {
 // than notBefore, which exceed the retention.
 type Store interface {
 	// Scan returns at most limit notices of the spans, ordered by parent account, version and user.
-	// It reads all spans in one query, so that ten thousand idle connections do not need ten
-	// thousand queries.
+	// It reads all spans in one query.
 	Scan(ctx context.Context, spans []NoticeRange, notBefore time.Time, limit int) ([]Notice, error)
 	// Since returns the first limit notices of the user after the cursor, ordered by version.
 	Since(ctx context.Context, after Cursor, notBefore time.Time, limit int) ([]Notice, error)

@@ -19,10 +19,8 @@ var errCursor = domain.NewError(domain.CodeInvalid,
 	WithField("Last-Event-ID", "must be an id sent by this stream")
 
 // ServeNotices streams the notices of a verified listener as Server-Sent Events until the client
-// disconnects, its token expires, its access is lost or the hub stops. If it returns an error, a
-// [domain.Error] or a fault of the store, nothing was written.
-//
-// It checks access at the start and then at the interval set in [Config].
+// disconnects, its token expires, its access is lost or the hub stops. If it returns an error,
+// nothing was written.
 //
 // The stream starts after Last-Event-ID (header, otherwise ?last_event_id=) or, without an id, at
 // the head of the agency. In that case it first sends [NoticeCursorEvent] with the position, so

@@ -138,8 +138,7 @@ func (n *notices) advance(spans []NoticeRange, found []Notice) []NoticeRange {
 }
 
 // listen registers a stream and returns the head of its agency, at which a stream without a cursor
-// starts. Errors: unavailable while the read model is not ready or if the hub has stopped,
-// rate_limited above the limit per user, faults of the store.
+// starts.
 func (n *notices) listen(ctx context.Context, listener Listener) (p *place, head int64, err error) {
 	if err := n.hub.Ready(); err != nil {
 		return nil, 0, err

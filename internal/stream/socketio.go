@@ -41,7 +41,8 @@ type SocketIO struct {
 // NewSocketIO returns a handler. The caller must call [SocketIO.Close].
 func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
 	s := &SocketIO{
-		hub: hub, authenticator: prove, pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{},
+		hub: hub, authenticator: prove,
+		pending: pendingPolls{bySession: map[string][]*pendingPoll{}}, open: map[string]*connection{},
 	}
 	s.server = socket.NewServer(nil, serverOptions(hub.cfg.AuthTimeout))
 	s.server.Use(s.authenticate)
@@ -59,9 +60,8 @@ func NewSocketIO(hub *Hub, prove Authenticate) (*SocketIO, error) {
 func serverOptions(authTimeout time.Duration) *socket.ServerOptions {
 	recovery := socket.DefaultConnectionStateRecovery()
 	// Recovery is enabled only because the stock client keeps an offset if the server assigns a
-	// private session id. Middlewares are never skipped: a recovered session must authenticate
-	// again. The plain adapter is used because the session-aware adapter would restore rooms and
-	// append its own offset to every packet in place of this one.
+	// private session id. A recovered session must authenticate again. The session-aware adapter
+	// would restore rooms and append its own offset to every packet in place of this one.
 	recovery.SetSkipMiddlewares(false)
 	options := socket.DefaultServerOptions()
 	options.SetConnectionStateRecovery(recovery)

@@ -159,8 +159,7 @@ func (c Connecting) TakeAttempt(
 }
 
 // CheckAttempt explains why a callback of this browser fails, without taking the attempt. It
-// returns nil if [Connecting.TakeAttempt] would succeed or has succeeded. Errors:
-// [ErrAttemptUnknown], [ErrAttemptElsewhere], [ErrAttemptExpired].
+// returns nil if [Connecting.TakeAttempt] would succeed or has succeeded.
 func (c Connecting) CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error {
 	if err := c.whyNot(ctx, "state", state, cookie, now); !errors.Is(err, ErrAttemptUsed) {
 		return err

@@ -97,7 +97,7 @@ func (e Eraser) ForgetUser(ctx context.Context, user string) error {
 
 // DeleteStale deletes the secrets of the refs that were stored before an instant and returns their
 // number. As in [Eraser.DeleteConnection], it keeps the secrets that a connection outside gone
-// uses. Like [Secrets.Delete], it must only be called for tombstones.
+// uses. It must only be called for tombstones.
 func (e Eraser) DeleteStale(ctx context.Context, gone []int64, refs []string, before time.Time) (int, error) {
 	deleted, err := e.release(ctx, gone, refs, &before)
 	return deleted, pg.Wrap("delete stale secrets", err)

@@ -25,9 +25,9 @@ func OpenFetching(ctx context.Context, databaseURL string) (*pgxpool.Pool, error
 // state.
 type Fetching struct{ Pool *pgxpool.Pool }
 
-// Claim claims the accounts whose due time has not changed since the caller read it and that are
-// not claimed. It does not wait for a process that claims at the same moment. The claims last for
-// the given time. It returns the claimed accounts, the most overdue first.
+// Claim claims, for the given time, the accounts whose due time has not changed since the caller
+// read it and that are not claimed. It does not wait for a process that claims at the same moment.
+// It returns the claimed accounts, the most overdue first.
 func (f Fetching) Claim(
 	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, length time.Duration, now time.Time,
 ) (domain.FetchClaim, error) {

@@ -59,8 +59,8 @@ func (c Connecting) ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]dom
 // ConsentOf returns the time of the consent that last linked a connection to its grant; zero if it
 // has no grant.
 func (c Connecting) ConsentOf(ctx context.Context, connection int64) (at time.Time, err error) {
-	_, err = pg.ScanOptional(c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection),
-		fmt.Sprintf("read the consent of connection %d", connection), &at)
+	row := c.Pool.QueryRow(ctx, `select hung_at from granted_connections where connection_id = $1`, connection)
+	_, err = pg.ScanOptional(row, fmt.Sprintf("read the consent of connection %d", connection), &at)
 	return at, err
 }
 

@@ -83,8 +83,8 @@ func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 // as their IDs.
 type Keys []Key
 
-// ParseKeys reads keys from the configuration. Each is [KeySize] bytes in base64 or hexadecimal,
-// separated by commas or spaces; the first one seals. Its errors identify a key by its position.
+// ParseKeys reads keys of [KeySize] bytes in base64 or hexadecimal, separated by commas or spaces.
+// Its errors identify a key by its position.
 func ParseKeys(text string) (Keys, error) {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' })
 	var keys Keys
@@ -92,8 +92,8 @@ func ParseKeys(text string) (Keys, error) {
 	for i, field := range fields {
 		b, ok := decodeKey(field)
 		if !ok {
-			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes (create one with: openssl rand -base64 %d)",
-				i+1, KeySize, KeySize))
+			errs = append(errs, fmt.Errorf("key %d is neither base64 nor hexadecimal of %d bytes "+
+				"(create one with: openssl rand -base64 %d)", i+1, KeySize, KeySize))
 			continue
 		}
 		key, err := newKey(b)
@@ -159,8 +159,7 @@ type Rotation struct {
 }
 
 // Rotate reseals every row that is not sealed with the newest key. It may run concurrently with all
-// other work, and may be stopped and repeated. A row that does not open is not changed, and is
-// listed.
+// other work, and may be stopped and repeated.
 func (s *Secrets) Rotate(ctx context.Context) (Rotation, error) {
 	var rotation Rotation
 	after := ""
@@ -197,7 +196,8 @@ func (s *Secrets) reseal(ctx context.Context, rows []sealedRow, rotation *Rotati
 			}
 			continue
 		}
-		refs, before, after = append(refs, row.Ref), append(before, row.Sealed), append(after, s.keys[0].seal(row.Ref, secret))
+		refs, before = append(refs, row.Ref), append(before, row.Sealed)
+		after = append(after, s.keys[0].seal(row.Ref, secret))
 	}
 	// Only update rows that have not changed since they were read: a secret stored in the meantime
 	// is newer. Lock them in order, so that two concurrent rotations do not deadlock.

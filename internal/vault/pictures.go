@@ -27,8 +27,7 @@ type Pictures struct {
 	keys Keys
 }
 
-// NewPictures returns the pictures of a pool opened with [Open] or [OpenFetching]. The first key
-// seals; every key opens.
+// NewPictures returns the pictures of a pool opened with [Open] or [OpenFetching].
 func NewPictures(pool *pgxpool.Pool, keys Keys) *Pictures { return &Pictures{pool, keys} }
 
 // KeyIDs returns the IDs of the keys that open pictures: a picture with another key counts as

@@ -22,7 +22,7 @@ func Open(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{URL: databaseURL, SearchPath: []string{Schema}, Name: Schema, MaxConns: Conns})
 }
 
-// one returns the row of a query, by the names of its columns. If there is none, the error wraps
+// one returns the row of a query, by the names of its columns; without a row, the error wraps
 // missing.
 func one[T any](ctx context.Context, pool *pgxpool.Pool, doing string, missing error, query string, args ...any) (T, error) {
 	rows, _ := pool.Query(ctx, query, args...)

@@ -36,8 +36,8 @@ func (b Budgets) Draw(
 	return granted, left, pg.Wrap("draw from budgets "+strings.Join(names, ", "), err)
 }
 
-// draw takes nothing if a limited budget has no row yet; complete is then false. It locks the
-// budgets in the order of their names. An unlimited budget has a row only while it is held.
+// draw takes nothing if a limited budget has no row yet; complete is then false. An unlimited budget
+// has a row only while it is held.
 func (b Budgets) draw(
 	ctx context.Context, want int, names []string, rates, bursts []float64, now time.Time,
 ) (granted int, left []quota.BudgetState, complete bool, err error) {
@@ -83,8 +83,7 @@ func (b Budgets) draw(
 	return granted, left, limited == 0, err
 }
 
-// Hold implements [quota.Store]. A new budget starts empty, because the platform has just reported
-// that.
+// Hold implements [quota.Store]. A new budget starts empty.
 func (b Budgets) Hold(ctx context.Context, name string, until time.Time) error {
 	return pg.Exec(ctx, b.Pool, "hold budget "+name, `
 		insert into fetch_budgets as b (name, calls, at, held_until) values ($1, 0, $2, $2)

@@ -41,15 +41,13 @@ var (
 		"A stored secret cannot be opened: its row was changed. Connect the account again.")
 )
 
-// Secrets stores sealed secrets, each under a ref that events may contain. Printing or logging it
-// never reveals a key: see [Key].
+// Secrets stores sealed secrets, each under a ref that events may contain.
 type Secrets struct {
 	pool *pgxpool.Pool
 	keys Keys
 }
 
-// NewSecrets returns the secrets of a pool opened with [Open]. The first key seals; every key
-// opens.
+// NewSecrets returns the secrets of a pool opened with [Open].
 func NewSecrets(pool *pgxpool.Pool, keys Keys) (*Secrets, error) {
 	if err := keys.validate(); err != nil {
 		return nil, fmt.Errorf("check secret keys: %w", err)
@@ -119,8 +117,7 @@ func (s *Secrets) Get(ctx context.Context, ref string) ([]byte, error) {
 	return secret, pg.Wrap(fmt.Sprintf("get secret %q", ref), err)
 }
 
-// GetMany returns the secrets of several refs. It omits secrets that are missing or do not open:
-// Get reports the reason.
+// GetMany returns the secrets of several refs. It omits those that are missing or do not open.
 func (s *Secrets) GetMany(ctx context.Context, refs []string) (map[string][]byte, error) {
 	found, err := pg.List(ctx, s.pool, fmt.Sprintf("get %d secrets", len(refs)), pgx.RowToStructByName[sealedRow],
 		`select ref, key_id, sealed from secrets where ref = any($1)`, refs)

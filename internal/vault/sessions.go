@@ -48,9 +48,9 @@ func NewSessions(pool *pgxpool.Pool) *Sessions { return &Sessions{pool, make(cha
 const sessionColumns = `id, user_id, account_id, role, way, begun_at, seen_at, expires_at`
 
 // Begin stores a session under the digest of its cookie. If link is not nil, it is used up, and so
-// are all other links of the user, who no longer needs them. Begin also deletes expired sessions.
-// record, if not nil, records the sign-in: it is called last, and if it fails, nothing is stored or
-// used up. Errors: [ErrNoSignInLink], and those of record.
+// are all other links of the user. Begin also deletes expired sessions. record, if not nil,
+// records the sign-in: it is called last, and if it fails, nothing is stored or used up. Errors:
+// [ErrNoSignInLink], and those of record.
 func (s *Sessions) Begin(
 	ctx context.Context, session identity.Session, digest, link []byte, record func(context.Context) error,
 ) error {
@@ -92,7 +92,8 @@ func (s *Sessions) Find(ctx context.Context, digest []byte, now time.Time) (iden
 	found, err := one[identity.Session](ctx, s.pool, "look up a session", ErrNoSession,
 		`select `+sessionColumns+` from sessions where digest = $1 and expires_at > $2`, digest, now)
 	if err == nil && now.Sub(found.SeenAt) >= seenEvery {
-		err = pg.Exec(ctx, s.pool, "look up a session", `update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
+		err = pg.Exec(ctx, s.pool, "look up a session",
+			`update sessions set seen_at = greatest(seen_at, $2) where digest = $1`, digest, now)
 	}
 	return found, err
 }

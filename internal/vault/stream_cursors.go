@@ -59,9 +59,9 @@ func highest(cursors []stream.Cursor) []stream.Cursor {
 }
 
 // ResetAfterRestore resets the state stored next to a log that was restored from a backup of an
-// instant. It deletes the fetchers' state that was recorded after that instant, so that the data is
-// read again, and the marks of changes that the log lost; it lowers notice cursors to the last
-// version of their agency. The transaction may use any search path.
+// instant. It deletes the fetchers' state that was recorded after that instant and the marks of
+// changes that the log lost; it lowers notice cursors to the last version of their agency. The
+// transaction may use any search path.
 func ResetAfterRestore(ctx context.Context, tx pgx.Tx, backup time.Time, versions map[string]int64) error {
 	parents, last := make([]string, 0, len(versions)), make([]int64, 0, len(versions))
 	for parent, version := range versions {

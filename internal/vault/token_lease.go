@@ -27,10 +27,9 @@ const (
 var errLeaseLost = errors.New("the lease could not be renewed")
 
 // Lease waits until no other process works on the secret of ref, at most until ctx is done, and
-// then keeps others away until release is called. The lease is renewed while it is held. leaseCtx
-// has the values of ctx but is not canceled with it; it is canceled at the release, or earlier if
-// the lease may be lost. If a holder stops, others take over after a minute. A lease uses no
-// database connection, so there may be as many leases as secrets.
+// then keeps others away until release is called. leaseCtx has the values of ctx but is not
+// canceled with it; it is canceled at the release, or earlier if the lease may be lost. If a
+// holder stops, others take over after a minute. A lease uses no database connection.
 func (s *Secrets) Lease(ctx context.Context, ref string) (leaseCtx context.Context, release func(), err error) {
 	token := rand.Text()
 	for {
