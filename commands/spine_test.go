@@ -140,11 +140,11 @@ func (s *spine) process(change ...func(*commands.DashboardsConfig)) *commands.Da
 	s.t.Cleanup(func() { cancel(); listening.Wait() })
 	c := commands.DashboardsConfig{
 		Store: &readmodels.Dashboards{
-			Pool: s.db.ReadOnly, Progress: progress, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},
+			Pool: s.db.ReadOnly, Progress: progress, DefaultScopes: []string{"posts"},
 			ManagedSubscriptions: []string{"managed"},
 		},
 		PartitionOf: func(parent string) int32 { return eventlog.PartitionOf([]byte(parent), 2) }, EndOf: s.endOf,
-		Log: s.log, Now: time.Now, Logger: quiet, Deadline: patience,
+		Log: s.log, Fits: func(domain.Draft) error { return nil }, Now: time.Now, Logger: quiet, Deadline: patience,
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 	}

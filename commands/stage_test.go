@@ -79,7 +79,7 @@ func (s *stage) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsVi
 	defer s.mu.Unlock()
 	view := domain.FactsView{Head: s.head, Refusal: s.refusal, Facts: domain.DashboardFacts{
 		ParentAccount: need.ParentAccount, Dashboards: maps.Clone(s.present), Accounts: map[string]bool{},
-		UserAccounts: maps.Clone(s.users), OrderPOC: map[string][]string{}, Defaults: domain.DashboardDefaults{Scopes: []string{"posts"}},
+		UserAccounts: maps.Clone(s.users), OrderPOC: map[string][]string{}, DefaultScopes: []string{"posts"},
 	}}
 	for _, id := range s.accounts {
 		view.Facts.Accounts[id] = true
@@ -211,7 +211,9 @@ func (s *stage) another(t require.TestingT, c domain.UpdateDashboard) {
 // process returns the use cases of one process on the stage.
 func (s *stage) process(_ require.TestingT, change ...func(*commands.DashboardsConfig)) *commands.Dashboards {
 	c := commands.DashboardsConfig{
-		Store: s, Log: s, Now: time.Now, Logger: quiet,
+		Store: s, Log: s, Now: time.Now, Logger: quiet, PartitionOf: func(string) int32 { return 0 },
+		EndOf:    func(context.Context, int32) (int64, error) { return 0, nil },
+		Fits:     func(domain.Draft) error { return nil },
 		Refused:  func(err error) bool { return errors.Is(err, errRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, errTooLarge) },
 	}

@@ -63,7 +63,7 @@ func (w *world) facts(primary string, accounts, users []string) domain.Dashboard
 	f := domain.DashboardFacts{
 		ParentAccount: w.agency, Dashboards: map[string]domain.Dashboard{}, Accounts: map[string]bool{},
 		UserAccounts: map[string]string{}, OrderPOC: map[string][]string{},
-		Defaults: domain.DashboardDefaults{Scopes: slices.Clone(w.scopes)},
+		DefaultScopes: slices.Clone(w.scopes),
 	}
 	named := append([]string{primary}, accounts...)
 	for _, id := range named {

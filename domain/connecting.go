@@ -46,16 +46,12 @@ type SecretTimes struct {
 	Expires time.Time // when it expires; zero if never or unknown
 	// RenewableUntil is when it can no longer be renewed, or when it expires if it cannot be
 	// renewed; zero if never or unknown.
-	RenewableUntil time.Time
-	// DataAccessUntil is when Meta stops providing data with it; zero for other platforms or if
-	// unknown.
-	DataAccessUntil time.Time
-	// Granted lists the scopes that the platform reports, in order; nil if it was not asked or does
-	// not report them.
-	Granted []string
+	RenewableUntil  time.Time
+	DataAccessUntil time.Time // when Meta stops providing data with it; zero for other platforms or if unknown
+	Granted         []string  // scopes that the platform reports, in order; nil if it was not asked or reports none
 }
 
-// TokenPlace describes a connection to code that stores its tokens.
+// TokenPlace is where a connection's tokens are stored, and the connection's recorded state.
 type TokenPlace struct {
 	ConnectionID int64
 	Platform     Platform
@@ -66,9 +62,8 @@ type TokenPlace struct {
 	StateAt      *time.Time // nil if no state change was recorded
 }
 
-// HandedOver reports whether a main application supplies the connection's tokens. Otherwise the
-// tokens come from a sign-in in ledgerboard and other connections may share them, or the connection
-// shares its secret with others.
+// HandedOver reports whether a main application supplies the connection's tokens. Otherwise they come
+// from a sign-in in ledgerboard, or other connections share them.
 func (p TokenPlace) HandedOver() bool {
 	if IsComputedID(p.ConnectionID) {
 		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)
@@ -89,8 +84,7 @@ func (p TokenPlace) AwaitsSignIn() bool {
 }
 
 // Taken returns the time to store with tokens obtained at now. It is later than the recorded state,
-// so a clock that is slower than the one of the process that recorded the state does not hide the
-// sign-in.
+// so a slow clock does not hide the sign-in.
 func (p TokenPlace) Taken(now time.Time) time.Time {
 	if p.StateAt != nil && !now.After(*p.StateAt) {
 		return p.StateAt.Add(time.Microsecond)

@@ -56,9 +56,8 @@ type PostContent struct {
 // EventType implements [Data].
 func (PostContent) EventType() string { return "contents.post.v1" }
 
-// Key returns the log key of the content: agency, origin and post id. It includes the origin
-// because compaction keeps one record per key and neither origin knows the other's values. A record
-// with an empty value (a tombstone) erases the content.
+// Key returns the log key of the content. It includes the origin because compaction keeps one record
+// per key and neither origin knows the other's values. A tombstone erases the content.
 func (c PostContent) Key() string { return c.ContentKey(c.Origin) }
 
 // ContentKey returns the log key of the post's content from an origin.
@@ -80,7 +79,8 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 
 // Validate checks what a fold depends on.
 func (c PostContent) Validate() error {
-	return cmp.Or(checkPositive(c.SocialAccount), checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID), checkOrigin(c.Origin), validateExternalID(c.ExternalID))
+	return cmp.Or(checkPositive(c.SocialAccount), checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID),
+		checkOrigin(c.Origin), validateExternalID(c.ExternalID))
 }
 
 func checkOrigin(origin PostOrigin) error {

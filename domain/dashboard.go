@@ -38,11 +38,6 @@ func NewDashboardID(parentAccount, subAccount string) string {
 	return hex.EncodeToString(sum[:HexIDLength/2])
 }
 
-// DashboardDefaults are the configured values of a new dashboard.
-type DashboardDefaults struct {
-	Scopes []string // CLIENT_DASHBOARD_SCOPES
-}
-
 // DashboardFacts is the only input of a decision about dashboards: one consistent view of the
 // agency, loaded in one transaction with the stream's head.
 type DashboardFacts struct {
@@ -59,7 +54,8 @@ type DashboardFacts struct {
 	// OrderPOC maps sub-accounts to the distinct users assigned to their managed-subscription
 	// orders.
 	OrderPOC map[string][]string
-	Defaults DashboardDefaults
+	// DefaultScopes are the scopes of a new dashboard: CLIENT_DASHBOARD_SCOPES.
+	DefaultScopes []string
 }
 
 // dashboard returns the current dashboard, or the one that a GET would create.
@@ -75,7 +71,7 @@ func (f DashboardFacts) dashboard(subAccount string) (d Dashboard, exists bool) 
 		SubAccountIDs: []string{subAccount},
 		Users:         []string{},
 		MainPOC:       set(f.OrderPOC[subAccount]),
-		Scopes:        set(f.Defaults.Scopes),
+		Scopes:        set(f.DefaultScopes),
 	}, false
 }
 
@@ -89,17 +85,21 @@ func set(lists ...[]string) []string {
 	return slices.Compact(out)
 }
 
-// asSet returns the list as a set, never nil. It returns the list itself if it is already a set,
-// because lists are never changed in place and a replay folds hundreds of thousands of them.
+// asSet returns the list as a set, never nil. It does not copy a list that is already one: lists
+// are never changed in place, and a replay folds hundreds of thousands of them.
 func asSet(list []string) []string {
 	if list == nil {
 		return []string{}
 	}
-	return sortedSet(list)
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return set(list)
+		}
+	}
+	return list
 }
 
-// inList returns a function that reports whether an id is on the list. It stays fast for lists with
-// thousands of ids.
+// inList returns a function that reports whether an id is on the list, which may have thousands.
 func inList(list []string) func(string) bool {
 	listed := make(map[string]bool, len(list))
 	for _, id := range list {
@@ -113,8 +113,7 @@ func removeIDs(list []string, drop func(string) bool) []string {
 	return append([]string{}, slices.DeleteFunc(slices.Clone(list), drop)...)
 }
 
-// equalContent compares the fields that a record can change. Times and version are derived from the
-// record.
+// equalContent compares the fields that a record can change.
 func equalContent(a, b *Dashboard) bool {
 	return a.DocumentID == b.DocumentID &&
 		a.AllowClientDashboard == b.AllowClientDashboard &&

@@ -92,20 +92,11 @@ func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 	if err != nil || c.Decision == "" {
 		return event, err
 	}
-	return asPreviewed(event, c.Decision)
-}
-
-// asPreviewed refuses a decision that differs from the preview. If-Match covers one dashboard, but
-// a change affects several.
-func asPreviewed(event DashboardEvent, previewed string) (DashboardEvent, error) {
-	current := ""
-	if event != nil {
-		var err error
-		if current, err = decision(event); err != nil {
-			return nil, err
-		}
+	current, err := decision(event)
+	if err != nil {
+		return nil, err
 	}
-	if current != previewed {
+	if current != c.Decision { // If-Match covers one dashboard, but a change affects several
 		return nil, NewError(CodePreconditionFailed,
 			"The change no longer matches its preview, because the data has changed. Nothing was changed. Preview the change again.")
 	}
@@ -141,7 +132,6 @@ func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 	return refusal(e)
 }
 
-// refuse adds a field error to e for each invalid item of the list.
 func refuse(e *Error, field string, list *[]string, wrong func(string) bool, detail string) *Error {
 	for i, name := range valueOr(list, nil) {
 		if wrong(name) {
@@ -151,7 +141,6 @@ func refuse(e *Error, field string, list *[]string, wrong func(string) bool, det
 	return e
 }
 
-// refusal returns e if it has field errors, otherwise nil.
 func refusal(e *Error) error {
 	if len(e.Fields) > 0 {
 		return e
@@ -159,8 +148,7 @@ func refusal(e *Error) error {
 	return nil
 }
 
-// linkedSet applies rules 2 and 3. It returns the set after the change and the accounts that leave
-// it.
+// linkedSet applies rules 2 and 3. split are the accounts that leave the set.
 func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, split []string, err error) {
 	present := set(primary.SubAccountIDs, []string{c.Primary})
 	if c.SubAccountIDs == nil {
@@ -177,7 +165,8 @@ func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, 
 	}
 	e := NewError(CodeUnprocessable, "An unlink can name only accounts that are currently linked; see errors.")
 	linkedNow := inList(present)
-	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !linkedNow(id) }, "is not linked to this dashboard")
+	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !linkedNow(id) },
+		"is not linked to this dashboard")
 	return requested, removeIDs(present, inList(requested)), refusal(e)
 }
 
@@ -200,8 +189,7 @@ func usersAfterLink(f DashboardFacts, c UpdateDashboard, linked, split []string)
 	return removeIDs(set(lists...), leaves), nil
 }
 
-// splitUsers applies rule 5 to a dashboard that leaves the set: it removes the users of the set's
-// other accounts.
+// splitUsers applies rule 5 to a dashboard that leaves the set.
 func splitUsers(f DashboardFacts, d Dashboard, oldSet []string) []string {
 	return removeIDs(d.Users, func(user string) bool {
 		account, known := f.UserAccounts[user]
@@ -297,7 +285,9 @@ type Settlement struct {
 // PointOfContactProducts returns the product types whose orders make the assigned person a point of
 // contact: the configured managed products except sites and listings.
 func PointOfContactProducts(managed []string) []string {
-	return slices.DeleteFunc(slices.Clone(managed), func(product string) bool { return product == "site" || product == "listings" })
+	return slices.DeleteFunc(slices.Clone(managed), func(product string) bool {
+		return product == "site" || product == "listings"
+	})
 }
 
 // CommandMemory is how long an idempotency key is remembered, measured by the times of an agency's

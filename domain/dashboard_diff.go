@@ -45,18 +45,17 @@ func AccessBetween(before *Dashboard, after Dashboard) (gained, lost, kept []str
 		usersAfter = after.Users
 	}
 	gained, lost = listDiff(usersBefore, usersAfter)
-	return gained, lost, removeIDs(sortedSet(usersAfter), inList(gained))
+	return gained, lost, removeIDs(asSet(usersAfter), inList(gained))
 }
 
 // listDiff returns the elements that are only in after and those that are only in before, sorted
-// and never nil. It makes one pass over both lists: a replay compares hundreds of thousands of
-// dashboards, and most of the lists are equal.
+// and never nil. It makes one pass, because a replay compares hundreds of thousands of dashboards.
 func listDiff(before, after []string) (added, removed []string) {
 	added, removed = []string{}, []string{}
 	if slices.Equal(before, after) {
 		return added, removed
 	}
-	before, after = sortedSet(before), sortedSet(after)
+	before, after = asSet(before), asSet(after)
 	for len(before) > 0 && len(after) > 0 {
 		switch order := strings.Compare(before[0], after[0]); {
 		case order < 0:
@@ -68,17 +67,6 @@ func listDiff(before, after []string) (added, removed []string) {
 		}
 	}
 	return append(added, after...), append(removed, before...)
-}
-
-// sortedSet returns the list as a set. It does not copy a list that is already one, as a
-// dashboard's lists are.
-func sortedSet(list []string) []string {
-	for i := 1; i < len(list); i++ {
-		if list[i-1] >= list[i] {
-			return set(list)
-		}
-	}
-	return list
 }
 
 // The kinds of notices; these are also the event names that listeners receive.
@@ -109,9 +97,8 @@ func lostAccess(revisions []DashboardRevision) []string {
 	return set(lost)
 }
 
-// Notices returns the notices of the change, from the revisions that its fold returned. Users who
-// lost access get one notice. Users who stay on the list of a dashboard that clients can no longer
-// open get a notice that lists these dashboards.
+// Notices returns the notices of the change, from the revisions that its fold returned: one for each
+// user who lost access, and one for each other user on the list of a dashboard that was closed.
 func (c DashboardChange) Notices(revisions []DashboardRevision) []Notice {
 	notices := make([]Notice, 0, len(c.LostAccess))
 	for _, user := range c.LostAccess {

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// DashboardChange is the payload of all events on `dashboards`. One accepted command is one record,
-// however many facts it changes. The record carries results, not requests, so folding it needs only
-// the dashboards before it. Values shared by the linked set are stored once, so a record grows
-// linearly with the number of accounts.
+// DashboardChange is the payload of all events on `dashboards`. It carries results, not requests, so
+// folding it needs only the dashboards before it. Values shared by the linked set are stored once, so
+// a record grows linearly with the number of accounts.
 type DashboardChange struct {
 	Primary              string              `json:"primary"` // the account in the path
 	Linked               []string            `json:"linked"`  // the linked set after the change, including the primary
@@ -118,10 +117,11 @@ type DashboardRevision struct {
 }
 
 // Fold applies the change to the agency's dashboards. It returns a revision for each dashboard
-// whose content changed, ordered by sub-account id. It is the only definition of what a record
-// means: projection, rebuild, replay and tests use it. If a record names a dashboard that neither
-// exists nor is created by it, Fold returns an error and no revisions.
-func (c DashboardChange) Fold(parent string, version int64, at time.Time, present map[string]Dashboard) ([]DashboardRevision, error) {
+// whose content changed, ordered by sub-account id, or an error if the record names a dashboard that
+// neither exists nor is created by it.
+func (c DashboardChange) Fold(
+	parent string, version int64, at time.Time, present map[string]Dashboard,
+) ([]DashboardRevision, error) {
 	touched := c.AffectedAccounts()
 	ids := asSet(touched)
 	revisions := make([]DashboardRevision, len(ids))

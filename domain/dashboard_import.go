@@ -70,31 +70,28 @@ func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 			continue
 		}
 		kept[d.SubAccountID] = true
-		if sameAs(present.Dashboard, d, f.ParentAccount) {
+		after := d.document(f.ParentAccount)
+		if equalContent(&present.Dashboard, &after) && present.CreatedAt.Equal(after.CreatedAt) && present.UpdatedAt.Equal(after.UpdatedAt) {
 			plan.Unchanged++
 			continue
 		}
-		plan.Kept = append(plan.Kept, ImportNote{SubAccountID: d.SubAccountID, Reason: "was already changed in ledgerboard and stays unchanged"})
+		plan.Kept = append(plan.Kept, ImportNote{
+			SubAccountID: d.SubAccountID, Reason: "was already changed in ledgerboard and stays unchanged",
+		})
 	}
-	plan.Sets, plan.Repairs = f.repair(slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return kept[d.SubAccountID] }), kept)
+	admitted = slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return kept[d.SubAccountID] })
+	plan.Sets, plan.Repairs = f.repair(admitted, kept)
 	for _, note := range notes { // repairs of kept dashboards, so that each run reports the same
 		if kept[note.SubAccountID] {
 			plan.Repairs = append(plan.Repairs, note)
 		}
 	}
 	for _, notes := range [][]ImportNote{plan.Repairs, plan.Kept, plan.Refused} {
-		slices.SortStableFunc(notes, compareNotes)
+		slices.SortStableFunc(notes, func(a, b ImportNote) int {
+			return cmp.Or(cmp.Compare(a.SubAccountID, b.SubAccountID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
+		})
 	}
 	return plan
-}
-
-func compareNotes(a, b ImportNote) int {
-	return cmp.Or(cmp.Compare(a.SubAccountID, b.SubAccountID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
-}
-
-func sameAs(present Dashboard, d ImportedDashboard, parent string) bool {
-	after := d.document(parent)
-	return equalContent(&present, &after) && present.CreatedAt.Equal(after.CreatedAt) && present.UpdatedAt.Equal(after.UpdatedAt)
 }
 
 // admit applies rule 1.
@@ -187,7 +184,6 @@ func (f ImportFacts) repair(documents []ImportedDashboard, kept map[string]bool)
 	return sets, notes
 }
 
-// repairDocument repairs one document and returns a note for each item that was removed.
 func (f ImportFacts) repairDocument(
 	d ImportedDashboard, linked []string, unlinked func(account, other string) string,
 ) (_ ImportedDashboard, notes []ImportNote) {
@@ -294,7 +290,6 @@ func (e DashboardsImported) Validate() error {
 	return nil
 }
 
-// document returns the dashboard as the tables store it.
 func (d ImportedDashboard) document(parent string) Dashboard {
 	return Dashboard{
 		DocumentID: d.DocumentID, ID: d.DocumentID, SubAccountID: d.SubAccountID, ParentAccount: parent,

@@ -61,9 +61,11 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 	return p, nil
 }
 
-// decision returns the hex SHA-256 of everything that an event would record, which depends on the
-// dashboards that it was decided on.
+// decision returns the hex SHA-256 of everything that an event would record; "" for no event.
 func decision(event DashboardEvent) (string, error) {
+	if event == nil {
+		return "", nil
+	}
 	payload, err := json.Marshal(event)
 	if err != nil {
 		return "", fmt.Errorf("hash the decision: %w", err)
@@ -87,7 +89,8 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 	}
 	// Linked dashboards that the change does not affect show the same before and after.
 	for id, d := range f.Dashboards {
-		if _, changed := after[id]; !changed && (slices.Contains(before[primary].SubAccountIDs, id) || slices.Contains(after[primary].SubAccountIDs, id)) {
+		linked := slices.Contains(before[primary].SubAccountIDs, id) || slices.Contains(after[primary].SubAccountIDs, id)
+		if _, changed := after[id]; !changed && linked {
 			before[id], after[id] = d, d
 		}
 	}
@@ -107,7 +110,6 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 // as linked ones do, count as one.
 type views map[string]Dashboard
 
-// viewsByUser returns the views of each user on the given dashboards.
 func (f DashboardFacts) viewsByUser(dashboards map[string]Dashboard) map[string]views {
 	byUser := map[string]views{}
 	for _, d := range dashboards {
@@ -140,7 +142,6 @@ func (v views) accounts() (all []string, byScope map[string][]string) {
 	return set(all), byScope
 }
 
-// compare records the differences between the user's views before and after the change.
 func (c *AccessChange) compare(viewsBefore, viewsAfter views) {
 	before, scopesBefore := viewsBefore.accounts()
 	after, scopesAfter := viewsAfter.accounts()

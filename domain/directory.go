@@ -3,7 +3,6 @@ package domain
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -33,8 +32,8 @@ const (
 	KindCategory       = "category"
 )
 
-// DirectoryKey returns the log key of an entity: kind and id. A record with an empty value (a
-// tombstone) erases the entity.
+// DirectoryKey returns the log key of an entity. A tombstone, a record with an empty value, erases
+// the entity.
 func DirectoryKey(kind, id string) string { return kind + ":" + id }
 
 // EntityKey returns the log key of an entity.
@@ -107,8 +106,8 @@ type DirectoryMember struct {
 	Active    bool   `json:"active"`
 }
 
-// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`) without its
-// secrets. `secret_ref` names the sealed row in schema `kept`.
+// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`). `secret_ref` names
+// its sealed secrets in schema `kept`.
 type DirectoryConnection struct {
 	ID          int64       `json:"id"`
 	MemberID    int64       `json:"member_id"`
@@ -249,25 +248,25 @@ func (e DirectoryOrder) EntityID() string { return e.ID }
 func (e DirectorySession) EntityID() string { return e.ID }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryMember) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+func (e DirectoryMember) EntityID() string { return number(e.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryConnection) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+func (e DirectoryConnection) EntityID() string { return number(e.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryDefaultAccount) EntityID() string { return strconv.FormatInt(e.MemberID, 10) }
+func (e DirectoryDefaultAccount) EntityID() string { return number(e.MemberID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectorySocialAccount) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+func (e DirectorySocialAccount) EntityID() string { return number(e.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryPlannedPost) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+func (e DirectoryPlannedPost) EntityID() string { return number(e.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectorySubscription) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+func (e DirectorySubscription) EntityID() string { return number(e.ID) }
 
 // EntityID implements [DirectoryEntity].
-func (e DirectoryCategory) EntityID() string { return strconv.FormatInt(e.ID, 10) }
+func (e DirectoryCategory) EntityID() string { return number(e.ID) }
 
 // RecordedEntity is the stored state of an entity of topic `directory`.
 type RecordedEntity struct {

@@ -138,24 +138,21 @@ type ErasureOrder struct {
 	Reason Reason `json:"reason"` // given by the operator
 }
 
-// ErasureOrderers lists who can order an erasure: the person, the client or the agency that owns
-// the data, a platform at the person's request, or an authority or court.
-func ErasureOrderers() []string {
-	return []string{"person", "client", "agency", "platform", "authority"}
-}
-
-// ErasureGrounds lists the grounds of GDPR article 17(1), from (a) to (e).
-func ErasureGrounds() []string {
-	return []string{"not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation"}
-}
+var (
+	// The client or agency owns the data; a platform orders at the person's request; an authority
+	// may be a court.
+	erasureOrderers = []string{"person", "client", "agency", "platform", "authority"}
+	// The grounds of GDPR article 17(1), from (a) to (e).
+	erasureGrounds = []string{"not_needed", "consent_withdrawn", "objection", "unlawful", "legal_obligation"}
+)
 
 // Validate checks all fields. Its errors have [CodeInvalid] and list the allowed values.
 func (o ErasureOrder) Validate() error {
 	switch {
-	case !slices.Contains(ErasureOrderers(), o.By):
-		return NewError(CodeInvalid, "%.40q cannot order an erasure. Use one of %s.", o.By, strings.Join(ErasureOrderers(), ", "))
-	case !slices.Contains(ErasureGrounds(), o.Ground):
-		return NewError(CodeInvalid, "%.40q is not a ground for an erasure. Use one of %s.", o.Ground, strings.Join(ErasureGrounds(), ", "))
+	case !slices.Contains(erasureOrderers, o.By):
+		return NewError(CodeInvalid, "%.40q cannot order an erasure. Use one of %s.", o.By, strings.Join(erasureOrderers, ", "))
+	case !slices.Contains(erasureGrounds, o.Ground):
+		return NewError(CodeInvalid, "%.40q is not a ground for an erasure. Use one of %s.", o.Ground, strings.Join(erasureGrounds, ", "))
 	}
 	if _, err := time.Parse(time.DateOnly, o.Due); err != nil {
 		return NewError(CodeInvalid, "%.40q is not a date. Write the due date as YYYY-MM-DD.", o.Due)
@@ -174,6 +171,5 @@ type DeletionRequest struct {
 }
 
 // CoversUntil returns the end of the second in which the request was made, because Meta reports
-// only whole seconds. The request does not cover a consent given from then on, or the data that the
-// consent brought.
+// only whole seconds. Later consents, and their data, are not covered.
 func (r DeletionRequest) CoversUntil() time.Time { return r.AskedAt.Add(time.Second) }

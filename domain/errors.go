@@ -25,7 +25,8 @@ const (
 	CodeInternal           Code = "internal"            // a defect of ledgerboard
 )
 
-// FieldError describes one invalid input, so that a caller can correct all of them at once.
+// FieldError describes one invalid input. An error lists all, so that a caller can correct them at
+// once.
 type FieldError struct {
 	Field  string `json:"field"`  // path of the input, for example "users[2]" or "startTime"
 	Detail string `json:"detail"` // what was wrong and what to do
@@ -61,8 +62,7 @@ func NewError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// maxFields bounds the number of fields in an [Error]. A body with more mistakes is answered with
-// the first ones.
+// maxFields bounds the fields of an [Error]; further mistakes are left out.
 const maxFields = 100
 
 // WithField returns a copy of e with one more [FieldError], as long as it has fewer than
@@ -81,8 +81,7 @@ func InvalidField(field, detail string) *Error {
 	return NewError(CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
 }
 
-// FieldErrors collects the invalid inputs of a request, so that a caller can correct all of them at
-// once.
+// FieldErrors collects the invalid inputs of a request.
 type FieldErrors struct {
 	Count  int // of all invalid inputs, listed or not
 	fields []FieldError

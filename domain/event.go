@@ -98,15 +98,13 @@ func (p Position) String() string { return fmt.Sprintf("%s-%d-%d", p.Topic, p.Pa
 // know. Such a record is parked, and a binary that knows the type retries it.
 var ErrUnknownType = errors.New("unknown event type")
 
-// Registry maps event types to decoders and upcasters. [NewRegistry] builds it once and it never
-// changes. Events are upcast when they are decoded, so live projection, rebuild and audit see the
-// same events.
+// Registry maps event types to decoders and upcasters. Events are upcast when they are decoded, so
+// live projection, rebuild and audit see the same events.
 type Registry struct {
 	decoders map[string]func([]byte) (Data, error)
 }
 
-// NewRegistry returns the registry of all event versions ever written. A version is never removed:
-// testdata/ holds a frozen sample of each, which must decode forever.
+// NewRegistry returns the registry of all event versions ever written. A version is never removed.
 func NewRegistry() *Registry {
 	r := &Registry{decoders: map[string]func([]byte) (Data, error){}}
 	register[DashboardOpened](r)
@@ -146,7 +144,6 @@ func NewRegistry() *Registry {
 	return r
 }
 
-// validator is implemented by payloads with invariants beyond their JSON shape.
 type validator interface{ Validate() error }
 
 func validate(data Data) error {
@@ -172,8 +169,7 @@ func register[T Data](r *Registry) {
 	}
 }
 
-// Without returns a registry that does not know the given types, like that of an older binary. A
-// newer binary must fold the records that such a binary parked as unknown.
+// Without returns a registry that does not know the given types, like that of an older binary.
 func (r *Registry) Without(types ...string) *Registry {
 	older := &Registry{decoders: maps.Clone(r.decoders)}
 	for _, name := range types {
@@ -217,8 +213,7 @@ func (r *Registry) Encode(data Data) ([]byte, error) {
 }
 
 // Decode decodes a payload. It refuses values that PostgreSQL cannot store (invalid UTF-8, a NUL
-// character), so that such a record is parked as undecodable instead of failing when its rows are
-// written. For an unknown type the error wraps [ErrUnknownType].
+// character), so that such a record is parked. For an unknown type it wraps [ErrUnknownType].
 func (r *Registry) Decode(eventType string, raw []byte) (Data, error) {
 	decode, ok := r.decoders[eventType]
 	if !ok {

@@ -2,8 +2,8 @@ package domain
 
 import "time"
 
-// WrongClock is the distance into the future at which a recorded reading time is treated as wrong.
-// A process with a fast clock wrote it, and the due time is ignored.
+// WrongClock is the distance into the future at which a recorded reading time is treated as written
+// by a fast clock. Its due time is then ignored.
 const WrongClock = 24 * time.Hour
 
 // FetchQueue is one kind of fetching for one platform.
@@ -25,9 +25,8 @@ type DueAccount struct {
 	DueAt         *time.Time // nil if nothing is known about it yet; it is due immediately
 }
 
-// FetchClaim is a set of social accounts that only one process can read until a time. Until is
-// measured by the database clock. It also identifies the claim: no two claims of the same account
-// expire at the same time.
+// FetchClaim is a set of social accounts that only one process can read until a time, by the
+// database clock. Until identifies the claim: no two claims of an account expire at the same time.
 type FetchClaim struct {
 	FetchQueue
 
@@ -49,7 +48,7 @@ type FetchResult struct {
 	Words         string    // the platform's text, which may name people; stored only in schema kept
 	Backfilled    bool      // the whole history has been read
 	Demographics  bool      // demographics were read too
-	TokenTakenAt  time.Time // when the token that was tried was obtained, by the clock of the process that stored it; zero if unknown
+	TokenTakenAt  time.Time // when the tried token was obtained, by the clock of the process that stored it; zero if unknown
 }
 
 // FetchTask is a connected account to be read, with the state of earlier readings.
@@ -72,8 +71,7 @@ func (t FetchTask) SignedInAgain() bool {
 	return t.SignedInAt != nil && t.StateAt != nil && t.SignedInAt.After(*t.StateAt)
 }
 
-// FetchHistory records how much of a social account's history was read, and the result of the last
-// attempt.
+// FetchHistory is how much of a social account's history was read, and the last attempt's result.
 type FetchHistory struct {
 	From      *time.Time // midnight UTC: this day and later days were read; nil if none were
 	Failures  int        // consecutive

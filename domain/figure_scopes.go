@@ -79,7 +79,8 @@ type UngrantedFigure struct {
 
 // Reason returns the figure as a [MissingFigure].
 func (f UngrantedFigure) Reason() MissingFigure {
-	return MissingFigure{Name: f.Figure, Reason: "permission", Detail: "the person who signed in did not grant " + strings.Join(f.Scopes, " and ")}
+	detail := "the person who signed in did not grant " + strings.Join(f.Scopes, " and ")
+	return MissingFigure{Name: f.Figure, Reason: "permission", Detail: detail}
 }
 
 // PermissionsOf returns the permissions of a stored token. stored holds the scopes separated by
@@ -89,11 +90,7 @@ func PermissionsOf(p Platform, t AccountType, stored *string) Permissions {
 		return Permissions{Ungranted: []UngrantedFigure{}}
 	}
 	granted := append([]string{}, strings.Fields(*stored)...)
-	return Permissions{Granted: &granted, Ungranted: ungranted(p, t, granted)}
-}
-
-func ungranted(p Platform, t AccountType, granted []string) []UngrantedFigure {
-	figures := []UngrantedFigure{}
+	ungranted := []UngrantedFigure{}
 	own := slices.Collect(maps.Values(p.Facts().OwnScopes))
 	byOwn := slices.ContainsFunc(granted, func(scope string) bool { return slices.Contains(own, scope) })
 	for _, need := range p.FiguresOf(t, byOwn) {
@@ -105,11 +102,11 @@ func ungranted(p Platform, t AccountType, granted []string) []UngrantedFigure {
 		}
 		for _, figure := range need.Figures {
 			if len(lacking) > 0 {
-				figures = append(figures, UngrantedFigure{need.Of, figure.Name, lacking})
+				ungranted = append(ungranted, UngrantedFigure{need.Of, figure.Name, lacking})
 			}
 		}
 	}
-	return figures
+	return Permissions{Granted: &granted, Ungranted: ungranted}
 }
 
 // Kind says how the values of a figure can be combined over time.
@@ -119,7 +116,7 @@ type Kind string
 const (
 	Stock      Kind = "stock"      // the last reading counts (followers)
 	Cumulative Kind = "cumulative" // a reading adds the difference from the previous one (likes of a post)
-	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; the value of a range is the sum of its days
+	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; days add up
 	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or added
 )
 

@@ -2,9 +2,8 @@ package domain
 
 import "time"
 
-// FigureChange tells listeners that figures of a social account have new values. It is not an event
-// of the log. Projections notify in the transaction that changes the rows, so a listener that is
-// notified reads the new values.
+// FigureChange tells listeners that figures of a social account have new values. Projections notify
+// in the transaction that changes the rows.
 type FigureChange struct {
 	Tenant            // SocialAccount and MemberID are 0 if several social accounts of the account changed
 	Platform Platform `json:"p_id"` // 0 if several changed
@@ -24,8 +23,7 @@ const (
 	FiguresOfPosts   Figures = "posts"   // posts, their metrics and growth
 )
 
-// NeedsSignIn is not a group of figures: it says that a connection cannot be read until a person
-// signs in again.
+// NeedsSignIn is not a group of figures: a connection cannot be read until a person signs in again.
 const NeedsSignIn Figures = "sign_in"
 
 // FigureChangeOf returns the change that an event means for listeners; the zero value if it means
@@ -106,9 +104,8 @@ type Gain struct {
 }
 
 // GainSince returns the gain of each figure in a reading since the last earlier reading that has
-// the figure. known holds these earlier values ([Counts.OrPrevious]), so a reading that lacks a
-// figure does not lose the figure's gain. A figure that no earlier reading has is a baseline with
-// unknown gain, unless fromZero ([PostRead].FromZero) is set: then its whole value was gained.
+// the figure: known holds these values ([Counts.OrPrevious]). A figure that no earlier reading has is
+// a baseline with unknown gain, or was gained entirely if fromZero ([PostRead].FromZero) is set.
 func GainSince(known, current Counts, fromZero bool) Gain {
 	gained := func(before, now *int64) *int64 {
 		if before == nil && fromZero {
@@ -138,8 +135,8 @@ func difference(before, after *int64) *int64 {
 	return &d
 }
 
-// newPost is how long before the first reading of its account a post may be published and still
-// count as starting from zero, because its counts were negligible then.
+// newPost is how long before its account's first reading a post may be published and still start from
+// zero, because its counts were negligible then.
 const newPost = 24 * time.Hour
 
 // BeganAtZero decides [PostRead].FromZero: it reports whether the post was published after the

@@ -48,14 +48,14 @@ func checkHexID(what, id string) error {
 
 // PostID returns the id of a post in all interfaces: "<social account id>:<external id>".
 func PostID(socialAccount int64, externalID string) string {
-	return strconv.FormatInt(socialAccount, 10) + ":" + externalID
+	return number(socialAccount) + ":" + externalID
 }
 
 // SplitPostID parses a [PostID]; ok is false if it is malformed.
 func SplitPostID(id string) (socialAccount int64, externalID string, ok bool) {
 	account, external, found := strings.Cut(id, ":")
 	n, err := strconv.ParseInt(account, 10, 64)
-	if !found || err != nil || n <= 0 || external == "" || strconv.FormatInt(n, 10) != account {
+	if !found || err != nil || n <= 0 || external == "" || number(n) != account {
 		return 0, "", false
 	}
 	return n, external, true
@@ -72,9 +72,8 @@ func (t OptionalText) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses index
-// entries above about 2,700 bytes on every attempt, so one record with a longer id would block its
-// partition forever. URNs, the longest known ids, are shorter than 100 bytes.
+// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses index entries
+// above about 2,700 bytes, which would block a partition forever. URNs have fewer than 100 bytes.
 const maxIndexed = 255
 
 func checkLengths(texts ...string) error {
@@ -137,15 +136,14 @@ func ComputedSocialAccount(agency string, platform Platform, kind AccountType, e
 	return computedID(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
 }
 
-// ComputedMember returns the id of the member under which an account's pages were connected. A
-// member is one person on one platform, identified by the platform's id of the person.
+// ComputedMember returns the id of the member under which an account's pages were connected: one
+// person on one platform.
 func ComputedMember(agency, account string, platform Platform, person string) int64 {
 	return computedID(KindMember, agency, account, number(int64(platform)), person)
 }
 
-// ComputedConnection returns the id of the connection for a token that a platform granted to one of
-// our apps. user is the platform's id of the token's owner: the person, or the page if the platform
-// issues a token per page.
+// ComputedConnection returns the id of the connection for a token granted to one of our apps. user is
+// the platform's id of the token's owner: the person, or the page if it has its own token.
 func ComputedConnection(agency string, platform Platform, app, user string) int64 {
 	return computedID(KindConnection, agency, number(int64(platform)), app, user)
 }

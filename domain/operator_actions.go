@@ -31,15 +31,14 @@ const (
 	ActionParkedSkipped          OperatorAction = "parked.skipped"
 	ActionPersonExported         OperatorAction = "person.exported"   // all known data of a person was written to a file
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // signs a user in to the console once; agencies make them too
-	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // the user's link to the identity provider was removed; the next sign-in links the user again
-	ActionLogRestored            OperatorAction = "log.restored"      // the log was restored from a backup; the records before this one come from the backup
+	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the identity provider; the next sign-in links the user again
+	ActionLogRestored            OperatorAction = "log.restored"      // from a backup, with the records before this one
 	ActionPersonErased           OperatorAction = "person.erased"     // all data of a person was erased
 	ActionDataImported           OperatorAction = "data.imported"     // files were imported
 )
 
-// OperatorActed records that an operator is about to act, on what, and why. The envelope holds the
-// actor, the role and the request. It is appended to `operations` under [OperationsKeyAll] before
-// the action begins, so an action is never without its record. [OperatorFinished] records the
+// OperatorActed records that an operator is about to act, on what, and why. It is appended to
+// `operations` under [OperationsKeyAll] before the action begins; [OperatorFinished] records the
 // outcome. There is no free text, because the log would keep it forever.
 type OperatorActed struct {
 	Action OperatorAction `json:"action"`
@@ -163,7 +162,8 @@ const (
 // ReasonCodes returns all codes in display order.
 func ReasonCodes() []ReasonCode {
 	return []ReasonCode{
-		ReasonIncident, ReasonMaintenance, ReasonUpgrade, ReasonVerification, ReasonDataRepair, ReasonCustomerRequest, ReasonTest, ReasonOther,
+		ReasonIncident, ReasonMaintenance, ReasonUpgrade, ReasonVerification,
+		ReasonDataRepair, ReasonCustomerRequest, ReasonTest, ReasonOther,
 	}
 }
 
@@ -205,7 +205,8 @@ func (r Reason) Validate() error {
 		for _, code := range ReasonCodes() {
 			codes = append(codes, string(code))
 		}
-		return NewError(CodeInvalid, "The reason %.40q is unknown. Write CODE or CODE:TICKET; the codes are %s.", string(r.Code), strings.Join(codes, ", "))
+		return NewError(CodeInvalid, "The reason %.40q is unknown. Write CODE or CODE:TICKET; the codes are %s.",
+			string(r.Code), strings.Join(codes, ", "))
 	case r.Ticket == "" && r.Code == ReasonOther:
 		return NewError(CodeInvalid, "The reason %q needs a ticket. Write %s:TICKET.", r.Code, r.Code)
 	case r.Ticket != "" && !ticket.MatchString(r.Ticket):

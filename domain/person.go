@@ -39,8 +39,8 @@ type AccountOwner struct {
 func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
 	for _, owner := range p.Had {
 		events = append(events, AccountErased{
-			ParentAccount: p.ParentAccount, AccountID: owner.AccountID, SocialAccount: owner.SocialAccount, Platform: owner.Platform,
-			ErasedAt: at.UTC().Truncate(time.Microsecond),
+			ParentAccount: p.ParentAccount, AccountID: owner.AccountID, SocialAccount: owner.SocialAccount,
+			Platform: owner.Platform, ErasedAt: at.UTC().Truncate(time.Microsecond),
 		})
 	}
 	return events
@@ -70,7 +70,10 @@ func (p Person) SecretRefs() (refs []string) {
 
 // Erased returns the record of the erasure: ids and counts, no names.
 func (p Person) Erased() PersonErased {
-	e := PersonErased{User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named, Contents: len(p.Contents), Accounts: p.Had}
+	e := PersonErased{
+		User: p.User, Members: p.Members, Sessions: len(p.Sessions), Profiles: p.Profiles, Named: p.Named,
+		Contents: len(p.Contents), Accounts: p.Had,
+	}
 	for _, c := range p.Connections {
 		e.Connections = append(e.Connections, c.ID)
 	}

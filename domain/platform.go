@@ -40,11 +40,13 @@ var platforms = []PlatformFacts{
 		IDSetting: "LEDGERBOARD_FACEBOOK_APP_ID", SecretSetting: "LEDGERBOARD_FACEBOOK_APP_SECRET",
 		ConsentEnds: true,
 		Scopes: []string{
-			"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights", "instagram_basic", "instagram_manage_insights",
+			"pages_show_list", "pages_read_engagement", "pages_read_user_content", "read_insights", "instagram_basic",
+			"instagram_manage_insights",
 			"business_management", // without it, pages that belong to a business are not listed
 		},
 		Permissions: map[string]string{
-			"ANALYZE": "the right to see the page's insights", "read_insights": "insights of pages and posts", "pages_show_list": "the list of your pages",
+			"ANALYZE": "the right to see the page's insights", "read_insights": "insights of pages and posts",
+			"pages_show_list":       "the list of your pages",
 			"pages_read_engagement": "posts and followers of pages", "pages_read_user_content": "likes and comments on posts",
 			"business_management": "pages of a business portfolio",
 		},
@@ -85,15 +87,18 @@ var platforms = []PlatformFacts{
 	{
 		Platform: Instagram, Name: "instagram", Title: "Instagram", Company: "Meta", LoginBy: Facebook,
 		IDSetting: "LEDGERBOARD_INSTAGRAM_APP_ID", SecretSetting: "LEDGERBOARD_INSTAGRAM_APP_SECRET",
-		Scopes:    []string{"instagram_business_basic", "instagram_business_manage_insights"},
-		OwnScopes: map[string]string{"instagram_basic": "instagram_business_basic", "instagram_manage_insights": "instagram_business_manage_insights"},
+		Scopes: []string{"instagram_business_basic", "instagram_business_manage_insights"},
+		OwnScopes: map[string]string{
+			"instagram_basic":           "instagram_business_basic",
+			"instagram_manage_insights": "instagram_business_manage_insights",
+		},
 		Permissions: map[string]string{
 			"instagram_basic": "profile and posts", "instagram_manage_insights": "insights of profile and posts",
 			"instagram_business_basic": "profile and posts", "instagram_business_manage_insights": "insights of profile and posts",
 		},
 		RenewedAhead: week, KeepsConsent: true,
 		Quotas:       []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}}, // like Facebook's
-		HistoryPart:  week,                                                          // each day takes one call, and a reading has time for only a few
+		HistoryPart:  week,                                                          // a day takes one call, and a reading has time for few
 		PictureHosts: []string{"cdninstagram.com"},
 		Kinds: []AccountKind{{
 			Name: "business_account", Calls: map[string]int{FetchAccounts: 5, FetchPosts: 7},
@@ -199,7 +204,8 @@ var platforms = []PlatformFacts{
 		IDSetting: "LEDGERBOARD_TIKTOK_CLIENT_KEY", SecretSetting: "LEDGERBOARD_TIKTOK_CLIENT_SECRET",
 		Scopes: []string{"user.info.basic", "user.info.profile", "user.info.stats", "video.list"},
 		Permissions: map[string]string{
-			"user.info.basic": "your profile", "user.info.profile": "your user name", "user.info.stats": "followers and likes", "video.list": "your videos",
+			"user.info.basic": "your profile", "user.info.profile": "your user name",
+			"user.info.stats": "followers and likes", "video.list": "your videos",
 		},
 		RenewedAhead: 20 * time.Minute, RefreshTokens: true, // its tokens live for two hours
 		Quotas:      []Quota{{Scope: QuotaPerOperation, Calls: 600, Window: time.Minute}}, // as documented

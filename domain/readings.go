@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -19,7 +18,7 @@ type Tenant struct {
 }
 
 // Key returns the log key of all records about a social account.
-func (t Tenant) Key() string { return strconv.FormatInt(t.SocialAccount, 10) }
+func (t Tenant) Key() string { return number(t.SocialAccount) }
 
 // Validate checks the form of the ids.
 func (t Tenant) Validate() error {
@@ -123,7 +122,7 @@ type Counts struct {
 	Reach       *int64 `json:"reach"`
 	Clicks      *int64 `json:"clicks"`
 	Saves       *int64 `json:"saves,omitempty"`
-	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view, in milliseconds; shown as read, never added or subtracted
+	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds; never added up
 }
 
 // Engagement returns the sum of the likes, comments and shares that are known, and whether one of
@@ -158,8 +157,8 @@ func (c Counts) Cumulative() Counts {
 	return c
 }
 
-// maxCount bounds the absolute value of a count, so that engagement and growth cannot overflow 64
-// bits: the difference of two sums of three counts is at most 6 × 2^60.
+// maxCount bounds the absolute value of a count, so that engagement and growth fit 64 bits: the
+// difference of two sums of three counts is at most 6 × 2^60.
 const maxCount = 1 << 60
 
 func (c Counts) validate() error {
@@ -195,7 +194,7 @@ type PostRead struct {
 	// TrackedSince. For imported readings it means that the post was published within their own
 	// `growth_window` before the capture.
 	FromZero     bool       `json:"from_zero"`
-	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null if unknown or imported
+	TrackedSince *time.Time `json:"tracked_since,omitempty"` // first reading for this agency; null if unknown or imported
 }
 
 // EventType implements [Data].
@@ -242,8 +241,8 @@ func (e PostRegistered) Captured() time.Time { return e.RegisteredAt }
 
 // Validate checks what a fold depends on.
 func (e PostRegistered) Validate() error {
-	return cmp.Or(validateExternalID(e.ExternalID), checkOrigin(e.Origin), checkAccountType(e.AccountType), validatePublished(e.PublishedAt),
-		validateReading(e.Tenant, e.Platform, e.RegisteredAt))
+	return cmp.Or(validateExternalID(e.ExternalID), checkOrigin(e.Origin), checkAccountType(e.AccountType),
+		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
 // validatePublished refuses years that JSON cannot represent. Years in the distant past are valid,
@@ -299,7 +298,7 @@ func checkYear(at time.Time, earliest int) error {
 // are new and stay.
 type AccountErased struct {
 	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
-	AccountID     string    `json:"account_id,omitempty"` // last client that owned the account, whose responses mention the erasure; "" if unknown
+	AccountID     string    `json:"account_id,omitempty"` // last client that owned it, whose responses mention the erasure; "" if unknown
 	SocialAccount int64     `json:"social_account_id"`
 	Platform      Platform  `json:"p_id"`
 	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds

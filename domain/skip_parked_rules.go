@@ -62,7 +62,8 @@ func DecideSkip(f ParkedFacts, stream string, skip ParkedSkipped) (Data, error) 
 		case in.State != stateParked:
 			return nil, NewError(CodeConflict, "The event is %s and does not block other events. Nothing was skipped.", in.State)
 		case in.Reason == reasonBehind:
-			return nil, NewError(CodeConflict, "This event is only waiting for an earlier event in its stream. Nothing was skipped. Skip or retry that event.")
+			return nil, NewError(CodeConflict, "This event is only waiting for an earlier event in its stream. "+
+				"Nothing was skipped. Skip or retry that event.")
 		}
 	}
 	if f.Broken != nil {
@@ -73,9 +74,8 @@ func DecideSkip(f ParkedFacts, stream string, skip ParkedSkipped) (Data, error) 
 }
 
 // ParkedSkipped tells the dashboards projection to skip a parked record permanently. It is the next
-// record of the same chain, so live projection and rebuild process it at the same position. It is
-// the only record that a parked stream accepts. The skipped record must precede it under the same
-// key and must fit the chain; otherwise the skip has no effect.
+// record of the same chain, and the only one that a parked stream accepts. The skipped record must
+// precede it under the same key and must fit the chain; otherwise the skip has no effect.
 type ParkedSkipped struct {
 	Position Position `json:"position"`          // of the skipped record
 	Version  int64    `json:"version,omitempty"` // of the skipped record in its stream; absent in old records

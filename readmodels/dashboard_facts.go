@@ -14,17 +14,14 @@ import (
 
 // Dashboards reads dashboards and loads the facts for decisions about them.
 type Dashboards struct {
-	// Pool can be read-only.
-	Pool *pgxpool.Pool
-	// Progress reports progress of the projection.
-	Progress *pg.Progress
-	Defaults domain.DashboardDefaults
+	Pool          *pgxpool.Pool // can be read-only
+	Progress      *pg.Progress  // of the projection
+	DefaultScopes []string      // of a new dashboard
 	// ManagedSubscriptions are the product types of orders that create points of contact
 	// ([domain.PointOfContactProducts] of MANAGED_SUBSCRIPTIONS).
 	ManagedSubscriptions []string
 }
 
-// dashboardsProjection is the name of the projection.
 const dashboardsProjection = "dashboards"
 
 // Moved returns a channel that is closed when the tables of the agency's dashboards may have
@@ -39,7 +36,7 @@ func (d *Dashboards) Moved(parent string) <-chan struct{} {
 func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
 	f := factsLoad{
 		need: need, accounts: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
-		view: domain.FactsView{Facts: domain.DashboardFacts{ParentAccount: need.ParentAccount, Defaults: d.Defaults}},
+		view: domain.FactsView{Facts: domain.DashboardFacts{ParentAccount: need.ParentAccount, DefaultScopes: d.DefaultScopes}},
 	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
@@ -58,7 +55,6 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 	return f.view, nil
 }
 
-// factsLoad is one load of an agency's facts.
 type factsLoad struct {
 	need     domain.FactsNeed
 	accounts []string // the primary and the accounts in the body
@@ -90,7 +86,6 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 	})
 }
 
-// queueParked reads the state of the record in a skip.
 func (f *factsLoad) queueParked(batch *pgx.Batch) {
 	skip := f.need.Skip
 	if skip == nil {
@@ -119,7 +114,6 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 	})
 }
 
-// queueFolded reads the progress of these tables.
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
 		select next_offset from dashboards_checkpoints where partition = $1`, f.need.Partition).QueryRow(func(row pgx.Row) error {
@@ -166,11 +160,11 @@ const dashboardColumns = `document_id, document_id as id, sub_account_id, parent
 const accountsOfSets = `select unnest(sub_account_ids) from dashboard_preferences
 	where parent_account = $1 and sub_account_id = any($2) union all select unnest($2::text[])`
 
-// queueDashboards reads the dashboards of the named accounts and of all accounts in their sets.
 func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	batch.Queue(`
 		select `+dashboardColumns+` from dashboard_preferences
-		where parent_account = $1 and sub_account_id in (`+accountsOfSets+`)`, f.need.ParentAccount, f.accounts).Query(func(rows pgx.Rows) error {
+		where parent_account = $1 and sub_account_id in (`+accountsOfSets+`)`, f.need.ParentAccount, f.accounts,
+	).Query(func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, pgx.RowToStructByName[domain.Dashboard])
 		f.view.Facts.Dashboards = make(map[string]domain.Dashboard, len(list))
 		for _, dashboard := range list {
@@ -180,10 +174,7 @@ func (f *factsLoad) queueDashboards(batch *pgx.Batch) {
 	})
 }
 
-// queueDirectory reads which of the named accounts belong to the agency; the accounts of named
-// users and of users on the list of a linked dashboard, if they belong to the agency or to one of
-// its accounts; and, by buyer, the distinct users assigned to managed-subscription orders at the
-// agency.
+// queueDirectory reads the directory's part of [domain.DashboardFacts].
 func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
 	queueMap(batch, &f.view.Facts.Accounts, "read accounts",
 		`select id, true from accounts where parent_account = $1 and id = any($2)`, f.need.ParentAccount, f.accounts)
@@ -215,7 +206,8 @@ func (d *Dashboards) Settle(ctx context.Context, parent string, version int64) (
 		select h.version >= $2, coalesce(c.command_id, '')
 		from dashboard_heads h
 		left join dashboard_commands c on c.parent_account = h.parent_account and c.version = $2
-		where h.parent_account = $1`, parent, version), fmt.Sprintf("settle version %d of agency %s", version, parent), &s.Passed, &s.CommandID)
+		where h.parent_account = $1`, parent, version),
+		fmt.Sprintf("settle version %d of agency %s", version, parent), &s.Passed, &s.CommandID)
 	return s, err
 }
 

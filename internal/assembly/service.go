@@ -138,7 +138,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	})
 	s.Dashboards = &readmodels.Dashboards{
 		Pool: s.ReadPool, Progress: s.progress,
-		Defaults:             domain.DashboardDefaults{Scopes: s.config.ClientScopes},
+		DefaultScopes:        s.config.ClientScopes,
 		ManagedSubscriptions: domain.PointOfContactProducts(s.config.ManagedSubscriptions),
 	}
 	return nil

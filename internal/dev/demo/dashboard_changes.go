@@ -58,8 +58,8 @@ type planner struct {
 func newPlanner(w *World, a *agency) *planner {
 	p := &planner{w: w, agency: a, facts: domain.DashboardFacts{
 		ParentAccount: a.id, Dashboards: map[string]domain.Dashboard{}, Accounts: map[string]bool{},
-		UserAccounts: map[string]string{},
-		Defaults:     domain.DashboardDefaults{Scopes: DashboardScopes()},
+		UserAccounts:  map[string]string{},
+		DefaultScopes: DashboardScopes(),
 	}}
 	for _, u := range a.users() {
 		p.facts.UserAccounts[u.id] = u.account

@@ -27,7 +27,10 @@ func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboar
 	return commands.NewDashboards(commands.DashboardsConfig{
 		Store: l.Queries(), Log: l, Now: now, Logger: slog.New(slog.DiscardHandler),
 		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
-		Deadline: 5 * time.Minute, // what is slow here is the machine
+		PartitionOf: func(string) int32 { return 0 },
+		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
+		Fits:        func(domain.Draft) error { return nil },
+		Deadline:    5 * time.Minute, // what is slow here is the machine
 	})
 }
 
@@ -35,7 +38,7 @@ func (l *Log) Dashboards(tb testing.TB, now func() time.Time) *commands.Dashboar
 func (l *Log) Queries() *readmodels.Dashboards {
 	return &readmodels.Dashboards{
 		Pool: l.DB.ReadOnly, Progress: pg.NewProgress(),
-		Defaults:             domain.DashboardDefaults{Scopes: []string{"analytics", "posts"}},
+		DefaultScopes:        []string{"analytics", "posts"},
 		ManagedSubscriptions: []string{"managed"},
 	}
 }
