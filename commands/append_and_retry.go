@@ -19,10 +19,10 @@ const (
 	retryAfter = 2
 )
 
-// run executes a change: load, decide, append and wait.
 func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	c = d.begin(c)
-	err = d.inTurn(ctx, c.ParentAccount, "changed", "Too many changes to the dashboard are being made at the same time. Nothing was changed. Read the dashboard again and repeat your change.",
+	err = d.inTurn(ctx, c.ParentAccount, "changed", "Too many changes to the dashboard are being made at the same time. "+
+		"Nothing was changed. Read the dashboard again and repeat your change.",
 		func(ctx context.Context) (settled bool, err error) {
 			r, settled, err = d.attempt(ctx, c)
 			return settled, err
@@ -30,10 +30,11 @@ func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	return r, err
 }
 
-// inTurn repeats attempt until it does not lose its race, and runs only one command of the agency
-// at a time in this process. verb is the past participle for messages, for example "changed". lost
-// is the message after too many lost races.
-func (d *Dashboards) inTurn(ctx context.Context, parent, verb, lost string, attempt func(context.Context) (settled bool, err error)) error {
+// inTurn repeats attempt until it does not lose its race, one command of the agency at a time. verb
+// is the past participle for messages. lost is the message after too many lost races.
+func (d *Dashboards) inTurn(
+	ctx context.Context, parent, verb, lost string, attempt func(context.Context) (settled bool, err error),
+) error {
 	ctx, cancel := context.WithTimeout(ctx, d.Deadline)
 	defer cancel()
 	if err := d.Gate(); err != nil {
@@ -52,16 +53,13 @@ func (d *Dashboards) inTurn(ctx context.Context, parent, verb, lost string, atte
 	return domain.NewError(domain.CodeConflict, "%s", lost)
 }
 
-// begin sets the command id and the partition of the agency's stream.
 func (d *Dashboards) begin(c change) change {
 	c.commandID = uuid.Must(uuid.NewV7()).String()
-	if d.PartitionOf != nil {
-		c.need.Partition = d.PartitionOf(c.ParentAccount)
-	}
+	c.need.Partition = d.PartitionOf(c.ParentAccount)
 	return c
 }
 
-// attempt makes one attempt. settled is false after a lost race.
+// attempt returns settled = false after a lost race.
 func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled bool, err error) {
 	view, event, err := d.consider(ctx, c)
 	if err != nil {
@@ -81,7 +79,6 @@ func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled b
 	return d.settle(ctx, c, draft.Envelope.Chain.Version)
 }
 
-// draft returns the record of an event.
 func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) domain.Draft {
 	draft := nextDraft(c.ParentAccount, c.need.Primary, event, head, d.Now())
 	c.sign(&draft.Envelope)
@@ -90,8 +87,8 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 	return draft
 }
 
-// appended maps an append error to an error for the caller. It returns an error only if nothing was
-// appended. If the outcome is open it returns nil, and settle finds the outcome.
+// appendError returns an error only if nothing was appended. If the outcome is open it returns nil,
+// and settle finds the outcome.
 func (d *Dashboards) appendError(ctx context.Context, c change, err error) error {
 	switch {
 	case err == nil:
@@ -108,9 +105,8 @@ func (d *Dashboards) appendError(ctx context.Context, c change, err error) error
 	}
 }
 
-// settle waits until the head has passed the version. Only then is it known whose record has the
-// version. Before that, neither success nor refusal may be reported, because the record may still
-// arrive.
+// settle waits until the head has passed the version. Before that, neither success nor refusal may be
+// reported, because the record may still arrive.
 func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
 	s, err := d.AwaitHead(ctx, c.ParentAccount, version)
 	switch {
@@ -147,8 +143,7 @@ func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64
 	}
 }
 
-// open returns the error for an unknown outcome. It names the key under which the record is
-// remembered: the caller's key, or the command id.
+// open returns the error for an unknown outcome.
 func (c change) open() error {
 	key := c.name()
 	e := unavailable("It is not yet known whether your change was recorded. Repeat the same request with the header "+
@@ -163,8 +158,7 @@ func unavailable(format string, args ...any) *domain.Error {
 	return e
 }
 
-// cause returns the text of the innermost error that adds detail to a sentinel, for example the
-// size and the limit.
+// cause returns the innermost error that adds detail to a sentinel, such as the size and the limit.
 func cause(err error) string {
 	for {
 		inner := errors.Unwrap(err)
@@ -205,19 +199,18 @@ func newDraft(topic, key, eventType string, now time.Time) domain.Draft {
 }
 
 // nextDraft returns the draft of the next event in an agency's chain. Its time is later than its
-// predecessor's, so that "as of T" is always a prefix of the stream, whatever the writers' clocks
-// say.
+// predecessor's, so that "as of T" is a prefix of the stream, whatever the writers' clocks say.
 func nextDraft(parent, subAccount string, event domain.Data, head domain.StreamHead, now time.Time) domain.Draft {
 	d := NewDraft(domain.TopicDashboards, parent, event, now)
-	d.Envelope.Subject, d.Envelope.Chain = subAccount, &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash}
+	d.Envelope.Subject = subAccount
+	d.Envelope.Chain = &domain.ChainLink{Version: head.Version + 1, Prev: head.Hash}
 	if earliest := head.Time.Add(time.Microsecond); head.Version > 0 && d.Envelope.Time.Before(earliest) {
 		d.Envelope.Time = earliest
 	}
 	return d
 }
 
-// EraseDraft returns the draft of a tombstone. It removes the entity from the read model, and from
-// the log once the log is compacted.
+// EraseDraft returns the draft of an entity's tombstone.
 func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	return newDraft(domain.TopicDirectory, domain.DirectoryKey(kind, id), "directory."+kind+".v1", now)
 }
@@ -227,8 +220,7 @@ func ContentDraft(content domain.PostContent, at time.Time) domain.Draft {
 	return NewDraft(domain.TopicContents, content.Key(), content, at)
 }
 
-// EraseContentDraft returns the draft of a tombstone. It removes the content from the tables
-// immediately, and from the log once the log is compacted.
+// EraseContentDraft returns the draft of a content's tombstone.
 func EraseContentDraft(key string, at time.Time) domain.Draft {
 	return newDraft(domain.TopicContents, key, domain.PostContent{}.EventType(), at)
 }

@@ -33,14 +33,13 @@ type DashboardsConfig struct {
 	Log   Appender
 	// PartitionOf returns the partition of an agency's stream. EndOf returns the offset after the
 	// last record of a partition, as reported by the brokers now. An answer without a record must
-	// reflect all records up to this offset. If EndOf is nil, stored state is trusted.
+	// reflect all records up to this offset.
 	PartitionOf func(parent string) int32
 	EndOf       func(ctx context.Context, partition int32) (int64, error)
 	// Refused reports whether an append error means that nothing was appended. TooLarge reports
 	// whether the record was too large.
 	Refused, TooLarge func(error) bool
-	// Fits returns the error with which Log would refuse a record, without appending it. If nil,
-	// previews skip this check.
+	// Fits returns the error with which Log would refuse a record, without appending it.
 	Fits func(domain.Draft) error
 	// Gate refuses commands while the projection lags too far behind. If nil, it never refuses.
 	Gate   func() error
@@ -85,8 +84,7 @@ type change struct {
 	preview   bool                                        // no record is appended
 }
 
-// KeyedLock serializes callers by key. It makes the commands of one agency run one at a time in a
-// process, so races come only from other processes. A key that no one holds uses no memory.
+// KeyedLock serializes callers by key. A key that no one holds uses no memory.
 type KeyedLock struct {
 	mu   sync.Mutex
 	keys map[string]*keyLock

@@ -10,9 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// EraseAgain repeats the listed erasures after a log or database was restored from a backup. It can
-// be run repeatedly: data that is already erased, or was written after its erasure, is left
-// unchanged.
+// EraseAgain repeats the listed erasures after a log or database was restored from a backup. Data
+// that is already erased, or was written after its erasure, is left unchanged.
 type EraseAgain struct {
 	List   domain.Erasures
 	Reason domain.Reason
@@ -62,7 +61,7 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 	return appended, nil
 }
 
-// listed is the latest state of a directory key.
+// entityState is the latest state of a directory key.
 type entityState struct {
 	erased bool
 	entity domain.DirectoryEntity // nil if the list does not name it, or it is erased
@@ -82,10 +81,10 @@ func (e EraseAgain) stateOf(r domain.Recorded) (state entityState, ok bool) {
 	return state, isEntity || r.Data == nil
 }
 
-// secretUse is a secret and the connections that named it.
+// secretUse holds the keys of the connections that named a secret, and when they were erased.
 type secretUse struct {
-	erasedAt    time.Time // the instant of the erasure
-	connections []string  // keys of the connections that named it
+	erasedAt    time.Time
+	connections []string
 }
 
 // erasedConnections returns the connections that are erased and were not written since then.
@@ -111,7 +110,7 @@ func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft,
 			return // records that do not decode are parked and in no table
 		}
 		if data, ok := state.entity.(domain.DirectoryConnection); ok {
-			secrets[data.SecretRef] = secretUse{erasedAt: state.until, connections: append(secrets[data.SecretRef].connections, r.Key)}
+			secrets[data.SecretRef] = secretUse{state.until, append(secrets[data.SecretRef].connections, r.Key)}
 		}
 		states[r.Key] = state
 	})
@@ -143,8 +142,7 @@ func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft,
 	return drafts, nil
 }
 
-// contentDrafts returns tombstones for contents that were stored before their erasure, each with
-// the instant of the erasure. Later contents stay.
+// contentDrafts returns tombstones for contents that were stored before their erasure.
 func (e EraseAgain) contentDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
 	erasures := map[string]*domain.ErasedID{} // nil if already erased or written since
 	err = e.Contents(ctx, func(r domain.Recorded, err error) {
@@ -172,7 +170,6 @@ func (e EraseAgain) contentDrafts(ctx context.Context) (drafts []domain.Draft, e
 	return drafts, nil
 }
 
-// figureDrafts returns the erasures of figures that the tables do not know.
 func (e EraseAgain) figureDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
 	known, err := e.Figures(ctx)
 	if err != nil {
@@ -180,7 +177,8 @@ func (e EraseAgain) figureDrafts(ctx context.Context) (drafts []domain.Draft, er
 	}
 	for _, line := range e.List {
 		id, err := strconv.ParseInt(line.ID, 10, 64)
-		if line.Kind != domain.KindSocialAccount || err != nil || !line.Platform.Valid() { // an account without a platform was never read
+		// An account without a platform was never read.
+		if line.Kind != domain.KindSocialAccount || err != nil || !line.Platform.Valid() {
 			continue
 		}
 		if at := known[domain.PostRef{ParentAccount: line.Agency, SocialAccount: id}]; at.Before(line.At) {
@@ -219,8 +217,7 @@ func (e EraseAgain) records() (drafts []domain.Draft) {
 }
 
 // RefuseErased refuses drafts whose data the list names and that were written or captured before
-// the erasure, with a tolerance of [MaxSkew] for clocks, or that have no time of their own. now is
-// the time of drafts without their own time.
+// the erasure, with a tolerance of [MaxSkew]. now is the time of drafts without their own time.
 func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) error {
 	for _, draft := range drafts {
 		line, erased, written := erasureOf(list, draft, now)
@@ -260,8 +257,7 @@ func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain
 	}
 }
 
-// writtenAt returns when the main application wrote an entity, from the entity's own fields; zero
-// if unknown.
+// writtenAt returns when the main application wrote an entity; zero if unknown.
 func writtenAt(entity domain.DirectoryEntity) time.Time {
 	switch data := entity.(type) {
 	case domain.DirectoryUser:

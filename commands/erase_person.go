@@ -28,9 +28,8 @@ type KeptEraser interface {
 	DeleteStale(ctx context.Context, erased []int64, refs []string, before time.Time) (int, error)
 }
 
-// ErasePerson erases a person from the directory, with the figures of the social accounts that
-// belong to the person (GDPR). The dashboards log holds only ids, so every history still verifies.
-// It shows the id instead of the name.
+// ErasePerson erases a person from the directory, with the figures of the person's social accounts
+// (GDPR). The dashboards log holds only ids, so every history still verifies.
 type ErasePerson struct {
 	Log   Appender
 	Kept  KeptEraser
@@ -42,11 +41,10 @@ type ErasePerson struct {
 const erasureActor = "system:erase"
 
 // Erase deletes the person's tokens, waits until none of the person's accounts is being read, and
-// deletes the stored data ([ErasePerson.deleteKept]). It then appends a tombstone for each of the
-// person's records, disconnects the person's pages, erases the figures of the erased social
-// accounts, and records the erasure by ids on `operations`, and at the end that it is done. It can be
-// repeated: records that name others are erased last, so a repetition finds what an interrupted run
-// left.
+// deletes the stored data. It then appends a tombstone for each of the person's records, disconnects
+// the person's pages, erases the figures of the erased social accounts, and records the erasure by
+// ids on `operations`, and at the end that it is done. It can be repeated: records that name others
+// are erased last, so a repetition finds what an interrupted run left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteTokens(ctx, p); err != nil {
 		return err
@@ -62,8 +60,7 @@ func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.append(ctx, e.drafts(p, record, now)); err != nil {
 		return err
 	}
-	// Delete again: a renewal or reading that was running may have stored data after the first
-	// round.
+	// A renewal or reading that was running may have stored data after the first round.
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
 	}
@@ -92,8 +89,7 @@ func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 }
 
 // EraseRest erases the remaining data of a person that the directory no longer holds: secrets,
-// results of reads, late figures, and social accounts that the order names only now. It is recorded
-// like [ErasePerson.Erase].
+// results of reads, late figures, and social accounts that the order names only now.
 func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
@@ -116,7 +112,6 @@ func (e ErasePerson) append(ctx context.Context, drafts []domain.Draft) error {
 	return nil
 }
 
-// record returns the record of an erasure.
 func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	erased := p.Erased()
 	erased.Order = e.Order
@@ -125,8 +120,7 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	return record
 }
 
-// deleteKept deletes the person's secrets, notice cursors and results of reads. It is a step of
-// [ErasePerson.Erase], and can run again when the directory no longer holds the person.
+// deleteKept deletes the person's secrets, notice cursors and results of reads.
 func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	errs := []error{e.deleteTokens(ctx, p)}
 	pages := make([]int64, len(p.Pages))

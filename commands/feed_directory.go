@@ -45,8 +45,7 @@ type DirectoryTables interface {
 
 // FeedDirectory accepts directory entities and published posts from a main application. It does not
 // append an entity that is not newer than the stored one. It answers after the tables show the
-// accepted lines, so that the next request is compared with them. If two requests send the same
-// entity at the same time, the last record in the log counts.
+// accepted lines, so that the next request is compared with them.
 type FeedDirectory struct {
 	// Append returns the result of each draft; nil means that all in-sync replicas have it.
 	Append   func(ctx context.Context, drafts []domain.Draft) []error
@@ -138,9 +137,8 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	return fedOf(read), nil
 }
 
-// awaitEntities waits until the tables show the last draft of each entity, or a later state, so
-// that the next request finds it. The drafts are in the log, so it returns no error if the tables
-// take longer.
+// awaitEntities waits until the tables show the last draft of each entity, or a later state. The
+// drafts are in the log, so it returns no error if the tables take longer.
 func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain.Draft) {
 	last := map[string]domain.Draft{}
 	for _, draft := range drafts {
@@ -154,7 +152,8 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 	AwaitTables(ctx, tables.Moved, func(ctx context.Context) (bool, error) {
 		entities, err := tables.EntitiesByKey(ctx, slices.Collect(maps.Keys(last)))
 		for key, draft := range last {
-			if state, known := entities[key]; known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
+			state, known := entities[key]
+			if known != (draft.Data != nil) || known && state.At.Before(stored(draft.Envelope.Time)) {
 				return false, err
 			}
 		}
@@ -162,7 +161,6 @@ func awaitEntities(ctx context.Context, tables DirectoryTables, drafts ...domain
 	})
 }
 
-// read validates one line on its own.
 func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	l := &fedLine{number: number, FeedOutcome: FeedAccepted}
 	if len(raw) > MaxFeedLine {
@@ -240,8 +238,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 	return nil
 }
 
-// isEntity reports whether the line has not been refused and is about an entity: its state or its
-// erasure.
+// isEntity reports whether the line was not refused and is about an entity.
 func (l *fedLine) isEntity() bool {
 	return len(l.drafts) > 0 && l.drafts[0].Topic == domain.TopicDirectory
 }
@@ -272,7 +269,6 @@ func (l *fedLine) news(entity domain.DirectoryEntity, before domain.RecordedEnti
 	return false
 }
 
-// refusals returns one error that names every refused line, or nil.
 func refusals(lines []*fedLine) error {
 	refused := 0
 	err := &domain.Error{Code: domain.CodeUnprocessable}
@@ -285,13 +281,12 @@ func refusals(lines []*fedLine) error {
 	if refused == 0 {
 		return nil
 	}
-	err.Message = fmt.Sprintf(
-		"No line was accepted: %d of %d lines are invalid; see errors. Fix these lines, or send the request without atomic=true to accept the others.", refused, len(lines))
+	err.Message = fmt.Sprintf("No line was accepted: %d of %d lines are invalid; see errors. "+
+		"Fix these lines, or send the request without atomic=true to accept the others.", refused, len(lines))
 	return err
 }
 
-// drafts returns the drafts to append: those of the lines, and the tombstones of contents of erased
-// accounts.
+// drafts returns those of the lines, and the tombstones of contents of erased accounts.
 func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, now time.Time) (drafts []domain.Draft, err error) {
 	var socials []int64
 	var agencies []string

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -64,8 +63,7 @@ func (i ImportDashboards) Import(
 			return first, fmt.Errorf("append dashboards of agency %s (repeating the import is safe): %w", facts.ParentAccount, err)
 		}
 	}
-	return first, errors.New("agency " + facts.ParentAccount + " changes its dashboards too often to import them; " +
-		"repeat the import")
+	return first, fmt.Errorf("agency %s changes its dashboards too often to import them; repeat the import", facts.ParentAccount)
 }
 
 // draft returns a record with as many sets as fit.

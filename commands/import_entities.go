@@ -55,7 +55,10 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		if err := checkMainAppID(domain.EntityKind(entity), l.ID); err != nil {
 			return nil, err
 		}
-		id, err := canonicalErasure(domain.EntityKind(entity), l.ID)
+		id := lowerHexID(l.ID)
+		if kind := domain.EntityKind(entity); kind == domain.KindAccount || kind == domain.KindUser {
+			err = required("id", &id)
+		}
 		return []domain.Draft{EraseDraft(domain.EntityKind(entity), id, at)}, err
 	case isPost && l.UpdatedAt != nil:
 		return nil, errors.New("the time of a post is data.registered_at; remove updated_at")
@@ -80,11 +83,11 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 	return []domain.Draft{EntityDraft(entity, at)}, nil
 }
 
-// checkMainAppID refuses ids in the range of entities that are connected in ledgerboard. The main
-// application's ids are below it.
+// checkMainAppID refuses ids in the range of entities that are connected in ledgerboard.
 func checkMainAppID(kind, id string) error {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.IsComputedID(n) {
-		return fmt.Errorf("%s %s: ids from %d are reserved for what is connected in ledgerboard; remove the line, or use a smaller id", kind, id, domain.FirstComputedID)
+		return fmt.Errorf("%s %s: ids from %d are reserved for what is connected in ledgerboard; remove the line, or use a smaller id",
+			kind, id, domain.FirstComputedID)
 	}
 	return nil
 }
@@ -93,9 +96,8 @@ func checkMainAppID(kind, id string) error {
 const lastYear = 9999
 
 // canonicalEntity checks the ids of accounts and users that an entity names and converts them to
-// lower case: two spellings would be two accounts, and the log would refuse the second one in the
-// middle of an import. Times are truncated as the tables store them, so that an entity that is sent
-// twice compares as equal.
+// lower case: two spellings would be two accounts. Times are truncated as the tables store them, so
+// that an entity that is sent twice compares as equal.
 func canonicalEntity(entity domain.DirectoryEntity) (_ domain.DirectoryEntity, err error) {
 	switch e := entity.(type) {
 	case domain.DirectoryAccount:
@@ -151,9 +153,8 @@ func storedAt(at *time.Time) *time.Time {
 	return &kept
 }
 
-// keepRefs keeps the reference of a connection's tokens if the main application names none, because
-// it does not know the reference. A connection always has a reference, so that its tokens can be
-// stored.
+// keepRefs keeps the reference of a connection's tokens if the main application names none. A
+// connection always has a reference, so that its tokens can be stored.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	c, ok := entity.(domain.DirectoryConnection)
 	if !ok {
@@ -165,8 +166,7 @@ func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 }
 
 // connectedHere refuses a record or an erasure by the main application of a page that was connected
-// in ledgerboard. The page may have a computed id, or the main application's id with a token
-// obtained in ledgerboard. known returns the current entity of a directory key, or nil.
+// in ledgerboard, under either of its ids. known returns the entity of a directory key, or nil.
 func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEntity) error {
 	entity, _ := line.Data.(domain.DirectoryEntity)
 	e, _ := entity.(domain.DirectorySocialAccount)
@@ -174,11 +174,11 @@ func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEnt
 		page, ok := known(key).(domain.DirectorySocialAccount)
 		switch connected := ok && page.Connected && domain.IsComputedID(page.ConnectionID); {
 		case connected && entity == nil:
-			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard and cannot be erased; disconnect it there first, or remove the line",
-				page.ID, page.Platform, page.ExternalID)
+			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard and cannot be erased; "+
+				"disconnect it there first, or remove the line", page.ID, page.Platform, page.ExternalID)
 		case connected:
-			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard as %d; disconnect it there first, or remove the line",
-				e.ID, e.Platform, e.ExternalID, page.ID)
+			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard as %d; "+
+				"disconnect it there first, or remove the line", e.ID, e.Platform, e.ExternalID, page.ID)
 		}
 	}
 	return nil
@@ -197,17 +197,7 @@ func pageKeys(entity domain.DirectoryEntity) (keys []string) {
 	return keys
 }
 
-// canonicalErasure does the same for the id of an erasure.
-func canonicalErasure(kind, id string) (string, error) {
-	if kind != domain.KindAccount && kind != domain.KindUser {
-		return lowerHexID(id), nil
-	}
-	err := required("id", &id)
-	return id, err
-}
-
-// lowerHexID converts ids with the form of the main application's database ids to lower case. Ids
-// of orders and sessions may have another form.
+// lowerHexID converts hex ids to lower case. Ids of orders and sessions may have another form.
 func lowerHexID(id string) string {
 	if hex, ok := domain.HexID(id); ok {
 		return hex

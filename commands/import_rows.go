@@ -48,10 +48,9 @@ func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err e
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt)
 }
 
-// PostReading returns the event of a row of tSPostInsights. Its growth verdict is the one at its
-// capture: it uses the post's age at that time and the subscriptions that the directory holds for
-// that time. It is unknown when the legacy system began to read the account, so the first counts of
-// a young post are treated as gained after its publication.
+// PostReading returns the event of a row of tSPostInsights, with the growth verdict at its capture.
+// It is unknown when the legacy system began to read the account, so the first counts of a young post
+// are treated as gained after its publication.
 func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
 	read := row.PostRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -60,7 +59,8 @@ func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) 
 	if at, ok := i.World.published[domain.PostID(read.SocialAccount, read.ExternalID)]; ok && read.PublishedAt == nil {
 		read.PublishedAt = &at
 	}
-	read.GrowthWindow, read.SubscriptionActive = i.GrowthWindow.String(), i.NoSubscriptions || i.World.Subscribed(read.Tenant, read.CapturedAt)
+	read.GrowthWindow = i.GrowthWindow.String()
+	read.SubscriptionActive = i.NoSubscriptions || i.World.Subscribed(read.Tenant, read.CapturedAt)
 	read.FromZero = read.PublishedAt != nil && read.CapturedAt.Sub(*read.PublishedAt) <= i.GrowthWindow
 	read.GrowthEligible = read.FromZero && read.SubscriptionActive
 	return i.metric(read.Tenant, read, read.Validate(), read.CapturedAt, read.ExternalID)
@@ -83,7 +83,8 @@ func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
 }
 
 func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft {
-	return ContentDraft(domain.PostContent{PostRef: domain.PostRefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}, post.RegisteredAt)
+	content := domain.PostContent{PostRef: domain.PostRefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}
+	return ContentDraft(content, post.RegisteredAt)
 }
 
 // MarkImported marks the content of a post as imported.
@@ -92,14 +93,12 @@ func (i Import) MarkImported(content domain.Draft) domain.Draft {
 	return content
 }
 
-// registered returns the event of a post that the main application registers.
 func (i Import) registered(post domain.PostRegistered) (domain.Draft, error) {
 	return i.metric(post.Tenant, post, post.Validate(), post.RegisteredAt, post.ExternalID, string(post.Origin))
 }
 
-// metric refuses the values that a fold would refuse. It also refuses times in the future, because
-// such a reading would stay the latest until then. The event id is derived from the values that
-// identify the row, so a row is one event however often it is imported.
+// metric refuses invalid values, and times in the future, because such a reading would stay the
+// latest until then. The event id is derived from the values that identify the row.
 func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string) (domain.Draft, error) {
 	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
 		invalid = fmt.Errorf("its time %s is in the future", at.Format(time.RFC3339))
@@ -136,9 +135,8 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 }
 
 // Entity returns the event of a line of entities, see [EntityLine]. An entity keeps the references
-// of its secrets if the line names none, because the main application's exports do not contain
-// them. It refuses records and erasures of a page that was connected in ledgerboard: with two
-// records the page would be read twice.
+// of its secrets if the line names none. Records and erasures of a page that was connected in
+// ledgerboard are refused: with two records the page would be read twice.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	if post, ok := line.Data.(domain.PostRegistered); ok {
 		return i.registered(post)

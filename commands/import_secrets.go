@@ -29,23 +29,23 @@ const (
 )
 
 // SealTokens stores a row's tokens under the connection's reference, before the event that names it
-// is appended. A stored token is kept, because it may be a renewed one and the old one can then no
-// longer be renewed. It is replaced only if the connection waits for a sign-in and the row has a
-// different token.
+// is appended. A stored token may be a renewed one, so it is replaced only if the connection waits for
+// a sign-in and the row has a different token.
 func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (SecretOutcome, error) {
-	if row.AccessToken == "" {
+	token := string(row.AccessToken)
+	if token == "" {
 		return SecretAbsent, nil
 	}
 	if i.Secrets == nil {
 		return SecretStored, nil
 	}
-	if same, found := i.earlierRow(c.SecretRef, string(row.AccessToken)); found {
-		if same || !i.ReplaceAll { // the earlier row's token does not wait for a sign-in
+	if earlier, found := i.Looked[c.SecretRef]; found { // of an earlier row, whose token does not wait for a sign-in
+		if earlier == sha256.Sum256([]byte(token)) || !i.ReplaceAll {
 			return SecretKept, nil
 		}
-		return SecretReplaced, i.put(ctx, c.SecretRef, string(row.AccessToken), nil, domain.SecretTimes{})
+		return SecretReplaced, i.put(ctx, c.SecretRef, token, nil, domain.SecretTimes{})
 	}
-	stored := StoredTokens{AccessToken: string(row.AccessToken), RefreshToken: string(row.RefreshToken), OwnLogin: row.OwnLogin}
+	stored := StoredTokens{AccessToken: token, RefreshToken: string(row.RefreshToken), OwnLogin: row.OwnLogin}
 	if c.ExpiresAt != nil {
 		stored.ExpiresAt = *c.ExpiresAt
 	}
@@ -59,7 +59,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 		if err != nil {
 			return 0, err
 		}
-		if same := present.AccessToken == string(row.AccessToken); same || !i.ReplaceAll && !place.AwaitsSignIn() {
+		if present.AccessToken == token || !i.ReplaceAll && !place.AwaitsSignIn() {
 			return SecretKept, nil
 		}
 		if stored.RefreshToken == "" {
@@ -73,17 +73,10 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if err != nil {
 		return 0, err
 	}
-	if err := i.put(ctx, c.SecretRef, stored.AccessToken, sealed, stored.Times(taken)); err != nil {
+	if err := i.put(ctx, c.SecretRef, token, sealed, stored.Times(taken)); err != nil {
 		return 0, fmt.Errorf("store the tokens of connection %d: %w", c.ID, err)
 	}
 	return outcome, nil
-}
-
-// earlierRow reports whether an earlier row would have stored a secret under a ref, in a pass that
-// stores nothing, and whether it is the same secret.
-func (i Import) earlierRow(ref, secret string) (same, found bool) {
-	before, found := i.Looked[ref]
-	return found && before == sha256.Sum256([]byte(secret)), found
 }
 
 // put stores a sealed secret. A pass that stores nothing records its digest instead.

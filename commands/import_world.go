@@ -22,7 +22,6 @@ type ImportWorld struct {
 	published map[string]time.Time              // posts in the files, by [domain.PostID]
 }
 
-// importState is the current state of a key.
 type importState struct {
 	domain.CompactedRecord
 
@@ -87,13 +86,11 @@ func digest(entity domain.DirectoryEntity) uint64 {
 	return h.Sum64()
 }
 
-// find returns an entity of the directory; the zero value and false if it does not exist.
 func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, bool) {
 	entity, ok := w.entities[domain.DirectoryKey(kind, fmt.Sprint(id))].(T)
 	return entity, ok
 }
 
-// indexed returns the index, and builds it if needed.
 func (w *ImportWorld) indexed() *importIndex {
 	if w.index == nil {
 		w.index = &importIndex{accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{}}

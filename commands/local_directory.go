@@ -20,9 +20,11 @@ import (
 var (
 	// ErrDirectoryElsewhere (conflict): a main application manages accounts and users.
 	ErrDirectoryElsewhere = domain.NewError(domain.CodeConflict,
-		"Accounts and users come from the main application (LEDGERBOARD_DIRECTORY=main_app). Add them there. The main application sends them with POST /api/directory.")
+		"Accounts and users come from the main application (LEDGERBOARD_DIRECTORY=main_app). Add them there. "+
+			"The main application sends them with POST /api/directory.")
 	errNotOfAgency = domain.NewError(domain.CodeUnprocessable,
-		"The account is not the agency or one of its clients. Use an id from GET /api/accounts, or omit the account to invite a colleague.").
+		"The account is not the agency or one of its clients. Use an id from GET /api/accounts, "+
+			"or omit the account to invite a colleague.").
 		WithField("account", "is not the agency or one of its clients")
 	errEmailTaken = domain.NewError(domain.CodeConflict,
 		"A user of the agency already has this email address. See GET /api/users.").WithField("email", "already belongs to a user of the agency")
@@ -61,8 +63,7 @@ type NewPerson struct {
 }
 
 // AddClient adds a client of the caller's agency. A repetition with the same key returns the client
-// of the first request. Errors: conflict ([ErrDirectoryElsewhere]), invalid, unprocessable (the key
-// was used for another request), [errNotAppended], those of Gate.
+// of the first request; another request with the key is unprocessable.
 func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
 	if !d.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
@@ -80,12 +81,12 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount, Name: add.Name, Email: add.Email, Phone: add.Phone,
 		Address: add.Address, Active: true,
 	}
-	return account, d.add(ctx, c, account, func(domain.DirectoryEntity) domain.DirectoryEntity { return account }, func() error { return nil })
+	same := func(domain.DirectoryEntity) domain.DirectoryEntity { return account }
+	return account, d.add(ctx, c, account, same, func() error { return nil })
 }
 
-// Invite adds a user of the caller's agency or of one of its clients. The person signs in with the
-// identity provider, a link or a token. Errors are those of AddClient, and unprocessable if the
-// account does not belong to the agency, or conflict if the address is taken.
+// Invite adds a user of the caller's agency or of one of its clients. It returns the errors of
+// AddClient, unprocessable for an account of another agency, and conflict if the address is taken.
 func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
 	if !d.Local {
 		return domain.DirectoryUser{}, ErrDirectoryElsewhere
@@ -98,7 +99,11 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	if err := bad.Err(); err != nil {
 		return domain.DirectoryUser{}, err
 	}
-	if err := d.checkAccount(ctx, c, account); err != nil {
+	belongs, err := d.Tables.HasAccount(ctx, c.ParentAccount, account)
+	if err == nil && !belongs {
+		err = errNotOfAgency
+	}
+	if err != nil {
 		return domain.DirectoryUser{}, err
 	}
 	now := stored(d.Now())
@@ -112,7 +117,7 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 		}
 		return user
 	}
-	err := d.add(ctx, c, user, keepTimes, func() error {
+	err = d.add(ctx, c, user, keepTimes, func() error {
 		taken, err := d.Tables.HasEmail(ctx, c.ParentAccount, user.Email)
 		if err == nil && taken {
 			err = errEmailTaken
@@ -122,19 +127,11 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	return user, err
 }
 
-// checkAccount refuses an account that is neither the caller's agency nor one of its clients.
-func (d LocalDirectory) checkAccount(ctx context.Context, c Caller, id string) error {
-	belongs, err := d.Tables.HasAccount(ctx, c.ParentAccount, id)
-	if err == nil && !belongs {
-		err = errNotOfAgency
-	}
-	return err
-}
-
 // add appends an entity if allowed returns no error. If a request with the same key already added
 // it, add compares the stored entity with expected(stored) instead.
 func (d LocalDirectory) add(
-	ctx context.Context, c Caller, entity domain.DirectoryEntity, expected func(before domain.DirectoryEntity) domain.DirectoryEntity, allowed func() error,
+	ctx context.Context, c Caller, entity domain.DirectoryEntity,
+	expected func(before domain.DirectoryEntity) domain.DirectoryEntity, allowed func() error,
 ) error {
 	if d.Gate != nil {
 		if err := d.Gate(); err != nil {
@@ -160,8 +157,7 @@ func (d LocalDirectory) add(
 	return d.append(ctx, draft)
 }
 
-// append appends records in order, and waits for a limited time until the tables show them. Error:
-// [errNotAppended].
+// append appends records in order, and waits for a limited time until the tables show them.
 func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) error {
 	for _, draft := range drafts {
 		if err := d.Log.Append(ctx, draft); err != nil {
@@ -203,9 +199,8 @@ const initActor = "system:init"
 
 var errAgencyExists = domain.NewError(domain.CodeConflict, "An agency exists already. Sign in, or ask its staff to invite you.")
 
-// CreateFirst creates an agency and its first user if there is no account yet, and waits for a
-// limited time until the tables show them. Errors: conflict ([ErrDirectoryElsewhere], or an account
-// exists), invalid (the fields of [NewAgency]), [errNotAppended].
+// CreateFirst creates an agency and its first user, and waits for a limited time until the tables
+// show them. It returns conflict if an account exists.
 func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewPerson) (user domain.DirectoryUser, err error) {
 	if !d.Local {
 		return user, ErrDirectoryElsewhere
@@ -241,18 +236,17 @@ func newHexID(now time.Time, kind, agency, key string) string {
 // MaxName bounds names, addresses and similar texts, in characters.
 const MaxName = 200
 
-// checkName trims a text and refuses invalid ones.
 func checkName(bad *domain.FieldErrors, field string, text *string, required bool) {
 	*text = strings.TrimSpace(*text)
 	switch {
 	case *text == "" && required:
 		bad.Addf(field, "is required")
-	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text), strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
+	case utf8.RuneCountInString(*text) > MaxName, !utf8.ValidString(*text),
+		strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' }):
 		bad.Addf(field, "must be one line of at most %d characters", MaxName)
 	}
 }
 
-// checkEmail refuses malformed email addresses. It keeps the case of letters.
 func checkEmail(bad *domain.FieldErrors, email *string, required bool) {
 	checkName(bad, "email", email, required)
 	if parsed, err := mail.ParseAddress(*email); *email != "" && (err != nil || parsed.Address != *email) {

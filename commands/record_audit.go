@@ -10,8 +10,7 @@ import (
 )
 
 // Audit records reads and exports of the audit trail, and actions of operators. Each request is one
-// record of about 400 bytes. Polling every 10 seconds makes 3 MB a day, which is cheap, and a
-// record for several readings would not say which data was seen when.
+// record of about 400 bytes; polling every 10 seconds makes 3 MB a day.
 type Audit struct {
 	Log    Appender
 	Now    func() time.Time
@@ -44,8 +43,7 @@ func (a *Audit) recordReader(ctx context.Context, c Caller, data domain.Data, da
 // recordWithin is how long a person waits for the log to accept the record.
 const recordWithin = 5 * time.Second
 
-// record appends a record that must be in the log before anything is shown or done. It logs errors.
-// After an error the record may still have been appended.
+// record logs errors. After an error the record may still have been appended.
 func (a *Audit) record(ctx context.Context, c Caller, draft domain.Draft, failed string) error {
 	ctx, cancel := context.WithTimeout(ctx, recordWithin)
 	defer cancel()
@@ -70,9 +68,8 @@ type Effect struct {
 // Reads before the call of do need no record. A [domain.Error] of do means that nothing was done,
 // unless it is unavailable or internal.
 //
-// If the process exits in between, or the log does not accept the second record, the action has no
-// recorded outcome. The trail then shows the outcome as unknown. It never shows an action as done
-// that was not.
+// If the process exits in between, or the log does not accept the second record, the trail shows the
+// outcome as unknown.
 func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do func(context.Context) (Effect, error)) error {
 	if err := act.Validate(); err != nil {
 		if reason, ok := errors.AsType[*domain.Error](err); ok {
@@ -92,8 +89,7 @@ func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do 
 	return err
 }
 
-// DoneDraft returns the record that an erasure or import is done, which the announced record is
-// about.
+// DoneDraft returns the record that an announced erasure or import is done.
 func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Time) domain.Draft {
 	done := NewDraft(domain.TopicOperations, domain.OperationsKeyAll,
 		domain.OperatorFinished{Of: announced.Envelope.ID, Action: action, Outcome: domain.OutcomeDone}, now)
@@ -101,7 +97,6 @@ func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Ti
 	return done
 }
 
-// outcome derives the outcome of an action from its error.
 func outcome(effect Effect, err error) domain.OperatorFinished {
 	f := domain.OperatorFinished{Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Count: effect.Count, Left: effect.Left}
 	if err == nil {

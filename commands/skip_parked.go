@@ -20,25 +20,24 @@ type SkipParked struct {
 }
 
 // Skip appends the skip as the next record of the stream, and returns when the tables have passed
-// it. By then the events that waited for the record are folded, or are parked for another reason.
-// already is true if the record was skipped before; then nothing is appended. Errors are
-// [domain.Error]s: conflict by the rules of [domain.DecideSkip], if a retry folded the record in
-// the meantime, or after too many lost races; unavailable if nothing was appended or the outcome is
-// open.
+// it. already is true if the record was skipped before; then nothing is appended. Errors are
+// [domain.Error]s: conflict by the rules of [domain.DecideSkip] or after too many lost races;
+// unavailable if nothing was appended or the outcome is open.
 //
-// If two operators skip at the same time, one record is effective and the other stale, and both
-// find the record skipped. If a retry folds the record between the decision and the skip, the skip
-// has no effect, neither live nor in any rebuild, and the answer says so.
+// If two operators skip at the same time, both find the record skipped. If a retry folds the record
+// between the decision and the skip, the skip has no effect, and the answer is a conflict.
 func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err error) {
 	c := change{
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),
 		need: domain.FactsNeed{ParentAccount: s.ParentAccount, Partition: s.Position.Partition, Skip: &s.Position},
 		decide: func(view domain.FactsView) (domain.Data, error) {
-			return domain.DecideSkip(*view.Parked, s.ParentAccount, domain.ParkedSkipped{Position: s.Position, Version: s.Version, Reason: s.Reason})
+			skip := domain.ParkedSkipped{Position: s.Position, Version: s.Version, Reason: s.Reason}
+			return domain.DecideSkip(*view.Parked, s.ParentAccount, skip)
 		},
 	}
 	already = true
-	err = d.inTurn(ctx, s.ParentAccount, "skipped", "Too many changes to the stream are being made at the same time. Nothing was skipped. Try again.",
+	err = d.inTurn(ctx, s.ParentAccount, "skipped",
+		"Too many changes to the stream are being made at the same time. Nothing was skipped. Try again.",
 		func(ctx context.Context) (settled bool, err error) {
 			settled, appended, err := d.trySkip(ctx, c)
 			already = already && !appended
@@ -47,7 +46,7 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 	return already && err == nil, err
 }
 
-// trySkip makes one attempt. settled is false after a lost race.
+// trySkip returns settled = false after a lost race.
 func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended bool, err error) {
 	view, event, err := d.consider(ctx, c)
 	if err != nil || event == nil {
@@ -69,7 +68,8 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 	switch {
 	case errors.Is(err, domain.ErrNothingParked):
 		return false, true, domain.NewError(domain.CodeConflict,
-			"A retry folded the event before the skip took effect. The event was not skipped, and the events that waited for it were retried too.")
+			"A retry folded the event before the skip took effect. The event was not skipped, "+
+				"and the events that waited for it were retried too.")
 	case err != nil: // the message of the decision would say that nothing was appended
 		return false, true, domain.NewError(domain.CodeConflict, "A skip is in the log, but not all tables have skipped the event: it was retried "+
 			"in the meantime, or one set of tables has not processed the skip yet. List the parked events and check again.")
@@ -78,5 +78,6 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 }
 
 func skipOpen() error {
-	return unavailable("It is not yet known whether the skip was recorded. Check the event again, or repeat the skip. The event will not be skipped twice.")
+	return unavailable("It is not yet known whether the skip was recorded. " +
+		"Check the event again, or repeat the skip. The event will not be skipped twice.")
 }

@@ -49,26 +49,20 @@ func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
 	}
 }
 
-// SignInBefore returns when a person must have signed in again: when renewals become impossible,
-// when the access token expires if it cannot be renewed, or when Meta stops providing data,
-// whichever is first. Zero if unknown or never.
+// SignInBefore returns when renewals become impossible, the access token expires if it cannot be
+// renewed, or Meta stops providing data, whichever is first; zero if unknown or never.
 func (t StoredTokens) SignInBefore() time.Time {
-	end := t.renewableUntil()
+	end := t.ExpiresAt
+	switch {
+	case t.RefreshToken != "":
+		end = t.RefreshExpiresAt
+	case t.OwnLogin: // it renews itself
+		end = time.Time{}
+	}
 	if end.IsZero() || !t.DataAccessUntil.IsZero() && t.DataAccessUntil.Before(end) {
 		return t.DataAccessUntil
 	}
 	return end
-}
-
-func (t StoredTokens) renewableUntil() time.Time {
-	switch {
-	case t.RefreshToken != "":
-		return t.RefreshExpiresAt
-	case t.OwnLogin: // it renews itself
-		return time.Time{}
-	default:
-		return t.ExpiresAt
-	}
 }
 
 // Expired reports whether the access token has expired, as far as is known.
@@ -100,10 +94,8 @@ type secretOwner struct {
 }
 
 // ForgetSecrets deletes the tokens of connections that the main application has deleted, and
-// returns their number. Only a tombstone in the log counts as a deletion; a missing record or row
-// does not. A ref that is also used by a connection that is not deleted stays. directory passes the
-// records of topic directory to each, those of one key in order. The error is set for a record that
-// cannot be decoded, with its key. deleteStale is that of [KeptEraser].
+// returns their number. Only a tombstone in the log counts as a deletion. A ref that another
+// connection uses stays. directory and deleteStale are those of [EraseAgain] and [KeptEraser].
 func ForgetSecrets(
 	ctx context.Context, directory func(ctx context.Context, each func(domain.Recorded, error)) error,
 	deleteStale func(ctx context.Context, deletedIDs []int64, refs []string, before time.Time) (int, error), now time.Time,
@@ -165,5 +157,5 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	owner.deleted = r.Data == nil
 }
 
-// importedRef returns the ref under which imports store the tokens of a connection that names none.
+// importedRef is where imports store the tokens of a connection that names no ref.
 func importedRef(id string) string { return "connection/" + id }

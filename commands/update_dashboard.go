@@ -21,14 +21,12 @@ type UpdateDashboard struct {
 }
 
 // Update decides and records a change, and returns when reads show it. Errors are [domain.Error]s:
-// forbidden, not_found, unprocessable and precondition_failed by the numbered rules of domain;
-// conflict after too many lost races; unavailable if nothing was changed, or with a CommandID if
-// the outcome is open.
+// those of [domain.DecideUpdate]; conflict after too many lost races; unavailable if nothing was
+// changed, or with a CommandID if the outcome is open.
 func (d *Dashboards) Update(ctx context.Context, u UpdateDashboard) (Result, error) {
 	return d.run(ctx, u.change())
 }
 
-// change returns the state of the command.
 func (u UpdateDashboard) change() change {
 	need := domain.FactsNeed{
 		ParentAccount: u.ParentAccount, Primary: u.Change.Primary,
@@ -82,7 +80,7 @@ func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.Das
 		return domain.DashboardPreview{}, err
 	}
 	event, _ := data.(domain.DashboardEvent)
-	if event != nil && d.Fits != nil {
+	if event != nil {
 		if err := d.appendError(ctx, c, d.Fits(d.draft(c, event, view.Head))); err != nil {
 			return domain.DashboardPreview{}, err
 		}
@@ -90,8 +88,7 @@ func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.Das
 	return domain.PreviewOf(view, c.need.Primary, event)
 }
 
-// replay answers a repeated request with the document at the version that the first request
-// created.
+// replay answers a repeated request with the document that the first request created.
 func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.EarlierCommand) (Result, error) {
 	if earlier.RequestDigest != c.digest {
 		return Result{}, domain.NewError(domain.CodeUnprocessable,
@@ -108,10 +105,9 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 // name returns the key under which a repetition is recognized.
 func (c change) name() string { return cmp.Or(c.key, c.commandID) }
 
-// keyDigest returns the form of an idempotency key in the log and the tables: callers choose their
-// keys freely, and the log never forgets. It is the hex SHA-256 of agency, subject and key, each
-// preceded by its length in 8 bytes, big-endian. Equal keys of two callers have different digests.
-// A person who guesses a key can still confirm it. "" stays "".
+// keyDigest returns the form of an idempotency key in the log and the tables, which hold no text of
+// callers: the hex SHA-256 of agency, subject and key, each preceded by its length in 8 bytes,
+// big-endian. "" stays "".
 func keyDigest(c Caller, key string) string {
 	if key == "" {
 		return ""
@@ -130,9 +126,9 @@ const restWithin = 3 * time.Second
 
 // consider loads the facts and decides. It returns the event to record, or nil. The log itself
 // judges a record. An answer without a record (nothing to change, a refusal, an earlier command, a
-// preview) depends on stored state alone, so it is given only after the tables have folded the
-// agency's partition up to the end of the log at the time of the request. Otherwise tables that
-// were restored from a backup could confirm a change that the log contradicts.
+// preview) depends on stored state alone, so it waits until the tables have folded the agency's
+// partition up to the end of the log at the time of the request. Otherwise tables that were restored
+// from a backup could confirm a change that the log contradicts.
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()
@@ -145,7 +141,7 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		if view.Earlier == nil {
 			event, refusal = c.decide(view)
 		}
-		if event != nil && refusal == nil && !c.preview || d.EndOf == nil {
+		if event != nil && refusal == nil && !c.preview {
 			return view, event, refusal
 		}
 		if end < 0 {
@@ -186,9 +182,8 @@ const (
 	tablePollInterval = 500 * time.Millisecond // if no change to the tables is signaled
 )
 
-// AwaitTables waits a limited time until look reports that the tables show appended records, and
-// reports whether they do. It stops at the first error of look. moved returns a channel that is
-// closed at the tables' next change.
+// AwaitTables waits a limited time until look reports that the tables show appended records. It
+// stops at the first error of look. moved returns a channel that the tables' next change closes.
 func AwaitTables(ctx context.Context, moved func() <-chan struct{}, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()

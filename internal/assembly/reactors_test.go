@@ -39,6 +39,9 @@ func TestWakeUpsOfAgenciesAreIndependent(t *testing.T) {
 	updates := commands.NewDashboards(commands.DashboardsConfig{
 		Store: store, Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 		Refused: func(error) bool { return true }, TooLarge: func(error) bool { return false },
+		PartitionOf: func(string) int32 { return 0 },
+		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
+		Fits:        func(domain.Draft) error { return nil },
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

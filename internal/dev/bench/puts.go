@@ -112,6 +112,9 @@ func (b *bench) putAll(ctx context.Context, agencies int) (served, []domain.Draf
 		Refused:  func(err error) bool { return errors.Is(err, eventlog.ErrRefused) },
 		TooLarge: func(err error) bool { return errors.Is(err, eventlog.ErrRecordTooLarge) },
 		Now:      time.Now, Logger: b.logger,
+		PartitionOf: func(string) int32 { return 0 },
+		EndOf:       func(context.Context, int32) (int64, error) { return 0, nil },
+		Fits:        func(domain.Draft) error { return nil },
 	})
 	err = awaitLive(folding, engine)
 	var ours served
