@@ -59,7 +59,6 @@ type DirectoryStaff struct {
 	Today bool `json:"today"`
 }
 
-// agencyStaff is the value for all staff.
 var agencyStaff = DirectoryStaff{Role: "agency", Today: true}
 
 // Access returns the records that decided a user's access as of a moment. It returns the errors of
@@ -71,8 +70,11 @@ func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, Hist
 		})
 }
 
-func access(ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard) (a AccessAnswer, err error) {
-	staff, err := pg.ScanOptional(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount), "read role of user")
+func access(
+	ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard,
+) (a AccessAnswer, err error) {
+	staff, err := pg.ScanOptional(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount),
+		"read role of user")
 	if err != nil {
 		return a, err
 	}

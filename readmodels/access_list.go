@@ -109,7 +109,6 @@ type spanKey struct {
 	Began     int64  `json:"b"` // version
 }
 
-// compare orders keys by dashboard and user or by user and dashboard, and then by time.
 func (k spanKey) compare(other spanKey, byUser bool) int {
 	dashboards, users := strings.Compare(k.Dashboard, other.Dashboard), strings.Compare(k.User, other.User)
 	if byUser {
@@ -127,9 +126,8 @@ func (q SpansQuery) cursors() CursorScope {
 // Cursor returns the cursor for the spans after this one, like [HistoryMeta].NextCursor for a page.
 func (s AccessSpan) Cursor(q SpansQuery) (string, error) { return EncodeCursor(q.cursors(), s.key) }
 
-// Spans returns a page of access spans. Errors: not_found ([domain.ErrDashboardNotFound] for a
-// dashboard without history in this agency, [ErrAgencyUserNotFound], or an error that names the
-// last version for a version in the future) and invalid for a cursor of another query.
+// Spans returns a page of access spans. It returns the errors of [History.State], and
+// [ErrAgencyUserNotFound].
 func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansMeta, error) {
 	var meta SpansMeta
 	read := func(tx pgx.Tx, now *HistoryMeta) (page []AccessSpan, err error) {
@@ -152,7 +150,9 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if len(folded) > q.Limit {
 			folded = folded[:q.Limit]
 			last := folded[q.Limit-1].key
-			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { return d.dashboard > last.Dashboard }) // they are on the next page
+			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { // they are on the next page
+				return d.dashboard > last.Dashboard
+			})
 			if now.NextCursor, err = EncodeCursor(q.cursors(), last); err != nil {
 				return nil, err
 			}
@@ -173,8 +173,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 }
 
 // ExportSpans returns the meta data of an export of access and all its spans in order, read in
-// batches from one prefix of the stream. The query's limit is ignored. An error ends the sequence.
-// Errors before it are those of [History.Spans].
+// batches from one prefix of the stream. An error ends the sequence.
 func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
 	q.Limit = spansBatch
 	first, meta, err := h.Spans(ctx, q)
@@ -202,8 +201,7 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 }
 
 // spansBatch is the number of spans of an export that are read at once. If ordered by user, each
-// batch refolds the whole history, so the time grows with the history times the number of
-// batches.
+// batch refolds the whole history.
 const spansBatch = 2_000
 
 // window returns the positions that the query covers, within a prefix of the stream.
@@ -237,7 +235,6 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 	return within(from), within(to), nil
 }
 
-// staffOf returns the agency's active staff, or only the user in the query.
 func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) {
 	staff := AccessStaff{DirectoryStaff: agencyStaff}
 	rows, _ := tx.Query(ctx, `
@@ -278,8 +275,7 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 	return spans, err
 }
 
-// checkListed returns never if the user was never on the list of the dashboard ("" for any
-// dashboard). Users who were erased or have left the agency give nil.
+// checkListed returns never if the user was never on the list of the dashboard; "" for any.
 func checkListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
 	listed, err := pg.ScanOptional(tx.QueryRow(ctx, `select from dashboard_history
 		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent, dashboard, user),
@@ -290,7 +286,6 @@ func checkListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string,
 	return err
 }
 
-// span adds records and names to a span.
 func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
 	record := func(version int64) Record { return n.record(records[entryKey{version, f.key.Dashboard}]) }
 	maybe := func(version int64) *Record {
@@ -316,7 +311,6 @@ func (n names) span(f foldedSpan, records map[entryKey]Record) AccessSpan {
 	return s
 }
 
-// recordsOf reads the records with the keys, without duplicates.
 func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (map[entryKey]Record, error) {
 	records := map[entryKey]Record{}
 	for _, key := range keys {

@@ -1,6 +1,7 @@
 package readmodels
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,7 +21,6 @@ type foldedSpan struct {
 	scopes          []foldedScope
 }
 
-// foldedScope is an uninterrupted time during which a dashboard had a scope.
 type foldedScope struct {
 	scope              string
 	addedIn, removedIn int64
@@ -49,12 +49,10 @@ type accessRow struct {
 	Scopes    []string
 }
 
-// foldSpans folds the history of dashboards up to version after.Until, in order: of the dashboard
-// in the query, or of all dashboards starting with after.Dashboard. It returns the spans that
-// follow a key and overlap the versions from and to, in the order of the query and one more than
-// fit on the page. It also returns the dashboards passed that no one had access to at version to.
-// Its memory is limited to one dashboard's history of access and the page, regardless of the
-// agency's size.
+// foldSpans folds the history of dashboards up to version after.Until, in order. It returns the spans
+// that follow a key and overlap the versions from and to, one more than fit on the page, and the
+// dashboards passed that no one had access to at version to. Its memory is limited to one dashboard's
+// history of access and the page.
 func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedNoAccess, error) {
 	only := "after->'users'"
 	if q.User != "" { // only the user's presence on the list matters
@@ -114,11 +112,9 @@ type spansPage struct {
 	noAccess []foldedNoAccess
 }
 
-// full reports whether no further dashboard can have a span of the page, because dashboards come in
-// order.
+// full reports whether no further dashboard can have a span of the page.
 func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.room }
 
-// add adds the spans of the next dashboard, and records if no one had access to it.
 func (p *spansPage) add(spans []foldedSpan, noAccess foldedNoAccess) {
 	if noAccess.decided > 0 {
 		p.noAccess = append(p.noAccess, noAccess)
@@ -141,17 +137,14 @@ func (p *spansPage) cut() []foldedSpan {
 
 // dashboardAccess is the access history of one dashboard so far.
 type dashboardAccess struct {
-	id      string
-	allowed int64            // version that opened it to its clients; 0 if it is closed
-	listed  map[string]int64 // users on the list, with the versions that added them
-	open    map[string]int64 // users with access, with the versions that began their spans
-	ended   []foldedSpan
-	scopes  []foldedScope // current ones have no taken version
-	// version that closed it to its clients or created it closed; 0 if it is open
-	closed int64
-	// version that removed the last user from its list or created it without users; 0 if the list
-	// has users
-	emptied  int64
+	id       string
+	allowed  int64            // version that opened it to its clients; 0 if it is closed
+	listed   map[string]int64 // users on the list, with the versions that added them
+	open     map[string]int64 // users with access, with the versions that began their spans
+	ended    []foldedSpan
+	scopes   []foldedScope  // current ones have no taken version
+	closed   int64          // version that closed it to its clients or created it closed; 0 if it is open
+	emptied  int64          // version that emptied its list or created it without users; 0 if the list has users
 	moment   int64          // version
 	noAccess foldedNoAccess // at the moment
 }
@@ -215,11 +208,11 @@ func (d *dashboardAccess) foldScopes(row accessRow) {
 	}
 }
 
-// spans returns the spans that overlap the versions from and to, each with its scopes.
 func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 	all := d.ended
 	for user, began := range d.open {
-		all = append(all, foldedSpan{key: spanKey{Dashboard: d.id, User: user, Began: began}, listed: d.listed[user], allowed: d.allowed})
+		key := spanKey{Dashboard: d.id, User: user, Began: began}
+		all = append(all, foldedSpan{key: key, listed: d.listed[user], allowed: d.allowed})
 	}
 	selected := all[:0]
 	for _, s := range all {
@@ -241,13 +234,8 @@ func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 // unlimited is greater than all versions.
 const unlimited = 1 << 62
 
-// ends returns a version as the end of a span; 0, which means no end, becomes unlimited.
-func ends(version int64) int64 {
-	if version == 0 {
-		return unlimited
-	}
-	return version
-}
+// ends returns the end of a span; 0 means no end.
+func ends(version int64) int64 { return cmp.Or(version, unlimited) }
 
 // WithoutAccess are dashboards that no client user had access to.
 type WithoutAccess struct {
@@ -277,8 +265,6 @@ type foldedNoAccess struct {
 	decided   int64
 }
 
-// foldNoAccess records after an entry whether no one has access, unless the entry is after the
-// moment.
 func (d *dashboardAccess) foldNoAccess(version int64) {
 	d.closed = holdsSince(d.closed, d.allowed == 0, version)
 	d.emptied = holdsSince(d.emptied, len(d.listed) == 0, version)
@@ -293,16 +279,12 @@ func (d *dashboardAccess) foldNoAccess(version int64) {
 
 // holdsSince returns the version since which a condition holds; 0 while it does not hold.
 func holdsSince(version int64, holds bool, now int64) int64 {
-	switch {
-	case !holds:
+	if !holds {
 		return 0
-	case version == 0:
-		return now
 	}
-	return version
+	return cmp.Or(version, now)
 }
 
-// readWithoutAccess adds records and names to dashboards without access.
 func readWithoutAccess(ctx context.Context, tx pgx.Tx, parent string, folded []foldedNoAccess) (*WithoutAccess, error) {
 	count := int64(len(folded))
 	folded = folded[:min(len(folded), maxWithoutAccess)]

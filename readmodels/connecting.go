@@ -21,13 +21,14 @@ type Connecting struct{ Pool *pgxpool.Pool }
 var errPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
 
 // ActiveNames returns the names of an active agency and of one of its active accounts or of the
-// agency itself, and whether a subscription is active at a time. Only these can connect pages. It
-// returns [ErrAccountNotFound] if the account is unknown, not active or belongs to another agency.
+// agency itself, and whether a subscription is active. It returns [ErrAccountNotFound] for any other
+// account.
 func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
 	const doing = "look up account to connect"
 	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select p.name, s.name, `+subscribed+`
-		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account from accounts a where a.id = $2 and a.active) s
+		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account
+		      from accounts a where a.id = $2 and a.active) s
 		join accounts p on p.id = s.parent_account and p.active
 		cross join (select $3::timestamptz as now) t
 		where s.parent_account = $1`, parent, account, now), doing, &names.Agency, &names.Account, &names.Subscribed)
@@ -53,14 +54,14 @@ func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]dom
 // refs have plain ids; the directory can also contain URNs, see [domain.Platform.PlainID].
 func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain.PageRef) ([]domain.ConnectedPage, error) {
 	platforms, kinds, external := make([]int, len(refs)), make([]int, len(refs)), make([]string, len(refs))
-	withURNs := PlatformIDs(slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return !p.Facts().WritesURNs }))
+	withURNs := slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return !p.Facts().WritesURNs })
 	for i, ref := range refs {
 		platforms[i], kinds[i], external[i] = int(ref.Platform), int(ref.AccountType), ref.ExternalID
 	}
 	return c.pages(ctx, ` where s.parent_account = $1
 		and (s.p_id, s.a_type, case when s.p_id = any($5::smallint[]) then regexp_replace(s.external_id, '^.*:', '') else s.external_id end)
 		  in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
-		order by s.connected desc, s.id`, parent, platforms, kinds, external, withURNs)
+		order by s.connected desc, s.id`, parent, platforms, kinds, external, PlatformIDs(withURNs))
 }
 
 // PagesOf returns the pages that some connections read, of any agency, by id.
@@ -82,13 +83,13 @@ func (c Connecting) Page(ctx context.Context, parent string, id int64) (domain.C
 
 // MemberUser returns the user of a member; "" if the member is unknown or not a user.
 func (c Connecting) MemberUser(ctx context.Context, member int64) (user string, err error) {
-	_, err = pg.ScanOptional(c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "look up a member", &user)
+	row := c.Pool.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member)
+	_, err = pg.ScanOptional(row, "look up a member", &user)
 	return user, err
 }
 
 // MembersOf returns the members that sign-ins of a person with a platform created, for any account
-// of any agency: their ids are computed from these. The ids of members from a main application are
-// unknown here.
+// of any agency: their ids are computed from these.
 func (c Connecting) MembersOf(ctx context.Context, platform domain.Platform, person string) (members []int64, err error) {
 	const doing = "find members of a person"
 	rows, _ := c.Pool.Query(ctx, `select coalesce(parent_account, id), id from accounts`)
@@ -138,6 +139,7 @@ const connectScope = "connect"
 func (c Connecting) ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error) {
 	return pg.ScanOptional(c.Pool.QueryRow(ctx, `
 		select from dashboard_preferences d
-		where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard and d.users @> array[$3::text] and $4::text = any(d.scopes)`,
+		where d.parent_account = $1 and d.sub_account_id = $2 and d.allow_client_dashboard
+		  and d.users @> array[$3::text] and $4::text = any(d.scopes)`,
 		parent, account, user, connectScope), "check whether a client may connect")
 }

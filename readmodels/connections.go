@@ -52,7 +52,9 @@ func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now ti
 
 // ReadTogether returns the number of social accounts of a platform that each stored token reads, by
 // token reference and account type.
-func (c Connections) ReadTogether(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[string]map[domain.AccountType]int, error) {
+func (c Connections) ReadTogether(
+	ctx context.Context, queue domain.FetchQueue, now time.Time,
+) (map[string]map[domain.AccountType]int, error) {
 	rows, _ := c.Pool.Query(ctx, `select c.secret_ref, s.a_type, count(*)`+worthReading+` and c.secret_ref <> '' group by 1, 2`,
 		int(queue.Platform), queue.Kind, now)
 	together := map[string]map[domain.AccountType]int{}
@@ -113,8 +115,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 }
 
 // SignInsDue counts the accounts that are currently read, and those with tokens that expire or can
-// no longer be renewed before a time. Accounts that already need a sign-in are not counted; their
-// state reports it.
+// no longer be renewed before a time.
 func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error) {
 	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
 		where s.p_id = $1 and s.connected and not `+awaitsSignIn+` and `+subscribed,
@@ -139,7 +140,8 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 		from tMemberAuth a
 		left join kept.secrets k on k.ref = a.secret_ref
 		left join connection_states st on st.connection_id = a.id
-		where a.id = $1`, connection), doing, &place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateReason, &place.StateAt)
+		where a.id = $1`, connection), doing,
+		&place.Platform, &place.SecretRef, &place.StoredAt, &place.State, &place.StateReason, &place.StateAt)
 	if err == nil && !known {
 		err = pg.Wrap(doing, ErrConnectionNotFound)
 	}
@@ -153,7 +155,8 @@ const maxKnownPosts = 20_000
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last
 // reading.
 func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error) {
-	return pg.List(ctx, c.Pool, fmt.Sprintf("read posts of social account %d", tenant.SocialAccount), pgx.RowToStructByPos[domain.KnownPost], `
+	doing := fmt.Sprintf("read posts of social account %d", tenant.SocialAccount)
+	return pg.List(ctx, c.Pool, doing, pgx.RowToStructByPos[domain.KnownPost], `
 		select p.external_id, coalesce(p.post_type, ''), p.published_at,
 		       (select d.captured_at from post_daily d
 		        where d.social_account_id = p.social_account_id and d.external_id = p.external_id
@@ -167,12 +170,12 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 }
 
 // ListedTexts returns the latest texts of posts from the listing of a tenant's social account, by
-// post id. Texts that were never listed, were listed under another client, or were erased are
-// absent.
+// post id.
 func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select external_id, coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '') from post_contents
-		where parent_account = $1 and social_account_id = $2 and external_id = any($3) and account_id = $4 and origin = '`+string(domain.OriginListing)+`'`,
+		where parent_account = $1 and social_account_id = $2 and external_id = any($3) and account_id = $4
+		  and origin = '`+string(domain.OriginListing)+`'`,
 		tenant.ParentAccount, tenant.SocialAccount, posts, tenant.AccountID)
 	byPost := make(map[string]domain.PostTexts, len(posts))
 	var id string
@@ -250,12 +253,14 @@ type ReadingsQuery struct {
 // platform and id.
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
 	return pg.List(ctx, c.Pool, "list reading status of connections", scanReading, `
-		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id, coalesce(client.name, ''), s.connection_id,
+		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id,
+		       coalesce(client.name, ''), s.connection_id,
 		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
 		            when d.held then 'paused' else coalesce(nullif(f.class, ''), 'ok') end,
 		       concat_ws(' ', case when d.dead then st.reason end,
 		            case when d.paused then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
-		            when d.held and d.paid then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
+		            when d.held and d.paid
+		              then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
 		            when not d.dead then f.reason end),
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
@@ -279,8 +284,8 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
 	var platform domain.Platform
 	var granted *string
-	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName, &r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason,
-		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted, &r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
+	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName, &r.AccountID, &r.AccountName,
+		&r.ConnectionID, &r.State, &r.Reason, &r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted, &r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
 	r.PlatformName = platform.String()
 	r.Permissions = domain.PermissionsOf(platform, r.AccountType, granted)
 	return r, err

@@ -92,9 +92,8 @@ type DashboardRequest struct {
 	ClientAccount, ClientUser string
 }
 
-// Dashboard returns the dashboard of a sub-account with current names from the directory. It
-// returns [domain.ErrDashboardNotFound] for an unknown account, an account of another agency, an
-// account without a dashboard, and a dashboard that does not exist for the requesting client user.
+// Dashboard returns the dashboard of a sub-account with current names from the directory, or
+// [domain.ErrDashboardNotFound].
 func (d *Dashboards) Dashboard(ctx context.Context, request DashboardRequest) (DashboardView, error) {
 	var view DashboardView
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
@@ -140,7 +139,8 @@ func ownDashboard(ctx context.Context, tx pgx.Tx, request DashboardRequest) (dom
 	rows, _ := tx.Query(ctx, `
 		select `+dashboardColumns+` from dashboard_preferences
 		where parent_account = $1 and sub_account_id = $2
-		  and ($3 = '' and $4 = '' or sub_account_id = $3 or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
+		  and ($3 = '' and $4 = '' or sub_account_id = $3
+		       or $3 = any(sub_account_ids) and users @> array[$4::text] and allow_client_dashboard)`,
 		request.ParentAccount, request.SubAccount, request.ClientAccount, request.ClientUser)
 	document, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[domain.Dashboard])
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -112,7 +112,8 @@ func (e DirectoryEntities) HasAccount(ctx context.Context, agency, account strin
 func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return pg.ScanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
-		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email), "look for an email address")
+		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email),
+		"look for an email address")
 }
 
 // Empty reports whether there is no account at all.
@@ -124,7 +125,8 @@ func (e DirectoryEntities) Empty(ctx context.Context) (bool, error) {
 // Erasures returns the recorded erasures of people, from all agencies.
 func (e DirectoryEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.
-	rows, _ := e.Pool.Query(ctx, `select parent_account, time, data from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'`)
+	rows, _ := e.Pool.Query(ctx, `
+		select parent_account, time, data from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'`)
 	var lines []domain.ErasedID
 	var agency string
 	var at time.Time

@@ -68,7 +68,6 @@ func toNamedAll(known map[string]*string, ids []string) []Named {
 	return all
 }
 
-// record adds names to the ids of a record.
 func (n names) record(r Record) Record {
 	r.Actor = toNamed(n.users, r.Actor.ID)
 	if r.OnBehalfOf != nil {

@@ -44,7 +44,6 @@ type Account struct {
 	Active   bool   `json:"active"`
 }
 
-// nameKey is the position in a list ordered by name.
 type nameKey[I any] struct {
 	Name string `json:"n"`
 	ID   I      `json:"i"`
@@ -272,7 +271,8 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 				                 left join accounts x on x.id = l.id and x.parent_account = $1), '[]'),
 				       coalesce(cardinality(d.users), 0),
 				       (select count(*) from users u join accounts o on o.id = u.account_id
-				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1), coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
+				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1),
+				       coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
 				from (select id, name from accounts where parent_account = $1
 				      union all
 				      select p.sub_account_id, '' from dashboard_preferences p

@@ -174,18 +174,21 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 		List: "platforms", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after platformKey, limit int) (string, []any) {
 			return platformsSQL, []any{
-				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State), after.Platform, after.ID, limit, q.User,
+				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State),
+				after.Platform, after.ID, limit, q.User,
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			var granted *string
 			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
-				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt, &p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
+				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt,
+				&p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
 			p.PlatformRef = PlatformRefOf(p.Platform)
 			if p.State == PlatformDisconnected && p.Reason == "" {
 				p.Reason = domain.OptionalText(NotConnected(domain.DirectorySocialAccount{
-					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.ProfileID, ConnectionID: p.ConnectionID,
+					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType,
+					ExternalID: p.ProfileID, ConnectionID: p.ConnectionID,
 				}))
 			}
 			switch p.State {

@@ -47,14 +47,16 @@ func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts 
 			person.Named = append(person.Named, id)
 		}
 	}
-	person.Pages = slices.DeleteFunc(person.Pages, func(page domain.DirectorySocialAccount) bool { return slices.Contains(person.Named, page.ID) })
+	person.Pages = slices.DeleteFunc(person.Pages, func(page domain.DirectorySocialAccount) bool {
+		return slices.Contains(person.Named, page.ID)
+	})
 	if err := p.AddSocialAccountsToErase(ctx, person); err != nil {
 		return err
 	}
 	for _, id := range person.Named {
 		if !slices.ContainsFunc(person.Had, func(owner domain.AccountOwner) bool { return owner.SocialAccount == id }) {
-			return domain.NewError(domain.CodeInvalid,
-				"No member of agency %s has or had the social account %d, so it cannot be erased with this person. Check the id.", person.ParentAccount, id)
+			return domain.NewError(domain.CodeInvalid, "No member of agency %s has or had the social account %d, "+
+				"so it cannot be erased with this person. Check the id.", person.ParentAccount, id)
 		}
 	}
 	return nil
@@ -85,8 +87,8 @@ func contentsWhere(ctx context.Context, tables pg.Querier, condition string, arg
 	return stored, pg.Wrap("read contents of posts", err)
 }
 
-// connectionsOf adds the connections of the person's members.
-func connectionsOf(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
+// addConnections adds the connections of the person's members.
+func addConnections(ctx context.Context, tx pgx.Tx, person *domain.Person) (err error) {
 	person.Defaults, err = pg.List(ctx, tx, "read default accounts", pgx.RowTo[int64],
 		`select member_id from tDefaultAccount where member_id = any($1) order by 1`, person.Members)
 	if err != nil {

@@ -16,8 +16,7 @@ import (
 // dashboard at an instant, and who had access. The log contains only ids. Names come from the
 // agency's current directory, and are null for those who were erased or have left the agency.
 type History struct {
-	// Pool can be read-only.
-	Pool *pgxpool.Pool
+	Pool *pgxpool.Pool // can be read-only
 	// PageBytes limits the stored size of the documents on a page; 0 means 8 MiB. Lists of users
 	// can be long and every entry has two documents, so without a limit a page could take
 	// gigabytes.
@@ -186,21 +185,20 @@ func answerHistory[A any](
 	return answer, meta, nil
 }
 
-// readStream reads the visible end of the agency's stream, why newer records are not shown, and how
-// many are left out.
 func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, err error) {
 	if m.AsOf, err = positionAt(ctx, tx, parent, Moment{}); err != nil {
 		return m, err
 	}
 	var parked int64
 	err = tx.QueryRow(ctx, `
-		select count(*) filter (where state = 'parked'), count(*) filter (where state <> 'parked') from dashboards_parked where stream_key = $1`,
-		parent).Scan(&parked, &m.LeftOut)
+		select count(*) filter (where state = 'parked'), count(*) filter (where state <> 'parked')
+		from dashboards_parked where stream_key = $1`, parent).Scan(&parked, &m.LeftOut)
 	switch {
 	case parked == 1:
 		m.Incomplete = "1 record of this stream is parked and waits for an operator; it is in the log but not shown here"
 	case parked > 1:
-		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; they are in the log but not shown here", parked)
+		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; "+
+			"they are in the log but not shown here", parked)
 	}
 	return m, pg.Wrap("read parked records", err)
 }
@@ -211,8 +209,8 @@ func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) er
 	if dashboard == "" {
 		return nil
 	}
-	known, err := pg.ScanOptional(tx.QueryRow(ctx, `select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`,
-		parent, dashboard), "look for dashboard")
+	known, err := pg.ScanOptional(tx.QueryRow(ctx, `
+		select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`, parent, dashboard), "look for dashboard")
 	if err == nil && !known {
 		return domain.ErrDashboardNotFound
 	}

@@ -31,26 +31,21 @@ type DiffAnswer struct {
 // Diff returns the difference between two moments. It returns the errors of [History.State] for the
 // later moment, and invalid if the moments are in the wrong order.
 func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
-	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (DiffAnswer, error) {
-		answer, err := diff(ctx, tx, q)
-		meta.AsOf = answer.To
-		return answer, err
+	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
+		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
+		if err != nil {
+			return a, err
+		}
+		meta.AsOf = to
+		if _, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, to); err != nil {
+			return a, err
+		}
+		answers, err := readDiffs(ctx, tx, q.ParentAccount, []entryKey{{Dashboard: q.Dashboard}}, from, to)
+		if err != nil {
+			return a, err
+		}
+		return answers[0], nil
 	})
-}
-
-func diff(ctx context.Context, tx pgx.Tx, q DiffQuery) (DiffAnswer, error) {
-	from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
-	if err != nil {
-		return DiffAnswer{}, err
-	}
-	if _, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.To, to); err != nil {
-		return DiffAnswer{}, err
-	}
-	answers, err := readDiffs(ctx, tx, q.ParentAccount, []entryKey{{Dashboard: q.Dashboard}}, from, to)
-	if err != nil {
-		return DiffAnswer{}, err
-	}
-	return answers[0], nil
 }
 
 // diffEnds returns the positions of two moments, or an error if they are in the wrong order.
@@ -86,8 +81,8 @@ func (q DiffsQuery) cursors() CursorScope {
 }
 
 // Diffs returns a page of the dashboards that changed between two moments, with their differences,
-// the last changed first. All pages use the same two moments. Errors: not_found for a version in
-// the future, and invalid if the moments are in the wrong order or for a cursor of another query.
+// the last changed first. All pages use the same two moments. It returns invalid if the moments are
+// in the wrong order.
 func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
 	return answerHistory(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
 		after, err := DecodeCursor[diffKey](q.Cursor, q.cursors())
@@ -119,7 +114,6 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 	})
 }
 
-// changedBetween returns the last changes to the dashboards of a page, and whether more follow.
 func (h *History) changedBetween(
 	ctx context.Context, tx pgx.Tx, q DiffsQuery, from, to int64, after diffKey,
 ) (page []entryKey, more bool, err error) {

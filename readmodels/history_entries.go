@@ -26,7 +26,7 @@ func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
 	return r, err
 }
 
-// entryRow is an entry in the table, without names.
+// entryRow is an entry without names.
 type entryRow struct {
 	Record
 
@@ -36,15 +36,14 @@ type entryRow struct {
 	skip   *domain.ParkedSkipped // nil for a change of a dashboard
 }
 
-func scanEntry(row pgx.CollectableRow) (e entryRow, err error) {
-	e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after, &e.skip)
-	return e, err
-}
-
 // readEntries reads the entries of a page in order, and the names of all ids in them.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
-	list, err := pg.List(ctx, tx, "read entries", scanEntry, `
+	scan := func(row pgx.CollectableRow) (e entryRow, err error) {
+		e.Record, err = scanRecord(row, &e.sub, &e.before, &e.after, &e.skip)
+		return e, err
+	}
+	list, err := pg.List(ctx, tx, "read entries", scan, `
 		select `+recordColumns+`, h.sub_account_id, h.before, h.after, h.skip
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
 		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
@@ -68,7 +67,6 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	})
 }
 
-// effect returns whose access an entry changed, with names.
 func (n names) effect(e entryRow, changes Differences) AccessEffect {
 	gained, lost, unchanged := domain.AccessBetween(e.before, *e.after)
 	if len(changes.ScopesAdded)+len(changes.ScopesRemoved) == 0 {

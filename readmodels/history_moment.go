@@ -56,8 +56,8 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 		return p, err
 	}
 	if m.Version > head {
-		return p, domain.NewError(domain.CodeNotFound, "There is no version %d yet: the history of your agency ends with "+
-			"version %d.", m.Version, head)
+		return p, domain.NewError(domain.CodeNotFound, "There is no version %d yet: the history of your agency ends with version %d.",
+			m.Version, head)
 	}
 	p.Version = m.Version
 	return p, nil
@@ -91,7 +91,8 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 	}
 	var version int64
 	var since time.Time
-	known, err := pg.ScanOptional(tx.QueryRow(ctx, `select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
+	known, err := pg.ScanOptional(tx.QueryRow(ctx, `
+		select version, time from dashboard_history where parent_account = $1 and sub_account_id = $2
 		order by version limit 1`, parent, dashboard), "read beginning of dashboard "+dashboard, &version, &since)
 	if err != nil {
 		return nil, err

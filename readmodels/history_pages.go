@@ -37,11 +37,10 @@ func (e HistoryEntry) Cursor() (string, error) {
 }
 
 // Entries returns a page of entries. It returns [domain.ErrDashboardNotFound] for a dashboard
-// without history in this agency, even if it belongs to another agency, and an invalid error for a
-// malformed cursor.
+// without history in this agency.
 func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
 	var entriesMeta EntriesMeta
-	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
+	read := func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
 		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
 		if err != nil {
 			return nil, err
@@ -55,7 +54,8 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		}
 		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
 		return entries, err
-	})
+	}
+	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, read)
 	if err != nil {
 		return nil, EntriesMeta{}, err
 	}
@@ -97,14 +97,13 @@ func findEntries(
 		return nil, nil, err
 	}
 	for _, e := range entries {
-		key := entryKey{e.Version, e.Dashboard}
 		if e.Matches {
 			if len(page) == q.Limit {
 				return page, next, nil
 			}
-			page = append(page, key)
+			page = append(page, e.entryKey)
 		}
-		next = &key
+		next = &e.entryKey
 	}
 	if len(entries) < scan {
 		next = nil
@@ -114,9 +113,9 @@ func findEntries(
 
 // scannedEntry is the key of an examined entry, and whether it matches the filters.
 type scannedEntry struct {
-	Version   int64
-	Dashboard string
-	Matches   bool
+	entryKey
+
+	Matches bool
 }
 
 // readAround reads when the history begins and, for the first page in descending order, the first
@@ -164,8 +163,8 @@ func splitKeys(page []entryKey) (versions []int64, subs []string) {
 }
 
 // findStatement returns a statement that reads an index in the requested order and reports whether
-// each entry matches. Its text contains only constants. A range of times (from inclusive, to
-// exclusive) becomes a range of versions: both increase together, and the indexes are by version.
+// each entry matches. A range of times (from inclusive, to exclusive) becomes a range of versions,
+// because the indexes are by version.
 func findStatement(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) (sql string, args pgx.NamedArgs, scan int, err error) {
@@ -266,9 +265,8 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 const exportBatch = 200
 
 // Export returns the meta data of an export and its entries in the order of the stream, read in
-// batches with constant memory. The query's limit and order are ignored. Later records are
-// excluded, so that the export is one prefix of the stream. An error ends the sequence. Errors
-// before it are those of [History.Entries].
+// batches from one prefix of the stream. The query's limit and order are ignored. An error ends the
+// sequence.
 func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
 	after, meta, err := answerHistory(ctx, h, "export", q.ParentAccount, q.Dashboard, func(pgx.Tx, *HistoryMeta) (*entryKey, error) {

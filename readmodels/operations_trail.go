@@ -39,7 +39,6 @@ type AuditReadsMeta struct {
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
-// auditReadKey is the position of an entry in its list.
 type auditReadKey struct {
 	Time    time.Time `json:"t"`
 	EventID string    `json:"i"`
@@ -54,8 +53,7 @@ type AuditReadsQuery struct {
 	Cursor        string
 }
 
-// Reads returns a page of reads and exports of the audit trail from the trail of operations. It
-// returns an invalid error for a malformed cursor.
+// Reads returns a page of reads and exports of the audit trail.
 func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, meta AuditReadsMeta, err error) {
 	entries, meta.ListMeta, err = PageQuery[AuditReadEntry, auditReadKey]{
 		List: "reads of the audit trail", Scope: Scope{ParentAccount: q.ParentAccount}, Page: Page{q.Limit, q.Cursor},
@@ -70,7 +68,8 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
-					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": Containing(q.Actor), "from": q.From, "to": q.To,
+					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": Containing(q.Actor),
+					"from": q.From, "to": q.To,
 					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},
@@ -114,9 +113,8 @@ func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []
 	})
 }
 
-// OperatorActions returns a page of operators' actions, erasures and imports and their outcomes from
-// the trail of operations, newest first, and the cursor of the next page, "" on the last. It returns
-// an invalid error for a malformed cursor.
+// OperatorActions returns a page of operators' actions, erasures and imports with their outcomes,
+// newest first, and the cursor of the next page, "" on the last.
 func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (actions []operator.Action, next string, err error) {
 	actions, meta, err := PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,

@@ -119,7 +119,8 @@ type cursor[K any] struct {
 var errCursor = &domain.Error{
 	Code: domain.CodeInvalid, Message: "The cursor does not belong to this list.",
 	Fields: []domain.FieldError{{
-		Field: "cursor", Detail: "does not belong to this list: use the next_cursor of the previous page with the same parameters, or omit the cursor",
+		Field: "cursor", Detail: "does not belong to this list: " +
+			"use the next_cursor of the previous page with the same parameters, or omit the cursor",
 	}},
 }
 

@@ -21,9 +21,8 @@ type People struct{ Pool *pgxpool.Pool }
 var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,
 	"The directory has no one with this id, so there is nothing to export or erase. Check the id.")
 
-// OfUser returns the person who is the user: its sessions, and the members that are this user. It
-// also finds what an interrupted erasure left of a user. It returns [ErrPersonNotFound] if nothing
-// is found.
+// OfUser returns the person who is the user, with the members that are this user, also after an
+// interrupted erasure. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfUser(ctx context.Context, user string) (domain.Person, error) {
 	return p.find(ctx, user, 0, false)
 }
@@ -58,7 +57,8 @@ func (p People) find(ctx context.Context, user string, member int64, alone bool)
 func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone bool) (domain.Person, error) {
 	person := domain.Person{User: user}
 	if member != 0 {
-		known, err := pg.ScanOptional(tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member), "read member", &person.User)
+		row := tx.QueryRow(ctx, `select coalesce(user_id, '') from members where id = $1`, member)
+		known, err := pg.ScanOptional(row, "read member", &person.User)
 		if err != nil {
 			return person, err
 		}
@@ -80,14 +80,15 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	if err != nil {
 		return person, err
 	}
-	person.Sessions, err = pg.List(ctx, tx, "read sessions", pgx.RowTo[string], `select id from sessions where user_id = $1 order by id`, person.User)
+	person.Sessions, err = pg.List(ctx, tx, "read sessions", pgx.RowTo[string],
+		`select id from sessions where user_id = $1 order by id`, person.User)
 	if err != nil {
 		return person, err
 	}
 	if !isUser && len(person.Members) == 0 && len(person.Sessions) == 0 {
 		return person, ErrPersonNotFound
 	}
-	if err := connectionsOf(ctx, tx, &person); err != nil {
+	if err := addConnections(ctx, tx, &person); err != nil {
 		return person, err
 	}
 	err = tx.QueryRow(ctx, `
@@ -117,7 +118,8 @@ type UserStatus struct {
 func (p People) UserStatus(ctx context.Context, user, account string) (s UserStatus, err error) {
 	err = p.Pool.QueryRow(ctx, `
 		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''),
-			u.id is null and exists (select from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`' and data ->> 'user' = $1),
+			u.id is null and exists (
+				select from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`' and data ->> 'user' = $1),
 			a.id is not null, coalesce(a.active, false), a.parent_account is not null
 		from (values (1)) one left join users u on u.id = $1 left join accounts a on a.id = $2`, user, account).
 		Scan(&s.Known, &s.Active, &s.Account, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
@@ -133,9 +135,8 @@ func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 	return pg.ScanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
 }
 
-// ActiveByEmail returns the active users of all agencies with an email address, at most two; the
-// caller must treat two as ambiguous. The address must be in lower case; only ASCII letters are
-// compared case-insensitively.
+// ActiveByEmail returns the active users of all agencies with an email address in lower case, at most
+// two, which is ambiguous. Only ASCII letters are compared case-insensitively.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
 	return pg.List(ctx, p.Pool, "look for the user of an email address", pgx.RowTo[string],
 		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)

@@ -38,10 +38,11 @@ type PersonSectionCount struct {
 }
 
 // Export writes everything that is known about a person as one JSON object (GDPR article 15): its
-// head, then the sections, from one snapshot. Rows are streamed, because a profile can have many
-// readings. Data of other people is excluded; people who decided something about this person appear
-// only by id.
-func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead, person domain.Person) (counts []PersonSectionCount, err error) {
+// head, then the sections, from one snapshot. Data of other people is excluded; people who decided
+// something about this person appear only by id.
+func (p People) Export(
+	ctx context.Context, out io.Writer, head PersonExportHead, person domain.Person,
+) (counts []PersonSectionCount, err error) {
 	head.Format, head.ParentAccount, head.User = PersonExportFormat, person.ParentAccount, person.User
 	head.Members = append([]int64{}, person.Members...)
 	err = pg.Snapshot(ctx, p.Pool, func(tx pgx.Tx) error {
@@ -65,7 +66,6 @@ func (p People) Export(ctx context.Context, out io.Writer, head PersonExportHead
 	return counts, err
 }
 
-// personArgs returns the arguments for the statements of the sections.
 func personArgs(p domain.Person) pgx.NamedArgs {
 	connections := make([]int64, len(p.Connections))
 	for i, c := range p.Connections {
@@ -120,7 +120,8 @@ var personSections = []personSection{
 	{"connections", `
 		select c.id, c.member_id, c.p_id, c.a_type, c.expires_at, c.created_at, c.updated_at, s.ref is not null as has_token,
 		       s.updated_at as token_since, s.expires_at as token_ends, s.renewable_until, t.state, t.at as state_since
-		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '') left join connection_states t on t.connection_id = c.id
+		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
+		left join connection_states t on t.connection_id = c.id
 		where c.member_id = any(@members) order by c.id`},
 	{"profiles", `
 		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at, updated_at

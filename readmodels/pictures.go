@@ -40,7 +40,8 @@ func (c Contents) PicturesWanted(ctx context.Context, q PicturesQuery) ([]Pictur
 		select p.parent_account, p.social_account_id, p.external_id, min(p.p_id),
 		       coalesce(max(c.media_url) filter (where c.origin = '`+string(domain.OriginListing)+`'), max(c.media_url))
 		from tSPosts p
-		join post_contents c on c.parent_account = p.parent_account and c.social_account_id = p.social_account_id and c.external_id = p.external_id
+		join post_contents c on c.parent_account = p.parent_account and c.social_account_id = p.social_account_id
+			and c.external_id = p.external_id
 		where p.published_at >= $1 and p.p_id = any($2) and c.media_url <> '' and not exists (
 			select from kept.pictures k
 			where k.parent_account = p.parent_account and k.social_account_id = p.social_account_id and k.external_id = p.external_id

@@ -79,13 +79,13 @@ func platformNameSQL() string {
 	return "case s.p_id" + names.String() + " end"
 }
 
-// NotConnected returns why a social account is not connected: an account connected by a sign-in
-// here was disconnected here, or its sign-in was erased. All others, sent or registered by the main
-// application, were disconnected by the main application. The ids alone decide, so this works even
-// if the connection is erased. It uses the account's agency, platform, type, external id and
-// connection.
+// NotConnected returns why a social account is not connected: one connected by a sign-in here was
+// disconnected here, or its sign-in was erased; the main application disconnected all others. The ids
+// alone decide, so this works even if the connection is erased. s needs only agency, platform, type,
+// external id and connection.
 func NotConnected(s domain.DirectorySocialAccount) string {
-	if domain.IsComputedID(s.ConnectionID) && s.ConnectionID != domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
+	registered := domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID)
+	if domain.IsComputedID(s.ConnectionID) && s.ConnectionID != registered {
 		return NotConnectedHere
 	}
 	return NotConnectedThere

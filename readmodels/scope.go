@@ -68,9 +68,9 @@ var (
 // Scopes determines which data a caller may see.
 type Scopes struct{ Pool *pgxpool.Pool }
 
-// Scope returns the scope of a request. Agency staff see all clients, or those in the request. A
-// client user sees the accounts of its open dashboards, or those of them in the request. Errors:
-// [ErrAccountNotFound], [ErrNoOpenDashboard] and [domain.ErrDashboardNotFound].
+// Scope returns the scope of a request. Agency staff see all clients, and client users the accounts
+// of their open dashboards. It returns [ErrAccountNotFound], [ErrNoOpenDashboard] or
+// [domain.ErrDashboardNotFound].
 func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) {
 	scope := Scope{ParentAccount: request.ParentAccount}
 	client := request.ClientAccount != "" || request.ClientUser != ""
@@ -98,7 +98,8 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 
 // opensDashboard is rule 11 for dashboard d and a client user ($2 account, $3 user): the dashboard
 // is open, the user is on its list, and it belongs to the user's account or is linked with it.
-const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text] and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
+const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text]
+	and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
 
 // notAClient is true if the caller is not a client user. Either id marks a client user, so a
 // missing one grants nothing.
@@ -188,8 +189,8 @@ type Accounts struct{ Pool *pgxpool.Pool }
 // ParentAccount returns the agency of a sub-account, or a not_found error for an unknown account.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
 	var parent string
-	known, err := pg.ScanOptional(a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount),
-		"read agency of account "+subAccount, &parent)
+	row := a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount)
+	known, err := pg.ScanOptional(row, "read agency of account "+subAccount, &parent)
 	if err == nil && !known {
 		err = domain.NewError(domain.CodeNotFound, "The account in your token is unknown.")
 	}
