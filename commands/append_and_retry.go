@@ -105,8 +105,8 @@ func (d *Dashboards) appendError(ctx context.Context, c change, err error) error
 	}
 }
 
-// settle waits until the head has passed the version. Before that, neither success nor refusal may be
-// reported, because the record may still arrive.
+// settle waits until the head has passed the version. Before that, neither success nor refusal may
+// be reported, because the record may still arrive.
 func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Result, settled bool, err error) {
 	s, err := d.AwaitHead(ctx, c.ParentAccount, version)
 	switch {

@@ -18,8 +18,8 @@ type EraseAgain struct {
 	// Append appends many drafts. After an error, some of them may be in the log.
 	Append func(ctx context.Context, drafts []domain.Draft) error
 	Kept   KeptEraser
-	// Directory and Contents pass every record of the topic to each, the records of one key in
-	// order. The error is set for a record that cannot be decoded.
+	// Directory and Contents pass every record of the topic to each, with an error if it cannot be
+	// decoded. The records of one key are in order.
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
 	// Figures returns the erasures of figures that the tables know, by agency and social account.
 	// Missing ones are appended again.
@@ -98,9 +98,8 @@ func (s secretUse) erasedConnections(states map[string]entityState) (gone []int6
 	return gone
 }
 
-// directoryDrafts returns tombstones for entities that were written before their erasure, each with
-// the instant of the erasure. Later states stay. It also deletes what schema kept stores about the
-// entities.
+// directoryDrafts returns tombstones for entities that were written before their erasure, and
+// deletes what schema kept stores about them.
 func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
 	states := map[string]entityState{}
 	secrets := map[string]secretUse{} // including those of replaced states

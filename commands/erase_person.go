@@ -41,10 +41,10 @@ type ErasePerson struct {
 const erasureActor = "system:erase"
 
 // Erase deletes the person's tokens, waits until none of the person's accounts is being read, and
-// deletes the stored data. It then appends a tombstone for each of the person's records, disconnects
-// the person's pages, erases the figures of the erased social accounts, and records the erasure by
-// ids on `operations`, and at the end that it is done. It can be repeated: records that name others
-// are erased last, so a repetition finds what an interrupted run left.
+// deletes the stored data. It then appends a tombstone for each of the person's records,
+// disconnects the person's pages, erases the figures of the erased social accounts, and records the
+// erasure by ids on `operations`, and at the end that it is done. It can be repeated: records that
+// name others are erased last, so a repetition finds what an interrupted run left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteTokens(ctx, p); err != nil {
 		return err

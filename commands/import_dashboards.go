@@ -15,9 +15,8 @@ type ImportStream struct {
 	Present map[string]domain.PresentDashboard
 }
 
-// ImportDashboards imports an agency's legacy dashboards. It appends several linked sets per
-// record, one record at a time: a record that follows one which lost a race would look like
-// tampering.
+// ImportDashboards imports an agency's legacy dashboards, several linked sets per record, one
+// record at a time.
 type ImportDashboards struct {
 	// Stream reads the agency's stream from the log up to its end.
 	Stream func(ctx context.Context, parent string) (ImportStream, error)
@@ -26,8 +25,7 @@ type ImportDashboards struct {
 }
 
 const (
-	// importRecordBytes is the approximate size of an import record. A set is never divided,
-	// whatever its size; the log refuses records that are too large.
+	// importRecordBytes is the approximate size of an import record. A set is never divided.
 	importRecordBytes = 128 << 10
 	// importRaces is how many races with the agency an import can lose before it fails.
 	importRaces = 20

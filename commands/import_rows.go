@@ -27,14 +27,13 @@ var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
 type Import struct {
 	World   *ImportWorld
 	Secrets TokenStore // nil for a dry run, which stores nothing
-	// Looked is set in a pass that only reports what it would store. It holds the digests of these
-	// secrets by ref, for later rows. If nil, secrets are stored.
+	// Looked is set in a pass that only reports what it would store: the digests of these secrets,
+	// by ref.
 	Looked       map[string][sha256.Size]byte
 	Places       TokenPlaces // tells which connections wait for a sign-in, because their tokens are replaced; nil if none does
 	ReplaceAll   bool        // replace tokens in any case
 	GrowthWindow time.Duration
-	// NoSubscriptions is set if accounts are read without a subscription. Growth then counts as
-	// with an active one.
+	// NoSubscriptions is set if accounts are read, and growth counts, without a subscription.
 	NoSubscriptions bool
 	Now             time.Time
 }
@@ -49,8 +48,8 @@ func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err e
 }
 
 // PostReading returns the event of a row of tSPostInsights, with the growth verdict at its capture.
-// It is unknown when the legacy system began to read the account, so the first counts of a young post
-// are treated as gained after its publication.
+// It is unknown when the legacy system began to read the account, so the first counts of a young
+// post are treated as gained after its publication.
 func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
 	read := row.PostRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {

@@ -29,8 +29,8 @@ const (
 )
 
 // SealTokens stores a row's tokens under the connection's reference, before the event that names it
-// is appended. A stored token may be a renewed one, so it is replaced only if the connection waits for
-// a sign-in and the row has a different token.
+// is appended. A stored token may be a renewed one, so it is replaced only if the connection waits
+// for a sign-in and the row has a different token.
 func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (SecretOutcome, error) {
 	token := string(row.AccessToken)
 	if token == "" {

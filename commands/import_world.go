@@ -122,8 +122,8 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	return f
 }
 
-// Tenant returns the owner of a legacy row. The attributes in the row are those at its capture and
-// take precedence. The rest comes from the directory's current social account.
+// Tenant returns the owner of a legacy row. The attributes in the row, those at its capture, take
+// precedence over the directory's.
 func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType, error) {
 	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
 	if known && social.Platform != o.Platform {

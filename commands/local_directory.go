@@ -39,8 +39,8 @@ type LocalDirectory struct {
 	Tables DirectoryTables
 	Local  bool // if false, everything is refused with [ErrDirectoryElsewhere]
 	Now    func() time.Time
-	// Gate returns why the tables may lack earlier clients and people, or nil. Nothing is added
-	// until it returns nil, because a person could be added twice. A nil Gate never refuses.
+	// Gate returns why the tables may lack earlier clients and people, who could then be added
+	// twice. A nil Gate never refuses.
 	Gate func() error
 }
 
@@ -219,8 +219,7 @@ func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewP
 	return person, d.append(ctx, AgencyDrafts(agency, person, d.Now())...)
 }
 
-// newHexID returns a new id in MongoDB's format: seconds and random bytes. With a key, the id is
-// derived from the key.
+// newHexID returns a new id in MongoDB's format: seconds and random bytes, or derived from the key.
 func newHexID(now time.Time, kind, agency, key string) string {
 	var id [domain.HexIDLength / 2]byte
 	if key == "" {

@@ -68,8 +68,8 @@ type Effect struct {
 // Reads before the call of do need no record. A [domain.Error] of do means that nothing was done,
 // unless it is unavailable or internal.
 //
-// If the process exits in between, or the log does not accept the second record, the trail shows the
-// outcome as unknown.
+// If the process exits in between, or the log does not accept the second record, the trail shows
+// the outcome as unknown.
 func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do func(context.Context) (Effect, error)) error {
 	if err := act.Validate(); err != nil {
 		if reason, ok := errors.AsType[*domain.Error](err); ok {

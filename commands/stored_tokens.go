@@ -21,9 +21,8 @@ type StoredTokens struct {
 	// RefreshExpiresAt is when RefreshToken expires and a person must sign in again; zero if
 	// unknown or never.
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
-	// OwnLogin is true if the token is from the platform's own login and renews itself. Otherwise
-	// it is from the login of [domain.PlatformFacts.LoginBy]. It applies only to platforms with a
-	// LoginBy.
+	// OwnLogin is true if the token is from the platform's own login, not from that of
+	// [domain.PlatformFacts.LoginBy], and renews itself.
 	OwnLogin bool `json:"instagram_login,omitempty"`
 	// VerifiedAs is the account to which the tokens belong, as reported by the platform; "" if it
 	// was not asked yet.
@@ -31,11 +30,10 @@ type StoredTokens struct {
 	// Granted lists the scopes of the tokens as reported by the platform, in order; nil if it was
 	// not asked or does not report them.
 	Granted []string `json:"granted,omitzero"`
-	// Pages holds the pages' own tokens, by the platform's ids of the social accounts that they
-	// read, if AccessToken belongs to a person.
+	// Pages holds pages' own tokens, by the platform's ids of the pages, if AccessToken belongs to
+	// a person.
 	Pages map[string]string `json:"pages,omitempty"`
-	// HandedOver is the digest of the tokens that a main application sent and from which these were
-	// renewed; "" for tokens from another source.
+	// HandedOver is the digest of a main application's tokens from which these were renewed; or "".
 	HandedOver string `json:"handed_over,omitempty"`
 	// DataAccessUntil is when Meta stops providing data with the tokens, whatever ExpiresAt says;
 	// zero for other platforms or if unknown.

@@ -127,8 +127,8 @@ const restWithin = 3 * time.Second
 // consider loads the facts and decides. It returns the event to record, or nil. The log itself
 // judges a record. An answer without a record (nothing to change, a refusal, an earlier command, a
 // preview) depends on stored state alone, so it waits until the tables have folded the agency's
-// partition up to the end of the log at the time of the request. Otherwise tables that were restored
-// from a backup could confirm a change that the log contradicts.
+// partition up to the end of the log at the time of the request. Otherwise tables that were
+// restored from a backup could confirm a change that the log contradicts.
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()

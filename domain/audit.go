@@ -90,9 +90,9 @@ func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
 // Validate checks what readers of the trail depend on.
 func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
 
-// CheckpointSigned is a signed statement about all records of `dashboards` up to a position, appended
-// to `operations` under [OperationsKeyAll]. The note alone is the evidence; the other fields repeat
-// its contents.
+// CheckpointSigned is a signed statement about all records of `dashboards` up to a position,
+// appended to `operations` under [OperationsKeyAll]. The note alone is the evidence; the other
+// fields repeat its contents.
 type CheckpointSigned struct {
 	Size      int64   `json:"size"`      // effective records that the checkpoint covers
 	Positions []int64 `json:"positions"` // next offset by partition

@@ -62,8 +62,8 @@ type TokenPlace struct {
 	StateAt      *time.Time // nil if no state change was recorded
 }
 
-// HandedOver reports whether a main application supplies the connection's tokens. Otherwise they come
-// from a sign-in in ledgerboard, or other connections share them.
+// HandedOver reports whether a main application supplies the connection's tokens. Otherwise they
+// come from a sign-in in ledgerboard, or other connections share them.
 func (p TokenPlace) HandedOver() bool {
 	if IsComputedID(p.ConnectionID) {
 		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// PostTexts are the text and the addresses of a post. They are personal content and exist only on
-// topic `contents`.
+// PostTexts are personal content of a post. They exist only on topic `contents`.
 type PostTexts struct {
 	Content   string `json:"content,omitempty"`   // its text
 	MediaURL  string `json:"media_url,omitempty"` // address of its picture or video; may expire on the platform
@@ -30,8 +29,7 @@ func mediaPath(address string) string {
 	return path
 }
 
-// PostRef identifies a post of an agency, whichever of its clients registered it. The agency of the
-// social account owns the content.
+// PostRef identifies a post of an agency, whichever of its clients registered it.
 type PostRef struct {
 	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
 	SocialAccount int64  `json:"social_account_id"`
@@ -43,9 +41,8 @@ func PostRefOf(p PostRegistered) PostRef {
 	return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID}
 }
 
-// PostContent is the latest text of a post from one origin. Its record key is [PostContent.Key],
-// and its ce_time is when the origin reported it. The main application's values take precedence
-// over the listing's, field by field.
+// PostContent is the latest text of a post from one origin. Its ce_time is when the origin reported
+// it. The main application's values take precedence over the listing's, field by field.
 type PostContent struct {
 	PostRef
 	AccountID string     `json:"account_id"` // client that reported it, 24 hex digits; another client that owned the page does not see it
@@ -56,8 +53,8 @@ type PostContent struct {
 // EventType implements [Data].
 func (PostContent) EventType() string { return "contents.post.v1" }
 
-// Key returns the log key of the content. It includes the origin because compaction keeps one record
-// per key and neither origin knows the other's values. A tombstone erases the content.
+// Key returns the log key of the content. It includes the origin because compaction keeps one
+// record per key and neither origin knows the other's values. A tombstone erases the content.
 func (c PostContent) Key() string { return c.ContentKey(c.Origin) }
 
 // ContentKey returns the log key of the post's content from an origin.

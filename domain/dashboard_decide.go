@@ -120,8 +120,7 @@ func OpenDashboard(f DashboardFacts, subAccount string) (DashboardEvent, error) 
 	}}, nil
 }
 
-// checkNamed applies rule 10 to the body and checks the form of scopes. The error names all invalid
-// inputs.
+// checkNamed applies rule 10 to the body and checks the form of scopes.
 func checkNamed(f DashboardFacts, c UpdateDashboard) error {
 	e := NewError(CodeUnprocessable, "The change names invalid accounts, users or scopes; see errors.")
 	e = refuse(e, "sub_account_ids", c.SubAccountIDs, func(id string) bool { return !f.Accounts[id] },
@@ -197,8 +196,8 @@ func splitUsers(f DashboardFacts, d Dashboard, oldSet []string) []string {
 	})
 }
 
-// nameChange folds the change to find out what it changes (rule 8) and who loses access, and
-// chooses the event type.
+// nameChange folds the change to find out who loses access, and chooses the event type. The event
+// is nil if nothing changes (rule 8).
 func nameChange(f DashboardFacts, change DashboardChange) (DashboardEvent, error) {
 	at := f.Dashboards[change.Primary].UpdatedAt // any time works: only the content is compared
 	revisions, err := change.Fold(f.ParentAccount, 0, at, f.Dashboards)
@@ -247,14 +246,12 @@ type FactsNeed struct {
 	IdempotencyKey string   // in the form of [Audit].IdempotencyKey; "" to skip the lookup
 	Partition      int32    // of the agency's stream
 
-	// Skip is the parked record that an operator wants to skip; nil for other commands. A skip is
-	// the only command that a parked stream accepts, so the view does not refuse it and sets
-	// [FactsView.Parked].
+	// Skip is the parked record that an operator wants to skip; nil for other commands. It is the
+	// only command that a parked stream accepts, and sets [FactsView.Parked].
 	Skip *Position
 }
 
-// StreamHead is the end of an agency's stream, which the next record names as its predecessor. The
-// zero StreamHead is a stream without records.
+// StreamHead is the end of an agency's stream, which the next record names as its predecessor.
 type StreamHead struct {
 	Version int64     // 0: no record yet
 	Hash    [32]byte  // of the last record; without records, the stream's genesis hash is stored
@@ -282,16 +279,15 @@ type Settlement struct {
 	CommandID string // of the record with this version; "" if it was parked
 }
 
-// PointOfContactProducts returns the product types whose orders make the assigned person a point of
-// contact: the configured managed products except sites and listings.
+// PointOfContactProducts returns the managed products whose orders make the assigned person a point
+// of contact: all except sites and listings.
 func PointOfContactProducts(managed []string) []string {
 	return slices.DeleteFunc(slices.Clone(managed), func(product string) bool {
 		return product == "site" || product == "listings"
 	})
 }
 
-// CommandMemory is how long an idempotency key is remembered, measured by the times of an agency's
-// records.
+// CommandMemory is how long an idempotency key is remembered, by the times of an agency's records.
 const CommandMemory = 24 * time.Hour
 
 // EarlierCommand is a remembered command.

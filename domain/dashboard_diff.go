@@ -19,8 +19,8 @@ type DashboardDifference struct {
 	AllowClientChanged bool // the allow flag changed
 }
 
-// DifferenceBetween compares a dashboard with its previous state. A nil before means that the
-// dashboard did not exist, which is compared as unlinked, closed and with empty lists.
+// DifferenceBetween compares a dashboard with its previous state. A nil before is compared as
+// unlinked, closed and with empty lists.
 func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 	previous := Dashboard{SubAccountIDs: []string{after.SubAccountID}}
 	if before != nil {
@@ -34,8 +34,8 @@ func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 	return d
 }
 
-// AccessBetween compares who can open a dashboard, by its list and flag only. It returns who gains
-// access, who loses it and who keeps it, including agency staff on the list. The lists are sorted.
+// AccessBetween compares who can open a dashboard, by its list and flag only. The lists are sorted
+// and include agency staff on the dashboard's list.
 func AccessBetween(before *Dashboard, after Dashboard) (gained, lost, kept []string) {
 	var usersBefore, usersAfter []string
 	if before != nil && before.AllowClientDashboard {
@@ -97,8 +97,9 @@ func lostAccess(revisions []DashboardRevision) []string {
 	return set(lost)
 }
 
-// Notices returns the notices of the change, from the revisions that its fold returned: one for each
-// user who lost access, and one for each other user on the list of a dashboard that was closed.
+// Notices returns the notices of the change, from the revisions that its fold returned: one for
+// each user who lost access, and one for each other user on the list of a dashboard that was
+// closed.
 func (c DashboardChange) Notices(revisions []DashboardRevision) []Notice {
 	notices := make([]Notice, 0, len(c.LostAccess))
 	for _, user := range c.LostAccess {

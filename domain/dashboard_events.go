@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// DashboardChange is the payload of all events on `dashboards`. It carries results, not requests, so
-// folding it needs only the dashboards before it. Values shared by the linked set are stored once, so
-// a record grows linearly with the number of accounts.
+// DashboardChange is the payload of all events on `dashboards`. It carries results, not requests,
+// so folding it needs only the dashboards before it. Values shared by the linked set are stored
+// once, so a record grows linearly with the number of accounts.
 type DashboardChange struct {
 	Primary              string              `json:"primary"` // the account in the path
 	Linked               []string            `json:"linked"`  // the linked set after the change, including the primary
@@ -117,8 +117,8 @@ type DashboardRevision struct {
 }
 
 // Fold applies the change to the agency's dashboards. It returns a revision for each dashboard
-// whose content changed, ordered by sub-account id, or an error if the record names a dashboard that
-// neither exists nor is created by it.
+// whose content changed, ordered by sub-account id, or an error if the record names a dashboard
+// that neither exists nor is created by it.
 func (c DashboardChange) Fold(
 	parent string, version int64, at time.Time, present map[string]Dashboard,
 ) ([]DashboardRevision, error) {

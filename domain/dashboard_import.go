@@ -57,8 +57,7 @@ type ImportPlan struct {
 	Refused   []ImportNote
 }
 
-// PlanImport decides how to import an agency's legacy dashboards. It depends only on its arguments,
-// so the same files on the same log give the same plan.
+// PlanImport decides how to import an agency's legacy dashboards.
 func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 	var plan ImportPlan
 	admitted := f.admit(documents, &plan)

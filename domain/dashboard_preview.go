@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// DashboardPreview is the effect that a change would have. It is decided like the change itself,
-// but not appended.
+// DashboardPreview is the effect that a change would have.
 type DashboardPreview struct {
 	ParentAccount string
 	EventType     string // of the record; "" if nothing would change
@@ -39,8 +38,7 @@ type ScopeChange struct {
 	Accounts []string
 }
 
-// PreviewOf returns the effect of an event on the facts that it was decided on. A nil event changes
-// nothing.
+// PreviewOf returns the effect of an event, nil if nothing changes, on the facts of its decision.
 func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardPreview, error) {
 	f := view.Facts
 	p := DashboardPreview{
@@ -74,8 +72,7 @@ func decision(event DashboardEvent) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// accessChanges returns a change for each user who sees a changed dashboard, or the primary's,
-// before or after the change.
+// accessChanges covers each user who sees a changed dashboard, or the primary's, before or after.
 func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevision) []AccessChange {
 	before, after := map[string]Dashboard{}, map[string]Dashboard{}
 	if d, exists := f.Dashboards[primary]; exists {

@@ -86,8 +86,8 @@ func NewErasures(lines []ErasedID) Erasures {
 	return list
 }
 
-// Of returns the erasure that covers an entity, whenever the entity was written: its own, or that
-// of the person who owns it. A page stays with its client unless the list names the page.
+// Of returns the erasure that covers an entity: its own, or that of the person who owns it. A page
+// stays with its client unless the list names the page.
 func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 	keys := []string{EntityKey(entity)}
 	addKey := func(kind, id string) { keys = append(keys, DirectoryKey(kind, id)) }

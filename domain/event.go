@@ -25,15 +25,14 @@ const (
 // OperationsKeyAll is the key on `operations` for records that concern no single agency.
 const OperationsKeyAll = "-"
 
-// Data is the payload of an event. Implementations are plain structs with JSON tags. The event type
-// is the registered, versioned name (for example "metrics.post_read.v1"), never a Go type name.
+// Data is the payload of an event: a plain struct with JSON tags. The event type is the registered,
+// versioned name (for example "metrics.post_read.v1").
 type Data interface {
 	EventType() string
 }
 
 // Envelope holds the attributes of an event other than its payload: CloudEvents 1.0 context
-// attributes and our extensions. internal/eventlog defines its wire format (Kafka binary mode, ce_
-// headers).
+// attributes and our extensions. internal/eventlog defines its wire format.
 type Envelope struct {
 	ID      string    // ce_id: unique; breaks ties between readings with the same time
 	Source  string    // ce_source: URI reference of the writer, for example "/ledgerboard/api"
@@ -43,8 +42,8 @@ type Envelope struct {
 
 	Chain *ChainLink // only on chained topics (`dashboards`)
 	Audit Audit      // actor and request; empty for readings by the fetcher
-	// TraceParent is the W3C trace context. It is the only header that the record's hash excludes,
-	// because proxies may rewrite it.
+	// TraceParent is the W3C trace context. The record's hash excludes it, because proxies may
+	// rewrite it.
 	TraceParent string
 }
 
@@ -94,8 +93,8 @@ type Position struct {
 // String returns <topic>-<partition>-<offset>.
 func (p Position) String() string { return fmt.Sprintf("%s-%d-%d", p.Topic, p.Partition, p.Offset) }
 
-// ErrUnknownType is wrapped by errors of [Registry.Decode] for a type that this binary does not
-// know. Such a record is parked, and a binary that knows the type retries it.
+// ErrUnknownType means that this binary does not know the type. The record is parked, and a binary
+// that knows the type retries it.
 var ErrUnknownType = errors.New("unknown event type")
 
 // Registry maps event types to decoders and upcasters. Events are upcast when they are decoded, so

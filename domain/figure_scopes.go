@@ -25,7 +25,7 @@ type FigureSource struct {
 const FigureDemographics = "demographics"
 
 // FiguresOf returns the figures of an account or its posts that the platform provides, with the
-// scopes that each needs. Accounts that use the platform's own login have their own scopes.
+// scopes that each needs.
 func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
 	kind, _ := p.Kind(t)
 	figures, own := slices.Clone(kind.Figures), p.Facts().OwnScopes
@@ -45,8 +45,7 @@ func (p Platform) Provides(of Figures, figure string, kind Kind) bool {
 	return slices.ContainsFunc(p.Sources(of, figure), func(s FigureSource) bool { return s.Kind == kind })
 }
 
-// Sources returns the platform's sources of a figure, over all kinds of accounts; empty if the
-// platform does not provide it.
+// Sources returns the platform's sources of a figure, over all kinds of accounts.
 func (p Platform) Sources(of Figures, figure string) (sources []FigureSource) {
 	for _, kind := range p.Facts().Kinds {
 		for _, group := range kind.Figures {

@@ -104,8 +104,8 @@ type Gain struct {
 }
 
 // GainSince returns the gain of each figure in a reading since the last earlier reading that has
-// the figure: known holds these values ([Counts.OrPrevious]). A figure that no earlier reading has is
-// a baseline with unknown gain, or was gained entirely if fromZero ([PostRead].FromZero) is set.
+// the figure: known holds these values ([Counts.OrPrevious]). A figure that no earlier reading has
+// is a baseline with unknown gain, or was gained entirely if fromZero ([PostRead].FromZero) is set.
 func GainSince(known, current Counts, fromZero bool) Gain {
 	gained := func(before, now *int64) *int64 {
 		if before == nil && fromZero {
@@ -135,8 +135,8 @@ func difference(before, after *int64) *int64 {
 	return &d
 }
 
-// newPost is how long before its account's first reading a post may be published and still start from
-// zero, because its counts were negligible then.
+// newPost is how long before its account's first reading a post may be published and still start
+// from zero, because its counts were negligible then.
 const newPost = 24 * time.Hour
 
 // BeganAtZero decides [PostRead].FromZero: it reports whether the post was published after the

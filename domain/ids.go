@@ -16,8 +16,7 @@ import (
 const HexIDLength = 24
 
 // HexID returns the id in lower case and true if it has 24 hexadecimal digits. Every entry point
-// normalizes ids with it: two spellings of the same id would hash to two partitions and split a
-// stream.
+// uses it: two spellings of an id would hash to two partitions and split a stream.
 func HexID(id string) (string, bool) {
 	if len(id) != HexIDLength {
 		return "", false
@@ -72,8 +71,9 @@ func (t OptionalText) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(t))
 }
 
-// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses index entries
-// above about 2,700 bytes, which would block a partition forever. URNs have fewer than 100 bytes.
+// maxIndexed bounds, in bytes, each text that a read model indexes. PostgreSQL refuses index
+// entries above about 2,700 bytes, which would block a partition forever. URNs have fewer than 100
+// bytes.
 const maxIndexed = 255
 
 func checkLengths(texts ...string) error {
@@ -108,8 +108,7 @@ func Storable(text string, most int) string {
 	return text[:most]
 }
 
-// maxSmall is the largest value of the read models' smallint columns. A larger number would be
-// stored as another number, not fail.
+// maxSmall is the largest value of the read models' smallint columns, which do not check it.
 const maxSmall = 1<<15 - 1
 
 func checkAccountType(t AccountType) error { return checkSmall("a_type", int(t)) }
@@ -130,8 +129,8 @@ const FirstComputedID = int64(1) << 52
 // IsComputedID reports whether the id belongs to an entity that was connected in ledgerboard.
 func IsComputedID(id int64) bool { return id >= FirstComputedID }
 
-// ComputedSocialAccount returns the id of a page or profile that was connected in ledgerboard. Each
-// agency that connects the page gets its own id.
+// ComputedSocialAccount returns an agency's id of a page or profile that was connected in
+// ledgerboard.
 func ComputedSocialAccount(agency string, platform Platform, kind AccountType, externalID string) int64 {
 	return computedID(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
 }
@@ -142,8 +141,8 @@ func ComputedMember(agency, account string, platform Platform, person string) in
 	return computedID(KindMember, agency, account, number(int64(platform)), person)
 }
 
-// ComputedConnection returns the id of the connection for a token granted to one of our apps. user is
-// the platform's id of the token's owner: the person, or the page if it has its own token.
+// ComputedConnection returns the id of the connection for a token granted to one of our apps. user
+// is the platform's id of the token's owner: the person, or the page if it has its own token.
 func ComputedConnection(agency string, platform Platform, app, user string) int64 {
 	return computedID(KindConnection, agency, number(int64(platform)), app, user)
 }
@@ -153,7 +152,7 @@ func ComputedConnection(agency string, platform Platform, app, user string) int6
 const appOfMain = "main_app"
 
 // RegisteredConnection returns the id of the connection of a page or profile that a main
-// application registered. Each page has its own connection.
+// application registered.
 func RegisteredConnection(agency string, platform Platform, kind AccountType, externalID string) int64 {
 	return computedID(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
 }
@@ -176,6 +175,5 @@ func computedID(parts ...string) int64 {
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// ComputedRow returns the row id of an account that was created in ledgerboard. The main
-// application's row ids are below 2^52.
+// ComputedRow returns the row id of an account that was created in ledgerboard.
 func ComputedRow(account string) int64 { return computedID(KindAccount, account) }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Person holds everything that the directory stores about one person, with the references of the
-// secrets: the scope of an erasure (GDPR). A person is a user, or a member who is not a user.
+// Person holds everything that the directory stores about one person, a user or a member who is not
+// a user: the scope of an erasure (GDPR).
 type Person struct {
 	ParentAccount string // the agency
 	User          string // "" for a member who is not a user
@@ -23,8 +23,7 @@ type Person struct {
 	Contents []StoredContent // of the posts of the social accounts to erase
 }
 
-// SocialAccountsToErase returns the social accounts to erase: the person's own, and those that the
-// order names.
+// SocialAccountsToErase returns the person's own social accounts and those that the order names.
 func (p Person) SocialAccountsToErase() []int64 { return slices.Concat(p.Profiles, p.Named) }
 
 // AccountOwner is the current or last owner of a social account, and its platform.

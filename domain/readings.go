@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Tenant is the owner of a reading. It is recorded at capture and never looked up again: the rows
-// of a reading belong to this tenant forever, even if another tenant connects the same page later.
+// Tenant is the owner of a reading. It is recorded at capture: the rows belong to this tenant
+// forever, even if another tenant connects the same page later.
 type Tenant struct {
 	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
 	AccountID     string `json:"account_id"`     // sub-account (or the agency itself), 24 hex digits
@@ -150,8 +150,7 @@ func (c Counts) OrPrevious(before Counts) Counts {
 	}
 }
 
-// Cumulative returns only the figures that accumulate from one reading to the next. It omits reach,
-// which counts people, and the average.
+// Cumulative omits the figures that do not accumulate: reach, which counts people, and the average.
 func (c Counts) Cumulative() Counts {
 	c.Reach, c.AvgWatch = nil, nil
 	return c
@@ -245,8 +244,7 @@ func (e PostRegistered) Validate() error {
 		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
-// validatePublished refuses years that JSON cannot represent. Years in the distant past are valid,
-// because pages can backdate posts.
+// validatePublished refuses years that JSON cannot represent. Pages can backdate posts.
 func validatePublished(at *time.Time) error {
 	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > maxYear) {
 		return fmt.Errorf("published_at is in the year %d, outside the range 0 to %d", at.UTC().Year(), maxYear)
@@ -261,8 +259,7 @@ func validateExternalID(id string) error {
 	return nil
 }
 
-// The range of years of a capture time. Outside it the calendars of PostgreSQL and JSON differ, and
-// no platform had an API.
+// The range of years of a capture time. Outside it the calendars of PostgreSQL and JSON differ.
 const (
 	minYear = 2004
 	maxYear = 9999

@@ -3,7 +3,6 @@ package readmodels
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -204,7 +203,7 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 // batch refolds the whole history.
 const spansBatch = 2_000
 
-// window returns the positions that the query covers, within a prefix of the stream.
+// window returns the positions that the query covers, up to now.
 func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (from, to StreamPosition, err error) {
 	within := func(p StreamPosition) StreamPosition {
 		if p.Version > now.Version {
@@ -237,17 +236,17 @@ func (q SpansQuery) window(ctx context.Context, tx pgx.Tx, now StreamPosition) (
 
 func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) {
 	staff := AccessStaff{DirectoryStaff: agencyStaff}
-	rows, _ := tx.Query(ctx, `
+	scan := func(row pgx.CollectableRow) (n Named, err error) {
+		return n, row.Scan(&n.ID, &n.Name, &staff.UsersCount)
+	}
+	var err error
+	staff.Users, err = pg.List(ctx, tx, "read staff", scan, `
 		select id, name, count(*) over () from users where account_id = $1 and (id = $2 or $2 = '' and active) order by id limit $3`,
 		q.ParentAccount, q.User, maxStaff)
-	var err error
-	staff.Users, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (n Named, err error) {
-		return n, row.Scan(&n.ID, &n.Name, &staff.UsersCount)
-	})
-	return staff, pg.Wrap("read staff", err)
+	return staff, err
 }
 
-// readSpans adds records and names to spans, and the name of the user in the query to meta.
+// readSpans adds records and names to spans, and the user in the query to meta.
 func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan, meta *SpansMeta) ([]AccessSpan, error) {
 	var keys []entryKey
 	for _, f := range folded {
@@ -317,18 +316,15 @@ func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (
 		records[key] = Record{}
 	}
 	versions, subs := splitKeys(slices.Collect(maps.Keys(records)))
-	rows, _ := tx.Query(ctx, `
-		select `+recordColumns+`, h.sub_account_id from unnest($2::bigint[], $3::text[]) as k(version, sub_account_id)
-		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version`,
-		parent, versions, subs)
-	_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+	scan := func(row pgx.CollectableRow) (struct{}, error) {
 		var sub string
 		r, err := scanRecord(row, &sub)
 		records[entryKey{r.Version, sub}] = r
 		return struct{}{}, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read deciding records: %w", err)
 	}
-	return records, nil
+	_, err := pg.List(ctx, tx, "read deciding records", scan, `
+		select `+recordColumns+`, h.sub_account_id from unnest($2::bigint[], $3::text[]) as k(version, sub_account_id)
+		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version`,
+		parent, versions, subs)
+	return records, err
 }

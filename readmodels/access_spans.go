@@ -12,8 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// foldedSpan is a span with the versions of the records that decided it; 0 if there is no such
-// record.
+// foldedSpan is a span with the versions of the records that decided it; 0 without one.
 type foldedSpan struct {
 	key             spanKey
 	ended           int64
@@ -39,8 +38,7 @@ func (f foldedSpan) versions() []int64 {
 	return versions
 }
 
-// accessRow is the access to a dashboard after an entry. Lists are nil if the entry did not change
-// them.
+// accessRow is the access to a dashboard after an entry. Lists that it did not change are nil.
 type accessRow struct {
 	Dashboard string
 	Version   int64
@@ -49,10 +47,10 @@ type accessRow struct {
 	Scopes    []string
 }
 
-// foldSpans folds the history of dashboards up to version after.Until, in order. It returns the spans
-// that follow a key and overlap the versions from and to, one more than fit on the page, and the
-// dashboards passed that no one had access to at version to. Its memory is limited to one dashboard's
-// history of access and the page.
+// foldSpans folds the history of dashboards up to version after.Until, in order. It returns the
+// spans that follow a key and overlap the versions from and to, one more than fit on the page, and
+// the dashboards passed that no one had access to at version to. Its memory is limited to one
+// dashboard's history of access and the page.
 func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedNoAccess, error) {
 	only := "after->'users'"
 	if q.User != "" { // only the user's presence on the list matters
@@ -257,7 +255,7 @@ type ClosedDashboard struct {
 // maxWithoutAccess limits the dashboards without access on a page.
 const maxWithoutAccess = 500
 
-// foldedNoAccess is a dashboard without access and the version that decided it; 0 if someone has
+// foldedNoAccess is a dashboard and the version since which no one has access; 0 if someone has
 // access or the dashboard does not exist.
 type foldedNoAccess struct {
 	dashboard string

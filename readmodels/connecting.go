@@ -21,8 +21,8 @@ type Connecting struct{ Pool *pgxpool.Pool }
 var errPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
 
 // ActiveNames returns the names of an active agency and of one of its active accounts or of the
-// agency itself, and whether a subscription is active. It returns [ErrAccountNotFound] for any other
-// account.
+// agency itself, and whether a subscription is active. It returns [ErrAccountNotFound] for any
+// other account.
 func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
 	const doing = "look up account to connect"
 	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `

@@ -16,9 +16,8 @@ import (
 // earlier reads from the schema kept.
 type Connections struct{ Pool *pgxpool.Pool }
 
-// worthReading are the joins and conditions that all queries share; $1 is the platform, $2 the
-// kind, $3 now. They exclude accounts without an active subscription, connections that wait for a
-// new sign-in, and connections paused by an operator. The scheduler handles paused platforms.
+// worthReading are the joins and conditions of accounts that are read; $1 is the platform, $2 the
+// kind, $3 now. The scheduler handles paused platforms.
 const worthReading = connectionJoins + `
 	where s.p_id = $1 and s.connected and ` + toBeRead
 

@@ -21,8 +21,7 @@ type DirectoryEntities struct {
 	Progress *pg.Progress // reports progress of the directory; nil if no one waits for it
 }
 
-// entityTable is the table for entities of a kind, its key column, and the expression that converts
-// $1 to keys.
+// entityTable is a kind's table, its key column, and the expression that converts $1 to keys.
 type entityTable struct{ name, key, ids string }
 
 const (
@@ -73,23 +72,19 @@ func (e DirectoryEntities) EntitiesByKey(ctx context.Context, keys []string) (ma
 }
 
 func (e DirectoryEntities) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
-	defer rows.Close()
-	for rows.Next() {
-		var id string
-		var entity domain.RecordedEntity
-		var raw json.RawMessage
-		if err := rows.Scan(&id, &entity.At, &raw); err != nil {
-			return err
-		}
+	var id string
+	var at time.Time
+	var raw json.RawMessage
+	_, err := pgx.ForEachRow(rows, []any{&id, &at, &raw}, func() error {
 		data, err := e.Registry.Decode("directory."+kind+".v1", raw)
 		if err != nil {
 			return fmt.Errorf("decode row of %s %s: %w", kind, id, err)
 		}
-		entity.Entity, _ = data.(domain.DirectoryEntity)
-		entity.At = entity.At.UTC()
-		entities[domain.DirectoryKey(kind, id)] = entity
-	}
-	return rows.Err()
+		entity, _ := data.(domain.DirectoryEntity)
+		entities[domain.DirectoryKey(kind, id)] = domain.RecordedEntity{At: at.UTC(), Entity: entity}
+		return nil
+	})
+	return err
 }
 
 // ContentsOf returns the stored post contents of social accounts, and all of the given agencies.

@@ -20,8 +20,7 @@ type names struct {
 }
 
 // withNames runs answer twice: without names, to collect the ids in it, and with their names from
-// the directory. Only people and accounts of the agency have names. A user who now belongs to
-// another agency has only an id, like one who was erased.
+// the directory. Only people and accounts of the agency have names.
 func withNames[A any](ctx context.Context, tx pgx.Tx, parent string, answer func(names) A) (a A, err error) {
 	n := names{map[string]*string{}, map[string]*string{}, map[string]bool{}, map[string]bool{}}
 	answer(n)

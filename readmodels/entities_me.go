@@ -97,13 +97,12 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		if err != nil || !r.Client {
 			return pg.Wrap("read agency", err)
 		}
-		rows, _ := tx.Query(ctx, `
+		me.Opens.Dashboards, err = pg.List(ctx, tx, "read open dashboards", pgx.RowToStructByPos[MeDashboard], `
 			select d.sub_account_id, coalesce(a.name, ''), d.scopes
 			from dashboard_preferences d left join accounts a on a.id = d.sub_account_id and a.parent_account = $1
 			where d.parent_account = $1 and `+opensDashboard+`
 			order by d.sub_account_id`, r.Parent, r.Account, r.User)
-		me.Opens.Dashboards, err = pgx.CollectRows(rows, pgx.RowToStructByPos[MeDashboard])
-		return pg.Wrap("read open dashboards", err)
+		return err
 	})
 	if err != nil {
 		return Me{}, fmt.Errorf("read user %s: %w", r.User, err)

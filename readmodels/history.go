@@ -119,8 +119,8 @@ type HistoryMeta struct {
 	// Incomplete says why newer records of the stream are not shown; absent if all are shown.
 	Incomplete string `json:"incomplete,omitempty"`
 	// LeftOut is the number of records of the stream that are unreadable and were skipped by an
-	// operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in the
-	// agency's history says who skipped each record, and why. Absent instead of 0.
+	// operator. They have versions but no entries. An entry of type operator.parked_skipped.v1 in
+	// the agency's history says who skipped each record, and why. Absent instead of 0.
 	LeftOut int64 `json:"left_out,omitempty"`
 	// NamesProven is always false: the log contains only ids, and their names come from the current
 	// directory.

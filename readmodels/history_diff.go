@@ -48,7 +48,6 @@ func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMet
 	})
 }
 
-// diffEnds returns the positions of two moments, or an error if they are in the wrong order.
 func diffEnds(ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment) (from, to StreamPosition, err error) {
 	if from, err = positionAt(ctx, tx, parent, earlier); err != nil {
 		return from, to, err
@@ -131,7 +130,6 @@ func (h *History) changedBetween(
 	return page[:fit], fit < len(page), err
 }
 
-// readDiffs reads the dashboards of a page at two positions, and the names of all ids in them.
 func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition) ([]DiffAnswer, error) {
 	_, subs := splitKeys(page)
 	type states struct {

@@ -10,7 +10,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// recordColumns are the columns for scanRecord.
 const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, nullif(h.on_behalf_of, ''), h.command_id, h.request_id, h.event_id,
 	encode(h.hash, 'hex')`
 
@@ -36,7 +35,6 @@ type entryRow struct {
 	skip   *domain.ParkedSkipped // nil for a change of a dashboard
 }
 
-// readEntries reads the entries of a page in order, and the names of all ids in them.
 func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) ([]HistoryEntry, error) {
 	versions, subs := splitKeys(page)
 	scan := func(row pgx.CollectableRow) (e entryRow, err error) {

@@ -77,8 +77,7 @@ type stateRow struct {
 	document domain.Dashboard
 }
 
-// existingAt returns a dashboard as of a position in the stream. If it did not exist yet, the
-// not_found error says since when it exists.
+// existingAt returns a dashboard as of a position in the stream, or not_found.
 func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition) (*stateRow, error) {
 	var s stateRow
 	var err error

@@ -63,9 +63,8 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 	return entries, entriesMeta, nil
 }
 
-// readPage reads the entries after a key (nil: from the beginning), and returns the last key if
-// more follow. Entries with versions above until are excluded, so that all pages of one response
-// use the same prefix of the stream.
+// readPage reads the entries after a key (nil: from the beginning) up to version until, and returns
+// the last key if more follow.
 func (h *History) readPage(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) ([]HistoryEntry, *entryKey, error) {
@@ -240,8 +239,8 @@ func matching(q HistoryQuery) string {
 	return sql
 }
 
-// people sets the ids that match the names in filters. An id matches itself, and so do the
-// program's own names.
+// people sets the ids that match the names in filters. An id, or a name of the program, matches
+// itself.
 func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
@@ -260,8 +259,8 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 	return nil
 }
 
-// exportBatch is the number of entries read at once. Each batch is a separate transaction: with a
-// slow reader, a single long transaction would block vacuuming.
+// exportBatch is the number of entries read at once. A single long transaction would block
+// vacuuming.
 const exportBatch = 200
 
 // Export returns the meta data of an export and its entries in the order of the stream, read in

@@ -87,8 +87,8 @@ func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFou
 	return entries[0], nil
 }
 
-// CutPage cuts entries to the size of a page. If there are more entries than fit, it also returns
-// the cursor of the next page. The page is never nil, so that JSON shows a list.
+// CutPage cuts entries to the size of a page, and returns the cursor of the next page if they do
+// not fit. The page is never nil, so that JSON shows a list.
 func CutPage[E, K any](entries []E, size int, scope CursorScope, key func(E) K) (page []E, next string, err error) {
 	if entries == nil {
 		return []E{}, "", nil
@@ -100,8 +100,7 @@ func CutPage[E, K any](entries []E, size int, scope CursorScope, key func(E) K) 
 	return entries[:size], next, err
 }
 
-// CursorScope is the context in which a cursor is valid. A cursor of another list, filter or scope
-// would give wrong results, so it is rejected.
+// CursorScope is the context in which a cursor is valid.
 type CursorScope struct {
 	List    string
 	Scope   Scope

@@ -135,8 +135,8 @@ func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
 	return pg.ScanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
 }
 
-// ActiveByEmail returns the active users of all agencies with an email address in lower case, at most
-// two, which is ambiguous. Only ASCII letters are compared case-insensitively.
+// ActiveByEmail returns the active users of all agencies with an email address in lower case, at
+// most two, which is ambiguous. Only ASCII letters are compared case-insensitively.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
 	return pg.List(ctx, p.Pool, "look for the user of an email address", pgx.RowTo[string],
 		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)

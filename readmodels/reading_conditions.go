@@ -80,9 +80,9 @@ func platformNameSQL() string {
 }
 
 // NotConnected returns why a social account is not connected: one connected by a sign-in here was
-// disconnected here, or its sign-in was erased; the main application disconnected all others. The ids
-// alone decide, so this works even if the connection is erased. s needs only agency, platform, type,
-// external id and connection.
+// disconnected here, or its sign-in was erased; the main application disconnected all others. The
+// ids alone decide, so this works even if the connection is erased. s needs only agency, platform,
+// type, external id and connection.
 func NotConnected(s domain.DirectorySocialAccount) string {
 	registered := domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID)
 	if domain.IsComputedID(s.ConnectionID) && s.ConnectionID != registered {

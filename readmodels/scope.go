@@ -105,8 +105,7 @@ const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text]
 // missing one grants nothing.
 const notAClient = `($2 = '' and $3 = '')`
 
-// openAccounts returns the linked accounts of the dashboards that a client user may open and that
-// show figures.
+// openAccounts returns the accounts of the dashboards that show figures to a client user.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
 	accounts, err := pg.List(ctx, tx, "read open dashboards", pgx.RowTo[string], `
 		select distinct linked
@@ -120,8 +119,7 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 }
 
 // accountsOfBoard returns the accounts linked in a dashboard, and whether its clients can see their
-// figures. For a client user who may not open the dashboard or see figures in it, the dashboard
-// does not exist.
+// figures. A dashboard that shows a client user no figures does not exist for the user.
 func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (accounts []string, board *Board, err error) {
 	var open, shows, listed bool
 	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
@@ -149,8 +147,7 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 }
 
 // narrowAccounts returns the accounts in scope that a request names, or an error if any is missing.
-// Row ids come from the main application; if two accounts of the same agency have the same row id,
-// both are selected.
+// If two accounts of the agency have the same row id, both are selected.
 func narrowAccounts(ctx context.Context, tx pgx.Tx, scope Scope, refs []AccountRef) ([]string, error) {
 	wanted := map[AccountRef]bool{}
 	var ids []string
