@@ -90,7 +90,7 @@ func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
 // Validate checks what readers of the trail depend on.
 func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
 
-// CheckpointSigned is a signed statement about all records of `dashboards` up to a position,
+// CheckpointSigned is a signed statement about all records of `dashboards` up to a position. It is
 // appended to `operations` under [OperationsKeyAll]. The note alone is the evidence; the other
 // fields repeat its contents.
 type CheckpointSigned struct {

@@ -25,8 +25,7 @@ const (
 	CodeInternal           Code = "internal"            // a defect of ledgerboard
 )
 
-// FieldError describes one invalid input. An error lists all, so that a caller can correct them at
-// once.
+// FieldError describes one invalid input, so that a caller can correct all of them at once.
 type FieldError struct {
 	Field  string `json:"field"`  // path of the input, for example "users[2]" or "startTime"
 	Detail string `json:"detail"` // what was wrong and what to do

@@ -115,7 +115,7 @@ type Kind string
 const (
 	Stock      Kind = "stock"      // the last reading counts (followers)
 	Cumulative Kind = "cumulative" // a reading adds the difference from the previous one (likes of a post)
-	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; days add up
+	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; a range is the sum of its days
 	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or added
 )
 

@@ -31,8 +31,8 @@ const (
 	ActionParkedSkipped          OperatorAction = "parked.skipped"
 	ActionPersonExported         OperatorAction = "person.exported"   // all known data of a person was written to a file
 	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // signs a user in to the console once; agencies make them too
-	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // from the identity provider; the next sign-in links the user again
-	ActionLogRestored            OperatorAction = "log.restored"      // from a backup, with the records before this one
+	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // the user was unlinked from the identity provider; the next sign-in links again
+	ActionLogRestored            OperatorAction = "log.restored"      // the log was restored from a backup, which holds the records before this one
 	ActionPersonErased           OperatorAction = "person.erased"     // all data of a person was erased
 	ActionDataImported           OperatorAction = "data.imported"     // files were imported
 )

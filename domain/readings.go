@@ -122,7 +122,7 @@ type Counts struct {
 	Reach       *int64 `json:"reach"`
 	Clicks      *int64 `json:"clicks"`
 	Saves       *int64 `json:"saves,omitempty"`
-	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds; never added up
+	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds; shown as read, never added
 }
 
 // Engagement returns the sum of the likes, comments and shares that are known, and whether one of
@@ -193,7 +193,7 @@ type PostRead struct {
 	// TrackedSince. For imported readings it means that the post was published within their own
 	// `growth_window` before the capture.
 	FromZero     bool       `json:"from_zero"`
-	TrackedSince *time.Time `json:"tracked_since,omitempty"` // first reading for this agency; null if unknown or imported
+	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null if unknown or imported
 }
 
 // EventType implements [Data].

@@ -3753,7 +3753,7 @@ export interface components {
          *
          *     - `stock`: the last reading counts (followers)
          *     - `cumulative`: a reading adds the difference from the previous one (likes of a post)
-         *     - `day_flow`: belongs to a day; a later reading of that day replaces it; the value of a range is the sum of its days
+         *     - `day_flow`: belongs to a day; a later reading of that day replaces it; a range is the sum of its days
          *     - `rolling`: over the platform's own window: shown as read, never subtracted or added
          * @enum {string}
          */
@@ -4175,8 +4175,8 @@ export interface components {
          *     - `parked.inspected`: its payload was shown
          *     - `person.exported`: all known data of a person was written to a file
          *     - `sign_in_link.made`: signs a user in to the console once; agencies make them too
-         *     - `sign_in.unlinked`: the user's link to the identity provider was removed; the next sign-in links the user again
-         *     - `log.restored`: the log was restored from a backup; the records before this one come from the backup
+         *     - `sign_in.unlinked`: the user was unlinked from the identity provider; the next sign-in links again
+         *     - `log.restored`: the log was restored from a backup, which holds the records before this one
          *     - `person.erased`: all data of a person was erased
          *     - `data.imported`: files were imported
          * @enum {string}
@@ -4356,7 +4356,7 @@ export interface components {
             /** @description full name of the event type */
             type: string;
         };
-        /** @description Tells the dashboards projection to skip a parked record permanently. It is the next record of the same chain, so live projection and rebuild process it at the same position. It is the only record that a parked stream accepts. The skipped record must precede it under the same key and must fit the chain; otherwise the skip has no effect. */
+        /** @description Tells the dashboards projection to skip a parked record permanently. It is the next record of the same chain, and the only one that a parked stream accepts. The skipped record must precede it under the same key and must fit the chain; otherwise the skip has no effect. */
         ParkedSkipped: {
             /** @description of the skipped record */
             position: components["schemas"]["Position"];
