@@ -111,10 +111,7 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		sent := rows.RawValues()
 		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
 		n := max(0, (len(days)-beforeAll)/(beforeElement+2))
-		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8))
-		if err == nil && slices.Contains(withIDs, f.social) && len(events) != n {
-			err = fmt.Errorf("array of %d event ids for %d values", len(events), n)
-		}
+		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8), checkEventIDs(events, n))
 		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return err
 		}
@@ -268,6 +265,14 @@ const (
 	beforeAll     = 5 * 4
 	beforeElement = 4
 )
+
+// checkEventIDs refuses event ids that were read but do not fit n values.
+func checkEventIDs(ids []string, n int) error {
+	if ids != nil && len(ids) != n {
+		return fmt.Errorf("array of %d event ids for %d values", len(ids), n)
+	}
+	return nil
+}
 
 // checkArray returns an error unless the array has one dimension and n elements of the given width
 // in bytes without nulls.
