@@ -24,6 +24,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 func TestAnalyticsUnderAuthAndAtTheRoot(t *testing.T) {
@@ -167,7 +168,7 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 	require.NoError(t, err)
 	b = setup(t, func(d *api.Deps) {
 		d.Now = func() time.Time { return anchor }
-		d.People, d.Scope = readmodels.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}.Scope
+		d.People, d.Scope = directory.People{Pool: db.ReadOnly}, readmodels.Scopes{Pool: db.ReadOnly}.Scope
 		d.Analytics = &analytics.Analytics{Pool: db.ReadOnly}
 	})
 	ids := world.IDs()

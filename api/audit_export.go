@@ -14,7 +14,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/csvtable"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // maxExport is the maximum number of entries of an export. The last line contains the cursor for
@@ -29,12 +29,12 @@ const (
 
 // exportTrailer is the last line of an export. An export without it was truncated.
 type exportTrailer struct {
-	Complete   bool                      `json:"complete"`
-	Reason     string                    `json:"reason,omitempty"` // why it is not complete
-	Entries    int                       `json:"entries"`
-	AsOf       readmodels.StreamPosition `json:"as_of"`
-	NextCursor string                    `json:"next_cursor,omitempty"` // for ?cursor=, to continue
-	LeftOut    int64                     `json:"left_out,omitempty"`    // see [readmodels.HistoryMeta]
+	Complete   bool                   `json:"complete"`
+	Reason     string                 `json:"reason,omitempty"` // why it is not complete
+	Entries    int                    `json:"entries"`
+	AsOf       history.StreamPosition `json:"as_of"`
+	NextCursor string                 `json:"next_cursor,omitempty"` // for ?cursor=, to continue
+	LeftOut    int64                  `json:"left_out,omitempty"`    // see [history.HistoryMeta]
 	// NamesProven is always false: the log contains only ids, and the names come from the current
 	// directory.
 	NamesProven bool `json:"names_proven"`
@@ -44,22 +44,22 @@ type export[E any] struct {
 	format  string
 	name    string // of the file, without agency, version and extension
 	record  domain.AuditExported
-	meta    readmodels.HistoryMeta
+	meta    history.HistoryMeta
 	entries iter.Seq2[E, error]
 	columns []string
 	cells   func(E) []any
 	cursor  func(E) (string, error)
 }
 
-func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.HistoryQuery]) error {
+func (a *audit) exportHistory(w http.ResponseWriter, r *http.Request, e exportQuery[history.HistoryQuery]) error {
 	meta, entries, err := a.History.Export(r.Context(), e.query)
 	if err != nil {
 		return err
 	}
-	return sendExport(a, w, r, export[readmodels.HistoryEntry]{
+	return sendExport(a, w, r, export[history.HistoryEntry]{
 		format: e.format, name: "link-history", meta: meta, entries: entries,
 		record:  domain.AuditExported{What: domain.AuditHistory, Dashboard: e.query.Dashboard, Filter: filterOf(e.query)},
-		columns: exportColumns, cells: historyCells, cursor: readmodels.HistoryEntry.Cursor,
+		columns: exportColumns, cells: historyCells, cursor: history.HistoryEntry.Cursor,
 	})
 }
 
@@ -181,7 +181,7 @@ var exportColumns = []string{
 	"skipped_version", "skipped_position", "skip_reason",
 }
 
-func historyCells(entry readmodels.HistoryEntry) []any {
+func historyCells(entry history.HistoryEntry) []any {
 	var onBehalfOf string
 	if entry.OnBehalfOf != nil {
 		onBehalfOf = entry.OnBehalfOf.ID
@@ -191,7 +191,7 @@ func historyCells(entry readmodels.HistoryEntry) []any {
 	if c.AllowClientDashboard != nil {
 		allow = &c.AllowClientDashboard.After
 	}
-	var dashboard readmodels.Named
+	var dashboard history.Named
 	if entry.Dashboard != nil {
 		dashboard = *entry.Dashboard
 	}
@@ -212,7 +212,7 @@ func historyCells(entry readmodels.HistoryEntry) []any {
 	}
 }
 
-func spanCells(s readmodels.AccessSpan) []any {
+func spanCells(s history.AccessSpan) []any {
 	role := ""
 	if s.Role != nil {
 		role = s.Role.Role
@@ -221,7 +221,7 @@ func spanCells(s readmodels.AccessSpan) []any {
 	for i, scope := range s.Scopes {
 		scopes[i] = scope.Scope
 	}
-	edge := func(r *readmodels.Record) []any {
+	edge := func(r *history.Record) []any {
 		if r == nil {
 			return []any{"", "", "", "", "", ""}
 		}
@@ -229,13 +229,13 @@ func spanCells(s readmodels.AccessSpan) []any {
 	}
 	cells := []any{s.Dashboard.ID, s.Dashboard.Name, s.User.ID, s.User.Name, s.From, s.To, role, s.ActiveToday, scopes}
 	cells = append(append(cells, edge(&s.BeganBy)...), edge(s.EndedBy)...)
-	for _, r := range []readmodels.Record{s.ListedBy, s.AllowedBy} {
+	for _, r := range []history.Record{s.ListedBy, s.AllowedBy} {
 		cells = append(cells, r.Version, r.Time, r.Type, r.Actor.ID, r.Actor.Name)
 	}
 	return cells
 }
 
-func idsOf(list []readmodels.Named) []string {
+func idsOf(list []history.Named) []string {
 	ids := make([]string, len(list))
 	for i, n := range list {
 		ids[i] = n.ID

@@ -24,18 +24,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-func exportedEntry(version int64, name string) readmodels.HistoryEntry {
-	flip := readmodels.Flip{After: true}
-	return readmodels.HistoryEntry{
-		Record: readmodels.Record{
+func exportedEntry(version int64, name string) history.HistoryEntry {
+	flip := history.Flip{After: true}
+	return history.HistoryEntry{
+		Record: history.Record{
 			Version: version, Time: time.Date(2026, 1, 1, 0, 0, 0, 1000, time.UTC), Type: "dashboard.users_changed.v1",
-			Actor: readmodels.Named{ID: alice, Name: &name}, Role: "agency", RequestID: "-r1", Hash: "00ff",
+			Actor: history.Named{ID: alice, Name: &name}, Role: "agency", RequestID: "-r1", Hash: "00ff",
 		},
-		Dashboard: &readmodels.Named{ID: client1},
-		Changes: readmodels.Differences{
-			UsersAdded: []readmodels.Named{{ID: alice}, {ID: client2}}, ScopesAdded: []string{"a", "b"}, AllowClientDashboard: &flip,
+		Dashboard: &history.Named{ID: client1},
+		Changes: history.Differences{
+			UsersAdded: []history.Named{{ID: alice}, {ID: client2}}, ScopesAdded: []string{"a", "b"}, AllowClientDashboard: &flip,
 		},
 	}
 }
@@ -95,14 +96,14 @@ func TestExportAsCSV(t *testing.T) {
 func TestExportOfASkip(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	skip := readmodels.HistoryEntry{
-		Record: readmodels.Record{Version: 5, Type: "operator.parked_skipped.v1", Actor: readmodels.Named{ID: "system:operator"}},
+	skip := history.HistoryEntry{
+		Record: history.Record{Version: 5, Type: "operator.parked_skipped.v1", Actor: history.Named{ID: "system:operator"}},
 		Skip: &domain.ParkedSkipped{
 			Position: domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 9}, Version: 2,
 			Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
 		},
 	}
-	f.entries = []readmodels.HistoryEntry{exportedEntry(1, "a"), skip}
+	f.entries = []history.HistoryEntry{exportedEntry(1, "a"), skip}
 	rows, at := table(t, b.get("/api/audit/export?format=csv&type=parked_skipped", b.auditorToken()))
 	require.Equal(t, []string{"operator.parked_skipped.v1"}, f.exports[0].Filter.Types)
 	var got []string
@@ -130,7 +131,7 @@ func TestTruncatedExports(t *testing.T) {
 	} {
 		for _, format := range []string{"jsonl", "csv"} {
 			b, f := setupAudit(t, func(d *api.Deps) { api.BoundExports(d.Audit, test.max) })
-			f.entries = []readmodels.HistoryEntry{exportedEntry(1, "a"), exportedEntry(2, "b"), exportedEntry(3, "c")}
+			f.entries = []history.HistoryEntry{exportedEntry(1, "a"), exportedEntry(2, "b"), exportedEntry(3, "c")}
 			test.change(f)
 			answer := b.get("/api/audit/export?format="+format, b.auditorToken())
 			require.Equal(t, http.StatusOK, answer.status, name)
@@ -153,7 +154,7 @@ func TestTruncatedExports(t *testing.T) {
 func TestDisconnectedClientStopsTheExport(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	f.entries = slices.Repeat([]readmodels.HistoryEntry{exportedEntry(1, "n")}, 9)
+	f.entries = slices.Repeat([]history.HistoryEntry{exportedEntry(1, "n")}, 9)
 	for _, format := range []string{"jsonl", "csv"} {
 		f.log = nil
 		ctx, leave := context.WithCancel(t.Context())
@@ -165,22 +166,22 @@ func TestDisconnectedClientStopsTheExport(t *testing.T) {
 	}
 }
 
-func exportedSpan(user, name string, ended int64) readmodels.AccessSpan {
-	record := func(version int64) readmodels.Record {
-		return readmodels.Record{
+func exportedSpan(user, name string, ended int64) history.AccessSpan {
+	record := func(version int64) history.Record {
+		return history.Record{
 			Version: version, Time: time.Date(2026, 1, int(version), 0, 0, 0, 0, time.UTC), Type: "dashboard.users_changed.v1",
-			Actor: readmodels.Named{ID: bob, Name: &name}, RequestID: "r", Hash: "00ff",
+			Actor: history.Named{ID: bob, Name: &name}, RequestID: "r", Hash: "00ff",
 		}
 	}
-	s := readmodels.AccessSpan{
-		Dashboard: readmodels.Named{ID: client1, Name: &name}, User: readmodels.Named{ID: user}, From: record(2).Time,
+	s := history.AccessSpan{
+		Dashboard: history.Named{ID: client1, Name: &name}, User: history.Named{ID: user}, From: record(2).Time,
 		BeganBy: record(2), ListedBy: record(2), AllowedBy: record(1),
-		Scopes: []readmodels.ScopeSpan{{Scope: "analytics", GivenBy: record(1)}, {Scope: "posts", GivenBy: record(2)}},
+		Scopes: []history.ScopeSpan{{Scope: "analytics", GivenBy: record(1)}, {Scope: "posts", GivenBy: record(2)}},
 	}
 	if ended > 0 {
 		last := record(ended)
 		s.EndedBy, s.To = &last, &last.Time
-		s.Role = &readmodels.DirectoryStaff{Role: "agency", Today: true}
+		s.Role = &history.DirectoryStaff{Role: "agency", Today: true}
 	}
 	return s
 }
@@ -189,7 +190,7 @@ func exportedSpan(user, name string, ended int64) readmodels.AccessSpan {
 func TestAccessAsAFile(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
-	f.spans = []readmodels.AccessSpan{exportedSpan(alice, "=Ann", 0), exportedSpan(bob, "Bob", 9)}
+	f.spans = []history.AccessSpan{exportedSpan(alice, "=Ann", 0), exportedSpan(bob, "Bob", 9)}
 	answer := b.get("/api/audit/access/export?format=csv&at=v41&by=user&user_id="+alice, b.auditorToken())
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
 	require.Equal(t, `attachment; filename="access-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
@@ -204,7 +205,7 @@ func TestAccessAsAFile(t *testing.T) {
 		require.Equal(t, want, [2]string{rows[1][at[column]], rows[2][at[column]]}, column)
 	}
 	require.Equal(t, "# complete=true entries=2 as_of_version=41 names_proven=false", rows[3][0])
-	require.Equal(t, []any{readmodels.SpansQuery{ParentAccount: agency, User: alice, At: readmodels.Moment{Version: 41}, ByUser: true}}, f.queries)
+	require.Equal(t, []any{history.SpansQuery{ParentAccount: agency, User: alice, At: history.Moment{Version: 41}, ByUser: true}}, f.queries)
 	require.Equal(t, []domain.AuditExported{
 		{Format: "csv", What: "access", AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "v41", Order: "user"}},
 	}, f.exports)
@@ -214,7 +215,7 @@ func TestAccessAsAFile(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(jsonl.body), "\n")
 	require.Len(t, lines, 3)
 	require.Equal(t, "application/x-ndjson; charset=utf-8", jsonl.header.Get("Content-Type"))
-	var span readmodels.AccessSpan
+	var span history.AccessSpan
 	require.NoError(t, json.Unmarshal([]byte(lines[1]), &span))
 	require.Equal(t, f.spans[1], span)
 	require.Contains(t, lines[2], `"complete":true,"entries":2`)
@@ -283,9 +284,9 @@ type auditFake struct {
 	callers []commands.Caller
 	refuse  error
 	err     error
-	entries []readmodels.HistoryEntry
-	meta    readmodels.HistoryMeta
-	spans   []readmodels.AccessSpan
+	entries []history.HistoryEntry
+	meta    history.HistoryMeta
+	spans   []history.AccessSpan
 	sent    error // what ends an export
 }
 
@@ -296,38 +297,38 @@ func (f *auditFake) ask(query any) error {
 	return f.err
 }
 
-func (f *auditFake) Entries(_ context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error) {
-	return f.entries, readmodels.EntriesMeta{HistoryMeta: f.meta}, f.ask(q)
+func (f *auditFake) Entries(_ context.Context, q history.HistoryQuery) ([]history.HistoryEntry, history.EntriesMeta, error) {
+	return f.entries, history.EntriesMeta{HistoryMeta: f.meta}, f.ask(q)
 }
 
-func (f *auditFake) State(_ context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error) {
-	return readmodels.StateAnswer{}, f.meta, f.ask(q)
+func (f *auditFake) State(_ context.Context, q history.StateQuery) (history.StateAnswer, history.HistoryMeta, error) {
+	return history.StateAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Diff(_ context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
-	return readmodels.DiffAnswer{}, f.meta, f.ask(q)
+func (f *auditFake) Diff(_ context.Context, q history.DiffQuery) (history.DiffAnswer, history.HistoryMeta, error) {
+	return history.DiffAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Diffs(_ context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error) {
-	return []readmodels.DiffAnswer{}, f.meta, f.ask(q)
+func (f *auditFake) Diffs(_ context.Context, q history.DiffsQuery) ([]history.DiffAnswer, history.HistoryMeta, error) {
+	return []history.DiffAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Access(_ context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error) {
-	return readmodels.AccessAnswer{}, f.meta, f.ask(q)
+func (f *auditFake) Access(_ context.Context, q history.AccessQuery) (history.AccessAnswer, history.HistoryMeta, error) {
+	return history.AccessAnswer{}, f.meta, f.ask(q)
 }
 
-func (f *auditFake) Reads(_ context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, readmodels.AuditReadsMeta, error) {
-	return []readmodels.AuditReadEntry{}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}, f.ask(q)
+func (f *auditFake) Reads(_ context.Context, q history.AuditReadsQuery) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
+	return []history.AuditReadEntry{}, history.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}, f.ask(q)
 }
 
 func (f *auditFake) Export(
-	ctx context.Context, q readmodels.HistoryQuery,
-) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error) {
-	return f.meta, func(yield func(readmodels.HistoryEntry, error) bool) {
+	ctx context.Context, q history.HistoryQuery,
+) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error) {
+	return f.meta, func(yield func(history.HistoryEntry, error) bool) {
 		for _, e := range f.entries {
 			f.note("entry")
 			if ctx.Err() != nil {
-				yield(readmodels.HistoryEntry{}, ctx.Err())
+				yield(history.HistoryEntry{}, ctx.Err())
 				return
 			}
 			if !yield(e, nil) {
@@ -335,19 +336,19 @@ func (f *auditFake) Export(
 			}
 		}
 		if f.sent != nil {
-			yield(readmodels.HistoryEntry{}, f.sent)
+			yield(history.HistoryEntry{}, f.sent)
 		}
 	}, f.ask(q)
 }
 
-func (f *auditFake) Spans(_ context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error) {
-	return f.spans, readmodels.SpansMeta{HistoryMeta: f.meta}, f.ask(q)
+func (f *auditFake) Spans(_ context.Context, q history.SpansQuery) ([]history.AccessSpan, history.SpansMeta, error) {
+	return f.spans, history.SpansMeta{HistoryMeta: f.meta}, f.ask(q)
 }
 
 func (f *auditFake) ExportSpans(
-	_ context.Context, q readmodels.SpansQuery,
-) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error) {
-	return readmodels.SpansMeta{HistoryMeta: f.meta}, func(yield func(readmodels.AccessSpan, error) bool) {
+	_ context.Context, q history.SpansQuery,
+) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error) {
+	return history.SpansMeta{HistoryMeta: f.meta}, func(yield func(history.AccessSpan, error) bool) {
 		for _, span := range f.spans {
 			f.note("entry")
 			if !yield(span, nil) {
@@ -355,7 +356,7 @@ func (f *auditFake) ExportSpans(
 			}
 		}
 		if f.sent != nil {
-			yield(readmodels.AccessSpan{}, f.sent)
+			yield(history.AccessSpan{}, f.sent)
 		}
 	}, f.ask(q)
 }
@@ -402,7 +403,7 @@ func (f fakeProver) Bundle(_ context.Context, parent string, out io.Writer) (pro
 
 func setupAudit(t *testing.T, change ...func(*api.Deps)) (*bundle, *auditFake) {
 	t.Helper()
-	f := &auditFake{meta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 41}}}
+	f := &auditFake{meta: history.HistoryMeta{AsOf: history.StreamPosition{Version: 41}}}
 	return setup(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.Audit = &api.AuditDeps{History: f, Records: f.records(), Proofs: fakeProver{}}
 	}}, change...)...), f

@@ -9,7 +9,7 @@ import (
 	"unicode"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // maxVersionNumber distinguishes versions from Unix seconds where both are allowed: smaller numbers
@@ -19,14 +19,14 @@ const maxVersionNumber = 100_000_000
 // maxActor limits an actor, as in the log.
 const maxActor = 255
 
-func parseHistory(p *Params) readmodels.HistoryQuery {
+func parseHistory(p *Params) history.HistoryQuery {
 	cursor, limit := p.cursor(paramHistoryCursor), p.limit()
 	q := p.changes()
 	q.Cursor, q.Limit, q.Ascending = cursor, limit, p.word(paramOrder) == "asc"
 	return q
 }
 
-func parseDashboardHistory(p *Params) readmodels.HistoryQuery {
+func parseDashboardHistory(p *Params) history.HistoryQuery {
 	dashboard := p.dashboard()
 	q := parseHistory(p)
 	q.Dashboard = dashboard
@@ -39,15 +39,15 @@ type exportQuery[Q any] struct {
 }
 
 // parseExport reads the filters of an export, which has no pages and starts with the oldest change.
-func parseExport(p *Params) exportQuery[readmodels.HistoryQuery] {
+func parseExport(p *Params) exportQuery[history.HistoryQuery] {
 	format, dashboard, cursor := p.word(paramFormat), p.hex(paramOnlyDashboard), p.cursor(paramHistoryCursor)
 	q := p.changes()
 	q.Dashboard, q.Cursor, q.Ascending = dashboard, cursor, true
-	return exportQuery[readmodels.HistoryQuery]{format, q}
+	return exportQuery[history.HistoryQuery]{format, q}
 }
 
-func (p *Params) changes() readmodels.HistoryQuery {
-	q := readmodels.HistoryQuery{
+func (p *Params) changes() history.HistoryQuery {
+	q := history.HistoryQuery{
 		ParentAccount: p.caller.AccountID, Types: p.eventTypes(), Actor: p.person(paramActor), User: p.person(paramChangedUser),
 		Account: p.hex(paramChangedAccount), Named: strings.TrimSpace(p.text(paramNamed)),
 	}
@@ -55,36 +55,36 @@ func (p *Params) changes() readmodels.HistoryQuery {
 	return q
 }
 
-func parseState(p *Params) readmodels.StateQuery {
-	return readmodels.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
+func parseState(p *Params) history.StateQuery {
+	return history.StateQuery{ParentAccount: p.caller.AccountID, Dashboard: p.dashboard(), At: p.oneMoment()}
 }
 
-func parseDiff(p *Params) readmodels.DiffQuery {
+func parseDiff(p *Params) history.DiffQuery {
 	dashboard := p.dashboard()
 	p.required(paramFromMoment)
-	return readmodels.DiffQuery{
+	return history.DiffQuery{
 		ParentAccount: p.caller.AccountID, Dashboard: dashboard, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
 	}
 }
 
-func parseDiffs(p *Params) readmodels.DiffsQuery {
+func parseDiffs(p *Params) history.DiffsQuery {
 	page := p.Page()
 	p.required(paramFromMoment)
-	return readmodels.DiffsQuery{
+	return history.DiffsQuery{
 		ParentAccount: p.caller.AccountID, From: p.moment(paramFromMoment, true), To: p.moment(paramToMoment, false),
 		Limit: page.Limit, Cursor: page.Cursor,
 	}
 }
 
-func parseAccess(p *Params) readmodels.AccessQuery {
+func parseAccess(p *Params) history.AccessQuery {
 	dashboard := p.dashboard()
 	p.required(paramAccessUser)
-	return readmodels.AccessQuery{ParentAccount: p.caller.AccountID, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment()}
+	return history.AccessQuery{ParentAccount: p.caller.AccountID, Dashboard: dashboard, User: p.hex(paramAccessUser), At: p.oneMoment()}
 }
 
-func parseAuditReads(p *Params) readmodels.AuditReadsQuery {
+func parseAuditReads(p *Params) history.AuditReadsQuery {
 	page := p.Page()
-	q := readmodels.AuditReadsQuery{ParentAccount: p.caller.AccountID, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor}
+	q := history.AuditReadsQuery{ParentAccount: p.caller.AccountID, Actor: p.person(paramActor), Limit: page.Limit, Cursor: page.Cursor}
 	q.From, q.To = p.edges()
 	return q
 }
@@ -171,22 +171,22 @@ func (p *Params) edge(declared Param, dayOffset int) *time.Time {
 
 // moment reads a point in the history: a version ("v12", or a number below 100,000,000) or an
 // instant. A day means its end or, at the start of a range, the end of the previous day.
-func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
+func (p *Params) moment(declared Param, beginsRange bool) history.Moment {
 	text, present := p.value(declared)
 	zone := p.Zone() // also validated if there is no day
 	if !present {
-		return readmodels.Moment{}
+		return history.Moment{}
 	}
 	number, marked := strings.CutPrefix(text, "v")
 	version, ok := plainNumber(number)
 	switch {
 	case ok && version == 0:
-		return readmodels.Moment{Time: time.Unix(0, 0).UTC()} // before the first version
+		return history.Moment{Time: time.Unix(0, 0).UTC()} // before the first version
 	case ok && (marked || version < maxVersionNumber):
-		return readmodels.Moment{Version: version}
+		return history.Moment{Version: version}
 	case marked:
 		p.bad.Addf(declared.Name, "is not a version: use v and a number, such as v12")
-		return readmodels.Moment{}
+		return history.Moment{}
 	}
 	dayOffset := 1
 	if beginsRange {
@@ -199,10 +199,10 @@ func (p *Params) moment(declared Param, beginsRange bool) readmodels.Moment {
 	if _, err := time.Parse(time.DateOnly, text); err == nil && !at.IsZero() {
 		at = at.Add(-time.Microsecond)
 	}
-	return readmodels.Moment{Time: at}
+	return history.Moment{Time: at}
 }
 
-func (p *Params) oneMoment() readmodels.Moment {
+func (p *Params) oneMoment() history.Moment {
 	_, byTime := p.value(paramAt)
 	number, byVersion := p.value(paramVersion)
 	if byTime && byVersion {
@@ -216,7 +216,7 @@ func (p *Params) oneMoment() readmodels.Moment {
 	if !ok || version < 1 {
 		p.bad.Addf(paramVersion.Name, "is not a version: use a positive integer")
 	}
-	return readmodels.Moment{Version: version}
+	return history.Moment{Version: version}
 }
 
 func (p *Params) required(declared Param) {
@@ -225,7 +225,7 @@ func (p *Params) required(declared Param) {
 	}
 }
 
-func filterOf(q readmodels.HistoryQuery) domain.AuditFilter {
+func filterOf(q history.HistoryQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
 		Types: q.Types, Actor: idOnly(q.Actor), User: idOnly(q.User), Account: q.Account, Limit: q.Limit, Cursor: q.Cursor,
 		From: instantText(q.From), To: instantText(q.To), Order: "desc",

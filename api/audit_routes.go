@@ -20,6 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 type audit struct {
@@ -34,30 +35,29 @@ func (a *audit) routes() []Operation {
 		return Operation{http.MethodGet, pattern, id, []Role{RoleAgency, RoleAuditor}, op}
 	}
 	const dashboard = patternDashboard
-	history := a.History
 	return []Operation{
-		get(dashboard+"/history", "getDashboardHistory", showing(a, parseDashboardHistory, history.Entries, readOfHistory)),
-		get(dashboard+"/state", "getDashboardState", showing(a, parseState, history.State, func(q readmodels.StateQuery) domain.AuditRead {
+		get(dashboard+"/history", "getDashboardHistory", showing(a, parseDashboardHistory, a.History.Entries, readOfHistory)),
+		get(dashboard+"/state", "getDashboardState", showing(a, parseState, a.History.State, func(q history.StateQuery) domain.AuditRead {
 			return domain.AuditRead{What: domain.AuditState, Dashboard: q.Dashboard, Filter: domain.AuditFilter{At: q.At.String()}}
 		})),
-		get(dashboard+"/diff", "getDashboardDiff", showing(a, parseDiff, history.Diff, func(q readmodels.DiffQuery) domain.AuditRead {
+		get(dashboard+"/diff", "getDashboardDiff", showing(a, parseDiff, a.History.Diff, func(q history.DiffQuery) domain.AuditRead {
 			return domain.AuditRead{
 				What: domain.AuditDiff, Dashboard: q.Dashboard, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String()},
 			}
 		})),
-		get(dashboard+"/access", "getDashboardAccess", showing(a, parseAccess, history.Access, func(q readmodels.AccessQuery) domain.AuditRead {
+		get(dashboard+"/access", "getDashboardAccess", showing(a, parseAccess, a.History.Access, func(q history.AccessQuery) domain.AuditRead {
 			return domain.AuditRead{
 				What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: domain.AuditFilter{User: q.User, At: q.At.String()},
 			}
 		})),
-		get("/api/audit/history", "getAuditHistory", showing(a, parseHistory, history.Entries, readOfHistory)),
-		get("/api/audit/diff", "getAuditDiff", showing(a, parseDiffs, history.Diffs, func(q readmodels.DiffsQuery) domain.AuditRead {
+		get("/api/audit/history", "getAuditHistory", showing(a, parseHistory, a.History.Entries, readOfHistory)),
+		get("/api/audit/diff", "getAuditDiff", showing(a, parseDiffs, a.History.Diffs, func(q history.DiffsQuery) domain.AuditRead {
 			return domain.AuditRead{
 				What: domain.AuditDiff, Filter: domain.AuditFilter{From: q.From.String(), To: q.To.String(), Limit: q.Limit, Cursor: q.Cursor},
 			}
 		})),
 		get(patternExport, "getAuditExport", reading(parseExport, a.exportHistory)),
-		get("/api/audit/access", "getAuditAccess", showing(a, parseSpans, history.Spans, func(q readmodels.SpansQuery) domain.AuditRead {
+		get("/api/audit/access", "getAuditAccess", showing(a, parseSpans, a.History.Spans, func(q history.SpansQuery) domain.AuditRead {
 			return domain.AuditRead{What: domain.AuditAccess, Dashboard: q.Dashboard, Filter: spansFilter(q)}
 		})),
 		get(patternAccess, "getAuditAccessExport", reading(parseSpansExport, a.exportSpans)),
@@ -97,15 +97,15 @@ func showing[Q, R any, M interface{ IncludedVersion() int64 }](
 	return op
 }
 
-func readOfHistory(q readmodels.HistoryQuery) domain.AuditRead {
+func readOfHistory(q history.HistoryQuery) domain.AuditRead {
 	return domain.AuditRead{What: domain.AuditHistory, Dashboard: q.Dashboard, Filter: filterOf(q)}
 }
 
 // auditReads returns who read or exported the audit trail, newest first. Reading this list is not
 // recorded: every read would make it longer, and it contains nothing about a dashboard.
 func (a *audit) auditReads(
-	r *http.Request, q readmodels.AuditReadsQuery,
-) (entries []readmodels.AuditReadEntry, meta readmodels.AuditReadsMeta, err error) {
+	r *http.Request, q history.AuditReadsQuery,
+) (entries []history.AuditReadEntry, meta history.AuditReadsMeta, err error) {
 	return a.History.Reads(r.Context(), q)
 }
 
@@ -118,54 +118,54 @@ type AuditDeps struct {
 	maxExport int // maximum number of entries of an export; 0 means maxExport
 }
 
-// HistoryReader runs the queries of auditors; *readmodels.History implements it. If a dashboard has
+// HistoryReader runs the queries of auditors; *history.History implements it. If a dashboard has
 // no history in the agency, methods return [domain.ErrDashboardNotFound], even if another agency
 // owns it.
 type HistoryReader interface {
-	Entries(ctx context.Context, q readmodels.HistoryQuery) ([]readmodels.HistoryEntry, readmodels.EntriesMeta, error)
-	State(ctx context.Context, q readmodels.StateQuery) (readmodels.StateAnswer, readmodels.HistoryMeta, error)
-	Diff(ctx context.Context, q readmodels.DiffQuery) (readmodels.DiffAnswer, readmodels.HistoryMeta, error)
+	Entries(ctx context.Context, q history.HistoryQuery) ([]history.HistoryEntry, history.EntriesMeta, error)
+	State(ctx context.Context, q history.StateQuery) (history.StateAnswer, history.HistoryMeta, error)
+	Diff(ctx context.Context, q history.DiffQuery) (history.DiffAnswer, history.HistoryMeta, error)
 	// Diffs returns the differences between two moments, for all dashboards of an agency that
 	// changed.
-	Diffs(ctx context.Context, q readmodels.DiffsQuery) ([]readmodels.DiffAnswer, readmodels.HistoryMeta, error)
-	Access(ctx context.Context, q readmodels.AccessQuery) (readmodels.AccessAnswer, readmodels.HistoryMeta, error)
+	Diffs(ctx context.Context, q history.DiffsQuery) ([]history.DiffAnswer, history.HistoryMeta, error)
+	Access(ctx context.Context, q history.AccessQuery) (history.AccessAnswer, history.HistoryMeta, error)
 	// Spans returns a page of who had access to any dashboard of an agency. ExportSpans returns all
 	// of it, in constant memory.
-	Spans(ctx context.Context, q readmodels.SpansQuery) ([]readmodels.AccessSpan, readmodels.SpansMeta, error)
-	ExportSpans(ctx context.Context, q readmodels.SpansQuery) (readmodels.SpansMeta, iter.Seq2[readmodels.AccessSpan, error], error)
+	Spans(ctx context.Context, q history.SpansQuery) ([]history.AccessSpan, history.SpansMeta, error)
+	ExportSpans(ctx context.Context, q history.SpansQuery) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error)
 	// Export returns the whole history in the order of the stream, in constant memory.
-	Export(ctx context.Context, q readmodels.HistoryQuery) (readmodels.HistoryMeta, iter.Seq2[readmodels.HistoryEntry, error], error)
+	Export(ctx context.Context, q history.HistoryQuery) (history.HistoryMeta, iter.Seq2[history.HistoryEntry, error], error)
 	// Reads returns a page of the reads of the audit trail.
-	Reads(ctx context.Context, q readmodels.AuditReadsQuery) ([]readmodels.AuditReadEntry, readmodels.AuditReadsMeta, error)
+	Reads(ctx context.Context, q history.AuditReadsQuery) ([]history.AuditReadEntry, history.AuditReadsMeta, error)
 }
 
 const spansByDashboard, spansByUser = "dashboard", "user"
 
-func parseSpans(p *Params) readmodels.SpansQuery {
+func parseSpans(p *Params) history.SpansQuery {
 	page := p.Page()
 	q := spansOf(p)
 	q.Limit, q.Cursor = page.Limit, page.Cursor
 	return q
 }
 
-func parseSpansExport(p *Params) exportQuery[readmodels.SpansQuery] {
+func parseSpansExport(p *Params) exportQuery[history.SpansQuery] {
 	format, cursor := p.word(paramFormat), p.cursor(paramCursor)
 	q := spansOf(p)
 	q.Cursor = cursor
-	return exportQuery[readmodels.SpansQuery]{format, q}
+	return exportQuery[history.SpansQuery]{format, q}
 }
 
-func spansOf(p *Params) readmodels.SpansQuery {
-	q := readmodels.SpansQuery{ParentAccount: p.caller.AccountID, At: p.moment(paramSpanAt, false)}
+func spansOf(p *Params) history.SpansQuery {
+	q := history.SpansQuery{ParentAccount: p.caller.AccountID, At: p.moment(paramSpanAt, false)}
 	q.From, q.To = p.edges()
 	q.User, q.Dashboard, q.ByUser = p.hex(paramSpanUser), p.hex(paramOnlyDashboard), p.word(paramSpanBy) == spansByUser
-	if q.At != (readmodels.Moment{}) && (q.From != nil || q.To != nil) {
+	if q.At != (history.Moment{}) && (q.From != nil || q.To != nil) {
 		p.bad.Addf(paramSpanAt.Name, "cannot be combined with from or to: send the instant or the range")
 	}
 	return q
 }
 
-func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
+func spansFilter(q history.SpansQuery) domain.AuditFilter {
 	f := domain.AuditFilter{
 		User: q.User, At: q.At.String(), From: instantText(q.From), To: instantText(q.To), Limit: q.Limit, Cursor: q.Cursor,
 	}
@@ -175,16 +175,16 @@ func spansFilter(q readmodels.SpansQuery) domain.AuditFilter {
 	return f
 }
 
-func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[readmodels.SpansQuery]) error {
+func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuery[history.SpansQuery]) error {
 	meta, spans, err := a.History.ExportSpans(r.Context(), e.query)
 	if err != nil {
 		return err
 	}
-	return sendExport(a, w, r, export[readmodels.AccessSpan]{
+	return sendExport(a, w, r, export[history.AccessSpan]{
 		format: e.format, name: "access", meta: meta.HistoryMeta, entries: spans,
 		record:  domain.AuditExported{What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query)},
 		columns: spanColumns, cells: spanCells,
-		cursor: func(span readmodels.AccessSpan) (string, error) { return span.Cursor(e.query) },
+		cursor: func(span history.AccessSpan) (string, error) { return span.Cursor(e.query) },
 	})
 }
 

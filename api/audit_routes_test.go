@@ -12,7 +12,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const auditedPath = "/api/projects/dashboard/" + client1
@@ -22,7 +22,7 @@ const auditedPath = "/api/projects/dashboard/" + client1
 func TestAuditQueriesAndTheirRecords(t *testing.T) {
 	t.Parallel()
 	from, to := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-	filtered := readmodels.HistoryQuery{
+	filtered := history.HistoryQuery{
 		ParentAccount: agency, Types: []string{"dashboard.accounts_linked.v1", "dashboard.opened.v1"},
 		Actor: alice, User: alice, Account: client2, From: &from, To: &to, Ascending: true, Limit: 7, Cursor: "3." + client1,
 	}
@@ -42,36 +42,36 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 		auditedPath + "/history" + filters: {ofOne, domain.AuditRead{What: "history", Dashboard: client1, AsOf: 41, Filter: recorded}},
 		"/api/audit/history" + filters:     {filtered, domain.AuditRead{What: "history", AsOf: 41, Filter: recorded}},
 		"/api/audit/history?actor=Nina&user=Park": {
-			readmodels.HistoryQuery{ParentAccount: agency, Actor: "Nina", User: "Park", Limit: 50},
+			history.HistoryQuery{ParentAccount: agency, Actor: "Nina", User: "Park", Limit: 50},
 			domain.AuditRead{What: "history", AsOf: 41, Filter: domain.AuditFilter{ByName: true, Order: "desc", Limit: 50}},
 		},
 		"/api/audit/history?actor=system:import&q=Nina": {
-			readmodels.HistoryQuery{ParentAccount: agency, Actor: "system:import", Named: "Nina", Limit: 50},
+			history.HistoryQuery{ParentAccount: agency, Actor: "system:import", Named: "Nina", Limit: 50},
 			domain.AuditRead{What: "history", AsOf: 41, Filter: domain.AuditFilter{Actor: "system:import", ByName: true, Order: "desc", Limit: 50}},
 		},
 		"/api/audit/history?from=2026-02-01&to=2026-02-01&tz=Europe/Berlin": { // a day of the caller's zone
-			readmodels.HistoryQuery{ParentAccount: agency, From: new(to.Add(-time.Hour)), To: new(to.Add(23 * time.Hour)), Limit: 50},
+			history.HistoryQuery{ParentAccount: agency, From: new(to.Add(-time.Hour)), To: new(to.Add(23 * time.Hour)), Limit: 50},
 			domain.AuditRead{
 				What: "history", AsOf: 41,
 				Filter: domain.AuditFilter{From: "2026-01-31T23:00:00Z", To: "2026-02-01T23:00:00Z", Order: "desc", Limit: 50},
 			},
 		},
 		auditedPath + "/state": {
-			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1},
+			history.StateQuery{ParentAccount: agency, Dashboard: client1},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41},
 		},
 		auditedPath + "/state?version=12": {
-			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1, At: readmodels.Moment{Version: 12}},
+			history.StateQuery{ParentAccount: agency, Dashboard: client1, At: history.Moment{Version: 12}},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "v12"}},
 		},
 		auditedPath + "/state?at=2026-01-31": {
-			readmodels.StateQuery{ParentAccount: agency, Dashboard: client1, At: readmodels.Moment{Time: endOfJanuary}},
+			history.StateQuery{ParentAccount: agency, Dashboard: client1, At: history.Moment{Time: endOfJanuary}},
 			domain.AuditRead{What: "state", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{At: "2026-01-31T23:59:59.999999Z"}},
 		},
 		auditedPath + "/diff?from=2026-01-01&to=2026-01-31": {
-			readmodels.DiffQuery{
+			history.DiffQuery{
 				ParentAccount: agency, Dashboard: client1,
-				From: readmodels.Moment{Time: from.Add(-time.Microsecond)}, To: readmodels.Moment{Time: endOfJanuary},
+				From: history.Moment{Time: from.Add(-time.Microsecond)}, To: history.Moment{Time: endOfJanuary},
 			},
 			domain.AuditRead{
 				What: "diff", Dashboard: client1, AsOf: 41,
@@ -79,38 +79,38 @@ func TestAuditQueriesAndTheirRecords(t *testing.T) {
 			},
 		},
 		auditedPath + "/diff?from=3&to=v1700000000": {
-			readmodels.DiffQuery{
+			history.DiffQuery{
 				ParentAccount: agency, Dashboard: client1,
-				From: readmodels.Moment{Version: 3}, To: readmodels.Moment{Version: 1_700_000_000},
+				From: history.Moment{Version: 3}, To: history.Moment{Version: 1_700_000_000},
 			},
 			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "v3", To: "v1700000000"}},
 		},
 		auditedPath + "/diff?from=v0": {
-			readmodels.DiffQuery{ParentAccount: agency, Dashboard: client1, From: readmodels.Moment{Time: time.Unix(0, 0).UTC()}},
+			history.DiffQuery{ParentAccount: agency, Dashboard: client1, From: history.Moment{Time: time.Unix(0, 0).UTC()}},
 			domain.AuditRead{What: "diff", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{From: "1970-01-01T00:00:00Z"}},
 		},
 		"/api/audit/diff?from=v3&to=2026-01-31&limit=7&cursor=x": {
-			readmodels.DiffsQuery{
-				ParentAccount: agency, From: readmodels.Moment{Version: 3}, To: readmodels.Moment{Time: endOfJanuary}, Limit: 7, Cursor: "x",
+			history.DiffsQuery{
+				ParentAccount: agency, From: history.Moment{Version: 3}, To: history.Moment{Time: endOfJanuary}, Limit: 7, Cursor: "x",
 			},
 			domain.AuditRead{
 				What: "diff", AsOf: 41, Filter: domain.AuditFilter{From: "v3", To: "2026-01-31T23:59:59.999999Z", Limit: 7, Cursor: "x"},
 			},
 		},
 		auditedPath + "/access?user_id=" + alice + "&at=1767225600": {
-			readmodels.AccessQuery{ParentAccount: agency, Dashboard: client1, User: alice, At: readmodels.Moment{Time: from}},
+			history.AccessQuery{ParentAccount: agency, Dashboard: client1, User: alice, At: history.Moment{Time: from}},
 			domain.AuditRead{What: "access", Dashboard: client1, AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "2026-01-01T00:00:00Z"}},
 		},
 		"/api/audit/access": {
-			readmodels.SpansQuery{ParentAccount: agency, Limit: 50},
+			history.SpansQuery{ParentAccount: agency, Limit: 50},
 			domain.AuditRead{What: "access", AsOf: 41, Filter: domain.AuditFilter{Limit: 50}},
 		},
 		"/api/audit/access?at=v12&by=user&limit=7&cursor=x": {
-			readmodels.SpansQuery{ParentAccount: agency, At: readmodels.Moment{Version: 12}, ByUser: true, Limit: 7, Cursor: "x"},
+			history.SpansQuery{ParentAccount: agency, At: history.Moment{Version: 12}, ByUser: true, Limit: 7, Cursor: "x"},
 			domain.AuditRead{What: "access", AsOf: 41, Filter: domain.AuditFilter{At: "v12", Order: "user", Limit: 7, Cursor: "x"}},
 		},
 		"/api/audit/access?dashboard=" + client1 + "&user_id=" + alice + "&from=2026-01-01&to=2026-01-31&by=dashboard": {
-			readmodels.SpansQuery{ParentAccount: agency, Dashboard: client1, User: alice, From: &from, To: &to, Limit: 50},
+			history.SpansQuery{ParentAccount: agency, Dashboard: client1, User: alice, From: &from, To: &to, Limit: 50},
 			domain.AuditRead{
 				What: "access", Dashboard: client1, AsOf: 41,
 				Filter: domain.AuditFilter{User: alice, From: "2026-01-01T00:00:00Z", To: "2026-02-01T00:00:00Z", Limit: 50},
@@ -179,7 +179,7 @@ func TestNoDataWithoutARecord(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.refuse = &domain.Error{Code: domain.CodeUnavailable, Message: "not recorded"}
-	f.entries = []readmodels.HistoryEntry{{Record: readmodels.Record{CommandID: "a-secret-of-the-history"}}}
+	f.entries = []history.HistoryEntry{{Record: history.Record{CommandID: "a-secret-of-the-history"}}}
 	for _, path := range []string{
 		auditedPath + "/history", auditedPath + "/state", auditedPath + "/diff?from=1", auditedPath + "/access?user_id=" + alice,
 		"/api/audit/history", "/api/audit/export?format=csv", "/api/audit/export?format=jsonl",
@@ -230,7 +230,7 @@ func TestAuditReadsArePagedAndNotRecorded(t *testing.T) {
 	require.Equal(t, []any{}, body["data"])
 	require.Equal(t, "1.2.3", body["meta"].(map[string]any)["next_cursor"])
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	require.Equal(t, []any{readmodels.AuditReadsQuery{ParentAccount: agency, Actor: alice, From: &from, Limit: 2, Cursor: "9.9.9"}}, f.queries)
+	require.Equal(t, []any{history.AuditReadsQuery{ParentAccount: agency, Actor: alice, From: &from, Limit: 2, Cursor: "9.9.9"}}, f.queries)
 	require.Empty(t, f.callers)
 }
 

@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // PeopleDirectory looks up users, their accounts, and whether they are active.
 type PeopleDirectory interface {
 	// UserStatus returns the state of a user and of the account that the user claims. An unknown
 	// user is not an error.
-	UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error)
+	UserStatus(ctx context.Context, user, account string) (directory.UserStatus, error)
 }
 
 // Limits of the cache of statuses. A stream checks its caller every 8 s ([stream.Config.Recheck]).
@@ -37,7 +37,7 @@ var errAccessEnded = domain.NewError(domain.CodeForbidden, "Your access has ende
 // whyRefused is the only rule for refusing a verified caller; every request, stream and socket uses
 // it. It returns the reason, or "" if the caller has access. Auditors and operators need not be in
 // the directory: only their token and the list of withdrawn subjects count.
-func whyRefused(p Principal, withdrawn bool, s readmodels.UserStatus, unknownAllowed bool) string {
+func whyRefused(p Principal, withdrawn bool, s directory.UserStatus, unknownAllowed bool) string {
 	switch {
 	case withdrawn:
 		return "withdrawn"
@@ -78,7 +78,7 @@ type authorizer struct {
 }
 
 type cachedStatus struct {
-	readmodels.UserStatus
+	directory.UserStatus
 
 	at time.Time
 }
@@ -91,7 +91,7 @@ func newAuthorizer(d Deps) *authorizer {
 // cannot be determined.
 func (k *authorizer) admit(ctx context.Context, p Principal) error {
 	withdrawn := k.deps.Withdrawn.Has(p.UserID)
-	var status readmodels.UserStatus
+	var status directory.UserStatus
 	if p.isPerson() && !withdrawn {
 		var err error
 		if status, err = k.status(ctx, p.UserID, p.AccountID); err != nil {
@@ -107,7 +107,7 @@ func (k *authorizer) admit(ctx context.Context, p Principal) error {
 
 // status returns the status of a user. It queries the directory at most once per statusMaxAge for
 // each user, even if requests are concurrent.
-func (k *authorizer) status(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
+func (k *authorizer) status(ctx context.Context, user, account string) (directory.UserStatus, error) {
 	key := user + "/" + account
 	last, known := k.cached(key)
 	if known && time.Since(last.at) < statusMaxAge {
@@ -129,12 +129,12 @@ func (k *authorizer) status(ctx context.Context, user, account string) (readmode
 	})
 	switch {
 	case err == nil:
-		status, _ := result.(readmodels.UserStatus)
+		status, _ := result.(directory.UserStatus)
 		return status, nil
 	case known && time.Since(last.at) < statusMaxStale:
 		return last.UserStatus, nil
 	default:
-		return readmodels.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
+		return directory.UserStatus{}, fmt.Errorf("query status of caller: %w", err)
 	}
 }
 

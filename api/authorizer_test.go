@@ -24,25 +24,25 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/issuer"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // people is a directory with the users that a test sets; the zero value is empty.
 type people struct {
 	mu     sync.Mutex
-	status readmodels.UserStatus
+	status directory.UserStatus
 	err    error
 	asked  int
 	gate   chan struct{} // nil: nobody waits
 }
 
-func (p *people) set(s readmodels.UserStatus, err error) {
+func (p *people) set(s directory.UserStatus, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status, p.err = s, err
 }
 
-func (p *people) UserStatus(context.Context, string, string) (readmodels.UserStatus, error) {
+func (p *people) UserStatus(context.Context, string, string) (directory.UserStatus, error) {
 	p.mu.Lock()
 	p.asked++
 	gate := p.gate
@@ -60,8 +60,8 @@ const accessEnded = "Your access has ended. Ask your agency."
 func TestWhyRefused(t *testing.T) {
 	t.Parallel()
 	staff, ofClient := statusIn(agency), statusIn(client1)
-	change := func(s readmodels.UserStatus, f func(*readmodels.UserStatus)) readmodels.UserStatus { f(&s); return s }
-	nobody := readmodels.UserStatus{AccountKnown: true, AccountActive: true}
+	change := func(s directory.UserStatus, f func(*directory.UserStatus)) directory.UserStatus { f(&s); return s }
+	nobody := directory.UserStatus{AccountKnown: true, AccountActive: true}
 	as := func(account string, roles ...api.Role) api.Principal {
 		return api.Principal{UserID: alice, AccountID: account, Roles: roles}
 	}
@@ -69,7 +69,7 @@ func TestWhyRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		who       api.Principal
 		withdrawn bool
-		status    readmodels.UserStatus
+		status    directory.UserStatus
 		// whether the caller may come in where all must be known, and where unknown users are
 		// allowed
 		known, allowed bool
@@ -78,21 +78,21 @@ func TestWhyRefused(t *testing.T) {
 		"a client's user":                {who: byClient, status: ofClient, known: true, allowed: true},
 		"staff who audits too":           {who: as(agency, api.RoleAuditor, api.RoleAgency), status: staff, known: true, allowed: true},
 		"withdrawn":                      {who: byAgency, withdrawn: true, status: staff},
-		"inactive":                       {who: byAgency, status: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
-		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), status: change(staff, func(s *readmodels.UserStatus) { s.Active = false })},
-		"a client's, inactive":           {who: byClient, status: change(ofClient, func(s *readmodels.UserStatus) { s.Active = false })},
-		"moved":                          {who: byClient, status: change(ofClient, func(s *readmodels.UserStatus) { s.Account = client2 })},
-		"account inactive":               {who: byClient, status: change(ofClient, func(s *readmodels.UserStatus) { s.AccountActive = false })},
+		"inactive":                       {who: byAgency, status: change(staff, func(s *directory.UserStatus) { s.Active = false })},
+		"inactive, who audits too":       {who: as(agency, api.RoleAuditor, api.RoleAgency), status: change(staff, func(s *directory.UserStatus) { s.Active = false })},
+		"a client's, inactive":           {who: byClient, status: change(ofClient, func(s *directory.UserStatus) { s.Active = false })},
+		"moved":                          {who: byClient, status: change(ofClient, func(s *directory.UserStatus) { s.Account = client2 })},
+		"account inactive":               {who: byClient, status: change(ofClient, func(s *directory.UserStatus) { s.AccountActive = false })},
 		"agency with a client's account": {who: as(client1, api.RoleAgency), status: ofClient},
 		"client with an agency's":        {who: as(agency, api.RoleClient), status: staff},
 		"both, with an agency's":         {who: as(agency, api.RoleAgency, api.RoleClient), status: staff},
-		"erased":                         {who: byAgency, status: change(nobody, func(s *readmodels.UserStatus) { s.Erased = true })},
+		"erased":                         {who: byAgency, status: change(nobody, func(s *directory.UserStatus) { s.Erased = true })},
 		"erased, and there again":        {who: byAgency, status: staff, known: true, allowed: true},
 		"unknown":                        {who: byAgency, status: nobody, allowed: true},
-		"unknown, account inactive":      {who: byAgency, status: change(nobody, func(s *readmodels.UserStatus) { s.AccountActive = false })},
-		"unknown, demoted":               {who: as(client1, api.RoleAgency), status: change(nobody, func(s *readmodels.UserStatus) { s.SubAccount = true })},
+		"unknown, account inactive":      {who: byAgency, status: change(nobody, func(s *directory.UserStatus) { s.AccountActive = false })},
+		"unknown, demoted":               {who: as(client1, api.RoleAgency), status: change(nobody, func(s *directory.UserStatus) { s.SubAccount = true })},
 		"nothing is known":               {who: byClient, allowed: true},
-		"account unknown":                {who: byAgency, status: change(staff, func(s *readmodels.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
+		"account unknown":                {who: byAgency, status: change(staff, func(s *directory.UserStatus) { s.AccountKnown, s.AccountActive = false, false }), allowed: true},
 		"an auditor need not be known":   {who: as(agency, api.RoleAuditor), known: true, allowed: true},
 		"an operator need not be known":  {who: as("", api.RoleOperator), known: true, allowed: true},
 		"nor a main application":         {who: as("", api.RoleMainApp), known: true, allowed: true},
@@ -112,33 +112,33 @@ func TestWhyRefused(t *testing.T) {
 func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		directory := &people{status: statusIn(agency), gate: make(chan struct{})}
-		admit, _ := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
+		known := &people{status: statusIn(agency), gate: make(chan struct{})}
+		admit, _ := api.Admitting(api.Deps{People: known, Logger: slog.New(slog.DiscardHandler)})
 		staff := api.Principal{UserID: alice, AccountID: agency, Roles: api.Roles{api.RoleAgency}}
 		var burst sync.WaitGroup
 		for range 50 {
 			burst.Go(func() { require.NoError(t, admit(t.Context(), staff)) })
 		}
 		synctest.Wait()
-		directory.mu.Lock()
-		close(directory.gate)
-		directory.gate = nil
-		directory.mu.Unlock()
+		known.mu.Lock()
+		close(known.gate)
+		known.gate = nil
+		known.mu.Unlock()
 		burst.Wait()
-		require.Equal(t, 1, directory.asked)
+		require.Equal(t, 1, known.asked)
 
-		directory.set(readmodels.UserStatus{}, nil)
+		known.set(directory.UserStatus{}, nil)
 		time.Sleep(999 * time.Millisecond)
 		require.NoError(t, admit(t.Context(), staff), "what was answered a moment ago")
 		time.Sleep(time.Millisecond)
 		require.ErrorContains(t, admit(t.Context(), staff), accessEnded)
-		require.Equal(t, 2, directory.asked)
+		require.Equal(t, 2, known.asked)
 
 		away := errors.New("the database is away")
-		directory.set(statusIn(agency), nil)
+		known.set(statusIn(agency), nil)
 		time.Sleep(time.Second)
 		require.NoError(t, admit(t.Context(), staff))
-		directory.set(readmodels.UserStatus{}, away)
+		known.set(directory.UserStatus{}, away)
 		time.Sleep(59 * time.Second)
 		require.NoError(t, admit(t.Context(), staff), "the last answer holds")
 		other := staff
@@ -151,13 +151,13 @@ func TestDirectoryIsQueriedOnceASecond(t *testing.T) {
 
 func TestUserStatusCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	directory := &people{status: statusIn(agency)}
-	admit, remembered := api.Admitting(api.Deps{People: directory, Logger: slog.New(slog.DiscardHandler)})
+	known := &people{status: statusIn(agency)}
+	admit, remembered := api.Admitting(api.Deps{People: known, Logger: slog.New(slog.DiscardHandler)})
 	for i := range 10_050 {
 		require.NoError(t, admit(t.Context(), api.Principal{UserID: strconv.Itoa(i), AccountID: agency, Roles: api.Roles{api.RoleAgency}}))
 		require.LessOrEqual(t, remembered(), 10_000)
 	}
-	require.Equal(t, 10_050, directory.asked)
+	require.Equal(t, 10_050, known.asked)
 }
 
 // closedWhileUnknown are the sensitive routes, other than audit reads, that are closed while people
@@ -298,8 +298,8 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 		var latest time.Duration
 		for leaves := apart; leaves <= 10*time.Second; leaves += apart {
 			synctest.Test(t, func(t *testing.T) {
-				directory := &people{status: statusIn(agency)}
-				b := setup(t, func(d *api.Deps) { d.People, d.Streams = directory, quietHub(t) })
+				known := &people{status: statusIn(agency)}
+				b := setup(t, func(d *api.Deps) { d.People, d.Streams = known, quietHub(t) })
 				b.now = time.Now() // streams end with their tokens
 				token := b.agencyToken()
 				b.views[agency+"/"+client1] = view(client1, 3)
@@ -312,7 +312,7 @@ func TestStreamEndsWithinTenSecondsAfterAccessEnds(t *testing.T) {
 				}()
 				time.Sleep(leaves)
 				require.Equal(t, http.StatusOK, b.get(dashboardPath+client1, token).status, "the answer that is remembered is fresh")
-				directory.set(readmodels.UserStatus{}, nil)
+				known.set(directory.UserStatus{}, nil)
 				left := time.Now()
 				<-ended
 				latest = max(latest, time.Since(left))

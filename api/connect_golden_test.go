@@ -23,7 +23,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const connectAt = "https://boards.example"
@@ -33,8 +33,8 @@ func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect
 	t.Helper()
 	pool, secrets := openVault(t, log)
 	return &connect.Connect{Config: connect.Config{
-		Directory: readmodels.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: secrets,
-		Places: readmodels.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
+		Directory: directory.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: secrets,
+		Places: directory.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		Meta:         metaApp(t).Signed, Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),

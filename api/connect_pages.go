@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 //go:embed connect_pages.html
@@ -283,9 +283,9 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 			case class == "" && reading.ReadAt != nil:
 				shown.Text, soon = "read; its figures are available", false
 			case class == "":
-			case class == platforms.Class(readmodels.PlatformDisconnected):
+			case class == platforms.Class(directory.PlatformDisconnected):
 				shown.Text, shown.Ended, soon = "no longer connected for "+view.Account, true, false
-			case class == platforms.Class(readmodels.PlatformPaused):
+			case class == platforms.Class(directory.PlatformPaused):
 				shown.Text, soon = "not read yet. "+string(reading.Reason), false
 			default:
 				at := page.PID

@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // DashboardCommands decides and records changes to dashboards; *commands.Dashboards implements it.
@@ -34,8 +35,6 @@ type DashboardCommands interface {
 // the client user, methods return [domain.ErrDashboardNotFound].
 type DashboardReader interface {
 	Dashboard(ctx context.Context, request readmodels.DashboardRequest) (readmodels.DashboardView, error)
-	// Named adds names to a preview.
-	Named(ctx context.Context, preview domain.DashboardPreview) (readmodels.DashboardPreview, error)
 }
 
 type dashboards struct {
@@ -147,7 +146,7 @@ func (d *dashboards) putDashboard(w http.ResponseWriter, r *http.Request) error 
 
 // postPreview returns the effect that a PUT with the same body and If-Match would have. It changes
 // nothing.
-func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown readmodels.DashboardPreview, err error) {
+func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown history.DashboardPreview, err error) {
 	command, err := readUpdate(r, subAccount)
 	if err != nil {
 		return shown, err
@@ -156,7 +155,7 @@ func (d *dashboards) postPreview(r *http.Request, subAccount string) (shown read
 	if err != nil {
 		return shown, err
 	}
-	return d.deps.Dashboards.Named(r.Context(), preview)
+	return d.deps.NamedPreview(r.Context(), preview)
 }
 
 func readUpdate(r *http.Request, subAccount string) (domain.UpdateDashboard, error) {

@@ -2,8 +2,8 @@ package api
 
 import (
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Param declares a parameter. [Params] reads it by the declaration, and the API document shows it.
@@ -147,7 +147,7 @@ var (
 		Text: "State of the activity: published, newest first; or scheduled, the posts that are scheduled in the content " +
 			"planner and not yet published, next one first. A range applies to the time of publication or the scheduled time.",
 	}
-	paramState = Param{Name: "state", Kind: KindWord, Words: texts(readmodels.PlatformStates()), Text: "State of the connected account."}
+	paramState = Param{Name: "state", Kind: KindWord, Words: texts(directory.PlatformStates()), Text: "State of the connected account."}
 )
 
 var (

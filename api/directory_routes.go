@@ -14,14 +14,14 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // DirectoryDeps contains the dependencies for writing the directory: by a main application or,
 // without one, by agency staff.
 type DirectoryDeps struct {
 	Feed     commands.FeedDirectory
-	Entities readmodels.DirectoryEntities // reads entities that were sent
+	Entities directory.Lookup // reads entities that were sent
 	Local    commands.LocalDirectory
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // erasedMember is when member 99 was erased.
@@ -27,7 +27,7 @@ var erasedMember = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 // directoryDeps returns the real commands and queries of the directory on a log.
 func directoryDeps(log *foldtest.Log, local bool) *api.DirectoryDeps {
 	registry := domain.NewRegistry()
-	told := readmodels.DirectoryEntities{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
+	told := directory.Lookup{Pool: log.DB.ReadOnly, Registry: registry, Progress: pg.NewProgress()}
 	return &api.DirectoryDeps{
 		Feed: commands.FeedDirectory{
 			Append: log.AppendBatch, Tables: told, Registry: registry, Local: local, Now: time.Now,

@@ -8,34 +8,34 @@ import (
 	"unicode/utf8"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-func parseUsers(p *Params) readmodels.UsersQuery {
-	return readmodels.UsersQuery{
+func parseUsers(p *Params) directory.UsersQuery {
+	return directory.UsersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Role: p.text(paramUserRole), Active: p.optionalBool(paramUserActive),
 		OfDashboards: isClient(p.caller),
 	}
 }
 
-func parseAccounts(p *Params) readmodels.AccountsQuery {
-	return readmodels.AccountsQuery{Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramAccountActive)}
+func parseAccounts(p *Params) directory.AccountsQuery {
+	return directory.AccountsQuery{Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramAccountActive)}
 }
 
-func parseMembers(p *Params) readmodels.MembersQuery {
-	return readmodels.MembersQuery{
+func parseMembers(p *Params) directory.MembersQuery {
+	return directory.MembersQuery{
 		Page: p.Page(), Search: p.text(paramSearch), Active: p.optionalBool(paramMemberActive), User: p.hex(paramOfUser),
 		OfDashboards: isClient(p.caller),
 	}
 }
 
-func parseDashboards(p *Params) readmodels.DashboardsQuery {
-	return readmodels.DashboardsQuery{Page: p.Page(), Search: p.text(paramSearch), Exists: p.optionalBool(paramExists)}
+func parseDashboards(p *Params) directory.DashboardsQuery {
+	return directory.DashboardsQuery{Page: p.Page(), Search: p.text(paramSearch), Exists: p.optionalBool(paramExists)}
 }
 
-func parseCategories(p *Params) readmodels.CategoriesQuery {
-	return readmodels.CategoriesQuery{Page: p.Page(), Search: p.text(paramSearch)}
+func parseCategories(p *Params) directory.CategoriesQuery {
+	return directory.CategoriesQuery{Page: p.Page(), Search: p.text(paramSearch)}
 }
 
 func parseReadings(p *Params) analytics.ReadingsQuery {
@@ -46,13 +46,13 @@ func parseReadings(p *Params) analytics.ReadingsQuery {
 
 func parseUserID(p *Params) string { return p.requiredHex(paramUserID) }
 
-func parsePlatforms(p *Params) readmodels.PlatformsQuery {
-	return readmodels.PlatformsQuery{
-		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), State: readmodels.PlatformState(p.word(paramState)),
+func parsePlatforms(p *Params) directory.PlatformsQuery {
+	return directory.PlatformsQuery{
+		Page: p.Page(), Platforms: p.Platforms(), Member: p.optionalID(paramOwner), State: directory.PlatformState(p.word(paramState)),
 	}
 }
 
-func parsePlatformsOfUser(p *Params) readmodels.PlatformsQuery {
+func parsePlatformsOfUser(p *Params) directory.PlatformsQuery {
 	q := parsePlatforms(p)
 	q.User = parseUserID(p)
 	return q

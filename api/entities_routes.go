@@ -7,6 +7,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type entities struct {
@@ -21,9 +22,9 @@ func (e *entities) routes() []Operation {
 		return Operation{http.MethodGet, pattern, id, readers, op}
 	}
 	allUsers := []Role{RoleAgency, RoleClient, RoleAuditor, RoleOperator}
-	user := func(ctx context.Context, scope readmodels.Scope, id string) (readmodels.User, error) {
+	user := func(ctx context.Context, scope readmodels.Scope, id string) (directory.User, error) {
 		p, _ := PrincipalFrom(ctx)
-		return rows.User(ctx, scope, readmodels.UsersQuery{OfDashboards: isClient(p)}, id)
+		return rows.User(ctx, scope, directory.UsersQuery{OfDashboards: isClient(p)}, id)
 	}
 	return []Operation{
 		{http.MethodGet, "/api/me", "getMe", allUsers, answering(nothing, e.me)},
@@ -38,8 +39,8 @@ func (e *entities) routes() []Operation {
 		get("/api/users", "getUsers", scoped(door, parseUsers, rows.Users, paramAccount)),
 		get("/api/users/{userId}", "getUsersByUserId", one(door, parseUserID, user)),
 		get("/api/users/{userId}/platforms", "getUsersPlatforms", scoped(door, parsePlatformsOfUser,
-			func(ctx context.Context, scope readmodels.Scope, q readmodels.PlatformsQuery) (
-				list []readmodels.ConnectedPlatform, meta readmodels.ListMeta, err error,
+			func(ctx context.Context, scope readmodels.Scope, q directory.PlatformsQuery) (
+				list []directory.ConnectedPlatform, meta readmodels.ListMeta, err error,
 			) {
 				if _, err := user(ctx, scope, q.User); err != nil {
 					return nil, meta, err
@@ -122,16 +123,16 @@ func one[I, E any](door *authorizer, parse func(*Params) I, query func(context.C
 	})
 }
 
-func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
+func (e *entities) me(r *http.Request, _ none) (directory.Me, error) {
 	p, _ := PrincipalFrom(r.Context())
-	request := readmodels.MeRequest{
+	request := directory.MeRequest{
 		User: p.UserID, Account: p.AccountID,
 		Client: p.Roles.Has(RoleClient) && !p.Roles.Has(RoleAgency), // an auditor may also be a client user
 	}
 	var err error
 	if p.AccountID != "" {
 		if request.Parent, err = e.authorizer.parentOf(r.Context(), p); err != nil {
-			return readmodels.Me{}, err
+			return directory.Me{}, err
 		}
 	}
 	me, err := e.deps.Entities.Me(r.Context(), request)
@@ -150,8 +151,8 @@ func (e *entities) me(r *http.Request, _ none) (readmodels.Me, error) {
 // dashboards lists the clients of the agency with summaries of their dashboards. Agency staff and
 // auditors see all of them, a client user only the dashboards that it may open.
 func (e *entities) dashboards(
-	r *http.Request, q readmodels.DashboardsQuery,
-) (list []readmodels.DashboardSummary, meta readmodels.ListMeta, err error) {
+	r *http.Request, q directory.DashboardsQuery,
+) (list []directory.DashboardSummary, meta readmodels.ListMeta, err error) {
 	p, _ := PrincipalFrom(r.Context())
 	parent, err := e.authorizer.parentOf(r.Context(), p)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // A main application serves the API under its own path and keeps its own authentication: its
@@ -81,6 +82,6 @@ func (oneAgency) Dashboard(_ context.Context, r readmodels.DashboardRequest) (re
 	return readmodels.DashboardView{ID: domain.NewDashboardID(r.ParentAccount, r.SubAccount), SubAccountID: r.SubAccount}, nil
 }
 
-func (oneAgency) UserStatus(_ context.Context, _, account string) (readmodels.UserStatus, error) {
-	return readmodels.UserStatus{Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true}, nil
+func (oneAgency) UserStatus(_ context.Context, _, account string) (directory.UserStatus, error) {
+	return directory.UserStatus{Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true}, nil
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // Config holds the settings of the HTTP layer.
@@ -77,6 +79,8 @@ type Deps struct {
 
 	Dashboards        DashboardReader
 	DashboardCommands DashboardCommands
+	// NamedPreview adds names to the preview of a change to a dashboard.
+	NamedPreview func(context.Context, domain.DashboardPreview) (history.DashboardPreview, error)
 
 	// Scope returns the accounts whose figures a caller may see. If the request limits the scope to
 	// an account that the caller may not see, the error has code [domain.CodeNotFound]. For a
@@ -88,11 +92,11 @@ type Deps struct {
 	Picture func(context.Context, domain.PostRef) ([]byte, error)
 
 	// If one of the following is nil, its routes do not exist.
-	Entities  *readmodels.Entities // users, platforms, activities and stats
-	Audit     *AuditDeps           // the audit trail
-	Directory *DirectoryDeps       // directory imports by a main application; clients and people added by staff
-	SignIns   SignIns              // sign-in links and console sessions; requires Entities
-	MainApp   *MainAppDeps         // registration of pages and hand-over of tokens by a main application
+	Entities  *directory.Entities // users, platforms, activities and stats
+	Audit     *AuditDeps          // the audit trail
+	Directory *DirectoryDeps      // directory imports by a main application; clients and people added by staff
+	SignIns   SignIns             // sign-in links and console sessions; requires Entities
+	MainApp   *MainAppDeps        // registration of pages and hand-over of tokens by a main application
 	Operators OperatorService
 	Connect   *connect.Connect // connecting of pages and profiles
 	Streams   *stream.Hub      // notices, Socket.IO and /api/live

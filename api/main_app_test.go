@@ -20,7 +20,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // holders says what tokens read; a token that it does not know is refused.
@@ -61,15 +61,15 @@ func secretsOf(t *testing.T, log *foldtest.Log) *vault.Secrets {
 // mainAppDeps are the real use cases over a log's tables; the platforms are a test's.
 func mainAppDeps(t *testing.T, log *foldtest.Log, at holders) *api.MainAppDeps {
 	t.Helper()
-	secrets, directory := secretsOf(t, log), readmodels.Connecting{Pool: log.DB.ReadOnly}
+	secrets, connecting := secretsOf(t, log), directory.Connecting{Pool: log.DB.ReadOnly}
 	return &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, EntitiesByKey: readmodels.DirectoryEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.EntitiesByKey, Secrets: secrets, Log: log,
+			Directory: connecting, EntitiesByKey: directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry()}.EntitiesByKey, Secrets: secrets, Log: log,
 			Moved: func() <-chan struct{} { return nil }, Now: time.Now,
 		},
 		Tokens: collect.HandOverTokens{
-			Places: readmodels.Connections{Pool: log.DB.ReadOnly}, Secrets: secrets, Now: time.Now,
-			Pages: directory, Consent: at.Holds, WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
+			Places: directory.Connections{Pool: log.DB.ReadOnly}, Secrets: secrets, Now: time.Now,
+			Pages: connecting, Consent: at.Holds, WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		},
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/deploy"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // document reads /openapi.json, decoded.
@@ -37,7 +37,7 @@ func (b *bundle) document() map[string]any {
 func setupAll(t *testing.T, change ...func(*api.Deps)) *bundle {
 	t.Helper()
 	b, _ := setupAudit(t, append([]func(*api.Deps){func(d *api.Deps) {
-		d.Entities = &readmodels.Entities{} // described, not asked
+		d.Entities = &directory.Entities{} // described, not asked
 		d.Streams = quietHub(t)
 		d.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")

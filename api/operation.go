@@ -6,8 +6,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type operation struct {
@@ -93,7 +93,7 @@ type Description struct {
 // Describe returns the description of all operations. It does not need any dependencies.
 func Describe() Description {
 	s := newServer(Deps{
-		Analytics: &analytics.Analytics{}, Entities: &readmodels.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
+		Analytics: &analytics.Analytics{}, Entities: &directory.Entities{}, Audit: &AuditDeps{History: struct{ HistoryReader }{}},
 		Directory: &DirectoryDeps{}, SignIns: struct{ SignIns }{},
 		Operators: struct{ OperatorService }{}, MainApp: &MainAppDeps{}, Metrics: http.NotFoundHandler(),
 		Connect: &connect.Connect{Config: connect.Config{Meta: (&platforms.Set{}).Signed}},

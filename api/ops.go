@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
@@ -150,7 +151,7 @@ type OperatorService interface {
 	Topics(ctx context.Context) ([]operator.Topic, error)
 	Pauses(ctx context.Context) ([]domain.Pause, error)
 	// Connections returns the reading state of the connected accounts of all agencies.
-	Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error)
+	Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error)
 	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error
 	// has code [domain.CodeConflict] and gives the reason.
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
@@ -222,8 +223,8 @@ func (o *operators) actions(r *http.Request, page readmodels.Page) (list []opera
 	return list, meta, err
 }
 
-func (o *operators) connections(ctx context.Context) ([]readmodels.ConnectionReading, error) {
-	connections, err := o.service.Connections(ctx, readmodels.ReadingsQuery{})
+func (o *operators) connections(ctx context.Context) ([]directory.ConnectionReading, error) {
+	connections, err := o.service.Connections(ctx, directory.ReadingsQuery{})
 	for i := range connections {
 		connections[i].HidePerson()
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // fakeOperators remembers what was done. The operations of the service are tested with the program,
@@ -49,9 +49,9 @@ func (f *fakeOperators) Topics(context.Context) ([]operator.Topic, error) { retu
 
 func (f *fakeOperators) Pauses(context.Context) ([]domain.Pause, error) { return nil, nil }
 
-func (f *fakeOperators) Connections(context.Context, readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
+func (f *fakeOperators) Connections(context.Context, directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
 	none := domain.Permissions{Ungranted: []domain.UngrantedFigure{}}
-	return []readmodels.ConnectionReading{
+	return []directory.ConnectionReading{
 		{PlatformName: "facebook", ConnectionID: 31, Name: "Harbour Bakery", AgencyName: "North", AccountName: "Bakery Ltd", Permissions: none},
 		{PlatformName: "linkedin", AccountType: domain.LinkedInProfile, ConnectionID: 32, Name: "Ada", Permissions: none},
 	}, nil

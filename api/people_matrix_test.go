@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // leaver is a user with access, in an account of its own.
@@ -78,7 +78,7 @@ func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 				d.Connect.SignIn = platform.SignIn
 				d.UnknownUsers = unknownUsers
 				d.Streams = runHub(t, stream.Config{Recheck: 50 * time.Millisecond})
-				people.People = readmodels.People{Pool: d.Entities.Pool}
+				people.People = directory.People{Pool: d.Entities.Pool}
 				d.People = people
 			})
 			b.now = time.Now() // streams end with their tokens
@@ -122,13 +122,13 @@ func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 
 // countedPeople is a directory that counts the queries for each user.
 type countedPeople struct {
-	readmodels.People
+	directory.People
 
 	mu    sync.Mutex
 	asked map[string]int
 }
 
-func (p *countedPeople) UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
+func (p *countedPeople) UserStatus(ctx context.Context, user, account string) (directory.UserStatus, error) {
 	p.mu.Lock()
 	p.asked[user]++
 	p.mu.Unlock()

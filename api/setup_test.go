@@ -29,6 +29,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
@@ -85,7 +87,7 @@ func setup(t *testing.T, change ...func(*api.Deps)) *bundle {
 	require.NoError(t, err)
 	deps := api.Deps{
 		Config:        api.Config{AnalyticsAtRoot: true},
-		Authenticator: authenticator, People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b, Scope: b.Scope,
+		Authenticator: authenticator, People: everybody{}, ParentAccount: b.ParentAccount, Dashboards: b, DashboardCommands: b, NamedPreview: b.NamedPreview, Scope: b.Scope,
 		TicketKey:   []byte(secret[:32]),
 		Logger:      slog.New(slog.NewJSONHandler(&lockedWriter{b: b}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:         func() time.Time { return b.now },
@@ -122,13 +124,13 @@ func (b *bundle) logged() string {
 // everybody is a directory in which every user belongs to the account that the token names.
 type everybody struct{}
 
-func (everybody) UserStatus(_ context.Context, _, account string) (readmodels.UserStatus, error) {
+func (everybody) UserStatus(_ context.Context, _, account string) (directory.UserStatus, error) {
 	return statusIn(account), nil
 }
 
 // statusIn returns the status of an active user of an account.
-func statusIn(account string) readmodels.UserStatus {
-	return readmodels.UserStatus{
+func statusIn(account string) directory.UserStatus {
+	return directory.UserStatus{
 		Known: true, Active: true, Account: account, AccountKnown: true, AccountActive: true,
 		SubAccount: account != agency && account != otherAgency,
 	}
@@ -182,8 +184,8 @@ func (b *bundle) Preview(_ context.Context, update commands.UpdateDashboard) (do
 	return domain.DashboardPreview{}, b.updateErr
 }
 
-func (*bundle) Named(context.Context, domain.DashboardPreview) (readmodels.DashboardPreview, error) {
-	return readmodels.DashboardPreview{}, nil
+func (*bundle) NamedPreview(context.Context, domain.DashboardPreview) (history.DashboardPreview, error) {
+	return history.DashboardPreview{}, nil
 }
 
 func (b *bundle) Scope(_ context.Context, request readmodels.ScopeRequest) (readmodels.Scope, error) {

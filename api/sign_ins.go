@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // SignIns creates sign-in links for the console and ends console sessions. Users are those of the
@@ -19,11 +20,11 @@ type SignIns interface {
 	// earlier link of the same user. Errors: conflict (links are disabled here, or a colleague has
 	// signed in before), unprocessable (the user may not sign in), not_found (the user has left the
 	// account).
-	MakeLink(ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration) (SignInLink, error)
+	MakeLink(ctx context.Context, c commands.Caller, user directory.User, validFor time.Duration) (SignInLink, error)
 	// Sessions returns the sessions of a user, newest first.
-	Sessions(ctx context.Context, user readmodels.User) ([]SignInSession, error)
+	Sessions(ctx context.Context, user directory.User) ([]SignInSession, error)
 	// EndSession ends a session of a user. It is not an error if the session does not exist.
-	EndSession(ctx context.Context, user readmodels.User, id string) error
+	EndSession(ctx context.Context, user directory.User, id string) error
 }
 
 // SignInSession is a browser in which a user is signed in to the console.
@@ -43,7 +44,7 @@ var paramSession = Param{
 
 type signInRoutes struct {
 	signIns    SignIns
-	rows       *readmodels.Entities
+	rows       *directory.Entities
 	authorizer *authorizer
 }
 
@@ -59,12 +60,12 @@ func (s *signInRoutes) routes() []Operation {
 	}
 }
 
-func (s *signInRoutes) userOfAgency(ctx context.Context, id string) (readmodels.User, error) {
+func (s *signInRoutes) userOfAgency(ctx context.Context, id string) (directory.User, error) {
 	scope, err := s.authorizer.scope(ctx, readmodels.Narrowing{})
 	if err != nil {
-		return readmodels.User{}, err
+		return directory.User{}, err
 	}
-	return s.rows.User(ctx, scope, readmodels.UsersQuery{}, id)
+	return s.rows.User(ctx, scope, directory.UsersQuery{}, id)
 }
 
 type sessionOfUser struct{ user, session string }

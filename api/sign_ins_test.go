@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // signIns is a stub in which every user has one session.
@@ -26,7 +26,7 @@ type signIns struct {
 
 var signedInAt = time.Date(2026, 7, 15, 9, 0, 0, 0, time.UTC)
 
-func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of readmodels.User, validFor time.Duration) (api.SignInLink, error) {
+func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of directory.User, validFor time.Duration) (api.SignInLink, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -36,7 +36,7 @@ func (s *signIns) MakeLink(_ context.Context, c commands.Caller, of readmodels.U
 	return api.SignInLink{UserID: of.ID, URL: "https://boards.example/console/link/WORD", WorksUntil: signedInAt.Add(validFor)}, nil
 }
 
-func (s *signIns) Sessions(_ context.Context, of readmodels.User) ([]api.SignInSession, error) {
+func (s *signIns) Sessions(_ context.Context, of directory.User) ([]api.SignInSession, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := "S-" + of.ID
@@ -46,7 +46,7 @@ func (s *signIns) Sessions(_ context.Context, of readmodels.User) ([]api.SignInS
 	return []api.SignInSession{{ID: id, Way: "link", SignedInAt: signedInAt, SeenAt: signedInAt, EndsAt: signedInAt.Add(12 * time.Hour)}}, s.err
 }
 
-func (s *signIns) EndSession(_ context.Context, of readmodels.User, id string) error {
+func (s *signIns) EndSession(_ context.Context, of directory.User, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = append(s.ended, of.ID+" "+id)

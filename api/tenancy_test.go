@@ -19,6 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // The other agency.
@@ -350,12 +352,13 @@ func setupTenants(t *testing.T, change ...func(*api.Deps)) *bundle {
 	updates := log.Dashboards(t, time.Now)
 	audit := &commands.Audit{Log: log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 	pool := log.DB.ReadOnly
-	history := &readmodels.History{Pool: pool}
+	audited := &history.History{Pool: pool}
 	b := setup(t, append([]func(*api.Deps){func(d *api.Deps) {
 		d.ParentAccount, d.Dashboards, d.DashboardCommands = readmodels.Accounts{Pool: pool}.ParentAccount, log.Queries(), updates
+		d.NamedPreview = audited.NamedPreview
 		d.Scope, d.Analytics = readmodels.Scopes{Pool: pool}.Scope, &analytics.Analytics{Pool: pool}
-		d.Entities = &readmodels.Entities{Pool: pool}
-		d.Audit = &api.AuditDeps{History: history, Records: audit, Proofs: fakeProver{}}
+		d.Entities = &directory.Entities{Pool: pool}
+		d.Audit = &api.AuditDeps{History: audited, Records: audit, Proofs: fakeProver{}}
 		d.Operators = &fakeOperators{}
 		d.Picture = keptPictures{}.Picture
 		d.SignIns = &signIns{}

@@ -13,11 +13,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // allSpans returns all spans of a query, page by page; all pages use the same prefix of the stream.
-func (p *past) allSpans(t require.TestingT, q readmodels.SpansQuery) (spans []readmodels.AccessSpan, meta readmodels.SpansMeta) {
+func (p *past) allSpans(t require.TestingT, q history.SpansQuery) (spans []history.AccessSpan, meta history.SpansMeta) {
 	for q.Cursor = ""; ; q.Cursor = meta.NextCursor {
 		page, next, err := p.history.Spans(context.Background(), q)
 		require.NoError(t, err)
@@ -49,8 +49,8 @@ func holders(entries []known, version int64, dashboard, user string) (pairs []st
 	return pairs
 }
 
-func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
-	q := readmodels.SpansQuery{ParentAccount: agencyA, ByUser: rapid.Bool().Draw(t, "by user"), Limit: rapid.IntRange(1, 40).Draw(t, "limit")}
+func drawSpansQuery(t *rapid.T) history.SpansQuery {
+	q := history.SpansQuery{ParentAccount: agencyA, ByUser: rapid.Bool().Draw(t, "by user"), Limit: rapid.IntRange(1, 40).Draw(t, "limit")}
 	q.Dashboard = rapid.SampledFrom([]string{"", "", north, south, east}).Draw(t, "dashboard")
 	q.User = rapid.SampledFrom([]string{"", "", nina, sam, eva, stella}).Draw(t, "user")
 	return q
@@ -60,21 +60,21 @@ func drawSpansQuery(t *rapid.T) readmodels.SpansQuery {
 func TestSpansAgreeWithTheRecords(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
-	whole, _ := p.allSpans(t, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
+	whole, _ := p.allSpans(t, history.SpansQuery{ParentAccount: agencyA, Limit: 1000, From: &historyBegin})
 	require.Greater(t, len(whole), 50)
 
 	p.checkWhole(whole, entries, head)
 	p.checkMoments(entries, head)
 	p.checkRanges(whole, entries)
 
-	meta, all := asked(p, (*readmodels.History).ExportSpans, readmodels.SpansQuery{ParentAccount: agencyA, From: &historyBegin})
+	meta, all := asked(p, (*history.History).ExportSpans, history.SpansQuery{ParentAccount: agencyA, From: &historyBegin})
 	exported, err := collect(all)
 	require.NoError(t, err)
 	require.Equal(t, head, meta.AsOf.Version)
 	require.Len(t, exported, len(whole))
 }
 
-func scopesOf(s readmodels.AccessSpan) []string {
+func scopesOf(s history.AccessSpan) []string {
 	scopes := make([]string, len(s.Scopes))
 	for i, scope := range s.Scopes {
 		scopes[i] = scope.Scope
@@ -84,7 +84,7 @@ func scopesOf(s readmodels.AccessSpan) []string {
 
 // checkWhole compares all spans with the fold, and their reasons with the answer about one
 // dashboard.
-func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head int64) {
+func (p *past) checkWhole(whole []history.AccessSpan, entries []known, head int64) {
 	t := p.t
 	for _, s := range whole {
 		holds := func(version int64) bool {
@@ -107,17 +107,17 @@ func (p *past) checkWhole(whole []readmodels.AccessSpan, entries []known, head i
 		}
 		require.GreaterOrEqual(t, s.BeganBy.Version, max(s.ListedBy.Version, s.AllowedBy.Version))
 		require.Equal(t, s.BeganBy.Time, s.From)
-		for _, r := range []readmodels.Record{s.BeganBy, s.ListedBy, s.AllowedBy} {
+		for _, r := range []history.Record{s.BeganBy, s.ListedBy, s.AllowedBy} {
 			entry := last(entries, s.Dashboard.ID, r.Version)
 			require.Equal(t, []any{entry.version, entry.at, entry.eventType, entry.actor}, []any{r.Version, r.Time, r.Type, r.Actor.ID})
 			require.Equal(t, p.hashOf(agencyA, r.Version), r.Hash)
 		}
 		// The reason equals the answer of the endpoint for one dashboard.
-		one, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{
-			ParentAccount: agencyA, Dashboard: s.Dashboard.ID, User: s.User.ID, At: readmodels.Moment{Version: end - 1},
+		one, _, err := p.history.Access(t.Context(), history.AccessQuery{
+			ParentAccount: agencyA, Dashboard: s.Dashboard.ID, User: s.User.ID, At: history.Moment{Version: end - 1},
 		})
 		require.NoError(t, err)
-		require.Equal(t, []readmodels.Record{one.Listed.DecidedBy, one.Allowed.DecidedBy}, []readmodels.Record{s.ListedBy, s.AllowedBy})
+		require.Equal(t, []history.Record{one.Listed.DecidedBy, one.Allowed.DecidedBy}, []history.Record{s.ListedBy, s.AllowedBy})
 		require.Equal(t, one.Role, s.Role)
 	}
 }
@@ -138,7 +138,7 @@ func (p *past) checkMoments(entries []known, head int64) {
 	})
 }
 
-func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
+func (p *past) checkRanges(whole []history.AccessSpan, entries []known) {
 	rapid.Check(p.t, func(t *rapid.T) {
 		q := drawSpansQuery(t)
 		edge := func(label string) *time.Time {
@@ -155,7 +155,7 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 			t.Skip("no range")
 		}
 		spans, _ := p.allSpans(t, q)
-		want := []readmodels.AccessSpan{}
+		want := []history.AccessSpan{}
 		for _, s := range whole {
 			if (q.Dashboard == "" || q.Dashboard == s.Dashboard.ID) && (q.User == "" || q.User == s.User.ID) &&
 				(q.To == nil || s.From.Before(*q.To)) && (q.From == nil || s.To == nil || s.To.After(*q.From)) {
@@ -163,11 +163,11 @@ func (p *past) checkRanges(whole []readmodels.AccessSpan, entries []known) {
 			}
 		}
 		if q.ByUser {
-			slices.SortStableFunc(want, func(a, b readmodels.AccessSpan) int {
+			slices.SortStableFunc(want, func(a, b history.AccessSpan) int {
 				return slices.Compare([]string{a.User.ID, a.Dashboard.ID}, []string{b.User.ID, b.Dashboard.ID})
 			})
 		}
-		key := func(s readmodels.AccessSpan) string {
+		key := func(s history.AccessSpan) string {
 			return fmt.Sprint(s.Dashboard.ID, s.User.ID, s.BeganBy.Version, s.To, s.ListedBy.Version, s.AllowedBy.Version)
 		}
 		require.Len(t, spans, len(want))
@@ -184,8 +184,8 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina, stella}, AllowClientDashboard: new(true)}))
-	q := readmodels.SpansQuery{ParentAccount: agencyA, Limit: 1}
-	first, meta := asked(p, (*readmodels.History).Spans, q)
+	q := history.SpansQuery{ParentAccount: agencyA, Limit: 1}
+	first, meta := asked(p, (*history.History).Spans, q)
 	require.Len(t, first, 1)
 	require.NotEmpty(t, meta.NextCursor)
 	require.Equal(t, []string{stella, stan}, ids(meta.Staff.Users))
@@ -193,7 +193,7 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, AllowClientDashboard: new(false)}))
 	q.Cursor = meta.NextCursor
-	second, again := asked(p, (*readmodels.History).Spans, q)
+	second, again := asked(p, (*history.History).Spans, q)
 	require.Equal(t, meta.AsOf, again.AsOf)
 	require.Empty(t, again.NextCursor)
 	require.Len(t, second, 1)
@@ -201,31 +201,31 @@ func TestSpansOfAddedAndRemovedUsers(t *testing.T) {
 	require.ElementsMatch(t, []string{nina, stella}, []string{first[0].User.ID, second[0].User.ID})
 
 	q.User = nina // the cursor belongs to another query
-	refused(p, domain.CodeInvalid, (*readmodels.History).Spans, q)
+	refused(p, domain.CodeInvalid, (*history.History).Spans, q)
 
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
-	q = readmodels.SpansQuery{ParentAccount: agencyA, User: nina, From: &historyBegin, Limit: 10}
-	erased, meta := asked(p, (*readmodels.History).Spans, q)
+	q = history.SpansQuery{ParentAccount: agencyA, User: nina, From: &historyBegin, Limit: 10}
+	erased, meta := asked(p, (*history.History).Spans, q)
 	require.Len(t, erased, 1)
-	require.Equal(t, readmodels.Named{ID: nina}, erased[0].User)
+	require.Equal(t, history.Named{ID: nina}, erased[0].User)
 	require.Empty(t, meta.Staff.Users)
 	q.From = nil
 	noSpans, _, err := p.history.Spans(t.Context(), q)
 	require.NoError(t, err, "no access now, but known from the history")
 	require.Empty(t, noSpans)
 
-	for user, want := range map[string]error{eva: nil, ben: readmodels.ErrAgencyUserNotFound, bea: readmodels.ErrAgencyUserNotFound} {
+	for user, want := range map[string]error{eva: nil, ben: history.ErrAgencyUserNotFound, bea: history.ErrAgencyUserNotFound} {
 		q.User = user
 		_, meta, err = p.history.Spans(t.Context(), q)
 		require.ErrorIs(t, err, want, user)
 		if want == nil {
-			require.Equal(t, &readmodels.Named{ID: eva, Name: new("Name of d3")}, meta.User, "also without access")
+			require.Equal(t, &history.Named{ID: eva, Name: new("Name of d3")}, meta.User, "also without access")
 		}
 	}
-	_, _, err = p.history.Spans(t.Context(), readmodels.SpansQuery{ParentAccount: agencyA, Dashboard: abroad, Limit: 1})
+	_, _, err = p.history.Spans(t.Context(), history.SpansQuery{ParentAccount: agencyA, Dashboard: abroad, Limit: 1})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-	refused(p, domain.CodeNotFound, (*readmodels.History).Spans,
-		readmodels.SpansQuery{ParentAccount: agencyA, At: readmodels.Moment{Version: 99}, Limit: 1})
+	refused(p, domain.CodeNotFound, (*history.History).Spans,
+		history.SpansQuery{ParentAccount: agencyA, At: history.Moment{Version: 99}, Limit: 1})
 }
 
 // shut returns the dashboards that no one could open after a version, with the deciding record.
@@ -278,7 +278,7 @@ func TestDashboardsWithoutAccess(t *testing.T) {
 		}
 		require.Equal(t, shut(entries, version, q.Dashboard), got)
 	})
-	_, meta := asked(p, (*readmodels.History).Spans, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 500, From: &historyBegin})
+	_, meta := asked(p, (*history.History).Spans, history.SpansQuery{ParentAccount: agencyA, Limit: 500, From: &historyBegin})
 	require.Nil(t, meta.WithoutAccess, "not for a range")
 }
 
@@ -287,16 +287,16 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 	t.Parallel()
 	p, entries, head := wanderedPast(t)
 	slices.SortFunc(entries, func(a, b known) int { return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.sub, b.sub)) })
-	narrow := &readmodels.History{Pool: p.DB.ReadOnly, PageBytes: 1}
+	narrow := &history.History{Pool: p.DB.ReadOnly, PageBytes: 1}
 	rapid.Check(t, func(t *rapid.T) {
-		q := readmodels.DiffsQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
+		q := history.DiffsQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 4).Draw(t, "limit")}
 		var from, to int64
 		q.From, from = drawMoment(t, entries, head, "from")
 		q.To, to = drawMoment(t, entries, head, "to")
-		history := rapid.SampledFrom([]*readmodels.History{p.history, narrow}).Draw(t, "history")
-		var got []readmodels.DiffAnswer
+		reader := rapid.SampledFrom([]*history.History{p.history, narrow}).Draw(t, "history")
+		var got []history.DiffAnswer
 		for next := true; next; next = q.Cursor != "" {
-			page, meta, err := history.Diffs(context.Background(), q)
+			page, meta, err := reader.Diffs(context.Background(), q)
 			if from > to {
 				require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 				return
@@ -306,13 +306,13 @@ func TestDifferencesOfAllDashboards(t *testing.T) {
 			require.LessOrEqual(t, len(page), q.Limit)
 			got, q.Cursor = append(got, page...), meta.NextCursor
 		}
-		var want []readmodels.DiffAnswer
+		var want []history.DiffAnswer
 		for _, e := range slices.Backward(entries) {
-			wasReported := slices.ContainsFunc(want, func(d readmodels.DiffAnswer) bool { return d.Dashboard.ID == e.sub })
+			wasReported := slices.ContainsFunc(want, func(d history.DiffAnswer) bool { return d.Dashboard.ID == e.sub })
 			if e.version <= from || e.version > to || wasReported {
 				continue
 			}
-			one, _, err := p.history.Diff(context.Background(), readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})
+			one, _, err := p.history.Diff(context.Background(), history.DiffQuery{ParentAccount: agencyA, Dashboard: e.sub, From: q.From, To: q.To})
 			require.NoError(t, err)
 			want = append(want, one)
 		}
@@ -329,18 +329,18 @@ func TestDifferencesKeepTheirMoments(t *testing.T) {
 	for _, account := range []string{north, south, east} {
 		p.open(agencyA, stella, account)
 	}
-	q := readmodels.DiffsQuery{ParentAccount: agencyA, From: readmodels.Moment{Version: 1}, Limit: 1}
-	first, meta := asked(p, (*readmodels.History).Diffs, q)
+	q := history.DiffsQuery{ParentAccount: agencyA, From: history.Moment{Version: 1}, Limit: 1}
+	first, meta := asked(p, (*history.History).Diffs, q)
 	require.Equal(t, east, first[0].Dashboard.ID)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
 	q.Cursor = meta.NextCursor
-	second, meta := asked(p, (*readmodels.History).Diffs, q)
+	second, meta := asked(p, (*history.History).Diffs, q)
 	require.Equal(t, []any{south, int64(3), ""}, []any{second[0].Dashboard.ID, meta.AsOf.Version, meta.NextCursor})
 	require.Nil(t, second[0].Before)
 
-	q.From = readmodels.Moment{Version: 2}
-	refused(p, domain.CodeInvalid, (*readmodels.History).Diffs, q) // a cursor of another query
-	q = readmodels.DiffsQuery{ParentAccount: agencyB, Limit: 5}
-	others, _ := asked(p, (*readmodels.History).Diffs, q)
+	q.From = history.Moment{Version: 2}
+	refused(p, domain.CodeInvalid, (*history.History).Diffs, q) // a cursor of another query
+	q = history.DiffsQuery{ParentAccount: agencyB, Limit: 5}
+	others, _ := asked(p, (*history.History).Diffs, q)
 	require.Empty(t, others)
 }

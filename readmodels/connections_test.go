@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // ConnectionNews for streams: each threshold and each rejection is in exactly one of adjoining
@@ -113,16 +114,16 @@ func TestSubscriptionsAreRequiredOrNot(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 
-		names, err := readmodels.Connecting{Pool: pool}.ActiveNames(t.Context(), agencyA, clientA, entityDay)
+		names, err := directory.Connecting{Pool: pool}.ActiveNames(t.Context(), agencyA, clientA, entityDay)
 		require.NoError(t, err)
 		require.Equal(t, none, names.Subscribed, value)
-		due, err := readmodels.Connections{Pool: pool}.Due(t.Context(), queue, entityDay)
+		due, err := directory.Connections{Pool: pool}.Due(t.Context(), queue, entityDay)
 		require.NoError(t, err)
 		require.Equal(t, none, len(due) == 1, value)
-		counts, err := readmodels.Connections{Pool: pool}.Counts(t.Context(), queue, entityDay)
+		counts, err := directory.Connections{Pool: pool}.Counts(t.Context(), queue, entityDay)
 		require.NoError(t, err)
 		require.Equal(t, none, counts[domain.AccountType(0)] == 1, value)
-		task, err := readmodels.Connections{Pool: pool}.Task(t.Context(), queue, 1, entityDay.Add(time.Hour))
+		task, err := directory.Connections{Pool: pool}.Task(t.Context(), queue, 1, entityDay.Add(time.Hour))
 		require.NoError(t, err)
 		require.Equal(t, none, task.SubscriptionActive, "%q: what is read says so too", value)
 	}

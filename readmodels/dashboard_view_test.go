@@ -10,6 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
@@ -118,19 +119,19 @@ func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	link := domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}}
 	decided, err := p.updates.Preview(t.Context(), commands.UpdateDashboard{Caller: p.caller(agencyA, stella), Change: link})
 	require.NoError(t, err)
-	preview, err := (&readmodels.Dashboards{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
+	preview, err := (&history.History{Pool: p.DB.ReadOnly}).NamedPreview(t.Context(), decided)
 	require.NoError(t, err)
-	named := func(id, name string) readmodels.Named { return readmodels.Named{ID: id, Name: &name} }
-	ofSouth := []readmodels.Named{named(south, "South")}
-	require.Equal(t, []readmodels.PreviewedAccess{
+	named := func(id, name string) history.Named { return history.Named{ID: id, Name: &name} }
+	ofSouth := []history.Named{named(south, "South")}
+	require.Equal(t, []history.PreviewedAccess{
 		{
-			User: named(nina, "Name of d1"), Gains: ofSouth, Loses: []readmodels.Named{},
-			GainsScopes: []readmodels.PreviewedScope{}, LosesScopes: []readmodels.PreviewedScope{},
+			User: named(nina, "Name of d1"), Gains: ofSouth, Loses: []history.Named{},
+			GainsScopes: []history.PreviewedScope{}, LosesScopes: []history.PreviewedScope{},
 		},
 		{
-			User: named(sam, "Name of d2"), Gains: []readmodels.Named{named(north, "North")}, Loses: []readmodels.Named{},
-			GainsScopes: []readmodels.PreviewedScope{{Scope: "reports", Accounts: ofSouth}},
-			LosesScopes: []readmodels.PreviewedScope{{Scope: "analytics", Accounts: ofSouth}},
+			User: named(sam, "Name of d2"), Gains: []history.Named{named(north, "North")}, Loses: []history.Named{},
+			GainsScopes: []history.PreviewedScope{{Scope: "reports", Accounts: ofSouth}},
+			LosesScopes: []history.PreviewedScope{{Scope: "analytics", Accounts: ofSouth}},
 		},
 	}, preview.Access)
 
@@ -140,23 +141,23 @@ func TestLinkingNamesUsersWhoLoseAScope(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{nina, sam, asleep}, decided.LostAccess)
-	preview, err = (&readmodels.Dashboards{Pool: p.DB.ReadOnly}).Named(t.Context(), decided)
+	preview, err = (&history.History{Pool: p.DB.ReadOnly}).NamedPreview(t.Context(), decided)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []readmodels.Named{named(nina, "Name of d1"), named(sam, "Name of d2")}, preview.LostAccess)
-	entries, _ := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 2})
-	byDashboard := map[string]readmodels.AccessEffect{}
+	require.ElementsMatch(t, []history.Named{named(nina, "Name of d1"), named(sam, "Name of d2")}, preview.LostAccess)
+	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 2})
+	byDashboard := map[string]history.AccessEffect{}
 	for _, e := range entries {
 		byDashboard[e.Dashboard.ID] = e.Access
 	}
 	affected := named(asleep, "Asleep")
-	require.Equal(t, map[string]readmodels.AccessEffect{
+	require.Equal(t, map[string]history.AccessEffect{
 		north: {
-			Gained: []readmodels.Named{named(sam, "Name of d2"), affected}, Lost: []readmodels.Named{}, ScopesChanged: []readmodels.Named{},
-			InactiveToday: []readmodels.Named{affected},
+			Gained: []history.Named{named(sam, "Name of d2"), affected}, Lost: []history.Named{}, ScopesChanged: []history.Named{},
+			InactiveToday: []history.Named{affected},
 		},
 		south: {
-			Gained: []readmodels.Named{named(nina, "Name of d1")}, Lost: []readmodels.Named{},
-			ScopesChanged: []readmodels.Named{named(sam, "Name of d2"), affected}, InactiveToday: []readmodels.Named{affected},
+			Gained: []history.Named{named(nina, "Name of d1")}, Lost: []history.Named{},
+			ScopesChanged: []history.Named{named(sam, "Name of d2"), affected}, InactiveToday: []history.Named{affected},
 		},
 	}, byDashboard)
 }
@@ -169,16 +170,16 @@ func TestHistoryIsSearchedByNames(t *testing.T) {
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}}))
 	require.True(t, p.put(stan, domain.UpdateDashboard{Primary: south, Users: &[]string{sam}}))
 	for name, c := range map[string]struct {
-		q    readmodels.HistoryQuery
+		q    history.HistoryQuery
 		want []string
 	}{
-		"actor":   {readmodels.HistoryQuery{Actor: "name of 5A"}, []string{north}},
-		"user":    {readmodels.HistoryQuery{User: "of d2"}, []string{south}},
-		"an id":   {readmodels.HistoryQuery{User: nina}, []string{north}},
-		"client":  {readmodels.HistoryQuery{Named: "sout"}, []string{south}},
-		"person":  {readmodels.HistoryQuery{Named: "name of d1"}, []string{north}},
-		"nobody":  {readmodels.HistoryQuery{Actor: "Zoe"}, nil},
-		"foreign": {readmodels.HistoryQuery{Named: "Abroad"}, nil},
+		"actor":   {history.HistoryQuery{Actor: "name of 5A"}, []string{north}},
+		"user":    {history.HistoryQuery{User: "of d2"}, []string{south}},
+		"an id":   {history.HistoryQuery{User: nina}, []string{north}},
+		"client":  {history.HistoryQuery{Named: "sout"}, []string{south}},
+		"person":  {history.HistoryQuery{Named: "name of d1"}, []string{north}},
+		"nobody":  {history.HistoryQuery{Actor: "Zoe"}, nil},
+		"foreign": {history.HistoryQuery{Named: "Abroad"}, nil},
 	} {
 		c.q.ParentAccount, c.q.Limit = agencyA, 10
 		entries, _, err := p.history.Entries(t.Context(), c.q)

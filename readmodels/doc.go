@@ -1,5 +1,6 @@
-// Package readmodels answers queries from the tables that the projections maintain. It only reads.
-// Package analytics, below it, has the figures.
+// Package readmodels answers queries from the tables that the projections maintain: dashboards,
+// scopes and notices. Below it, package history has what auditors ask, directory accounts, people
+// and connections, and analytics the figures. All of them only read.
 //
 // # Invariants
 //
@@ -12,18 +13,9 @@
 //   - A missing value is null, never 0.
 //   - Every pool can be read-only; tests use one that refuses writes.
 //
-// It may not import commands, projections, watermill or api, nor analytics, which imports it.
+// It may not import commands, projections, watermill or api, nor the packages below it.
 //
 // # Implementation notes
 //
 //   - "rows, _ := tx.Query": CollectRows or ForEachRow, which end every query, return the error.
-//   - "As of T" is resolved to a version once for the whole stream: times strictly increase with
-//     versions, and every index that a history uses is by version.
-//   - Names in a dashboard and its history come from the agency's own directory. An account or user
-//     that moved to another agency has only an id, like one that was erased.
-//   - A page of a filtered history examines a limited number of entries and then ends with a
-//     cursor.
-//   - An export reads in batches, each in its own snapshot, up to the version of the first one.
-//   - The expiry of a token comes from the token stored here, otherwise from what the main
-//     application last reported. The log contains no expiry times of secrets.
 package readmodels

@@ -14,15 +14,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 var entityDay = time.Date(2026, 6, 10, 12, 0, 0, 0, time.UTC)
 
 // entityStage returns a log with two agencies, and the queries over its tables.
-func entityStage(t *testing.T) (*foldtest.Log, readmodels.Entities) {
+func entityStage(t *testing.T) (*foldtest.Log, directory.Entities) {
 	t.Helper()
 	log := foldtest.TwoAgencies(t)
-	return log, readmodels.Entities{Pool: log.DB.ReadOnly}
+	return log, directory.Entities{Pool: log.DB.ReadOnly}
 }
 
 func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
@@ -62,8 +63,8 @@ func TestUsers(t *testing.T) {
 		domain.DirectoryUser{ID: entityUser(5), AccountID: clientB, Name: "Aaron", Email: "aaron@example.com", Active: true},
 		domain.DirectorySession{ID: "s1", UserID: entityUser(2), LoginAt: created.Add(time.Hour)},
 	)
-	names := func(scope readmodels.Scope, q readmodels.UsersQuery) (ids []string) {
-		for _, u := range foldtest.AllPages(t, 2, func(p readmodels.Page) ([]readmodels.User, readmodels.ListMeta, error) {
+	names := func(scope readmodels.Scope, q directory.UsersQuery) (ids []string) {
+		for _, u := range foldtest.AllPages(t, 2, func(p readmodels.Page) ([]directory.User, readmodels.ListMeta, error) {
 			q.Page = p
 			return entities.Users(t.Context(), scope, q)
 		}) {
@@ -72,31 +73,31 @@ func TestUsers(t *testing.T) {
 		return ids
 	}
 	whole := wholeAgency
-	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, readmodels.UsersQuery{}), "by name, without gaps between pages")
-	require.Equal(t, []string{"2", "3"}, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, readmodels.UsersQuery{}))
-	require.Empty(t, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, readmodels.UsersQuery{}))
-	require.Equal(t, []string{"3"}, names(whole, readmodels.UsersQuery{Search: "0%@"}), "pattern characters are literal")
-	require.Equal(t, []string{"2", "3"}, names(whole, readmodels.UsersQuery{Search: "ANN"}))
-	require.Equal(t, []string{"1"}, names(whole, readmodels.UsersQuery{Role: "admin"}))
-	require.Equal(t, []string{"2", "1"}, names(whole, readmodels.UsersQuery{Active: new(true)}), "a user with a pending password reset is not active")
-	require.Equal(t, []string{"3", "4"}, names(whole, readmodels.UsersQuery{Active: new(false)}))
+	require.Equal(t, []string{"2", "3", "1", "4"}, names(whole, directory.UsersQuery{}), "by name, without gaps between pages")
+	require.Equal(t, []string{"2", "3"}, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientA}}, directory.UsersQuery{}))
+	require.Empty(t, names(readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientB}}, directory.UsersQuery{}))
+	require.Equal(t, []string{"3"}, names(whole, directory.UsersQuery{Search: "0%@"}), "pattern characters are literal")
+	require.Equal(t, []string{"2", "3"}, names(whole, directory.UsersQuery{Search: "ANN"}))
+	require.Equal(t, []string{"1"}, names(whole, directory.UsersQuery{Role: "admin"}))
+	require.Equal(t, []string{"2", "1"}, names(whole, directory.UsersQuery{Active: new(true)}), "a user with a pending password reset is not active")
+	require.Equal(t, []string{"3", "4"}, names(whole, directory.UsersQuery{Active: new(false)}))
 
-	user := func(n int) readmodels.User {
-		got, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, entityUser(n))
+	user := func(n int) directory.User {
+		got, err := entities.User(t.Context(), whole, directory.UsersQuery{}, entityUser(n))
 		require.NoError(t, err)
 		return got
 	}
-	require.Equal(t, readmodels.User{
+	require.Equal(t, directory.User{
 		ID: entityUser(2), Name: "Anna", Email: "anna@example.com", Company: "Bakery", AccountID: clientA, AccountName: "Client A",
 		IsOwner: true, Active: true, CreatedAt: &created, UpdatedAt: &created, LastLogin: new(created.Add(time.Hour)),
 	}, user(2))
 	require.True(t, user(3).ResetPending)
 	require.False(t, user(4).ResetPending, "also inactive for another reason")
 	for _, id := range []string{entityUser(5), entityUser(9)} {
-		_, err := entities.User(t.Context(), whole, readmodels.UsersQuery{}, id)
-		require.ErrorIs(t, err, readmodels.ErrNoUser)
+		_, err := entities.User(t.Context(), whole, directory.UsersQuery{}, id)
+		require.ErrorIs(t, err, directory.ErrNoUser)
 	}
-	_, _, err := entities.Users(t.Context(), whole, readmodels.UsersQuery{Page: readmodels.Page{Cursor: "bogus"}})
+	_, _, err := entities.Users(t.Context(), whole, directory.UsersQuery{Page: readmodels.Page{Cursor: "bogus"}})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }
 
@@ -125,7 +126,7 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 	narrowed, err := readmodels.Scopes{Pool: log.DB.ReadOnly}.Scope(t.Context(),
 		readmodels.ScopeRequest{ParentAccount: agencyA, ClientAccount: clientA, ClientUser: entityUser(1)})
 	require.NoError(t, err)
-	users, _, err := entities.Users(t.Context(), narrowed, readmodels.UsersQuery{OfDashboards: true})
+	users, _, err := entities.Users(t.Context(), narrowed, directory.UsersQuery{OfDashboards: true})
 	require.NoError(t, err)
 	require.Len(t, users, 1)
 	require.Equal(t, entityUser(1), users[0].ID, "listed, active and of this account")
@@ -139,8 +140,8 @@ func TestUsersOfDashboardsAndMembers(t *testing.T) {
 		"a client's user": {narrowed, true, []int64{1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			members := func(search string) []readmodels.Member {
-				list, _, err := entities.Members(t.Context(), test.scope, readmodels.MembersQuery{Search: search, OfDashboards: test.client})
+			members := func(search string) []directory.Member {
+				list, _, err := entities.Members(t.Context(), test.scope, directory.MembersQuery{Search: search, OfDashboards: test.client})
 				require.NoError(t, err)
 				return list
 			}
@@ -182,7 +183,7 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		why := func() domain.OptionalText {
 			p, err := entities.Platform(t.Context(), wholeAgency, 5)
 			require.NoError(t, err)
-			require.Equal(t, readmodels.PlatformDisconnected, p.State)
+			require.Equal(t, directory.PlatformDisconnected, p.State)
 			return p.Reason
 		}
 		require.EqualValues(t, want, why(), "connection %d", connection.ID)
@@ -247,7 +248,7 @@ func TestPlatforms(t *testing.T) {
 		}, entityDay)))
 	}
 
-	platform := func(id int64) readmodels.ConnectedPlatform {
+	platform := func(id int64) directory.ConnectedPlatform {
 		got, err := entities.Platform(t.Context(), wholeAgency, id)
 		require.NoError(t, err)
 		return got
@@ -259,21 +260,21 @@ func TestPlatforms(t *testing.T) {
 		insert into kept.granted_connections (connection_id, parent_account, reads, token_of, secret_ref, platform, app, person)
 		values (107, $1, 1, '77', 'grant/7', $2, 'app', '77')`, agencyA, domain.Instagram)
 	require.Equal(t, domain.Instagram, platform(7).SignInAt, "where its person signed in")
-	states := map[int64]readmodels.PlatformState{}
-	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]readmodels.ConnectedPlatform, readmodels.ListMeta, error) {
-		return entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
+	states := map[int64]directory.PlatformState{}
+	for _, p := range foldtest.AllPages(t, 2, func(page readmodels.Page) ([]directory.ConnectedPlatform, readmodels.ListMeta, error) {
+		return entities.Platforms(t.Context(), wholeAgency, directory.PlatformsQuery{Page: page, Platforms: domain.Platforms()})
 	}) {
 		states[p.ID] = p.State
 		raw, err := json.Marshal(p)
 		require.NoError(t, err)
 		require.NotContains(t, string(raw), "sealed-secret")
 	}
-	require.Equal(t, map[int64]readmodels.PlatformState{
+	require.Equal(t, map[int64]directory.PlatformState{
 		1: "ok", 2: "throttled", 3: "permission", 4: "failing", 5: "disconnected", 6: "blocked", 7: "reconnect", 8: "ok", 9: "waiting", 10: "unsubscribed",
 	}, states)
-	readings := readingsFor(t, log, readmodels.ReadingsQuery{})
+	readings := readingsFor(t, log, directory.ReadingsQuery{})
 	require.Len(t, readings, 10, "connected accounts of all agencies")
-	require.Equal(t, readmodels.ConnectionReading{
+	require.Equal(t, directory.ConnectionReading{
 		PlatformName: "facebook", SocialAccount: 1, Name: "Page 1", Agency: agencyA, AgencyName: "Agency A", AccountID: clientA, AccountName: "Client A", ConnectionID: 101, State: "ok",
 		ExpiresAt: &renewed, SignInBefore: &signIn, LastReadAt: &entityDay, NextDue: new(entityDay.Add(time.Hour)), Pace: "every hour", CallsADay: 48,
 		Permissions: domain.Permissions{Ungranted: []domain.UngrantedFigure{}},
@@ -288,14 +289,14 @@ func TestPlatforms(t *testing.T) {
 			require.Zero(t, r.CallsADay, "it is not read")
 		}
 	}
-	ofOne := readingsFor(t, log, readmodels.ReadingsQuery{Account: clientC})
+	ofOne := readingsFor(t, log, directory.ReadingsQuery{Account: clientC})
 	require.Len(t, ofOne, 1)
 	require.Equal(t, "unsubscribed", ofOne[0].State)
 	require.Equal(t, &entityDay, ofOne[0].LastReadAt, "before it was recorded per account")
 	require.EqualValues(t, "No subscription is active, so nothing is read.", platform(10).Reason)
 	require.Equal(t, &entityDay, platform(10).LastReadAt)
 
-	require.Equal(t, readmodels.ConnectedPlatform{
+	require.Equal(t, directory.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRef{Platform: domain.Facebook, PlatformName: "facebook"},
 		ID:          1, Type: "page", AccountID: clientA, AccountName: "Client A", MemberID: 1, OwnerName: "Member 1",
 		ProfileID: "ext1", ProfileName: "Page 1", ConnectionID: 101, SignInAt: domain.Facebook, State: "ok", ExpiresAt: &renewed, SignInBefore: &signIn, TokenStoredAt: &entityDay, LastReadAt: &entityDay,
@@ -313,7 +314,7 @@ func TestPlatforms(t *testing.T) {
 	require.Nil(t, again.ExpiresAt, "the token in use is a newer one")
 	require.Nil(t, again.SignInBefore)
 
-	for n, q := range map[int]readmodels.PlatformsQuery{
+	for n, q := range map[int]directory.PlatformsQuery{
 		1: {Platforms: domain.Platforms(), State: "throttled"}, 7: {Platforms: domain.Platforms(), Member: 3}, 0: {Platforms: []domain.Platform{domain.TikTok}},
 	} {
 		list, _, err := entities.Platforms(t.Context(), wholeAgency, q)
@@ -322,10 +323,10 @@ func TestPlatforms(t *testing.T) {
 	}
 	for _, id := range []int64{20, 99} {
 		_, err := entities.Platform(t.Context(), wholeAgency, id)
-		require.ErrorIs(t, err, readmodels.ErrPlatformNotFound)
+		require.ErrorIs(t, err, directory.ErrPlatformNotFound)
 	}
 	_, err := entities.Platform(t.Context(), readmodels.Scope{ParentAccount: agencyA, Accounts: []string{clientC}}, 1)
-	require.ErrorIs(t, err, readmodels.ErrPlatformNotFound, "of a client that the caller does not see")
+	require.ErrorIs(t, err, directory.ErrPlatformNotFound, "of a client that the caller does not see")
 }
 
 // Agencies see that an operator paused a page; operators also see why. Both see what a token may
@@ -344,7 +345,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 
 	shown, err := entities.Platform(t.Context(), wholeAgency, 1)
 	require.NoError(t, err)
-	require.Equal(t, readmodels.PlatformPaused, shown.State)
+	require.Equal(t, directory.PlatformPaused, shown.State)
 	require.EqualValues(t, "An operator has paused it. Ask the operator of this service.", shown.Reason)
 	require.Nil(t, shown.NextDue)
 	require.Equal(t, &ends, shown.DataAccessExpiresAt)
@@ -356,7 +357,7 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 		},
 	}
 	require.Equal(t, permissions, shown.Permissions)
-	listed := readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{101}})
+	listed := readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
 	require.Len(t, listed, 1)
 	require.Equal(t, "paused", listed[0].State)
 	require.EqualValues(t, "An operator has paused it: incident:OPS-1.", listed[0].Reason)
@@ -365,12 +366,12 @@ func TestPausedAndUngrantedPlatform(t *testing.T) {
 	require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
 		ConnectionID: 101, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "Sign in again.", At: refused,
 	}, refused)))
-	listed = readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{101}})
+	listed = readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{101}})
 	require.Equal(t, "reconnect", listed[0].State)
 	require.EqualValues(t, "Sign in again. An operator has paused it: incident:OPS-1.", listed[0].Reason, "after the sign-in it must also be resumed")
-	require.Empty(t, readingsFor(t, log, readmodels.ReadingsQuery{Connections: []int64{102}}))
+	require.Empty(t, readingsFor(t, log, directory.ReadingsQuery{Connections: []int64{102}}))
 	queue := domain.FetchQueue{Kind: domain.FetchAccounts, Platform: domain.Facebook}
-	due, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), queue, entityDay.AddDate(0, 0, 1))
+	due, err := directory.Connections{Pool: log.DB.ReadOnly}.Due(t.Context(), queue, entityDay.AddDate(0, 0, 1))
 	require.NoError(t, err)
 	require.Empty(t, due)
 }
@@ -388,9 +389,9 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 	pause(t, log, domain.PausePlatform, "tiktok")
 	unread, err := entities.Platform(t.Context(), wholeAgency, 99)
 	require.NoError(t, err)
-	require.Equal(t, []any{readmodels.PlatformUnsubscribed, domain.OptionalText(readmodels.NoSubscriptionRuns)}, []any{unread.State, unread.Reason},
+	require.Equal(t, []any{directory.PlatformUnsubscribed, domain.OptionalText(readmodels.NoSubscriptionRuns)}, []any{unread.State, unread.Reason},
 		"it would not be read anyway")
-	list, _, err := entities.Platforms(t.Context(), wholeAgency, readmodels.PlatformsQuery{Platforms: domain.Platforms()})
+	list, _, err := entities.Platforms(t.Context(), wholeAgency, directory.PlatformsQuery{Platforms: domain.Platforms()})
 	require.NoError(t, err)
 	shown := map[string][]any{}
 	for _, p := range list {
@@ -399,13 +400,13 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string][]any{
-		"facebook": {"page", readmodels.PlatformWaiting, ""}, "instagram": {"business_account", readmodels.PlatformWaiting, ""},
-		"linkedin": {"profile", readmodels.PlatformWaiting, ""},
+		"facebook": {"page", directory.PlatformWaiting, ""}, "instagram": {"business_account", directory.PlatformWaiting, ""},
+		"linkedin": {"profile", directory.PlatformWaiting, ""},
 		"tiktok": {
-			"user", readmodels.PlatformPaused, "An operator has paused all reading from this platform. Ask the operator of this service.",
+			"user", directory.PlatformPaused, "An operator has paused all reading from this platform. Ask the operator of this service.",
 		},
 	}, shown)
-	readings := readingsFor(t, log, readmodels.ReadingsQuery{})
+	readings := readingsFor(t, log, directory.ReadingsQuery{})
 	require.Len(t, readings, len(shown)+1)
 	for _, r := range readings {
 		want := []string{"ok", ""}
@@ -419,9 +420,9 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 }
 
 // readingsFor returns the connections that operators see.
-func readingsFor(t *testing.T, log *foldtest.Log, q readmodels.ReadingsQuery) []readmodels.ConnectionReading {
+func readingsFor(t *testing.T, log *foldtest.Log, q directory.ReadingsQuery) []directory.ConnectionReading {
 	t.Helper()
-	readings, err := readmodels.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), q, entityDay)
+	readings, err := directory.Connections{Pool: log.DB.ReadOnly}.Readings(t.Context(), q, entityDay)
 	require.NoError(t, err)
 	return readings
 }

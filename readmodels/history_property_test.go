@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // Every query at random moments of a random history agrees with folding its records.
@@ -31,14 +31,14 @@ func TestHistoryAgreesWithTheRecords(t *testing.T) {
 var drawnDashboard = rapid.SampledFrom([]string{north, south, east})
 
 // drawMoment draws a version or an instant, and returns the version that it reaches.
-func drawMoment(t *rapid.T, entries []known, head int64, label string) (readmodels.Moment, int64) {
+func drawMoment(t *rapid.T, entries []known, head int64, label string) (history.Moment, int64) {
 	if rapid.Bool().Draw(t, label+" by version") {
 		version := rapid.Int64Range(1, head).Draw(t, label)
-		return readmodels.Moment{Version: version}, version
+		return history.Moment{Version: version}, version
 	}
 	at := entries[rapid.IntRange(0, len(entries)-1).Draw(t, label)].at.
 		Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, label+" µs")) * time.Microsecond)
-	return readmodels.Moment{Time: at}, reached(entries, at)
+	return history.Moment{Time: at}, reached(entries, at)
 }
 
 // reached returns the version of the last entry at or before an instant.
@@ -54,7 +54,7 @@ func reached(entries []known, at time.Time) (version int64) {
 func checkState(t *rapid.T, p *past, entries []known, head int64) {
 	sub := drawnDashboard.Draw(t, "dashboard")
 	moment, version := drawMoment(t, entries, head, "at")
-	answer, meta, err := p.history.State(context.Background(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: sub, At: moment})
+	answer, meta, err := p.history.State(context.Background(), history.StateQuery{ParentAccount: agencyA, Dashboard: sub, At: moment})
 	want := last(entries, sub, version)
 	if want == nil {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
@@ -72,7 +72,7 @@ func checkDiff(t *rapid.T, p *past, entries []known, head int64) {
 	sub := drawnDashboard.Draw(t, "dashboard")
 	from, fromVersion := drawMoment(t, entries, head, "from")
 	to, toVersion := drawMoment(t, entries, head, "to")
-	answer, _, err := p.history.Diff(context.Background(), readmodels.DiffQuery{ParentAccount: agencyA, Dashboard: sub, From: from, To: to})
+	answer, _, err := p.history.Diff(context.Background(), history.DiffQuery{ParentAccount: agencyA, Dashboard: sub, From: from, To: to})
 	previous, entry := last(entries, sub, fromVersion), last(entries, sub, toVersion)
 	switch {
 	case fromVersion > toVersion:
@@ -110,7 +110,7 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 	user := rapid.SampledFrom([]string{nina, sam, eva, stella, stan}).Draw(t, "user")
 	moment, version := drawMoment(t, entries, head, "at")
 	answer, _, err := p.history.Access(context.Background(),
-		readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: sub, User: user, At: moment})
+		history.AccessQuery{ParentAccount: agencyA, Dashboard: sub, User: user, At: moment})
 	entry := last(entries, sub, version)
 	if entry == nil {
 		require.Equal(t, domain.CodeNotFound, domain.CodeOf(err))
@@ -143,8 +143,8 @@ func checkAccess(t *rapid.T, p *past, entries []known, head int64) {
 }
 
 // drawHistoryQuery draws filters, and returns the entries that match.
-func drawHistoryQuery(t *rapid.T, entries []known) (readmodels.HistoryQuery, []known) {
-	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 60).Draw(t, "limit"), Ascending: rapid.Bool().Draw(t, "ascending")}
+func drawHistoryQuery(t *rapid.T, entries []known) (history.HistoryQuery, []known) {
+	q := history.HistoryQuery{ParentAccount: agencyA, Limit: rapid.IntRange(1, 60).Draw(t, "limit"), Ascending: rapid.Bool().Draw(t, "ascending")}
 	maybe := func(label string, values ...string) string {
 		return rapid.SampledFrom(append(values, "", "")).Draw(t, label)
 	}
@@ -171,7 +171,7 @@ func drawHistoryQuery(t *rapid.T, entries []known) (readmodels.HistoryQuery, []k
 	return q, want
 }
 
-func matches(q readmodels.HistoryQuery, e known) bool {
+func matches(q history.HistoryQuery, e known) bool {
 	previous := domain.Dashboard{SubAccountIDs: []string{e.sub}}
 	if e.before != nil {
 		previous = *e.before
@@ -209,13 +209,13 @@ func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 			next = &entries[i].at
 		}
 	}
-	history, most := p.history, q.Limit
+	reader, most := p.history, q.Limit
 	if rapid.Bool().Draw(t, "narrow") { // a page ends early if its documents have too many bytes
-		history, most = &readmodels.History{Pool: p.DB.ReadOnly, PageBytes: 1}, 1
+		reader, most = &history.History{Pool: p.DB.ReadOnly, PageBytes: 1}, 1
 	}
-	var got []readmodels.HistoryEntry
+	var got []history.HistoryEntry
 	for {
-		page, meta, err := history.Entries(context.Background(), q)
+		page, meta, err := reader.Entries(context.Background(), q)
 		require.NoError(t, err)
 		require.Equal(t, &entries[0].at, meta.BeganAt)
 		require.Equal(t, next, meta.NextAt)
@@ -231,7 +231,7 @@ func checkPages(t *rapid.T, p *past, entries []known, head int64) {
 	requireEntries(t, want, got)
 }
 
-func requireEntries(t *rapid.T, want []known, got []readmodels.HistoryEntry) {
+func requireEntries(t *rapid.T, want []known, got []history.HistoryEntry) {
 	require.Len(t, got, len(want))
 	for i, e := range want {
 		require.Equal(t, []any{e.version, e.at, e.eventType, e.actor, e.sub},
@@ -248,8 +248,8 @@ func checkExport(t *rapid.T, p *past, entries []known, head int64) {
 	if !q.Ascending {
 		slices.Reverse(want) // an export has one order
 	}
-	history := &readmodels.History{Pool: p.DB.ReadOnly, PageBytes: rapid.SampledFrom([]int64{0, 2000}).Draw(t, "page bytes")}
-	meta, sequence, err := history.Export(context.Background(), q)
+	reader := &history.History{Pool: p.DB.ReadOnly, PageBytes: rapid.SampledFrom([]int64{0, 2000}).Draw(t, "page bytes")}
+	meta, sequence, err := reader.Export(context.Background(), q)
 	require.NoError(t, err)
 	require.Equal(t, head, meta.AsOf.Version)
 	got, err := collect(sequence)

@@ -14,14 +14,14 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 func TestEntryNamesAndHash(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	require.True(t, p.put(stella, domain.UpdateDashboard{Primary: north, SubAccountIDs: &[]string{south}, Users: &[]string{nina, stan}}))
-	entries, meta := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
+	entries, meta := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Dashboard: south, Limit: 10})
 	require.Len(t, entries, 1)
 	e := entries[0]
 	require.Equal(t, []string{p.hashOf(agencyA, 1), "Name of 5a", "agency", "r-5a", "South", "North", "dashboard.accounts_linked.v1"},
@@ -42,13 +42,13 @@ func TestErasedPersonsShowAsIDs(t *testing.T) {
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, nina, time.Now())))
 	require.NoError(t, p.Append(t.Context(), commands.EraseDraft(domain.KindUser, stella, time.Now())))
-	entries, _ := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
-	require.Equal(t, readmodels.Named{ID: stella}, entries[0].Actor)
-	require.Equal(t, []readmodels.Named{{ID: nina}}, entries[0].Changes.UsersAdded)
-	access, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: nina})
+	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	require.Equal(t, history.Named{ID: stella}, entries[0].Actor)
+	require.Equal(t, []history.Named{{ID: nina}}, entries[0].Changes.UsersAdded)
+	access, _, err := p.history.Access(t.Context(), history.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: nina})
 	require.NoError(t, err, "listed users can be queried after the erasure")
 	require.True(t, access.Listed.Value)
-	require.Equal(t, readmodels.Named{ID: nina}, access.User)
+	require.Equal(t, history.Named{ID: nina}, access.User)
 }
 
 // Neither entries nor names of one agency appear in the other.
@@ -57,29 +57,29 @@ func TestHistoryKeepsAgenciesApart(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	p.open(agencyB, ben, abroad)
-	entries, _ := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	entries, _ := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.Len(t, entries, 1)
 	for _, user := range []string{bea, "ffffffffffffffffffffffff"} {
-		_, _, err := p.history.Access(t.Context(), readmodels.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
-		require.ErrorIs(t, err, readmodels.ErrUserNotFound, "a user of another agency looks like an unknown one")
+		_, _, err := p.history.Access(t.Context(), history.AccessQuery{ParentAccount: agencyA, Dashboard: north, User: user})
+		require.ErrorIs(t, err, history.ErrUserNotFound, "a user of another agency looks like an unknown one")
 	}
 	// The name of a user moves with the user to another agency.
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{nina}})
 	p.Put(t, domain.DirectoryUser{ID: nina, AccountID: abroad, Name: "Nina elsewhere", Active: true})
-	state, _ := asked(p, (*readmodels.History).State, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
-	require.Equal(t, []readmodels.Named{{ID: nina}}, state.State.Users)
+	state, _ := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.Equal(t, []history.Named{{ID: nina}}, state.State.Users)
 }
 
 func TestAnAgencyWithoutHistory(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
-	entries, meta := asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10})
+	entries, meta := asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 10})
 	require.Empty(t, entries)
 	require.NotNil(t, entries, "an empty list, not null")
-	require.Equal(t, readmodels.EntriesMeta{}, meta)
-	refused(p, domain.CodeInvalid, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
-	refused(p, domain.CodeInvalid, (*readmodels.History).Export, readmodels.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
-	_, _, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	require.Equal(t, history.EntriesMeta{}, meta)
+	refused(p, domain.CodeInvalid, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Limit: 1, Cursor: "x"})
+	refused(p, domain.CodeInvalid, (*history.History).Export, history.HistoryQuery{ParentAccount: agencyA, Cursor: "x"})
+	_, _, err := p.history.State(t.Context(), history.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.ErrorIs(t, err, domain.ErrDashboardNotFound)
 }
 
@@ -89,11 +89,11 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 	p.open(agencyA, stella, south)
 	p.open(agencyA, stella, north)
 	begun := p.oracle(agencyA)[1].at
-	state := func(at readmodels.Moment) (readmodels.StateAnswer, error) {
-		answer, _, err := p.history.State(t.Context(), readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north, At: at})
+	state := func(at history.Moment) (history.StateAnswer, error) {
+		answer, _, err := p.history.State(t.Context(), history.StateQuery{ParentAccount: agencyA, Dashboard: north, At: at})
 		return answer, err
 	}
-	for text, at := range map[string]readmodels.Moment{
+	for text, at := range map[string]history.Moment{
 		"has existed since " + begun.Format(time.RFC3339Nano) + " (version 2)": {Time: begun.Add(-time.Microsecond)},
 		"did not exist at v1": {Version: 1},
 		"ends with version 2": {Version: 3},
@@ -104,7 +104,7 @@ func TestStateOutsideOfTheHistory(t *testing.T) {
 	}
 	// an instant in the future means the current state, and the answer says so
 	for _, at := range []time.Time{begun, begun.AddDate(10, 0, 0)} {
-		answer, err := state(readmodels.Moment{Time: at})
+		answer, err := state(history.Moment{Time: at})
 		require.NoError(t, err)
 		require.EqualValues(t, 2, answer.AsOf.Version)
 	}
@@ -133,8 +133,8 @@ func TestASkipIsAnEntry(t *testing.T) {
 	require.NoError(t, p.Append(t.Context(), draft))
 	p.put(stella, domain.UpdateDashboard{Primary: north, Users: &[]string{}})
 
-	q := readmodels.HistoryQuery{ParentAccount: agencyA, Limit: 10}
-	entries, meta := asked(p, (*readmodels.History).Entries, q)
+	q := history.HistoryQuery{ParentAccount: agencyA, Limit: 10}
+	entries, meta := asked(p, (*history.History).Entries, q)
 	require.Equal(t, []any{int64(1), int64(5)}, []any{meta.LeftOut, meta.AsOf.Version})
 	require.Len(t, entries, 4)
 	e := entries[1]
@@ -142,13 +142,13 @@ func TestASkipIsAnEntry(t *testing.T) {
 		[]any{e.Version, e.Actor.ID, e.Role, e.Skip, e.Hash, e.Time})
 	require.Nil(t, e.Dashboard)
 	require.Nil(t, e.After)
-	require.Equal(t, readmodels.Differences{
-		AccountsLinked: []readmodels.Named{}, AccountsUnlinked: []readmodels.Named{}, UsersAdded: []readmodels.Named{}, UsersRemoved: []readmodels.Named{},
-		ScopesAdded: []string{}, ScopesRemoved: []string{}, MainPOCAdded: []readmodels.Named{}, MainPOCRemoved: []readmodels.Named{},
+	require.Equal(t, history.Differences{
+		AccountsLinked: []history.Named{}, AccountsUnlinked: []history.Named{}, UsersAdded: []history.Named{}, UsersRemoved: []history.Named{},
+		ScopesAdded: []string{}, ScopesRemoved: []string{}, MainPOCAdded: []history.Named{}, MainPOCRemoved: []history.Named{},
 	}, e.Changes)
 	require.Empty(t, e.Access.Lost)
 
-	_, exported, err := p.history.Export(t.Context(), readmodels.HistoryQuery{ParentAccount: agencyA})
+	_, exported, err := p.history.Export(t.Context(), history.HistoryQuery{ParentAccount: agencyA})
 	require.NoError(t, err)
 	all, err := collect(exported)
 	require.NoError(t, err)
@@ -156,22 +156,22 @@ func TestASkipIsAnEntry(t *testing.T) {
 	require.Equal(t, entries, all)
 	for i := range entries { // pages of one entry
 		q.Limit = 1
-		page, meta := asked(p, (*readmodels.History).Entries, q)
+		page, meta := asked(p, (*history.History).Entries, q)
 		require.Equal(t, entries[i:i+1], page)
 		q.Cursor = meta.NextCursor
 	}
-	for want, q := range map[int]readmodels.HistoryQuery{
+	for want, q := range map[int]history.HistoryQuery{
 		1: {Actor: "system:operator"}, 2: {Dashboard: north}, 3: {User: nina}, 4: {Account: south},
 	} {
 		q.ParentAccount, q.Limit = agencyA, 10
-		found, _ := asked(p, (*readmodels.History).Entries, q)
-		skips := slices.DeleteFunc(found, func(e readmodels.HistoryEntry) bool { return e.Skip == nil })
+		found, _ := asked(p, (*history.History).Entries, q)
+		skips := slices.DeleteFunc(found, func(e history.HistoryEntry) bool { return e.Skip == nil })
 		require.Equal(t, want == 1, len(skips) == 1, want)
 	}
-	diffs, _ := asked(p, (*readmodels.History).Diffs, readmodels.DiffsQuery{ParentAccount: agencyA, From: readmodels.Moment{Version: 2}, Limit: 10})
+	diffs, _ := asked(p, (*history.History).Diffs, history.DiffsQuery{ParentAccount: agencyA, From: history.Moment{Version: 2}, Limit: 10})
 	require.Len(t, diffs, 1)
 	require.Equal(t, north, diffs[0].Dashboard.ID)
-	spans, _ := asked(p, (*readmodels.History).Spans, readmodels.SpansQuery{ParentAccount: agencyA, Limit: 10})
+	spans, _ := asked(p, (*history.History).Spans, history.SpansQuery{ParentAccount: agencyA, Limit: 10})
 	for _, s := range spans {
 		require.NotEmpty(t, s.Dashboard.ID)
 	}
@@ -192,13 +192,13 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	p := newPast(t)
 	p.open(agencyA, stella, north)
 	p.repeat(2, 25001)
-	q := readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10}
-	page, meta := asked(p, (*readmodels.History).Entries, q)
+	q := history.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10}
+	page, meta := asked(p, (*history.History).Entries, q)
 	require.Empty(t, page)
 	require.NotEmpty(t, meta.NextCursor)
 	began := *meta.BeganAt
 	q.Cursor = meta.NextCursor
-	page, meta = asked(p, (*readmodels.History).Entries, q)
+	page, meta = asked(p, (*history.History).Entries, q)
 	require.Empty(t, page)
 	require.Empty(t, meta.NextCursor)
 
@@ -206,7 +206,7 @@ func TestFilteredPagesAreBounded(t *testing.T) {
 	exec(t, p.DB, "update dashboard_history set actor = $1 where version = 25001", stan)
 	for seconds, found := range map[int]bool{4_000: false, 6_000: true} {
 		to := began.Add(time.Duration(seconds) * time.Second)
-		_, meta = asked(p, (*readmodels.History).Entries, readmodels.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10, To: &to})
+		_, meta = asked(p, (*history.History).Entries, history.HistoryQuery{ParentAccount: agencyA, Actor: stan, Limit: 10, To: &to})
 		require.Equal(t, found, meta.NextAt != nil, seconds)
 	}
 }
@@ -218,7 +218,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	p.open(agencyA, stella, north)
 	const several = 450 // more than two batches
 	p.repeat(2, several)
-	meta, sequence := asked(p, (*readmodels.History).Export, readmodels.HistoryQuery{ParentAccount: agencyA})
+	meta, sequence := asked(p, (*history.History).Export, history.HistoryQuery{ParentAccount: agencyA})
 	require.EqualValues(t, several, meta.AsOf.Version)
 	version := int64(0)
 	for entry, err := range sequence {
@@ -231,7 +231,7 @@ func TestExportIsAPrefix(t *testing.T) {
 	}
 	require.EqualValues(t, several, version)
 	ctx, cancel := context.WithCancel(t.Context())
-	_, sequence, err := p.history.Export(ctx, readmodels.HistoryQuery{ParentAccount: agencyA})
+	_, sequence, err := p.history.Export(ctx, history.HistoryQuery{ParentAccount: agencyA})
 	require.NoError(t, err)
 	cancel()
 	_, err = collect(sequence)
@@ -246,11 +246,11 @@ func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
 	exec(t, p.DB, `
 		insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, reason, detail, state)
 		values ('dashboards', 1, 0, 9, $1, 'x', 'x', 'undecodable', 'x', 'parked')`, agencyA)
-	_, meta := asked(p, (*readmodels.History).State, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	_, meta := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, meta.Incomplete, "1 record of this stream is parked")
 	require.Zero(t, meta.LeftOut)
 	exec(t, p.DB, "update parked set state = 'skipped'")
-	_, meta = asked(p, (*readmodels.History).State, readmodels.StateQuery{ParentAccount: agencyA, Dashboard: north})
+	_, meta = asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Empty(t, meta.Incomplete)
 	require.Equal(t, int64(1), meta.LeftOut)
 }
@@ -283,8 +283,8 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.NoError(t, p.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA,
 		domain.ConnectionStateChanged{ConnectionID: 1, Platform: domain.Facebook, State: domain.ConnectionReconnect}, p.now)))
 
-	reads := &readmodels.History{Pool: p.DB.ReadOnly}
-	query := readmodels.AuditReadsQuery{ParentAccount: agencyA, Limit: 4}
+	reads := &history.History{Pool: p.DB.ReadOnly}
+	query := history.AuditReadsQuery{ParentAccount: agencyA, Limit: 4}
 	var requests []string
 	for {
 		page, meta, err := reads.Reads(t.Context(), query)
@@ -299,7 +299,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	}
 	require.Equal(t, []string{"x", "r4", "r3", "r2", "r1", "r0"}, requests, "newest first, reads only, own agency only")
 
-	page, _, err := reads.Reads(t.Context(), readmodels.AuditReadsQuery{ParentAccount: agencyA, Actor: stella, Limit: 1})
+	page, _, err := reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, Actor: stella, Limit: 1})
 	require.NoError(t, err)
 	e := page[0]
 	require.Equal(t, "Name of 5a", *e.Actor.Name)
@@ -307,7 +307,7 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	var read domain.AuditRead
 	require.NoError(t, json.Unmarshal(e.Read, &read))
 	require.Equal(t, domain.AuditRead{What: "state", Dashboard: north, AsOf: 4, Filter: domain.AuditFilter{At: "v1", User: stan}}, read)
-	require.Equal(t, []readmodels.Named{{ID: north, Name: new("North")}, {ID: stan, Name: new("Name of 5b")}}, e.Names)
+	require.Equal(t, []history.Named{{ID: north, Name: new("North")}, {ID: stan, Name: new("Name of 5b")}}, e.Names)
 
 	_, err = p.DB.Pool.Exec(t.Context(), `
 		insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'operations', now(), 'op', 'incident', '')`)
@@ -317,11 +317,11 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.Equal(t, "An operator has paused the list, so the newest views may be missing", meta.Incomplete)
 
 	from, to := e.Time, e.Time.Add(time.Microsecond)
-	page, _, err = reads.Reads(t.Context(), readmodels.AuditReadsQuery{ParentAccount: agencyA, From: &from, To: &to, Limit: 10})
+	page, _, err = reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, From: &from, To: &to, Limit: 10})
 	require.NoError(t, err)
 	require.Len(t, page, 1)
 	for _, cursor := range []string{"x", "1.2", "1.2.3.4", "-1.0.0", "1.-1.0", "a.b.c", "9223372036854775807.0.0"} {
-		_, _, err := reads.Reads(t.Context(), readmodels.AuditReadsQuery{ParentAccount: agencyA, Limit: 1, Cursor: cursor})
+		_, _, err := reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, Limit: 1, Cursor: cursor})
 		require.Equal(t, domain.CodeInvalid, domain.CodeOf(err), cursor)
 	}
 }

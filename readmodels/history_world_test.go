@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // People and accounts of the history tests.
@@ -40,7 +40,7 @@ type past struct {
 	mu      sync.Mutex
 	now     time.Time
 	updates *commands.Dashboards
-	history *readmodels.History
+	history *history.History
 }
 
 func newPast(t *testing.T) *past {
@@ -60,7 +60,7 @@ func newPast(t *testing.T) *past {
 		p.Put(t, domain.DirectoryUser{ID: id, AccountID: account, Name: "Name of " + id[:2], Email: id[:2] + "@example.com", Active: true})
 	}
 	p.updates = p.Dashboards(t, p.tick)
-	p.history = &readmodels.History{Pool: p.DB.ReadOnly}
+	p.history = &history.History{Pool: p.DB.ReadOnly}
 	return p
 }
 
@@ -104,7 +104,7 @@ func (p *past) open(agency, user, account string) {
 }
 
 // asked returns an answer of the history.
-func asked[Q, R, M any](p *past, endpoint func(*readmodels.History, context.Context, Q) (R, M, error), q Q) (R, M) {
+func asked[Q, R, M any](p *past, endpoint func(*history.History, context.Context, Q) (R, M, error), q Q) (R, M) {
 	p.t.Helper()
 	got, meta, err := endpoint(p.history, p.t.Context(), q)
 	require.NoError(p.t, err)
@@ -112,7 +112,7 @@ func asked[Q, R, M any](p *past, endpoint func(*readmodels.History, context.Cont
 }
 
 // refused requires an error with a code instead of an answer of the history.
-func refused[Q, R, M any](p *past, code domain.Code, endpoint func(*readmodels.History, context.Context, Q) (R, M, error), q Q) {
+func refused[Q, R, M any](p *past, code domain.Code, endpoint func(*history.History, context.Context, Q) (R, M, error), q Q) {
 	p.t.Helper()
 	_, _, err := endpoint(p.history, p.t.Context(), q)
 	require.Equal(p.t, code, domain.CodeOf(err))
@@ -193,7 +193,7 @@ func last(entries []known, sub string, version int64) *known {
 }
 
 // plain removes the names from a state, so that it can be compared with a document.
-func plain(s *readmodels.DashboardState) *domain.Dashboard {
+func plain(s *history.DashboardState) *domain.Dashboard {
 	if s == nil {
 		return nil
 	}
@@ -204,7 +204,7 @@ func plain(s *readmodels.DashboardState) *domain.Dashboard {
 	}
 }
 
-func ids(list []readmodels.Named) []string {
+func ids(list []history.Named) []string {
 	out := make([]string, len(list))
 	for i, n := range list {
 		out[i] = n.ID
@@ -222,7 +222,7 @@ func requireSame(t require.TestingT, want, got *domain.Dashboard) {
 }
 
 // applied returns a document with differences applied.
-func applied(before *domain.Dashboard, sub string, d readmodels.Differences) domain.Dashboard {
+func applied(before *domain.Dashboard, sub string, d history.Differences) domain.Dashboard {
 	out := domain.Dashboard{SubAccountID: sub, SubAccountIDs: []string{sub}}
 	if before != nil {
 		out = *before

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // The trail has the outcome of each action; it is unknown if the process ended.
@@ -49,7 +50,7 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 
 	var all []operator.Action
 	for cursor := ""; ; {
-		page, next, err := readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
+		page, next, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
 		require.NoError(t, err)
 		all = append(all, page...)
 		if cursor = next; next == "" {
@@ -85,6 +86,6 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, all[4].RequestID, all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)
-	_, _, err := readmodels.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
+	_, _, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }

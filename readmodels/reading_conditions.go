@@ -16,10 +16,10 @@ const (
 	left join tMemberAuth c on c.id = s.connection_id
 	left join connection_states st on st.connection_id = s.connection_id and st.parent_account = s.parent_account
 	left join kept.secrets k on k.ref = c.secret_ref`
-	// awaitsSignIn: the platform rejected its token, and no one has signed in since.
-	awaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.signed_in_at is null or k.signed_in_at <= st.at), false)`
-	// pausedByOperator: an operator has paused the connection.
-	pausedByOperator = `exists (
+	// AwaitsSignIn: the platform rejected its token, and no one has signed in since.
+	AwaitsSignIn = `coalesce(st.state = '` + domain.ConnectionReconnect + `' and (k.signed_in_at is null or k.signed_in_at <= st.at), false)`
+	// PausedByOperator: an operator has paused the connection.
+	PausedByOperator = `exists (
 	    select from kept.pauses u where u.kind = '` + string(domain.PauseConnection) + `' and u.name = s.connection_id::text)`
 	// SubscriptionsParam is a session setting of the readers. Its value is [SubscriptionsNone] if
 	// accounts are read without a subscription, see [NoneNeeded].
@@ -28,17 +28,17 @@ const (
 	SubscriptionsNone = "none"
 	// NoneNeeded: accounts are read without a subscription.
 	NoneNeeded = `coalesce(current_setting('` + SubscriptionsParam + `', true) = '` + SubscriptionsNone + `', false)`
-	// subscribed: a subscription of the account is active, or of its agency, which covers its
+	// Subscribed: a subscription of the account is active, or of its agency, which covers its
 	// clients; or no subscription is required.
-	subscribed = `(` + NoneNeeded + ` or exists (
+	Subscribed = `(` + NoneNeeded + ` or exists (
 	    select from tSubscriptions b where b.account_id in (s.account_id, s.parent_account)
 	      and b.starts_at <= t.now and (b.ends_at is null or b.ends_at > t.now)))`
-	// toBeRead: only its due time or a pause of its whole platform keeps a connected account from
+	// ToBeRead: only its due time or a pause of its whole platform keeps a connected account from
 	// being read.
-	toBeRead = ReadUnlessPaused + ` and not ` + pausedByOperator
+	ToBeRead = ReadUnlessPaused + ` and not ` + PausedByOperator
 	// ReadUnlessPaused: only its due time or an operator's pause keeps a connected account from
 	// being read.
-	ReadUnlessPaused = `not ` + awaitsSignIn + ` and ` + subscribed
+	ReadUnlessPaused = `not ` + AwaitsSignIn + ` and ` + Subscribed
 	// NoSubscriptionRuns is the reason if no subscription is active.
 	NoSubscriptionRuns = "No subscription is active, so nothing is read."
 	// EndedAtPlatform is a sentence for an account that was disconnected when its person, who had
@@ -46,7 +46,7 @@ const (
 	// Otherwise it is null: an account that the agency disconnected has an earlier or later
 	// updated_at.
 	EndedAtPlatform = `(select st.reason from operations_trail o where o.parent_account = st.parent_account and o.event_id = st.event_id
-	    and o.actor = '` + domain.ActorMeta + `' and c.id is null and ` + awaitsSignIn + ` and exists (
+	    and o.actor = '` + domain.ActorMeta + `' and c.id is null and ` + AwaitsSignIn + ` and exists (
 	      select from operations_trail e where e.parent_account = s.parent_account and e.event_type = 'operations.person_erased.v1'
 	        and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second' and e.data -> 'pages' @> to_jsonb(s.id)))`
 )
@@ -59,16 +59,17 @@ const (
 
 // Conditions for an operator's pause of a whole platform.
 var (
-	// platformPaused: an operator has paused the platform. The scheduler handles this, so the
+	// PlatformPaused: an operator has paused the platform. The scheduler handles this, so the
 	// fetchers' queries do not check it.
-	platformPaused = `exists (
-	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `' and u.name = ` + platformName + `)`
-	platformName = platformNameSQL()
+	PlatformPaused = `exists (
+	    select from kept.pauses u where u.kind = '` + string(domain.PausePlatform) + `' and u.name = ` + PlatformName + `)`
+	// PlatformName is the name of the platform of account s.
+	PlatformName = platformNameSQL()
 	// Paused is a sentence for agencies and clients that says that an operator has paused the
 	// connection or its platform, or that no subscription is active. Otherwise it is null.
-	Paused = `case when ` + pausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
-	    when not ` + subscribed + ` then '` + NoSubscriptionRuns + `'
-	    when ` + platformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.' end`
+	Paused = `case when ` + PausedByOperator + ` then 'An operator has paused it. Ask the operator of this service.'
+	    when not ` + Subscribed + ` then '` + NoSubscriptionRuns + `'
+	    when ` + PlatformPaused + ` then 'An operator has paused all reading from this platform. Ask the operator of this service.' end`
 )
 
 func platformNameSQL() string {

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// figuresScope is the dashboard scope that shows figures to client users.
-const figuresScope = "analytics"
+// FiguresScope is the dashboard scope that shows figures to client users.
+const FiguresScope = "analytics"
 
 // Scope is the data that a query may see. It is part of every query; rows outside it do not exist.
 type Scope struct {
@@ -96,22 +96,22 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 	return scope, nil
 }
 
-// opensDashboard is rule 11 for dashboard d and a client user ($2 account, $3 user): the dashboard
+// OpensDashboard is rule 11 for dashboard d and a client user ($2 account, $3 user): the dashboard
 // is open, the user is on its list, and it belongs to the user's account or is linked with it.
-const opensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text]
+const OpensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text]
 	and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
 
-// notAClient is true if the caller is not a client user. Either id marks a client user, so a
+// NotAClient is true if the caller is not a client user. Either id marks a client user, so a
 // missing one grants nothing.
-const notAClient = `($2 = '' and $3 = '')`
+const NotAClient = `($2 = '' and $3 = '')`
 
 // openAccounts returns the accounts of the dashboards that show figures to a client user.
 func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]string, error) {
 	accounts, err := pg.List(ctx, tx, "read open dashboards", pgx.RowTo[string], `
 		select distinct linked
 		from dashboard_preferences d, unnest(array_append(d.sub_account_ids, d.sub_account_id)) as linked
-		where d.parent_account = $1 and `+opensDashboard+` and $4::text = any(d.scopes)
-		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope)
+		where d.parent_account = $1 and `+OpensDashboard+` and $4::text = any(d.scopes)
+		order by linked`, request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope)
 	if err == nil && len(accounts) == 0 {
 		err = ErrNoOpenDashboard
 	}
@@ -126,8 +126,8 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
 		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
 		from dashboard_preferences d
-		where d.parent_account = $1 and d.sub_account_id = $5 and (`+notAClient+` or `+opensDashboard+` and $4 = any(d.scopes))`,
-		request.ParentAccount, request.ClientAccount, request.ClientUser, figuresScope, request.Narrow.Dashboard),
+		where d.parent_account = $1 and d.sub_account_id = $5 and (`+NotAClient+` or `+OpensDashboard+` and $4 = any(d.scopes))`,
+		request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope, request.Narrow.Dashboard),
 		"read dashboard", &accounts, &open, &shows, &listed)
 	switch {
 	case err != nil:
@@ -137,7 +137,7 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 	case !open:
 		board = &Board{Why: "The dashboard is not open to its clients."}
 	case !shows:
-		board = &Board{Why: "The dashboard does not have the scope " + figuresScope + ", which is required for figures."}
+		board = &Board{Why: "The dashboard does not have the scope " + FiguresScope + ", which is required for figures."}
 	case !listed:
 		board = &Board{Why: "The list of the dashboard is empty."}
 	default:
@@ -192,4 +192,24 @@ func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string,
 		err = domain.NewError(domain.CodeNotFound, "The account in your token is unknown.")
 	}
 	return parent, err
+}
+
+// PlatformRef identifies a platform.
+type PlatformRef struct {
+	Platform     domain.Platform `json:"p_id"`
+	PlatformName string          `json:"platform" words:"{platform names}"` // its name
+}
+
+// PlatformRefOf returns the number and name of a platform.
+func PlatformRefOf(p domain.Platform) PlatformRef {
+	return PlatformRef{Platform: p, PlatformName: p.String()}
+}
+
+// PlatformIDs returns platforms as a parameter of a statement.
+func PlatformIDs(platforms []domain.Platform) []int16 {
+	ids := make([]int16, len(platforms))
+	for i, p := range platforms {
+		ids[i] = int16(p)
+	}
+	return ids
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -147,7 +148,7 @@ func TestIncompleteClientUserSeesNothing(t *testing.T) {
 		request.Narrow.Dashboard = clientTwo
 		_, err = readmodels.Scopes{Pool: db.ReadOnly}.Scope(t.Context(), request)
 		require.ErrorIs(t, err, domain.ErrDashboardNotFound)
-		list, _, err := readmodels.Entities{Pool: db.ReadOnly}.Dashboards(t.Context(), readmodels.Scope{ParentAccount: agencyA}, readmodels.DashboardsQuery{
+		list, _, err := directory.Entities{Pool: db.ReadOnly}.Dashboards(t.Context(), readmodels.Scope{ParentAccount: agencyA}, directory.DashboardsQuery{
 			ClientAccount: request.ClientAccount, ClientUser: request.ClientUser,
 		})
 		require.NoError(t, err)

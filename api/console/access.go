@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const accessPath = root + "/access"
@@ -24,11 +24,11 @@ type accessView struct {
 	Person   string
 	Boards   []accessBoard
 	Rows     []accessRow
-	Inactive []readmodels.Named // people on the list of an open board who are not shown
-	Staff    readmodels.AccessStaff
-	Position readmodels.StreamPosition // the last change up to the instant
-	Closed   []closedBoard             // boards to which no one had access; empty for a single person
-	Left     int64                     // number of such boards that the page does not show
+	Inactive []history.Named // people on the list of an open board who are not shown
+	Staff    history.AccessStaff
+	Position history.StreamPosition // the last change up to the instant
+	Closed   []closedBoard          // boards to which no one had access; empty for a single person
+	Left     int64                  // number of such boards that the page does not show
 
 	Incomplete string
 	LeftOut    int64
@@ -39,14 +39,14 @@ type accessView struct {
 
 // accessRow is a person with a cell for each board, in the order of the boards; nil: no access.
 type accessRow struct {
-	Person readmodels.Named
+	Person history.Named
 	Staff  bool // of the agency, by today's directory
 	Active bool // by today's directory
 	Cells  []*accessCell
 }
 
 type accessBoard struct {
-	readmodels.Named
+	history.Named
 
 	Scopes []string
 }
@@ -55,13 +55,13 @@ type accessCell struct {
 	Elsewhere bool // another page has the content of the cell; the other fields are zero
 
 	Since   time.Time // when access started
-	By      readmodels.Named
+	By      history.Named
 	Record  string
 	Changed *time.Time // when access was lost or the scopes changed; nil: neither
 }
 
 type closedBoard struct {
-	Board    readmodels.Named
+	Board    history.Named
 	Open     bool // it was open to its clients, but no one was on its list
 	Decision decision
 }
@@ -82,7 +82,7 @@ func openAccess(v *visit) (view, error) {
 	shown.History = historyAddress(shown.At, "")
 	q.Set("limit", strconv.Itoa(api.MaxPageLimit))
 	copyParameters(v, q, "cursor")
-	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+	spans, meta, err := getMeta[[]history.AccessSpan, history.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func openAccessExport(v *visit) (view, error) {
 	return forwarded("/api/audit/access/export?" + q.Encode()), nil
 }
 
-func scopesOf(s readmodels.AccessSpan) []string {
+func scopesOf(s history.AccessSpan) []string {
 	scopes := make([]string, len(s.Scopes))
 	for i, scope := range s.Scopes {
 		scopes[i] = scope.Scope
@@ -140,7 +140,7 @@ func scopesOf(s readmodels.AccessSpan) []string {
 }
 
 // matrix arranges spans as rows of people and columns of boards, both sorted by name.
-func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessRow) {
+func matrix(spans []history.AccessSpan) (boards []accessBoard, rows []accessRow) {
 	people, column := map[string]int{}, map[string]int{}
 	for _, s := range spans {
 		if _, known := column[s.Dashboard.ID]; !known {
@@ -175,7 +175,7 @@ func matrix(spans []readmodels.AccessSpan) (boards []accessBoard, rows []accessR
 
 // markElsewhere marks the cells whose content is on another page: a board with many people can
 // continue on the next page. The spans are sorted by board id, then by person id.
-func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.AccessSpan, before, after bool) {
+func markElsewhere(rows []accessRow, boards []accessBoard, spans []history.AccessSpan, before, after bool) {
 	if len(spans) == 0 {
 		return
 	}
@@ -191,8 +191,8 @@ func markElsewhere(rows []accessRow, boards []accessBoard, spans []readmodels.Ac
 	}
 }
 
-func byName(a, b readmodels.Named) int {
-	name := func(n readmodels.Named) string {
+func byName(a, b history.Named) int {
+	name := func(n history.Named) string {
 		if n.Name == nil {
 			return "\uffff" // last
 		}
@@ -204,7 +204,7 @@ func byName(a, b readmodels.Named) int {
 const peoplePath = root + "/people/"
 
 type personView struct {
-	readmodels.Named
+	history.Named
 
 	between
 
@@ -219,7 +219,7 @@ type personView struct {
 
 // personSpan is a period in which the person had the same access to a board.
 type personSpan struct {
-	readmodels.AccessSpan
+	history.AccessSpan
 
 	Shows          []string // the scopes of the board
 	Listed, Opened decision
@@ -229,12 +229,12 @@ type personSpan struct {
 
 type decision struct {
 	Does    string
-	By      readmodels.Named
+	By      history.Named
 	When    time.Time
 	Address string
 }
 
-func decided(r readmodels.Record, board string) decision {
+func decided(r history.Record, board string) decision {
 	address := historyAddress(rfc3339(r.Time), "dashboard:"+board)
 	return decision{inWords(r.Type), r.Actor, r.Time, address}
 }
@@ -248,7 +248,7 @@ const (
 func openPerson(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := personView{
-		Named: readmodels.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "From (UTC)", "To (UTC)"),
+		Named: history.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "From (UTC)", "To (UTC)"),
 		Agency: v.who.Roles.Has(api.RoleAgency),
 	}
 	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}
@@ -256,7 +256,7 @@ func openPerson(v *visit) (view, error) {
 		shown.ask(q)
 	}
 	copyParameters(v, q, "cursor")
-	spans, meta, err := getMeta[[]readmodels.AccessSpan, readmodels.SpansMeta](v, "/api/audit/access", q)
+	spans, meta, err := getMeta[[]history.AccessSpan, history.SpansMeta](v, "/api/audit/access", q)
 	if err != nil {
 		return nil, err
 	}

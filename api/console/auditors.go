@@ -11,13 +11,13 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const looksPath = historyPath + "/looks"
 
 type looksView struct {
-	Actor *readmodels.Named // whose views; nil: everyone's
+	Actor *history.Named // whose views; nil: everyone's
 	Looks []auditRead
 	More  string
 
@@ -25,16 +25,16 @@ type looksView struct {
 }
 
 type auditRead struct {
-	readmodels.AuditReadEntry
+	history.AuditReadEntry
 
 	What  string
-	Board *readmodels.Named // the board that was viewed; nil: all boards
+	Board *history.Named // the board that was viewed; nil: all boards
 	About []filterPart
 }
 
 type filterPart struct {
 	Words   string
-	Subject *readmodels.Named
+	Subject *history.Named
 	Path    string // address of Of; "": it has no page
 }
 
@@ -42,13 +42,13 @@ type filterPart struct {
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "actor", "cursor")
-	entries, meta, err := getMeta[[]readmodels.AuditReadEntry, readmodels.AuditReadsMeta](v, "/api/audit/reads", asked)
+	entries, meta, err := getMeta[[]history.AuditReadEntry, history.AuditReadsMeta](v, "/api/audit/reads", asked)
 	if err != nil {
 		return nil, err
 	}
 	shown := looksView{Incomplete: meta.Incomplete}
 	if actor := asked.Get("actor"); actor != "" {
-		shown.Actor = &readmodels.Named{ID: actor}
+		shown.Actor = &history.Named{ID: actor}
 	}
 	for _, e := range entries {
 		l, err := auditReadOf(e)
@@ -72,19 +72,19 @@ var auditReadWords = map[string]string{
 	domain.AuditAsUser:  "a client user's view",
 }
 
-func auditReadOf(e readmodels.AuditReadEntry) (auditRead, error) {
+func auditReadOf(e history.AuditReadEntry) (auditRead, error) {
 	var asked domain.AuditExported // a view has the same members except the format
 	if err := json.Unmarshal(e.Read, &asked); err != nil {
 		return auditRead{}, fmt.Errorf("decode audit read: %w", err)
 	}
-	named := func(id string) *readmodels.Named {
+	named := func(id string) *history.Named {
 		if id == "" {
 			return nil
 		}
-		if at := slices.IndexFunc(e.Names, func(n readmodels.Named) bool { return n.ID == id }); at >= 0 {
+		if at := slices.IndexFunc(e.Names, func(n history.Named) bool { return n.ID == id }); at >= 0 {
 			return &e.Names[at]
 		}
-		return &readmodels.Named{ID: id}
+		return &history.Named{ID: id}
 	}
 	l := auditRead{
 		AuditReadEntry: e, Board: named(asked.Dashboard),

@@ -15,6 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
@@ -22,19 +24,19 @@ const (
 	catering = "c10000000000000000000002"
 )
 
-func named(id, name string) readmodels.Named { return readmodels.Named{ID: id, Name: &name} }
+func named(id, name string) history.Named { return history.Named{ID: id, Name: &name} }
 
 // changed returns a history entry of a record and a board.
-func changed(version int64, at string, board readmodels.Named) readmodels.HistoryEntry {
+func changed(version int64, at string, board history.Named) history.HistoryEntry {
 	when, err := time.Parse(time.RFC3339, at)
 	if err != nil {
 		panic(err)
 	}
-	return readmodels.HistoryEntry{
-		Record: readmodels.Record{
+	return history.HistoryEntry{
+		Record: history.Record{
 			Version: version, Time: when, Type: "dashboard.accounts_linked.v1", Actor: named(alice, "Alice"), Role: "agency", RequestID: "REQ",
 		},
-		Dashboard: &board, After: &readmodels.DashboardState{}, Changes: readmodels.Differences{UsersAdded: []readmodels.Named{named(adam, "Adam")}},
+		Dashboard: &board, After: &history.DashboardState{}, Changes: history.Differences{UsersAdded: []history.Named{named(adam, "Adam")}},
 	}
 }
 
@@ -42,11 +44,11 @@ func changed(version int64, at string, board readmodels.Named) readmodels.Histor
 // entry of version 7.
 func (s *stage) history() {
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
-		entries := []readmodels.HistoryEntry{
+		entries := []history.HistoryEntry{
 			changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")), changed(8, "2026-10-01T10:00:00Z", named(catering, "Catering")),
 			changed(7, "2026-09-30T10:00:00Z", named(bakery, "Bakery")),
 		}
-		meta := readmodels.EntriesMeta{BeganAt: new(entries[2].Time), HistoryMeta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 9}}}
+		meta := history.EntriesMeta{BeganAt: new(entries[2].Time), HistoryMeta: history.HistoryMeta{AsOf: history.StreamPosition{Version: 9}}}
 		if r.URL.Query().Has("to") {
 			meta.NextAt = new(time.Date(2026, 10, 2, 10, 0, 0, 0, time.UTC))
 		}
@@ -80,15 +82,15 @@ func TestHistoryShowsARecordAndItsLinks(t *testing.T) {
 func TestHistoryShowsASkip(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	skip := readmodels.HistoryEntry{
-		Record: readmodels.Record{Version: 9, Time: s.now, Type: "operator.parked_skipped.v1", Actor: readmodels.Named{ID: "system:operator"}, Role: "operator"},
+	skip := history.HistoryEntry{
+		Record: history.Record{Version: 9, Time: s.now, Type: "operator.parked_skipped.v1", Actor: history.Named{ID: "system:operator"}, Role: "operator"},
 		Skip: &domain.ParkedSkipped{
 			Position: domain.Position{Topic: domain.TopicDashboards, Partition: 3, Offset: 12}, Version: 6,
 			Reason: domain.Reason{Code: domain.ReasonIncident, Ticket: "OPS-77"},
 		},
 	}
-	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{skip, changed(8, "2026-09-30T10:00:00Z", named(bakery, "Bakery"))},
-		readmodels.EntriesMeta{HistoryMeta: readmodels.HistoryMeta{AsOf: readmodels.StreamPosition{Version: 9}, LeftOut: 1}})
+	s.answer("GET /api/audit/history", []history.HistoryEntry{skip, changed(8, "2026-09-30T10:00:00Z", named(bakery, "Bakery"))},
+		history.EntriesMeta{HistoryMeta: history.HistoryMeta{AsOf: history.StreamPosition{Version: 9}, LeftOut: 1}})
 	s.signedIn("auditor").get("/console/history").says(http.StatusOK, "Change 9: unreadable record skipped", "<code>system:operator</code> (operator)",
 		"Change 6 could not be read", "dashboards-3-12", "Reason: incident, OPS-77", "skipped: change 6",
 		"An operator skipped 1 unreadable record.", "action:%22unreadable+record+skipped%22", "The agency's history ends with change 9")
@@ -98,16 +100,16 @@ func TestHistorySearches(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.history()
-	found := []readmodels.DashboardSummary{{SubAccountID: bakery, SubAccountName: "Bakery"}, {SubAccountID: catering, SubAccountName: "Bakery & Catering"}}
+	found := []directory.DashboardSummary{{SubAccountID: bakery, SubAccountName: "Bakery"}, {SubAccountID: catering, SubAccountName: "Bakery & Catering"}}
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
 		if r.URL.Query().Get("q") == "Nowhere" {
-			return http.StatusOK, map[string]any{"data": []readmodels.DashboardSummary{}}
+			return http.StatusOK, map[string]any{"data": []directory.DashboardSummary{}}
 		}
 		return http.StatusOK, map[string]any{"data": found}
 	}
 	s.answers["GET /api/projects/dashboard/"+bakery+"/history"] = s.answers["GET /api/audit/history"]
-	s.answer("GET /api/projects/dashboard/"+bakery+"/state", readmodels.StateAnswer{
-		Dashboard: named(bakery, "Bakery"), State: readmodels.DashboardState{Scopes: []string{"posts"}, SubAccountID: bakery, SubAccountIDs: []readmodels.Named{named(bakery, "Bakery")}}, ChangedBy: readmodels.Record{Version: 8},
+	s.answer("GET /api/projects/dashboard/"+bakery+"/state", history.StateAnswer{
+		Dashboard: named(bakery, "Bakery"), State: history.DashboardState{Scopes: []string{"posts"}, SubAccountID: bakery, SubAccountIDs: []history.Named{named(bakery, "Bakery")}}, ChangedBy: history.Record{Version: 8},
 	}, nil)
 	b := s.signedIn("auditor")
 	s.asked = nil
@@ -141,7 +143,7 @@ func TestHistorySearches(t *testing.T) {
 	s.refuseFields("GET /api/audit/history", "from")
 	wrong := b.get("/console/history?q=since:once")
 	wrong.says(http.StatusOK, `value="since:once"`, `class="fault">Enter a day like since:`, "No results yet.").lacks("Nothing was done")
-	s.answer("GET /api/audit/history", []readmodels.HistoryEntry{}, readmodels.HistoryMeta{})
+	s.answer("GET /api/audit/history", []history.HistoryEntry{}, history.HistoryMeta{})
 	b.get("/console/history").says(http.StatusOK, "No\nboard has been opened or changed yet")
 	b.get("/console/history?at=2020-01-01").says(http.StatusOK, "Nothing had been recorded by then")
 	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "No change matches this search")
@@ -152,16 +154,16 @@ func TestHistorySearches(t *testing.T) {
 func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	found := []readmodels.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}
+	found := []history.HistoryEntry{changed(3, "2026-10-01T10:00:00Z", named(bakery, "Bakery"))}
 	s.answers["GET /api/audit/history"] = func(_ api.Principal, r *http.Request) (int, any) {
 		if r.URL.Query().Get("cursor") == "" {
-			return http.StatusOK, map[string]any{"data": []readmodels.HistoryEntry{}, "meta": readmodels.EntriesMeta{
-				HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, NextAt: new(time.Date(2026, 10, 2, 10, 0, 0, 0, time.UTC)),
+			return http.StatusOK, map[string]any{"data": []history.HistoryEntry{}, "meta": history.EntriesMeta{
+				HistoryMeta: history.HistoryMeta{NextCursor: "NEXT"}, NextAt: new(time.Date(2026, 10, 2, 10, 0, 0, 0, time.UTC)),
 			}}
 		}
 		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 		require.NoError(t, err)
-		return http.StatusOK, map[string]any{"data": found[:min(limit, len(found))], "meta": readmodels.HistoryMeta{NextCursor: "MORE"}}
+		return http.StatusOK, map[string]any{"data": found[:min(limit, len(found))], "meta": history.HistoryMeta{NextCursor: "MORE"}}
 	}
 	b := s.signedIn("auditor")
 	shown := func(looks int) string {
@@ -190,7 +192,7 @@ func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	var all []readmodels.HistoryEntry
+	var all []history.HistoryEntry
 	for range 60 {
 		all = append(all, changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")))
 	}
@@ -201,7 +203,7 @@ func TestHistoryShowsALargeRecordCompletely(t *testing.T) {
 		limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
 		require.NoError(t, err)
 		require.Empty(t, r.URL.Query().Get("cursor"))
-		return http.StatusOK, map[string]any{"data": all[:min(limit, 62)], "meta": readmodels.HistoryMeta{NextCursor: "NEXT"}}
+		return http.StatusOK, map[string]any{"data": all[:min(limit, 62)], "meta": history.HistoryMeta{NextCursor: "NEXT"}}
 	}
 	page := s.signedIn("auditor").get("/console/history")
 	page.says(http.StatusOK, "Change 8", `rel="prev" href="/console/history?at=2026-09-30T10%3A00%3A00Z"`)
@@ -218,16 +220,16 @@ func TestAccessIsAMatrix(t *testing.T) {
 	listed, opened := changed(7, "2026-09-30T10:00:00Z", named(bakery, "Bakery")).Record, changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	rescoped := changed(9, "2026-10-02T10:00:00Z", named(bakery, "Bakery")).Record
 	opened.Actor = named("9", "Ilse") // the access starts there, not at the change of the scopes
-	span := func(board, user readmodels.Named) readmodels.AccessSpan {
-		return readmodels.AccessSpan{
+	span := func(board, user history.Named) history.AccessSpan {
+		return history.AccessSpan{
 			Dashboard: board, User: user, From: rescoped.Time, BeganBy: rescoped, ListedBy: listed, AllowedBy: opened,
-			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
+			Scopes: []history.ScopeSpan{{Scope: "posts"}}, ActiveToday: true,
 		}
 	}
 	bakeryBoard, cateringBoard, zoe := named(bakery, "Bakery"), named(catering, "Catering"), named(adam, "Zoe")
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
+	s.answer("GET /api/audit/access", []history.AccessSpan{
 		span(cateringBoard, zoe), span(bakeryBoard, zoe), span(cateringBoard, named(alice, "Alice")),
-	}, readmodels.SpansMeta{Staff: readmodels.AccessStaff{Users: []readmodels.Named{named("5", "Stella")}, UsersCount: 1}})
+	}, history.SpansMeta{Staff: history.AccessStaff{Users: []history.Named{named("5", "Stella")}, UsersCount: 1}})
 	b := s.signedIn("auditor")
 	s.asked = nil
 	page := b.get("/console/access?at=2026-10-01T11:00&person=" + adam)
@@ -239,13 +241,13 @@ func TestAccessIsAMatrix(t *testing.T) {
 	require.Equal(t, 2, strings.Count(page.Body.String(), "shows Posts"), "scopes are shown once, next to the board's name")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts", "Catering shows Posts"}, {"Alice", "no", "since 1 Oct 2026"}, {"Zoe", "since 1 Oct 2026", "since 1 Oct 2026"}},
 		cells(t, page.Body.String()))
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{})
+	s.answer("GET /api/audit/access", []history.AccessSpan{}, history.SpansMeta{})
 	b.get("/console/access").says(http.StatusOK, "Now, before the first recorded change, <strong>no one\nhas access to any board.")
 
 	// Inactive people cannot open boards now. Records do not say who was active in the past.
 	asleep := span(bakeryBoard, named(clara, "Clara"))
 	asleep.ActiveToday = false
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{span(bakeryBoard, zoe), asleep}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{LeftOut: 1}})
+	s.answer("GET /api/audit/access", []history.AccessSpan{span(bakeryBoard, zoe), asleep}, history.SpansMeta{HistoryMeta: history.HistoryMeta{LeftOut: 1}})
 	page = b.get("/console/access")
 	page.says(http.StatusOK, "1 person is on the list of an open board but not shown here", "Clara", "An operator skipped 1 unreadable record.")
 	require.Equal(t, [][]string{{"Person", "Bakery shows Posts"}, {"Zoe", "since 1 Oct 2026"}}, cells(t, page.Body.String()))
@@ -260,13 +262,13 @@ func TestAccessMarksCellsOfOtherPages(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
-	span := func(board, user readmodels.Named) readmodels.AccessSpan {
-		return readmodels.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ListedBy: began, ActiveToday: true}
+	span := func(board, user history.Named) history.AccessSpan {
+		return history.AccessSpan{Dashboard: board, User: user, From: began.Time, BeganBy: began, ListedBy: began, ActiveToday: true}
 	}
 	one, two, three := named("b1", "One"), named("b2", "Two"), named("b3", "Three")
 	ada, ben, cem := named("u1", "Ada"), named("u2", "Ben"), named("u3", "Cem")
-	spans := []readmodels.AccessSpan{span(one, ben), span(two, ada), span(two, cem), span(three, ben)}
-	meta := readmodels.SpansMeta{}
+	spans := []history.AccessSpan{span(one, ben), span(two, ada), span(two, cem), span(three, ben)}
+	meta := history.SpansMeta{}
 	shown := func(path string) [][]string {
 		s.answer("GET /api/audit/access", spans, meta)
 		return cells(t, s.signedIn("auditor").get(path).Body.String())
@@ -289,12 +291,12 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 	began := changed(8, "2026-10-01T10:00:00Z", named(bakery, "Bakery")).Record
 	closed, left := changed(6, "2026-09-02T10:00:00Z", named(catering, "Catering")).Record, changed(7, "2026-09-30T10:00:00Z", named(clara, "Clara's")).Record
 	closed.Type, left.Type, left.Actor = "dashboard.settings_changed.v1", "dashboard.users_changed.v1", named(adam, "Adam")
-	meta := readmodels.SpansMeta{WithoutAccess: &readmodels.WithoutAccess{Count: 5, Dashboards: []readmodels.ClosedDashboard{
+	meta := history.SpansMeta{WithoutAccess: &history.WithoutAccess{Count: 5, Dashboards: []history.ClosedDashboard{
 		{Dashboard: named(catering, "Old Catering"), DecidedBy: closed},
 		{Dashboard: named(clara, "Clara's"), AllowClientDashboard: true, DecidedBy: left},
 	}}}
 	meta.NextCursor = "NEXT"
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
+	s.answer("GET /api/audit/access", []history.AccessSpan{
 		{Dashboard: named(bakery, "Bakery"), User: named(adam, "Adam"), From: began.Time, BeganBy: began},
 	}, meta)
 	b := s.signedIn("auditor")
@@ -306,7 +308,7 @@ func TestAccessShowsWhoClosedABoard(t *testing.T) {
 		"3 more boards are not shown.", `rel="next" href="/console/access?at=2026-09-30&amp;cursor=NEXT"`)
 
 	meta.NextCursor, meta.WithoutAccess = "", nil
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, meta)
+	s.answer("GET /api/audit/access", []history.AccessSpan{}, meta)
 	b.asks("/console/access?at=2026-09-30&cursor=NEXT", asked+"cursor=NEXT&limit=500").lacks("Boards that no one", `rel="next"`)
 }
 
@@ -316,20 +318,20 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 	board := named(bakery, "Bakery")
 	began, ended := changed(8, "2026-10-01T10:00:00Z", board).Record, changed(9, "2026-10-02T10:00:00Z", board).Record
 	ended.Actor = named(alice, "Alice the Closer")
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{
+	s.answer("GET /api/audit/access", []history.AccessSpan{
 		{
 			Dashboard: board, User: named(adam, "Adam"), From: began.Time, To: &ended.Time,
 			BeganBy: began, EndedBy: &ended, ListedBy: began, AllowedBy: began,
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: began.Time, BeganBy: began, ListedBy: began, AllowedBy: began,
-			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}, {Scope: "reports"}}, To: &ended.Time, EndedBy: &ended,
+			Scopes: []history.ScopeSpan{{Scope: "posts"}, {Scope: "reports"}}, To: &ended.Time, EndedBy: &ended,
 		},
 		{
 			Dashboard: named(catering, "appetisers"), User: named(adam, "Adam"), From: ended.Time, BeganBy: ended, ListedBy: began, AllowedBy: began,
-			Scopes: []readmodels.ScopeSpan{{Scope: "posts"}}, // reports was removed
+			Scopes: []history.ScopeSpan{{Scope: "posts"}}, // reports was removed
 		},
-	}, readmodels.SpansMeta{HistoryMeta: readmodels.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
+	}, history.SpansMeta{HistoryMeta: history.HistoryMeta{NextCursor: "NEXT"}, User: new(named(adam, "Adam"))})
 	s.now = time.Date(2026, 10, 4, 12, 0, 0, 0, time.UTC)
 	b := s.signedIn("auditor")
 	const periods = "GET /api/audit/access?from=1970-01-01&limit=80&user_id=" + adam
@@ -345,8 +347,8 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 		b.asks("/console/people/"+adam+"?from="+from+"&to=2026-10-03", periods).says(http.StatusOK, "<h1>Adam</h1>",
 			`value="`+from+`"`, `class="fault">`+fault, `value="2026-10-03"`, "All times are shown.", ">Bakery<")
 	}
-	s.answer("GET /api/audit/access", []readmodels.AccessSpan{}, readmodels.SpansMeta{
-		Staff: readmodels.AccessStaff{Users: []readmodels.Named{named(alice, "Alice")}, UsersCount: 1}, User: new(named(alice, "Alice")),
+	s.answer("GET /api/audit/access", []history.AccessSpan{}, history.SpansMeta{
+		Staff: history.AccessStaff{Users: []history.Named{named(alice, "Alice")}, UsersCount: 1}, User: new(named(alice, "Alice")),
 	})
 	b.get("/console/people/"+alice).says(http.StatusOK, "<h1>Alice</h1>", "Staff can open every board because of their role", "No access to any board is recorded")
 	s.refuse("GET /api/audit/access", http.StatusNotFound, domain.CodeNotFound, "There is no such user in your agency.")
@@ -356,15 +358,15 @@ func TestPersonShowsPeriodsAndReasons(t *testing.T) {
 func TestCompareTwoTimes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{
+	s.answer("GET /api/audit/diff", []history.DiffAnswer{
 		{
-			Dashboard: named(bakery, "Bakery"), Records: 3, Changes: readmodels.Differences{
-				UsersRemoved: []readmodels.Named{named(adam, "Adam")}, AllowClientDashboard: &readmodels.Flip{After: true},
+			Dashboard: named(bakery, "Bakery"), Records: 3, Changes: history.Differences{
+				UsersRemoved: []history.Named{named(adam, "Adam")}, AllowClientDashboard: &history.Flip{After: true},
 			},
 		},
 		{Dashboard: named(catering, "appetisers"), Records: 1},
-	}, readmodels.HistoryMeta{NextCursor: "NEXT"})
-	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", readmodels.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
+	}, history.HistoryMeta{NextCursor: "NEXT"})
+	s.answer("GET /api/projects/dashboard/"+bakery+"/diff", history.DiffAnswer{Dashboard: named(bakery, "Bakery"), Records: 3}, nil)
 	b := s.signedIn("auditor")
 	b.get("/console/history/difference").says(http.StatusOK, "Choose a time")
 	const from, to = "from=2026-09-01T00%3A00%3A00Z", "to=2026-09-30T23%3A59%3A59.999999Z"
@@ -381,25 +383,25 @@ func TestCompareTwoTimes(t *testing.T) {
 	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Choose the first time, too.")
 	b.asks("/console/history/difference?from=2026-09-30&to=2026-09-01").
 		says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)
-	s.answer("GET /api/audit/diff", []readmodels.DiffAnswer{}, readmodels.HistoryMeta{})
+	s.answer("GET /api/audit/diff", []history.DiffAnswer{}, history.HistoryMeta{})
 	b.get("/console/history/difference?from=2026-09-01").says(http.StatusOK, "No board was changed between these times")
 }
 
 func TestHistoryViews(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.answer("GET /api/audit/reads", []readmodels.AuditReadEntry{
+	s.answer("GET /api/audit/reads", []history.AuditReadEntry{
 		{
 			Type: "audit.read.v1", Actor: named(adam, "Adam"), Role: "auditor", RequestID: "REQ1",
 			Read:  json.RawMessage(`{"what":"access","as_of_version":3,"filter":{"at":"2026-10-01T00:00:00Z","user":"` + clara + `","from":"1970-01-01T00:00:00Z","to":"v12"}}`),
-			Names: []readmodels.Named{named(clara, "Clara")},
+			Names: []history.Named{named(clara, "Clara")},
 		},
 		{
-			Type: "audit.exported.v1", Names: []readmodels.Named{named(bakery, "Bakery")},
+			Type: "audit.exported.v1", Names: []history.Named{named(bakery, "Bakery")},
 			Read: json.RawMessage(`{"format":"csv","dashboard":"` + bakery + `","as_of_version":3,"filter":{"types":["dashboard.users_changed.v1"],"actor":"system:import","by_name":true}}`),
 		},
 		{Type: "audit.exported.v1", Read: json.RawMessage(`{"format":"bundle","as_of_version":3}`)},
-	}, readmodels.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}, Incomplete: "The newest may be missing"})
+	}, history.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}, Incomplete: "The newest may be missing"})
 	b := s.signedIn("auditor")
 	b.asks("/console/history/looks?actor="+adam, "GET /api/audit/reads?actor="+adam+"&limit=50").says(http.StatusOK, unproven,
 		"The newest may be missing.", "Only views by Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,
@@ -439,9 +441,9 @@ func TestAClientsHistory(t *testing.T) {
 	s := newStage(t)
 	s.history()
 	const client = "/console/clients/" + bakery + "/history"
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	s.answers["GET /api/projects/dashboard/"+bakery+"/history"] = s.answers["GET /api/audit/history"]
-	s.answer("GET /api/projects/dashboard/"+bakery+"/state", readmodels.StateAnswer{Dashboard: named(bakery, "Bakery")}, nil)
+	s.answer("GET /api/projects/dashboard/"+bakery+"/state", history.StateAnswer{Dashboard: named(bakery, "Bakery")}, nil)
 	b := s.signedIn("agency")
 	b.get(client+"?from=2026-09-01&to=2026-09-07&q=actor:Alice&at=2026-09-30").says(http.StatusOK, "<h1>History of Harbour Bakery</h1>", "Change 8",
 		`aria-label="This client"`, `href="/console/clients/`+bakery+`/figures?from=2026-09-01&amp;to=2026-09-07"`,

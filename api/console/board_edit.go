@@ -10,7 +10,8 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // boardEdit is a submitted edit of a board, with the state that the page showed.
@@ -91,12 +92,12 @@ func (e boardEdit) change() (c boardChange, err error) {
 }
 
 type boardPreviewView struct {
-	readmodels.Account
+	directory.Account
 
 	Edit   boardEdit
 	Body   string
 	Key    string // idempotency key: a form that is sent twice changes the board once
-	Result readmodels.DashboardPreview
+	Result history.DashboardPreview
 	Does   effects
 }
 
@@ -107,7 +108,7 @@ var boardWords = map[string]fieldWords{
 	"scopes": {"scope", ""},
 }
 
-func changeBoard(v *visit, client readmodels.Account) (view, error) {
+func changeBoard(v *visit, client directory.Account) (view, error) {
 	edit := readEdit(v.form)
 	var shown view
 	var err error
@@ -135,7 +136,7 @@ func changeBoard(v *visit, client readmodels.Account) (view, error) {
 
 // previewBoard applies the edit of the list to the list after linking, so that people whom a link
 // adds stay on it.
-func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
+func previewBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {
 		return nil, err
@@ -156,7 +157,7 @@ func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, er
 		return nil, err
 	}
 	shown.Does = effectsOfPreview(shown.Result.Access)
-	slices.SortStableFunc(shown.Result.Dashboards, func(a, b readmodels.PreviewedDashboard) int {
+	slices.SortStableFunc(shown.Result.Dashboards, func(a, b history.PreviewedDashboard) int {
 		return byName(a.Dashboard, b.Dashboard)
 	})
 	body, err := json.Marshal(change)
@@ -164,14 +165,14 @@ func previewBoard(v *visit, client readmodels.Account, edit boardEdit) (view, er
 	return shown, err
 }
 
-func idsOf(list []readmodels.Named) (all []string) {
+func idsOf(list []history.Named) (all []string) {
 	for _, n := range list {
 		all = append(all, n.ID)
 	}
 	return all
 }
 
-func askPreview(v *visit, id, version string, change boardChange) (p readmodels.DashboardPreview, err error) {
+func askPreview(v *visit, id, version string, change boardChange) (p history.DashboardPreview, err error) {
 	got, err := v.send(http.MethodPost, boardAPI(id)+"/preview", change, map[string]string{"If-Match": tag(version)})
 	if err != nil {
 		return p, err
@@ -181,7 +182,7 @@ func askPreview(v *visit, id, version string, change boardChange) (p readmodels.
 
 // boardAfter returns a client's board after a change; without an id if the change has no effect on
 // it.
-func boardAfter(v *visit, id, version string, change boardChange) (after readmodels.PreviewedDashboard, err error) {
+func boardAfter(v *visit, id, version string, change boardChange) (after history.PreviewedDashboard, err error) {
 	p, err := askPreview(v, id, version, change)
 	for _, d := range p.Dashboards {
 		if d.Dashboard.ID == id {
@@ -203,7 +204,7 @@ func tag(version string) string {
 	return `"` + version + `"`
 }
 
-func saveBoard(v *visit, client readmodels.Account, edit boardEdit) (view, error) {
+func saveBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
 	body := json.RawMessage(v.form.Get("body"))
 	if !json.Valid(body) {
 		return nil, errForm

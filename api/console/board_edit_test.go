@@ -15,6 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
@@ -33,7 +35,7 @@ type boardStage struct {
 	version string
 	view    readmodels.DashboardView
 	bodies  []string // bodies of previews and changes, with method and conditions
-	preview func(body string) readmodels.DashboardPreview
+	preview func(body string) history.DashboardPreview
 }
 
 func newBoardStage(t *testing.T) *boardStage {
@@ -44,22 +46,22 @@ func newBoardStage(t *testing.T) *boardStage {
 		Users: []readmodels.DashboardUser{{ID: clara, Name: "Clara Holm", Account: bakery, Active: true}}, AllowClientDashboard: true,
 		Scopes: []string{"analytics", "posts"}, UsersNotShown: []readmodels.UserNotShown{{ID: alice, Reason: "agency_staff"}},
 	}}
-	accounts := []readmodels.Account{{ID: agency, Name: "North Star", IsAgency: true}, {ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}}
+	accounts := []directory.Account{{ID: agency, Name: "North Star", IsAgency: true}, {ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}}
 	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
 		data := accounts
 		if id := r.URL.Query().Get("account"); id != "" {
-			data = []readmodels.Account{{ID: id, Name: map[string]string{bakery: "Harbour Bakery", mill: "Old Mill"}[id]}}
+			data = []directory.Account{{ID: id, Name: map[string]string{bakery: "Harbour Bakery", mill: "Old Mill"}[id]}}
 		}
 		return http.StatusOK, map[string]any{"data": data}
 	}
-	s.answer("GET /api/users", []readmodels.User{
+	s.answer("GET /api/users", []directory.User{
 		{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true, Email: "clara@bakery.example.com"},
 		{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Active: true},
 	}, nil)
 	s.answers["GET "+board] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusOK, map[string]any{"data": []readmodels.DashboardView{b.view}, "etag": `"` + b.version + `"`}
 	}
-	b.preview = func(string) (nothing readmodels.DashboardPreview) { return nothing }
+	b.preview = func(string) (nothing history.DashboardPreview) { return nothing }
 	note := func(r *http.Request) string {
 		raw, _ := io.ReadAll(r.Body)
 		b.bodies = append(b.bodies, strings.Join([]string{r.Method, r.Header.Get("If-Match"), r.Header.Get("If-Preview"), r.Header.Get("Idempotency-Key"), string(raw)}, " "))
@@ -119,15 +121,15 @@ func TestABoardIsSavedAsPreviewed(t *testing.T) {
 
 	form.Add("account", mill)
 	form.Set("do", "preview")
-	b.preview = func(string) readmodels.DashboardPreview {
-		return readmodels.DashboardPreview{
-			Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []readmodels.PreviewedDashboard{{
-				Dashboard: named(bakery, "Harbour Bakery"), Changes: readmodels.Differences{AccountsLinked: []readmodels.Named{named(mill, "Old Mill")}},
+	b.preview = func(string) history.DashboardPreview {
+		return history.DashboardPreview{
+			Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []history.PreviewedDashboard{{
+				Dashboard: named(bakery, "Harbour Bakery"), Changes: history.Differences{AccountsLinked: []history.Named{named(mill, "Old Mill")}},
 			}},
-			Access: []readmodels.PreviewedAccess{
-				{User: named(clara, "Clara Holm"), Gains: []readmodels.Named{named(mill, "Old Mill")}},
+			Access: []history.PreviewedAccess{
+				{User: named(clara, "Clara Holm"), Gains: []history.Named{named(mill, "Old Mill")}},
 				{User: named(jonas, "Jonas Weber")},
-				{User: named(alice, "Alma Roth"), Gains: []readmodels.Named{named(mill, "Old Mill")}},
+				{User: named(alice, "Alma Roth"), Gains: []history.Named{named(mill, "Old Mill")}},
 			},
 		}
 	}
@@ -164,11 +166,11 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
 	form.Set("do", "preview")
-	atMill := []readmodels.Named{named(mill, "Old Mill")}
-	figures := []readmodels.PreviewedScope{{Scope: "analytics", Accounts: atMill}}
-	b.preview = func(string) readmodels.DashboardPreview {
-		return readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Access: []readmodels.PreviewedAccess{
-			{User: named(clara, "Clara Holm"), GainsScopes: []readmodels.PreviewedScope{{Scope: "connect", Accounts: atMill}, {Scope: "reports.export", Accounts: atMill}}},
+	atMill := []history.Named{named(mill, "Old Mill")}
+	figures := []history.PreviewedScope{{Scope: "analytics", Accounts: atMill}}
+	b.preview = func(string) history.DashboardPreview {
+		return history.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Access: []history.PreviewedAccess{
+			{User: named(clara, "Clara Holm"), GainsScopes: []history.PreviewedScope{{Scope: "connect", Accounts: atMill}, {Scope: "reports.export", Accounts: atMill}}},
 			{User: named(jonas, "Jonas Weber"), LosesScopes: figures},
 			{User: named(adam, "Adam Nowak"), LosesScopes: figures},
 		}}
@@ -177,37 +179,37 @@ func TestTheLossOfAScopeIsALoss(t *testing.T) {
 		"1 person will be able to connect pages and profiles of their own business:</strong></p>\n<ul><li>Clara Holm</li>",
 		"1 person will be able to see Reports export:", "Clara Holm, on Old Mill").lacks("No one loses access", "Whose access does not change")
 
-	entry := func(id, name string, access readmodels.AccessEffect) readmodels.HistoryEntry {
-		return readmodels.HistoryEntry{
-			Record: readmodels.Record{Version: 7, Time: b.now}, Dashboard: new(named(id, name)), After: &readmodels.DashboardState{}, Access: access,
-			Changes: readmodels.Differences{ScopesRemoved: []string{"analytics"}},
+	entry := func(id, name string, access history.AccessEffect) history.HistoryEntry {
+		return history.HistoryEntry{
+			Record: history.Record{Version: 7, Time: b.now}, Dashboard: new(named(id, name)), After: &history.DashboardState{}, Access: access,
+			Changes: history.Differences{ScopesRemoved: []string{"analytics"}},
 		}
 	}
-	entries := []readmodels.HistoryEntry{
-		entry(mill, "Old Mill", readmodels.AccessEffect{ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber"), named(adam, "Adam Nowak")}}),
-		entry(bakery, "Harbour Bakery", readmodels.AccessEffect{
-			ScopesChanged: []readmodels.Named{named(jonas, "Jonas Weber")}, Lost: []readmodels.Named{named(clara, "Clara Holm"), named(alice, "Alice")},
-			InactiveToday: []readmodels.Named{named(alice, "Alice")},
+	entries := []history.HistoryEntry{
+		entry(mill, "Old Mill", history.AccessEffect{ScopesChanged: []history.Named{named(jonas, "Jonas Weber"), named(adam, "Adam Nowak")}}),
+		entry(bakery, "Harbour Bakery", history.AccessEffect{
+			ScopesChanged: []history.Named{named(jonas, "Jonas Weber")}, Lost: []history.Named{named(clara, "Clara Holm"), named(alice, "Alice")},
+			InactiveToday: []history.Named{named(alice, "Alice")},
 		}),
 	}
-	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
+	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
 	for _, at := range []string{edits + "?saved=7", "/console/history"} {
 		b.get(at).says(http.StatusOK, "2 people can no longer see Figures:", "Jonas Weber, on Harbour Bakery, Old Mill", "1 person lost access:",
 			"Clara Holm no longer sees Harbour Bakery.")
 	}
-	history := b.get("/console/history")
-	history.says(http.StatusOK, "Not counted, because they are inactive today:")
-	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, history.Body.String(), "by name, not by id")
+	changes := b.get("/console/history")
+	changes.says(http.StatusOK, "Not counted, because they are inactive today:")
+	require.Regexp(t, `(?s)<h3>[^\n]*Harbour Bakery.*<h3>[^\n]*Old Mill`, changes.Body.String(), "by name, not by id")
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:", "1 person lost access on these boards:")
 	b.get("/console/history?q=jonas").says(http.StatusOK, "2 people can no longer see Figures on these boards:") // matches people whose access changed, and clients
 	entries[0].Actor = named(alice, "Alice Reed")
-	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
+	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
 	for _, q := range []string{"alice+R", "actor:alice", "action:unlinked"} { // all boards of a change have its actor and type
 		b.get("/console/history?q="+q).says(http.StatusOK, "2 people can no longer see Figures:")
 	}
-	b.answer("GET /api/audit/history", entries[1:], readmodels.EntriesMeta{})
+	b.answer("GET /api/audit/history", entries[1:], history.EntriesMeta{})
 	b.get("/console/history?q=user:jonas").says(http.StatusOK, "1 person can no longer see Figures on this board:", "1 person lost access on this board:")
-	b.answer("GET /api/audit/history", entries, readmodels.EntriesMeta{})
+	b.answer("GET /api/audit/history", entries, history.EntriesMeta{})
 	require.NotContains(t, b.get(edits+"?saved=6").Body.String(), "can no longer", "someone else has changed it since")
 }
 
@@ -219,14 +221,14 @@ func TestListChangesApplyAfterLinks(t *testing.T) {
 	form.Add("account", mill)
 	form["user"] = []string{alice} // Clara is removed
 	form.Set("do", "preview")
-	b.preview = func(body string) readmodels.DashboardPreview {
-		p := readmodels.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []readmodels.PreviewedDashboard{
-			{Dashboard: named(bakery, "Harbour Bakery"), Users: []readmodels.Named{named(alice, "Alice"), named(clara, "Clara Holm"), named(jonas, "Jonas Weber")}},
+	b.preview = func(body string) history.DashboardPreview {
+		p := history.DashboardPreview{Type: "dashboard.accounts_linked.v1", Preview: "abc", Dashboards: []history.PreviewedDashboard{
+			{Dashboard: named(bakery, "Harbour Bakery"), Users: []history.Named{named(alice, "Alice"), named(clara, "Clara Holm"), named(jonas, "Jonas Weber")}},
 		}}
 		if strings.Contains(body, "users") {
-			p.Access = []readmodels.PreviewedAccess{{User: named(clara, "Clara Holm"), Loses: []readmodels.Named{named(bakery, "Harbour Bakery")}}}
-			p.LostAccess = []readmodels.Named{named(jonas, "Jonas Weber"), named(clara, "Clara Holm")}
-			p.Dashboards = append([]readmodels.PreviewedDashboard{{Dashboard: named(mill, "Old Mill")}}, p.Dashboards...)
+			p.Access = []history.PreviewedAccess{{User: named(clara, "Clara Holm"), Loses: []history.Named{named(bakery, "Harbour Bakery")}}}
+			p.LostAccess = []history.Named{named(jonas, "Jonas Weber"), named(clara, "Clara Holm")}
+			p.Dashboards = append([]history.PreviewedDashboard{{Dashboard: named(mill, "Old Mill")}}, p.Dashboards...)
 		}
 		return p
 	}
@@ -248,11 +250,11 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
 	const yard, edda = "b00000000000000000000003", "d0000000000000000000000b"
-	b.preview = func(string) readmodels.DashboardPreview {
-		return readmodels.DashboardPreview{Dashboards: []readmodels.PreviewedDashboard{{
+	b.preview = func(string) history.DashboardPreview {
+		return history.DashboardPreview{Dashboards: []history.PreviewedDashboard{{
 			Dashboard:     named(bakery, "Harbour Bakery"),
-			SubAccountIDs: []readmodels.Named{named(bakery, "Harbour Bakery"), named(mill, "Old Mill"), named(yard, "Brick Yard")},
-			Users:         []readmodels.Named{named(alice, ""), named(clara, "Clara Holm"), named(jonas, "Jonas Weber"), named(edda, "Edda Quill")},
+			SubAccountIDs: []history.Named{named(bakery, "Harbour Bakery"), named(mill, "Old Mill"), named(yard, "Brick Yard")},
+			Users:         []history.Named{named(alice, ""), named(clara, "Clara Holm"), named(jonas, "Jonas Weber"), named(edda, "Edda Quill")},
 		}}}
 	}
 	form.Set("do", "back")
@@ -287,11 +289,11 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 	form.Set("body", `{"sub_account_ids":["`+mill+`"]}`)
 
 	b.version, b.view.Users = "8", append(b.view.Users, readmodels.DashboardUser{ID: jonas, Name: "Jonas Weber", Account: mill, Active: true})
-	b.answer("GET "+board+"/history", []readmodels.HistoryEntry{
-		{Record: readmodels.Record{Version: 8, Time: time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), Actor: named(adam, "Adam Nowak")}, Changes: readmodels.Differences{
-			UsersAdded: []readmodels.Named{named(jonas, "Jonas Weber")},
+	b.answer("GET "+board+"/history", []history.HistoryEntry{
+		{Record: history.Record{Version: 8, Time: time.Date(2026, 10, 1, 11, 0, 0, 0, time.UTC), Actor: named(adam, "Adam Nowak")}, Changes: history.Differences{
+			UsersAdded: []history.Named{named(jonas, "Jonas Weber")},
 		}},
-		{Record: readmodels.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: readmodels.Differences{Created: true}},
+		{Record: history.Record{Version: 7, Actor: named(alice, "Alice Long")}, Changes: history.Differences{Created: true}},
 	}, nil)
 	page := b.post(edits, form)
 	page.says(http.StatusOK, "This board was changed while you edited it.", "Adam Nowak", "Added to the list").
@@ -307,21 +309,21 @@ func TestConcurrentEditShowsTheOtherChange(t *testing.T) {
 func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	b.preview = func(string) readmodels.DashboardPreview { return readmodels.DashboardPreview{Type: "t", AsOf: 20} }
+	b.preview = func(string) history.DashboardPreview { return history.DashboardPreview{Type: "t", AsOf: 20} }
 	form := fields(t, b.get(edits).Body.String())
 	form.Add("account", mill)
 	form.Set("do", "preview")
 	form = fields(t, b.post(edits, form).Body.String())
 	form.Set("do", "save")
 	b.refuse("PUT "+board, http.StatusPreconditionFailed, domain.CodePreconditionFailed, "Another board has changed.")
-	b.answer("GET /api/users", []readmodels.User{{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Email: "jonas@mill.example.com"}}, nil)
-	change := func(version int64, who readmodels.Named) readmodels.HistoryEntry {
-		return readmodels.HistoryEntry{
-			Record: readmodels.Record{Version: version, Actor: who}, Dashboard: new(named(mill, "Old Mill")),
-			Changes: readmodels.Differences{UsersAdded: []readmodels.Named{named(jonas, "Jonas Weber")}},
+	b.answer("GET /api/users", []directory.User{{ID: jonas, Name: "Jonas Weber", AccountID: mill, AccountName: "Old Mill", Email: "jonas@mill.example.com"}}, nil)
+	change := func(version int64, who history.Named) history.HistoryEntry {
+		return history.HistoryEntry{
+			Record: history.Record{Version: version, Actor: who}, Dashboard: new(named(mill, "Old Mill")),
+			Changes: history.Differences{UsersAdded: []history.Named{named(jonas, "Jonas Weber")}},
 		}
 	}
-	b.answer("GET /api/projects/dashboard/"+mill+"/history", []readmodels.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
+	b.answer("GET /api/projects/dashboard/"+mill+"/history", []history.HistoryEntry{change(21, named(adam, "Adam Nowak")), change(20, named(alice, "Alice Long"))}, nil)
 	form.Add("user", jonas)
 	page := b.post(edits, form)
 	page.says(http.StatusOK, "Another board has changed.", "Adam Nowak", ", on Old Mill:", "Added to the list",
@@ -334,12 +336,12 @@ func TestChangeOfAnotherBoardIsShown(t *testing.T) {
 func TestAColleagueIsShownWithTheAgency(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	b.answer("GET /api/me", readmodels.Me{Roles: []string{"agency"}, Agency: &readmodels.MeAgency{AccountName: readmodels.AccountName{ID: agency, Name: "North Star"}}}, nil)
+	b.answer("GET /api/me", directory.Me{Roles: []string{"agency"}, Agency: &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}}, nil)
 	b.view.UsersNotShown = nil
 	b.answers["GET /api/users"] = func(_ api.Principal, r *http.Request) (int, any) {
-		users := []readmodels.User{{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}}
+		users := []directory.User{{ID: clara, Name: "Clara Holm", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}}
 		if strings.Contains(r.URL.Query().Get("account"), agency) {
-			users = append(users, readmodels.User{ID: alice, Name: "Alice Long", AccountID: agency, AccountName: "North Star", Active: true})
+			users = append(users, directory.User{ID: alice, Name: "Alice Long", AccountID: agency, AccountName: "North Star", Active: true})
 		}
 		return http.StatusOK, map[string]any{"data": users}
 	}

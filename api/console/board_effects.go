@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // scopeConnect is the scope that lets people connect pages and profiles of their own client.
@@ -60,13 +60,13 @@ type effects struct {
 	Where                    string // limitation, such as " on these boards"; "": none
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
-	Keeps                    []readmodels.Named // people whose access does not change; only in previews
-	Inactive                 []readmodels.Named // people not counted because they are inactive today; only in records
+	Keeps                    []history.Named // people whose access does not change; only in previews
+	Inactive                 []history.Named // people not counted because they are inactive today; only in records
 }
 
 type effect struct {
-	User   readmodels.Named
-	Boards []readmodels.Named
+	User   history.Named
+	Boards []history.Named
 }
 
 type scopeEffect struct {
@@ -77,9 +77,9 @@ type scopeEffect struct {
 func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
 
 // effectsOfPreview sorts by name; the API sorts by id.
-func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
+func effectsOfPreview(access []history.PreviewedAccess) (e effects) {
 	gained, lost := scopePeople{}, scopePeople{}
-	byUser := func(a, b readmodels.PreviewedAccess) int { return byName(a.User, b.User) }
+	byUser := func(a, b history.PreviewedAccess) int { return byName(a.User, b.User) }
 	for _, a := range slices.SortedStableFunc(slices.Values(access), byUser) {
 		if len(a.Loses) > 0 {
 			e.Loses = append(e.Loses, effect{a.User, a.Loses})
@@ -102,15 +102,15 @@ func effectsOfPreview(access []readmodels.PreviewedAccess) (e effects) {
 }
 
 // effectsOfRecord returns the effects of one record. It has one entry for each board.
-func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
+func effectsOfRecord(entries []history.HistoryEntry) effects {
 	const access = "" // key for access itself: no scope has this name
 	gained, lost := scopePeople{}, scopePeople{}
-	var inactive []readmodels.Named
+	var inactive []history.Named
 	for _, entry := range entries {
 		inactive = append(inactive, entry.Access.InactiveToday...)
-		active := func(users []readmodels.Named) []readmodels.Named {
-			return slices.DeleteFunc(slices.Clone(users), func(u readmodels.Named) bool {
-				return slices.ContainsFunc(entry.Access.InactiveToday, func(i readmodels.Named) bool { return i.ID == u.ID })
+		active := func(users []history.Named) []history.Named {
+			return slices.DeleteFunc(slices.Clone(users), func(u history.Named) bool {
+				return slices.ContainsFunc(entry.Access.InactiveToday, func(i history.Named) bool { return i.ID == u.ID })
 			})
 		}
 		for _, user := range active(entry.Access.Lost) {
@@ -129,7 +129,7 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 		}
 	}
 	slices.SortFunc(inactive, byName)
-	inactive = slices.CompactFunc(inactive, func(a, b readmodels.Named) bool { return a.ID == b.ID })
+	inactive = slices.CompactFunc(inactive, func(a, b history.Named) bool { return a.ID == b.ID })
 	e := effects{Done: true, Loses: lost[access], Gains: gained[access], Inactive: inactive}
 	delete(lost, access)
 	delete(gained, access)
@@ -139,9 +139,9 @@ func effectsOfRecord(entries []readmodels.HistoryEntry) effects {
 
 type scopePeople map[string][]effect
 
-func (p scopePeople) note(scope string, user readmodels.Named, boards ...readmodels.Named) {
+func (p scopePeople) note(scope string, user history.Named, boards ...history.Named) {
 	people := p[scope]
-	at, known := slices.BinarySearchFunc(people, user, func(e effect, u readmodels.Named) int {
+	at, known := slices.BinarySearchFunc(people, user, func(e effect, u history.Named) int {
 		return byName(e.User, u)
 	})
 	if !known {
@@ -163,7 +163,7 @@ func (p scopePeople) effects() (all []scopeEffect) {
 // effectsOfSaved returns the effects of the record that changed a board at an instant; nil if they
 // are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
-	entries, err := get[[]readmodels.HistoryEntry](v, "/api/audit/history", url.Values{
+	entries, err := get[[]history.HistoryEntry](v, "/api/audit/history", url.Values{
 		"from": {rfc3339(at)}, "to": {rfc3339(at.Add(time.Microsecond))},
 		"limit": {strconv.Itoa(mostEntries)},
 	})

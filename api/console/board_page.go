@@ -12,6 +12,8 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
@@ -22,16 +24,16 @@ const (
 )
 
 type boardEditView struct {
-	readmodels.Account
+	directory.Account
 
 	Board  readmodels.DashboardView
 	Saved  bool
 	Newest bool     // the board has not changed since it was saved
 	Does   *effects // effects of the saved change if it is the newest; nil: unknown
 
-	Faults    formFaults                // why the change was not saved, and what to do
-	Stale     bool                      // the board has changed since the page was opened
-	Meanwhile []readmodels.HistoryEntry // changes since then, newest first
+	Faults    formFaults             // why the change was not saved, and what to do
+	Stale     bool                   // the board has changed since the page was opened
+	Meanwhile []history.HistoryEntry // changes since then, newest first
 	Edit      boardEdit
 	Names     map[string]string // of clients and people, by id
 
@@ -68,13 +70,13 @@ type peopleOf struct {
 	People  []choice
 }
 
-func clientBoard(v *visit, client readmodels.Account) (view, error) {
+func clientBoard(v *visit, client directory.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
 // editBoard keeps a submitted edit (nil: none) even if others have changed the board in the
 // meantime, and shows their changes. Faults are the errors of the edit.
-func editBoard(v *visit, client readmodels.Account, edit *boardEdit, faults formFaults) (view, error) {
+func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formFaults) (view, error) {
 	board, version, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
@@ -174,17 +176,17 @@ func (e boardEdit) applyTo(now boardEdit) boardEdit {
 }
 
 // changesSince returns the changes to a board after a version; empty if they are unknown.
-func changesSince(v *visit, id, version string) (since []readmodels.HistoryEntry) {
+func changesSince(v *visit, id, version string) (since []history.HistoryEntry) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
 		return nil
 	}
-	entries, err := get[[]readmodels.HistoryEntry](v, boardAPI(id)+"/history",
+	entries, err := get[[]history.HistoryEntry](v, boardAPI(id)+"/history",
 		url.Values{"order": {"desc"}, "limit": {changesToExplain}})
 	if err != nil {
 		return nil
 	}
-	return slices.DeleteFunc(entries, func(e readmodels.HistoryEntry) bool { return e.Version <= after })
+	return slices.DeleteFunc(entries, func(e history.HistoryEntry) bool { return e.Version <= after })
 }
 
 func readAccounts(v *visit, shown *boardEditView) error {
@@ -193,7 +195,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 		"active": "true", "q": shown.Edit.Find,
 		"limit": strconv.Itoa(min(othersOnAPage+2+len(edit.Before), api.MaxPageLimit)),
 	})
-	found, err := get[[]readmodels.Account](v, "/api/accounts", asked)
+	found, err := get[[]directory.Account](v, "/api/accounts", asked)
 	if err != nil {
 		return err
 	}
@@ -205,7 +207,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	}
 	for _, id := range edit.all() {
 		if names[id] == "" {
-			if a, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}}); err == nil && len(a) == 1 {
+			if a, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}}); err == nil && len(a) == 1 {
 				names[id] = a[0].Name
 			}
 		}
@@ -236,7 +238,7 @@ func readAccounts(v *visit, shown *boardEditView) error {
 
 // peopleAround returns the people of the linked and selected clients. It adds the agency's staff if
 // the list contains a person whom the board does not show.
-func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
+func peopleAround(v *visit, shown *boardEditView) ([]directory.User, error) {
 	accounts := []string{shown.ID}
 	for _, a := range shown.Linked {
 		if a.Name != a.ID && len(accounts) < accountsToAsk { // the directory contains it
@@ -249,7 +251,7 @@ func peopleAround(v *visit, shown *boardEditView) ([]readmodels.User, error) {
 	if slices.ContainsFunc(shown.Edit.Users.all(), notOnBoard) && v.me.Agency != nil {
 		accounts = append(accounts, v.me.Agency.ID)
 	}
-	return get[[]readmodels.User](v, "/api/users",
+	return get[[]directory.User](v, "/api/users",
 		url.Values{"account": {strings.Join(accounts, ",")}, "limit": {peopleOnAPage}})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const boardPath = root + "/board/"
@@ -55,7 +56,7 @@ func whyNotOpen(err error) *domain.Error {
 
 // boardNotOpen explains to a person why a board is not open. Boards is the base address of the
 // boards that are, start the address of the start page.
-func boardNotOpen(me *readmodels.Me, id string, why *domain.Error, boards, start string) boardClosedView {
+func boardNotOpen(me *directory.Me, id string, why *domain.Error, boards, start string) boardClosedView {
 	closed := boardClosedView{Said: why.Message, Boards: boards, Start: start, code: why.Code}
 	if why.Code == domain.CodeNotFound {
 		closed.Said = "There is no such board, or you do not have access to it."
@@ -88,8 +89,8 @@ func openBoard(v *visit, id, here string) (view, error) {
 }
 
 // boardsOf returns the boards that a person can open, sorted by name; the API sorts by id.
-func boardsOf(me *readmodels.Me) []readmodels.MeDashboard {
-	return slices.SortedStableFunc(slices.Values(me.Opens.Dashboards), func(a, b readmodels.MeDashboard) int {
+func boardsOf(me *directory.Me) []directory.MeDashboard {
+	return slices.SortedStableFunc(slices.Values(me.Opens.Dashboards), func(a, b directory.MeDashboard) int {
 		return inOrder(a.SubAccountName, a.SubAccountID, b.SubAccountName, b.SubAccountID)
 	})
 }
@@ -112,7 +113,7 @@ func inOrder(name, id, otherName, otherID string) int {
 
 type boardsView struct {
 	Agency string
-	Boards []readmodels.MeDashboard
+	Boards []directory.MeDashboard
 }
 
 func clientFile(v *visit) (view, error) {
@@ -154,10 +155,10 @@ func figuresFile(v *visit, by, id string) (view, error) {
 type boardClosedView struct {
 	Said   string
 	Agency string
-	Others []readmodels.MeDashboard // other boards that are open
-	Boards string                   // base address of Others
-	Start  string                   // address of the start page
-	Just   bool                     // the board was closed while the visitor viewed it
+	Others []directory.MeDashboard // other boards that are open
+	Boards string                  // base address of Others
+	Start  string                  // address of the start page
+	Just   bool                    // the board was closed while the visitor viewed it
 
 	code domain.Code
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -30,7 +31,7 @@ type clientsView struct {
 }
 
 type clientRow struct {
-	readmodels.DashboardSummary
+	directory.DashboardSummary
 
 	LinkedWith []string
 	Followers  analytics.Total
@@ -42,7 +43,7 @@ type clientRow struct {
 func openClients(v *visit) (view, error) {
 	asked := url.Values{"limit": {clientsOnAPage}}
 	copyParameters(v, asked, "q", "cursor")
-	list, meta, err := getMeta[[]readmodels.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
+	list, meta, err := getMeta[[]directory.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func openClients(v *visit) (view, error) {
 	return shown, nil
 }
 
-func clientRowOf(v *visit, summary readmodels.DashboardSummary) (clientRow, error) {
+func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error) {
 	row := clientRow{DashboardSummary: summary}
 	for _, l := range summary.Linked {
 		if l.ID != summary.SubAccountID {
@@ -168,10 +169,10 @@ func whyUnread(sources []analytics.Source) (why string) {
 	return why
 }
 
-func allBoards(v *visit) (all []readmodels.DashboardSummary, err error) {
+func allBoards(v *visit) (all []directory.DashboardSummary, err error) {
 	asked := url.Values{"limit": {strconv.Itoa(api.MaxPageLimit)}}
 	for {
-		boards, meta, err := getMeta[[]readmodels.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
+		boards, meta, err := getMeta[[]directory.DashboardSummary, readmodels.ListMeta](v, "/api/dashboards", asked)
 		all = append(all, boards...)
 		if err != nil || meta.NextCursor == "" {
 			return all, err
@@ -187,7 +188,7 @@ func latelyDays(v *visit) (from, to string) {
 
 // homeView is the start page of people whose role has no other start page.
 type homeView struct {
-	Me    readmodels.Me
+	Me    directory.Me
 	Links []navItem
 }
 

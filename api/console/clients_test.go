@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const lastFourWeeks = "/auth/getAccountFollowers/2026-09-04/2026-10-01/all"
@@ -41,10 +42,10 @@ func TestClientsAreListed(t *testing.T) {
 
 	mill := "b00000000000000000000002"
 	s.answers["GET /api/dashboards"] = func(_ api.Principal, r *http.Request) (int, any) {
-		list := []readmodels.DashboardSummary{
+		list := []directory.DashboardSummary{
 			{
 				SubAccountID: bakery, SubAccountName: "Harbour Bakery", Exists: true, AllowClientDashboard: true,
-				Linked: []readmodels.AccountName{{ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}},
+				Linked: []directory.AccountName{{ID: bakery, Name: "Harbour Bakery"}, {ID: mill, Name: "Old Mill"}},
 			},
 			{SubAccountID: mill, SubAccountName: "Old Mill"},
 		}
@@ -53,7 +54,7 @@ func TestClientsAreListed(t *testing.T) {
 			list = nil
 			for i := range 11 {
 				id := fmt.Sprintf("b000000000000000000001%02d", i)
-				list = append(list, readmodels.DashboardSummary{SubAccountID: id, SubAccountName: "Orchard " + strconv.Itoa(i), Exists: true, AllowClientDashboard: true, ListedUsers: 1})
+				list = append(list, directory.DashboardSummary{SubAccountID: id, SubAccountName: "Orchard " + strconv.Itoa(i), Exists: true, AllowClientDashboard: true, ListedUsers: 1})
 			}
 			return http.StatusOK, map[string]any{"data": list, "meta": readmodels.ListMeta{}}
 		case q.Get("limit") == "500":
@@ -136,7 +137,7 @@ func TestClientsAreListed(t *testing.T) {
 func figuresStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	meta := analytics.Meta{TimeZone: "UTC", AsOf: new(s.now)}
 	s.answer("GET "+lastFourWeeks, followers(1000, nil, 1234, 1240), meta)
 	s.answer("GET /auth/reach/getAccountNetGrowth/all", analytics.AccountNetGrowth{}, meta)
@@ -193,7 +194,7 @@ func TestFiguresOfAClient(t *testing.T) {
 
 	s.refuseFields("GET /api/accounts", "account")
 	b.get("/console/clients/xyz/figures").says(http.StatusNotFound, "There is no page at this address.").lacks("words of the API")
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 
 	b.get("/console/clients/" + bakery + "/figures/secrets.csv").says(http.StatusNotFound)
 	b.get("/console/clients/" + bakery + "/figures/followers").says(http.StatusNotFound)
@@ -253,8 +254,8 @@ func TestPresetsAndTabsKeepTheRange(t *testing.T) {
 	}
 	page.says(http.StatusOK, `aria-current="true">Last 28 days</a>`)
 
-	s.answer("GET /api/users", []readmodels.User{}, nil)
-	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
+	s.answer("GET /api/users", []directory.User{}, nil)
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)
 	const kept = "?compare=year&amp;from=2026-09-01&amp;platform=1&amp;to=2026-09-07&amp;tz=UTC"
 	b.get(client+"/connections"+strings.ReplaceAll(kept, "amp;", "")).says(http.StatusOK, `href="`+client+"/figures"+kept+`"`)
 	b.get(client+"/connections").says(http.StatusOK, `href="`+client+`/figures"`, `href="`+client+`/connections" aria-current="page"`)
@@ -512,12 +513,12 @@ func TestABoardIsShown(t *testing.T) {
 		"Nadia Okafor", "assigned to the client's orders", "Posts")
 	s.view.AllowClientDashboard = false
 	b.get(edits).says(http.StatusOK, "The board is closed")
-	s.answer("GET /api/users", []readmodels.User{}, nil)
+	s.answer("GET /api/users", []directory.User{}, nil)
 	s.view.Users, s.view.UsersNotShown = nil, nil
 	b.get(edits).says(http.StatusOK, "Harbour Bakery has no people yet")
 
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: agency, Name: "The agency"}}, nil)
-	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
+	s.answer("GET /api/accounts", []directory.Account{{ID: agency, Name: "The agency"}}, nil)
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)
 	require.NotContains(t, b.get("/console/clients/"+agency+"/connections").Body.String(), agency+"/board", "it has none")
 	s.refuse("GET /api/accounts", http.StatusNotFound, domain.CodeNotFound, "There is no such account. Check its id.")
 	for _, path := range []string{"/figures", "/board", "/people", "/connections"} {
@@ -540,12 +541,12 @@ func TestAClientSeesOnlyItsOwnBoard(t *testing.T) {
 	s, b := figuresStage(t, "client")
 	b.get("/console").says(http.StatusOK, "You cannot open any board now")
 
-	me := readmodels.Me{UserID: clara, Roles: []string{"client"}}
-	me.Opens.Dashboards = []readmodels.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}
+	me := directory.Me{UserID: clara, Roles: []string{"client"}}
+	me.Opens.Dashboards = []directory.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}}
 	s.answer("GET /api/me", me, nil)
 	b.get("/console").leadsTo("/console/board/" + bakery)
-	me.Opens.Dashboards = append(me.Opens.Dashboards, readmodels.MeDashboard{SubAccountID: agency, SubAccountName: "Old Mill"})
-	me.Opens.Dashboards = append(me.Opens.Dashboards, readmodels.MeDashboard{SubAccountID: "b00000000000000000000009", SubAccountName: "bread & Co"})
+	me.Opens.Dashboards = append(me.Opens.Dashboards, directory.MeDashboard{SubAccountID: agency, SubAccountName: "Old Mill"})
+	me.Opens.Dashboards = append(me.Opens.Dashboards, directory.MeDashboard{SubAccountID: "b00000000000000000000009", SubAccountName: "bread & Co"})
 	s.answer("GET /api/me", me, nil)
 	start := b.get("/console")
 	start.says(http.StatusOK, "Old Mill", `href="/console/board/`+bakery+`"`)

@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -89,7 +90,7 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 	names := map[string]string{}
 	if shown.Agency {
 		asked := parameters(map[string]string{"active": "true", "q": shown.Find, "limit": clientsToConnect})
-		accounts, meta, err := getMeta[[]readmodels.Account, readmodels.ListMeta](v, "/api/accounts", asked)
+		accounts, meta, err := getMeta[[]directory.Account, readmodels.ListMeta](v, "/api/accounts", asked)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +130,7 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 	})
 	slices.Sort(ids)
 	for some := range slices.Chunk(slices.Compact(ids), accountsToAsk) {
-		accounts, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{
+		accounts, err := get[[]directory.Account](v, "/api/accounts", url.Values{
 			"account": {strings.Join(some, ",")}, "limit": {strconv.Itoa(accountsToAsk)},
 		})
 		if err != nil {

@@ -11,12 +11,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const connectionsOnAPage = "200"
 
 type connectionsView struct {
-	readmodels.Account
+	directory.Account
 
 	Connected []connection
 	More      bool
@@ -26,7 +27,7 @@ type connectionsView struct {
 }
 
 type connection struct {
-	readmodels.ConnectedPlatform
+	directory.ConnectedPlatform
 
 	Says  string
 	Lacks bool // figures are missing, because permissions were declined at the sign-in
@@ -35,12 +36,12 @@ type connection struct {
 	Well  bool
 }
 
-func clientConnections(v *visit, client readmodels.Account) (view, error) {
+func clientConnections(v *visit, client directory.Account) (view, error) {
 	return showConnections(v, client, "")
 }
 
-func showConnections(v *visit, client readmodels.Account, fault string) (view, error) {
-	list, meta, err := getMeta[[]readmodels.ConnectedPlatform, readmodels.ListMeta](
+func showConnections(v *visit, client directory.Account, fault string) (view, error) {
+	list, meta, err := getMeta[[]directory.ConnectedPlatform, readmodels.ListMeta](
 		v, "/api/platforms", url.Values{"account": {client.ID}, "limit": {connectionsOnAPage}})
 	if err != nil {
 		return nil, err
@@ -48,37 +49,37 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 	shown := connectionsView{
 		Account: client, More: meta.NextCursor != "", Networks: v.deps.Platforms, Fault: fault,
 	}
-	page := func(p readmodels.ConnectedPlatform) domain.PageRef {
+	page := func(p directory.ConnectedPlatform) domain.PageRef {
 		return domain.PageRef{Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID)}
 	}
 	connected := map[domain.PageRef]bool{}
 	for _, p := range list {
-		connected[page(p)] = connected[page(p)] || p.State != readmodels.PlatformDisconnected
+		connected[page(p)] = connected[page(p)] || p.State != directory.PlatformDisconnected
 	}
 	for _, p := range list {
 		at := p.Platform
-		if p.State == readmodels.PlatformReconnect || p.State == readmodels.PlatformPermission {
+		if p.State == directory.PlatformReconnect || p.State == directory.PlatformPermission {
 			at = p.SignInAt
 		}
 		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", at.Title())
-		if p.State == readmodels.PlatformDisconnected {
+		if p.State == directory.PlatformDisconnected {
 			says = string(p.Reason) // which is our text, not the platform's
 		}
 		c := connection{ConnectedPlatform: p, Says: says}
-		c.Again = slices.Contains([]readmodels.PlatformState{
-			readmodels.PlatformDisconnected, readmodels.PlatformReconnect, readmodels.PlatformPermission,
+		c.Again = slices.Contains([]directory.PlatformState{
+			directory.PlatformDisconnected, directory.PlatformReconnect, directory.PlatformPermission,
 		}, p.State)
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
 			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" +
 				strings.Join(lacks, "; ") + "). Reconnect it, and leave all permissions selected on " + p.SignInAt.Title() + "."
 			c.Lacks, c.Again = true, true
 		}
-		if p.State == readmodels.PlatformDisconnected && connected[page(p)] { // by another row
+		if p.State == directory.PlatformDisconnected && connected[page(p)] { // by another row
 			c.Again = false
 		}
-		c.Well = p.State == readmodels.PlatformOK && !c.Lacks
-		c.Ends = domain.IsComputedID(p.ConnectionID) && p.State != readmodels.PlatformDisconnected
-		shown.Waits = shown.Waits || p.State == readmodels.PlatformWaiting
+		c.Well = p.State == directory.PlatformOK && !c.Lacks
+		c.Ends = domain.IsComputedID(p.ConnectionID) && p.State != directory.PlatformDisconnected
+		shown.Waits = shown.Waits || p.State == directory.PlatformWaiting
 		shown.Connected = append(shown.Connected, c)
 	}
 	return shown, nil
@@ -86,15 +87,15 @@ func showConnections(v *visit, client readmodels.Account, fault string) (view, e
 
 // stateWords describe the states of a connected account and what to do. The platform's own words
 // follow them. %s is the platform, or the one where a person signs in.
-var stateWords = map[readmodels.PlatformState]string{
-	readmodels.PlatformReconnect:    "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
-	readmodels.PlatformPaused:       "The operator of this service has paused reading from %s. Figures read earlier are kept.",
-	readmodels.PlatformUnsubscribed: "It is not read because there is no active subscription.",
-	readmodels.PlatformBlocked:      "%s does not provide figures for this account because of its own rules. Check the account there.",
-	readmodels.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected on %s.",
-	readmodels.PlatformThrottled:    "%s has reached its rate limit. Reading resumes automatically.",
-	readmodels.PlatformFailing:      "The last reading failed. It is retried automatically.",
-	readmodels.PlatformWaiting:      "The first reading is pending.",
+var stateWords = map[directory.PlatformState]string{
+	directory.PlatformReconnect:    "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
+	directory.PlatformPaused:       "The operator of this service has paused reading from %s. Figures read earlier are kept.",
+	directory.PlatformUnsubscribed: "It is not read because there is no active subscription.",
+	directory.PlatformBlocked:      "%s does not provide figures for this account because of its own rules. Check the account there.",
+	directory.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected on %s.",
+	directory.PlatformThrottled:    "%s has reached its rate limit. Reading resumes automatically.",
+	directory.PlatformFailing:      "The last reading failed. It is retried automatically.",
+	directory.PlatformWaiting:      "The first reading is pending.",
 }
 
 // sourceSays explains why figures of a network are missing, and what to do. It is empty for
@@ -112,7 +113,7 @@ func sourceSays(status analytics.SourceStatus, network string) string {
 	}
 }
 
-func reconnect(v *visit, client readmodels.Account) (view, error) {
+func reconnect(v *visit, client directory.Account) (view, error) {
 	asked := connectRequest{Account: client.ID, ReturnTo: clientPath(client.ID, "connections")}
 	asked.Platform, _ = strconv.Atoi(v.form.Get("platform"))
 	asked.SocialAccount, _ = strconv.ParseInt(v.form.Get("account"), 10, 64)
@@ -124,7 +125,7 @@ func reconnect(v *visit, client readmodels.Account) (view, error) {
 }
 
 type disconnectView struct {
-	readmodels.ConnectedPlatform
+	directory.ConnectedPlatform
 
 	ClientID string
 	Client   string
@@ -133,12 +134,12 @@ type disconnectView struct {
 	Done     *connect.Disconnected // the result; nil: not submitted yet
 }
 
-func askToDisconnect(v *visit, client readmodels.Account) (view, error) {
+func askToDisconnect(v *visit, client directory.Account) (view, error) {
 	return connectedPage(v, client)
 }
 
-func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, err error) {
-	page, err := get[readmodels.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
+func connectedPage(v *visit, client directory.Account) (shown disconnectView, err error) {
+	page, err := get[directory.ConnectedPlatform](v, "/api/platforms/"+url.PathEscape(v.r.PathValue("page")), nil)
 	if err == nil && page.AccountID != client.ID {
 		err = errNoPage
 	}
@@ -147,7 +148,7 @@ func connectedPage(v *visit, client readmodels.Account) (shown disconnectView, e
 	}, err
 }
 
-func disconnect(v *visit, client readmodels.Account) (view, error) {
+func disconnect(v *visit, client directory.Account) (view, error) {
 	shown, err := connectedPage(v, client)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const linked = "/console/clients/" + bakery + "/connections"
@@ -22,7 +23,7 @@ const linked = "/console/clients/" + bakery + "/connections"
 func connectStage(t *testing.T, role string) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
 	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
 	s.take("POST /api/connect", connect.StartedSignIn{ID: "1", StartURL: "http://localhost:6001/connect/start/WORD"})
 	s.take("POST /api/connect/links", connect.MadeLink{
@@ -34,11 +35,11 @@ func connectStage(t *testing.T, role string) (*stage, *browser) {
 func TestConnectionStatus(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
-	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{}, nil)
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{}, nil)
 	b.get(linked).says(http.StatusOK, "Nothing is connected for Harbour Bakery yet", "LinkedIn")
-	all := []readmodels.ConnectedPlatform{}
-	for i, state := range readmodels.PlatformStates() {
-		p := readmodels.ConnectedPlatform{ID: int64(70 + i), ProfileName: markup, State: state, Reason: "OAuth error 190"}
+	all := []directory.ConnectedPlatform{}
+	for i, state := range directory.PlatformStates() {
+		p := directory.ConnectedPlatform{ID: int64(70 + i), ProfileName: markup, State: state, Reason: "OAuth error 190"}
 		p.PlatformRef, p.SignInAt = readmodels.PlatformRefOf(domain.LinkedIn), domain.LinkedIn
 		all = append(all, p)
 	}
@@ -46,31 +47,31 @@ func TestConnectionStatus(t *testing.T) {
 	page := b.get(linked)
 	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read.",
 		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
-	all = []readmodels.ConnectedPlatform{{State: readmodels.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
+	all = []directory.ConnectedPlatform{{State: directory.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
 	s.answer("GET /api/platforms", all, nil)
 	gone := b.get(linked)
 	gone.says(http.StatusOK, "</span> The person removed our app at Facebook.")
 	require.Equal(t, 1, strings.Count(gone.Body.String(), "removed our app"))
 	require.Contains(t, gone.Body.String(), "Reconnect")
-	twice := readmodels.ConnectedPlatform{State: readmodels.PlatformOK}
+	twice := directory.ConnectedPlatform{State: directory.PlatformOK}
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Reconnect", "the page is connected as another row of the directory")
 
-	lacking := readmodels.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), SignInAt: domain.Facebook, State: readmodels.PlatformOK}
+	lacking := directory.ConnectedPlatform{PlatformRef: readmodels.PlatformRefOf(domain.Instagram), SignInAt: domain.Facebook, State: directory.PlatformOK}
 	lacking.Ungranted = []domain.UngrantedFigure{
 		{Of: domain.FiguresOfPosts, Figure: domain.MetricClicks},
 		{Of: domain.FiguresOfAccount, Figure: domain.FigureDemographics},
 		{Of: domain.FiguresOfPosts, Figure: domain.MetricAvgWatch},
 	}
 	lacking.SignInBefore = new(time.Date(2027, 2, 23, 0, 0, 0, 0, time.UTC))
-	refused := readmodels.ConnectedPlatform{
-		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, State: readmodels.PlatformReconnect, SignInBefore: lacking.SignInBefore,
+	refused := directory.ConnectedPlatform{
+		PlatformRef: lacking.PlatformRef, SignInAt: domain.Facebook, State: directory.PlatformReconnect, SignInBefore: lacking.SignInBefore,
 	}
-	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{refused}, nil)
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{refused}, nil)
 	page = b.get(linked)
 	page.says(http.StatusOK, "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
 	require.NotContains(t, page.Body.String(), "2027", "a sign-in is needed now")
-	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{lacking}, nil)
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
 	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Reconnect<", "2027",
 		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected on Facebook.")
 
@@ -85,12 +86,12 @@ func TestAPageIsDisconnected(t *testing.T) {
 	t.Parallel()
 	s, b := connectStage(t, "agency")
 	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
-	page := readmodels.ConnectedPlatform{
+	page := directory.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ID: number, AccountID: bakery, ProfileName: "Harbour Bakery Pictures",
-		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), State: readmodels.PlatformOK,
+		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), State: directory.PlatformOK,
 	}
-	byMain := readmodels.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, State: readmodels.PlatformOK}
-	s.answer("GET /api/platforms", []readmodels.ConnectedPlatform{page, byMain}, nil)
+	byMain := directory.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, State: directory.PlatformOK}
+	s.answer("GET /api/platforms", []directory.ConnectedPlatform{page, byMain}, nil)
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
 	at := fmt.Sprint(linked, "/", number, "/disconnect")
 	b.get(linked).says(http.StatusOK, `href="`+at+`"`).lacks(linked + "/70/disconnect") // the main application disconnects what it connected
@@ -106,7 +107,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.post(at, url.Values{}).says(http.StatusOK, `role="alert">Disconnect it there.`, "Keep it connected")
 	s.answer(call, connect.Disconnected{SocialAccountID: number, Left: "Remove the app there."}, nil)
 	b.post(at, url.Values{}).says(http.StatusOK, "is disconnected and no longer read", "Remove the app there.", `href="`+linked+`"`)
-	page.State = readmodels.PlatformDisconnected
+	page.State = directory.PlatformDisconnected
 	s.answer(fmt.Sprint("GET /api/platforms/", number), page, nil)
 	b.get(at).says(http.StatusOK, "is already disconnected").lacks("<button>Disconnect</button>")
 
@@ -145,9 +146,9 @@ func TestConnectFormsKeepTheirInput(t *testing.T) {
 	s, b := connectStage(t, "agency")
 	const other = "0123456789abcdef01234567"
 	s.answers["GET /api/accounts"] = func(_ api.Principal, r *http.Request) (int, any) {
-		listed := []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}
+		listed := []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}
 		if r.URL.Query().Get("account") == other {
-			listed = []readmodels.Account{{ID: other, Name: "Zeta Yachts"}}
+			listed = []directory.Account{{ID: other, Name: "Zeta Yachts"}}
 		}
 		return http.StatusOK, map[string]any{"data": listed}
 	}
@@ -176,7 +177,7 @@ func TestAClientConnectsForItself(t *testing.T) {
 	b.post("/console/connect", url.Values{"platform": {"1"}, "client": {agency}}).leadsTo("/connect/start/WORD")
 	require.JSONEq(t, `{"platform":1,"account":"`+bakery+`","return_to":"/console/connect"}`, s.sent[len(s.sent)-1].body)
 	require.NotContains(t, b.get("/console").Body.String(), `href="/console/connect"`)
-	s.answer("GET /api/me", readmodels.Me{UserID: clara, Roles: []string{"client"}, Scopes: []string{"connect"}}, nil)
+	s.answer("GET /api/me", directory.Me{UserID: clara, Roles: []string{"client"}, Scopes: []string{"connect"}}, nil)
 	b.get("/console").says(http.StatusOK, `href="/console/connect"`)
 }
 

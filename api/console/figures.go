@@ -13,6 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type figures struct {
@@ -163,7 +164,7 @@ type reachShown struct {
 	Name string
 }
 
-func clientFigures(v *visit, client readmodels.Account) (view, error) {
+func clientFigures(v *visit, client directory.Account) (view, error) {
 	here := clientPath(client.ID, "figures")
 	return readFigures(v, figuresView{Name: client.Name, ID: client.ID, Staff: true, Here: here}, "account")
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const root = "/console"
@@ -166,7 +166,7 @@ type visit struct {
 
 	session  identity.Session // zero: the visitor is not signed in
 	who      api.Principal    // zero: the visitor is not signed in
-	me       *readmodels.Me   // the API's response about who; nil: the visitor is not signed in
+	me       *directory.Me    // the API's response about who; nil: the visitor is not signed in
 	viewedAs *impersonation   // the client user as whom the page is viewed; nil: none
 }
 

@@ -9,14 +9,15 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const historyPath = root + "/history"
 
 type historyView struct {
-	Client readmodels.Account // client whose board's history is shown; zero: the agency's history
-	Kept   url.Values         // the range of the client's figures, which links keep
+	Client directory.Account // client whose board's history is shown; zero: the agency's history
+	Kept   url.Values        // the range of the client's figures, which links keep
 
 	Q      string
 	At     string // the instant as a query parameter
@@ -33,21 +34,21 @@ type historyView struct {
 	Compare string
 	// Then is the state of the dashboard in the search at the instant, which may be later than
 	// Record; nil: the search names no dashboard.
-	Then *readmodels.StateAnswer
+	Then *history.StateAnswer
 
 	List       []change // the record and those before it
-	AsOf       readmodels.StreamPosition
+	AsOf       history.StreamPosition
 	Incomplete string
 	LeftOut    int64 // number of unreadable records that were skipped
 	Further    bool  // nothing was found so far, but older history was not searched
 }
 
 type change struct {
-	readmodels.Record
+	history.Record
 
 	Does    string
 	Address string
-	Entries []readmodels.HistoryEntry // none for a skip
+	Entries []history.HistoryEntry // none for a skip
 	Skip    *domain.ParkedSkipped
 	Cut     bool // the search may have filtered out entries
 }
@@ -90,7 +91,7 @@ func (h historyView) linked(more bool) historyView {
 
 func openHistory(v *visit) (view, error) { return showHistory(v, historyView{}) }
 
-func clientHistory(v *visit, client readmodels.Account) (view, error) {
+func clientHistory(v *visit, client directory.Account) (view, error) {
 	return showHistory(v, historyView{Client: client, Kept: keptRange(v)})
 }
 
@@ -168,7 +169,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	case asked == search{dashboard: asked.dashboard, since: asked.since}:
 		// The last change contains the state. A second request would be recorded as another view.
 		last := shown.Record.Entries[0]
-		shown.Then = &readmodels.StateAnswer{Dashboard: *last.Dashboard, State: *last.After, ChangedBy: last.Record}
+		shown.Then = &history.StateAnswer{Dashboard: *last.Dashboard, State: *last.After, ChangedBy: last.Record}
 	default:
 		shown.Then, err = stateThen(v, asked.dashboard, at)
 	}
@@ -212,12 +213,12 @@ func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 // someHistory reads pages until one contains entries, at most searchedPages. Each request is
 // recorded as a view.
 func someHistory(v *visit, asked search, q url.Values, limit int) (
-	entries []readmodels.HistoryEntry, meta readmodels.EntriesMeta, err error,
+	entries []history.HistoryEntry, meta history.EntriesMeta, err error,
 ) {
 	q.Set("limit", strconv.Itoa(limit))
 	for n := range searchedPages {
 		next := meta.NextAt
-		if entries, meta, err = getMeta[[]readmodels.HistoryEntry, readmodels.EntriesMeta](v, asked.path(), q); err != nil {
+		if entries, meta, err = getMeta[[]history.HistoryEntry, history.EntriesMeta](v, asked.path(), q); err != nil {
 			return nil, meta, err
 		}
 		if n > 0 {
@@ -231,14 +232,14 @@ func someHistory(v *visit, asked search, q url.Values, limit int) (
 	return entries, meta, nil
 }
 
-func stateThen(v *visit, dashboard string, at time.Time) (*readmodels.StateAnswer, error) {
+func stateThen(v *visit, dashboard string, at time.Time) (*history.StateAnswer, error) {
 	q := url.Values{}
 	setInstant(q, "at", at)
-	state, err := get[readmodels.StateAnswer](v, boardAPI(dashboard)+"/state", q)
+	state, err := get[history.StateAnswer](v, boardAPI(dashboard)+"/state", q)
 	return &state, err
 }
 
-func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) {
+func (h historyView) grouped(entries []history.HistoryEntry) (list []change) {
 	for _, e := range entries {
 		if n := len(list); n > 0 && list[n-1].Version == e.Version {
 			list[n-1].Entries = append(list[n-1].Entries, e)
@@ -246,12 +247,12 @@ func (h historyView) grouped(entries []readmodels.HistoryEntry) (list []change) 
 		}
 		next := change{Record: e.Record, Does: inWords(e.Type), Address: h.address(rfc3339(e.Time)), Skip: e.Skip}
 		if e.Dashboard != nil {
-			next.Entries = []readmodels.HistoryEntry{e}
+			next.Entries = []history.HistoryEntry{e}
 		}
 		list = append(list, next)
 	}
 	for _, c := range list {
-		slices.SortStableFunc(c.Entries, func(a, b readmodels.HistoryEntry) int {
+		slices.SortStableFunc(c.Entries, func(a, b history.HistoryEntry) int {
 			return byName(*a.Dashboard, *b.Dashboard)
 		})
 	}

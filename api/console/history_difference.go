@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const (
@@ -31,7 +31,7 @@ type differenceView struct {
 func (d differenceView) Wrong() bool { return d.Fault != "" || d.between.Wrong() }
 
 type comparedBoard struct {
-	readmodels.DiffAnswer
+	history.DiffAnswer
 
 	Same bool // the changes in between canceled each other out
 }
@@ -71,19 +71,19 @@ func openDifference(v *visit) (view, error) {
 // differences sends one API request, for one board or for all boards that were changed in between,
 // so one view is recorded.
 func differences(v *visit, board string, q url.Values) (
-	diffs []readmodels.DiffAnswer, meta readmodels.HistoryMeta, err error,
+	diffs []history.DiffAnswer, meta history.HistoryMeta, err error,
 ) {
 	if board != "" {
-		diffs = make([]readmodels.DiffAnswer, 1)
-		diffs[0], meta, err = getMeta[readmodels.DiffAnswer, readmodels.HistoryMeta](v, boardAPI(board)+"/diff", q)
+		diffs = make([]history.DiffAnswer, 1)
+		diffs[0], meta, err = getMeta[history.DiffAnswer, history.HistoryMeta](v, boardAPI(board)+"/diff", q)
 		return diffs, meta, err
 	}
 	q.Set("limit", strconv.Itoa(comparedBoards))
 	copyParameters(v, q, "cursor")
-	return getMeta[[]readmodels.DiffAnswer, readmodels.HistoryMeta](v, "/api/audit/diff", q)
+	return getMeta[[]history.DiffAnswer, history.HistoryMeta](v, "/api/audit/diff", q)
 }
 
-func nothingDiffers(d readmodels.Differences) bool {
+func nothingDiffers(d history.Differences) bool {
 	return !d.Created && d.AllowClientDashboard == nil && len(d.AccountsLinked)+len(d.AccountsUnlinked)+
 		len(d.UsersAdded)+len(d.UsersRemoved)+len(d.ScopesAdded)+len(d.ScopesRemoved)+
 		len(d.MainPOCAdded)+len(d.MainPOCRemoved) == 0

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type search struct {
@@ -73,7 +73,7 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
 	}
-	list, err := get[[]readmodels.DashboardSummary](v, "/api/dashboards", url.Values{"q": {s.dashboard}, "limit": {"20"}})
+	list, err := get[[]directory.DashboardSummary](v, "/api/dashboards", url.Values{"q": {s.dashboard}, "limit": {"20"}})
 	if err != nil {
 		return "", err
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzhttp"
 
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 //go:embed pages/*.html
@@ -81,7 +81,7 @@ var templates = func() map[string]*template.Template {
 type frame struct {
 	Nav   []navItem
 	Tabs  []navItem
-	Me    *readmodels.Me // nil: the visitor is not signed in
+	Me    *directory.Me // nil: the visitor is not signed in
 	View  view
 	Sent  bool           // the page is the response to a form
 	Own   bool           // the console signed the visitor in, not an application

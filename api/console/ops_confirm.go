@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const actPath = opsPath + "/do/"
@@ -298,7 +298,7 @@ func platformNamed(v *visit, name string) (string, error) {
 }
 
 func platformAccounts(v *visit, platform string) (string, error) {
-	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
+	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
 	if err != nil {
 		return "", err
 	}
@@ -363,7 +363,7 @@ func notPaused(kind domain.PauseKind) targetText {
 // connectionPages returns the pages and their clients by connection id. It omits the names of
 // personal profiles; a connection without other pages has an empty entry.
 func connectionPages(v *visit) (map[string][]string, error) {
-	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
+	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string][]string{}
 	for _, c := range connections {
 		id := strconv.FormatInt(c.ConnectionID, 10)

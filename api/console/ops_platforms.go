@@ -9,7 +9,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const maxConnectionsShown = 200
@@ -23,7 +23,7 @@ type opsPlatformsView struct {
 }
 
 type opsConnection struct {
-	readmodels.ConnectionReading
+	directory.ConnectionReading
 
 	Paused bool // its connection is paused; it may have other problems, too
 }
@@ -44,7 +44,7 @@ type stateCount struct {
 }
 
 func openPlatforms(v *visit) (view, error) {
-	connections, err := get[[]readmodels.ConnectionReading](v, "/api/ops/connections", nil)
+	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,9 +62,9 @@ func openPlatforms(v *visit) (view, error) {
 	}
 	for _, c := range connections {
 		paused := pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) != nil
-		switch state := readmodels.PlatformState(c.State); {
-		case state == readmodels.PlatformOK:
-		case state == readmodels.PlatformPaused && !paused: // its platform is
+		switch state := directory.PlatformState(c.State); {
+		case state == directory.PlatformOK:
+		case state == directory.PlatformPaused && !paused: // its platform is
 			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
 			shown.NotWell = append(shown.NotWell, opsConnection{c, paused})
@@ -94,10 +94,10 @@ func pauseOf(pauses []domain.Pause, kind domain.PauseKind, name string) *domain.
 }
 
 func readingState(state string) string {
-	switch readmodels.PlatformState(state) {
-	case readmodels.PlatformReconnect:
+	switch directory.PlatformState(state) {
+	case directory.PlatformReconnect:
 		return "sign-in required"
-	case readmodels.PlatformUnsubscribed:
+	case directory.PlatformUnsubscribed:
 		return "without a subscription"
 	default:
 		return plain(state)
@@ -105,7 +105,7 @@ func readingState(state string) string {
 }
 
 func platformRowOf(
-	name string, connections []readmodels.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading,
+	name string, connections []directory.ConnectionReading, pauses []domain.Pause, readings []api.PlatformReading,
 ) platformRow {
 	row := platformRow{Name: name, Paused: pauseOf(pauses, domain.PausePlatform, name)}
 	states := map[string]int{}

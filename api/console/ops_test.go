@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // ready sets the response of /readyz, which has no envelope.
@@ -73,7 +73,7 @@ func TestHealth(t *testing.T) {
 	s.answer("GET /api/ops/rebuilds", []operator.Rebuild{
 		{ID: "r2", Projection: "directory", State: operator.RebuildCopying},
 	}, nil)
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
+	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Harbour Page", AccountName: "Harbour Bakery"},
 		{PlatformName: "linkedin", ConnectionID: 31},
 		{PlatformName: "linkedin", ConnectionID: 31, Name: "Mill Page", AccountName: "Old Mill"},
@@ -118,7 +118,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 		{Projection: "post_insights", Generation: 2, State: "live", Partitions: []operator.Partition{{EndOffset: 1200}, {Partition: 1, EndOffset: 34}}},
 	}, nil)
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked"}, {ID: "x-1-2", State: "skipped"}}, nil)
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
+	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
 	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "It reads up to 1,234 events", "data_repair", "when they have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
@@ -278,7 +278,7 @@ func TestAProjectionLeadsToItsRebuild(t *testing.T) {
 func TestPlatformsAreShownByState(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{
+	s.answer("GET /api/ops/connections", []directory.ConnectionReading{
 		{
 			PlatformName: "linkedin", ConnectionID: 31, SocialAccount: 70, State: "reconnect", Reason: "The person has to sign in again.", Agency: agency, CallsADay: 30,
 			Name: "Harbour Bakery Page", AccountName: "Harbour Bakery", AgencyName: "North Agency",
@@ -309,16 +309,16 @@ func TestPlatformsAreShownByState(t *testing.T) {
 func TestAccountsOfAPausedPlatformAreNotShownAsRead(t *testing.T) {
 	t.Parallel()
 	s, b := operatorsStage(t)
-	paused := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}
-	alone := readmodels.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, State: "paused", Reason: "An operator has paused it: test."}
+	paused := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 31, State: "paused", Reason: "An operator has paused its platform: incident."}
+	alone := directory.ConnectionReading{PlatformName: "tiktok", ConnectionID: 32, State: "paused", Reason: "An operator has paused it: test."}
 	pauses := []domain.Pause{{Kind: domain.PausePlatform, Name: "tiktok", Since: s.now, Actor: "ops", Reason: domain.Reason{Code: "incident"}}}
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{paused}, nil)
+	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused}, nil)
 	s.answer("GET /api/ops/pauses", pauses, nil)
 	page := b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "1 paused", "1 account is not read because the platform is paused.", "All other connected accounts are read.").
 		lacks("resume-connection")
 
-	s.answer("GET /api/ops/connections", []readmodels.ConnectionReading{paused, alone}, nil)
+	s.answer("GET /api/ops/connections", []directory.ConnectionReading{paused, alone}, nil)
 	s.answer("GET /api/ops/pauses", append(pauses, domain.Pause{Kind: domain.PauseConnection, Name: "32"}), nil)
 	page = b.get("/console/ops/platforms")
 	page.says(http.StatusOK, "1 account is not read because the platform is paused.", `href="/console/ops/do/resume-connection/32"`).

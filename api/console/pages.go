@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/ledgerboard/ledgerboard/api"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type page struct {
@@ -69,10 +69,10 @@ func (p page) inBar(name, scope string) page { p.nav, p.scope = name, scope; ret
 func (p page) forAnyone() page { p.public = true; return p }
 
 // ofClient opens a page of the client in the address, if it belongs to the visitor's agency.
-func ofClient(open func(*visit, readmodels.Account) (view, error)) opener {
+func ofClient(open func(*visit, directory.Account) (view, error)) opener {
 	return func(v *visit) (view, error) {
 		id := v.r.PathValue("id")
-		accounts, err := get[[]readmodels.Account](v, "/api/accounts", url.Values{"account": {id}})
+		accounts, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}})
 		if err == nil && len(accounts) != 1 {
 			err = errNoPage
 		}

@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // markup is a text for every string in a view.
@@ -270,7 +270,7 @@ func TestApplicationAuthenticates(t *testing.T) {
 func TestAddressesHaveThePrefix(t *testing.T) {
 	t.Parallel()
 	s := inApplication(t)
-	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: `"/console`, AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
+	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: `"/console`, AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
 	b := s.browser()
 	signs := b.sendAs(alice, http.MethodGet, "/boards/console/people/"+clara+"/sign-in", nil)
 	signs.says(http.StatusOK, "&#34;/console", "the application that serves this console", `href="/boards/console/clients/`+bakery+`/people"`).
@@ -288,7 +288,7 @@ func TestAddressesHaveThePrefix(t *testing.T) {
 		}
 	}
 
-	s.answer("GET /api/accounts", []readmodels.Account{}, nil)
+	s.answer("GET /api/accounts", []directory.Account{}, nil)
 	s.answer("GET /api/connect/links", []domain.ConnectLink{}, nil)
 	b.sendAs(alice, http.MethodGet, "/boards/console/connect?q=/console/x", nil).says(http.StatusOK, `name="q" value="/console/x"`, `action="/boards/console/connect"`)
 

@@ -11,10 +11,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type peopleView struct {
-	readmodels.Account
+	directory.Account
 	invitation
 
 	Open    bool // the board
@@ -25,7 +26,7 @@ type peopleView struct {
 }
 
 type personRow struct {
-	readmodels.User
+	directory.User
 
 	OnList  bool
 	Sees    []string
@@ -35,16 +36,16 @@ type personRow struct {
 }
 
 // openPeople lists the people of a client, and the people of linked clients who are on the list.
-func openPeople(v *visit, client readmodels.Account) (view, error) {
+func openPeople(v *visit, client directory.Account) (view, error) {
 	return showPeople(v, client, newInvitation())
 }
 
-func showPeople(v *visit, client readmodels.Account, entered invitation) (view, error) {
+func showPeople(v *visit, client directory.Account, entered invitation) (view, error) {
 	board, _, err := boardAt(v, client.ID)
 	if err != nil {
 		return nil, err
 	}
-	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
+	users, meta, err := getMeta[[]directory.User, readmodels.ListMeta](
 		v, "/api/users", url.Values{"account": {client.ID}, "limit": {peopleOnAPage}})
 	if err != nil {
 		return nil, err
@@ -62,7 +63,7 @@ func showPeople(v *visit, client readmodels.Account, entered invitation) (view, 
 	}
 	for _, u := range board.Users {
 		if u.Account != client.ID {
-			row := rowOf(board, readmodels.User{
+			row := rowOf(board, directory.User{
 				ID: u.ID, Name: u.Name, Email: u.Email, AccountID: u.Account, Active: u.Active, LastLogin: u.LastLogin,
 			})
 			row.Through = accountName(board, u.Account)
@@ -72,7 +73,7 @@ func showPeople(v *visit, client readmodels.Account, entered invitation) (view, 
 	return shown, nil
 }
 
-func rowOf(b readmodels.DashboardView, u readmodels.User) personRow {
+func rowOf(b readmodels.DashboardView, u directory.User) personRow {
 	row := personRow{User: u}
 	row.OnList = slices.ContainsFunc(b.Users, func(listed readmodels.DashboardUser) bool { return listed.ID == u.ID })
 	inactive := slices.ContainsFunc(b.UsersNotShown, func(n readmodels.UserNotShown) bool { return n.ID == u.ID })
@@ -93,7 +94,7 @@ func rowOf(b readmodels.DashboardView, u readmodels.User) personRow {
 	return row
 }
 
-func addPerson(v *visit, client readmodels.Account) (view, error) {
+func addPerson(v *visit, client directory.Account) (view, error) {
 	made, entered, err := invite(v, client.ID)
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 	if err != nil {
 		return "", entered, err
 	}
-	var user readmodels.User
+	var user directory.User
 	err = got.read(&user, nil)
 	return user.ID, entered, err
 }
@@ -158,15 +159,15 @@ const colleaguesPath = root + "/colleagues"
 type colleaguesView struct {
 	invitation
 
-	People []readmodels.User
-	Added  *readmodels.User // the person just added; nil: none
+	People []directory.User
+	Added  *directory.User // the person just added; nil: none
 	More   bool
 }
 
 func openColleagues(v *visit) (view, error) { return showColleagues(v, newInvitation()) }
 
 func showColleagues(v *visit, entered invitation) (view, error) {
-	users, meta, err := getMeta[[]readmodels.User, readmodels.ListMeta](
+	users, meta, err := getMeta[[]directory.User, readmodels.ListMeta](
 		v, "/api/users", url.Values{"account": {v.who.AccountID}, "limit": {peopleOnAPage}})
 	shown := colleaguesView{invitation: entered, People: users, More: meta.NextCursor != ""}
 	added := takeCookie(v, madeCookie)

@@ -10,11 +10,11 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type personSignInView struct {
-	readmodels.User
+	directory.User
 
 	Elsewhere bool // people sign in at the main application
 	Provider  bool // people sign in at an identity provider
@@ -40,7 +40,7 @@ func personSignIn(v *visit) (view, error) { return showPersonSignIn(v, "", "24h"
 
 func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	user := "/api/users/" + url.PathEscape(v.r.PathValue("id"))
-	person, err := get[readmodels.User](v, user, nil)
+	person, err := get[directory.User](v, user, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +56,9 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 		return shown, nil
 	}
 	shown.Sessions, err = get[[]api.SignInSession](v, user+"/sessions", nil)
-	var closed []readmodels.Account // the person's client, if it is inactive
+	var closed []directory.Account // the person's client, if it is inactive
 	if err == nil && !shown.Colleague {
-		closed, err = get[[]readmodels.Account](v, "/api/accounts",
+		closed, err = get[[]directory.Account](v, "/api/accounts",
 			url.Values{"account": {person.AccountID}, "active": {"false"}})
 	}
 	shown.NoLink = noLink(v, shown, len(closed) > 0)
@@ -88,7 +88,7 @@ func noLink(v *visit, p personSignInView, closed bool) string {
 }
 
 type linkMadeView struct {
-	readmodels.User
+	directory.User
 
 	Made api.SignInLink
 }
@@ -125,7 +125,7 @@ func makeSignInLink(v *visit) (view, error) {
 }
 
 func madeSignInLink(v *visit) (view, error) {
-	person, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
+	person, err := get[directory.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("id")), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const folk = "/console/clients/" + bakery + "/people"
@@ -40,7 +41,7 @@ func (l *looks) RecordRead(_ context.Context, c commands.Caller, read domain.Aud
 func TestPeopleOfAClientAndWhatTheySee(t *testing.T) {
 	t.Parallel()
 	b := newBoardStage(t)
-	b.answer("GET /api/users", []readmodels.User{
+	b.answer("GET /api/users", []directory.User{
 		{ID: clara, Name: "Clara Holm", AccountID: bakery, Active: true}, {ID: adam, Name: "Ben Holm", AccountID: bakery, Active: true, LastLogin: new(b.now)},
 	}, nil)
 	b.view.SubAccountIDs = append([]readmodels.LinkedAccount{{ID: mill, Name: "Old Mill"}}, b.view.SubAccountIDs...)
@@ -88,10 +89,10 @@ func TestAPersonIsAdded(t *testing.T) {
 func TestViewAsClientUser(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.answer("GET /api/accounts", []readmodels.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
-	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
-	s.answer("GET /api/users/"+jonas, readmodels.User{ID: jonas, Name: "Jonas Weber", AccountID: mill}, nil)
-	open := []readmodels.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}, {SubAccountID: mill, SubAccountName: "Old Mill"}}
+	s.answer("GET /api/accounts", []directory.Account{{ID: bakery, Name: "Harbour Bakery"}}, nil)
+	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
+	s.answer("GET /api/users/"+jonas, directory.User{ID: jonas, Name: "Jonas Weber", AccountID: mill}, nil)
+	open := []directory.MeDashboard{{SubAccountID: bakery, SubAccountName: "Harbour Bakery"}, {SubAccountID: mill, SubAccountName: "Old Mill"}}
 	var asked []api.Principal
 	inactive := false
 	me := s.answers["GET /api/me"]
@@ -103,7 +104,7 @@ func TestViewAsClientUser(t *testing.T) {
 			return http.StatusForbidden, map[string]any{"code": domain.CodeForbidden, "message": "This account is inactive."}
 		}
 		asked = append(asked, p)
-		answer := readmodels.Me{UserID: clara, Roles: []string{"client"}}
+		answer := directory.Me{UserID: clara, Roles: []string{"client"}}
 		answer.Opens.Dashboards = open
 		return http.StatusOK, map[string]any{"data": answer}
 	}
@@ -163,7 +164,7 @@ func TestViewAsClientUser(t *testing.T) {
 func TestViewAsClientUserIsNotUpdated(t *testing.T) {
 	t.Parallel()
 	s, b := figuresStage(t, "agency")
-	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
+	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: "Clara Holm", AccountID: bakery}, nil)
 	var named []string
 	s.answers["GET "+board] = func(_ api.Principal, r *http.Request) (int, any) {
 		named = append(named, r.Header.Get("X-Request-Id"))
@@ -187,11 +188,11 @@ const signsIn = "/console/people/" + clara + "/sign-in"
 func signInStage(t *testing.T) (*stage, *browser) {
 	t.Helper()
 	s := newStage(t)
-	s.answer("GET /api/users/"+clara, readmodels.User{ID: clara, Name: "Clara Holm", Email: "clara@bakery.example", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
+	s.answer("GET /api/users/"+clara, directory.User{ID: clara, Name: "Clara Holm", Email: "clara@bakery.example", AccountID: bakery, AccountName: "Harbour Bakery", Active: true}, nil)
 	s.answer("GET /api/users/"+clara+"/sessions", []api.SignInSession{
 		{ID: "S1", Way: "link", SignedInAt: s.now.Add(-time.Hour), SeenAt: s.now, EndsAt: s.now.Add(11 * time.Hour)},
 	}, nil)
-	s.answer("GET /api/accounts", []readmodels.Account{}, nil)
+	s.answer("GET /api/accounts", []directory.Account{}, nil)
 	return s, s.signedIn("agency")
 }
 
@@ -290,24 +291,24 @@ func TestAnAgencyEndsASession(t *testing.T) {
 func TestNoButtonForALinkThatIsRefused(t *testing.T) {
 	t.Parallel()
 	const stella = "5a0000000000000000000001"
-	person := func(id, name, account string, active bool) readmodels.User {
-		return readmodels.User{ID: id, Name: name, AccountID: account, Active: active}
+	person := func(id, name, account string, active bool) directory.User {
+		return directory.User{ID: id, Name: name, AccountID: account, Active: active}
 	}
 	session := []api.SignInSession{{ID: "S1", Way: "link"}}
 	for name, c := range map[string]struct {
-		of          readmodels.User
+		of          directory.User
 		sessions    []api.SignInSession
 		addressless bool
-		provider    *identity.Provider   // with one there are no links; sessions are listed and can be ended
-		closed      []readmodels.Account // the person's client, if it is inactive
-		says        string               // "": there is a button
+		provider    *identity.Provider  // with one there are no links; sessions are listed and can be ended
+		closed      []directory.Account // the person's client, if it is inactive
+		says        string              // "": there is a button
 	}{
 		"somebody of a client":           {of: person(clara, "Clara Holm", bakery, true), sessions: session},
 		"a colleague who was never here": {of: person(stella, "Stella Berg", agency, true), sessions: []api.SignInSession{}},
-		"somebody who forgot a password": {of: readmodels.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
+		"somebody who forgot a password": {of: directory.User{ID: clara, Name: "Clara Holm", AccountID: bakery, ResetPending: true}},
 		"somebody who is not active":     {of: person(clara, "Clara Holm", bakery, false), says: "Clara Holm is inactive"},
 		"somebody of a client that is not active": {
-			of: person(clara, "Clara Holm", bakery, true), closed: []readmodels.Account{{ID: bakery}},
+			of: person(clara, "Clara Holm", bakery, true), closed: []directory.Account{{ID: bakery}},
 			says: bakery + " is inactive, so a sign-in link would not work.",
 		},
 		"a colleague who has signed in":      {of: person(stella, "Stella Berg", agency, true), sessions: session, says: "Stella Berg has signed in before"},
@@ -348,8 +349,8 @@ func TestColleaguesAreInvited(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	const stella = "5a0000000000000000000001"
-	of := readmodels.User{ID: stella, Name: "Stella Berg", AccountID: agency, AccountName: "The agency", Active: true}
-	s.answer("GET /api/users", []readmodels.User{of, {ID: alice, AccountID: agency}}, nil)
+	of := directory.User{ID: stella, Name: "Stella Berg", AccountID: agency, AccountName: "The agency", Active: true}
+	s.answer("GET /api/users", []directory.User{of, {ID: alice, AccountID: agency}}, nil)
 	s.answer("GET /api/users/"+stella, of, nil)
 	s.answer("GET /api/users/"+stella+"/sessions", []any{}, nil)
 	b := s.signedIn("agency")

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const reportPosts = 5
@@ -18,7 +18,7 @@ const reportPosts = 5
 const monthForm = "2006-01"
 
 type reportView struct {
-	readmodels.Account
+	directory.Account
 
 	Agency     string
 	Color      string // of the agency, #rrggbb; "": none
@@ -50,7 +50,7 @@ type reportForm struct {
 	Kept           url.Values
 }
 
-func clientReport(v *visit, client readmodels.Account) (view, error) {
+func clientReport(v *visit, client directory.Account) (view, error) {
 	given, kept := v.r.URL.Query(), keptRange(v)
 	kept.Del("tz")
 	wrong := func(field, words string) reportView {

@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // reportStage sets the API responses for a report about September.
@@ -161,7 +162,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	}
 	b.get("/console/clients/"+bakery+"/report").says(http.StatusOK, "Harbour Bakery had 262,071 followers at the end of September 2026. "+
 		"2 of its 3 accounts have 2,470 more than at the end of August 2026. "+compared+" "+apart)
-	s.answer("GET /api/dashboards", []readmodels.DashboardSummary{{SubAccountID: bakery}}, nil)
+	s.answer("GET /api/dashboards", []directory.DashboardSummary{{SubAccountID: bakery}}, nil)
 	b.get("/console").says(http.StatusOK, `262,071</td>`, `>&#43;2,470</span> <small>&#43;1.74`, "partly compared")
 
 	// All accounts came from another client, so nothing is compared.
@@ -204,8 +205,8 @@ func TestReportHasTheAgencysColor(t *testing.T) {
 	const stripe = `class="stripe"`
 	report := "/console/clients/" + bakery + "/report"
 	require.NotContains(t, b.get(report).Body.String(), stripe, "of no agency")
-	of := &readmodels.MeAgency{AccountName: readmodels.AccountName{ID: agency, Name: "North Star"}}
-	s.answer("GET /api/me", readmodels.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
+	of := &directory.MeAgency{AccountName: directory.AccountName{ID: agency, Name: "North Star"}}
+	s.answer("GET /api/me", directory.Me{UserID: alice, Roles: []string{"agency"}, Agency: of}, nil)
 	page := b.get(report)
 	page.says(http.StatusOK, "By North Star.").lacks(stripe) // no color
 

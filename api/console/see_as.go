@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // impersonation is the client user as whom a page is viewed.
@@ -24,15 +24,15 @@ type seenView struct {
 	Name   string
 	Here   string // base address of the boards
 	Agency string
-	Boards []readmodels.MeDashboard
+	Boards []directory.MeDashboard
 	Said   string // why the person cannot sign in; "": they can
 }
 
 // viewAs records that the visitor views a page as the user in the address. The returned visit only
 // reads, with the user's current rights. Board is the id of the board to view; "": the list of
 // boards.
-func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
-	user, err := get[readmodels.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
+func viewAs(v *visit, client directory.Account, board string) (*visit, error) {
+	user, err := get[directory.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,13 +62,13 @@ func viewAs(v *visit, client readmodels.Account, board string) (*visit, error) {
 	return &l, nil
 }
 
-func openClientUser(v *visit, client readmodels.Account) (view, error) {
+func openClientUser(v *visit, client directory.Account) (view, error) {
 	l, err := viewAs(v, client, "")
 	if err != nil {
 		return nil, err
 	}
 	shown := seenView{Name: l.viewedAs.Name, Here: l.viewedAs.Here}
-	me, err := get[readmodels.Me](l, "/api/me", nil)
+	me, err := get[directory.Me](l, "/api/me", nil)
 	switch {
 	case domain.CodeOf(err) == domain.CodeForbidden:
 		shown.Said = l.viewedAs.Name + " cannot sign in: the person or the client is inactive."
@@ -86,7 +86,7 @@ func openClientUser(v *visit, client readmodels.Account) (view, error) {
 	return shown, nil
 }
 
-func openBoardAs(v *visit, client readmodels.Account) (view, error) {
+func openBoardAs(v *visit, client directory.Account) (view, error) {
 	board := v.r.PathValue("board")
 	l, err := viewAs(v, client, board)
 	if err != nil {
@@ -98,7 +98,7 @@ func openBoardAs(v *visit, client readmodels.Account) (view, error) {
 	if why == nil {
 		return shown, err
 	}
-	me, notIn := get[readmodels.Me](l, "/api/me", nil)
+	me, notIn := get[directory.Me](l, "/api/me", nil)
 	switch {
 	case domain.CodeOf(notIn) == domain.CodeForbidden: // that page explains why
 		return redirect(here), nil
@@ -108,7 +108,7 @@ func openBoardAs(v *visit, client readmodels.Account) (view, error) {
 	return boardNotOpen(&me, board, why, here+"/", here), nil
 }
 
-func fileAs(v *visit, client readmodels.Account) (view, error) {
+func fileAs(v *visit, client directory.Account) (view, error) {
 	board := v.r.PathValue("board")
 	l, err := viewAs(v, client, board)
 	if err != nil {

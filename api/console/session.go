@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -73,7 +73,7 @@ func authenticate(v *visit) (signedIn bool, err error) {
 		return false, err
 	}
 	v.who = principalOf(v.session.Person, v.session.ExpiresAt)
-	me, err := get[readmodels.Me](v, "/api/me", nil)
+	me, err := get[directory.Me](v, "/api/me", nil)
 	if code := domain.CodeOf(err); code == domain.CodeForbidden || code == domain.CodeUnauthenticated {
 		if err := closeSession(v); err != nil {
 			return false, err
@@ -129,7 +129,7 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 		s.ExpiresAt = until
 	}
 	judged := &visit{Console: v.Console, r: v.r, who: principalOf(p, s.ExpiresAt)}
-	if _, err := get[readmodels.Me](judged, "/api/me", nil); err != nil {
+	if _, err := get[directory.Me](judged, "/api/me", nil); err != nil {
 		if domain.CodeOf(err) == domain.CodeForbidden {
 			v.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: RefusalEnded, User: p.UserID})
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const signInPath = root + "/sign-in"
@@ -159,7 +159,7 @@ func linkPage(v *visit) (view, error) {
 		return nil, badLink(v, err)
 	}
 	judged := &visit{Console: v.Console, r: v.r, who: principalOf(p, time.Time{})}
-	me, err := get[readmodels.Me](judged, "/api/me", nil)
+	me, err := get[directory.Me](judged, "/api/me", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // The people of the tests.
@@ -55,7 +55,7 @@ func newStage(t *testing.T) *stage {
 		sessions: &memory{sessions: map[string]identity.Session{}, links: map[string]identity.Person{}},
 	}
 	s.answers = map[string]func(api.Principal, *http.Request) (int, any){"GET /api/me": func(p api.Principal, _ *http.Request) (int, any) {
-		me := readmodels.Me{UserID: p.UserID, User: &readmodels.MeUser{Name: "Name of " + p.UserID}}
+		me := directory.Me{UserID: p.UserID, User: &directory.MeUser{Name: "Name of " + p.UserID}}
 		for _, role := range p.Roles {
 			me.Roles = append(me.Roles, string(role))
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/api/console/chart"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
-	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 var words = template.FuncMap{
@@ -47,12 +47,12 @@ var words = template.FuncMap{
 	"draw":       chart.Chart.Figure,
 	"sparkline":  chart.Sparkline,
 	"atPlatform": atPlatform,
-	"linked": func(s readmodels.DashboardState) []readmodels.Named {
-		return slices.DeleteFunc(slices.Clone(s.SubAccountIDs), func(n readmodels.Named) bool {
+	"linked": func(s history.DashboardState) []history.Named {
+		return slices.DeleteFunc(slices.Clone(s.SubAccountIDs), func(n history.Named) bool {
 			return n.ID == s.SubAccountID
 		})
 	},
-	"sorted": func(list []readmodels.Named) []readmodels.Named {
+	"sorted": func(list []history.Named) []history.Named {
 		return slices.SortedStableFunc(slices.Values(list), byName)
 	},
 	"list": func(entries ...string) []string { return entries },

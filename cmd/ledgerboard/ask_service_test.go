@@ -19,6 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // served runs the HTTP layer over a signed log. The token "mine" belongs to the auditor of the
@@ -38,7 +39,7 @@ func (a *audited) served(t *testing.T) remote {
 		ParentAccount: readmodels.Accounts{}.ParentAccount, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
 		DashboardCommands: struct{ api.DashboardCommands }{}, Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
 		Audit: &api.AuditDeps{
-			History: &readmodels.History{Pool: a.db.ReadOnly},
+			History: &history.History{Pool: a.db.ReadOnly},
 			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
 			Proofs:  prover,
 		},

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/internal/operations"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type connectionsCommand struct {
@@ -22,13 +22,13 @@ type connectionsListCommand struct {
 
 func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 	return c.withDatabase(ctx, s, func(ops *operations.Views) error {
-		connections, err := ops.Connections(ctx, readmodels.ReadingsQuery{Account: c.Account})
+		connections, err := ops.Connections(ctx, directory.ReadingsQuery{Account: c.Account})
 		if err != nil {
 			return err
 		}
 		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
 			"CALLS A DAY WITH POSTS\tTOTALS READ"
-		return printList(s.Out, c.JSON, connections, head, func(r readmodels.ConnectionReading) string {
+		return printList(s.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
 			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
 				r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.State,
 				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify.
@@ -85,7 +85,7 @@ type erasure struct {
 
 	log          *slog.Logger
 	parts        *assembly.Parts
-	people       readmodels.People
+	people       directory.People
 	erasedBefore bool // the person is no longer in the directory
 	// of the projections that contain personal data or figures of the person
 	engines       []*projections.Engine
@@ -119,7 +119,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		return err
 	}
 	person, err := e.find(ctx)
-	if e.erasedBefore = errors.Is(err, readmodels.ErrPersonNotFound); err != nil && !e.erasedBefore {
+	if e.erasedBefore = errors.Is(err, directory.ErrPersonNotFound); err != nil && !e.erasedBefore {
 		return err
 	}
 	recorded, err := e.recall(ctx, &person)
@@ -127,7 +127,7 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 	case err != nil:
 		return err
 	case e.erasedBefore && !recorded:
-		return commandError(readmodels.ErrPersonNotFound)
+		return commandError(directory.ErrPersonNotFound)
 	}
 	unlisted := slices.DeleteFunc(slices.Clone(e.SocialAccount), func(id int64) bool {
 		return slices.Contains(person.SocialAccountsToErase(), id)
@@ -235,7 +235,7 @@ func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person
 
 func (e *erasure) checkErased(ctx context.Context) (string, error) {
 	_, err := e.find(ctx)
-	if errors.Is(err, readmodels.ErrPersonNotFound) {
+	if errors.Is(err, directory.ErrPersonNotFound) {
 		return "", nil
 	}
 	return "the erasure is in the log, but the tables do not show it yet. Is a service with the role projector running?", err

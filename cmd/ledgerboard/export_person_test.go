@@ -18,7 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // GDPR article 15: the file contains everything stored about the person and nothing about the other
@@ -42,14 +42,14 @@ func TestExportPerson(t *testing.T) {
 
 		var members map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal(raw, &members))
-		var head readmodels.PersonExportHead
+		var head directory.PersonExportHead
 		require.NoError(t, json.Unmarshal(members["export"], &head))
 		require.WithinRange(t, head.MadeAt, began, time.Now())
-		require.Equal(t, readmodels.PersonExportHead{
-			Format: readmodels.PersonExportFormat, MadeAt: head.MadeAt, ParentAccount: eraseAgency, User: erased, Members: []int64{7},
+		require.Equal(t, directory.PersonExportHead{
+			Format: directory.PersonExportFormat, MadeAt: head.MadeAt, ParentAccount: eraseAgency, User: erased, Members: []int64{7},
 			Behind: map[string]int64{},
 		}, head)
-		var printed []readmodels.PersonSectionCount
+		var printed []directory.PersonSectionCount
 		require.NoError(t, json.Unmarshal([]byte(out), &printed))
 		got := map[string]int{}
 		require.Len(t, members, 1+len(printed))

@@ -25,7 +25,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 type importRun struct {
@@ -38,10 +38,10 @@ type importRun struct {
 	registry *domain.Registry
 	erasures domain.Erasures // entities that must not be restored
 
-	parts   *assembly.Parts        // nil if nothing is open
-	log     *eventlog.Log          // nil if it does not exist yet (dry run)
-	secrets *vault.Secrets         // nil if there is nothing to seal
-	locator readmodels.Connections // set together with secrets
+	parts   *assembly.Parts       // nil if nothing is open
+	log     *eventlog.Log         // nil if it does not exist yet (dry run)
+	secrets *vault.Secrets        // nil if there is nothing to seal
+	locator directory.Connections // set together with secrets
 
 	directory *commands.ImportWorld
 	inLog     map[uuid.UUID]bool // see rowsInLog; nil until read

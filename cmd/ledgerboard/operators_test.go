@@ -22,7 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -74,15 +74,15 @@ func TestConnectionsArePausedByHand(t *testing.T) {
 			require.NotZero(t, code, out)
 			require.Contains(t, problems, want)
 		}
-		reading := func(of int64) readmodels.ConnectionReading {
-			var list []readmodels.ConnectionReading
+		reading := func(of int64) directory.ConnectionReading {
+			var list []directory.ConnectionReading
 			require.NoError(t, json.Unmarshal([]byte(done("connections", "list", "--json", "--account", eraseClient)), &list))
 			for _, one := range list {
 				if one.ConnectionID == of {
 					return one
 				}
 			}
-			return readmodels.ConnectionReading{State: "not listed"}
+			return directory.ConnectionReading{State: "not listed"}
 		}
 		state := func(of int64) string { return reading(of).State }
 		require.Equal(t, "ok", state(fetchGood))

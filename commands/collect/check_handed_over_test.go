@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // checked is the use case as it is served over HTTP: the platforms are asked first.
@@ -210,8 +210,8 @@ func TestRepeatedHandOverKeepsRenewedTokens(t *testing.T) {
 // stage.
 func (s *fetchStage) handOver() collect.HandOverTokens {
 	return collect.HandOverTokens{
-		Places: readmodels.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
-		Pages:        readmodels.Connecting{Pool: s.log.DB.ReadOnly},
+		Places: directory.Connections{Pool: s.log.DB.ReadOnly}, Secrets: s.secrets, Now: s.clock.Now,
+		Pages:        directory.Connecting{Pool: s.log.DB.ReadOnly},
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
 		Consent: func(context.Context, domain.Platform, platforms.Target) (platforms.Consent, error) {
 			return platforms.Consent{Offered: s.offered}, nil

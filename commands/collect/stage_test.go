@@ -27,7 +27,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -144,7 +144,7 @@ func (s *fetchStage) processWithin(limits []domain.Quota, change ...func(*collec
 	s.t.Cleanup(clients.Close)
 	s.set, s.metrics = clients, prometheus.NewRegistry()
 	c := collect.Config{
-		Connections: readmodels.Connections{Pool: s.log.DB.ReadOnly}, States: vault.Fetching{Pool: s.pool},
+		Connections: directory.Connections{Pool: s.log.DB.ReadOnly}, States: vault.Fetching{Pool: s.pool},
 		Client: clients.For, Budget: gate, Secrets: s.secrets, Log: s.log, Operations: s.log,
 		Registerer: s.metrics, Now: s.clock.Now, Logger: s.logger, GrowthWindow: 168 * time.Hour, AccountInterval: 30 * time.Second,
 	}
@@ -240,7 +240,7 @@ func (s *fetchStage) claimOf(due []domain.DueAccount, kind string, p domain.Plat
 // readOne reads one account, whichever process has claimed it.
 func (s *fetchStage) readOne(ctx context.Context, collect *collect.Collector, kind string, c connected) error {
 	claim := s.log.Claim(s.t, queueOf(kind, c.Platform), c.ID, s.clock.Now())
-	return collect.ReadOne(ctx, readmodels.Connections{Pool: s.log.DB.ReadOnly}, claim)
+	return collect.ReadOne(ctx, directory.Connections{Pool: s.log.DB.ReadOnly}, claim)
 }
 
 // endClaims lets the time of all claims pass.

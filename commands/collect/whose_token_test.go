@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/dev/simulator"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // A person signs in with another account: its videos must not become this one's.
@@ -150,9 +150,9 @@ func TestWhatATokenMayDoIsKept(t *testing.T) {
 	meta := &tellingPlatform{facts: platforms.TokenFacts{Granted: []string{"pages_read_engagement", "read_insights"}, DataAccessUntil: ends}}
 	s := newFetchStage(t, meta.use)
 	page := s.connect(domain.Facebook, 0)
-	from := readmodels.Connections{Pool: s.log.DB.ReadOnly}
-	shown := func() readmodels.ConnectionReading {
-		readings, err := from.Readings(t.Context(), readmodels.ReadingsQuery{Connections: []int64{page.ConnectionID}}, s.clock.Now())
+	from := directory.Connections{Pool: s.log.DB.ReadOnly}
+	shown := func() directory.ConnectionReading {
+		readings, err := from.Readings(t.Context(), directory.ReadingsQuery{Connections: []int64{page.ConnectionID}}, s.clock.Now())
 		require.NoError(t, err)
 		require.Len(t, readings, 1)
 		return readings[0]

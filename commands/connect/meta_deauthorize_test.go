@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands/connect"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // saidByMeta are signed requests by their texts.
@@ -112,7 +112,7 @@ func (s *stage) deleted(code string) bool {
 func (s *stage) eraseFurther(r domain.DeletionRequest, shown bool, erase func(domain.Person, domain.ErasureOrder)) (done bool) {
 	s.t.Helper()
 	done, err := s.metaCalls().EraseFurther(s.t.Context(), r, func(context.Context) (bool, error) { return shown, nil },
-		readmodels.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
+		directory.People{Pool: s.log.DB.ReadOnly}.OfMemberAlone,
 		func(_ context.Context, p domain.Person, o domain.ErasureOrder) error {
 			erase(p, o)
 			return nil

@@ -21,7 +21,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -80,7 +80,7 @@ func newStage(t *testing.T) *stage {
 		domain.DirectorySubscription{ID: 2, AccountID: rival, StartsAt: today.AddDate(-1, 0, 0)},
 	)
 	s.Connect = &connect.Connect{Config: connect.Config{
-		Directory: readmodels.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: readmodels.Connections{Pool: s.log.DB.ReadOnly},
+		Directory: directory.Connecting{Pool: s.log.DB.ReadOnly}, Store: s.kept, Secrets: s.secrets, Places: directory.Connections{Pool: s.log.DB.ReadOnly},
 		SignIn: s.dialog.SignIn, Log: s.log, Moved: func() <-chan struct{} { return nil }, PublicURL: public, ReturnOrigins: []string{"https://app.example"},
 		WakeFetchers: func(_ context.Context, queue domain.FetchQueue) error {
 			s.looks = append(s.looks, queue)
@@ -227,7 +227,7 @@ func (s *stage) tokens(ref string) string {
 // due returns the social accounts that the fetchers of a platform would read now.
 func (s *stage) due(p domain.Platform) (ids []int64) {
 	s.t.Helper()
-	due, err := readmodels.Connections{Pool: s.log.DB.ReadOnly}.Due(s.t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}, s.now)
+	due, err := directory.Connections{Pool: s.log.DB.ReadOnly}.Due(s.t.Context(), domain.FetchQueue{Kind: domain.FetchAccounts, Platform: p}, s.now)
 	require.NoError(s.t, err)
 	for _, account := range due {
 		ids = append(ids, account.SocialAccount)

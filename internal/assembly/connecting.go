@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // ConnectConfig configures how people connect accounts in a browser.
@@ -28,8 +28,8 @@ type ConnectConfig struct {
 func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) *connect.Connect {
 	at := fetch.Platforms
 	config := connect.Config{
-		Directory: readmodels.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
-		Places: readmodels.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
+		Directory: directory.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
+		Places: directory.Connections{Pool: s.ReadPool}, SignIn: clients.SignIn, Log: s.Log,
 		Moved:        s.directoryMoved,
 		WakeFetchers: s.wakeFetchers,
 		PublicURL:    c.PublicURL, ReturnOrigins: c.ReturnOrigins,
@@ -85,15 +85,15 @@ func (s *Service) openPlatforms(ctx context.Context, c FetchConfig) (err error) 
 	if s.config.Connect != nil {
 		s.Connect = s.newConnect(*s.config.Connect, c, network.clients, secrets)
 	}
-	directory := readmodels.Connecting{Pool: s.ReadPool}
+	connecting := directory.Connecting{Pool: s.ReadPool}
 	s.mainApp = &api.MainAppDeps{
 		Register: connect.Registrations{
-			Directory: directory, EntitiesByKey: s.entities().EntitiesByKey, Secrets: secrets, Log: s.Log,
+			Directory: connecting, EntitiesByKey: s.entities().EntitiesByKey, Secrets: secrets, Log: s.Log,
 			Moved: s.directoryMoved, Now: c.Now,
 		},
 		Tokens: collect.HandOverTokens{
-			Places: readmodels.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
-			Pages: directory, Consent: network.clients.ConsentOf, WakeFetchers: s.wakeFetchers,
+			Places: directory.Connections{Pool: s.ReadPool}, Secrets: secrets, Now: c.Now,
+			Pages: connecting, Consent: network.clients.ConsentOf, WakeFetchers: s.wakeFetchers,
 		},
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Erasures returns all erasures recorded in a log, in the order of each agency's records.
@@ -67,7 +67,7 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	if live, err := projections.Live(ctx, tables, projectors.All(0)); err != nil || !live {
 		return map[domain.PostRef]time.Time{}, err
 	}
-	return readmodels.FiguresErased(ctx, tables)
+	return directory.FiguresErased(ctx, tables)
 }
 
 // ScanTopic calls each with every record of a topic, one at a time; those of a key are in order. The

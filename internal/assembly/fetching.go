@@ -16,6 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // FetchConfig configures how platforms are read: quotas, addresses and intervals. Stores, logs and
@@ -67,7 +68,7 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	}
 	claims, pauses := vault.Fetching{Pool: states}, vault.Pauses{Pool: vaultPool}
 	c.Collect.Registerer, c.Collect.Client, c.Collect.Budget = p.registered, network.clients.For, network.gate
-	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = readmodels.Connections{Pool: tables}, claims, secrets
+	c.Collect.Connections, c.Collect.States, c.Collect.Secrets = directory.Connections{Pool: tables}, claims, secrets
 	c.Collect.Log, c.Collect.Operations = log, log
 	c.Collect.Now, c.Collect.Logger = c.Now, p.settings.Logger
 	collector := collect.New(c.Collect)

@@ -17,6 +17,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // HandlerConfig configures the HTTP layer.
@@ -43,6 +45,7 @@ type HandlerConfig struct {
 // Handler creates the HTTP layer.
 func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 	entities := s.entities()
+	audited := &history.History{Pool: s.ReadPool}
 	deps := api.Deps{
 		Config:            c.HTTP,
 		Authenticator:     c.Authenticator,
@@ -53,11 +56,12 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 		PeopleKnown:       s.Monitor.PeopleKnown,
 		Dashboards:        s.Dashboards,
 		DashboardCommands: s.Updates,
+		NamedPreview:      audited.NamedPreview,
 		Scope:             readmodels.Scopes{Pool: s.ReadPool}.Scope,
 		Analytics:         &analytics.Analytics{Pool: s.ReadPool},
-		Entities:          &readmodels.Entities{Pool: s.ReadPool},
+		Entities:          &directory.Entities{Pool: s.ReadPool},
 		Audit: &api.AuditDeps{
-			History: &readmodels.History{Pool: s.ReadPool},
+			History: audited,
 			Records: s.audit(s.Log),
 			Proofs:  proof.NewProver(s.Log, c.CheckpointKeys),
 		},
@@ -124,8 +128,8 @@ func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console
 	return console.Handler(deps), nil
 }
 
-func (s *Service) entities() readmodels.DirectoryEntities {
-	return readmodels.DirectoryEntities{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
+func (s *Service) entities() directory.Lookup {
+	return directory.Lookup{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 }
 
 // FirstAgency returns the [signin.FirstAgency] that creates the first agency of a local directory.
@@ -159,5 +163,5 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
 }
 
 func (s *Service) people() signin.People {
-	return signin.People{People: readmodels.People{Pool: s.ReadPool}, Monitor: s.Monitor}
+	return signin.People{People: directory.People{Pool: s.ReadPool}, Monitor: s.Monitor}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 const (
@@ -119,7 +119,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, maxErasureTime)
 	defer cancel()
-	calls, people := connect.MetaCalls{Connect: u.service.Connect}, readmodels.People{Pool: u.service.ReadPool}
+	calls, people := connect.MetaCalls{Connect: u.service.Connect}, directory.People{Pool: u.service.ReadPool}
 	erase := func(ctx context.Context, person domain.Person, order domain.ErasureOrder) error {
 		return commands.ErasePerson{
 			Log: u.service.Log, Kept: vault.NewEraser(u.service.KeptPool), Order: order, Now: time.Now,

@@ -9,16 +9,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Connections lists how connected accounts are read.
-func (d *Views) Connections(ctx context.Context, q readmodels.ReadingsQuery) ([]readmodels.ConnectionReading, error) {
+func (d *Views) Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return readmodels.Connections{Pool: tables}.Readings(ctx, q, time.Now())
+	return directory.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
 // connection accepts ids in canonical decimal form, by which pauses are keyed. Pauses can outlive
@@ -32,8 +32,8 @@ func (d *Views) connection(ctx context.Context, name string) (on domain.Operator
 	if err != nil || strconv.FormatInt(id, 10) != name {
 		id = 0 // no connection has this id
 	}
-	place, err := readmodels.Connections{Pool: tables}.TokenPlace(ctx, id)
-	if errors.Is(err, readmodels.ErrConnectionNotFound) {
+	place, err := directory.Connections{Pool: tables}.TokenPlace(ctx, id)
+	if errors.Is(err, directory.ErrConnectionNotFound) {
 		var paused bool
 		if paused, err = d.pauses.Paused(ctx, domain.PauseConnection, name); paused || err != nil {
 			return domain.OperatorTarget{Connection: id}, err
@@ -52,7 +52,7 @@ func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id stri
 	if err != nil {
 		return err
 	}
-	readings, err := d.Connections(ctx, readmodels.ReadingsQuery{Connections: []int64{target.Connection}})
+	readings, err := d.Connections(ctx, directory.ReadingsQuery{Connections: []int64{target.Connection}})
 	if err != nil {
 		return err
 	}

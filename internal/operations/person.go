@@ -13,29 +13,29 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Person finds the ids of a person by user id, or by member number if it is not 0. Errors:
-// [readmodels.ErrPersonNotFound].
+// [directory.ErrPersonNotFound].
 func (d *Service) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return domain.Person{}, err
 	}
-	people := readmodels.People{Pool: tables}
+	people := directory.People{Pool: tables}
 	if member != 0 {
 		return people.OfMember(ctx, member)
 	}
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson writes all data about a person to a file, like [readmodels.People.Export]. file
+// ExportPerson writes all data about a person to a file, like [directory.People.Export]. file
 // creates the file and calls content to write it. The export is recorded, and its outcome is
 // recorded after file returns.
 func (d *Service) ExportPerson(
 	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
-) (sections []readmodels.PersonSectionCount, err error) {
+) (sections []directory.PersonSectionCount, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (d *Service) ExportPerson(
 	if person.User == "" {
 		target.Member = person.Members[0]
 	}
-	head := readmodels.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
+	head := directory.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
 	statuses, err := d.Projections(ctx) // before the export adds a record that is not folded yet
 	if err != nil {
 		return nil, fmt.Errorf("read the lag of the tables: %w", err)
@@ -56,7 +56,7 @@ func (d *Service) ExportPerson(
 	}
 	err = d.act(ctx, c, domain.ActionPersonExported, target, reason, withoutEffect(func(ctx context.Context) error {
 		return file(func(out io.Writer) (err error) {
-			sections, err = readmodels.People{Pool: tables}.Export(ctx, out, head, person)
+			sections, err = directory.People{Pool: tables}.Export(ctx, out, head, person)
 			return err
 		})
 	}))
@@ -74,7 +74,7 @@ func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, 
 	if err != nil {
 		return identity.Person{}, err
 	}
-	p, active, err := signin.ActiveUser(ctx, readmodels.People{Pool: tables}.UserStatus, user)
+	p, active, err := signin.ActiveUser(ctx, directory.People{Pool: tables}.UserStatus, user)
 	if err == nil && !active {
 		err = errNobodyToSignIn
 	}

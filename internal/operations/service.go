@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // Service implements [api.OperatorService]: the views and actions of operators.
@@ -84,7 +85,7 @@ func (d *Service) Actions(ctx context.Context, limit int, cursor string) (action
 	if err != nil {
 		return nil, "", err
 	}
-	actions, next, err = readmodels.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
+	actions, next, err = history.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
 	if err != nil {
 		return nil, "", err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // Agency lets an agency manage the sign-ins of its people. It implements [api.SignIns].
@@ -44,7 +44,7 @@ var (
 
 // MakeLink implements [api.SignIns].
 func (a Agency) MakeLink(
-	ctx context.Context, c commands.Caller, user readmodels.User, validFor time.Duration,
+	ctx context.Context, c commands.Caller, user directory.User, validFor time.Duration,
 ) (link api.SignInLink, err error) {
 	switch {
 	case a.Provider:
@@ -59,7 +59,7 @@ func (a Agency) MakeLink(
 	case !active:
 		return link, errMayNotSignIn
 	case p.AccountID != user.AccountID:
-		return link, readmodels.ErrNoUser
+		return link, directory.ErrNoUser
 	case p.Role == string(api.RoleAgency):
 		if err := a.firstInvitation(ctx, user.ID); err != nil {
 			return link, err
@@ -88,7 +88,7 @@ func (a Agency) firstInvitation(ctx context.Context, user string) error {
 }
 
 // Sessions implements [api.SignIns]. It omits sessions as auditor or operator with the same ID.
-func (a Agency) Sessions(ctx context.Context, user readmodels.User) (list []api.SignInSession, err error) {
+func (a Agency) Sessions(ctx context.Context, user directory.User) (list []api.SignInSession, err error) {
 	kept, err := a.Kept.Of(ctx, user.ID, time.Now())
 	for _, s := range kept {
 		if s.IsUser() && s.AccountID == user.AccountID {
@@ -99,7 +99,7 @@ func (a Agency) Sessions(ctx context.Context, user readmodels.User) (list []api.
 }
 
 // EndSession implements [api.SignIns].
-func (a Agency) EndSession(ctx context.Context, user readmodels.User, id string) error {
+func (a Agency) EndSession(ctx context.Context, user directory.User, id string) error {
 	list, err := a.Sessions(ctx, user)
 	if err != nil || !slices.ContainsFunc(list, func(s api.SignInSession) bool { return s.ID == id }) {
 		return err

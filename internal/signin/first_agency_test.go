@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/dev/foldtest"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // In an empty directory the code creates one agency, whose first user can sign in. Until the whole
@@ -19,7 +19,7 @@ import (
 func TestFirstAgency(t *testing.T) {
 	t.Parallel()
 	log := foldtest.New(t)
-	tables := readmodels.DirectoryEntities{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
+	tables := directory.Lookup{Pool: log.DB.ReadOnly, Registry: domain.NewRegistry(), Progress: pg.NewProgress()}
 	var unknown error
 	first := &signin.FirstAgency{
 		Code:      signin.FirstAgencyCode([]byte("secret")),
@@ -51,7 +51,7 @@ func TestFirstAgency(t *testing.T) {
 	require.True(t, wanted)
 	person, err := first.Create(t.Context(), " "+first.Code+"\n", "North", nina)
 	require.NoError(t, err)
-	status, active, err := signin.ActiveUser(t.Context(), readmodels.People{Pool: log.DB.ReadOnly}.UserStatus, person.UserID)
+	status, active, err := signin.ActiveUser(t.Context(), directory.People{Pool: log.DB.ReadOnly}.UserStatus, person.UserID)
 	require.NoError(t, err)
 	require.True(t, active)
 	require.Equal(t, person, status)

@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/internal/signin"
 	"github.com/ledgerboard/ledgerboard/internal/vault"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -73,24 +73,24 @@ func TestAgencyCannotCreateLink(t *testing.T) {
 	for name, c := range map[string]struct {
 		address  string
 		provider bool
-		of       readmodels.User
+		of       directory.User
 		code     domain.Code
 		says     string
 	}{
-		"people sign in with a provider": {address, true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
-		"provider and unknown URL":       {"", true, readmodels.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
-		"unknown URL":                    {"", false, readmodels.User{ID: invited, AccountID: agency}, domain.CodeConflict, "LEDGERBOARD_PUBLIC_URL"},
+		"people sign in with a provider": {address, true, directory.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
+		"provider and unknown URL":       {"", true, directory.User{ID: cleo, AccountID: client}, domain.CodeConflict, "identity provider"},
+		"unknown URL":                    {"", false, directory.User{ID: invited, AccountID: agency}, domain.CodeConflict, "LEDGERBOARD_PUBLIC_URL"},
 		"a colleague signed in at the main application": {
-			address, false, readmodels.User{ID: mainApp, AccountID: agency}, domain.CodeConflict, "'ledgerboard sign-in-link'",
+			address, false, directory.User{ID: mainApp, AccountID: agency}, domain.CodeConflict, "'ledgerboard sign-in-link'",
 		},
-		"a colleague is signed in here":   {address, false, readmodels.User{ID: here, AccountID: agency}, domain.CodeConflict, "has signed in before"},
-		"the person is not active":        {address, false, readmodels.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would not work"},
-		"the client is not active":        {address, false, readmodels.User{ID: lena, AccountID: left}, domain.CodeUnprocessable, "would not work"},
-		"unknown ID":                      {address, false, readmodels.User{ID: client, AccountID: client}, domain.CodeUnprocessable, "would not work"},
-		"the person has changed accounts": {address, false, readmodels.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "no such user"},
+		"a colleague is signed in here":   {address, false, directory.User{ID: here, AccountID: agency}, domain.CodeConflict, "has signed in before"},
+		"the person is not active":        {address, false, directory.User{ID: away, AccountID: client}, domain.CodeUnprocessable, "would not work"},
+		"the client is not active":        {address, false, directory.User{ID: lena, AccountID: left}, domain.CodeUnprocessable, "would not work"},
+		"unknown ID":                      {address, false, directory.User{ID: client, AccountID: client}, domain.CodeUnprocessable, "would not work"},
+		"the person has changed accounts": {address, false, directory.User{ID: cleo, AccountID: left}, domain.CodeNotFound, "no such user"},
 	} {
 		signIns := signin.Agency{
-			Kept: kept, People: signin.People{People: readmodels.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
+			Kept: kept, People: signin.People{People: directory.People{Pool: log.DB.ReadOnly}, Monitor: seen}, PublicURL: c.address, Provider: c.provider,
 		}
 		_, err := signIns.MakeLink(t.Context(), commands.Caller{}, c.of, time.Hour)
 		require.Equal(t, c.code, domain.CodeOf(err), name)

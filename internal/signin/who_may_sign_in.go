@@ -15,21 +15,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/identity"
 	"github.com/ledgerboard/ledgerboard/internal/monitor"
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // People answers from complete tables only: tables that are being built lack people, and a person
 // who was refused permanently does not return. It implements [api.PeopleDirectory].
 type People struct {
-	readmodels.People
+	directory.People
 
 	Monitor *monitor.Monitor
 }
 
 // UserStatus implements [api.PeopleDirectory].
-func (p People) UserStatus(ctx context.Context, user, account string) (readmodels.UserStatus, error) {
+func (p People) UserStatus(ctx context.Context, user, account string) (directory.UserStatus, error) {
 	if err := p.Monitor.MayRead(projectors.Directory.Name, projectors.Operations.Name); err != nil {
-		return readmodels.UserStatus{}, err
+		return directory.UserStatus{}, err
 	}
 	return p.People.UserStatus(ctx, user, account)
 }
@@ -37,7 +37,7 @@ func (p People) UserStatus(ctx context.Context, user, account string) (readmodel
 // ActiveUser returns an active user of an active account in the current directory; active is false
 // if there is no such user.
 func ActiveUser(
-	ctx context.Context, status func(ctx context.Context, user, account string) (readmodels.UserStatus, error), user string,
+	ctx context.Context, status func(ctx context.Context, user, account string) (directory.UserStatus, error), user string,
 ) (p identity.Person, active bool, err error) {
 	known, err := status(ctx, user, "")
 	if err != nil {

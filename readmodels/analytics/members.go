@@ -9,6 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // ActiveMembers is the response to /accountActiveMembersPlatforms.
@@ -91,7 +92,7 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''), coalesce(t.reason, ''), `+readmodels.TokenEnds+`
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''), coalesce(t.reason, ''), `+directory.TokenEnds+`
 		from tSAccounts s
 		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
 		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id

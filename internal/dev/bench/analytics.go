@@ -22,6 +22,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
 // How often each endpoint is asked, and its SQL run, for one figure: of wall time, if -requests does not say, and of processor time.
@@ -203,7 +204,7 @@ func figureServer(ctx context.Context, url string, now func() time.Time) (*httpt
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: "b000000000000000000000aa", AccountID: figureAgency(0), Roles: api.Roles{api.RoleAgency}}, nil
 		}),
-		People: readmodels.People{Pool: pool}, UnknownUsers: true, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
+		People: directory.People{Pool: pool}, UnknownUsers: true, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: noDashboards{}, DashboardCommands: noDashboards{},
 		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
 		Logger: slog.New(slog.DiscardHandler), Now: now,
 	})

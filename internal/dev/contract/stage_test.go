@@ -24,6 +24,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/vault"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/analytics"
+	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -75,9 +77,9 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
 			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
 		}),
-		People: readmodels.People{Pool: pool}, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: s.Queries(), DashboardCommands: s.Dashboards(t, s.clock),
+		People: directory.People{Pool: pool}, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: s.Queries(), NamedPreview: (&history.History{Pool: pool}).NamedPreview, DashboardCommands: s.Dashboards(t, s.clock),
 		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
-		Entities: &readmodels.Entities{Pool: pool},
+		Entities: &directory.Entities{Pool: pool},
 		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
 	})
 	require.NoError(t, err)
@@ -108,7 +110,7 @@ func (s *stage) connect() {
 	require.NoError(s.t, err)
 	s.t.Cleanup(clients.Close)
 	s.collect = collect.New(collect.Config{
-		Connections: readmodels.Connections{Pool: s.DB.ReadOnly}, States: vault.Fetching{Pool: statePool},
+		Connections: directory.Connections{Pool: s.DB.ReadOnly}, States: vault.Fetching{Pool: statePool},
 		Client: clients.For, Budget: quota.New(quota.Config{Limits: []domain.Quota{}}), Secrets: secrets, Log: s, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})

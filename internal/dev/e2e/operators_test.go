@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // TestOperatorsHandbook does what docs/operators.md prints, while readers get the same answers.
@@ -110,7 +110,7 @@ func (h *handbook) parkedAgency(t *testing.T) {
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, id+" was skipped")
 	change().ok(t, http.StatusOK)
 	require.Contains(t, h.run(t, done, "parked skip dashboards-3-1204", "dashboards-3-1204", id).out, "was already skipped")
-	var history struct{ Data []readmodels.HistoryEntry }
+	var history struct{ Data []history.HistoryEntry }
 	p.get(token, "/api/audit/history?type=parked_skipped").ok(t, http.StatusOK).into(t, &history)
 	require.Len(t, history.Data, 1)
 	skip := history.Data[0]

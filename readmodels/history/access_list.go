@@ -1,4 +1,4 @@
-package readmodels
+package history
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // ErrAgencyUserNotFound is returned for a user that is neither in the agency's directory nor was
@@ -116,21 +117,23 @@ func (k spanKey) compare(other spanKey, byUser bool) int {
 	return cmp.Or(dashboards, users, cmp.Compare(k.Began, other.Began))
 }
 
-func (q SpansQuery) cursors() CursorScope {
-	return CursorScope{
-		List: "access", Scope: Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.Dashboard, q.User, q.At, q.From, q.To, q.ByUser},
+func (q SpansQuery) cursors() readmodels.CursorScope {
+	return readmodels.CursorScope{
+		List: "access", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.Dashboard, q.User, q.At, q.From, q.To, q.ByUser},
 	}
 }
 
 // Cursor returns the cursor for the spans after this one, like [HistoryMeta].NextCursor for a page.
-func (s AccessSpan) Cursor(q SpansQuery) (string, error) { return EncodeCursor(q.cursors(), s.key) }
+func (s AccessSpan) Cursor(q SpansQuery) (string, error) {
+	return readmodels.EncodeCursor(q.cursors(), s.key)
+}
 
 // Spans returns a page of access spans. It returns the errors of [History.State], and
 // [ErrAgencyUserNotFound].
 func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansMeta, error) {
 	var meta SpansMeta
 	read := func(tx pgx.Tx, now *HistoryMeta) (page []AccessSpan, err error) {
-		after, err := DecodeCursor[spanKey](q.Cursor, q.cursors())
+		after, err := readmodels.DecodeCursor[spanKey](q.Cursor, q.cursors())
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +155,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { // they are on the next page
 				return d.dashboard > last.Dashboard
 			})
-			if now.NextCursor, err = EncodeCursor(q.cursors(), last); err != nil {
+			if now.NextCursor, err = readmodels.EncodeCursor(q.cursors(), last); err != nil {
 				return nil, err
 			}
 		}

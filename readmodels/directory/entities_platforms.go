@@ -1,4 +1,4 @@
-package readmodels
+package directory
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // PlatformsQuery selects connected accounts.
 type PlatformsQuery struct {
-	Page      Page              `json:"-"` // not part of a cursor's filters
+	Page      readmodels.Page   `json:"-"` // not part of a cursor's filters
 	Platforms []domain.Platform // never empty
 	Member    int64             // owner; 0 for any
 	State     PlatformState     // "" for any
@@ -45,7 +46,7 @@ func PlatformStates() []PlatformState {
 
 // ConnectedPlatform is one profile or page that a member has connected. It contains no tokens.
 type ConnectedPlatform struct {
-	PlatformRef
+	readmodels.PlatformRef
 
 	// the social account
 	ID int64 `json:"id"`
@@ -112,12 +113,12 @@ type ConnectedPlatform struct {
 }
 
 // Platforms lists the connected accounts in scope, by platform and id.
-func (e Entities) Platforms(ctx context.Context, scope Scope, q PlatformsQuery) ([]ConnectedPlatform, ListMeta, error) {
+func (e Entities) Platforms(ctx context.Context, scope readmodels.Scope, q PlatformsQuery) ([]ConnectedPlatform, readmodels.ListMeta, error) {
 	return e.platforms(scope, q, 0).Read(ctx, e.Pool)
 }
 
 // Platform returns one connected account, or [ErrPlatformNotFound].
-func (e Entities) Platform(ctx context.Context, scope Scope, id int64) (ConnectedPlatform, error) {
+func (e Entities) Platform(ctx context.Context, scope readmodels.Scope, id int64) (ConnectedPlatform, error) {
 	return e.platforms(scope, PlatformsQuery{Platforms: domain.Platforms()}, id).ReadOne(ctx, e.Pool, ErrPlatformNotFound)
 }
 
@@ -137,18 +138,18 @@ var platformsSQL = `
 		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
 		       s.connection_id,
 		       case when not s.connected then 'disconnected'
-		            when ` + awaitsSignIn + ` then 'reconnect'
-		            when ` + pausedByOperator + ` then 'paused'
-		            when not ` + subscribed + ` then 'unsubscribed'
-		            when ` + platformPaused + ` then 'paused'
+		            when ` + readmodels.AwaitsSignIn + ` then 'reconnect'
+		            when ` + readmodels.PausedByOperator + ` then 'paused'
+		            when not ` + readmodels.Subscribed + ` then 'unsubscribed'
+		            when ` + readmodels.PlatformPaused + ` then 'paused'
 		            when f.class in ('reconnect', 'blocked', 'permission', 'throttled') then f.class
 		            when f.failures > 0 then 'failing'
 		            when n.captured_at is null then 'waiting'
 		            else 'ok' end as state,
 		       coalesce(f.class, ''),
-		       case when not s.connected then coalesce(` + EndedAtPlatform + `, '')
-		            when ` + awaitsSignIn + ` then st.reason
-		            else coalesce(` + Paused + `, f.reason, '') end,
+		       case when not s.connected then coalesce(` + readmodels.EndedAtPlatform + `, '')
+		            when ` + readmodels.AwaitsSignIn + ` then st.reason
+		            else coalesce(` + readmodels.Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
 		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id,
@@ -156,7 +157,7 @@ var platformsSQL = `
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
-		cross join (select now() as now) t` + SignInJoins + `
+		cross join (select now() as now) t` + readmodels.SignInJoins + `
 		left join kept.granted_connections h on h.connection_id = s.connection_id
 		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
@@ -169,12 +170,12 @@ var platformsSQL = `
 	where ($6 = '' or p.state = $6) and ($10 = '' or p.user_id = $10)
 	order by p.p_id, p.id limit $9`
 
-func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[ConnectedPlatform, platformKey] {
-	return PageQuery[ConnectedPlatform, platformKey]{
+func (e Entities) platforms(scope readmodels.Scope, q PlatformsQuery, id int64) readmodels.PageQuery[ConnectedPlatform, platformKey] {
+	return readmodels.PageQuery[ConnectedPlatform, platformKey]{
 		List: "platforms", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after platformKey, limit int) (string, []any) {
 			return platformsSQL, []any{
-				scope.ParentAccount, scope.Accounts, PlatformIDs(q.Platforms), id, q.Member, string(q.State),
+				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), id, q.Member, string(q.State),
 				after.Platform, after.ID, limit, q.User,
 			}
 		},
@@ -184,9 +185,9 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
 				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt,
 				&p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
-			p.PlatformRef = PlatformRefOf(p.Platform)
+			p.PlatformRef = readmodels.PlatformRefOf(p.Platform)
 			if p.State == PlatformDisconnected && p.Reason == "" {
-				p.Reason = domain.OptionalText(NotConnected(domain.DirectorySocialAccount{
+				p.Reason = domain.OptionalText(readmodels.NotConnected(domain.DirectorySocialAccount{
 					ParentAccount: scope.ParentAccount, Platform: p.Platform, AccountType: p.AccountType,
 					ExternalID: p.ProfileID, ConnectionID: p.ConnectionID,
 				}))
@@ -203,24 +204,4 @@ func (e Entities) platforms(scope Scope, q PlatformsQuery, id int64) PageQuery[C
 		},
 		Key: func(p ConnectedPlatform) platformKey { return platformKey{int(p.Platform), p.ID} },
 	}
-}
-
-// PlatformRef identifies a platform.
-type PlatformRef struct {
-	Platform     domain.Platform `json:"p_id"`
-	PlatformName string          `json:"platform" words:"{platform names}"` // its name
-}
-
-// PlatformRefOf returns the number and name of a platform.
-func PlatformRefOf(p domain.Platform) PlatformRef {
-	return PlatformRef{Platform: p, PlatformName: p.String()}
-}
-
-// PlatformIDs returns platforms as a parameter of a statement.
-func PlatformIDs(platforms []domain.Platform) []int16 {
-	ids := make([]int16, len(platforms))
-	for i, p := range platforms {
-		ids[i] = int16(p)
-	}
-	return ids
 }

@@ -1,4 +1,4 @@
-package readmodels
+package history
 
 import (
 	"context"
@@ -156,10 +156,10 @@ type PreviewedScope struct {
 	Accounts []Named `json:"accounts"` // accounts with the change
 }
 
-// Named adds current names from the directory to a preview.
-func (d *Dashboards) Named(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
+// NamedPreview adds current names from the directory to a preview.
+func (h *History) NamedPreview(ctx context.Context, p domain.DashboardPreview) (DashboardPreview, error) {
 	var preview DashboardPreview
-	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) (err error) {
+	err := pg.Snapshot(ctx, h.Pool, func(tx pgx.Tx) (err error) {
 		preview, err = withNames(ctx, tx, p.ParentAccount, func(n names) DashboardPreview { return n.preview(p) })
 		return err
 	})

@@ -1,4 +1,4 @@
-package readmodels
+package directory
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ledgerboard/ledgerboard/domain"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Entities reads two of the data model's four entities: users and platforms. The other two,
@@ -27,9 +28,9 @@ var (
 
 // AccountsQuery selects accounts.
 type AccountsQuery struct {
-	Page   Page   `json:"-"` // not part of a cursor's filters
-	Search string // part of the name or email address, case-insensitive; "" for all
-	Active *bool  // nil for both
+	Page   readmodels.Page `json:"-"` // not part of a cursor's filters
+	Search string          // part of the name or email address, case-insensitive; "" for all
+	Active *bool           // nil for both
 }
 
 // Account is an agency or one of its clients, as in the directory.
@@ -50,8 +51,8 @@ type nameKey[I any] struct {
 }
 
 // Accounts lists the accounts in scope, by name. For agency staff, this includes the agency itself.
-func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([]Account, ListMeta, error) {
-	return PageQuery[Account, nameKey[string]]{
+func (e Entities) Accounts(ctx context.Context, scope readmodels.Scope, q AccountsQuery) ([]Account, readmodels.ListMeta, error) {
+	return readmodels.PageQuery[Account, nameKey[string]]{
 		List: "accounts", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
@@ -60,7 +61,7 @@ func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([
 				  and ($3 = '' or name ilike $3 or email ilike $3) and ($4::boolean is null or active = $4)
 				  and ($6 = '' or (name collate "C", id collate "C") > ($5, $6))
 				order by name collate "C", id collate "C" limit $7`,
-				[]any{scope.ParentAccount, scope.Accounts, Containing(q.Search), q.Active, after.Name, after.ID, limit}
+				[]any{scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active, after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Account],
 		Key:  func(a Account) nameKey[string] { return nameKey[string]{a.Name, a.ID} },
@@ -69,8 +70,8 @@ func (e Entities) Accounts(ctx context.Context, scope Scope, q AccountsQuery) ([
 
 // CategoriesQuery selects categories of posts.
 type CategoriesQuery struct {
-	Page   Page   `json:"-"` // not part of a cursor's filters
-	Search string // part of the name, case-insensitive; "" for all
+	Page   readmodels.Page `json:"-"` // not part of a cursor's filters
+	Search string          // part of the name, case-insensitive; "" for all
 }
 
 // Category is the subject of a post. Categories come from the main application and are the same for
@@ -81,14 +82,14 @@ type Category struct {
 }
 
 // Categories lists the categories, by name.
-func (e Entities) Categories(ctx context.Context, scope Scope, q CategoriesQuery) ([]Category, ListMeta, error) {
-	return PageQuery[Category, nameKey[int64]]{
+func (e Entities) Categories(ctx context.Context, scope readmodels.Scope, q CategoriesQuery) ([]Category, readmodels.ListMeta, error) {
+	return readmodels.PageQuery[Category, nameKey[int64]]{
 		List: "categories", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
 				select id, name from tDefaultCategories
 				where ($1 = '' or name ilike $1) and ($3::bigint = 0 or (name collate "C", id) > ($2, $3))
-				order by name collate "C", id limit $4`, []any{Containing(q.Search), after.Name, after.ID, limit}
+				order by name collate "C", id limit $4`, []any{readmodels.Containing(q.Search), after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Category],
 		Key:  func(c Category) nameKey[int64] { return nameKey[int64]{c.Name, c.ID} },
@@ -97,10 +98,10 @@ func (e Entities) Categories(ctx context.Context, scope Scope, q CategoriesQuery
 
 // UsersQuery selects users.
 type UsersQuery struct {
-	Page   Page   `json:"-"` // not part of a cursor's filters
-	Search string // part of the name or email address, case-insensitive; "" for all
-	Role   string // "" for any
-	Active *bool  // nil for both
+	Page   readmodels.Page `json:"-"` // not part of a cursor's filters
+	Search string          // part of the name or email address, case-insensitive; "" for all
+	Role   string          // "" for any
+	Active *bool           // nil for both
 	// OfDashboards limits the result to active users on the lists of dashboards that show figures.
 	// Client users see only these.
 	OfDashboards bool
@@ -129,17 +130,17 @@ type User struct {
 }
 
 // Users lists the users of the accounts in scope, by name.
-func (e Entities) Users(ctx context.Context, scope Scope, q UsersQuery) ([]User, ListMeta, error) {
+func (e Entities) Users(ctx context.Context, scope readmodels.Scope, q UsersQuery) ([]User, readmodels.ListMeta, error) {
 	return e.users(scope, q, "").Read(ctx, e.Pool)
 }
 
 // User returns one user, or [ErrNoUser].
-func (e Entities) User(ctx context.Context, scope Scope, q UsersQuery, id string) (User, error) {
+func (e Entities) User(ctx context.Context, scope readmodels.Scope, q UsersQuery, id string) (User, error) {
 	return e.users(scope, q, id).ReadOne(ctx, e.Pool, ErrNoUser)
 }
 
-func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, nameKey[string]] {
-	return PageQuery[User, nameKey[string]]{
+func (e Entities) users(scope readmodels.Scope, q UsersQuery, id string) readmodels.PageQuery[User, nameKey[string]] {
+	return readmodels.PageQuery[User, nameKey[string]]{
 		List: "users", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
@@ -154,7 +155,7 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 				  and ($9 = '' or (u.name collate "C", u.id collate "C") > ($8, $9))
 				order by u.name collate "C", u.id collate "C" limit $10`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, id, Containing(q.Search), q.Role, q.Active, q.OfDashboards, after.Name, after.ID, limit,
+					scope.ParentAccount, scope.Accounts, id, readmodels.Containing(q.Search), q.Role, q.Active, q.OfDashboards, after.Name, after.ID, limit,
 				}
 		},
 		Scan: pgx.RowToStructByPos[User],
@@ -167,14 +168,14 @@ func (e Entities) users(scope Scope, q UsersQuery, id string) PageQuery[User, na
 const ofOpenDashboard = `u.active and exists (
 	select from dashboard_preferences d
 	where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
-	  and d.allow_client_dashboard and '` + figuresScope + `' = any(d.scopes))`
+	  and d.allow_client_dashboard and '` + readmodels.FiguresScope + `' = any(d.scopes))`
 
 // MembersQuery selects members.
 type MembersQuery struct {
-	Page   Page   `json:"-"` // not part of a cursor's filters
-	Search string // part of the name or email address, case-insensitive; "" for all
-	Active *bool  // nil for both
-	User   string // only members of this user; "" for all
+	Page   readmodels.Page `json:"-"` // not part of a cursor's filters
+	Search string          // part of the name or email address, case-insensitive; "" for all
+	Active *bool           // nil for both
+	User   string          // only members of this user; "" for all
 	// OfDashboards limits the users, not the members, to those of [UsersQuery.OfDashboards]. Client
 	// users do not see email addresses and pictures of other users, and cannot find members by
 	// them.
@@ -197,8 +198,8 @@ type Member struct {
 
 // Members lists the members of the accounts in scope, by name. The user's data is included only if
 // the user still belongs to the member's account.
-func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]Member, ListMeta, error) {
-	return PageQuery[Member, nameKey[int64]]{
+func (e Entities) Members(ctx context.Context, scope readmodels.Scope, q MembersQuery) ([]Member, readmodels.ListMeta, error) {
+	return readmodels.PageQuery[Member, nameKey[int64]]{
 		List: "members", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
@@ -212,7 +213,7 @@ func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]M
 				  and ($5 = '' or m.user_id = $5) and ($7::bigint = 0 or (m.name collate "C", m.id) > ($6, $7))
 				order by m.name collate "C", m.id limit $8`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, Containing(q.Search), q.Active, q.User, after.Name, after.ID, limit, q.OfDashboards,
+					scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active, q.User, after.Name, after.ID, limit, q.OfDashboards,
 				}
 		},
 		Scan: pgx.RowToStructByPos[Member],
@@ -222,9 +223,9 @@ func (e Entities) Members(ctx context.Context, scope Scope, q MembersQuery) ([]M
 
 // DashboardsQuery selects the dashboards of an agency's clients.
 type DashboardsQuery struct {
-	Page   Page   `json:"-"` // not part of a cursor's filters
-	Search string // part of the client's name or email address, case-insensitive; "" for all
-	Exists *bool  // nil for both
+	Page   readmodels.Page `json:"-"` // not part of a cursor's filters
+	Search string          // part of the client's name or email address, case-insensitive; "" for all
+	Exists *bool           // nil for both
 	// ClientAccount and ClientUser are set for a client user, for whom only the dashboards exist
 	// that the user may open (rule 11).
 	ClientAccount, ClientUser string
@@ -260,8 +261,8 @@ type AccountName struct {
 
 // Dashboards lists every client of the agency, by name, with its dashboard. For a client user, it
 // lists the dashboards that the user may open.
-func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery) ([]DashboardSummary, ListMeta, error) {
-	return PageQuery[DashboardSummary, nameKey[string]]{
+func (e Entities) Dashboards(ctx context.Context, scope readmodels.Scope, q DashboardsQuery) ([]DashboardSummary, readmodels.ListMeta, error) {
+	return readmodels.PageQuery[DashboardSummary, nameKey[string]]{
 		List: "dashboards", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
@@ -280,11 +281,11 @@ func (e Entities) Dashboards(ctx context.Context, scope Scope, q DashboardsQuery
 						select from accounts where id = p.sub_account_id and parent_account = $1)) c
 				left join accounts a on a.id = c.id and a.parent_account = $1
 				left join dashboard_preferences d on d.parent_account = $1 and d.sub_account_id = c.id
-				where (` + notAClient + ` or ` + opensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
+				where (` + readmodels.NotAClient + ` or ` + readmodels.OpensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
 				  and ($7 = '' or (c.name collate "C", c.id collate "C") > ($6, $7))
 				order by c.name collate "C", c.id collate "C" limit $8`,
-				[]any{scope.ParentAccount, q.ClientAccount, q.ClientUser, Containing(q.Search), q.Exists, after.Name, after.ID, limit}
+				[]any{scope.ParentAccount, q.ClientAccount, q.ClientUser, readmodels.Containing(q.Search), q.Exists, after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[DashboardSummary],
 		Key:  func(d DashboardSummary) nameKey[string] { return nameKey[string]{d.SubAccountName, d.SubAccountID} },

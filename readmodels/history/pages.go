@@ -1,4 +1,4 @@
-package readmodels
+package history
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // maxScanned limits the entries that one page of a filtered history examines: a filter without
@@ -24,7 +25,7 @@ type entryKey struct {
 
 // historyCursors returns the scope of history cursors: a cursor can be used with other filters or
 // for an export.
-func historyCursors() CursorScope { return CursorScope{List: "history"} }
+func historyCursors() readmodels.CursorScope { return readmodels.CursorScope{List: "history"} }
 
 // Cursor returns the cursor for the entries after this one, like [HistoryMeta].NextCursor for a
 // page.
@@ -33,7 +34,7 @@ func (e HistoryEntry) Cursor() (string, error) {
 	if e.Dashboard != nil {
 		key.Dashboard = e.Dashboard.ID
 	}
-	return EncodeCursor(historyCursors(), key)
+	return readmodels.EncodeCursor(historyCursors(), key)
 }
 
 // Entries returns a page of entries. It returns [domain.ErrDashboardNotFound] for a dashboard
@@ -41,7 +42,7 @@ func (e HistoryEntry) Cursor() (string, error) {
 func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, EntriesMeta, error) {
 	var entriesMeta EntriesMeta
 	read := func(tx pgx.Tx, meta *HistoryMeta) ([]HistoryEntry, error) {
-		after, err := DecodeCursor[entryKey](q.Cursor, historyCursors())
+		after, err := readmodels.DecodeCursor[entryKey](q.Cursor, historyCursors())
 		if err != nil {
 			return nil, err
 		}
@@ -52,7 +53,7 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 		if err != nil || next == nil {
 			return entries, err
 		}
-		meta.NextCursor, err = EncodeCursor(historyCursors(), *next)
+		meta.NextCursor, err = readmodels.EncodeCursor(historyCursors(), *next)
 		return entries, err
 	}
 	entries, meta, err := answerHistory(ctx, h, "history", q.ParentAccount, q.Dashboard, read)
@@ -248,7 +249,7 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
 				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
 				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
-				q.ParentAccount, Containing(text), name == "named")
+				q.ParentAccount, readmodels.Containing(text), name == "named")
 			if err != nil {
 				return err
 			}
@@ -269,7 +270,7 @@ const exportBatch = 200
 func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
 	after, meta, err := answerHistory(ctx, h, "export", q.ParentAccount, q.Dashboard, func(pgx.Tx, *HistoryMeta) (*entryKey, error) {
-		return DecodeCursor[entryKey](q.Cursor, historyCursors())
+		return readmodels.DecodeCursor[entryKey](q.Cursor, historyCursors())
 	})
 	if err != nil {
 		return HistoryMeta{}, nil, err

@@ -1,4 +1,4 @@
-package readmodels
+package history
 
 import (
 	"context"
@@ -101,47 +101,4 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 	}
 	return nil, domain.NewError(domain.CodeNotFound, "This dashboard did not exist at %s. It has existed since %s (version %d).",
 		at, since.UTC().Format(time.RFC3339Nano), version)
-}
-
-// StateQuery asks for a dashboard at a moment.
-type StateQuery struct {
-	ParentAccount string
-	Dashboard     string // sub-account
-	At            Moment
-}
-
-// StateAnswer is a dashboard at a moment.
-type StateAnswer struct {
-	Dashboard Named          `json:"dashboard"`
-	AsOf      StreamPosition `json:"as_of"` // the state after this prefix of the stream
-	State     DashboardState `json:"state"`
-	// the last record in the prefix that changed this dashboard
-	ChangedBy Record `json:"changed_by"`
-}
-
-// State returns a dashboard as of a moment. Errors are not_found: [domain.ErrDashboardNotFound] for
-// a dashboard without history in this agency, an error that says since when the dashboard exists if
-// the moment is before that, and an error that names the last version for a version in the future.
-func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
-	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
-		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
-			return StateAnswer{toNamed(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}
-		})
-	})
-}
-
-// answerAt reads a response about a dashboard that existed at a moment.
-func answerAt[A any](
-	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
-) (A, HistoryMeta, error) {
-	return answerHistory(ctx, h, what, q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a A, err error) {
-		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
-			return a, err
-		}
-		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, meta.AsOf)
-		if err != nil {
-			return a, err
-		}
-		return read(tx, meta.AsOf, s)
-	})
 }

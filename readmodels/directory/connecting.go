@@ -1,4 +1,4 @@
-package readmodels
+package directory
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Connecting reads the data that the connect flow needs.
@@ -21,19 +22,19 @@ type Connecting struct{ Pool *pgxpool.Pool }
 var errPageNotFound = domain.NewError(domain.CodeNotFound, "There is no such connected page or profile. Check its id.")
 
 // ActiveNames returns the names of an active agency and of one of its active accounts or of the
-// agency itself, and whether a subscription is active. It returns [ErrAccountNotFound] for any
+// agency itself, and whether a subscription is active. It returns [readmodels.ErrAccountNotFound] for any
 // other account.
 func (c Connecting) ActiveNames(ctx context.Context, parent, account string, now time.Time) (names domain.ConnectNames, err error) {
 	const doing = "look up account to connect"
 	known, err := pg.ScanOptional(c.Pool.QueryRow(ctx, `
-		select p.name, s.name, `+subscribed+`
+		select p.name, s.name, `+readmodels.Subscribed+`
 		from (select a.name, a.id as account_id, coalesce(a.parent_account, a.id) as parent_account
 		      from accounts a where a.id = $2 and a.active) s
 		join accounts p on p.id = s.parent_account and p.active
 		cross join (select $3::timestamptz as now) t
 		where s.parent_account = $1`, parent, account, now), doing, &names.Agency, &names.Account, &names.Subscribed)
 	if err == nil && !known {
-		err = pg.Wrap(doing, ErrAccountNotFound)
+		err = pg.Wrap(doing, readmodels.ErrAccountNotFound)
 	}
 	return names, err
 }
@@ -61,7 +62,7 @@ func (c Connecting) PagesNamed(ctx context.Context, parent string, refs []domain
 	return c.pages(ctx, ` where s.parent_account = $1
 		and (s.p_id, s.a_type, case when s.p_id = any($5::smallint[]) then regexp_replace(s.external_id, '^.*:', '') else s.external_id end)
 		  in (select p, k, e from unnest($2::smallint[], $3::smallint[], $4::text[]) as asked(p, k, e))
-		order by s.connected desc, s.id`, parent, platforms, kinds, external, PlatformIDs(withURNs))
+		order by s.connected desc, s.id`, parent, platforms, kinds, external, readmodels.PlatformIDs(withURNs))
 }
 
 // PagesOf returns the pages that some connections read, of any agency, by id.
@@ -116,17 +117,17 @@ func (c Connecting) FirstReadings(ctx context.Context, a domain.ConnectAttempt) 
 	return pg.List(ctx, c.Pool, "read progress of first readings", pgx.RowToStructByPos[domain.FirstReading], `
 		select s.id, case when w.class <> '`+string(PlatformDisconnected)+`' then r.read_at end,
 		       case when w.class = '`+string(PlatformDisconnected)+`' then 'It is no longer connected for this account. Connect it again to resume reading.'
-		            when `+awaitsSignIn+` then st.reason when w.class = '`+string(PlatformPaused)+`' then `+Paused+`
+		            when `+readmodels.AwaitsSignIn+` then st.reason when w.class = '`+string(PlatformPaused)+`' then `+readmodels.Paused+`
 		            when w.class <> '' then f.reason else '' end, w.class
 		from tSAccounts s
-		cross join (select now() as now) t`+SignInJoins+`
+		cross join (select now() as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join lateral (select f.read_at where f.read_at >= s.told_at) r on true
 		cross join lateral (
 			select case when not s.connected or s.account_id <> $2 then '`+string(PlatformDisconnected)+`'
-			            when `+awaitsSignIn+` then '`+string(PlatformReconnect)+`'
+			            when `+readmodels.AwaitsSignIn+` then '`+string(PlatformReconnect)+`'
 			            when r.read_at is not null then ''
-			            when `+Paused+` is not null then '`+string(PlatformPaused)+`'
+			            when `+readmodels.Paused+` is not null then '`+string(PlatformPaused)+`'
 			            when f.updated_at >= s.told_at then f.class else '' end as class) w
 		where s.parent_account = $1 and s.id = any($3) and s.told_at >= $4 order by s.id`, a.ParentAccount, a.AccountID, ids, a.CreatedAt)
 }

@@ -1,4 +1,4 @@
-package readmodels
+package directory
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // MeRequest identifies a caller.
@@ -100,7 +101,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		me.Opens.Dashboards, err = pg.List(ctx, tx, "read open dashboards", pgx.RowToStructByPos[MeDashboard], `
 			select d.sub_account_id, coalesce(a.name, ''), d.scopes
 			from dashboard_preferences d left join accounts a on a.id = d.sub_account_id and a.parent_account = $1
-			where d.parent_account = $1 and `+opensDashboard+`
+			where d.parent_account = $1 and `+readmodels.OpensDashboard+`
 			order by d.sub_account_id`, r.Parent, r.Account, r.User)
 		return err
 	})
@@ -109,7 +110,7 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 	}
 	for _, d := range me.Opens.Dashboards {
 		me.Scopes = append(me.Scopes, d.Scopes...)
-		me.Opens.Figures = me.Opens.Figures || slices.Contains(d.Scopes, figuresScope)
+		me.Opens.Figures = me.Opens.Figures || slices.Contains(d.Scopes, readmodels.FiguresScope)
 	}
 	slices.Sort(me.Scopes)
 	me.Scopes = slices.Compact(me.Scopes)

@@ -1,4 +1,4 @@
-package readmodels
+package history
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // AuditReadEntry is one read or export.
@@ -31,7 +32,7 @@ type AuditReadEntry struct {
 
 // AuditReadsMeta describes a page of reads.
 type AuditReadsMeta struct {
-	ListMeta
+	readmodels.ListMeta
 
 	// always false: names come from the current directory, ids from the log
 	NamesProven bool `json:"names_proven"`
@@ -55,8 +56,8 @@ type AuditReadsQuery struct {
 
 // Reads returns a page of reads and exports of the audit trail.
 func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, meta AuditReadsMeta, err error) {
-	entries, meta.ListMeta, err = PageQuery[AuditReadEntry, auditReadKey]{
-		List: "reads of the audit trail", Scope: Scope{ParentAccount: q.ParentAccount}, Page: Page{q.Limit, q.Cursor},
+	entries, meta.ListMeta, err = readmodels.PageQuery[AuditReadEntry, auditReadKey]{
+		List: "reads of the audit trail", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Page: readmodels.Page{Limit: q.Limit, Cursor: q.Cursor},
 		Filters: []any{q.Actor, q.From, q.To},
 		Select: func(after auditReadKey, limit int) (string, []any) {
 			return `
@@ -68,7 +69,7 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
-					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": Containing(q.Actor),
+					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": readmodels.Containing(q.Actor),
 					"from": q.From, "to": q.To,
 					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
@@ -115,8 +116,8 @@ func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []
 
 // OperatorActions returns a page of operators' actions, erasures and imports with their outcomes,
 // newest first, and the cursor of the next page, "" on the last.
-func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page Page) (actions []operator.Action, next string, err error) {
-	actions, meta, err := PageQuery[operator.Action, auditReadKey]{
+func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page readmodels.Page) (actions []operator.Action, next string, err error) {
+	actions, meta, err := readmodels.PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,
 		// The types are constants in the statement because of partial indexes.
 		Select: func(after auditReadKey, limit int) (string, []any) {

@@ -1,4 +1,4 @@
-package readmodels
+package history
 
 import (
 	"context"
@@ -7,7 +7,51 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
+
+// StateQuery asks for a dashboard at a moment.
+type StateQuery struct {
+	ParentAccount string
+	Dashboard     string // sub-account
+	At            Moment
+}
+
+// StateAnswer is a dashboard at a moment.
+type StateAnswer struct {
+	Dashboard Named          `json:"dashboard"`
+	AsOf      StreamPosition `json:"as_of"` // the state after this prefix of the stream
+	State     DashboardState `json:"state"`
+	// the last record in the prefix that changed this dashboard
+	ChangedBy Record `json:"changed_by"`
+}
+
+// State returns a dashboard as of a moment. Errors are not_found: [domain.ErrDashboardNotFound] for
+// a dashboard without history in this agency, an error that says since when the dashboard exists if
+// the moment is before that, and an error that names the last version for a version in the future.
+func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
+	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
+		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
+			return StateAnswer{toNamed(n.accounts, q.Dashboard), asOf, *n.state(&s.document), n.record(s.Record)}
+		})
+	})
+}
+
+// answerAt reads a response about a dashboard that existed at a moment.
+func answerAt[A any](
+	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
+) (A, HistoryMeta, error) {
+	return answerHistory(ctx, h, what, q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a A, err error) {
+		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
+			return a, err
+		}
+		s, err := existingAt(ctx, tx, q.ParentAccount, q.Dashboard, q.At, meta.AsOf)
+		if err != nil {
+			return a, err
+		}
+		return read(tx, meta.AsOf, s)
+	})
+}
 
 // DiffQuery asks for the changes to a dashboard after From and up to To.
 type DiffQuery struct {
@@ -75,8 +119,8 @@ type diffKey struct {
 	Dashboard string `json:"d"`
 }
 
-func (q DiffsQuery) cursors() CursorScope {
-	return CursorScope{List: "differences", Scope: Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To}}
+func (q DiffsQuery) cursors() readmodels.CursorScope {
+	return readmodels.CursorScope{List: "differences", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To}}
 }
 
 // Diffs returns a page of the dashboards that changed between two moments, with their differences,
@@ -84,7 +128,7 @@ func (q DiffsQuery) cursors() CursorScope {
 // in the wrong order.
 func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
 	return answerHistory(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
-		after, err := DecodeCursor[diffKey](q.Cursor, q.cursors())
+		after, err := readmodels.DecodeCursor[diffKey](q.Cursor, q.cursors())
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +149,7 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 		}
 		if more {
 			last := page[len(page)-1]
-			if meta.NextCursor, err = EncodeCursor(q.cursors(), diffKey{to.Version, last.Version, last.Dashboard}); err != nil {
+			if meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(), diffKey{to.Version, last.Version, last.Dashboard}); err != nil {
 				return nil, err
 			}
 		}

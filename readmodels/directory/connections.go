@@ -1,4 +1,4 @@
-package readmodels
+package directory
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/pg"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
 // Connections reads the data that the fetchers need: connections from the log, and the results of
@@ -19,11 +20,11 @@ type Connections struct{ Pool *pgxpool.Pool }
 // worthReading are the joins and conditions of accounts that are read; $1 is the platform, $2 the
 // kind, $3 now. The scheduler handles paused platforms.
 const worthReading = connectionJoins + `
-	where s.p_id = $1 and s.connected and ` + toBeRead
+	where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead
 
 const connectionJoins = `
 	from tSAccounts s
-	cross join (select $3::timestamptz as now) t` + SignInJoins + `
+	cross join (select $3::timestamptz as now) t` + readmodels.SignInJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
 // Due returns the social accounts that are due and not claimed. Accounts are due at their due time,
@@ -72,7 +73,7 @@ func (c Connections) ReadTogether(
 
 const taskColumns = `
 	select s.parent_account, s.account_id, s.member_id, s.id, s.p_id, s.a_type, s.external_id, s.connection_id,
-	       coalesce(c.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + subscribed + `,
+	       coalesce(c.secret_ref, ''), coalesce(st.state, '` + domain.ConnectionOK + `'), ` + readmodels.Subscribed + `,
 	       coalesce(f.due_at, $3), f.read_at, coalesce(f.failures, 0), f.backfilled_at, f.demographics_at,
 	       coalesce(f.list_cursor, ''), f.list_began, f.listed_to,
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
@@ -117,7 +118,7 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 // no longer be renewed before a time.
 func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error) {
 	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
-		where s.p_id = $1 and s.connected and not `+awaitsSignIn+` and `+subscribed,
+		where s.p_id = $1 and s.connected and not `+readmodels.AwaitsSignIn+` and `+readmodels.Subscribed,
 		int(platform), domain.FetchTokens, now, before).Scan(&accounts, &due)
 	return accounts, due, pg.Wrap(fmt.Sprintf("count upcoming sign-ins for %s", platform), err)
 }
@@ -267,14 +268,14 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		       case when r.is_read then f.due_at end, case when r.is_read then coalesce(f.pace, '') else '' end,
 		       case when r.is_read then coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0) else 0 end
 		from tSAccounts s
-		cross join (select $4::timestamptz as now) t`+SignInJoins+`
+		cross join (select $4::timestamptz as now) t`+readmodels.SignInJoins+`
 		left join accounts agency on agency.id = s.parent_account
 		left join accounts client on client.id = s.account_id
 		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
-		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+platformName+`
+		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+readmodels.PlatformName+`
 		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
 		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
-		cross join lateral (select `+awaitsSignIn+` as dead, `+subscribed+` as paid, u.name is not null as paused, w.name is not null as held) d
+		cross join lateral (select `+readmodels.AwaitsSignIn+` as dead, `+readmodels.Subscribed+` as paid, u.name is not null as paused, w.name is not null as held) d
 		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)

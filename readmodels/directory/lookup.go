@@ -1,4 +1,4 @@
-package readmodels
+package directory
 
 import (
 	"context"
@@ -13,9 +13,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DirectoryEntities reads whole directory entities by key, from all agencies, as they were
+// Lookup reads whole directory entities by key, from all agencies, as they were
 // received.
-type DirectoryEntities struct {
+type Lookup struct {
 	Pool     *pgxpool.Pool
 	Registry *domain.Registry
 	Progress *pg.Progress // reports progress of the directory; nil if no one waits for it
@@ -42,7 +42,7 @@ var entityTables = map[string]entityTable{
 
 // EntitiesByKey returns the entities for keys of topic `directory`. Keys without an entity are
 // absent.
-func (e DirectoryEntities) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
+func (e Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
 	byKind := map[string][]string{}
 	for _, key := range keys {
 		kind, id, err := domain.SplitDirectoryKey(key)
@@ -71,7 +71,7 @@ func (e DirectoryEntities) EntitiesByKey(ctx context.Context, keys []string) (ma
 	return entities, pg.Wrap("read received entities", err)
 }
 
-func (e DirectoryEntities) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
+func (e Lookup) scan(kind string, rows pgx.Rows, entities map[string]domain.RecordedEntity) error {
 	var id string
 	var at time.Time
 	var raw json.RawMessage
@@ -88,23 +88,23 @@ func (e DirectoryEntities) scan(kind string, rows pgx.Rows, entities map[string]
 }
 
 // ContentsOf returns the stored post contents of social accounts, and all of the given agencies.
-func (e DirectoryEntities) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
+func (e Lookup) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
 	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`, socialAccounts, agencies)
 }
 
 // Moved returns a channel that is closed when the directory's tables have changed. Call it before
 // reading them.
-func (e DirectoryEntities) Moved() <-chan struct{} { return e.Progress.Changed("directory", pg.AnyKey) }
+func (e Lookup) Moved() <-chan struct{} { return e.Progress.Changed("directory", pg.AnyKey) }
 
 // HasAccount reports whether the account is the agency or one of its clients.
-func (e DirectoryEntities) HasAccount(ctx context.Context, agency, account string) (bool, error) {
+func (e Lookup) HasAccount(ctx context.Context, agency, account string) (bool, error) {
 	return pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
 		"look for an account of the agency")
 }
 
 // HasEmail reports whether an active user of the agency or of one of its clients has the address,
 // case-insensitively.
-func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (bool, error) {
+func (e Lookup) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return pg.ScanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
 		where u.active and lower(u.email) = lower($2) and $1 in (a.id, a.parent_account) limit 1`, agency, email),
@@ -112,13 +112,13 @@ func (e DirectoryEntities) HasEmail(ctx context.Context, agency, email string) (
 }
 
 // Empty reports whether there is no account at all.
-func (e DirectoryEntities) Empty(ctx context.Context) (bool, error) {
+func (e Lookup) Empty(ctx context.Context) (bool, error) {
 	found, err := pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
 	return !found, err
 }
 
 // Erasures returns the recorded erasures of people, from all agencies.
-func (e DirectoryEntities) Erasures(ctx context.Context) (domain.Erasures, error) {
+func (e Lookup) Erasures(ctx context.Context) (domain.Erasures, error) {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.
 	rows, _ := e.Pool.Query(ctx, `
 		select parent_account, time, data from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'`)
