@@ -41,3 +41,7 @@ func (w *World) PostsAt(at time.Time) (posts []Post, reads []domain.PostRead) {
 	}
 	return posts, reads
 }
+
+// Entities are the reference entities of both agencies; accounts come first, and each entity after
+// those that it names.
+func (w *World) Entities() []domain.DirectoryEntity { return slices.Clone(w.entities) }

@@ -64,10 +64,6 @@ func New(cfg Config) *World {
 	return w
 }
 
-// Entities are the reference entities of both agencies; accounts come first, and each entity after
-// those that it names.
-func (w *World) Entities() []domain.DirectoryEntity { return slices.Clone(w.entities) }
-
 // from is where history begins.
 func (w *World) from() time.Time { return w.cfg.Anchor.Add(-time.Duration(w.cfg.Days) * day) }
 
