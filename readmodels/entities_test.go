@@ -209,6 +209,12 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		person.Order = domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-07-01", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "1"}}
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, person, disconnectedAt)))
 		require.EqualValues(t, removed, why(), "connection %d, disconnected by the erasure", connection.ID)
+		found := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+			ConnectionID: connection.ID, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "There is no token.", At: entityDay.Add(time.Minute),
+		}, entityDay)
+		found.Envelope.Audit.Actor = "system:fetcher"
+		require.NoError(t, log.Append(t.Context(), found))
+		require.EqualValues(t, removed, why(), "connection %d, read during the erasure", connection.ID)
 	}
 }
 

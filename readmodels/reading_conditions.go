@@ -44,11 +44,14 @@ const (
 	// EndedAtPlatform is a sentence for an account that was disconnected when its person, who had
 	// removed our app on the platform or asked the platform to have our data deleted, was erased.
 	// Otherwise it is null: an account that the agency disconnected has an earlier or later
-	// updated_at.
-	EndedAtPlatform = `(select st.reason from operations_trail o where o.parent_account = st.parent_account and o.event_id = st.event_id
-	    and o.actor = '` + domain.ActorMeta + `' and c.id is null and ` + AwaitsSignIn + ` and exists (
+	// updated_at. A fetcher that found no token may have recorded another reason in the meantime.
+	EndedAtPlatform = `(select o.data ->> 'reason' from operations_trail o where o.parent_account = s.parent_account
+	    and o.event_type = 'operations.connection_state_changed.v1' and o.actor = '` + domain.ActorMeta + `'
+	    and o.data ->> 'connection_id' = s.connection_id::text and o.time < s.updated_at + interval '1 second'
+	    and c.id is null and ` + AwaitsSignIn + ` and exists (
 	      select from operations_trail e where e.parent_account = s.parent_account and e.event_type = 'operations.person_erased.v1'
-	        and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second' and e.data -> 'pages' @> to_jsonb(s.id)))`
+	        and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second' and e.data -> 'pages' @> to_jsonb(s.id))
+	    order by o.time desc limit 1)`
 )
 
 // Results of [NotConnected].

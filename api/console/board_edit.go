@@ -135,7 +135,7 @@ func changeBoard(v *visit, client directory.Account) (view, error) {
 }
 
 // previewBoard applies the edit of the list to the list after linking, so that people whom a link
-// adds stay on it.
+// adds stay on it, and people of a link that is no longer selected do not join it.
 func previewBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {
@@ -146,9 +146,13 @@ func previewBoard(v *visit, client directory.Account, edit boardEdit) (view, err
 		if err != nil {
 			return nil, err
 		}
-		list := edit.Users.Before
-		if after.Dashboard.ID != "" {
-			list = idsOf(after.Users)
+		list := idsOf(after.Users)
+		if after.Dashboard.ID == "" {
+			now, version, err := boardAt(v, client.ID)
+			if err != nil {
+				return nil, err
+			}
+			list = editOf(now, client.ID, version).Users.Before
 		}
 		change.Users = new(edit.Users.applyTo(list))
 	}

@@ -276,6 +276,14 @@ func TestPeopleAddedByALinkAreSelected(t *testing.T) {
 	page := b.post(edits, again)
 	require.NotContains(t, fields(t, page.Body.String())["user"], edda)
 	page.says(http.StatusOK, "Edda Quill")
+
+	// Without the link, its people do not join the list.
+	again["account"], again["user"] = nil, []string{clara, jonas, edda}
+	again.Set("do", "preview")
+	b.preview = func(string) (nothing history.DashboardPreview) { return nothing }
+	b.post(edits, again).says(http.StatusOK)
+	require.NotContains(t, b.bodies[len(b.bodies)-1], edda)
+	require.Contains(t, b.bodies[len(b.bodies)-1], clara)
 }
 
 // If two managers edit a board at the same time, the second one sees the changes of the first and

@@ -286,11 +286,11 @@ func readPeople(v *visit, shown *boardEditView) error {
 	}
 	for _, u := range found {
 		listed := slices.Contains(edit.Before, u.ID) || slices.Contains(edit.After, u.ID)
-		if !listed && (!u.Active || u.AccountID == staff) {
+		if !listed && (!u.Active && !u.ResetPending || u.AccountID == staff) {
 			continue
 		}
 		note := u.Email
-		if !u.Active {
+		if !u.Active && !u.ResetPending {
 			note = notShown["inactive"]
 		}
 		addChoice(shown, cmp.Or(u.AccountName, u.AccountID), pick(u.ID, u.Name, note))

@@ -3010,7 +3010,7 @@ export interface components {
             allow_client_dashboard: boolean;
             /**
              * Format: int64
-             * @description number of listed users who can open it while it is open: active users of active clients
+             * @description number of listed users who can open it while it is open: active users of linked, active clients
              */
             can_open: number;
             /** @description false if the dashboard does not exist yet; it is created when the agency first opens it */

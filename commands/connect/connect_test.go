@@ -150,8 +150,8 @@ func TestChoiceIsJudged(t *testing.T) {
 	late, view := s.signIn(facebook(north))
 	s.now = s.now.Add(15 * time.Minute)
 	_, err := s.View(t.Context(), late, browser, s.still)
-	require.ErrorContains(t, err, "The time to choose has expired")
-	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "has expired")
+	require.ErrorContains(t, err, "The time to choose is over")
+	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "is over")
 }
 
 // A second consent replaces the set of pages. The pages that it leaves out are named before

@@ -142,7 +142,7 @@ func TestDeletionEndsPendingChoices(t *testing.T) {
 			for range 2 {
 				require.NoError(t, call(s))
 				_, err := s.View(t.Context(), earlier, browser, s.still)
-				require.ErrorContains(t, err, "the tokens were deleted")
+				require.ErrorContains(t, err, "The tokens were deleted")
 				require.Empty(t, s.tokens("connect/"+earlier))
 			}
 			s.choose(later, view, "1.0.1001")

@@ -55,7 +55,7 @@ var (
 	errElsewhere = domain.NewError(domain.CodeForbidden,
 		"This sign-in belongs to another browser. Choose the pages there. The person who requested it can see only the outcome here.")
 	errChosen     = domain.NewError(domain.CodeConflict, "The choice was already made, or the sign-in has ended.")
-	errChooseLate = domain.NewError(domain.CodeNotFound, "The time to choose has expired, and the tokens were deleted. Start again.")
+	errChooseLate = domain.NewError(domain.CodeNotFound, "The time to choose is over, or our app was removed on the platform. The tokens were deleted. Start again.")
 )
 
 // heldByOther is shown to people who must not learn the agency's other clients.

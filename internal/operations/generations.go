@@ -80,8 +80,12 @@ func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version 
 		return r.Projection == projection && r.Version == version && !r.Ended()
 	})
 	if i >= 0 {
-		return domain.NewError(domain.CodeConflict, "A rebuild of %s has been in progress since %s. Wait until it ends, or cancel it.",
-			projection, all[i].RequestedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"))
+		what := "rebuild"
+		if all[i].Back {
+			what = "rollback"
+		}
+		return domain.NewError(domain.CodeConflict, "A %s of %s has been in progress since %s. Wait until it ends, or cancel it.",
+			what, projection, all[i].RequestedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"))
 	}
 	return nil
 }

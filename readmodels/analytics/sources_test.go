@@ -167,7 +167,8 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 			}
 			w.Fold(t, db)
 			if tt.removed {
-				exec(t, db, `update operations_trail set actor = $1`, domain.ActorMeta)
+				exec(t, db, `update operations_trail set event_type = $1, actor = $2, time = $3`,
+					domain.ConnectionStateChanged{}.EventType(), domain.ActorMeta, inJune.Add(-time.Minute))
 				exec(t, db, `
 					insert into operations_trail (parent_account, event_id, event_type, time, actor, role, request_id, data)
 					values ($1, 'erased', $2, $3, '', '', '', '{"pages": [11]}')`, agencyA, domain.PersonErased{}.EventType(), inJune)

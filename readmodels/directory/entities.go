@@ -245,7 +245,7 @@ type DashboardSummary struct {
 	// not exist yet.
 	Linked      []AccountName `json:"linked"`
 	ListedUsers int           `json:"listed_users"` // number of users on the list
-	// number of listed users who can open it while it is open: active users of active clients
+	// number of listed users who can open it while it is open: active users of linked, active clients
 	CanOpen              int      `json:"can_open"`
 	AllowClientDashboard bool     `json:"allow_client_dashboard"`
 	Scopes               []string `json:"scopes"`
@@ -272,7 +272,7 @@ func (e Entities) Dashboards(ctx context.Context, scope readmodels.Scope, q Dash
 				                 left join accounts x on x.id = l.id and x.parent_account = $1), '[]'),
 				       coalesce(cardinality(d.users), 0),
 				       (select count(*) from users u join accounts o on o.id = u.account_id
-				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1),
+				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1 and o.id = any(d.sub_account_ids)),
 				       coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
 				from (select id, name from accounts where parent_account = $1
 				      union all
