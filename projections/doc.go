@@ -35,4 +35,6 @@
 //     rebuild encounter it at the same position. A retry is not a record: it gives what a rebuild
 //     by this binary would give. A skip of an event that blocks no stream is kept only in the
 //     event's row.
+//   - Rebuilds, switches and checks share the sessions, checkpoints, parked rows and generations of
+//     the live fold. A package of their own, as in DESIGN, would need about fifty exported names.
 package projections
