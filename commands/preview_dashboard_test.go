@@ -75,15 +75,22 @@ func TestAChangeIsAsPreviewedOrNotAtAll(t *testing.T) {
 	s, p := linkedPair(t)
 	preview, err := p.Preview(t.Context(), put(north, links(south)))
 	require.NoError(t, err)
-	s.another(t, domain.UpdateDashboard{Primary: south, Users: &[]string{}})
-	appends := s.counted().appends
 	bound := put(north, links(south))
-	bound.Change.Decision = preview.Decision
 	bound.Change.IfMatch = &domain.VersionMatch{Versions: []int64{preview.Version}}
-	_, err = p.Update(t.Context(), bound)
-	require.Equal(t, domain.CodePreconditionFailed, asError(t, err).Code)
-	require.Contains(t, asError(t, err).Message, "Preview the change again")
-	require.Equal(t, appends, s.counted().appends)
+	for _, meanwhile := range []domain.UpdateDashboard{
+		{Primary: south, AllowClientDashboard: new(false)}, // the change would record the same, and open it again
+		{Primary: south, Users: &[]string{}},
+	} {
+		bound.Change.Decision = preview.Decision
+		s.another(t, meanwhile)
+		appends := s.counted().appends
+		_, err = p.Update(t.Context(), bound)
+		require.Equal(t, domain.CodePreconditionFailed, asError(t, err).Code)
+		require.Contains(t, asError(t, err).Message, "Preview the change again")
+		require.Equal(t, appends, s.counted().appends)
+		preview, err = p.Preview(t.Context(), put(north, links(south)))
+		require.NoError(t, err)
+	}
 
 	nothing := put(north)
 	nothing.Change.Decision = preview.Decision

@@ -92,7 +92,7 @@ func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 	if err != nil || c.Decision == "" {
 		return event, err
 	}
-	current, err := decision(event)
+	current, err := f.decision(event)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 	if event != nil {
 		change := event.Change()
 		p.EventType, p.LostAccess = event.EventType(), change.LostAccess
-		if p.Decision, err = decision(event); err != nil {
+		if p.Decision, err = f.decision(event); err != nil {
 			return p, err
 		}
 		if p.Revisions, err = change.Fold(f.ParentAccount, view.Head.Version+1, view.Head.Time, f.Dashboards); err != nil {
@@ -59,8 +59,10 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 	return p, nil
 }
 
-// decision returns the hex SHA-256 of everything that an event would record; "" for no event.
-func decision(event DashboardEvent) (string, error) {
+// decision returns the hex SHA-256 of everything that an event would record, and of the versions of
+// the dashboards that it affects: what people gain and lose also depends on the state before. It is
+// "" for no event.
+func (f DashboardFacts) decision(event DashboardEvent) (string, error) {
 	if event == nil {
 		return "", nil
 	}
@@ -68,8 +70,12 @@ func decision(event DashboardEvent) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hash the decision: %w", err)
 	}
-	sum := sha256.Sum256(slices.Concat([]byte("ledgerboard decision v1\x00"+event.EventType()+"\x00"), payload))
-	return hex.EncodeToString(sum[:]), nil
+	hash := sha256.New()
+	fmt.Fprintf(hash, "ledgerboard decision v1\x00%s\x00%s", event.EventType(), payload)
+	for _, id := range asSet(event.Change().AffectedAccounts()) {
+		fmt.Fprintf(hash, "\x00%s %d", id, f.Dashboards[id].Version)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // accessChanges covers each user who sees a changed dashboard, or the primary's, before or after.

@@ -153,7 +153,7 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 // checkWaiting refuses a consent that cannot be used: it is for another account than the one to
 // reconnect, or offers nothing.
 func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w waiting) error {
-	at, who := a.Platform.Title(), cmp.Or(w.Name, "an unnamed person")
+	at := a.Platform.Title() // the outcome is kept for a day, so it does not name the person
 	if a.SocialAccount != 0 {
 		page, err := c.Directory.Page(ctx, a.ParentAccount, a.SocialAccount)
 		if err != nil {
@@ -164,14 +164,14 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 				return nil
 			}
 		}
-		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, and this sign-in does not include %q. "+
+		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s does not include %q. "+
 			"Nothing was connected. Sign out at %s, start again, and sign in as a person who manages %q. Select it when "+
-			"the platform asks you to choose pages.", at, who, page.Name, at, page.Name)
+			"the platform asks you to choose pages.", at, page.Name, at, page.Name)
 	}
 	if len(w.Offered) == 0 {
-		return domain.NewError(domain.CodeUnprocessable, "You signed in at %s as %s, but this sign-in includes no page or "+
+		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s includes no page or "+
 			"profile. Nothing was connected. Start again and sign in as a person who manages one. Select it when the "+
-			"platform asks you to choose pages.", at, who)
+			"platform asks you to choose pages.", at)
 	}
 	return nil
 }
