@@ -161,7 +161,18 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 	anchor := time.Date(2026, 10, 28, 12, 0, 0, 0, time.UTC) // the clocks of Berlin have changed three days ago
 	world := demo.New(demo.Config{Seed: 7, Anchor: anchor, Days: 24})
 	db := pgtest.New(t)
-	foldWorld(t, db, world)
+	for _, p := range []fold.Projector{
+		projectors.Directory, projectors.AccountInsights, projectors.PostInsights, projectors.Contents,
+	} {
+		var events []fold.Event
+		for draft := range world.Drafts() {
+			if draft.Topic == p.Topic && (p.Types == nil || slices.Contains(p.Types, draft.Data.EventType())) {
+				recorded := domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}
+				events = append(events, fold.Event{Recorded: recorded})
+			}
+		}
+		foldtest.Fold(t, db, p, events)
+	}
 	_, err := db.Pool.Exec(t.Context(), `
 		insert into kept.fetch_state (kind, p_id, social_account_id, due_at, updated_at)
 		select kind, p_id, id, $2, $2 from tSAccounts, unnest($1::text[]) kind`, []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens}, anchor.Add(12*time.Hour))
@@ -201,22 +212,5 @@ func goldenQuestions(t *testing.T) (b *bundle, token string, paths map[string]st
 		"20_member_post_views":       "/getMembersPostViews/" + member + "/" + days + "/all?granularity=week",
 		"21_member_post_engagement":  "/getMembersPostEngagement/" + member + "/" + days + "/all?limit=2",
 		"22_member_top_posts":        "/getMembersTopPosts/" + member + "/" + days + "/0/all?limit=2",
-	}
-}
-
-// foldWorld folds the demo's events with the folds of the projections.
-func foldWorld(t *testing.T, db *pgtest.DB, world *demo.World) {
-	t.Helper()
-	for _, p := range []fold.Projector{
-		projectors.Directory, projectors.AccountInsights, projectors.PostInsights, projectors.Contents,
-	} {
-		var events []fold.Event
-		for draft := range world.Drafts() {
-			if draft.Topic == p.Topic && (p.Types == nil || slices.Contains(p.Types, draft.Data.EventType())) {
-				recorded := domain.Recorded{Key: draft.Key, Envelope: draft.Envelope, Data: draft.Data}
-				events = append(events, fold.Event{Recorded: recorded})
-			}
-		}
-		foldtest.Fold(t, db, p, events)
 	}
 }

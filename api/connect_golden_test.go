@@ -32,22 +32,16 @@ const connectAt = "https://boards.example"
 func connectDesk(t *testing.T, log *foldtest.Log, now func() time.Time) *connect.Connect {
 	t.Helper()
 	pool, secrets := openVault(t, log)
+	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
+	require.NoError(t, err)
+	t.Cleanup(set.Close)
 	return &connect.Connect{Config: connect.Config{
 		Directory: directory.Connecting{Pool: log.DB.ReadOnly}, Store: vault.Connecting{Pool: pool}, Secrets: secrets,
 		Places: directory.Connections{Pool: log.DB.ReadOnly}, SignIn: new(dialogs).SignIn, Log: log, Moved: func() <-chan struct{} { return nil },
 		WakeFetchers: func(context.Context, domain.FetchQueue) error { return nil },
-		Meta:         metaApp(t).Signed, Asked: func() {},
+		Meta:         set.Signed, Asked: func() {},
 		PublicURL: connectAt, Apps: map[domain.Platform]string{domain.Facebook: "app"}, Now: now, Logger: slog.New(slog.DiscardHandler),
 	}}
-}
-
-// metaApp is the app whose secret signs Meta's callbacks.
-func metaApp(t *testing.T) *platforms.Set {
-	t.Helper()
-	set, err := platforms.New(platforms.Config{Facebook: platforms.Endpoint{ClientID: "app", ClientSecret: "APPSECRET"}})
-	require.NoError(t, err)
-	t.Cleanup(set.Close)
-	return set
 }
 
 // dialogs are stub platforms at which one person always agrees, with two pages; the name of the

@@ -110,11 +110,29 @@ func TestEndedAccessIsRefusedEverywhere(t *testing.T) {
 				if stays {
 					require.Eventually(t, func() bool { return people.times(m.user.ID) > asked[m.user.ID] }, patience, 10*time.Millisecond)
 				} else {
-					m.requireCut()
+					for _, s := range m.streams {
+						var lines []string
+						for s.lines.Scan() {
+							lines = append(lines, s.lines.Text())
+						}
+						require.NoError(m.t, s.lines.Err())
+						require.Contains(m.t, lines, ": This listener has lost its access.", m.fate)
+					}
+					for packet, err := heard(m.socket); err == nil && packet != "41" && packet != "1"; {
+						packet, err = heard(m.socket)
+					}
 					ways = m.ways
 				}
 				require.Equal(t, ways, m.refusals(), "%s as %s, after: ways in that are closed", m.fate, m.role)
-				m.requireBack(stays)
+				// The code of the platform's callback is redeemed only for a user with access.
+				before := m.platform.redeemed.Load()
+				page := m.comeBack(m.back)
+				require.Equal(m.t, !stays, m.pageRefused(page, nil), "%s as %s", m.fate, m.role)
+				codes := int32(0)
+				if stays {
+					codes = 1
+				}
+				require.Equal(m.t, codes, m.platform.redeemed.Load()-before, "%s as %s: codes that were redeemed", m.fate, m.role)
 			}
 		})
 	}
@@ -195,19 +213,6 @@ func (m *matrixCase) comeBack(back string) (page string) {
 	came := m.browser.visit(back, nil)
 	require.Equal(m.t, http.StatusSeeOther, came.status, came.body)
 	return came.header.Get("Location")
-}
-
-// requireBack sends the callback of the platform: the code is redeemed only for a user with access.
-func (m *matrixCase) requireBack(stays bool) {
-	m.t.Helper()
-	before := m.platform.redeemed.Load()
-	page := m.comeBack(m.back)
-	require.Equal(m.t, !stays, m.pageRefused(page, nil), "%s as %s", m.fate, m.role)
-	codes := int32(0)
-	if stays {
-		codes = 1
-	}
-	require.Equal(m.t, codes, m.platform.redeemed.Load()-before, "%s as %s: codes that were redeemed", m.fate, m.role)
 }
 
 // begin starts a sign-in and returns its first page.
@@ -342,20 +347,4 @@ func (m *matrixCase) open() {
 	}
 	m.socket = m.connect(accessEnded)
 	require.NotNil(m.t, m.socket, "it is connected")
-}
-
-// requireCut waits until the connections have ended.
-func (m *matrixCase) requireCut() {
-	m.t.Helper()
-	for _, s := range m.streams {
-		var lines []string
-		for s.lines.Scan() {
-			lines = append(lines, s.lines.Text())
-		}
-		require.NoError(m.t, s.lines.Err())
-		require.Contains(m.t, lines, ": This listener has lost its access.", m.fate)
-	}
-	for packet, err := heard(m.socket); err == nil && packet != "41" && packet != "1"; {
-		packet, err = heard(m.socket)
-	}
 }

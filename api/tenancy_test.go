@@ -200,7 +200,14 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 					answer.status = stream.response.StatusCode
 					require.NoError(t, stream.response.Body.Close())
 				} else {
-					answer = b.askAs(role, route.Method, path, bodyOf(route, account))
+					var headers []string
+					if role != "" {
+						headers = []string{"Authorization: Bearer " + b.tokenOf(role)}
+					}
+					if path == "/api/directory" {
+						headers = append(headers, "Content-Type: application/x-ndjson")
+					}
+					answer = b.ask(route.Method, path, bodyOf(route, account), headers...)
 				}
 				require.Equal(t, status, answer.status, "%s %s as %q: %s", route.Method, path, role, answer.body)
 				for _, id := range []string{otherAgency, otherClient, otherUser, "Other"} {
@@ -213,19 +220,6 @@ func TestEveryRouteForEveryRoleAndTenant(t *testing.T) {
 	for _, op := range api.Describe().Operations {
 		require.True(t, tried[op.Method+" "+documented(op.Pattern)], "%s %s is not tried", op.Method, op.Pattern)
 	}
-}
-
-// askAs sends a request as a user of the agency; "" stands for no token.
-func (b *bundle) askAs(role, method, path, body string) answer {
-	b.t.Helper()
-	var headers []string
-	if role != "" {
-		headers = []string{"Authorization: Bearer " + b.tokenOf(role)}
-	}
-	if path == "/api/directory" {
-		headers = append(headers, "Content-Type: application/x-ndjson")
-	}
-	return b.ask(method, path, body, headers...)
 }
 
 // bodies are the request bodies of routes.

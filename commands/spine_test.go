@@ -53,27 +53,6 @@ func newSpine(t *testing.T) *spine {
 		s.topics[i].Configs["min.insync.replicas"] = "1"
 	}
 	s.log = s.openLog()
-	s.fill()
-	s.engine = s.projection(projectors.Dashboards(2))
-	s.stop = s.follow(s.engine)
-	s.t.Cleanup(func() { s.stop() })
-	directory := s.project(projectors.Directory)
-	s.settle(directory, s.engine)
-	return s
-}
-
-// openLog is another process's client.
-func (s *spine) openLog() *eventlog.Log {
-	s.t.Helper()
-	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics})
-	require.NoError(s.t, err)
-	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
-	return log
-}
-
-// fill puts the directory into the log: two agencies with accounts, people and orders.
-func (s *spine) fill() {
-	s.t.Helper()
 	var drafts []domain.Draft
 	for _, e := range []domain.DirectoryEntity{
 		domain.DirectoryAccount{ID: agency, Name: "Agency", Active: true},
@@ -91,13 +70,22 @@ func (s *spine) fill() {
 		drafts = append(drafts, commands.EntityDraft(domain.DirectoryAccount{ID: numbered(i), ParentAccount: agency}, day0))
 	}
 	require.NoError(s.t, s.log.AppendBulk(s.t.Context(), drafts))
+	s.engine = s.projection(projectors.Dashboards(2))
+	s.stop = s.follow(s.engine)
+	s.t.Cleanup(func() { s.stop() })
+	directory := s.projection(projectors.Directory)
+	s.t.Cleanup(s.follow(directory))
+	s.settle(directory, s.engine)
+	return s
 }
 
-func (s *spine) project(p fold.Projector) *projections.Engine {
+// openLog is another process's client.
+func (s *spine) openLog() *eventlog.Log {
 	s.t.Helper()
-	e := s.projection(p)
-	s.t.Cleanup(s.follow(e))
-	return e
+	log, err := eventlog.Open(s.t.Context(), eventlog.Config{Brokers: s.brokers, Topics: s.topics})
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { require.NoError(s.t, log.Close()) })
+	return log
 }
 
 func (s *spine) projection(p fold.Projector) *projections.Engine {
@@ -333,7 +321,7 @@ func TestRealIdempotency(t *testing.T) {
 	}
 	_, err := p.Update(t.Context(), put(north, users(sam), key("k"), digest("another")))
 	require.Equal(t, domain.CodeUnprocessable, domain.CodeOf(err))
-	mine := update(t, p, put(south, users(sam), key("k"), by("eve")))
+	mine := update(t, p, put(south, users(sam), key("k"), func(u *commands.UpdateDashboard) { u.UserID = "eve" }))
 	require.False(t, mine.Replayed)
 
 	now = day0.Add(24 * time.Hour)
@@ -353,25 +341,6 @@ func tablesOfDashboards() []string {
 	return append(projectors.Dashboards(0).Tables, "checkpoints")
 }
 
-// keepTables copies the tables of dashboards as they are.
-func (s *spine) keepTables() {
-	s.t.Helper()
-	s.exec("create schema kept_copy")
-	for _, table := range tablesOfDashboards() {
-		s.exec("create table kept_copy." + table + " as table " + table)
-	}
-}
-
-// setBack restores the copied tables, like a database restore.
-func (s *spine) setBack() {
-	s.t.Helper()
-	sql := "begin; set local session_replication_role = replica;"
-	for _, table := range tablesOfDashboards() {
-		sql += "delete from " + table + "; insert into " + table + " select * from kept_copy." + table + ";"
-	}
-	s.exec(sql + "commit")
-}
-
 // While the tables lack records of the log, commands are not acknowledged, refused or replayed.
 func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 	t.Parallel()
@@ -389,14 +358,21 @@ func TestStaleTablesAcknowledgeNothing(t *testing.T) {
 		}
 	}
 	update(change(nina, "first"))
-	s.keepTables()
+	s.exec("create schema kept_copy")
+	for _, table := range tablesOfDashboards() {
+		s.exec("create table kept_copy." + table + " as table " + table)
+	}
 	update(change(sam, "second"))
 	appended := s.appended()
 	require.Equal(t, []string{sam}, update(change(sam, "third")).Users, "nothing to change, on tables that hold all")
 	require.Equal(t, appended, s.appended())
 
 	s.stop()
-	s.setBack()
+	sql := "begin; set local session_replication_role = replica;"
+	for _, table := range tablesOfDashboards() {
+		sql += "delete from " + table + "; insert into " + table + " select * from kept_copy." + table + ";"
+	}
+	s.exec(sql + "commit")
 	for name, again := range map[string]func() (domain.Dashboard, error){
 		"nothing to change": change(nina, "fourth"),
 		"a repeated key":    change(nina, "first"),

@@ -261,10 +261,6 @@ func digest(d string) func(*commands.UpdateDashboard) {
 	return func(u *commands.UpdateDashboard) { u.RequestDigest = d }
 }
 
-func by(user string) func(*commands.UpdateDashboard) {
-	return func(u *commands.UpdateDashboard) { u.UserID = user }
-}
-
 // asError returns the error of a use case as an [domain.Error].
 func asError(t require.TestingT, err error) *domain.Error {
 	var e *domain.Error

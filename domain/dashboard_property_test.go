@@ -21,7 +21,15 @@ import (
 func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		worlds := twoAgencies()
+		first, second := newWorld(), newWorld()
+		first.accounts["c50000000000000000000000"] = true
+		first.users["d11000000000000000000000"] = north
+		first.users["5b0000000000000000000000"] = agency
+		second.agency = otherAgency
+		second.accounts = map[string]bool{otherAccount: true, "cb1000000000000000000000": true, "cb2000000000000000000000": true}
+		second.users = map[string]string{otherUser: otherAccount, "db1000000000000000000000": "cb1000000000000000000000", "5c0000000000000000000000": otherAgency}
+		second.poc = map[string][]string{}
+		worlds := [2]*world{first, second}
 		for range rapid.IntRange(1, 30).Draw(t, "changes") {
 			n := rapid.IntRange(0, 1).Draw(t, "agency")
 			w, other := worlds[n], worlds[1-n]
@@ -42,18 +50,6 @@ func TestRandomHistoriesKeepTheInvariants(t *testing.T) {
 			checkFoldFromZero(t, w)
 		}
 	})
-}
-
-func twoAgencies() [2]*world {
-	first, second := newWorld(), newWorld()
-	first.accounts["c50000000000000000000000"] = true
-	first.users["d11000000000000000000000"] = north
-	first.users["5b0000000000000000000000"] = agency
-	second.agency = otherAgency
-	second.accounts = map[string]bool{otherAccount: true, "cb1000000000000000000000": true, "cb2000000000000000000000": true}
-	second.users = map[string]string{otherUser: otherAccount, "db1000000000000000000000": "cb1000000000000000000000", "5c0000000000000000000000": otherAgency}
-	second.poc = map[string][]string{}
-	return [2]*world{first, second}
 }
 
 func (w *world) stepOpen(t *rapid.T) {

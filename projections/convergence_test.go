@@ -34,7 +34,15 @@ func TestConvergence(t *testing.T) {
 	reference, interrupted, bulk := pgtest.New(t), pgtest.New(t), pgtest.New(t)
 	rapid.Check(t, func(t *rapid.T) {
 		p := rapid.SampledFrom(every()).Draw(t, "projection")
-		log := drawLog(t, codec, p)
+		d := &drawing{T: t, log: newMemLog(codec, p.Topic), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
+		step := map[string]func(){ // draws the next record
+			domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
+			domain.TopicDirectory: d.directory, domain.TopicContents: d.contents, domain.TopicOperations: d.operations,
+		}[p.Topic]
+		for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
+			step()
+		}
+		log := d.log
 		whole := folding{db: reference, topics: topics, projector: p}
 		parts := folding{
 			db: interrupted, topics: topics, projector: p,
@@ -220,18 +228,6 @@ type drawing struct {
 	positions map[string][]domain.Position // by key
 	chains    map[string]*chain
 	n         int
-}
-
-func drawLog(t *rapid.T, codec eventlog.Codec, p fold.Projector) *memLog {
-	d := &drawing{T: t, log: newMemLog(codec, p.Topic), projector: p, positions: map[string][]domain.Position{}, chains: map[string]*chain{}}
-	step := map[string]func(){ // draws the next record
-		domain.TopicDashboards: d.dashboards, domain.TopicMetrics: d.metrics,
-		domain.TopicDirectory: d.directory, domain.TopicContents: d.contents, domain.TopicOperations: d.operations,
-	}[p.Topic]
-	for d.n = range rapid.IntRange(1, 25).Draw(t, "records") {
-		step()
-	}
-	return d.log
 }
 
 func (d *drawing) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(d.T, label) }

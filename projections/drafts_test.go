@@ -119,7 +119,7 @@ func (c *chain) prev() [32]byte {
 func (c *chain) next(data domain.Data, change ...func(*domain.Draft)) eventlog.Record {
 	prev := c.prev()
 	version := c.head.Version + 1
-	d := draft(domain.TopicDashboards, c.key, idOf(c, version), data)
+	d := draft(domain.TopicDashboards, c.key, fmt.Sprintf("%s.%d", c.key, version), data)
 	d.Envelope.Time = day0.Add(time.Duration(version) * time.Minute)
 	d.Envelope.Chain = &domain.ChainLink{Version: version, Prev: prev}
 	d.Envelope.Audit = domain.Audit{Actor: "u", Role: "agency", CommandID: d.Envelope.ID, RequestDigest: "00ff"}
@@ -151,9 +151,6 @@ func (c *chain) retyped(eventType string) eventlog.Record {
 	c.head.Hash = eventlog.RecordHash(prev, r)
 	return r
 }
-
-// idOf returns the id that a chain gives the event of a version.
-func idOf(c *chain, version int64) string { return fmt.Sprintf("%s.%d", c.key, version) }
 
 // usersSet creates a dashboard with these users, or changes its users.
 func (c *chain) usersSet(account string, users ...string) domain.DashboardUsersChanged {

@@ -17,7 +17,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 	"github.com/ledgerboard/ledgerboard/internal/pg/pgtest"
 	"github.com/ledgerboard/ledgerboard/projections/ddl"
-	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
 var update = flag.Bool("update", false, "write the digests of this version of each projector (TestEveryVersionGivesItsDigest)")
@@ -57,7 +56,16 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 	readJSON(t, digestsFile, &digests)
 	db := pgtest.New(t)
 	for _, p := range every() {
-		got := versionDigest{Definition: definitionDigest(t, db, p), Tables: map[string]string{}}
+		lines := texts(t, db, `
+		select format('%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
+		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+		where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
+		union all
+		select pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+		where n.nspname = $1 and not c.relispartition
+		order by 1`, ddl.Schema(p.Name, 1))
+		require.NotEmpty(t, lines)
+		got := versionDigest{Definition: digestOf(lines), Tables: map[string]string{}}
 		f := folding{db: db, topics: topics, projector: p}
 		f.empty(t)
 		require.NoError(t, f.run(logs[p.Topic].reader(0)))
@@ -80,22 +88,6 @@ func TestEveryVersionGivesItsDigest(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(digestsFile, append(raw, '\n'), 0o600))
 	}
-}
-
-// definitionDigest digests columns, keys and indexes as in the database's catalog; comments are not
-// included.
-func definitionDigest(t *testing.T, db *pgtest.DB, p fold.Projector) string {
-	t.Helper()
-	lines := texts(t, db, `
-		select format('%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation::regcollation)
-		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
-		where n.nspname = $1 and c.relkind in ('r', 'p') and not c.relispartition
-		union all
-		select pg_get_indexdef(i.indexrelid) from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
-		where n.nspname = $1 and not c.relispartition
-		order by 1`, ddl.Schema(p.Name, 1))
-	require.NotEmpty(t, lines)
-	return digestOf(lines)
 }
 
 func digestOf(lines []string) string {

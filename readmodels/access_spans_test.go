@@ -64,7 +64,19 @@ func TestSpansAgreeWithTheRecords(t *testing.T) {
 	require.Greater(t, len(whole), 50)
 
 	p.checkWhole(whole, entries, head)
-	p.checkMoments(entries, head)
+	rapid.Check(p.t, func(t *rapid.T) {
+		q := drawSpansQuery(t)
+		var version int64
+		q.At, version = drawMoment(t, entries, head, "at")
+		spans, meta := p.allSpans(t, q)
+		require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
+		var got []string
+		for _, s := range spans {
+			got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopesOf(s)))
+		}
+		slices.Sort(got)
+		require.Equal(t, holders(entries, version, q.Dashboard, q.User), got)
+	})
 	p.checkRanges(whole, entries)
 
 	meta, all := asked(p, (*history.History).ExportSpans, history.SpansQuery{ParentAccount: agencyA, From: &historyBegin})
@@ -120,22 +132,6 @@ func (p *past) checkWhole(whole []history.AccessSpan, entries []known, head int6
 		require.Equal(t, []history.Record{one.Listed.DecidedBy, one.Allowed.DecidedBy}, []history.Record{s.ListedBy, s.AllowedBy})
 		require.Equal(t, one.Role, s.Role)
 	}
-}
-
-func (p *past) checkMoments(entries []known, head int64) {
-	rapid.Check(p.t, func(t *rapid.T) {
-		q := drawSpansQuery(t)
-		var version int64
-		q.At, version = drawMoment(t, entries, head, "at")
-		spans, meta := p.allSpans(t, q)
-		require.Equal(t, []int64{version, version, head}, []int64{meta.From.Version, meta.To.Version, meta.AsOf.Version})
-		var got []string
-		for _, s := range spans {
-			got = append(got, fmt.Sprint(s.Dashboard.ID, s.User.ID, scopesOf(s)))
-		}
-		slices.Sort(got)
-		require.Equal(t, holders(entries, version, q.Dashboard, q.User), got)
-	})
 }
 
 func (p *past) checkRanges(whole []history.AccessSpan, entries []known) {

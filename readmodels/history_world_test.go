@@ -70,7 +70,32 @@ func wanderedPast(t *testing.T) (p *past, entries []known, head int64) {
 	t.Helper()
 	p = newPast(t)
 	p.open(agencyB, ben, abroad)
-	p.wander(150)
+	random := rand.New(rand.NewPCG(7, 11))
+	accounts, users := []string{north, south, east}, []string{nina, sam, eva, stella, stan}
+	some := func(from []string) *[]string {
+		list := []string{}
+		for _, id := range from {
+			if random.IntN(2) == 0 {
+				list = append(list, id)
+			}
+		}
+		return &list
+	}
+	for range 150 {
+		c := domain.UpdateDashboard{Primary: accounts[random.IntN(len(accounts))], Unlink: random.IntN(2) == 0}
+		switch random.IntN(4) {
+		case 0:
+			c.SubAccountIDs = some(accounts)
+		case 1:
+			c.Users = some(users)
+		case 2:
+			c.Scopes = some([]string{"analytics", "posts", "reports"})
+		default:
+			allow := random.IntN(2) == 0
+			c.AllowClientDashboard = &allow
+		}
+		p.put([]string{stella, stan}[random.IntN(2)], c)
+	}
 	entries = p.oracle(agencyA)
 	return p, entries, entries[len(entries)-1].version
 }
@@ -116,37 +141,6 @@ func refused[Q, R, M any](p *past, code domain.Code, endpoint func(*history.Hist
 	p.t.Helper()
 	_, _, err := endpoint(p.history, p.t.Context(), q)
 	require.Equal(p.t, code, domain.CodeOf(err))
-}
-
-// wander sends n random changes of agency A.
-func (p *past) wander(n int) {
-	p.t.Helper()
-	random := rand.New(rand.NewPCG(7, 11))
-	accounts, users := []string{north, south, east}, []string{nina, sam, eva, stella, stan}
-	some := func(from []string) *[]string {
-		list := []string{}
-		for _, id := range from {
-			if random.IntN(2) == 0 {
-				list = append(list, id)
-			}
-		}
-		return &list
-	}
-	for range n {
-		c := domain.UpdateDashboard{Primary: accounts[random.IntN(len(accounts))], Unlink: random.IntN(2) == 0}
-		switch random.IntN(4) {
-		case 0:
-			c.SubAccountIDs = some(accounts)
-		case 1:
-			c.Users = some(users)
-		case 2:
-			c.Scopes = some([]string{"analytics", "posts", "reports"})
-		default:
-			allow := random.IntN(2) == 0
-			c.AllowClientDashboard = &allow
-		}
-		p.put([]string{stella, stan}[random.IntN(2)], c)
-	}
 }
 
 // known is what the oracle knows about one entry.

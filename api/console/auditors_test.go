@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,21 +165,12 @@ func TestHistorySearchSkipsEmptyPages(t *testing.T) {
 		return http.StatusOK, map[string]any{"data": found[:min(limit, len(found))], "meta": history.HistoryMeta{NextCursor: "MORE"}}
 	}
 	b := s.signedIn("auditor")
-	shown := func(looks int) string {
-		s.asked = nil
-		page := b.get("/console/history?at=2026-10-01&q=actor:" + alice)
-		page.says(http.StatusOK, "Change 3", `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`,
-			`rel="prev" href="/console/history?at=2026-10-01T09%3A59%3A59.999999Z&amp;q=actor`)
-		require.Len(t, s.asked, 1+looks, s.asked) // and /api/me
-		return page.Body.String()
-	}
-	shown(2)
-
-	require.Contains(t, shown(2), "Older")
+	s.asked = nil
+	page := b.get("/console/history?at=2026-10-01&q=actor:" + alice)
+	page.says(http.StatusOK, "Change 3", "Older", `rel="next" href="/console/history?at=2026-10-02T10%3A00%3A00Z&amp;q=actor`,
+		`rel="prev" href="/console/history?at=2026-10-01T09%3A59%3A59.999999Z&amp;q=actor`)
+	require.Len(t, s.asked, 1+2, s.asked) // and /api/me
 	b.get("/console/history?after=2026-10-01T09:00:00Z&q=actor:" + alice).leadsTo("/console/history?at=2026-10-01T10%3A00%3A00Z&q=actor%3A" + alice)
-
-	found = slices.Repeat(found, 60)
-	require.Equal(t, 60, strings.Count(shown(3), "<h3>"), "a change of many boards is shown whole")
 
 	found, s.asked = nil, nil
 	b.get("/console/history?q=actor:"+alice).says(http.StatusOK, "None of the newest changes matches. Choose an earlier time")

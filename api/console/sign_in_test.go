@@ -103,18 +103,6 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK)
 }
 
-func TestFormerUsersAreSignedOut(t *testing.T) {
-	t.Parallel()
-	s, b := signedIn(t, "agency")
-	b.get("/console").says(http.StatusOK, "Name of "+alice)
-	s.refuse("GET /api/me", http.StatusForbidden, domain.CodeForbidden, "Your access has ended. Ask your agency.")
-	b.get("/console").says(http.StatusForbidden, "Your access has ended")
-	require.Empty(t, b.cookie)
-	require.Empty(t, s.sessions.sessions, "the session has ended")
-	s.browser().post("/console/sign-in/demo", url.Values{"role": {"agency"}}).says(http.StatusForbidden, "Your access has ended")
-	require.Empty(t, s.sessions.sessions)
-}
-
 // While the API is unavailable, a session stays until its person signs out.
 func TestErrorsDoNotSignOut(t *testing.T) {
 	t.Parallel()
@@ -210,6 +198,7 @@ func TestSessionsKeepAllRolesOfAToken(t *testing.T) {
 		return http.StatusForbidden, map[string]any{"code": "forbidden", "message": "Your access has ended."}
 	}
 	b.get("/console/history").says(http.StatusForbidden, "Your access has ended")
+	require.Empty(t, b.cookie)
 	require.Empty(t, s.sessions.sessions)
 	s.browser().post("/console/sign-in/token", url.Values{"token": {"good"}}).says(http.StatusForbidden, "Your access has ended")
 	require.Empty(t, s.sessions.sessions)

@@ -25,22 +25,16 @@ type mainApp struct {
 	errors  bytes.Buffer
 }
 
-// buildMainApp builds the committed module with the dependencies of this module.
-func buildMainApp(t *testing.T) string {
+func startMainApp(t *testing.T, r running) *mainApp {
 	t.Helper()
+	m := &mainApp{t: t}
 	program := filepath.Join(t.TempDir(), "mainapp")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("testdata", "mainapp")
 	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly -buildvcs=false", "GOPROXY=off", "GOWORK=off")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s\nAfter a change of go.mod: cp go.sum %[2]s; cd %[2]s; go build -mod=mod -o /dev/null .", out, "api/mount/testdata/mainapp")
-	return program
-}
-
-func startMainApp(t *testing.T, r running) *mainApp {
-	t.Helper()
-	m := &mainApp{t: t}
-	m.process = exec.Command(buildMainApp(t))
+	m.process = exec.Command(program)
 	m.process.Env = append(os.Environ(), "MAINAPP_ADDR=127.0.0.1:0",
 		"LEDGERBOARD_KAFKA_BROKERS="+strings.Join(r.brokers, ","), "LEDGERBOARD_DATABASE_URL="+r.databaseURL)
 	m.process.Stderr = &m.errors

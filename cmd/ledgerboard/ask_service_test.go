@@ -22,32 +22,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-// served runs the HTTP layer over a signed log. The token "mine" belongs to the auditor of the
-// first agency.
-func (a *audited) served(t *testing.T) remote {
-	t.Helper()
-	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
-	require.NoError(t, err)
-	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil })
-	server, err := api.Handler(api.Deps{
-		Authenticator: api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
-			if r.Header.Get("Authorization") != "Bearer mine" {
-				return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Who are you?")
-			}
-			return api.Principal{UserID: "e10000000000000000000001", AccountID: auditedAgencies[0], Roles: api.Roles{api.RoleAuditor}}, nil
-		}),
-		ParentAccount: readmodels.Accounts{}.ParentAccount, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
-		DashboardCommands: struct{ api.DashboardCommands }{}, Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
-		Audit: &api.AuditDeps{
-			History: &history.History{Pool: a.db.ReadOnly},
-			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
-			Proofs:  prover,
-		},
-	})
-	require.NoError(t, err)
-	return remoteOf(t, server)
-}
-
 func remoteOf(t *testing.T, handler http.Handler) remote {
 	t.Helper()
 	service := httptest.NewServer(handler)
@@ -68,7 +42,26 @@ func answering(t *testing.T, status int, body string) remote {
 func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	t.Parallel()
 	a := newAudited(t, 30)
-	at := a.served(t)
+	known, err := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}.verifiers(storage{})
+	require.NoError(t, err)
+	prover := proof.NewProver(a.log, func() (note.Verifiers, error) { return known, nil })
+	server, err := api.Handler(api.Deps{
+		Authenticator: api.AuthenticatorFunc(func(r *http.Request) (api.Principal, error) {
+			if r.Header.Get("Authorization") != "Bearer mine" {
+				return api.Principal{}, domain.NewError(domain.CodeUnauthenticated, "Who are you?")
+			}
+			return api.Principal{UserID: "e10000000000000000000001", AccountID: auditedAgencies[0], Roles: api.Roles{api.RoleAuditor}}, nil
+		}),
+		ParentAccount: readmodels.Accounts{}.ParentAccount, People: struct{ api.PeopleDirectory }{}, Dashboards: struct{ api.DashboardReader }{},
+		DashboardCommands: struct{ api.DashboardCommands }{}, Scope: readmodels.Scopes{}.Scope, Analytics: &analytics.Analytics{},
+		Audit: &api.AuditDeps{
+			History: &history.History{Pool: a.db.ReadOnly},
+			Records: &commands.Audit{Log: a.log, Now: time.Now, Logger: slog.New(slog.DiscardHandler)},
+			Proofs:  prover,
+		},
+	})
+	require.NoError(t, err)
+	at := remoteOf(t, server)
 	key := evidence{Keys: []string{filepath.Join(a.dir, checkpointPublic)}}
 	nowhere, files := storage{DataDir: t.TempDir()}, t.TempDir()
 	early, late := filepath.Join(files, "early"), filepath.Join(files, "late")
@@ -84,7 +77,7 @@ func TestAuditorsNeedAnAddressAndAToken(t *testing.T) {
 	require.Contains(t, mustRun(t, verifyCommand{installation: installation{storage: nowhere}, evidence: key, Bundle: late}), "version 11 was the last")
 	require.Equal(t, 2, strings.Count(mustRun(t, checkpointsCommand{at}), "ledgerboard/dashboards\n"))
 
-	_, err := runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "csv"})
+	_, err = runCommand(t, accessCommand{remote: at, At: "31.3.2026", By: "dashboard", Format: "csv"})
 	require.Equal(t, exitUsage, exitCode(err, io.Discard))
 	require.Equal(t, 1, strings.Count(err.Error(), "at is not a time"), "the message is not repeated: %v", err)
 }

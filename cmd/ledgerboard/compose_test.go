@@ -63,27 +63,23 @@ func defaultsOfSettings(t *testing.T) map[string]string {
 	return found
 }
 
-// outside returns the settings of the processes that serve requests and read the platforms.
-func outside() []string {
-	names := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
-	for _, of := range []reflect.Type{reflect.TypeFor[fetchSettings](), reflect.TypeFor[tokens](), reflect.TypeFor[signInSettings]()} {
-		for field := range of.Fields() {
-			names = append(names, field.Tag.Get("env"))
-		}
-	}
-	return names
-}
-
 // compose.yaml must pass every setting to the program under its right name; otherwise it would be
 // ignored silently.
 func TestComposePassesEverySettingOfTheProgram(t *testing.T) {
 	t.Parallel()
-	all, settings, out := composed(t), defaultsOfSettings(t), outside()
+	// The settings of the processes that serve requests and read the platforms.
+	outside := []string{"LEDGERBOARD_PUBLIC_URL", "LEDGERBOARD_CORS_ORIGINS", "LEDGERBOARD_SECRETS_KEY"}
+	for _, of := range []reflect.Type{reflect.TypeFor[fetchSettings](), reflect.TypeFor[tokens](), reflect.TypeFor[signInSettings]()} {
+		for field := range of.Fields() {
+			outside = append(outside, field.Tag.Get("env"))
+		}
+	}
+	all, settings := composed(t), defaultsOfSettings(t)
 	for name := range composeLeavesOut {
 		require.Contains(t, settings, name, "obsolete exception")
 	}
 	for name := range settings {
-		left, signing, outer := composeLeavesOut[name] != "", slices.Contains(signs, name), slices.Contains(out, name)
+		left, signing, outer := composeLeavesOut[name] != "", slices.Contains(signs, name), slices.Contains(outside, name)
 		for service, gets := range map[string]bool{
 			"ledgerboard": !left && !signing,           // serves requests: all settings except the signing key
 			"projector":   !left && !signing && !outer, // folds: neither the signing key nor secrets of platforms or tokens

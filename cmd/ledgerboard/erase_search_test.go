@@ -164,8 +164,43 @@ func (f forgetful) forget(t *testing.T, backup func()) {
 	f.serve(t, &said, func(a *process, base string) {
 		seedErasure(t, a)
 		seedFigures(t, a)
-		seedSought(t, a)
-		seedSignIns(t, a)
+		// Pictures, a platform's error text, and a text that the agency published under two names.
+		ctx, now := t.Context(), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+		a.appendEntities(t,
+			domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency", Active: true},
+			domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client", Active: true},
+			atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Ernas Profil"))
+		for profile, texts := range map[int64]domain.PostTexts{
+			700:       {Content: saidByBoth, MediaURL: "https://media.example/erna-picture.jpg", Permalink: "https://posts.example/erna"},
+			702702702: {Content: saidByBoth, Permalink: "https://posts.example/sam"},
+		} {
+			a.appendText(t, profile, "both", texts)
+			tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: profile}
+			a.appendFigures(t, tenant, now, domain.PostRegistered{
+				Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "both", Origin: domain.OriginMainApp, RegisteredAt: now, PublishedAt: &now,
+			})
+		}
+		for _, post := range picturedPosts {
+			begun, err := picturesOf(t, a).Begin(ctx, post, time.Now())
+			require.NoError(t, err)
+			require.True(t, begun)
+			require.NoError(t, picturesOf(t, a).Keep(ctx, post, []byte(pictureShows)))
+		}
+		changeDashboard(t, a, domain.UpdateDashboard{AllowClientDashboard: new(true)})
+		// Three rows with one value: common enough for the planner's statistics.
+		a.exec(t, `
+		insert into platform_words (kind, class, social_account_id, words, said_at)
+		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
+		require.NoError(t, vault.Identities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
+		a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
+		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
+		// Three sign-ins with one outcome, as common; they expire within two hours.
+		outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 700, PID: domain.LinkedIn, Name: "Ernas Profil"}}}
+		a.exec(t, `
+		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, platform, redirect_uri, return_to, social_account, step,
+			outcome, created_at, expires_at)
+		select gen_random_uuid(), n::text::bytea, $1, $2, $3, 'agency', $4, '', '', 0, 'done', $5, $6, $6 from generate_series(1, 3) n`,
+			eraseAgency, eraseClient, eraseStaff, int(domain.LinkedIn), outcome, time.Now().Add(time.Hour))
 		before := evidenceOf(t, a, base)
 		requirePictures(t, a, len(picturedPosts))
 		requireNone(t, before, []string{pictureShows}) // it is encrypted everywhere
@@ -244,41 +279,6 @@ func (f forgetful) foundIn(t *testing.T, texts []string) (found []string) {
 	return found
 }
 
-// seedSought adds pictures, a platform's error text, and a text that the agency published under two
-// names.
-func seedSought(t *testing.T, a *process) {
-	t.Helper()
-	ctx, now := t.Context(), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	a.appendEntities(t,
-		domain.DirectoryAccount{ID: eraseAgency, RowID: 1, Name: "Agency", Active: true},
-		domain.DirectoryAccount{ID: eraseClient, RowID: 2, ParentAccount: eraseAgency, Name: "Client", Active: true},
-		atLinkedIn(700, 7, 70, domain.LinkedInProfile, "Ernas Profil"))
-	for profile, texts := range map[int64]domain.PostTexts{
-		700:       {Content: saidByBoth, MediaURL: "https://media.example/erna-picture.jpg", Permalink: "https://posts.example/erna"},
-		702702702: {Content: saidByBoth, Permalink: "https://posts.example/sam"},
-	} {
-		a.appendText(t, profile, "both", texts)
-		tenant := domain.Tenant{ParentAccount: eraseAgency, AccountID: eraseClient, MemberID: 7, SocialAccount: profile}
-		a.appendFigures(t, tenant, now, domain.PostRegistered{
-			Tenant: tenant, Platform: domain.LinkedIn, ExternalID: "both", Origin: domain.OriginMainApp, RegisteredAt: now, PublishedAt: &now,
-		})
-	}
-	for _, post := range picturedPosts {
-		begun, err := picturesOf(t, a).Begin(ctx, post, time.Now())
-		require.NoError(t, err)
-		require.True(t, begun)
-		require.NoError(t, picturesOf(t, a).Keep(ctx, post, []byte(pictureShows)))
-	}
-	changeDashboard(t, a, domain.UpdateDashboard{AllowClientDashboard: new(true)})
-	// Three rows with one value: common enough for the planner's statistics.
-	a.exec(t, `
-		insert into platform_words (kind, class, social_account_id, words, said_at)
-		select kind, 'permission', 700, $2, $1 from unnest(array['account_insights', 'post_insights', 'history']) kind`, now, platformSaid)
-	require.NoError(t, vault.Identities{Pool: a.KeptPool}.Link(ctx, "https://id.example", subjectOfErna, erased, now))
-	a.until(t, 7, `select (select count(*) from post_contents where external_id = 'both') + (select count(*) from tSPosts where external_id = 'both')
-		+ (select count(*) from tSAccounts where name = 'Ernas Profil') + (select count(*) from accounts where active)`)
-}
-
 // picturedPosts are posts with stored pictures: two of the person, one of another person.
 var picturedPosts = []domain.PostRef{
 	{ParentAccount: eraseAgency, SocialAccount: 700, ExternalID: "both"},
@@ -305,18 +305,6 @@ func requirePictures(t *testing.T, a *process, people int) {
 	}
 	require.Equal(t, people, opened)
 	require.Equal(t, people, a.countsOf(t, "select count(*) from kept.pictures"))
-}
-
-// seedSignIns adds three sign-ins with one outcome, common enough for the planner's statistics.
-// They expire within two hours.
-func seedSignIns(t *testing.T, a *process) {
-	t.Helper()
-	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{{SocialAccountID: 700, PID: domain.LinkedIn, Name: "Ernas Profil"}}}
-	a.exec(t, `
-		insert into connect_attempts (id, start, parent_account, account_id, user_id, role, platform, redirect_uri, return_to, social_account, step,
-			outcome, created_at, expires_at)
-		select gen_random_uuid(), n::text::bytea, $1, $2, $3, 'agency', $4, '', '', 0, 'done', $5, $6, $6 from generate_series(1, 3) n`,
-		eraseAgency, eraseClient, eraseStaff, int(domain.LinkedIn), outcome, time.Now().Add(time.Hour))
 }
 
 func requireNone(t *testing.T, evidence map[string][]byte, texts []string) {
@@ -356,7 +344,15 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 	var err error
 	evidence["dump of the database"], err = dump.Output()
 	require.NoError(t, err, dump.String())
-	for role, token := range a.someTokens(t) {
+	tokens := map[string]string{}
+	for role, who := range map[string][2]string{
+		"agency": {eraseStaff, eraseAgency}, "client": {stays, eraseClient}, "auditor": {eraseStaff, eraseAgency}, "operator": {"an operator", ""}, "main_app": {"the main application", ""},
+	} {
+		token, err := a.sign(who[0], who[1], []string{role}, time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		tokens[role] = token
+	}
+	for role, token := range tokens {
 		answered := 0
 		for _, path := range pathsToAsk(t, base) {
 			status, body := get(t, base+path, token)
@@ -373,19 +369,6 @@ func evidenceOf(t *testing.T, a *process, base string) map[string][]byte {
 		t.Logf("%d paths responded %s", answered, role)
 	}
 	return evidence
-}
-
-func (p *process) someTokens(t *testing.T) map[string]string {
-	t.Helper()
-	tokens := map[string]string{}
-	for role, who := range map[string][2]string{
-		"agency": {eraseStaff, eraseAgency}, "client": {stays, eraseClient}, "auditor": {eraseStaff, eraseAgency}, "operator": {"an operator", ""}, "main_app": {"the main application", ""},
-	} {
-		token, err := p.sign(who[0], who[1], []string{role}, time.Now().Add(time.Hour))
-		require.NoError(t, err)
-		tokens[role] = token
-	}
-	return tokens
 }
 
 // pathsToAsk returns all GET paths of the API with every id that the person has or had, except

@@ -24,7 +24,6 @@ import (
 const importKey = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 const (
-	harbour = "a00000000000000000000001"
 	bakery  = "c00000000000000000000011"
 	cafe    = "c00000000000000000000012"
 	florist = "c00000000000000000000013"
@@ -107,7 +106,23 @@ func TestImportOldSystem(t *testing.T) {
 
 	withService(t, at, func(a *process, _ string) {
 		requireMovedIn(t, a)
-		requireOnRecord(t, a)
+		records := column[domain.DataImported](t, a.ReadPool,
+			`select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
+			domain.DataImported{}.EventType())
+		require.Len(t, records, 1, "the repeated import changed nothing and is not recorded")
+		record := records[0]
+		a.until(t, 1, `select count(*) from operations_trail i join operations_trail o on o.data ->> 'of' = i.event_id
+		where i.event_type = 'operations.data_imported.v1' and o.data ->> 'outcome' = 'done' and o.actor = 'system:import'`)
+		require.Len(t, record.Files, 7)
+		content := readFile(t, sample("tMemberAuth.csv"))
+		require.Contains(t, record.Files, domain.ImportedFile{
+			Name: "tMemberAuth.csv", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
+		})
+		record.Files = nil
+		require.Equal(t, domain.DataImported{
+			Entities: allOfIt.Entities, Connections: allOfIt.Connections, Tokens: allOfIt.Tokens, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
+			AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
+		}, record)
 	})
 
 	rows := strings.ReplaceAll(readFile(t, sample("tMemberAuth.csv")), "invented-tiktok-token", "invented-newer")
@@ -195,28 +210,6 @@ func requireMovedIn(t *testing.T, a *process) {
 			return nil
 		}}))
 	}
-}
-
-// requireOnRecord requires one record of the import, with the files and without content.
-func requireOnRecord(t *testing.T, a *process) {
-	t.Helper()
-	records := column[domain.DataImported](t, a.ReadPool,
-		`select data from operations_trail where event_type = $1 and actor = 'system:import' and parent_account = '-'`,
-		domain.DataImported{}.EventType())
-	require.Len(t, records, 1, "the repeated import changed nothing and is not recorded")
-	record := records[0]
-	a.until(t, 1, `select count(*) from operations_trail i join operations_trail o on o.data ->> 'of' = i.event_id
-		where i.event_type = 'operations.data_imported.v1' and o.data ->> 'outcome' = 'done' and o.actor = 'system:import'`)
-	require.Len(t, record.Files, 7)
-	content := readFile(t, sample("tMemberAuth.csv"))
-	require.Contains(t, record.Files, domain.ImportedFile{
-		Name: "tMemberAuth.csv", Bytes: int64(len(content)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(content))),
-	})
-	record.Files = nil
-	require.Equal(t, domain.DataImported{
-		Entities: allOfIt.Entities, Connections: allOfIt.Connections, Tokens: allOfIt.Tokens, Dashboards: allOfIt.Dashboards, Posts: allOfIt.Posts,
-		AccountReadings: allOfIt.AccountReadings, PostReadings: allOfIt.PostReadings, Repaired: 5,
-	}, record)
 }
 
 func importedEnds(t *testing.T, dir string) map[string]int64 {

@@ -250,17 +250,6 @@ func seedFetching(t *testing.T, a *process) {
 	a.until(t, fetchNoToken, "select count(*) from tSAccounts")
 }
 
-func TestReasonsOfActionsInWords(t *testing.T) {
-	t.Parallel()
-	for want, a := range map[string]operator.Action{
-		"customer request, DPO-7": {Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "DPO-7"}},
-		"data repair":             {Role: "operator", Reason: domain.Reason{Code: domain.ReasonDataRepair}},
-		"by the agency itself":    {Role: "agency", Reason: domain.Reason{Code: domain.ReasonCustomerRequest}},
-	} {
-		require.Equal(t, want, a.Because())
-	}
-}
-
 // Commands that inspect a log never create one: an empty log would verify.
 func TestReadingCommandsCreateNothing(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,18 @@ func newAudited(t *testing.T, changes int) *audited {
 		drafts = append(drafts, a.change(t, auditedAgencies[n%len(auditedAgencies)]))
 	}
 	require.NoError(t, a.log.AppendBulk(t.Context(), drafts))
-	a.project(t, changes)
+	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards(0).Name)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- engines[0].Run(ctx) }()
+	require.Eventually(t, func() bool {
+		var folded int
+		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints where state = 'live'")
+		return row.Scan(&folded) == nil && folded == changes
+	}, patience, 20*time.Millisecond)
+	cancel()
+	require.NoError(t, <-done)
 	a.signer = a.newSigner(t)
 	a.sign(t)
 	return a
@@ -89,22 +100,6 @@ func (a *audited) change(t *testing.T, agency string) domain.Draft {
 	require.NoError(t, err)
 	a.heads[agency] = domain.StreamHead{Version: version, Hash: eventlog.RecordHash(prev, r), Time: at}
 	return draft
-}
-
-func (a *audited) project(t *testing.T, records int) {
-	t.Helper()
-	engines, err := a.parts.Engines(t.Context(), projectors.Dashboards(0).Name)
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- engines[0].Run(ctx) }()
-	require.Eventually(t, func() bool {
-		var folded int
-		row := a.db.Pool.QueryRow(ctx, "select coalesce(sum(next_offset), 0) from checkpoints where state = 'live'")
-		return row.Scan(&folded) == nil && folded == records
-	}, patience, 20*time.Millisecond)
-	cancel()
-	require.NoError(t, <-done)
 }
 
 func (a *audited) sign(t *testing.T) {

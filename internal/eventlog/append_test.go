@@ -123,22 +123,6 @@ func TestAppendDeadlineLeavesTheOutcomeOpen(t *testing.T) {
 	b.awaitEnd(t, domain.TopicOperations, 0, 1)
 }
 
-// notLeader answers produce requests like a broker that has just lost leadership.
-func notLeader(asked *kmsg.ProduceRequest) kmsg.Response {
-	resp := asked.ResponseKind().(*kmsg.ProduceResponse)
-	for _, t := range asked.Topics {
-		topic := kmsg.NewProduceResponseTopic()
-		topic.Topic, topic.TopicID = t.Topic, t.TopicID
-		for _, p := range t.Partitions {
-			partition := kmsg.NewProduceResponseTopicPartition()
-			partition.Partition, partition.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
-			topic.Partitions = append(topic.Partitions, partition)
-		}
-		resp.Topics = append(resp.Topics, topic)
-	}
-	return resp
-}
-
 // A broker restarts, or another one becomes leader, after some seconds: an append waits for that
 // instead of returning an unknown outcome, and the record is appended once.
 func TestAppendSurvivesALostBroker(t *testing.T) {
@@ -157,7 +141,19 @@ func TestAppendSurvivesALostBroker(t *testing.T) {
 					return nil, nil, false
 				}
 				cluster.KeepControl()
-				return notLeader(request.(*kmsg.ProduceRequest)), nil, true
+				asked := request.(*kmsg.ProduceRequest)
+				resp := asked.ResponseKind().(*kmsg.ProduceResponse)
+				for _, t := range asked.Topics {
+					topic := kmsg.NewProduceResponseTopic()
+					topic.Topic, topic.TopicID = t.Topic, t.TopicID
+					for _, p := range t.Partitions {
+						partition := kmsg.NewProduceResponseTopicPartition()
+						partition.Partition, partition.ErrorCode = p.Partition, kerr.NotLeaderForPartition.Code
+						topic.Partitions = append(topic.Partitions, partition)
+					}
+					resp.Topics = append(resp.Topics, topic)
+				}
+				return resp, nil, true
 			})
 			cluster.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
 				if cut++; cut > c.cut {

@@ -328,7 +328,25 @@ func testStoppedRecreated(t *testing.T, brokers []string) {
 	f.start("recreated", nil)
 	f.await(3)
 
-	b.recreate(t, domain.TopicMetrics)
+	ctx := testContext(t)
+	_, err := b.admin.DeleteTopic(ctx, b.wire(domain.TopicMetrics))
+	require.NoError(t, err)
+	b.awaitPartitions(t, domain.TopicMetrics, 0)
+	for _, spec := range b.cfg.Topics {
+		if spec.Name != domain.TopicMetrics {
+			continue
+		}
+		configs := map[string]*string{}
+		for key, value := range spec.Configs {
+			configs[key] = &value
+		}
+		configs["min.insync.replicas"] = new("1")
+		require.Eventually(t, func() bool { // Apache Kafka deletes in the background
+			_, err := b.admin.CreateTopic(ctx, spec.Partitions, 1, configs, b.wire(domain.TopicMetrics))
+			return err == nil
+		}, awaitTime, awaitTick)
+		b.awaitPartitions(t, domain.TopicMetrics, int(spec.Partitions))
+	}
 	for n := range 9 { // the other log is longer: by offsets alone it would look like the old one
 		b.produce(t, domain.TopicMetrics, 2, b.forge(t, postRead(account, 10+n)))
 	}

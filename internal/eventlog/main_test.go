@@ -212,30 +212,6 @@ func (b *bench) awaitPartitions(t testing.TB, topic string, count int) {
 	}, awaitTime, awaitTick)
 }
 
-// recreate deletes a topic and creates it again under its name.
-func (b *bench) recreate(t testing.TB, topic string) {
-	t.Helper()
-	ctx := testContext(t)
-	_, err := b.admin.DeleteTopic(ctx, b.wire(topic))
-	require.NoError(t, err)
-	b.awaitPartitions(t, topic, 0)
-	for _, spec := range b.cfg.Topics {
-		if spec.Name != topic {
-			continue
-		}
-		configs := map[string]*string{}
-		for key, value := range spec.Configs {
-			configs[key] = &value
-		}
-		configs["min.insync.replicas"] = new("1")
-		require.Eventually(t, func() bool { // Apache Kafka deletes in the background
-			_, err := b.admin.CreateTopic(ctx, spec.Partitions, 1, configs, b.wire(topic))
-			return err == nil
-		}, awaitTime, awaitTick)
-		b.awaitPartitions(t, topic, int(spec.Partitions))
-	}
-}
-
 // forge returns a draft's record as another program could produce it.
 func (b *bench) forge(t testing.TB, d domain.Draft) kgo.Record {
 	t.Helper()

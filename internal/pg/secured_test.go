@@ -25,18 +25,6 @@ type securedServer struct {
 	url  string // of its superuser
 }
 
-func newSecuredServer(t *testing.T) *securedServer {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ledgerboard-secured-") // the server's user cannot open t.TempDir
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	server, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: slog.New(slog.DiscardHandler)})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Close()) })
-	return &securedServer{t: t, data: filepath.Join(dir, "pg", "data"), url: server.URL()}
-}
-
 // show makes the server use a certificate for new connections.
 func (s *securedServer) show(pair certs.Pair) {
 	s.t.Helper()
@@ -83,7 +71,14 @@ func (s *securedServer) at(host, password, parameters string, args ...any) strin
 // to check.
 func TestSecuredServer(t *testing.T) {
 	t.Parallel()
-	s := newSecuredServer(t)
+	dir, err := os.MkdirTemp("", "ledgerboard-secured-") // the server's user cannot open t.TempDir
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	server, err := embedded.StartPostgres(t.Context(), embedded.PostgresConfig{DataDir: filepath.Join(dir, "pg"), Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Close()) })
+	s := &securedServer{t: t, data: filepath.Join(dir, "pg", "data"), url: server.URL()}
 	authority, other := certs.NewAuthority(t), certs.NewAuthority(t)
 	refused := func(url, why, look string) {
 		t.Helper()

@@ -87,18 +87,6 @@ func (b *bundle) lastCall() platforms.CallStats {
 	return b.calls[len(b.calls)-1]
 }
 
-// config points every platform at one address.
-func (b *bundle) config(root string) platforms.Config {
-	endpoint := func(path string) platforms.Endpoint {
-		return platforms.Endpoint{BaseURL: root + path, ClientID: "app", ClientSecret: clientSecret}
-	}
-	return platforms.Config{
-		Facebook: endpoint(simulator.PathFacebook), Instagram: endpoint(simulator.PathInstagram),
-		LinkedIn: endpoint(simulator.PathLinkedIn), TikTok: endpoint(simulator.PathTikTok),
-		Logger: slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), Observe: b.observe, Now: b.clock,
-	}
-}
-
 // setup starts a simulator and clients for it. The change functions may modify both configurations.
 func setup(t *testing.T, change ...func(*simulator.Config, *platforms.Config)) *bundle {
 	t.Helper()
@@ -119,7 +107,14 @@ func canned(t *testing.T, handler http.HandlerFunc, change ...func(*platforms.Co
 	t.Helper()
 	b := &bundle{now: testNow}
 	server := httptest.NewServer(handler)
-	cfg := b.config(server.URL)
+	endpoint := func(path string) platforms.Endpoint {
+		return platforms.Endpoint{BaseURL: server.URL + path, ClientID: "app", ClientSecret: clientSecret}
+	}
+	cfg := platforms.Config{
+		Facebook: endpoint(simulator.PathFacebook), Instagram: endpoint(simulator.PathInstagram),
+		LinkedIn: endpoint(simulator.PathLinkedIn), TikTok: endpoint(simulator.PathTikTok),
+		Logger: slog.New(slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug})), Observe: b.observe, Now: b.clock,
+	}
 	for _, c := range change {
 		c(&cfg)
 	}

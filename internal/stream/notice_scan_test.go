@@ -2,7 +2,6 @@ package stream_test
 
 import (
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -231,25 +230,6 @@ func TestEndOfTheHubClosesEveryConnection(t *testing.T) {
 		require.ErrorIs(t, refused.fault, stream.ErrClosed)
 		require.ErrorIs(t, open(t, hub, &listener{}, "").fault, stream.ErrClosed)
 	})
-}
-
-func TestParseID(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]int64{".0": 0, ".17": 17, ".9223372036854775807": 9223372036854775807} {
-		for _, account := range []string{agency, strings.ToUpper(agency)} {
-			parent, version, ok := stream.ParseID(account + text)
-			require.True(t, ok, text)
-			require.Equal(t, agency, parent)
-			require.Equal(t, want, version)
-		}
-	}
-	for _, text := range []string{
-		"", ".", agency, agency + ".", agency + ".-1", agency + ".+1", agency + ".01", agency + ".1.2", agency + ".1\n",
-		agency + ".9223372036854775808", "zzzzzzzzzzzzzzzzzzzzzzzz.1", "short.1", agency + "a.1",
-	} {
-		_, _, ok := stream.ParseID(text)
-		require.False(t, ok, "%q", text)
-	}
 }
 
 func FuzzParseID(f *testing.F) {

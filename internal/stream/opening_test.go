@@ -16,18 +16,6 @@ import (
 
 var errAwayForGood = domain.NewError(domain.CodeForbidden, "no longer active")
 
-func TestStreamWithoutCursorBeginsAtTheHead(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, hub *stream.Hub, store *memoryStore) {
-		store.append(agency, alice)
-		l := (&listener{}).open(t, hub.ServeNotices, stream.Listener{ParentAccount: agency, UserID: alice}, "")
-		require.Equal(t, []string{"event: notice_cursor\nid: " + id(1) + "\ndata: {}"}, l.take(), "a cursor at once")
-		store.append(agency, bob)
-		store.announce(t, hub, alice, bob)
-		require.Equal(t, []string{id(3)}, l.ids())
-	})
-}
-
 func TestStreamResumesAfterItsCursor(t *testing.T) {
 	t.Parallel()
 	who := stream.Listener{ParentAccount: agency, UserID: alice}
@@ -44,7 +32,10 @@ func TestStreamResumesAfterItsCursor(t *testing.T) {
 			l := (&listener{query: at.query}).open(t, hub.ServeNotices, who, at.header)
 			require.Equal(t, []string{id(3), id(4)}, l.ids(), name)
 		}
-		for _, cursor := range []string{"7", "x", agency, agency + ".x", agency2 + ".1"} {
+		for _, cursor := range []string{
+			"7", "x", agency, agency + ".", agency + ".x", agency2 + ".1", agency + ".-1", agency + ".+1", agency + ".01", agency + ".1.2",
+			agency + ".9223372036854775808", "zzzzzzzzzzzzzzzzzzzzzzzz.1", "short.1", agency + "a.1",
+		} {
 			l := (&listener{}).open(t, hub.ServeNotices, who, cursor)
 			require.Equal(t, domain.CodeInvalid, domain.CodeOf(l.fault), "%s does not belong to this stream", cursor)
 		}
@@ -70,19 +61,6 @@ func TestLostAccessAtTheOpening(t *testing.T) {
 		require.ErrorIs(t, figures.fault, errAwayForGood)
 		later := (&listener{refusal: errAway}).open(t, hub.ServeNotices, who, id(0))
 		require.ErrorIs(t, later.fault, errAway, "it is unknown: it reconnects")
-	})
-}
-
-func TestAccessIsCheckedEveryEightSeconds(t *testing.T) {
-	t.Parallel()
-	inBubble(t, func(t *testing.T, hub *stream.Hub, _ *memoryStore) {
-		notices, figures := subscribe(t, hub, agency, alice, 0), open(t, hub, &listener{}, "")
-		notices.refuse(errAwayForGood)
-		figures.refuse(errAwayForGood)
-		time.Sleep(7 * time.Second)
-		require.False(t, notices.over() || figures.over())
-		time.Sleep(time.Second)
-		require.True(t, notices.over() && figures.over())
 	})
 }
 

@@ -78,23 +78,6 @@ func TestParseKeysErrorsHideTheKey(t *testing.T) {
 	require.ErrorContains(t, err, "key 3 is neither", "all errors at once")
 }
 
-// renderings returns a value in the formats used in logs and answers.
-func renderings(t testing.TB, value any) map[string]string {
-	t.Helper()
-	shown := map[string]string{}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
-		shown[verb] = fmt.Sprintf(verb, value)
-	}
-	body, err := json.Marshal(value)
-	require.NoError(t, err)
-	shown["json"] = string(body)
-	var asText, asJSON bytes.Buffer
-	slog.New(slog.NewTextHandler(&asText, nil)).Info("shown", "value", value)
-	slog.New(slog.NewJSONHandler(&asJSON, nil)).Info("shown", "value", value)
-	shown["slog text"], shown["slog json"] = asText.String(), asJSON.String()
-	return shown
-}
-
 func TestKeysAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	k := key(t, 0x41)
@@ -112,7 +95,18 @@ func TestKeysAreNotPrinted(t *testing.T) {
 		"key": k, "pointer": &k, "keys": vault.Keys{k}, "secrets": secrets,
 		"struct": config{Exported: vault.Keys{k}, hidden: k, store: secrets},
 	} {
-		for how, text := range renderings(t, value) {
+		shown := map[string]string{}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			shown[verb] = fmt.Sprintf(verb, value)
+		}
+		body, err := json.Marshal(value)
+		require.NoError(t, err)
+		shown["json"] = string(body)
+		var asText, asJSON bytes.Buffer
+		slog.New(slog.NewTextHandler(&asText, nil)).Info("shown", "value", value)
+		slog.New(slog.NewJSONHandler(&asJSON, nil)).Info("shown", "value", value)
+		shown["slog text"], shown["slog json"] = asText.String(), asJSON.String()
+		for how, text := range shown {
 			for _, form := range forms {
 				require.NotContains(t, text, form, "%s as %s", name, how)
 			}

@@ -59,7 +59,22 @@ func TestAccountInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := drawAccountEvents(t)
 		requireAnyOrder(t, db, projectors.AccountInsights, events)
-		require.ElementsMatch(t, expectedDaily(events), collect[dailyFact](t, db, `
+		facts, times := map[string]dailyFact{}, map[string]time.Time{}
+		for _, ev := range events {
+			read := ev.Data.(domain.AccountRead)
+			for _, f := range read.Figures {
+				day := f.Day
+				if day == "" {
+					day = read.CapturedAt.UTC().Format(time.DateOnly)
+				}
+				fact := dailyFact{read.ParentAccount, f.Name, string(f.Kind), day, f.Source, f.Value, ev.Envelope.ID}
+				key := fmt.Sprint(fact.Parent, fact.Metric, fact.Kind, fact.Day, fact.Source)
+				if present, ok := facts[key]; !ok || beats(read.CapturedAt, fact.EventID, times[key], present.EventID) {
+					facts[key], times[key] = fact, read.CapturedAt
+				}
+			}
+		}
+		require.ElementsMatch(t, slices.Collect(maps.Values(facts)), collect[dailyFact](t, db, `
 			select parent_account, metric, kind, (month + d.day - 1)::text, source, d.value, d.event_id
 			from account_months, unnest(days, day_values, event_ids) as d(day, value, event_id)`))
 		require.ElementsMatch(t, expectedReadings(events), collect[readingFact](t, db, `
@@ -83,25 +98,6 @@ type dailyFact struct {
 func beats(at time.Time, id string, thanAt time.Time, thanID string) bool {
 	a, b := at.UnixMicro(), thanAt.UnixMicro()
 	return a > b || a == b && id < thanID
-}
-
-func expectedDaily(events []fold.Event) []dailyFact {
-	facts, times := map[string]dailyFact{}, map[string]time.Time{}
-	for _, ev := range events {
-		read := ev.Data.(domain.AccountRead)
-		for _, f := range read.Figures {
-			day := f.Day
-			if day == "" {
-				day = read.CapturedAt.UTC().Format(time.DateOnly)
-			}
-			fact := dailyFact{read.ParentAccount, f.Name, string(f.Kind), day, f.Source, f.Value, ev.Envelope.ID}
-			key := fmt.Sprint(fact.Parent, fact.Metric, fact.Kind, fact.Day, fact.Source)
-			if present, ok := facts[key]; !ok || beats(read.CapturedAt, fact.EventID, times[key], present.EventID) {
-				facts[key], times[key] = fact, read.CapturedAt
-			}
-		}
-	}
-	return slices.Collect(maps.Values(facts))
 }
 
 // readingFact is a row of tSAccountIns.

@@ -150,7 +150,29 @@ func TestPostInsightsAnyOrderGivesTheSameTables(t *testing.T) {
 		events := drawPostEvents(t)
 		requireAnyOrder(t, db, projectors.PostInsights, events)
 		requireSteps(t, db, events)
-		require.Equal(t, expectedNewer(events), readNewer(t, db))
+		last := map[registeredPost]time.Time{}
+		for _, ev := range events {
+			r, ok := ev.Data.(domain.PostRegistered)
+			if !ok {
+				continue
+			}
+			key := registeredPost{r.ExternalID, r.ParentAccount, r.AccountID}
+			if at := r.RegisteredAt.UTC().Truncate(time.Microsecond); at.After(last[key]) {
+				last[key] = at
+			}
+		}
+		newer := map[registeredPost][]string{}
+		for key, at := range last {
+			newer[key] = nil
+			for other, instant := range last {
+				if other.post == key.post && other.parent == key.parent &&
+					(instant.After(at) || instant.Equal(at) && other.account > key.account) {
+					newer[key] = append(newer[key], other.account)
+				}
+			}
+			slices.Sort(newer[key])
+		}
+		require.Equal(t, newer, readNewer(t, db))
 	})
 }
 
@@ -185,33 +207,6 @@ func TestPostInsightsLargeBatchesGiveTheSameTables(t *testing.T) {
 
 // registeredPost is a post of one sub-account.
 type registeredPost struct{ post, parent, account string }
-
-// expectedNewer returns the other sub-accounts of the agency that registered a post later.
-func expectedNewer(events []fold.Event) map[registeredPost][]string {
-	last := map[registeredPost]time.Time{}
-	for _, ev := range events {
-		r, ok := ev.Data.(domain.PostRegistered)
-		if !ok {
-			continue
-		}
-		key := registeredPost{r.ExternalID, r.ParentAccount, r.AccountID}
-		if at := r.RegisteredAt.UTC().Truncate(time.Microsecond); at.After(last[key]) {
-			last[key] = at
-		}
-	}
-	newer := map[registeredPost][]string{}
-	for key, at := range last {
-		newer[key] = nil
-		for other, instant := range last {
-			if other.post == key.post && other.parent == key.parent &&
-				(instant.After(at) || instant.Equal(at) && other.account > key.account) {
-				newer[key] = append(newer[key], other.account)
-			}
-		}
-		slices.Sort(newer[key])
-	}
-	return newer
-}
 
 func readNewer(t require.TestingT, db *pgtest.DB) map[registeredPost][]string {
 	type row struct {

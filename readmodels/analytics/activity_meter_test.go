@@ -27,7 +27,32 @@ func TestActivityMeterAgreesWithTheOracle(t *testing.T) {
 			got, meta, err := a.ActivityMeter(ctx, scope, q)
 			return part{got, meta.AsOf, sourceIDs(meta)}, meta, err
 		}, func(o *oracle) part {
-			meter := o.activityMeter() // sets shown
+			byDate := map[int64]map[string]*int64{} // of measured accounts
+			for _, s := range socials {
+				published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
+				for _, date := range o.begun() {
+					day, _ := time.Parse(time.DateOnly, date)
+					from, to := firstInstant(day, o.q.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone)
+					numbers[date] = published(later(from, o.q.Range.From), earlier(to, o.elapsed()))
+					known = known || numbers[date] != nil
+				}
+				if known {
+					byDate[s.id] = numbers
+				}
+				for _, p := range o.posts(s.id) {
+					if !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.elapsed()) {
+						o.shown[s.id] = true
+						if o.asOf == nil || p.RegisteredAt.After(*o.asOf) {
+							o.asOf = &p.RegisteredAt
+						}
+					}
+				}
+			}
+			want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.q.Platforms...)}
+			for _, p := range o.q.Platforms {
+				want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: readmodels.PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
+			}
+			meter := want // sets shown
 			return part{meter, o.asOf, o.socialIDs(o.q.Platforms...)}
 		})
 }
@@ -131,35 +156,6 @@ func (o *oracle) published(id int64, until time.Time) func(from, to time.Time) *
 	}
 }
 
-func (o *oracle) activityMeter() analytics.ActivityMeter {
-	byDate := map[int64]map[string]*int64{} // of measured accounts
-	for _, s := range socials {
-		published, numbers, known := o.published(s.id, o.elapsed()), map[string]*int64{}, false
-		for _, date := range o.begun() {
-			day, _ := time.Parse(time.DateOnly, date)
-			from, to := firstInstant(day, o.q.Range.Zone), firstInstant(day.AddDate(0, 0, 1), o.q.Range.Zone)
-			numbers[date] = published(later(from, o.q.Range.From), earlier(to, o.elapsed()))
-			known = known || numbers[date] != nil
-		}
-		if known {
-			byDate[s.id] = numbers
-		}
-		for _, p := range o.posts(s.id) {
-			if !p.PublishedAt.Before(o.q.Range.From) && p.PublishedAt.Before(o.elapsed()) {
-				o.shown[s.id] = true
-				if o.asOf == nil || p.RegisteredAt.After(*o.asOf) {
-					o.asOf = &p.RegisteredAt
-				}
-			}
-		}
-	}
-	want := analytics.ActivityMeter{Total: o.activityOf(byDate, o.q.Platforms...)}
-	for _, p := range o.q.Platforms {
-		want.Platforms = append(want.Platforms, analytics.PlatformActivity{PlatformRef: readmodels.PlatformRefOf(p), Activity: o.activityOf(byDate, p)})
-	}
-	return want
-}
-
 func (o *oracle) activityOf(byDate map[int64]map[string]*int64, platforms ...domain.Platform) analytics.Activity {
 	a := analytics.Activity{SocialAccounts: o.socialsOn(platforms...)}
 	parts := o.parts()
@@ -193,7 +189,20 @@ func (o *oracle) activityOf(byDate map[int64]map[string]*int64, platforms ...dom
 		week := float64(posts) * 7 / float64(len(dates))
 		perWeek += week
 		frequency += min(100, week*100/3)
-		regularity += regular(dates, counts)
+		spans, active := 0.0, 0.0 // spans of seven days from the end; remaining days join the oldest
+		for rest := slices.Clone(dates); len(rest) > 0; {
+			n := 7
+			if len(rest) < 14 {
+				n = len(rest)
+			}
+			span := rest[len(rest)-n:]
+			rest = rest[:len(rest)-n]
+			spans++
+			if slices.ContainsFunc(span, func(date string) bool { return counts[date] > 0 }) {
+				active++
+			}
+		}
+		regularity += active * 100 / spans
 	}
 	if a.AccountsMeasured == 0 {
 		return a
@@ -205,22 +214,4 @@ func (o *oracle) activityOf(byDate map[int64]map[string]*int64, platforms ...dom
 	a.Frequency, a.Regularity, a.PostsPerWeek = mean(frequency), mean(regularity), mean(perWeek)
 	a.Score = mean((frequency + regularity) / 2)
 	return a
-}
-
-// regular counts spans of seven days from the end; remaining days join the oldest.
-func regular(dates []string, counts map[string]int64) float64 {
-	spans, active := 0.0, 0.0
-	for rest := slices.Clone(dates); len(rest) > 0; {
-		n := 7
-		if len(rest) < 14 {
-			n = len(rest)
-		}
-		span := rest[len(rest)-n:]
-		rest = rest[:len(rest)-n]
-		spans++
-		if slices.ContainsFunc(span, func(date string) bool { return counts[date] > 0 }) {
-			active++
-		}
-	}
-	return active * 100 / spans
 }

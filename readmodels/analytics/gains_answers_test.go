@@ -74,7 +74,13 @@ func (q question) growthInPercent(w *world, all gains, platforms []domain.Platfo
 func (q question) wantTotal(want cells, name string, all gains) {
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+name+".value"] = all.in(q.Range.From, q.Range.To, platforms...)
-		want[path+name+".accounts"] = all.accountsIn(q.Range, platforms)
+		pages := map[int64]bool{}
+		for _, g := range all {
+			if !g.at.Before(q.Range.From) && g.at.Before(q.Range.To) && slices.Contains(platforms, g.platform) {
+				pages[g.owner.SocialAccount] = true
+			}
+		}
+		want[path+name+".accounts"] = new(int64(len(pages)))
 	})
 }
 
@@ -93,17 +99,6 @@ func (q question) wantSeries(want cells, list, name string, all gains) {
 			want[fmt.Sprintf("%s.%s[%s].%s", path, list, in.name, name)] = all.in(in.from, in.to, platforms...)
 		}
 	})
-}
-
-// accountsIn returns the number of social accounts that gained in the range.
-func (all gains) accountsIn(r analytics.Range, platforms []domain.Platform) *int64 {
-	pages := map[int64]bool{}
-	for _, g := range all {
-		if !g.at.Before(r.From) && g.at.Before(r.To) && slices.Contains(platforms, g.platform) {
-			pages[g.owner.SocialAccount] = true
-		}
-	}
-	return new(int64(len(pages)))
 }
 
 // wantGap is rule 6: the oldest reading of a step over a long gap is reported, and such a gain has
@@ -199,18 +194,6 @@ func wantStats(w *world, q question) cells {
 	q.wantSeries(want, "periods", "engagement", q.ofAccounts(w, domain.MetricEngagement))
 	q.wantSeries(want, "periods", "impressions", q.ofAccounts(w, domain.MetricImpressions))
 	q.wantRecorded(w, want)
-	q.wantRates(w, want)
-	for path := range want {
-		if strings.HasPrefix(path, "total") {
-			delete(want, path)
-		}
-	}
-	return want
-}
-
-// wantRates fills in the engagement of each part as a percentage of followers, over pages that have
-// both. No page of these worlds has a reach.
-func (q question) wantRates(w *world, want cells) {
 	all := q.ofAccounts(w, domain.MetricEngagement)
 	for _, p := range q.Platforms {
 		of := []domain.Platform{p}
@@ -229,6 +212,12 @@ func (q question) wantRates(w *world, want cells) {
 			}
 		}
 	}
+	for path := range want {
+		if strings.HasPrefix(path, "total") {
+			delete(want, path)
+		}
+	}
+	return want
 }
 
 // wantRecorded fills in the first and last capture time of the readings that count in each part.
@@ -308,14 +297,6 @@ func wantMemberGrowth(w *world, q question) cells {
 	q.wantAccountTotal(want, ".impressions", q.ofAccounts(w, domain.MetricImpressions))
 	q.wantTotal(want, ".post_engagement", q.ofPosts(w, domain.MetricEngagement))
 	q.wantTotal(want, ".post_views", q.ofPosts(w, domain.MetricViews))
-	q.wantPublished(w, want)
-	q.wantPostsPrevious(w, want, q.before(analytics.ComparePrevious))
-	return want
-}
-
-// wantPublished fills in the number of posts published in the range and in the previous period, of
-// the accounts whose number is known.
-func (q question) wantPublished(w *world, want cells) {
 	o := newOracle(w, q.scope, q.RangeQuery)
 	before, _ := o.previous()
 	earlier := newOracle(w, q.scope, q.RangeQuery)
@@ -334,6 +315,8 @@ func (q question) wantPublished(w *world, want cells) {
 	q.eachPlatform(func(path string, platforms []domain.Platform) {
 		want[path+".posts_published"], want[path+".posts_published_previous"] = count(o, platforms), count(earlier, platforms)
 	})
+	q.wantPostsPrevious(w, want, q.before(analytics.ComparePrevious))
+	return want
 }
 
 func wantPostsViews(w *world, q question) cells {
@@ -364,7 +347,22 @@ func wantPostsTotalEngagements(w *world, q question) cells {
 		q.wantPostSeries(w, want, name)
 	}
 	q.wantReadings(w, want)
-	q.wantPartial(w, want)
+	q.eachPlatform(func(path string, platforms []domain.Platform) {
+		parts, partial := map[string]int{}, int64(0)
+		for _, name := range engagementParts {
+			for _, g := range q.ofPosts(w, name) {
+				if !g.at.Before(q.Range.From) && g.at.Before(q.Range.To) && slices.Contains(platforms, g.platform) {
+					parts[fmt.Sprint(g.post, g.at)]++
+				}
+			}
+		}
+		for _, n := range parts {
+			if n < len(engagementParts) {
+				partial = 1
+			}
+		}
+		want[path+".engagement_partial"] = &partial
+	})
 	return want
 }
 
@@ -382,26 +380,6 @@ func (q question) wantReadings(w *world, want cells) {
 			want[path] = new(int64(0))
 		}
 	}
-}
-
-// wantPartial fills in whether a reading has gains of some parts of the engagement but not all.
-func (q question) wantPartial(w *world, want cells) {
-	q.eachPlatform(func(path string, platforms []domain.Platform) {
-		parts, partial := map[string]int{}, int64(0)
-		for _, name := range engagementParts {
-			for _, g := range q.ofPosts(w, name) {
-				if !g.at.Before(q.Range.From) && g.at.Before(q.Range.To) && slices.Contains(platforms, g.platform) {
-					parts[fmt.Sprint(g.post, g.at)]++
-				}
-			}
-		}
-		for _, n := range parts {
-			if n < len(engagementParts) {
-				partial = 1
-			}
-		}
-		want[path+".engagement_partial"] = &partial
-	})
 }
 
 func wantPostsEngagements(w *world, q question) cells {

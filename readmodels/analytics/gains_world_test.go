@@ -67,18 +67,6 @@ func drawGainsWorld(seed uint64) *gainsWorld {
 		owned.Connected = g.IntN(4) > 0
 		g.Directory = append(g.Directory, owned)
 	}
-	g.drawSubscriptions()
-	if n := len(g.Events); n > 0 { // some arrive twice
-		for range g.IntN(3) {
-			g.Events = append(g.Events, g.Events[g.IntN(n)])
-		}
-	}
-	g.Shuffle(len(g.Events), func(i, j int) { g.Events[i], g.Events[j] = g.Events[j], g.Events[i] })
-	return g
-}
-
-// drawSubscriptions gives clients subscriptions of one currency; some prices are unknown.
-func (g *gainsWorld) drawSubscriptions() {
 	for i, account := range []string{clientA, clientC, agencyA, clientB} {
 		for n := range g.IntN(3) {
 			begins := g.season.AddDate(0, 0, g.IntN(gainsDays)-20)
@@ -92,6 +80,13 @@ func (g *gainsWorld) drawSubscriptions() {
 			g.Directory = append(g.Directory, s)
 		}
 	}
+	if n := len(g.Events); n > 0 { // some arrive twice
+		for range g.IntN(3) {
+			g.Events = append(g.Events, g.Events[g.IntN(n)])
+		}
+	}
+	g.Shuffle(len(g.Events), func(i, j int) { g.Events[i], g.Events[j] = g.Events[j], g.Events[i] })
+	return g
 }
 
 // ownership is the time at which an owner acquired a page.

@@ -75,27 +75,23 @@ func drawPostWorld(t *rapid.T, season time.Time) *world {
 		if rapid.IntRange(0, 4).Draw(t, "unknown") == 0 {
 			published = nil
 		}
+		maybe := func(label string, top int64) *int64 {
+			if rapid.IntRange(0, 7).Draw(t, label+" absent") == 0 {
+				return nil
+			}
+			return new(rapid.Int64Range(0, top).Draw(t, label))
+		}
 		last = &domain.PostRead{
-			Tenant: owner, Platform: s.platform, ExternalID: post, CapturedAt: at, PublishedAt: published, Counts: drawCounts(t),
+			Tenant: owner, Platform: s.platform, ExternalID: post, CapturedAt: at, PublishedAt: published, Counts: domain.Counts{
+				Likes: maybe("likes", 9), Comments: maybe("comments", 5), Shares: maybe("shares", 3), Views: maybe("views", 900),
+				Impressions: maybe("impressions", 900), Reach: maybe("reach", 500), Clicks: maybe("clicks", 50),
+				Saves: maybe("saves", 20), AvgWatch: maybe("watch", 9000),
+			},
 			Backfilled: rapid.IntRange(0, 5).Draw(t, "post backfilled") == 0, FromZero: rapid.Bool().Draw(t, "from zero"),
 		}
 		w.Add(fmt.Sprintf("p%03d", 999-i), *last)
 	}
 	return w
-}
-
-func drawCounts(t *rapid.T) domain.Counts {
-	maybe := func(label string, top int64) *int64 {
-		if rapid.IntRange(0, 7).Draw(t, label+" absent") == 0 {
-			return nil
-		}
-		return new(rapid.Int64Range(0, top).Draw(t, label))
-	}
-	return domain.Counts{
-		Likes: maybe("likes", 9), Comments: maybe("comments", 5), Shares: maybe("shares", 3), Views: maybe("views", 900),
-		Impressions: maybe("impressions", 900), Reach: maybe("reach", 500), Clicks: maybe("clicks", 50),
-		Saves: maybe("saves", 20), AvgWatch: maybe("watch", 9000),
-	}
 }
 
 // agencyReads returns the readings of posts of all clients of the agency, in order of capture.

@@ -311,32 +311,28 @@ func fillAgencies(t *testing.T, db *pgtest.DB, agencies int) {
 			}
 			platform := domain.Platforms()[i%4]
 			put(ownedPage(tenant, tenant.SocialAccount, platform))
-			fillSocial(w, tenant, platform)
+			id := func(kind string, parts ...any) string { return fmt.Sprint(kind, tenant.SocialAccount, parts) }
+			for post := range 5 {
+				ofEndpoint := registered(tenant, platform, fmt.Sprint("post ", post), planDay, new(planDay.AddDate(0, 0, -post)))
+				ofEndpoint.CategoryID = new(int64(1))
+				w.Add(id("g", post), ofEndpoint)
+			}
+			for slot := range 40 {
+				at, n := planDay.Add(time.Duration(slot)*12*time.Hour), int64(slot)
+				yesterday := at.AddDate(0, 0, -1).Format(time.DateOnly)
+				figures := []domain.Figure{people(n), flow(domain.MetricEngagement, yesterday, n), flow(domain.MetricImpressions, yesterday, n)}
+				if platform == domain.TikTok {
+					figures = []domain.Figure{people(n), counter(domain.MetricEngagement, n)}
+				}
+				w.Add(id("a", slot), domain.AccountRead{Tenant: tenant, Platform: platform, CapturedAt: at, Figures: figures})
+				for post := range 5 {
+					counts := domain.Counts{Likes: &n, Comments: &n, Shares: &n, Views: &n}
+					w.Add(id("p", post, slot), readPost(tenant, platform, fmt.Sprint("post ", post), at, nil, counts))
+				}
+			}
 		}
 	}
 	put(domain.DirectoryCategory{ID: 1, Name: "one"})
 	w.Fold(t, db)
 	exec(t, db, "vacuum analyze")
-}
-
-func fillSocial(w *world, tenant domain.Tenant, platform domain.Platform) {
-	id := func(kind string, parts ...any) string { return fmt.Sprint(kind, tenant.SocialAccount, parts) }
-	for post := range 5 {
-		ofEndpoint := registered(tenant, platform, fmt.Sprint("post ", post), planDay, new(planDay.AddDate(0, 0, -post)))
-		ofEndpoint.CategoryID = new(int64(1))
-		w.Add(id("g", post), ofEndpoint)
-	}
-	for slot := range 40 {
-		at, n := planDay.Add(time.Duration(slot)*12*time.Hour), int64(slot)
-		yesterday := at.AddDate(0, 0, -1).Format(time.DateOnly)
-		figures := []domain.Figure{people(n), flow(domain.MetricEngagement, yesterday, n), flow(domain.MetricImpressions, yesterday, n)}
-		if platform == domain.TikTok {
-			figures = []domain.Figure{people(n), counter(domain.MetricEngagement, n)}
-		}
-		w.Add(id("a", slot), domain.AccountRead{Tenant: tenant, Platform: platform, CapturedAt: at, Figures: figures})
-		for post := range 5 {
-			counts := domain.Counts{Likes: &n, Comments: &n, Shares: &n, Views: &n}
-			w.Add(id("p", post, slot), readPost(tenant, platform, fmt.Sprint("post ", post), at, nil, counts))
-		}
-	}
 }

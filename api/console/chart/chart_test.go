@@ -60,7 +60,14 @@ func TestGoldenCharts(t *testing.T) {
 			t.Parallel()
 			figure, err := c.Figure()
 			require.NoError(t, err)
-			golden(t, name, string(figure))
+			got := string(figure)
+			file := "testdata/" + name + ".html"
+			if *update {
+				require.NoError(t, os.WriteFile(file, []byte(got), 0o600))
+			}
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, string(want), got, "%s differs. If the change is intended, run: go test ./api/console/chart -update", file)
 		})
 	}
 }
@@ -237,18 +244,6 @@ func inBox(t require.TestingT, element string, attrs map[string]string) (joins i
 }
 
 var update = flag.Bool("update", false, "write the golden drawings")
-
-// golden compares a text with a file in testdata. With -update it writes the file.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := "testdata/" + name + ".html"
-	if *update {
-		require.NoError(t, os.WriteFile(file, []byte(got), 0o600))
-	}
-	want, err := os.ReadFile(file)
-	require.NoError(t, err)
-	require.Equal(t, string(want), got, "%s differs. If the change is intended, run: go test ./api/console/chart -update", file)
-}
 
 // days returns points for this number of days.
 func days(from time.Time, values ...int64) (points []chart.Point) {

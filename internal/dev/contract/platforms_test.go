@@ -158,21 +158,7 @@ func TestLinkedInPage(t *testing.T) {
 		"shares rolling 60 shareCount  months_12",
 	}, s.figures())
 	require.Empty(t, s.missing())
-	requirePlaces(t, s)
-	require.Equal(t, []string{
-		"urn:li:share:71 photo | 30 4 2 - 500 410 12 - - | 36 f",
-		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 - - | -2 t",
-		"urn:li:share:73 post | 0 0 0 - 0 0 0 - - | 0 f", // left out of the answer: no activity, which is zero
-	}, s.posts(), "an advertisement is no post")
-	s.activity("urn:li:share:73", "likes comments shares impressions reach", "views saves avg_watch_ms")
-	insights := s.ask("/getAccountInsights/2026-11-16/2026-11-19/4")
-	require.InDelta(t, 35, at(t, insights, "data", "total", "engagement", "value"), 0)
-	require.InDelta(t, 1690, at(t, insights, "data", "as_read", 0, "value"), 0, "the rolling twelve months are shown as read, and summed with nothing")
-}
-
-// requirePlaces: figures go by the URN of a place: two places of one name stay two.
-func requirePlaces(t *testing.T, s *stage) {
-	t.Helper()
+	// Figures go by the URN of a place: two places of one name stay two.
 	require.Equal(t, []string{
 		`{"facet": "country", "names": {"urn:li:geo:103883259": "Austria"}, "values": {"urn:li:geo:103883259": 150020}}`,
 		`{"facet": "city", "names": {"urn:li:geo:100142412": "Neustadt", "urn:li:geo:102448103": "Neustadt"}, ` +
@@ -186,6 +172,15 @@ func requirePlaces(t *testing.T, s *stage) {
 		map[string]any{"name": "Neustadt", "place": "urn:li:geo:102448103", "followers": 300.0},
 		map[string]any{"name": "urn:li:geo:90009999", "place": "urn:li:geo:90009999", "followers": 20.0},
 	}, at(t, shown, "cities"))
+	require.Equal(t, []string{
+		"urn:li:share:71 photo | 30 4 2 - 500 410 12 - - | 36 f",
+		"urn:li:ugcPost:72 video | -2 0 - - 90 - -1 - - | -2 t",
+		"urn:li:share:73 post | 0 0 0 - 0 0 0 - - | 0 f", // left out of the answer: no activity, which is zero
+	}, s.posts(), "an advertisement is no post")
+	s.activity("urn:li:share:73", "likes comments shares impressions reach", "views saves avg_watch_ms")
+	insights := s.ask("/getAccountInsights/2026-11-16/2026-11-19/4")
+	require.InDelta(t, 35, at(t, insights, "data", "total", "engagement", "value"), 0)
+	require.InDelta(t, 1690, at(t, insights, "data", "as_read", 0, "value"), 0, "the rolling twelve months are shown as read, and summed with nothing")
 }
 
 // LinkedIn profile: its posts come from the main application alone.

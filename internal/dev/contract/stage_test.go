@@ -70,27 +70,6 @@ func newStage(t *testing.T, file string, p domain.Platform, kind domain.AccountT
 		},
 		domain.DirectorySubscription{ID: 1, AccountID: account, Plan: "managed", StartsAt: now.AddDate(-1, 0, 0)},
 	)
-	s.connect()
-	pool := s.DB.ReadOnly
-	server, err := api.Handler(api.Deps{
-		Config: api.Config{AnalyticsAtRoot: true},
-		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
-			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
-		}),
-		People: directory.People{Pool: pool}, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: s.Queries(), NamedPreview: (&history.History{Pool: pool}).NamedPreview, DashboardCommands: s.Dashboards(t, s.clock),
-		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
-		Entities: &directory.Entities{Pool: pool},
-		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
-	})
-	require.NoError(t, err)
-	s.server = server
-	return s
-}
-
-func (s *stage) clock() time.Time { return s.at }
-
-// connect makes the use case of fetching as the program does, with the real stores.
-func (s *stage) connect() {
 	ctx := s.t.Context()
 	keys, err := vault.ParseKeys("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")
 	require.NoError(s.t, err)
@@ -114,7 +93,23 @@ func (s *stage) connect() {
 		Client: clients.For, Budget: quota.New(quota.Config{Limits: []domain.Quota{}}), Secrets: secrets, Log: s, Operations: s,
 		Now: s.clock, Logger: slog.New(slog.DiscardHandler), GrowthWindow: 7 * 24 * time.Hour,
 	})
+	pool := s.DB.ReadOnly
+	server, err := api.Handler(api.Deps{
+		Config: api.Config{AnalyticsAtRoot: true},
+		Authenticator: api.AuthenticatorFunc(func(*http.Request) (api.Principal, error) {
+			return api.Principal{UserID: staff, AccountID: agency, Roles: api.Roles{api.RoleAgency}}, nil
+		}),
+		People: directory.People{Pool: pool}, ParentAccount: readmodels.Accounts{Pool: pool}.ParentAccount, Dashboards: s.Queries(), NamedPreview: (&history.History{Pool: pool}).NamedPreview, DashboardCommands: s.Dashboards(t, s.clock),
+		Scope: readmodels.Scopes{Pool: pool}.Scope, Analytics: &analytics.Analytics{Pool: pool},
+		Entities: &directory.Entities{Pool: pool},
+		Logger:   slog.New(slog.DiscardHandler), Now: s.clock,
+	})
+	require.NoError(t, err)
+	s.server = server
+	return s
 }
+
+func (s *stage) clock() time.Time { return s.at }
 
 func (s *stage) fetch() {
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts} {
