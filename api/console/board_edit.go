@@ -120,15 +120,10 @@ func changeBoard(v *visit, client directory.Account) (view, error) {
 	default: // a search for clients, or back from the preview
 		return editBoard(v, client, &edit, formFaults{})
 	}
-	why, ok := errors.AsType[*domain.Error](err)
-	if ok && why.Code == domain.CodeUnavailable && why.CommandID == "" { // nothing was changed
-		return editBoard(v, client, &edit, formFaults{Said: why.Message})
-	}
 	inForm := []domain.Code{
-		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid,
+		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid, domain.CodeUnavailable,
 	}
-	if ok && slices.Contains(inForm, why.Code) {
-		faults, _ := faultsOf(err, boardWords)
+	if faults, taken := faultsOf(err, boardWords); taken && slices.Contains(inForm, domain.CodeOf(err)) {
 		return editBoard(v, client, &edit, faults)
 	}
 	return shown, err

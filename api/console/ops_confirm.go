@@ -45,7 +45,7 @@ var operatorActions = map[string]operatorAction{
 			"Reads and changes continue during the rebuild. You can cancel the rebuild.",
 	},
 	"back": {
-		title: "Roll back %s", button: "Roll back", path: rollbackAction, more: readersUse,
+		title: "Roll back %s", button: "Roll back", path: rollbackAction,
 		does: "The previous generation catches up with the log, then readers use it again. The current generation is kept.",
 	},
 	"pause-projection": {
@@ -177,6 +177,7 @@ func showAct(v *visit, entered domain.Reason, faults formFaults) (view, error) {
 		if shown.Live, err = liveGeneration(v, target); err != nil {
 			return nil, err
 		}
+		shown.More = fmt.Sprintf("Readers use generation %d now.", shown.Live)
 	}
 	if action.more != nil {
 		if shown.More, err = action.more(v, target); err != nil {
@@ -273,11 +274,6 @@ func rebuildCosts(v *visit, projection string) (string, error) {
 func liveGeneration(v *visit, projection string) (int, error) {
 	p, err := findProjection(v, projection)
 	return p.Generation, err
-}
-
-func readersUse(v *visit, projection string) (string, error) {
-	live, err := liveGeneration(v, projection)
-	return fmt.Sprintf("Readers use generation %d now.", live), err
 }
 
 // pauseRefuses returns what a pause of a projection refuses.
