@@ -209,12 +209,15 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		person.Order = domain.ErasureOrder{By: "platform", Ground: "consent_withdrawn", Due: "2026-07-01", Reason: domain.Reason{Code: domain.ReasonCustomerRequest, Ticket: "1"}}
 		require.NoError(t, log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agencyA, person, disconnectedAt)))
 		require.EqualValues(t, removed, why(), "connection %d, disconnected by the erasure", connection.ID)
-		found := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
-			ConnectionID: connection.ID, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: "There is no token.", At: entityDay.Add(time.Minute),
-		}, entityDay)
-		found.Envelope.Audit.Actor = "system:fetcher"
-		require.NoError(t, log.Append(t.Context(), found))
-		require.EqualValues(t, removed, why(), "connection %d, read during the erasure", connection.ID)
+		for at, state := range []string{domain.ConnectionReconnect, domain.ConnectionOK, domain.ConnectionReconnect} {
+			found := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
+				ConnectionID: connection.ID, Platform: domain.Facebook, State: state, At: entityDay.Add(time.Duration(at+1) * time.Minute),
+			}, entityDay.Add(time.Duration(at+1)*time.Second))
+			found.Envelope.Audit.Actor = "system:fetcher"
+			require.NoError(t, log.Append(t.Context(), found))
+			expected := []string{removed, disconnectedHere, disconnectedHere}[at] // it has worked since
+			require.EqualValues(t, expected, why(), "connection %d, %s after the erasure", connection.ID, state)
+		}
 	}
 }
 

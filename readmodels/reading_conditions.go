@@ -44,10 +44,14 @@ const (
 	// EndedAtPlatform is a sentence for an account that was disconnected when its person, who had
 	// removed our app on the platform or asked the platform to have our data deleted, was erased.
 	// Otherwise it is null: an account that the agency disconnected has an earlier or later
-	// updated_at. A fetcher that found no token may have recorded another reason in the meantime.
+	// updated_at. A fetcher that found no token may have recorded another reason in the meantime, but
+	// the connection has not worked since.
 	EndedAtPlatform = `(select o.data ->> 'reason' from operations_trail o where o.parent_account = s.parent_account
 	    and o.event_type = 'operations.connection_state_changed.v1' and o.actor = '` + domain.ActorMeta + `'
 	    and o.data ->> 'connection_id' = s.connection_id::text and o.time < s.updated_at + interval '1 second'
+	    and not exists (
+	      select from operations_trail w where w.parent_account = o.parent_account and w.event_type = o.event_type and w.time > o.time
+	        and w.data ->> 'connection_id' = s.connection_id::text and w.data ->> 'state' = '` + domain.ConnectionOK + `')
 	    and c.id is null and ` + AwaitsSignIn + ` and exists (
 	      select from operations_trail e where e.parent_account = s.parent_account and e.event_type = 'operations.person_erased.v1'
 	        and e.time >= s.updated_at and e.time < s.updated_at + interval '1 second' and e.data -> 'pages' @> to_jsonb(s.id))
@@ -88,9 +92,9 @@ func platformNameSQL() string {
 // ids alone decide, so this works even if the connection is erased. s needs only agency, platform,
 // type, external id and connection.
 func NotConnected(s domain.DirectorySocialAccount) string {
-	registered := domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID)
-	if domain.IsComputedID(s.ConnectionID) && s.ConnectionID != registered {
-		return NotConnectedHere
+	if !domain.IsComputedID(s.ConnectionID) ||
+		s.ConnectionID == domain.RegisteredConnection(s.ParentAccount, s.Platform, s.AccountType, s.ExternalID) {
+		return NotConnectedThere
 	}
-	return NotConnectedThere
+	return NotConnectedHere
 }

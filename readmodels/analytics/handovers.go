@@ -27,7 +27,7 @@ type ownerSince struct {
 func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSeries) error {
 	var socials []int64
 	for _, s := range series {
-		if len(s.flows.samples) > 0 && qc.dependsOnOwners() {
+		if len(s.flows.samples) > 0 {
 			socials = append(socials, s.social)
 		}
 	}

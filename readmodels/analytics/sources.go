@@ -305,8 +305,11 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.M
 		return all, 0
 	}
 	for _, metric := range qc.metrics {
+		if qc.metricsRead[f.SocialAccount][metric] != nil || slices.Contains(f.figures, metric) {
+			continue
+		}
 		missing := qc.missingFigure(f, metric)
-		if qc.metricsRead[f.SocialAccount][metric] != nil || slices.Contains(f.figures, metric) || unread && missing.Reason != reasonPermission {
+		if unread && missing.Reason != reasonPermission {
 			continue
 		}
 		if missing.Reason == reasonUnsupported {

@@ -90,6 +90,9 @@ func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []Audit
 	if paused {
 		meta.Incomplete = "An operator has paused the list, so the newest views may be missing"
 	}
+	if len(entries) == 0 {
+		return entries, meta, nil
+	}
 	return entries, meta, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
 }
 
