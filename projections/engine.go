@@ -160,7 +160,7 @@ func (e *Engine) begin(ctx context.Context) (fresh []*session) {
 	generations = slices.DeleteFunc(generations, e.follows)
 	var database string // names consumer groups: two databases on the same log must not share a group
 	if err == nil && len(generations) > 0 {
-		err = e.pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&database)
+		err = pg.Wrap("read the database's id", e.pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&database))
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

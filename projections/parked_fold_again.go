@@ -104,7 +104,7 @@ func (f refolding) foldParked(ctx context.Context, tx pgx.Tx, u unfolded) (*park
 		if park != nil {
 			row := newParkedRow(ev, park)
 			f.queueParked(&batch, f.gen, []parkedRow{row})
-			return &row, write.Send(ctx, tx, &batch)
+			return &row, pg.Wrap("insert parked events", write.Send(ctx, tx, &batch))
 		}
 		f.queueOvertaken(&batch, f.gen.Number, []fold.Event{ev})
 		if err := write.Send(ctx, tx, &batch); err != nil {

@@ -161,7 +161,7 @@ func AlreadyEnded(r operator.Rebuild) error {
 // generations of a projection. The commit survives a crash of the server: operators and commands
 // are answered from it.
 func lockGenerations(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
-	return pg.Durably(ctx, q, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
 		if err := takeGenerations(ctx, tx, projection); err != nil {
 			return err
 		}
@@ -171,9 +171,10 @@ func lockGenerations(ctx context.Context, q database, projection string, f func(
 
 // takeGenerations takes the lock of [lockGenerations]. It bounds each wait for a lock in its
 // transaction, so that waiting for a frozen projector or a long query does not block every other
-// step of the projection's generations. The step is retried.
+// step of the projection's generations. The step is retried. The transaction commits synchronously.
 func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
-	_, err := tx.Exec(ctx, `select set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
+	_, err := tx.Exec(ctx, `
+		select set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
 		"ledgerboard generation "+projection)
 	if lockedOut(err) {
 		return domain.NewError(domain.CodeUnavailable,

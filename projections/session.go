@@ -209,9 +209,13 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 	if err == nil {
 		ends := write.Arrays(ranges, func(r eventlog.PartitionRange) []any { return []any{r.Partition, r.End} })
 		_, err = f.pool.Exec(ctx, `
-			update checkpoints c set caught_up_at = now() from unnest($4::int[], $5::bigint[]) as r(partition, log_end)
-			where c.projection = $1 and c.generation = $2 and c.partition = r.partition
-			  and c.next_offset >= r.log_end and c.state <> 'retired' and (c.topic_id is null or c.topic_id = $3)`,
+			with ended as ( -- a locked checkpoint is being folded: its fold is not delayed
+				select c.partition from checkpoints c join unnest($4::int[], $5::bigint[]) as r(partition, log_end) using (partition)
+				where c.projection = $1 and c.generation = $2
+				  and c.next_offset >= r.log_end and c.state <> 'retired' and (c.topic_id is null or c.topic_id = $3)
+				order by c.partition for update of c skip locked)
+			update checkpoints c set caught_up_at = now() from ended
+			where c.projection = $1 and c.generation = $2 and c.partition = ended.partition`,
 			append([]any{f.projector.Name, f.current().Number, storedID(topic)}, ends...)...)
 	}
 	if err != nil && ctx.Err() == nil {

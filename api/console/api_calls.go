@@ -33,7 +33,8 @@ func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M,
 	if err != nil {
 		return data, meta, err
 	}
-	return data, meta, got.read(&data, &meta)
+	err = got.read(&data, &meta)
+	return data, meta, err
 }
 
 // post sends a POST request to the API as the visitor. A nil body sends no body.
@@ -42,7 +43,8 @@ func post[T any](v *visit, path string, body any) (data T, err error) {
 	if err != nil {
 		return data, err
 	}
-	return data, got.read(&data, nil)
+	err = got.read(&data, nil)
+	return data, err
 }
 
 // send sends a request to the API in this process. The API applies all rules: roles, tenancy,

@@ -176,7 +176,8 @@ func askPreview(v *visit, id, version string, change boardChange) (p history.Das
 	if err != nil {
 		return p, err
 	}
-	return p, got.read(&p, nil)
+	err = got.read(&p, nil)
+	return p, err
 }
 
 // boardAfter returns a client's board after a change; without an id if the change has no effect on

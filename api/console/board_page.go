@@ -100,7 +100,11 @@ func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formF
 		shown.Edit = applyEdit(v, &shown, *edit, shown.Edit)
 	}
 	shown.Scopes = scopeChoices(shown.Edit.Scopes)
-	return shown, cmp.Or(readAccounts(v, &shown), readPeople(v, &shown))
+	if err := readAccounts(v, &shown); err != nil {
+		return nil, err
+	}
+	err = readPeople(v, &shown)
+	return shown, err
 }
 
 // applyEdit applies an edit to a board, and selects the clients and people that the links add.

@@ -154,12 +154,12 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 		begin := len(f.days)
 		for _, r := range reads {
 			day := dayOf(r.CapturedAt)
-			ofSeries := f.days[begin:]
-			at := slices.IndexFunc(ofSeries, func(d seriesDay) bool { return d.day.Equal(day) })
+			present := f.days[begin:]
+			at := slices.IndexFunc(present, func(d seriesDay) bool { return d.day.Equal(day) })
 			if at < 0 {
 				f.days = append(f.days, seriesDay{key, day, r.CapturedAt})
-			} else if r.CapturedAt.Before(ofSeries[at].first) {
-				ofSeries[at].first = r.CapturedAt
+			} else if r.CapturedAt.Before(present[at].first) {
+				present[at].first = r.CapturedAt
 			}
 		}
 	}
