@@ -79,7 +79,7 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
 	accounts := map[string]domain.DirectoryAccount{} // the latest by key; without a name if erased
 	err := assembly.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
-		if account, ok := r.Data.(domain.DirectoryAccount); ok || err == nil && r.Data == nil {
+		if account, ok := r.Data.(domain.DirectoryAccount); err == nil && (ok || r.Data == nil) {
 			accounts[r.Key] = account
 		}
 	})

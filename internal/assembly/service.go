@@ -132,7 +132,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 		return err
 	}
 	s.Monitor = monitor.New(s.engines, monitor.Config{
-		Writes: projectors.Dashboards(0).Name, People: projectors.Directory.Name, NoLog: projections.ErrNoLog,
+		People: projectors.Directory.Name, NoLog: projections.ErrNoLog,
 		Logger: s.settings.Logger,
 		Folded: func(ctx context.Context) ([]string, error) { return projections.Folded(ctx, s.engine) },
 	})

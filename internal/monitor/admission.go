@@ -130,7 +130,7 @@ func (m *Monitor) MayWrite(projection string) error {
 	switch {
 	case m.pollFault != nil:
 		return m.pollFault.unavailable()
-	case m.polledAt.IsZero():
+	case time.Since(m.polledAt) > staleAfter:
 		return m.stateUnknown()
 	}
 	return m.first(func(f fault) bool { return unfit(f) || f.Class == classPaused }, []string{projection})

@@ -57,7 +57,6 @@ const maxLag = 10_000
 
 // Config configures a monitor.
 type Config struct {
-	Writes string // the projection that dashboard changes depend on
 	People string // the projection that contains users
 	NoLog  error  // wrapped by the error of a read model's status if no broker responds
 	// Folded returns the generations that a process folds, as projection.g<number>. If it is nil,

@@ -22,7 +22,7 @@ import (
 
 // quietly is a configuration of a monitor.
 var quietly = monitor.Config{
-	Writes: "dashboards", People: "directory", NoLog: projections.ErrNoLog, Logger: slog.New(slog.DiscardHandler),
+	People: "directory", NoLog: projections.ErrNoLog, Logger: slog.New(slog.DiscardHandler),
 }
 
 // fakeModel is a read model whose status the test sets.
