@@ -64,14 +64,16 @@ type connectPage struct {
 	Errors    map[string]string // errors of pages, by key
 	Progress  []readingProgress
 	Ended     bool // none of its pages is connected for the account any more
+	SignIn    bool // its pages are not read until someone signs in again
 	Link      connect.LinkPage
 	Deletion  connect.DeletionState
 }
 
 type readingProgress struct {
 	domain.ConnectedNow
-	Text  string
-	Ended bool // it is no longer connected for the account
+	Text   string
+	Ended  bool // it is no longer connected for the account
+	SignIn bool // it is not read until someone signs in again
 }
 
 type pageFunc func(w http.ResponseWriter, r *http.Request, value string) error
@@ -250,8 +252,11 @@ func (c *connecting) showChoice(w http.ResponseWriter, r *http.Request, id strin
 	case view.Step == domain.ConnectDone:
 		page.Title = "Connected"
 		page.Progress, page.Reload = progressOf(view)
-		if !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended }) {
+		switch {
+		case !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended }):
 			page.Title, page.Ended = "No longer connected", true
+		case !slices.ContainsFunc(page.Progress, func(p readingProgress) bool { return !p.Ended && !p.SignIn }):
+			page.Title, page.SignIn = "Sign in again", true
 		}
 		return writePage(w, http.StatusOK, "result", page)
 	case view.Choice == nil:
@@ -295,6 +300,7 @@ func progressOf(view connect.View) (progress []readingProgress, pending bool) {
 				words, known := notRead[class]
 				words = cmp.Or(words, "not read yet: a temporary error occurred. We retry automatically.")
 				shown.Text, soon = strings.ReplaceAll(words, "%s", at.Title()), !known
+				shown.SignIn = class == platforms.ClassReconnect
 			}
 		}
 		pending = pending || soon

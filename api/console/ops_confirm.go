@@ -50,7 +50,8 @@ var operatorActions = map[string]operatorAction{
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
-		idle: pausedAlready(domain.PauseProjection), more: pauseRefuses,
+		idle: pausedAlready(domain.PauseProjection),
+		more: func(_ *visit, projection string) (string, error) { return pauseRefusals[projection], nil },
 		does: "It does not process events until an operator resumes it. Reads show the state at the pause. " +
 			"No events are lost: it catches up afterwards.",
 	},
@@ -276,14 +277,12 @@ func liveGeneration(v *visit, projection string) (int, error) {
 	return p.Generation, err
 }
 
-// pauseRefuses returns what a pause of a projection refuses.
-func pauseRefuses(_ *visit, projection string) (string, error) {
-	return map[string]string{
-		"dashboards": "While it is paused, changes to dashboards are refused.",
-		"directory": "While it is paused, no client or person can be added. If the main application or a sign-in changes the directory, " +
-			"then after a minute all changes, connecting, histories and exports are refused until it is resumed, because it is not known who has left.",
-		"operations": "While it is paused, the lists of operators' actions and of views of the history lack their newest entries.",
-	}[projection], nil
+// pauseRefusals say what a pause of a projection refuses or leaves out.
+var pauseRefusals = map[string]string{
+	"dashboards": "While it is paused, changes to dashboards are refused.",
+	"directory": "While it is paused, no client or person can be added. If the main application or a sign-in changes the directory, " +
+		"then after a minute all changes, connecting, histories and exports are refused until it is resumed, because it is not known who has left.",
+	"operations": "While it is paused, the lists of operators' actions and of views of the history lack their newest entries.",
 }
 
 func platformNamed(v *visit, name string) (string, error) {

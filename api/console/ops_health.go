@@ -99,6 +99,9 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 			if paused := pauseOf(pauses, domain.PauseProjection, p.Name); paused != nil {
 				says = pausedFor(paused.Since, paused.Actor, paused.Reason.String()) + " " + says
 			}
+			if refused := pauseRefusals[p.Name]; refused != "" {
+				says += " " + refused
+			}
 			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
 		case p.Parked > 0:
 			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, parkedMeans(p.Name), parkedPath})

@@ -139,7 +139,7 @@ func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 		Code:      signin.FirstAgencyCode(secret),
 		Directory: commands.LocalDirectory{Log: s.Log, Tables: s.entities(), Local: true, Now: time.Now},
 		Known: func() error {
-			if err := s.Monitor.MayRead(projectors.Directory.Name); err != nil {
+			if err := s.Monitor.MayWrite(projectors.Directory.Name); err != nil {
 				return err
 			}
 			return s.Monitor.PeopleKnown()

@@ -84,7 +84,7 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 		{classBuilding, m.buildProgress(s)},
 		{classOtherLog, unfollowed(s)},
 		{classSetBack, m.wentBack(s)},
-		{classPaused, textIf(s.Paused, "is paused by an operator. Changes that depend on it are refused until it is resumed")},
+		{classPaused, textIf(s.Paused, "is paused by an operator and shows no new events until it is resumed")},
 		{classUnfolded, m.foldedByNobody(s, folded)},
 		{classStandsStill, textIf(s.Lag > maxLag && s.LagSeconds > stuckAfter.Seconds(),
 			fmt.Sprintf("is %d events behind and makes no progress. Try again shortly", s.Lag))},
