@@ -5,6 +5,7 @@
 // The limits:
 //
 //   - PUTs: the same records appended by as many callers; nothing loaded, decided, projected or awaited.
+//   - append to readable: the time until a plain consumer of the same log has the record.
 //   - verify and replay: a plain consumer that reads the same records.
 //   - analytics: the statements of the same request, sent again one after the other, their rows discarded.
 //     A statement that reads a reading table from end to end fails the run. Two worlds: each post read

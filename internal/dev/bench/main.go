@@ -71,6 +71,7 @@ func run(ctx context.Context) (err error) {
 		{name: "puts_1_agency", run: putsOver(1)},
 		{name: "puts_10_agencies", run: putsOver(10)},
 		{name: "puts_100_agencies", run: putsOver(100)},
+		{name: "append_to_readable_500ps", run: b.readable},
 		{name: "verify_records", run: b.verifying},
 		{name: "replay_records", run: b.replaying},
 		{name: "rebuild_post_insights", run: b.rebuilds(*scale)},
