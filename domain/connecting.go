@@ -192,7 +192,8 @@ type PageRef struct {
 // ConnectedPage is a social account with the name of the account that owns it.
 type ConnectedPage struct {
 	DirectorySocialAccount
-	AccountName string
+	AccountName  string
+	AwaitsSignIn bool // it is not read until someone signs in at the platform again
 }
 
 // Ref identifies the page on its platform by its plain id, in whichever form the directory holds

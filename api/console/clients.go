@@ -26,6 +26,7 @@ type clientsView struct {
 	Search   string
 	NeedsYou []concern // on the first page of the whole list
 	NeedsToo []concern // the rest of NeedsYou
+	Own      []navItem // pages about the agency's own accounts; empty if it has none
 	Clients  []clientRow
 	More     string
 }
@@ -56,7 +57,7 @@ func openClients(v *visit) (view, error) {
 		return nil, err
 	}
 	if len(list) > 0 && !asked.Has("q") && !asked.Has("cursor") {
-		if shown.NeedsYou, err = needsYou(v); err != nil {
+		if shown.NeedsYou, shown.Own, err = needsYou(v); err != nil {
 			return nil, err
 		}
 		most := min(mostNeeds, len(shown.NeedsYou))
@@ -98,27 +99,33 @@ func clientPath(id, page string) string { return clientsPath + url.PathEscape(id
 // mostNeeds is how many concerns the start page shows; the rest is collapsed.
 const mostNeeds = 10
 
-// needsYou lists what needs the agency's attention, for all of its clients: sign-ins first, then
-// open boards that no one can open, then missing figures.
-func needsYou(v *visit) (all []concern, err error) {
+// needsYou lists what needs the agency's attention, for all of its clients and itself: sign-ins
+// first, then open boards that no one can open, then missing figures. own are the pages about the
+// agency's own accounts.
+func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	boards, err := allBoards(v)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	from, to := latelyDays(v)
 	_, meta, err := getMeta[analytics.AccountFollowers, analytics.Meta](v,
 		"/auth/getAccountFollowers/"+from+"/"+to+"/all", url.Values{"compare": {"none"}})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	sources := map[string][]analytics.Source{}
 	for _, s := range meta.Sources {
 		sources[s.AccountID] = append(sources[s.AccountID], s)
 	}
 	var unseen, missing []concern
+	if agency := v.me.Agency; agency != nil && len(sources[agency.ID]) > 0 {
+		all, missing = sourceConcerns(agency.Name, agency.ID, sources[agency.ID])
+		for _, page := range []string{"figures", "connections"} {
+			own = append(own, navItem{Path: clientPath(agency.ID, page), Name: capital(page)})
+		}
+	}
 	for _, board := range boards {
 		name := cmp.Or(board.SubAccountName, board.SubAccountID)
-		connections := clientPath(board.SubAccountID, "connections")
 		if board.Exists && board.AllowClientDashboard && board.CanOpen == 0 {
 			why := "It is open, but no one is on its list."
 			if board.ListedUsers > 0 {
@@ -126,30 +133,37 @@ func needsYou(v *visit) (all []concern, err error) {
 			}
 			unseen = append(unseen, concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})
 		}
-		ofClient := sources[board.SubAccountID]
-		if why := whyUnread(ofClient); why != "" {
-			missing = append(missing, concern{name + ": no account is read", why, connections})
-			continue
-		}
-		ofClient = slices.DeleteFunc(ofClient, func(s analytics.Source) bool { // on purpose, or without a subscription
-			return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
-		})
-		for _, s := range analytics.MostSevere(ofClient) {
-			at := network(s.PlatformName)
-			switch says := sourceSays(s.Status, at); {
-			case s.Status == analytics.SourceDisconnected:
-				all = append(all, concern{name + ": reconnect " + at, string(s.Reason), connections})
-			case says == "":
-			case s.Status == analytics.SourceReconnect:
-				all = append(all, concern{name + ": reconnect " + at, says, connections})
-			case s.Status == analytics.SourcePartial:
-				missing = append(missing, concern{name + ": figures are missing", says, clientPath(board.SubAccountID, "figures")})
-			default:
-				missing = append(missing, concern{name + ": figures are missing", says, connections})
-			}
+		signIns, lacks := sourceConcerns(name, board.SubAccountID, sources[board.SubAccountID])
+		all, missing = append(all, signIns...), append(missing, lacks...)
+	}
+	return slices.Concat(all, unseen, missing), own, nil
+}
+
+// sourceConcerns returns what needs attention because of the sources of one account: due sign-ins,
+// and missing figures.
+func sourceConcerns(name, account string, sources []analytics.Source) (signIns, missing []concern) {
+	connections := clientPath(account, "connections")
+	if why := whyUnread(sources); why != "" {
+		return nil, []concern{{name + ": no account is read", why, connections}}
+	}
+	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool { // on purpose, or without a subscription
+		return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
+	})
+	for _, s := range analytics.MostSevere(sources) {
+		at := network(s.PlatformName)
+		switch says := sourceSays(s.Status, at); {
+		case s.Status == analytics.SourceDisconnected:
+			signIns = append(signIns, concern{name + ": reconnect " + at, string(s.Reason), connections})
+		case says == "":
+		case s.Status == analytics.SourceReconnect:
+			signIns = append(signIns, concern{name + ": reconnect " + at, says, connections})
+		case s.Status == analytics.SourcePartial:
+			missing = append(missing, concern{name + ": figures are missing", says, clientPath(account, "figures")})
+		default:
+			missing = append(missing, concern{name + ": figures are missing", says, connections})
 		}
 	}
-	return slices.Concat(all, unseen, missing), nil
+	return signIns, missing
 }
 
 // whyUnread explains why no account of a client is read. It is empty if some are read, if the

@@ -73,17 +73,17 @@ func TestClientsAreListed(t *testing.T) {
 	}, {
 		AccountID: bakery, PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceDisconnected,
 		Reason: readmodels.NotConnectedHere,
-	}}})
+	}, {AccountID: agency, PlatformRef: readmodels.PlatformRefOf(domain.Facebook), Status: analytics.SourceReconnect}}})
 	page := b.get("/console")
 	page.says(http.StatusOK, "Harbour Bakery", "Old Mill", "no board yet", "1,234", "−56", "−4.34 %", `class="spark"`, "Needs attention", `</small><br><small class="quiet">partly compared</small>`,
 		`1,234<br><small class="quiet">of 2 of 3 accounts</small>`,
-		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "Its sign-in is no longer valid. Someone must sign in again.",
+		"open, 0 listed", "no one can open the board", "Harbour Bakery: reconnect LinkedIn", "North: reconnect Facebook", `href="/console/clients/`+agency+`/connections">Connections<`, "Its sign-in is no longer valid. Someone must sign in again.",
 		`href="/console/clients/`+bakery+`/connections"`, `href="/console?cursor=more"`).
 		lacks("65601"). // the platform's own words are only on the connections page
 		lacks("TikTok") // what was disconnected needs no one
 	require.Contains(t, s.asked, "GET "+lastFourWeeks+"?account="+bakery+"&meta=brief")
 	// The list of concerns covers all clients, not only those on the page, and shows the first ten.
-	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>3 more</summary>")
+	page.says(http.StatusOK, "Orchard 10: no one can open the board", "<summary>4 more</summary>")
 	require.Less(t, strings.Index(page.Body.String(), "connect LinkedIn again"), strings.Index(page.Body.String(), "Harbour Bakery: no one can open"), "sign-ins first")
 
 	// It contains a client without any account that is read once, with the reason.

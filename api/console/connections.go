@@ -30,9 +30,9 @@ type connection struct {
 	directory.ConnectedPlatform
 
 	Says  string
-	Lacks bool // figures are missing, because permissions were declined at the sign-in
-	Again bool // reconnecting repairs it
-	Ends  bool // it can be disconnected here; false if the main application connected it
+	Lacks bool              // figures are missing, because permissions were declined at the sign-in
+	Again []domain.Platform // where a sign-in repairs it
+	Ends  bool              // it can be disconnected here; false if the main application connected it
 	Well  bool
 }
 
@@ -66,16 +66,19 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 			says = string(p.Reason) // which is our text, not the platform's
 		}
 		c := connection{ConnectedPlatform: p, Says: says}
-		c.Again = slices.Contains([]directory.PlatformState{
-			directory.PlatformDisconnected, directory.PlatformReconnect, directory.PlatformPermission,
-		}, p.State)
-		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && !c.Again {
+		switch p.State {
+		case directory.PlatformDisconnected:
+			if !connected[page(p)] { // by another row
+				c.Again = signInsOf(p, v.deps.Platforms)
+			}
+		case directory.PlatformReconnect, directory.PlatformPermission:
+			c.Again = []domain.Platform{p.SignInAt}
+		default:
+		}
+		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && c.Again == nil {
 			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" +
 				strings.Join(lacks, "; ") + "). Reconnect it, and leave all permissions selected on " + p.SignInAt.Title() + "."
-			c.Lacks, c.Again = true, true
-		}
-		if p.State == directory.PlatformDisconnected && connected[page(p)] { // by another row
-			c.Again = false
+			c.Lacks, c.Again = true, []domain.Platform{p.SignInAt}
 		}
 		c.Well = p.State == directory.PlatformOK && !c.Lacks
 		c.Ends = domain.IsComputedID(p.ConnectionID) && p.State != directory.PlatformDisconnected
@@ -83,6 +86,20 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		shown.Connected = append(shown.Connected, c)
 	}
 	return shown, nil
+}
+
+// signInsOf returns the platforms where a person can connect a disconnected account again. How it
+// was connected is no longer known.
+func signInsOf(p directory.ConnectedPlatform, configured []domain.Platform) (at []domain.Platform) {
+	for _, candidate := range []domain.Platform{p.Platform.Facts().LoginBy, p.Platform} {
+		if slices.Contains(configured, candidate) {
+			at = append(at, candidate)
+		}
+	}
+	if len(at) == 0 { // the API says that no sign-in is configured
+		return []domain.Platform{p.SignInAt}
+	}
+	return at
 }
 
 // stateWords describe the states of a connected account and what to do. The platform's own words
@@ -130,6 +147,8 @@ type disconnectView struct {
 	ClientID string
 	Client   string
 	Network  string
+	SignIn   string                // the platform of its sign-in
+	Keeps    bool                  // which does not let an app revoke the consent
 	Fault    string                // why it was not disconnected
 	Done     *connect.Disconnected // the result; nil: not submitted yet
 }
@@ -145,6 +164,7 @@ func connectedPage(v *visit, client directory.Account) (shown disconnectView, er
 	}
 	return disconnectView{
 		ConnectedPlatform: page, ClientID: client.ID, Client: client.Name, Network: page.Platform.Title(),
+		SignIn: page.SignInAt.Title(), Keeps: page.SignInAt.Facts().KeepsConsent,
 	}, err
 }
 

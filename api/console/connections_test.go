@@ -53,7 +53,10 @@ func TestConnectionStatus(t *testing.T) {
 	gone.says(http.StatusOK, "</span> The person removed our app at Facebook.")
 	require.Equal(t, 1, strings.Count(gone.Body.String(), "removed our app"))
 	require.Contains(t, gone.Body.String(), "Reconnect")
-	twice := directory.ConnectedPlatform{State: directory.PlatformOK}
+	all[0].PlatformRef = readmodels.PlatformRefOf(domain.Instagram)
+	s.answer("GET /api/platforms", all, nil)
+	b.get(linked).says(http.StatusOK, ">Reconnect at Facebook<", ">Reconnect at Instagram<")
+	twice := directory.ConnectedPlatform{PlatformRef: all[0].PlatformRef, State: directory.PlatformOK}
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Reconnect", "the page is connected as another row of the directory")
 
@@ -88,7 +91,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	number := domain.ComputedSocialAccount(agency, domain.Instagram, 0, "1001")
 	page := directory.ConnectedPlatform{
 		PlatformRef: readmodels.PlatformRefOf(domain.Instagram), ID: number, AccountID: bakery, ProfileName: "Harbour Bakery Pictures",
-		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), State: directory.PlatformOK,
+		ConnectionID: domain.ComputedConnection(agency, domain.Instagram, "app", "u1"), State: directory.PlatformOK, SignInAt: domain.Facebook,
 	}
 	byMain := directory.ConnectedPlatform{ID: 70, AccountID: bakery, ProfileName: "Of the main application", ConnectionID: 7, State: directory.PlatformOK}
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{page, byMain}, nil)
@@ -97,7 +100,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.get(linked).says(http.StatusOK, `href="`+at+`"`).lacks(linked + "/70/disconnect") // the main application disconnects what it connected
 
 	s.asked = nil
-	b.get(at).says(http.StatusOK, "<strong>Kept:</strong> the figures", "<strong>Deleted:</strong> our access token", `method="post" action="`+at+`"`)
+	b.get(at).says(http.StatusOK, "<strong>Kept:</strong> the figures", "<strong>Deleted:</strong> our access token", "it is revoked at Facebook.", `method="post" action="`+at+`"`)
 	require.NotContains(t, strings.Join(s.asked, " "), "POST", "a look changes nothing")
 	b.send(http.MethodPost, at, url.Values{}, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).says(http.StatusForbidden)
 	require.NotContains(t, strings.Join(s.asked, " "), "POST")

@@ -2769,7 +2769,7 @@ export interface components {
              * @description `retry_at` is the earliest time of the next attempt; null if it follows the schedule.
              */
             retry_at: string | null;
-            /** @description `sign_in_at` is the platform where a person signs in to connect it again: Facebook for an Instagram account that was connected through its page. */
+            /** @description `sign_in_at` is the platform where a person signs in to connect it again: Facebook for an Instagram account that was connected through its page. Once that account is disconnected, it is Instagram; a sign-in at Facebook can connect it, too. */
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time

@@ -164,14 +164,24 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 				return nil
 			}
 		}
+		if len(w.Declined) > 0 {
+			return domain.NewError(domain.CodeUnprocessable, "With this sign-in at %s, %q cannot be read, and you did not agree "+
+				"to everything. Nothing was connected. Start again, and leave everything selected at %s. If that does not help, "+
+				"sign in as a person who manages %q.", at, page.Name, at, page.Name)
+		}
 		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s does not include %q. "+
 			"Nothing was connected. Sign out at %s, start again, and sign in as a person who manages %q. Select it when "+
 			"the platform asks you to choose pages.", at, page.Name, at, page.Name)
 	}
-	if len(w.Offered) == 0 {
+	switch {
+	case len(w.Offered) > 0:
+		return nil
+	case len(w.Declined) > 0:
+		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s includes no page or profile, and you did not agree "+
+			"to everything. Nothing was connected. Start again, and leave everything selected at %s.", at, at)
+	default:
 		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s includes no page or "+
 			"profile. Nothing was connected. Start again and sign in as a person who manages one. Select it when the "+
 			"platform asks you to choose pages.", at)
 	}
-	return nil
 }

@@ -196,13 +196,18 @@ func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 	s := newStage(t)
 	again := facebook(north)
 	again.SocialAccount = s.connected("1001", "1002")
-	for request, says := range map[*connect.Request]string{{Platform: domain.Facebook, ConnectRequester: ofAgency(south)}: "no page or profile", &again: "does not include"} {
+	for says, request := range map[string]connect.Request{
+		"no page or profile, and you did not agree": facebook(south), "cannot be read, and you did not agree": again, "does not include": again,
+	} {
 		s.now = s.now.Add(time.Hour)
 		s.connected("1001", "1002")
 		require.Len(t, s.due(domain.Facebook), 2)
 		s.dialog.consent = consent("77")
+		if says != "does not include" {
+			s.dialog.consent.Declined = []string{"pages_show_list"}
+		}
 		s.now = s.now.Add(time.Hour)
-		_, view := s.signIn(*request)
+		_, view := s.signIn(request)
 		require.Contains(t, view.Outcome.Refused, says)
 		require.NotContains(t, view.Outcome.Refused, "Nothing was changed")
 		require.Equal(t, []string{"Page 1001 (North)", "Page 1002 (North)"}, slices.Sorted(slices.Values(view.Outcome.FellAway)))
@@ -277,12 +282,16 @@ func TestConnectingAgainRefusesAnotherAccount(t *testing.T) {
 }
 
 // The page to reconnect is selected, even while it is disconnected. Of the others, those that this
-// person's sign-in reads are selected.
+// person's sign-in reads and those that wait for a sign-in are selected.
 func TestThePageAskedForIsTicked(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.log.Put(t, held(north, "1003"))
-	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"), page("1004"))
+	waits := held(north, "1005")
+	waits.ID, waits.ConnectionID = 8, 80
+	s.log.Put(t, held(north, "1003"), waits)
+	refused := domain.ConnectionStateChanged{ConnectionID: 80, Platform: domain.Facebook, State: domain.ConnectionReconnect, At: s.now}
+	require.NoError(t, s.Log.Append(t.Context(), commands.NewDraft(domain.TopicOperations, agency, refused, s.now)))
+	s.dialog.consent = consent("77", page("1001"), page("1002"), page("1003"), page("1004"), page("1005"))
 	s.connects(facebook(north), "1.0.1001", "1.0.1002")
 	again := facebook(north)
 	again.SocialAccount = domain.ComputedSocialAccount(agency, domain.Facebook, 0, "1001")
@@ -295,10 +304,10 @@ func TestThePageAskedForIsTicked(t *testing.T) {
 			ticked = append(ticked, offer.Key)
 		}
 	}
-	require.Equal(t, []string{"1.0.1001", "1.0.1002"}, ticked)
+	require.Equal(t, []string{"1.0.1001", "1.0.1002", "1.0.1005"}, ticked)
 	without := connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1002"}}
 	require.ErrorContains(t, s.Choose(t.Context(), id, without, s.still), "Nothing was connected")
-	require.Len(t, s.choose(id, view, ticked...).Connected, 2)
+	require.Len(t, s.choose(id, view, ticked...).Connected, 3)
 	require.Contains(t, s.due(domain.Facebook), again.SocialAccount)
 }
 

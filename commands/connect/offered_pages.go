@@ -44,7 +44,9 @@ type Offer struct {
 	Name     string
 	Username string // without @; may be empty
 	Missing  string // what the person lacks to have it read; "" for nothing
-	Present  bool   // it already belongs to this account and is renewed
+	Present  bool   // it is already connected for this account
+	Renewed  bool   // it is read with an earlier sign-in of this person, which this one renews
+	Waits    bool   // it is connected for this account, but waits for a sign-in
 	HeldBy   string // the client who owns it now, for agency staff; for others what to do; "" if no other client owns it
 	MayMove  bool   // whether the choice may move it to this account
 	Ticked   bool   // whether it is selected by default
@@ -175,11 +177,11 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	renewing := connectionsOf(p.hanging)
 	for _, o := range w.Offered {
 		offer := offerOf(o, p.known, a, byAgency)
-		renewed := slices.Contains(renewing, p.known[o.ref()].ConnectionID)
+		offer.Renewed = offer.Present && slices.Contains(renewing, p.known[o.ref()].ConnectionID)
 		if a.SocialAccount == 0 {
 			offer.Ticked = offer.Present || len(w.Offered) == 1
 		} else { // a page that another person's sign-in reads stays with that sign-in
-			offer.Ticked = o.ref() == p.again || offer.Present && renewed
+			offer.Ticked = o.ref() == p.again || offer.Renewed || offer.Waits
 		}
 		p.Pages = append(p.Pages, offer)
 		if offer.HeldBy != "" {
@@ -202,20 +204,35 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-func stayEmpty(w waiting) []string {
-	var figures []domain.UngrantedFigure
+// stayEmpty names the platform if the sign-in offers accounts of several, because one may have what
+// the other lacks.
+func stayEmpty(w waiting) (says []string) {
+	figures := map[domain.Platform][]domain.UngrantedFigure{}
 	for _, o := range w.Offered {
-		for _, need := range o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin) {
-			declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
-			if !slices.ContainsFunc(need.Scopes, declined) {
-				continue
+		figures[o.Platform] = append(figures[o.Platform], ungranted(o, w)...)
+	}
+	for _, p := range domain.Platforms() {
+		for _, group := range StayEmpty(figures[p]) {
+			if len(figures) > 1 {
+				group = p.Title() + ", " + group
 			}
-			for _, figure := range need.Figures {
-				figures = append(figures, domain.UngrantedFigure{Of: need.Of, Figure: figure.Name})
-			}
+			says = append(says, group)
 		}
 	}
-	return StayEmpty(figures)
+	return says
+}
+
+func ungranted(o offered, w waiting) (figures []domain.UngrantedFigure) {
+	declined := func(scope string) bool { return slices.Contains(w.Declined, scope) }
+	for _, need := range o.Platform.FiguresOf(o.AccountType, w.Tokens.OwnLogin) {
+		if !slices.ContainsFunc(need.Scopes, declined) {
+			continue
+		}
+		for _, figure := range need.Figures {
+			figures = append(figures, domain.UngrantedFigure{Of: need.Of, Figure: figure.Name})
+		}
+	}
+	return figures
 }
 
 // StayEmpty names figures for people, separately for accounts and posts, because one may have what
@@ -288,7 +305,7 @@ func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.
 	switch page, ok := known[o.ref()]; {
 	case !ok || !page.Connected:
 	case page.AccountID == a.AccountID:
-		offer.Present = true
+		offer.Present, offer.Waits = true, page.AwaitsSignIn
 	case byAgency:
 		offer.HeldBy, offer.MayMove = page.AccountName, true
 	default:

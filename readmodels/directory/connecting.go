@@ -47,8 +47,8 @@ const pageColumns = `s.id, s.parent_account, s.account_id, s.member_id, s.connec
 
 func (c Connecting) pages(ctx context.Context, query string, args ...any) ([]domain.ConnectedPage, error) {
 	return pg.List(ctx, c.Pool, "read connected pages", pgx.RowToStructByName[domain.ConnectedPage], `
-		select `+pageColumns+`, coalesce(a.name, '') as account_name
-		from tSAccounts s left join accounts a on a.id = s.account_id`+query, args...)
+		select `+pageColumns+`, coalesce(a.name, '') as account_name, `+readmodels.AwaitsSignIn+` as awaits_sign_in
+		from tSAccounts s left join accounts a on a.id = s.account_id`+readmodels.SignInJoins+query, args...)
 }
 
 // PagesNamed returns the given pages that are in an agency's directory, connected ones first. The

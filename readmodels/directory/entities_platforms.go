@@ -68,7 +68,8 @@ type ConnectedPlatform struct {
 	// ConnectionID is the authorization that it uses; several accounts can share one.
 	ConnectionID int64 `json:"connection_id"`
 	// SignInAt is the platform where a person signs in to connect it again: Facebook for an
-	// Instagram account that was connected through its page.
+	// Instagram account that was connected through its page. Once that account is disconnected, it
+	// is Instagram; a sign-in at Facebook can connect it, too.
 	SignInAt domain.Platform `json:"sign_in_at"`
 	State    PlatformState   `json:"state"`
 	// ReasonClass is the error class of the last attempt to read it or a part of it: reconnect,
