@@ -15,8 +15,9 @@ import (
 const accessPath = root + "/access"
 
 // accessView shows who had access to which board at an instant: rows are people, columns are
-// boards. For now, it shows only active people, because inactive people cannot open boards. For a
-// past instant the records do not say who was active; people who are inactive today are marked.
+// boards. If the instant is now, it shows only active people, because inactive people cannot open
+// boards. For a past instant it marks people who are inactive today, because the records do not say
+// who was active then.
 type accessView struct {
 	Moment   moment
 	At       string // the instant as a query parameter; "": now
@@ -28,7 +29,7 @@ type accessView struct {
 	Staff    history.AccessStaff
 	Position history.StreamPosition // the last change up to the instant
 	Closed   []closedBoard          // boards to which no one had access; empty for a single person
-	Left     int64                  // number of such boards that the page does not show
+	Left     int64                  // number of further boards without access that the page does not show
 
 	Incomplete string
 	LeftOut    int64
@@ -66,7 +67,7 @@ type closedBoard struct {
 	Decision decision
 }
 
-// openAccess sends one API request, so one view is recorded.
+// openAccess sends only one API request, so that only one view is recorded.
 func openAccess(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := accessView{Moment: momentOf(v, "at", "At (UTC)"), Person: given.Get("person")}
@@ -223,7 +224,7 @@ type personSpan struct {
 
 	Shows          []string // the scopes of the board
 	Listed, Opened decision
-	Began          *decision // the change to the scopes that started the period; nil: Listed or Opened did
+	Began          *decision // the change to the scopes that started the period; nil: Listed or Opened started it
 	Ended          *decision // nil: the period has not ended
 }
 
@@ -244,11 +245,12 @@ const (
 	spansOnAPage = "80"
 )
 
-// openPerson shows a person's access in a range. Without a valid range it shows all times.
+// openPerson shows a person's access in a range. Without a valid range, it shows the access at all
+// times.
 func openPerson(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := personView{
-		Named: history.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "From (UTC)", "To (UTC)"),
+		Named: history.Named{ID: v.r.PathValue("id")}, between: betweenOf(v, "To (UTC)"),
 		Agency: v.who.Roles.Has(api.RoleAgency),
 	}
 	q := url.Values{"user_id": {shown.ID}, "from": {beforeAll}, "limit": {spansOnAPage}}

@@ -37,7 +37,8 @@ func getMeta[T, M any](v *visit, path string, query url.Values) (data T, meta M,
 	return data, meta, err
 }
 
-// post sends a POST request to the API as the visitor. A nil body sends no body.
+// post sends a POST request to the API as the visitor, and returns the data of the response. If
+// body is nil, the request has no body.
 func post[T any](v *visit, path string, body any) (data T, err error) {
 	got, err := v.send(http.MethodPost, path, body, nil)
 	if err != nil {
@@ -47,8 +48,7 @@ func post[T any](v *visit, path string, body any) (data T, err error) {
 	return data, err
 }
 
-// send sends a request to the API in this process. The API applies all rules: roles, tenancy,
-// limits, and records of reads.
+// send sends a request to the API in this process as the visitor.
 func (v *visit) send(method, path string, body any, headers map[string]string) (*answer, error) {
 	var sent []byte
 	if body != nil {
@@ -64,8 +64,10 @@ func (v *visit) send(method, path string, body any, headers map[string]string) (
 	got := &answer{header: http.Header{}}
 	if method == http.MethodGet {
 		v.deps.API.ServeHTTP(got, r)
-	} else { // A double-clicked form runs once, even if the browser drops the first request.
-		same := fmt.Sprintf("%q", []any{v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, method, path, headers, sent})
+	} else { // a double-clicked form runs once, even if the browser cancels the first request
+		same := fmt.Sprintf("%q", []any{
+			v.session.ID, v.who.UserID, v.who.AccountID, v.who.Roles, method, path, headers, sent,
+		})
 		done, _, _ := v.sending.Do(same, func() (any, error) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), v.patience)
 			defer cancel()
@@ -91,20 +93,20 @@ func (a *answer) read(data, meta any) error {
 	return nil
 }
 
-// request returns an API request of the visitor. It carries no cookie and no header of the browser.
-// It removes the route context of a main application's router, because the API's router would
-// continue from it.
+// request returns an API request as the visitor, without cookies and browser headers. Its context
+// has no route context of a main application's router, because the API's router would continue from
+// that.
 func (v *visit) request(method, path string, body []byte) *http.Request {
 	ctx := api.WithPrincipal(context.WithValue(v.r.Context(), chi.RouteCtxKey, nil), v.who)
 	r, err := http.NewRequestWithContext(ctx, method, path, bytes.NewReader(body))
-	if err != nil { // the path contains a control character: the API answers that the address does not exist
+	if err != nil { // the path contains a control character: the API responds with not found
 		r, _ = http.NewRequestWithContext(ctx, method, "/", http.NoBody)
 	}
 	r.RemoteAddr, r.Host, r.RequestURI = v.r.RemoteAddr, v.r.Host, path
 	if len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if v.viewedAs != nil { // the API logs the client user; this id leads to the record of who viewed the page
+	if v.viewedAs != nil { // the API logs the client user; the id leads to the record of the actual visitor
 		r.Header.Set("X-Request-Id", v.viewedAs.Request)
 	}
 	return r
@@ -129,7 +131,7 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.body.Write(p)
 }
 
-// forwardingWriter forwards a successful response of the API, and stores any other.
+// forwardingWriter forwards a successful response of the API, and stores any other response.
 type forwardingWriter struct {
 	answer
 
@@ -161,7 +163,7 @@ func (p *forwardingWriter) Write(b []byte) (int, error) {
 func (p *forwardingWriter) Unwrap() http.ResponseWriter { return p.to }
 
 func (a *answer) refusal() error {
-	if a.status < http.StatusBadRequest { // a redirect: the id in the page's address consists of dots
+	if a.status < http.StatusBadRequest { // a redirect: the id in the page's address consists only of dots
 		return errNoPage
 	}
 	var said struct {
@@ -175,11 +177,12 @@ func (a *answer) refusal() error {
 		return fmt.Errorf("decode API error: %w", err)
 	}
 	return &domain.Error{
-		Code: said.Code, Message: said.Message, Fields: said.Errors, CommandID: said.CommandID, RequestID: said.RequestID,
+		Code: said.Code, Message: said.Message, Fields: said.Errors,
+		CommandID: said.CommandID, RequestID: said.RequestID,
 	}
 }
 
-// parameters returns a query with the values that are not empty.
+// parameters returns a query that contains the values that are not empty.
 func parameters(values map[string]string) url.Values {
 	q := url.Values{}
 	for name, value := range values {
@@ -190,7 +193,7 @@ func parameters(values map[string]string) url.Values {
 	return q
 }
 
-// copyParameters copies these query parameters of the page to an API query, unless they are empty.
+// copyParameters copies the named query parameters of the page to an API query, except empty ones.
 func copyParameters(v *visit, asked url.Values, names ...string) {
 	given := v.r.URL.Query()
 	for _, name := range names {
@@ -209,13 +212,13 @@ func nextPage(path string, asked url.Values, cursor string) string {
 	return path + "?" + asked.Encode()
 }
 
-// maxConcurrent leaves database connections to other pages.
+// maxConcurrent leaves database connections for other pages.
 const maxConcurrent = 4
 
-// concurrently calls ask for 0 to n-1 in order, at most maxConcurrent at a time. After an error it starts
-// no further calls. Of several errors it returns the one with the lowest index, so that the visitor
-// always sees the same error. It turns panics into errors: net/http recovers only panics of the
-// request's goroutine, and any other would crash the process.
+// concurrently calls ask for 0 to n-1 in order, at most maxConcurrent at a time. After an error it
+// starts no further calls. If several calls fail, it returns the error with the lowest index, so
+// that the visitor always sees the same error. It converts panics into errors: net/http recovers
+// only panics in the request's goroutine, and any other panic would crash the process.
 func concurrently(n int, ask func(i int) error) error {
 	errs := make([]error, n)
 	asking, ctx := errgroup.WithContext(context.Background())

@@ -20,19 +20,19 @@ type Application struct {
 	// Callers authenticates requests for which no middleware has set a caller with
 	// [api.WithPrincipal].
 	Callers api.Authenticator
-	// SignIn is the application's sign-in address. The console adds the requested page as parameter
-	// "to".
+	// SignIn is the application's sign-in address. The console adds the requested page as the query
+	// parameter "to".
 	SignIn *url.URL
 	// Prefix is the path below which the application serves the console and the API, like
 	// [api.Config].Prefix.
 	Prefix string
 }
 
-// callerOf is authenticate for requests that the application authenticates. The API checks the
-// caller by the same rule as all callers.
+// callerOf authenticates a request through the application. The API checks the caller by the same
+// rules as all other callers.
 func callerOf(v *visit) (signedIn bool, err error) {
-	who, left := api.PrincipalFrom(v.r.Context())
-	if !left {
+	who, found := api.PrincipalFrom(v.r.Context())
+	if !found {
 		who, err = v.deps.Application.Callers.Authenticate(v.r)
 	}
 	if err == nil {
@@ -58,7 +58,8 @@ func callerOf(v *visit) (signedIn bool, err error) {
 }
 
 // isNobody reports whether an error of the application means that the caller is not signed in. As
-// in the API, every error does except a [domain.Error] with another code and a temporary error.
+// in the API, every error means this except a temporary error and a [domain.Error] with a code
+// other than unauthenticated.
 func (c *Console) isNobody(err error) bool {
 	if why, ok := errors.AsType[*domain.Error](err); ok {
 		return why.Code == domain.CodeUnauthenticated
@@ -91,7 +92,7 @@ func (c *Console) prefix() string {
 }
 
 // ownAddress matches the start of a console address in a page or script. It cannot match text that
-// people have written: quotation marks in texts are escaped, and form fields use another attribute.
+// people have entered: quotation marks in text are escaped, and form fields use other attributes.
 var ownAddress = regexp.MustCompile(`((?:href|action|src|data-live|data-board)=|\()"(` + root + `)`)
 
 func (c *Console) withPrefix(body []byte) []byte {

@@ -35,10 +35,11 @@ type auditRead struct {
 type filterPart struct {
 	Words   string
 	Subject *history.Named
-	Path    string // address of Of; "": it has no page
+	Path    string // address of Subject's page; "": none
 }
 
-// openLooks shows views that are recorded. Views of this list are not: it would grow with each view.
+// openLooks lists the recorded views of the history. Views of this list are not recorded, because
+// the list would grow with each of them.
 func openLooks(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "actor", "cursor")
@@ -73,7 +74,7 @@ var auditReadWords = map[string]string{
 }
 
 func auditReadOf(e history.AuditReadEntry) (auditRead, error) {
-	var asked domain.AuditExported // a view has the same members except the format
+	var asked domain.AuditExported // a view has the same fields except the format
 	if err := json.Unmarshal(e.Read, &asked); err != nil {
 		return auditRead{}, fmt.Errorf("decode audit read: %w", err)
 	}
@@ -119,7 +120,7 @@ func auditReadOf(e history.AuditReadEntry) (auditRead, error) {
 	return l, nil
 }
 
-// momentInWords describes an instant, or a record's version ("v12").
+// momentInWords describes an instant, or the version of a record such as "v12".
 func momentInWords(edge, moment string) string {
 	switch at, err := time.Parse(time.RFC3339Nano, moment); {
 	case err != nil:

@@ -14,10 +14,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
-// boardEdit is a submitted edit of a board, with the state that the page showed.
+// boardEdit is a submitted edit of a board, together with the state that the page showed.
 type boardEdit struct {
 	Version  string // of the board that the page showed
-	Accounts picks  // linked accounts, without the board's own
+	Accounts picks  // linked accounts, without the account of the board itself
 	Users    picks  // on the list
 	Scopes   picks
 	WasOpen  bool
@@ -26,7 +26,7 @@ type boardEdit struct {
 	Seen     string // version of the agency's stream at the preview; "": no preview yet
 }
 
-// picks are the selected ids of a list: when the page was rendered, and as submitted.
+// picks are the selected ids of a list: Before when the page was rendered, After as submitted.
 type picks struct{ Before, After []string }
 
 func (p picks) added() []string { return without(p.After, p.Before...) }
@@ -70,8 +70,8 @@ var errLinkAndUnlink = domain.NewError(domain.CodeUnprocessable,
 	"You selected clients to link and cleared others. "+
 		"Linking and unlinking are separate changes: save one, then make the other.")
 
-// change returns the edit without people: only a preview says who is on the list after links have
-// changed.
+// change returns the edit without the changes to the list of people: only a preview says who is on
+// the list after links have changed.
 func (e boardEdit) change() (c boardChange, err error) {
 	added, removed := e.Accounts.added(), e.Accounts.removed()
 	switch {
@@ -96,13 +96,14 @@ type boardPreviewView struct {
 
 	Edit   boardEdit
 	Body   string
-	Key    string // idempotency key: a form that is sent twice changes the board once
+	Key    string // idempotency key: submitting the form twice changes the board once
 	Result history.DashboardPreview
 	Does   effects
 }
 
 var boardWords = map[string]fieldWords{
-	"sub_account_ids": {"account", "One of these clients is not a client of your agency, or is no longer linked. Remove it."},
+	"sub_account_ids": {"account", "One of these clients is not a client of your agency, or is no longer linked. " +
+		"Remove it."},
 	"users": {"user", "One of these people does not belong to your agency or its clients, " +
 		"or belongs to a client that you unlink. Remove that person from the list."},
 	"scopes": {"scope", ""},
@@ -121,7 +122,8 @@ func changeBoard(v *visit, client directory.Account) (view, error) {
 		return editBoard(v, client, &edit, formFaults{})
 	}
 	inForm := []domain.Code{
-		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict, domain.CodeInvalid, domain.CodeUnavailable,
+		domain.CodePreconditionFailed, domain.CodeUnprocessable, domain.CodeConflict,
+		domain.CodeInvalid, domain.CodeUnavailable,
 	}
 	if faults, taken := faultsOf(err, boardWords); taken && slices.Contains(inForm, domain.CodeOf(err)) {
 		return editBoard(v, client, &edit, faults)
@@ -129,8 +131,9 @@ func changeBoard(v *visit, client directory.Account) (view, error) {
 	return shown, err
 }
 
-// previewBoard applies the edit of the list to the list after linking, so that people whom a link
-// adds stay on it, and people of a link that is no longer selected do not join it.
+// previewBoard applies the changes to the list of people after the links have changed. People whom
+// a link adds then stay on the list, and people of a client that is no longer selected are not
+// added.
 func previewBoard(v *visit, client directory.Account, edit boardEdit) (view, error) {
 	change, err := edit.change()
 	if err != nil {
@@ -180,8 +183,8 @@ func askPreview(v *visit, id, version string, change boardChange) (p history.Das
 	return p, err
 }
 
-// boardAfter returns a client's board after a change; without an id if the change has no effect on
-// it.
+// boardAfter returns a client's board after a change, or the zero value if the change does not
+// affect that board.
 func boardAfter(v *visit, id, version string, change boardChange) (after history.PreviewedDashboard, err error) {
 	p, err := askPreview(v, id, version, change)
 	for _, d := range p.Dashboards {
@@ -196,7 +199,8 @@ func boardAPI(id string) string { return "/api/projects/dashboard/" + url.PathEs
 
 func versionOf(header http.Header) string { return strings.Trim(header.Get("ETag"), `"`) }
 
-// tag returns a version as an If-Match header. Without a version it matches any existing board.
+// tag returns an If-Match header for a version. If version is empty, the header matches any
+// existing board.
 func tag(version string) string {
 	if version == "" {
 		return "*"
@@ -213,8 +217,8 @@ func saveBoard(v *visit, client directory.Account, edit boardEdit) (view, error)
 		"If-Match": tag(edit.Version), "If-Preview": v.form.Get("preview"), "Idempotency-Key": v.form.Get("key"),
 	})
 	if open, ok := errors.AsType[*domain.Error](err); ok && open.CommandID != "" {
-		open.Message = "It is not yet known whether the board was saved. Reload this page to send the same change again. " +
-			"It is not applied twice."
+		open.Message = "It is not yet known whether the board was saved. " +
+			"Reload this page to send the same change again. The change is not applied twice."
 	}
 	if err != nil {
 		return nil, err

@@ -146,14 +146,14 @@ func TestABoardIsSavedAsPreviewed(t *testing.T) {
 	require.NotEmpty(t, key)
 	require.Equal(t, `PUT "7" abc `+key+` {"sub_account_ids":["`+mill+`"]}`, b.bodies[1])
 	b.get(edits+"?saved=7").says(http.StatusOK, `<p class="good" role="status">Saved <time`, "The history records who changed it.")
-	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved. The board has been changed again since.")
+	b.get(edits+"?saved=6").says(http.StatusOK, "Your change was saved. The board has been changed again since then.")
 	for _, saved := range []string{"99", "abc", ""} {
 		require.NotContains(t, b.get(edits+"?saved="+saved).Body.String(), "Your change was saved", saved)
 	}
 	b.answers["PUT "+board] = func(api.Principal, *http.Request) (int, any) {
 		return http.StatusServiceUnavailable, map[string]any{"code": domain.CodeUnavailable, "message": "Repeat the request.", "command_id": key}
 	}
-	b.post(edits, saving).says(http.StatusServiceUnavailable, "send the same change again. It is not applied twice")
+	b.post(edits, saving).says(http.StatusServiceUnavailable, "send the same change again. The change is not applied twice")
 	b.refuse("PUT "+board, http.StatusServiceUnavailable, domain.CodeUnavailable, "Changes are not taken now.")
 	b.post(edits, saving).says(http.StatusOK, "Changes are not taken now.", "Your changes are shown below")
 }

@@ -14,7 +14,7 @@ import (
 const scopeConnect = "connect"
 
 var scopeWords = []choice{
-	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and the posts that they come from"},
+	{ID: "analytics", Name: "Figures", Note: "followers, engagement, views and posts"},
 	{ID: scopeConnect, Name: "Connecting", Note: "people on the list can connect their own pages and profiles"},
 	{ID: "posts", Name: "Posts", Note: "for your main application"},
 	{ID: "reports", Name: "Reports", Note: "for your main application"},
@@ -54,10 +54,11 @@ func scopeDoes(id string) string {
 	return "see " + scopeNames([]string{id})[0]
 }
 
-// effects are a change's effects on people. The scopes are those of people who keep access.
+// effects are a change's effects on people. LosesScopes and GainsScopes contain only people who
+// keep access.
 type effects struct {
 	Done                     bool   // the change was saved; false: a preview
-	Where                    string // limitation, such as " on these boards"; "": none
+	Where                    string // limits the statements, such as " on these boards"; "": no limit
 	Loses, Gains             []effect
 	LosesScopes, GainsScopes []scopeEffect
 	Keeps                    []history.Named // people whose access does not change; only in previews
@@ -76,7 +77,7 @@ type scopeEffect struct {
 
 func (e effects) Harms() bool { return len(e.Loses)+len(e.LosesScopes) > 0 }
 
-// effectsOfPreview sorts by name; the API sorts by id.
+// effectsOfPreview sorts people by name; the API sorts them by id.
 func effectsOfPreview(access []history.PreviewedAccess) (e effects) {
 	gained, lost := scopePeople{}, scopePeople{}
 	byUser := func(a, b history.PreviewedAccess) int { return byName(a.User, b.User) }
@@ -101,7 +102,7 @@ func effectsOfPreview(access []history.PreviewedAccess) (e effects) {
 	return e
 }
 
-// effectsOfRecord returns the effects of one record. It has one entry for each board.
+// effectsOfRecord returns the effects of one record. Entries has one entry for each changed board.
 func effectsOfRecord(entries []history.HistoryEntry) effects {
 	const access = "" // key for access itself: no scope has this name
 	gained, lost := scopePeople{}, scopePeople{}
@@ -110,7 +111,8 @@ func effectsOfRecord(entries []history.HistoryEntry) effects {
 		inactive = append(inactive, entry.Access.InactiveToday...)
 		active := func(users []history.Named) []history.Named {
 			return slices.DeleteFunc(slices.Clone(users), func(u history.Named) bool {
-				return slices.ContainsFunc(entry.Access.InactiveToday, func(i history.Named) bool { return i.ID == u.ID })
+				isUser := func(i history.Named) bool { return i.ID == u.ID }
+				return slices.ContainsFunc(entry.Access.InactiveToday, isUser)
 			})
 		}
 		for _, user := range active(entry.Access.Lost) {
@@ -147,7 +149,7 @@ func (p scopePeople) note(scope string, user history.Named, boards ...history.Na
 	if !known {
 		people = slices.Insert(people, at, effect{User: user})
 	}
-	if scope != scopeConnect { // which applies to all boards
+	if scope != scopeConnect { // connecting does not depend on a board
 		people[at].Boards = append(people[at].Boards, boards...)
 	}
 	p[scope] = people
@@ -160,8 +162,8 @@ func (p scopePeople) effects() (all []scopeEffect) {
 	return all
 }
 
-// effectsOfSaved returns the effects of the record that changed a board at an instant; nil if they
-// are unknown.
+// effectsOfSaved returns the effects of the record that changed a board at an instant, or nil if
+// they are unknown.
 func effectsOfSaved(v *visit, at time.Time) *effects {
 	entries, err := get[[]history.HistoryEntry](v, "/api/audit/history", url.Values{
 		"from": {rfc3339(at)}, "to": {rfc3339(at.Add(time.Microsecond))},

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	othersOnAPage    = 20  // clients to link; more are searched for
+	othersOnAPage    = 20  // clients offered for linking; a search finds others
 	accountsToAsk    = 100 // accounts in one API query
 	peopleOnAPage    = "500"
 	changesToExplain = "20"
@@ -44,9 +44,10 @@ type boardEditView struct {
 	Scopes []choice
 }
 
-// Choices names the checkboxes of the form and the version of the board. After Back, a browser
-// restores checkboxes by position if the action and the first names of the form are the same, so
-// the first name must differ as soon as another checkbox would be restored.
+// Choices returns a field name that depends on the version of the board and on the checkboxes of
+// the form. If a visitor goes back to a form, browsers restore checkboxes by position if the form's
+// action and first field names are the same. The first field name must therefore change whenever
+// the checkboxes do.
 func (v boardEditView) Choices() string {
 	boxes := fnv.New64a()
 	_, _ = fmt.Fprintln(boxes, v.Edit.Version)
@@ -74,8 +75,9 @@ func clientBoard(v *visit, client directory.Account) (view, error) {
 	return editBoard(v, client, nil, formFaults{})
 }
 
-// editBoard keeps a submitted edit (nil: none) even if others have changed the board in the
-// meantime, and shows their changes. Faults are the errors of the edit.
+// editBoard shows the form of a board with a submitted edit, or without one if edit is nil. If
+// others have changed the board in the meantime, it keeps the edit and shows their changes. Faults
+// are the errors of the edit.
 func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formFaults) (view, error) {
 	board, version, err := boardAt(v, client.ID)
 	if err != nil {
@@ -107,7 +109,7 @@ func editBoard(v *visit, client directory.Account, edit *boardEdit, faults formF
 	return shown, err
 }
 
-// applyEdit applies an edit to a board, and selects the clients and people that the links add.
+// applyEdit applies an edit to a board, and selects the clients and people that new links add.
 func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit {
 	next := edit.applyTo(board)
 	links := next.Accounts.added()
@@ -120,7 +122,8 @@ func applyEdit(v *visit, shown *boardEditView, edit, board boardEdit) boardEdit 
 			shown.Names[n.ID] = *n.Name
 		}
 	}
-	// Before includes the people whom the links add, so that those whom the visitor cleared stay off the list.
+	// Before includes the people whom the links add, so that people whom the visitor has cleared
+	// are not added.
 	board.Users.Before = append(board.Users.Before, without(idsOf(after.Users), board.Users.Before...)...)
 	next = edit.applyTo(board)
 	linked := without(idsOf(after.SubAccountIDs), append(next.Accounts.After, shown.ID)...)
@@ -179,7 +182,7 @@ func (e boardEdit) applyTo(now boardEdit) boardEdit {
 	return now
 }
 
-// changesSince returns the changes to a board after a version; empty if they are unknown.
+// changesSince returns the changes to a board after a version, or nil if they are unknown.
 func changesSince(v *visit, id, version string) (since []history.HistoryEntry) {
 	after, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
@@ -211,8 +214,9 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	}
 	for _, id := range edit.all() {
 		if names[id] == "" {
-			if a, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}}); err == nil && len(a) == 1 {
-				names[id] = a[0].Name
+			found, err := get[[]directory.Account](v, "/api/accounts", url.Values{"account": {id}})
+			if err == nil && len(found) == 1 {
+				names[id] = found[0].Name
 			}
 		}
 		linked := choice{
@@ -240,8 +244,8 @@ func readAccounts(v *visit, shown *boardEditView) error {
 	return nil
 }
 
-// peopleAround returns the people of the linked and selected clients. It adds the agency's staff if
-// the list contains a person whom the board does not show.
+// peopleAround returns the people of the linked and selected clients. If the list contains a person
+// whom the board does not show, it also returns the agency's staff.
 func peopleAround(v *visit, shown *boardEditView) ([]directory.User, error) {
 	accounts := []string{shown.ID}
 	for _, a := range shown.Linked {
@@ -316,7 +320,7 @@ func addChoice(b *boardEditView, account string, c choice) {
 	b.People[at].People = append(b.People[at].People, c)
 }
 
-// notShown explains the API's reasons for not showing a person on the list.
+// notShown explains the API's reasons for not showing a person who is on the list.
 var notShown = map[string]string{
 	"inactive": "inactive; cannot open the board", "agency_staff": "staff of your agency; can open every board",
 	"other_account": "belongs to a client that is not linked",

@@ -45,7 +45,7 @@ func ownBoard(v *visit) (view, error) {
 	return shown, err
 }
 
-// whyNotOpen returns the error if it says that the board is not open to the visitor; otherwise nil.
+// whyNotOpen returns err if it means that the board is not open to the visitor, and otherwise nil.
 func whyNotOpen(err error) *domain.Error {
 	why, ok := errors.AsType[*domain.Error](err)
 	if !ok || why == errNoPage || why.Code != domain.CodeForbidden && why.Code != domain.CodeNotFound {
@@ -54,8 +54,8 @@ func whyNotOpen(err error) *domain.Error {
 	return why
 }
 
-// boardNotOpen explains to a person why a board is not open. Boards is the base address of the
-// boards that are, start the address of the start page.
+// boardNotOpen returns a page that explains why a board is not open to a person. Boards is the base
+// address of the person's open boards; start is the address of the start page.
 func boardNotOpen(me *directory.Me, id string, why *domain.Error, boards, start string) boardClosedView {
 	closed := boardClosedView{Said: why.Message, Boards: boards, Start: start, code: why.Code}
 	if why.Code == domain.CodeNotFound {
@@ -72,7 +72,7 @@ func boardNotOpen(me *directory.Me, id string, why *domain.Error, boards, start 
 	return closed
 }
 
-// openBoard shows a board to the visitor. Here is the address of the page.
+// openBoard shows a board to the visitor. Here is the address of the board's page.
 func openBoard(v *visit, id, here string) (view, error) {
 	board, _, err := boardAt(v, id)
 	if err != nil {
@@ -170,8 +170,9 @@ func (c boardClosedView) status() int {
 	return api.StatusOf(c.code)
 }
 
-// justClosed returns the page to which a board's page goes after a notice that the board was closed
-// or the visitor was removed from a list. If the board is still open, it redirects back.
+// justClosed opens the page that a board's page switches to after a notice that the board was
+// closed or that the visitor was removed from its list. If the board is still open, it redirects
+// back.
 func justClosed(v *visit) (view, error) {
 	id := v.r.PathValue("id")
 	if _, _, err := boardAt(v, id); err == nil {

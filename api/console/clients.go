@@ -18,7 +18,7 @@ import (
 const (
 	clientsPath = root + "/clients/"
 
-	clientsOnAPage = "12" // each needs an API request of its own
+	clientsOnAPage = "12" // each needs its own API request
 	recentDays     = 28   // days of the figures next to a client
 )
 
@@ -38,7 +38,7 @@ type clientRow struct {
 	Followers  analytics.Total
 	Part       string // "of 2 of 3 accounts"; empty if all accounts were read
 	Points     []chart.Point
-	TrendText  string // text alternative of Points
+	TrendText  string // text alternative for Points
 }
 
 func openClients(v *visit) (view, error) {
@@ -90,18 +90,19 @@ func clientRowOf(v *visit, summary directory.DashboardSummary) (clientRow, error
 	for _, d := range data.Total.Series {
 		row.Points = append(row.Points, chart.Point{Value: d.Followers})
 	}
-	row.TrendText = fmt.Sprintf("Followers in the last %d days: %s", recentDays, known(row.Followers.Change, chart.Signed))
+	row.TrendText = fmt.Sprintf("Followers in the last %d days: %s",
+		recentDays, known(row.Followers.Change, chart.Signed))
 	return row, nil
 }
 
 func clientPath(id, page string) string { return clientsPath + url.PathEscape(id) + "/" + page }
 
-// mostNeeds is how many concerns the start page shows; the rest is collapsed.
+// mostNeeds is the number of concerns that the start page shows; it collapses the rest.
 const mostNeeds = 10
 
-// needsYou lists what needs the agency's attention, for all of its clients and itself: sign-ins
-// first, then open boards that no one can open, then missing figures. own are the pages about the
-// agency's own accounts.
+// needsYou lists the problems of the agency and all of its clients that need attention: first
+// sign-ins, then open boards that no one can open, then missing figures. Own lists the pages about
+// the agency's own accounts.
 func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	boards, err := allBoards(v)
 	if err != nil {
@@ -131,7 +132,8 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 			if board.ListedUsers > 0 {
 				why = "It is open, but no one on its list is an active client user."
 			}
-			unseen = append(unseen, concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})
+			unseen = append(unseen,
+				concern{name + ": no one can open the board", why, clientPath(board.SubAccountID, "board")})
 		}
 		signIns, lacks := sourceConcerns(name, board.SubAccountID, sources[board.SubAccountID])
 		all, missing = append(all, signIns...), append(missing, lacks...)
@@ -139,15 +141,16 @@ func needsYou(v *visit) (all []concern, own []navItem, err error) {
 	return slices.Concat(all, unseen, missing), own, nil
 }
 
-// sourceConcerns returns what needs attention because of the sources of one account: due sign-ins,
-// and missing figures.
+// sourceConcerns returns the problems of one account's sources that need attention: required
+// sign-ins and missing figures.
 func sourceConcerns(name, account string, sources []analytics.Source) (signIns, missing []concern) {
 	connections := clientPath(account, "connections")
 	if why := whyUnread(sources); why != "" {
 		return nil, []concern{{name + ": no account is read", why, connections}}
 	}
-	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool { // on purpose, or without a subscription
-		return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() || s.Paused == readmodels.NoSubscriptionRuns
+	sources = slices.DeleteFunc(sources, func(s analytics.Source) bool { // intended, or without a subscription
+		return s.Status == analytics.SourceDisconnected && !s.EndedAtPlatform() ||
+			s.Paused == readmodels.NoSubscriptionRuns
 	})
 	for _, s := range analytics.MostSevere(sources) {
 		at := network(s.PlatformName)
@@ -166,9 +169,9 @@ func sourceConcerns(name, account string, sources []analytics.Source) (signIns, 
 	return signIns, missing
 }
 
-// whyUnread explains why no account of a client is read. It is empty if some are read, if the
-// client has none, if a sign-in is needed, or if there is no subscription: the main application
-// decides that.
+// whyUnread explains why none of a client's accounts are read. It returns "" if some are read, if
+// the client has no accounts, if a sign-in is required, or if there is no subscription, because the
+// main application manages subscriptions.
 func whyUnread(sources []analytics.Source) (why string) {
 	for _, s := range sources {
 		switch {
@@ -200,7 +203,7 @@ func latelyDays(v *visit) (from, to string) {
 	return until.AddDate(0, 0, 1-recentDays).Format(time.DateOnly), until.Format(time.DateOnly)
 }
 
-// homeView is the start page of people whose role has no other start page.
+// homeView is the start page for roles without another start page.
 type homeView struct {
 	Me    directory.Me
 	Links []navItem

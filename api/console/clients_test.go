@@ -178,8 +178,8 @@ func TestFiguresOfAClient(t *testing.T) {
 	s.answer("GET /auth/getAccountFollowers/"+ahead+"/all", compared, analytics.Meta{AsOf: new(s.now)})
 	open := b.get("/console/clients/" + bakery + "/figures?from=2026-09-28&to=2026-12-01")
 	open.says(http.StatusOK, "Compared with 28 September 2026 to 30 September 2026",
-		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only its days so far are",
-		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See below why.")
+		"In the compared period, 2 of 3 days are known; at most 2 of 3 accounts were read on one day.", "This range has not ended. Its figures may still change, and only the days so far are",
+		"This range has not started. Choose an earlier range.", "Nothing was read in this range. See Data sources below.")
 	require.NotContains(t, page.Body.String(), "This range has not ended", "it ends today")
 
 	// The API query uses the parameters of the address.
@@ -273,7 +273,7 @@ func TestADayThatPlatformsMayAddToIsNotFinal(t *testing.T) {
 	s.answer("GET /auth/reach/getAccountStats/all", stats, meta)
 	figures := "/console/clients/" + bakery + "/figures"
 	b.get(figures).says(http.StatusOK, "<title>29 September 2026: 1 impression</title>", "<title>30 September 2026: 40 impressions, not final yet</title>",
-		"the platforms may still add to the last day")
+		"the platforms may still add impressions to the last day")
 	none := meta
 	none.Sources = []analytics.Source{{PlatformRef: readmodels.PlatformRefOf(domain.TikTok), Status: analytics.SourceUnsupported}}
 	s.answer("GET /auth/reach/getAccountStats/all", analytics.AccountStats{}, none)
@@ -380,7 +380,7 @@ func TestSourcesCoverAllFigures(t *testing.T) {
 	require.Equal(t, 2, strings.Count(page.Body.String(), `<span class="badge good">ok</span>`), "of Facebook")
 	require.Equal(t, 1, strings.Count(page.Body.String(), `<span class="badge warn">never read</span>`), "the others have followers")
 	require.NotContains(t, page.Body.String(), "unsupported")
-	require.NotContains(t, page.Body.String(), "LinkedIn counts none.", "the client has no account there")
+	require.NotContains(t, page.Body.String(), "LinkedIn does not report video views.", "the client has no account there")
 }
 
 // The total excludes accounts that were not read in the range: tile and report say how many

@@ -78,8 +78,8 @@ func connectEntryOf(v *visit, form url.Values) connectEntry {
 	return e
 }
 
-// showConnecting shows the page with its input. The chosen client stays in the list, even if the
-// list does not reach it.
+// showConnecting shows the page with its input. The list of clients always contains the chosen
+// client, even if the API response does not.
 func showConnecting(v *visit, shown connectView) (view, error) {
 	shown.Agency, shown.Find = v.who.Roles.Has(api.RoleAgency), v.r.URL.Query().Get("q")
 	shown.MaxDays = connect.MaxLinkDays
@@ -97,7 +97,8 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 		shown.More = meta.NextCursor != ""
 		for _, a := range accounts {
 			names[a.ID] = cmp.Or(a.Name, a.ID)
-			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: a.ID == shown.Entry.Client})
+			chosen := a.ID == shown.Entry.Client
+			shown.Clients = append(shown.Clients, choice{ID: a.ID, Name: names[a.ID], After: chosen})
 		}
 		unnamed := []string{shown.Entry.Client}
 		for _, l := range links {
@@ -121,8 +122,8 @@ func showConnecting(v *visit, shown connectView) (view, error) {
 	return shown, nil
 }
 
-// nameAccounts adds the missing names of accounts. A deleted account has no name, and neither have
-// the accounts requested together with it.
+// nameAccounts adds the missing names of accounts. If an account was deleted, the API refuses the
+// request, so the other accounts in that request stay without names.
 func nameAccounts(v *visit, names map[string]string, ids []string) {
 	ids = slices.DeleteFunc(ids, func(id string) bool {
 		_, isID := domain.HexID(id)
@@ -134,7 +135,7 @@ func nameAccounts(v *visit, names map[string]string, ids []string) {
 			"account": {strings.Join(some, ",")}, "limit": {strconv.Itoa(accountsToAsk)},
 		})
 		if err != nil {
-			v.log(slog.LevelDebug, "console: read names of accounts", err)
+			v.log(slog.LevelDebug, "console: names of accounts could not be read", err)
 		}
 		for _, a := range accounts {
 			names[a.ID] = cmp.Or(a.Name, a.ID)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -30,8 +31,8 @@ type connection struct {
 	directory.ConnectedPlatform
 
 	Says  string
-	Lacks bool              // figures are missing, because permissions were declined at the sign-in
-	Again []domain.Platform // where a sign-in repairs it
+	Lacks bool              // figures are missing because permissions were declined during sign-in
+	Again []domain.Platform // platforms where a sign-in repairs it
 	Ends  bool              // it can be disconnected here; false if the main application connected it
 	Well  bool
 }
@@ -50,7 +51,9 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		Account: client, More: meta.NextCursor != "", Networks: v.deps.Platforms, Fault: fault,
 	}
 	page := func(p directory.ConnectedPlatform) domain.PageRef {
-		return domain.PageRef{Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID)}
+		return domain.PageRef{
+			Platform: p.Platform, AccountType: p.AccountType, ExternalID: p.Platform.PlainID(p.ProfileID),
+		}
 	}
 	connected := map[domain.PageRef]bool{}
 	for _, p := range list {
@@ -61,14 +64,14 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		if p.State == directory.PlatformReconnect || p.State == directory.PlatformPermission {
 			at = p.SignInAt
 		}
-		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read."), "%s", at.Title())
+		says := strings.ReplaceAll(cmp.Or(stateWords[p.State], "It is read regularly."), "%s", at.Title())
 		if p.State == directory.PlatformDisconnected {
-			says = string(p.Reason) // which is our text, not the platform's
+			says = string(p.Reason) // written by this service, not by the platform
 		}
 		c := connection{ConnectedPlatform: p, Says: says}
 		switch p.State {
 		case directory.PlatformDisconnected:
-			if !connected[page(p)] { // by another row
+			if !connected[page(p)] { // not connected in another row
 				c.Again = signInsOf(p, v.deps.Platforms)
 			}
 		case directory.PlatformReconnect, directory.PlatformPermission:
@@ -76,8 +79,9 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 		default:
 		}
 		if lacks := connect.StayEmpty(p.Ungranted); len(lacks) > 0 && c.Again == nil {
-			c.Says += " Some permissions were declined at the sign-in, so some figures stay empty (" +
-				strings.Join(lacks, "; ") + "). Reconnect it, and leave all permissions selected on " + p.SignInAt.Title() + "."
+			c.Says += fmt.Sprintf(" Some permissions were declined during sign-in, so some figures stay empty (%s). "+
+				"Reconnect it, and leave all permissions selected on %s.",
+				strings.Join(lacks, "; "), p.SignInAt.Title())
 			c.Lacks, c.Again = true, []domain.Platform{p.SignInAt}
 		}
 		c.Well = p.State == directory.PlatformOK && !c.Lacks
@@ -88,41 +92,41 @@ func showConnections(v *visit, client directory.Account, fault string) (view, er
 	return shown, nil
 }
 
-// signInsOf returns the platforms where a person can connect a disconnected account again. How it
-// was connected is no longer known.
+// signInsOf returns the platforms that a person can sign in to in order to reconnect a disconnected
+// account. It is no longer known which of them was used before.
 func signInsOf(p directory.ConnectedPlatform, configured []domain.Platform) (at []domain.Platform) {
 	for _, candidate := range []domain.Platform{p.Platform.Facts().LoginBy, p.Platform} {
 		if slices.Contains(configured, candidate) {
 			at = append(at, candidate)
 		}
 	}
-	if len(at) == 0 { // the API says that no sign-in is configured
+	if len(at) == 0 { // the API will report that no sign-in is configured
 		return []domain.Platform{p.SignInAt}
 	}
 	return at
 }
 
-// stateWords describe the states of a connected account and what to do. The platform's own words
-// follow them. %s is the platform, or the one where a person signs in.
+// stateWords describe the states of a connected account and what to do. On the page, the platform's
+// message follows them. %s is the platform of the account or of its sign-in.
 var stateWords = map[directory.PlatformState]string{
 	directory.PlatformReconnect:    "%s no longer grants access. Someone must sign in there again. Figures read earlier are kept.",
 	directory.PlatformPaused:       "The operator of this service has paused reading from %s. Figures read earlier are kept.",
 	directory.PlatformUnsubscribed: "It is not read because there is no active subscription.",
-	directory.PlatformBlocked:      "%s does not provide figures for this account because of its own rules. Check the account there.",
+	directory.PlatformBlocked:      "Because of its rules, %s does not provide figures for this account. Check the account there.",
 	directory.PlatformPermission:   "A permission is missing. Reconnect it, and leave all permissions selected on %s.",
-	directory.PlatformThrottled:    "%s has reached its rate limit. Reading resumes automatically.",
+	directory.PlatformThrottled:    "The rate limit of %s has been reached. Reading resumes automatically.",
 	directory.PlatformFailing:      "The last reading failed. It is retried automatically.",
 	directory.PlatformWaiting:      "The first reading is pending.",
 }
 
-// sourceSays explains why figures of a network are missing, and what to do. It is empty for
-// disconnected accounts, whose reason is in the source.
+// sourceSays explains why figures of a platform are missing, and what to do. It returns "" for
+// disconnected accounts, because their source contains the reason.
 func sourceSays(status analytics.SourceStatus, network string) string {
 	switch status {
 	case analytics.SourceReconnect:
 		return "Its sign-in is no longer valid. Someone must sign in again." // perhaps at another platform
 	case analytics.SourceNeverRead:
-		return "Nothing was read from " + network + " yet. Check the status of its connection."
+		return "Nothing has been read from " + network + " yet. Check the status of its connection."
 	case analytics.SourcePartial:
 		return "Some figures of " + network + " are missing. The section Data sources on the figures page explains why."
 	default:
@@ -147,10 +151,10 @@ type disconnectView struct {
 	ClientID string
 	Client   string
 	Network  string
-	SignIn   string                // the platform of its sign-in
-	Keeps    bool                  // which does not let an app revoke the consent
+	SignIn   string                // name of the platform of its sign-in
+	Keeps    bool                  // the platform of its sign-in does not let an app revoke the consent
 	Fault    string                // why it was not disconnected
-	Done     *connect.Disconnected // the result; nil: not submitted yet
+	Done     *connect.Disconnected // the result; nil: nothing was disconnected
 }
 
 func askToDisconnect(v *visit, client directory.Account) (view, error) {
@@ -199,7 +203,7 @@ func beginConnecting(v *visit, asked connectRequest) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Platforms return only to the public address, and the cookie that binds the sign-in to this
+	// Platforms redirect only to the public address, and the cookie that binds the sign-in to this
 	// browser belongs to one host.
 	if start.Host != v.r.Host {
 		return nil, domain.NewError(domain.CodeConflict,

@@ -45,7 +45,7 @@ func TestConnectionStatus(t *testing.T) {
 	}
 	s.answer("GET /api/platforms", all, nil)
 	page := b.get(linked)
-	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read.",
+	page.says(http.StatusOK, "LinkedIn no longer grants access.", "A permission is missing.", "The operator of this service has paused reading from LinkedIn.", "It is read regularly.",
 		"The first reading is pending.", `data-refresh="3"`, "&lt;b onclick=").lacks("<b onclick") // a page's name is no markup
 	all = []directory.ConnectedPlatform{{State: directory.PlatformDisconnected, Reason: "The person removed our app at Facebook."}}
 	s.answer("GET /api/platforms", all, nil)
@@ -55,7 +55,7 @@ func TestConnectionStatus(t *testing.T) {
 	require.Contains(t, gone.Body.String(), "Reconnect")
 	all[0].PlatformRef = readmodels.PlatformRefOf(domain.Instagram)
 	s.answer("GET /api/platforms", all, nil)
-	b.get(linked).says(http.StatusOK, ">Reconnect at Facebook<", ">Reconnect at Instagram<")
+	b.get(linked).says(http.StatusOK, ">Reconnect with Facebook<", ">Reconnect with Instagram<")
 	twice := directory.ConnectedPlatform{PlatformRef: all[0].PlatformRef, State: directory.PlatformOK}
 	s.answer("GET /api/platforms", append(all, twice), nil)
 	require.NotContains(t, b.get(linked).Body.String(), "Reconnect", "the page is connected as another row of the directory")
@@ -75,7 +75,7 @@ func TestConnectionStatus(t *testing.T) {
 	page.says(http.StatusOK, "Facebook no longer grants access.", `name="platform" value="1"><button class="second" name="account"`)
 	require.NotContains(t, page.Body.String(), "2027", "a sign-in is needed now")
 	s.answer("GET /api/platforms", []directory.ConnectedPlatform{lacking}, nil)
-	b.get(linked).says(http.StatusOK, "figures missing</span> It is read.", ">Reconnect<", "2027",
+	b.get(linked).says(http.StatusOK, "figures missing</span> It is read regularly.", ">Reconnect<", "2027",
 		"some figures stay empty (of pages and profiles: demographics; of posts: average watch time, clicks). Reconnect it, and leave all permissions selected on Facebook.")
 
 	b.post(linked, url.Values{"platform": {"4"}, "account": {"71"}}).leadsTo("/connect/start/WORD")
@@ -100,7 +100,7 @@ func TestAPageIsDisconnected(t *testing.T) {
 	b.get(linked).says(http.StatusOK, `href="`+at+`"`).lacks(linked + "/70/disconnect") // the main application disconnects what it connected
 
 	s.asked = nil
-	b.get(at).says(http.StatusOK, "<strong>Kept:</strong> the figures", "<strong>Deleted:</strong> our access token", "it is revoked at Facebook.", `method="post" action="`+at+`"`)
+	b.get(at).says(http.StatusOK, "<strong>Kept:</strong> the figures", "<strong>Deleted:</strong> the access token", "it is revoked on Facebook.", `method="post" action="`+at+`"`)
 	require.NotContains(t, strings.Join(s.asked, " "), "POST", "a look changes nothing")
 	b.send(http.MethodPost, at, url.Values{}, func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).says(http.StatusForbidden)
 	require.NotContains(t, strings.Join(s.asked, " "), "POST")

@@ -1,40 +1,43 @@
-// Package console serves the pages for agencies, clients, auditors and operators below /console.
+// Package console serves the web pages under /console for agencies, clients, auditors and
+// operators.
 //
 // # Invariants
 //
 //   - A page calls the public API in this process as the person who is signed in ([get], [post]).
 //     The console has no queries and no rules of its own: the API enforces roles, tenancy and
-//     limits, and records reads.
-//   - For every request the API checks the person of the session by the same rule as tokens.
+//     limits, and records who views the history.
+//   - For every request, the API checks the session's user by the same rules as a token's user.
 //   - If a main application serves the console, the application authenticates requests. The console
 //     then has no cookie, session or sign-in of its own.
-//   - Only the console reads its cookie. API requests carry no cookie and no header of the browser.
-//   - Only digests of secrets (of cookies and sign-in links) are stored.
-//   - Requests from pages of other sites are refused, except followed links.
+//   - Only the console reads its cookie. The console's requests to the API carry no cookie and no
+//     browser header.
+//   - Only digests of secrets (session cookies and sign-in links) are stored.
+//   - Requests from pages of other sites are refused, except when a user follows a link.
 //   - The content security policy has no exceptions: no inline style, no inline script, no other
 //     host. Every page works without JavaScript.
 //   - A board is saved exactly as previewed, or not at all.
-//   - A view as another person is recorded, read-only, and has the person's current rights.
-//   - Logs contain no secrets: they name a page by its pattern.
+//   - Viewing a page as another person is recorded and read-only, and uses that person's current
+//     rights.
+//   - Logs contain no secrets: they contain the pattern of a page, not its address.
 //
-// It may not import pgx, watermill, sarama or projections, nor anything that does.
+// The package must not import pgx, watermill, sarama or projections.
 //
 // # To add a page
 //
-//  1. Write a view struct, and a file in pages with the corresponding name, with {{define "title"}}
-//     and {{define "content"}}.
+//  1. Write a view struct, and a template in pages with the corresponding file name that defines
+//     "title" and "content".
 //  2. Add a row to [Console.allPages]: pattern, roles, opener, zero values of its views.
-//  3. In the opener, call the API: get[T](v, "/api/…", query), getMeta for data with meta, post for
-//     changes. Return its errors unchanged.
-//  4. A form posts to a row of its own, which returns a redirect. Read the form with v.form.
-//  5. The every-page test renders the view, empty and filled. Add a test case for its content.
+//  3. In the opener, call the API: get[T](v, "/api/…", query), getMeta for data with metadata, or
+//     post for changes. Return its errors unchanged.
+//  4. If the page has a form, add a POST row whose opener reads v.form and returns a redirect.
+//  5. TestEveryPageWithEveryView renders the view, empty and filled. Add a test of its content.
 //
 // # Notes
 //
-//   - Words of links have 130 random bits and tokens are signed, so failed sign-ins are counted but
-//     not delayed.
+//   - The secrets of sign-in links have 130 random bits, and tokens are signed. Failed sign-ins are
+//     therefore counted but not delayed.
 //   - Browsers also send the cookie to the API, which ignores it: see [cookieName].
-//   - The state of a sign-in with the provider is derived from a secret in a cookie, so any process
-//     can complete it. A link starts it, not a form, because the policy restricts forms to this
-//     host.
+//   - The state of a sign-in at the identity provider is derived from a secret in a cookie, so any
+//     process can complete the sign-in. It starts with a link, not a form, because the content
+//     security policy restricts form submissions to this host.
 package console

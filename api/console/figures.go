@@ -19,7 +19,7 @@ import (
 type figures struct {
 	scope url.Values // parameter account or dashboard
 	Form  figuresForm
-	files string    // address below which figures can be downloaded
+	files string    // base address of the CSV files
 	now   time.Time // in the time zone
 }
 
@@ -64,8 +64,8 @@ func (f figures) presets(here string) (all []preset) {
 	return all
 }
 
-// figuresOf reads the address. The default range is the last 28 days in the zone, including today.
-// The default comparison is the previous period. The API validates the values.
+// figuresOf reads the query of the page. The default range is the last 28 days in the zone,
+// including today. The default comparison is the previous period. The API validates the values.
 func figuresOf(v *visit, by, id, files string) figures {
 	at := v.r.URL.Query()
 	f := figures{scope: url.Values{by: {id}}, files: files, Form: figuresForm{
@@ -123,7 +123,7 @@ type figuresView struct {
 	Form        figuresForm
 	Faults      formFaults
 	Presets     []preset
-	Board       *readmodels.DashboardView // of a client's own board; nil for staff
+	Board       *readmodels.DashboardView // the board that a client user views; nil on staff pages
 	Numbers     []figureShown
 	Charts      []chart.Chart
 	Costs       costsShown
@@ -154,8 +154,8 @@ type figureShown struct {
 	Percent string // Change in percent; "": not shown
 	Note    string
 	Part    string // sentences about accounts that were not read, are not compared or moved away
-	Same    string // the compared accounts, such as "2 of its 3 accounts have"; empty if all are compared
-	InPart  string // a sentence about a partial comparison; empty if it is complete
+	Same    string // the compared accounts, such as "2 of its 3 accounts have"; "": all are compared
+	InPart  string // a sentence about a partial comparison; "": the comparison is complete
 }
 
 type reachShown struct {
@@ -172,7 +172,7 @@ func clientFigures(v *visit, client directory.Account) (view, error) {
 func readFigures(v *visit, shown figuresView, by string) (view, error) {
 	f := figuresOf(v, by, shown.ID, shown.Here+"/")
 	shown.Form, shown.Presets = f.Form, f.presets(shown.Here)
-	if v.viewedAs == nil { // each view as a client user is recorded, so such a page is not updated automatically
+	if v.viewedAs == nil { // a view as a client user is recorded, so it must not update automatically
 		shown.Live = streamPath + "?" + f.scope.Encode()
 	}
 	err := readParts(v, &shown, f, slices.Concat(overTime, []readPart{costs, activity, leaders, audience}))
@@ -186,7 +186,7 @@ func readFigures(v *visit, shown figuresView, by string) (view, error) {
 }
 
 var rangeWords = map[string]fieldWords{
-	"startTime": {"from", "Choose a day in 1970 or later that is not after the last day and at most three years before it."},
+	"startTime": {"from", "Choose a day in 1970 or later that is at most three years before the last day, and not after it."},
 	"endTime":   {"to", "Choose a day like 2026-10-01."},
 	"tz":        {"tz", wordsOfZone},
 	"compare":   {"compare", "Choose one of the options."},
@@ -195,11 +195,11 @@ var rangeWords = map[string]fieldWords{
 
 const wordsOfZone = "Enter a time zone like Europe/Berlin, or UTC."
 
-// readPart reads a part of a figures page, and returns a function that adds the result to the view.
+// readPart reads a part of a figures page. It returns a function that adds the result to the view.
 type readPart func(*visit, figures) (put func(*figuresView), err error)
 
-// part reads an API path with additional parameters. A parameter with a nil value removes that of
-// the page.
+// part returns a readPart for an API path. Own adds parameters to those of the page, or replaces
+// them; a nil value removes one.
 func part[T any](path string, own url.Values, put func(figures, *figuresView, T, analytics.Meta)) readPart {
 	return func(v *visit, f figures) (func(*figuresView), error) {
 		path, asked := f.asking(path)
@@ -209,8 +209,8 @@ func part[T any](path string, own url.Values, put func(figures, *figuresView, T,
 	}
 }
 
-// overTime are the parts with series, in the order of the page. Followers come first, because they
-// contain the names of the accounts.
+// overTime are the parts with a chart over time, in the order of the page. Followers come first,
+// because their response contains the names of the accounts.
 var (
 	brief    = url.Values{"meta": {"brief"}}
 	overTime = []readPart{
@@ -246,7 +246,8 @@ func readParts(v *visit, shown *figuresView, f figures, parts []readPart) error 
 func putLeaders(_ figures, shown *figuresView, data analytics.Leaderboard, _ analytics.Meta) {
 	shown.Members, shown.Posts = data.Members, data.Posts
 	for i, p := range shown.Posts {
-		source := slices.IndexFunc(shown.Sources, func(s analytics.Source) bool { return s.SocialAccount == p.SocialAccount })
+		ofPage := func(s analytics.Source) bool { return s.SocialAccount == p.SocialAccount }
+		source := slices.IndexFunc(shown.Sources, ofPage)
 		if p.PageName == "" && source >= 0 { // the page has moved to another client
 			shown.Posts[i].PageName = shown.Sources[source].Name
 		}

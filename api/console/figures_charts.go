@@ -47,7 +47,7 @@ func putFollowers(f figures, shown *figuresView, data analytics.AccountFollowers
 	shown.Charts = append(shown.Charts, f.completed(c, meta))
 }
 
-// comparedFollowers returns the total, but its comparison covers only accounts that were read at
+// comparedFollowers returns the total with a comparison that covers only accounts that were read at
 // both times.
 func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	t := s.Followers
@@ -58,8 +58,8 @@ func comparedFollowers(s analytics.FollowerSeries) analytics.Total {
 	return t
 }
 
-// followersPart describes which accounts the followers and their comparison exclude; "" if they
-// cover all.
+// followersPart describes the accounts that the followers or their comparison exclude. It returns
+// "" if both include all accounts.
 func followersPart(s analytics.FollowerSeries) string {
 	sentences := []string{partOf(s.Followers.Accounts, s.SocialAccounts)}
 	if same := s.SameAccounts; same != nil && same.Previous != nil {
@@ -70,13 +70,14 @@ func followersPart(s analytics.FollowerSeries) string {
 	}
 	if moved := s.MovedAway; moved.Accounts > 0 {
 		sentences = append(sentences, fmt.Sprintf(
-			"%s of these followers belong to %s that moved to another client in this range. They count there as well.",
+			"%s of these followers belong to %s that moved to another client in this range. "+
+				"They are also counted there.",
 			chart.Number(moved.Followers), counted(moved.Accounts, "account", "accounts")))
 	}
 	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
 }
 
-// partOf describes how many of the accounts were read; "" if all or none were.
+// partOf describes how many of the accounts were read. It returns "" if all or none were.
 func partOf(read, all int) string {
 	if read == 0 || read >= all {
 		return ""
@@ -85,8 +86,8 @@ func partOf(read, all int) string {
 		read, counted(all, "account", "accounts"), counted(all-read, "was", "were"))
 }
 
-// markJoined marks days on which further accounts were read for the first time: the line jumps
-// there, but no change includes the jump.
+// markJoined marks days on which further accounts were read for the first time. The line jumps on
+// these days, but no change includes the jump.
 func markJoined(points []chart.Point, days []analytics.FollowerDay) {
 	begun := false
 	for i, d := range days {
@@ -129,7 +130,7 @@ func putImpressions(f figures, shown *figuresView, data analytics.AccountStats, 
 	empty, late := unsupported("impressions", meta.Sources), f.now.Add(-finalAfter)
 	note := empty
 	if data.Total.Impressions.Value != nil && meta.Complete && meta.To.After(late) {
-		note = "Not final yet: the platforms may still add to the last day."
+		note = "Not final yet: the platforms may still add impressions to the last day."
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["impressions"], data.Total.Impressions, note))
 	for _, r := range data.Reach {
@@ -160,11 +161,12 @@ func putViews(f figures, shown *figuresView, data analytics.PostsViews, meta ana
 		if p.Sources(domain.FiguresOfPosts, domain.MetricViews) != nil {
 			continue
 		}
+		none := p.Title() + " does not report video views."
 		if slices.ContainsFunc(shown.Sources, func(s analytics.Source) bool { return s.Platform == p }) {
-			note = p.Title() + " counts none."
+			note = none
 		}
 		if f.Form.Platform == strconv.Itoa(int(p)) {
-			empty = p.Title() + " does not report video views."
+			empty = none
 		}
 	}
 	shown.Numbers = append(shown.Numbers, f.tile(figureNames["views"], totalOf(data.Total.Views), note))
@@ -196,8 +198,8 @@ func unsupported(figure string, sources []analytics.Source) string {
 	}
 }
 
-// sourcesOf returns the sources of an API response about one figure. Their reasons name the figure,
-// because other figures of the page may have been read from the same source.
+// sourcesOf returns the sources of an API response about one figure. It adds the name of the figure
+// to their reasons, because other figures on the page may have been read from the same source.
 func sourcesOf(figure string, sources []analytics.Source) []analytics.Source {
 	sources = slices.Clone(sources)
 	for i := range sources {
@@ -217,7 +219,8 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 			continue
 		}
 		s.Reason = reason
-		at := slices.IndexFunc(sources, func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount })
+		sameAccount := func(known analytics.Source) bool { return known.SocialAccount == s.SocialAccount }
+		at := slices.IndexFunc(sources, sameAccount)
 		if at < 0 {
 			sources = append(sources, s)
 			continue
@@ -227,7 +230,7 @@ func addSources(sources, more []analytics.Source) []analytics.Source {
 			if known.Status == analytics.SourceNeverRead {
 				continue
 			}
-			s.Status = analytics.SourcePartial // other figures of it were read
+			s.Status = analytics.SourcePartial // other figures of this source were read
 		}
 		for _, gap := range s.Gaps {
 			if !slices.Contains(known.Gaps, gap) {
@@ -251,8 +254,9 @@ func whyMissing(s analytics.Source) string {
 	return strings.TrimSpace(strings.Join(append([]string{s.Paused, string(s.Reason)}, s.Gaps...), " "))
 }
 
-// tile returns a total as a page shows it. What describes what it counts. It drops the change of a
-// total without a baseline, which would start at the first reading in the range.
+// tile returns a total as a page shows it. What describes what the total counts. If the total has
+// no baseline, the tile has no change, because the change would start at the first reading in the
+// range.
 func (f figures) tile(name string, t analytics.Total, what string) figureShown {
 	if t.NoBaseline {
 		t.Change = nil
@@ -272,8 +276,8 @@ func totalOf(g analytics.Gain) analytics.Total {
 
 const nothingBefore = "There is nothing to compare it with yet."
 
-// inPart gives the compared numbers if some accounts or days of either period have no counterpart;
-// else "".
+// inPart describes a partial comparison: some accounts or days of either period have no
+// counterpart. It returns "" if the comparison is complete.
 func inPart(t analytics.Total) string {
 	if !t.ComparedInPart || t.Previous == nil || t.Change == nil {
 		return ""
@@ -288,14 +292,14 @@ func (f figures) noteOf(t analytics.Total) string {
 	case t.NoBaseline && f.Form.Compare != string(analytics.CompareNone):
 		return nothingBefore
 	case t.GainedSince != nil:
-		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + "; it was not read in between."
+		return "Gained since " + t.GainedSince.Format("2 Jan 2006") + "; no values were read in between."
 	default:
 		return inPart(t)
 	}
 }
 
-// readDay returns the value of a day and the number of accounts that were read; 0 for figures of
-// posts.
+// readDay returns a day, its value and the number of accounts that were read on the day. The number
+// is 0 for figures of posts.
 type readDay[D any] func(D) (day string, value *int64, accounts int)
 
 // withSeries adds the days of a range and of its comparison to a chart.
@@ -358,7 +362,8 @@ func begins(day time.Time) (of chart.Begins) {
 	return of
 }
 
-// completed adds the file, the text without values, and the days that are not final.
+// completed adds the address of the CSV file and the text to show without values, and marks the
+// days that are not final.
 func (f figures) completed(c chart.Chart, meta analytics.Meta) chart.Chart {
 	c.CSV = f.files + c.ID + ".csv?" + f.Form.query().Encode()
 	switch {
@@ -366,7 +371,7 @@ func (f figures) completed(c chart.Chart, meta analytics.Meta) chart.Chart {
 	case meta.From.After(f.now):
 		c.Empty = "This range has not started. Choose an earlier range."
 	case meta.AsOf == nil:
-		c.Empty = "Nothing was read in this range. See below why."
+		c.Empty = "Nothing was read in this range. See Data sources below."
 	default:
 		c.Empty = "This figure is not available for this range. Choose a longer range, or see Data sources below."
 	}
@@ -389,6 +394,6 @@ func openFrom(points []chart.Point, meta analytics.Meta, at time.Time) {
 	}
 }
 
-// finalAfter is how long after the end of a day platforms may still add to it: until then the day
-// has not ended in all time zones.
+// finalAfter is the time after the end of a day in which platforms may still add to that day: until
+// then the day has not ended in all time zones.
 const finalAfter = 12 * time.Hour

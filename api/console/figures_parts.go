@@ -21,7 +21,7 @@ type splitShown struct {
 	Platform, Ages, Genders, Countries, Cities string
 
 	CapturedAt time.Time
-	Part       string // the number of accounts covered; "" if all
+	Part       string // number of accounts covered; "": all
 }
 
 func putAudience(f figures, shown *figuresView, data analytics.PlatformStats, _ analytics.Meta) {
@@ -43,14 +43,14 @@ func putAudience(f figures, shown *figuresView, data analytics.PlatformStats, _ 
 				part = fmt.Sprintf("of %d of %d accounts", split.SocialAccounts, p.SocialAccounts)
 			}
 			shown.Splits = append(shown.Splits, splitShown{
-				p.PlatformName, largest(split.AgeGroups), largest(split.Gender), largest(split.Countries), largest(split.Cities),
-				split.CapturedAt, part,
+				p.PlatformName, largest(split.AgeGroups), largest(split.Gender),
+				largest(split.Countries), largest(split.Cities), split.CapturedAt, part,
 			})
 		}
 	}
 }
 
-// monthIn names a month, or its days if the range covers only a part of it.
+// monthIn names a month, or its days if the range covers only a part of the month.
 func (f figures) monthIn(p analytics.StatsPeriod) string {
 	zone, err := time.LoadLocation(f.Form.Zone)
 	if err != nil {
@@ -79,7 +79,7 @@ func largest(split []analytics.AudienceShare) string {
 
 type costsShown struct {
 	Rows []costRow // the total, then each platform with views
-	Why  string    // why a price applies to no views, or only to some
+	Why  string    // why the price is known for none or only some of the views; "": it is known for all
 }
 
 type costRow struct {

@@ -13,14 +13,15 @@ type firstAgencyForm struct {
 }
 
 var firstAgencyWords = map[string]fieldWords{
-	"code":               {"code", "This is not the code. The service logs it at startup, with \"no agency exists yet\"."},
+	"code": {"code", "This is not the code. The service logs it at startup, " +
+		"in the message that starts with \"no agency exists yet\"."},
 	"name of the agency": {"agency", "Enter the agency's name."},
 	"name":               {"name", "Enter your name."},
 	"email":              {"email", "Enter your email address."},
 }
 
-// createFirstAgency creates the first agency, and signs in its first user unless a provider does
-// that.
+// createFirstAgency creates the first agency. It signs in the agency's first user unless there is
+// an identity provider.
 func createFirstAgency(v *visit) (view, error) {
 	if v.deps.CreateFirst == nil {
 		return nil, errNoPage

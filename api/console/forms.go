@@ -7,8 +7,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// maxForm is the largest form, in bytes. A board's form contains thousands of people, before and
-// after.
+// maxForm is the maximum size of a form, in bytes. A board's form can contain thousands of people,
+// each once as shown and once as submitted.
 const maxForm = 1 << 20
 
 type formFaults struct {
@@ -18,15 +18,15 @@ type formFaults struct {
 
 func (f formFaults) Any() bool { return f.Said != "" }
 
-// fieldWords is the form field of an API field, and the page's error text. Without Words the API's
-// detail is used.
+// fieldWords maps an API field to a form field and its error text. If Words is empty, the text is
+// the API's detail.
 type fieldWords struct{ Field, Words string }
 
-const correctMarked = "Nothing was done yet. Correct the marked fields and submit the form again."
+const correctMarked = "Nothing has been done yet. Correct the marked fields and submit the form again."
 
-// faultsOf converts an error of the API to form errors. Words are keyed by API field; "users" also
-// matches users[2]. Taken is false for errors that do not belong in a form: internal errors, and an
-// unavailable service if it is unknown whether the request had an effect.
+// faultsOf converts an error of the API to form errors. The keys of words are API fields; "users"
+// also matches users[2]. Taken is false for errors that do not belong in a form: internal errors,
+// and an unavailable service if it is unknown whether the request had an effect.
 func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	why, known := errors.AsType[*domain.Error](err)
 	if !known || why.Code == domain.CodeInternal || why.Code == domain.CodeUnavailable && why.CommandID != "" {
@@ -48,8 +48,8 @@ func faultsOf(err error, words map[string]fieldWords) (f formFaults, taken bool)
 	return f, true
 }
 
-// faultsOfAsked is faultsOf for a read-only form. Taken is also false if the error names no field
-// of the form.
+// faultsOfAsked is faultsOf for the form of a GET request. Taken is also false if the error names
+// no field of the form.
 func faultsOfAsked(err error, words map[string]fieldWords) (f formFaults, taken bool) {
 	f, taken = faultsOf(err, words)
 	return f, taken && len(f.Fields) > 0

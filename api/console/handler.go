@@ -29,53 +29,55 @@ type Deps struct {
 	Sessions Sessions
 	// Tokens authenticates the API tokens that people sign in with.
 	Tokens api.Authenticator
-	// RecordView records that a person of an agency views a page as a client user. Nothing is shown
-	// without the record.
+	// RecordView records that an agency user views a page as a client user. If recording fails, the
+	// page is not shown.
 	RecordView func(ctx context.Context, c commands.Caller, read domain.AuditRead) error
-	// Provider is the identity provider; nil: none. With a provider, one-time links are disabled.
+	// Provider is the identity provider; nil means that people sign in without one. With a
+	// provider, one-time links are disabled.
 	Provider *identity.Provider
-	// Identities maps the provider's identities to people; nil without a provider.
+	// Identities maps the provider's identities to people. It is nil without a provider.
 	Identities Identities
-	// Application is the main application that signs people in; nil: the console signs them in.
-	// With an application, Sessions, Tokens, Provider, Identities and Demo are ignored.
+	// Application is the main application that signs people in. If it is nil, the console signs
+	// them in. With an application, Sessions, Tokens, Provider, Identities and Demo are ignored.
 	Application *Application
 	// Refused is called for each refused sign-in.
 	Refused func(context.Context, RefusalError)
-	// NoPublicURL means that the service does not know its own address, so agencies cannot create
-	// links.
+	// NoPublicURL means that the public URL of the service is not set, so agencies cannot create
+	// sign-in links.
 	NoPublicURL bool
-	// Platforms are those with which people can sign in to connect pages; empty: pages cannot be
-	// connected here.
+	// Platforms lists the platforms that people can sign in to in order to connect pages. If it is
+	// empty, pages cannot be connected here.
 	Platforms []domain.Platform
-	// Empty reports whether the directory has no agency yet. Like CreateFirst, it is nil if agencies
-	// are not created in the console.
+	// Empty reports whether the directory has no agency yet. Empty and CreateFirst are nil if
+	// agencies are not created in the console.
 	Empty func(ctx context.Context) (bool, error)
-	// CreateFirst creates the first agency with the code from the log, and returns its first user.
-	// Errors: invalid, conflict (an agency exists), unavailable.
+	// CreateFirst checks the code from the log, creates the first agency and returns its first
+	// user. Errors: invalid, conflict (an agency already exists) and unavailable.
 	CreateFirst func(ctx context.Context, code, agency string, first commands.NewPerson) (identity.Person, error)
-	// Demo are people as whom anyone on this machine may sign in; nil outside a demo.
+	// Demo lists the people whom anyone on this machine may sign in as; nil outside a demo.
 	Demo []identity.Person
 
-	// IsTemporary reports whether an error of Sessions is temporary, such as an unavailable database.
+	// IsTemporary reports whether an error is temporary, such as an unavailable database.
 	IsTemporary func(error) bool
-	Headers     map[string]string // of every response, like [api.Config].Headers
-	Logger      *slog.Logger
-	Now         func() time.Time
+	// Headers are added to every response of the console, like [api.Config].Headers.
+	Headers map[string]string
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
-// Console is the console, an [http.Handler].
+// Console is the HTTP handler of the console.
 type Console struct {
 	deps    Deps
 	mux     *http.ServeMux
 	pages   []page
 	cross   *http.CrossOriginProtection
-	sending singleflight.Group // the API requests of forms
-	// patience limits how long a page may take to open, and a form's body to arrive. API requests
-	// have limits of their own; session queries do not.
+	sending singleflight.Group // deduplicates the API requests of forms
+	// patience limits how long it may take to open a page and to receive the body of a form. API
+	// requests have their own limits; session queries do not.
 	patience time.Duration
 }
 
-// Handler returns the console. It passes all requests outside the console to deps.API.
+// Handler returns the console. The console passes all requests for other paths to deps.API.
 func Handler(deps Deps) *Console {
 	c := &Console{deps: deps, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), patience: time.Minute}
 	c.pages = c.allPages()
@@ -101,28 +103,27 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.route(w, r, r)
 }
 
-// route serves r, the request without the prefix. Requests outside the console go to the API
-// unchanged: the API removes the prefix itself, and a path with the prefix twice is not valid in
-// the API.
-func (c *Console) route(w http.ResponseWriter, r, came *http.Request) {
+// route serves r, which is original without the prefix. Requests for other paths go to the API
+// unchanged: the API removes the prefix itself, and refuses a path that contains it twice.
+func (c *Console) route(w http.ResponseWriter, r, original *http.Request) {
 	switch {
 	case r.URL.Path == root || strings.HasPrefix(r.URL.Path, root+"/"):
 		defer c.setDeadlines(w, r)()
 		c.setHeaders(w.Header())
 		c.mux.ServeHTTP(w, r)
 	case r.URL.Path == "/" && r.Method == http.MethodGet &&
-		strings.Contains(r.Header.Get("Accept"), "text/html"): // programs do not accept it
+		strings.Contains(r.Header.Get("Accept"), "text/html"): // from a browser, not from a program
 		defer c.setDeadlines(w, r)()
 		c.setHeaders(w.Header())
 		c.redirectTo(w, r, root)
 	default:
-		c.deps.API.ServeHTTP(w, came)
+		c.deps.API.ServeHTTP(w, original)
 	}
 }
 
-// setDeadlines sets deadlines for reading the body and writing the response; end removes them. A
-// request without a body has no read deadline: net/http would treat its expiry as a closed
-// connection.
+// setDeadlines sets deadlines for reading the body and writing the response. The returned function
+// removes the write deadline and limits how long net/http may read the rest of the body. A request
+// without a body has no read deadline: net/http would treat its expiry as a closed connection.
 func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func()) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(2 * c.patience)) // not supported in tests
@@ -130,7 +131,7 @@ func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func
 		return func() { _ = control.SetWriteDeadline(time.Time{}) }
 	}
 	_ = control.SetReadDeadline(time.Now().Add(c.patience))
-	return func() { // net/http reads the rest of the body
+	return func() {
 		_ = control.SetReadDeadline(time.Now().Add(min(c.patience, leftOver)))
 		_ = control.SetWriteDeadline(time.Time{})
 	}
@@ -139,7 +140,7 @@ func (c *Console) setDeadlines(w http.ResponseWriter, r *http.Request) (end func
 // leftOver limits how long net/http may read the rest of a body after the handler has returned.
 const leftOver = 5 * time.Second
 
-// policy allows the browser to load content of this host only.
+// policy allows the browser to load content only from this host.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -166,8 +167,8 @@ type visit struct {
 
 	session  identity.Session // zero: the visitor is not signed in
 	who      api.Principal    // zero: the visitor is not signed in
-	me       *directory.Me    // the API's response about who; nil: the visitor is not signed in
-	viewedAs *impersonation   // the client user as whom the page is viewed; nil: none
+	me       *directory.Me    // the response of /api/me; nil: the visitor is not signed in
+	viewedAs *impersonation   // the client user whom the visitor views the page as; nil: none
 }
 
 func (c *Console) serve(p page) http.HandlerFunc {
@@ -248,9 +249,9 @@ func (v *visit) open() (view, error) {
 	return v.page.open(v)
 }
 
-// embedded reports whether a script or a frame of another origin sent the request. It could not
-// read the response, but a view would be recorded in the person's name. For a followed link the
-// browser sends the mode navigate and the destination document.
+// embedded reports whether a script or a frame of another origin sent the request. Such an origin
+// cannot read the response, but a view would be recorded in the visitor's name. If the visitor
+// follows a link, the browser sends the mode navigate and the destination document.
 func embedded(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-site", "cross-site":

@@ -32,8 +32,8 @@ type historyView struct {
 	Newer   string  // address of the list of newer records; "": none
 	Slider  *slider // nil: nothing is recorded yet
 	Compare string
-	// Then is the state of the dashboard in the search at the instant, which may be later than
-	// Record; nil: the search names no dashboard.
+	// Then is the state at the instant of the dashboard that the search names; nil: it names none.
+	// The instant may be later than Record.
 	Then *history.StateAnswer
 
 	List       []change // the record and those before it
@@ -48,7 +48,7 @@ type change struct {
 
 	Does    string
 	Address string
-	Entries []history.HistoryEntry // none for a skip
+	Entries []history.HistoryEntry // empty for a skip
 	Skip    *domain.ParkedSkipped
 	Cut     bool // the search may have filtered out entries
 }
@@ -67,11 +67,11 @@ func (c change) Effects() effects {
 const (
 	listedEntries = 40  // entries on a page; a record has one entry for each dashboard that it changes
 	mostEntries   = 500 // maximum page size of the API
-	searchedPages = 5   // pages to search; a page of a filtered history may be empty but not the last
+	searchedPages = 5   // pages to search: a page of a filtered history may be empty without being the last
 )
 
-// linked returns the view with the addresses of the previous record and the older page. More means
-// that the API has older entries.
+// linked returns the view with the addresses of the previous record and of the page with older
+// records. More means that the API has older entries.
 func (h historyView) linked(more bool) historyView {
 	before := func(c change) string { return h.address(rfc3339(c.Time.Add(-time.Microsecond))) }
 	switch {
@@ -176,7 +176,7 @@ func showHistory(v *visit, shown historyView) (view, error) {
 	return shown, err
 }
 
-// newer redirects to the list that ends with the changes right after an instant.
+// newer redirects to the page with the changes that directly follow an instant.
 func newer(v *visit, shown historyView, asked search, after time.Time) (view, error) {
 	q := asked.query()
 	q.Set("from", rfc3339(after.Add(time.Microsecond)))
@@ -191,11 +191,11 @@ func newer(v *visit, shown historyView, asked search, after time.Time) (view, er
 // slider selects an instant between the first record and now, in Unix seconds.
 type slider struct{ From, To, Step, At int64 }
 
-// sliderSteps is the number of steps of a slider: few enough to cross with the keyboard.
+// sliderSteps is the maximum number of steps of a slider, so that it can be operated by keyboard.
 const sliderSteps = 200
 
-// sliderOf returns a slider that starts at the first record of the agency, regardless of the
-// search.
+// sliderOf returns a slider that starts at the agency's first record, regardless of the search, or
+// nil if nothing is recorded yet.
 func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	if began == nil {
 		return nil
@@ -210,8 +210,8 @@ func sliderOf(v *visit, began *time.Time, at time.Time) *slider {
 	return &slider{From: from, To: from + steps*step, Step: step, At: at.Unix()}
 }
 
-// someHistory reads pages until one contains entries, at most searchedPages. Each request is
-// recorded as a view.
+// someHistory reads pages until one contains entries, but at most searchedPages pages. Each request
+// is recorded as a view.
 func someHistory(v *visit, asked search, q url.Values, limit int) (
 	entries []history.HistoryEntry, meta history.EntriesMeta, err error,
 ) {

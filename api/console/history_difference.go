@@ -36,11 +36,13 @@ type comparedBoard struct {
 	Same bool // the changes in between canceled each other out
 }
 
-// openDifference compares two times. A day means its start as From and its end as To.
+// openDifference compares two times. If From is a day, it means the start of the day; if To is a
+// day, it means the end of the day.
 func openDifference(v *visit) (view, error) {
 	given := v.r.URL.Query()
 	shown := differenceView{
-		between: betweenOf(v, "From (UTC)", "To (UTC), now if empty"), Dashboard: strings.TrimSpace(given.Get("dashboard")),
+		between:   betweenOf(v, "To (UTC), now if empty"),
+		Dashboard: strings.TrimSpace(given.Get("dashboard")),
 	}
 	asked := search{dashboard: shown.Dashboard}
 	var err error
@@ -48,7 +50,7 @@ func openDifference(v *visit) (view, error) {
 		return nil, err
 	}
 	if shown.From.Begins.IsZero() && !shown.To.Ends.IsZero() && shown.From.Fault == "" {
-		shown.From.Fault = "Choose the first time, too."
+		shown.From.Fault = "Also choose the first time."
 	}
 	if shown.From.Begins.IsZero() || shown.Wrong() {
 		return shown, nil
@@ -68,8 +70,8 @@ func openDifference(v *visit) (view, error) {
 	return shown, nil
 }
 
-// differences sends one API request, for one board or for all boards that were changed in between,
-// so one view is recorded.
+// differences compares one board, or all boards that were changed in between if board is "". It
+// sends only one API request, so that only one view is recorded.
 func differences(v *visit, board string, q url.Values) (
 	diffs []history.DiffAnswer, meta history.HistoryMeta, err error,
 ) {

@@ -21,8 +21,8 @@ type search struct {
 // searchWord matches one word of a search. A value with spaces is quoted.
 var searchWord = regexp.MustCompile(`([a-z]+):(?:"([^"]*)"|(\S+))|(\S+)`)
 
-// parseSearch parses a search. Words without a key are matched against names. Fault describes a
-// syntax error; "": none.
+// parseSearch parses a search. Words without a key are part of a name. Fault describes a syntax
+// error; it is "" if the search is valid.
 func parseSearch(text string) (s search, fault string) {
 	keys := map[string]*string{
 		"actor": &s.actor, "user": &s.user, "dashboard": &s.dashboard, "action": &s.action, "since": &s.since,
@@ -49,7 +49,7 @@ func parseSearch(text string) (s search, fault string) {
 	}
 	s.named = strings.Join(words, " ")
 	s.action = strings.ReplaceAll(strings.ToLower(s.action), " ", "_")
-	switch s.action { // as shown on pages; others are as in the API
+	switch s.action { // types that the pages name differently from the API
 	case "people_on_the_list_changed":
 		s.action = "users_changed"
 	case "board_created":
@@ -65,15 +65,17 @@ var searchWords = map[string]fieldWords{
 	"type":  {"q", "Enter a type of change as shown in the table, like action:\"accounts linked\"."},
 	"actor": {"q", "Enter a name or an id after actor:."},
 	"user":  {"q", "Enter a name or an id after user:."},
-	"q":     {"q", "This text is too long for a name."},
+	"q":     {"q", "This text is too long for a name. Enter a shorter part of the name."},
 }
 
-// resolve replaces a dashboard's name with its id. Fault explains why it cannot; "": success.
+// resolve replaces the name of a dashboard with its id. Fault explains why this is not possible; it
+// is "" on success.
 func (s *search) resolve(v *visit) (fault string, err error) {
 	if _, isID := domain.HexID(s.dashboard); isID || s.dashboard == "" {
 		return "", nil
 	}
-	list, err := get[[]directory.DashboardSummary](v, "/api/dashboards", url.Values{"q": {s.dashboard}, "limit": {"20"}})
+	list, err := get[[]directory.DashboardSummary](
+		v, "/api/dashboards", url.Values{"q": {s.dashboard}, "limit": {"20"}})
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +88,7 @@ func (s *search) resolve(v *visit) (fault string, err error) {
 		names = append(names, d.SubAccountName)
 	}
 	if names == nil {
-		return fmt.Sprintf("No client of the agency is named %q.", s.dashboard), nil
+		return fmt.Sprintf("No client of the agency matches %q.", s.dashboard), nil
 	}
 	return fmt.Sprintf("Several clients match %q: %s. Enter the whole name in quotes.",
 		s.dashboard, strings.Join(names, ", ")), nil
@@ -106,14 +108,15 @@ func (s *search) path() string {
 	return "/api/audit/history"
 }
 
-// query returns the API query, without the range.
+// query returns the API query without the end of the range.
 func (s *search) query() url.Values {
 	return parameters(map[string]string{
 		"actor": s.actor, "user": s.user, "type": s.action, "from": s.since, "q": s.named,
 	})
 }
 
-// typedForms are the accepted formats of an instant, in UTC, with the duration that each covers.
+// typedForms are the accepted formats of an instant, with the duration that each covers. Without an
+// offset, the instant is in UTC.
 var typedForms = []struct {
 	layout string
 	lasts  time.Duration
@@ -129,7 +132,8 @@ var errInstant = domain.NewError(domain.CodeUnprocessable,
 	"This is not a valid date or time. Enter a day like 2026-10-01, which means its end, "+
 		"or a time like 2026-10-01T14:30, in UTC.")
 
-// typedInstant parses an instant. An inexact instant has a start and an end. Zero: text is empty.
+// typedInstant parses an instant. It returns the start and the end of the period that an inexact
+// instant covers, or zero values if text is empty.
 func typedInstant(text string) (begins, ends time.Time, err error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -143,7 +147,7 @@ func typedInstant(text string) (begins, ends time.Time, err error) {
 	return time.Time{}, time.Time{}, errInstant
 }
 
-// moment is an instant in a form: a day and an optional time. Without a time it covers the whole
+// moment is an instant in a form: a day and an optional time. Without a time, it covers the whole
 // day.
 type moment struct {
 	Label, Name string
@@ -180,13 +184,14 @@ func momentOf(v *visit, name, label string) moment {
 	return m
 }
 
-// between holds two times of a form. A day means its start as From and its end as To.
+// between holds two times of a form. If From is a day, it means the start of the day; if To is a
+// day, it means the end of the day.
 type between struct{ From, To moment }
 
-func betweenOf(v *visit, from, to string) between {
-	b := between{momentOf(v, "from", from), momentOf(v, "to", to)}
+func betweenOf(v *visit, to string) between {
+	b := between{momentOf(v, "from", "From (UTC)"), momentOf(v, "to", to)}
 	if b.From.Fault == "" && !b.To.Ends.IsZero() && b.From.Begins.After(b.To.Ends) {
-		b.From.Fault = "Choose a time that is before the other time."
+		b.From.Fault = "Choose a time that is before the second time."
 	}
 	return b
 }
@@ -195,7 +200,7 @@ func (b between) Wrong() bool { return b.From.Fault+b.To.Fault != "" }
 
 func (b between) Given() bool { return !b.From.Begins.IsZero() || !b.To.Ends.IsZero() }
 
-// ask adds the given times to an API query, in which the end is exclusive.
+// ask adds the times to an API query, except those that are not set.
 func (b between) ask(q url.Values) {
 	setInstant(q, "from", b.From.Begins)
 	setInstant(q, "to", b.To.Ends)

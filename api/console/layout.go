@@ -36,7 +36,8 @@ var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// assets are styles, scripts and the icon by address. assetPaths are the addresses by file name.
+// assets maps addresses to style sheets, scripts and the icon. assetPaths maps file names to
+// addresses.
 var assets, assetPaths = func() (map[string]asset, map[string]string) {
 	files, paths := map[string]asset{}, map[string]string{}
 	entries, err := assetFiles.ReadDir("assets")
@@ -64,7 +65,8 @@ func (a asset) serve(w http.ResponseWriter, _ *http.Request) {
 
 // templates are the page templates by name. Each includes the layout and the templates for records.
 var templates = func() map[string]*template.Template {
-	layout := template.Must(template.New("layout").Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
+	layout := template.Must(
+		template.New("layout").Funcs(words).ParseFS(pageFiles, "pages/layout.html", "pages/records.html"))
 	all := map[string]*template.Template{}
 	entries, err := pageFiles.ReadDir("pages")
 	if err != nil {
@@ -85,8 +87,8 @@ type frame struct {
 	View  view
 	Sent  bool           // the page is the response to a form
 	Own   bool           // the console signed the visitor in, not an application
-	As    *impersonation // nil: none
-	Board string         // address of the board whose closing the page watches; "": none
+	As    *impersonation // the client user whom the visitor views the page as; nil: none
+	Board string         // address of the board that the page watches; "": none
 }
 
 func execute(f frame) ([]byte, error) {
@@ -117,13 +119,13 @@ func (v *visit) write(status int, shown view) int {
 	return status
 }
 
-// jitter is the maximum padding of a compressed page, in bytes. The padding depends on a digest of
-// the page.
+// jitter is the maximum padding of a compressed page, in bytes. The padding depends on a checksum
+// of the page.
 const jitter = 64
 
 // compressed compresses pages, styles and scripts with gzip, but not streams and downloads. A
-// page can contain both text from its address and secrets; its compressed length would reveal how
-// similar they are (BREACH). The jitter hides that.
+// page can contain both text from its address and secrets, and its compressed length would reveal
+// how similar they are (the BREACH attack). The padding hides the length.
 var compressed = func() func(http.Handler) http.HandlerFunc {
 	types := append(slices.Collect(maps.Values(contentTypes)), mediaHTML)
 	wrap, err := gzhttp.NewWrapper(

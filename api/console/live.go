@@ -29,11 +29,11 @@ func openStream(v *visit) (view, error) {
 
 func openNotices(*visit) (view, error) { return liveStream{"/api/notices", ""}, nil }
 
-// liveStream is a stream of the API. The stream of a board's figures is the only one of its page,
+// liveStream is a stream of the API. A page with a board's figures has only the stream of figures,
 // because browsers open few connections to a host.
 type liveStream struct {
 	path  forwarded
-	board string
+	board string // id of the board whose figures are streamed; "": none
 }
 
 func (v *visit) stream(live liveStream) int {
@@ -51,9 +51,9 @@ func (v *visit) stream(live liveStream) int {
 	return status
 }
 
-// watch calls over once the session of the request has ended. The API itself ends the streams of
+// watch calls cancel once the visitor's session has ended. The API itself ends the streams of
 // people who lose their rights.
-func (v *visit) watch(ctx context.Context, over func()) {
+func (v *visit) watch(ctx context.Context, cancel func()) {
 	ticks := time.NewTicker(checkSessionEvery)
 	defer ticks.Stop()
 	for {
@@ -69,15 +69,15 @@ func (v *visit) watch(ctx context.Context, over func()) {
 		signedIn, err := find(v)
 		code := domain.CodeOf(err)
 		if !signedIn && (err == nil || code == domain.CodeForbidden || code == domain.CodeUnauthenticated) {
-			over()
+			cancel()
 			return
 		}
 	}
 }
 
-// reportClosed runs after a stream of figures has ended. If the board is closed to the visitor, it
-// appends the event of the notice stream. The API ends such a stream immediately; after any other
-// end the browser reconnects.
+// reportClosed runs after the API has ended a stream of a board's figures. If the visitor can no
+// longer open the board, it sends the event that the stream of notices would send. Otherwise the
+// browser reconnects.
 func reportClosed(v *visit, board string) {
 	_, _, err := boardAt(v, board)
 	if code := domain.CodeOf(err); code != domain.CodeForbidden && code != domain.CodeNotFound {

@@ -30,8 +30,8 @@ type operatorAction struct {
 	button string
 	names  targetText // display name of the target; nil: the id in the address
 	does   string
-	more   targetText // scale of the effects; nil: not shown
-	idle   targetText // why there is nothing to do, "" if there is; nil: always ""
+	more   targetText // scope of the effects; nil: not shown
+	idle   targetText // why there is nothing to do, or ""; nil: there is always something to do
 	path   string     // API path below /api/ops/; %s: id of the target
 	back   string     // page that shows the result
 }
@@ -41,24 +41,25 @@ type targetText func(v *visit, target string) (string, error)
 var operatorActions = map[string]operatorAction{
 	"rebuild": {
 		title: "Rebuild %s", button: "Rebuild", path: rebuildAction, more: rebuildCosts,
-		does: "New tables are built from the log next to the current ones, and replace them when they have caught up. " +
-			"Reads and changes continue during the rebuild. You can cancel the rebuild.",
+		does: "New tables are built from the log next to the current tables. When the new tables have caught up, " +
+			"they replace the current tables. Reads and changes continue during the rebuild, and you can cancel it.",
 	},
 	"back": {
 		title: "Roll back %s", button: "Roll back", path: rollbackAction,
-		does: "The previous generation catches up with the log, then readers use it again. The current generation is kept.",
+		does: "The previous generation catches up with the log. Then readers use it again. " +
+			"The current generation is kept.",
 	},
 	"pause-projection": {
 		title: "Pause %s", button: "Pause", path: "projections/%s/pause", back: projectionsPath,
 		idle: pausedAlready(domain.PauseProjection),
 		more: func(_ *visit, projection string) (string, error) { return pauseRefusals[projection], nil },
-		does: "It does not process events until an operator resumes it. Reads show the state at the pause. " +
-			"No events are lost: it catches up afterwards.",
+		does: "The projection does not process events until an operator resumes it. " +
+			"Reads show the state at the time of the pause. No events are lost: the projection catches up afterwards.",
 	},
 	"resume-projection": {
 		title: "Resume %s", button: "Resume", path: "projections/%s/resume", back: projectionsPath,
 		idle: notPaused(domain.PauseProjection),
-		does: "It processes events again and catches up with the log.",
+		does: "The projection processes events again and catches up with the log.",
 	},
 	"cancel": {
 		title: "Cancel %s", button: "Cancel it", path: "rebuilds/%s/cancel", back: projectionsPath,
@@ -68,46 +69,49 @@ var operatorActions = map[string]operatorAction{
 	},
 	"retry": {
 		title: "Retry %s", button: "Retry", path: "parked/%s/retry", back: actionsPath,
-		does: "The event and the events that wait for it are refolded. Events that still fail stay parked.",
+		does: "The event and the events that wait for it are folded again. Events that still fail stay parked.",
 	},
 	"retry-all": {
 		title: "Retry all %s events", button: "Retry all", path: "parked/retry", back: actionsPath,
-		does: "They are refolded in order. Events that still fail stay parked.",
+		does: "All parked events are folded again, in order. Events that still fail stay parked.",
 	},
 	"skip": {
 		title: "Skip %s", button: "Skip", path: "parked/%s/skip", back: actionsPath,
-		does: "The event stays in the log and is not folded. For an agency's dashboards this cannot be undone, " +
-			"and the agency's history records it. Events that wait for it are then folded.",
+		does: "The event stays in the log and is not folded. For an agency's dashboards, skipping an event " +
+			"cannot be undone and is recorded in the agency's history. " +
+			"Events that wait for the skipped event are then folded.",
 	},
 	"show": {
 		title: "Show %s", button: "Show", path: showAction,
-		does: "You see the payload of this record, which may contain personal data. The view is recorded.",
+		does: "The page shows the payload of this event, which may contain personal data. The view is recorded.",
 	},
 	"pause-platform": {
 		title: "Pause %s", button: "Pause", path: "platforms/%s/pause", back: platformsPath,
 		names: platformNamed, more: platformAccounts, idle: pausedAlready(domain.PausePlatform),
-		does: "The platform is not read and its tokens are not renewed until an operator resumes it. " +
+		does: "Accounts of the platform are not read and their tokens are not renewed until an operator resumes it. " +
 			"Other platforms are not affected. Figures read earlier are kept.",
 	},
 	"resume-platform": {
 		title: "Resume %s", button: "Resume", path: "platforms/%s/resume", back: platformsPath,
 		names: platformNamed, idle: notPaused(domain.PausePlatform),
-		does: "Its connected accounts are read again when they are due.",
+		does: "The connected accounts of the platform are read again when they are due.",
 	},
 	"pause-connection": {
 		title: "Pause connection %s", button: "Pause", path: "connections/%s/pause", back: platformsPath,
 		names: connectionNamed, idle: pausedAlready(domain.PauseConnection),
-		does: "Its accounts are not read until an operator resumes it. Other connections are not affected.",
+		does: "The accounts of the connection are not read until an operator resumes it. " +
+			"Other connections are not affected.",
 	},
 	"resume-connection": {
 		title: "Resume connection %s", button: "Resume", path: "connections/%s/resume", back: platformsPath,
 		names: connectionNamed, idle: notPaused(domain.PauseConnection),
-		does: "Its accounts are read again when they are due.",
+		does: "The accounts of the connection are read again when they are due.",
 	},
 	"read-connection": {
 		title: "Read connection %s now", button: "Read now", path: "connections/%s/read", back: platformsPath,
 		names: connectionNamed,
-		does:  "Its accounts are due now. Within the quota, their totals are read, and so are those posts whose age makes them due.",
+		does: "The accounts of the connection become due now. As far as the quota permits, their totals are read, " +
+			"and also the posts that are due because of their age.",
 	},
 }
 
@@ -115,12 +119,12 @@ type opsActView struct {
 	Title  string
 	Does   string
 	More   string
-	Idle   string // why there is nothing to do; empty if there is
+	Idle   string // why there is nothing to do; "": there is something to do
 	Button string
 	Here   string
 	Codes  []domain.ReasonCode
 	Back   string
-	Live   int // generation that readers use, for a rollback; otherwise 0
+	Live   int // generation that readers use; 0: the action is not a rollback
 
 	Reason domain.Reason // as entered
 	Faults formFaults
@@ -134,8 +138,8 @@ func askedAct(v *visit) (action operatorAction, target string, err error) {
 	return action, strings.TrimSuffix(v.r.PathValue("of"), "/"), nil
 }
 
-// askToAct asks for the reason of an action. If a rebuild in progress blocks the action, it
-// redirects to that rebuild, where it can be canceled.
+// askToAct asks for the reason for an action. If a rebuild in progress blocks the action, it
+// redirects to the page of that rebuild, where the visitor can cancel the rebuild.
 func askToAct(v *visit) (view, error) {
 	if action, target, _ := askedAct(v); action.path == rebuildAction || action.path == rollbackAction {
 		rebuilds, err := get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil)
@@ -193,15 +197,18 @@ func doAct(v *visit) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	reason := domain.Reason{Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket"))}
+	reason := domain.Reason{
+		Code: domain.ReasonCode(v.form.Get("code")), Ticket: strings.TrimSpace(v.form.Get("ticket")),
+	}
 	if action.path == rollbackAction {
 		live, err := liveGeneration(v, target)
 		if err != nil {
 			return nil, err
 		}
 		if v.form.Get("live") != strconv.Itoa(live) { // another operator may have rolled back already
-			return showAct(v, reason, formFaults{Said: fmt.Sprintf("Since you opened this page, readers have switched to generation %d. "+
-				"Nothing was done yet. Roll back only if generation %d is the wrong one.", live, live)})
+			said := fmt.Sprintf("Since you opened this page, readers have switched to generation %d. "+
+				"Nothing has been done yet. Roll back only if generation %d is the wrong one.", live, live)
+			return showAct(v, reason, formFaults{Said: said})
 		}
 	}
 	path := "/api/ops/" + strings.Replace(action.path, "%s", url.PathEscape(target), 1)
@@ -269,7 +276,7 @@ func rebuildCosts(v *visit, projection string) (string, error) {
 	for _, part := range p.Partitions {
 		events += part.EndOffset
 	}
-	return "It reads up to " + chart.Number(events) + " events from the log.", err
+	return "The rebuild reads up to " + chart.Number(events) + " events from the log.", err
 }
 
 func liveGeneration(v *visit, projection string) (int, error) {
@@ -277,12 +284,15 @@ func liveGeneration(v *visit, projection string) (int, error) {
 	return p.Generation, err
 }
 
-// pauseRefusals say what a pause of a projection refuses or leaves out.
+// pauseRefusals describe the effects on users while a projection is paused.
 var pauseRefusals = map[string]string{
 	"dashboards": "While it is paused, changes to dashboards are refused.",
-	"directory": "While it is paused, no client or person can be added. If the main application or a sign-in changes the directory, " +
-		"then after a minute all changes, connecting, histories and exports are refused until it is resumed, because it is not known who has left.",
-	"operations": "While it is paused, the lists of operators' actions and of views of the history lack their newest entries.",
+	"directory": "While it is paused, no client or person can be added. " +
+		"If the main application or a sign-in changes the directory during the pause, the service does not know " +
+		"who has left. One minute later it refuses all changes, new connections, histories and exports " +
+		"until the projection is resumed.",
+	"operations": "While it is paused, the lists of operator actions and of views of the history " +
+		"do not contain the newest entries.",
 }
 
 func platformNamed(v *visit, name string) (string, error) {
@@ -308,8 +318,8 @@ func platformAccounts(v *visit, platform string) (string, error) {
 		counted(len(agencies), "agency", "agencies")), nil
 }
 
-// connectionNamed returns a connection's id with its pages. A paused connection may have no pages
-// left.
+// connectionNamed returns the id of a connection with its pages. A paused connection may have no
+// pages.
 func connectionNamed(v *visit, id string) (string, error) {
 	pages, err := connectionPages(v)
 	if err != nil {
@@ -355,8 +365,8 @@ func notPaused(kind domain.PauseKind) targetText {
 	}
 }
 
-// connectionPages returns the pages and their clients by connection id. It omits the names of
-// personal profiles; a connection without other pages has an empty entry.
+// connectionPages returns the pages of each connection with their clients, by connection id. It
+// omits personal profiles; a connection that has only those has an empty entry.
 func connectionPages(v *visit) (map[string][]string, error) {
 	connections, err := get[[]directory.ConnectionReading](v, "/api/ops/connections", nil)
 	pages := map[string][]string{}

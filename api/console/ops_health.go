@@ -36,8 +36,8 @@ type concern struct {
 	Path      string // page with details; "": none
 }
 
-// askHealth returns the readiness of this process. The response has no envelope, and has a body
-// even if the process is not ready.
+// askHealth returns the readiness of this process. The response is not wrapped in data, and has a
+// body even if the process is not ready.
 func askHealth(v *visit) (h api.HealthBody, err error) {
 	answered := &answer{header: http.Header{}}
 	v.deps.API.ServeHTTP(answered, v.request(http.MethodGet, "/readyz", nil))
@@ -88,8 +88,8 @@ func sentenceOf(h api.HealthBody, concerns int) (class, text string) {
 	}
 }
 
-// concernsOf lists the problems that the process reports, most severe first. Pages are the pages of
-// paused connections; pauses contain the reasons of paused projections.
+// concernsOf lists the problems that the process reports, most severe first. Pages contains the
+// pages of paused connections, pauses the reasons for paused projections.
 func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pause) (all []concern) {
 	listed := map[string]bool{}
 	for _, p := range h.Projections {
@@ -104,7 +104,8 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 			}
 			all = append(all, concern{"Projection " + p.Name + " is paused", says, projectionsPath})
 		case p.Parked > 0:
-			all = append(all, concern{operator.ParkedEvents(p.Parked) + " of " + p.Name, parkedMeans(p.Name), parkedPath})
+			what := operator.ParkedEvents(p.Parked) + " of " + p.Name
+			all = append(all, concern{what, parkedMeans(p.Name), parkedPath})
 		default:
 			continue
 		}

@@ -50,7 +50,7 @@ type opsLogView struct {
 type topicRow struct {
 	operator.Topic
 
-	Records    int64 // number of records kept, all partitions
+	Records    int64 // number of records kept in all partitions
 	Leaderless int   // number of partitions without a leader
 	Behind     int   // number of partitions with a replica that is not in sync
 	Replicas   int   // smallest number of replicas of a partition
@@ -84,7 +84,7 @@ func openLog(v *visit) (view, error) {
 type opsParkedView struct {
 	Events []operator.ParkedEvent
 	More   string
-	Retry  bool // at least one is parked, and not skipped
+	Retry  bool // at least one event is parked and not skipped
 }
 
 func openParked(v *visit) (view, error) {

@@ -25,7 +25,7 @@ type opsPlatformsView struct {
 type opsConnection struct {
 	directory.ConnectionReading
 
-	Paused bool // its connection is paused; it may have other problems, too
+	Paused bool // the connection is paused; the account may also have other problems
 }
 
 type platformRow struct {
@@ -34,7 +34,7 @@ type platformRow struct {
 	Accounts int
 	States   []stateCount
 	Readings []api.PlatformReading
-	Calls    int // API calls per day, all accounts that are read
+	Calls    int // API calls per day for all accounts that are read
 	ReadAt   *time.Time
 }
 
@@ -64,7 +64,7 @@ func openPlatforms(v *visit) (view, error) {
 		paused := pauseOf(pauses, domain.PauseConnection, strconv.FormatInt(c.ConnectionID, 10)) != nil
 		switch state := directory.PlatformState(c.State); {
 		case state == directory.PlatformOK:
-		case state == directory.PlatformPaused && !paused: // its platform is
+		case state == directory.PlatformPaused && !paused: // the platform is paused
 			shown.Held++
 		case len(shown.NotWell) < maxConnectionsShown:
 			shown.NotWell = append(shown.NotWell, opsConnection{c, paused})

@@ -37,7 +37,9 @@ func openProjections(v *visit) (view, error) {
 	if shown.Rebuilds, err = get[[]operator.Rebuild](v, "/api/ops/rebuilds", nil); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(shown.Rebuilds, func(a, b operator.Rebuild) int { return b.RequestedAt.Compare(a.RequestedAt) })
+	slices.SortStableFunc(shown.Rebuilds, func(a, b operator.Rebuild) int {
+		return b.RequestedAt.Compare(a.RequestedAt)
+	})
 	for _, p := range projections {
 		row := projectionRow{Projection: p, Making: p.Building}
 		for _, g := range shown.Generations {
@@ -65,10 +67,10 @@ type opsRebuildView struct {
 	operator.Rebuild
 
 	Steps    []rebuildStep
-	MayUndo  bool // readers use its generation, so it can be rolled back
+	MayUndo  bool // readers use the new generation, so it can be rolled back
 	Sentence string
 	Class    string
-	Reading  bool // the log is being read or will be
+	Reading  bool // the log is being read or will be read
 }
 
 type rebuildStep struct {
@@ -87,7 +89,8 @@ func openRebuild(v *visit) (view, error) {
 		return nil, err
 	}
 	shown := opsRebuildView{
-		Rebuild: r, Steps: stepsOf(r), Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying,
+		Rebuild: r, Steps: stepsOf(r),
+		Reading: r.State == operator.RebuildRequested || r.State == operator.RebuildCopying,
 	}
 	live := slices.ContainsFunc(generations, func(g operator.Generation) bool {
 		return g.Projection == r.Projection && g.Generation == r.Generation && g.State == "live"
@@ -97,7 +100,8 @@ func openRebuild(v *visit) (view, error) {
 	return shown, nil
 }
 
-// rebuildSteps are the steps of a rebuild, in order. In a rollback, existing tables only catch up.
+// rebuildSteps are the steps of a rebuild, in order. In a rollback, the existing tables only catch
+// up.
 var rebuildSteps = []struct {
 	state operator.RebuildState
 	name  string
@@ -127,8 +131,7 @@ func stepsOf(r operator.Rebuild) []rebuildStep {
 	return steps
 }
 
-// rebuildStatus describes the progress of a rebuild in one sentence. Live means that readers use
-// its generation.
+// rebuildStatus describes the state of a rebuild. Live means that readers use its generation.
 func rebuildStatus(r operator.Rebuild, live bool) (class, sentence string) {
 	switch r.State {
 	case operator.RebuildRequested:
@@ -140,13 +143,13 @@ func rebuildStatus(r operator.Rebuild, live bool) (class, sentence string) {
 	case operator.RebuildCatchingUp:
 		return "warn", "Catching up with new events."
 	case operator.RebuildSwitching:
-		return "warn", "Waiting to switch readers to the new tables."
+		return "warn", "Waiting to switch readers."
 	case operator.RebuildDone:
 		number := strconv.Itoa(r.Generation)
 		if live {
 			return "good", "Done. Readers use generation " + number + "."
 		}
-		return "good", "Done. Readers were switched to generation " + number + ", but now use another one."
+		return "good", "Done. Readers were switched to generation " + number + ", but they use another generation now."
 	case operator.RebuildCanceled:
 		return "warn", "Canceled. Readers use the same tables as before."
 	default:

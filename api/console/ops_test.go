@@ -120,14 +120,14 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	s.answer("GET /api/ops/parked", []operator.ParkedEvent{{ID: "dashboards-1-5", State: "parked"}, {ID: "x-1-2", State: "skipped"}}, nil)
 	s.answer("GET /api/ops/connections", []directory.ConnectionReading{{PlatformName: "linkedin", Agency: "a"}, {PlatformName: "tiktok", Agency: "b"}}, nil)
 
-	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "It reads up to 1,234 events", "data_repair", "when they have caught up")
+	b.get("/console/ops/do/rebuild/post_insights").says(http.StatusOK, "Rebuild post_insights", "The rebuild reads up to 1,234 events", "data_repair", "When the new tables have caught up")
 	b.get("/console/ops/do/skip/dashboards-1-5").says(http.StatusOK, "cannot be undone")
 	b.get("/console/ops/do/retry-all/parked").says(http.StatusOK, "Retry all parked events")
 	for _, act := range []string{"pause-connection", "resume-connection", "read-connection"} {
 		b.get("/console/ops/do/"+act+"/abc").says(http.StatusNotFound, "There is no connection abc.")
 	}
 	b.get("/console/ops/do/back/post_insights").says(http.StatusOK, "Readers use generation 2 now.", `name="live" value="2"`)
-	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client or person can be added", "histories and exports are refused")
+	b.get("/console/ops/do/pause-projection/directory").says(http.StatusOK, "no client or person can be added", "histories and exports until the projection is resumed")
 	b.get("/console/ops/do/pause-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/resume-platform/myspace").says(http.StatusNotFound)
 	b.get("/console/ops/do/pause-platform/linkedin").says(http.StatusOK, "1 connected account of 1 agency", "Other platforms are not affected")
@@ -162,7 +162,7 @@ func TestActionsAskForConfirmation(t *testing.T) {
 	reason := url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}}
 	b.post("/console/ops/do/rebuild/post_insights", reason).leadsTo("/console/ops/projections/rebuilds/r9")
 	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "live": {"3"}}).
-		says(http.StatusOK, "readers have switched to generation 2", `name="live" value="2"`, "Nothing was done yet")
+		says(http.StatusOK, "readers have switched to generation 2", `name="live" value="2"`, "Nothing has been done yet")
 	b.post("/console/ops/do/back/post_insights", url.Values{"code": {"incident"}, "ticket": {" OPS-7 "}, "live": {"2"}}).
 		leadsTo("/console/ops/projections/rebuilds/r10")
 	b.post("/console/ops/do/skip/dashboards-1-5", reason).leadsTo("/console/ops/actions")
@@ -224,7 +224,7 @@ func TestRebuildProgress(t *testing.T) {
 	s.answer("GET /api/ops/generations", []operator.Generation{
 		{Projection: "post_insights", Generation: 1, State: "live"}, {Projection: "post_insights", Generation: 2},
 	}, nil)
-	require.NotContains(t, show("Done. Readers were switched to generation 2, but now use another one."), "Roll back", "it was rolled back")
+	require.NotContains(t, show("Done. Readers were switched to generation 2, but they use another generation now."), "Roll back", "it was rolled back")
 	b.get("/console/ops/projections/rebuilds/none").says(http.StatusNotFound)
 }
 

@@ -12,9 +12,9 @@ import (
 )
 
 type page struct {
-	pattern string     // of [http.ServeMux], with its method
+	pattern string     // [http.ServeMux] pattern with a method
 	public  bool       // the page does not require signing in
-	roles   []api.Role // nil: everyone who is signed in. The API checks its requests again
+	roles   []api.Role // nil: everyone who is signed in. The API also checks roles
 	nav     string     // its name in the navigation bar; "": not in the bar
 	scope   string     // scope that a client user needs to see it in the bar; "": none
 	views   []view     // zero values of all views that open may return, for the test that renders every page
@@ -34,8 +34,8 @@ func templateOf(v view) string {
 	return strings.ToLower(wordStart.ReplaceAllString(name, "-$0"))
 }
 
-// boardWatcher is a view of a board that may be closed while the visitor views it. It returns the
-// board's address; "" if the visitor is staff.
+// boardWatcher is a view of a board that may be closed while the visitor views it. Its method
+// returns the board's address, or "" if the visitor is staff.
 type boardWatcher interface{ watches() string }
 
 type statusView interface{ status() int }
@@ -68,7 +68,8 @@ func (p page) inBar(name, scope string) page { p.nav, p.scope = name, scope; ret
 
 func (p page) forAnyone() page { p.public = true; return p }
 
-// ofClient opens a page of the client in the address, if it belongs to the visitor's agency.
+// ofClient returns an opener for pages of the client in the address. It finds only clients of the
+// visitor's agency.
 func ofClient(open func(*visit, directory.Account) (view, error)) opener {
 	return func(v *visit) (view, error) {
 		id := v.r.PathValue("id")
@@ -96,7 +97,8 @@ func (c *Console) allPages() []page {
 		row("GET /clients/{id}/people", staff, ofClient(openPeople), peopleView{}),
 		row("POST /clients/{id}/people", staff, ofClient(addPerson), peopleView{}),
 		row("GET /clients/{id}/people/{user}/sees", staff, ofClient(openClientUser), seenView{}),
-		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(openBoardAs), figuresView{}, boardView{}, boardClosedView{}),
+		row("GET /clients/{id}/people/{user}/sees/{board}", staff, ofClient(openBoardAs),
+			figuresView{}, boardView{}, boardClosedView{}),
 		row("GET /clients/{id}/people/{user}/sees/{board}/{table}", staff, ofClient(fileAs)),
 		row("GET /clients/{id}/connections", staff, ofClient(clientConnections), connectionsView{}),
 		row("POST /clients/{id}/connections", staff, ofClient(reconnect), connectionsView{}),

@@ -32,7 +32,7 @@ type personRow struct {
 	Sees    []string
 	Why     string
 	Through string // name of the linked client to which the person belongs; "": this client
-	As      string // address that shows the person's view; "": the person sees nothing
+	As      string // address of the page as the person sees it; "": the person sees nothing
 }
 
 // openPeople lists the people of a client, and the people of linked clients who are on the list.
@@ -110,8 +110,8 @@ type invitation struct {
 	Faults formFaults // why no one was added
 }
 
-// personEntry is the input for a person. Key is the idempotency key: a form that is sent twice adds
-// one person.
+// personEntry is the form input for a person. Key is the idempotency key: submitting the form twice
+// adds one person.
 type personEntry struct{ Name, Email, Phone, Key string }
 
 func newInvitation() invitation { return invitation{Entry: personEntry{Key: rand.Text()}} }
@@ -122,8 +122,9 @@ var invitationWords = map[string]fieldWords{
 	"phone": {"phone", "Enter a number on one line, at most 200 characters."},
 }
 
-// invite adds the person in the form to an account; "": to the agency itself. Made is the person's
-// id; "": the input was rejected, and the returned invitation explains why.
+// invite adds the person in the form to an account, or to the agency itself if account is "". Made
+// is the person's id. It is "" if the input was rejected; the returned invitation then explains
+// why.
 func invite(v *visit, account string) (made string, entered invitation, err error) {
 	entered.Entry = personEntry{
 		Name: v.form.Get("name"), Email: v.form.Get("email"), Phone: v.form.Get("phone"), Key: v.form.Get("key"),
@@ -138,7 +139,7 @@ func invite(v *visit, account string) (made string, entered invitation, err erro
 			faults.Fields["email"] = "A person of the agency or of one of its clients already has this address."
 		}
 		if errors.Is(err, commands.ErrDirectoryElsewhere) {
-			faults.Said = "People come from your main application. Add them there, then they appear here."
+			faults.Said = "People come from your main application. Add them there, and they appear here."
 		}
 		entered.Faults = faults
 		if domain.CodeOf(err) != domain.CodeUnavailable { // else the person may have been added

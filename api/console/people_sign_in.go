@@ -16,8 +16,8 @@ import (
 type personSignInView struct {
 	directory.User
 
-	Elsewhere bool // people sign in at the main application
-	Provider  bool // people sign in at an identity provider
+	Elsewhere bool // people sign in to the main application
+	Provider  bool // people sign in with an identity provider
 	Colleague bool
 	Sessions  []api.SignInSession
 	Back      string // address of the list that contains the person
@@ -65,8 +65,9 @@ func showPersonSignIn(v *visit, said, validFor string) (view, error) {
 	return shown, err
 }
 
-// noLink explains why the API would refuse to create a link; the page then has no button. The page
-// does not know colleagues whose sessions have all ended. The API refuses a link for them.
+// noLink explains why the API would refuse to create a link, or returns "". It cannot detect that a
+// colleague has signed in before if all sessions of the colleague have ended. The API refuses that
+// link.
 func noLink(v *visit, p personSignInView, closed bool) string {
 	name := cmp.Or(p.Name, p.ID)
 	switch {
@@ -78,7 +79,7 @@ func noLink(v *visit, p personSignInView, closed bool) string {
 		return "You are signed in. To sign in on another device, ask an operator for a link."
 	case p.Colleague && len(p.Sessions) > 0:
 		return name + " has signed in before. You can create a link for a colleague only before their first sign-in. " +
-			"Ask an operator for one."
+			"Ask an operator for a link."
 	case v.deps.NoPublicURL:
 		return "This service does not know its own address, so it cannot create links. " +
 			"An operator must set LEDGERBOARD_PUBLIC_URL."
@@ -93,11 +94,11 @@ type linkMadeView struct {
 	Made api.SignInLink
 }
 
-// madeCookie passes the result of a form to the page that shows it once. A reload neither repeats
-// the action nor shows the result again.
+// madeCookie is the name of the cookie that passes the result of a form to the page that shows it.
+// Reloading that page neither repeats the action nor shows the result again.
 const madeCookie = "__Host-lb_link_made"
 
-// takeCookie returns the value of a cookie and deletes the cookie; "" if the browser sent none.
+// takeCookie deletes a cookie and returns its value, or "" if the browser did not send it.
 func takeCookie(v *visit, cookie string) string {
 	cookies := v.r.CookiesNamed(cookie)
 	if len(cookies) == 0 {

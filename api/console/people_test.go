@@ -244,8 +244,8 @@ func TestAnAgencyMakesALink(t *testing.T) {
 		UserID: clara, URL: "https://boards.example/console/link/WORD", WorksUntil: s.now.Add(api.SignInLinkFor),
 	})
 	page := b.get(signsIn)
-	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has it can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
-		"Operators can see that you created it", "a one-time link", "1 Oct 2026, 11:00:00 UTC").lacks("first invitation")
+	page.says(http.StatusOK, "How Clara Holm signs in", "of Harbour Bakery", "anyone who has the link can sign in as Clara Holm", `<option value="24h" selected>24 hours</option>`,
+		"Operators can see that you created the link", "a one-time link", "1 Oct 2026, 11:00:00 UTC").lacks("first invitation")
 	require.Empty(t, s.sent)
 	b.post(signsIn, url.Values{"valid_for": {"168h"}}).leadsTo(signsIn + "/made")
 	b.get(signsIn+"/made").says(http.StatusOK, "Send this link to Clara Holm only", "https://boards.example/console/link/WORD", "until <time", "2 Oct 2026, 12:00:00 UTC")
@@ -367,7 +367,7 @@ func TestColleaguesAreInvited(t *testing.T) {
 	require.Len(t, s.sent, 1)
 	require.Equal(t, form.Get("key"), s.sent[0].key)
 	require.JSONEq(t, `{"name":"Stella Berg","email":"stella@agency.example","phone":""}`, s.sent[0].body, "no account: the agency's own")
-	b.get("/console/colleagues").says(http.StatusOK, "Stella Berg was added.", "make a sign-in link for Stella Berg")
+	b.get("/console/colleagues").says(http.StatusOK, "Stella Berg was added.", "create a sign-in link for Stella Berg")
 	require.NotContains(t, b.get("/console/colleagues").Body.String(), "was added", "a reload does not show it again")
 	s.refuse("POST /api/users", http.StatusConflict, domain.CodeConflict, "A user of the agency already has this email address.")
 	again := b.post("/console/colleagues", form)

@@ -16,7 +16,8 @@ func pictureOf(post, platform string) string {
 	return picturesPath + url.PathEscape(post) + "?" + url.Values{"of": {letter(platform)}}.Encode()
 }
 
-// openPicture sends the picture of a post, or draws a letter if the API has none for the visitor.
+// openPicture sends the picture of a post. If the API has no picture for the visitor, it draws a
+// letter.
 func openPicture(v *visit) (view, error) {
 	answered := &answer{header: http.Header{}}
 	path := "/api/activities/" + url.PathEscape(v.r.PathValue("id")) + "/picture"
@@ -39,7 +40,8 @@ func drawLetter(text string) []byte {
 	var out bytes.Buffer
 	out.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48">` +
 		`<rect width="48" height="48" fill="#4f6475"/>` +
-		`<text x="24" y="25" fill="#fff" font-family="sans-serif" font-size="24" text-anchor="middle" dominant-baseline="central">`)
+		`<text x="24" y="25" fill="#fff" font-family="sans-serif" font-size="24" ` +
+		`text-anchor="middle" dominant-baseline="central">`)
 	_ = xml.EscapeText(&out, []byte(text)) // a Buffer does not fail
 	out.WriteString(`</text></svg>`)
 	return out.Bytes()

@@ -45,7 +45,7 @@ func (v *visit) refuse(err error) int {
 	why, known := errors.AsType[*domain.Error](err)
 	switch {
 	case known && (why.Code != domain.CodeUnavailable || why.RequestID != ""):
-	case known: // not from the API, which logs its own errors
+	case known: // not an error of the API, which logs its errors
 		v.log(slog.LevelWarn, "console: temporarily unavailable", err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		why = domain.NewError(domain.CodeUnavailable, "The request took too long and was canceled. Try again.")
@@ -71,8 +71,8 @@ func (v *visit) refuse(err error) int {
 	})
 }
 
-// formPage returns the address of the page whose form was submitted, to return to it after signing
-// in; "" if it is unknown.
+// formPage returns the address of the page whose form was submitted, or "" if it is unknown. The
+// visitor returns to that page after signing in.
 func (v *visit) formPage() string {
 	from, err := url.Parse(v.r.Referer())
 	if err != nil || v.r.Method != http.MethodPost || from.Host != v.r.Host {

@@ -25,11 +25,11 @@ type reportView struct {
 	Month      string // October 2026
 	Earlier    string // September 2026
 	Before     string // comparison period: 31 August 2026 to 30 September 2026
-	DaysBefore string // comparison period by length: the 31 days before
+	DaysBefore string // comparison period by length: "the 31 days before"
 	Form       reportForm
 	Faults     formFaults
-	Open       bool   // its figures may still change
-	AsOf       string // time of the followers: at the end of October 2026, on 24 November 2026
+	Open       bool   // the month has not ended, so its figures may still change
+	AsOf       string // time of the followers: "at the end of October 2026", "on 24 November 2026"
 	Begun      bool
 	Said       []string
 	Numbers    []figureShown
@@ -98,14 +98,14 @@ func clientReport(v *visit, client directory.Account) (view, error) {
 		shown.DaysBefore = fmt.Sprintf("the %.0f days before", days)
 	}
 	err = readReport(v, &shown, month, now)
-	if _, taken := faultsOfAsked(err, rangeWords); taken { // the console computes the rest of the range
+	if _, taken := faultsOfAsked(err, rangeWords); taken { // the console computes everything else
 		return wrong("tz", wordsOfZone), nil
 	}
 	return shown, err
 }
 
-// readReport reads a month. Totals and comparison are the same as on the figures page for the same
-// days.
+// readReport reads the figures of a month. The totals and the comparison are the same as on the
+// figures page for the same days.
 func readReport(v *visit, shown *reportView, month, at time.Time) error {
 	var now figuresView
 	asked := figures{
@@ -136,7 +136,7 @@ func readReport(v *visit, shown *reportView, month, at time.Time) error {
 		at, why, gaps := network(source.PlatformName), whyMissing(source), strings.Join(source.Gaps, " ")
 		over := source.Status == analytics.SourceReconnect || source.Status == analytics.SourceDisconnected
 		switch {
-		case over && toTheEnd(source.LastRead): // it was disconnected after the month
+		case over && toTheEnd(source.LastRead): // disconnected after the end of the month
 			why = gaps
 		case source.Status == analytics.SourceReconnect: // the platform's own words are only for the agency
 			why = strings.TrimSpace(sourceSays(source.Status, at) + " " + gaps)
@@ -154,7 +154,7 @@ func (r reportView) sentences() (said []string) {
 	if r.Open {
 		sofar = " so far"
 	}
-	words := map[string][3]string{ // texts before and after the number, and after the difference
+	words := map[string][3]string{ // texts before the number, after the number, and after the difference
 		figureNames["followers"]:  {r.Name + " had ", " followers " + r.AsOf, " at the end of " + r.Earlier},
 		figureNames["engagement"]: {"Posts gained ", " likes, comments and shares" + sofar, " in " + r.DaysBefore},
 		figureNames["views"]:      {"Posts gained ", " video views" + sofar, " in " + r.DaysBefore},

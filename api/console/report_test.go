@@ -154,7 +154,7 @@ func TestFollowersOfTheSameAccountsAreCompared(t *testing.T) {
 	s.answerFollowers(data)
 	const compared = "Partly compared, 144,408 with 141,938: some accounts or days were read in only one of the two periods."
 	const apart = "1 of 3 accounts is not compared (connected later, 117,663 followers). " +
-		"67,441 of these followers belong to 1 account that moved to another client in this range. They count there as well."
+		"67,441 of these followers belong to 1 account that moved to another client in this range. They are also counted there."
 	for _, path := range []string{"figures", "report"} {
 		page := b.get("/console/clients/" + bakery + "/" + path)
 		page.says(http.StatusOK, "262,071</span><br>", `>&#43;2,470</span> <small>&#43;1.74`, `<small class="quiet">`+apart+" "+compared).

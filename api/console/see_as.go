@@ -12,12 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// impersonation is the client user as whom a page is viewed.
+// impersonation describes the client user whom the visitor views a page as.
 type impersonation struct {
 	Name    string
 	Here    string // base address of the user's pages
 	Back    string
-	Request string // request id in the record of the view
+	Request string // id of the request in the record of the view
 }
 
 type seenView struct {
@@ -28,9 +28,9 @@ type seenView struct {
 	Said   string // why the person cannot sign in; "": they can
 }
 
-// viewAs records that the visitor views a page as the user in the address. The returned visit only
-// reads, with the user's current rights. Board is the id of the board to view; "": the list of
-// boards.
+// viewAs records that the visitor views a page as the user in the address. The returned visit has
+// the user's current rights and must only read. Board is the id of the board to view, or "" for the
+// list of boards.
 func viewAs(v *visit, client directory.Account, board string) (*visit, error) {
 	user, err := get[directory.User](v, "/api/users/"+url.PathEscape(v.r.PathValue("user")), nil)
 	if err != nil {

@@ -30,22 +30,22 @@ func principalOf(p identity.Person, until time.Time) api.Principal {
 	return api.Principal{UserID: p.UserID, AccountID: p.AccountID, Roles: roles, ExpiresAt: until}
 }
 
-// Sessions stores sessions and one-time links. It receives only digests of their words, never the
-// words.
+// Sessions stores sessions and one-time links. It receives only digests of their secrets, never the
+// secrets.
 type Sessions interface {
-	// Begin records the sign-in, stores the session and consumes the link; nil means no link. On an
-	// error there is no record and no session, and the link remains valid.
-	// Errors: [domain.CodeNotFound] if the link is unknown, used or expired.
+	// Begin records the sign-in, stores the session and consumes the link; a nil link means none.
+	// On an error there is no record and no session, and the link remains valid. The error has code
+	// [domain.CodeNotFound] if the link is unknown, used or expired.
 	Begin(ctx context.Context, s identity.Session, digest, link []byte) error
-	// Find returns the session that is valid at now, and stores now as its last activity.
-	// Errors: [domain.CodeNotFound].
+	// Find returns the session with the digest, and stores now as the time of its last activity.
+	// The error has code [domain.CodeNotFound] if no such session is valid at now.
 	Find(ctx context.Context, digest []byte, now time.Time) (identity.Session, error)
 	// Of returns a person's sessions that are valid at now, newest first.
 	Of(ctx context.Context, userID string, now time.Time) ([]identity.Session, error)
 	// End ends one of a person's sessions. An unknown session is not an error.
 	End(ctx context.Context, userID, id string) error
-	// Link returns the person whom a link signs in.
-	// Errors: [domain.CodeNotFound] if the link is unknown, used or expired.
+	// Link returns the person whom a link signs in. The error has code [domain.CodeNotFound] if the
+	// link is unknown, used or expired.
 	Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error)
 }
 
@@ -63,8 +63,8 @@ const cookieName = "__Host-lb_console"
 // sessionFor is the lifetime of a session. Activity does not extend it.
 const sessionFor = 12 * time.Hour
 
-// authenticate lets the API check the person of the session by the same rule as tokens. It closes
-// the session of a person who no longer has any rights.
+// authenticate lets the API check the session's user by the same rules as a token's user. It ends
+// the session of a user who no longer has any rights.
 func authenticate(v *visit) (signedIn bool, err error) {
 	if v.deps.Application != nil {
 		return callerOf(v)
@@ -85,7 +85,8 @@ func authenticate(v *visit) (signedIn bool, err error) {
 	return err == nil, err
 }
 
-// findSession ends the session of a person who is no longer listed.
+// findSession sets v.session. It ends the session of an auditor or operator who is no longer on the
+// list.
 func findSession(v *visit) (found bool, err error) {
 	cookies := v.r.CookiesNamed(cookieName)
 	if len(cookies) == 0 || cookies[0].Value == "" {
@@ -118,8 +119,8 @@ func closeSession(v *visit) error {
 	return nil
 }
 
-// signIn starts a session for a person whom the API accepts. Link is the digest of the link used;
-// nil: none. Until limits the session further; zero: no further limit.
+// signIn starts a session for a person whom the API accepts. Link is the digest of the sign-in link
+// that was used, or nil. Until, if not zero, is the latest time at which the session may expire.
 func signIn(v *visit, p identity.Person, way string, link []byte, until time.Time) error {
 	now := v.deps.Now()
 	s := identity.Session{

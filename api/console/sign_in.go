@@ -76,7 +76,7 @@ var proxyHeaders = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", 
 
 // onThisMachine reports whether the request comes from a browser on this machine that used the name
 // localhost or 127.0.0.1; other names that resolve to this machine are rejected. A proxy that sets
-// none of its headers and rewrites the host is detected by the origin of the form.
+// no proxy headers and rewrites the host is detected by the origin of the form.
 func onThisMachine(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	host, _, noPort := net.SplitHostPort(r.Host)
@@ -89,9 +89,9 @@ func onThisMachine(r *http.Request) bool {
 		!slices.ContainsFunc(proxyHeaders, func(name string) bool { return r.Header.Get(name) != "" })
 }
 
-// useToken signs in the person of an API token, until the token expires at the latest. The session
-// keeps all of the token's roles: for agency and client roles the API also checks the directory.
-// Without them, the session of a former user would continue as an auditor's.
+// useToken signs in the user of an API token. The session expires with the token at the latest. It
+// keeps all roles of the token: for agency and client roles, the API also checks the directory.
+// With only the role auditor, the session of a former agency user would continue.
 func useToken(v *visit) (view, error) {
 	asked := v.r.Clone(v.r.Context())
 	asked.Header = http.Header{"Authorization": {"Bearer " + strings.TrimSpace(v.form.Get("token"))}}
@@ -137,11 +137,11 @@ func returnAddress(to string) redirect {
 
 const linkPath = root + "/link/"
 
-// linkFollowView asks whether to sign in. Opening a link does not use it, because mail scanners
+// linkFollowView asks whether to sign in. Opening a link does not use it up, because mail scanners
 // open links.
 type linkFollowView struct {
 	Secret string
-	Name   string // of the person, as the directory holds it
+	Name   string // of the person, from the directory
 	Role   string
 }
 
@@ -182,7 +182,7 @@ func useLink(v *visit) (view, error) {
 	return redirect(root), nil
 }
 
-// badLink turns a not-found error of a link into a refused sign-in.
+// badLink converts a not-found error of a link into a refused sign-in.
 func badLink(v *visit, err error) error {
 	if domain.CodeOf(err) != domain.CodeNotFound {
 		return err
@@ -196,7 +196,7 @@ func LinkPath(secret string) string { return linkPath + secret }
 // RefusalError is a refused sign-in.
 type RefusalError struct {
 	Way  string
-	Why  string // one of the reasons below
+	Why  string // reason, such as [RefusalEnded]
 	User string // id of the person who would have been signed in; "": unknown
 }
 
@@ -231,10 +231,11 @@ var signInRefusals = map[string]*domain.Error{
 	refusalProvider: domain.NewError(domain.CodeForbidden,
 		"Sign-in links are disabled here, because your organization's sign-in is used. Start on the sign-in page."),
 	refusalNotBegun: domain.NewError(domain.CodeForbidden,
-		"This sign-in was not started in this browser, was started again in another window, or took longer than 10 minutes. "+
-			"Start again on the sign-in page."),
+		"This sign-in was not started in this browser, was started again in another window, "+
+			"or took longer than 10 minutes. Start again on the sign-in page."),
 	refusalDenied: domain.NewError(domain.CodeForbidden,
-		"Your organization's sign-in failed: it was canceled or denied there. Start again, or ask its administrators."),
+		"Your organization's sign-in failed: it was canceled or denied there. "+
+			"Start again, or ask your organization's administrators."),
 	refusalCode: domain.NewError(domain.CodeForbidden, "This sign-in has expired. Start again on the sign-in page."),
 	refusalClaims: domain.NewError(domain.CodeForbidden,
 		"The identity provider's response is not for this sign-in or not for this service. "+
@@ -243,18 +244,19 @@ var signInRefusals = map[string]*domain.Error{
 		"Your organization's sign-in has not verified your email address, "+
 			"and your sign-in is not linked to a user here yet. Have your address verified there, then sign in again."),
 	RefusalUnknownPerson: domain.NewError(domain.CodeForbidden,
-		"No one with your email address has access here. Ask your agency to invite you with the address that you sign in with."),
+		"No one with your email address has access here. "+
+			"Ask your agency to invite you with the address that you sign in with."),
 	RefusalAmbiguous: domain.NewError(domain.CodeForbidden,
 		"Your email address belongs to several people here. Ask your agency to assign it to only one of them."),
 	RefusalLinkedElsewhere: domain.NewError(domain.CodeForbidden,
 		"The person with your email address is linked to another sign-in of your organization. "+
 			"If that sign-in was yours, ask the operator to remove the link."),
 	refusalNarrowed: domain.NewError(domain.CodeForbidden,
-		"Your organization's sign-in grants you no role here. Ask its administrators."),
+		"Your organization's sign-in grants you no role here. Ask your organization's administrators."),
 }
 
 // refuseSignIn reports a refused sign-in and returns its error. User is the id of the person who
-// would have been signed in; "": unknown.
+// would have been signed in, or "" if it is unknown.
 func refuseSignIn(v *visit, way, why, user string) error {
 	v.deps.Refused(v.r.Context(), RefusalError{Way: way, Why: why, User: user})
 	return signInRefusals[why]

@@ -17,8 +17,8 @@ const (
 	startPath = root + "/signin/start"
 	// ReturnPath is the path to which the identity provider sends browsers back.
 	ReturnPath = root + "/signin/callback"
-	// flowCookie holds the state of a sign-in in progress with the provider. See [cookieName] for
-	// its prefix.
+	// flowCookie is the name of the cookie that holds the state of a sign-in in progress at the
+	// provider. See [cookieName] for the prefix.
 	flowCookie = "__Host-lb_sign_in"
 	flowFor    = 10 * time.Minute
 	// maxWanted is the longest return address, in bytes.
@@ -27,9 +27,9 @@ const (
 
 // Identities maps identities of the provider to people.
 type Identities interface {
-	// Person returns the person of an identity: an entry of the list of auditors and operators,
-	// else the user that it is linked to, else the one user that it can be linked to now. Errors:
-	// [*RefusalError] without Way.
+	// Person returns the person with an identity: an entry of the list of auditors and operators,
+	// or the user that the identity is linked to, or the only user that it can be linked to now. If
+	// no such person exists, the error is a [*RefusalError] without Way.
 	Person(ctx context.Context, i identity.Identity) (identity.Person, error)
 	// Listed reports whether the list still gives a person these roles.
 	Listed(p identity.Person) bool
@@ -41,7 +41,7 @@ func (c *Console) stillListed(s identity.Session) bool {
 	return s.Way != wayProvider || s.IsUser() || c.deps.Identities != nil && c.deps.Identities.Listed(s.Person)
 }
 
-// goToProvider starts a sign-in. A cookie holds the secret that binds it to this browser.
+// goToProvider starts a sign-in. A cookie holds the secret that binds the sign-in to this browser.
 func goToProvider(v *visit) (view, error) {
 	if v.deps.Provider == nil {
 		return nil, errNoPage
@@ -60,7 +60,7 @@ func goToProvider(v *visit) (view, error) {
 	return redirect(address), nil
 }
 
-// comeFromProvider completes a sign-in that this browser started, and always deletes its cookie.
+// comeFromProvider completes a sign-in that this browser started. It always deletes the cookie.
 func comeFromProvider(v *visit) (view, error) {
 	if v.deps.Provider == nil {
 		return nil, errNoPage

@@ -75,7 +75,8 @@ func whole(n any) int64 {
 	return v.Int()
 }
 
-// percent formats the change in percent, which the API has already rounded; "" if it is unknown.
+// percent formats the change in percent, which the API has already rounded. It returns "" if the
+// change is unknown.
 func percent(t analytics.Total) string {
 	switch {
 	case t.ChangePct == nil:
@@ -87,7 +88,7 @@ func percent(t analytics.Total) string {
 	}
 }
 
-// atPlatform returns the address of a post on its platform; "" if it is not an https address.
+// atPlatform returns the address of a post on its platform, or "" if it is not an https address.
 func atPlatform(permalink *string) string {
 	if permalink == nil || !strings.HasPrefix(*permalink, "https://") {
 		return ""
@@ -137,7 +138,7 @@ func network(name string) string {
 	return capital(name)
 }
 
-// personal reports whether an id belongs to a person; system actors have names instead.
+// personal reports whether an id belongs to a person. System actors have names instead of ids.
 func personal(id string) bool {
 	_, ok := domain.HexID(id)
 	return ok
@@ -169,7 +170,7 @@ func capital(text string) string {
 	return string(unicode.ToUpper(first)) + text[n:]
 }
 
-// plain formats an identifier as words: catching_up, rebuild.requested.
+// plain formats an identifier such as catching_up or rebuild.requested as words.
 func plain(name any) string { return strings.NewReplacer("_", " ", ".", " ").Replace(fmt.Sprint(name)) }
 
 func counted[N int | int64](n N, one, many string) string {

@@ -1,4 +1,4 @@
-// Shows immediately that the board was closed. Without this script, the next request shows it.
+// Shows immediately when the board is closed. Without this script, the next request shows it.
 
 const here = document.querySelector("[data-board]").dataset.board;
 const closed = here + "/closed"; // redirects back while the board is open
@@ -10,15 +10,15 @@ async function look() {
   if (answer?.ok) leave();
 }
 
-// A figures page already has a stream with the same events. Browsers open few connections to a host, so reuse it.
+// The stream of a figures page has the same events. Reuse it, because browsers open few connections to a host.
 const source = document.figures ?? new EventSource("/console/stream/notices");
 source.addEventListener("client_access_removed", leave);
 source.addEventListener("board_closed", (event) => {
   if (JSON.parse(event.data).sub_account_ids.some((id) => here.endsWith("/" + id))) leave();
 });
-// The stream does not report events from before it was open.
+// The stream does not report events that happened before it was open.
 source.addEventListener("open", look);
-// The stream does not reconnect after the session has ended, or if the board was closed or lost its figures meanwhile.
+// The stream does not reconnect if the session has ended, or if the board was closed or no longer shows figures.
 source.addEventListener("error", async () => {
   if (source.readyState !== EventSource.CLOSED) return;
   const answer = await ask(location.href, { redirect: "manual" });

@@ -17,7 +17,7 @@ document.addEventListener("keydown", (event) => {
   link.click();
 });
 
-// On phones the navigation bar is wider than the screen: scroll to the current page.
+// On phones the navigation bar is wider than the screen: scroll to the entry of the current page.
 const current = document.querySelector("body > header nav [aria-current]");
 if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft;
 
@@ -27,7 +27,7 @@ for (const button of document.querySelectorAll("button[data-print]")) {
   button.addEventListener("click", () => print());
 }
 
-// Make tables that overflow scrollable by keyboard, also in browsers that do not do this automatically.
+// Make tables that overflow scrollable by keyboard, even in browsers that do not do this automatically.
 function reach() {
   for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
     if (wide.scrollWidth <= wide.clientWidth || wide.querySelector("a, button, input, summary")) continue;
@@ -48,5 +48,5 @@ document.addEventListener("submit", (event) => {
   else sentAt = event.timeStamp;
 });
 
-// Going back to the response of a form, or reloading it, does not submit the form again.
+// Going back to the response to a form, or reloading it, does not submit the form again.
 if (document.querySelector("[data-sent]")) history.replaceState(null, "", location.href);

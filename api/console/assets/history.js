@@ -5,7 +5,7 @@ const time = moment.form.elements.namedItem("at_time");
 const says = () => moment.setAttribute("aria-valuetext", day.value ? `${day.value} ${time.value} UTC` : "now");
 let pointed = false;
 
-// The end of the slider means now: the day is then empty.
+// The end of the slider means now: day and time are then empty.
 moment.addEventListener("input", () => {
   const iso = moment.value === moment.max ? "" : new Date(Number(moment.value) * 1000).toISOString();
   day.value = iso.slice(0, 10);

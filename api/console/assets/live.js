@@ -1,4 +1,4 @@
-// Updates figures: when the service reports a change, fetches the page again and replaces its figures.
+// Updates figures: when the service reports a change, this script fetches the page again and replaces its figures.
 // Without this script, or after the session has ended, the page is not updated.
 
 const pause = 10_000; // minimum milliseconds between two updates
@@ -13,7 +13,7 @@ function soon() {
 async function renew() {
   timer = 0;
   next = Date.now() + pause;
-  if (document.hidden || figures.contains(document.activeElement)) return soon(); // the page is hidden, or the keyboard focus is in the figures
+  if (document.hidden || figures.contains(document.activeElement)) return soon(); // not while the page is hidden or the keyboard focus is in the figures
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") said.hidden = true; // the session has ended

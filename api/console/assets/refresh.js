@@ -1,5 +1,5 @@
-// Refreshes pages: fetches the page every data-refresh="SECONDS" and replaces the element that has this
-// attribute, until the new element has none. Without this script, the page has a link to reload it.
+// Refreshes pages: fetches the page every data-refresh="SECONDS" and replaces the element with this attribute,
+// until the new element does not have the attribute. Without this script, the page has a link to reload it.
 
 const kept = (live) => [...live.querySelectorAll("details[id][open]")].map((d) => d.id);
 
@@ -10,7 +10,7 @@ async function refresh() {
   if (!document.hidden) {
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
-      // The session has ended, or the page no longer exists: the browser shows what the server shows now.
+      // The session has ended, or the page no longer exists: reload it.
       if (answer.type === "opaqueredirect" || (answer.status >= 400 && answer.status < 500)) return location.reload();
       if (!answer.ok) throw new Error(String(answer.status));
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -11,25 +11,25 @@ import (
 	"unicode/utf8"
 )
 
-// Chart shows figures over time or over another ordered dimension.
+// Chart shows figures over time. Its parts are days.
 type Chart struct {
 	ID     string   // unique on the page: letters, digits and hyphens
 	Title  string   // name of the figures
 	Unit   string   // unit of the values, plural: "followers"
 	Bars   bool     // bars instead of lines
-	Series []Series // the first one names the parts; an optional second one is the comparison
+	Series []Series // the first series labels the parts; an optional second series is the comparison
 	Note   string   // a sentence below the chart; "": none
-	Empty  string   // text shown if no value is known: why, and what to do
-	CSV    string   // address of a CSV file of the same figures; "": no file
+	Empty  string   // text shown if no value is known; says why, and what to do
+	CSV    string   // address of a CSV file with the same figures; "": none
 }
 
-// Series has one value for each part.
+// Series is a named list of points, one for each part.
 type Series struct {
 	Name   string
 	Points []Point
 }
 
-// Begins is the set of calendar periods that start at a part. The axis prefers labels at such
+// Begins is the set of calendar periods that start at a part. The axis preferably labels such
 // parts.
 type Begins uint8
 
@@ -77,7 +77,7 @@ func Signed(n int64) string {
 
 const thousand = 1000
 
-// short formats a value for the axis: 12.5k, or 12,345 if that is not longer.
+// short formats a value for the axis, such as 12.5k, or 12,345 because 12.345k is longer.
 func short(v float64) string {
 	whole, unit := Number(int64(v)), ""
 	for _, next := range []string{"k", "M", "G", "T", "P", "E"} {
@@ -130,11 +130,11 @@ var pagesText string
 
 var pages = template.Must(template.New("chart").Parse(pagesText))
 
-// Figure draws the chart with its title, legend and table.
+// Figure returns the chart as HTML with its title, legend and table.
 func (c Chart) Figure() (template.HTML, error) { return rendered("figure", plotOf(c)) }
 
-// Sparkline draws the points as a small line with a text alternative. It is empty if fewer than two
-// values are known.
+// Sparkline returns a small line chart of the points as HTML, with text as the text alternative. It
+// returns "" if fewer than two values are known.
 func Sparkline(text string, points []Point) (template.HTML, error) {
 	s, known := scaleOf(false, Series{Points: points})
 	if known < 2 {

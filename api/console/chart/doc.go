@@ -1,25 +1,25 @@
-// Package chart draws figures as SVG: lines, bars and sparklines. Each chart includes a table of
-// its data.
+// Package chart draws figures as SVG: line charts, bar charts and sparklines. Line and bar charts
+// include a table of their data.
 //
 // # Invariants
 //
 //   - The output contains classes and geometry but no styles: the content security policy allows no
-//     inline style, and colors follow the reader's light or dark scheme.
+//     inline styles, and colors follow the reader's light or dark scheme.
 //   - An unknown value (nil) is a gap: no line crosses it, no bar is drawn, and the table shows
 //     "–".
 //   - Parts that are not final yet are hatched and labeled.
 //   - All text is escaped; names of pages and people may contain markup.
 //   - The same chart always gives the same bytes.
 //
-// It may import the standard library only, and does not depend on the console.
+// The package imports only the standard library.
 //
 // # Notes
 //
 //   - Text scales with the drawing. The style sheet enlarges it on phones, and the x axis has few
 //     labels so that they do not overlap on phones.
-//   - The axis of a line chart need not start at 0. The axis of a bar chart does, because readers
-//     compare the lengths of bars.
-//   - A point of the comparison period is drawn at the part that it is compared with, and names its
-//     own day.
-//   - Each point has a <title>. Screen readers use the table instead of hundreds of points.
+//   - The value axis of a bar chart always includes 0, because readers compare the lengths of bars.
+//     That of a line chart need not include it.
+//   - A point of the comparison period is drawn at the part that it is compared with. Its title
+//     names the point's actual day.
+//   - Each point has a <title> element. Screen readers use the table instead of hundreds of points.
 package chart

@@ -18,9 +18,9 @@ const (
 
 	sparkWidth, sparkHeight, sparkEdge = 120, 28, 3
 
-	labels   = 4   // approximate number of labels on the x axis without calendar periods
+	labels   = 4   // maximum number of labels on the x axis without calendar periods
 	natural  = 6   // maximum number of labels at the starts of calendar periods
-	lastText = 452 // maximum x of the middle of a label, so that its end is not cut off
+	lastText = 452 // maximum x of the center of a label, so that its end is not cut off
 	letter   = 9.6 // width of a letter on a phone, where text is largest
 	apart    = 6   // minimum distance at which dots are distinguishable
 	barShare = 0.7 // share of a part's width that its bars fill
@@ -60,7 +60,7 @@ type mark struct {
 	Faint bool // a dot too close to its neighbors: it is visible only under the pointer
 }
 
-// Mark returns the legend of the chart's event marks; "" without marks.
+// Mark returns the legend of the chart's event marks, or "" without such marks.
 func (p plot) Mark() string {
 	for _, point := range p.Series[0].Points {
 		if point.Mark != "" {
@@ -80,7 +80,9 @@ func plotOf(c Chart) plot {
 	}
 	p.Rows = c.rows()
 	left := float64(leastLeft)
-	inFull := slices.ContainsFunc(s.ticks(), func(v float64) bool { return v >= thousand && short(v) == Number(int64(v)) })
+	inFull := slices.ContainsFunc(s.ticks(), func(v float64) bool {
+		return v >= thousand && short(v) == Number(int64(v))
+	})
 	for _, v := range s.ticks() {
 		text := short(v)
 		if inFull {
@@ -117,8 +119,9 @@ func plotOf(c Chart) plot {
 	return p
 }
 
-// labeled returns the indexes of the parts with a label on the axis: the starts of the shortest
-// calendar period with 2 to 6 starts, or else parts at equal distances.
+// labeled returns the indexes of the parts that have a label on the axis. These are the starts of
+// the shortest calendar period with 2 to 6 starts or, without such a period, parts at
+// equal distances.
 func labeled(points []Point) (at []int) {
 	for unit := Week; unit <= Year; unit <<= 1 {
 		at = at[:0]
@@ -149,7 +152,7 @@ func (c Chart) line(series Series, s scale, left, room float64) (paths []string,
 	return paths, marks
 }
 
-// runs returns a path for each run of known values.
+// runs returns a path for each run of two or more known values.
 func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []string) {
 	var path strings.Builder
 	n := 0 // length of the current run
@@ -170,7 +173,7 @@ func runs(points []Point, place func(i int, v int64) (x, y string)) (paths []str
 	return paths
 }
 
-// bars draws a bar from 0 for each known value. The bars of several series are next to each other.
+// bars returns a bar from 0 for each known value. The bars of two series are next to each other.
 func (c Chart) bars(series Series, s scale, nth int, left, room float64) (marks []mark) {
 	wide := room * barShare / float64(len(c.Series))
 	zero := s.y(0, top, bottom)

@@ -142,7 +142,7 @@ func connectFromTheConsole(p *program, browser *browserPage) {
 	v.says("Connections of", "signed in by Mara Lindqvist")
 	// The reading is folded a moment later; the page looks again by itself.
 	v.await("the page to be read", `[...document.querySelectorAll("tr")].some((row) =>
-		row.innerText.includes("Mara Lindqvist") && row.innerText.includes("It is read."))`)
+		row.innerText.includes("Mara Lindqvist") && row.innerText.includes("It is read regularly."))`)
 
 	v.open(base + "/console/connect?client=" + p.info.IDs.SubAccounts[0] + "#link")
 	v.follow("Create link")
