@@ -34,9 +34,10 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 		}
 		const head = "TIME (UTC)\tACTOR\tACTION\tTARGET\tREASON\tOUTCOME\tDETAIL"
 		return printList(s.Out, c.JSON, actions, head, func(a operator.Action) string {
+			target := a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })
+			outcome := strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", ")
 			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", a.Time.Format(time.DateTime), plain(a.Actor), a.Action,
-				plain(a.On(domain.Platform.String, func(id int64) string { return strconv.FormatInt(id, 10) })), plain(a.Because()),
-				strings.TrimSuffix(string(a.Outcome)+", "+a.Came(), ", "), plain(cmp.Or(a.Why, string(a.Code))))
+				plain(target), plain(a.Because()), outcome, plain(cmp.Or(a.Why, string(a.Code))))
 		})
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 type remote struct {
 	URL       string `env:"LEDGERBOARD_URL" placeholder:"URL" help:"URL of a running service. Requires a token with the role auditor or agency, but no access to log or database."`
-	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File that contains the token for --url. Default: the variable LEDGERBOARD_TOKEN."`
+	TokenFile string `type:"existingfile" placeholder:"FILE" help:"File that contains the token for --url. Default: the environment variable LEDGERBOARD_TOKEN."`
 }
 
 // There is no flag for the token itself: every user of a machine can read process arguments.
@@ -38,7 +38,7 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 		token = string(raw)
 	}
 	if token = strings.TrimSpace(token); token == "" {
-		return usageError{errors.New("no token: set --token-file, or set " + tokenVariable)}
+		return usageError{errors.New("no token: set --token-file or " + tokenVariable)}
 	}
 	target := base.JoinPath(path)
 	target.RawQuery = query.Encode()
@@ -49,14 +49,14 @@ func (r *remote) download(ctx context.Context, path string, query url.Values, ou
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("request %s: %w", base.Host, err)
+		return fmt.Errorf("send request to %s: %w", base.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		return refusal(response)
 	}
 	if _, err := io.Copy(out, response.Body); err != nil {
-		return fmt.Errorf("read response of %s: %w", base.Host, err)
+		return fmt.Errorf("read response from %s: %w", base.Host, err)
 	}
 	return nil
 }
@@ -87,9 +87,9 @@ func refusal(response *http.Response) error {
 
 type accessCommand struct {
 	remote
-	At        string `placeholder:"TIME" help:"Point in time: a day (its end, UTC), RFC 3339, or a version (v12). Default without --from and --to: now."`
+	At        string `placeholder:"TIME" help:"Point in time: a day (its end, UTC), an RFC 3339 time, or a version (v12). Default without --from and --to: now."`
 	From      string `placeholder:"TIME" help:"Include access that was valid at or after this time."`
-	To        string `placeholder:"TIME" help:"Include access that was valid before this time. For a day: its end."`
+	To        string `placeholder:"TIME" help:"Include access that was valid before this time. A day means its end."`
 	User      string `help:"Include only this user, 24 hex digits."`
 	Dashboard string `help:"Include only this dashboard: a sub-account, 24 hex digits."`
 	By        string `enum:"dashboard,user" default:"dashboard" help:"Primary sort order: dashboard or user."`
@@ -103,7 +103,9 @@ func (c accessCommand) Run(ctx context.Context, s streams) error {
 	if c.Format == "json" {
 		query.Set("format", "jsonl")
 	}
-	for name, value := range map[string]string{"at": c.At, "from": c.From, "to": c.To, "user_id": c.User, "dashboard": c.Dashboard} {
+	for name, value := range map[string]string{
+		"at": c.At, "from": c.From, "to": c.To, "user_id": c.User, "dashboard": c.Dashboard,
+	} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -127,7 +129,7 @@ func (l *lastLine) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
-// wholeAccess checks the last line of an export.
+// wholeAccess returns an error unless the last line of an export says that the export is complete.
 func wholeAccess(last string) error {
 	var marker struct {
 		Complete *bool  `json:"complete"`
@@ -178,7 +180,7 @@ func (c checkpointsCommand) print(ctx context.Context, out io.Writer) error {
 		}
 		for _, entry := range page.Data {
 			for line := range strings.Lines(entry.Note) {
-				// text from a service must not control the terminal
+				// The text of a service must not control the terminal.
 				fmt.Fprintln(out, plain(strings.TrimSuffix(line, "\n")))
 			}
 			fmt.Fprintln(out)

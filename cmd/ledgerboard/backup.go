@@ -14,7 +14,7 @@ import (
 
 type backupCommand struct {
 	installation
-	To    string `xor:"what" required:"" placeholder:"DIR" help:"Copy the log into this directory. If it already contains a backup of the same log, add the records written since."`
+	To    string `xor:"what" required:"" placeholder:"DIR" help:"Copy the log into this directory. If the directory already contains a backup of the same log, add the records that were written after that backup."`
 	Check string `xor:"what" required:"" placeholder:"DIR" help:"Check every byte of the backup in this directory against its manifest. Requires neither log nor database."`
 	JSON  bool   `help:"Print a JSON object."`
 }
@@ -50,10 +50,12 @@ func (c backupCommand) copy(ctx context.Context, s streams, parts *assembly.Part
 		return err
 	}
 	if err := parts.NoteBackup(ctx, time.Now()); err != nil { // the backup itself is complete
-		fmt.Fprintf(s.Err, "The age of the backup does not show in the metrics: %v\n", err)
+		fmt.Fprintf(s.Err, "The metrics do not show the age of this backup: %v\n", err)
 	}
-	return say(s.Out, c.JSON, report, "Backed up the log to %s: %d records read; the backup has %d segments with %d bytes.\n"+
-		"Also back up the database schema kept and the keys: docs/restore.md.\n", c.To, report.Records, report.Segments, report.Bytes)
+	return say(s.Out, c.JSON, report,
+		"Backed up the log to %s: %d records read; the backup has %d segments with %d bytes.\n"+
+			"Also back up the database schema kept and the keys: see docs/restore.md.\n",
+		c.To, report.Records, report.Segments, report.Bytes)
 }
 
 type checkReport struct {
@@ -72,7 +74,9 @@ func (c backupCommand) check(ctx context.Context, s streams) error {
 	if errors.Is(err, backup.ErrNoBackup) || errors.Is(err, backup.ErrInUse) || ctx.Err() != nil {
 		return err
 	}
-	report := checkReport{Records: found.Records, Segments: found.Segments, Bytes: found.Bytes, Whole: err == nil, Findings: []string{}}
+	report := checkReport{
+		Records: found.Records, Segments: found.Segments, Bytes: found.Bytes, Whole: err == nil, Findings: []string{},
+	}
 	if found.Manifest != nil {
 		report.FinishedAt = found.Manifest.Finished
 	}
@@ -98,7 +102,8 @@ func (r checkReport) print(out io.Writer) {
 	}
 	if r.Whole {
 		fmt.Fprintf(out, "The backup of %s is complete: %d records in %d segments, %d bytes. "+
-			"This check cannot detect that the files and the manifest were changed together; run verify after a restore.\n",
+			"This check cannot detect that the files and the manifest were changed together; "+
+			"run 'ledgerboard verify' after a restore.\n",
 			r.FinishedAt.Format(time.RFC3339), r.Records, r.Segments, r.Bytes)
 	}
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/proof"
 )
 
-// checkpointPublic is the file of public keys in the data directory. It is a convenience: auditors
-// must obtain the key from the agency, not from the machine that they audit.
+// checkpointPublic is the name of the file of public keys in the data directory. The file is only a
+// convenience: auditors must obtain the key from the agency, not from the machine that they audit.
 const checkpointPublic = "checkpoint.pub"
 
 type evidence struct {
-	Keys []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of checkpoints, or files of such keys. Default: checkpoint.pub in the data directory, except for bundles."`
+	Keys []string `name:"key" env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys that verify checkpoints, or files that contain such keys. Default: checkpoint.pub in the data directory, except for bundles."`
 }
 
 func (e evidence) keys() ([]string, error) {
@@ -75,8 +75,9 @@ func (e evidence) forBundle(name string, trust bool) (note.Verifiers, error) {
 		return nil, fmt.Errorf("read %s: key named in the bundle: %w", name, err)
 	}
 	if !trust {
-		return nil, usageError{fmt.Errorf("%s claims to be signed with the key %s. Get the agency's public key from a source that you "+
-			"trust and pass it with --key, or accept the key of the bundle with --trust-bundle-key", name, key)}
+		return nil, usageError{fmt.Errorf("%s claims to be signed with the key %s. "+
+			"Get the agency's public key from a source that you trust and pass it with --key, "+
+			"or accept the key of the bundle with --trust-bundle-key", name, key)}
 	}
 	return known, nil
 }
@@ -102,7 +103,8 @@ func publicKeys(dir string) ([]string, error) {
 	return strings.Fields(string(raw)), wrapError("read public key", err)
 }
 
-// keepPublicKey keeps the earlier keys, so that their checkpoints can still be verified.
+// keepPublicKey adds a key to the file of public keys. It keeps the earlier keys, so that
+// checkpoints signed with them can still be verified.
 func (p *process) keepPublicKey(public string) error {
 	keys, err := publicKeys(p.DataDir)
 	if err != nil || slices.Contains(keys, public) {
@@ -113,12 +115,12 @@ func (p *process) keepPublicKey(public string) error {
 }
 
 type checkpointSettings struct {
-	// CheckpointEvery is the interval of checkpoints. If there are new records, a checkpoint is
-	// also signed at startup and at a graceful shutdown. The demo uses a shorter interval.
+	// CheckpointEvery is the interval between checkpoints. If there are new records, a checkpoint
+	// is also signed at startup and during a graceful shutdown. The demo uses a shorter interval.
 	CheckpointEvery time.Duration `default:"1h" hidden:""`
 
 	CheckpointKey        string   `env:"LEDGERBOARD_CHECKPOINT_KEY" placeholder:"SECRET" help:"Private key that signs checkpoints of the history; 'ledgerboard keygen' generates one. Without it, no checkpoints are signed."`
-	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys of earlier checkpoints, or files of such keys."`
+	CheckpointPublicKeys []string `env:"LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS" placeholder:"KEY|FILE,…" help:"Public keys that verify earlier checkpoints, or files that contain such keys."`
 }
 
 func (c checkpointSettings) validate() (wrong faults) {

@@ -19,18 +19,19 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 	switch signs := p.has(roleSigner); {
 	case !signs && p.CheckpointKey == "":
 		return nil
-	// Before the role signer existed, projectors signed. An older configuration would silently lose
-	// its checkpoints.
+	// Before the role signer existed, projectors signed checkpoints. Without an error, an older
+	// configuration would silently stop signing.
 	case !signs && p.has(roleProjector):
-		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, but the role projector no longer signs checkpoints. Add signer " +
-			"to LEDGERBOARD_ROLES, or move the key to a process with the role signer")
+		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, but the role projector no longer signs checkpoints. " +
+			"Add signer to LEDGERBOARD_ROLES, or move the key to a process with the role signer")
 		return nil
 	case !signs:
-		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer and needs no key; " +
-			"only the signer should be able to read it")
+		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer " +
+			"and needs no key. Only the signer should be able to read the key")
 		return nil
 	case p.CheckpointKey == "":
-		p.logger.Warn("no checkpoints are signed: LEDGERBOARD_CHECKPOINT_KEY is not set, so a truncated log cannot be detected")
+		p.logger.Warn("no checkpoints are signed, because LEDGERBOARD_CHECKPOINT_KEY is not set. " +
+			"Without checkpoints, a truncated log cannot be detected")
 		return nil
 	}
 	signer, public, err := p.newSigner()
@@ -57,8 +58,8 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	if err := p.keepPublicKey(public); err != nil {
 		return nil, "", err
 	}
-	// includes the keys of earlier signers in this directory: a new key continues from their
-	// checkpoints
+	// These include the keys of earlier signers in this directory: a signer with a new key
+	// continues from their checkpoints.
 	known, err := p.checkpointKeys()
 	if err != nil {
 		return nil, "", err
@@ -69,7 +70,8 @@ func (p *process) newSigner() (*proof.Signer, string, error) {
 	}), public, nil
 }
 
-// checkpointKeys returns the configured keys and those in the data directory, or nil.
+// checkpointKeys returns the configured keys and those in the data directory, or nil if there are
+// no keys.
 func (p *process) checkpointKeys() (note.Verifiers, error) {
 	keys, err := evidence{Keys: p.CheckpointPublicKeys}.keys()
 	if err != nil {
@@ -82,18 +84,20 @@ func (p *process) checkpointKeys() (note.Verifiers, error) {
 	return proof.ParseVerifiers(keys...)
 }
 
-// observeCheckpoints counts the turns of the signer, which refuses to sign if an earlier checkpoint
-// contradicts the log.
+// observeCheckpoints returns a function that records the results of the signer in metrics. The
+// signer refuses to sign if an earlier checkpoint contradicts the log.
 func observeCheckpoints(registry prometheus.Registerer) func(proof.SigningResult) {
 	auto := promauto.With(registry)
 	turns := auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_checkpoint_turns_total",
-		Help: "Turns of the checkpoint signer by outcome: signed, nothing_new, failed (retried), refused (run 'ledgerboard verify --all').",
+		Help: "Turns of the checkpoint signer by outcome: signed, nothing_new, failed (retried), " +
+			"refused (run 'ledgerboard verify --all').",
 	}, []string{"outcome"})
 	gauge := func(name, help string) prometheus.Gauge {
 		return auto.NewGauge(prometheus.GaugeOpts{Name: "ledgerboard_checkpoint_" + name, Help: help})
 	}
-	refused := gauge("refused", "1 while no checkpoint is signed because the log contradicts an earlier checkpoint. Alert on it.")
+	refused := gauge("refused",
+		"1 while no checkpoint is signed because the log contradicts an earlier checkpoint. Alert on this value.")
 	last := gauge("last_signed_timestamp_seconds",
 		"Time when this process last signed a checkpoint; 0 if it has not signed one since startup.")
 	covered := gauge("covered_records",

@@ -8,8 +8,8 @@ import (
 	"github.com/muesli/roff"
 )
 
-// completionCommand prints the script with which a shell asks the program itself for completions,
-// which answers if COMP_LINE is set.
+// completionCommand prints a script that makes a shell run this program to get completions. The
+// program prints them if COMP_LINE is set.
 type completionCommand struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"Shell: bash, zsh or fish."`
 }

@@ -21,10 +21,13 @@ var errDeclined = errors.New("nothing was changed")
 
 const nothingDone = "nothing was done"
 
-// confirm asks for what the flags do not say. Without a terminal, both must be set.
+// confirm asks for the reason and for confirmation, unless the flags are set. Without a terminal,
+// both flags must be set.
 func (f actionFlags) confirm(s streams, what string) (domain.Reason, error) {
 	if !asksOn(s) && (!f.Yes || f.Reason == "") {
-		return domain.Reason{}, usageError{fmt.Errorf("this would %s: without a terminal, also set %s", what, f.missing())}
+		return domain.Reason{}, usageError{
+			fmt.Errorf("this would %s: without a terminal, also set %s", what, f.missing()),
+		}
 	}
 	return f.ask(s, bufio.NewReader(os.Stdin), what)
 }
@@ -76,8 +79,8 @@ func (f actionFlags) ask(s streams, answers *bufio.Reader, what string) (reason 
 	return reason, nil
 }
 
-// askOn reads a line from the terminal. Reading from a terminal cannot be canceled, so after a
-// signal the reading goroutine is abandoned: the process is about to exit.
+// askOn prints a question and reads a line from the terminal. Reading from a terminal cannot be
+// canceled, so after a signal it abandons the reading goroutine: the process is about to exit.
 func askOn(s streams, answers *bufio.Reader, question string) (string, error) {
 	fmt.Fprint(s.Err, question)
 	type answer struct {

@@ -10,7 +10,7 @@ import (
 )
 
 type connectionsCommand struct {
-	List connectionsListCommand `cmd:"" help:"List connected accounts: state, token expiry, last and next reading, pace and cost."`
+	List connectionsListCommand `cmd:"" help:"List connected accounts with their state, token expiry, last and next reading, and API calls per day."`
 	Read connectionsReadCommand `cmd:"" help:"Make the accounts of a connection due now. The fetchers read them when the quota permits."`
 }
 
@@ -29,9 +29,10 @@ func (c connectionsListCommand) Run(ctx context.Context, s streams) error {
 		const head = "CONNECTION\tPLATFORM\tID\tNAME\tCLIENT\tSTATE\tTOKEN EXPIRES\tLAST READ\tNEXT DUE\t" +
 			"CALLS A DAY WITH POSTS\tTOTALS READ"
 		return printList(s.Out, c.JSON, connections, head, func(r directory.ConnectionReading) string {
+			expires, last, next := momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-")
 			return fmt.Sprintf("%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s",
 				r.ConnectionID, r.PlatformName, r.SocialAccount, plain(string(r.Name)), r.AccountID, r.State,
-				momentOr(r.ExpiresAt, "-"), momentOr(r.LastReadAt, "never"), momentOr(r.NextDue, "-"), r.CallsADay, r.Pace)
+				expires, last, next, r.CallsADay, r.Pace)
 		})
 	})
 }

@@ -21,25 +21,25 @@ import (
 type demoCommand struct {
 	settings
 	Addr      string        `env:"LEDGERBOARD_ADDR" default:"127.0.0.1:6001" help:"Address to listen on."`
-	ExitAfter time.Duration `placeholder:"DURATION" help:"Stop after this time, measured from when the service is ready."`
+	ExitAfter time.Duration `placeholder:"DURATION" help:"Stop this long after the service is ready."`
 
 	mock bool // serve --mock: prints instructions for frontend developers
 }
 
 const (
-	// one year of dashboard changes, for the audit views
-	demoChanges    = 520
-	mockChanges    = 60 // frontend developers restart often and should not wait
+	demoChanges    = 520 // dashboard changes in demoChangeDays, for the audit views
+	mockChanges    = 60  // frontend developers restart often and should not wait
 	demoChangeDays = 365
 )
 
 func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.Env == envProduction {
-		return usageError{errors.New("LEDGERBOARD_ENV is production: demo generates sample data and does not run there")}
+		return usageError{errors.New("LEDGERBOARD_ENV is production: " +
+			"demo generates sample data and does not run there")}
 	}
 	if !c.has(roleAPI) || !c.has(roleProjector) {
 		return usageError{errors.New("LEDGERBOARD_ROLES: demo requires the roles api and projector; " +
-			"without fetcher it shows the seeded history and fetches nothing")}
+			"without the role fetcher, the demo shows the seeded history and fetches nothing")}
 	}
 	state, err := launch.LoadState(c.DataDir)
 	if err != nil {
@@ -73,10 +73,11 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	seeder := &launch.Seeder{Service: p.Service, World: world, State: state, Progress: func(label string, total int) (func(int), func()) {
+	showProgress := func(label string, total int) (func(int), func()) {
 		bar := newProgress(s.Err, label, total)
 		return bar.add, bar.end
-	}}
+	}
+	seeder := &launch.Seeder{Service: p.Service, World: world, State: state, Progress: showProgress}
 	if err := seeder.Facts(ctx); err != nil {
 		return err
 	}
@@ -86,9 +87,10 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	// The console has no page for the role main_app.
 	p.continueAs = []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator}
 	return p.run(ctx, c.Addr, func(ctx context.Context, base string) error {
-		// the parts of the data directory do not belong together
+		// MayCommand fails if the log and the tables in the data directory do not belong together.
 		if err := p.Monitor.MayCommand(); err != nil {
-			return fmt.Errorf("%w Details are in %s in the data directory. Remove the directory to start over", err, launch.LogFile)
+			return fmt.Errorf("%w Details are in %s in the data directory. Remove the directory to start over",
+				err, launch.LogFile)
 		}
 		if err := seeder.Changes(ctx); err != nil {
 			return err
@@ -108,7 +110,8 @@ func (c *demoCommand) Run(ctx context.Context, s streams) (err error) {
 	})
 }
 
-// fill sets what is not set, and points the clients at the simulated platforms.
+// fill sets the settings that are not set, and points the platform clients at the simulated
+// platforms.
 func (c *demoCommand) fill(state *launch.State, platforms string) {
 	if c.JWTSecret == "" && c.JWTKeys == "" {
 		c.JWTSecret = state.JWTSecret
@@ -135,7 +138,9 @@ func (c *demoCommand) fill(state *launch.State, platforms string) {
 	c.FacebookConfigID, c.LinkedInScopes = "", nil // these belong to real apps
 }
 
-func (c *demoCommand) announce(ctx context.Context, p *process, people demo.People, screen launch.Screen, s streams) (err error) {
+func (c *demoCommand) announce(
+	ctx context.Context, p *process, people demo.People, screen launch.Screen, s streams,
+) (err error) {
 	screen.Tokens = map[string]string{}
 	if screen.Brokers, err = p.Brokers(ctx); err != nil {
 		return err
@@ -146,7 +151,9 @@ func (c *demoCommand) announce(ctx context.Context, p *process, people demo.Peop
 	if _, screen.CheckpointPublicKey, err = proof.ParseKey(c.CheckpointKey); err != nil {
 		return err
 	}
-	for _, person := range []identity.Person{people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp} {
+	for _, person := range []identity.Person{
+		people.Agency, people.Client, people.Auditor, people.Operator, people.MainApp,
+	} {
 		token, err := c.sign(person.UserID, person.AccountID, []string{person.Role}, time.Now().Add(launch.TokensFor))
 		if err != nil {
 			return err

@@ -20,14 +20,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// eraseCommand erases a person from the directory (GDPR). Histories keep the id and still verify.
+// eraseCommand erases a person from the directory (GDPR). Histories keep the person's id and can
+// still be verified.
 type eraseCommand struct {
 	installation
 	actionFlags
 	orderFlags
 	User          string        `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
-	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member is a user, the user and all of its members are erased."`
-	SocialAccount []int64       `placeholder:"ID" help:"A social account of the agency to erase with its figures. Repeatable. Pages that are not listed stay with the client."`
+	Member        int64         `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member belongs to a user, the user and all members of the user are erased."`
+	SocialAccount []int64       `placeholder:"ID" help:"Social account of the agency to erase together with its figures; repeatable. Pages that are not listed stay with the client."`
 	List          bool          `xor:"who" required:"" help:"Print the erasures recorded in the log, one JSON object per line: kind, id and time. Store the output outside the backups."`
 	From          string        `xor:"who" required:"" type:"existingfile" placeholder:"FILE" help:"Repeat the erasures in a file printed by --list. Use it after restoring an older log."`
 	JSON          bool          `help:"Print a JSON object."`
@@ -166,7 +167,8 @@ func (e *erasure) run(ctx context.Context, s streams) error {
 		e.checkErased,
 		// Readings that were running during the erasure may have been appended after it.
 		checkFolded(e.engines, "the erasure is in the log, ",
-			"some post texts that arrived late may remain. Is a service with the role projector running? Repeat the command"),
+			"some post texts that arrived late may remain. Is a service with the role projector running? "+
+				"Repeat the command"),
 		e.checkContents(erase, person),
 	} {
 		if err := e.await(ctx, check); err != nil {
@@ -183,8 +185,8 @@ func (e *erasure) find(ctx context.Context) (domain.Person, error) {
 	return e.people.OfUser(ctx, e.User)
 }
 
-// checkFolded returns a check that the tables contain all records that were in the log at its first
-// call.
+// checkFolded returns a check that the tables contain all records that were in the log when the
+// check was first called.
 func checkFolded(engines []*projections.Engine, before, after string) func(context.Context) (string, error) {
 	type place struct {
 		projection string
@@ -214,8 +216,11 @@ func checkFolded(engines []*projections.Engine, before, after string) func(conte
 	}
 }
 
-// checkContents returns a check that no texts of the person's posts remain; it erases late ones.
-func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person) func(context.Context) (string, error) {
+// checkContents returns a check that no texts of the person's posts remain. The check erases texts
+// that arrived late.
+func (e *erasure) checkContents(
+	erase commands.ErasePerson, person domain.Person,
+) func(context.Context) (string, error) {
 	erasedAt := map[string]time.Time{}
 	return func(ctx context.Context) (string, error) {
 		remaining, err := e.people.ContentsOf(ctx, person)
@@ -228,8 +233,9 @@ func (e *erasure) checkContents(erase commands.ErasePerson, person domain.Person
 				erasedAt[c.Key], late = c.At, append(late, c)
 			}
 		}
-		return fmt.Sprintf("the erasure is in the log, but the tables still show %d post texts. "+
-			"Is a service with the role projector running? Repeat the command", len(remaining)), erase.EraseContents(ctx, late)
+		reason := fmt.Sprintf("the erasure is in the log, but the tables still show %d post texts. "+
+			"Is a service with the role projector running? Repeat the command", len(remaining))
+		return reason, erase.EraseContents(ctx, late)
 	}
 }
 
@@ -238,10 +244,11 @@ func (e *erasure) checkErased(ctx context.Context) (string, error) {
 	if errors.Is(err, directory.ErrPersonNotFound) {
 		return "", nil
 	}
-	return "the erasure is in the log, but the tables do not show it yet. Is a service with the role projector running?", err
+	return "the erasure is in the log, but the tables do not show it yet. " +
+		"Is a service with the role projector running?", err
 }
 
-// await polls until check returns no reason to wait, or for --wait.
+// await polls until check returns no reason to wait, for at most the duration --wait.
 func (e *erasure) await(ctx context.Context, check func(context.Context) (reason string, err error)) error {
 	logged := ""
 	for end := time.Now().Add(e.Wait); ; {
@@ -275,7 +282,8 @@ type erasureReport struct {
 
 func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	report := erasureReport{
-		PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()), Erased: done, Before: e.erasedBefore,
+		PersonErased: p.Erased(), ParentAccount: p.ParentAccount, Secrets: len(p.SecretRefs()),
+		Erased: done, Before: e.erasedBefore,
 	}
 	report.Accounts = nil // they are in the record
 	if e.JSON {
@@ -286,8 +294,8 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 		verb = "Erased"
 	}
 	if e.erasedBefore {
-		fmt.Fprintln(out, "This person has already been erased. This erasure covers only what remained or arrived late: "+
-			"texts and figures of posts, and results of readings.")
+		fmt.Fprintln(out, "This person has already been erased. This erasure covers only data that remained "+
+			"or arrived late: texts and figures of posts, and results of readings.")
 	}
 	fmt.Fprintf(out, "%s (agency %s):\n", verb, p.ParentAccount)
 	if p.User != "" {
@@ -298,13 +306,14 @@ func (e *erasure) print(out io.Writer, p domain.Person, done bool) error {
 	fmt.Fprintf(out, "  listed social accounts %v\n  figures of %d social accounts, up to now\n  %d texts of their posts\n",
 		report.Named, len(p.SocialAccountsToErase()), report.Contents)
 	if len(report.Pages) > 0 {
-		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n", report.Pages)
+		fmt.Fprintf(out, "Kept without a connection: pages %v. They are read again when someone else connects them.\n",
+			report.Pages)
 	}
 	if done {
-		fmt.Fprintf(out, `Kept: ids in histories, which still verify; figures on topic metrics (ids and numbers), `+
-			`which no longer produce rows; content
-published on the platforms. Earlier generations of tables, until they are dropped after their grace period.
-Removed from tables and responses: now. Open streams and tickets of the person are closed within 10 seconds.
+		fmt.Fprintf(out, `Kept: ids in histories, which can still be verified; figures on topic metrics (ids and numbers), `+
+			`which no longer produce rows;
+content published on the platforms; and earlier generations of tables, until they are dropped after their grace period.
+Removed from tables and responses: now. The person's open streams and tickets are closed within 10 seconds.
 Removed from the log: by %s, when topics directory and contents are compacted (after 24 hours at the earliest, and only
 if their partitions get new records; the embedded broker, which is for testing, never compacts). `+
 			`Removed from backups: when the last older backup is deleted.

@@ -48,7 +48,7 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 		return false, err
 	}
 	// An entity that was erased and created again belongs to its new owner. An entity that cannot
-	// be decoded counts as present.
+	// be decoded is treated as present.
 	present := map[string]bool{}
 	err = assembly.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
 		present[r.Key] = err != nil || r.Data != nil
@@ -57,7 +57,9 @@ func (e *erasure) recall(ctx context.Context, person *domain.Person) (recorded b
 		return true, fmt.Errorf("read the directory: %w", err)
 	}
 	missing := func(kind string, ids []int64) []int64 {
-		return slices.DeleteFunc(ids, func(id int64) bool { return present[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))] })
+		return slices.DeleteFunc(ids, func(id int64) bool {
+			return present[domain.DirectoryKey(kind, strconv.FormatInt(id, 10))]
+		})
 	}
 	person.Members = union(person.Members, missing(domain.KindMember, members))
 	for _, id := range union(nil, missing(domain.KindConnection, connections)) {
@@ -100,8 +102,9 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 	if err := c.needLogAndTables(); err != nil {
 		return err
 	}
-	reason, err := c.confirm(s, fmt.Sprintf(
-		"repeat %d erasures of %s: everything written before the time of each erasure is permanently erased", len(lines), c.From))
+	reason, err := c.confirm(s, fmt.Sprintf("repeat the %d erasures in %s: "+
+		"all data of the erased entities from before the time of each erasure is permanently erased",
+		len(lines), c.From))
 	if err != nil {
 		return err
 	}
@@ -116,14 +119,14 @@ func (c eraseCommand) repeat(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. The tables show them when the service has folded them.\n",
-			len(lines), appended)
+		fmt.Fprintf(s.Out, "Repeated %d erasures: %d records appended. "+
+			"The tables show the erasures when the service has folded these records.\n", len(lines), appended)
 		return nil
 	})
 }
 
-// readErasures reads the output of --list. Any invalid line is an error, because a partially read
-// list would erase only a part.
+// readErasures reads the output of --list. Any invalid line is an error, because a partial list
+// would leave some entities unerased.
 func readErasures(path string) (lines []domain.ErasedID, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -16,7 +16,7 @@ type exportCommand struct {
 	installation
 	evidence
 	remote
-	Parent string `type:"hexid" placeholder:"ID" help:"Agency to export from the log, 24 hex digits. Default: the agency of the token, from the service at --url."`
+	Parent string `type:"hexid" placeholder:"ID" help:"Agency to export from the log, 24 hex digits. By default, the bundle of the token's agency is downloaded from the service at --url."`
 	Bundle string `required:"" placeholder:"FILE" help:"File to write. 'ledgerboard verify --bundle FILE --key KEY' verifies it anywhere."`
 	Force  bool   `help:"Replace an existing file."`
 	JSON   bool   `help:"Print a summary of the bundle as a JSON object."`
@@ -46,8 +46,10 @@ func (c exportCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return interruptedError(ctx, explainProof(err), notWritten)
 	}
-	return say(s.Out, c.JSON, exported, "%s contains %d records of agency %s; the checkpoint of %[5]s covers %[4]d of them.\n",
-		c.Bundle, exported.Records, c.Parent, exported.Covered, exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST"))
+	signed := exported.Checkpoint.Time.Format("2006-01-02 15:04:05 MST")
+	return say(s.Out, c.JSON, exported,
+		"%s contains %d records of agency %s; the checkpoint of %s covers %d of them.\n",
+		c.Bundle, exported.Records, c.Parent, signed, exported.Covered)
 }
 
 func (c exportCommand) fetch(ctx context.Context, s streams) error {
@@ -62,7 +64,8 @@ func (c exportCommand) fetch(ctx context.Context, s streams) error {
 		return err
 	}
 	if known == nil {
-		fmt.Fprintf(s.Out, "%s was written but not verified. Verify it with 'ledgerboard verify --bundle %[1]s --key KEY'.\n", c.Bundle)
+		fmt.Fprintf(s.Out, "%s was written but not verified. Verify it with 'ledgerboard verify --bundle %[1]s --key KEY'.\n",
+			c.Bundle)
 		return nil
 	}
 	return verifyCommand{evidence: c.evidence, Bundle: c.Bundle}.bundle(ctx, s)
@@ -80,8 +83,8 @@ func explainProof(err error) error {
 	case errors.Is(err, proof.ErrKeyNeeded):
 		return usageError{fmt.Errorf("%w: set --key or LEDGERBOARD_CHECKPOINT_PUBLIC_KEYS", err)}
 	case errors.Is(err, proof.ErrNotCovered):
-		return fmt.Errorf("%w: if LEDGERBOARD_CHECKPOINT_KEY is set, the service signs one when it starts, every hour "+
-			"and when it stops", err)
+		return fmt.Errorf("%w: if LEDGERBOARD_CHECKPOINT_KEY is set, the service signs a checkpoint when it starts, "+
+			"every hour, and when it stops", err)
 	case errors.Is(err, proof.ErrContradiction):
 		return fmt.Errorf("%w: run 'ledgerboard verify --all'", err)
 	default:

@@ -17,12 +17,12 @@ type exportPersonCommand struct {
 	installation
 	actionFlags
 	User   string `xor:"who" required:"" type:"hexid" placeholder:"ID" help:"User id, 24 hex digits."`
-	Member int64  `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member is a user, the file contains the user and all of its members."`
+	Member int64  `xor:"who" required:"" placeholder:"ID" help:"Member id. If the member belongs to a user, the file contains the user and all members of the user."`
 	Out    string `required:"" placeholder:"FILE" help:"File to write: one JSON object, for that person only. docs/privacy.md describes it."`
 	JSON   bool   `help:"Print the number of rows per section as a JSON array."`
 }
 
-// Run writes the file completely or not at all; only its owner can read it.
+// Run writes the file completely or not at all. Only the owner of the file can read it.
 func (c exportPersonCommand) Run(ctx context.Context, s streams) error {
 	if _, err := os.Lstat(c.Out); err == nil {
 		return alreadyExists(c.Out, "--out")
@@ -39,7 +39,8 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operati
 	if person.User == "" {
 		subject = fmt.Sprintf("member %d", c.Member)
 	}
-	reason, err := c.confirm(s, fmt.Sprintf("write all data stored about %s (agency %s) to %s", subject, person.ParentAccount, c.Out))
+	reason, err := c.confirm(s,
+		fmt.Sprintf("write all data stored about %s (agency %s) to %s", subject, person.ParentAccount, c.Out))
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (c exportPersonCommand) export(ctx context.Context, s streams, ops *operati
 			fmt.Fprintf(s.Out, "  %-30s %d\n", section.Section, section.Rows)
 		}
 	}
-	fmt.Fprintln(s.Out, "It is for this person only: give it to the person, then delete it.")
+	fmt.Fprintln(s.Out, "The file is for this person only: give it to the person, then delete it.")
 	return nil
 }
 
@@ -66,7 +67,7 @@ func alreadyExists(name, flag string) error {
 	return usageError{fmt.Errorf("%s %s already exists; use another file name", flag, name)}
 }
 
-// writeNew does not replace a file that was created in the meantime.
+// writeNew is writeAs for a new file. It does not replace a file that was created in the meantime.
 func writeNew(name, flag string, write func(io.Writer) error) error {
 	err := writeAs(name, write, os.Link)
 	linked, ok := errors.AsType[*os.LinkError](err)

@@ -21,19 +21,22 @@ import (
 
 // newServer returns a server without a write timeout, because streams stay open.
 func newServer(handler http.Handler) *http.Server {
-	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w (is another ledgerboard running? Choose another address with --addr)", addr, err)
+		return nil, fmt.Errorf("listen on %s: %w (is another ledgerboard running? Choose another address with --addr)",
+			addr, err)
 	}
 	return listener, nil
 }
 
-// checkFree fails before the slow part of startup. It closes the listener again: until the service
-// can respond, connections are refused instead of left waiting.
+// checkFree returns an error if the process cannot listen on an address, before the slow part of
+// startup. It closes the listener, so that connections are refused until the service can respond.
 func checkFree(ctx context.Context, addr string) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -54,10 +57,12 @@ func baseURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// startServing serves only the health and metrics endpoints without the role api. The returned
-// function waits for a moment while /readyz reports that the process is stopping, closes the
-// streams, closes the port and waits for running requests.
-func (p *process) startServing(group *errgroup.Group, ctx context.Context, listener net.Listener) (stop func(), err error) {
+// startServing serves HTTP requests. Without the role api, it serves only the health and metrics
+// endpoints. The returned function waits for a moment while /readyz reports that the process is
+// stopping, closes the streams, closes the port and waits for running requests.
+func (p *process) startServing(
+	group *errgroup.Group, ctx context.Context, listener net.Listener,
+) (stop func(), err error) {
 	handler, endStreams := p.Health().Handler(p.metrics()), func() {}
 	if p.has(roleAPI) {
 		first := p.firstAgency()
@@ -93,11 +98,11 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	return func() {
 		requestsCtx, cancel := p.stop.requestContext(ctx)
 		defer cancel()
-		// with an embedded log or database, no other process can take over requests
+		// If the log or the database is embedded, no other process can take over requests.
 		if p.has(roleAPI) && len(p.KafkaBrokers) > 0 && p.settings.DatabaseURL != "" {
 			select {
 			case <-time.After(min(drainDelay, p.stop.limit/10)):
-			case <-ctx.Done(): // a part has failed; no more requests can be answered
+			case <-ctx.Done(): // a part has failed: no further requests can be served
 			}
 		}
 		endStreams()
@@ -108,7 +113,7 @@ func (p *process) startServing(group *errgroup.Group, ctx context.Context, liste
 	}, nil
 }
 
-// withoutAdmin hides what the second listener serves.
+// withoutAdmin hides the endpoints that the admin listener serves.
 func withoutAdmin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -120,7 +125,7 @@ func withoutAdmin(next http.Handler) http.Handler {
 	})
 }
 
-// serveAdmin also serves while the process is stopping.
+// serveAdmin starts the admin listener, which keeps serving while the process is stopping.
 func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.AdminAddr)
 	if err != nil {
@@ -134,7 +139,7 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	server := newServer(mux)
-	p.stop.run(group, "the admin listener", func() error {
+	p.stop.run(group, "admin listener", func() error {
 		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve %s: %w", p.AdminAddr, err)
@@ -145,7 +150,7 @@ func (p *process) serveAdmin(group *errgroup.Group, ctx context.Context) error {
 	return nil
 }
 
-// firstAgency returns nil if there is a main application or no secret shared by all processes.
+// firstAgency returns nil if there is a main application, or no secret that all processes share.
 func (p *process) firstAgency() *signin.FirstAgency {
 	secret := cmp.Or(p.SecretsKey, p.JWTSecret)
 	if p.Directory != directoryLocal || secret == "" {
@@ -161,8 +166,8 @@ func (p *process) logFirstCode(ctx context.Context, first *signin.FirstAgency) {
 		return
 	}
 	if wanted, err := first.Wanted(ctx); err == nil && wanted {
-		p.logger.Warn("no agency exists yet: create the first one at /console/sign-in with this code, or with 'ledgerboard init'",
-			"code", first.Code)
+		p.logger.Warn("no agency exists yet: create the first agency at /console/sign-in with this code, "+
+			"or with 'ledgerboard init'", "code", first.Code)
 	}
 }
 
@@ -180,7 +185,8 @@ func (p *process) newHandler(ctx context.Context, first *signin.FirstAgency) (*a
 	config := assembly.HandlerConfig{
 		CheckpointKeys: p.checkpointKeys,
 		HTTP: api.Config{
-			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true, RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
+			CORSOrigins: p.CORSOrigins, AnalyticsAtRoot: true,
+			RateLimit: api.RateLimit{Requests: p.RateLimit}, Headers: p.answerHeaders,
 		},
 		Authenticator:  authenticator,
 		UnknownUsers:   p.Users == usersUnknownAllowed,

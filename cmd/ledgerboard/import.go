@@ -21,11 +21,11 @@ type importCommand struct {
 	AccountInsights []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSAccountIns, CSV or JSON Lines."`
 	PostInsights    []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tSPostInsights, CSV or JSON Lines."`
 	MemberAuth      []string      `type:"existingfile" sep:"none" placeholder:"FILE" help:"Table tMemberAuth, CSV or JSON Lines. Tokens are encrypted in the database and stored nowhere else."`
-	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Time zone of times in old tables that have none."`
-	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
+	TimeZone        string        `default:"UTC" placeholder:"ZONE" help:"Time zone of the times in old tables that do not name a time zone."`
+	GrowthWindow    time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age of a post until which its growth is counted."`
 	SecretsKey      string        `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt tokens; required with --member-auth."`
-	ReplaceTokens   bool          `help:"Replace stored tokens with those of --member-auth. By default a stored token is kept unless its connection requires a new sign-in."`
-	SkipRefused     bool          `help:"Import the valid rows even if others are refused. By default one refused row stops the import."`
+	ReplaceTokens   bool          `help:"Replace stored tokens with those of --member-auth. By default, a stored token is kept unless its connection requires a new sign-in."`
+	SkipRefused     bool          `help:"Import the valid rows even if other rows are refused. By default, a refused row stops the import."`
 	DryRun          bool          `help:"Read and check everything and print the same report, but append nothing."`
 	JSON            bool          `help:"Print the report as a JSON object with every repair and every refused row."`
 }
@@ -34,7 +34,10 @@ var errRowsLeftOut = errors.New("rows were left out")
 
 // Run checks everything before it appends anything.
 func (c importCommand) Run(ctx context.Context, s streams) (err error) {
-	i := &importRun{importCommand: c, out: s, now: time.Now(), registry: domain.NewRegistry(), directory: commands.NewImportWorld()}
+	i := &importRun{
+		importCommand: c, out: s, now: time.Now(),
+		registry: domain.NewRegistry(), directory: commands.NewImportWorld(),
+	}
 	if err := i.check(); err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 			err = errors.Join(err, i.parts.Close())
 		}
 	}()
-	// invalid lines can be refused without opening log or database
+	// Invalid lines can be refused without opening the log or the database.
 	if !c.legacy() && !c.SkipRefused {
 		report, err := i.pass(ctx, io.Discard, false)
 		switch {
@@ -65,7 +68,8 @@ func (c importCommand) Run(ctx context.Context, s streams) (err error) {
 	}
 	if !c.DryRun {
 		if report, err = i.appendAll(ctx, report); err != nil {
-			return interruptedError(ctx, err, "the import is incomplete but consistent: rows and sets were imported as a whole; "+
+			return interruptedError(ctx, err, "the import is incomplete but consistent: "+
+				"each row, and each set of linked dashboards, was imported completely or not at all; "+
 				"repeat the import to continue")
 		}
 	}
@@ -87,8 +91,8 @@ func (c importCommand) seals() bool { return len(c.MemberAuth) > 0 && !c.DryRun 
 
 func (i *importRun) check() (err error) {
 	if len(i.Files) == 0 && !i.legacy() {
-		return usageError{errors.New("set what to import: files of entities, or " +
-			"--preferences, --posts, --account-insights, --post-insights, --member-auth")}
+		return usageError{errors.New("name what to import: files of entities, " +
+			"--preferences, --posts, --account-insights, --post-insights or --member-auth")}
 	}
 	if i.zone, err = time.LoadLocation(i.TimeZone); err != nil || i.TimeZone == "Local" {
 		return usageError{fmt.Errorf("--time-zone %q is not an IANA time zone, for example Europe/Berlin", i.TimeZone)}
@@ -98,7 +102,8 @@ func (i *importRun) check() (err error) {
 	}
 	if i.seals() {
 		if i.keys, err = vault.ParseKeys(i.SecretsKey); err != nil {
-			return usageError{fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens of --member-auth: %w", err)}
+			err = fmt.Errorf("LEDGERBOARD_SECRETS_KEY, which encrypts the tokens of --member-auth: %w", err)
+			return usageError{err}
 		}
 	}
 	if i.ReplaceTokens && len(i.MemberAuth) == 0 {
@@ -118,18 +123,19 @@ type importer struct {
 }
 
 type rowDraft struct {
-	domain.Draft // without a key, there is no event for the row
+	domain.Draft // if it has no key, there is no event for the row
 	// texts of a post, or tombstones for the texts of an erased account's posts
 	contents []domain.Draft
-	// seal stores the row's secret before the draft is appended. It is nil if the row has no secret.
+	// seal stores the row's secret before the draft is appended; nil if the row has no secret.
 	seal func(context.Context) error
 }
 
-// importers are in the order of appending: entities before the records that belong to them.
-// Dashboards are only collected and decided at the end, agency by agency.
+// importers returns the importers in the order of appending: entities come before the records that
+// belong to them. The importer of dashboards only collects them: [importPass.dashboards] imports
+// them at the end, agency by agency.
 func (p *importPass) importers() []importer {
 	read := legacy.Read
-	// A method value would capture the current p.Now instead of each row's.
+	// A method value would capture the current p.Now instead of the time of each row.
 	connection := func(row legacy.MemberAuth) (domain.Draft, error) { return p.Connection(row) }
 	imported, unchanged := &p.report.Imported, &p.report.Unchanged
 	return []importer{
@@ -152,7 +158,8 @@ func (p *importPass) importers() []importer {
 }
 
 func row[T any](
-	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error), seal func(context.Context, T, domain.Draft) error,
+	decode func(*legacy.Row) (T, error), draft func(T) (domain.Draft, error),
+	seal func(context.Context, T, domain.Draft) error,
 ) func(place, *legacy.Row) (rowDraft, error) {
 	return func(_ place, r *legacy.Row) (rowDraft, error) {
 		values, err := decode(r)
@@ -190,7 +197,7 @@ func (p *importPass) post(_ place, r *legacy.Row) (d rowDraft, err error) {
 	return d, err
 }
 
-// sealTokens counts tokens apart from their connections.
+// sealTokens stores the tokens of a connection, and counts them separately from the connection.
 func (p *importPass) sealTokens(ctx context.Context, row legacy.MemberAuth, d domain.Draft) error {
 	connection, _ := d.Data.(domain.DirectoryConnection)
 	outcome, err := p.SealTokens(ctx, connection, row)

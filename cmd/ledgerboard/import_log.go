@@ -99,7 +99,7 @@ func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
 		i.erasures = domain.NewErasures(lines)
 		err = assembly.ScanTopic(ctx, i.log, domain.TopicDirectory, func(recorded domain.Recorded, err error) {
 			if err != nil {
-				return // the projection parks it; it does not concern the import
+				return // the projection parks it; the import does not need it
 			}
 			entity, _ := recorded.Data.(domain.DirectoryEntity)
 			i.directory.Stored(recorded.Key, entity, recorded.Envelope.Time)
@@ -111,15 +111,16 @@ func (i *importRun) checkAll(ctx context.Context) (importReport, error) {
 	return i.pass(ctx, i.out.Err, false)
 }
 
-// rowsInLog returns the ids of the rows that earlier imports appended to topic `metrics`; each
-// takes about 40 bytes of memory. The topic is long: it is read only when the first row needs it.
+// rowsInLog returns the ids of the rows that earlier imports appended to topic `metrics`. Each id
+// takes about 40 bytes of memory. The topic is long, so it is read only when the first row needs
+// it.
 func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	if i.inLog != nil || i.log == nil {
 		return i.inLog, nil
 	}
 	inLog := map[uuid.UUID]bool{}
 	var mu sync.Mutex // partitions are scanned concurrently
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: func(_ context.Context, run eventlog.Run) error {
+	handle := func(_ context.Context, run eventlog.Run) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, r := range run.Records {
@@ -131,7 +132,8 @@ func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 			}
 		}
 		return nil
-	}})
+	}
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicMetrics, Handle: handle})
 	if err != nil {
 		return nil, fmt.Errorf("read earlier imports: %w", err)
 	}
@@ -139,7 +141,7 @@ func (i *importRun) rowsInLog(ctx context.Context) (map[uuid.UUID]bool, error) {
 	return inLog, nil
 }
 
-// contentState has no texts if they were erased.
+// contentState is the state of a post's texts. It has no texts if they were erased.
 type contentState struct {
 	domain.CompactedRecord
 
@@ -153,20 +155,21 @@ func (i *importRun) readContents(ctx context.Context) error {
 	contents := map[string]contentState{}
 	var mu sync.Mutex // partitions are scanned concurrently
 	codec := i.log.Codec()
-	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: func(_ context.Context, run eventlog.Run) error {
+	handle := func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			recorded, err := codec.Decode(r)
 			if _, _, badKey := domain.SplitContentKey(recorded.Key); err != nil || badKey != nil {
 				continue // the projection parks it
 			}
 			content, _ := recorded.Data.(domain.PostContent)
-			now := contentState{domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}, content.PostTexts}
+			now := domain.CompactedRecord{At: recorded.Envelope.Time, Erased: recorded.Data == nil}
 			mu.Lock()
-			contents[recorded.Key] = now
+			contents[recorded.Key] = contentState{now, content.PostTexts}
 			mu.Unlock()
 		}
 		return nil
-	}})
+	}
+	err := i.log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicContents, Handle: handle})
 	if err != nil {
 		return fmt.Errorf("read texts of posts: %w", err)
 	}
@@ -212,7 +215,7 @@ func (i *importRun) stream(ctx context.Context, parent string) (commands.ImportS
 	return stream, nil
 }
 
-// appendAll records the import before it appends anything, and at the end that it is done.
+// appendAll records the import before it appends anything, and its completion at the end.
 func (i *importRun) appendAll(ctx context.Context, checked importReport) (importReport, error) {
 	n := checked.Imported
 	if n == (importCounts{}) {
@@ -223,7 +226,9 @@ func (i *importRun) appendAll(ctx context.Context, checked importReport) (import
 		AccountReadings: n.AccountReadings, PostReadings: n.PostReadings,
 		Repaired: len(checked.Repairs), Refused: len(checked.Refused),
 	}
-	for _, path := range slices.Concat(i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth) {
+	for _, path := range slices.Concat(
+		i.Files, i.Preferences, i.Posts, i.AccountInsights, i.PostInsights, i.MemberAuth,
+	) {
 		file, err := importedFile(path)
 		if err != nil {
 			return checked, err

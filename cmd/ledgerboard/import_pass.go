@@ -22,9 +22,9 @@ import (
 
 const importBatch = 1000
 
-// importPass reads all files once. A dry pass checks and counts; a real pass also seals and appends
-// new data. If the process is killed, whole events remain, and repeating the import continues where
-// it stopped.
+// importPass reads all files once. A dry pass checks and counts; a real pass also stores new
+// secrets and appends new data. If the process is killed, only complete events remain in the log,
+// and repeating the import continues where it stopped.
 type importPass struct {
 	*importRun
 	commands.Import
@@ -49,8 +49,10 @@ func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (import
 			World: i.directory.Clone(), ReplaceAll: i.ReplaceTokens, GrowthWindow: i.GrowthWindow,
 			NoSubscriptions: i.Subscriptions == subscriptionsNone, Now: i.now,
 		},
-		report: importReport{DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{}},
-		seen:   map[uuid.UUID]bool{}, fileContents: map[string]contentState{},
+		report: importReport{
+			DryRun: i.DryRun, Repairs: []importRepair{}, Kept: []importRepair{}, Refused: []importRefusal{},
+		},
+		seen: map[uuid.UUID]bool{}, fileContents: map[string]contentState{},
 		agencies: map[string][]domain.ImportedDashboard{}, documents: map[string]place{},
 	}
 	if i.secrets != nil {
@@ -74,7 +76,7 @@ func (i *importRun) pass(ctx context.Context, bars io.Writer, real bool) (import
 	return p.report, err
 }
 
-// each refuses invalid rows; any other error ends the pass.
+// each reads the files of an importer. It refuses invalid rows; any other error ends the pass.
 func (p *importPass) each(ctx context.Context, in importer) error {
 	if len(in.files) == 0 {
 		return nil
@@ -131,8 +133,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 }
 
 func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy.Row) error {
-	// The latest state of an entity counts, and a file may contain several states of it in one
-	// second.
+	// A later row must have a later time: the latest state of an entity is valid, and a file may
+	// contain several of its states.
 	p.Now = p.Now.Add(time.Microsecond)
 	d, err := in.row(pos, r)
 	if err != nil {
@@ -146,8 +148,8 @@ func (p *importPass) take(ctx context.Context, in importer, pos place, r *legacy
 		p.refuse(pos, err)
 		return nil
 	}
-	// a dry pass only checks whether the secret is stored; --dry-run opens no database and counts
-	// each secret as new
+	// A dry pass only checks whether the secret is stored. With --dry-run the database is not open,
+	// and each secret is counted as new.
 	if d.seal != nil {
 		if err := d.seal(ctx); err != nil {
 			return err
@@ -201,7 +203,7 @@ func (p *importPass) fresh(ctx context.Context, d domain.Draft) (bool, error) {
 	return !known, nil
 }
 
-// freshContent omits a content that is not newer than the known one, or than an erasure.
+// freshContent reports whether a draft changes the known texts of a post.
 func (p *importPass) freshContent(ctx context.Context, d domain.Draft) (bool, error) {
 	if err := p.readContents(ctx); err != nil {
 		return false, err
@@ -234,8 +236,8 @@ func (p *importPass) content(key string) (contentState, bool) {
 	return content, known
 }
 
-// index adds the key under the directory keys of its social account and its agency, whose erasure
-// erases the content.
+// index adds the key of a content under the directory keys of its social account and its agency: if
+// one of these is erased, the content is erased.
 func (p *importPass) index(key string) {
 	post, _, _ := domain.SplitContentKey(key) // readContents and drafts give only valid keys
 	for _, owner := range []string{
@@ -248,7 +250,8 @@ func (p *importPass) index(key string) {
 
 func (p *importPass) erasedContents(ctx context.Context, d domain.Draft) (tombstones []domain.Draft, err error) {
 	kind, _, _ := strings.Cut(d.Key, ":")
-	if d.Topic != domain.TopicDirectory || d.Data != nil || kind != domain.KindSocialAccount && kind != domain.KindAccount {
+	if d.Topic != domain.TopicDirectory || d.Data != nil ||
+		kind != domain.KindSocialAccount && kind != domain.KindAccount {
 		return nil, nil
 	}
 	if err := p.readContents(ctx); err != nil {
@@ -301,7 +304,8 @@ func (p *importPass) dashboards(ctx context.Context) error {
 		}
 		p.report.Unchanged.Dashboards += plan.Unchanged
 		for _, note := range plan.Refused {
-			p.refuse(p.documents[parent+note.SubAccountID+note.ID], fmt.Errorf("account %s %s", note.SubAccountID, note.Reason))
+			p.refuse(p.documents[parent+note.SubAccountID+note.ID],
+				fmt.Errorf("account %s %s", note.SubAccountID, note.Reason))
 		}
 		for _, note := range plan.Repairs {
 			p.report.Repairs = append(p.report.Repairs, importRepair{p.documents[parent+note.SubAccountID], note})

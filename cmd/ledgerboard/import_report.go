@@ -69,11 +69,11 @@ func (r importReport) refuse(asJSON bool, out io.Writer) error {
 		refused := usageError{fmt.Errorf("nothing was imported: %d rows were refused", len(r.Refused))}
 		return errors.Join(json.NewEncoder(out).Encode(r), refused)
 	}
-	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat, or leave them out with --skip-refused:%s",
-		formatList(r.Refused, "", ""))}
+	return usageError{fmt.Errorf("nothing was imported; correct these lines and repeat the import, "+
+		"or leave them out with --skip-refused:%s", formatList(r.Refused, "", ""))}
 }
 
-// maxListed rows are printed; --json lists all.
+// maxListed is the number of rows that are printed; --json lists all rows.
 const maxListed = 50
 
 func formatList[T fmt.Stringer](list []T, indent, hint string) string {
@@ -117,10 +117,12 @@ func (r importReport) print(c importCommand, s streams) error {
 		}
 	}
 	if r.TokensReplaced > 0 {
-		fmt.Fprintf(s.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n", r.TokensReplaced)
+		fmt.Fprintf(s.Out, "%d of the tokens replaced stored tokens; their connections are read again soon.\n",
+			r.TokensReplaced)
 	}
 	if r.TokensAbsent > 0 {
-		fmt.Fprintf(s.Out, "%d connections have no token in the import: their accounts must be connected again.\n", r.TokensAbsent)
+		fmt.Fprintf(s.Out, "%d connections have no token in the import: their accounts must be connected again.\n",
+			r.TokensAbsent)
 	}
 	for _, repairs := range []struct {
 		title string

@@ -31,8 +31,7 @@ type initResult struct {
 	ExpiresAt time.Time `json:"expires_at"` // of the token
 }
 
-// Run returns an error only if it created no agency, or if the error says that the outcome is
-// unknown.
+// Run returns an error if it created no agency, or if it is unknown whether it created one.
 func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 	agency, person, err := commands.NewAgency(c.Agency, commands.NewPerson{Name: c.Name, Email: c.Email}, time.Now())
 	wrong := c.validate()
@@ -50,13 +49,16 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 		wrong.add(errors.New("LEDGERBOARD_DIRECTORY is not set: set it to local, as in the service"))
 	}
 	if c.JWTSecret == "" {
-		wrong.add(errors.New("LEDGERBOARD_JWT_SECRET is not set: set it to the secret of the service, which signs the token"))
+		wrong.add(errors.New("LEDGERBOARD_JWT_SECRET is not set: " +
+			"set it to the secret of the service, which signs the token"))
 	}
 	wrong.unlessf(c.For > 0, "--for is %s; use more than 0", c.For)
 	if err := errors.Join(wrong...); err != nil {
 		return usageError{fmt.Errorf("nothing was created:\n%w", err)}
 	}
-	result := initResult{Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second)}
+	result := initResult{
+		Agency: agency.ID, User: person.ID, ExpiresAt: time.Now().Add(c.For).UTC().Truncate(time.Second),
+	}
 	if result.Token, err = c.sign(person.ID, agency.ID, []string{"agency"}, result.ExpiresAt); err != nil {
 		return err
 	}
@@ -75,9 +77,11 @@ func (c initCommand) Run(ctx context.Context, s streams) (err error) {
 		c.Agency, result.Agency, c.Name, result.User, result.ExpiresAt.Format(time.RFC3339), result.Token)
 }
 
-// makeAgency refuses a second agency with that name, because init may have been run before.
-func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser) error {
-	accounts := map[string]domain.DirectoryAccount{} // the latest by key; without a name if erased
+// makeAgency refuses a second agency with the same name, because init may have been run before.
+func (c initCommand) makeAgency(
+	ctx context.Context, log *eventlog.Log, agency domain.DirectoryAccount, person domain.DirectoryUser,
+) error {
+	accounts := map[string]domain.DirectoryAccount{} // latest states by key; without a name if erased
 	err := assembly.ScanTopic(ctx, log, domain.TopicDirectory, func(r domain.Recorded, err error) {
 		if account, ok := r.Data.(domain.DirectoryAccount); err == nil && (ok || r.Data == nil) {
 			accounts[r.Key] = account
@@ -88,14 +92,16 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 	}
 	for _, other := range accounts {
 		if other.ParentAccount == "" && strings.EqualFold(other.Name, agency.Name) {
-			return usageError{fmt.Errorf("nothing was created: an agency named %q already exists (%s). 'ledgerboard token' creates "+
-				"a token for one of its users; use another name for another agency", other.Name, other.ID)}
+			return usageError{fmt.Errorf("nothing was created: an agency named %q already exists (%s). "+
+				"'ledgerboard token' creates a token for one of its users; use another name for another agency",
+				other.Name, other.ID)}
 		}
 	}
 	for _, draft := range commands.AgencyDrafts(agency, person, time.Now()) {
 		err := log.Append(ctx, draft)
 		if errors.Is(err, eventlog.ErrOutcomeUnknown) {
-			return fmt.Errorf("it is unknown whether the agency was created: run init again, which reports whether it exists: %w", err)
+			return fmt.Errorf("it is unknown whether the agency was created: run init again, "+
+				"which reports whether the agency exists: %w", err)
 		}
 		if err != nil {
 			return fmt.Errorf("the agency was not created; run init again: append %s: %w", draft.Key, err)
@@ -105,7 +111,7 @@ func (c initCommand) makeAgency(ctx context.Context, log *eventlog.Log, agency d
 }
 
 // migrateCommand is for deployments in which the database users of the services cannot create
-// tables (deploy/roles.sql). Otherwise services migrate at startup.
+// tables (deploy/roles.sql). In other deployments, services migrate the schemas at startup.
 type migrateCommand struct {
 	installation
 }
@@ -115,6 +121,6 @@ func (c migrateCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(s.Out, "The schemas lb and kept have the version of this program.")
+	fmt.Fprintln(s.Out, "The schemas lb and kept match the version of this program.")
 	return nil
 }

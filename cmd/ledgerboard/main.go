@@ -28,38 +28,38 @@ type cli struct {
 	Secrets      secretsCommand      `cmd:"" help:"Re-encrypt the stored tokens with a new key."`
 	Migrate      migrateCommand      `cmd:"" help:"Migrate the database schemas to the version of this program."`
 	Import       importCommand       `cmd:"" help:"Import reference entities of the main application and data of the old system."`
-	Verify       verifyCommand       `cmd:"" help:"Verify that the history is unchanged, or report the first change. Requires one of --parent, --all, --bundle and --tables."`
+	Verify       verifyCommand       `cmd:"" help:"Verify that the history was not altered, or that the tables match the log. Requires one of --parent, --all, --bundle and --tables."`
 	Export       exportCommand       `cmd:"" help:"Write a proof bundle of one agency that can be verified anywhere."`
-	Access       accessCommand       `cmd:"" help:"Print who had access to the dashboards of an agency, when, and which records prove it. Queries a running service; requires an auditor token."`
+	Access       accessCommand       `cmd:"" help:"Print who had access to the dashboards of an agency, when, and which records prove it. Queries a running service; requires the token of an auditor or of agency staff."`
 	Checkpoints  checkpointsCommand  `cmd:"" help:"Print the signed checkpoints that a running service has published."`
 	Replay       replayCommand       `cmd:"" help:"Print the changes of one agency from the log (--parent) or from a proof bundle (--bundle)."`
 	Rebuild      rebuildCommand      `cmd:"" help:"Rebuild read models from the log next to the live ones, then switch readers to them."`
 	Prepare      prepareCommand      `cmd:"" help:"Before an upgrade, build the tables of this version next to the live ones. Readers are not switched."`
 	Parked       parkedCommand       `cmd:"" help:"List the events that could not be folded; show, retry or skip them."`
 	Pause        pauseCommand        `cmd:"" help:"Pause read models, or the reading of platforms or connections."`
-	Resume       resumeCommand       `cmd:"" help:"Resume what is paused."`
-	Connections  connectionsCommand  `cmd:"" help:"Show when and how connected accounts are read; read some of them now."`
+	Resume       resumeCommand       `cmd:"" help:"Resume paused read models, platforms or connections."`
+	Connections  connectionsCommand  `cmd:"" help:"List the connected accounts with their readings, or make some of them due now."`
 	Actions      actionsCommand      `cmd:"" help:"List operator actions and their outcomes."`
 	Log          logCommand          `cmd:"" help:"Show the topics of the log: partitions, replicas, settings."`
 	Backup       backupCommand       `cmd:"" help:"Copy the log, or the records added after the last backup, into files; check a backup."`
 	Restore      restoreCommand      `cmd:"" help:"Write a backup of the log into a Kafka cluster that has no log yet."`
-	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory. Histories keep the id."`
+	Erase        eraseCommand        `cmd:"" help:"Erase a person from the directory. Histories keep the person's id."`
 	ExportPerson exportPersonCommand `cmd:"" help:"Write all data stored about a person into a file for that person."`
 	Keygen       keygenCommand       `cmd:"" help:"Generate a key pair that signs and verifies checkpoints of the history."`
 	SignInLink   signInLinkCommand   `cmd:"" help:"Create a link that signs a user in to the console once."`
-	SignInUnlink signInUnlinkCommand `cmd:"" help:"Remove the link between a user and an account at the identity provider. The next sign-in links them again."`
+	SignInUnlink signInUnlinkCommand `cmd:"" help:"Remove the link between a user and an account at the identity provider. The next sign-in creates a new link."`
 	Token        tokenCommand        `cmd:"" help:"Create a signed token for testing."`
 	Status       statusCommand       `cmd:"" help:"Check whether a running service is ready."`
 	Completion   completionCommand   `cmd:"" help:"Print the script that completes commands and flags in a shell."`
 	Man          manCommand          `cmd:"" hidden:""`
-	Version      versionCommand      `cmd:"" help:"Print the version of this program, its commit, its Go version and its projector versions. --version does the same."`
+	Version      versionCommand      `cmd:"" help:"Print the version of this program, its commit, its Go version and its projector versions; same as --version."`
 }
 
 const description = `Event-sourced dashboards for marketing agencies.
 
-You can set every flag in three ways: on the command line, as the environment variable shown next to it,
-or as a line NAME=value in the file named by LEDGERBOARD_CONFIG. Flags override environment variables, which
-override the file.
+You can set a flag that is shown with an environment variable in three ways: on the command line, in that
+variable, or as a line NAME=value in the file named by LEDGERBOARD_CONFIG. Flags override environment variables,
+and environment variables override the file.
 
 Exit codes: 0 done; 1 failed; 2 wrong arguments or configuration; 3 not ready, degraded or no
 response (status); 4 done, but rows were left out (import --skip-refused); 5 the check found faults (verify,
@@ -71,11 +71,13 @@ type usageError struct{ error }
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// Decoding the log allocates a lot and retains little: garbage collection took a fifth of a
-		// rebuild.
+		// Decoding the log allocates a lot and retains little: with the default, garbage collection
+		// took a fifth of the time of a rebuild.
 		debug.SetGCPercent(200)
 	}
-	_, _ = memlimit.Set() // collect earlier near the container's memory limit, unless GOMEMLIMIT is set; without a limit nothing is set
+	// Collect garbage earlier near the container's memory limit, if there is one and GOMEMLIMIT is
+	// not set.
+	_, _ = memlimit.Set()
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -89,8 +91,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// streams are the outputs of a command: results go to Out, progress and problems to Err. A signal
-// closes Cut, and prompts then return without an answer.
+// streams are the outputs of a command: results go to Out, progress and problems to Err. The first
+// signal closes Cut; prompts then return without an answer.
 type streams struct {
 	Out, Err io.Writer
 	Cut      <-chan struct{}
@@ -101,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ledgerboard:", err)
 		return exitUsage
 	}
-	// not a kong flag, because replay has a --version flag
+	// This is not a kong flag, because replay has a flag --version.
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"}
 	}
@@ -132,7 +134,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(parsed.Run(), stderr)
 }
 
-// newParser returns the parser of the command line. Flags of type hexid are ids of agencies,
+// newParser returns the parser of the command line. Flags of type hexid contain ids of agencies,
 // dashboards and users.
 func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 	hexID := kong.MapperFunc(func(c *kong.DecodeContext, target reflect.Value) error {

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operations"
 )
 
-// installation is the log and the database of a command, and how it logs. Commands that inspect an
-// installation must not create an empty log or database and then report that nothing is wrong
+// installation contains the settings of a command's log, database and logger. Commands that inspect
+// an installation must not create an empty log or database and then report that nothing is wrong
 // with it.
 type installation struct {
 	storage
@@ -41,13 +41,13 @@ func withParts(config assembly.Settings, do func(*assembly.Parts) error) (err er
 	parts := assembly.NewParts(config)
 	defer func() { err = errors.Join(err, parts.Close()) }()
 	if err = do(parts); errors.Is(err, embedded.ErrLocked) {
-		err = fmt.Errorf("%w; or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_DATABASE_URL "+
-			"(the file demo.json of a demo contains both)", err)
+		err = fmt.Errorf("%w; or connect to the running service: set LEDGERBOARD_KAFKA_BROKERS and "+
+			"LEDGERBOARD_DATABASE_URL (the file demo.json of a demo contains both)", err)
 	}
 	return err
 }
 
-// withExistingParts is for commands that only inspect the log: they create no missing topics.
+// withExistingParts is for commands that only inspect the log: it creates no missing topics.
 func (i installation) withExistingParts(s streams, do func(*assembly.Parts) error) error {
 	if err := i.needLog(); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 type parkedCommand struct {
 	List  parkedListCommand  `cmd:"" default:"withargs" help:"List parked events and why they are parked."`
 	Show  parkedShowCommand  `cmd:"" help:"Show one event as it is in the log. The access is recorded."`
-	Retry parkedRetryCommand `cmd:"" help:"Refold events; on topic dashboards also the events queued after them."`
+	Retry parkedRetryCommand `cmd:"" help:"Fold events again; on topic dashboards, also the events queued after them."`
 	Skip  parkedSkipCommand  `cmd:"" help:"Skip an event and fold the events queued after it. On topic dashboards this is permanent."`
 }
 
@@ -35,7 +35,8 @@ func (c parkedListCommand) Run(ctx context.Context, s streams) error {
 		}
 		const head = "ID\tSTATE\tSTREAM\tTYPE\tREASON\tQUEUED\tDETAIL"
 		return printList(s.Out, c.JSON, events, head, func(e operator.ParkedEvent) string {
-			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%.100s", e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%.100s",
+				e.ID, e.State, e.Stream, e.Type, e.Reason, e.Behind, e.Detail)
 		})
 	})
 }
@@ -48,7 +49,7 @@ type parkedShowCommand struct {
 
 func (c parkedShowCommand) Run(ctx context.Context, s streams) error {
 	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		reason, err := c.confirm(s, "show the payload of "+c.ID+" and record that you accessed it")
+		reason, err := c.confirm(s, "show the payload of event "+c.ID+" and record this access")
 		if err != nil {
 			return err
 		}
@@ -69,8 +70,8 @@ type parkedRetryCommand struct {
 	JSON bool     `help:"Print a JSON object."`
 }
 
-var errStillParked = errors.New("some events still cannot be folded: 'ledgerboard parked show ID' shows one. " +
-	"If a newer program version supports the type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
+var errStillParked = errors.New("some events still cannot be folded: 'ledgerboard parked show ID' shows an event. " +
+	"If a newer program version supports its type, upgrade and retry; otherwise use 'ledgerboard parked skip ID'")
 
 func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 	return c.withOperations(ctx, s, func(ops *operations.Service) error {
@@ -78,7 +79,7 @@ func (c parkedRetryCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return commandError(err)
 		}
-		reason, err := c.confirm(s, "refold "+operator.ParkedEvents(len(events)))
+		reason, err := c.confirm(s, "fold "+operator.ParkedEvents(len(events))+" again")
 		if err != nil {
 			return err
 		}
@@ -145,7 +146,8 @@ func (c parkedSkipCommand) printResult(s streams, result operator.SkipResult) er
 		fmt.Fprintf(s.Out, "%s was skipped, but the events queued after it could not be checked: "+
 			"'ledgerboard parked' lists the events that are still parked\n", result.ID)
 	default:
-		fmt.Fprintf(s.Out, "%s was skipped; %d queued events folded, %d still parked\n", result.ID, result.Folded, len(result.Parked))
+		fmt.Fprintf(s.Out, "%s was skipped; %d queued events folded, %d still parked\n",
+			result.ID, result.Folded, len(result.Parked))
 	}
 	printParked(s, result.Parked)
 	return nil

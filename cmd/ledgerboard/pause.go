@@ -22,7 +22,7 @@ type pauseCommand struct {
 
 func (c pauseCommand) Run(ctx context.Context, s streams) error {
 	if c.List == (len(c.Names) > 0) {
-		return usageError{errors.New("set the names to pause, or --list")}
+		return usageError{errors.New("name the read models, platforms or connections to pause, or use --list")}
 	}
 	if !c.List {
 		return pauseAction{c.actionFlags, "pause", true}.each(ctx, s, c.installation, c.Names)
@@ -67,8 +67,8 @@ func nameOf(p domain.Pause) string {
 	return p.Name
 }
 
-// each checks all names before it asks for confirmation, and skips targets that are already in the
-// requested state.
+// each pauses or resumes the named targets. It checks all names before it asks for confirmation,
+// and skips targets that are already in the requested state.
 func (p pauseAction) each(ctx context.Context, s streams, at installation, names []string) error {
 	all, err := allPausable(names)
 	if err != nil {
@@ -136,7 +136,9 @@ func (p pauseAction) remaining(
 		case (i >= 0) != p.paused:
 			remaining = append(remaining, target)
 		case p.paused:
-			fmt.Fprintf(s.Out, "%s: %s\n", nameOf(target), pauseInWords(pauses[i].Since, pauses[i].Actor, pauses[i].Reason.String()))
+			found := pauses[i]
+			fmt.Fprintf(s.Out, "%s: %s\n",
+				nameOf(target), pauseInWords(found.Since, found.Actor, found.Reason.String()))
 		default:
 			fmt.Fprintf(s.Out, "%s was not paused\n", nameOf(target))
 		}
@@ -158,8 +160,9 @@ func allPausable(names []string) (all []domain.Pause, err error) {
 		case slices.Contains(platforms, name):
 			all = append(all, domain.Pause{Kind: domain.PausePlatform, Name: name})
 		default:
-			return nil, usageError{fmt.Errorf("%q is not a read model, platform or connection. Read models: %s; platforms: %s; "+
-				"'ledgerboard connections' lists connection ids. Nothing was changed",
+			return nil, usageError{fmt.Errorf("%q is not a read model, platform or connection. "+
+				"Read models: %s; platforms: %s; 'ledgerboard connections list' lists connection ids. "+
+				"Nothing was changed",
 				name, strings.Join(models, ", "), strings.Join(platforms, ", "))}
 		}
 	}

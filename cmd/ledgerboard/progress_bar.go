@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// progress is redrawn on a terminal; elsewhere it prints occasional lines. It must be used from one
-// goroutine.
+// progress shows the progress of a command: a line that is redrawn on a terminal, or else
+// occasional lines. It must be used from only one goroutine.
 type progress struct {
 	out      io.Writer
 	terminal bool
 	label    string
 	total    int
 	done     int
-	rate     float64 // per second, if the work measures it; 0: average since began
+	rate     float64 // per second, if the work measures it; 0: the average since the start is shown
 	started  time.Time
 	drawnAt  time.Time
 }
@@ -49,7 +49,7 @@ func (p *progress) add(n int) {
 	}
 }
 
-// reach is add for work that knows its total only once it has begun.
+// reach is add for work whose total is known only after it has begun.
 func (p *progress) reach(done, total int64) {
 	if p.started.IsZero() {
 		*p = *newProgress(p.out, p.label, 0)

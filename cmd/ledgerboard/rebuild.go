@@ -29,7 +29,7 @@ type rebuildCommand struct {
 type prepareCommand struct {
 	installation
 	actionFlags
-	Names []string `arg:"" optional:"" name:"name" help:"Read models. Default: all whose projector version differs."`
+	Names []string `arg:"" optional:"" name:"name" help:"Read models. Default: all read models without tables of the projector version of this program."`
 	JSON  bool     `help:"Print one JSON object per read model."`
 }
 
@@ -37,7 +37,8 @@ type prepareCommand struct {
 const (
 	notChanged   = "nothing was changed"
 	servedGoesOn = "a service continues the rebuild; 'ledgerboard status' shows its progress, --cancel cancels it"
-	hereGoesOn   = "the rebuild ran in this command and is stopped; run the same command again to continue it, or cancel it with --cancel"
+	hereGoesOn   = "the rebuild ran in this command and has stopped; run the same command again to continue it, " +
+		"or cancel it with --cancel"
 )
 
 var errNotRebuilt = errors.New("the read model was not rebuilt; the previous tables stay live")
@@ -53,7 +54,7 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		if !c.Cancel {
-			// a fault of the log would also be in the new tables
+			// An invalid log would lead to invalid tables.
 			if _, err := parts.Log(ctx); err != nil {
 				return fmt.Errorf("nothing was rebuilt: %w", err)
 			}
@@ -72,7 +73,9 @@ func (c rebuildCommand) Run(ctx context.Context, s streams) error {
 	})
 }
 
-func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name string) (rebuild operator.Rebuild, err error) {
+func (c rebuildCommand) startOrCancel(
+	ctx context.Context, r rebuildRun, name string,
+) (rebuild operator.Rebuild, err error) {
 	rebuild, found, err := r.underWay(ctx, name)
 	switch {
 	case err != nil:
@@ -89,7 +92,9 @@ func (c rebuildCommand) startOrCancel(ctx context.Context, r rebuildRun, name st
 	if rebuild, found, err = r.resumable(ctx, name, c.Back); err != nil || found {
 		return rebuild, err
 	}
-	what, do := "rebuild read model "+name+" from the log, and switch readers to it once it has caught up", r.ops.RequestRebuild
+	do := r.ops.RequestRebuild
+	what := "rebuild read model " + name +
+		" from the log, and switch readers to the new tables once they have caught up"
 	if c.Back {
 		what, do = "switch readers of "+name+" back to the previous generation", r.ops.SwitchBack
 	}
@@ -109,7 +114,7 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if _, err := parts.Log(ctx); err != nil { // fails before the database is changed
 			return err
 		}
-		// migrations only add; running processes are not affected
+		// Migrations only add to the schemas, so running processes are not affected.
 		if err := parts.Migrate(ctx); err != nil {
 			return err
 		}
@@ -124,7 +129,8 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 			case err != nil:
 				return commandError(err)
 			case prepared.Already:
-				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n", name, prepared.Generation, prepared.Version)
+				fmt.Fprintf(s.Err, "%s: generation %d of version %d already exists\n",
+					name, prepared.Generation, prepared.Version)
 			default:
 				remaining = append(remaining, name)
 			}
@@ -137,7 +143,9 @@ func (c prepareCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return err
 		}
-		r := rebuildRun{parts: parts, ops: ops, streams: s, json: c.JSON, outcome: "is ready for readers of this version"}
+		r := rebuildRun{
+			parts: parts, ops: ops, streams: s, json: c.JSON, outcome: "is ready for readers of this version",
+		}
 		for _, name := range remaining {
 			if err := r.prepare(ctx, name, reason); err != nil {
 				return interruptedError(ctx, commandError(err), notChanged)
@@ -166,16 +174,20 @@ func readModels(names []string, all bool) ([]string, error) {
 	known := operations.ProjectionNames()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return nil, usageError{fmt.Errorf("unknown read model %q: use %s, or --all", name, strings.Join(known, ", "))}
+			return nil, usageError{
+				fmt.Errorf("unknown read model %q: use %s, or --all", name, strings.Join(known, ", ")),
+			}
 		}
 	}
 	switch {
 	case all && len(names) > 0:
-		return nil, usageError{errors.New("set either read models or --all, not both")}
+		return nil, usageError{errors.New("name read models or use --all, not both")}
 	case all:
 		return known, nil
 	case len(names) == 0:
-		return nil, usageError{fmt.Errorf("set what to rebuild: %s, or --all", strings.Join(known, ", "))}
+		return nil, usageError{
+			fmt.Errorf("name the read models to rebuild (%s), or use --all", strings.Join(known, ", ")),
+		}
 	}
 	return names, nil
 }
@@ -210,7 +222,9 @@ func (r rebuildRun) underWay(ctx context.Context, name string) (rebuild operator
 }
 
 // resumable returns an unfinished rebuild of this projector version that no service runs.
-func (r rebuildRun) resumable(ctx context.Context, name string, back bool) (rebuild operator.Rebuild, found bool, err error) {
+func (r rebuildRun) resumable(
+	ctx context.Context, name string, back bool,
+) (rebuild operator.Rebuild, found bool, err error) {
 	rebuild, found, err = r.underWay(ctx, name)
 	if err != nil || !found || rebuild.Back != back || rebuild.Version != thisBuild().Projections[name] {
 		return rebuild, false, err
@@ -245,7 +259,8 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 				}
 				defer stop()
 				remaining = hereGoesOn
-				say("rebuild %s of %s runs in this command: no service folds this read model", rebuild.ID, rebuild.Projection)
+				say("rebuild %s of %s runs in this command: no service folds this read model",
+					rebuild.ID, rebuild.Projection)
 			case remaining == "":
 				remaining = servedGoesOn
 				say("rebuild %s of %s runs in a service", rebuild.ID, rebuild.Projection)
@@ -260,7 +275,8 @@ func (r rebuildRun) follow(ctx context.Context, rebuild operator.Rebuild) error 
 		if err != nil {
 			return interruptedError(ctx, err, remaining)
 		}
-		if !r.cancel && next.EventsDone > 0 && (next.State == operator.RebuildCopying || logged == operator.RebuildCopying) {
+		copies := next.State == operator.RebuildCopying || logged == operator.RebuildCopying
+		if !r.cancel && next.EventsDone > 0 && copies {
 			bar.total, bar.rate = int(next.EventsTotal), next.Rate
 			bar.add(int(next.EventsDone) - bar.done)
 		}
@@ -317,7 +333,7 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		// The rebuild's row contains the error.
+		// The error is stored in the row of the rebuild.
 		_ = foldWhile(running, engines, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	}()
 	return func() {
@@ -326,7 +342,8 @@ func runHere(ctx context.Context, parts *assembly.Parts, name string) (stop func
 	}, nil
 }
 
-// foldWhile runs engines while do works: no other process can reach the embedded broker.
+// foldWhile runs engines while do runs. It is needed with the embedded broker, which no other
+// process can reach.
 func foldWhile(ctx context.Context, engines []*projections.Engine, do func(context.Context) error) (err error) {
 	folding, stop := context.WithCancel(ctx)
 	ended := make(chan error, len(engines))

@@ -40,7 +40,7 @@ func (c replayCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	// changes are printed as they are read, so that a long history needs no memory
+	// Changes are printed as they are read, so that a long history does not have to fit in memory.
 	printer := replayPrinter{json: c.Format == "json", out: bufio.NewWriterSize(s.Out, 64<<10)}
 	cfg := proof.ReplayConfig{Parent: c.Parent, Dashboard: c.Dashboard, Version: c.Version, Until: until}
 	cfg.Yield = func(change proof.Change) error {
@@ -61,7 +61,7 @@ func (c replayCommand) Run(ctx context.Context, s streams) error {
 			fmt.Sprintf("the printed output is incomplete: it ends with version %d", done.Version))
 	}
 	if done.Broken == "" && done.Version == 0 {
-		fmt.Fprintf(s.Err, "The log contains no records of agency %s up to that point.\n", done.Agency)
+		fmt.Fprintf(s.Err, "There are no records of agency %s up to that point.\n", done.Agency)
 	} else {
 		fmt.Fprintf(s.Err, "%d changes to single dashboards in the records up to version %d of %s; "+
 			"the chain is valid up to that version.\n",
@@ -83,7 +83,8 @@ func parseUntil(text string) (time.Time, error) {
 	}
 	instant, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return instant, fmt.Errorf("--until %q is neither a day (2026-03-14) nor an instant (2026-03-14T12:00:00Z)", text)
+		return instant, fmt.Errorf("--until %q is neither a day (2026-03-14) nor an instant (2026-03-14T12:00:00Z)",
+			text)
 	}
 	return instant, nil
 }
@@ -100,7 +101,9 @@ func (c replayCommand) replay(ctx context.Context, s streams, cfg proof.ReplayCo
 }
 
 // fromBundle verifies the bundle before it prints anything: unverified content must not be shown.
-func (c replayCommand) fromBundle(ctx context.Context, s streams, cfg proof.ReplayConfig) (done proof.Replayed, err error) {
+func (c replayCommand) fromBundle(
+	ctx context.Context, s streams, cfg proof.ReplayConfig,
+) (done proof.Replayed, err error) {
 	verify := verifyCommand{evidence: c.evidence, bundleTrust: c.bundleTrust, Bundle: c.Bundle}
 	if err := verify.bundle(ctx, streams{Out: s.Err, Err: s.Err}); err != nil {
 		return done, err
@@ -133,7 +136,8 @@ func (p *replayPrinter) change(c proof.Change) error {
 	}
 	if !p.began {
 		p.began = true
-		fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n", "VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
+		fmt.Fprintf(p.out, "%7s  %-23s  %-24s  %-24s  %-24s  %s\n",
+			"VERSION", "TIME (UTC)", "ACTOR", "EVENT", "DASHBOARD", "CHANGE")
 	}
 	_, err := fmt.Fprintf(p.out, "%7d  %-23s  %-24s  %-24s  %-24s  %s\n",
 		c.Version, c.Time.UTC().Format("2006-01-02 15:04:05.000"), plain(cmp.Or(c.Actor, "-")),
@@ -194,9 +198,10 @@ func (p *replayPrinter) state(done proof.Replayed) error {
 	}
 	fmt.Fprintf(p.out, "State after version %d (%s):\n", done.Version, done.Time.Format(time.RFC3339Nano))
 	for _, d := range done.State {
-		fmt.Fprintf(p.out, "%s  changed by version %d on %s\n  linked   %s\n  users    %s\n  poc      %s\n  allowed  %t\n  scopes   %s\n",
-			d.SubAccountID, d.Version, d.UpdatedAt.Format(time.RFC3339), cell(d.SubAccountIDs), cell(d.Users), cell(d.MainPOC),
-			d.AllowClientDashboard, cell(d.Scopes))
+		fmt.Fprintf(p.out, "%s  changed by version %d on %s\n",
+			d.SubAccountID, d.Version, d.UpdatedAt.Format(time.RFC3339))
+		fmt.Fprintf(p.out, "  linked   %s\n  users    %s\n  poc      %s\n  allowed  %t\n  scopes   %s\n",
+			cell(d.SubAccountIDs), cell(d.Users), cell(d.MainPOC), d.AllowClientDashboard, cell(d.Scopes))
 	}
 	return nil
 }

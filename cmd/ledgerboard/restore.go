@@ -38,7 +38,9 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	}
 	defer files.Close()
 	return withParts(c.backends(c.logger(s)), func(parts *assembly.Parts) error {
-		r := &restoreRun{restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{}}
+		r := &restoreRun{
+			restoreCommand: c, parts: parts, files: files, m: files.Manifest, heads: map[string]domain.StreamHead{},
+		}
 		return r.run(ctx, s)
 	})
 }
@@ -64,7 +66,7 @@ func (r *restoreRun) run(ctx context.Context, s streams) (err error) {
 	return r.write(ctx, s, reason)
 }
 
-// check reads the whole backup and records the head of each agency.
+// check checks the whole backup and sets r.records and r.heads.
 func (r *restoreRun) check(ctx context.Context, s streams) error {
 	bar := progress{out: s.Err, label: "Check (bytes)"}
 	defer bar.end()
@@ -76,8 +78,9 @@ func (r *restoreRun) check(ctx context.Context, s streams) error {
 		if rec.Topic != domain.TopicDashboards {
 			return
 		}
-		if verdict, head, _ := eventlog.Judge(r.heads[string(rec.Key)], rec, partitions); verdict == eventlog.Effective {
-			r.heads[string(rec.Key)] = head
+		agency := string(rec.Key)
+		if verdict, head, _ := eventlog.Judge(r.heads[agency], rec, partitions); verdict == eventlog.Effective {
+			r.heads[agency] = head
 		}
 	}, bar.reach)
 	r.records = found.Records
@@ -92,8 +95,8 @@ func (r *restoreRun) inWords(lost map[string]int64) string {
 	if len(r.KafkaBrokers) > 0 {
 		where = "the brokers " + strings.Join(r.KafkaBrokers, ", ")
 	}
-	words := []string{fmt.Sprintf("write the backup of %s, %d records, into %s. Records written to the log after the backup are lost",
-		r.m.Cut.Format(time.RFC3339), r.records, where)}
+	words := []string{fmt.Sprintf("write the backup of %s, %d records, into %s. "+
+		"Records written to the log after the backup are lost", r.m.Cut.Format(time.RFC3339), r.records, where)}
 	for _, topic := range slices.Sorted(maps.Keys(lost)) {
 		words = append(words, fmt.Sprintf("on topic %s the database has folded %d such records", topic, lost[topic]))
 	}
@@ -112,7 +115,8 @@ func (r *restoreRun) write(ctx context.Context, s streams, reason domain.Reason)
 		versions[agency] = head.Version
 	}
 	if err := r.parts.ResetAfterRestore(ctx, r.m, versions); err != nil {
-		return fmt.Errorf("the log was restored, but the database was not changed; delete the topics and restore again: %w", err)
+		return fmt.Errorf("the log was restored, but the database was not changed; "+
+			"delete the topics and restore again: %w", err)
 	}
 	if err := r.parts.RecordRestore(ctx, operatorCaller(), domain.OperatorTarget{Until: &r.m.Cut}, reason); err != nil {
 		return fmt.Errorf("the log was restored, but the restore could not be recorded in it: %w", commandError(err))

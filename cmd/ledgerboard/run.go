@@ -39,20 +39,22 @@ type process struct {
 	stop     *stop
 	// sendTraces exports the remaining spans.
 	sendTraces func(context.Context) error
-	// continueAs are the demo users that a browser can sign in as; nil outside a demo.
+	// continueAs are the people whom a browser can sign in as; nil outside a demo.
 	continueAs []identity.Person
 }
 
 func newMetricsRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		thisBuild().collector())
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), thisBuild().collector())
 	return registry
 }
 
-// open starts nothing. The caller must call Close.
+// open opens the parts of a process but starts nothing. The caller must call Close.
 func (s settings) open(ctx context.Context, logger *slog.Logger) (*process, error) {
-	p := &process{settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin))}
+	p := &process{
+		settings: s, logger: logger, registry: newMetricsRegistry(), stop: newStop(cmp.Or(s.StopWithin, stopWithin)),
+	}
 	config := assembly.Config{
 		Settings:     s.backends(logger),
 		ClientScopes: s.ClientDashboardScopes, ManagedSubscriptions: s.ManagedSubscriptions,
@@ -96,7 +98,8 @@ func (p *process) Close() error {
 
 // run runs the roles of this process until ctx is done. Then it stops them in the order of the data
 // flow: /readyz reports shutdown, fetching stops, requests are completed, and the rest of the log
-// is folded. ready, if not nil, is called once all read models are live; its error ends the run.
+// is folded. Ready, if not nil, is called once all read models are live; if it returns an error,
+// the process stops.
 func (p *process) run(ctx context.Context, addr string, ready func(ctx context.Context, baseURL string) error) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
@@ -116,23 +119,23 @@ func (p *process) run(ctx context.Context, addr string, ready func(ctx context.C
 		stopWork()
 		return errors.Join(err, p.stop.wait(group.Wait))
 	}
-	fetchSettings, stopFetching := context.WithCancel(work)
+	fetching, stopFetching := context.WithCancel(work)
 	defer stopFetching()
 	p.stop.run(group, "platform fetchers", func() error {
 		select {
 		case <-p.Monitor.Readable():
-		case <-fetchSettings.Done():
+		case <-fetching.Done():
 			return nil
 		}
 		if ready != nil {
-			if err := ready(fetchSettings, baseURL(listener.Addr())); err != nil && fetchSettings.Err() == nil {
+			if err := ready(fetching, baseURL(listener.Addr())); err != nil && fetching.Err() == nil {
 				return err
 			}
 		}
 		if p.Fetcher == nil {
 			return nil
 		}
-		return p.Fetcher.Run(fetchSettings)
+		return p.Fetcher.Run(fetching)
 	})
 	select {
 	case <-ctx.Done():
@@ -175,7 +178,7 @@ func (p *process) metrics() http.Handler {
 type serveCommand struct {
 	settings
 	Addr string `env:"LEDGERBOARD_ADDR" default:"${addr}" help:"Address to listen on."`
-	Mock bool   `help:"Serve sample data for frontend developers: everything embedded, in a temporary directory that is removed at the end."`
+	Mock bool   `help:"Serve sample data for frontend developers: everything is embedded, in a temporary directory that is removed when the process stops."`
 }
 
 func (c serveCommand) Run(ctx context.Context, s streams) (err error) {
@@ -201,8 +204,8 @@ func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 	case c.Env == envProduction:
 		return usageError{errors.New("LEDGERBOARD_ENV is production: --mock serves sample data and does not run there")}
 	case len(c.KafkaBrokers) > 0 || c.DatabaseURL != "":
-		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: --mock uses its own broker and database; " +
-			"unset both, so that sample data cannot get into real ones")}
+		return usageError{errors.New("LEDGERBOARD_KAFKA_BROKERS, LEDGERBOARD_DATABASE_URL: " +
+			"--mock uses an embedded broker and database; unset both, so that sample data cannot get into real data")}
 	}
 	dir, err := os.MkdirTemp("", "ledgerboard-mock-")
 	if err != nil {
@@ -218,17 +221,18 @@ func (c serveCommand) serveMock(ctx context.Context, s streams) (err error) {
 	return (&demoCommand{settings: c.settings, Addr: c.Addr, mock: true}).Run(ctx, s)
 }
 
-// traced reports whether the environment asks for traces. The SDK and the exporter read all other
-// variables themselves.
+// traced reports whether the environment enables traces. The SDK and the exporter read all other
+// variables.
 func traced() bool {
 	exporter := os.Getenv("OTEL_TRACES_EXPORTER")
 	if os.Getenv("OTEL_SDK_DISABLED") == "true" || exporter == "none" {
 		return false
 	}
-	return exporter != "" || os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	return exporter != "" || os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" ||
+		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// startTracing returns the function that sends the remaining spans.
+// startTracing starts the export of traces. The returned function sends the remaining spans.
 func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.Context) error, err error) {
 	if !traced() {
 		return func(context.Context) error { return nil }, nil
@@ -239,13 +243,14 @@ func startTracing(ctx context.Context, logger *slog.Logger) (stop func(context.C
 	}
 	described, err := resource.New(ctx, resource.WithTelemetrySDK(), resource.WithHost(),
 		resource.WithAttributes(semconv.ServiceName("ledgerboard"), semconv.ServiceVersion(thisBuild().Version)),
-		resource.WithFromEnv()) // the last one wins: OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+		resource.WithFromEnv()) // last, so that OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence
 	if err != nil {
 		return nil, usageError{fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)}
 	}
 	provider := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(described))
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("export traces", "error", err) }))
-	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	otel.SetTextMapPropagator(
+		propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 	otel.SetTracerProvider(provider)
 	return provider.Shutdown, nil
 }

@@ -16,13 +16,13 @@ type secretsCommand struct {
 
 // rotateCommand re-encrypts all stored secrets with the first key. A rotation has these steps:
 //
-//  1. append the new key to LEDGERBOARD_SECRETS_KEY in every process, and restart;
-//  2. move it to the front in every process, and restart;
-//  3. run this command until no secrets remain under other keys;
-//  4. remove the old key.
+//  1. Append the new key to LEDGERBOARD_SECRETS_KEY in every process, and restart the processes.
+//  2. Move the new key to the front in every process, and restart the processes.
+//  3. Run this command until no secrets remain under other keys.
+//  4. Remove the old key.
 //
 // The command can run while the service runs, and it can be interrupted and repeated: each row is
-// encrypted with one of the keys, and all processes can decrypt both.
+// encrypted with one of the two keys, and all processes have both keys.
 type rotateCommand struct {
 	installation
 	SecretsKey string `required:"" env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"The keys, with the new one first."`
@@ -49,13 +49,15 @@ func (c rotateCommand) Run(ctx context.Context, s streams) (err error) {
 	if c.JSON {
 		err = errors.Join(err, json.NewEncoder(s.Out).Encode(done))
 	} else {
-		fmt.Fprintf(s.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n", done.Resealed, keys[0].ID(), done.Remaining)
+		fmt.Fprintf(s.Out, "%d secrets re-encrypted with key %s; %d remain under other keys\n",
+			done.Resealed, keys[0].ID(), done.Remaining)
 		for _, ref := range done.Unreadable {
 			fmt.Fprintf(s.Out, "  no key decrypts %s\n", ref)
 		}
 	}
 	if err == nil && done.Remaining > 0 {
-		err = fmt.Errorf("%d secrets remain under other keys: run the command again once every process has the new key first; "+
+		err = fmt.Errorf("%d secrets remain under other keys: "+
+			"run the command again once the new key is first in every process; "+
 			"accounts whose secrets no key decrypts must be connected again", done.Remaining)
 	}
 	return err

@@ -43,7 +43,8 @@ const (
 	directoryMainApp    = "main_app"
 )
 
-// storage is embedded in the process by default, and stored in the data directory.
+// storage contains the settings of the log and the database. By default, both are embedded in the
+// process and stored in the data directory.
 type storage struct {
 	DataDir      string   `env:"LEDGERBOARD_DATA_DIR" default:"data" help:"Directory of the embedded broker and the embedded database."`
 	KafkaBrokers []string `env:"LEDGERBOARD_KAFKA_BROKERS" placeholder:"HOST:PORT,…" help:"Kafka brokers. Default: a broker embedded in this process."`
@@ -72,8 +73,8 @@ func (l logging) logger(s streams) *slog.Logger {
 }
 
 type tokens struct {
-	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret of tokens, at least 32 bytes."`
-	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 public keys of tokens: PEM or JWKS."`
+	JWTSecret   string `env:"LEDGERBOARD_JWT_SECRET" placeholder:"SECRET" help:"HS256 secret that signs and verifies tokens, at least 32 bytes."`
+	JWTKeys     string `env:"LEDGERBOARD_JWT_KEYS" placeholder:"FILE|URL" help:"RS256 or ES256 public keys that verify tokens: PEM or JWKS."`
 	JWTIssuer   string `env:"LEDGERBOARD_JWT_ISSUER" default:"ledgerboard" help:"Required issuer of tokens."`
 	JWTAudience string `env:"LEDGERBOARD_JWT_AUDIENCE" default:"ledgerboard" help:"Required audience of tokens."`
 }
@@ -84,7 +85,7 @@ type directorySettings struct {
 
 type dashboardSettings struct {
 	ClientDashboardScopes []string `env:"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES" default:"${client_scopes}" help:"Scopes of a new dashboard."`
-	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions, whose orders define points of contact. Required."`
+	ManagedSubscriptions  []string `env:"LEDGERBOARD_MANAGED_SUBSCRIPTIONS" placeholder:"TYPE,…" help:"Product types of managed subscriptions. Their orders define the points of contact. Required."`
 }
 
 type settings struct {
@@ -99,20 +100,20 @@ type settings struct {
 	Env         string   `env:"LEDGERBOARD_ENV" enum:"development,production" default:"development" help:"Kind of environment; production refuses settings that are only for testing."`
 	Roles       []string `env:"LEDGERBOARD_ROLES" default:"api,projector,fetcher,signer" help:"Roles of this process. The signer signs checkpoints; only it needs the signing key."`
 	SecretsKey  string   `env:"LEDGERBOARD_SECRETS_KEY" placeholder:"SECRET" help:"Keys that encrypt platform tokens, each 32 bytes in hex or base64. The first key encrypts; all keys decrypt. Required with role fetcher, and with role api if a public URL is set. With role api, the keys let a main application send tokens."`
-	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether users must be in the directory (known), or tokens of other users are also accepted (unknown_allowed)."`
-	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File of subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams are closed within 10 s."`
-	CORSOrigins []string `env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses."`
-	PublicURL   string   `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. The platforms redirect people there when they connect an account. Without it, accounts cannot be connected here."`
-	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a second listener for /metrics, /healthz, /readyz and /debug/pprof. The first listener then serves none of them. Without it, the first listener serves all of them except pprof."`
+	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether only tokens of users in the directory are accepted (known), or also tokens of other users (unknown_allowed)."`
+	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File that lists the subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams are closed within 10 s."`
+	CORSOrigins []string `env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses of this service."`
+	PublicURL   string   `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. Platforms redirect people to it when they connect an account. Without a public URL, accounts cannot be connected here."`
+	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a second listener for /metrics, /healthz, /readyz and /debug/pprof. The first listener then serves none of these. Without a second listener, the first listener serves all of them except pprof."`
 	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Maximum number of requests per user per minute, counted by each process; 0: no limit."`
 	// answerHeaders are set on every response in mock mode.
 	answerHeaders map[string]string
-	// withPictures says that responses name pictures of the simulated platforms, which this process
-	// serves.
+	// withPictures means that responses contain addresses of pictures of the simulated platforms,
+	// and that this process serves these pictures.
 	withPictures bool
 
 	// StopWithin limits the duration of a shutdown; stop_grace_period in compose.yaml must be
-	// longer. Only tests set it.
+	// longer than the default. Only tests set it.
 	StopWithin time.Duration `kong:"-"`
 }
 
@@ -143,7 +144,7 @@ func (f *faults) err() error {
 // validate reports every invalid setting at once, including the address to listen on.
 func (s settings) validate(addr string) error {
 	wrong := slices.Concat(s.storage.validate(), s.checkpointSettings.validate())
-	if s.has(roleAPI) || s.has(roleFetcher) { // the others do not get the secrets of the apps
+	if s.has(roleAPI) || s.has(roleFetcher) { // other roles do not have the secrets of the apps
 		wrong = append(wrong, s.fetchSettings.validate()...)
 	}
 	if s.has(roleAPI) {
@@ -153,12 +154,14 @@ func (s settings) validate(addr string) error {
 	wrong.unlessf(err == nil, "LEDGERBOARD_ADDR %q is not host:port", addr)
 	roles := []string{roleAPI, roleProjector, roleFetcher, roleSigner}
 	for _, role := range s.Roles {
-		wrong.unlessf(slices.Contains(roles, role), "LEDGERBOARD_ROLES names %q; use %s", role, strings.Join(roles, ", "))
+		wrong.unlessf(slices.Contains(roles, role),
+			"LEDGERBOARD_ROLES names %q; use %s", role, strings.Join(roles, ", "))
 	}
 	wrong.unlessf(s.CheckpointKey != "" || !slices.Equal(s.Roles, []string{roleSigner}),
-		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process with only the role signer needs it ('ledgerboard keygen' generates one)")
+		"LEDGERBOARD_CHECKPOINT_KEY is not set: a process with only the role signer needs a key "+
+			"('ledgerboard keygen' generates one)")
 	switch {
-	case !s.has(roleAPI): // it checks no tokens
+	case !s.has(roleAPI): // the process checks no tokens
 	case (s.JWTSecret == "") == (s.JWTKeys == ""):
 		wrong.add(errors.New("set either LEDGERBOARD_JWT_SECRET (at least 32 bytes) or LEDGERBOARD_JWT_KEYS"))
 	default:
@@ -166,13 +169,14 @@ func (s settings) validate(addr string) error {
 		wrong.add(wrapError("LEDGERBOARD_JWT_SECRET, LEDGERBOARD_JWT_KEYS", err))
 	}
 	for _, scope := range s.ClientDashboardScopes {
-		wrong.unlessf(scopeForm.MatchString(scope), "LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is not a scope (%s)",
-			scope, domain.ScopePattern)
+		wrong.unlessf(scopeForm.MatchString(scope),
+			"LEDGERBOARD_CLIENT_DASHBOARD_SCOPES names %q, which is not a scope (%s)", scope, domain.ScopePattern)
 	}
 	wrong.unlessf(len(s.ManagedSubscriptions) > 0,
 		"LEDGERBOARD_MANAGED_SUBSCRIPTIONS is not set: set the product types whose orders define points of contact")
-	wrong.unlessf(!s.has(roleAPI) || s.Directory != "", "LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients "+
-		"and users here, or %s if a main application sends them", directoryLocal, directoryMainApp)
+	wrong.unlessf(!s.has(roleAPI) || s.Directory != "",
+		"LEDGERBOARD_DIRECTORY is not set: use %s if agencies add their clients and users here, "+
+			"or %s if a main application sends them", directoryLocal, directoryMainApp)
 	wrong.add(wrapError("LEDGERBOARD_PUBLIC_URL", assembly.CheckPublicURL(s.PublicURL)))
 	if s.has(roleFetcher) || s.usesTokens() {
 		_, err := vault.ParseKeys(s.SecretsKey)
@@ -186,8 +190,10 @@ func (s settings) validate(addr string) error {
 			"LEDGERBOARD_CORS_ORIGINS names %q; use https://host, https://host:port, http://localhost:* or *", origin)
 	}
 	if s.Env == envProduction {
-		wrong.unlessf(s.DatabaseURL != "", "LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
-		wrong.unlessf(len(s.KafkaBrokers) > 0, "LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
+		wrong.unlessf(s.DatabaseURL != "",
+			"LEDGERBOARD_DATABASE_URL is not set: production does not run on an embedded database")
+		wrong.unlessf(len(s.KafkaBrokers) > 0,
+			"LEDGERBOARD_KAFKA_BROKERS is not set: production does not run on an embedded broker")
 	}
 	return wrong.err()
 }
@@ -196,12 +202,15 @@ func (s settings) validate(addr string) error {
 func (s storage) validate() (wrong faults) {
 	for _, broker := range s.KafkaBrokers {
 		host, port, err := net.SplitHostPort(broker)
-		wrong.unlessf(err == nil && host != "" && port != "", "LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
+		wrong.unlessf(err == nil && host != "" && port != "",
+			"LEDGERBOARD_KAFKA_BROKERS names %q, which is not host:port", broker)
 	}
-	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "", "LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
-	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "", "LEDGERBOARD_KAFKA_PASSWORD is set, but LEDGERBOARD_KAFKA_USER is not")
+	wrong.unlessf(s.KafkaUser == "" || s.KafkaPass != "",
+		"LEDGERBOARD_KAFKA_USER is set, but LEDGERBOARD_KAFKA_PASSWORD is not")
+	wrong.unlessf(s.KafkaUser != "" || s.KafkaPass == "",
+		"LEDGERBOARD_KAFKA_PASSWORD is set, but LEDGERBOARD_KAFKA_USER is not")
 	if s.DatabaseURL != "" {
-		// pgx removes the password from its errors
+		// The error contains no password: pgx removes it.
 		wrong.add(wrapError("LEDGERBOARD_DATABASE_URL", pg.CheckURL(s.DatabaseURL)))
 	}
 	return wrong
@@ -224,21 +233,23 @@ func (s settings) has(role string) bool { return slices.Contains(s.Roles, role) 
 
 func (s settings) connects() bool { return s.has(roleAPI) && s.PublicURL != "" }
 
-// usesTokens reports whether this process encrypts and decrypts platform tokens.
+// usesTokens reports whether the role api of this process encrypts and decrypts platform tokens.
 func (s settings) usesTokens() bool { return s.has(roleAPI) && (s.SecretsKey != "" || s.connects()) }
 
 func (s settings) connectConfig() *assembly.ConnectConfig {
 	if !s.connects() {
 		return nil
 	}
-	origins := slices.DeleteFunc(slices.Clone(s.CORSOrigins), func(origin string) bool { return strings.Contains(origin, "*") })
+	origins := slices.DeleteFunc(slices.Clone(s.CORSOrigins), func(origin string) bool {
+		return strings.Contains(origin, "*")
+	})
 	return &assembly.ConnectConfig{PublicURL: s.PublicURL, ReturnOrigins: origins}
 }
 
 func (s storage) backends(logger *slog.Logger) assembly.Settings {
 	config := assembly.Settings{
-		Brokers: s.KafkaBrokers, TLS: s.loaded, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger), Logger: logger,
-		NoSubscriptions: s.Subscriptions == subscriptionsNone,
+		Brokers: s.KafkaBrokers, TLS: s.loaded, DatabaseURL: s.DatabaseURL, Embedded: s.embedded(logger),
+		Logger: logger, NoSubscriptions: s.Subscriptions == subscriptionsNone,
 	}
 	if s.KafkaUser != "" {
 		config.SASL = &eventlog.SASLConfig{Mechanism: s.KafkaSASL, User: s.KafkaUser, Password: s.KafkaPass}
@@ -250,7 +261,7 @@ func (s storage) embedded(logger *slog.Logger) embedded.Directory {
 	return embedded.Directory{Path: s.DataDir, Logger: logger}
 }
 
-// defaults are the values in flag tags that come from other packages.
+// defaults returns the variables in flag tags whose values come from other packages.
 func defaults() kong.Vars {
 	return kong.Vars{
 		"addr":            ":6001",

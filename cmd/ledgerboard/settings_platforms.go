@@ -19,12 +19,12 @@ import (
 type fetchSettings struct {
 	AccountInsightsInterval time.Duration `env:"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL" default:"30s" help:"Interval between two readings of an account, if the quota permits."`
 	PostInsightsInterval    time.Duration `env:"LEDGERBOARD_POST_INSIGHTS_INTERVAL" default:"12h" help:"Interval between two readings of an account's posts, if the quota permits."`
-	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Maximum age of a post at which its growth counts."`
-	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (an app in development: an approved one has more), tiktok:operation:600/1m. PLATFORM:none: no limit."`
+	GrowthWindow            time.Duration `env:"LEDGERBOARD_GROWTH_WINDOW" default:"168h" help:"Age of a post until which its growth is counted."`
+	Quotas                  []string      `env:"LEDGERBOARD_QUOTAS" placeholder:"PLATFORM:SCOPE:CALLS/WINDOW,…" help:"Quotas of the platforms (scope app, operation or account). The defaults: facebook:account:48000/24h, instagram:account:48000/24h, linkedin:app:500/24h, linkedin:account:100/24h (for an app in development; an approved app has more), tiktok:operation:600/1m. PLATFORM:none means no limit."`
 	PlatformsURL            string        `env:"LEDGERBOARD_PLATFORMS_URL" placeholder:"http://…" help:"Base URL of simulated platforms, each under its name (/facebook, /instagram, /linkedin, /tiktok). Default: the real platforms."`
 	FacebookAppID           string        `env:"LEDGERBOARD_FACEBOOK_APP_ID" help:"ID of the Facebook app, for signing in."`
-	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"Configuration of Facebook Login for Business that defines the requested permissions. Default: Facebook Login."`
-	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. It proves that calls come from the app (appsecret_proof)."`
+	FacebookConfigID        string        `env:"LEDGERBOARD_FACEBOOK_CONFIG_ID" help:"ID of the Facebook Login for Business configuration that defines the requested permissions. Default: Facebook Login without a configuration."`
+	FacebookAppSecret       string        `env:"LEDGERBOARD_FACEBOOK_APP_SECRET" placeholder:"SECRET" help:"Secret of the Facebook app. The secret proves that calls come from the app (appsecret_proof)."`
 	InstagramAppID          string        `env:"LEDGERBOARD_INSTAGRAM_APP_ID" help:"ID of the app for Instagram login, for signing in."`
 	InstagramAppSecret      string        `env:"LEDGERBOARD_INSTAGRAM_APP_SECRET" placeholder:"SECRET" help:"App secret of Instagram login."`
 	LinkedInScopes          []string      `name:"linkedin-scopes" env:"LEDGERBOARD_LINKEDIN_SCOPES" default:"${linkedin_scopes}" help:"All scopes of the LinkedIn app. Keep the list unchanged: a different set invalidates existing tokens, and a scope that the app does not have makes every sign-in fail."`
@@ -33,28 +33,32 @@ type fetchSettings struct {
 	TikTokClientKey         string        `name:"tiktok-client-key" env:"LEDGERBOARD_TIKTOK_CLIENT_KEY" help:"Client key of the TikTok app, for signing in and refreshing tokens."`
 	TikTokClientSecret      string        `name:"tiktok-client-secret" env:"LEDGERBOARD_TIKTOK_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret of the TikTok app."`
 
-	// seeded says that the history of accounts is already in the log, as in a demo, and must not be
-	// read from the platforms.
+	// seeded means that the history of accounts is already in the log, as in a demo, and must not
+	// be read from the platforms.
 	seeded bool
 }
 
 func (f fetchSettings) validate() (wrong faults) {
 	_, err := quota.ParseLimits(f.Quotas)
 	wrong.add(wrapError("LEDGERBOARD_QUOTAS", err))
-	wrong.unlessf(f.AccountInsightsInterval >= 0, "LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL is %s; use 0 or more", f.AccountInsightsInterval)
-	wrong.unlessf(f.PostInsightsInterval > 0, "LEDGERBOARD_POST_INSIGHTS_INTERVAL is %s; use more than 0", f.PostInsightsInterval)
+	wrong.unlessf(f.AccountInsightsInterval >= 0,
+		"LEDGERBOARD_ACCOUNT_INSIGHTS_INTERVAL is %s; use 0 or more", f.AccountInsightsInterval)
+	wrong.unlessf(f.PostInsightsInterval > 0,
+		"LEDGERBOARD_POST_INSIGHTS_INTERVAL is %s; use more than 0", f.PostInsightsInterval)
 	wrong.unlessf(f.GrowthWindow > 0, "LEDGERBOARD_GROWTH_WINDOW is %s; use more than 0", f.GrowthWindow)
 	for _, pair := range [][4]string{
 		{"LEDGERBOARD_LINKEDIN_CLIENT_ID", f.LinkedInClientID, "LEDGERBOARD_LINKEDIN_CLIENT_SECRET", f.LinkedInClientSecret},
 		{"LEDGERBOARD_TIKTOK_CLIENT_KEY", f.TikTokClientKey, "LEDGERBOARD_TIKTOK_CLIENT_SECRET", f.TikTokClientSecret},
 	} {
-		wrong.unlessf((pair[1] == "") == (pair[3] == ""), "%s and %s: only one is set; renewing tokens requires both", pair[0], pair[2])
+		wrong.unlessf((pair[1] == "") == (pair[3] == ""),
+			"%s and %s: only one is set; renewing tokens requires both", pair[0], pair[2])
 	}
 	for _, pair := range [][4]string{
 		{"LEDGERBOARD_FACEBOOK_APP_ID", f.FacebookAppID, "LEDGERBOARD_FACEBOOK_APP_SECRET", f.FacebookAppSecret},
 		{"LEDGERBOARD_INSTAGRAM_APP_ID", f.InstagramAppID, "LEDGERBOARD_INSTAGRAM_APP_SECRET", f.InstagramAppSecret},
 	} {
-		wrong.unlessf(pair[1] == "" || pair[3] != "", "%s is set, but %s is not; signing in requires both", pair[0], pair[2])
+		wrong.unlessf(pair[1] == "" || pair[3] != "",
+			"%s is set, but %s is not; signing in requires both", pair[0], pair[2])
 	}
 	if f.PlatformsURL != "" {
 		u, err := url.Parse(f.PlatformsURL)
@@ -63,8 +67,8 @@ func (f fetchSettings) validate() (wrong faults) {
 	return wrong
 }
 
-// unkeyed returns the platforms without client credentials, with the missing settings. Simulated
-// platforms need none.
+// unkeyed returns the platforms without client credentials, with the names of the missing settings.
+// Simulated platforms need no credentials.
 func (f fetchSettings) unkeyed() map[domain.Platform]string {
 	missing := map[domain.Platform]string{}
 	if f.PlatformsURL != "" {
@@ -86,11 +90,11 @@ func (f fetchSettings) every() map[string]time.Duration {
 	}
 }
 
-func wrapError(setting string, err error) error {
+func wrapError(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", setting, err)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 func (f fetchSettings) platforms() platforms.Config {
@@ -119,8 +123,8 @@ func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
 	config := &assembly.FetchConfig{
 		Quota: quota.Config{Limits: limits}, Platforms: f.platforms(),
 		Collect: collect.Config{
-			GrowthWindow: f.GrowthWindow, AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval,
-			Unkeyed: f.unkeyed(),
+			GrowthWindow: f.GrowthWindow, Unkeyed: f.unkeyed(),
+			AccountInterval: f.AccountInsightsInterval, PostInterval: f.PostInsightsInterval,
 		},
 		Schedule: scheduler.Config{Every: f.every()},
 	}
@@ -132,7 +136,7 @@ func (f fetchSettings) fetchConfig() (*assembly.FetchConfig, error) {
 
 type signInSettings struct {
 	OIDCIssuer       string   `env:"LEDGERBOARD_OIDC_ISSUER" placeholder:"https://…" help:"Issuer of the identity provider (OpenID Connect) for the console. If set, one-time links no longer sign anyone in. Default: no provider."`
-	OIDCClientID     string   `env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service with the identity provider."`
+	OIDCClientID     string   `env:"LEDGERBOARD_OIDC_CLIENT_ID" help:"Client ID of this service at the identity provider."`
 	OIDCClientSecret string   `env:"LEDGERBOARD_OIDC_CLIENT_SECRET" placeholder:"SECRET" help:"Client secret at the identity provider."`
 	OIDCStaff        []string `env:"LEDGERBOARD_OIDC_STAFF" placeholder:"ROLE:WHO,…" help:"Who is an operator or auditor: operator:WHO, auditor:AGENCY:WHO. WHO is an email address verified by the provider, or a subject of the provider."`
 }
@@ -141,15 +145,17 @@ func (s signInSettings) validate(publicURL string) (wrong faults) {
 	staff, err := identity.ParseStaff(s.OIDCStaff)
 	wrong.add(wrapError("LEDGERBOARD_OIDC_STAFF", err))
 	if s.OIDCIssuer == "" {
-		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty(), "LEDGERBOARD_OIDC_ISSUER is not set, "+
-			"but another LEDGERBOARD_OIDC_… setting is: set the issuer of the identity provider, or unset them all")
+		wrong.unlessf(s.OIDCClientID == "" && s.OIDCClientSecret == "" && staff.Empty(),
+			"LEDGERBOARD_OIDC_ISSUER is not set, but another LEDGERBOARD_OIDC_… setting is: "+
+				"set the issuer of the identity provider, or unset all of these settings")
 		return wrong
 	}
 	wrong.add(wrapError("LEDGERBOARD_OIDC_ISSUER", identity.CheckIssuer(s.OIDCIssuer)))
 	wrong.unlessf(s.OIDCClientID != "" && s.OIDCClientSecret != "",
 		"LEDGERBOARD_OIDC_ISSUER requires LEDGERBOARD_OIDC_CLIENT_ID and LEDGERBOARD_OIDC_CLIENT_SECRET")
-	wrong.unlessf(publicURL != "", "LEDGERBOARD_PUBLIC_URL is not set: the identity provider (LEDGERBOARD_OIDC_ISSUER) "+
-		"redirects people to it, at %s", console.ReturnPath)
+	wrong.unlessf(publicURL != "",
+		"LEDGERBOARD_PUBLIC_URL is not set: the identity provider (LEDGERBOARD_OIDC_ISSUER) redirects people to "+
+			"this URL with the path %s", console.ReturnPath)
 	return wrong
 }
 
@@ -159,7 +165,8 @@ func (s settings) signIns() (in *assembly.SignIns, err error) {
 		return in, nil
 	}
 	in.Provider = identity.NewProvider(identity.Config{
-		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: s.OIDCClientSecret, RedirectURL: s.PublicURL + console.ReturnPath,
+		Issuer: s.OIDCIssuer, ClientID: s.OIDCClientID, ClientSecret: s.OIDCClientSecret,
+		RedirectURL: s.PublicURL + console.ReturnPath,
 	})
 	in.Staff, err = identity.ParseStaff(s.OIDCStaff)
 	return in, err

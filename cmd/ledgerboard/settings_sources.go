@@ -11,7 +11,7 @@ import (
 
 type kafkaTLS struct {
 	KafkaTLS  bool   `env:"LEDGERBOARD_KAFKA_TLS" help:"Connect to Kafka over TLS."`
-	KafkaCA   string `env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign broker certificates. Default: those that this machine trusts."`
+	KafkaCA   string `env:"LEDGERBOARD_KAFKA_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that sign broker certificates. Default: the authorities that this machine trusts."`
 	KafkaCert string `env:"LEDGERBOARD_KAFKA_CERT" placeholder:"FILE" help:"Client certificate and key (PEM, in one file), if brokers require them."`
 
 	loaded *tls.Config // nil if TLS is disabled
@@ -49,18 +49,18 @@ func readAuthorities(path string) (*x509.CertPool, error) {
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(raw) {
-		what := "no certificate (PEM) in it"
+		what := "no PEM certificate"
 		if strings.Contains(string(raw), "PRIVATE KEY") {
-			what = "a private key but no certificate in it: set it as LEDGERBOARD_KAFKA_CERT"
+			what = "a private key but no certificate: set the file as LEDGERBOARD_KAFKA_CERT"
 		}
-		return nil, fmt.Errorf("%s has %s", path, what)
+		return nil, fmt.Errorf("%s contains %s", path, what)
 	}
 	return roots, nil
 }
 
 const configFileVariable = "LEDGERBOARD_CONFIG"
 
-// dropEmpty unsets empty variables: empty lines of an example file must not override defaults.
+// dropEmpty unsets empty variables: the empty values of an example file must not override defaults.
 func dropEmpty() error {
 	for _, pair := range os.Environ() {
 		if name, ok := strings.CutSuffix(pair, "="); ok && strings.HasPrefix(name, "LEDGERBOARD_") {
@@ -72,8 +72,8 @@ func dropEmpty() error {
 	return nil
 }
 
-// loadConfigFile reads the format of systemd's EnvironmentFile. Variables that are set take
-// precedence.
+// loadConfigFile sets the variables in a file that has the format of systemd's EnvironmentFile.
+// Variables that are already set take precedence.
 func loadConfigFile(path string) error {
 	if path == "" {
 		return nil

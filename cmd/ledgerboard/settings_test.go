@@ -116,7 +116,7 @@ func TestSecretsRequiredByRole(t *testing.T) {
 	t.Parallel()
 	for role, needs := range map[string][2]string{
 		roleAPI: {"LEDGERBOARD_JWT_SECRET", "CHECKPOINT_KEY"}, roleProjector: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"},
-		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process with only the role signer needs it", "LEDGERBOARD_JWT"},
+		roleFetcher: {"", "CHECKPOINT_KEY LEDGERBOARD_JWT"}, roleSigner: {"a process with only the role signer needs a key", "LEDGERBOARD_JWT"},
 	} {
 		s := eraseSettings(storage{DataDir: t.TempDir()})
 		s.JWTSecret, s.Roles = "", []string{role}
@@ -274,7 +274,7 @@ func TestEveryWrongSettingOfKafkaIsNamed(t *testing.T) {
 		require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_"+name+" is set, but LEDGERBOARD_KAFKA_TLS is not true")
 	}
 	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", pair.KeyFile)
-	require.ErrorContains(t, err, "set it as LEDGERBOARD_KAFKA_CERT")
+	require.ErrorContains(t, err, "set the file as LEDGERBOARD_KAFKA_CERT")
 	_, err = parse(t, "migrate", "--kafka-tls", "--kafka-ca", "/nowhere", "--kafka-cert", pair.CertFile)
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CA: read certificates")
 	require.ErrorContains(t, err, "LEDGERBOARD_KAFKA_CERT: ")

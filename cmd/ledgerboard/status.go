@@ -18,8 +18,8 @@ import (
 type statusCommand struct {
 	Addr    string        `env:"LEDGERBOARD_ADMIN_ADDR,LEDGERBOARD_ADDR" default:"${addr}" help:"Address at which the process serves /readyz."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the response."`
-	JSON    bool          `help:"Print the unchanged response of the service."`
-	All     bool          `help:"Show every partition, not only those that lag or have stopped."`
+	JSON    bool          `help:"Print the response of the service unchanged."`
+	All     bool          `help:"Show every partition, not only partitions that lag or have stopped."`
 	Serving bool          `help:"Treat a degraded service as ready. Use this for health checks that must not restart a service that still serves reads."`
 }
 
@@ -36,8 +36,8 @@ func (c statusCommand) Run(ctx context.Context, s streams) error {
 	}
 	var answer readiness
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return fmt.Errorf("the response of %s does not contain the state of ledgerboard: "+
-			"set --addr to LEDGERBOARD_ADMIN_ADDR, if the service has one (%w)", c.Addr, err)
+		return fmt.Errorf("the response from %s does not contain the state of ledgerboard: "+
+			"if the service has an admin address, set --addr to LEDGERBOARD_ADMIN_ADDR (%w)", c.Addr, err)
 	}
 	if c.JSON {
 		fmt.Fprintln(s.Out, string(body))
@@ -122,7 +122,7 @@ func (r readiness) printPartitions(out io.Writer, all bool) {
 			fmt.Fprintf(table, "%s\tg%d\tall %d\t\t\t0\t0\t\n", p.Name, p.Generation, len(p.Partitions))
 		}
 	}
-	table.Flush() //nolint:errcheck // like all other printing
+	table.Flush() //nolint:errcheck // as for all other output
 	if skipped > 0 {
 		fmt.Fprintf(out, "%d partitions without lag; --all shows each of them\n", skipped)
 	}
@@ -150,14 +150,15 @@ func (r readiness) printNotes(out io.Writer) {
 			fmt.Fprintf(out, "%s has %s\n", p.Name, operator.ParkedEvents(p.Parked))
 		}
 		for _, b := range p.Building {
-			status := "time left not known yet"
+			status := "time left unknown"
 			if b.SecondsLeft != nil {
 				status = (time.Duration(*b.SecondsLeft) * time.Second).String() + " left"
 			}
 			if b.Waits != "" {
 				status = b.Waits
 			}
-			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n", p.Name, b.Generation, b.Version, b.Percent, status)
+			fmt.Fprintf(out, "building %s g%d (version %d): %d %%, %s\n",
+				p.Name, b.Generation, b.Version, b.Percent, status)
 		}
 	}
 }

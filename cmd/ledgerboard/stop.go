@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// drainDelay is how long a stopping process still accepts requests while /readyz responds 503, so
-// that load balancers stop sending requests before the port closes; at most a tenth of the time
-// limit.
+// drainDelay is the time for which a stopping process still accepts requests while /readyz returns
+// 503, so that load balancers stop sending requests before the port closes. The process waits for
+// at most a tenth of the time limit.
 const drainDelay = 2 * time.Second
 
 const stopWithin = 40 * time.Second
@@ -26,8 +26,8 @@ const closing = "the log and the database"
 var errStopTimeout = errors.New("shutdown took too long; unfinished work was aborted")
 
 // stop is the graceful shutdown of a process. One time limit, which starts with the first signal,
-// applies to all of it: requests, fetches, folding, the last checkpoint and closing the backends.
-// Each later step gets the time that is left.
+// applies to the whole shutdown: requests, fetches, folding, the last checkpoint and closing the
+// backends. Each step can use the time that the earlier steps have left.
 type stop struct {
 	limit   time.Duration
 	expired chan struct{} // closed when the time limit has passed
@@ -41,7 +41,7 @@ func newStop(limit time.Duration) *stop {
 	return &stop{limit: limit, expired: make(chan struct{}), runs: map[string]int{}}
 }
 
-// start starts the time limit. Only the first call counts.
+// start starts the time limit. Only the first call has an effect.
 func (s *stop) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,15 +63,16 @@ func (s *stop) finalContext(ctx context.Context) (context.Context, context.Cance
 	return ctx, cancel
 }
 
-// requestContext returns a context for running requests: the last third of the time limit is
-// reserved for the later steps. [stop.start] must be called before.
+// requestContext returns a context for running requests. It expires after two thirds of the time
+// limit; the rest is reserved for the later steps. Call [stop.start] first.
 func (s *stop) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return context.WithDeadline(context.WithoutCancel(ctx), s.startedAt.Add(s.limit*2/3))
 }
 
-// run runs a part under the name that is reported if it does not stop in time.
+// run runs a part of the process. If the part does not stop in time, the error of wait contains
+// name.
 func (s *stop) run(group *errgroup.Group, name string, part func() error) {
 	s.track(name, 1)
 	group.Go(func() error {
@@ -106,9 +107,9 @@ func (s *stop) wait(end func() error) error {
 const (
 	exitOK       = 0
 	exitFailure  = 1 // the command failed
-	exitUsage    = 2 // wrong arguments or configuration: nothing was tried
+	exitUsage    = 2 // wrong arguments or configuration
 	exitNotReady = 3 // status: the service is not ready, degraded or does not respond
-	exitLeftOut  = 4 // import --skip-refused: done, but some rows were left out
+	exitLeftOut  = 4 // import --skip-refused: done, but rows were left out
 	exitFindings = 5 // verify, replay, backup --check: the check found faults
 	// interrupted by a signal: at a prompt, and in verify, export, replay, import, rebuild, backup,
 	// restore
@@ -141,7 +142,8 @@ func exitCode(err error, stderr io.Writer) int {
 
 var errInterrupted = errors.New("interrupted")
 
-// interruptedError says in which state an interrupted command leaves its work.
+// interruptedError replaces the error of an interrupted command with one that says in which state
+// the command leaves its work.
 func interruptedError(ctx context.Context, err error, state string) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, errInterrupted) {
 		return err
@@ -150,7 +152,7 @@ func interruptedError(ctx context.Context, err error, state string) error {
 }
 
 type contextReader struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no room for it
+	ctx context.Context //nolint:containedctx // io.Reader takes no context
 	io.Reader
 }
 

@@ -30,8 +30,8 @@ type tokenCommand struct {
 
 func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if c.JWTSecret == "" {
-		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; tokens for LEDGERBOARD_JWT_KEYS " +
-			"must be signed by the holder of the private key")}
+		return usageError{errors.New("set LEDGERBOARD_JWT_SECRET to the secret of the service; " +
+			"if the service uses LEDGERBOARD_JWT_KEYS, only the holder of the private key can sign tokens")}
 	}
 	if c.For <= 0 {
 		return usageError{fmt.Errorf("--for is %s; use more than 0", c.For)}
@@ -44,21 +44,25 @@ func (c tokenCommand) Run(_ context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return say(s.Out, c.JSON, map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)}, "%s\n", token)
+	result := map[string]any{"token": token, "expires_at": expires.UTC().Truncate(time.Second)}
+	return say(s.Out, c.JSON, result, "%s\n", token)
 }
 
 var program = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$`)
 
-// judgeUser lets operators and main applications have names; all others need an id.
+// judgeUser returns an error if --user is not valid for the roles. Operators and main applications
+// may have names; all other roles require an id.
 func (c tokenCommand) judgeUser() error {
 	if _, isID := domain.HexID(c.User); isID {
 		return nil
 	}
-	if slices.ContainsFunc(c.Role, func(role string) bool { return role != string(api.RoleOperator) && role != string(api.RoleMainApp) }) {
+	requiresID := func(role string) bool { return role != string(api.RoleOperator) && role != string(api.RoleMainApp) }
+	if slices.ContainsFunc(c.Role, requiresID) {
 		return usageError{fmt.Errorf("--user %q is not 24 hex digits", c.User)}
 	}
 	if !program.MatchString(c.User) {
-		return usageError{fmt.Errorf("--user %q is not a valid name: use at most 100 letters, digits and . _ @ -", c.User)}
+		return usageError{fmt.Errorf("--user %q is not a valid name: "+
+			"use at most 100 letters, digits and the characters . _ @ -, starting with a letter or digit", c.User)}
 	}
 	return nil
 }
@@ -76,7 +80,7 @@ type keygenCommand struct {
 	JSON bool `help:"Print a JSON object with private_key and public_key."`
 }
 
-// Run stores nothing.
+// Run prints a new key pair and stores nothing.
 func (c keygenCommand) Run(_ context.Context, s streams) error {
 	private, public, err := proof.GenerateKey()
 	if err != nil {
@@ -86,8 +90,8 @@ func (c keygenCommand) Run(_ context.Context, s streams) error {
 		return json.NewEncoder(s.Out).Encode(map[string]string{"private_key": private, "public_key": public})
 	}
 	fmt.Fprintf(s.Out, "LEDGERBOARD_CHECKPOINT_KEY=%s\n", private)
-	fmt.Fprintf(s.Err, `The line above is the private key: a setting of the service. Keep it secret.
-Give this public key to auditors ('ledgerboard verify --key'), but not by way of the machine that they audit:
+	fmt.Fprintf(s.Err, `The line above is a setting of the service and contains the private key. Keep it secret.
+Give this public key to auditors ('ledgerboard verify --key'), but do not send it through the machine that they audit:
 %s
 `, public)
 	return nil
@@ -109,7 +113,8 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 		return usageError{fmt.Errorf("--valid-for %q: %w", c.ValidFor, err)}
 	}
 	if c.Issuer != "" {
-		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links do not sign anyone in", c.Issuer)}
+		return usageError{fmt.Errorf("LEDGERBOARD_OIDC_ISSUER is set: people sign in at %s, and links do not sign anyone in",
+			c.Issuer)}
 	}
 	if c.PublicURL == "" {
 		return usageError{errors.New("LEDGERBOARD_PUBLIC_URL is not set: set it to the public URL of the service")}
@@ -132,8 +137,11 @@ func (c signInLinkCommand) Run(ctx context.Context, s streams) (err error) {
 			return commandError(err)
 		}
 		address, until := strings.TrimSuffix(c.PublicURL, "/")+path, until.UTC().Truncate(time.Second)
-		return say(s.Out, c.JSON, map[string]any{"url": address, "user_id": person.UserID, "role": person.Role, "expires_at": until},
-			"The link signs in once, until %s. Send it only to that person:\n%s\n", until.Format(time.RFC3339), address)
+		result := map[string]any{
+			"url": address, "user_id": person.UserID, "role": person.Role, "expires_at": until,
+		}
+		return say(s.Out, c.JSON, result, "The link signs the user in once, until %s. Send it only to that user:\n%s\n",
+			until.Format(time.RFC3339), address)
 	})
 }
 
@@ -149,15 +157,16 @@ func (c signInUnlinkCommand) Run(ctx context.Context, s streams) error {
 		if err != nil {
 			return commandError(err)
 		}
-		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, and end the user's sessions",
-			c.User, issuer))
+		reason, err := c.confirm(s, fmt.Sprintf("remove the link between user %s and an account at %s, "+
+			"and end the user's sessions", c.User, issuer))
 		if err != nil {
 			return err
 		}
 		if err := ops.UnlinkSignIn(ctx, operatorCaller(), c.User, reason); err != nil {
 			return commandError(err)
 		}
-		fmt.Fprintln(s.Out, "The link was removed. The next sign-in with the user's verified email address links the user again.")
+		fmt.Fprintln(s.Out, "The link was removed. "+
+			"The next sign-in with the user's verified email address links the user again.")
 		return nil
 	})
 }

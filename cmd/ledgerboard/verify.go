@@ -29,7 +29,7 @@ type bundleTrust struct {
 type verifyCommand struct {
 	installation
 	evidence
-	Parent string `xor:"what" required:"" type:"hexid" help:"Verify the log and report on one agency, 24 hex digits."`
+	Parent string `xor:"what" required:"" type:"hexid" help:"Verify the log and report on the agency with this id, 24 hex digits."`
 	All    bool   `xor:"what" required:"" help:"Verify the log and report on all agencies."`
 	Bundle string `xor:"what" required:"" type:"existingfile" placeholder:"FILE" help:"Verify a proof bundle. Requires --key or --trust-bundle-key, but neither log nor database."`
 	bundleTrust
@@ -38,11 +38,11 @@ type verifyCommand struct {
 	JSON        bool   `help:"Print the report as a JSON object."`
 }
 
-// Errors of a verification that found faults. They have their own exit code, so that scheduled runs
-// can tell findings from an unreachable broker.
+// Errors of a verification that found faults. These errors have a separate exit code, so that
+// scheduled runs can distinguish findings from an unreachable broker.
 var (
 	errFindings       = errors.New("the log is not valid: see the findings")
-	errTableFindings  = errors.New("tables differ from the log: see the report; a rebuild replaces them")
+	errTableFindings  = errors.New("tables differ from the log: see the report; a rebuild replaces the tables")
 	errBundleFindings = errors.New("the bundle is not valid: see the findings")
 )
 
@@ -78,7 +78,7 @@ func (c verifyCommand) log(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	if cfg.Parent != "" && report.OK() && report.Agencies == 0 {
-		return fmt.Errorf("the log has no record of agency %s: nothing was verified; check --parent", cfg.Parent)
+		return fmt.Errorf("the log contains no record of agency %s: nothing was verified; check --parent", cfg.Parent)
 	}
 	if c.JSON {
 		if err := json.NewEncoder(s.Out).Encode(report); err != nil {
@@ -124,7 +124,8 @@ func (c verifyCommand) readLog(
 	return report, explainProof(err)
 }
 
-// noLog describes brokers without the log. Verify creates no topics: an empty log would pass.
+// noLog describes brokers that do not have the log. The command verify creates no missing topics,
+// because an empty log would be valid.
 func noLog(err error) string {
 	return fmt.Sprintf("the brokers do not have the complete log. Either a topic was deleted, "+
 		"or these are not the brokers of the service (%s)", err)
@@ -151,7 +152,7 @@ func (c verifyCommand) bundle(ctx context.Context, s streams) error {
 			fmt.Fprintln(s.Out, plain(f.String()))
 		}
 		if report.OK() {
-			fmt.Fprintf(s.Out, "%s\nIt is signed with the key %s.\n", report.Proven(), report.PublicKey)
+			fmt.Fprintf(s.Out, "%s\nThe bundle is signed with the key %s.\n", report.Proven(), report.PublicKey)
 		}
 	}
 	if err == nil && !report.OK() {
@@ -168,12 +169,13 @@ func printReport(out io.Writer, r proof.Report, took time.Duration) {
 	if !r.OK() {
 		verdict = fmt.Sprintf("Findings: %d.", len(r.Findings))
 	}
+	rate := float64(r.Records) / took.Seconds()
 	fmt.Fprintf(out, "%s\n%d records read (%d effective, %d lost races, %d invalid), %d agencies verified; "+
 		"%d valid checkpoints; %.1f s, %.0f records/s.\n",
-		verdict, r.Records, r.Effective, r.Stale, r.Skipped, r.Agencies, r.Checkpoints, took.Seconds(), float64(r.Records)/took.Seconds())
+		verdict, r.Records, r.Effective, r.Stale, r.Skipped, r.Agencies, r.Checkpoints, took.Seconds(), rate)
 }
 
-// tables checks each projection, even if another cannot be checked.
+// tables checks every projection, even if one of them cannot be checked.
 func (c verifyCommand) tables(ctx context.Context, s streams) error {
 	if err := c.needLogAndTables(); err != nil {
 		return err
@@ -201,7 +203,8 @@ func (c verifyCommand) allTables(ctx context.Context, s streams, parts *assembly
 	return errors.Join(wrong...)
 }
 
-// checkTables compares the tables with the log up to the offsets that they have folded.
+// checkTables compares the tables of a projection with the log up to the offsets that the tables
+// have folded.
 func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *projections.Engine) error {
 	status, err := engine.Status(ctx)
 	if err != nil {
@@ -212,9 +215,10 @@ func (c verifyCommand) checkTables(ctx context.Context, s streams, engine *proje
 	case errors.Is(err, eventlog.ErrOtherLog), errors.Is(err, eventlog.ErrBelowStart),
 		errors.Is(err, eventlog.ErrBeyondEnd), errors.Is(err, eventlog.ErrGap):
 		report := projections.Report{At: time.Now().UTC(), Projection: engine.Name()}
-		report.Note = fmt.Sprintf("they have folded records that are not in the log: either records were removed from it, or these "+
-			"tables belong to another log (%s)", err)
-		return errors.Join(fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note), c.printTables(s.Out, report))
+		report.Note = fmt.Sprintf("the tables have folded records that are not in the log: "+
+			"either records were removed from the log, or the tables belong to another log (%s)", err)
+		differ := fmt.Errorf("%w: %s: %s", errTableFindings, report.Projection, report.Note)
+		return errors.Join(differ, c.printTables(s.Out, report))
 	case err != nil:
 		return err
 	}
@@ -256,15 +260,17 @@ func (c verifyCommand) printTables(out io.Writer, r projections.Report) error {
 		fmt.Fprintf(out, "  %s: %d rows, %d expected from the log; %d agencies differ. %s\n",
 			t.Name, t.Rows, t.RowsLog, t.TenantsDiffering, t.Note)
 		if d := t.FirstDifference; d != nil {
-			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, map[string]string{
+			what := map[string]string{
 				"table": "the log does not produce this row", "log": "the row is missing in the table",
 				"both": "differs in " + strings.Join(d.Columns, ", "),
-			}[d.In])
+			}[d.In]
+			fmt.Fprintf(out, "    first: agency %q, %s, event %q: %s\n", d.Tenant, keyLine(d.Key), d.Event, what)
 		}
 	}
 	if p := r.Parked.FirstDifference; p != nil {
-		fmt.Fprintf(out, "  parked events: %d, %d expected from the log; first: partition %d, offset %d, reason %s, only in %s\n",
-			r.Parked.Rows, r.Parked.RowsLog, p.Partition, p.Offset, plain(string(p.Reason)),
+		fmt.Fprintf(out, "  parked events: %d, %d expected from the log; ", r.Parked.Rows, r.Parked.RowsLog)
+		fmt.Fprintf(out, "first: partition %d, offset %d, reason %s, only in %s\n",
+			p.Partition, p.Offset, plain(string(p.Reason)),
 			map[string]string{"table": "the tables", "log": "the log"}[r.Parked.In])
 	}
 	return nil

@@ -23,15 +23,16 @@ func (c versionCommand) Run(s streams) error {
 	return say(s.Out, c.JSON, thisBuild(), "%s\n", thisBuild())
 }
 
-// Builds with the same projections can read each other's tables.
+// buildInfo describes this build. Builds with the same projector versions can read each other's
+// tables.
 type buildInfo struct {
 	Version string `json:"version"`
-	// with suffix "+changes" if the working tree was modified
+	// Commit has the suffix "+changes" if the working tree was modified.
 	Commit      string         `json:"commit"`
 	Go          string         `json:"go"`
 	Projections map[string]int `json:"projections"` // projector version by projection
 
-	projections string // the same in words
+	projections string // Projections as text
 }
 
 func thisBuild() buildInfo {
@@ -68,12 +69,16 @@ func commitOf(settings []debug.BuildSetting) string {
 }
 
 func (b buildInfo) String() string {
-	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s", b.Version, b.Commit, b.Go, b.projections)
+	return fmt.Sprintf("ledgerboard %s\ncommit       %s\ngo           %s\nprojections  %s",
+		b.Version, b.Commit, b.Go, b.projections)
 }
 
 func (b buildInfo) collector() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ledgerboard_build_info", Help: "Always 1; the labels are the program version, its commit and its projector versions.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": b.projections},
+		Name: "ledgerboard_build_info",
+		Help: "Always 1; the labels are the program version, the commit, the Go version and the projector versions.",
+		ConstLabels: prometheus.Labels{
+			"version": b.Version, "commit": b.Commit, "go": b.Go, "projections": b.projections,
+		},
 	}, func() float64 { return 1 })
 }
