@@ -140,13 +140,11 @@ func signIn(v *visit, p identity.Person, way string, link []byte, until time.Tim
 	if err := v.deps.Sessions.Begin(v.r.Context(), s, Digest(secret), link); err != nil {
 		return err
 	}
-	if v.session.ID != "" { // a browser has one session
-		if err := v.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID); err != nil {
-			return err
-		}
-	}
 	setCookie(v.w, cookieName, secret, int(s.ExpiresAt.Sub(now).Seconds()))
-	return nil
+	if v.session.ID == "" {
+		return nil
+	}
+	return v.deps.Sessions.End(v.r.Context(), v.session.UserID, v.session.ID) // a browser has one session
 }
 
 func setCookie(w http.ResponseWriter, name, value string, maxAge int) {

@@ -19,12 +19,6 @@ func (p *process) startCheckpoints(group *errgroup.Group, ctx context.Context) e
 	switch signs := p.has(roleSigner); {
 	case !signs && p.CheckpointKey == "":
 		return nil
-	// Before the role signer existed, projectors signed checkpoints. Without an error, an older
-	// configuration would silently stop signing.
-	case !signs && p.has(roleProjector):
-		p.logger.Error("LEDGERBOARD_CHECKPOINT_KEY is set, but the role projector no longer signs checkpoints. " +
-			"Add signer to LEDGERBOARD_ROLES, or move the key to a process with the role signer")
-		return nil
 	case !signs:
 		p.logger.Warn("LEDGERBOARD_CHECKPOINT_KEY is set, but this process does not have the role signer " +
 			"and needs no key. Only the signer should be able to read the key")
