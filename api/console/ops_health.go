@@ -132,7 +132,7 @@ func concernsOf(h api.HealthBody, pages map[string][]string, pauses []domain.Pau
 func parkedMeans(projection string) string {
 	means := "They are in the log but not in the tables."
 	if projection == "dashboards" {
-		means += " Until they are folded or skipped, changes to their agencies' boards are refused."
+		means += " While they are parked, changes to their agencies' boards are refused."
 	}
 	return means
 }
