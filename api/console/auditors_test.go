@@ -128,6 +128,7 @@ func TestHistorySearches(t *testing.T) {
 
 	b.get("/console/history?q=dashboard:Baker").says(http.StatusOK, "Several clients match", "Bakery &amp; Catering")
 	b.get("/console/history?q=dashboard:Nowhere").says(http.StatusOK, "No client of the agency matches")
+	b.get("/console/history?q=dashboard:"+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="dashboard:`+adam)
 	// A search without an effective filter is an error and does not list everything.
 	for _, wrong := range []string{"colour:red", "actor:", "dashboard:Nowhere"} {
 		s.asked = nil
@@ -370,6 +371,7 @@ func TestCompareTwoTimes(t *testing.T) {
 	b.asks("/console/history/difference?from=2026-09-01&dashboard="+bakery, "GET /api/projects/dashboard/"+bakery+"/diff?"+from).
 		says(http.StatusOK, "The boards now")
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
+	b.get("/console/history/difference?from=2026-09-01&dashboard="+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="`+adam)
 	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Also choose the first time.")
 	b.asks("/console/history/difference?from=2026-09-30&to=2026-09-01").
 		says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)

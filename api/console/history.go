@@ -130,7 +130,10 @@ func showHistory(v *visit, shown historyView) (view, error) {
 		shown.Faults = faults
 		return shown, nil
 	}
-	if shown.Client.ID != "" && domain.CodeOf(err) == domain.CodeNotFound { // it has no board yet
+	if asked.dashboard != "" && domain.CodeOf(err) == domain.CodeNotFound {
+		if shown.Client.ID == "" {
+			shown.Faults = formFaults{Said: correctMarked, Fields: map[string]string{"q": noBoard}}
+		}
 		return shown, nil
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
@@ -58,6 +59,10 @@ func openDifference(v *visit) (view, error) {
 	q := url.Values{}
 	shown.ask(q)
 	diffs, meta, err := differences(v, asked.dashboard, q)
+	if asked.dashboard != "" && domain.CodeOf(err) == domain.CodeNotFound {
+		shown.Fault = noBoard
+		return shown, nil
+	}
 	if err != nil {
 		return nil, err
 	}

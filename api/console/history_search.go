@@ -68,6 +68,8 @@ var searchWords = map[string]fieldWords{
 	"q":     {"q", "This text is too long for a name. Enter a shorter part of the name."},
 }
 
+const noBoard = "The agency has no board for this client. Check the name or the id."
+
 // resolve replaces the name of a dashboard with its id. Fault explains why this is not possible; it
 // is "" on success.
 func (s *search) resolve(v *visit) (fault string, err error) {
