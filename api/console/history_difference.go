@@ -45,7 +45,7 @@ func openDifference(v *visit) (view, error) {
 		between:   betweenOf(v, "To (UTC), now if empty"),
 		Dashboard: strings.TrimSpace(given.Get("dashboard")),
 	}
-	asked := search{dashboard: shown.Dashboard}
+	asked := search{dashboard: strings.Trim(shown.Dashboard, `"`)}
 	var err error
 	if shown.Fault, err = asked.resolve(v); err != nil {
 		return nil, err
