@@ -25,10 +25,20 @@ async function refresh() {
   setTimeout(refresh, wait);
 }
 
-// replace keeps opened details and the keyboard focus. It keeps status elements, so that screen readers
-// announce only changes.
+// likeness is a selector that also matches an element in an updated page, perhaps among others.
+function likeness(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.matches("summary")) return `${likeness(element.parentElement)} > summary`;
+  const known = ["href", "value"].find((name) => element.hasAttribute(name));
+  return element.localName + (known ? `[${known}="${CSS.escape(element.getAttribute(known))}"]` : "");
+}
+
+// replace keeps opened details, the keyboard focus and how far tables are scrolled. It keeps status elements, so that
+// screen readers announce only changes.
 function replace(live, fresh) {
-  const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+  const focused = live.contains(document.activeElement) ? likeness(document.activeElement) : "";
+  const nth = focused ? [...live.querySelectorAll(focused)].indexOf(document.activeElement) : 0;
+  const scrolled = [...live.querySelectorAll(".wide")].map((wide) => wide.scrollLeft);
   const open = kept(live);
   for (const said of live.querySelectorAll("[role=status][id]")) {
     const next = [...fresh.querySelectorAll("[role=status]")].find((e) => e.id === said.id);
@@ -40,7 +50,8 @@ function replace(live, fresh) {
   live.replaceWith(fresh);
   document.dispatchEvent(new Event("replaced"));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  if (focused) fresh.querySelectorAll(focused)[nth]?.focus({ preventScroll: true });
+  fresh.querySelectorAll(".wide").forEach((wide, n) => { wide.scrollLeft = scrolled[n] ?? 0; });
 }
 
 const first = document.querySelector("[data-refresh]");

@@ -34,6 +34,12 @@ func anOperator(p *program, browser *browserPage) {
 		w.says("platform paused", "platform resumed", "rebuild requested", "generation switched back", "post_insights, generation 1", "test", "you")
 		require.NotContains(p.t, w.console.String(), "exception")
 		w.open(p.base + "/console/ops/projections")
+		for _, focused := range []string{"summary", "th a"} {
+			const place = `[document.activeElement.innerText, document.querySelector("details[open] .wide").scrollLeft].join()`
+			w.eval(`window.old = document.getElementById("live"), old.querySelector("details").open = true, old.querySelector(".wide").scrollLeft = 9,
+				old.querySelector("`+focused+`").focus(), window.before = `+place, nil)
+			w.await("the page to be refreshed, and to keep the keyboard focus and the position of its table", `!old.isConnected && before === `+place)
+		}
 		w.eval(`fetch("/console/sign-out", {method: "POST"}).then(() => {})`, nil)
 		w.await("the sign-in page, instead of a report that the service is away", `location.pathname === "/console/sign-in"`)
 	}
@@ -76,10 +82,7 @@ func (w *consoleWindow) watchRebuild(projection string) {
 // follows waits until the page of a rebuild says how it ended, without being loaded again.
 func (w *consoleWindow) follows(end string) {
 	w.eval(`window.stayed = true`, nil)
-	w.await("the end", `!document.querySelector("[data-refresh]")`)
-	var stayed bool
-	w.eval(`window.stayed === true`, &stayed)
-	require.True(w.t, stayed)
+	w.await("the end", `window.stayed && !document.querySelector("[data-refresh]")`)
 	w.look()
 	w.says(end)
 }
