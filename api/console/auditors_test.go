@@ -372,7 +372,7 @@ func TestCompareTwoTimes(t *testing.T) {
 		says(http.StatusOK, "The boards now")
 	b.get("/console/history/difference?from=lately&dashboard=bakery").says(http.StatusOK, `value="lately"`, `class="fault">This is not a valid date or time`, `value="bakery"`)
 	b.get("/console/history/difference?from=2026-09-01&dashboard="+adam).says(http.StatusOK, `class="fault">The agency has no board for this client.`, `value="`+adam)
-	b.get("/console/history/difference?dashboard=%22Bakery%22").says(http.StatusOK, "No client of the agency is named &#34;Bakery&#34;.") // without quotes
+	b.get("/console/history/difference?dashboard=%22Bakery%22").says(http.StatusOK, "No client of the agency matches &#34;Bakery&#34;.") // without quotes
 	b.get("/console/history/difference?to=2026-09-30&to_time=14:30").says(http.StatusOK, `value="14:30"`, "Also choose the first time.")
 	b.asks("/console/history/difference?from=2026-09-30&to=2026-09-01").
 		says(http.StatusOK, `value="2026-09-30"`, `value="2026-09-01"`, `class="fault">Choose a time that is before`)

@@ -284,7 +284,7 @@ func TestAddressesHaveThePrefix(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.get(script).Code)
 	for _, address := range console.Assets() {
 		if strings.Contains(address, "/board.") {
-			require.Contains(t, b.get("/boards"+address).Body.String(), `EventSource("/boards/console/stream/notices")`)
+			require.Contains(t, b.get("/boards"+address).Body.String(), `Stream("/boards/console/stream/notices")`)
 		}
 	}
 

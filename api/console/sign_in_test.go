@@ -103,12 +103,17 @@ func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	b.get("/console/sessions").says(http.StatusOK)
 }
 
-// While the API is unavailable, a session stays until its person signs out.
+// While the API is unavailable, a session stays until its person signs out, and streams reconnect.
 func TestErrorsDoNotSignOut(t *testing.T) {
 	t.Parallel()
 	s, b := signedIn(t, "agency")
 	s.refuse("GET /api/me", http.StatusServiceUnavailable, domain.CodeUnavailable, "The read models are being made.")
 	b.get("/console").says(http.StatusServiceUnavailable, "being made", "R1")
+	for _, path := range []string{"/console/stream", "/console/stream/notices"} { // after another status, a browser would not reconnect
+		stream := b.get(path)
+		require.Equal(t, http.StatusOK, stream.Code)
+		require.Regexp(t, `^retry: \d{4}\n\n: The read models are being made.\n\n$`, stream.Body.String())
+	}
 	s.sessions.away = errors.New("no connection to 10.0.0.7")
 	b.get("/console").says(http.StatusInternalServerError, "An internal error occurred").lacks("10.0.0.7")
 	require.Len(t, s.sessions.sessions, 1)

@@ -41,6 +41,31 @@ addEventListener("resize", reach);
 document.addEventListener("toggle", reach, true);
 document.addEventListener("replaced", reach);
 
+// An EventSource that also reconnects after a temporary failure: browsers give up after any response that is not a
+// stream, such as the error page of a proxy while the service restarts. The event "refused" ends it: a retry cannot help.
+document.Stream = class {
+  listeners = [["error", () => this.current.readyState === EventSource.CLOSED && this.check()]];
+  constructor(address) {
+    this.address = address;
+    this.open();
+  }
+  open() {
+    this.current = new EventSource(this.address);
+    for (const listener of this.listeners) this.current.addEventListener(...listener);
+  }
+  async check() {
+    const asking = new AbortController();
+    const answer = await fetch(this.address, { redirect: "manual", signal: asking.signal }).catch(() => undefined);
+    asking.abort();
+    if (answer && !answer.ok && answer.status < 500) this.current.dispatchEvent(new Event("refused"));
+    else setTimeout(() => answer?.ok ? this.open() : this.check(), 10_000);
+  }
+  addEventListener(...listener) {
+    this.listeners.push(listener);
+    this.current.addEventListener(...listener);
+  }
+};
+
 // A double click submits a form only once.
 let sentAt = -Infinity;
 document.addEventListener("submit", (event) => {

@@ -17,6 +17,7 @@ async function renew() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") said.hidden = true; // the session has ended
+    if (answer.status >= 500) return soon();
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("figures");
     if (!fresh || figures.contains(document.activeElement)) return soon();
@@ -28,12 +29,18 @@ async function renew() {
     figures.replaceWith(fresh);
     figures = fresh;
   } catch {
-    // The process may be restarting. The next change triggers another update.
+    soon(); // the process may be restarting
   }
 }
 
-const stream = new EventSource(figures.dataset.live), said = document.getElementById("live");
+const stream = new document.Stream(figures.dataset.live), said = document.getElementById("live");
+let gap = false; // events may have been missed
 document.figures = stream; // for board.js
 stream.addEventListener("figures_changed", soon);
-stream.addEventListener("open", () => { said.hidden = false; });
-stream.addEventListener("error", () => { said.hidden = stream.readyState === EventSource.CLOSED; }); // otherwise it reconnects automatically
+stream.addEventListener("open", () => {
+  if (gap) soon();
+  gap = said.hidden = false;
+});
+stream.addEventListener("error", (event) => {
+  if (event.target.readyState === EventSource.CLOSED) gap = said.hidden = true; // otherwise the browser reconnects, and misses nothing
+});

@@ -37,10 +37,10 @@ func (p *program) newClient(name, person, email string) (account, user string) {
 	return account, user
 }
 
-func asAgency(p *program, in *browserPage, width int64, scheme, path string) *consoleWindow {
+func openAs(role string, p *program, in *browserPage, width int64, scheme, path string) *consoleWindow {
 	w := openConsole(p, in, width, scheme)
 	w.open(p.base + "/console")
-	w.follow("Continue as agency")
+	w.follow("Continue as " + role)
 	require.EqualValues(p.t, http.StatusOK, w.open(p.base+path))
 	return w
 }
@@ -49,7 +49,7 @@ func asAgency(p *program, in *browserPage, width int64, scheme, path string) *co
 func linkTwoClients(p *program, browser *browserPage) {
 	first, ada := p.newClient(markupName, "Ada Long", "ada@first.example.com")
 	second, jonas := p.newClient("Old Mill", "Jonas Weber", "jonas@mill.example.com")
-	w := asAgency(p, browser, 320, "dark", "/console/clients/"+first+"/board")
+	w := openAs("agency", p, browser, 320, "dark", "/console/clients/"+first+"/board")
 	w.says("Board of "+markupName, "is not linked with any client", "Ada Long")
 	w.tick("Old Mill", true)
 	w.follow("Preview changes")
@@ -79,22 +79,8 @@ func linkTwoClients(p *program, browser *browserPage) {
 
 // A client who is taken off the list while it looks hears it at once, by the page's one stream; and so is one whose board shows no figures any more.
 func removeWhoLooks(p *program, browser *browserPage) {
-	var me struct {
-		Data struct {
-			UserID string `json:"user_id"`
-			Opens  struct {
-				Dashboards []struct {
-					SubAccountID string `json:"sub_account_id"`
-				}
-			}
-		}
-	}
-	p.get(p.info.Tokens["client"], "/api/me").ok(p.t, http.StatusOK).into(p.t, &me)
-	require.NotEmpty(p.t, me.Data.Opens.Dashboards)
-	board := me.Data.Opens.Dashboards[0].SubAccountID
-	w := openConsole(p, browser, 1200, "light")
-	w.open(p.base + "/console")
-	w.follow("Continue as client")
+	board := p.info.IDs.SubAccounts[0]
+	w := openAs("client", p, browser, 1200, "light", "/console")
 	streams := &tail{}
 	require.NoError(p.t, chromedp.Listen(w.ctx, func(event any) {
 		if e, is := event.(*network.EventRequestWillBeSent); is && e.Type == network.ResourceTypeEventSource {
@@ -105,7 +91,7 @@ func removeWhoLooks(p *program, browser *browserPage) {
 	w.await("the stream to be open", `!document.getElementById("live").hidden`)
 	before := p.update(board, map[string]any{}) // changes nothing
 	everybody, scopes := before.Users, before.Scopes
-	p.setUsers(board, slices.DeleteFunc(slices.Clone(everybody), func(id string) bool { return id == me.Data.UserID }))
+	p.setUsers(board, []string{})
 	w.await("the page that says so", `location.pathname.endsWith("/closed") && document.body.innerText.includes("removed you from its list while you were viewing it")`)
 	w.mayBeRefused("/console/board/" + board) // figures that changed just before are fetched once more, perhaps behind the removal
 	w.look()
