@@ -47,8 +47,8 @@ func TestTopicCreatedAgainStopsThePartitions(t *testing.T) {
 		return len(e.NotFollowed()) == len(s.Partitions) && stopped(s) == len(s.Partitions)
 	})
 	for _, p := range s.Partitions {
-		require.Contains(t, p.Stopped, "another log: rebuild")
-		require.Contains(t, e.NotFollowed()[p.Partition], "another log: rebuild")
+		require.Contains(t, p.Stopped, "the tables were built from another log")
+		require.Contains(t, e.NotFollowed()[p.Partition], "the tables were built from another log")
 	}
 	b.eachOnce(3)
 }
@@ -65,7 +65,7 @@ func TestLostRecordsStopTheirPartitionOnly(t *testing.T) {
 	b.deleteBefore(domain.TopicMetrics, lost, 2)
 	e := b.startEngine(tally{}.projector())
 	s := b.awaitStatus(e, func(s operator.Projection) bool { return len(e.NotFollowed()) == 1 && stopped(s) == 1 && s.Lag == 2 })
-	require.Contains(t, s.Partitions[lost].Stopped, "another log: rebuild (records after the checkpoint are gone)")
+	require.Contains(t, s.Partitions[lost].Stopped, "required records are gone from the log")
 	b.eachOnce(3)
 }
 
@@ -225,7 +225,7 @@ func TestRecordsReadBeforeARestoreAreNotFolded(t *testing.T) {
 	b.start(frozen)
 	b.awaitStatus(frozen, func(s operator.Projection) bool { return len(frozen.NotFollowed()) == len(s.Partitions) })
 	for _, reason := range frozen.NotFollowed() {
-		require.Contains(t, reason, "another log: rebuild, or configure the brokers that the tables were built from")
+		require.Contains(t, reason, "another log: configure the brokers of that log, or rebuild the tables")
 	}
 	b.eachOnce(1)
 	require.Equal(t, 1, b.count("select sum(next_offset) from checkpoints"))
@@ -246,7 +246,7 @@ func TestARebuildFromBeforeARestoreCopiesNothing(t *testing.T) {
 		return nil
 	}}.projector())
 	failed := b.ends(b.request(tally{}.projector()).ID, operator.RebuildFailed)
-	require.Contains(t, failed.Error, "another log: rebuild")
+	require.Contains(t, failed.Error, "the tables were built from another log")
 	require.Equal(t, 1, b.liveAt("tally"))
 	b.caughtUp(e)
 	b.eachOnce(90)

@@ -149,8 +149,8 @@ func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: "+
 				"the log was truncated. Keep this backup, and restore it", t.Name, in.Partition, in.End, r.Dir, backupEnd)
 		case in.Start > 0 && !t.Compacted:
-			return fmt.Errorf("%w: %s/%d begins at offset %d: earlier records are gone, and no read model can be made "+
-				"without them. Look at the topic's settings (ledgerboard log)",
+			return fmt.Errorf("%w: %s/%d begins at offset %d, and no read model can be built without the earlier records. "+
+				"Check the topic's settings (ledgerboard log)",
 				eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
 		}
 	}

@@ -21,16 +21,17 @@ import (
 // Outcomes of an append that was not acknowledged, for errors.Is. Every error of [Log.Append],
 // [Log.AppendBatch] and [Log.AppendBulk] is one of them.
 var (
-	// ErrRefused: nothing was appended, and nothing will be.
+	// ErrRefused means that nothing was appended and nothing will be.
 	ErrRefused = errors.New("nothing was appended")
-	// ErrOutcomeUnknown: the record was passed to the client and may be in the log now or later.
+	// ErrOutcomeUnknown means that the record was passed to the client and may already be in the
+	// log or may still be appended.
 	ErrOutcomeUnknown = errors.New("it is unknown whether the record was appended")
 )
 
-// ErrRecordTooLarge refuses a record above 1 MiB.
+// ErrRecordTooLarge means that a record is larger than 1 MiB.
 var ErrRecordTooLarge = errors.New("the record is too large")
 
-// AppendError is an append that was not acknowledged, with its outcome.
+// AppendError describes an append that was not acknowledged.
 type AppendError struct {
 	Topic, Key string
 	Unknown    bool // true: [ErrOutcomeUnknown]; false: [ErrRefused]
@@ -48,13 +49,13 @@ func (e *AppendError) Error() string {
 // Unwrap returns the cause.
 func (e *AppendError) Unwrap() error { return e.Err }
 
-// Is matches the two outcomes.
+// Is reports whether target is the outcome: [ErrRefused] or [ErrOutcomeUnknown].
 func (e *AppendError) Is(target error) bool {
 	return target == ErrOutcomeUnknown && e.Unknown || target == ErrRefused && !e.Unknown
 }
 
 // Append appends one event and returns nil once all in-sync replicas have it. An error is an
-// [*AppendError]. If ctx is done, Append returns at once; the publisher may still succeed.
+// [*AppendError]. If ctx is done, Append returns immediately, and the event may still be appended.
 func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	ctx, span := startAppend(ctx, d.Topic, 1)
 	defer func() { tracing.End(span, err) }()
@@ -75,7 +76,7 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	case err = <-done:
 	case <-ctx.Done():
 		select {
-		case err = <-done: // both happened: the answer counts
+		case err = <-done: // the outcome is known after all
 		default:
 			err = context.Cause(ctx)
 		}
@@ -88,13 +89,14 @@ func (l *Log) Append(ctx context.Context, d domain.Draft) (err error) {
 	return &AppendError{Topic: d.Topic, Key: d.Key, Unknown: !definite, Err: err}
 }
 
-// startAppend begins the span of an append, if ctx is in a trace.
+// startAppend starts a span for an append if ctx contains a trace.
 func startAppend(ctx context.Context, topic string, events int) (context.Context, trace.Span) {
 	return tracing.StartInTrace(ctx, "append "+topic, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
-		semconv.MessagingSystemKafka, semconv.MessagingDestinationName(topic), semconv.MessagingBatchMessageCount(events)))
+		semconv.MessagingSystemKafka, semconv.MessagingDestinationName(topic),
+		semconv.MessagingBatchMessageCount(events)))
 }
 
-// Fits returns the error with which [Log.Append] would refuse an invalid or oversized event, or
+// Fits returns the error with which [Log.Append] would refuse the event as invalid or too large, or
 // nil. It appends nothing.
 func (l *Log) Fits(d domain.Draft) error {
 	_, err := l.encode(d)
@@ -112,7 +114,8 @@ func (l *Log) encode(d domain.Draft) (Record, error) {
 	return r, nil
 }
 
-// recordSize is sarama's own estimate for record format 2; both clients use it.
+// recordSize returns sarama's estimate of a record's size in record format 2. It limits the records
+// of both clients.
 func recordSize(r Record) int {
 	size := 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + 1 + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
@@ -121,20 +124,23 @@ func recordSize(r Record) int {
 	return size
 }
 
+// openAppends limits the unanswered appends of a client. Without the limit, records would
+// accumulate in the client while brokers are unreachable, because callers give up at their
+// deadlines.
 type openAppends struct {
-	// slots holds one value per record. Without a limit, records would accumulate while brokers are
-	// unreachable: callers give up at their deadlines.
-	slots  chan struct{}
-	mu     sync.RWMutex // held for reading while a record is passed to the client, so that close sees all of them
+	slots chan struct{} // one value per unanswered record
+
+	// mu is locked for reading while a record is passed to the client, so that close waits for it.
+	mu     sync.RWMutex
 	closed bool
 	open   sync.WaitGroup
 }
 
 func newOpenAppends(limit int) *openAppends { return &openAppends{slots: make(chan struct{}, limit)} }
 
-// begin passes a record to the client once there is room; its answer must call answered. An error
-// means that nothing was passed to the client.
-func (o *openAppends) begin(ctx context.Context, handOver func()) error {
+// begin calls send, which passes a record to the client, once there is room. The record's callback
+// must call answered. If begin returns an error, send was not called.
+func (o *openAppends) begin(ctx context.Context, send func()) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -150,7 +156,7 @@ func (o *openAppends) begin(ctx context.Context, handOver func()) error {
 		return errClosed
 	}
 	o.open.Add(1)
-	handOver()
+	send()
 	return nil
 }
 
@@ -159,8 +165,8 @@ func (o *openAppends) answered() {
 	o.open.Done()
 }
 
-// close refuses new records, waits up to limit for those in progress, and then disconnects: without
-// brokers a client retries for minutes.
+// close refuses new records and disconnects after those in progress were answered. It waits no
+// longer than limit, because a client without brokers retries for minutes.
 func (o *openAppends) close(limit time.Duration, disconnect func() error) error {
 	o.mu.Lock()
 	o.closed = true
@@ -178,8 +184,7 @@ func (o *openAppends) close(limit time.Duration, disconnect func() error) error 
 	}
 }
 
-// maxHandedOver bounds the unanswered appends per producer.
-const maxHandedOver = 4096
+const maxUnanswered = 4096 // appends per producer
 
 type producer struct {
 	*openAppends
@@ -195,11 +200,11 @@ func newProducer(cfg Config) (*producer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect producer: %w", err)
 	}
-	return &producer{newOpenAppends(maxHandedOver), publisher, cfg.wireName}, nil
+	return &producer{newOpenAppends(maxUnanswered), publisher, cfg.wireName}, nil
 }
 
-// publish does not wait for Publish, which retries while the brokers are unreachable. An error means
-// that nothing was started.
+// publish does not wait for Publish, which retries while the brokers are unreachable. If it returns
+// an error, Publish was not called.
 func (p *producer) publish(ctx context.Context, r Record) (<-chan error, error) {
 	done := make(chan error, 1)
 	return done, p.begin(ctx, func() {

@@ -17,41 +17,40 @@ import (
 )
 
 const (
-	// maxBulk bounds the records that were passed to kgo and not answered yet.
-	maxBulk = 16_384
+	maxBulk = 16_384 // unanswered records
 	// bulkLinger is how long a partition's request waits for more records, so that callers share
 	// requests.
 	bulkLinger = 2 * time.Millisecond
 )
 
-// bulkOptions configure the log's kgo client to produce the same records as the publisher: all
-// in-sync replicas, idempotent, the pinned partitioner, no compression.
+// bulkOptions returns options with which kgo appends in the same way as the sarama producers:
+// acknowledged by all in-sync replicas, idempotent, to the same partitions, and without
+// compression.
 func bulkOptions(cfg Config) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(newPinnedKgo(cfg.wireCounts())),
 		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ProducerBatchMaxBytes(int32(maxRecordBytes + batchOverhead/2)),
-		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would block for room beyond a caller's deadline
+		kgo.MaxBufferedRecords(2 * maxBulk), // never reached: kgo would block beyond a caller's deadline
 		kgo.ProducerLinger(bulkLinger),
 		kgo.RecordDeliveryTimeout(2 * time.Minute),
 		kgo.MetadataMaxAge(time.Minute), // a changed partition count is refused once the client has seen it
 	}
 }
 
-// AppendBatch appends many events and returns the outcome of each, in the order of the drafts, as
-// [Log.Append] does. A refused draft does not affect the others. Records of the same partition
-// keep the order of the drafts and of the calls. If ctx is done, a record without an answer is
-// [ErrOutcomeUnknown] and may still be appended.
+// AppendBatch appends many events. It returns one result per draft, in order: nil, or the error
+// that [Log.Append] would return. A refused draft does not affect the others. Records of the same
+// partition keep the order of the drafts and of the calls. When ctx is done, unanswered records
+// result in [ErrOutcomeUnknown] and may still be appended.
 func (l *Log) AppendBatch(ctx context.Context, drafts []domain.Draft) []error {
 	b := l.newBatch(ctx, drafts)
 	l.produce(ctx, b)
 	return b.errs
 }
 
-// AppendBulk appends many events for callers that repeat the whole batch on failure, such as
-// import and seeding. It returns the first error. [ErrRefused] means that nothing at all was
-// appended.
+// AppendBulk appends many events for callers that repeat the whole batch on failure, such as an
+// import. It returns the first error. [ErrRefused] means that no event of the batch was appended.
 func (l *Log) AppendBulk(ctx context.Context, drafts []domain.Draft) error {
 	b := l.newBatch(ctx, drafts)
 	if err := cmp.Or(b.errs...); err != nil {
@@ -73,7 +72,7 @@ type batch struct {
 	errs    []error
 	open    []bool // passed to the client and not answered
 
-	parent string // the trace context of each; "": the drafts' own
+	parent string // trace context of all records; "": each draft keeps its own
 	span   trace.Span
 }
 
@@ -109,7 +108,7 @@ func (l *Log) encodeBatch(b *batch, from, to int) {
 			b.fail(i, false, err)
 			continue
 		}
-		records[i-from] = kgo.Record{Topic: l.cfg.wireName(b.drafts[i].Topic), Key: r.Key, Value: r.Value, Headers: r.Headers}
+		records[i-from] = kgo.Record{Topic: l.cfg.wireName(r.Topic), Key: r.Key, Value: r.Value, Headers: r.Headers}
 		b.records[i] = &records[i-from]
 	}
 }
@@ -129,13 +128,13 @@ type answer struct {
 func (l *Log) produce(ctx context.Context, b *batch) {
 	defer func() { tracing.End(b.span, cmp.Or(b.errs...)) }()
 	answers := make(chan answer, len(b.records))
-	handedOver, waiting := context.WithoutCancel(ctx), 0
+	detached, waiting := context.WithoutCancel(ctx), 0
 	for i, r := range b.records {
 		if b.errs[i] != nil {
 			continue
 		}
 		err := l.bulk.begin(ctx, func() {
-			l.client.Produce(handedOver, r, func(_ *kgo.Record, err error) {
+			l.client.Produce(detached, r, func(_ *kgo.Record, err error) {
 				l.bulk.answered()
 				answers <- answer{i, err}
 			})
@@ -155,7 +154,7 @@ func (l *Log) produce(ctx context.Context, b *batch) {
 		case <-ctx.Done():
 		}
 		select {
-		case a := <-answers: // both happened: the answer counts
+		case a := <-answers: // this outcome is known after all
 			b.answered(a)
 		default:
 			for i, open := range b.open {

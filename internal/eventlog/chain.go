@@ -18,14 +18,15 @@ type Verdict int
 
 // The verdicts of [Judge]; the zero Verdict is not one of them.
 const (
-	// Effective: the successor of the head. It becomes the head.
+	// Effective means that the record succeeds the head and becomes the head.
 	Effective Verdict = iota + 1
-	// Stale: a lost race or a duplicate. It is skipped and counted.
+	// Stale means that the record lost a race or is a duplicate. It is skipped and counted.
 	Stale
-	// Broken: a gap or a fork, which no correct writer can produce. The stream is parked.
+	// Broken means that the record reveals a gap or a fork, which no correct writer can produce.
+	// The stream is parked.
 	Broken
-	// Invalid: malformed, or in a partition other than its key's. It is skipped and counted,
-	// regardless of its version.
+	// Invalid means that the record is malformed, or in a partition that its key does not belong
+	// to. It is skipped and counted, regardless of its version.
 	Invalid
 )
 
@@ -45,22 +46,22 @@ func (v Verdict) String() string {
 	}
 }
 
-// Genesis returns the previous hash of a stream's first record: SHA-256 of "ledgerboard", the
-// topic's domain name and the key, concatenated.
+// Genesis returns the hash that the first record of a stream has as its previous hash: SHA-256 over
+// "ledgerboard", the topic's domain name and the key, concatenated.
 func Genesis(topic, key string) [hashSize]byte {
 	return sha256.Sum256([]byte("ledgerboard" + topic + key))
 }
 
-// RecordHash returns the identity of a record in its chain: SHA-256 over these fields, each preceded by
-// its length in bytes as a 32-bit big-endian number.
+// RecordHash returns the hash that identifies a record in its chain: SHA-256 over the following
+// fields, each preceded by its length in bytes as a 32-bit big-endian number.
 //
 //  1. the previous record's hash, 32 raw bytes ([Genesis] for the first)
 //  2. the topic's domain name
 //  3. the key
 //  4. the version, as the bytes of the ce_chainversion header (decimal)
 //  5. for every header except the trace context (ce_traceparent, ce_tracestate, traceparent,
-//     tracestate), sorted bytewise by name, equal names in the record's order:
-//     its name, then its value
+//     tracestate): its name, then its value; headers are sorted bytewise by name, and headers with
+//     equal names keep the record's order
 //  6. the value
 //
 // Partition, offset and timestamp are not included. Test vector: testdata/chain_vector.json.
@@ -103,14 +104,13 @@ func headerValue(headers []Header, name string) []byte {
 	return nil
 }
 
-// Judge compares a record of a chained topic with the head of its key. It reads only key, headers
-// and raw value, so a record whose payload cannot be decoded is still the head. The returned head
-// is the record for [Effective] and the given head otherwise. The reason, for people, is empty for
-// Effective.
+// Judge compares a record of a chained topic with the head of its key. It does not decode the
+// value, so a record with an undecodable payload can still become the head. It returns the verdict,
+// the head after the record, and an explanation for people, which is empty for [Effective].
 //
-// A malformed record (a ce_ header missing, repeated, empty or of a wrong form; an empty key or
-// value) or one in the wrong partition is Invalid regardless of its version. If it broke the chain,
-// a stray copy of a record could block an agency.
+// A record is Invalid regardless of its version if it is in the wrong partition or malformed: a
+// missing, repeated, empty or ill-formed ce_ header, or an empty key or value. If such a record
+// broke the chain, a stray copy of a record could block an agency.
 func Judge(head domain.StreamHead, r Record, partitions int32) (Verdict, domain.StreamHead, string) {
 	if len(r.Key) == 0 || len(r.Value) == 0 {
 		return Invalid, head, "the key or the value is empty"

@@ -20,16 +20,17 @@ import (
 // ErrUnsafeTopic is wrapped by every finding of [Log.Check].
 var ErrUnsafeTopic = errors.New("unsafe topic")
 
-// Minimum retention of a compacted topic: a reader that was away for a day still sees every state,
-// and one that was away for a month still sees every tombstone.
+// Minimum retention of a compacted topic: a reader that was offline for a day still sees every
+// state, and one that was offline for 30 days still sees every tombstone.
 const (
 	minCompactionLag   = 24 * time.Hour
 	minDeleteRetention = 30 * 24 * time.Hour
 )
 
-// MaxCompactionDelay is how long after a tombstone a compacted topic may hold earlier records of
-// the key: max.compaction.lag.ms plus segment.ms, which is checked at each startup. A partition
-// without new records is not compacted, because the cleaner skips the active segment.
+// MaxCompactionDelay is the longest time for which a compacted topic may still contain a key's
+// earlier records after a tombstone: max.compaction.lag.ms plus segment.ms. [Log.Check] verifies
+// both settings. A partition without new records is not compacted, because the log cleaner skips
+// the active segment.
 const MaxCompactionDelay = maxCompactionLag + maxSegmentAge
 
 const (
@@ -37,9 +38,9 @@ const (
 	maxSegmentAge    = 24 * time.Hour
 )
 
-// Check verifies the settings that keep the log from losing records or splitting streams. All
-// findings are joined; each wraps [ErrUnsafeTopic] and names the command that fixes it. Any other
-// error means that the brokers could not be queried.
+// Check verifies the settings that keep the log from losing records or splitting streams. It
+// returns all findings, joined; each wraps [ErrUnsafeTopic] and names the command that fixes the
+// setting. Any other error means that the brokers could not be queried.
 func (cl *cluster) Check(ctx context.Context) error {
 	var errs []error
 	for _, spec := range cl.codec.Topics() {
@@ -48,8 +49,8 @@ func (cl *cluster) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// RunChecks runs [Log.Check] every interval until ctx is done and passes each result, including
-// nil, to report. It does not check at once, because [Open] did.
+// RunChecks runs [Log.Check] periodically until ctx is done and passes each result, including nil,
+// to report. The first check runs after one interval, because [Open] has just checked the topics.
 func (cl *cluster) RunChecks(ctx context.Context, every time.Duration, report func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -90,8 +91,10 @@ func (cl *cluster) checkTopic(ctx context.Context, spec TopicSpec) error {
 	t.partitions(len(described.partitions))
 	t.replication(len(brokers))
 	t.retention()
-	t.equals("unclean.leader.election.enable", "false", "an out-of-sync replica could become leader and lose acknowledged records")
-	t.atLeast("max.message.bytes", int64(maxRecordBytes+batchOverhead), "the broker would refuse the largest allowed record")
+	t.equals("unclean.leader.election.enable", "false",
+		"an out-of-sync replica could become leader and lose acknowledged records")
+	t.atLeast("max.message.bytes", int64(maxRecordBytes+batchOverhead),
+		"the broker would refuse the largest allowed record")
 	return errors.Join(t.errs...)
 }
 
@@ -160,21 +163,22 @@ func (t *topicCheck) partitions(got int) {
 	if got == int(t.spec.Partitions) {
 		return
 	}
-	t.unsafef("it has %d partitions but must have %d: the count determines the partition of a key, so streams would split. "+
-		"The count cannot be lowered. If the topic is empty, delete it and restart (it is recreated correctly): "+
-		"kafka-topics.sh --bootstrap-server %s --delete --topic %s. Otherwise restore the log into a topic with %d partitions",
+	t.unsafef("it has %d partitions but must have %d: the count determines the partition of a key, so streams would "+
+		"split. The count cannot be lowered. If the topic is empty, delete it and restart (it is recreated "+
+		"correctly): kafka-topics.sh --bootstrap-server %s --delete --topic %s. Otherwise, restore the log into a "+
+		"topic with %d partitions",
 		got, t.spec.Partitions, t.bootstrap, t.name, t.spec.Partitions)
 }
 
 func (t *topicCheck) replication(brokers int) {
 	if want := min(int(t.spec.ReplicationFactor), brokers); t.replicas < want {
-		t.unsafef("it has %d replicas, but %d brokers could hold %d; losing a broker would lose records. "+
-			"To fix it, run: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file <plan with %d replicas for %s>",
-			t.replicas, brokers, want, t.bootstrap, want, t.name)
+		t.unsafef("it has %d replicas, but %d brokers could hold %d; losing a broker could lose records. "+
+			"To fix it, run: kafka-reassign-partitions.sh --bootstrap-server %s --execute --reassignment-json-file "+
+			"<plan with %d replicas for %s>", t.replicas, brokers, want, t.bootstrap, want, t.name)
 	}
 	minimum := min(int(t.spec.insyncReplicas()), t.replicas)
 	t.setting("min.insync.replicas",
-		fmt.Sprintf("with less than %d, acknowledged records can be lost; with more than the %d replicas, "+
+		fmt.Sprintf("with less than %d, acknowledged records can be lost; with more than %d, the number of replicas, "+
 			"no record can be written", minimum, t.replicas),
 		strconv.Itoa(minimum), func(got string) bool {
 			n, err := strconv.Atoi(got)
@@ -185,10 +189,12 @@ func (t *topicCheck) replication(brokers int) {
 func (t *topicCheck) retention() {
 	if t.spec.Compacted {
 		t.equals("cleanup.policy", "compact", "the topic must keep the last state of each key forever")
-		t.atLeast("min.compaction.lag.ms", minCompactionLag.Milliseconds(), "readers that were offline must still see each state")
+		t.atLeast("min.compaction.lag.ms", minCompactionLag.Milliseconds(),
+			"readers that were offline must still see each state")
 		t.atMost("max.compaction.lag.ms", maxCompactionLag, "erased data must leave the log")
 		t.atMost("segment.ms", maxSegmentAge, "erased data must leave the log, and the active segment is not compacted")
-		t.atLeast("delete.retention.ms", minDeleteRetention.Milliseconds(), "readers that were offline must still see each tombstone")
+		t.atLeast("delete.retention.ms", minDeleteRetention.Milliseconds(),
+			"readers that were offline must still see each tombstone")
 		return
 	}
 	t.equals("cleanup.policy", "delete", "compaction would remove all but the last record of each key")
@@ -196,8 +202,8 @@ func (t *topicCheck) retention() {
 	t.equals("retention.bytes", "-1", "the log is the only source of truth and must never expire")
 }
 
-// lookAt names the setting that an error is about. Clients wrap errors of TLS and SASL, but not all
-// of them have a type.
+// lookAt returns the likely cause of a connection error and the settings to check. Some TLS and
+// SASL errors have no type and are recognized by their text.
 func (c Config) lookAt(err error) string {
 	var otherName x509.HostnameError
 	var invalid x509.CertificateInvalidError
@@ -205,14 +211,17 @@ func (c Config) lookAt(err error) string {
 	var noTLS tls.RecordHeaderError
 	text := err.Error()
 	switch {
-	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), strings.Contains(text, "SASL"):
-		return "the broker refuses the credentials: check LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL"
+	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism),
+		strings.Contains(text, "SASL"):
+		return "the broker refuses the credentials: check LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and " +
+			"LEDGERBOARD_KAFKA_SASL"
 	case errors.As(err, &unknownAuthority):
 		return "the certificate authority of the broker is not trusted: check LEDGERBOARD_KAFKA_CA"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "the certificate of the broker has expired or is not valid yet: renew it and check both clocks"
+		return "the certificate of the broker has expired or is not valid yet: renew it, and check the clocks of both " +
+			"machines"
 	case errors.As(err, &otherName):
-		return "the certificate of the broker is for another host: check LEDGERBOARD_KAFKA_BROKERS"
+		return "the certificate of the broker is for a different host name: check LEDGERBOARD_KAFKA_BROKERS"
 	case errors.As(err, &noTLS):
 		return "the broker does not use TLS on this port: check LEDGERBOARD_KAFKA_BROKERS and LEDGERBOARD_KAFKA_TLS"
 	case strings.Contains(text, "remote error: tls"):
@@ -220,8 +229,8 @@ func (c Config) lookAt(err error) string {
 	case c.TLS == nil && strings.Contains(text, "tls"):
 		return "the broker requires TLS: check LEDGERBOARD_KAFKA_TLS"
 	case errors.Is(err, io.EOF), strings.Contains(text, "EOF"):
-		return "the broker closes the connection at once, so it may require TLS or refuse the credentials: check LEDGERBOARD_KAFKA_TLS, " +
-			"LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL"
+		return "the broker closes the connection immediately; it may require TLS or refuse the credentials: check " +
+			"LEDGERBOARD_KAFKA_TLS, LEDGERBOARD_KAFKA_USER, LEDGERBOARD_KAFKA_PASSWORD and LEDGERBOARD_KAFKA_SASL"
 	default:
 		return "check that the brokers are running, and check their addresses, TLS and SASL"
 	}

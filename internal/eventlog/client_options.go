@@ -14,19 +14,19 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// The clients' own time-outs. They bound how long a frozen or lost broker delays a request, while
-// the cluster replaces it. A change may therefore wait up to 30 s; nothing is lost.
+// Timeouts of both clients. They bound how long a request waits for a frozen or lost broker while
+// the cluster replaces the broker. A change may be delayed by up to 30 s, and nothing is lost.
 const (
 	dialWithin   = 5 * time.Second
 	answerWithin = 4 * time.Second // in addition to the time that the request itself allows
 )
 
-const requestTries = 60 // attempts per request; the time is bounded as well
+const requestTries = 60 // attempts per request; the total time is also bounded
 
-// retryAfter is kgo's wait after a number of failures. While leaders and coordinators are
-// elected, for some ten seconds, it stays short. kgo's own waits double up to 5 s: members of a
-// group found their new coordinator up to 9 s apart, and no partition was folded until the last one
-// had.
+// retryAfter returns how long kgo waits after a number of failures. The wait stays short while
+// leaders and coordinators are elected, which takes about ten seconds. kgo's default doubles the
+// wait up to 5 s: with it, the members of a group found their new coordinator up to 9 s apart, and
+// no partition was folded until the last member had found it.
 func retryAfter(failures int) time.Duration {
 	wait := 250 * time.Millisecond
 	switch {
@@ -82,7 +82,9 @@ func (c Config) saramaConfig() *sarama.Config {
 		s.Net.SASL.Enable = true
 		s.Net.SASL.Mechanism = sarama.SASLMechanism(c.SASL.Mechanism)
 		s.Net.SASL.User, s.Net.SASL.Password = c.SASL.User, c.SASL.Password
-		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient { return &saramaSCRAM{mechanism: c.SASL.mechanism()} }
+		s.Net.SASL.SCRAMClientGeneratorFunc = func() sarama.SCRAMClient {
+			return &saramaSCRAM{mechanism: c.SASL.mechanism()}
+		}
 	}
 	return s
 }
@@ -93,11 +95,11 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	s.Producer.Idempotent = true
 	s.Net.MaxOpenRequests = 1 // required by sarama for idempotence
 	s.Producer.Return.Successes, s.Producer.Return.Errors = true, true
-	// sarama's default gives up within a second, but a controller takes some ten seconds to replace
-	// a dead leader. Callers do not wait for this; they have their own deadlines.
+	// By default, sarama gives up within a second, but a controller takes about ten seconds to
+	// replace a dead leader. Callers do not wait for the retries, because they have deadlines.
 	s.Producer.Retry.Max, s.Producer.Retry.Backoff = 120, 250*time.Millisecond
-	// Three failed look-ups of the leader open a breaker for 10 s, even if the broker is back in
-	// two.
+	// After three failed lookups of the leader, sarama does not look it up again for 10 s, even if
+	// the broker is back after two.
 	s.Metadata.Retry.Max, s.Metadata.Retry.Backoff = 40, 250*time.Millisecond
 	s.Producer.Timeout = answerWithin - time.Second // lets a leader that waits for a replica answer in time
 	s.Producer.MaxMessageBytes = maxRecordBytes + batchOverhead/2
@@ -105,12 +107,12 @@ func (c Config) saramaProducerConfig() *sarama.Config {
 	return s
 }
 
-// saramaSubscriberConfig is for consumers without a group that read only new records.
+// saramaSubscriberConfig configures consumers without a group that read only new records.
 func (c Config) saramaSubscriberConfig() *sarama.Config {
 	s := c.saramaConfig()
 	s.Consumer.Offsets.Initial = sarama.OffsetNewest
-	// watermill-kafka does not read the error channels of partition consumers without a group. A
-	// full channel would block its partition forever. With Errors off, sarama logs the errors
+	// watermill-kafka does not read the error channels of partition consumers without a group, and
+	// a full channel would block its partition forever. With this setting, sarama logs the errors
 	// instead.
 	s.Consumer.Return.Errors = false
 	s.Consumer.Fetch.Min = 1
@@ -127,7 +129,8 @@ func (c Config) wireCounts() map[string]int32 {
 	return counts
 }
 
-// saramaSCRAM implements sarama's SCRAM client with kgo's; sarama has no implementation.
+// saramaSCRAM implements [sarama.SCRAMClient] with kgo's SCRAM mechanism, because sarama contains
+// no implementation.
 type saramaSCRAM struct {
 	mechanism sasl.Mechanism
 	session   sasl.Session
@@ -156,7 +159,7 @@ func (s *saramaSCRAM) Step(challenge string) (string, error) {
 
 func (s *saramaSCRAM) Done() bool { return s.done }
 
-// kgoLogger forwards kgo's log. It logs kgo's Info messages at Debug.
+// kgoLogger forwards kgo's messages to slog. Info messages are logged at Debug.
 type kgoLogger struct{ log *slog.Logger }
 
 func (l kgoLogger) Level() kgo.LogLevel {

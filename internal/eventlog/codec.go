@@ -16,21 +16,20 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Classes of records that cannot be decoded, for errors.Is. The third class is
-// [domain.ErrUnknownType]. Retrying with the same binary never helps.
+// Errors of records that cannot be decoded, for errors.Is; a third one is [domain.ErrUnknownType].
+// Retrying with the same binary never helps.
 var (
-	// ErrMalformed: the envelope or the key is invalid, or the value is empty on a topic that is
-	// not compacted.
+	// ErrMalformed means that the envelope or the key is invalid, or that the value is empty on a
+	// topic that is not compacted.
 	ErrMalformed = errors.New("malformed record")
-	// errPayload: the envelope is valid, but the registry refused the value.
+	// errPayload means that the envelope is valid, but the registry refused the value.
 	errPayload = errors.New("payload cannot be decoded")
 )
 
 // Errors of a draft that cannot be appended, for errors.Is. Both mean that nothing was appended.
 var (
-	// errInvalidDraft: an attribute, the payload, the topic or the chain link is invalid.
 	errInvalidDraft = errors.New("invalid draft")
-	// errEmptyKey: a record without a key would go to an arbitrary partition.
+	// A record without a key would be written to an arbitrary partition.
 	errEmptyKey = errors.New("the key is empty")
 )
 
@@ -50,8 +49,8 @@ func NewCodec(registry *domain.Registry, topics []TopicSpec, source string) Code
 	return c
 }
 
-// Encode encodes a draft: topic, key, headers and value. [Codec.Decode] decodes every accepted
-// record to the same event; a record in the log that cannot be decoded would be parked forever.
+// Encode encodes a draft as a record without a position. [Codec.Decode] decodes the record to the
+// same event: a record in the log that cannot be decoded would be parked forever.
 func (c Codec) Encode(d domain.Draft) (Record, error) {
 	spec, known := c.topics[d.Topic]
 	if !known {
@@ -93,7 +92,7 @@ func (c Codec) encodeData(spec TopicSpec, d *domain.Draft) ([]byte, error) {
 }
 
 // Decode decodes a record strictly. An error wraps [ErrMalformed], [domain.ErrUnknownType] or
-// [errPayload]. With the latter two the envelope is set, so that a parked record can be identified.
+// [errPayload]. With the last two, the envelope is set, so that a parked record can be identified.
 func (c Codec) Decode(r Record) (domain.Recorded, error) {
 	e := domain.Recorded{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: string(r.Key)}
 	spec, known := c.topics[r.Topic]
@@ -131,13 +130,13 @@ func checkKey(key string) error {
 	for part := range strings.SplitSeq(key, ":") {
 		if canonical, isHex := domain.HexID(part); isHex && canonical != part {
 			return fmt.Errorf("%w: the key %q has capital letters in an id; use lower case, because another spelling "+
-				"would be another stream", errInvalidDraft, key)
+				"would be a different stream", errInvalidDraft, key)
 		}
 	}
 	return nil
 }
 
-// checkEnvelope refuses values that would change or fail in the headers.
+// checkEnvelope refuses values that the headers cannot represent exactly.
 func (c Codec) checkEnvelope(e domain.Envelope) error {
 	if e.Time.IsZero() {
 		return errors.New("the time is not set")
@@ -164,27 +163,27 @@ func (c Codec) Topics() []TopicSpec {
 	return specs
 }
 
-// Header is one record header: Key string and Value []byte. It is kgo's own type, because copying
-// the headers of every record cost more than reading them.
+// Header is a record header with the fields Key (string) and Value ([]byte). It is kgo's type,
+// because converting the headers of every record cost more than reading the records.
 type Header = kgo.RecordHeader
 
-// Record is a raw record of the log. Topic is the domain's name, whatever the topic is called on
-// the brokers. The slices belong to the log: copy them before you keep or change them.
+// Record is a raw record of the log. Topic is the domain's name of the topic. The slices belong to
+// the log: copy them before you keep or change them.
 type Record struct {
 	Topic     string
 	Partition int32
 	Offset    int64
 	Key       []byte
 	Headers   []Header
-	Value     []byte    // empty: a tombstone, on compacted topics
+	Value     []byte    // empty for a tombstone, which only compacted topics have
 	Timestamp time.Time // set by the broker or producer; folds must not use it
 }
 
-// Header returns the first value of a header; "" if it is absent.
+// Header returns the first value of a header, or "" if the record does not have it.
 func (r Record) Header(name string) string { return string(headerValue(r.Headers, name)) }
 
 // TopicID is the id that Kafka assigns to a topic at creation. A topic that was deleted and created
-// again under the same name has another id: it is another log.
+// again under the same name has a new id and is a different log.
 type TopicID [16]byte
 
 // IsZero reports whether the id is unknown.
@@ -197,11 +196,11 @@ func (id TopicID) String() string { return hex.EncodeToString(id[:]) }
 type PartitionRange struct {
 	Partition int32
 	Start     int64 // first existing offset
-	End       int64 // the offset that the next record gets
+	End       int64 // offset of the next record to be appended
 }
 
-// Run is a sequence of records of one partition in offset order. On a topic that is not compacted
-// only transaction markers are missing in between.
+// Run is a sequence of records of one partition in offset order. On a topic that is not compacted,
+// the only gaps are transaction markers.
 type Run struct {
 	Partition int32
 	Records   []Record

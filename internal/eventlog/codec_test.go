@@ -142,7 +142,7 @@ func TestEncodeRefuses(t *testing.T) {
 		change func(*domain.Draft)
 		detail string
 	}{
-		"capital letters in a hex key":     {chained, func(d *domain.Draft) { d.Key = strings.ToUpper(d.Key) }, "another spelling would be another stream"},
+		"capital letters in a hex key":     {chained, func(d *domain.Draft) { d.Key = strings.ToUpper(d.Key) }, "another spelling would be a different stream"},
 		"capital letters in an entity key": {order("1", 1), func(d *domain.Draft) { d.Key = "user:" + strings.ToUpper(agency) }, "capital letters"},
 		"control character in the key":     {paused(1), func(d *domain.Draft) { d.Key = "a\x00" }, "control character"},
 		"no id":                            {paused(1), func(d *domain.Draft) { d.Envelope.ID = "" }, "ce_id is missing"},

@@ -25,7 +25,7 @@ const clientID = "ledgerboard" // of both clients
 // maxRecordBytes. A topic's max.message.bytes must leave room for it.
 const batchOverhead = 2048
 
-// Config configures the connection of both clients (sarama under watermill, and kgo) and the
+// Config configures the connections of both clients (sarama under watermill, and kgo) and the
 // topics of the log.
 type Config struct {
 	Brokers []string    // host:port; at least one
@@ -34,20 +34,19 @@ type Config struct {
 	Logger  *slog.Logger
 
 	Topics []TopicSpec // from [ParseTopics]
-	// prefix precedes the topic names on the brokers. This API and the chain's hash use only the
-	// domain's names. Test suites that share brokers have one each.
+	// prefix precedes the topic names on the brokers; everything else uses the domain's names. Each
+	// test suite that shares brokers with others has its own prefix.
 	prefix string
 
 	// Existing prevents [Open] from creating topics: if a topic is missing, it returns [ErrNoTopic]
 	// and creates nothing.
 	Existing bool
-	// Unsafe, if set, receives the findings of the check at [Open] instead of an error, for callers
-	// that must inspect such a log or record an operator's action. nil: Open fails with the
-	// findings.
+	// Unsafe, if set, is called with the findings about unsafe topics instead of letting [Open]
+	// fail, for callers that must inspect an unsafe log or record an operator's action.
 	Unsafe func(findings error)
 
-	// Metrics of the client that appends in bulk and looks at the topics: requests, bytes and errors
-	// by broker, ledgerboard_kafka_… Nil: none.
+	// Metrics, if set, registers the metrics of the kgo client by broker: requests, bytes and
+	// errors. Their names begin with ledgerboard_kafka_.
 	Metrics prometheus.Registerer
 
 	Registry *domain.Registry // default [domain.NewRegistry]
@@ -112,8 +111,8 @@ func ParseTopics(raw []byte) ([]TopicSpec, error) {
 	return specs, nil
 }
 
-// insyncReplicas returns the spec's min.insync.replicas, or 2: with 1, losing one broker can lose
-// an acknowledged record.
+// insyncReplicas returns the spec's min.insync.replicas. The default is 2: with 1, losing one
+// broker can lose an acknowledged record.
 func (t TopicSpec) insyncReplicas() int16 {
 	n, err := strconv.ParseInt(t.Configs["min.insync.replicas"], 10, 16)
 	if err != nil || n < 1 {
@@ -122,7 +121,8 @@ func (t TopicSpec) insyncReplicas() int16 {
 	return int16(n)
 }
 
-// OnOneBroker returns the topics for a single broker; settings override theirs.
+// OnOneBroker returns the topics with a replication factor of 1. The given settings override those
+// of the topics.
 func OnOneBroker(topics []TopicSpec, settings map[string]string) []TopicSpec {
 	topics = slices.Clone(topics)
 	for i, topic := range topics {

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	topicReadyTime   = 30 * time.Second // until every broker knows a new topic
-	brokersReadyTime = 15 * time.Second // until the configured brokers are up
+	topicReadyTime   = 30 * time.Second // for the partitions of a new topic to get leaders
+	brokersReadyTime = 15 * time.Second // for the configured brokers to start
 )
 
 var (
@@ -69,13 +69,15 @@ func (cl *cluster) create(ctx context.Context, spec TopicSpec, brokers int) erro
 		cl.log.WarnContext(ctx, "topic has fewer replicas than defined, because there are not enough brokers",
 			"topic", name, "replicas", replicas, "defined", spec.ReplicationFactor)
 	}
-	cl.log.InfoContext(ctx, "topic created", "topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
+	cl.log.InfoContext(ctx, "topic created",
+		"topic", name, "partitions", spec.Partitions, "settings", maps.Clone(spec.Configs))
 	return cl.awaitLeaders(ctx, spec)
 }
 
-// awaitBrokers counts the brokers. It waits a while until there are as many as topics have
-// replicas, or as configured: brokers start one after the other, and a topic keeps the replicas of
-// its creation forever. It returns at least one, or an error.
+// awaitBrokers returns the number of brokers, which is at least 1. Brokers may start one after
+// another, and a topic keeps the number of replicas that it was created with. For this reason,
+// awaitBrokers waits up to brokersReadyTime for as many brokers as topics have replicas, or as many
+// as are configured if these are fewer.
 func (cl *cluster) awaitBrokers(ctx context.Context) (count int, err error) {
 	wanted := 0
 	for _, spec := range cl.codec.Topics() {
@@ -97,7 +99,10 @@ func countBrokers(ctx context.Context, wanted int, list func(context.Context) (i
 			return struct{}{}, errFewBrokers
 		}
 		return struct{}{}, nil
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(250*time.Millisecond)), backoff.WithMaxElapsedTime(brokersReadyTime))
+	},
+		backoff.WithBackOff(backoff.NewConstantBackOff(250*time.Millisecond)),
+		backoff.WithMaxElapsedTime(brokersReadyTime),
+	)
 	if errors.Is(err, errFewBrokers) && ctx.Err() == nil {
 		err = nil // the creation of the topic logs it
 		if count == 0 {
@@ -107,7 +112,8 @@ func countBrokers(ctx context.Context, wanted int, list func(context.Context) (i
 	return count, err
 }
 
-// awaitLeaders waits for a new topic: brokers acknowledge the creation before all of them know it.
+// awaitLeaders waits until each partition of a new topic has a leader. Brokers acknowledge the
+// creation earlier.
 func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		described, err := cl.describe(ctx, spec.Name)
@@ -122,7 +128,7 @@ func (cl *cluster) awaitLeaders(ctx context.Context, spec TopicSpec) error {
 		return struct{}{}, nil
 	}, backoff.WithMaxElapsedTime(topicReadyTime))
 	if err != nil {
-		return fmt.Errorf("await topic %s: %w", cl.cfg.wireName(spec.Name), err)
+		return fmt.Errorf("wait for topic %s: %w", cl.cfg.wireName(spec.Name), err)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ type topicState struct {
 	partitions map[int32]kmsg.MetadataResponseTopicPartition
 }
 
-// describe queries the brokers. kadm's ListTopics answers from a cache: after a topic was deleted
-// and created again it would return the old id, and a checkpoint of another log would be accepted.
+// describe queries the brokers. kadm's ListTopics uses a cache: after a topic was deleted and
+// created again, it could return the old id, and a checkpoint of another log would be accepted.
 func (cl *cluster) describe(ctx context.Context, topic string) (topicState, error) {
 	if _, err := cl.spec(topic); err != nil {
 		return topicState{}, err
@@ -52,8 +52,7 @@ func (cl *cluster) describe(ctx context.Context, topic string) (topicState, erro
 	return d, nil
 }
 
-// offsets lists an offset of every partition of d; list is kadm's function for start or end
-// offsets.
+// offsets returns the start or end offsets of all partitions; list is the kadm function for them.
 func offsets(
 	ctx context.Context, d topicState, list func(context.Context, ...string) (kadm.ListedOffsets, error),
 ) (map[int32]kadm.ListedOffset, error) {
@@ -70,8 +69,8 @@ func offsets(
 	return listed[d.name], nil
 }
 
-// TakesRecords queries the end offset from the leader of each partition of a topic. An error means
-// that a leader does not answer within a second, so changes wait or fail.
+// TakesRecords queries the end offset of each partition from its leader. It returns an error if the
+// leaders do not all answer within a second; changes then wait or fail.
 func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -83,8 +82,7 @@ func (cl *cluster) TakesRecords(ctx context.Context, topic string) error {
 	return err
 }
 
-// Describe returns the topics as the brokers describe them now, for operators. Problem names
-// settings that are wrong.
+// Describe returns the current state of the topics on the brokers, for operators.
 func (cl *cluster) Describe(ctx context.Context) ([]operator.Topic, error) {
 	var topics []operator.Topic
 	for _, spec := range cl.codec.Topics() {
@@ -115,7 +113,8 @@ func (cl *cluster) describeTopic(ctx context.Context, spec TopicSpec) (operator.
 	for _, r := range ranges {
 		p := described.partitions[r.Partition]
 		topic.Partitions = append(topic.Partitions, operator.TopicPartition{
-			Partition: r.Partition, Leader: p.Leader, Replicas: len(p.Replicas), InSync: len(p.ISR), Start: r.Start, End: r.End,
+			Partition: r.Partition, Leader: p.Leader, Replicas: len(p.Replicas), InSync: len(p.ISR),
+			Start: r.Start, End: r.End,
 		})
 	}
 	return topic, err

@@ -39,15 +39,15 @@ const (
 	contentTypeJSON = "application/json"
 )
 
-// typeErased is the ce_type of a tombstone whose draft names no type. It has no payload and is not
-// in a registry.
+// typeErased is the ce_type of a tombstone if its draft has no type. The registry does not contain
+// it, because tombstones have no payload.
 const typeErased = "directory.erased.v1"
 
-// timeLayout is RFC 3339 in UTC with exactly six digits: PostgreSQL's resolution.
+// timeLayout is RFC 3339 in UTC with six fractional digits, the precision of PostgreSQL.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// IsTraceContext reports whether a header is trace context, which proxies may rewrite and the
-// chain's hash excludes.
+// IsTraceContext reports whether a header contains trace context, which proxies may rewrite and
+// [RecordHash] therefore excludes.
 func IsTraceContext(name string) bool {
 	switch name {
 	case headerTraceParent, headerTraceState, "traceparent", "tracestate":
@@ -62,7 +62,7 @@ type attributes struct {
 	e                                                       domain.Envelope
 }
 
-// attributeHeaders are the headers of an envelope as they are written: sorted by name.
+// attributeHeaders lists the headers of an envelope in the order of a record, sorted by name.
 var attributeHeaders = []struct {
 	name string
 	text func(*attributes) *string
@@ -86,8 +86,8 @@ var attributeHeaders = []struct {
 	{headerContentType, func(a *attributes) *string { return &a.contentType }},
 }
 
-// envelopeHeaders returns headers that [parseEnvelope] accepts, sorted by name, so that both clients
-// produce the same bytes. Empty attributes are omitted, as CloudEvents requires.
+// envelopeHeaders returns headers that [parseEnvelope] accepts. They are sorted by name, so that
+// both clients produce the same bytes. Empty attributes are omitted, as CloudEvents requires.
 func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, error) {
 	a := attributes{e: e, specVersion: specVersion, time: e.Time.UTC().Format(timeLayout)}
 	if e.Chain != nil {
@@ -116,9 +116,9 @@ func envelopeHeaders(e domain.Envelope, chained, tombstone bool) ([]Header, erro
 	return headers, nil
 }
 
-// parseEnvelope reads the headers strictly: every attribute at most once and never empty, all
-// required ones present, the chain's only on chained topics. [Judge] and [Codec.Decode] share it,
-// so an effective record always has an envelope.
+// parseEnvelope parses the headers strictly: every attribute occurs at most once and is not empty,
+// all required attributes are present, and chain headers occur only on chained topics. [Judge] and
+// [Codec.Decode] share it, so an effective record always has a valid envelope.
 func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, error) {
 	var a attributes
 	last, ascending := "", true
@@ -131,7 +131,7 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		if !strings.HasPrefix(h.Key, headerPrefix) && h.Key != headerContentType {
 			continue
 		}
-		if IsTraceContext(h.Key) { // not covered by a hash, so it decides nothing
+		if IsTraceContext(h.Key) { // not covered by the hash, so it must not affect a verdict
 			if h.Key == headerTraceParent && a.e.TraceParent == "" && checkText(value) == nil {
 				a.e.TraceParent = value
 			}
@@ -149,7 +149,8 @@ func parseEnvelope(headers []Header, chained, tombstone bool) (domain.Envelope, 
 		for at < len(attributeHeaders) && attributeHeaders[at].name < h.Key {
 			at++
 		}
-		// Other names are extensions of a later version: only the hash covers them.
+		// Unknown names are extensions of a later version. They are ignored but covered by the
+		// hash.
 		if at < len(attributeHeaders) && attributeHeaders[at].name == h.Key {
 			*attributeHeaders[at].text(&a) = value
 		}
@@ -173,7 +174,8 @@ func joinValues(headers []Header) string {
 
 func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) {
 	if a.specVersion != specVersion {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s", headerSpecVersion, a.specVersion, specVersion)
+		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s",
+			headerSpecVersion, a.specVersion, specVersion)
 	}
 	for _, required := range []struct{ name, value string }{
 		{headerID, a.e.ID}, {headerSource, a.e.Source}, {headerType, a.e.Type}, {headerTime, a.time},
@@ -183,7 +185,8 @@ func (a *attributes) envelope(chained, tombstone bool) (domain.Envelope, error) 
 		}
 	}
 	if !tombstone && a.contentType != contentTypeJSON {
-		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s", headerContentType, a.contentType, contentTypeJSON)
+		return domain.Envelope{}, fmt.Errorf("header %s is %q; it must be %s",
+			headerContentType, a.contentType, contentTypeJSON)
 	}
 	at, err := time.Parse(time.RFC3339Nano, a.time)
 	if err != nil {
@@ -209,7 +212,8 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 	version, err := strconv.ParseInt(a.chainVersion, 10, 64)
 	var canonical [20]byte
 	if err != nil || version < 1 || string(strconv.AppendInt(canonical[:0], version, 10)) != a.chainVersion {
-		return nil, fmt.Errorf("header %s is %q; it must be a decimal number from 1", headerChainVersion, a.chainVersion)
+		return nil, fmt.Errorf("header %s is %q; it must be a decimal number greater than 0",
+			headerChainVersion, a.chainVersion)
 	}
 	link := &domain.ChainLink{Version: version}
 	if !decodeHash(&link.Prev, a.chainPrev) {
@@ -218,7 +222,7 @@ func (a *attributes) chain(chained bool) (*domain.ChainLink, error) {
 	return link, nil
 }
 
-// decodeHash decodes a hash; false if text is not lower-case hex of the right length.
+// decodeHash returns false if text is not a hash in lower-case hexadecimal.
 func decodeHash(into *[hashSize]byte, text string) bool {
 	if len(text) != 2*hashSize || strings.ContainsAny(text, "ABCDEF") {
 		return false
@@ -232,7 +236,7 @@ func checkText(s string) error {
 	if s == "" {
 		return errors.New("is empty")
 	}
-	printable := true // most are printable ASCII
+	printable := true // printable ASCII, like most values
 	for i := range len(s) {
 		printable = printable && ' ' <= s[i] && s[i] <= '~'
 	}

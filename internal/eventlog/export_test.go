@@ -107,7 +107,7 @@ func Fetched(l *Log, topic string, partition int32, id TopicID, fetches kgo.Fetc
 		log: l, cfg: FollowConfig{Topic: topic}, client: l.client, wire: l.cfg.wireName(topic), id: id,
 		next: map[int32]int64{partition: 0}, stopped: map[int32]error{},
 	}
-	return f.sort(context.Background(), fetches)
+	return f.newBatch(context.Background(), fetches)
 }
 
 // Settled runs a step of the start.

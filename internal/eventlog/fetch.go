@@ -16,28 +16,27 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// fetched is one answer to a raw fetch.
+// fetched is the result of a fetch request.
 type fetched struct {
 	records []*kgo.Record
-	from    int64
-	next    int64 // the next offset to fetch; equal to the requested one if nothing was returned
+	from    int64 // the requested offset
+	next    int64 // the next offset to fetch; equal to from if there were no records
 }
 
-// errNoPartition is the answer to a client above its quota. The client waits as the broker
-// requires, and retries.
-var errNoPartition = errors.New("the broker's answer holds no partition (a quota may throttle this client)")
+// errNoPartition is temporary: the client delays its next request as the broker requires.
+var errNoPartition = errors.New("the broker's response contains no partition (a quota may throttle this client)")
 
-// fetcher reads one partition by raw requests. Unlike a consumer it sees answers without records,
-// so a scan can detect that compaction left nothing up to its end. It names the topic by id, so a
-// topic that was created again under the same name is an error.
+// fetcher reads one partition with raw fetch requests. Unlike a consumer, it sees responses without
+// records, so a scan detects that compaction left no records up to its end. It identifies the topic
+// by id, so reading fails if the topic was deleted and created again.
 type fetcher struct {
 	cluster   *cluster
 	topic     string // the domain's name
 	id        TopicID
 	partition int32
 	maxBytes  int32
-	// need is a known end offset. An answer without records from a leader that has not reached it,
-	// because it was just elected, says nothing about compaction, so the fetch is repeated.
+	// need is a known end offset. If a newly elected leader has not reached it yet, a response
+	// without records says nothing about compaction, and the fetch is repeated.
 	need   int64
 	leader int32 // -1: unknown
 }
@@ -49,7 +48,7 @@ func newFetcher(cl *cluster, topic string, id TopicID, partition, maxBytes int32
 // fetchRetryTime bounds how long a fetch retries during a leader election or a broker's restart.
 const fetchRetryTime = 30 * time.Second
 
-// fetch reads from offset. An offset outside the log is [ErrOutOfRange].
+// fetch reads records from an offset. It returns [ErrOutOfRange] if the offset is outside the log.
 func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, 2*time.Second
@@ -65,11 +64,11 @@ func (f *fetcher) fetch(ctx context.Context, offset int64) (fetched, error) {
 	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(fetchRetryTime))
 }
 
-// retriable reports whether another attempt, perhaps at another leader, can succeed. Other errors
-// than those of the Kafka protocol are connection errors.
+// retriable reports whether another attempt, perhaps with another leader, may succeed.
 func retriable(err error) bool {
 	if protocol, ok := errors.AsType[*kerr.Error](err); ok {
-		return protocol.Retriable && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
+		return protocol.Retriable &&
+			!errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.UnknownTopicOrPartition)
 	}
 	return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) &&
 		!errors.Is(err, kgo.ErrClientClosed) && !errors.Is(err, ErrOutOfRange) && !errors.Is(err, errTopicMissing)
@@ -85,7 +84,7 @@ func (f *fetcher) try(ctx context.Context, offset int64) (fetched, error) {
 	}
 	resp, ok := response.(*kmsg.FetchResponse)
 	if !ok {
-		return fetched{}, fmt.Errorf("fetch %s/%d: the broker answered with %T", f.topic, f.partition, response)
+		return fetched{}, fmt.Errorf("fetch %s/%d: unexpected response of type %T", f.topic, f.partition, response)
 	}
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, err)
@@ -98,7 +97,7 @@ func (f *fetcher) try(ctx context.Context, offset int64) (fetched, error) {
 
 func (f *fetcher) request(offset int64) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
-	req.SessionEpoch = -1 // no fetch session: every answer names the partition
+	req.SessionEpoch = -1 // no fetch session, so that every response contains the partition
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = 0, 0, f.maxBytes
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.TopicID = f.cluster.cfg.wireName(f.topic), f.id
@@ -110,7 +109,9 @@ func (f *fetcher) request(offset int64) *kmsg.FetchRequest {
 }
 
 func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetched, error) {
-	opts := kgo.ProcessFetchPartitionOpts{Offset: offset, Topic: f.topic, Partition: f.partition, KeepControlRecords: true}
+	opts := kgo.ProcessFetchPartitionOpts{
+		Offset: offset, Topic: f.topic, Partition: f.partition, KeepControlRecords: true,
+	}
 	part, next := kgo.ProcessFetchPartition(opts, p, f.cluster.decompressor, nil)
 	if errors.Is(part.Err, kerr.OffsetOutOfRange) {
 		return fetched{}, fmt.Errorf("%w: %s/%d at %d", ErrOutOfRange, f.topic, f.partition, offset)
@@ -119,7 +120,8 @@ func (f *fetcher) read(p *kmsg.FetchResponseTopicPartition, offset int64) (fetch
 		return fetched{}, fmt.Errorf("fetch %s/%d at %d: %w", f.topic, f.partition, offset, part.Err)
 	}
 	if len(part.Records) == 0 && part.HighWatermark < f.need {
-		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, but %d was known", ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
+		return fetched{}, fmt.Errorf("%w: %s/%d ends at %d, but ended at %d before",
+			ErrBeyondEnd, f.topic, f.partition, part.HighWatermark, f.need)
 	}
 	return fetched{records: part.Records, from: offset, next: max(next, offset)}, nil
 }
@@ -146,33 +148,35 @@ func (f *fetcher) findLeader(ctx context.Context) error {
 	return nil
 }
 
-// Reasons why a partition cannot be read from a position, for errors.Is. With ErrOtherLog,
-// ErrBelowStart, ErrBeyondEnd and ErrGap the tables do not belong to this log and must be rebuilt.
+// Reasons why a partition cannot be read from a position, for errors.Is. The first four mean that
+// the log is not the one that the position was stored for, or that it has lost records: either the
+// log must be restored or the tables must be rebuilt.
 var (
-	// ErrOtherLog: the topic has another id, because it was deleted and created again.
-	ErrOtherLog = errors.New("another log: rebuild")
-	// ErrBelowStart: records between the position and the log's start are gone.
-	ErrBelowStart = errors.New("another log: rebuild (records after the checkpoint are gone)")
-	// ErrBeyondEnd: the log ends before the position.
-	ErrBeyondEnd = errors.New("another log: rebuild (the log ends before the checkpoint)")
-	// ErrGap: an offset is missing on a topic that is not compacted.
-	ErrGap = errors.New("another log: rebuild (offsets are missing)")
-	// ErrOutOfRange: the requested offset is outside the log.
+	// ErrOtherLog means that the topic has a different id: it was deleted and created again, or it
+	// is on other brokers.
+	ErrOtherLog = errors.New("the tables were built from another log")
+	// ErrBelowStart means that the log starts after the position, on a topic that is not compacted.
+	ErrBelowStart = errors.New("required records are gone from the log")
+	// ErrBeyondEnd means that the log ends before the position.
+	ErrBeyondEnd = errors.New("the log is shorter than expected")
+	// ErrGap means that an offset is missing on a topic that is not compacted.
+	ErrGap = errors.New("offsets are missing")
+	// ErrOutOfRange means that the requested offset is outside the log.
 	ErrOutOfRange = errors.New("offset out of range")
-	// ErrNoRecord: there is no record at the offset (compacted, or not written yet).
+	// ErrNoRecord means that the record was compacted away or is not written yet.
 	ErrNoRecord = errors.New("no record at this offset")
 )
 
 type otherLogError struct{ want, got TopicID }
 
 func (e *otherLogError) Error() string {
-	return fmt.Sprintf("%s, or configure the brokers that the tables were built from (topic id %s, checkpoint has %s)",
-		ErrOtherLog, e.got, e.want)
+	return fmt.Sprintf("%s: configure the brokers of that log, or rebuild the tables (the topic has id %s, the "+
+		"checkpoint %s)", ErrOtherLog, e.got, e.want)
 }
 
 func (e *otherLogError) Unwrap() error { return ErrOtherLog }
 
-// Ranges returns the offsets of each partition, sorted by partition, and the topic's id.
+// Ranges returns the offset ranges of a topic, sorted by partition, and the topic's id.
 func (cl *cluster) Ranges(ctx context.Context, topic string) ([]PartitionRange, TopicID, error) {
 	described, err := cl.describe(ctx, topic)
 	if err != nil {
@@ -198,8 +202,7 @@ func (cl *cluster) ranges(ctx context.Context, described topicState) ([]Partitio
 	return ranges, nil
 }
 
-// ReadAt returns the record at a position. [ErrNoRecord] means that compaction removed it or that
-// it is not written yet, [ErrOutOfRange] that the position is outside the log.
+// ReadAt returns the record at a position. Errors: [ErrNoRecord], [ErrOutOfRange].
 func (cl *cluster) ReadAt(ctx context.Context, at domain.Position) (Record, error) {
 	described, err := cl.describe(ctx, at.Topic)
 	if err != nil {

@@ -10,54 +10,55 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Checkpoint is the position of a projection in one partition. On a compacted topic it does not
-// account for tombstones that were dropped since then; the owner of the positions must know their
-// age.
+// Checkpoint is the position of a projection in one partition. On a compacted topic, tombstones
+// after the position may have been removed from the log. The follower does not detect this: the
+// caller must not continue from a checkpoint that is older than their retention.
 type Checkpoint struct {
-	TopicID    TopicID // the log it belongs to; zero: any log, for the first time
-	NextOffset int64   // the first offset that was not folded
-	// Refused, if set, says why the partition must not be followed. It is returned in
+	TopicID    TopicID // the log that the position belongs to; zero: any log
+	NextOffset int64   // the first offset that is not folded yet
+	// Refused, if set, says why the partition must not be followed. It is reported in
 	// [Batch.Stopped].
 	Refused error
 }
 
-// Batch is the result of one poll: at most one run per partition, each starting where the previous
-// run of its partition ended.
+// Batch is the result of one poll. It has at most one run per partition, which begins where the
+// previous run of the partition ended.
 type Batch struct {
 	Topic   string
 	TopicID TopicID // to be stored with the checkpoint
 	Runs    []Run   // sorted by partition
-	// Stopped names partitions that must not be followed: [ErrOtherLog], [ErrBelowStart],
-	// [ErrBeyondEnd], [ErrGap], or [Checkpoint.Refused]. Each is reported once, and the partition
-	// is skipped until it is assigned again and its position is requested again.
+	// Stopped contains, by partition, why a partition must not be followed: [ErrOtherLog],
+	// [ErrBelowStart], [ErrBeyondEnd], [ErrGap] or [Checkpoint.Refused]. Each reason is reported
+	// once. The partition is skipped until it is assigned again.
 	Stopped map[int32]error
 }
 
 // FollowConfig configures [Log.Follow].
 type FollowConfig struct {
 	Topic, Group string
-	MaxRecords   int // of one batch
+	MaxRecords   int // per batch
 	// Positions returns the checkpoints of newly assigned partitions; a partition without one
 	// starts at offset 0. It is called from another goroutine, but never while a batch is in
 	// flight. The next Poll returns its error.
 	Positions func(ctx context.Context, partitions []int32) (map[int32]Checkpoint, error)
 }
 
-// Follower is one membership of a consumer group: poll, fold, done, until an error or Close. It
-// must be used by one goroutine.
+// Follower is a member of a consumer group. The caller repeatedly polls a batch, folds it and calls
+// Done. All methods must be called from one goroutine.
 type Follower interface {
-	// Poll waits for records, at most for wait. A batch with runs is in flight until Done or Close;
-	// its partitions are not given to another member in the meantime. After an error the follower
-	// must be closed; call Follow again from the stored positions.
+	// Poll waits for records for up to the given time. A batch with runs is in flight until Done or
+	// Close; until then, its partitions are not assigned to another member. After an error, close
+	// the follower and call [Log.Follow] again, which continues from the stored positions.
 	Poll(ctx context.Context, wait time.Duration) (Batch, error)
-	// Done says that a batch was folded and its positions are stored.
+	// Done reports that a batch was folded and its positions are stored.
 	Done(Batch)
-	// Close leaves the group. The next follower of its partitions receives a batch in flight again.
+	// Close leaves the group. A batch in flight is delivered again to the next followers of its
+	// partitions.
 	Close()
 }
 
-// Follow joins the group; its members share the topic's partitions. Nothing is committed to Kafka,
-// so Kafka forgets the group once its last member has left.
+// Follow joins a consumer group, whose members share the topic's partitions. No offsets are
+// committed to Kafka, so Kafka forgets the group once its last member has left.
 func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 	spec, err := l.spec(cfg.Topic)
 	if err == nil && (cfg.Group == "" || cfg.Positions == nil || cfg.MaxRecords < 1) {
@@ -67,7 +68,8 @@ func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 		return nil, fmt.Errorf("follow %s: %w", cfg.Topic, err)
 	}
 	f := &follower{
-		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic), next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),
+		log: l, cfg: cfg, spec: spec, wire: l.cfg.wireName(cfg.Topic),
+		next: map[int32]int64{}, stopped: map[int32]error{}, ahead: newAhead(),
 	}
 	f.mu.Lock() // the client joins the group at once: adjust must not see a follower without its client
 	defer f.mu.Unlock()
@@ -80,8 +82,8 @@ func (l *Log) Follow(cfg FollowConfig) (Follower, error) {
 	return f, nil
 }
 
-// follower has its own client: only leaving and rejoining can restart from the stored positions
-// without mixing two assignments.
+// follower has its own client: to restart from the stored positions without mixing two assignments,
+// a client must leave the group and join it again.
 type follower struct {
 	log    *Log
 	cfg    FollowConfig
@@ -91,11 +93,11 @@ type follower struct {
 	ahead  *ahead
 
 	endFetching context.CancelFunc
-	fetching    sync.WaitGroup // of the goroutine that fetches
+	fetching    sync.WaitGroup
 
 	inFlight bool // used only by the polling goroutine, which holds mu while it is true
-	// mu is held while a batch is in flight: other goroutines revoke and assign partitions, and the
-	// next owner of a partition must find the rows that were folded.
+	// mu is held while a batch is in flight. It delays revocations, which run in another goroutine,
+	// so that the next owner of a partition finds the folded rows.
 	mu      sync.Mutex
 	id      TopicID
 	next    map[int32]int64 // by followed partition
@@ -113,13 +115,13 @@ func (f *follower) Poll(ctx context.Context, wait time.Duration) (Batch, error) 
 	}
 	f.mu.Lock()
 	f.inFlight = true
-	failed := f.failed // set by positions, or together with the records of the last batch
-	batch := f.sort(ctx, f.ahead.take())
+	failed := f.failed // before this batch: records that were fetched before an error are still folded
+	batch := f.newBatch(ctx, f.ahead.take())
 	if len(batch.Runs) > 0 && failed == nil {
 		return batch, nil
 	}
 	err := errors.Join(f.failed, ctx.Err())
-	f.land()
+	f.endBatch()
 	return batch, err
 }
 
@@ -132,10 +134,10 @@ func (f *follower) Done(batch Batch) {
 			f.next[run.Partition] = run.Next
 		}
 	}
-	f.land()
+	f.endBatch()
 }
 
-func (f *follower) land() {
+func (f *follower) endBatch() {
 	if f.inFlight {
 		f.inFlight = false
 		f.mu.Unlock()
@@ -143,17 +145,18 @@ func (f *follower) land() {
 }
 
 func (f *follower) Close() {
-	f.land()
+	f.endBatch()
 	f.endFetching()
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
-	_ = f.client.LeaveGroupContext(ctx) // without it the other members wait for groupSession
+	_ = f.client.LeaveGroupContext(ctx) // otherwise, the other members wait for groupSession
 	f.client.CloseAllowingRebalance()
 	f.fetching.Wait()
 }
 
-// lost runs before partitions are given to other members, and when the group continues without this
-// member. It waits until no batch is in flight and drops the fetched records of the partitions.
+// lost is called before partitions are assigned to other members, and when the group has continued
+// without this member. It waits until no batch is in flight and drops the fetched records of the
+// partitions.
 func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -163,24 +166,24 @@ func (f *follower) lost(_ context.Context, _ *kgo.Client, lost map[string][]int3
 	f.ahead.drop(f.wire, lost[f.wire])
 }
 
-// Group timings. A killed member keeps its partitions for groupSession; kgo's default of 45 s would
-// stop projection for 45 s after a crash. 8 s is above the brokers' minimum of 6 s. Members learn
-// by heartbeat that one has left: a planned shutdown, which commands wait for, takes one heartbeat
-// and the join.
+// Group timings. A killed member keeps its partitions for groupSession: with kgo's default, they
+// would not be folded for 45 s after a crash. The brokers' minimum is 6 s. Members learn from a
+// heartbeat that another member has left: after a planned shutdown, commands wait for one heartbeat
+// and for the members to join again.
 const (
 	groupSession   = 8 * time.Second
 	groupHeartbeat = 300 * time.Millisecond
 	groupRebalance = 30 * time.Second
-	// groupRetry is how long requests to a coordinator are retried while none exists. A member
-	// that gave up earlier, as kgo does after groupSession, would leave its partitions unfolded
-	// until all others have rejoined. No other member may have them in the meantime, and if one
-	// does, the fence of the checkpoints protects the tables.
+	// groupRetry is how long requests to a coordinator are retried while the group has none. By
+	// default, kgo gives up after groupSession, and the member's partitions would not be folded
+	// until all other members have joined again. If another member gets the partitions during the
+	// retries, the compare-and-set of the checkpoints protects the tables.
 	groupRetry   = 30 * time.Second
 	leaveTimeout = 3 * time.Second
 )
 
-// fetchMaxWait is how long a broker holds an empty fetch; a record completes it at once. It bounds
-// how long a newly assigned partition waits for the current fetch.
+// fetchMaxWait is how long a broker delays the response to a fetch while there are no records. It
+// bounds how long a newly assigned partition waits for the current fetch.
 const fetchMaxWait = 250 * time.Millisecond
 
 func (f *follower) options() []kgo.Opt {
@@ -189,15 +192,17 @@ func (f *follower) options() []kgo.Opt {
 		kgo.ConsumeTopics(f.wire),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.KeepControlRecords(), // control records take offsets: without them there would be gaps
+		kgo.KeepControlRecords(), // they have offsets: without them there would be gaps
 		kgo.DisableAutoCommit(),
 		kgo.AdjustFetchOffsetsFn(f.adjust),
 		kgo.OnPartitionsRevoked(f.lost), kgo.OnPartitionsLost(f.lost),
-		kgo.SessionTimeout(groupSession), kgo.HeartbeatInterval(groupHeartbeat), kgo.RebalanceTimeout(groupRebalance),
+		kgo.SessionTimeout(groupSession),
+		kgo.HeartbeatInterval(groupHeartbeat),
+		kgo.RebalanceTimeout(groupRebalance),
 		kgo.RetryTimeout(groupRetry), kgo.RequestTimeoutOverhead(answerWithin),
 		kgo.FetchMaxWait(fetchMaxWait), kgo.FetchMinBytes(1),
-		// One partition may fill a fetch: a member that is far behind folds a poll in several
-		// transactions and decodes in the meantime. At 2 MiB per second the fetch still arrives
+		// One partition may fill a response: a member that is far behind folds a batch in several
+		// transactions and decodes in the meantime. At 2 MiB per second, the response still arrives
 		// within answerWithin.
 		kgo.FetchMaxBytes(8 << 20), kgo.FetchMaxPartitionBytes(8 << 20),
 	}

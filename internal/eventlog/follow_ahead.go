@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ahead holds records that were fetched and not polled yet: the next batch is fetched completely
-// while one is folded. The client alone would fetch only the records that exist when the fold
+// ahead holds records that were fetched but not polled yet: a complete batch is fetched while the
+// previous one is folded. The client alone would fetch only the records that exist when the fold
 // begins.
 type ahead struct {
 	mu             sync.Mutex
@@ -20,9 +20,8 @@ type ahead struct {
 	drained        chan struct{} // holds a value after fetches were taken or dropped
 }
 
-// aheadBytes is the size of fetched records at which the client waits. One more poll of the client
-// may exceed it: by the records that the client has buffered per broker, up to 8 MiB each, limited
-// by the free number of records.
+// aheadBytes is the size of fetched records at which fetching pauses. The last poll may exceed it
+// by the records that the client has buffered, up to 8 MiB per broker.
 const aheadBytes = 4 << 20
 
 func newAhead() *ahead {
@@ -47,8 +46,9 @@ func (a *ahead) count(fetches kgo.Fetches) {
 	fetches.EachError(func(string, int32, error) { a.failed = true })
 }
 
-// room returns how many records of limit can still be fetched. If there is no room, [ahead.drained]
-// signals when to check again. An error must be handled before more is fetched.
+// room returns how many more records may be fetched if there may be limit records in total. It
+// returns 0 after a fetch error, which must be handled first. If there is no room, [ahead.drained]
+// signals when to check again.
 func (a *ahead) room(limit int) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -71,9 +71,9 @@ func (a *ahead) take() kgo.Fetches {
 	return fetches
 }
 
-// drop removes the records of a topic's partitions that were revoked or assigned again. Their next
-// follower receives them again from the stored position, which may be earlier if the database was
-// set back. Errors without a topic stay.
+// drop removes the records of partitions that were revoked or assigned again. They are fetched
+// again from the stored position, which may be earlier if the database was restored from a backup.
+// Errors without a topic are kept.
 func (a *ahead) drop(topic string, partitions []int32) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

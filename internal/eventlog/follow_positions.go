@@ -12,13 +12,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-const lookUpWithin = 10 * time.Second // bounds the query of positions
+const lookUpWithin = 10 * time.Second // time limit of a query of positions
 
 // adjust replaces Kafka's stored offsets with our own positions, and excludes partitions with a
-// position that does not belong to this log. A rebalance cancels ctx. The polling goroutine waits
-// for the query and could neither stop nor pause, so a database or broker that does not answer ends
-// the session.
-func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+// position that does not belong to this log. A rebalance cancels ctx. The polling goroutine cannot
+// stop while it waits for the query, so the follower fails if the database or a broker does not
+// answer in time.
+func (f *follower) adjust(
+	ctx context.Context, offsets map[string]map[int32]kgo.Offset,
+) (map[string]map[int32]kgo.Offset, error) {
 	partitions := slices.Sorted(maps.Keys(offsets[f.wire]))
 	if len(partitions) == 0 {
 		return nil, nil
@@ -29,7 +31,7 @@ func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 	defer cancel()
 	from, err := f.positions(bounded, partitions)
 	if err != nil {
-		if ctx.Err() == nil { // not a rebalance: end the follower
+		if ctx.Err() == nil { // not a rebalance
 			f.failed = fmt.Errorf("look up positions: %w", err)
 		}
 		return nil, err
@@ -40,12 +42,13 @@ func (f *follower) adjust(ctx context.Context, offsets map[string]map[int32]kgo.
 		adjusted[p] = kgo.NewOffset().At(offset)
 		f.next[p] = offset
 	}
-	// A partition that was excluded before stays paused in the client until it is resumed.
+	// The client may have paused a partition that was excluded before.
 	f.client.ResumeFetchPartitions(map[string][]int32{f.wire: slices.Collect(maps.Keys(from))})
 	return map[string]map[int32]kgo.Offset{f.wire: adjusted}, nil
 }
 
-// positions returns the first offset of each partition that may be followed; it stops the others.
+// positions returns the first offset of each partition that may be followed, and adds the others to
+// f.stopped.
 func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32]int64, error) {
 	stored, err := f.cfg.Positions(ctx, partitions)
 	if err != nil {
@@ -71,7 +74,7 @@ func (f *follower) positions(ctx context.Context, partitions []int32) (map[int32
 	return from, nil
 }
 
-// validate returns why a partition must not be followed from a position; nil if it may.
+// validate returns why a partition must not be followed from a position, or nil.
 func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 	switch {
 	case p.Refused != nil:
@@ -80,14 +83,15 @@ func (f *follower) validate(r PartitionRange, id TopicID, p Checkpoint) error {
 		return &otherLogError{want: p.TopicID, got: id}
 	case p.NextOffset > r.End:
 		return fmt.Errorf("%w: next is %d, the end is %d", ErrBeyondEnd, p.NextOffset, r.End)
-	case p.NextOffset < r.Start && !f.spec.Compacted: // a compacted topic begins with the first record that was kept
+	case p.NextOffset < r.Start && !f.spec.Compacted:
 		return fmt.Errorf("%w: next is %d, the start is %d", ErrBelowStart, p.NextOffset, r.Start)
 	default:
 		return nil
 	}
 }
 
-// validateAgain checks the position after a fetch said that it is no longer in the log.
+// validateAgain validates the position again after a fetch error that means that the log no longer
+// contains it.
 func (f *follower) validateAgain(ctx context.Context, p *kgo.FetchPartition) (stop, err error) {
 	fetchErr := fmt.Errorf("fetch %s/%d: %w", f.cfg.Topic, p.Partition, p.Err)
 	ranges, id, err := f.log.Ranges(ctx, f.cfg.Topic)
@@ -105,9 +109,9 @@ func (f *follower) validateAgain(ctx context.Context, p *kgo.FetchPartition) (st
 	return nil, fetchErr
 }
 
-// sort builds the batch from fetches, excludes partitions that must not be followed any further,
-// and records errors that end the follower.
-func (f *follower) sort(ctx context.Context, fetches kgo.Fetches) Batch {
+// newBatch builds a batch from fetches, excludes partitions that must not be followed any further,
+// and adds errors that end the follower to f.failed.
+func (f *follower) newBatch(ctx context.Context, fetches kgo.Fetches) Batch {
 	runs := map[int32]*Run{}
 	stopped := f.stopped // at assignment
 	for _, fetch := range fetches {
@@ -132,8 +136,8 @@ func (f *follower) sort(ctx context.Context, fetches kgo.Fetches) Batch {
 	return batch
 }
 
-// take adds a partition's fetch to its run. stop says why the partition is excluded, err why the
-// follower ends.
+// take adds the records of a partition to its run. stop is the reason to exclude the partition, and
+// err is the reason to end the follower.
 func (f *follower) take(ctx context.Context, runs map[int32]*Run, id TopicID, p *kgo.FetchPartition) (stop, err error) {
 	_, followed := f.next[p.Partition]
 	if followed {
@@ -172,8 +176,8 @@ func (f *follower) extend(runs map[int32]*Run, id TopicID, p *kgo.FetchPartition
 	return nil
 }
 
-// classify separates errors that stop one partition from errors that end the follower. If both
-// results are nil, kgo recovers automatically.
+// classify distinguishes errors that exclude one partition from errors that end the follower. If
+// both results are nil, kgo recovers automatically.
 func (f *follower) classify(ctx context.Context, p *kgo.FetchPartition, followed bool) (stop, err error) {
 	var loss *kgo.ErrDataLoss
 	var group *kgo.ErrGroupSession
@@ -181,7 +185,7 @@ func (f *follower) classify(ctx context.Context, p *kgo.FetchPartition, followed
 	case errors.Is(p.Err, context.Canceled), errors.Is(p.Err, context.DeadlineExceeded):
 		return nil, nil // the ctx of the poll
 	case errors.As(p.Err, &group):
-		f.log.log.WarnContext(ctx, "consumer group", "group", f.cfg.Group, "error", p.Err)
+		f.log.log.WarnContext(ctx, "consumer group error", "group", f.cfg.Group, "error", p.Err)
 		return nil, nil
 	case !followed && p.Partition >= 0 && !errors.Is(p.Err, kgo.ErrClientClosed):
 		return nil, nil

@@ -301,7 +301,7 @@ func testStoppedElsewhere(t *testing.T, brokers []string) {
 		reasons[s.partition] = s.reason
 	}
 	require.ErrorIs(t, reasons[0], eventlog.ErrOtherLog)
-	require.ErrorContains(t, reasons[0], "another log: rebuild")
+	require.ErrorContains(t, reasons[0], "rebuild the tables")
 	require.ErrorIs(t, reasons[1], eventlog.ErrBeyondEnd)
 	require.ErrorIs(t, reasons[2], eventlog.ErrBelowStart)
 	for _, r := range f.await(3) {

@@ -20,12 +20,11 @@ import (
 )
 
 var (
-	errUnknownTopic = errors.New("unknown topic")     // not in [Config.Topics]
-	errClosed       = errors.New("the log is closed") // before the call; nothing was appended
+	errUnknownTopic = errors.New("unknown topic") // not in [Config.Topics]
+	errClosed       = errors.New("the log is closed")
 )
 
-// cluster is the part that a log and a restore target share: it describes, checks, creates and
-// reads topics.
+// cluster describes, checks, creates and reads topics, for a [Log] and for a [Target].
 type cluster struct {
 	cfg   Config
 	codec Codec
@@ -33,7 +32,7 @@ type cluster struct {
 
 	client *kgo.Client // metadata, raw fetches, bulk produce
 	admin  *kadm.Client
-	// decompressor is the client's, with its bound: raw fetches are decompressed here.
+	// decompressor is the client's, which limits the decompressed size. Raw fetches need it.
 	decompressor kgo.Decompressor
 }
 
@@ -45,14 +44,14 @@ type Log struct {
 	// other topics share one.
 	dashboards, otherTopics *producer
 
-	bulk *openAppends // in client
+	bulk *openAppends
 
 	close  sync.Once
 	closed error
 }
 
-// Open connects both clients, creates missing topics and runs Check. Its error says what is wrong
-// and which command fixes it. The caller must Close the log.
+// Open connects both clients, creates missing topics and runs [Log.Check]. An error that wraps
+// [ErrUnsafeTopic] names the commands that fix the topics. The caller must close the log.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
 	cl, err := newCluster(ctx, cfg, bulkOptions(cfg))
 	if err != nil {
@@ -79,7 +78,8 @@ func newCluster(ctx context.Context, cfg Config, producing []kgo.Opt) (*cluster,
 	options := append(cfg.kgoOptions(), producing...)
 	metrics := clientMetrics{prometheus.NewRegistry()}
 	if cfg.Metrics != nil {
-		options = append(options, kgo.WithHooks(kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registry(metrics.Registry))))
+		options = append(options, kgo.WithHooks(
+			kprom.NewMetrics("ledgerboard", kprom.Subsystem("kafka"), kprom.Registry(metrics.Registry))))
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
@@ -137,8 +137,8 @@ func (l *Log) open(ctx context.Context) error {
 }
 
 // Close waits up to 15 s for appends in progress and disconnects. An error that wraps
-// [ErrOutcomeUnknown] means that some were not answered. Stop [Log.Follow] and [Log.Scan] first.
-// Close may be called more than once.
+// [ErrOutcomeUnknown] means that some appends were not acknowledged. Close followers and stop scans
+// first. Close may be called more than once.
 func (l *Log) Close() error { return l.closeWithin(15 * time.Second) }
 
 func (l *Log) closeWithin(limit time.Duration) error {
@@ -161,8 +161,8 @@ func (l *Log) closeWithin(limit time.Duration) error {
 // Codec returns the log's codec.
 func (cl *cluster) Codec() Codec { return cl.codec }
 
-// Decode decodes a record strictly, like [Codec.Decode]. A record in a partition other than its
-// key's is [ErrMalformed].
+// Decode decodes a record like [Codec.Decode]. It also returns [ErrMalformed] for a record in a
+// partition that its key does not belong to.
 func (cl *cluster) Decode(r Record) (domain.Recorded, error) {
 	e, err := cl.codec.Decode(r)
 	if home := PartitionOf(r.Key, cl.codec.topics[r.Topic].Partitions); err == nil && home != r.Partition {
@@ -180,12 +180,12 @@ func (cl *cluster) spec(topic string) (TopicSpec, error) {
 }
 
 // openRetryTime bounds how long [Open] retries while leaders are elected and new topics become
-// known.
+// known to all brokers.
 const openRetryTime = 30 * time.Second
 
-// settled runs a step of startup and retries it on temporary errors: right after topics were
-// created, or while a broker restarts, brokers may know less than others. If no broker answers at
-// all, it fails at once.
+// settled runs a step of startup and retries it on temporary errors: after a topic was created or
+// while a broker restarts, some brokers may not know the topic or its leader yet. If no broker
+// answers, settled fails immediately.
 func settled(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = 50*time.Millisecond, time.Second
@@ -196,7 +196,8 @@ func settled(ctx context.Context, log *slog.Logger, do func(context.Context) err
 			err = backoff.Permanent(err)
 		} else if err != nil && !logged {
 			logged = true
-			log.WarnContext(ctx, "the brokers do not agree yet; retrying", "at_most", openRetryTime.String(), "error", err)
+			log.WarnContext(ctx, "the brokers are not ready yet; retrying",
+				"at_most", openRetryTime.String(), "error", err)
 		}
 		return struct{}{}, err
 	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(openRetryTime))
@@ -206,9 +207,9 @@ func settled(ctx context.Context, log *slog.Logger, do func(context.Context) err
 	return err
 }
 
-// unsettled reports whether a request may succeed a moment later. A missing topic that was found or
-// created before is unknown to another broker. An unsafe topic stays unsafe, whatever other error
-// is joined.
+// unsettled reports whether a request may succeed a moment later. A topic that is reported as
+// missing was found or created before, so the broker does not know the topic yet. An unsafe topic
+// stays unsafe even if a temporary error is joined to the finding.
 func unsettled(err error) bool {
 	if errors.Is(err, ErrUnsafeTopic) {
 		return false

@@ -16,7 +16,7 @@ var errPartitionCount = errors.New("the topic does not have its fixed number of 
 // keyed hashes keys like the Java client (murmur2). It is stateless for records with a key.
 var keyed = kgo.StickyKeyPartitioner(nil).ForTopic("")
 
-// keyedRecords are reused, because the partition of every record is checked on reading.
+// keyedRecords are reused, because the partition of every record is checked when it is read.
 var keyedRecords = sync.Pool{New: func() any { return new(kgo.Record) }}
 
 // PartitionOf returns the partition of a key among a fixed number of partitions, or -1 for an empty
@@ -60,8 +60,9 @@ func (p pinnedSarama) Partition(m *sarama.ProducerMessage, numPartitions int32) 
 // refusedPartition marks a record that the partitioner refused; kgo leaves it in the record.
 const refusedPartition = -1
 
-// newPinnedKgo is the same for kgo, whose partitioners cannot return an error: -1 makes kgo fail
-// the record, and the mark distinguishes that failure from those of sent records.
+// newPinnedKgo returns the equivalent of [pinnedSarama] for kgo. A kgo partitioner cannot return an
+// error: -1 makes kgo fail the record, and [refusedPartition] distinguishes this failure from
+// failures of records that were sent.
 func newPinnedKgo(counts map[string]int32) kgo.Partitioner {
 	return kgo.BasicConsistentPartitioner(func(topic string) func(*kgo.Record, int) int {
 		return func(r *kgo.Record, n int) int {

@@ -13,7 +13,7 @@ import (
 // Target is the cluster that a backup is restored to.
 type Target struct{ *cluster }
 
-// OpenTarget connects. It neither creates nor checks topics.
+// OpenTarget connects to the brokers. It neither creates nor checks topics.
 func OpenTarget(ctx context.Context, cfg Config) (*Target, error) {
 	cl, err := newCluster(ctx, cfg, targetOptions())
 	if err == nil {
@@ -31,15 +31,14 @@ const (
 	// targetBatchBytes is the topics' max.message.bytes: a record of another program may be larger
 	// than ours.
 	targetBatchBytes = 2 << 20
-	// targetBuffered is the number of bytes that may wait for answers.
-	targetBuffered = 64 << 20
-	// maxRestored is the maximum uncompressed size of a restored record; the rest is the batch
-	// header.
+	targetBuffered   = 64 << 20 // maximum size of unacknowledged records, in bytes
+	// maxRestored is the maximum uncompressed size of a restored record. The difference is for the
+	// header of the batch.
 	maxRestored = targetBatchBytes - 4<<10
 )
 
-// targetOptions configure a producer that writes each record to the partition that it names,
-// whatever its key is.
+// targetOptions returns the options of a producer that writes each record to the record's
+// Partition, regardless of its key.
 func targetOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -49,11 +48,11 @@ func targetOptions() []kgo.Opt {
 		kgo.MaxBufferedBytes(targetBuffered),
 		kgo.MaxBufferedRecords(maxBulk),
 		kgo.ProducerLinger(bulkLinger),
-		// Not RecordDeliveryTimeout: kgo measures it from a record's own time, and these are as old
-		// as the backup.
+		// Not RecordDeliveryTimeout: kgo measures it from a record's timestamp, which is as old as
+		// the backup.
 		kgo.RecordRetries(requestTries),
-		// Retries must also end for a record that was sent to a broker which never answered. A
-		// failed restore writes nothing more.
+		// Retries must also end for a record that was sent to a broker that never answered. After
+		// that, the restore fails and writes nothing more.
 		kgo.AllowIdempotentProduceCancellation(),
 	}
 }
@@ -80,7 +79,7 @@ func (t *Target) ExistingRanges(ctx context.Context) (map[string][]PartitionRang
 	return existing, nil
 }
 
-// Create creates missing topics, as startup does, and checks the settings of all topics.
+// Create creates missing topics and checks the settings of all topics, as [Open] does.
 func (t *Target) Create(ctx context.Context) error {
 	if err := settled(ctx, t.log, t.createMissing); err != nil {
 		return err
@@ -88,8 +87,8 @@ func (t *Target) Create(ctx context.Context) error {
 	return settled(ctx, t.log, t.Check)
 }
 
-// TargetAppender appends to one partition of a target, which must be empty. Its methods must be
-// called by one goroutine.
+// TargetAppender appends to one partition of a target. The partition must be empty. The methods
+// must be called from one goroutine.
 type TargetAppender struct {
 	cluster   *cluster
 	spec      TopicSpec
@@ -100,18 +99,18 @@ type TargetAppender struct {
 	failed error
 }
 
-// AppendTo returns an appender for a partition; it starts at offset 0.
+// AppendTo returns an appender for a partition. It starts at offset 0.
 func (t *Target) AppendTo(topic string, partition int32) (*TargetAppender, error) {
 	spec, err := t.spec(topic)
 	return &TargetAppender{cluster: t.cluster, spec: spec, partition: partition}, err
 }
 
-// Add passes the next record to the client without waiting for the answer. A record keeps its
-// offset ([ErrGap] if that is not the next one). Only on compacted topics, where nothing refers to
-// offsets, gaps are closed.
+// Add passes the next record to the client without waiting for the acknowledgment. A record keeps
+// its offset: Add returns [ErrGap] if that is not the next offset. On compacted topics, where
+// nothing refers to offsets, records are numbered without gaps instead.
 func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	switch {
-	case a.spec.Compacted && r.Key == nil: // brokers refuse a record without a key in a compacted topic
+	case a.spec.Compacted && r.Key == nil: // brokers refuse a record without a key on a compacted topic
 		return nil
 	case !a.spec.Compacted && r.Offset != a.next:
 		return fmt.Errorf("%w: the backup of %s/%d has no record at %d", ErrGap, a.spec.Name, a.partition, a.next)
@@ -121,11 +120,11 @@ func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	}
 	want := a.next
 	a.next++
-	// Brokers refuse records from the future. Only the cleaner reads this time.
+	// Brokers refuse timestamps in the future. Only the log cleaner uses the timestamp.
 	if now := time.Now(); r.Timestamp.After(now) {
 		r.Timestamp = now
 	}
-	// Canceling one record would leave a gap before the following ones.
+	// Canceling a record would leave a gap before the following records.
 	a.cluster.client.Produce(context.WithoutCancel(ctx), &kgo.Record{
 		Topic: a.cluster.cfg.wireName(a.spec.Name), Partition: a.partition,
 		Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
@@ -143,7 +142,7 @@ func (a *TargetAppender) Add(ctx context.Context, r Record) error {
 	return a.fault()
 }
 
-// End waits for all answers and returns the end offset of the partition.
+// End waits until all records are acknowledged and returns the end offset of the partition.
 func (a *TargetAppender) End(ctx context.Context) (int64, error) {
 	if err := a.cluster.client.Flush(ctx); err != nil {
 		return 0, fmt.Errorf("append to %s/%d: %w", a.spec.Name, a.partition, err)

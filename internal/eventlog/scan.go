@@ -11,32 +11,34 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// scanFetchBytes is the size of one request; at most two answers per partition are in memory.
+// scanFetchBytes is the requested size of a response. At most two responses per partition are in
+// memory.
 const scanFetchBytes = 1 << 20
 
 // ScanConfig configures [Log.Scan].
 type ScanConfig struct {
 	Topic string
-	// From holds the first offsets by partition. A partition without one starts at 0 (at the log's
-	// start on a compacted topic). nil: all partitions do.
+	// From contains the first offset by partition. A partition without an entry starts at 0, or at
+	// the log's start on a compacted topic.
 	From map[int32]int64
-	// To holds the exclusive end offsets by partition; a partition without one is skipped. nil:
-	// each partition's end at the time of the call.
+	// To contains the exclusive end offset by partition. Partitions without an entry are skipped.
+	// If To is nil, all partitions are scanned up to their ends at the time of the call.
 	To       map[int32]int64
 	Parallel int // concurrent partitions; default 4
-	// Handle receives the records of one partition in order, concurrently for up to Parallel
-	// partitions. Runs are never empty, so progress after the last record shows only in Run.Next.
-	// An error ends the scan.
+	// Handle is called with the records of each partition in order, and concurrently for up to
+	// Parallel partitions. A run has at least one record. An error ends the scan.
 	Handle func(ctx context.Context, run Run) error
-	// Key, if set, restricts the scan to its partition and to records with this key.
+	// Key, if set, restricts the scan to records with this key.
 	Key string
-	// TopicID, if set, is the log that the positions belong to; another one is [ErrOtherLog].
+	// TopicID, if set, is the expected id of the topic. If the topic has a different id, Scan
+	// returns [ErrOtherLog].
 	TopicID TopicID
 }
 
-// Scan reads the topic between positions, without a group. It returns nil once every partition was
-// handled up to To. Memory is bounded. On a topic that is not compacted a missing offset is
-// [ErrGap] or [ErrBelowStart]: a rebuild must not accept a log without its beginning.
+// Scan reads a topic, or a range of it, without a consumer group. It returns nil once every
+// partition was handled up to its end offset. Memory use is bounded. On a topic that is not
+// compacted, Scan returns [ErrGap] or [ErrBelowStart] if an offset is missing: a rebuild must not
+// accept a log without its beginning.
 func (cl *cluster) Scan(ctx context.Context, cfg ScanConfig) error {
 	parts, id, err := cl.scanParts(ctx, cfg)
 	if err != nil {
@@ -102,24 +104,27 @@ func (c ScanConfig) bounds(spec TopicSpec, r PartitionRange) (part PartitionRang
 		return part, true, nil
 	}
 	if part.End > r.End {
-		return part, false, fmt.Errorf("%w: partition %d ends at %d, requested up to %d", ErrBeyondEnd, r.Partition, r.End, part.End)
+		return part, false, fmt.Errorf("%w: partition %d ends at %d, requested up to %d",
+			ErrBeyondEnd, r.Partition, r.End, part.End)
 	}
 	if part.Start < r.Start {
 		if !spec.Compacted {
-			return part, false, fmt.Errorf("%w: partition %d starts at %d, requested from %d", ErrBelowStart, r.Partition, r.Start, part.Start)
+			return part, false, fmt.Errorf("%w: partition %d starts at %d, requested from %d",
+				ErrBelowStart, r.Partition, r.Start, part.Start)
 		}
 		part.Start = r.Start
 	}
 	return part, part.Start >= part.End, nil
 }
 
-// scanPartition fetches one answer while the previous one is handled.
+// scanPartition fetches one response while the previous one is handled.
 func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID, part PartitionRange) error {
 	group, ctx := errgroup.WithContext(ctx)
 	answers := make(chan fetched)
+	partition := newFetcher(cl, cfg.Topic, id, part.Partition, scanFetchBytes)
 	group.Go(func() error {
 		defer close(answers)
-		return newFetcher(cl, cfg.Topic, id, part.Partition, scanFetchBytes).fetchAll(ctx, part, func(got fetched) error {
+		return partition.fetchAll(ctx, part, func(got fetched) error {
 			select {
 			case answers <- got:
 				return nil
@@ -149,7 +154,7 @@ func (cl *cluster) scanPartition(ctx context.Context, cfg ScanConfig, id TopicID
 	return group.Wait()
 }
 
-// fetchAll yields the answers with the records of a range; records after its end are dropped.
+// fetchAll yields the records of a range.
 func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fetched) error) error {
 	f.need = in.End
 	for at := in.Start; at < in.End; {
@@ -157,7 +162,7 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 		if err != nil {
 			return err
 		}
-		if got.next == at || got.next > in.End { // no records up to the end of the log, which is not before in.End
+		if got.next == at || got.next > in.End { // no more records before in.End
 			got.next = in.End
 		}
 		got.records = slices.DeleteFunc(got.records, func(r *kgo.Record) bool { return r.Offset >= in.End })
@@ -169,8 +174,8 @@ func (f *fetcher) fetchAll(ctx context.Context, in PartitionRange, yield func(fe
 	return nil
 }
 
-// inOrder iterates over the records of an answer. On a topic that is not compacted, no offset may
-// be missing.
+// inOrder calls each for the records of a response. On a topic that is not compacted, it returns
+// [ErrGap] if an offset is missing.
 func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) error) error {
 	at, compacted := got.from, cl.codec.topics[topic].Compacted
 	for _, r := range got.records {
@@ -188,15 +193,17 @@ func (cl *cluster) inOrder(topic string, got fetched, each func(*kgo.Record) err
 	return nil
 }
 
-// standIn is the value of the record that replaces one that cannot be appended again. The record
-// has no key, so it is as invalid as the original.
+// standIn is the value of a record that replaces one that cannot be appended again. Such a record
+// has no key, so every reader treats it as invalid.
 const standIn = "placeholder for a transaction marker or for a record that is too large to be written again"
 
-// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. On a topic that
-// is not compacted, a small invalid record replaces a transaction marker or a record that no
-// restore could append (it was compressed); on a compacted topic such an offset is skipped. Any
-// other missing offset is [ErrGap].
-func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error) error {
+// ReadRaw yields the raw records of a partition from in.Start to in.End, in order. A transaction
+// marker, or a record that is too large to be appended uncompressed, is replaced by a small invalid
+// record; on a compacted topic, it is skipped. If another offset is missing on a topic that is not
+// compacted, ReadRaw returns [ErrGap].
+func (cl *cluster) ReadRaw(
+	ctx context.Context, topic string, id TopicID, in PartitionRange, yield func(Record) error,
+) error {
 	spec, err := cl.spec(topic)
 	if err != nil {
 		return err
@@ -215,7 +222,7 @@ func (cl *cluster) ReadRaw(ctx context.Context, topic string, id TopicID, in Par
 	})
 }
 
-// sizeOf is an upper bound of a record's size in an uncompressed batch.
+// sizeOf returns an upper bound on the size of a record in an uncompressed batch.
 func sizeOf(r Record) int {
 	const head, lengths = 64, 16
 	size := head + len(r.Key) + len(r.Value)

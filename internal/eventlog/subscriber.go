@@ -15,18 +15,19 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// NewSubscriber returns a watermill subscriber for reactors. It has no group: every process
-// receives every record that is appended from now on, including invalid ones. A message carries
-// the record's headers as metadata, its key under [MetadataKey] and the raw value as payload. A
-// message is only a hint and may be lost while disconnected.
+// NewSubscriber returns a watermill subscriber for reactors. It has no consumer group: every
+// process receives every record that is appended after Subscribe, including invalid ones. A message
+// contains the record's headers as metadata, its key under [MetadataKey] and the raw value as
+// payload. Messages may be lost while the client is disconnected.
 func (l *Log) NewSubscriber() message.Subscriber {
 	return &subscriber{log: l, cfg: kafka.SubscriberConfig{
 		Brokers: l.cfg.Brokers, Unmarshaler: kafkaMarshaler{}, OverwriteSaramaConfig: l.cfg.saramaSubscriberConfig(),
 	}}
 }
 
-// subscriber translates topic names. Each subscription has its own watermill subscriber: one whose
-// subscription failed half-way would keep reading some partitions without a receiver.
+// subscriber translates topic names. It has one watermill subscriber per subscription, because a
+// subscriber cannot undo a partly failed subscription: some partitions would block without a
+// receiver.
 type subscriber struct {
 	cfg kafka.SubscriberConfig
 	log *Log
@@ -36,8 +37,8 @@ type subscriber struct {
 	closed bool
 }
 
-// Subscribe implements [message.Subscriber]. It contacts the leader of each partition. If a leader
-// is gone, it retries until another one has taken its place, within openRetryTime.
+// Subscribe implements [message.Subscriber]. It contacts the leader of each partition. If a
+// partition has no leader, Subscribe retries for up to openRetryTime.
 func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	if _, err := s.log.spec(topic); err != nil {
 		return nil, fmt.Errorf("subscribe: %w", err)
@@ -80,20 +81,19 @@ func (s *subscriber) Close() error {
 	return errors.Join(errs...)
 }
 
-// Metadata of watermill messages.
+// Metadata keys of the messages from [Log.NewSubscriber].
 const (
-	// MetadataKey holds the record's key in messages from [Log.NewSubscriber]. Our Kafka header
-	// names never begin with "_".
+	// MetadataKey is the metadata key of the record's key. Our Kafka header names never begin with
+	// "_".
 	MetadataKey = "_key"
-	// MetadataVersion holds the version of a record of a chained topic, from a header of the
-	// record.
+	// MetadataVersion is the metadata key of the version of a record of a chained topic.
 	MetadataVersion = headerChainVersion
-	// MetadataTraceParent holds the W3C trace context of a record; absent outside a trace.
+	// MetadataTraceParent is the metadata key of the record's W3C traceparent, which is absent
+	// outside a trace.
 	MetadataTraceParent = headerTraceParent
 )
 
-// messageOf returns the message of a record that [Codec.Encode] made; size and form are already
-// checked.
+// messageOf converts a record that was encoded and checked by [Log.encode].
 func messageOf(ctx context.Context, r Record) *message.Message {
 	msg := message.NewMessageWithContext(ctx, r.Header(headerID), r.Value)
 	for _, h := range r.Headers {
@@ -103,9 +103,8 @@ func messageOf(ctx context.Context, r Record) *message.Message {
 	return msg
 }
 
-// kafkaMarshaler converts between messages of watermill and sarama. It writes no
-// _watermill_message_uuid: a record has exactly the headers of its envelope, because its hash
-// covers them.
+// kafkaMarshaler converts between messages of watermill and sarama. It omits watermill's header
+// _watermill_message_uuid, because a record's hash covers its headers.
 type kafkaMarshaler struct{}
 
 func (kafkaMarshaler) Marshal(topic string, msg *message.Message) (*sarama.ProducerMessage, error) {

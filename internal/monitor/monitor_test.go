@@ -73,7 +73,7 @@ func TestTruncatedLogIsAnError(t *testing.T) {
 		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards")} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "it lacks 6 events of the log")
-			require.ErrorContains(t, err, "records after the checkpoint are gone")
+			require.ErrorContains(t, err, "required records are gone from the log")
 			require.ErrorContains(t, err, "An operator must fix that")
 			require.NotContains(t, err.Error(), "Try again shortly")
 		}
