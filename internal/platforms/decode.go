@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// The lenient types: a field of an unexpected shape affects that field only, never the whole
-// answer. Their UnmarshalJSON methods never fail.
+// The following types decode leniently: a value with an unexpected shape affects only its field,
+// never the whole answer. Their UnmarshalJSON methods never fail.
 
-// maxNumber bounds numbers in both directions. No platform counts that high, a larger number would
-// invalidate the whole reading, and a few thousand such numbers can be added within 64 bits.
+// maxNumber bounds the absolute value of numbers. No platform counts that high, a larger number
+// would make the whole reading invalid, and thousands of such numbers can be added within 64 bits.
 const maxNumber = 1_000_000_000_000_000
 
-// maxUnixTime, in seconds, is in the year 2106. A later time is invalid.
+// maxUnixTime is a time in the year 2106, in Unix seconds. A later time is invalid.
 const maxUnixTime = 2 * math.MaxInt32
 
-// count is an integer in one of the platforms' notations: 12, 12.0 or "12". Anything else, and a
-// number beyond [maxNumber], is absent; absent is not 0.
+// count is an integer in one of the platforms' notations: 12, 12.0 or "12". Any other value, and a
+// number beyond [maxNumber], decodes as absent, not as 0.
 type count struct {
 	n  int64
 	ok bool
@@ -55,8 +55,8 @@ func (c count) ptr() *int64 {
 	return &n
 }
 
-// text is a string or a number, kept as written (IDs exceed 2^53). Anything else is "". NUL
-// characters are removed: PostgreSQL cannot store them, and the reading would be parked.
+// text is a string or a number as it was written (IDs exceed 2^53). Any other value decodes as "".
+// NUL characters are removed: PostgreSQL cannot store them, and the reading would be parked.
 type text string
 
 func (t *text) UnmarshalJSON(raw []byte) error {
@@ -138,17 +138,18 @@ func (l *list[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// completeList is a list that records whether elements were omitted. Only if none were does the
-// absence of an element mean something.
+// completeList is a list that reports whether it is complete, so that the absence of an element has
+// a meaning.
 type completeList[T any] struct {
 	list list[T]
-	ok   bool // it was an array, and every element had the expected shape
+	ok   bool // the value was an array, and every element had the expected shape
 }
 
 func (w *completeList[T]) UnmarshalJSON(raw []byte) error {
 	var elements []json.RawMessage
 	_ = w.list.UnmarshalJSON(raw)
-	w.ok = bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) && json.Unmarshal(raw, &elements) == nil && len(elements) == len(w.list)
+	isArray := bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) && json.Unmarshal(raw, &elements) == nil
+	w.ok = isArray && len(elements) == len(w.list)
 	return nil
 }
 
@@ -167,8 +168,9 @@ func (m *maybe[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// metaTime reads times without a colon in the offset. An invalid time, or one beyond [maxUnixTime],
-// is zero. Pages may backdate a post without limit.
+// metaTime parses a time with or without a colon in the offset. It returns the zero time if the
+// time is invalid or beyond [maxUnixTime]. Any past time is valid, because pages may backdate
+// posts.
 func metaTime(s text) time.Time {
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
 		if t, err := time.Parse(layout, string(s)); err == nil && t.UTC().Year() > 0 && t.Unix() <= maxUnixTime {
@@ -178,7 +180,8 @@ func metaTime(s text) time.Time {
 	return time.Time{}
 }
 
-// unixTime reads seconds since 1970. A missing time, or one beyond [maxUnixTime], is zero.
+// unixTime converts Unix seconds. It returns the zero time if the time is missing or beyond
+// [maxUnixTime].
 func unixTime(seconds count) time.Time {
 	return milliTime(count{n: seconds.n * 1000, ok: seconds.ok})
 }
@@ -190,8 +193,8 @@ func milliTime(milliseconds count) time.Time {
 	return time.UnixMilli(milliseconds.n).UTC()
 }
 
-// plainID reports whether id consists of letters, digits and the given extra characters and is safe
-// in a path; ".." is not.
+// plainID reports whether id consists of letters, digits and the given extra characters, and does
+// not contain "..", so that it is safe in a path.
 func plainID(id, extra string) bool {
 	if id == "" || len(id) > 255 || strings.Contains(id, "..") {
 		return false

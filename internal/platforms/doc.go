@@ -3,33 +3,35 @@
 //
 // # Invariants
 //
-//   - Absent is never 0. The code marks the two exceptions: `shares` of a Facebook post, and
-//     LinkedIn share statistics that a page's answer omits.
+//   - A missing figure is never recorded as 0, with two exceptions that the code marks: `shares` of
+//     a Facebook post, and LinkedIn share statistics of a post that the answer omits.
 //   - No error, log line, statistic or cursor contains a token or a URL. Meta's `next` links
 //     contain the token: the code only checks whether they are present.
-//   - A refused metric or an invalid field affects nothing else.
+//   - A refused metric or an invalid field does not affect other metrics and fields.
 //   - An answer about an account other than the requested one is an error, never a reading.
 //   - Bodies are limited after decompression, calls have a time limit, and redirects are not
 //     followed.
-//   - The package does not sleep, retry or start goroutines: an error carries a class and a wait,
-//     and the scheduler decides. Config.Admit runs before every call and may refuse it ([Refused]).
+//   - The package does not sleep, repeat failed calls or start goroutines: an error has a class and
+//     a wait, and the scheduler decides. Config.Admit is called before every call and may refuse
+//     the call ([Refused]).
 //
-// The package may import no other package of this module except domain.
+// Of this module, the package may import only domain and internal/tracing.
 //
 // # Not obvious
 //
-//   - The day of a Facebook value is its end_time minus one Pacific day. A request asks for one day
-//     more than needed, because `until` has been observed to be exclusive, and drops the surplus.
-//   - A metric refused for three accounts counts as retired for all. Every refusal expires, so that
-//     a metric that comes back is found.
+//   - The day of a Facebook value is its end_time minus one Pacific day. A request includes one day
+//     more than needed, because `until` has been observed to be exclusive; a surplus day is
+//     dropped.
+//   - A metric that was refused for three accounts is treated as retired for all accounts. Refusals
+//     expire, so a metric that becomes available again is detected.
 //   - Views also serve as impressions on Facebook and Instagram, which have reported no separate
 //     number since 2025. The figure's source names the actual metric.
 //   - TikTok's lists and LinkedIn's member figures depend on the token alone. TikTok reports the
 //     token's account ([Identifier]). LinkedIn does not: with another member's token, a profile
-//     gets that member's figures, and nothing can detect it.
-//   - A metric that a token may not read differs from a metric that one post forbids. If two posts
-//     are refused the metric and no post is read with it, the token lacks it. Only this case is
-//     remembered.
-//   - A Facebook video that names its post is listed as that post. Videos are listed before posts,
-//     because posts do not name their videos.
+//     gets that member's figures, and this cannot be detected.
+//   - A part of a post, such as its insights, may be refused because the token lacks a permission
+//     or because of the post. If the part is refused for two posts and read for none, the token
+//     lacks the permission. Only this case is remembered.
+//   - If a Facebook video names its post, the video is listed as that post. Videos are listed
+//     before posts, because posts do not name their videos.
 package platforms

@@ -15,45 +15,45 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Class is the category of an [Error]. It determines the reaction.
+// Class is the category of an [Error]. It determines what the caller should do.
 type Class string
 
 // The error classes.
 const (
 	ClassReconnect         Class = "reconnect"          // the token is invalid: a person must sign in again
-	ClassPermission        Class = "permission"         // a scope or role is missing; other reads may work
-	ClassThrottled         Class = "throttled"          // stop calling for this account for RetryAfter
+	ClassPermission        Class = "permission"         // a scope or role is missing; other calls may work
+	ClassThrottled         Class = "throttled"          // a quota is used up: wait for RetryAfter
 	ClassRetry             Class = "retry"              // a temporary failure of the platform or the network
 	ClassUnsupportedMetric Class = "unsupported_metric" // the metric is retired or does not apply to this object
-	ClassNotFound          Class = "not_found"          // deleted, or invisible to this token
-	ClassBlocked           Class = "blocked"            // blocked for a policy violation: stop
-	ClassNoData            Class = "no_data"            // the object has no such data (too few viewers, too old); the token is valid
-	ClassInvalid           Class = "invalid"            // our request or configuration is invalid; a retry does not help
+	ClassNotFound          Class = "not_found"          // the object is deleted or invisible to this token
+	ClassBlocked           Class = "blocked"            // blocked for a policy violation: make no more calls
+	ClassNoData            Class = "no_data"            // no such data (too few viewers, too old); the token is valid
+	ClassInvalid           Class = "invalid"            // our request or configuration is invalid: do not retry
 )
 
 // Sentinel errors.
 var (
-	// ErrNoRefresh is returned by Refresh if the platform has no token refresh: Facebook page
-	// tokens do not expire, and LinkedIn issues refresh tokens to approved partners only. Such a
-	// token works until it expires; then a person must sign in again.
-	ErrNoRefresh = errors.New("token refresh is not supported: the person must sign in again")
+	// ErrNoRefresh is returned by [Client.Refresh] for a token that cannot be refreshed: Facebook
+	// page tokens do not expire, and LinkedIn issues refresh tokens only to approved partners. When
+	// such a token becomes invalid, a person must sign in again.
+	ErrNoRefresh = errors.New("the token cannot be refreshed: the person must sign in again")
 	// ErrNoHandler is returned by [Set.For] for a platform without a client.
 	ErrNoHandler = errors.New("no client for this platform")
 )
 
-// Error is a failure of a platform call. It never contains a token or a URL. Its text never
-// contains the platform's words: they may name people, and errors end up in logs and events that
-// may be kept forever.
+// Error is a failure of a platform call. It never contains a token or a URL. The Error method omits
+// the platform's message, which may name people: errors end up in logs, and in events that are kept
+// forever.
 type Error struct {
 	Class           Class
 	Platform        domain.Platform
 	Op              string        // our name of the call, for example "page_insights"
 	Status          int           // HTTP status; 0 without an answer
-	Code            string        // the platform's code as text ("190", "rate_limit_exceeded"); otherwise ""
+	Code            string        // the platform's code ("190") or ours ("timeout"); may be ""
 	Subcode         int           // Meta's error_subcode or LinkedIn's serviceErrorCode; otherwise 0
 	Message         string        // our explanation; "" if the code is sufficient
 	PlatformMessage string        // the platform's message without tokens, at most 300 characters
-	RetryAfter      time.Duration // from now; set for throttled, otherwise only if the platform reported it
+	RetryAfter      time.Duration // always set for throttled; otherwise only if the platform reported it
 
 	cause error // context.Canceled or context.DeadlineExceeded of the caller only
 }
@@ -78,9 +78,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// PlatformMessage returns the platform's own message about a failure, or "". It may name people:
-// store it only in the schema kept, where it expires, and show it only in the terminal of the
-// person who asked.
+// PlatformMessage returns the platform's message about a failure, or "". The message may name
+// people: store it only in the schema `kept`, where it is deleted after a time, and show it only in
+// the terminal of the person who ran the command.
 func PlatformMessage(err error) string { return errorIn(err).PlatformMessage }
 
 func (e *Error) detail() string {
@@ -92,7 +92,7 @@ func (e *Error) detail() string {
 	case e.Code != "":
 		return "the platform answered with code " + e.Code
 	default:
-		return "the platform refused it"
+		return "the platform refused the request"
 	}
 }
 
@@ -139,16 +139,15 @@ func Refuse(class Class, code, message string, retryAfter time.Duration) error {
 	return &Error{Class: class, Code: code, Message: message, RetryAfter: max(retryAfter, 0)}
 }
 
-// Refused reports whether this program refused the call, rather than the platform.
+// Refused reports whether this program, not the platform, refused the call.
 func Refused(err error) bool {
 	e := errorIn(err)
 	return e.Status == 0 && (e.Code == CodeQuota || e.Code == CodeBreaker)
 }
 
 // Unsent reports whether the request or the token was found invalid before the platform was called.
-// Network failures and failed answers have a code.
 func Unsent(err error) bool {
-	e := errorIn(err)
+	e := errorIn(err) // network failures and failed answers have a code
 	return e.Status == 0 && e.Code == "" && (e.Class == ClassInvalid || e.Class == ClassReconnect)
 }
 
@@ -159,11 +158,11 @@ func IsCanceled(err error) bool {
 }
 
 func malformed() *Error {
-	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the JSON that was expected"}
+	return &Error{Class: ClassRetry, Code: codeMalformed, Message: "the answer is not the expected JSON"}
 }
 
-// An answer without an ID is malformed and says nothing about the token; an answer with another
-// account's ID must not be recorded.
+// checkAccount returns an error unless an answer is about the requested account. An answer without
+// an ID is malformed and says nothing about the token.
 func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	switch {
 	case slices.Contains(got, text(want)):
@@ -175,18 +174,19 @@ func checkAccount(p domain.Platform, op, want string, got ...text) error {
 	}
 }
 
-// incompleteAnswer is about an answer without the requested content: absent does not mean empty.
+// incompleteAnswer returns the error for an answer that lacks the requested content, which does not
+// mean that the platform has none.
 func incompleteAnswer(p domain.Platform, op, message string) *Error {
 	return &Error{Class: ClassRetry, Code: codeMalformed, Platform: p, Op: op, Message: message}
 }
 
-// Recording such an answer would give one account the figures of another.
+// wrongAccount returns the error for an answer about another account, which must not be recorded.
 func wrongAccount(p domain.Platform, op string) *Error {
 	const message = "the token belongs to an account other than the connected one"
 	return &Error{Class: ClassReconnect, Code: codeWrongID, Platform: p, Op: op, Message: message}
 }
 
-// WrongAccount reports whether the token belonged to another account.
+// WrongAccount reports whether a call failed because the token belongs to another account.
 func WrongAccount(err error) bool { return errorIn(err).Code == codeWrongID }
 
 func invalid(p domain.Platform, op, format string, args ...any) *Error {
@@ -201,7 +201,8 @@ func networkError(ctx context.Context, err error) *Error {
 		return &Error{Class: ClassRetry, Code: CodeCanceled, Message: "the call was canceled", cause: context.Canceled}
 	case ctx.Err() != nil:
 		return &Error{
-			Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed", cause: context.DeadlineExceeded,
+			Class: ClassRetry, Code: codeTimeout, Message: "the caller's deadline passed",
+			cause: context.DeadlineExceeded,
 		}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Class: ClassRetry, Code: codeTimeout, Message: "no complete answer within the time limit"}
@@ -218,7 +219,7 @@ const (
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9_|.!~%-]{20,}`)
 
 // scrub removes the secrets of the call and everything that looks like a token from a platform's
-// message: Meta repeats a malformed token in it.
+// message: Meta quotes a malformed token.
 func scrub(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret == "" {
@@ -245,7 +246,7 @@ func scrub(text string, secrets ...string) string {
 	return text
 }
 
-// codeLike matches platform codes. A sentence in place of a code may name people.
+// codeLike matches platform codes. Other text in place of a code may name people.
 var codeLike = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 
 func cleanCode(code string) string {
@@ -255,8 +256,8 @@ func cleanCode(code string) string {
 	return "unreadable"
 }
 
-// looksSecret relies on the format: metric names are lower case, IDs are digits, and tokens mix
-// digits and capitals.
+// looksSecret relies on the format: metric names are lower case, IDs are digits, and tokens contain
+// both digits and capital letters.
 func looksSecret(run string) bool {
 	return strings.ContainsFunc(run, unicode.IsUpper) && strings.ContainsFunc(run, unicode.IsDigit)
 }

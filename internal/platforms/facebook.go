@@ -14,18 +14,19 @@ import (
 
 type facebook struct{ *graph }
 
-// Refresh: page tokens do not expire, and an invalid one requires a person.
 func (f *facebook) Refresh(context.Context, Target, string) (Tokens, error) {
 	return Tokens{}, ErrNoRefresh
 }
 
-// Account makes two calls, the second with all periods at once. It splits a range into windows,
-// because one call covers at most 90 days.
+// Account makes one call for the page, one for each 88 days of insights, and one for demographics
+// if they are requested.
 func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	if err := cmp.Or(f.check("page", t), req.check(f.platform, "page", f.cfg.Now())); err != nil {
 		return AccountSnapshot{}, err
 	}
-	r := pageReading{graphReading{graph: f.graph, reading: reading{t: t, req: req}, edge: "page_insights", names: pageNames}}
+	r := pageReading{graphReading{
+		graph: f.graph, reading: reading{t: t, req: req}, edge: "page_insights", names: pageNames,
+	}}
 	if err := r.run(ctx, r.node, r.pageInsights, r.demographics); err != nil {
 		return AccountSnapshot{}, err
 	}
@@ -34,7 +35,7 @@ func (f *facebook) Account(ctx context.Context, t Target, req AccountRequest) (A
 
 type pageReading struct{ graphReading }
 
-// fan_count is a legacy metric with a different number and no substitute for followers_count.
+// node does not read fan_count, a legacy metric that differs from followers_count.
 func (r *pageReading) node(ctx context.Context) error {
 	var page struct {
 		ID        text  `json:"id"`
@@ -50,8 +51,8 @@ func (r *pageReading) node(ctx context.Context) error {
 	return nil
 }
 
-// The metrics of a page (November 2026). Views also serve as impressions: the platform has had no
-// separate number since 2025-11-15, and the figure's source says so.
+// The metrics of a page (November 2026). Views also serve as impressions: the platform has reported
+// no separate number since 2025-11-15.
 const (
 	pageViews      = "page_media_view"
 	pageReach      = "page_total_media_view_unique"
@@ -74,7 +75,7 @@ const (
 	// windowDays is the number of days per call. The limit is 90: one day is reserved for `until`,
 	// which has been observed to be exclusive, and one for the 25-hour day in autumn.
 	windowDays = 88
-	// historyDays is how far back page insights go: two years.
+	// Page insights go back two years.
 	historyDays = 2*365 - 1
 )
 
@@ -97,18 +98,19 @@ func (r *pageReading) pageInsights(ctx context.Context) error {
 		}
 	}
 	for _, metric := range metrics {
-		// HTTP 200 without data
+		// In these cases, Meta answers with HTTP 200 and no data.
 		const detail = " has no value; the token may lack read_insights, or the page may have fewer than 100 likes"
 		r.missRest(ReasonEmpty, metric+detail, pageNames[metric]...)
 	}
 	return nil
 }
 
-// insightWindow is one call's range of Pacific days. Zero means the platform's default range.
+// insightWindow is the range of Pacific days of one call. The zero value is the platform's default
+// range.
 type insightWindow struct{ first, end time.Time }
 
+// query contains no period, so that one call returns all periods.
 func (w insightWindow) query() url.Values {
-	// Without a period, one call returns all periods. Figures are selected by period.
 	if w.first.IsZero() {
 		return url.Values{}
 	}
@@ -152,19 +154,20 @@ func (r *pageReading) pageFigures(i insight, w insightWindow) {
 	}
 	days := slices.SortedFunc(maps.Keys(values), time.Time.Compare)
 	if i.Period != "day" && len(days) > 1 {
-		days = days[len(days)-1:] // only the newest value of the long windows counts
+		days = days[len(days)-1:] // only the newest value of a long period is used
 	}
 	for _, day := range days {
 		for _, name := range pageNames[string(i.Name)] {
-			if figure, ok := pageFigure(name, string(i.Name), string(i.Period), day.Format(time.DateOnly), values[day]); ok {
+			figure, ok := pageFigure(name, string(i.Name), string(i.Period), day.Format(time.DateOnly), values[day])
+			if ok {
 				r.add(figure)
 			}
 		}
 	}
 }
 
-// pageFigure omits weeks and 28 days except for reach: they are sums of days that are known. Reach
-// counts people, so it keeps its window and is never summed.
+// pageFigure omits weeks and 28 days except for reach, because they are sums of the days. Reach
+// counts people and cannot be summed, so it keeps its window.
 func pageFigure(name, source, period, day string, value int64) (domain.Figure, bool) {
 	figure := domain.Figure{Name: name, Source: source, Day: day, Value: value}
 	switch {
@@ -180,7 +183,7 @@ func pageFigure(name, source, period, day string, value int64) (domain.Figure, b
 	return figure, true
 }
 
-// demographics reads places only: the platform no longer reports age and gender.
+// demographics reads only places: the platform no longer reports age and gender.
 func (r *pageReading) demographics(ctx context.Context) error {
 	if !r.req.Demographics {
 		return nil

@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// nodeRound reads posts, or videos. If a post is refused a part, it is requested again with less.
-// Each request is smaller than the previous one, so the round ends.
+// nodeRound reads posts or videos. If the platform refuses a part of a post, the post is requested
+// again without that part. Each request is smaller than the previous one, so the round terminates.
 type nodeRound struct {
 	*facebook
 	t       Target
@@ -20,14 +20,14 @@ type nodeRound struct {
 	noBatch bool // the platform accepts no batches: posts are read one by one
 	results []PostSnapshot
 
-	allowed map[string]bool     // parts that at least one post was read with
-	dropped map[string][]string // posts that were read without a part because of a permission, by part
+	allowed map[string]bool     // parts that were read for at least one post
+	dropped map[string][]string // by part: posts that were read without it for lack of a permission
 }
 
 type question struct {
 	post    Post
 	plan    nodePlan
-	retried bool // the platform ran out of time for it once
+	retried bool // the platform has already run out of time for this question
 }
 
 type nodeAnswer struct {
@@ -40,7 +40,8 @@ type nodeAnswer struct {
 func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []Post) ([]PostSnapshot, error) {
 	r := nodeRound{
 		facebook: f, t: t, kind: k, initial: f.plan(t, k), size: maxBatch,
-		noBatch: !f.refused.allows(edgeBatch, t.ExternalID, k.op), allowed: map[string]bool{}, dropped: map[string][]string{},
+		noBatch: !f.refused.allows(edgeBatch, t.ExternalID, k.op),
+		allowed: map[string]bool{}, dropped: map[string][]string{},
 	}
 	for _, p := range posts {
 		r.pending = append(r.pending, question{post: p, plan: r.initial})
@@ -48,7 +49,7 @@ func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []
 	for len(r.pending) > 0 {
 		if err := r.step(ctx); err != nil {
 			if r.commonFailure() != nil {
-				return nil, err // the posts were not tried; they are tried again together with the connection
+				return nil, err // no post was read: all are retried together with the connection
 			}
 			return r.results, err
 		}
@@ -62,7 +63,8 @@ func (f *facebook) readNodes(ctx context.Context, t Target, k nodeKind, posts []
 
 const edgeBatch = "batch"
 
-// step sends some of the pending questions. Those that must be asked differently go to the end.
+// step sends some of the pending questions. Questions that must be asked differently are appended
+// to the pending ones.
 func (r *nodeRound) step(ctx context.Context) error {
 	answers, rest, err := r.ask(ctx, r.pending)
 	if err != nil {
@@ -82,7 +84,7 @@ func (r *nodeRound) step(ctx context.Context) error {
 				return err
 			}
 		case e.Class == ClassReconnect, e.Class == ClassBlocked, e.Class == ClassThrottled:
-			connectionErr = e // affects more than this post; the other answers of the batch are kept
+			connectionErr = e // affects more than this post, but the other answers are valid
 		case e.Class == ClassUnsupportedMetric && a.plan.skipClass == "":
 			unknown = append(unknown, a.question)
 		default:
@@ -110,7 +112,7 @@ func (r *nodeRound) askLess(q question, e *Error) {
 }
 
 // probe determines which metrics the platform refuses. If a temporary failure prevents this, the
-// posts fail with it; they are not read without insights as if those were refused.
+// posts fail with that error: they are not read without insights as if these had been refused.
 func (r *nodeRound) probe(ctx context.Context, unknown []question) error {
 	var refused []string
 	var unclear *Error
@@ -132,8 +134,8 @@ func (r *nodeRound) probe(ctx context.Context, unknown []question) error {
 	return nil
 }
 
-// probeMetrics requests a post's metrics one by one. unclear is a temporary failure that left a
-// metric without an answer; err affects more than this post.
+// probeMetrics requests the metrics of a post one by one. unclear is a temporary failure: it is
+// unknown whether the metric is refused. err affects more than this post.
 func (r *nodeRound) probeMetrics(ctx context.Context, q question) (refused []string, unclear *Error, err error) {
 	var ask []question
 	for _, metric := range q.plan.metrics {
@@ -169,8 +171,8 @@ func outOfTime() *Error {
 	return &Error{Class: ClassRetry, Code: codeTimeout, Message: "the platform ran out of time for this post, twice"}
 }
 
-// ask sends as many questions as possible with one call and returns the rest. It asks again once if
-// the platform runs out of time. The error affects more than one post.
+// ask sends as many questions as possible with one call and returns the rest, including questions
+// for which the platform ran out of time for the first time. The error affects more than one post.
 func (r *nodeRound) ask(ctx context.Context, pending []question) (answers []nodeAnswer, rest []question, err error) {
 	all, err := r.call(ctx, pending[:min(r.size, len(pending))])
 	if err != nil {
@@ -219,16 +221,19 @@ func (r *nodeRound) call(ctx context.Context, questions []question) ([]nodeAnswe
 func (r *nodeRound) askOne(ctx context.Context, q question) ([]nodeAnswer, error) {
 	out := nodeAnswer{question: q}
 	err := r.get(ctx, r.kind.op, r.t, q.post.ID, r.query(q.plan), &out.node)
-	if out.err = asError(err); wholeConnection(err) || err != nil && out.err == nil {
+	if wholeConnection(err) {
 		return nil, err
 	}
+	out.err = asError(err)
 	return []nodeAnswer{out}, nil
 }
 
-// The first read of a single post shows whether the batch or the post is at fault.
+// fallBackToSingle reads a single post after a batch was refused. If this succeeds, the platform
+// refuses batches.
 func (r *nodeRound) fallBackToSingle(ctx context.Context, first question, refusal error) ([]nodeAnswer, error) {
+	r.noBatch = true
 	answers, err := r.askOne(ctx, first)
-	if r.noBatch = true; err != nil || answers[0].err != nil {
+	if err != nil || answers[0].err != nil {
 		return answers, err
 	}
 	r.refused.recordRefusal(edgeBatch, r.kind.op, r.t.ExternalID)
@@ -248,8 +253,9 @@ func (r *nodeRound) read(ctx context.Context, q question, node postNode) error {
 	}
 	r.tally(q)
 	if q.plan.skipClass == ClassInvalid {
-		// The insights are not a field of the node here. Their own edge gets neither metrics nor a
-		// period: one retired name rejects the call, and reels reject a period.
+		// Insights are not a field of this node, so they are requested from their edge, without
+		// metrics and a period: a single retired metric would make the call fail, and reels have no
+		// period.
 		err := r.get(ctx, "video_insights", r.t, q.post.ID+"/video_insights", url.Values{}, &node.VideoInsights.v)
 		if wholeConnection(err) {
 			return err
@@ -278,8 +284,8 @@ func (r *nodeRound) tally(q question) {
 	note(partInsights, r.initial.skipClass == "" && q.plan.skipClass == ClassPermission, q.plan.skipClass == "")
 }
 
-// remember records the parts that the token may not read, as opposed to those that single posts
-// forbid: two posts were refused the part, and no post was read with it.
+// remember records the parts that the token may not read: the part was refused for two posts and
+// read for none. A part that was refused for one post may be forbidden only for that post.
 func (r *nodeRound) remember() {
 	for part, posts := range r.dropped {
 		if !r.allowed[part] && (len(posts) > 1 || r.single.confirm(r.kind.edge, part, r.t.ExternalID, posts[0])) {
@@ -288,8 +294,8 @@ func (r *nodeRound) remember() {
 	}
 }
 
-// commonFailure returns the failure that several posts all share: if all questions were invalid,
-// our request is wrong; if none was answered, the platform has an outage.
+// commonFailure returns the first error if all of several posts failed in the same way. If all
+// questions were invalid, our request is wrong; if none was answered, the platform has an outage.
 func (r *nodeRound) commonFailure() *Error {
 	if len(r.results) < 2 {
 		return nil

@@ -9,10 +9,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// The lists of a page. Videos and reels come first because they name their posts, while posts do
-// not name their videos: a reader that knows a video's ID can detect that a post is that video.
-// Summaries of reactions and comments are not requested here: they need another permission, and
-// PostMetrics reads them anyway.
+// The lists of a page. Videos and reels come first, because they name their posts, while posts do
+// not name their videos: this way, a caller detects that a post is a video that it already knows.
+// Summaries of reactions and comments are not requested, because they need another permission and
+// PostMetrics reads them.
 var pageSections = []section{
 	{edge: "videos", fields: "id,description,created_time,permalink_url,post_id", kind: TypeVideo, optional: true},
 	{edge: "video_reels", fields: "id,description,created_time,permalink_url,post_id", kind: TypeReel, optional: true},
@@ -25,8 +25,8 @@ func (f *facebook) Posts(ctx context.Context, t Target, cursor string) (PostsPag
 	})
 }
 
-// A video that names its post is that post: both lists contain it, and counting it under two IDs
-// would double its figures.
+// pagePost uses the post's ID for a video that names its post: both lists contain it, and under two
+// IDs its figures would be counted twice.
 func (l listItem) pagePost(page, kind string) (Post, bool) {
 	if l.Published != nil && !*l.Published {
 		return Post{}, false
@@ -55,9 +55,9 @@ const (
 	postViews     = "post_media_view"
 	postReach     = "post_total_media_view_unique"
 	postClicks    = "post_clicks"
-	postReactions = "post_reactions_by_type_total" // object; replaces the summary of reactions
+	postReactions = "post_reactions_by_type_total" // object; used if there is no summary of reactions
 
-	bareVideoViews = "total_video_views"           // of a video that is neither a reel nor read as a post; it has no reach
+	bareVideoViews = "total_video_views"           // of a video that is neither a reel nor a post
 	videoAvgWatch  = "post_video_avg_time_watched" // milliseconds
 )
 
@@ -88,7 +88,7 @@ type postNode struct {
 type nodeKind struct {
 	op        string
 	edge      string   // key of refusals in the negative caches
-	metrics   []string // of `insights`; nil if metrics are not named
+	metrics   []string // requested metrics; nil requests all
 	insights  string   // field of the insights
 	summaries string   // fields that require pages_read_user_content
 	base      string   // fields that require no permission
@@ -111,7 +111,7 @@ var (
 
 type nodePlan struct {
 	metrics   []string
-	refused   []string // metrics omitted because the platform does not know them
+	refused   []string // metrics that are not requested because the platform does not know them
 	summaries bool
 	skipClass Class // why insights are not requested; "" if they are
 	probed    bool  // the metrics were requested one by one
@@ -132,8 +132,8 @@ func (k nodeKind) fields(plan nodePlan) string {
 	return strings.Join(fields, ",")
 }
 
-// PostMetrics uses the Batch API. Each post has its own answer, so that a problem with one does not
-// affect the others.
+// PostMetrics uses the Batch API, which answers for each post separately: a problem with one post
+// does not affect the others.
 func (f *facebook) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	if err := f.check(postKind.op, t); err != nil {
 		return nil, err
@@ -181,8 +181,8 @@ func (f *facebook) plan(t Target, k nodeKind) nodePlan {
 	return plan
 }
 
-// reduce is for a refusal because of a permission: first without summaries, then without insights,
-// then without both.
+// reduce returns the next plan after a refusal for lack of a permission: first without summaries,
+// then without insights, then without both.
 func (p nodePlan) reduce(initial nodePlan) nodePlan {
 	if p.summaries || p.skipClass != "" {
 		p.summaries = false
@@ -192,8 +192,8 @@ func (p nodePlan) reduce(initial nodePlan) nodePlan {
 	return p
 }
 
-// withoutRefused is for metrics that were requested one by one. If no metric was refused on its
-// own, this reading omits insights.
+// withoutRefused returns the next plan after the metrics were requested one by one. If none was
+// refused individually, the plan omits insights.
 func (p nodePlan) withoutRefused(refused []string) nodePlan {
 	p.metrics, p.refused, p.probed = exclude(p.metrics, refused), append(slices.Clone(p.refused), refused...), true
 	if len(refused) == 0 || len(p.metrics) == 0 {
@@ -202,12 +202,13 @@ func (p nodePlan) withoutRefused(refused []string) nodePlan {
 	return p
 }
 
-func (p nodePlan) missing(metrics ...string) (reason, detail string) {
+// missing returns why a metric has no value. metric is "" if metrics are not requested by name.
+func (p nodePlan) missing(metric string) (reason, detail string) {
 	switch {
 	case p.skipClass == ClassPermission:
 		return ReasonPermission, "the token may not read insights"
-	case len(metrics) > 0 && !slices.ContainsFunc(metrics, func(m string) bool { return !slices.Contains(p.refused, m) }):
-		return ReasonUnsupported, "the platform does not know " + strings.Join(metrics, ", ")
+	case slices.Contains(p.refused, metric):
+		return ReasonUnsupported, "the platform does not know " + metric
 	case p.skipClass == ClassUnsupportedMetric:
 		return ReasonUnsupported, "the platform refused the metrics"
 	default:
@@ -215,13 +216,13 @@ func (p nodePlan) missing(metrics ...string) (reason, detail string) {
 	}
 }
 
-// Views also serve as impressions: there is no separate number.
 func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	data := node.Insights.v.Data
-	s.putSummaries(plan, cmp.Or(summaryTotal(node.Reactions), lifetimeTotal(data, postReactions)), summaryTotal(node.Comments))
+	likes := cmp.Or(summaryTotal(node.Reactions), lifetimeTotal(data, postReactions))
+	s.putSummaries(plan, likes, summaryTotal(node.Comments))
 	for _, m := range []struct{ name, metric string }{
 		{domain.MetricViews, postViews},
-		{domain.MetricImpressions, postViews},
+		{domain.MetricImpressions, postViews}, // there is no separate number
 		{domain.MetricReach, postReach},
 		{domain.MetricClicks, postClicks},
 	} {
@@ -235,15 +236,15 @@ func readPost(s *PostSnapshot, node postNode, plan nodePlan) {
 	s.put(domain.MetricShares, shares, ReasonEmpty, "shares came without a count")
 }
 
-// A new reel has no insights: its likes and comments come from the node, the rest is missing. There
-// are no clicks and no separate impressions.
+// readVideo reads likes and comments from the node if there are no insights, as for a new reel.
+// Videos have no clicks and no separate impressions.
 func readVideo(s *PostSnapshot, node postNode, plan nodePlan) {
 	const actions = "post_video_social_actions"
 	data := node.VideoInsights.v.Data
 	likes := lifetimeTotal(data, "post_video_likes_by_reaction_type")
 	s.putSummaries(plan, cmp.Or(likes, summaryTotal(node.Likes)),
 		cmp.Or(lifetimePart(data, actions, "COMMENT"), summaryTotal(node.Comments)))
-	reason, detail := plan.missing()
+	reason, detail := plan.missing("")
 	s.put(domain.MetricShares, lifetimePart(data, actions, "SHARE"), reason, detail)
 	views := lifetimeTotal(data, "fb_reels_total_plays", "blue_reels_play_count", bareVideoViews)
 	s.put(domain.MetricViews, views, reason, detail)

@@ -20,11 +20,11 @@ import (
 
 type graph struct {
 	*httpClient
-	endpoint       Endpoint // without a client ID tokens cannot be inspected; without a secret calls have no proof
-	root           string   // base URL and version
+	endpoint       Endpoint
+	root           string // base URL and version
 	loggedVersions sync.Map
 	pacific        *time.Location
-	refused        *negativeCache // metrics that Meta does not know, or no longer does
+	refused        *negativeCache // metrics and fields that Meta does not know, or no longer does
 	unpermitted    *negativeCache // parts that an account's token may not read
 	single         *negativeCache // metrics and parts that were refused for single posts
 }
@@ -42,7 +42,7 @@ func newGraph(p domain.Platform, endpoint Endpoint, cfg Config, client *http.Cli
 }
 
 // noteVersion logs once if the API answers with a version other than the requested one. Meta does
-// this when the requested version has expired; metrics change with the version.
+// this when the requested version has expired. Versions differ in their metrics.
 func (g *graph) noteVersion(h http.Header) {
 	got := h.Get("Facebook-Api-Version")
 	if got == "" || got == g.endpoint.version || !plainID(got, ".") {
@@ -54,7 +54,8 @@ func (g *graph) noteVersion(h http.Header) {
 	}
 }
 
-// withProof adds the proof that our app makes the call. Apps that do not require it ignore it.
+// withProof adds the proof that our app makes the call, if the app's secret is configured. Meta
+// ignores the proof if the app's settings do not require it.
 func (g *graph) withProof(query url.Values, token string) url.Values {
 	if g.endpoint.ClientSecret == "" {
 		return query
@@ -76,13 +77,13 @@ func (g *graph) check(op string, t Target) error {
 		return err
 	}
 	if !plainID(t.ExternalID, "_") {
-		return invalid(g.platform, op, "external id %q is not a Graph id", t.ExternalID)
+		return invalid(g.platform, op, "external ID %q is not a Graph ID", t.ExternalID)
 	}
 	return nil
 }
 
-// graphPage is a list with cursors. paging.next contains the token and is never followed: only its
-// presence counts, and the next request is built from cursors.after.
+// graphPage is a list with cursors. paging.next contains the token and is never followed: it only
+// shows that there is a next page, which is requested with cursors.after.
 type graphPage[T any] struct {
 	Data   list[T] `json:"data"`
 	Paging maybe[struct {
@@ -93,8 +94,8 @@ type graphPage[T any] struct {
 	}] `json:"paging"`
 }
 
-// after returns the cursor of the next page, or "" at the end and if the platform returns the same
-// cursor again, which would be an endless loop.
+// after returns the cursor of the next page, or "" for the last page. It also returns "" if the
+// platform returns the same cursor again, which would cause an endless loop.
 func (p graphPage[T]) after(sent string) string {
 	after := string(p.Paging.v.Cursors.v.After)
 	if p.Paging.v.Next == "" || after == sent {
@@ -103,9 +104,8 @@ func (p graphPage[T]) after(sent string) string {
 	return after
 }
 
-// pacificDay labels a daily value with the Pacific day that ended at its end_time. The time twelve
-// hours earlier gives the same day as "minus one day" and is also correct for Instagram, which
-// writes 07:00 UTC in winter too.
+// pacificDay returns the Pacific day that ended at the end_time of a daily value. The time twelve
+// hours earlier is on that day, even for Instagram, which reports 07:00 UTC in winter and summer.
 func (g *graph) pacificDay(endTime text) (time.Time, bool) {
 	end := metaTime(endTime)
 	if end.IsZero() {
@@ -128,8 +128,8 @@ type graphError struct {
 	Transient flag  `json:"is_transient"`
 }
 
-// classifyGraph lets an error body count for every status, including 200. The code and the subcode
-// decide, never the status alone.
+// classifyGraph treats an answer with an error body as failed even if its status is 200. The class
+// depends on the code and the subcode first.
 func classifyGraph(ans answer) *Error {
 	if ans.status == http.StatusOK && !bytes.Contains(ans.body, []byte(`"error"`)) {
 		return nil
@@ -148,7 +148,7 @@ func classifyGraph(ans answer) *Error {
 
 // Subcodes that change the class.
 const (
-	subcodeInvisible      = 33      // the object is deleted or invisible
+	subcodeInvisible      = 33      // the object is deleted or invisible to the token
 	subcodeBeforeBusiness = 2108006 // the media was posted before the account became a business account
 )
 
@@ -159,7 +159,7 @@ func (e graphError) class(status int) Class {
 	message := string(e.Message)
 	switch n := code.n; {
 	case e.Subcode.n == subcodeBeforeBusiness, n == 10 && strings.Contains(message, "Not enough viewers"):
-		return ClassNoData // says nothing about the token
+		return ClassNoData
 	case n == 190, n == 102:
 		return ClassReconnect
 	case n == 4, n == 17, n == 32, n == 341, n == 613, n >= 80000 && n <= 80014:
@@ -184,7 +184,7 @@ func (e graphError) class(status int) Class {
 // codeWrongRequest is Meta's code for any invalid request, including an unknown metric.
 const codeWrongRequest = "100"
 
-// Neither of these messages names the metric.
+// isMetricMessage reports whether Meta refuses a metric. The message does not say which one.
 func isMetricMessage(message string) bool {
 	return strings.Contains(message, "must be a valid insights metric") ||
 		strings.Contains(message, "must be one of the following values:")
@@ -192,7 +192,7 @@ func isMetricMessage(message string) bool {
 
 var nonexistingField = regexp.MustCompile(`nonexisting field \(([a-z_]+)\)`)
 
-// badField returns the field that a node does not have.
+// badField returns the requested field that a node does not have, or "".
 func badField(e *Error) string {
 	if found := nonexistingField.FindStringSubmatch(e.PlatformMessage); found != nil {
 		return found[1]
@@ -200,7 +200,7 @@ func badField(e *Error) string {
 	return ""
 }
 
-// oversized reports whether the caller must request less.
+// oversized reports whether a call failed because it requested too much data.
 func oversized(err error) bool {
 	e := errorIn(err)
 	return e.Code == codeTooLarge || (e.Code == "1" && strings.Contains(e.PlatformMessage, "reduce the amount of data"))

@@ -14,7 +14,7 @@ const maxBatch = 50
 
 type batchRequest struct {
 	Method string `json:"method"`
-	URL    string `json:"relative_url"` // includes the version; otherwise the app's oldest version answers
+	URL    string `json:"relative_url"` // with the version; otherwise, Meta uses the app's oldest version
 }
 
 type batchEntry struct {
@@ -27,16 +27,16 @@ type batchEntry struct {
 }
 
 type batchAnswer struct {
-	timedOut bool // the platform ran out of time for it: retry
+	timedOut bool // the platform ran out of time for the request
 	err      *Error
 	body     []byte
 }
 
 // batch reads several paths below the version with one call and returns the answers in the same
-// order. It returns fewer answers if the quota does not cover all paths: each request counts as a
-// call.
+// order. It returns fewer answers if the quota does not cover all paths, because each path counts
+// as a call.
 func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) ([]batchAnswer, error) {
-	// The token is sent in the form, as documented for the Batch API: it is used for each request.
+	// As documented for the Batch API, the form contains the token, which is used for each request.
 	req := call{op: op, account: t.ExternalID, url: g.root + "/", secrets: []string{t.AccessToken}}
 	allowed, finish, err := g.requestAdmission(ctx, req, len(paths))
 	if err != nil {
@@ -47,7 +47,7 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 		requests[i] = batchRequest{Method: http.MethodGet, URL: g.endpoint.version + "/" + paths[i]}
 	}
 	raw, _ := json.Marshal(requests) //nolint:errchkjson // texts
-	// Only the individual answers contain usage headers.
+	// Without the headers of the individual answers, no usage would be reported.
 	req.form = g.withProof(url.Values{
 		"access_token": {t.AccessToken}, "include_headers": {"true"}, "batch": {string(raw)},
 	}, t.AccessToken)
@@ -74,7 +74,7 @@ func (g *graph) batch(ctx context.Context, op string, t Target, paths []string) 
 	return out, nil
 }
 
-// batchAnswer reads one entry. Quota information counts for the whole call.
+// batchAnswer converts one entry and adds its quota information to the statistics of the call.
 func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats) batchAnswer {
 	if !entry.ok {
 		return batchAnswer{timedOut: true}
@@ -95,8 +95,8 @@ func (g *graph) batchAnswer(req call, entry maybe[batchEntry], stats *CallStats)
 	return batchAnswer{err: e}
 }
 
-// outageError returns the error of a batch without a single usable answer, or nil if one request
-// was answered. The batch's own status is 200 even then.
+// outageError returns an error if the platform answered none of the requests of a batch, or nil.
+// The status of the batch is 200 even then.
 func outageError(answers []batchAnswer) (first *Error) {
 	for _, a := range answers {
 		if !a.timedOut && (a.err == nil || a.err.Class != ClassRetry) {
@@ -107,10 +107,11 @@ func outageError(answers []batchAnswer) (first *Error) {
 	return cmp.Or(first, outOfTime())
 }
 
-// The higher value wins.
+// mergeUsage keeps the higher usage of each quota.
 func mergeUsage(known, more []Usage) []Usage {
 	for _, u := range more {
-		i := slices.IndexFunc(known, func(k Usage) bool { return k.Scope == u.Scope && k.ID == u.ID && k.Type == u.Type })
+		same := func(k Usage) bool { return k.Scope == u.Scope && k.ID == u.ID && k.Type == u.Type }
+		i := slices.IndexFunc(known, same)
 		if i < 0 {
 			known = append(known, u)
 		} else if cmp.Or(cmp.Compare(u.Percent, known[i].Percent), cmp.Compare(u.Regain, known[i].Regain)) > 0 {

@@ -27,7 +27,7 @@ type insight struct {
 
 type insightAnswer struct {
 	data    []insight
-	refused []string // not known to the platform
+	refused []string // metrics that the platform does not know
 }
 
 type insightCall struct {
@@ -36,14 +36,14 @@ type insightCall struct {
 	t     Target
 	path  string
 	query url.Values
-	// object is set if several objects share the edge: a refusal for it alone may be due to the
-	// object. "" means that there are no others.
+	// object is the ID of the object if several objects share the edge: a metric that is refused
+	// for one object may exist for others. Otherwise it is empty.
 	object string
 }
 
-// insights reads metrics of one edge with one call, or with one call per metric if the platform
-// refuses the batch because of a single name. Refusals are remembered, so that the next reading
-// takes one call again. An error is returned together with the data read before it.
+// insights reads metrics of one edge with one call. If the platform refuses the call because of a
+// metric, insights makes one call per metric and remembers the refusals, so that the next reading
+// needs only one call. With an error, it returns the data that was read before.
 func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (insightAnswer, error) {
 	ask, refused := g.refused.usable(c.edge, c.t.ExternalID, metrics)
 	out := insightAnswer{refused: refused}
@@ -58,9 +58,11 @@ func (g *graph) insights(ctx context.Context, c insightCall, metrics []string) (
 	return g.askOneByOne(ctx, c, ask, out)
 }
 
-// askOneByOne attributes a refusal with an unknown message to a metric only if another metric is
-// answered; otherwise the request is wrong.
-func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, out insightAnswer) (insightAnswer, error) {
+// askOneByOne requests each metric separately. It attributes a refusal with an unknown message to
+// the metric only if the platform answers for another metric; otherwise, the request is wrong.
+func (g *graph) askOneByOne(
+	ctx context.Context, c insightCall, ask []string, out insightAnswer,
+) (insightAnswer, error) {
 	var unknown []string
 	var refusal error
 	answered := false
@@ -90,10 +92,9 @@ func (g *graph) askOneByOne(ctx context.Context, c insightCall, ask []string, ou
 	return out, nil
 }
 
-// refusesMetrics decides by the edge and the code: Meta has several messages for a metric that is
-// unknown, retired or not available for this kind of media, and adds new ones. For a single metric
-// only the known messages count, because nothing else separates a wrong metric from a wrong
-// request.
+// refusesMetrics decides by the code: Meta has several messages for a metric that is unknown,
+// retired or not available for a kind of media, and adds new ones. For a single metric, only the
+// known messages count, because nothing else distinguishes a wrong metric from a wrong request.
 func refusesMetrics(err error, requested []string) bool {
 	e := errorIn(err)
 	return e.Class == ClassUnsupportedMetric ||
@@ -107,7 +108,7 @@ type graphReading struct {
 	names map[string][]string // figure names by metric
 }
 
-// ask records metrics that the platform does not know as missing.
+// ask requests metrics and records as missing those that the platform does not know.
 func (r *graphReading) ask(ctx context.Context, op string, metrics []string, q url.Values) ([]insight, error) {
 	answer, err := r.insights(ctx, insightCall{
 		op: op, edge: r.edge, t: r.t, path: r.t.ExternalID + "/insights", query: q,
@@ -127,8 +128,8 @@ func (g *graph) askInsights(ctx context.Context, c insightCall, metrics []string
 	return page.Data, err
 }
 
-// lifetime ignores entries of the period "day", which are buckets. total_value takes precedence
-// over values and is never added to it.
+// lifetime returns the lifetime value of a metric. It ignores entries of other periods, such as
+// daily values. total_value takes precedence over values.
 func lifetime(data []insight, name string) (amount, bool) {
 	for _, i := range data {
 		if string(i.Name) != name || (i.Period != "lifetime" && i.Period != "") {

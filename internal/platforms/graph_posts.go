@@ -12,9 +12,9 @@ import (
 type section struct {
 	edge   string
 	fields string
-	kind   string // type of posts if their node does not contain it
+	kind   string // type of posts whose node does not contain one
 
-	optional bool // the other lists are read even if this one is absent or not permitted
+	optional bool // skipped if it is absent or not permitted
 }
 
 const (
@@ -40,12 +40,14 @@ type listItem struct {
 	Thumbnail   text `json:"thumbnail_url"`
 }
 
-// postMaker converts a list item to a post; false means that it is not one.
+// postMaker converts a list item to a post. It returns false if the item is not a published post.
 type postMaker func(listItem, section) (Post, bool)
 
-// posts lists one page of sections. If it is too large for the platform, posts requests it again
-// with half the limit; the cursor keeps that limit.
-func (g *graph) posts(ctx context.Context, t Target, sections []section, cursor string, makePost postMaker) (PostsPage, error) {
+// posts lists one page of sections. If the page is too large for the platform, posts requests it
+// again with half the limit; the cursor keeps the new limit.
+func (g *graph) posts(
+	ctx context.Context, t Target, sections []section, cursor string, makePost postMaker,
+) (PostsPage, error) {
 	if err := g.check("posts", t); err != nil {
 		return PostsPage{}, err
 	}
@@ -97,11 +99,11 @@ type sectionCursor struct {
 	after    string
 }
 
-// optional reports whether the list may be skipped. If it has returned a page, it exists, and a
-// failure then is the cursor's.
+// optional reports whether the section may be skipped. A section that has returned a page exists,
+// so a later failure is due to the cursor.
 func (c sectionCursor) optional() bool { return c.sections[c.index].optional && c.after == "" }
 
-// String returns the format that callers store: "posts:50:QVFI…".
+// String returns the cursor in the format that callers store, for example "posts:50:QVFI…".
 func (c sectionCursor) String() string {
 	return c.sections[c.index].edge + ":" + strconv.Itoa(c.limit) + ":" + c.after
 }

@@ -28,8 +28,8 @@ const defaultTimeout = 15 * time.Second
 // maxBodyBytes limits one answer after decompression.
 const maxBodyBytes = 4 << 20
 
-// idleConns per host equals the maximum number of concurrent calls: a new connection costs a
-// handshake.
+// idleConns is the maximum number of idle connections per host. It exceeds the number of concurrent
+// calls, so that connections are reused.
 const idleConns = 1024
 
 type call struct {
@@ -44,11 +44,10 @@ type call struct {
 	secrets []string   // other than the token
 
 	classify func(answer) *Error // nil: the platform's default
-	// detached: once started, the call is canceled only by its own time limit, not with the
-	// caller's context. The change on the platform would happen anyway, and the answer that reports
-	// it would be lost.
+	// detached means that the call is not canceled with the caller's context, only by its time
+	// limit: the platform may already have made the change, and the answer would be lost.
 	detached    bool
-	errorsFirst bool // token endpoint: an error in the body counts even if there is a token
+	errorsFirst bool // token endpoint: an error in the body takes precedence over a token
 }
 
 type answer struct {
@@ -63,8 +62,8 @@ type httpClient struct {
 	client   *http.Client
 	classify func(answer) *Error       // nil result: success
 	usage    func(http.Header) []Usage // may be nil
-	// wait returns how long a throttled caller must wait, given the hint of the classification and
-	// the response header.
+	// wait returns how long a throttled caller must wait. hint is the wait that classify
+	// determined, or 0.
 	wait func(hint time.Duration, header http.Header) time.Duration
 }
 
@@ -79,14 +78,15 @@ func (c *httpClient) invalidToken(op, message string) *Error {
 	return &Error{Class: ClassReconnect, Platform: c.platform, Op: op, Message: message}
 }
 
-// do makes the call and decodes its answer into out, unless out is nil. The error is an [*Error].
+// do makes a call and decodes its answer into out, unless out is nil. The error is an [*Error].
 func (c *httpClient) do(ctx context.Context, req call, out any) error {
 	_, finish, err := c.requestAdmission(ctx, req, 1)
 	if err != nil {
 		return err
 	}
 	stats, failure := c.perform(ctx, req, out)
-	if finish(stats); failure != nil {
+	finish(stats)
+	if failure != nil {
 		return failure
 	}
 	return nil
@@ -100,7 +100,8 @@ func (c *httpClient) requestAdmission(
 	if c.cfg.Admit == nil {
 		return requests, func(s CallStats) { c.report(ctx, s) }, nil
 	}
-	allowed, end, refusal := c.cfg.Admit(ctx, Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests})
+	planned := Call{Platform: c.platform, Op: req.op, Account: req.account, Requests: requests}
+	allowed, end, refusal := c.cfg.Admit(ctx, planned)
 	if refusal != nil {
 		e := *cmp.Or(asError(refusal), networkError(ctx, refusal)) // no call was made, so none is reported
 		e.Platform, e.Op = c.platform, req.op
@@ -139,7 +140,8 @@ func (c *httpClient) perform(ctx context.Context, req call, out any) (CallStats,
 	return stats, failure
 }
 
-// complete also removes tokens from the platform's message.
+// complete fills in the fields of an error that depend on the call, and removes tokens from the
+// platform's texts.
 func (c *httpClient) complete(e *Error, req call, ans answer) {
 	e.Platform, e.Op, e.Status = c.platform, req.op, ans.status
 	if e.Class == ClassThrottled {
@@ -199,7 +201,8 @@ func newRequest(ctx context.Context, req call) (*http.Request, *Error) {
 		}
 		method, body, contentType = http.MethodPost, bytes.NewReader(raw), "application/json"
 	case req.form != nil:
-		method, body, contentType = http.MethodPost, strings.NewReader(req.form.Encode()), "application/x-www-form-urlencoded"
+		method, body = http.MethodPost, strings.NewReader(req.form.Encode())
+		contentType = "application/x-www-form-urlencoded"
 	}
 	r, err := http.NewRequestWithContext(ctx, cmp.Or(req.method, method), req.url, body)
 	if err != nil {
@@ -234,8 +237,8 @@ func statusClass(status int) Class {
 	}
 }
 
-// byStatus classifies an answer without a usable body, usually a proxy's page. Such a 401 does not
-// invalidate a connection; only the platform's own message does.
+// byStatus classifies an answer without a usable body, usually a proxy's page. A 401 without the
+// platform's error body does not invalidate a connection.
 func byStatus(ans answer) *Error {
 	switch {
 	case ans.status >= 200 && ans.status < 300:
@@ -245,12 +248,13 @@ func byStatus(ans answer) *Error {
 	case ans.status == http.StatusNotFound:
 		return &Error{Class: ClassNotFound, Message: "the resource does not exist"}
 	default:
-		return &Error{Class: ClassRetry, Message: "the answer is not in the platform's error format", RetryAfter: retryAfter(ans.header)}
+		const message = "the answer is not in the platform's error format"
+		return &Error{Class: ClassRetry, Message: message, RetryAfter: retryAfter(ans.header)}
 	}
 }
 
-// A redirect is not an API answer, and following it would send our request to a host that is not
-// configured.
+// withoutRedirects returns a client that does not follow redirects: an API does not redirect, and a
+// redirect could lead to a host that is not configured.
 func withoutRedirects(client *http.Client) *http.Client {
 	c := http.Client{}
 	if client != nil {
@@ -271,8 +275,8 @@ func withoutRedirects(client *http.Client) *http.Client {
 	return &c
 }
 
-// withoutQuery reduces the URL in the span of a call to scheme and host: platforms expect tokens
-// and people's ids in the rest.
+// withoutQuery reduces the URL in the span of a call to scheme and host, because the rest may
+// contain tokens and people's IDs.
 type withoutQuery struct{ http.RoundTripper }
 
 func (t withoutQuery) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -18,8 +18,8 @@ import (
 
 // Inspector is a [Client] that can inspect a stored token.
 type Inspector interface {
-	// Inspects reports whether the platform can inspect such a token. It requires our app's ID and
-	// secret. Instagram login and TikTok have no inspection.
+	// Inspects reports whether the token can be inspected. This requires our app's ID and secret.
+	// Instagram login and TikTok do not support it.
 	Inspects(target Target) bool
 	// Inspect inspects the token with one call. An Error of ClassReconnect means that the token is
 	// invalid, never that our app was refused.
@@ -52,7 +52,8 @@ type debuggedToken struct {
 	Expires    count      `json:"expires_at"` // seconds; 0: never
 	DataAccess count      `json:"data_access_expires_at"`
 	Scopes     list[text] `json:"scopes"`
-	// Granular lists the pages and accounts for which a scope was granted. No entry means all.
+	// Granular lists the pages and accounts for which a scope was granted. Without an entry, a
+	// scope was granted for all.
 	Granular list[struct {
 		Scope   text       `json:"scope"`
 		Targets list[text] `json:"target_ids"`
@@ -77,7 +78,7 @@ func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 		return TokenFacts{}, err
 	}
 	token, err := g.debug(ctx, opInspect, t.AccessToken, t.ExternalID)
-	if e := errorIn(err); e.Class == ClassReconnect { // our app's own token: it must not invalidate the connection
+	if e := errorIn(err); e.Class == ClassReconnect { // refers to our app's token
 		e.Class, e.Message = ClassInvalid, "our app's ID or secret was refused"
 	}
 	if err != nil {
@@ -86,7 +87,9 @@ func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	if !bool(token.Valid) {
 		return TokenFacts{}, g.invalidToken(opInspect, "the platform reports that the token is invalid")
 	}
-	facts := TokenFacts{Granted: []string{}, ExpiresAt: unixTime(token.Expires), DataAccessUntil: unixTime(token.DataAccess)}
+	facts := TokenFacts{
+		Granted: []string{}, ExpiresAt: unixTime(token.Expires), DataAccessUntil: unixTime(token.DataAccess),
+	}
 	for _, scope := range token.Scopes {
 		if !token.scopeWithheld(string(scope), g.platform, t.ExternalID) {
 			facts.Granted = append(facts.Granted, string(scope))
@@ -96,9 +99,9 @@ func (g *graph) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return facts, nil
 }
 
-// scopeWithheld reports whether a scope was granted for other pages or accounts only. The targets
-// of Instagram scopes are Instagram accounts; those of other scopes are pages. The page of an
-// Instagram account is not known here.
+// scopeWithheld reports whether a scope was granted only for pages or accounts other than this one.
+// The targets of Instagram scopes are Instagram accounts; those of other scopes are pages. Scopes
+// for the page of an Instagram account are not checked, because the page is not known here.
 func (d debuggedToken) scopeWithheld(scope string, p domain.Platform, id string) bool {
 	if (p == domain.Instagram) != strings.HasPrefix(scope, "instagram_") {
 		return false
@@ -129,10 +132,10 @@ func (l *linkedIn) Inspect(ctx context.Context, t Target) (TokenFacts, error) {
 	return TokenFacts{Granted: append([]string{}, reply.Scope...), ExpiresAt: unixTime(reply.Expires)}, nil
 }
 
-// ConsentOf returns the owner of a token and the accounts that it can read, without the token
-// itself, for a main application that has its own sign-in. A Facebook page's token offers only that
-// page and its Instagram account. Granted is nil if the platform did not report it. An Error of
-// ClassReconnect means that the token is invalid.
+// ConsentOf returns the owner of a token and the accounts that the token can read, for a main
+// application with its own sign-in. The result does not contain the token itself. A Facebook page's
+// token offers only that page and its Instagram account. Granted is nil if the platform did not
+// report it. An [Error] of ClassReconnect means that the token is invalid.
 func (s *Set) ConsentOf(ctx context.Context, p domain.Platform, t Target) (Consent, error) {
 	if p == domain.Instagram && !t.OwnLogin {
 		p = domain.Facebook
@@ -161,7 +164,7 @@ func (f facebookSignIn) consent(ctx context.Context, t Target) (c Consent, err e
 	return c, f.listPages(ctx, t, &c)
 }
 
-// page offers the page that owns the token. Not every app may read its Instagram account.
+// page offers the page that owns the token, and its Instagram account if our app may read it.
 func (f facebookSignIn) page(ctx context.Context, t Target, c *Consent) error {
 	var page managedPage
 	fields := url.Values{"fields": {"id,instagram_business_account{id,username,name}"}}
@@ -185,7 +188,7 @@ func (i instagramSignIn) consent(ctx context.Context, t Target) (c Consent, err 
 	return c, err
 }
 
-// consent skips the granted scopes if our app's ID and secret are not configured.
+// consent does not read the granted scopes if our app's ID and secret are not configured.
 func (l linkedInSignIn) consent(ctx context.Context, t Target) (c Consent, err error) {
 	if err := l.needToken(opWho, t.AccessToken); err != nil {
 		return c, err
@@ -227,8 +230,8 @@ type SignedRequest struct {
 	Platform domain.Platform // the app: [domain.Facebook], or [domain.Instagram] for Instagram login
 	Person   string          // [Consent.PersonID]
 	IssuedAt time.Time       // second precision
-	// Code identifies the request; it is the same for the same request and known only to Meta and
-	// us. It does not identify a person.
+	// Code identifies the request: if Meta sends a request again, the code is the same. Only Meta
+	// and this service know it. It does not identify a person.
 	Code string
 }
 
@@ -238,11 +241,11 @@ const (
 	maxClockSkew = 5 * time.Minute
 )
 
-// ErrNotSigned (invalid) is the only error for a request that Meta did not sign for our app. It
-// does not say what was wrong.
+// ErrNotSigned means that a request is not signed by Meta for our app. It has code invalid and does
+// not say what was wrong.
 var ErrNotSigned = domain.NewError(domain.CodeInvalid,
-	"The request is not signed by Meta for this app. Nothing was changed. Check that the configured app secret matches "+
-		"the secret in the app's settings on Meta's developer site.")
+	"The request is not signed by Meta for this app. Nothing was changed. Check that the configured app secret "+
+		"matches the secret in the app's settings on Meta's developer site.")
 
 // ReceivesMetaRequests reports whether an app secret is configured, which is needed to verify
 // Meta's callbacks.
@@ -251,8 +254,8 @@ func (s *Set) ReceivesMetaRequests() bool {
 }
 
 // Signed verifies a `signed_request`: the base64url of an HMAC-SHA-256 with the app's secret, a
-// dot, and the base64url of a JSON object. It returns one element per app with a matching secret,
-// which is one unless two apps share a secret. Error: [ErrNotSigned].
+// dot, and the base64url of a JSON object. It returns one element per app with a matching secret:
+// several if apps share a secret. Error: [ErrNotSigned].
 func (s *Set) Signed(raw string) (signed []SignedRequest, err error) {
 	signature, payload, _ := strings.Cut(raw, ".")
 	if len(raw) > maxSignedRequest {

@@ -25,8 +25,8 @@ func (i *instagram) host(t Target) *graph {
 	return i.facebookLogin
 }
 
-// Account makes at least five calls: the node, reach by day, reach of 28 days, and the totals of
-// yesterday and today, because totals are one number per window. A range costs one call per day.
+// Account makes at least five calls: for the node, for reach by day, for the reach of 28 days, and
+// one per day for the totals, by default of yesterday and today.
 func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (AccountSnapshot, error) {
 	g := i.host(t)
 	if err := cmp.Or(g.check("ig_user", t), req.check(g.platform, "ig_user", g.cfg.Now())); err != nil {
@@ -47,8 +47,8 @@ func (i *instagram) Account(ctx context.Context, t Target, req AccountRequest) (
 	return r.snap, nil
 }
 
-// Refresh: a token of Instagram login renews itself if it is at least a day old and still valid.
-// The platform requires the token in the URL, which is why no error quotes a URL.
+// Refresh renews a token of Instagram login, which must be valid and at least a day old. The
+// platform requires the token in the URL, which is one reason why no error quotes a URL.
 func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, error) {
 	g := i.instagramLogin
 	if !t.OwnLogin {
@@ -64,15 +64,16 @@ func (i *instagram) Refresh(ctx context.Context, t Target, _ string) (Tokens, er
 	})
 }
 
-// maxInstagramDays is the longest range of one Account call: each day costs a call.
+// maxInstagramDays is the longest range that Account reads, because each day costs a call.
 const maxInstagramDays = 92
 
 const (
-	maxReachDays = 30 // the longest window of one call
+	maxReachDays = 30 // per call of the daily series
 	igWindow     = 28 // days of the long reach window
 )
 
-// igReach is the only metric with a daily series; igTotals have one total per window.
+// igReach is the only metric with a daily series. The metrics of igTotals have one total per
+// window.
 const igReach = "reach"
 
 var igTotals = []string{"views", "total_interactions", "likes", "comments", "shares"}
@@ -93,8 +94,7 @@ type igReading struct {
 	days []time.Time // Pacific midnights, oldest first
 }
 
-// setDays sets the days of the range, by default yesterday and today. Later readings replace
-// today's totals.
+// setDays sets the days of the range, by default yesterday and today.
 func (r *igReading) setDays() error {
 	today := r.dayOf(r.cfg.Now())
 	first, end := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
@@ -143,8 +143,8 @@ func (r *igReading) series(first, last time.Time) url.Values {
 	}
 }
 
-// window requests one total for these days. metric_type is required: without it the answer is
-// empty, not an error.
+// window requests one total for a range of days. Without metric_type, the answer would be empty,
+// not an error.
 func (r *igReading) window(first, last time.Time) url.Values {
 	q := r.series(first, last)
 	q.Set("metric_type", "total_value")
@@ -172,7 +172,7 @@ func (r *igReading) dailyReach(ctx context.Context) error {
 	return nil
 }
 
-// windowReach reads the people reached in 28 days: the platform's own number, never a sum.
+// windowReach reads the number of people reached in 28 days.
 func (r *igReading) windowReach(ctx context.Context) error {
 	last := r.days[len(r.days)-1]
 	data, err := r.ask(ctx, "ig_reach", []string{igReach}, r.window(last.AddDate(0, 0, 1-igWindow), last))
@@ -219,8 +219,8 @@ func (r *igReading) totals(ctx context.Context) error {
 	return nil
 }
 
-// totalValue returns the total of an answer, or its single value if there is no total. The two are
-// never added: some answers contain both.
+// totalValue returns the total of an answer, or its single value if there is no total. Some answers
+// contain both.
 func totalValue(i insight) count {
 	if i.TotalValue.ok && i.TotalValue.v.Value.ok {
 		return i.TotalValue.v.Value
@@ -231,9 +231,8 @@ func totalValue(i insight) count {
 	return count{}
 }
 
-// demographics reads the followers' breakdowns with one call each. The platform withholds them
-// below about 100 followers. Newer API versions may refuse the timeframe; it is then omitted, and
-// the refusal is remembered.
+// demographics reads the breakdowns of followers with one call each. The platform withholds them
+// below about 100 followers.
 func (r *igReading) demographics(ctx context.Context) error {
 	if !r.req.Demographics {
 		return nil
@@ -249,6 +248,7 @@ func (r *igReading) demographics(ctx context.Context) error {
 	return nil
 }
 
+// facet omits the timeframe if the platform refuses it, as newer API versions may.
 func (r *igReading) facet(ctx context.Context, facet string) ([]insight, error) {
 	const timeframe = "timeframe"
 	metrics := []string{"follower_demographics"}

@@ -20,8 +20,9 @@ const mediaFields = "id,caption,media_type,media_product_type,permalink,timestam
 func (i *instagram) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	return i.host(t).posts(ctx, t, mediaSections, cursor, func(item listItem, s section) (Post, bool) {
 		return Post{
-			ID: string(item.ID), Type: mediaType(item.ProductType, item.MediaType, s.kind), Content: string(item.Caption),
-			MediaURL: string(item.Thumbnail), Permalink: string(item.Permalink), PublishedAt: metaTime(item.Timestamp),
+			ID: string(item.ID), Type: mediaType(item.ProductType, item.MediaType, s.kind),
+			Content: string(item.Caption), MediaURL: string(item.Thumbnail), Permalink: string(item.Permalink),
+			PublishedAt: metaTime(item.Timestamp),
 		}, true
 	})
 }
@@ -41,12 +42,12 @@ const (
 )
 
 func figureOfMedia(metric string) string {
-	return cmp.Or(map[string]string{mediaSaves: domain.MetricSaves, reelAvgWatch: domain.MetricAvgWatch}[metric], metric)
+	names := map[string]string{mediaSaves: domain.MetricSaves, reelAvgWatch: domain.MetricAvgWatch}
+	return cmp.Or(names[metric], metric)
 }
 
-// mediaMetrics returns the metrics of each kind of media. A metric that does not apply rejects the
-// whole call. A story has no likes or comments; its replies are neither, and it cannot be saved.
-// Other refusals are detected at run time and remembered.
+// mediaMetrics returns the metrics of a kind of media: the platform rejects the whole call if one
+// metric does not apply. A story has replies, but no likes, comments or saves.
 func mediaMetrics(kind string) []string {
 	switch kind {
 	case TypeReel:
@@ -76,8 +77,8 @@ type mediaNode struct {
 	Comments    count `json:"comments_count"`
 }
 
-// Likes and comments are also on the object, so they are available even if insights are refused.
-// Views also serve as impressions; there are no clicks.
+// media reads one post. Likes and comments are also fields of the object, so they are available
+// even if insights are refused. Views also serve as impressions; there are no clicks.
 func (g *graph) media(ctx context.Context, t Target, p Post) (PostSnapshot, error) {
 	if !plainID(p.ID, "_") {
 		return failedPost(p, invalid(g.platform, "media_insights", "id is not a Graph ID"))

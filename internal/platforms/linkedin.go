@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// linkedIn reads member profiles (aType 1) and company pages (aType 2).
+// linkedIn reads member profiles and company pages.
 type linkedIn struct {
 	*httpClient
 	endpoint    Endpoint
@@ -37,7 +37,7 @@ func newLinkedIn(cfg Config, client *http.Client) *linkedIn {
 	return l
 }
 
-// get reads one resource; query is a raw Rest.li query.
+// get reads one resource. query is a raw Rest.li query.
 func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query string, out any) error {
 	return l.do(ctx, call{
 		op: op, account: t.quotaAccount(), url: l.root + resource + "?" + query, token: t.AccessToken,
@@ -45,8 +45,8 @@ func (l *linkedIn) get(ctx context.Context, op string, t Target, resource, query
 	}, out)
 }
 
-// targetURN checks a target and returns the URN of a company page; "" means a profile, which is
-// always "me".
+// targetURN checks a target and returns the URN of a company page, or "" for a profile, to which
+// calls refer as "me".
 func (l *linkedIn) targetURN(op string, t Target) (urn string, err error) {
 	if err := l.needToken(op, t.AccessToken); err != nil {
 		return "", err
@@ -106,7 +106,8 @@ type liReading struct {
 // historyMonths is how far back daily statistics go.
 const historyMonths = 12
 
-// days requests the last three UTC days by default, because statistics are late.
+// days returns the UTC days to request. The default is today and the three days before, because
+// statistics arrive late.
 func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	now := l.cfg.Now().UTC()
 	if req.Since.IsZero() {
@@ -119,15 +120,15 @@ func (l *linkedIn) days(req AccountRequest) [2]time.Time {
 	return [2]time.Time{first, end}
 }
 
-// Refresh: only approved applications have refresh tokens. One is valid for 365 days after the
-// first consent and is not extended.
+// Refresh uses a refresh token, which LinkedIn issues only to approved applications. It is valid
+// for 365 days after the consent, and refreshing does not extend this.
 func (l *linkedIn) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return l.refresh(ctx, t, refreshToken, l.endpoint, "/oauth/v2/accessToken", classifyLinkedInOAuth)
 }
 
 // In Rest.li 2.0 query values, the parentheses, commas and colons of the structure are not encoded;
-// only the URNs inside are percent-encoded. url.Values would encode everything, so the following
-// functions build raw queries.
+// only the URNs inside are percent-encoded. The following functions build such raw queries, because
+// url.Values would encode everything.
 
 func urnIn(urn string) string { return url.QueryEscape(urn) }
 
@@ -139,7 +140,7 @@ func listOf(urns []string) string {
 	return "List(" + strings.Join(encoded, ",") + ")"
 }
 
-// dateRange excludes the end day.
+// dateRange returns a range that excludes the end day.
 func dateRange(start, end time.Time) string {
 	return fmt.Sprintf("(start:%s,end:%s)", restliDay(start), restliDay(end))
 }
@@ -153,7 +154,7 @@ func timeIntervals(start, end time.Time) string {
 	return fmt.Sprintf("(timeRange:(start:%d,end:%d),timeGranularityType:DAY)", start.UnixMilli(), end.UnixMilli())
 }
 
-// isURN accepts urn:li:<kind>:<id>, the only kind of text that is inserted into a structure.
+// isURN reports whether s has the form urn:li:<kind>:<id>.
 func isURN(s string) bool {
 	return strings.HasPrefix(s, "urn:li:") && strings.Count(s, ":") == 3 && plainID(s, ":_-")
 }
@@ -166,9 +167,9 @@ type linkedInError struct {
 	Message     text  `json:"message"`
 }
 
-// classifyLinkedIn decides by the text in `code` first (the numbers are contradictory), then by
-// status. A 401 or 403 without LinkedIn's body comes from a proxy and does not invalidate a
-// connection.
+// classifyLinkedIn decides first by the text in `code`, because the numeric codes are
+// contradictory, and then by the status. A 401 or 403 without LinkedIn's error body comes from a
+// proxy and does not invalidate a connection.
 func classifyLinkedIn(ans answer) *Error {
 	success := ans.status >= 200 && ans.status < 300
 	if success && !bytes.Contains(ans.body, []byte(`"status"`)) {
@@ -217,6 +218,7 @@ func classifyLinkedInOAuth(ans answer) *Error {
 		return classifyLinkedIn(ans)
 	}
 	return &Error{
-		Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error), PlatformMessage: string(body.Description),
+		Class: oauthClass(string(body.Error), ans.status), Code: string(body.Error),
+		PlatformMessage: string(body.Description),
 	}
 }

@@ -24,7 +24,7 @@ type pageLink struct {
 	Rel text `json:"rel"`
 }
 
-// truncated reports whether a missing element does not mean zero.
+// truncated reports whether elements may be missing although they are not zero.
 func (s shareStatistics) truncated() bool {
 	p := s.Paging.v
 	return slices.Contains(p.Links, pageLink{Rel: "next"}) || (p.Total.ok && p.Total.n > int64(len(s.Elements.list)))
@@ -40,9 +40,9 @@ type shareElement struct {
 	Total maybe[shareCounts] `json:"totalShareStatistics"`
 }
 
-// shareCounts are the numbers of a page, a day or a post by the platform's field names. likeCount
-// and clickCount may be negative and are kept. The ratio `engagement` is not read because ratios
-// cannot be summed.
+// shareCounts contains the numbers of a page, a day or a post by the platform's field names.
+// likeCount and clickCount may be negative and are recorded as such. The ratio `engagement` is not
+// used, because ratios cannot be summed.
 type shareCounts map[string]count
 
 // shareMetrics maps our metrics to their sources: a field, or a sum of fields that must all be
@@ -82,7 +82,9 @@ func (r *liReading) pageFollowers(ctx context.Context) error {
 	}
 	err := r.get(ctx, "network_size", r.t, "networkSizes/"+urnIn(r.urn), "edgeType=COMPANY_FOLLOWED_BY_MEMBER", &size)
 	if err == nil && size.First.ok {
-		r.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize"})
+		r.add(domain.Figure{
+			Name: domain.MetricFollowers, Kind: domain.Stock, Value: size.First.n, Source: "firstDegreeSize",
+		})
 	}
 	return err
 }
@@ -98,8 +100,7 @@ func (r *liReading) isAboutPage(e shareElement) bool {
 	return e.Total.ok && (e.Entity == "" || string(e.Entity) == r.urn)
 }
 
-// pageLifetime reads the statistics of the rolling twelve months. They are shown as read and never
-// subtracted.
+// pageLifetime reads the statistics of the last twelve months, a rolling window.
 func (r *liReading) pageLifetime(ctx context.Context) error {
 	reply, err := r.shares(ctx, "page_statistics", "")
 	if err != nil {
@@ -113,8 +114,8 @@ func (r *liReading) pageLifetime(ctx context.Context) error {
 	return nil
 }
 
-// pageDays reads the daily statistics from which ranges are computed. A day's reshares exclude
-// instant ones, so the days do not add up to the lifetime numbers.
+// pageDays reads daily statistics. A day's reshares exclude instant reshares, so the days do not
+// add up to the lifetime numbers.
 func (r *liReading) pageDays(ctx context.Context) error {
 	reply, err := r.shares(ctx, "page_days", "&timeIntervals="+timeIntervals(r.days[0], r.days[1]))
 	if err != nil {
@@ -128,8 +129,8 @@ func (r *liReading) pageDays(ctx context.Context) error {
 	return nil
 }
 
-// followerFacets is an answer of organizationalEntityFollowerStatistics without an interval. It no
-// longer contains the total. Places are URNs; [liReading.namePlaces] reads their names.
+// followerFacets is an answer of organizationalEntityFollowerStatistics without an interval. Places
+// are URNs; [liReading.namePlaces] reads their names.
 type followerFacets struct {
 	Elements list[struct {
 		Entity    text               `json:"organizationalEntity"`
@@ -146,7 +147,7 @@ type placeFollows struct {
 	} `json:"followerCounts"`
 }
 
-// pageDemographics reads places only: the platform reports no age and no gender.
+// pageDemographics reads only places: the platform reports no age and no gender.
 func (r *liReading) pageDemographics(ctx context.Context) error {
 	var reply followerFacets
 	err := r.get(ctx, "page_demographics", r.t, "organizationalEntityFollowerStatistics",
@@ -177,8 +178,8 @@ func (r *liReading) addFollowers(facet string, places list[placeFollows]) {
 
 const (
 	geoURN = "urn:li:geo:"
-	// maxGeos is the maximum number of names per call, because IDs make the URL long. The others
-	// are requested in the next reading.
+	// maxGeos is the maximum number of places per call, because their IDs make the URL long. The
+	// names of further places are requested in the next reading.
 	maxGeos = 100
 	// maxNames is the maximum number of cached places, about 2 MB.
 	maxNames = 20_000
@@ -186,8 +187,8 @@ const (
 	maxPlaceName = 200
 )
 
-// placeNames caches LinkedIn's place names. Many pages share few places, so that after the first
-// day a reading rarely encounters an unknown one. Names do not expire; a place without a name is
+// placeNames caches LinkedIn's place names. Many pages share few places, so a reading rarely
+// encounters a new place after the first day. Names do not expire; a place without a name is
 // requested again after [RefusedFor].
 type placeNames struct {
 	refused *negativeCache // accounts that may not read names
@@ -211,7 +212,8 @@ func (n *placeNames) unknown(ids []string) []string {
 	})
 }
 
-// learn: an ID without a name in the answer has none for a while.
+// learn stores the names of the requested places. A place without a name in the answer is not
+// requested again for a while.
 func (n *placeNames) learn(requested []string, names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -226,7 +228,7 @@ func (n *placeNames) learn(requested []string, names map[string]string) {
 	}
 }
 
-// lookup returns the known names of these places by URN, or nil.
+// lookup returns the known names of places by URN, or nil if it knows none.
 func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -241,15 +243,16 @@ func (n *placeNames) lookup(urns map[string]int64) (names map[string]string) {
 	return names
 }
 
-// namePlaces adds the names of followers' places in addition to their URNs: two places may share a
-// name. At most one call requests unknown names, starting with the places with the most followers.
+// namePlaces adds the names of the followers' places. The values keep their URNs as keys, because
+// two places may have the same name. One call requests unknown names, first those of the places
+// with the most followers.
 //
-// Documented: GET /v2/geo?ids=List(1,2) with the header X-Restli-Protocol-Version: 2.0.0, and an
-// answer in en_US if no locale is requested. Assumed: the call needs no version and no permission
-// beyond that for followers, and the results omit an ID without a name. The maximum number of IDs
-// is not documented.
+// LinkedIn documents GET /v2/geo?ids=List(1,2) with the header X-Restli-Protocol-Version: 2.0.0,
+// and an answer in en_US if no locale is requested. It does not document the maximum number of IDs.
+// We assume that the call needs no version and no permission beyond that for followers, and that
+// the results omit an ID without a name.
 //
-// Names matter less than figures: if the call fails, the reading is still valid and complete.
+// If the call fails, the reading is still valid and complete.
 func (r *liReading) namePlaces(ctx context.Context) error {
 	facets := r.snap.Demographics
 	ask := r.places.unknown(placesOf(facets))
@@ -262,7 +265,8 @@ func (r *liReading) namePlaces(ctx context.Context) error {
 	return nil
 }
 
-// A failure of askPlaces is only visible in the quota and in the call statistics.
+// askPlaces requests the names of places. It returns no error: failures appear only in the call
+// statistics.
 func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	var reply struct { // a place that LinkedIn does not know has no result
 		Results map[string]struct {
@@ -287,7 +291,7 @@ func (r *liReading) askPlaces(ctx context.Context, ids []string) {
 	}
 }
 
-// placesOf returns IDs, the places with the most followers first.
+// placesOf returns the IDs of the places, beginning with those with the most followers.
 func placesOf(facets []domain.DemographicFacet) []string {
 	followers := map[string]int64{}
 	for _, facet := range facets {

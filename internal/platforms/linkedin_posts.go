@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-const linkedInPage = 100 // posts, pages or names per call, the maximum
+const linkedInPage = 100 // maximum number of posts, pages or names per call
 
 type linkedInPost struct {
 	ID        text  `json:"id"`
@@ -30,8 +30,8 @@ type linkedInPost struct {
 	}] `json:"adContext"`
 }
 
-// Posts lists the posts of a company page. Those of a profile cannot be listed (the scope is not
-// available): the main application registers them.
+// Posts lists the posts of a company page. The posts of a profile cannot be listed, because the
+// scope is not available: the main application registers them.
 func (l *linkedIn) Posts(ctx context.Context, t Target, cursor string) (PostsPage, error) {
 	urn, err := l.targetURN("posts", t)
 	if err != nil || urn == "" {
@@ -86,10 +86,11 @@ func (e linkedInPost) post() (Post, bool) {
 	return p, true
 }
 
-var memberPostMetrics = append(slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves})
+var memberPostMetrics = append(
+	slices.Clone(memberMetrics), memberReach, memberMetric{query: "POST_SAVE", name: domain.MetricSaves},
+)
 
-// The URNs of this many posts still fit into a URL.
-const maxShares = 40
+const maxShares = 40 // posts per call, so that their URNs fit into a URL
 
 func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	urn, err := l.targetURN("post_metrics", t)
@@ -102,8 +103,8 @@ func (l *linkedIn) PostMetrics(ctx context.Context, t Target, posts []Post) ([]P
 	return l.pagePosts(ctx, t, urn, posts)
 }
 
-// pagePosts reads posts of a company page. A post without activity is missing from the answer and
-// gets zeros: one of the two exceptions. A deleted post looks the same.
+// pagePosts reads posts of a company page. A post that is missing from the answer had no activity
+// and gets zeros: one of the two exceptions. A deleted post cannot be distinguished from it.
 func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []Post) ([]PostSnapshot, error) {
 	var out []PostSnapshot
 	var valid []Post
@@ -127,7 +128,7 @@ func (l *linkedIn) pagePosts(ctx context.Context, t Target, urn string, posts []
 			id := string(e.Share + e.UGCPost)
 			complete = complete && id != "" // otherwise it may be one of the requested posts
 			if !r.isAboutPage(e) {
-				e.Total = maybe[shareCounts]{} // it is listed, so it has activity, but the numbers are not reported
+				e.Total = maybe[shareCounts]{} // the post has activity, but these are not its numbers
 			}
 			byURN[id] = e
 		}
@@ -154,8 +155,8 @@ func postLists(posts []Post) string {
 	return query
 }
 
-// If complete is true, the answer is well-formed and contains everything, so that a missing post
-// had no activity.
+// sharePost returns the snapshot of a post. If complete is true, the answer omits only posts
+// without activity.
 func sharePost(p Post, byURN map[string]shareElement, complete bool) PostSnapshot {
 	s := PostSnapshot{Post: p}
 	e, active := byURN[p.ID]
@@ -192,7 +193,8 @@ func (l *linkedIn) memberPost(ctx context.Context, t Target, p Post) (PostSnapsh
 	return snap, nil
 }
 
-// unionKey returns the Rest.li name of the kind of a post in a union, where ugcPost is called ugc.
+// unionKey returns the key of a post's kind in a Rest.li union, where ugcPost is called ugc. It
+// returns false if urn is not the URN of a post.
 func unionKey(urn string) (string, bool) {
 	if !isURN(urn) {
 		return "", false

@@ -7,10 +7,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// memberMetric is one queryType of memberCreatorPostAnalytics. A call requests only one.
+// memberMetric is a metric of memberCreatorPostAnalytics. A call requests only one.
 type memberMetric struct {
-	query string
-	name  string
+	query string // queryType
+	name  string // of the figure
 }
 
 var memberMetrics = []memberMetric{
@@ -25,7 +25,7 @@ var memberReach = memberMetric{query: "MEMBERS_REACHED", name: domain.MetricReac
 
 const resourceAnalytics = "memberCreatorPostAnalytics"
 
-// finder is the value of the parameter `q`.
+// analytics requests one metric. finder is the value of the parameter q.
 func (l *linkedIn) analytics(
 	ctx context.Context, op string, t Target, m memberMetric, finder, aggregation string,
 ) (reply analytics, err error) {
@@ -89,20 +89,22 @@ func (r *liReading) memberFollowers(ctx context.Context, op, query string, daily
 	err := r.get(ctx, op, r.t, resource, query, &reply)
 	for _, e := range reply.Elements {
 		if day := e.DateRange.day(); e.Followers.ok && daily == (day != "") {
-			r.add(domain.Figure{Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: resource, Day: day})
+			r.add(domain.Figure{
+				Name: domain.MetricFollowers, Kind: domain.Stock, Value: e.Followers.n, Source: resource, Day: day,
+			})
 		}
 	}
 	return err
 }
 
-// mayReadAnalytics reports whether analytics are worth a call. Without the product every call is
-// refused, and each uses part of a small daily quota.
+// mayReadAnalytics reports whether analytics should be requested. Without the LinkedIn product,
+// every call is refused, and each counts against a small daily quota.
 func (r *liReading) mayReadAnalytics() bool {
 	return r.unpermitted.allows("member_analytics", r.t.ExternalID, resourceAnalytics)
 }
 
-// noteRefusedAnalytics reports whether the token cannot read analytics, and records it. A 404 also
-// means that the product was not granted.
+// noteRefusedAnalytics reports whether the error means that the token may not read analytics, and
+// if so, records this. A 404 also means that the product was not granted.
 func (r *liReading) noteRefusedAnalytics(err error) bool {
 	class := ClassOf(err)
 	if class != ClassPermission && class != ClassNotFound {
@@ -121,16 +123,17 @@ func (r *liReading) missAnalytics(detail string) {
 	r.snap.miss(domain.MetricReach, ReasonPermission, detail)
 }
 
-// profileDays reads the daily numbers of all posts together. Engagement is the sum of a day's
-// reactions, comments and reshares if all three are present.
+// profileDays reads the daily totals over all posts. Engagement is the sum of a day's reactions,
+// comments and reshares if all three are present.
 func (r *liReading) profileDays(ctx context.Context) error {
 	if !r.mayReadAnalytics() {
 		r.missAnalytics("the token may not read post analytics")
 		return nil
 	}
 	engagement := map[string][]int64{}
+	daily := "DAILY&dateRange=" + dateRange(r.days[0], r.days[1])
 	for _, m := range memberMetrics {
-		reply, err := r.analytics(ctx, "member_analytics", r.t, m, "me", "DAILY&dateRange="+dateRange(r.days[0], r.days[1]))
+		reply, err := r.analytics(ctx, "member_analytics", r.t, m, "me", daily)
 		if err != nil {
 			if r.noteRefusedAnalytics(err) {
 				return nil
@@ -168,7 +171,8 @@ func (a analytics) days(query string) map[string]int64 {
 	return out
 }
 
-// total sums the elements of an answer. It is absent without elements, and beyond [maxNumber].
+// total returns the sum of the elements of an answer. It is absent if there are no elements or the
+// sum exceeds [maxNumber].
 func (a analytics) total(query string) count {
 	var sum count
 	for _, e := range a.Elements {
@@ -184,7 +188,7 @@ func (a analytics) total(query string) count {
 
 const reachDays = 28
 
-// The platform has no daily series of people reached.
+// profileReach reads the number of people reached in 28 days, because there is no daily series.
 func (r *liReading) profileReach(ctx context.Context) error {
 	if !r.mayReadAnalytics() {
 		return nil
@@ -200,8 +204,8 @@ func (r *liReading) profileReach(ctx context.Context) error {
 	}
 	if value := reply.total(memberReach.query); value.ok {
 		r.add(domain.Figure{
-			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: memberReach.query, Window: "days_28",
-			Day: end.AddDate(0, 0, -1).Format(time.DateOnly),
+			Name: domain.MetricReach, Kind: domain.Rolling, Value: value.n, Source: memberReach.query,
+			Window: "days_28", Day: end.AddDate(0, 0, -1).Format(time.DateOnly),
 		})
 	}
 	return nil

@@ -11,8 +11,9 @@ import (
 
 const opRefresh = "refresh"
 
-// appCall is not canceled with the caller's context once sent: the code or refresh token is then
-// used up, and the answer would be lost.
+// appCall returns a call with the credentials of our app. The call is not canceled with the
+// caller's context: the code or refresh token is used up once it is sent, and the answer would be
+// lost.
 func (e Endpoint) appCall(op, path string, form url.Values, classify func(answer) *Error, secrets ...string) call {
 	form.Set(e.idField, e.ClientID)
 	form.Set("client_secret", e.ClientSecret)
@@ -33,7 +34,7 @@ func (c *httpClient) refresh(
 	return c.tokens(ctx, t, e.appCall(opRefresh, path, form, classify, token, t.AccessToken))
 }
 
-// tokens renews tokens at a token endpoint. Tokens of another account are an error.
+// tokens renews tokens. Tokens of another account are an error.
 func (c *httpClient) tokens(ctx context.Context, t Target, request call) (Tokens, error) {
 	request.account = t.ExternalID
 	reply, err := c.tokenReply(ctx, request)
@@ -63,8 +64,9 @@ func (c *httpClient) needCode(code string) error {
 	return nil
 }
 
-// tokenReply calls a token endpoint. An answer with an access token is a success: errors have been
-// observed with HTTP 200. If the request sets errorsFirst, an error next to a token is an error.
+// tokenReply calls a token endpoint. Only an answer with an access token is a success, because
+// errors have been observed with HTTP 200. If the call has errorsFirst set, an error in the answer
+// takes precedence over a token.
 func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthReply, err error) {
 	classify := request.classify
 	request.classify = func(ans answer) *Error {
@@ -81,8 +83,9 @@ func (c *httpClient) tokenReply(ctx context.Context, request call) (reply oauthR
 	return reply, nil
 }
 
-// oauthReply is a token answer (RFC 6749 with the additions of TikTok and Instagram). Older TikTok
-// guides show it wrapped in `data`; Instagram returns a list of one element instead.
+// oauthReply is the answer of a token endpoint (RFC 6749 with the additions of the platforms).
+// Older TikTok guides show it as an object in `data`, and Instagram returns a list of one element
+// in `data`.
 type oauthReply struct {
 	AccessToken           text  `json:"access_token"`
 	ExpiresIn             count `json:"expires_in"` // seconds
@@ -99,7 +102,8 @@ type oauthReply struct {
 
 func (r oauthReply) tokens(now time.Time) Tokens {
 	return Tokens{
-		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken), ExternalID: string(r.OpenID), Scopes: r.Scope,
+		AccessToken: string(r.AccessToken), RefreshToken: string(r.RefreshToken),
+		ExternalID: string(r.OpenID), Scopes: r.Scope,
 		ExpiresAt:        expiry(now, r.ExpiresIn),
 		RefreshExpiresAt: cmp.Or(expiry(now, r.RefreshExpiresIn), expiry(now, r.RefreshTokenExpiresIn)),
 	}
@@ -133,7 +137,7 @@ func oauthTokens(body []byte) (oauthReply, bool) {
 	return one.v, one.v.AccessToken != ""
 }
 
-// oauthClass classifies OAuth's error codes (RFC 6749 §5.2), which LinkedIn and TikTok share.
+// oauthClass classifies the error codes of RFC 6749 §5.2, which LinkedIn and TikTok use.
 func oauthClass(word string, status int) Class {
 	return cmp.Or(map[string]Class{
 		"invalid_grant": ClassReconnect, "server_error": ClassRetry, "temporarily_unavailable": ClassRetry,

@@ -15,19 +15,21 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Client reads one platform. Its methods never retry: the scheduler does. Platform failures are
-// [*Error]s.
+// Client reads one platform. Its methods do not repeat failed calls; the scheduler does. A failure
+// of the platform is an [*Error].
 type Client interface {
 	// Account reads the totals of one account. Figures may be missing without an error: Missing
 	// lists them with reasons, and Incomplete reports whether a retry is useful.
 	Account(ctx context.Context, target Target, req AccountRequest) (AccountSnapshot, error)
-	// Posts lists one page of posts, newest first. The cursor is "" or comes from a [PostsPage].
+	// Posts lists one page of posts, newest first. The cursor is "" for the first page; otherwise
+	// it comes from a [PostsPage].
 	Posts(ctx context.Context, target Target, cursor string) (PostsPage, error)
 	// PostMetrics reads the counters of posts. Snapshots returned with an error are valid: the
-	// error says why the others are missing.
+	// error says why the other posts have none.
 	PostMetrics(ctx context.Context, target Target, posts []Post) ([]PostSnapshot, error)
-	// Refresh renews the access token of ExternalID, if that is set. LinkedIn and TikTok use
-	// refreshToken; Instagram login uses the access token. Other platforms return [ErrNoRefresh].
+	// Refresh renews the access token. If target.ExternalID is set, tokens of another account are
+	// an error. LinkedIn and TikTok use refreshToken; Instagram login uses the access token. Other
+	// platforms return [ErrNoRefresh].
 	Refresh(ctx context.Context, target Target, refreshToken string) (Tokens, error)
 }
 
@@ -41,15 +43,15 @@ type Identifier interface {
 
 // Endpoint configures the address of a platform and the credentials of our app.
 type Endpoint struct {
-	BaseURL      string // without the version; "" is the production platform
+	BaseURL      string // without the version; "": the production platform
 	ClientID     string // app ID or client key
 	ClientSecret string `json:"-"` // never logged; for Meta it also proves that a call comes from our app
 
-	// Scopes are the scopes that every sign-in requests. Empty means the scopes that our readings
-	// need. LinkedIn refuses the whole dialog if the app lacks one of them.
+	// Scopes are the scopes that every sign-in requests. The default is the scopes that our
+	// readings need. LinkedIn refuses the whole dialog if the app lacks one of the scopes.
 	Scopes []string
-	// ConfigID is the configuration of Facebook Login for Business, which contains the scopes.
-	// Empty means Facebook Login.
+	// ConfigID is the ID of a configuration of Facebook Login for Business, which replaces Scopes.
+	// If it is empty, sign-ins use Facebook Login.
 	ConfigID string
 
 	authURL, dialogURL string // hosts of the token endpoint and of the consent page
@@ -71,8 +73,8 @@ type Config struct {
 
 	HTTPClient *http.Client     // default: a client of this package; redirects are never followed
 	Logger     *slog.Logger     // default: discards all records
-	Observe    func(CallStats)  // called once per call, from the calling goroutine; may be nil
-	Admit      Admit            // runs before each call; nil allows every call
+	Observe    func(CallStats)  // called after each call, in the calling goroutine; may be nil
+	Admit      Admit            // called before each call; nil allows every call
 	Now        func() time.Time // default: time.Now
 
 	timeout      time.Duration // shortened by tests
@@ -80,8 +82,8 @@ type Config struct {
 }
 
 // Admit decides whether a call may be made now; it may wait. A refusal, created with [Refuse],
-// becomes the result of the call. For an admitted call, Admit returns finish, which must be called
-// with the statistics of the call, and the number of requests that a batch may contain.
+// becomes the result of the call. For an admitted call, Admit returns the number of requests that a
+// batch may contain, and finish, which must be called with the statistics of the call.
 type Admit func(ctx context.Context, call Call) (requests int, finish func(CallStats), refusal error)
 
 // Call describes a call before it is made.
@@ -118,8 +120,8 @@ func (c Config) WithDefaults() Config {
 	return c
 }
 
-// withDefaults fills in the empty fields. A simulated platform uses one host for everything: its
-// tokens do not come from the production host.
+// withDefaults fills in the empty fields. A simulated platform uses one host for everything, so
+// that no token is requested from the production host.
 func (e Endpoint) withDefaults(p domain.Platform, actual Endpoint) Endpoint {
 	if base := strings.TrimSuffix(e.BaseURL, "/"); base != "" && base != actual.BaseURL {
 		actual.BaseURL, actual.authURL, actual.dialogURL = base, base, base
@@ -140,7 +142,8 @@ func (c Config) validate() error {
 		u, err := url.Parse(e.BaseURL)
 		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
 			u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			errs = append(errs, fmt.Errorf("%s base URL must be http(s)://host[/prefix] without user, query or fragment", name))
+			errs = append(errs, fmt.Errorf(
+				"the %s base URL must be http(s)://host[/prefix] without user, query or fragment", name))
 		}
 	}
 	return errors.Join(errs...)
@@ -152,11 +155,11 @@ type Set struct {
 	dialogs map[domain.Platform]dialog
 	http    *http.Client
 
-	meta []*graph // the apps that Meta sends callbacks about
+	meta []*graph // our apps with Meta, which sends callbacks about them
 	now  func() time.Time
 }
 
-// New builds the clients. The error lists every invalid setting.
+// New creates the clients. The error lists every invalid setting.
 func New(cfg Config) (*Set, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -199,11 +202,13 @@ func (s *Set) For(p domain.Platform) (Client, error) {
 // Close closes idle connections, including those of Config.HTTPClient.
 func (s *Set) Close() { s.http.CloseIdleConnections() }
 
-// Target is an account to read and the token to read it with. It prints, logs and marshals without
-// the token.
+// Target is an account to read and the token to read it with. The token is omitted when a Target is
+// printed, logged or marshaled.
 type Target struct {
 	AccessToken string
-	ExternalID  string             // page ID, Instagram user ID, TikTok open_id, LinkedIn person or organization ID or URN
+	// ExternalID is the page ID, the Instagram user ID, the TikTok open_id, or the ID or URN of a
+	// LinkedIn person or organization.
+	ExternalID  string
 	AccountType domain.AccountType // LinkedIn only
 
 	// OwnLogin reports that the token comes from Instagram login (graph.instagram.com) rather than
@@ -211,7 +216,7 @@ type Target struct {
 	OwnLogin bool
 
 	// CountedBy is the LinkedIn member who owns the token: all calls with the token count against
-	// that member's quota. "" means the account's own quota.
+	// that member's quota. If it is empty, calls count against the account's quota.
 	CountedBy string
 }
 
@@ -226,7 +231,8 @@ func (t Target) Format(f fmt.State, _ rune) {
 func (t Target) MarshalText() ([]byte, error) { return fmt.Append(nil, t), nil }
 
 // Tokens is the result of a refresh. AccessToken is never empty. If RefreshToken is empty, keep the
-// stored one. TikTok rotates its refresh token: store the new one before using the access token.
+// stored one. TikTok issues a new refresh token each time: store it before you use the access
+// token.
 type Tokens struct {
 	AccessToken      string
 	RefreshToken     string

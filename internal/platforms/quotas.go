@@ -16,12 +16,12 @@ import (
 type CallStats struct {
 	Platform   domain.Platform
 	Op         string // "page", "page_insights", "video_list", …
-	Account    string // external ID of the account; for LinkedIn [Target.CountedBy]
+	Account    string // external ID of the account, or [Target.CountedBy] on LinkedIn
 	At         time.Time
 	Duration   time.Duration // wall-clock time, independent of Config.Now
 	Status     int           // HTTP status; 0 without an answer
 	Bytes      int
-	Requests   int   // number of calls that it counts as: the requests of a batch, otherwise 1
+	Requests   int   // number of calls against quotas: the requests of a batch, otherwise 1
 	Class      Class // "" on success
 	Code       string
 	RetryAfter time.Duration
@@ -29,9 +29,10 @@ type CallStats struct {
 	Usage      []Usage           // nil: the platform reported no usage
 }
 
-// scope returns the quota that a throttled call exhausted. TikTok counts per endpoint. LinkedIn
-// reports whether the quota is the app's or the member's, and whether it covers one resource only.
-// Meta's code 4 is the app's quota; its other codes are those of the page, account or person.
+// scope returns the quota that a throttled call exhausted. TikTok has a quota per endpoint.
+// LinkedIn reports whether the quota is the app's or the member's, and whether it is for one
+// resource. Meta's code 4 is for the app's quota; its other codes are for quotas of the page,
+// account or person.
 func (e *Error) scope() domain.QuotaScope {
 	switch {
 	case e.Class != ClassThrottled:
@@ -77,7 +78,7 @@ func (n usageNumbers) usage(scope, id string) Usage {
 	return Usage{Scope: scope, ID: id, Type: string(n.Type), Percent: int(min(fullest, 1_000_000)), Regain: regain}
 }
 
-// metaUsage omits headers that it cannot parse.
+// metaUsage parses Meta's usage headers. It omits headers that it cannot parse.
 func metaUsage(h http.Header) []Usage {
 	var out []Usage
 	read := func(header string, into any) bool {
@@ -102,21 +103,22 @@ func metaUsage(h http.Header) []Usage {
 	return out
 }
 
-// proxyWait follows a 429 that does not come from LinkedIn itself: it does not concern the quota.
+// proxyWait is the wait after a 429 that does not come from LinkedIn itself and therefore does not
+// concern the quota.
 const proxyWait = 5 * time.Minute
 
-// LinkedIn's previous day may last this long after midnight by our clock: the clocks differ, and
-// answers take time.
+// For midnightGrace after midnight by our clock, LinkedIn may still count calls against the quota
+// of the previous day: the clocks differ, and answers take time.
 const (
 	midnightGrace = time.Hour
-	midnightRetry = 10 * time.Minute // retry interval during that period
+	midnightRetry = 10 * time.Minute // retry interval during the grace period
 )
 
-// How long a throttling platform is not called.
+// How long a platform that throttled a call is not called.
 const (
-	defaultMetaWait   = 15 * time.Minute // the usual wait of clients if no header reports one
-	defaultTikTokWait = time.Minute      // the window is a sliding minute
-	maxWait           = 24 * time.Hour   // no quota is longer than a day
+	defaultMetaWait   = 15 * time.Minute // if no header reports a wait
+	defaultTikTokWait = time.Minute      // the quota's window is a sliding minute
+	maxWait           = 24 * time.Hour   // no quota's window is longer than a day
 )
 
 // RetryAfter returns the wait of the first [Error] in err's chain, or 0 if it has none.
@@ -145,9 +147,9 @@ func tikTokWait(_ time.Duration, h http.Header) time.Duration {
 	return max(retryAfter(h), defaultTikTokWait)
 }
 
-// untilReset is LinkedIn's wait. Quotas are daily and reset at midnight UTC; no header reports
-// this. A refusal soon after midnight may still belong to the previous day: waiting for the next
-// midnight would lose this day, and every day after it.
+// untilReset returns the wait after LinkedIn throttled a call. Quotas are daily and reset at
+// midnight UTC; no header reports this. A refusal soon after midnight may still be due to the
+// previous day's quota: a wait until the next midnight would waste the new day.
 func (l *linkedIn) untilReset(hint time.Duration, h http.Header) time.Duration {
 	const day = 24 * time.Hour
 	if wait := cmp.Or(hint, retryAfter(h)); wait > 0 {

@@ -10,16 +10,16 @@ import (
 // RefusedFor is how long a refused metric is skipped before it is requested again.
 const RefusedFor = 24 * time.Hour
 
-// After a metric has been refused for accountsUntilRefusedForAll accounts, it counts as retired for
-// all. Removals apply to every account, but one unusual account must not affect the others.
+// After a metric was refused for accountsUntilRefusedForAll accounts, it is treated as retired for
+// all accounts. Meta retires a metric for all accounts, but a refusal for one unusual account must
+// not affect the others.
 const accountsUntilRefusedForAll = 3
 
-// negativeCache remembers refused metrics, so that a known refusal costs no call. It is bounded: a
-// metric refused for accountsUntilRefusedForAll accounts is not requested for others.
+// negativeCache remembers refused metrics, so that a known refusal costs no call.
 type negativeCache struct {
 	ttl     time.Duration
 	now     func() time.Time
-	promote bool // whether accountsUntilRefusedForAll applies; a missing permission affects one account only
+	promote bool // whether accountsUntilRefusedForAll applies: not to missing permissions
 
 	mu      sync.Mutex
 	refused map[string]map[string]refusal // by edge and metric, then by account
@@ -27,10 +27,10 @@ type negativeCache struct {
 
 type refusal struct {
 	until time.Time
-	post  string // "" if the refusal is not for one post
+	post  string // the post for which the part was refused; "" for a refusal that applies to all
 }
 
-// permissionTTL is short because a person may sign in again with more scopes at any time.
+// permissionTTL is short, because a person may sign in again with more scopes at any time.
 const permissionTTL = time.Hour
 
 func newNegativeCache(ttl time.Duration, now func() time.Time, promote bool) *negativeCache {
@@ -84,12 +84,13 @@ func (c *negativeCache) usable(edge, account string, metrics []string) (ask, ref
 }
 
 // confirm reports whether the platform recently refused the same part for another post of the
-// account, and forgets that refusal; otherwise it records this one. A single post may forbid what
-// others allow: only a second refusal means that the account's token lacks the permission.
+// account. If so, it deletes that refusal; otherwise, it records this one. A single post may forbid
+// a part that others allow, so only a second refusal shows that the refusal applies to all posts.
 func (c *negativeCache) confirm(edge, part, account, post string) bool {
 	c.mu.Lock()
-	previous, confirmed := c.refused[edge+"|"+part][account]
-	if confirmed = confirmed && previous.post != post && previous.until.After(c.now()); confirmed {
+	previous, found := c.refused[edge+"|"+part][account]
+	confirmed := found && previous.post != post && previous.until.After(c.now())
+	if confirmed {
 		delete(c.refused[edge+"|"+part], account)
 	}
 	c.mu.Unlock()

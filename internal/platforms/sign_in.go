@@ -19,8 +19,8 @@ type SignIn interface {
 	// Address returns the URL of the platform's consent page. The callback returns state unchanged.
 	Address(state, redirectURI string) string
 	// Redeem exchanges the callback's code, which works once, and reads the person, the granted
-	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. The
-	// error for a code that does not work is of class ClassReconnect.
+	// scopes and the accounts to choose from. redirectURI must be the one passed to Address. For an
+	// invalid code, the class of the error is ClassReconnect.
 	Redeem(ctx context.Context, code, redirectURI string) (Consent, error)
 	// RevokeConsent asks the platform to revoke the person's consent. Facebook and TikTok revoke it
 	// for the whole app. Instagram login has no such call: RevokeConsent does nothing.
@@ -43,7 +43,8 @@ func (s *Set) SignIn(p domain.Platform) (SignIn, error) {
 		missing = append(missing, p.Facts().SecretSetting)
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("sign-in at %s is not configured: set %s to the values of your app", p, strings.Join(missing, " and "))
+		return nil, fmt.Errorf("sign-in to %s is not configured: set %s to the values of your app",
+			p, strings.Join(missing, " and "))
 	}
 	return dialog.consentReader, nil
 }
@@ -53,9 +54,9 @@ type dialog struct {
 	app Endpoint
 }
 
-// consentReader also reads the consent of a token from another application's dialog.
 type consentReader interface {
 	SignIn
+	// consent implements [Set.ConsentOf].
 	consent(ctx context.Context, t Target) (Consent, error)
 }
 
@@ -76,7 +77,7 @@ const (
 	opGiveBack = "sign_in_giveback"
 )
 
-// A list of accounts to choose from with more pages counts as endless.
+// A list of accounts with more than maxListPages pages is treated as endless.
 const (
 	maxListPages = 200
 	endlessList  = "the list of accounts does not end"
@@ -89,8 +90,8 @@ func (c *httpClient) checkPersonID(id string) error {
 	return nil
 }
 
-// scopeList is a list of scopes in any platform format: separated by commas or spaces, or a JSON
-// array. nil means that none were named.
+// scopeList is a list of scopes in the format of any platform: separated by commas or spaces, or a
+// JSON array. It is nil if it is empty.
 type scopeList []string
 
 func (s *scopeList) UnmarshalJSON(raw []byte) error {
@@ -100,15 +101,16 @@ func (s *scopeList) UnmarshalJSON(raw []byte) error {
 	_ = names.UnmarshalJSON(raw)
 	*s = nil
 	for _, name := range append(names, joined) {
-		*s = append(*s, strings.FieldsFunc(string(name), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })...)
+		separator := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
+		*s = append(*s, strings.FieldsFunc(string(name), separator)...)
 	}
 	slices.Sort(*s)
 	*s = slices.Compact(*s)
 	return nil
 }
 
-// declinedScopes returns the requested scopes that the platform did not grant. It returns nil if
-// the platform lists no scopes, because the answer then says nothing about them.
+// declinedScopes returns the requested scopes that the platform did not grant, sorted. It returns
+// nil if the platform reports no granted scopes, because then none can be known to be declined.
 func declinedScopes(requested, granted []string) []string {
 	if len(granted) == 0 {
 		return nil
@@ -118,7 +120,8 @@ func declinedScopes(requested, granted []string) []string {
 	return slices.Compact(out)
 }
 
-// Consent is the authorization that a person gave one of our apps. It prints without tokens.
+// Consent is the authorization that a person gave to one of our apps. The tokens are omitted when a
+// Consent is printed, logged or marshaled.
 type Consent struct {
 	PersonID string // the platform's ID of the person
 	Name     string // display name on the platform; may be empty
@@ -133,14 +136,16 @@ type Consent struct {
 
 // Format hides the tokens for every verb.
 func (c Consent) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "{%s granted %v declined %v %d offered, tokens %s}", c.PersonID, c.Granted, c.Declined, len(c.Offered), c.Tokens)
+	_, _ = fmt.Fprintf(f, "{%s granted %v declined %v %d offered, tokens %s}",
+		c.PersonID, c.Granted, c.Declined, len(c.Offered), c.Tokens)
 }
 
 // MarshalText hides the tokens in JSON and in logs.
 func (c Consent) MarshalText() ([]byte, error) { return fmt.Append(nil, c), nil }
 
-// Offered is an account that the person may choose to have read. It prints without its token. The
-// JSON names belong to the sealed copy that is stored until the person chooses.
+// Offered is an account that the person can choose to connect. The token is omitted when an Offered
+// is printed, logged or marshaled. The JSON names are those of the sealed copy, a type without
+// these methods, which is stored until the person chooses.
 type Offered struct {
 	Platform    domain.Platform    `json:"p_id"`        // Instagram for an account linked to a Facebook page
 	AccountType domain.AccountType `json:"a_type"`      // LinkedIn only
@@ -154,15 +159,16 @@ type Offered struct {
 	// AccessToken is the page's own token (Facebook, and Instagram linked to a page). If empty, the
 	// person's token reads the account.
 	AccessToken string `json:"access_token"`
-	// MayRead is false if the person's tasks on the page are insufficient; Missing names the
-	// required one.
+	// MayRead is false if the account cannot be read, because the person lacks a task on the page
+	// or did not grant a scope. Missing names that task or scope.
 	MayRead bool   `json:"may_read"`
 	Missing string `json:"missing"`
 }
 
 // Format hides the token for every verb.
 func (o Offered) Format(f fmt.State, _ rune) {
-	_, _ = fmt.Fprintf(f, "{%s %s type %d %q token %s}", o.Platform, o.ExternalID, int(o.AccountType), o.Name, mask(o.AccessToken))
+	_, _ = fmt.Fprintf(f, "{%s %s type %d %q token %s}",
+		o.Platform, o.ExternalID, int(o.AccountType), o.Name, mask(o.AccessToken))
 }
 
 // MarshalText hides the token in JSON and in logs.

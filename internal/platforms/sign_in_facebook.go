@@ -12,13 +12,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// facebookSignIn is Facebook Login, or Facebook Login for Business: pages and their Instagram
-// accounts.
+// facebookSignIn is Facebook Login or Facebook Login for Business. It offers pages and their
+// Instagram accounts.
 type facebookSignIn struct{ *graph }
 
 const scopeInstagram = "instagram_basic"
 
-// Without auth_type, scopes declined earlier and new pages would not be offered again.
+// Address sets auth_type. Otherwise, the dialog would offer neither scopes that the person declined
+// before nor new pages.
 func (f facebookSignIn) Address(state, redirectURI string) string {
 	more := url.Values{"auth_type": {"rerequest"}}
 	if f.endpoint.ConfigID != "" {
@@ -36,7 +37,9 @@ func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	}
 	c := Consent{Tokens: tokens}
 	t := Target{AccessToken: tokens.AccessToken}
-	for _, part := range []func(context.Context, Target, *Consent) error{f.readPerson, f.readPermissions, f.readExpiry, f.listPages} {
+	for _, part := range []func(context.Context, Target, *Consent) error{
+		f.readPerson, f.readPermissions, f.readExpiry, f.listPages,
+	} {
 		if err := part(ctx, t, &c); err != nil {
 			return Consent{}, err
 		}
@@ -45,12 +48,14 @@ func (f facebookSignIn) Redeem(ctx context.Context, code, redirectURI string) (C
 	return c, nil
 }
 
-// Page tokens derived from a short-lived token would expire within the hour too.
+// redeemLongLived exchanges the short-lived token for a long-lived one. Page tokens that are
+// requested with a short-lived token expire within an hour.
 func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI string) (Tokens, error) {
 	if err := f.needCode(code); err != nil {
 		return Tokens{}, err
 	}
-	short, err := f.exchangeToken(ctx, opCode, code, classifyGraphCode, url.Values{"redirect_uri": {redirectURI}, "code": {code}})
+	short, err := f.exchangeToken(ctx, opCode, code, classifyGraphCode,
+		url.Values{"redirect_uri": {redirectURI}, "code": {code}})
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -63,15 +68,17 @@ func (f facebookSignIn) redeemLongLived(ctx context.Context, code, redirectURI s
 	return long.tokens(f.cfg.Now()), nil
 }
 
-// Meta documents the token endpoint as a GET. This is why no error quotes a URL.
+// exchangeToken uses GET, as Meta documents. The URL contains secrets, which is one reason why no
+// error quotes a URL.
 func (f facebookSignIn) exchangeToken(
 	ctx context.Context, op, secret string, classify func(answer) *Error, query url.Values,
 ) (oauthReply, error) {
 	query.Set("client_id", f.endpoint.ClientID)
 	query.Set("client_secret", f.endpoint.ClientSecret)
+	address := f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode()
 	return f.tokenReply(ctx, call{
-		op: op, classify: classify, url: f.endpoint.authURL + "/" + f.endpoint.version + "/oauth/access_token?" + query.Encode(),
-		detached: true, errorsFirst: true, secrets: []string{secret, f.endpoint.ClientSecret},
+		op: op, classify: classify, url: address, detached: true, errorsFirst: true,
+		secrets: []string{secret, f.endpoint.ClientSecret},
 	})
 }
 
@@ -87,7 +94,7 @@ func (f facebookSignIn) readPerson(ctx context.Context, t Target, c *Consent) er
 	return f.checkPersonID(c.PersonID)
 }
 
-// An expired permission is neither granted nor declined.
+// readPermissions ignores expired permissions, which are neither granted nor declined.
 func (f facebookSignIn) readPermissions(ctx context.Context, t Target, c *Consent) error {
 	var permissions struct {
 		Data completeList[struct {
@@ -149,8 +156,8 @@ type managedPage struct {
 	}] `json:"instagram_business_account"`
 }
 
-// listPages: a short page is not necessarily the last one, and one that is too large for the
-// platform is requested again with half the limit.
+// listPages requests a list that is too large for the platform again with half the limit. A list
+// that is shorter than the limit is not necessarily the last one.
 func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	const first = 100
 	fields := "id,name,username,access_token,tasks,picture{url}"
@@ -189,8 +196,7 @@ func (f facebookSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	return incompleteAnswer(f.platform, opOffered, endlessList)
 }
 
-// A person needs this task on a page to read its figures.
-const taskAnalyze = "ANALYZE"
+const taskAnalyze = "ANALYZE" // a person's task on a page that is required to read its figures
 
 func (p managedPage) offered(existing []Offered) []Offered {
 	id, token := string(p.ID), string(p.AccessToken)
@@ -198,7 +204,7 @@ func (p managedPage) offered(existing []Offered) []Offered {
 	if !plainID(id, "") || slices.ContainsFunc(existing, known) {
 		return nil
 	}
-	// Absent tasks mean nothing; a page without a token cannot be read.
+	// If the tasks are absent, they are unknown. A page without a token cannot be read.
 	mayRead := token != "" && (p.Tasks == nil || slices.Contains(*p.Tasks, taskAnalyze))
 	missing := ""
 	if !mayRead {
@@ -210,7 +216,8 @@ func (p managedPage) offered(existing []Offered) []Offered {
 	}}
 	if instagram := p.Instagram.v; plainID(string(instagram.ID), "") {
 		out = append(out, Offered{
-			Platform: domain.Instagram, ExternalID: string(instagram.ID), Name: cmp.Or(string(instagram.Name), string(instagram.Username)),
+			Platform: domain.Instagram, ExternalID: string(instagram.ID),
+			Name:     string(cmp.Or(instagram.Name, instagram.Username)),
 			Username: string(instagram.Username), PictureURL: string(instagram.Picture),
 			BehindPage: id, AccessToken: token, MayRead: mayRead, Missing: missing,
 		})
@@ -232,13 +239,17 @@ func (f facebookSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error 
 		token: tokens.AccessToken, detached: true,
 	}, &reply)
 	if err == nil && !bool(reply.Success) {
-		return &Error{Class: ClassRetry, Platform: f.platform, Op: opGiveBack, Message: "the platform did not revoke the consent"}
+		return &Error{
+			Class: ClassRetry, Platform: f.platform, Op: opGiveBack,
+			Message: "the platform did not revoke the consent",
+		}
 	}
 	return err
 }
 
-// classifyGraphCode classifies a refused code. Code 100, an invalid request elsewhere, here means
-// that the code is used up, expired or issued to another app.
+// classifyGraphCode classifies the error of an exchange of a code. Meta's error 100, which
+// elsewhere is an invalid request, here means that the code was used, has expired or was issued to
+// another app.
 func classifyGraphCode(ans answer) *Error {
 	e := classifyGraph(ans)
 	switch {
@@ -251,8 +262,8 @@ func classifyGraphCode(ans answer) *Error {
 	return e
 }
 
-// Only the message tells that Meta refuses a code because of our app: a wrong secret has been
-// reported with the codes 1 (a temporary failure elsewhere), 100 and 400.
+// isAppError reports whether Meta refuses a code because of our app's settings. Only the message
+// shows this: a wrong secret has been reported with the error codes 1, 100 and 400.
 func isAppError(message string) bool {
 	about := func(part string) bool { return strings.Contains(message, part) }
 	return about("client secret") || about("redirect_uri") || about("platform app") || about("validating application")

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// instagramSignIn is Instagram login: one account.
+// instagramSignIn is Instagram login, which offers one account.
 type instagramSignIn struct{ *graph }
 
 func (i instagramSignIn) Address(state, redirectURI string) string {
@@ -18,10 +18,11 @@ func (i instagramSignIn) Address(state, redirectURI string) string {
 	return i.endpoint.address("/oauth/authorize", state, redirectURI, scope)
 }
 
-// Redeem reads the granted scopes from the first answer. The person is identified by the app-scoped
-// ID (`id`), which Meta's callbacks use; the account is `user_id`.
+// Redeem identifies the person by the app-scoped ID (`id`), which Meta's callbacks use. The account
+// is `user_id`.
 func (i instagramSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
-	short, err := i.redeem(ctx, i.endpoint, "/oauth/access_token", strings.TrimSuffix(code, "#_"), redirectURI, classifyInstagramCode)
+	code = strings.TrimSuffix(code, "#_")
+	short, err := i.redeem(ctx, i.endpoint, "/oauth/access_token", code, redirectURI, classifyInstagramCode)
 	if err != nil {
 		return Consent{}, err
 	}
@@ -55,7 +56,8 @@ type instagramMe struct {
 	Picture  text `json:"profile_picture_url"`
 }
 
-// tokenUserID came with the code's token: it is the account's or the person's.
+// readPerson fails if tokenUserID, which the token endpoint may have returned, is neither the
+// person's nor the account's ID.
 func (i instagramSignIn) readPerson(ctx context.Context, tokenUserID text, c *Consent) error {
 	var reply struct {
 		instagramMe
@@ -80,10 +82,11 @@ func (i instagramSignIn) readPerson(ctx context.Context, tokenUserID text, c *Co
 	return i.checkPersonID(string(me.UserID))
 }
 
-// RevokeConsent does nothing: Instagram login has no such call.
+// RevokeConsent does nothing, because Instagram login has no such call.
 func (i instagramSignIn) RevokeConsent(context.Context, Tokens) error { return nil }
 
-// classifyInstagramCode: the error is flat and always has the code 400.
+// classifyInstagramCode classifies an error of the token endpoint, which is a flat object and
+// always has code 400.
 func classifyInstagramCode(ans answer) *Error {
 	var body struct {
 		Type    text `json:"error_type"`

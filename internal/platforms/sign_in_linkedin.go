@@ -15,14 +15,13 @@ import (
 // and the pages that the member administers.
 type linkedInSignIn struct{ *linkedIn }
 
-// Scopes that determine the accounts to choose from.
 const (
-	scopePages   = "rw_organization_admin"
-	scopeProfile = "r_member_profileAnalytics"
+	scopePages   = "rw_organization_admin"     // required to list pages
+	scopeProfile = "r_member_profileAnalytics" // required to read the profile
 )
 
-// Address always requests all scopes: another set would invalidate all earlier tokens of the person
-// for this app.
+// Address always requests the same scopes: a different set would invalidate all earlier tokens that
+// the person granted to this app.
 func (l linkedInSignIn) Address(state, redirectURI string) string {
 	scope := url.Values{"scope": {strings.Join(l.endpoint.Scopes, " ")}}
 	return l.endpoint.address("/oauth/v2/authorization", state, redirectURI, scope)
@@ -80,7 +79,9 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 		Last  text `json:"localizedLastName"`
 		Alias text `json:"vanityName"`
 	}
-	err := l.do(ctx, call{op: opWho, account: t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken}, &me)
+	err := l.do(ctx, call{
+		op: opWho, account: t.quotaAccount(), url: l.endpoint.BaseURL + "/v2/me", token: t.AccessToken,
+	}, &me)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,8 @@ func (l linkedInSignIn) member(ctx context.Context, t Target, c *Consent) error 
 	return l.checkPersonID(c.PersonID)
 }
 
-// listPages: a short list is the last one.
+// listPages adds the pages that the member administers. A list that is shorter than requested is
+// the last one.
 func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) error {
 	if !slices.Contains(c.Granted, scopePages) {
 		return nil
@@ -107,7 +109,8 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 				Organization text `json:"organization"`
 			}] `json:"elements"`
 		}
-		query := fmt.Sprintf("q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=%d&start=%d", linkedInPage, n*linkedInPage)
+		query := fmt.Sprintf("q=roleAssignee&role=ADMINISTRATOR&state=APPROVED&count=%d&start=%d",
+			linkedInPage, n*linkedInPage)
 		if err := l.get(ctx, opOffered, t, "organizationAcls", query, &page); err != nil {
 			return err
 		}
@@ -132,7 +135,7 @@ func (l linkedInSignIn) listPages(ctx context.Context, t Target, c *Consent) err
 	return incompleteAnswer(l.platform, opOffered, endlessList)
 }
 
-// addPages offers pages, with their names if the answer has them.
+// addPages offers pages, with their names if LinkedIn reports them.
 func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c *Consent) error {
 	if len(ids) == 0 {
 		return nil
@@ -156,7 +159,7 @@ func (l linkedInSignIn) addPages(ctx context.Context, t Target, ids []string, c 
 	return nil
 }
 
-// RevokeConsent revokes this one token.
+// RevokeConsent revokes only the given access token.
 func (l linkedInSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	if err := l.needToken(opGiveBack, tokens.AccessToken); err != nil {
 		return err
@@ -166,8 +169,9 @@ func (l linkedInSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error 
 	return l.do(ctx, request, nil)
 }
 
-// classifyLinkedInCode: LinkedIn uses the same error, `invalid_request`, and the same message for a
-// code that is used up, expired, issued to another app or for another redirect URI.
+// classifyLinkedInCode classifies an error of the token endpoint for a code. LinkedIn returns
+// `invalid_request` and the same message for a code that was used, has expired, or was issued to
+// another app or for another redirect URI.
 func classifyLinkedInCode(ans answer) *Error {
 	e := classifyLinkedInOAuth(ans)
 	if e != nil && ans.status == http.StatusBadRequest && e.Code == "invalid_request" {

@@ -9,17 +9,18 @@ import (
 	"strings"
 )
 
-// tikTokSignIn is Login Kit: one account.
+// tikTokSignIn is TikTok's Login Kit, which offers one account.
 type tikTokSignIn struct{ *tikTok }
 
-const scopeHandle = "user.info.profile" // of the account's handle
+const scopeHandle = "user.info.profile" // required to read the account's handle
 
 func (k tikTokSignIn) Address(state, redirectURI string) string {
 	scope := url.Values{"scope": {strings.Join(k.endpoint.Scopes, ",")}}
 	return k.endpoint.address("/"+k.endpoint.version+"/auth/authorize/", state, redirectURI, scope)
 }
 
-// Redeem decodes a code that is still encoded: it contains characters that TikTok encodes.
+// Redeem decodes the code if it is still percent-encoded: TikTok's codes contain characters that
+// are encoded in the callback's URL.
 func (k tikTokSignIn) Redeem(ctx context.Context, code, redirectURI string) (Consent, error) {
 	if plain, err := url.PathUnescape(code); err == nil {
 		code = plain
@@ -66,7 +67,7 @@ func (k tikTokSignIn) RevokeConsent(ctx context.Context, tokens Tokens) error {
 	return k.do(ctx, request, nil)
 }
 
-// classifyTikTokRevoked: a success of this endpoint has an empty body.
+// classifyTikTokRevoked treats an empty body as success.
 func classifyTikTokRevoked(ans answer) *Error {
 	if body := bytes.TrimSpace(ans.body); ans.status == http.StatusOK && (len(body) == 0 || string(body) == "{}") {
 		return nil

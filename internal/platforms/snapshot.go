@@ -12,19 +12,19 @@ import (
 // AccountRequest says what to read in addition to the current totals.
 type AccountRequest struct {
 	// Since and Until limit the day flows to platform days that overlap [Since, Until). If both are
-	// zero, the platform decides (the last day or two). If only Until is zero, the range ends now.
+	// zero, the client reads the last few days. If only Until is zero, the range ends now.
 	Since, Until time.Time
 	// Backfill also requests the daily history of stocks, if the platform has it. These figures are
 	// [domain.Stock] with a Day and belong in separate readings marked as backfilled. It requires
 	// Since.
 	Backfill bool
-	// Demographics also requests the audience breakdowns. They change slowly and cost calls:
-	// request them daily.
+	// Demographics also requests the audience breakdowns. They change slowly and cost additional
+	// calls, so one request per day is sufficient.
 	Demographics bool
 }
 
-// days returns the first day of the range and the day after its last day, which is today at the
-// latest. dayOf returns the start of the day of a time.
+// days returns the first day of the range and the day after its last day. The last day is today at
+// the latest. dayOf returns the start of the day of a time.
 func (r AccountRequest) days(now time.Time, dayOf func(time.Time) time.Time) (first, end time.Time) {
 	if !r.Until.IsZero() && r.Until.Before(now) {
 		now = r.Until
@@ -51,9 +51,8 @@ func (r AccountRequest) check(p domain.Platform, op string, now time.Time) error
 
 // AccountSnapshot is one reading of an account.
 type AccountSnapshot struct {
-	// Figures are in no particular order. In addition to the rules of [domain.Kind]: reach is
-	// always Rolling, with its Window ("day", "week", "days_28", …) and the Day on which that
-	// window ends.
+	// Figures are in no particular order. Reach is always [domain.Rolling]: it has a Window ("day",
+	// "week", "days_28", …) and, except for "months_12", the Day on which the window ends.
 	Figures []domain.Figure
 	// Missing lists the figures that were requested and not returned. A missing figure is never 0.
 	Missing      []domain.MissingFigure
@@ -63,8 +62,8 @@ type AccountSnapshot struct {
 	Incomplete *Error
 }
 
-// Post is one post in a platform's list. Only ID is needed to read its metrics; Type saves
-// Instagram a call.
+// Post is one post in a platform's list. Only ID is needed to read its metrics; if Type is set,
+// Instagram needs one call less.
 type Post struct {
 	ID          string // the platform's ID; at most 255 bytes
 	Type        string // one of the Type constants; "": unknown
@@ -109,16 +108,16 @@ type PostSnapshot struct {
 	Post    Post
 	Counts  domain.Counts // nil: not reported; never 0 instead
 	Missing []domain.MissingFigure
-	// Err is set if this post cannot be read while others can: it is deleted, hidden or not visible
-	// to this token. Counts is then empty and must not be recorded.
+	// Err is set if this post cannot be read: it is deleted, hidden or not visible to this token.
+	// Counts is then empty and must not be recorded.
 	Err *Error
 }
 
 // The reasons of [domain.MissingFigure].
 const (
 	ReasonUnsupported = "unsupported" // the platform does not know the metric, or no longer does
-	ReasonPermission  = "permission"  // the token may not read it
-	ReasonThrottled   = "throttled"   // no quota was left for it in this reading
+	ReasonPermission  = "permission"  // the token may not read the metric
+	ReasonThrottled   = "throttled"   // the quota was used up
 	ReasonEmpty       = "empty"       // the answer has no value
 	ReasonError       = "error"       // the call failed
 )
@@ -130,8 +129,8 @@ func reasonOf(class Class) string {
 	}[class], ReasonError)
 }
 
-// absorb records a failed part of an account reading. It returns the error if the whole reading
-// must fail (invalid token, blocked, canceled); otherwise it records what is missing.
+// absorb handles the error of one part of an account reading. If the whole reading must fail
+// (invalid token, blocked, canceled), it returns the error; otherwise, it records what is missing.
 func (s *AccountSnapshot) absorb(err error, names ...string) error {
 	e := asError(err)
 	if e == nil || e.Class == ClassReconnect || e.Class == ClassBlocked || e.cause != nil {
@@ -164,24 +163,24 @@ func (s *AccountSnapshot) miss(name, reason, detail string) {
 	}
 }
 
-// field returns the field of a metric in the counts. It is nil for an unknown metric, which
-// TestEveryPostMetricHasAField prevents.
+// field returns the field of a metric in the counts.
 func (s *PostSnapshot) field(metric string) **int64 {
 	c := &s.Counts
-	return map[string]**int64{
-		domain.MetricLikes: &c.Likes, domain.MetricComments: &c.Comments, domain.MetricShares: &c.Shares, domain.MetricViews: &c.Views,
-		domain.MetricImpressions: &c.Impressions, domain.MetricReach: &c.Reach, domain.MetricClicks: &c.Clicks,
-		domain.MetricSaves: &c.Saves, domain.MetricAvgWatch: &c.AvgWatch,
+	return map[string]**int64{ // complete: see TestEveryPostMetricHasAField
+		domain.MetricLikes: &c.Likes, domain.MetricComments: &c.Comments, domain.MetricShares: &c.Shares,
+		domain.MetricViews: &c.Views, domain.MetricImpressions: &c.Impressions, domain.MetricReach: &c.Reach,
+		domain.MetricClicks: &c.Clicks, domain.MetricSaves: &c.Saves, domain.MetricAvgWatch: &c.AvgWatch,
 	}[metric]
 }
 
 func (s *PostSnapshot) put(metric string, value *int64, reason, detail string) {
-	if *s.field(metric) = value; value == nil {
+	*s.field(metric) = value
+	if value == nil {
 		s.Missing = append(s.Missing, domain.MissingFigure{Name: metric, Reason: reason, Detail: detail})
 	}
 }
 
-// eachPost is for platforms without batches. It stops at the first error.
+// eachPost reads posts one by one, for platforms without batches. It stops at the first error.
 func eachPost(
 	ctx context.Context, t Target, posts []Post, read func(context.Context, Target, Post) (PostSnapshot, error),
 ) ([]PostSnapshot, error) {
@@ -208,10 +207,11 @@ type reading struct {
 	req  AccountRequest
 	snap AccountSnapshot
 
-	index map[domain.Figure]int // index of a figure in snap; the key has no value
+	index map[domain.Figure]int // index of a figure in snap; keys have Value 0
 }
 
-// run stops early if the quota is used up: further calls would be refused.
+// run runs the parts in order. It stops early if the quota is used up, because further calls would
+// be refused.
 func (r *reading) run(ctx context.Context, parts ...func(context.Context) error) error {
 	for _, part := range parts {
 		if r.snap.Incomplete != nil && r.snap.Incomplete.Class == ClassThrottled {
@@ -232,8 +232,8 @@ func (r *reading) total(name string, kind domain.Kind, source string, value coun
 	r.add(domain.Figure{Name: name, Kind: kind, Value: value.n, Source: source})
 }
 
-// missRest records a reason for each name without a figure: the platform does not know it, the
-// reading is incomplete, or it has no value.
+// missRest records why figures are missing, for each name without a figure. If the reading is
+// incomplete, that is the reason, except for metrics that the platform does not know.
 func (r *reading) missRest(reason, detail string, names ...string) {
 	if r.snap.Incomplete != nil && reason != ReasonUnsupported {
 		reason, detail = reasonOf(r.snap.Incomplete.Class), r.snap.Incomplete.detail()
@@ -249,8 +249,8 @@ func (r *reading) missingNames(names []string) []string {
 	})
 }
 
-// add replaces an earlier figure for the same metric, day and window: a platform may repeat a day
-// where two answers meet.
+// add replaces an earlier figure for the same metric, day and window: the last day of one answer
+// may be the first day of the next.
 func (r *reading) add(figure domain.Figure) {
 	key := figure
 	key.Value = 0

@@ -21,12 +21,14 @@ type tikTok struct {
 
 func newTikTok(cfg Config, client *http.Client) *tikTok {
 	return &tikTok{
-		httpClient: &httpClient{cfg: cfg, platform: domain.TikTok, client: client, classify: classifyTikTok, wait: tikTokWait},
-		endpoint:   cfg.TikTok, root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.version,
+		httpClient: &httpClient{
+			cfg: cfg, platform: domain.TikTok, client: client, classify: classifyTikTok, wait: tikTokWait,
+		},
+		endpoint: cfg.TikTok, root: cfg.TikTok.BaseURL + "/" + cfg.TikTok.version,
 	}
 }
 
-// TikTok requires the trailing slash of the path.
+// request returns a call to a path, which must end with a slash.
 func (k *tikTok) request(op string, t Target, path, fields string, body any) call {
 	return call{
 		op: op, account: t.ExternalID, url: k.root + path + "?" + url.Values{"fields": {fields}}.Encode(), json: body,
@@ -60,8 +62,8 @@ func (k *tikTok) user(ctx context.Context, t Target, fields string) (tikTokUser,
 	return reply.Data.User, err
 }
 
-// Account: the platform reports no impressions, no reach and no engagement except likes. The
-// cumulative likes serve as both likes and engagement, and the source of the figures says so.
+// Account reads totals only. TikTok reports no impressions, reach or engagement other than likes:
+// the cumulative likes serve as both likes and engagement, and the figures' source says so.
 func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (AccountSnapshot, error) {
 	user, err := k.user(ctx, t, "open_id,follower_count,likes_count,video_count")
 	if err == nil && t.ExternalID != "" {
@@ -78,7 +80,6 @@ func (k *tikTok) Account(ctx context.Context, t Target, _ AccountRequest) (Accou
 	return r.snap, nil
 }
 
-// Identify: the token alone determines which videos are listed.
 func (k *tikTok) Identify(ctx context.Context, t Target) error {
 	user, err := k.user(ctx, t, "open_id")
 	if err != nil {
@@ -87,8 +88,8 @@ func (k *tikTok) Identify(ctx context.Context, t Target) error {
 	return checkAccount(k.platform, opUserInfo, t.ExternalID, user.OpenID)
 }
 
-// Refresh rotates the refresh token and invalidates the old one, so refreshes of the same account
-// must not run concurrently, and the new refresh token must be stored first.
+// Refresh invalidates the old refresh token, so refreshes of the same account must not run
+// concurrently, and the new refresh token must be stored before the access token is used.
 func (k *tikTok) Refresh(ctx context.Context, t Target, refreshToken string) (Tokens, error) {
 	return k.refresh(ctx, t, refreshToken, k.endpoint, k.tokenPath("token"), classifyTikTok)
 }
@@ -102,8 +103,8 @@ type tikTokEnvelope struct {
 	Message     text            `json:"message"`
 }
 
-// classifyTikTok: a success is HTTP 200 with the code "ok". `error` is always present, so an answer
-// without it does not come from TikTok.
+// classifyTikTok treats only HTTP 200 with the code "ok" as success. TikTok's answers always
+// contain `error`.
 func classifyTikTok(ans answer) *Error {
 	var envelope tikTokEnvelope
 	if json.Unmarshal(ans.body, &envelope) != nil {
@@ -116,7 +117,8 @@ func classifyTikTok(ans answer) *Error {
 	case code == "" || code == "ok":
 		return cmp.Or(byStatus(ans), malformed())
 	default:
-		return &Error{Class: cmp.Or(tikTokClasses[code], oauthClass(code, ans.status)), Code: code, PlatformMessage: message}
+		class := cmp.Or(tikTokClasses[code], oauthClass(code, ans.status))
+		return &Error{Class: class, Code: code, PlatformMessage: message}
 	}
 }
 
@@ -193,8 +195,8 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 	for _, v := range reply.Data.Videos {
 		if plainID(string(v.ID), "") {
 			page.add(Post{
-				ID: string(v.ID), Type: TypeVideo, Content: string(cmp.Or(v.Description, v.Title)), MediaURL: string(v.Cover),
-				Permalink: string(v.ShareURL), PublishedAt: unixTime(v.Created),
+				ID: string(v.ID), Type: TypeVideo, Content: string(cmp.Or(v.Description, v.Title)),
+				MediaURL: string(v.Cover), Permalink: string(v.ShareURL), PublishedAt: unixTime(v.Created),
 			})
 		}
 	}
@@ -208,8 +210,9 @@ func (k *tikTok) Posts(ctx context.Context, t Target, cursor string) (PostsPage,
 
 const tikTokQueryFields = "id,like_count,comment_count,share_count,view_count"
 
-// PostMetrics: the platform silently omits IDs that are unknown, of another account or private.
-// Their snapshots report not found. TikTok has no impressions, reach, clicks or saves.
+// PostMetrics reads several videos with one call. TikTok omits videos that are unknown, private or
+// from another account; their snapshots have an [Error] of ClassNotFound. TikTok has no
+// impressions, reach, clicks or saves.
 func (k *tikTok) PostMetrics(ctx context.Context, t Target, posts []Post) ([]PostSnapshot, error) {
 	const op = "video_query"
 	if err := k.needToken(op, t.AccessToken); err != nil {
