@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// A breaker opens if most of at least breakerCalls calls within breakerWindow have failed. A
-// platform that fails one call in twenty is still usable; one that fails most calls is down.
+// A breaker opens if breakerPart of at least breakerCalls calls within breakerWindow have failed. A
+// platform on which one call in twenty fails is still usable.
 const (
 	breakerCalls  = 20
 	breakerPart   = 0.6
@@ -62,15 +62,15 @@ func verdict(s platforms.CallStats) error {
 	}
 }
 
-const holdAt = 90 // percent in a usage header
+const holdAt = 90 // percent of a quota, as reported in a usage header
 
-// usageHold applies if the platform does not report a time: the windows slide, so that part of the
-// quota is free again by then.
+// usageHold applies if the platform does not report a wait. The windows slide, so part of the quota
+// is available again by then.
 const usageHold = 5 * time.Minute
 
 func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	now := g.cfg.Now()
-	// One person's quota during a sign-in: the next person has another.
+	// During a sign-in, the quota is that of the person; another person has another quota.
 	noAccount := s.Scope == domain.QuotaPerAccount && s.Account == ""
 	if s.Class == platforms.ClassThrottled && s.RetryAfter > 0 && !noAccount {
 		g.hold(ctx, s.Platform, s.Scope, s.Op, s.Account, now.Add(s.RetryAfter))
@@ -82,7 +82,6 @@ func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 		if u.Percent < holdAt {
 			continue
 		}
-
 		scope, account := domain.QuotaPerApp, ""
 		if u.Scope == "business" {
 			scope, account = domain.QuotaPerAccount, u.ID
@@ -91,13 +90,15 @@ func (g *Gate) holdReported(ctx context.Context, s platforms.CallStats) {
 	}
 }
 
-// An app's budget covers all platforms of its company.
-func (g *Gate) hold(ctx context.Context, p domain.Platform, scope domain.QuotaScope, op, account string, until time.Time) {
+// hold holds the budget of an app on all platforms of the app's company.
+func (g *Gate) hold(
+	ctx context.Context, p domain.Platform, scope domain.QuotaScope, op, account string, until time.Time,
+) {
 	for _, other := range domain.Platforms() {
 		if other != p && (scope != domain.QuotaPerApp || other.Facts().Company != p.Facts().Company) {
 			continue
 		}
-		// Without the store nothing can be drawn anyway.
+		// Without the store, no calls can be drawn anyway.
 		_ = g.cfg.Store.Hold(ctx, name(other, scope, op, account), until)
 		g.metrics.held.WithLabelValues(other.String()).Inc()
 	}

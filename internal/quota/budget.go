@@ -13,14 +13,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// readingBurst is the minimum burst for an account or an app, if its quota permits: a reading makes
-// its calls one after another, and a smaller burst would never allow a complete one.
+// readingBurst is the minimum burst of an account's or app's budget with a slow window, if the
+// quota permits. A smaller burst would not allow all calls of a reading, which are made one after
+// another.
 const readingBurst = 10
 
-// slowWindow: a budget with such a window takes longer to grow by one call than a reading can wait.
+// slowWindow is the minimum length of a slow window: a budget takes longer to grow by one call than
+// a reading can wait.
 const slowWindow = 12 * time.Hour
 
-// Budget is the token bucket of a limit. The store keeps its state.
+// Budget is the token bucket for a quota. The store keeps its state.
 type Budget struct {
 	domain.Quota
 	Name  string
@@ -41,9 +43,9 @@ func newBudget(l domain.Quota, share float64, call platforms.Call) Budget {
 	return Budget{Quota: l, Name: name(l.Platform, l.Scope, call.Op, call.Account), Rate: rate, Burst: burst}
 }
 
-// budgets returns the budgets that a call counts against, one per scope. Unlimited ones come last
-// and are only used for holds. A call without an account, such as a sign-in's, counts against no
-// account budget.
+// budgets returns the budgets that a call counts against, one per scope. Unlimited budgets come
+// last and are only used for holds. A call without an account, for example during a sign-in, counts
+// against no account budget.
 func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 	limited := map[domain.QuotaScope]bool{
 		domain.QuotaPerAccount: call.Account == "", domain.QuotaPerOperation: call.Op == "",
@@ -66,16 +68,16 @@ func (g *Gate) budgets(call platforms.Call) (all []Budget) {
 
 func (b Budget) until(calls float64, left BudgetState, now time.Time) time.Duration {
 	wait := max(0, left.HeldUntil.Sub(now))
-	if missing := min(calls, b.Burst) - left.Calls; missing > 1e-6 { // tolerates rounding errors of fractional calls
+	if missing := min(calls, b.Burst) - left.Calls; missing > 1e-6 { // tolerates rounding errors
 		growth := time.Duration(missing / b.Rate * float64(time.Second))
 		wait = max(wait, growth.Round(time.Millisecond)+time.Millisecond)
 	}
 	return wait
 }
 
-// slowest returns the budget that takes longest to allow a call. The wait is at least a
-// millisecond: if the store's clock is behind this process's clock, a hold that is over here is not
-// yet over in the store.
+// slowest returns the index of the budget that takes longest to allow a call, and the wait. The
+// wait is at least a millisecond: if the store's clock is slow, a hold that has ended by this
+// process's clock may still exist in the store.
 func slowest(budgets []Budget, left []BudgetState, now time.Time) (index int, wait time.Duration) {
 	wait = time.Millisecond
 	for i, b := range budgets {
@@ -110,10 +112,10 @@ func DefaultLimits() (limits []domain.Quota) {
 	return limits
 }
 
-const minCalls = 10 // keeps the computation of bursts meaningful
+const minCalls = 10 // of a quota: bursts of smaller quotas would be meaningless
 
-// ParseLimits reads limits in the format of [domain.Quota]. Limits for a platform replace its
-// defaults; platform:none removes its limits. The error lists every invalid limit.
+// ParseLimits parses limits in the format of [domain.Quota.String]. Limits for a platform replace
+// its default limits; platform:none removes them. The error lists every invalid limit.
 func ParseLimits(texts []string) ([]domain.Quota, error) {
 	limits := DefaultLimits()
 	var errs []error
@@ -139,7 +141,8 @@ func parseLimit(text string) (domain.Platform, *domain.Quota, error) {
 	name, rest, _ := strings.Cut(text, ":")
 	platform := domain.PlatformNamed(name)
 	if platform == 0 {
-		return 0, nil, fmt.Errorf("unknown platform %q; use one of %s", name, strings.Join(domain.PlatformNames(), ", "))
+		known := strings.Join(domain.PlatformNames(), ", ")
+		return 0, nil, fmt.Errorf("unknown platform %q; use one of %s", name, known)
 	}
 	if rest == "none" {
 		return platform, nil, nil
@@ -155,7 +158,8 @@ func parseLimit(text string) (domain.Platform, *domain.Quota, error) {
 	if err != nil {
 		return 0, nil, fmt.Errorf("window %q is not a duration (1m, 24h)", window)
 	}
-	return platform, &domain.Quota{Platform: platform, Scope: domain.QuotaScope(scope), Calls: calls, Window: length}, nil
+	quota := domain.Quota{Platform: platform, Scope: domain.QuotaScope(scope), Calls: calls, Window: length}
+	return platform, &quota, nil
 }
 
 var scopes = []domain.QuotaScope{domain.QuotaPerAccount, domain.QuotaPerOperation, domain.QuotaPerApp}
@@ -171,7 +175,7 @@ func check(limits []domain.Quota) error {
 		}
 		same := func(other domain.Quota) bool { return other.Platform == l.Platform && other.Scope == l.Scope }
 		if slices.ContainsFunc(limits[:i], same) {
-			errs = append(errs, fmt.Errorf("limit %s: more than one limit for this platform and scope", l))
+			errs = append(errs, fmt.Errorf("limit %s: there is more than one limit for this platform and scope", l))
 		}
 	}
 	return errors.Join(errs...)

@@ -35,8 +35,8 @@ func New(cfg Config) *Gate {
 	return g
 }
 
-// Admit implements [platforms.Admit]. It reduces a batch to the room available now and does not
-// wait for more.
+// Admit implements [platforms.Admit]. It reduces a batch to the calls that are available, and waits
+// only if no call is available.
 func (g *Gate) Admit(
 	ctx context.Context, call platforms.Call,
 ) (requests int, finish func(platforms.CallStats), refusal error) {
@@ -44,7 +44,7 @@ func (g *Gate) Admit(
 	if err != nil {
 		g.metrics.refused.WithLabelValues(call.Platform.String(), platforms.CodeBreaker).Inc()
 		return 0, nil, platforms.Refuse(platforms.ClassRetry, platforms.CodeBreaker,
-			"the platform failed most calls and is not called for a while", g.cfg.BreakerOpen)
+			"most calls to the platform failed, so it is not called for a while", g.cfg.BreakerOpen)
 	}
 	requests, err = g.take(ctx, call)
 	if err != nil {
@@ -61,9 +61,10 @@ func (g *Gate) Admit(
 	}, nil
 }
 
-// take takes the call from every budget that it counts against, with as many requests as all of
-// them allow, and waits for the first request if necessary. It keeps its turn while it waits for
-// the shared budget, and passes it on while another budget is short.
+// take draws the call's requests from every budget that they count against. It returns the number
+// of requests that all budgets allow, and waits until at least one is allowed. It keeps its turn in
+// the queue while it waits for the shared budget, and leaves the queue while it waits for another
+// budget.
 func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err error) {
 	want, budgets, prio := max(1, call.Requests), g.budgets(call), priorityOf(ctx)
 	shared, hasTurn := sharedOf(budgets), false
@@ -104,17 +105,19 @@ func (g *Gate) take(ctx context.Context, call platforms.Call) (requests int, err
 	}
 }
 
-// draw only reads the budgets if want is 0.
-func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Time) (granted int, left []BudgetState, err error) {
-	if !g.cfg.customTime { // the store's own time: a process with a wrong clock gets no more than others
-		now = time.Time{}
+// draw draws calls as [Store.Draw] does.
+func (g *Gate) draw(
+	ctx context.Context, want int, budgets []Budget, now time.Time,
+) (granted int, left []BudgetState, err error) {
+	if !g.cfg.customTime {
+		now = time.Time{} // the store's clock
 	}
 	granted, left, err = g.cfg.Store.Draw(ctx, want, budgets, now)
 	if err != nil {
 		return 0, nil, fmt.Errorf("draw from the call budgets: %w", err)
 	}
 	for i, b := range budgets {
-		if b.Scope != domain.QuotaPerAccount && b.Rate > 0 { // not per account: there may be a hundred thousand
+		if b.Scope != domain.QuotaPerAccount && b.Rate > 0 { // there may be too many accounts for a metric
 			g.metrics.left.WithLabelValues(b.Platform.String(), b.Name).Set(left[i].Calls)
 		}
 	}
@@ -122,21 +125,23 @@ func (g *Gate) draw(ctx context.Context, want int, budgets []Budget, now time.Ti
 }
 
 func noRoom(which string, wait time.Duration) error {
-	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota "+which+" is used up for now", wait)
+	message := "the quota " + which + " is used up for now"
+	return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, message, wait)
 }
 
 // Capacity returns how many readings of a platform, with the given number of calls each, may start
-// within the given time according to the app's quotas, or this priority's half of them while
-// callers of the other one wait ([InBackground]). A reading larger than a full budget may start
-// when the budget is full. A breaker that is not closed limits the result, unless the time extends
-// well beyond its period.
+// within the given time according to the app's quotas. While callers of the other priority wait
+// ([InBackground]), this is limited to half of the quotas. A reading that needs more calls than a
+// full budget has may start when the budget is full. If the circuit breaker is not closed, it
+// limits the result, unless the given time is much longer than the breaker stays open.
 func (g *Gate) Capacity(
 	ctx context.Context, platform domain.Platform, op string, within time.Duration, each int,
 ) (readings int, err error) {
 	calls := float64(max(each, 1))
 	room := float64(math.MaxInt32)
 	if within <= 2*g.cfg.BreakerOpen {
-		room = min(room, math.Ceil(callsThrough(g.breakers[platform])/calls)) // a probe need not be a complete reading
+		probes := callsThrough(g.breakers[platform])
+		room = min(room, math.Ceil(probes/calls)) // a reading may start even if its last calls are refused
 	}
 	budgets := g.budgets(platforms.Call{Platform: platform, Op: op})
 	now, share := g.cfg.Now(), 1.0
@@ -158,8 +163,8 @@ func (g *Gate) Capacity(
 	return int(room), nil
 }
 
-// Until returns how long it takes until the quotas of the app and the account have this many calls,
-// or are full.
+// Until returns how long it takes until the budgets of the app and the account have the given
+// number of calls, or are full.
 func (g *Gate) Until(
 	ctx context.Context, platform domain.Platform, account string, calls int,
 ) (wait time.Duration, err error) {
@@ -176,7 +181,7 @@ func (g *Gate) Until(
 	return wait, nil
 }
 
-// Rates returns the budgets of a platform's quotas.
+// Rates returns the budgets for a platform's quotas.
 func (g *Gate) Rates(platform domain.Platform) (rates []Budget) {
 	for _, l := range g.cfg.Limits {
 		if l.Platform == platform {
@@ -209,7 +214,7 @@ func (g *Gate) queue(budget string) *fairQueue {
 	return q.(*fairQueue) //nolint:forcetypeassert // it contains nothing else
 }
 
-// Meter counts the calls admitted under a context.
+// Meter counts the calls that were admitted with a context.
 type Meter struct{ calls atomic.Int64 }
 
 // Calls returns the number of calls so far.
@@ -217,21 +222,20 @@ func (m *Meter) Calls() int { return int(m.calls.Load()) }
 
 type meterKey struct{}
 
-// WithMeter returns a context whose calls are counted.
+// WithMeter returns a context and a meter that counts the calls admitted with it.
 func WithMeter(ctx context.Context) (context.Context, *Meter) {
 	m := new(Meter)
 	return context.WithValue(ctx, meterKey{}, m), m
 }
 
-// priority is a class of callers of one budget. A short budget is shared equally: otherwise a round
-// over a hundred thousand posts, with all callers queued at once, would leave nothing for the
-// accounts.
+// priority is the priority of a caller. The two priorities share a budget equally: otherwise, a
+// round over a hundred thousand posts would leave nothing for the accounts.
 type priority int
 
 const (
-	foreground priority = iota // read every few seconds
+	foreground priority = iota
 	background
-	priorities
+	priorities // number of priorities
 )
 
 type priorityKey struct{}
@@ -247,9 +251,9 @@ func priorityOf(ctx context.Context) priority {
 	return p
 }
 
-// fairQueue lets one caller at a time ask the store or wait for room: the longest waiting caller of
-// each priority, with alternating priorities. Channels serve waiting senders in order. One caller
-// of each priority waits for turn; the others wait in next.
+// fairQueue lets one caller at a time query the store or wait for calls. Priorities alternate, and
+// callers of the same priority are served in order, because channels serve waiting senders in
+// order. One caller of each priority waits for turn; the others wait for next.
 type fairQueue struct {
 	turn    chan struct{}
 	next    [priorities]chan struct{}
@@ -282,6 +286,6 @@ func (q *fairQueue) enter(ctx context.Context, p priority) error {
 }
 
 func (q *fairQueue) leave(p priority) {
-	<-q.turn // to the other priority first, if one of its callers waits
+	<-q.turn // before next, so that a waiting caller of the other priority is served first
 	<-q.next[p]
 }
