@@ -4,37 +4,37 @@
 //
 // # Invariants
 //
-//   - A connection has one claim at a time. The claim expires at its time, by the database's clock,
-//     or earlier with its result or release.
-//   - A process claims only what it reads immediately.
-//   - Connections without quota are not claimed, and are due later.
-//   - Nothing is claimed before Config.Ready returns true, and nothing of a platform while
-//     Config.Paused returns true.
+//   - A connection has at most one claim at a time. By the database's clock, a claim expires at its
+//     time, or earlier when its result is stored or it is released.
+//   - A process claims only connections that it can read immediately.
+//   - Connections for which no quota is left are not claimed. They remain due.
+//   - No connection is claimed before Config.Ready returns true, or while Config.Paused returns
+//     true for its platform.
 //   - Platforms and kinds do not block each other: each pair has its own loop and workers.
 //
-// The package may import no other package of this module except domain.
+// Of this module, the package may import only domain.
 //
 // # Failures
 //
-//   - A process is killed: its claims expire (after 5 minutes at most), and the next check finds
-//     their connections due.
-//   - A process stops: it lets readings finish, then cancels them and releases the connections
-//     without a result; the next check claims them.
-//   - A fetcher freezes and resumes, or calls ignore their context: its claim has expired, so it
-//     starts nothing more, and its results do not overwrite those of the next claim. A reading that
-//     the platform has answered is in the log with its own time.
-//   - Two processes check at once: the first to lock a row gets it, the other skips it (for update
-//     skip locked). A process that checked before the other's reading and claims after it finds a
-//     changed due time and gets nothing.
-//   - A clock steps: claims use the database's clock. A due time more than a day in the future,
-//     written by a wrong clock, is ignored.
-//   - The quota is used up: the call is refused with the time when there is room, and the
-//     connection is due then.
-//   - The platform is paused while connections are claimed: the work stops within about a second
+//   - A process is killed: its claims expire within 5 minutes, and the next check finds their
+//     connections due.
+//   - A process shuts down: it lets readings finish for a time, then cancels them and releases the
+//     connections without a result; the next check claims them.
+//   - A process freezes and resumes, or a call ignores its context: the claim has expired, so no
+//     further reading starts, and results do not overwrite those of the next claim. A reading that
+//     was completed is in the log with its own time.
+//   - Two processes check at the same time: the first to lock a row gets it, and the other skips it
+//     (for update skip locked). If a process claims a connection that the other has read since the
+//     check, the due time has changed, and the process does not get the connection.
+//   - A clock is changed: claims use the database's clock. A due time more than a day in the future
+//     was written with a wrong clock and is ignored.
+//   - The quota is used up: the call is refused with the time when calls are available again, and
+//     the connection is due then.
+//   - The platform is paused while connections are claimed: the work stops within about a second,
 //     and the claims are released.
-//   - A connection is disconnected, waits for a person or lapses while it is claimed: the reading
-//     does not find it. The result of an erased one is not stored.
+//   - While a connection is claimed, it is disconnected, must wait for a sign-in, or loses its
+//     subscription: the reading does not find it. The result of an erased connection is not stored.
 //
-// Work that ignores its context continues beyond its claim and occupies a worker; another process
-// may then read the same connections concurrently.
+// Work that ignores its context continues after its claim has expired and occupies a worker.
+// Another process may then read the same connections concurrently.
 package scheduler

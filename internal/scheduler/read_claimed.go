@@ -35,15 +35,16 @@ func (s *Scheduler) read(ctx context.Context, claim domain.FetchClaim, ends time
 	}
 	s.claims.WithLabelValues(claim.Kind, claim.Platform.String(), string(result)).Inc()
 	s.duration.WithLabelValues(claim.Kind, claim.Platform.String()).Observe(time.Since(start).Seconds())
-	// also connections that the work no longer found, and when the process stops
+	// Claims are also released if the work did not find the connections, and during a shutdown.
 	releasing, cancelRelease := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancelRelease()
 	if err := s.cfg.Release(releasing, claim); err != nil {
-		s.cfg.Logger.WarnContext(ctx, "claims could not be released and will expire", "until", claim.Until, "error", err)
+		s.cfg.Logger.WarnContext(ctx, "claims could not be released and will expire",
+			"until", claim.Until, "error", err)
 	}
 }
 
-// blocked counts an unknown state as paused.
+// blocked returns true if it is unknown whether the platform is paused.
 func (s *Scheduler) blocked(ctx context.Context, platform domain.Platform) bool {
 	if !s.cfg.Ready() {
 		return true
@@ -56,15 +57,15 @@ func (s *Scheduler) blocked(ctx context.Context, platform domain.Platform) bool 
 	return paused || err != nil
 }
 
-// untilPaused cancels work with [errPaused] when an operator pauses the platform; stop ends the
-// checks.
+// untilPaused returns a context that is canceled with [errPaused] when an operator pauses the
+// platform. stop ends the checks.
 func (s *Scheduler) untilPaused(ctx context.Context, platform domain.Platform) (work context.Context, stop func()) {
 	work, end := context.WithCancelCause(ctx)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		repeat(work, time.Second, func() <-chan struct{} {
-			// Do not interrupt work because the database does not answer.
+			// If the database does not answer, the work continues.
 			if paused, err := s.cfg.Paused(work, platform); paused && err == nil {
 				end(errPaused)
 			}

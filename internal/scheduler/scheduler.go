@@ -22,12 +22,13 @@ const (
 	// MinEvery is the shortest interval between two checks for due accounts.
 	MinEvery = time.Second
 
-	claimSize     = 200              // connections per claim, at most
+	claimSize     = 200              // maximum number of connections per claim
 	maxWorkers    = 4                // claims per kind and platform that a process reads concurrently
-	lookTimeout   = 30 * time.Second // of the queries of a check
+	lookTimeout   = 30 * time.Second // for a query of due connections, and for a claim
 	picturesEvery = 5 * time.Minute
-	// hardStop is how long Run waits for work with a canceled context. The renewal of a token is
-	// not interrupted: a call to the platform takes up to 15 s, storing its result up to 9 s more.
+	// hardStop is how long Run waits for work after its context was canceled. The renewal of a
+	// token is not interrupted: the call to the platform takes up to 15 s, and storing its result
+	// takes up to 9 s more.
 	hardStop = 25 * time.Second
 )
 
@@ -55,15 +56,16 @@ func New(cfg Config) *Scheduler {
 		}, append(labels, "outcome")),
 		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "ledgerboard_fetch_claim_duration_seconds",
-			Help:    "Duration of the reading of a claim.",
+			Help:    "Time that it took to read the connections of a claim.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 		}, labels),
 	}
 }
 
-// Run claims and reads until ctx is done. It then lets readings finish for DrainTimeout and cancels
-// the others, which another process takes over. It returns nil, or [errStuck] if work ignores its
-// cancellation. It may be called again after it has returned, but not concurrently.
+// Run claims and reads connections until ctx is done. It then waits up to DrainTimeout for readings
+// to finish and cancels the others, whose connections are due again. It returns an error only if
+// work ignores the cancellation. Run may be called again after it has returned, but not
+// concurrently.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if !s.awaitReady(ctx) {
 		return nil
@@ -119,7 +121,8 @@ func (s *Scheduler) awaitReady(ctx context.Context) bool {
 	return false
 }
 
-// repeat calls look at an interval, or earlier if the channel of the last call is closed.
+// repeat calls look immediately and then at an interval, or earlier if the channel that look
+// returned is closed.
 func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -134,13 +137,14 @@ func repeat(ctx context.Context, every time.Duration, look func() <-chan struct{
 	}
 }
 
-// serve returns when its readers have finished.
+// serve claims and reads the connections of a queue until ctx is done. It returns when its readers
+// have finished.
 func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue) {
 	var readers sync.WaitGroup
 	defer readers.Wait()
 	free := make(chan struct{}, maxWorkers)
 	repeat(ctx, s.cfg.Every[queue.Kind], func() <-chan struct{} {
-		woken := s.cfg.Woken(queue) // before the check, so that accounts that become due during it are not missed
+		woken := s.cfg.Woken(queue) // before the check: accounts may become due during it
 		for chunk := range slices.Chunk(s.due(ctx, queue), claimSize) {
 			select {
 			case <-ctx.Done():
@@ -167,7 +171,7 @@ func (s *Scheduler) serve(ctx, working context.Context, queue domain.FetchQueue)
 	})
 }
 
-// due returns nothing if a check fails; the next one finds the accounts.
+// due returns no accounts if the check fails. The next check finds them.
 func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []domain.DueAccount) {
 	if s.blocked(ctx, queue.Platform) {
 		return nil
@@ -182,8 +186,10 @@ func (s *Scheduler) due(ctx context.Context, queue domain.FetchQueue) (due []dom
 	return due
 }
 
-// claim is not interrupted when the process stops: a claim must be known to be released.
-func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount) (claim domain.FetchClaim, err error) {
+// claim is not interrupted when the process shuts down: only a known claim can be released.
+func (s *Scheduler) claim(
+	ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount,
+) (claim domain.FetchClaim, err error) {
 	if s.blocked(ctx, queue.Platform) {
 		return claim, errPaused
 	}
@@ -199,17 +205,16 @@ func (s *Scheduler) claim(ctx context.Context, queue domain.FetchQueue, due []do
 
 func (s *Scheduler) warn(ctx context.Context, queue domain.FetchQueue, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		s.cfg.Logger.WarnContext(ctx, "due connections could not be claimed; the next check retries", "kind", queue.Kind,
-			"platform", queue.Platform.String(), "error", err)
+		s.cfg.Logger.WarnContext(ctx, "due connections could not be claimed; the next check retries",
+			"kind", queue.Kind, "platform", queue.Platform.String(), "error", err)
 	}
 }
 
-// takePictures returns before the next check.
 func (s *Scheduler) takePictures(ctx context.Context) {
 	if !s.cfg.Ready() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, picturesEvery-30*time.Second) // ends before the next check
 	defer cancel()
 	if err := safely(func() error { return s.cfg.Pictures(ctx) }); err != nil && ctx.Err() == nil {
 		s.cfg.Logger.WarnContext(ctx, "pictures of posts could not be downloaded; the next check retries", "error", err)
@@ -220,26 +225,31 @@ type outcome string
 
 const (
 	outcomeDone        outcome = "done"
-	outcomeFailed      outcome = "failed"      // a failure on our side; connections without a result are due again
-	outcomeCut         outcome = "cut"         // the claim expired before its reading ended
-	outcomePaused      outcome = "paused"      // an operator paused the platform; its connections are due afterward
-	outcomeInterrupted outcome = "interrupted" // the process stops; the next check claims the rest
+	outcomeFailed      outcome = "failed"      // a failure on our side
+	outcomeCut         outcome = "cut"         // the claim expired before its reading was complete
+	outcomePaused      outcome = "paused"      // an operator paused the platform
+	outcomeInterrupted outcome = "interrupted" // the process shut down
 )
 
 // Config configures a [Scheduler].
 type Config struct {
-	Every map[string]time.Duration // interval of checks for due accounts by kind; kinds without an entry do not run
+	// Every contains, by kind, the interval of checks for due accounts. Other kinds are not read.
+	Every map[string]time.Duration
 
-	// Due lists the accounts that are due and may be read until the next check, the most overdue
-	// first. It omits accounts for which there is no quota; they remain due.
+	// Due lists the accounts that are due and may be read before the next check, the most overdue
+	// first. every is the interval of the checks. Accounts for which no quota is left are omitted
+	// and remain due.
 	Due func(ctx context.Context, queue domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error)
 
 	// Claim claims the accounts that no other process has claimed or read in the meantime.
-	Claim func(ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration) (domain.FetchClaim, error)
+	Claim func(
+		ctx context.Context, queue domain.FetchQueue, due []domain.DueAccount, lasts time.Duration,
+	) (domain.FetchClaim, error)
 
-	// Work reads the claimed accounts. Its context is canceled when the claim expires or the
-	// process stops. It should start with the most overdue accounts, because the accounts that it
-	// does not reach are due again. An error is a failure on our side.
+	// Work reads the claimed accounts. Its context is canceled when the claim expires, when the
+	// platform is paused, or when the process shuts down. It should start with the most overdue
+	// accounts, because the accounts that it does not reach are due again. An error is a failure on
+	// our side.
 	Work func(ctx context.Context, claim domain.FetchClaim) error
 
 	// Release releases the accounts of a claim that have no result, so that they can be claimed
@@ -249,8 +259,8 @@ type Config struct {
 	// Woken returns a channel that is closed when accounts of the queue become due.
 	Woken func(queue domain.FetchQueue) <-chan struct{}
 
-	// Ready is checked first: nothing is claimed until it returns true. If it returns false later,
-	// no reading starts until it returns true again. Nil means always ready.
+	// Ready reports whether connections may be read. While it returns false, none are claimed. Nil
+	// means always ready.
 	Ready func() bool
 
 	// Paused reports whether an operator has paused the fetching of a platform. It is called before
@@ -258,8 +268,8 @@ type Config struct {
 	// the reading did not reach are due after the pause.
 	Paused func(ctx context.Context, platform domain.Platform) (bool, error)
 
-	// Pictures downloads wanted pictures of posts, a few at a time. An error is a failure on our
-	// side. Nil means that this process downloads none.
+	// Pictures downloads pictures of posts, a few at a time. An error is a failure on our side. If
+	// it is nil, this process downloads none.
 	Pictures func(ctx context.Context) error
 
 	DrainTimeout time.Duration // time for readings to finish when Run stops; default 20 s
@@ -268,8 +278,8 @@ type Config struct {
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 }
 
-// claimFor returns how long claims of a kind last: after a crash, their connections are due again
-// after this time.
+// claimFor returns how long a claim of a kind lasts. After a crash, its connections are due again
+// when this time has passed.
 func (c Config) claimFor(kind string) time.Duration {
 	return min(max(10*c.Every[kind], time.Minute), 5*time.Minute)
 }
