@@ -19,29 +19,29 @@ import (
 )
 
 const (
-	// MaxBytes is the maximum size of the answer with a picture.
+	// MaxBytes is the maximum size of a downloaded picture.
 	MaxBytes = 2 << 20
 
-	patience = 15 * time.Second
+	timeLimit = 15 * time.Second
 )
 
 // Config configures where pictures may come from.
 type Config struct {
-	// Hosts are the hosts of pictures, each with all subdomains; nil means those of the platforms.
+	// Hosts are the allowed hosts, each with all subdomains. If it is nil, these are the platforms'
+	// hosts.
 	Hosts []string
-	// Transport makes the requests; nil means the network, with connections to public addresses
-	// only.
+	// Transport makes the requests. If it is nil, connections are made only to public addresses.
 	Transport http.RoundTripper
 }
 
 // Permanent failures of a picture: a retry does not help.
 var (
-	// ErrAddress: the URL is not on a platform's host.
-	ErrAddress = errors.New("its URL is not on a platform's host")
-	// ErrGone: the host no longer has the picture, or refuses it.
-	ErrGone = errors.New("its host does not have it")
-	// ErrNoImage: the answer is not a picture, or has too many bytes or pixels.
-	ErrNoImage = errors.New("the answer is not a usable picture")
+	// ErrAddress means that the URL is not on an allowed host.
+	ErrAddress = errors.New("the picture's URL is not on an allowed host")
+	// ErrGone means that the host no longer has the picture, or refuses to serve it.
+	ErrGone = errors.New("the host does not serve the picture")
+	// ErrNoImage means that the response is not a picture, or has too many bytes or pixels.
+	ErrNoImage = errors.New("the response is not a usable picture")
 )
 
 // IsPermanent reports whether the failure is permanent.
@@ -57,8 +57,8 @@ type Taker struct {
 
 // New returns a Taker.
 func New(c Config) *Taker {
-	// The platforms do not document these hosts, and say that the URLs expire: a picture at another
-	// host is not downloaded, and a placeholder is shown instead.
+	// The platforms do not document these hosts. A picture on another host is not downloaded, and a
+	// placeholder is shown instead.
 	if c.Hosts == nil {
 		for _, p := range domain.Platforms() {
 			c.Hosts = append(c.Hosts, p.Facts().PictureHosts...)
@@ -67,17 +67,17 @@ func New(c Config) *Taker {
 	return &Taker{c.Hosts, &http.Client{
 		Transport:     cmp.Or[http.RoundTripper](c.Transport, publicOnly()),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       patience,
+		Timeout:       timeLimit,
 	}}
 }
 
-// Take downloads the picture at a URL and re-encodes it. [IsPermanent] reports whether an error is
-// permanent.
+// Take downloads the picture at a URL and returns it as a small JPEG. [IsPermanent] reports whether
+// a retry is useless.
 func (t *Taker) Take(ctx context.Context, address string) ([]byte, error) {
 	if !t.allowed(address) {
 		return nil, ErrAddress
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	raw, err := t.ask(ctx, address)
 	if err != nil {
@@ -92,7 +92,9 @@ func (t *Taker) allowed(address string) bool {
 		return false
 	}
 	host := strings.ToLower(u.Hostname())
-	return slices.ContainsFunc(t.hosts, func(allowed string) bool { return host == allowed || strings.HasSuffix(host, "."+allowed) })
+	return slices.ContainsFunc(t.hosts, func(allowed string) bool {
+		return host == allowed || strings.HasSuffix(host, "."+allowed)
+	})
 }
 
 func (t *Taker) ask(ctx context.Context, address string) ([]byte, error) {
@@ -108,9 +110,9 @@ func (t *Taker) ask(ctx context.Context, address string) ([]byte, error) {
 	defer answer.Body.Close()
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests || answer.StatusCode >= http.StatusInternalServerError:
-		return nil, fmt.Errorf("request a picture: its host answered %d", answer.StatusCode)
-	case answer.StatusCode != http.StatusOK: // also redirects: the platforms' URLs do not redirect
-		return nil, fmt.Errorf("%w: it answered %d", ErrGone, answer.StatusCode)
+		return nil, fmt.Errorf("request a picture: the host returned status %d", answer.StatusCode)
+	case answer.StatusCode != http.StatusOK: // including redirects, which the platforms do not use
+		return nil, fmt.Errorf("%w: status %d", ErrGone, answer.StatusCode)
 	case answer.ContentLength > MaxBytes:
 		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrNoImage, MaxBytes)
 	}
@@ -133,26 +135,29 @@ func withoutAddress(err error) error {
 }
 
 func publicOnly() *http.Transport {
-	dialer := &net.Dialer{Timeout: patience, Control: func(_, address string, _ syscall.RawConn) error { return checkAddress(address) }}
+	dialer := &net.Dialer{Timeout: timeLimit, Control: func(_, address string, _ syscall.RawConn) error {
+		return checkAddress(address)
+	}}
 	return &http.Transport{
-		DialContext: dialer.DialContext, TLSHandshakeTimeout: patience, ResponseHeaderTimeout: patience, IdleConnTimeout: time.Minute,
-		DisableCompression: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: 64 << 10,
+		DialContext: dialer.DialContext, TLSHandshakeTimeout: timeLimit, ResponseHeaderTimeout: timeLimit,
+		IdleConnTimeout: time.Minute, DisableCompression: true, ForceAttemptHTTP2: true,
+		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
 
-// checkAddress refuses an address that is about to be dialed, unless it is public.
+// checkAddress returns an error if an address that is about to be dialed is not public.
 func checkAddress(address string) error {
 	at, err := netip.ParseAddrPort(address)
 	ip := at.Addr().Unmap()
 	inSpecial := slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(ip) })
 	if err != nil || !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" || inSpecial {
-		return fmt.Errorf("%w: its host name resolves to an address that is not public", ErrAddress)
+		return fmt.Errorf("%w: the host name resolves to an address that is not public", ErrAddress)
 	}
 	return nil
 }
 
-// special are the networks without public hosts, in addition to those that netip knows, from IANA's
-// registries of special-purpose addresses. They include the IPv6 networks that embed an IPv4
+// special contains the networks without public hosts from IANA's registries of special-purpose
+// addresses, except those that netip knows. It includes the IPv6 networks that embed an IPv4
 // address, because the embedded address is not checked.
 var special = prefixes(
 	"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",

@@ -20,8 +20,8 @@ const (
 	// MaxSide is the maximum width and height of a re-encoded picture, in pixels.
 	MaxSide = 320
 
-	// maxPixels limits the memory for decoding: usually 64 MiB, 128 with 16 bits per color, 320 for
-	// a progressive JPEG with four colors.
+	// maxPixels limits the memory for decoding: usually to 64 MiB, to 128 MiB with 16 bits per
+	// color, and to 320 MiB for a progressive JPEG with four colors.
 	maxPixels = 16 << 20
 
 	quality = 75
@@ -58,8 +58,8 @@ func (e deadlineReader) Read(p []byte) (int, error) {
 	return e.in.Read(p)
 }
 
-// small draws a picture on white, at most MaxSide pixels in each direction and never larger than
-// the original.
+// small draws a picture on a white background. The result is at most MaxSide pixels wide and high,
+// and never larger than the original.
 func small(full image.Image) image.Image {
 	bounds := full.Bounds()
 	width, height := bounds.Dx(), bounds.Dy()
