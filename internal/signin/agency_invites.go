@@ -23,23 +23,28 @@ import (
 type Agency struct {
 	// Make creates a link that is valid for the given time, and records who created it for whom. It
 	// returns the path of the link's URL and when the link expires.
-	Make      func(context.Context, commands.Caller, identity.Person, time.Duration, domain.Reason) (path string, until time.Time, err error)
+	Make func(
+		ctx context.Context, c commands.Caller, forPerson identity.Person, validFor time.Duration, reason domain.Reason,
+	) (path string, until time.Time, err error)
+
 	Kept      *vault.Sessions
 	People    People
 	PublicURL string // where browsers reach the service; "": unknown
-	Provider  bool   // people sign in with an identity provider
+	Provider  bool   // people sign in through an identity provider
 }
 
 var (
 	errProviderSignsIn = domain.NewError(domain.CodeConflict,
-		"People sign in with their organization's identity provider, so a sign-in link would not work. Send them the console's URL.")
+		"People sign in with their organization's identity provider, so a sign-in link would not work. "+
+			"Send them the console's URL.")
 	errNoPublicURL = domain.NewError(domain.CodeConflict,
-		"This service does not know its public URL, so it cannot create a link. Ask its operator to set LEDGERBOARD_PUBLIC_URL.")
+		"This service does not know its public URL, so it cannot create a link. "+
+			"Ask its operator to set LEDGERBOARD_PUBLIC_URL.")
 	errMayNotSignIn = domain.NewError(domain.CodeUnprocessable,
 		"This person or their client is not active, so a sign-in link would not work.")
 	errColleagueSignedIn = domain.NewError(domain.CodeConflict,
-		"This colleague has signed in before. An agency can create a link for a colleague only before the first sign-in. The operator can "+
-			"create one ('ledgerboard sign-in-link').")
+		"This colleague has signed in before. An agency can create a link for a colleague only before the first "+
+			"sign-in. The operator can create one ('ledgerboard sign-in-link').")
 )
 
 // MakeLink implements [api.SignIns].
@@ -72,8 +77,8 @@ func (a Agency) MakeLink(
 	return api.SignInLink{UserID: p.UserID, URL: a.PublicURL + path, WorksUntil: until.UTC().Truncate(time.Second)}, nil
 }
 
-// firstInvitation refuses a colleague who has signed in before. A session may be newer than the
-// directory.
+// firstInvitation returns an error if a colleague has signed in before. It also checks the
+// sessions, because the directory may not show the latest sign-in yet.
 func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	signedIn, err := a.People.HasSignedIn(ctx, user)
 	if err == nil && !signedIn {
@@ -87,12 +92,14 @@ func (a Agency) firstInvitation(ctx context.Context, user string) error {
 	return err
 }
 
-// Sessions implements [api.SignIns]. It omits sessions as auditor or operator with the same ID.
+// Sessions implements [api.SignIns]. It omits sessions of auditors and operators with the same ID.
 func (a Agency) Sessions(ctx context.Context, user directory.User) (list []api.SignInSession, err error) {
 	kept, err := a.Kept.Of(ctx, user.ID, time.Now())
 	for _, s := range kept {
 		if s.IsUser() && s.AccountID == user.AccountID {
-			list = append(list, api.SignInSession{ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt})
+			list = append(list, api.SignInSession{
+				ID: s.ID, Way: s.Way, SignedInAt: s.BegunAt, SeenAt: s.SeenAt, EndsAt: s.ExpiresAt,
+			})
 		}
 	}
 	return list, err
@@ -107,36 +114,40 @@ func (a Agency) EndSession(ctx context.Context, user directory.User, id string) 
 	return a.Kept.End(ctx, user.ID, id)
 }
 
-// FirstAgency creates the first agency and its first user for someone who has the code that the
-// service logs while its directory is empty. The console offers it. It is safe for concurrent use.
+// FirstAgency lets a person create the first agency and its first user in the console. The person
+// needs the code that the service logs while its directory is empty. FirstAgency is safe for
+// concurrent use.
 type FirstAgency struct {
 	Code      string // from [FirstAgencyCode]
 	Directory commands.LocalDirectory
-	Known     func() error // nil if the tables of the directory show the whole log
+	Known     func() error // returns an error unless the directory's tables show the whole log
 
 	creating sync.Mutex // a form that is sent twice creates one agency
 }
 
-// FirstAgencyCode returns the code: 16 letters and digits that all processes with the same secret
-// share. It can be used once, because the directory is not empty afterward.
+// FirstAgencyCode returns the code for creating the first agency: 16 letters and digits, the same
+// in all processes with the same secret. The code can be used only once, because the directory is
+// not empty afterward.
 func FirstAgencyCode(secret []byte) string {
 	sum := hmac.New(sha256.New, secret)
 	sum.Write([]byte("ledgerboard first agency"))
 	return base32.StdEncoding.EncodeToString(sum.Sum(nil))[:16]
 }
 
-// Wanted reports whether the directory is empty as far as the whole log is known.
+// Wanted reports whether the directory is empty. It returns false while this is unknown.
 func (f *FirstAgency) Wanted(ctx context.Context) (bool, error) {
-	if known := f.Known() == nil; !known {
+	if f.Known() != nil {
 		return false, nil
 	}
 	return f.Directory.Tables.Empty(ctx)
 }
 
-// Create creates the agency and returns its first user. Errors: invalid (fields code, and those of
-// [commands.NewAgency]), unavailable (the log is not folded yet), and those of
+// Create creates the agency and returns its first user. Errors: invalid (the field code),
+// unavailable (the tables do not show the whole log yet), and those of
 // [commands.LocalDirectory.CreateFirst].
-func (f *FirstAgency) Create(ctx context.Context, code, agency string, first commands.NewPerson) (identity.Person, error) {
+func (f *FirstAgency) Create(
+	ctx context.Context, code, agency string, first commands.NewPerson,
+) (identity.Person, error) {
 	f.creating.Lock()
 	defer f.creating.Unlock()
 	if subtle.ConstantTimeCompare([]byte(strings.TrimSpace(code)), []byte(f.Code)) != 1 {

@@ -23,20 +23,20 @@ type Sessions struct {
 	People People
 }
 
-// errSignInNotRecorded: every sign-in is recorded, so a sign-in that cannot be recorded is refused.
 var errSignInNotRecorded = domain.NewError(domain.CodeUnavailable,
-	"The sign-in cannot be recorded at the moment. You are not signed in. Try again shortly.")
+	"Your sign-in cannot be recorded at the moment, so you are not signed in. Try again shortly.")
 
 // Begin implements [console.Sessions]. It does not record the sign-ins of auditors and operators,
-// who may not be in the directory. The record is written after the session is inserted and before
-// it is committed: a colleague with a recorded sign-in is not invited again. If the database or the
-// browser fails at that moment, only the record exists, and the link is still valid.
+// who may not be in the directory. The record is appended after the session is inserted and before
+// it is committed, because a colleague with a recorded sign-in is not invited again. If the commit
+// fails, only the record exists, and the link is still valid.
 func (c Sessions) Begin(ctx context.Context, session identity.Session, digest, link []byte) error {
 	record := func(ctx context.Context) error {
 		if !session.IsUser() {
 			return nil
 		}
-		draft := commands.EntityDraft(domain.DirectorySession{ID: session.ID, UserID: session.UserID, LoginAt: session.BegunAt}, session.BegunAt)
+		entity := domain.DirectorySession{ID: session.ID, UserID: session.UserID, LoginAt: session.BegunAt}
+		draft := commands.EntityDraft(entity, session.BegunAt)
 		draft.Envelope.Audit = domain.Audit{Actor: session.UserID, Role: strings.Split(session.Role, ",")[0]}
 		if err := c.Log.Append(ctx, draft); err != nil {
 			return fmt.Errorf("%w (%w)", errSignInNotRecorded, err)
@@ -46,8 +46,8 @@ func (c Sessions) Begin(ctx context.Context, session identity.Session, digest, l
 	return c.Sessions.Begin(ctx, session, digest, link, record)
 }
 
-// Link implements [console.Sessions]. A link is invalid if the person who created it has left;
-// operators are not in the directory.
+// Link implements [console.Sessions]. A link is invalid if the person who created it has left. This
+// is not checked for operators, who are not in the directory.
 func (c Sessions) Link(ctx context.Context, digest []byte, now time.Time) (identity.Person, error) {
 	link, err := c.Sessions.Link(ctx, digest, now)
 	if err != nil {
@@ -60,7 +60,7 @@ func (c Sessions) Link(ctx context.Context, digest []byte, now time.Time) (ident
 	return link.Person, err
 }
 
-// Identities finds the person of an identity from the identity provider. It implements
+// Identities finds the person to whom an identity of the identity provider belongs. It implements
 // [console.Identities].
 type Identities struct {
 	Kept   vault.Identities
@@ -83,7 +83,7 @@ func (c Identities) Person(ctx context.Context, i identity.Identity) (identity.P
 	return c.People.letIn(ctx, user)
 }
 
-// link links an identity to the only active user with its verified address.
+// link links an identity to the only active user with its verified email address.
 func (c Identities) link(ctx context.Context, i identity.Identity) (p identity.Person, err error) {
 	if i.Email == "" {
 		return p, &console.RefusalError{Why: console.RefusalUnverified}

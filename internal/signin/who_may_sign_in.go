@@ -18,8 +18,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// People answers from complete tables only: tables that are being built lack people, and a person
-// who was refused permanently does not return. It implements [api.PeopleDirectory].
+// People looks people up in complete tables only. It implements [api.PeopleDirectory].
 type People struct {
 	directory.People
 
@@ -34,10 +33,11 @@ func (p People) UserStatus(ctx context.Context, user, account string) (directory
 	return p.People.UserStatus(ctx, user, account)
 }
 
-// ActiveUser returns an active user of an active account in the current directory; active is false
-// if there is no such user.
+// ActiveUser returns a user with the role that the directory gives them. active is false if the
+// user or the account is unknown or not active.
 func ActiveUser(
-	ctx context.Context, status func(ctx context.Context, user, account string) (directory.UserStatus, error), user string,
+	ctx context.Context, status func(ctx context.Context, user, account string) (directory.UserStatus, error),
+	user string,
 ) (p identity.Person, active bool, err error) {
 	known, err := status(ctx, user, "")
 	if err != nil {
@@ -54,9 +54,9 @@ func ActiveUser(
 	return identity.Person{UserID: user, AccountID: current.Account, Role: string(role)}, true, nil
 }
 
-// onlyPersonWith returns the only active user of all agencies with an email address, in lower
-// case. Errors: [*console.RefusalError] for no user or several users; unavailable while another
-// user of the address may not be in the tables yet.
+// onlyPersonWith returns the only active user, across all agencies, with an email address in lower
+// case. Errors: [*console.RefusalError] if there is no such user or more than one; unavailable
+// while the tables may not be up to date.
 func (p People) onlyPersonWith(ctx context.Context, email string) (user string, err error) {
 	if err := cmp.Or(p.Monitor.PeopleKnown(), p.Monitor.MayRead(projectors.Directory.Name)); err != nil {
 		return "", err
@@ -86,7 +86,9 @@ func (p People) letIn(ctx context.Context, user string) (identity.Person, error)
 
 // CountRefusals returns a function for [console.Deps].Refused that counts and logs refused
 // sign-ins.
-func CountRefusals(registry prometheus.Registerer, logger *slog.Logger) (func(context.Context, console.RefusalError), error) {
+func CountRefusals(
+	registry prometheus.Registerer, logger *slog.Logger,
+) (func(context.Context, console.RefusalError), error) {
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ledgerboard_sign_ins_refused_total", Help: "Refused console sign-ins, by method and reason.",
 	}, []string{"way", "why"})
@@ -95,6 +97,7 @@ func CountRefusals(registry prometheus.Registerer, logger *slog.Logger) (func(co
 	}
 	return func(ctx context.Context, refusal console.RefusalError) {
 		counter.WithLabelValues(refusal.Way, refusal.Why).Inc()
-		logger.WarnContext(ctx, "console: sign-in refused", "way", refusal.Way, "why", refusal.Why, "user_id", refusal.User)
+		logger.WarnContext(ctx, "console: sign-in refused",
+			"way", refusal.Way, "why", refusal.Why, "user_id", refusal.User)
 	}, nil
 }
