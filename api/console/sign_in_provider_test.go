@@ -194,7 +194,7 @@ func TestUnavailableProvider(t *testing.T) {
 	p.at.Away(true)
 	unasked, _ := withProvider(t, p.at)
 	for _, shown := range []page{b.get(back), unasked.browser().get("/console/signin/start")} {
-		shown.says(http.StatusServiceUnavailable, "The identity provider does not answer correctly", "Try again shortly").lacks(p.at.URL)
+		shown.says(http.StatusServiceUnavailable, "The identity provider does not respond correctly", "Try again shortly").lacks(p.at.URL)
 	}
 	require.Empty(t, b.cookie)
 	require.Empty(t, s.refused, "no sign-in was refused")

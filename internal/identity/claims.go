@@ -17,38 +17,40 @@ import (
 // Person is a person who can sign in.
 type Person struct {
 	UserID    string
-	AccountID string // "" for an operator
+	AccountID string // of a user, or the agency that an auditor audits; "" for an operator
 	Role      string // one role, or several separated by commas
 }
 
-// IsUser reports whether the person is in the directory, and not only an auditor or operator.
+// IsUser reports whether the person is a user in the directory, not only an auditor or operator.
 func (p Person) IsUser() bool {
-	return slices.ContainsFunc(strings.Split(p.Role, ","), func(role string) bool { return role == "agency" || role == "client" })
+	isUser := func(role string) bool { return role == "agency" || role == "client" }
+	return slices.ContainsFunc(strings.Split(p.Role, ","), isUser)
 }
 
 // Session is a signed-in browser.
 type Session struct {
 	Person
 
-	ID        string // identifies it in a person's list of sessions; grants no access
+	ID        string // identifies the session in a person's list; grants no access
 	Way       string // how the person signed in
 	BegunAt   time.Time
 	SeenAt    time.Time // time of the last request, to the minute
 	ExpiresAt time.Time
 }
 
-// The roles in the list.
+// The roles of [Staff].
 const (
 	roleAuditor  = "auditor"
 	roleOperator = "operator"
 )
 
-// Staff is the list of auditors and operators by subject or email address. They need not be in the
-// directory. The zero value is an empty list.
-type Staff struct{ members map[string]Person }
+// Staff is the list of auditors and operators. They need not be in the directory. The zero value is
+// an empty list.
+type Staff struct{ members map[string]Person } // by subject or email address
 
-// ParseStaff reads entries operator:WHO and auditor:AGENCY:WHO. WHO is an email address, or a
-// subject of the provider; a value with an @ is an address. The error lists every invalid entry.
+// ParseStaff parses entries of the forms operator:WHO and auditor:AGENCY:WHO. WHO is an email
+// address if it contains an @, and otherwise a subject of the provider. The error lists every
+// invalid entry.
 func ParseStaff(entries []string) (Staff, error) {
 	staff := Staff{members: map[string]Person{}}
 	var errs []error
@@ -71,8 +73,8 @@ func (s Staff) add(entry string) error {
 		}
 	}
 	if who == "" || role != roleAuditor && role != roleOperator {
-		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits, "+
-			"and WHO an email address or a subject", entry)
+		return fmt.Errorf("%q is neither operator:WHO nor auditor:AGENCY:WHO, where AGENCY is 24 hex digits "+
+			"and WHO is an email address or a subject", entry)
 	}
 	if strings.Contains(who, "@") {
 		who = lowerASCII(who)
@@ -81,12 +83,13 @@ func (s Staff) add(entry string) error {
 	switch {
 	case !listed:
 		sum := sha256.Sum256([]byte("ledgerboard staff\x00" + who))
-		// The user ID is computed from the entry. An auditor's account is the audited agency.
 		s.members[who] = Person{UserID: hex.EncodeToString(sum[:domain.HexIDLength/2]), AccountID: agency, Role: role}
 	case slices.Contains(strings.Split(existing.Role, ","), role):
 		return fmt.Errorf("%q: %s is already listed as %s; list each person once per role", entry, who, role)
 	default:
-		s.members[who] = Person{UserID: existing.UserID, AccountID: existing.AccountID + agency, Role: roleAuditor + "," + roleOperator}
+		s.members[who] = Person{
+			UserID: existing.UserID, AccountID: existing.AccountID + agency, Role: roleAuditor + "," + roleOperator,
+		}
 	}
 	return nil
 }
@@ -94,7 +97,8 @@ func (s Staff) add(entry string) error {
 // Empty reports whether the list is empty.
 func (s Staff) Empty() bool { return len(s.members) == 0 }
 
-// Find returns the listed person of an identity, by subject or else by verified address.
+// Find returns the person who is listed under the subject of an identity or else under its verified
+// address.
 func (s Staff) Find(i Identity) (Person, bool) {
 	if !strings.Contains(i.Subject, "@") {
 		if m, listed := s.members[i.Subject]; listed {
@@ -108,13 +112,13 @@ func (s Staff) Find(i Identity) (Person, bool) {
 	return m, listed
 }
 
-// Has reports whether the same person is listed for the same agency with at least these roles.
+// Has reports whether the person is listed for the same agency with at least the same roles.
 func (s Staff) Has(p Person) bool {
 	for _, m := range s.members {
 		if m.UserID == p.UserID {
-			return m.AccountID == p.AccountID && !slices.ContainsFunc(strings.Split(p.Role, ","), func(role string) bool {
-				return !slices.Contains(strings.Split(m.Role, ","), role)
-			})
+			listed := strings.Split(m.Role, ",")
+			isNew := func(role string) bool { return !slices.Contains(listed, role) }
+			return m.AccountID == p.AccountID && !slices.ContainsFunc(strings.Split(p.Role, ","), isNew)
 		}
 	}
 	return false
@@ -124,12 +128,12 @@ func (s Staff) Has(p Person) bool {
 type Identity struct {
 	Issuer  string
 	Subject string   // the provider's ID of the person
-	Email   string   // verified and in lower case; otherwise ""
-	Narrows bool     // the provider limits the roles that the person may have here
-	Roles   []string // the allowed roles; ignored without Narrows
+	Email   string   // in lower case; "" unless it is verified
+	Narrows bool     // whether Roles limits the roles that the person may have here
+	Roles   []string // the roles that the provider allows
 }
 
-// Narrowed returns the roles that the provider allows.
+// Narrowed returns those of the given roles that the provider allows.
 func (i Identity) Narrowed(roles []string) []string {
 	if !i.Narrows {
 		return roles
@@ -137,7 +141,7 @@ func (i Identity) Narrowed(roles []string) []string {
 	return slices.DeleteFunc(slices.Clone(roles), func(role string) bool { return !slices.Contains(i.Roles, role) })
 }
 
-// claims are the claims that are read in addition to those that prove the token.
+// claims are the claims that are used in addition to those with which the token is verified.
 type claims struct {
 	Email         string          `json:"email"`
 	EmailVerified json.RawMessage `json:"email_verified"`
@@ -145,7 +149,8 @@ type claims struct {
 	Roles         json.RawMessage `json:"ledgerboard_roles"`
 }
 
-// identity reads the claims of a subject. Only the JSON value true verifies an address.
+// identity returns the identity of a subject. An address is verified only if email_verified is the
+// JSON value true.
 func (c claims) identity(issuer, subject string) Identity {
 	i := Identity{Issuer: issuer, Subject: subject, Narrows: c.Roles != nil}
 	if string(c.EmailVerified) == "true" {
@@ -167,16 +172,15 @@ func lowerASCII(text string) string {
 	}, text)
 }
 
-// Flow contains the values that bind one sign-in to a browser. All of them are derived from a
-// secret that the browser keeps; neither the secret nor another value can be computed from one of
-// them.
+// Flow contains the values that bind a sign-in to a browser. They are derived from a secret that
+// only the browser keeps. No value reveals the secret or another value.
 type Flow struct {
-	State    string // returned by the browser
-	Nonce    string // contained in the provider's token
-	Verifier string // proves together with the code that we requested it (PKCE)
+	State    string // the provider returns it with the code
+	Nonce    string // the provider includes it in the token
+	Verifier string // proves that we requested the code (PKCE)
 }
 
-// FlowOf returns the flow of a secret, which must be random.
+// FlowOf derives the flow from a secret, which must be random.
 func FlowOf(secret string) Flow {
 	part := func(name string) string {
 		sum := sha256.Sum256([]byte("ledgerboard sign-in\x00" + name + "\x00" + secret))

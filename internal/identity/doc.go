@@ -7,18 +7,19 @@
 //   - Only the provider with the configured issuer is trusted.
 //   - State, nonce and code verifier (PKCE, S256) of a sign-in are derived from a secret that only
 //     one browser has.
-//   - An email address counts only if the provider reports it as verified, and in lower case.
-//   - Claims restrict what a person may do here and never extend it.
+//   - An email address is used only if the provider reports it as verified. It is converted to
+//     lower case.
+//   - Claims can restrict what a person may do here, but never extend it.
 //   - No error of this package contains a code, a token or the client secret.
 //
-// The package may import no other package of this module except domain.
+// Of this module, the package may import only domain.
 //
 // # Not obvious
 //
-//   - Discovery runs at the first sign-in, and a failure is not cached: the service starts without
-//     the provider.
-//   - Only ASCII letters are converted to lower case. Other letters may have ASCII lower case forms
-//     (the Kelvin sign), and an address with one belongs to someone else.
-//   - A list entry with an @ is an address, never a subject: with some providers, people choose
-//     their subjects.
+//   - Discovery runs at the first sign-in, and a failure is not cached: the service also starts
+//     while the provider is not available.
+//   - Only ASCII letters are converted to lower case. The lower case of another character may be an
+//     ASCII letter (the Kelvin sign becomes k), and the result would be someone else's address.
+//   - A list entry with an @ is an address, never a subject, because some providers let people
+//     choose their subjects.
 package identity

@@ -23,9 +23,11 @@ import (
 const timeout = 10 * time.Second
 
 var (
-	// ErrAway (unavailable): the provider does not answer, or not correctly.
-	ErrAway = domain.NewError(domain.CodeUnavailable, "The identity provider does not answer correctly. You are not signed in. "+
-		"Try again shortly. If the problem persists, contact the operator of this service.")
+	// ErrAway means that the provider does not respond, or does not respond correctly. It has code
+	// unavailable.
+	ErrAway = domain.NewError(domain.CodeUnavailable,
+		"The identity provider does not respond correctly, so you are not signed in. "+
+			"Try again shortly. If the problem persists, contact the operator of this service.")
 	// ErrCode means that the provider refused the code: it was used, has expired, or was issued to
 	// another browser.
 	ErrCode = errors.New("the provider refused the code")
@@ -57,10 +59,11 @@ type discovered struct {
 
 	keys       oidc.KeySet
 	algorithms []string
-	style      oauth2.AuthStyle // not probed: a provider may treat a code as used if it came with the wrong style
+	style      oauth2.AuthStyle // not probed, because a failed probe may use up the code
 }
 
-// CheckIssuer validates an issuer URL. It must use HTTPS, except on this machine, for testing.
+// CheckIssuer validates an issuer URL. It must use HTTPS, except for a provider on this machine,
+// for testing.
 func CheckIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -88,8 +91,8 @@ func (p *Provider) Address(ctx context.Context, f Flow) (string, error) {
 	return p.oauth(found).AuthCodeURL(f.State, oidc.Nonce(f.Nonce), oauth2.S256ChallengeOption(f.Verifier)), nil
 }
 
-// Identity returns the identity for the code that the browser returned. issuer is the issuer in the
-// browser's request, or "". Errors: [ErrAway], [ErrCode], [ErrToken].
+// Identity exchanges the code that the browser returned and verifies the token. issuer is the
+// issuer in the browser's request, or "". Errors: [ErrAway], [ErrCode], [ErrToken].
 func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (Identity, error) {
 	if issuer != "" && issuer != p.config.Issuer {
 		return Identity{}, fmt.Errorf("%w: it comes from another issuer", ErrToken)
@@ -101,8 +104,9 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	tokens, err := p.oauth(found).Exchange(oidc.ClientContext(ctx, p.client), code, oauth2.VerifierOption(f.Verifier))
 	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok && refused.ErrorCode == "invalid_grant" {
 		return Identity{}, ErrCode
-	} else if ok { // its text may quote the request
-		return Identity{}, fmt.Errorf("%w (the token endpoint answered %d, %q)", ErrAway, refused.Response.StatusCode, refused.ErrorCode)
+	} else if ok { // not wrapped: its text may quote the request
+		return Identity{}, fmt.Errorf("%w (the token endpoint returned status %d, error %q)",
+			ErrAway, refused.Response.StatusCode, refused.ErrorCode)
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w (%w)", ErrAway, err)
@@ -111,8 +115,8 @@ func (p *Provider) Identity(ctx context.Context, f Flow, code, issuer string) (I
 	return p.verify(ctx, found, f, raw)
 }
 
-// verify verifies the provider's token: signed by the provider for us, not expired, and for this
-// flow.
+// verify verifies that the provider signed the token for us and for this flow, and that it has not
+// expired.
 func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw string) (Identity, error) {
 	keys := &fetchedKeys{KeySet: found.keys}
 	config := &oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: found.algorithms}
@@ -138,7 +142,8 @@ func (p *Provider) verify(ctx context.Context, found *discovered, f Flow, raw st
 	return tokenClaims.identity(token.Issuer, token.Subject), nil
 }
 
-// find runs discovery once. Callers that give up do not stop the others.
+// find runs discovery once, for all concurrent callers. It continues if the context of one caller
+// is canceled.
 func (p *Provider) find(ctx context.Context) (*discovered, error) {
 	p.mu.Lock()
 	known := p.found
@@ -175,10 +180,13 @@ func (p *Provider) discover(ctx context.Context) (*discovered, error) {
 	if err := provider.Claims(&metadata); err != nil {
 		return nil, err
 	}
-	// No accepted algorithm: RS256, which every provider supports.
-	algorithms := slices.DeleteFunc(metadata.Algorithms, func(algorithm string) bool { return !slices.Contains(signatures, algorithm) })
+	// If no algorithm remains, the verifier uses RS256, which every provider must support.
+	algorithms := slices.DeleteFunc(metadata.Algorithms, func(algorithm string) bool {
+		return !slices.Contains(signatures, algorithm)
+	})
 	style := oauth2.AuthStyleInHeader
-	if slices.Contains(metadata.Methods, "client_secret_post") && !slices.Contains(metadata.Methods, "client_secret_basic") {
+	basic := slices.Contains(metadata.Methods, "client_secret_basic")
+	if !basic && slices.Contains(metadata.Methods, "client_secret_post") {
 		style = oauth2.AuthStyleInParams
 	}
 	return &discovered{provider, oidc.NewRemoteKeySet(ctx, metadata.Keys), algorithms, style}, nil
@@ -188,26 +196,27 @@ func (p *Provider) oauth(found *discovered) *oauth2.Config {
 	endpoint := found.Endpoint()
 	endpoint.AuthStyle = found.style
 	return &oauth2.Config{
-		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: endpoint, RedirectURL: p.config.RedirectURL,
-		Scopes: []string{oidc.ScopeOpenID, "email"},
+		ClientID: p.config.ClientID, ClientSecret: p.config.ClientSecret, Endpoint: endpoint,
+		RedirectURL: p.config.RedirectURL, Scopes: []string{oidc.ScopeOpenID, "email"},
 	}
 }
 
-// signatures are the accepted signature algorithms: those with a private key that only the provider
+// signatures are the accepted signature algorithms. All use a private key that only the provider
 // has.
 var signatures = []string{
-	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
+	oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
+	oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA,
 }
 
-// fetchedKeys are the provider's keys for one token. The verifier reports every failure as a wrong
-// signature; this type separates failures to fetch the keys.
+// fetchedKeys records whether the keys for one token could be fetched. The verifier reports every
+// failure as an invalid signature.
 type fetchedKeys struct {
 	oidc.KeySet
 
-	fetchErr error // why the keys could not be fetched; nil: they were
+	fetchErr error // nil if the keys were fetched
 }
 
-// notFetched begins the errors of [oidc.RemoteKeySet] that failed to fetch the keys.
+// notFetched is the prefix of the errors of [oidc.RemoteKeySet] for keys that could not be fetched.
 const notFetched = "fetching keys "
 
 func (k *fetchedKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
