@@ -15,9 +15,9 @@ import (
 // Dashboards reads dashboards and loads the facts for decisions about them.
 type Dashboards struct {
 	Pool          *pgxpool.Pool // can be read-only
-	Progress      *pg.Progress  // of the projection
+	Progress      *pg.Progress  // reports progress of the projection
 	DefaultScopes []string      // of a new dashboard
-	// ManagedSubscriptions are the product types of orders that create points of contact
+	// ManagedSubscriptions are the product types of the orders that create points of contact
 	// ([domain.PointOfContactProducts] of MANAGED_SUBSCRIPTIONS).
 	ManagedSubscriptions []string
 }
@@ -30,13 +30,15 @@ func (d *Dashboards) Moved(parent string) <-chan struct{} {
 	return d.Progress.Changed(dashboardsProjection, parent)
 }
 
-// Load reads everything that a decision about need.Primary may use, in one transaction with one
-// round trip for all queries: commands of one agency queue, so every command waits for the round
-// trips of the commands before it.
+// Load reads everything that a decision about need.Primary may use, in one transaction. All queries
+// take one round trip, because the commands of one agency form a queue, in which each waits for the
+// round trips of those before it.
 func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error) {
 	f := factsLoad{
 		need: need, accounts: append([]string{need.Primary}, need.Accounts...), products: d.ManagedSubscriptions,
-		view: domain.FactsView{Facts: domain.DashboardFacts{ParentAccount: need.ParentAccount, DefaultScopes: d.DefaultScopes}},
+		view: domain.FactsView{Facts: domain.DashboardFacts{
+			ParentAccount: need.ParentAccount, DefaultScopes: d.DefaultScopes,
+		}},
 	}
 	err := pg.Snapshot(ctx, d.Pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
@@ -58,7 +60,7 @@ func (d *Dashboards) Load(ctx context.Context, need domain.FactsNeed) (domain.Fa
 type factsLoad struct {
 	need     domain.FactsNeed
 	accounts []string // the primary and the accounts in the body
-	products []string // products with orders that create points of contact
+	products []string // product types of the orders that create points of contact
 	view     domain.FactsView
 }
 
@@ -79,7 +81,7 @@ func (f *factsLoad) queueRefusal(batch *pgx.Batch) {
 			f.view.Refusal = "its read model is being rebuilt"
 		case paused:
 			f.view.Refusal = "an operator has paused them"
-		case parked && f.need.Skip == nil: // a skip resolves it
+		case parked && f.need.Skip == nil: // a skip resolves the parked record
 			f.view.Refusal = "a record of its stream is parked and waits for an operator"
 		}
 		return nil
@@ -95,16 +97,20 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 	batch.Queue(`
 		select g.generation, coalesce(p.state, ''), coalesce(p.reason, ''), coalesce(p.stream_key, '')
 		from generations g join checkpoints c using (projection, generation)
-		left join parked p on p.projection = g.projection and p.generation = g.generation and p.partition = c.partition and p.log_offset = $3
+		left join parked p on p.projection = g.projection and p.generation = g.generation and p.partition = c.partition
+		  and p.log_offset = $3
 		where g.projection = $1 and g.state in ('building', 'live') and c.partition = $2 and c.next_offset > $3
-		order by g.generation`, dashboardsProjection, skip.Partition, skip.Offset).Query(func(rows pgx.Rows) (err error) {
+		order by g.generation`,
+		dashboardsProjection, skip.Partition, skip.Offset).Query(func(rows pgx.Rows) (err error) {
 		f.view.Parked.In, err = pgx.CollectRows(rows, pgx.RowToStructByPos[domain.ParkedIn])
 		return pg.Wrap("read parked record", err)
 	})
 	batch.Queue(`
 		select partition, log_offset from parked join generations g using (projection, generation)
-		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and parked.state = 'parked' and reason = 'chain_broken'
-		order by partition, log_offset limit 1`, dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
+		where projection = $1 and g.state in ('building', 'live') and stream_key = $2 and parked.state = 'parked'
+		  and reason = 'chain_broken'
+		order by partition, log_offset limit 1`,
+		dashboardsProjection, f.need.ParentAccount).QueryRow(func(row pgx.Row) error {
 		broken := domain.Position{Topic: domain.TopicDashboards}
 		known, err := pg.ScanOptional(row, "read broken chain", &broken.Partition, &broken.Offset)
 		if known {
@@ -116,14 +122,16 @@ func (f *factsLoad) queueParked(batch *pgx.Batch) {
 
 func (f *factsLoad) queueFolded(batch *pgx.Batch) {
 	batch.Queue(`
-		select next_offset from dashboards_checkpoints where partition = $1`, f.need.Partition).QueryRow(func(row pgx.Row) error {
+		select next_offset from dashboards_checkpoints where partition = $1`,
+		f.need.Partition).QueryRow(func(row pgx.Row) error {
 		_, err := pg.ScanOptional(row, "read progress of the tables", &f.view.Folded)
 		return err
 	})
 }
 
 func (f *factsLoad) queueHead(batch *pgx.Batch) {
-	head := batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`, f.need.ParentAccount)
+	head := batch.Queue(`select version, hash, time from dashboard_heads where parent_account = $1`,
+		f.need.ParentAccount)
 	head.QueryRow(func(row pgx.Row) error {
 		h := &f.view.Head
 		var hash []byte
@@ -153,8 +161,8 @@ func (f *factsLoad) queueEarlier(batch *pgx.Batch) {
 }
 
 // dashboardColumns are the columns of a [domain.Dashboard], by name.
-const dashboardColumns = `document_id, document_id as id, sub_account_id, parent_account, sub_account_ids, users, main_poc,
-	allow_client_dashboard, scopes, created_at, updated_at, version`
+const dashboardColumns = `document_id, document_id as id, sub_account_id, parent_account, sub_account_ids, users,
+	main_poc, allow_client_dashboard, scopes, created_at, updated_at, version`
 
 // accountsOfSets selects the accounts in $2 and all accounts in their sets, for agency $1.
 const accountsOfSets = `select unnest(sub_account_ids) from dashboard_preferences
@@ -183,7 +191,8 @@ func (f *factsLoad) queueDirectory(batch *pgx.Batch) {
 		where (a.id = $1 or a.parent_account = $1) and u.id in (
 			select unnest($3::text[])
 			union select unnest(users) from dashboard_preferences
-			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`, f.need.ParentAccount, f.accounts, f.need.Users)
+			where parent_account = $1 and sub_account_id in (`+accountsOfSets+`))`,
+		f.need.ParentAccount, f.accounts, f.need.Users)
 	queueMap(batch, &f.view.Facts.OrderPOC, "read orders", `
 		select buyer, array_agg(distinct assigned order by assigned)
 		from orders, unnest(assigned_users) as assigned

@@ -12,18 +12,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// DashboardView is the response to GET.
+// DashboardView is the response to a GET of a dashboard.
 type DashboardView struct {
 	ID           string `json:"id"`
 	SubAccountID string `json:"sub_account_id"`
-	// of the primary among the linked accounts
+	// name of the account `sub_account_id`
 	SubAccountName string          `json:"sub_account_name"`
 	MainAccount    MainAccount     `json:"main_account"`
 	SubAccountIDs  []LinkedAccount `json:"sub_account_ids"`
 	// active users on the list who belong to a linked account
 	Users []DashboardUser `json:"users"`
-	// UsersNotShown are the other users on the list. A PUT that sends only `users` removes them
-	// from the list: send their ids as well. Absent for client users, who cannot change lists.
+	// UsersNotShown are the other users on the list. A PUT whose list contains only `users` removes
+	// them, so send their ids too. Absent for client users, who cannot change lists.
 	UsersNotShown        []UserNotShown `json:"users_not_shown,omitzero"`
 	MainPOC              []POC          `json:"main_poc"` // points of contact at the agency
 	AllowClientDashboard bool           `json:"allow_client_dashboard"`
@@ -31,16 +31,16 @@ type DashboardView struct {
 	CreatedAt            time.Time      `json:"created_at"`
 	UpdatedAt            time.Time      `json:"updated_at"`
 
-	Version int64 `json:"-"` // of the last record that changed this dashboard: the ETag
-	// Listed is the list of users in the log. Users contains only the active ones of the linked
-	// accounts, but access depends on the list.
+	Version int64 `json:"-"` // version of the last record that changed this dashboard: the ETag
+	// Listed are the ids of all users on the list. Users contains only the active users of the
+	// linked accounts, but access depends on the list.
 	Listed []string `json:"-"`
 }
 
 // MainAccount is the agency as its clients see it.
 type MainAccount struct {
 	Name string `json:"name"`
-	// custom domain, otherwise the white-label address; "" if there is neither
+	// the custom domain, otherwise the white-label address; "" if the agency has neither
 	LoginURL string `json:"login_url"`
 }
 
@@ -62,10 +62,10 @@ type DashboardUser struct {
 	Account   string     `json:"account"`
 	IsOwner   bool       `json:"is_owner"`
 	Active    bool       `json:"active"`     // false while a password reset is pending
-	LastLogin *time.Time `json:"last_login"` // null if never
+	LastLogin *time.Time `json:"last_login"` // null if the user has never signed in
 }
 
-// UserNotShown is a user on the list whom the dashboard does not show.
+// UserNotShown is a user who is on the list but not in `users`.
 type UserNotShown struct {
 	ID string `json:"id"`
 	// Reason is inactive, agency_staff, other_account (the user's account is no longer linked) or
@@ -83,7 +83,7 @@ type POC struct {
 	MeetingLink string `json:"meeting_link"`
 }
 
-// DashboardRequest asks for the dashboard of a sub-account.
+// DashboardRequest identifies a dashboard and its reader.
 type DashboardRequest struct {
 	ParentAccount, SubAccount string
 	// ClientAccount and ClientUser are set for a client user. Another account's dashboard exists
@@ -163,7 +163,8 @@ func mainAccount(ctx context.Context, tx pgx.Tx, parent string) (m MainAccount, 
 func linkedAccounts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]LinkedAccount, error) {
 	return pg.List(ctx, tx, "read linked accounts", pgx.RowToStructByPos[LinkedAccount], `
 		select s.id, coalesce(a.name, ''), coalesce(a.email, ''), coalesce(a.phone, ''), coalesce(a.address, '')
-		from unnest($1::text[]) with ordinality as s(id, n) left join accounts a on a.id = s.id and a.parent_account = $2
+		from unnest($1::text[]) with ordinality as s(id, n)
+		left join accounts a on a.id = s.id and a.parent_account = $2
 		order by s.n`, document.SubAccountIDs, document.ParentAccount)
 }
 
@@ -176,7 +177,7 @@ func listedUsers(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]D
 		order by u.name, u.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
 }
 
-// usersNotShown returns the users on the list that listedUsers excludes.
+// usersNotShown returns the users on the list that [listedUsers] excludes.
 func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]UserNotShown, error) {
 	return pg.List(ctx, tx, "read users not shown", pgx.RowToStructByPos[UserNotShown], `
 		select l.id, case when a.id is null then 'unknown'
@@ -184,7 +185,8 @@ func usersNotShown(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([
 		                  when u.account_id <> all($2) then 'other_account'
 		                  else 'inactive' end
 		from unnest($1::text[]) as l(id)
-		left join (users u join accounts a on a.id = u.account_id and (a.id = $3 or a.parent_account = $3)) on u.id = l.id
+		left join (users u join accounts a on a.id = u.account_id and (a.id = $3 or a.parent_account = $3))
+			on u.id = l.id
 		where a.id is null or not u.active or u.account_id <> all($2) or a.id = $3
 		order by l.id`, document.Users, document.SubAccountIDs, document.ParentAccount)
 }
@@ -196,6 +198,7 @@ func contacts(ctx context.Context, tx pgx.Tx, document domain.Dashboard) ([]POC,
 		select p.id, coalesce(u.name, ''), coalesce(u.email, ''), coalesce(u.phone, ''),
 		       coalesce(u.image, ''), coalesce(u.meeting_link, '')
 		from unnest($1::text[]) with ordinality as p(id, n)
-		left join (users u join accounts a on a.id = u.account_id and (a.id = $2 or a.parent_account = $2)) on u.id = p.id
+		left join (users u join accounts a on a.id = u.account_id and (a.id = $2 or a.parent_account = $2))
+			on u.id = p.id
 		order by p.n`, document.MainPOC, document.ParentAccount)
 }

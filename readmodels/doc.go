@@ -1,6 +1,7 @@
 // Package readmodels answers queries from the tables that the projections maintain: dashboards,
-// scopes and notices. Below it, package history has what auditors ask, directory accounts, people
-// and connections, and analytics the figures. All of them only read.
+// scopes and notices. The packages below it answer queries about other subjects: history about
+// changes and access, directory about accounts, people and connections, and analytics about
+// figures. All of them only read.
 //
 // # Invariants
 //
@@ -13,9 +14,9 @@
 //   - A missing value is null, never 0.
 //   - Every pool can be read-only; tests use one that refuses writes.
 //
-// It may not import commands, projections, watermill or api, nor the packages below it.
+// It may not import commands, projections, watermill, api, or the packages below it.
 //
 // # Implementation notes
 //
-//   - "rows, _ := tx.Query": CollectRows or ForEachRow, which end every query, return the error.
+//   - "rows, _ := tx.Query": CollectRows or ForEachRow, which always follows, returns the error.
 package readmodels

@@ -15,16 +15,18 @@ import (
 // Notices reads access notices: the part of stream.Store that can be rebuilt from the log.
 type Notices struct{ Pool *pgxpool.Pool }
 
-// Head returns the version of the agency's newest record; 0 without one.
+// Head returns the version of the agency's newest record, or 0 if the agency has no records.
 func (n Notices) Head(ctx context.Context, parent string) (int64, error) {
 	var version int64
-	_, err := pg.ScanOptional(n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`, parent),
-		"read head of agency "+parent, &version)
+	_, err := pg.ScanOptional(n.Pool.QueryRow(ctx, `select version from dashboard_heads where parent_account = $1`,
+		parent), "read head of agency "+parent, &version)
 	return version, err
 }
 
 // Scan implements stream.Store.
-func (n Notices) Scan(ctx context.Context, spans []stream.NoticeRange, notBefore time.Time, limit int) ([]stream.Notice, error) {
+func (n Notices) Scan(
+	ctx context.Context, spans []stream.NoticeRange, notBefore time.Time, limit int,
+) ([]stream.Notice, error) {
 	parents, users, after := make([]string, len(spans)), make([]string, len(spans)), make([]int64, len(spans))
 	for i, s := range spans {
 		parents[i], users[i], after[i] = s.ParentAccount, s.AfterUser, s.AfterVersion
@@ -33,23 +35,28 @@ func (n Notices) Scan(ctx context.Context, spans []stream.NoticeRange, notBefore
 		select n.* from unnest($1::text[], $2::bigint[], $3::text[]) as k(parent_account, after_version, after_user)
 		cross join lateral (
 			select parent_account, version, user_id, time, kind, sub_account_ids from access_notices a
-			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user) and a.time >= $4
+			where a.parent_account = k.parent_account and (a.version, a.user_id) > (k.after_version, k.after_user)
+			  and a.time >= $4
 			order by version, user_id limit $5) n
 		order by parent_account, version, user_id limit $5`, parents, after, users, notBefore, limit)
 }
 
 // Since implements stream.Store.
-func (n Notices) Since(ctx context.Context, after stream.Cursor, notBefore time.Time, limit int) ([]stream.Notice, error) {
+func (n Notices) Since(
+	ctx context.Context, after stream.Cursor, notBefore time.Time, limit int,
+) ([]stream.Notice, error) {
 	return pg.List(ctx, n.Pool, "read notices", pgx.RowToStructByPos[stream.Notice], `
 		select parent_account, version, user_id, time, kind, sub_account_ids from access_notices
 		where parent_account = $1 and user_id = $2 and version > $3 and time >= $4
 		order by version limit $5`, after.ParentAccount, after.UserID, after.Version, notBefore, limit)
 }
 
-// ConnectionNews implements stream.Store: connections that platforms have rejected since an
-// instant, and those that expire in [stream.EndsSoonDays]. Events before the last sign-in are
-// excluded.
-func (n Notices) ConnectionNews(ctx context.Context, parents []string, after, until time.Time) ([]stream.ConnectionNews, error) {
+// ConnectionNews implements stream.Store. It returns the connections that platforms rejected
+// between two instants, and those for which one of the warnings [stream.EndsSoonDays] before their
+// expiry is due between these instants. Events before the last sign-in are excluded.
+func (n Notices) ConnectionNews(
+	ctx context.Context, parents []string, after, until time.Time,
+) ([]stream.ConnectionNews, error) {
 	return pg.List(ctx, n.Pool, "read connection news", pgx.RowToStructByPos[stream.ConnectionNews], `
 		select s.parent_account, s.account_id, s.member_id, s.connection_id, s.p_id, x.at, x.sign_in_before
 		from (select distinct parent_account, account_id, member_id, connection_id, p_id

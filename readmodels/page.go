@@ -44,7 +44,7 @@ type PageQuery[E, K any] struct {
 	List    string // name of the list, for errors and cursors
 	Scope   Scope
 	Page    Page
-	Filters any // a cursor is valid only with the same filters
+	Filters any // a cursor is valid only for the same filters
 	// Select returns the statement for at most limit entries after the key, in order. The zero key
 	// is the start of the list.
 	Select func(after K, limit int) (sql string, args []any)
@@ -88,7 +88,7 @@ func (q PageQuery[E, K]) ReadOne(ctx context.Context, pool *pgxpool.Pool, notFou
 }
 
 // CutPage cuts entries to the size of a page, and returns the cursor of the next page if they do
-// not fit. The page is never nil, so that JSON shows a list.
+// not fit. The page is never nil, so that JSON has an array.
 func CutPage[E, K any](entries []E, size int, scope CursorScope, key func(E) K) (page []E, next string, err error) {
 	if entries == nil {
 		return []E{}, "", nil
@@ -136,8 +136,8 @@ func EncodeCursor[K any](scope CursorScope, key K) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw), nil
 }
 
-// DecodeCursor returns the key of a cursor; nil for "", the first page. For a cursor of another
-// scope it returns an invalid [domain.Error].
+// DecodeCursor returns the key of a cursor, or nil for "" (the first page). For a cursor of another
+// scope, it returns a [domain.Error] with code invalid.
 func DecodeCursor[K any](text string, scope CursorScope) (*K, error) {
 	if text == "" {
 		return nil, nil
@@ -165,7 +165,7 @@ func digestOf(scope CursorScope, key any) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum[:12]), nil
 }
 
-// Containing returns the LIKE pattern that matches a text anywhere; "" for "".
+// Containing returns the LIKE pattern that matches strings that contain text; "" for "".
 func Containing(text string) string {
 	if text == "" {
 		return ""

@@ -17,18 +17,17 @@ const FiguresScope = "analytics"
 // Scope is the data that a query may see. It is part of every query; rows outside it do not exist.
 type Scope struct {
 	ParentAccount string
-	// Accounts are the sub-accounts, by id and sorted. nil means all accounts of the agency and the
+	// Accounts are the sorted ids of the sub-accounts. nil means all accounts of the agency and the
 	// agency itself; an empty list means no accounts.
 	Accounts []string
-	// Board is the dashboard in the request; nil without one. It does not affect which figures are
-	// visible.
+	// Board is the dashboard in the request, or nil. It does not affect which figures are visible.
 	Board *Board `json:"-"`
 }
 
 // Board says whether the clients of a dashboard can see its figures.
 type Board struct {
 	ClientsSee bool
-	Why        string // a sentence that says why not; "" if they can
+	Why        string // a sentence that says why they cannot; "" if they can
 }
 
 // AccountRef identifies a sub-account in a request; the zero value identifies none.
@@ -37,17 +36,17 @@ type AccountRef struct {
 	RowID int64  // the `accountId` in the analytics paths
 }
 
-// ScopeRequest asks which data a caller may see.
+// ScopeRequest describes the caller and the data that the request is limited to.
 type ScopeRequest struct {
 	ParentAccount string
 	// ClientAccount and ClientUser are set for a client user, who sees the linked accounts of the
-	// dashboards that the user may open and that have the scope figuresScope.
+	// dashboards that the user may open and that have the scope [FiguresScope].
 	ClientAccount string
 	ClientUser    string
 	Narrow        Narrowing
 }
 
-// Narrowing limits a request to a part of the data that the caller may see. The zero value is no
+// Narrowing limits a request to a part of the data that the caller may see. The zero value sets no
 // limit.
 type Narrowing struct {
 	Accounts []AccountRef // from ?account=; every one must exist
@@ -96,13 +95,14 @@ func (s Scopes) Scope(ctx context.Context, request ScopeRequest) (Scope, error) 
 	return scope, nil
 }
 
-// OpensDashboard is rule 11 for dashboard d and a client user ($2 account, $3 user): the dashboard
-// is open, the user is on its list, and it belongs to the user's account or is linked with it.
+// OpensDashboard is the condition under which a client user ($2 account, $3 user) may open
+// dashboard d: the dashboard is open to its clients, the user is on its list, and it belongs to the
+// user's account or is linked with it.
 const OpensDashboard = `(d.allow_client_dashboard and d.users @> array[$3::text]
 	and (d.sub_account_id = $2 or $2 = any(d.sub_account_ids)))`
 
-// NotAClient is true if the caller is not a client user. Either id marks a client user, so a
-// missing one grants nothing.
+// NotAClient is true if the caller is not a client user. Either id identifies a client user, so a
+// missing id grants nothing.
 const NotAClient = `($2 = '' and $3 = '')`
 
 // openAccounts returns the accounts of the dashboards that show figures to a client user.
@@ -119,14 +119,17 @@ func openAccounts(ctx context.Context, tx pgx.Tx, request ScopeRequest) ([]strin
 }
 
 // accountsOfBoard returns the accounts linked in a dashboard, and whether its clients can see their
-// figures. A dashboard that shows a client user no figures does not exist for the user.
-func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (accounts []string, board *Board, err error) {
+// figures. For a client user, a dashboard that shows the user no figures does not exist.
+func accountsOfBoard(
+	ctx context.Context, tx pgx.Tx, request ScopeRequest,
+) (accounts []string, board *Board, err error) {
 	var open, shows, listed bool
 	exists, err := pg.ScanOptional(tx.QueryRow(ctx, `
 		select array(select distinct unnest(array_append(d.sub_account_ids, d.sub_account_id)) order by 1),
 		       d.allow_client_dashboard, $4::text = any(d.scopes), cardinality(d.users) > 0
 		from dashboard_preferences d
-		where d.parent_account = $1 and d.sub_account_id = $5 and (`+NotAClient+` or `+OpensDashboard+` and $4 = any(d.scopes))`,
+		where d.parent_account = $1 and d.sub_account_id = $5
+		  and (`+NotAClient+` or `+OpensDashboard+` and $4 = any(d.scopes))`,
 		request.ParentAccount, request.ClientAccount, request.ClientUser, FiguresScope, request.Narrow.Dashboard),
 		"read dashboard", &accounts, &open, &shows, &listed)
 	switch {
@@ -137,9 +140,11 @@ func accountsOfBoard(ctx context.Context, tx pgx.Tx, request ScopeRequest) (acco
 	case !open:
 		board = &Board{Why: "The dashboard is not open to its clients."}
 	case !shows:
-		board = &Board{Why: "The dashboard does not have the scope " + FiguresScope + ", which is required for figures."}
+		board = &Board{
+			Why: "The dashboard does not have the scope " + FiguresScope + ", which is required for figures.",
+		}
 	case !listed:
-		board = &Board{Why: "The list of the dashboard is empty."}
+		board = &Board{Why: "There are no users on the list of the dashboard."}
 	default:
 		board = &Board{ClientsSee: true}
 	}
@@ -183,10 +188,11 @@ func narrowAccounts(ctx context.Context, tx pgx.Tx, scope Scope, refs []AccountR
 // Accounts reads the agency of accounts from the directory.
 type Accounts struct{ Pool *pgxpool.Pool }
 
-// ParentAccount returns the agency of a sub-account, or a not_found error for an unknown account.
+// ParentAccount returns the agency of a sub-account, or an error with code not_found.
 func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string, error) {
 	var parent string
-	row := a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`, subAccount)
+	row := a.Pool.QueryRow(ctx, `select parent_account from accounts where id = $1 and parent_account is not null`,
+		subAccount)
 	known, err := pg.ScanOptional(row, "read agency of account "+subAccount, &parent)
 	if err == nil && !known {
 		err = domain.NewError(domain.CodeNotFound, "The account in your token is unknown.")
@@ -197,7 +203,7 @@ func (a Accounts) ParentAccount(ctx context.Context, subAccount string) (string,
 // PlatformRef identifies a platform.
 type PlatformRef struct {
 	Platform     domain.Platform `json:"p_id"`
-	PlatformName string          `json:"platform" words:"{platform names}"` // its name
+	PlatformName string          `json:"platform" words:"{platform names}"` // name of the platform
 }
 
 // PlatformRefOf returns the number and name of a platform.
@@ -205,7 +211,7 @@ func PlatformRefOf(p domain.Platform) PlatformRef {
 	return PlatformRef{Platform: p, PlatformName: p.String()}
 }
 
-// PlatformIDs returns platforms as a parameter of a statement.
+// PlatformIDs returns the numbers of platforms, as an argument of a statement.
 func PlatformIDs(platforms []domain.Platform) []int16 {
 	ids := make([]int16, len(platforms))
 	for i, p := range platforms {
