@@ -23,28 +23,29 @@ type AccessQuery struct {
 	At            Moment
 }
 
-// AccessAnswer says whether a user had access to a dashboard, and which records decided it. It uses
-// only the records of `dashboards`; it ignores whether the user or the account was active.
+// AccessAnswer says whether a user had access to a dashboard, and which records decided this. It
+// uses only the records of the topic `dashboards`; it ignores whether the user or the account was
+// active.
 type AccessAnswer struct {
 	Dashboard Named          `json:"dashboard"`
 	User      Named          `json:"user"`
 	AsOf      StreamPosition `json:"as_of"`
-	// Access is true if `listed` and `allowed` are true, as client users need both. The user then
+	// Access is true if `listed` and `allowed` are true; a client user needs both. The user then
 	// had each of `scopes`.
 	Access  bool            `json:"access"`
 	Listed  decidedFlag     `json:"listed"`  // the user was on the list
 	Allowed decidedFlag     `json:"allowed"` // the dashboard was open to its clients
-	Scopes  []decidedScope  `json:"scopes"`  // of the dashboard
+	Scopes  []decidedScope  `json:"scopes"`  // scopes of the dashboard
 	Role    *DirectoryStaff `json:"role"`    // null if the user is not staff of the agency
 }
 
-// decidedFlag is a flag and the record that last changed it.
+// decidedFlag is a flag with the record that last changed it.
 type decidedFlag struct {
 	Value     bool   `json:"value"`
 	DecidedBy Record `json:"decided_by"`
 }
 
-// decidedScope is a scope of the dashboard and the record that added it.
+// decidedScope is a scope of the dashboard with the record that added it.
 type decidedScope struct {
 	Scope     string `json:"scope"`
 	DecidedBy Record `json:"decided_by"`
@@ -54,8 +55,8 @@ type decidedScope struct {
 // of their role, regardless of lists. The log does not contain staff, so this is the current state
 // of the directory.
 type DirectoryStaff struct {
-	Role string `json:"role"` // agency
-	// always true: the current state of the directory, not the state at the moment
+	Role string `json:"role"` // always agency
+	// always true: the role is the current one, not the one at the requested moment
 	Today bool `json:"today"`
 }
 
@@ -73,18 +74,21 @@ func (h *History) Access(ctx context.Context, q AccessQuery) (AccessAnswer, Hist
 func access(
 	ctx context.Context, tx pgx.Tx, q AccessQuery, position StreamPosition, d domain.Dashboard,
 ) (a AccessAnswer, err error) {
-	staff, err := pg.ScanOptional(tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount),
-		"read role of user")
+	row := tx.QueryRow(ctx, `select from users where id = $1 and account_id = $2`, q.User, q.ParentAccount)
+	staff, err := pg.ScanOptional(row, "read role of user")
 	if err != nil {
 		return a, err
 	}
 	decided, err := pg.List(ctx, tx, "find versions that decided access", pgx.RowTo[int64], `
 		with h as (
-			select version, before, after from dashboard_history where parent_account = $1 and sub_account_id = $2 and version <= $3)
+			select version, before, after from dashboard_history
+			where parent_account = $1 and sub_account_id = $2 and version <= $3)
 		select version from (
-			select -1 as n, max(version) as version from h where before is null or (before->'users' ? $4) <> (after->'users' ? $4)
+			select -1 as n, max(version) as version from h
+			where before is null or (before->'users' ? $4) <> (after->'users' ? $4)
 			union all
-			select 0, max(version) from h where before is null or before->'allow_client_dashboard' <> after->'allow_client_dashboard'
+			select 0, max(version) from h
+			where before is null or before->'allow_client_dashboard' <> after->'allow_client_dashboard'
 			union all
 			select n, max(version) from unnest($5::text[]) with ordinality as s(scope, n)
 			join h on after->'scopes' ? scope and not coalesce(before->'scopes' ? scope, false) group by n) d
@@ -93,7 +97,7 @@ func access(
 	if err != nil {
 		return a, err
 	}
-	keys := make([]entryKey, len(decided)) // of the list, of the flag, of each scope
+	keys := make([]entryKey, len(decided)) // for the list, the flag, and each scope
 	for i, version := range decided {
 		keys[i] = entryKey{version, q.Dashboard}
 	}
@@ -104,8 +108,8 @@ func access(
 	a, err = withNames(ctx, tx, q.ParentAccount, func(n names) AccessAnswer {
 		record := func(i int) Record { return n.record(records[keys[i]]) }
 		a := AccessAnswer{
-			Dashboard: toNamed(n.accounts, q.Dashboard), User: toNamed(n.users, q.User), AsOf: position, Scopes: []decidedScope{},
-			Listed:  decidedFlag{slices.Contains(d.Users, q.User), record(0)},
+			Dashboard: toNamed(n.accounts, q.Dashboard), User: toNamed(n.users, q.User), AsOf: position,
+			Scopes: []decidedScope{}, Listed: decidedFlag{slices.Contains(d.Users, q.User), record(0)},
 			Allowed: decidedFlag{d.AllowClientDashboard, record(1)},
 		}
 		a.Access = a.Listed.Value && a.Allowed.Value

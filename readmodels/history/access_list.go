@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// ErrAgencyUserNotFound is returned for a user that is neither in the agency's directory nor was
-// ever on a list of its dashboards, even if the user belongs to another agency.
+// ErrAgencyUserNotFound is returned for a user that is not in the agency's directory and was never
+// on a list of its dashboards, even if the user belongs to another agency.
 var ErrAgencyUserNotFound = domain.NewError(domain.CodeNotFound,
 	"No such user is in your agency or was ever on the list of one of its dashboards. Check the user id.")
 
@@ -28,7 +28,7 @@ type SpansQuery struct {
 	Dashboard     string // sub-account; "" for all
 	User          string // "" for all
 	At            Moment // the zero value means now; ignored if there is a range
-	// From and To are a range. It selects spans that overlap [From, To); nil means no bound.
+	// From and To select the spans that overlap [From, To); nil means no bound.
 	From, To *time.Time
 	ByUser   bool // order by user and then dashboard; otherwise by dashboard and then user
 	Limit    int
@@ -37,15 +37,15 @@ type SpansQuery struct {
 
 // AccessSpan is a period during which a user had the same access to a dashboard: the user was on
 // its list, the dashboard was open to its clients, and its scopes did not change. A change to the
-// scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore
-// whether the user or the account was active.
+// scopes ends one span and begins the next. Spans depend only on the records of the topic
+// `dashboards`, not on whether the user or the account was active.
 type AccessSpan struct {
 	Dashboard Named     `json:"dashboard"` // the sub-account
 	User      Named     `json:"user"`
 	From      time.Time `json:"from"` // the time of `began_by`, when this access began
 	// the time of `ended_by`, when the access was lost or changed; null if it still lasts
 	To *time.Time `json:"to"`
-	// the later one of `listed_by` and `allowed_by`, or a later change to the scopes
+	// the later of `listed_by` and `allowed_by`, or a later change to the scopes
 	BeganBy Record `json:"began_by"`
 	// the record that removed the user from the list, closed the dashboard or changed its scopes;
 	// null if there was no such record up to `as_of`
@@ -53,10 +53,10 @@ type AccessSpan struct {
 	ListedBy Record  `json:"listed_by"` // the record that added the user to the list
 	// the record that opened the dashboard to its clients
 	AllowedBy Record          `json:"allowed_by"`
-	Scopes    []ScopeSpan     `json:"scopes"` // of the dashboard, unchanged from `from` to `to`
+	Scopes    []ScopeSpan     `json:"scopes"` // scopes of the dashboard, unchanged from `from` to `to`
 	Role      *DirectoryStaff `json:"role"`   // null if the user is not staff of the agency
-	// ActiveToday is true if the directory currently has the user as active, in an active account.
-	// Inactive users cannot open anything, regardless of lists.
+	// ActiveToday is true if, according to the current directory, the user and the account are
+	// active. Inactive users cannot open anything, regardless of lists.
 	ActiveToday bool `json:"active_today"`
 
 	key spanKey
@@ -65,8 +65,8 @@ type AccessSpan struct {
 // ScopeSpan is an uninterrupted period during which a dashboard had a scope.
 type ScopeSpan struct {
 	Scope   string `json:"scope"`
-	GivenBy Record `json:"given_by"` // the record that added it to the dashboard
-	// the record that removed it; null if there was no such record up to `as_of`
+	GivenBy Record `json:"given_by"` // the record that added the scope
+	// the record that removed the scope; null if there was no such record up to `as_of`
 	TakenBy *Record `json:"taken_by"`
 }
 
@@ -82,9 +82,9 @@ type SpansMeta struct {
 	// Staff are the agency's active staff, or only the user in the query. Staff can open every
 	// dashboard because of their role, regardless of lists.
 	Staff AccessStaff `json:"staff"`
-	// WithoutAccess are dashboards that no client user had access to at the moment. A page contains
-	// those that precede the next page in the order of dashboards. Null if the query has a range or
-	// a user, or is ordered by user.
+	// WithoutAccess are the dashboards to which no client user had access at the moment. They are
+	// divided among the pages in the order of dashboards. Null if the query has a range or a user,
+	// or is ordered by user.
 	WithoutAccess *WithoutAccess `json:"without_access"`
 }
 
@@ -93,15 +93,15 @@ type SpansMeta struct {
 type AccessStaff struct {
 	DirectoryStaff
 
-	Users      []Named `json:"users"`       // by id, at most 500
+	Users      []Named `json:"users"`       // ordered by id, at most 500
 	UsersCount int64   `json:"users_count"` // total number
 }
 
 // maxStaff limits the staff in a response.
 const maxStaff = 500
 
-// spanKey is the position of a span in its list, within the prefix of the stream that the first
-// page used.
+// spanKey is the position of a span in the list of spans, within the prefix of the stream that the
+// first page used.
 type spanKey struct {
 	Until     int64  `json:"u"` // version
 	Dashboard string `json:"d"`
@@ -119,11 +119,12 @@ func (k spanKey) compare(other spanKey, byUser bool) int {
 
 func (q SpansQuery) cursors() readmodels.CursorScope {
 	return readmodels.CursorScope{
-		List: "access", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.Dashboard, q.User, q.At, q.From, q.To, q.ByUser},
+		List: "access", Scope: readmodels.Scope{ParentAccount: q.ParentAccount},
+		Filters: []any{q.Dashboard, q.User, q.At, q.From, q.To, q.ByUser},
 	}
 }
 
-// Cursor returns the cursor for the spans after this one, like [HistoryMeta].NextCursor for a page.
+// Cursor returns the cursor for the spans after s, as [HistoryMeta].NextCursor does for a page.
 func (s AccessSpan) Cursor(q SpansQuery) (string, error) {
 	return readmodels.EncodeCursor(q.cursors(), s.key)
 }
@@ -152,7 +153,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 		if len(folded) > q.Limit {
 			folded = folded[:q.Limit]
 			last := folded[q.Limit-1].key
-			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { // they are on the next page
+			noAccess = slices.DeleteFunc(noAccess, func(d foldedNoAccess) bool { // those on the next page
 				return d.dashboard > last.Dashboard
 			})
 			if now.NextCursor, err = readmodels.EncodeCursor(q.cursors(), last); err != nil {
@@ -174,7 +175,7 @@ func (h *History) Spans(ctx context.Context, q SpansQuery) ([]AccessSpan, SpansM
 	return spans, meta, err
 }
 
-// ExportSpans returns the meta data of an export of access and all its spans in order, read in
+// ExportSpans returns the metadata and all spans of an access export, in order. It reads them in
 // batches from one prefix of the stream. An error ends the sequence.
 func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, iter.Seq2[AccessSpan, error], error) {
 	q.Limit = spansBatch
@@ -202,8 +203,8 @@ func (h *History) ExportSpans(ctx context.Context, q SpansQuery) (SpansMeta, ite
 	}, nil
 }
 
-// spansBatch is the number of spans of an export that are read at once. If ordered by user, each
-// batch refolds the whole history.
+// spansBatch is the number of spans that an export reads at once. If spans are ordered by user,
+// each batch folds the whole history again.
 const spansBatch = 2_000
 
 // window returns the positions that the query covers, up to now.
@@ -244,13 +245,16 @@ func staffOf(ctx context.Context, tx pgx.Tx, q SpansQuery) (AccessStaff, error) 
 	}
 	var err error
 	staff.Users, err = pg.List(ctx, tx, "read staff", scan, `
-		select id, name, count(*) over () from users where account_id = $1 and (id = $2 or $2 = '' and active) order by id limit $3`,
+		select id, name, count(*) over () from users where account_id = $1 and (id = $2 or $2 = '' and active)
+		  order by id limit $3`,
 		q.ParentAccount, q.User, maxStaff)
 	return staff, err
 }
 
 // readSpans adds records and names to spans, and the user in the query to meta.
-func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan, meta *SpansMeta) ([]AccessSpan, error) {
+func readSpans(
+	ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan, meta *SpansMeta,
+) ([]AccessSpan, error) {
 	var keys []entryKey
 	for _, f := range folded {
 		for _, version := range f.versions() {
@@ -277,10 +281,12 @@ func readSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, folded []foldedSpan
 	return spans, err
 }
 
-// checkListed returns never if the user was never on the list of the dashboard; "" for any.
+// checkListed returns the error never if the user was never on the list of the dashboard; "" means
+// any dashboard.
 func checkListed(ctx context.Context, tx pgx.Tx, parent, dashboard, user string, never error) error {
 	listed, err := pg.ScanOptional(tx.QueryRow(ctx, `select from dashboard_history
-		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent, dashboard, user),
+		where parent_account = $1 and ($2 = '' or sub_account_id = $2) and after->'users' ? $3 limit 1`, parent,
+		dashboard, user),
 		"look for user in history")
 	if err == nil && !listed {
 		err = never
@@ -327,7 +333,8 @@ func recordsOf(ctx context.Context, tx pgx.Tx, parent string, keys []entryKey) (
 	}
 	_, err := pg.List(ctx, tx, "read deciding records", scan, `
 		select `+recordColumns+`, h.sub_account_id from unnest($2::bigint[], $3::text[]) as k(version, sub_account_id)
-		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version`,
+		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id
+		  and h.version = k.version`,
 		parent, versions, subs)
 	return records, err
 }

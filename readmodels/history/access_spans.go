@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// foldedSpan is a span with the versions of the records that decided it; 0 without one.
+// foldedSpan is a span with the versions of the records that decided it; 0 means none.
 type foldedSpan struct {
 	key             spanKey
 	ended           int64
@@ -38,7 +38,8 @@ func (f foldedSpan) versions() []int64 {
 	return versions
 }
 
-// accessRow is the access to a dashboard after an entry. Lists that it did not change are nil.
+// accessRow describes the access to a dashboard after an entry. Lists that the entry did not change
+// are nil.
 type accessRow struct {
 	Dashboard string
 	Version   int64
@@ -48,12 +49,14 @@ type accessRow struct {
 }
 
 // foldSpans folds the history of dashboards up to version after.Until, in order. It returns the
-// spans that follow a key and overlap the versions from and to, one more than fit on the page, and
-// the dashboards passed that no one had access to at version to. Its memory is limited to one
-// dashboard's history of access and the page.
-func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64) ([]foldedSpan, []foldedNoAccess, error) {
+// spans that follow the key after and overlap the versions [from, to], at most one more than fit on
+// the page, and the folded dashboards to which no one had access at version to. It keeps only one
+// dashboard's history of access and the page in memory.
+func foldSpans(
+	ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from, to int64,
+) ([]foldedSpan, []foldedNoAccess, error) {
 	only := "after->'users'"
-	if q.User != "" { // only the user's presence on the list matters
+	if q.User != "" {
 		only = "case when after->'users' ? @user then jsonb_build_array(@user::text) else '[]' end"
 	}
 	where := "parent_account = @parent and version <= @until"
@@ -61,7 +64,7 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 	case q.Dashboard != "":
 		where += " and sub_account_id = @dashboard"
 	case !q.ByUser:
-		where += ` and sub_account_id >= @after` // earlier ones were on earlier pages
+		where += ` and sub_account_id >= @after` // earlier dashboards were on earlier pages
 	}
 	rows, _ := tx.Query(ctx, `
 		select sub_account_id, version, after->'allow_client_dashboard' = 'true'::jsonb,
@@ -70,11 +73,13 @@ func foldSpans(ctx context.Context, tx pgx.Tx, q SpansQuery, after spanKey, from
 			case when before is null or before->'scopes' <> after->'scopes'
 				then array(select jsonb_array_elements_text(after->'scopes')) end
 		from dashboard_history
-		where `+where+` and after is not null and (before is null or before->'users' <> after->'users' or before->'scopes' <> after->'scopes'
+		where `+where+` and after is not null
+		  and (before is null or before->'users' <> after->'users' or before->'scopes' <> after->'scopes'
 			or before->'allow_client_dashboard' <> after->'allow_client_dashboard')
 		order by sub_account_id, version`,
 		pgx.NamedArgs{
-			"parent": q.ParentAccount, "until": after.Until, "dashboard": q.Dashboard, "user": q.User, "after": after.Dashboard,
+			"parent": q.ParentAccount, "until": after.Until, "dashboard": q.Dashboard, "user": q.User,
+			"after": after.Dashboard,
 		})
 	defer rows.Close()
 	page := spansPage{query: q, after: after, room: q.Limit + 1}
@@ -110,7 +115,7 @@ type spansPage struct {
 	noAccess []foldedNoAccess
 }
 
-// full reports whether no further dashboard can have a span of the page.
+// full reports whether later dashboards cannot add spans to the page.
 func (p *spansPage) full() bool { return !p.query.ByUser && len(p.list) >= p.room }
 
 func (p *spansPage) add(spans []foldedSpan, noAccess foldedNoAccess) {
@@ -122,7 +127,7 @@ func (p *spansPage) add(spans []foldedSpan, noAccess foldedNoAccess) {
 			p.list = append(p.list, s)
 		}
 	}
-	if len(p.list) > 2*p.room { // ordered by user, the first spans are known only at the end
+	if len(p.list) > 2*p.room { // if ordered by user, the first spans are known only at the end
 		p.cut()
 	}
 }
@@ -136,19 +141,19 @@ func (p *spansPage) cut() []foldedSpan {
 // dashboardAccess is the access history of one dashboard so far.
 type dashboardAccess struct {
 	id       string
-	allowed  int64            // version that opened it to its clients; 0 if it is closed
+	allowed  int64            // version that opened it to its clients; 0 while it is closed
 	listed   map[string]int64 // users on the list, with the versions that added them
 	open     map[string]int64 // users with access, with the versions that began their spans
 	ended    []foldedSpan
-	scopes   []foldedScope  // current ones have no taken version
-	closed   int64          // version that closed it to its clients or created it closed; 0 if it is open
-	emptied  int64          // version that emptied its list or created it without users; 0 if the list has users
-	moment   int64          // version
+	scopes   []foldedScope  // removedIn is 0 for the current ones
+	closed   int64          // version that closed it to its clients or created it closed; 0 while it is open
+	emptied  int64          // version that emptied its list or created it without users; 0 while it has users
+	moment   int64          // version of the query's moment
 	noAccess foldedNoAccess // at the moment
 }
 
-// fold adds the next entry. A change to the scopes ends a span, because a span has the same scopes
-// throughout.
+// fold adds the next entry. A change to the scopes ends all spans, because the scopes of a span do
+// not change.
 func (d *dashboardAccess) fold(row accessRow) {
 	allowedBefore, listedBefore := d.allowed, d.listed
 	if row.Users != nil {
@@ -170,7 +175,8 @@ func (d *dashboardAccess) fold(row accessRow) {
 			continue
 		}
 		d.ended = append(d.ended, foldedSpan{
-			key: spanKey{Dashboard: d.id, User: user, Began: began}, ended: row.Version, listed: listedBefore[user], allowed: allowedBefore,
+			key: spanKey{Dashboard: d.id, User: user, Began: began}, ended: row.Version, listed: listedBefore[user],
+			allowed: allowedBefore,
 		})
 		delete(d.open, user)
 	}
@@ -232,16 +238,16 @@ func (d *dashboardAccess) spans(until, from, to int64) []foldedSpan {
 // unlimited is greater than all versions.
 const unlimited = 1 << 62
 
-// ends returns the end of a span; 0 means no end.
+// ends returns the version at which a span ends; a version of 0 means no end.
 func ends(version int64) int64 { return cmp.Or(version, unlimited) }
 
-// WithoutAccess are dashboards that no client user had access to.
+// WithoutAccess are dashboards to which no client user had access.
 type WithoutAccess struct {
-	Dashboards []ClosedDashboard `json:"dashboards"`       // by id, at most 500
+	Dashboards []ClosedDashboard `json:"dashboards"`       // ordered by id, at most 500
 	Count      int64             `json:"dashboards_count"` // total number
 }
 
-// ClosedDashboard is a dashboard that no client user had access to, and the reason.
+// ClosedDashboard is a dashboard to which no client user had access, with the reason.
 type ClosedDashboard struct {
 	Dashboard Named `json:"dashboard"` // the sub-account
 	// AllowClientDashboard is false if the dashboard was closed to its clients; true if it was open
@@ -255,8 +261,8 @@ type ClosedDashboard struct {
 // maxWithoutAccess limits the dashboards without access on a page.
 const maxWithoutAccess = 500
 
-// foldedNoAccess is a dashboard and the version since which no one has access; 0 if someone has
-// access or the dashboard does not exist.
+// foldedNoAccess is a dashboard with the version since which no one has had access; 0 if someone
+// has access or the dashboard does not exist.
 type foldedNoAccess struct {
 	dashboard string
 	open      bool // to its clients, with an empty list
@@ -275,7 +281,7 @@ func (d *dashboardAccess) foldNoAccess(version int64) {
 	}
 }
 
-// holdsSince returns the version since which a condition holds; 0 while it does not hold.
+// holdsSince returns the version since which a condition has held; 0 while it does not hold.
 func holdsSince(version int64, holds bool, now int64) int64 {
 	if !holds {
 		return 0
@@ -297,7 +303,9 @@ func readWithoutAccess(ctx context.Context, tx pgx.Tx, parent string, folded []f
 	return withNames(ctx, tx, parent, func(n names) *WithoutAccess {
 		without := &WithoutAccess{Dashboards: make([]ClosedDashboard, len(folded)), Count: count}
 		for i, f := range folded {
-			without.Dashboards[i] = ClosedDashboard{toNamed(n.accounts, f.dashboard), f.open, n.record(records[keys[i]])}
+			without.Dashboards[i] = ClosedDashboard{
+				toNamed(n.accounts, f.dashboard), f.open, n.record(records[keys[i]]),
+			}
 		}
 		return without
 	})

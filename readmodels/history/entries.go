@@ -10,14 +10,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, nullif(h.on_behalf_of, ''), h.command_id, h.request_id, h.event_id,
+const recordColumns = `h.version, h.time, h.event_type, h.actor, h.role, nullif(h.on_behalf_of, ''), h.command_id,
+  h.request_id, h.event_id,
 	encode(h.hash, 'hex')`
 
-// scanRecord scans a record without names, and the columns after it.
+// scanRecord scans a record, without names, and the columns that follow it.
 func scanRecord(row pgx.Row, more ...any) (r Record, err error) {
 	var onBehalfOf *string
 	err = row.Scan(append([]any{
-		&r.Version, &r.Time, &r.Type, &r.Actor.ID, &r.Role, &onBehalfOf, &r.CommandID, &r.RequestID, &r.EventID, &r.Hash,
+		&r.Version, &r.Time, &r.Type, &r.Actor.ID, &r.Role, &onBehalfOf, &r.CommandID, &r.RequestID, &r.EventID,
+		&r.Hash,
 	}, more...)...)
 	if onBehalfOf != nil {
 		r.OnBehalfOf = &Named{ID: *onBehalfOf}
@@ -44,7 +46,8 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	list, err := pg.List(ctx, tx, "read entries", scan, `
 		select `+recordColumns+`, h.sub_account_id, h.before, h.after, h.skip
 		from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
-		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version
+		join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id
+		  and h.version = k.version
 		order by k.n`, parent, versions, subs)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,9 @@ func readEntries(ctx context.Context, tx pgx.Tx, parent string, page []entryKey)
 	return withNames(ctx, tx, parent, func(n names) []HistoryEntry {
 		entries := make([]HistoryEntry, len(list))
 		for i, e := range list {
-			entries[i] = HistoryEntry{Record: n.record(e.Record), Before: n.state(e.before), After: n.state(e.after), Skip: e.skip}
+			entries[i] = HistoryEntry{
+				Record: n.record(e.Record), Before: n.state(e.before), After: n.state(e.after), Skip: e.skip,
+			}
 			if e.skip != nil { // no dashboard was changed
 				e.before, e.after = &domain.Dashboard{}, &domain.Dashboard{}
 			} else {

@@ -12,31 +12,31 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// History answers queries of auditors: who changed which dashboard and when, the state of a
-// dashboard at an instant, and who had access. The log contains only ids. Names come from the
+// History answers queries of auditors: who changed which dashboard and when, what the state of a
+// dashboard was at an instant, and who had access. The log contains only ids. Names come from the
 // agency's current directory, and are null for those who were erased or have left the agency.
 type History struct {
 	Pool *pgxpool.Pool // can be read-only
 	// PageBytes limits the stored size of the documents on a page; 0 means 8 MiB. Lists of users
-	// can be long and every entry has two documents, so without a limit a page could take
+	// can be long and every entry has two documents, so without a limit, a page could take
 	// gigabytes.
 	PageBytes int64
 }
 
-// Named is a person or an account: its id, and its current name in the agency's directory.
+// Named is a person or an account, with the current name in the agency's directory.
 type Named struct {
 	ID   string  `json:"id"`
-	Name *string `json:"name"` // null if erased, or if not or no longer in this agency
+	Name *string `json:"name"` // null if erased or not in this agency
 }
 
 // Record says who decided a change, when, and in which record of the log.
 type Record struct {
-	Version    int64     `json:"version"` // version of the agency's stream
-	Time       time.Time `json:"time"`    // UTC; strictly increases with `version`
-	Type       string    `json:"type"`    // for example dashboard.accounts_linked.v1
-	Actor      Named     `json:"actor"`
+	Version    int64     `json:"version"`      // version of the agency's stream
+	Time       time.Time `json:"time"`         // UTC; strictly increases with `version`
+	Type       string    `json:"type"`         // for example dashboard.accounts_linked.v1
+	Actor      Named     `json:"actor"`        // who made the change
 	Role       string    `json:"role"`         // the role that permitted it
-	OnBehalfOf *Named    `json:"on_behalf_of"` // null if the actor acted for itself
+	OnBehalfOf *Named    `json:"on_behalf_of"` // null if the actor acted for no one else
 	CommandID  string    `json:"command_id"`
 	RequestID  string    `json:"request_id"`
 	EventID    string    `json:"event_id"`
@@ -48,27 +48,27 @@ type HistoryEntry struct {
 	Record
 
 	Dashboard *Named          `json:"dashboard"` // the sub-account; null for a skip
-	Before    *DashboardState `json:"before"`    // null if the record created the dashboard, and for a skip
+	Before    *DashboardState `json:"before"`    // null if the record created the dashboard, or for a skip
 	After     *DashboardState `json:"after"`     // null for a skip
 	Changes   Differences     `json:"changes"`
-	// users who gained or lost access to the dashboard, or scopes of it, through the record
+	// users who gained or lost access to the dashboard or to scopes of it because of the record
 	Access AccessEffect `json:"access"`
 	// Skip says which record of the stream an operator skipped because it was unreadable, and why.
 	// The skipped record has no entry. Only in entries of type operator.parked_skipped.v1.
 	Skip *domain.ParkedSkipped `json:"skip,omitempty"`
 }
 
-// AccessEffect says which users' access to a dashboard a record changed. It uses only the records
-// of `dashboards`, which do not say whether a user was active. Current staff of the agency are
-// excluded: they can open every dashboard because of their role.
+// AccessEffect says for which users a record changed the access to a dashboard. It uses only the
+// records of the topic `dashboards`, which do not say whether a user was active. Current staff of
+// the agency are excluded: they can open every dashboard because of their role.
 type AccessEffect struct {
-	Gained []Named `json:"gained"` // now on the list of the open dashboard, but not before
-	Lost   []Named `json:"lost"`   // removed from the list, or the dashboard was closed
-	// ScopesChanged are users with access before and after who gain or lose the scopes in
-	// `changes`. Empty if `changes` has no scopes.
+	Gained []Named `json:"gained"` // users with access after the record, but not before
+	Lost   []Named `json:"lost"`   // users with access before the record, but not after
+	// ScopesChanged are users with access before and after the record who gained or lost the scopes
+	// in `changes`. Empty if `changes` contains no scopes.
 	ScopesChanged []Named `json:"scopes_changed"`
-	// InactiveToday are users of the three lists who are currently inactive, or in an inactive
-	// account, in the directory.
+	// InactiveToday are the users in the three lists who, according to the current directory, are
+	// inactive or in an inactive account.
 	InactiveToday []Named `json:"inactive_today"`
 }
 
@@ -110,7 +110,7 @@ type Flip struct {
 // a version.
 type StreamPosition struct {
 	Version int64      `json:"version"`
-	Time    *time.Time `json:"time"` // of the last change up to the version; null without a change
+	Time    *time.Time `json:"time"` // time of the last change up to the version; null if there was none
 }
 
 // HistoryMeta describes the data of a response to an auditor.
@@ -134,8 +134,8 @@ type HistoryMeta struct {
 type EntriesMeta struct {
 	HistoryMeta
 
-	// BeganAt is when the agency's first change was recorded, regardless of filters; null without
-	// changes.
+	// BeganAt is when the agency's first change was recorded, regardless of filters; null if there
+	// are no changes.
 	BeganAt *time.Time `json:"began_at"`
 	// NextAt is when the first matching entry at or after `to` was recorded. Only on the first page
 	// of a history in descending order. Absent if no entry matches (with filters, among the next
@@ -143,7 +143,7 @@ type EntriesMeta struct {
 	NextAt *time.Time `json:"next_at,omitempty"`
 }
 
-// IncludedVersion returns the version of the stream that the response includes.
+// IncludedVersion returns the version of the stream up to which the response is complete.
 func (m HistoryMeta) IncludedVersion() int64 { return m.AsOf.Version }
 
 // HistoryQuery selects entries of one dashboard or of all dashboards of an agency. Empty filters
@@ -153,9 +153,9 @@ type HistoryQuery struct {
 	Dashboard     string   // sub-account
 	Types         []string // event types
 	Actor         string   // id, or part of the name
-	User          string   // user who could see other things after the entry; id, or part of the name
+	User          string   // user whose access the entry changed; id, or part of the name
 	Account       string   // account that the entry linked or unlinked
-	// part of the name of the actor, of a user as for User, or of the sub-account
+	// part of the name of the actor, of a user whose access changed, or of the sub-account
 	Named     string
 	From, To  *time.Time
 	Ascending bool // otherwise newest first
@@ -195,7 +195,8 @@ func readStream(ctx context.Context, tx pgx.Tx, parent string) (m HistoryMeta, e
 		from dashboards_parked where stream_key = $1`, parent).Scan(&parked, &m.LeftOut)
 	switch {
 	case parked == 1:
-		m.Incomplete = "1 record of this stream is parked and waits for an operator; it is in the log but not shown here"
+		m.Incomplete = "1 record of this stream is parked and waits for an operator; " +
+			"it is in the log but not shown here"
 	case parked > 1:
 		m.Incomplete = fmt.Sprintf("%d records of this stream are parked and wait for an operator; "+
 			"they are in the log but not shown here", parked)
@@ -210,7 +211,8 @@ func checkDashboard(ctx context.Context, tx pgx.Tx, parent, dashboard string) er
 		return nil
 	}
 	known, err := pg.ScanOptional(tx.QueryRow(ctx, `
-		select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`, parent, dashboard), "look for dashboard")
+		select from dashboard_history where parent_account = $1 and sub_account_id = $2 limit 1`, parent, dashboard),
+		"look for dashboard")
 	if err == nil && !known {
 		return domain.ErrDashboardNotFound
 	}

@@ -12,15 +12,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Moment identifies a prefix of an agency's stream: up to a version, or up to and including an
-// instant. Times strictly increase with versions, so both give the same prefix. The zero Moment is
+// Moment identifies a prefix of an agency's stream: up to and including a version or an instant.
+// Times strictly increase with versions, so either one identifies a prefix. The zero Moment means
 // now.
 type Moment struct {
 	Version int64
 	Time    time.Time
 }
 
-// String returns the moment as in records of the audit trail: "v12", RFC 3339, or "" for now.
+// String returns the moment as it appears in records of the audit trail: "v12", RFC 3339, or "" for
+// now.
 func (m Moment) String() string {
 	switch {
 	case m.Version > 0:
@@ -32,8 +33,8 @@ func (m Moment) String() string {
 	}
 }
 
-// positionAt returns the last change in a stream up to a moment. A version after the end of the
-// stream is not_found; an instant in the future means the whole stream.
+// positionAt returns the last change in a stream up to a moment. For a version after the end of the
+// stream, it returns an error with code not_found; an instant in the future means the whole stream.
 func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (StreamPosition, error) {
 	var p StreamPosition
 	upTo, last := "", "version desc, sub_account_id desc"
@@ -45,7 +46,8 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 	}
 	_, err := pg.ScanOptional(tx.QueryRow(ctx, `
 		select version, time from dashboard_history where parent_account = @parent`+upTo+` order by `+last+` limit 1`,
-		pgx.NamedArgs{"parent": parent, "version": m.Version, "time": m.Time}), "find position in stream", &p.Version, &p.Time)
+		pgx.NamedArgs{"parent": parent, "version": m.Version, "time": m.Time}),
+		"find position in stream", &p.Version, &p.Time)
 	if err != nil || m.Version <= p.Version {
 		return p, err
 	}
@@ -56,29 +58,33 @@ func positionAt(ctx context.Context, tx pgx.Tx, parent string, m Moment) (Stream
 		return p, err
 	}
 	if m.Version > head {
-		return p, domain.NewError(domain.CodeNotFound, "There is no version %d yet: the history of your agency ends with version %d.",
-			m.Version, head)
+		return p, domain.NewError(domain.CodeNotFound,
+			"There is no version %d yet: the history of your agency ends with version %d.", m.Version, head)
 	}
 	p.Version = m.Version
 	return p, nil
 }
 
-// versionBefore returns the version of the last change before an instant; 0 without one.
+// versionBefore returns the version of the last change before an instant, or 0 if there was no
+// change.
 func versionBefore(ctx context.Context, tx pgx.Tx, parent string, at time.Time) (version int64, err error) {
-	_, err = pg.ScanOptional(tx.QueryRow(ctx, `select version from dashboard_history where parent_account = $1 and time < $2
+	_, err = pg.ScanOptional(tx.QueryRow(ctx, `
+		select version from dashboard_history where parent_account = $1 and time < $2
 		order by time desc limit 1`, parent, at), "find version before an instant", &version)
 	return version, err
 }
 
-// stateRow is a dashboard after a record, and that record.
+// stateRow is a record and the dashboard after it.
 type stateRow struct {
 	Record
 
 	document domain.Dashboard
 }
 
-// existingAt returns a dashboard as of a position in the stream, or not_found.
-func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition) (*stateRow, error) {
+// existingAt returns a dashboard as of a position in the stream, or an error with code not_found.
+func existingAt(
+	ctx context.Context, tx pgx.Tx, parent, dashboard string, at Moment, position StreamPosition,
+) (*stateRow, error) {
 	var s stateRow
 	var err error
 	s.Record, err = scanRecord(tx.QueryRow(ctx, `
@@ -99,6 +105,7 @@ func existingAt(ctx context.Context, tx pgx.Tx, parent, dashboard string, at Mom
 	if !known {
 		return nil, domain.ErrDashboardNotFound
 	}
-	return nil, domain.NewError(domain.CodeNotFound, "This dashboard did not exist at %s. It has existed since %s (version %d).",
+	return nil, domain.NewError(domain.CodeNotFound,
+		"This dashboard did not exist at %s. It has existed since %s (version %d).",
 		at, since.UTC().Format(time.RFC3339Nano), version)
 }

@@ -11,11 +11,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// names are the names in the directory, by id; nil if the directory has no name.
+// names contains the names in the directory, by id; nil if the directory has no name.
 type names struct {
 	users, accounts map[string]*string
-	// staff and active are the agency's own users, and the currently active users in active
-	// accounts.
+	// staff contains the agency's own users; active, the currently active users in active accounts.
 	staff, active map[string]bool
 }
 
@@ -50,7 +49,7 @@ func (n names) read(ctx context.Context, tx pgx.Tx, parent string) error {
 	return pg.Wrap("read names", err)
 }
 
-// toNamed returns an id with its name, and records that the response contains it.
+// toNamed returns an id with its name, and records that the response contains the id.
 func toNamed(known map[string]*string, id string) Named {
 	name, mentioned := known[id]
 	if !mentioned {
@@ -109,18 +108,18 @@ type DashboardPreview struct {
 	// Type is the type of the record that the PUT would append, for example
 	// dashboard.accounts_linked.v1; null if nothing would change.
 	Type domain.OptionalText `json:"type"`
-	// version of the agency's stream up to which the decision includes all changes
+	// version of the agency's stream on which the decision is based
 	AsOf int64 `json:"as_of_version"`
 	// version of this dashboard, as in its ETag; 0 if it does not exist yet
 	Version int64 `json:"version"`
-	// Preview identifies the decision. A PUT that sends it as If-Preview does exactly this or fails
-	// (412). Null if nothing would change.
+	// Preview identifies the decision. A PUT that sends it in the header If-Preview makes exactly
+	// these changes or fails (412). Null if nothing would change.
 	Preview domain.OptionalText `json:"preview"`
-	// Dashboards are the dashboards that would change, by sub-account id.
+	// Dashboards are the dashboards that would change, ordered by sub-account id.
 	Dashboards []PreviewedDashboard `json:"dashboards"`
-	// Access is the access of client users before and after: every user who can open one of the
-	// linked or unlinked dashboards before or after the change. Inactive users, and users of
-	// inactive accounts, cannot open anything and are excluded.
+	// Access contains every client user who can open one of the linked or unlinked dashboards
+	// before or after the change. Inactive users and users of inactive accounts cannot open
+	// anything and are excluded.
 	Access []PreviewedAccess `json:"access"`
 	// LostAccess are the users who would be removed from a list and get a client_access_removed
 	// notice. Users excluded from `access` are excluded here too.
@@ -131,29 +130,29 @@ type DashboardPreview struct {
 type PreviewedDashboard struct {
 	Dashboard            Named       `json:"dashboard"` // the sub-account
 	SubAccountIDs        []Named     `json:"sub_account_ids"`
-	Users                []Named     `json:"users"` // on the list
-	MainPOC              []Named     `json:"main_poc"`
+	Users                []Named     `json:"users"`    // on the list
+	MainPOC              []Named     `json:"main_poc"` // points of contact at the agency
 	AllowClientDashboard bool        `json:"allow_client_dashboard"`
 	Scopes               []string    `json:"scopes"`
 	Changes              Differences `json:"changes"`
 }
 
-// PreviewedAccess is the change to a user's access. Without gains and losses, access does not
+// PreviewedAccess is the change to a user's access. If all lists are empty, the access does not
 // change.
 type PreviewedAccess struct {
 	User  Named   `json:"user"`
-	Gains []Named `json:"gains"` // accounts
-	Loses []Named `json:"loses"` // accounts
-	// on accounts that the user can see before and after
+	Gains []Named `json:"gains"` // accounts that the user can see only after the change
+	Loses []Named `json:"loses"` // accounts that the user can see only before the change
+	// scopes gained on accounts that the user can see before and after the change
 	GainsScopes []PreviewedScope `json:"gains_scopes"`
-	// on accounts that the user can see before and after
+	// scopes lost on accounts that the user can see before and after the change
 	LosesScopes []PreviewedScope `json:"loses_scopes"`
 }
 
 // PreviewedScope is a scope that a user would gain or lose.
 type PreviewedScope struct {
 	Scope    string  `json:"scope"`
-	Accounts []Named `json:"accounts"` // accounts with the change
+	Accounts []Named `json:"accounts"` // accounts for which the scope would change
 }
 
 // NamedPreview adds current names from the directory to a preview.
@@ -168,20 +167,23 @@ func (h *History) NamedPreview(ctx context.Context, p domain.DashboardPreview) (
 
 func (n names) preview(p domain.DashboardPreview) DashboardPreview {
 	preview := DashboardPreview{
-		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version, Preview: domain.OptionalText(p.Decision),
-		Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{}, LostAccess: toNamedAll(n.users, p.LostAccess),
+		Type: domain.OptionalText(p.EventType), AsOf: p.Head, Version: p.Version,
+		Preview: domain.OptionalText(p.Decision), Dashboards: []PreviewedDashboard{}, Access: []PreviewedAccess{},
+		LostAccess: toNamedAll(n.users, p.LostAccess),
 	}
 	preview.LostAccess = slices.DeleteFunc(preview.LostAccess, func(u Named) bool { return !n.active[u.ID] })
 	for _, r := range p.Revisions {
 		state := n.state(&r.After)
 		preview.Dashboards = append(preview.Dashboards, PreviewedDashboard{
-			Dashboard: toNamed(n.accounts, r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs, Users: state.Users, MainPOC: state.MainPOC,
-			AllowClientDashboard: state.AllowClientDashboard, Scopes: state.Scopes, Changes: n.differences(r.Before, r.After),
+			Dashboard: toNamed(n.accounts, r.After.SubAccountID), SubAccountIDs: state.SubAccountIDs,
+			Users: state.Users, MainPOC: state.MainPOC, AllowClientDashboard: state.AllowClientDashboard,
+			Scopes: state.Scopes, Changes: n.differences(r.Before, r.After),
 		})
 	}
 	for _, a := range p.Access {
 		access := PreviewedAccess{
-			User: toNamed(n.users, a.User), Gains: toNamedAll(n.accounts, a.Gains), Loses: toNamedAll(n.accounts, a.Loses),
+			User:  toNamed(n.users, a.User),
+			Gains: toNamedAll(n.accounts, a.Gains), Loses: toNamedAll(n.accounts, a.Loses),
 			GainsScopes: n.scopes(a.GainsScopes), LosesScopes: n.scopes(a.LosesScopes),
 		}
 		if n.active[a.User] {

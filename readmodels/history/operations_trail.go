@@ -17,7 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// AuditReadEntry is one read or export.
+// AuditReadEntry is one read or export of an agency's history.
 type AuditReadEntry struct {
 	Time time.Time `json:"time"`
 	// type of the record
@@ -26,8 +26,8 @@ type AuditReadEntry struct {
 	Role      string          `json:"role"`
 	RequestID string          `json:"request_id"`
 	EventID   string          `json:"event_id"`
-	Read      json.RawMessage `json:"read"`  // what was requested: the event's payload
-	Names     []Named         `json:"names"` // names of the people and accounts with ids in `read`
+	Read      json.RawMessage `json:"read"`  // the request: the payload of the event
+	Names     []Named         `json:"names"` // the people and accounts whose ids are in `read`
 }
 
 // AuditReadsMeta describes a page of reads.
@@ -45,7 +45,7 @@ type auditReadKey struct {
 	EventID string    `json:"i"`
 }
 
-// AuditReadsQuery selects a page, newest first.
+// AuditReadsQuery selects a page of reads and exports, newest first.
 type AuditReadsQuery struct {
 	ParentAccount string
 	Actor         string // "" for all
@@ -54,23 +54,27 @@ type AuditReadsQuery struct {
 	Cursor        string
 }
 
-// Reads returns a page of reads and exports of the audit trail.
-func (h *History) Reads(ctx context.Context, q AuditReadsQuery) (entries []AuditReadEntry, meta AuditReadsMeta, err error) {
+// Reads returns a page of recorded reads and exports.
+func (h *History) Reads(
+	ctx context.Context, q AuditReadsQuery,
+) (entries []AuditReadEntry, meta AuditReadsMeta, err error) {
 	entries, meta.ListMeta, err = readmodels.PageQuery[AuditReadEntry, auditReadKey]{
-		List: "reads of the audit trail", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Page: readmodels.Page{Limit: q.Limit, Cursor: q.Cursor},
-		Filters: []any{q.Actor, q.From, q.To},
+		List: "reads of the audit trail", Scope: readmodels.Scope{ParentAccount: q.ParentAccount},
+		Page: readmodels.Page{Limit: q.Limit, Cursor: q.Cursor}, Filters: []any{q.Actor, q.From, q.To},
 		Select: func(after auditReadKey, limit int) (string, []any) {
 			return `
 				select t.time, t.event_type, t.actor, u.name, t.role, t.request_id, t.event_id, t.data
 				from operations_trail t
-				left join (users u join accounts a on a.id = u.account_id and (a.id = @parent or a.parent_account = @parent)) on u.id = t.actor
-				where t.parent_account = @parent and starts_with(t.event_type, @prefix) and (@actor = '' or t.actor = @actor or u.name ilike @called)
+				left join (users u join accounts a on a.id = u.account_id
+				  and (a.id = @parent or a.parent_account = @parent)) on u.id = t.actor
+				where t.parent_account = @parent and starts_with(t.event_type, @prefix)
+				  and (@actor = '' or t.actor = @actor or u.name ilike @called)
 				  and (@from::timestamptz is null or t.time >= @from) and (@to::timestamptz is null or t.time < @to)
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
-					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor, "called": readmodels.Containing(q.Actor),
-					"from": q.From, "to": q.To,
+					"parent": q.ParentAccount, "prefix": domain.AuditTypePrefix, "actor": q.Actor,
+					"called": readmodels.Containing(q.Actor), "from": q.From, "to": q.To,
 					"first": after == auditReadKey{}, "time": after.Time, "id": after.EventID, "limit": limit,
 				}}
 		},
@@ -118,8 +122,10 @@ func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []
 }
 
 // OperatorActions returns a page of operators' actions, erasures and imports with their outcomes,
-// newest first, and the cursor of the next page, "" on the last.
-func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page readmodels.Page) (actions []operator.Action, next string, err error) {
+// newest first, and the cursor of the next page ("" on the last page).
+func OperatorActions(
+	ctx context.Context, pool *pgxpool.Pool, page readmodels.Page,
+) (actions []operator.Action, next string, err error) {
 	actions, meta, err := readmodels.PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,
 		// The types are constants in the statement because of partial indexes.
@@ -131,7 +137,8 @@ func OperatorActions(ctx context.Context, pool *pgxpool.Pool, page readmodels.Pa
 					select time, data from operations_trail o
 					where o.event_type = 'operations.operator_finished.v1' and o.data ->> 'of' = t.event_id
 					order by o.time, o.event_id limit 1) o on true
-				where t.event_type in ('operations.operator_acted.v1', 'operations.person_erased.v1', 'operations.data_imported.v1')
+				where t.event_type in (
+					'operations.operator_acted.v1', 'operations.person_erased.v1', 'operations.data_imported.v1')
 				  and (@first or (t.time, t.event_id) < (@time, @id))
 				order by t.time desc, t.event_id desc limit @limit`,
 				[]any{pgx.NamedArgs{
@@ -171,7 +178,7 @@ func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
 	return a, nil
 }
 
-// announced returns the action that a record announced. The details of an erasure or import are set
+// announced returns the action that a record announces. It sets the details of an erasure or import
 // in a.
 func announced(eventType string, data []byte, a *operator.Action) (act domain.OperatorActed, err error) {
 	switch eventType {

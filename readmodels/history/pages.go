@@ -14,7 +14,8 @@ import (
 )
 
 // maxScanned limits the entries that one page of a filtered history examines: a filter without
-// matches must not read a year of an agency at once. The page then ends early, with a cursor.
+// matches must not read years of an agency's history at once. The page then ends early, with a
+// cursor.
 const maxScanned = 20_000
 
 // entryKey identifies an entry within its agency. Keys are ordered like the stream.
@@ -23,12 +24,11 @@ type entryKey struct {
 	Dashboard string `json:"d"` // sub-account; empty for a skip
 }
 
-// historyCursors returns the scope of history cursors: a cursor can be used with other filters or
-// for an export.
+// historyCursors returns the scope of history cursors. It has no filters, so that a cursor can also
+// be used with other filters or for an export.
 func historyCursors() readmodels.CursorScope { return readmodels.CursorScope{List: "history"} }
 
-// Cursor returns the cursor for the entries after this one, like [HistoryMeta].NextCursor for a
-// page.
+// Cursor returns the cursor for the entries after e, as [HistoryMeta].NextCursor does for a page.
 func (e HistoryEntry) Cursor() (string, error) {
 	key := entryKey{Version: e.Version}
 	if e.Dashboard != nil {
@@ -64,8 +64,8 @@ func (h *History) Entries(ctx context.Context, q HistoryQuery) ([]HistoryEntry, 
 	return entries, entriesMeta, nil
 }
 
-// readPage reads the entries after a key (nil: from the beginning) up to version until, and returns
-// the last key if more follow.
+// readPage reads the entries after a key (from the beginning if nil) up to version until, and
+// returns the last key if more entries follow.
 func (h *History) readPage(
 	ctx context.Context, tx pgx.Tx, q HistoryQuery, after *entryKey, until int64,
 ) ([]HistoryEntry, *entryKey, error) {
@@ -133,23 +133,27 @@ func readAround(ctx context.Context, tx pgx.Tx, q HistoryQuery, until int64, met
 			return err
 		}
 		next, args = `(select h.time from dashboard_history h where h.parent_account = @parent and h.version = (
-			select e.version from (`+sql+`) as e(version, sub_account_id, matches) where e.matches order by e.version limit 1) limit 1)`, filterArgs
+			select e.version from (`+sql+`) as e(version, sub_account_id, matches)
+			where e.matches order by e.version limit 1) limit 1)`, filterArgs
 	}
 	return pg.Wrap("read entries around a page", tx.QueryRow(ctx, `
-		select (select time from dashboard_history where parent_account = @parent order by version limit 1), `+next, args).
+		select (select time from dashboard_history where parent_account = @parent order by version limit 1),
+		       `+next, args).
 		Scan(&meta.BeganAt, &meta.NextAt))
 }
 
 const defaultPageBytes = 8 << 20
 
-// affordable returns how many entries of a page fit into PageBytes, at least one.
+// affordable returns the number of entries of a page that fit into PageBytes, at least one.
 func (h *History) affordable(ctx context.Context, tx pgx.Tx, parent string, page []entryKey) (fit int, err error) {
 	versions, subs := splitKeys(page)
 	err = tx.QueryRow(ctx, `
 		select count(*) from (
-			select sum(coalesce(pg_column_size(h.after), 0) + coalesce(pg_column_size(h.before), 0)) over (order by k.n) as bytes
+			select sum(coalesce(pg_column_size(h.after), 0) + coalesce(pg_column_size(h.before), 0))
+				over (order by k.n) as bytes
 			from unnest($2::bigint[], $3::text[]) with ordinality as k(version, sub_account_id, n)
-			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version = k.version) sizes
+			join dashboard_history h on h.parent_account = $1 and h.sub_account_id = k.sub_account_id
+			  and h.version = k.version) sizes
 		where bytes <= $4`, parent, versions, subs, cmp.Or(h.PageBytes, defaultPageBytes)).Scan(&fit)
 	return max(fit, 1), pg.Wrap("measure page", err)
 }
@@ -180,7 +184,8 @@ func findStatement(
 	if err := q.people(ctx, tx, args); err != nil {
 		return "", nil, 0, err
 	}
-	sql = "select version, sub_account_id, " + matches + " from dashboard_history where parent_account = @parent and version <= @until"
+	sql = "select version, sub_account_id, " + matches +
+		" from dashboard_history where parent_account = @parent and version <= @until"
 	if q.From != nil {
 		if args["from"], err = versionBefore(ctx, tx, q.ParentAccount, *q.From); err != nil {
 			return "", nil, 0, err
@@ -197,7 +202,8 @@ func findStatement(
 	if q.Ascending {
 		direction, comparison = "", " > "
 	}
-	key, place, order := "(version, sub_account_id)", "(@version, @sub)", "version"+direction+", sub_account_id"+direction
+	key, place, order := "(version, sub_account_id)", "(@version, @sub)",
+		"version"+direction+", sub_account_id"+direction
 	if q.Dashboard != "" {
 		sql += " and sub_account_id = @dashboard"
 		key, place, order = "version", "@version", "version"+direction
@@ -215,8 +221,9 @@ func matching(q HistoryQuery) string {
 	if len(q.Types) > 0 {
 		sql += " and event_type = any(@types)"
 	}
-	// A user's access changes with the list of users, and while the user is on it, if the dashboard
-	// is opened or closed; and while it is open, with its scopes and linked accounts.
+	// A user's access changes if the user is added to or removed from the list. While the user is
+	// on the list, it also changes if the dashboard is opened or closed and, while the dashboard is
+	// open, if its scopes or linked accounts change.
 	const accessChanged = ` exists (select from unnest(%s::text[]) as affected(id)
 		where (after->'users' ? affected.id) <> coalesce(before->'users' ? affected.id, false)
 		   or after->'users' ? affected.id and (after->'allow_client_dashboard' <> before->'allow_client_dashboard'
@@ -229,25 +236,29 @@ func matching(q HistoryQuery) string {
 		sql += " and" + fmt.Sprintf(accessChanged, "@users")
 	}
 	if q.Named != "" {
-		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(accessChanged, "@named") + ")"
+		sql += " and (actor = any(@named) or sub_account_id = any(@named) or" + fmt.Sprintf(accessChanged,
+			"@named") + ")"
 	}
 	if q.Account != "" {
-		// On its own dashboard, an account is linked or unlinked if the set changes at all.
+		// On the account's own dashboard, the account is linked or unlinked if the set changes at
+		// all.
 		sql += ` and case when sub_account_id = @account
 			then after->'sub_account_ids' <> coalesce(before->'sub_account_ids', jsonb_build_array(sub_account_id))
-			else coalesce(after->'sub_account_ids' ? @account, false) <> coalesce(before->'sub_account_ids' ? @account, false) end`
+			else coalesce(after->'sub_account_ids' ? @account, false)
+			  <> coalesce(before->'sub_account_ids' ? @account, false) end`
 	}
 	return sql
 }
 
-// people sets the ids that match the names in filters. An id, or a name of the program, matches
-// itself.
+// people sets the ids that match the names in filters. An id, or the name of a program that acted,
+// matches itself.
 func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
 	for name, text := range map[string]string{"actors": q.Actor, "users": q.User, "named": q.Named} {
 		ids := []string{text}
 		if _, isID := domain.HexID(text); !isID && text != "" {
 			matches, err := pg.List(ctx, tx, "find people by name", pgx.RowTo[string], `
-				select u.id from users u join accounts a on a.id = u.account_id where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
+				select u.id from users u join accounts a on a.id = u.account_id
+				  where (a.id = $1 or a.parent_account = $1) and u.name ilike $2
 				union all select id from accounts where parent_account = $1 and name ilike $2 and $3`,
 				q.ParentAccount, readmodels.Containing(text), name == "named")
 			if err != nil {
@@ -264,14 +275,15 @@ func (q HistoryQuery) people(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 // vacuuming.
 const exportBatch = 200
 
-// Export returns the meta data of an export and its entries in the order of the stream, read in
-// batches from one prefix of the stream. The query's limit and order are ignored. An error ends the
-// sequence.
+// Export returns the metadata and the entries of an export, in the order of the stream. It reads
+// them in batches from one prefix of the stream. The query's limit and order are ignored. An error
+// ends the sequence.
 func (h *History) Export(ctx context.Context, q HistoryQuery) (HistoryMeta, iter.Seq2[HistoryEntry, error], error) {
 	q.Ascending, q.Limit = true, exportBatch
-	after, meta, err := answerHistory(ctx, h, "export", q.ParentAccount, q.Dashboard, func(pgx.Tx, *HistoryMeta) (*entryKey, error) {
+	decode := func(pgx.Tx, *HistoryMeta) (*entryKey, error) {
 		return readmodels.DecodeCursor[entryKey](q.Cursor, historyCursors())
-	})
+	}
+	after, meta, err := answerHistory(ctx, h, "export", q.ParentAccount, q.Dashboard, decode)
 	if err != nil {
 		return HistoryMeta{}, nil, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// StateQuery asks for a dashboard at a moment.
+// StateQuery selects a dashboard at a moment.
 type StateQuery struct {
 	ParentAccount string
 	Dashboard     string // sub-account
@@ -26,9 +26,9 @@ type StateAnswer struct {
 	ChangedBy Record `json:"changed_by"`
 }
 
-// State returns a dashboard as of a moment. Errors are not_found: [domain.ErrDashboardNotFound] for
-// a dashboard without history in this agency, an error that says since when the dashboard exists if
-// the moment is before that, and an error that names the last version for a version in the future.
+// State returns a dashboard as of a moment. It returns [domain.ErrDashboardNotFound] for a
+// dashboard without history in this agency. If the dashboard did not exist yet, or if the version
+// is in the future, it returns another error with code not_found.
 func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, HistoryMeta, error) {
 	return answerAt(ctx, h, "state", q, func(tx pgx.Tx, asOf StreamPosition, s *stateRow) (a StateAnswer, err error) {
 		return withNames(ctx, tx, q.ParentAccount, func(n names) StateAnswer {
@@ -41,7 +41,7 @@ func (h *History) State(ctx context.Context, q StateQuery) (StateAnswer, History
 func answerAt[A any](
 	ctx context.Context, h *History, what string, q StateQuery, read func(pgx.Tx, StreamPosition, *stateRow) (A, error),
 ) (A, HistoryMeta, error) {
-	return answerHistory(ctx, h, what, q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a A, err error) {
+	readAt := func(tx pgx.Tx, meta *HistoryMeta) (a A, err error) {
 		if meta.AsOf, err = positionAt(ctx, tx, q.ParentAccount, q.At); err != nil {
 			return a, err
 		}
@@ -50,10 +50,11 @@ func answerAt[A any](
 			return a, err
 		}
 		return read(tx, meta.AsOf, s)
-	})
+	}
+	return answerHistory(ctx, h, what, q.ParentAccount, q.Dashboard, readAt)
 }
 
-// DiffQuery asks for the changes to a dashboard after From and up to To.
+// DiffQuery selects the changes to a dashboard after From and up to To.
 type DiffQuery struct {
 	ParentAccount string
 	Dashboard     string // sub-account
@@ -63,19 +64,19 @@ type DiffQuery struct {
 // DiffAnswer is the difference between two moments of one dashboard.
 type DiffAnswer struct {
 	Dashboard Named           `json:"dashboard"`
-	From      StreamPosition  `json:"from"`
-	To        StreamPosition  `json:"to"`
-	Before    *DashboardState `json:"before"` // null if it did not exist yet
-	After     DashboardState  `json:"after"`
+	From      StreamPosition  `json:"from"`   // the earlier moment
+	To        StreamPosition  `json:"to"`     // the later moment
+	Before    *DashboardState `json:"before"` // the state at `from`; null if the dashboard did not exist yet
+	After     DashboardState  `json:"after"`  // the state at `to`
 	Changes   Differences     `json:"changes"`
-	// records between the moments that changed this dashboard
+	// number of records between the two moments that changed this dashboard
 	Records int64 `json:"records"`
 }
 
 // Diff returns the difference between two moments. It returns the errors of [History.State] for the
-// later moment, and invalid if the moments are in the wrong order.
+// later moment, and an error with code invalid if the moments are in the wrong order.
 func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMeta, error) {
-	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
+	read := func(tx pgx.Tx, meta *HistoryMeta) (a DiffAnswer, err error) {
 		from, to, err := diffEnds(ctx, tx, q.ParentAccount, q.From, q.To)
 		if err != nil {
 			return a, err
@@ -89,21 +90,24 @@ func (h *History) Diff(ctx context.Context, q DiffQuery) (DiffAnswer, HistoryMet
 			return a, err
 		}
 		return answers[0], nil
-	})
+	}
+	return answerHistory(ctx, h, "difference", q.ParentAccount, q.Dashboard, read)
 }
 
-func diffEnds(ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment) (from, to StreamPosition, err error) {
+func diffEnds(
+	ctx context.Context, tx pgx.Tx, parent string, earlier, later Moment,
+) (from, to StreamPosition, err error) {
 	if from, err = positionAt(ctx, tx, parent, earlier); err != nil {
 		return from, to, err
 	}
 	if to, err = positionAt(ctx, tx, parent, later); err == nil && from.Version > to.Version {
 		err = domain.NewError(domain.CodeInvalid, "from (%s) is after to (%s). Swap them.", earlier, later).
-			WithField("from", "lies after to")
+			WithField("from", "is after to")
 	}
 	return from, to, err
 }
 
-// DiffsQuery asks for the changes to an agency's dashboards after From and up to To.
+// DiffsQuery selects the changes to an agency's dashboards after From and up to To.
 type DiffsQuery struct {
 	ParentAccount string
 	From, To      Moment
@@ -111,8 +115,8 @@ type DiffsQuery struct {
 	Cursor        string // from [HistoryMeta].NextCursor
 }
 
-// diffKey is the position of a dashboard in its list, within the prefix of the stream that the
-// first page used.
+// diffKey is the position of a dashboard in the list of differences, within the prefix of the
+// stream that the first page used.
 type diffKey struct {
 	Until     int64  `json:"u"` // version
 	Version   int64  `json:"v"` // of the dashboard's last change in the prefix
@@ -120,14 +124,16 @@ type diffKey struct {
 }
 
 func (q DiffsQuery) cursors() readmodels.CursorScope {
-	return readmodels.CursorScope{List: "differences", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To}}
+	return readmodels.CursorScope{
+		List: "differences", Scope: readmodels.Scope{ParentAccount: q.ParentAccount}, Filters: []any{q.From, q.To},
+	}
 }
 
 // Diffs returns a page of the dashboards that changed between two moments, with their differences,
-// the last changed first. All pages use the same two moments. It returns invalid if the moments are
-// in the wrong order.
+// the most recently changed first. All pages use the same two moments. It returns an error with
+// code invalid if the moments are in the wrong order.
 func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, HistoryMeta, error) {
-	return answerHistory(ctx, h, "differences", q.ParentAccount, "", func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
+	read := func(tx pgx.Tx, meta *HistoryMeta) ([]DiffAnswer, error) {
 		after, err := readmodels.DecodeCursor[diffKey](q.Cursor, q.cursors())
 		if err != nil {
 			return nil, err
@@ -149,12 +155,14 @@ func (h *History) Diffs(ctx context.Context, q DiffsQuery) ([]DiffAnswer, Histor
 		}
 		if more {
 			last := page[len(page)-1]
-			if meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(), diffKey{to.Version, last.Version, last.Dashboard}); err != nil {
+			if meta.NextCursor, err = readmodels.EncodeCursor(q.cursors(),
+				diffKey{to.Version, last.Version, last.Dashboard}); err != nil {
 				return nil, err
 			}
 		}
 		return readDiffs(ctx, tx, q.ParentAccount, page, from, to)
-	})
+	}
+	return answerHistory(ctx, h, "differences", q.ParentAccount, "", read)
 }
 
 func (h *History) changedBetween(
@@ -165,7 +173,8 @@ func (h *History) changedBetween(
 		where parent_account = @parent and version > @from and version <= @to and after is not null
 		group by sub_account_id having (max(version), sub_account_id) < (@version::bigint, @dashboard::text)
 		order by max(version) desc, sub_account_id desc limit @limit`, pgx.NamedArgs{
-		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard, "limit": q.Limit + 1,
+		"parent": q.ParentAccount, "from": from, "to": to, "version": after.Version, "dashboard": after.Dashboard,
+		"limit": q.Limit + 1,
 	})
 	if err != nil || len(page) == 0 {
 		return nil, false, err
@@ -174,7 +183,9 @@ func (h *History) changedBetween(
 	return page[:fit], fit < len(page), err
 }
 
-func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition) ([]DiffAnswer, error) {
+func readDiffs(
+	ctx context.Context, tx pgx.Tx, parent string, page []entryKey, from, to StreamPosition,
+) ([]DiffAnswer, error) {
 	_, subs := splitKeys(page)
 	type states struct {
 		Before  *domain.Dashboard
@@ -185,10 +196,14 @@ func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, f
 		select before.after, last.after, (select count(*) from dashboard_history h where h.parent_account = $1
 			and h.sub_account_id = k.sub_account_id and h.version > $3 and h.version <= $4)
 		from unnest($2::text[]) with ordinality as k(sub_account_id, n)
-		left join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
-			and h.version <= $3 order by h.version desc limit 1) before on true
-		cross join lateral (select after from dashboard_history h where h.parent_account = $1 and h.sub_account_id = k.sub_account_id
-			and h.version <= $4 order by h.version desc limit 1) last
+		left join lateral (
+			select after from dashboard_history h
+			where h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version <= $3
+			order by h.version desc limit 1) before on true
+		cross join lateral (
+			select after from dashboard_history h
+			where h.parent_account = $1 and h.sub_account_id = k.sub_account_id and h.version <= $4
+			order by h.version desc limit 1) last
 		order by k.n`, parent, subs, from.Version, to.Version)
 	if err != nil {
 		return nil, err
@@ -197,8 +212,8 @@ func readDiffs(ctx context.Context, tx pgx.Tx, parent string, page []entryKey, f
 		answers := make([]DiffAnswer, len(all))
 		for i, d := range all {
 			answers[i] = DiffAnswer{
-				Dashboard: toNamed(n.accounts, subs[i]), From: from, To: to, Before: n.state(d.Before), After: *n.state(&d.After),
-				Changes: n.differences(d.Before, d.After), Records: d.Records,
+				Dashboard: toNamed(n.accounts, subs[i]), From: from, To: to, Before: n.state(d.Before),
+				After: *n.state(&d.After), Changes: n.differences(d.Before, d.After), Records: d.Records,
 			}
 		}
 		return answers
