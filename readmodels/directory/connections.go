@@ -14,11 +14,11 @@ import (
 )
 
 // Connections reads the data that the fetchers need: connections from the log, and the results of
-// earlier reads from the schema kept.
+// earlier readings from the schema kept.
 type Connections struct{ Pool *pgxpool.Pool }
 
-// worthReading are the joins and conditions of accounts that are read; $1 is the platform, $2 the
-// kind, $3 now. The scheduler handles paused platforms.
+// worthReading contains the joins and conditions that select accounts to be read; $1 is the
+// platform, $2 the kind, $3 the current time. The scheduler handles paused platforms.
 const worthReading = connectionJoins + `
 	where s.p_id = $1 and s.connected and ` + readmodels.ToBeRead
 
@@ -27,13 +27,14 @@ const connectionJoins = `
 	cross join (select $3::timestamptz as now) t` + readmodels.SignInJoins + `
 	left join kept.fetch_state f on f.kind = $2 and f.p_id = s.p_id and f.social_account_id = s.id`
 
-// Due returns the social accounts that are due and not claimed. Accounts are due at their due time,
-// or immediately if nothing is known about them or their token was replaced. The most overdue come
-// first.
+// Due returns the social accounts that are due and not claimed, the most overdue first. An account
+// is due at its due time, or immediately if it has no due time or its token was replaced.
 func (c Connections) Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error) {
-	return pg.List(ctx, c.Pool, fmt.Sprintf("read due accounts of %s", queue.Platform), pgx.RowToStructByPos[domain.DueAccount],
-		`select s.id, f.due_at`+worthReading+`
-		and (f.due_at is null or f.due_at <= $3 or k.updated_at > f.updated_at and k.updated_at <= $4 or f.updated_at > $4)
+	doing := fmt.Sprintf("read due accounts of %s", queue.Platform)
+	return pg.List(ctx, c.Pool, doing, pgx.RowToStructByPos[domain.DueAccount], `
+		select s.id, f.due_at`+worthReading+`
+		and (f.due_at is null or f.due_at <= $3 or f.updated_at > $4
+		     or k.updated_at > f.updated_at and k.updated_at <= $4)
 		and (f.claimed_until is null or f.claimed_until <= clock_timestamp())
 		order by f.due_at nulls first, s.id`, int(queue.Platform), queue.Kind, now, now.Add(domain.WrongClock))
 }
@@ -45,8 +46,11 @@ func (c Connections) Paused(ctx context.Context) (map[int64]bool, error) {
 }
 
 // Counts returns the number of social accounts of a platform that are read, by type.
-func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error) {
-	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`, int(queue.Platform), queue.Kind, now)
+func (c Connections) Counts(
+	ctx context.Context, queue domain.FetchQueue, now time.Time,
+) (map[domain.AccountType]int, error) {
+	rows, _ := c.Pool.Query(ctx, `select s.a_type, count(*)`+worthReading+` group by s.a_type`,
+		int(queue.Platform), queue.Kind, now)
 	return pg.ScanMap[domain.AccountType, int](rows, fmt.Sprintf("count accounts of %s", queue.Platform))
 }
 
@@ -55,8 +59,9 @@ func (c Connections) Counts(ctx context.Context, queue domain.FetchQueue, now ti
 func (c Connections) ReadTogether(
 	ctx context.Context, queue domain.FetchQueue, now time.Time,
 ) (map[string]map[domain.AccountType]int, error) {
-	rows, _ := c.Pool.Query(ctx, `select c.secret_ref, s.a_type, count(*)`+worthReading+` and c.secret_ref <> '' group by 1, 2`,
-		int(queue.Platform), queue.Kind, now)
+	rows, _ := c.Pool.Query(ctx, `
+		select c.secret_ref, s.a_type, count(*)`+worthReading+` and c.secret_ref <> ''
+		group by 1, 2`, int(queue.Platform), queue.Kind, now)
 	together := map[string]map[domain.AccountType]int{}
 	var ref string
 	var kind domain.AccountType
@@ -79,10 +84,12 @@ const taskColumns = `
 	       f.history_from, coalesce(f.history_failures, 0), f.history_not_before,
 	       coalesce(f.history_class, ''), coalesce(f.history_reason, ''),
 	       st.at, k.updated_at, k.signed_in_at,
-	       (select min(n.tracked_since) from account_newest n where n.social_account_id = s.id and n.parent_account = s.parent_account)`
+	       (select min(n.tracked_since) from account_newest n
+	        where n.social_account_id = s.id and n.parent_account = s.parent_account)`
 
 // Tasks returns the remaining tasks of a claim, the most overdue first, each with its current
-// tenant. Tasks that have a result, or were claimed again after this claim expired, are excluded.
+// tenant. Tasks that have a result, or that were claimed again after the claim expired, are
+// excluded.
 func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error) {
 	return c.tasks(ctx, taskColumns+worthReading+`
 		and s.id = any($4) and f.claimed_until = $5 and f.claimed_until > clock_timestamp()
@@ -90,7 +97,9 @@ func (c Connections) Tasks(ctx context.Context, claim domain.FetchClaim, now tim
 }
 
 // Task returns one social account of a platform, regardless of its state.
-func (c Connections) Task(ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time) (domain.FetchTask, error) {
+func (c Connections) Task(
+	ctx context.Context, queue domain.FetchQueue, socialAccount int64, now time.Time,
+) (domain.FetchTask, error) {
 	tasks, err := c.tasks(ctx, taskColumns+connectionJoins+` where s.p_id = $1 and s.id = $4`,
 		int(queue.Platform), queue.Kind, now, socialAccount)
 	if err != nil {
@@ -114,20 +123,22 @@ func (c Connections) tasks(ctx context.Context, query string, args ...any) ([]do
 	}, query, args...)
 }
 
-// SignInsDue counts the accounts that are currently read, and those with tokens that expire or can
-// no longer be renewed before a time.
-func (c Connections) SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error) {
+// SignInsDue counts the accounts that are currently read, and those of them whose tokens expire, or
+// can no longer be renewed, before a given time.
+func (c Connections) SignInsDue(
+	ctx context.Context, platform domain.Platform, now, before time.Time,
+) (accounts, due int, err error) {
 	err = c.Pool.QueryRow(ctx, `select count(*), count(*) filter (where k.renewable_until < $4)`+connectionJoins+`
 		where s.p_id = $1 and s.connected and not `+readmodels.AwaitsSignIn+` and `+readmodels.Subscribed,
 		int(platform), domain.FetchTokens, now, before).Scan(&accounts, &due)
 	return accounts, due, pg.Wrap(fmt.Sprintf("count upcoming sign-ins for %s", platform), err)
 }
 
-// ErrConnectionNotFound (not_found) is returned if the connection is not in the directory, or not
-// yet.
+// ErrConnectionNotFound (not_found) is returned for a connection that is not, or not yet, in the
+// directory.
 var ErrConnectionNotFound = domain.NewError(domain.CodeNotFound,
-	"This connection is not in the directory. Send or import it first (directory.connection.v1, the row of tMemberAuth), "+
-		"and wait until it is in the tables.")
+	"This connection is not in the directory. Send or import it first "+
+		"(directory.connection.v1, the row of tMemberAuth), and wait until it is in the tables.")
 
 // TokenPlace returns where the tokens of a connection are stored and whether it waits for new ones,
 // or [ErrConnectionNotFound].
@@ -149,7 +160,7 @@ func (c Connections) TokenPlace(ctx context.Context, connection int64) (place do
 }
 
 // maxKnownPosts limits the posts of one social account that are checked in one round. Platforms
-// list about half as many.
+// list about half as many posts.
 const maxKnownPosts = 20_000
 
 // KnownPosts returns the posts of a tenant's social account, newest first, each with its last
@@ -171,7 +182,9 @@ func (c Connections) KnownPosts(ctx context.Context, tenant domain.Tenant) ([]do
 
 // ListedTexts returns the latest texts of posts from the listing of a tenant's social account, by
 // post id.
-func (c Connections) ListedTexts(ctx context.Context, tenant domain.Tenant, posts []string) (map[string]domain.PostTexts, error) {
+func (c Connections) ListedTexts(
+	ctx context.Context, tenant domain.Tenant, posts []string,
+) (map[string]domain.PostTexts, error) {
 	rows, _ := c.Pool.Query(ctx, `
 		select external_id, coalesce(content, ''), coalesce(media_url, ''), coalesce(permalink, '') from post_contents
 		where parent_account = $1 and social_account_id = $2 and external_id = any($3) and account_id = $4
@@ -194,7 +207,7 @@ const maxConnections = 100_000
 type ConnectionReading struct {
 	// {platform names}
 	PlatformName string `json:"platform_name" words:"{platform names}"`
-	// the account that is read
+	// the connected profile or page
 	SocialAccount int64 `json:"social_account_id"`
 	// {account types}
 	AccountType domain.AccountType `json:"a_type,omitempty"`
@@ -205,16 +218,16 @@ type ConnectionReading struct {
 	AgencyName  domain.OptionalText `json:"agency_name"`  // null if unknown
 	AccountID   string              `json:"account_id"`   // the client, 24 hex digits
 	AccountName domain.OptionalText `json:"account_name"` // null if unknown
-	// the authorization; several accounts can share one
+	// the authorization; several accounts can share it
 	ConnectionID int64 `json:"connection_id"`
-	// State is the first that applies: reconnect if a person must sign in again, paused if an
-	// operator has paused the connection, unsubscribed if no subscription is active, paused if an
-	// operator has paused the platform; otherwise ok, or the error class of the last reading.
+	// State is the first of these that applies: reconnect if a person must sign in again, paused if
+	// an operator has paused the connection, unsubscribed if no subscription is active, paused if
+	// an operator has paused the platform; otherwise ok, or the error class of the last reading.
 	State string `json:"state"`
-	// Reason is null if there was no problem. It also says if an operator has paused an account
-	// that waits for a sign-in.
+	// Reason explains the state; null if there was no problem. For an account that waits for a
+	// sign-in, it also mentions an operator's pause.
 	Reason domain.OptionalText `json:"reason"`
-	// ExpiresAt is when the current token expires; null if never or unknown.
+	// ExpiresAt is when the current token expires; null if it never expires or the time is unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
 	// SignInBefore is the deadline for the next sign-in; null if there is no deadline or it is
 	// unknown.
@@ -225,18 +238,18 @@ type ConnectionReading struct {
 
 	domain.Permissions
 
-	// LastReadAt is when its totals were last read; null if never.
+	// LastReadAt is when the account's totals were last read; null if never.
 	LastReadAt *time.Time `json:"last_read_at"`
-	// NextDue is when its totals are due next. Null means immediately or, depending on the state,
-	// not at all.
+	// NextDue is when the account's totals are due next. Null means immediately or, depending on
+	// the state, not at all.
 	NextDue *time.Time `json:"next_due"`
-	// how often its totals are read; null before the first reading and while it is not read
+	// how often the account's totals are read; null before the first reading and while not read
 	Pace domain.OptionalText `json:"pace"`
-	// API calls to read its totals and posts; 0 while it is not read
+	// API calls per day to read the account's totals and posts; 0 while it is not read
 	CallsADay int `json:"calls_a_day"`
 }
 
-// HidePerson removes the name if the profile belongs to a person.
+// HidePerson removes the name if it is a person's own profile.
 func (r *ConnectionReading) HidePerson() {
 	if domain.PlatformNamed(r.PlatformName).Personal(r.AccountType) {
 		r.Name = ""
@@ -249,8 +262,8 @@ type ReadingsQuery struct {
 	Connections []int64 // nil for all
 }
 
-// Readings lists the reading status of the connected accounts of all agencies at a time, by
-// platform and id.
+// Readings lists the reading status of the connected accounts of all agencies at a given time,
+// ordered by platform and id.
 func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Time) ([]ConnectionReading, error) {
 	return pg.List(ctx, c.Pool, "list reading status of connections", scanReading, `
 		select s.p_id, s.id, s.a_type, coalesce(s.name, ''), s.parent_account, coalesce(agency.name, ''), s.account_id,
@@ -258,13 +271,16 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		       case when d.dead then 'reconnect' when d.paused then 'paused' when not d.paid then 'unsubscribed'
 		            when d.held then 'paused' else coalesce(nullif(f.class, ''), 'ok') end,
 		       concat_ws(' ', case when d.dead then st.reason end,
-		            case when d.paused then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
+		            case when d.paused
+		              then 'An operator has paused it: ' || u.code || coalesce(':' || nullif(u.ticket, ''), '') || '.'
 		            when d.held and d.paid
-		              then 'An operator has paused its platform: ' || w.code || coalesce(':' || nullif(w.ticket, ''), '') || '.'
+		              then 'An operator has paused its platform: ' || w.code
+		                || coalesce(':' || nullif(w.ticket, ''), '') || '.'
 		            when not d.dead then f.reason end),
 		       `+TokenEnds+`, k.renewable_until, k.data_access_until, k.granted,
 		       coalesce(f.read_at, (select max(n.captured_at) from account_newest n
-		           where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id)),
+		           where n.social_account_id = s.id and n.parent_account = s.parent_account
+		             and n.account_id = s.account_id)),
 		       case when r.is_read then f.due_at end, case when r.is_read then coalesce(f.pace, '') else '' end,
 		       case when r.is_read then coalesce(f.calls_a_day, 0) + coalesce(g.calls_a_day, 0) else 0 end
 		from tSAccounts s
@@ -273,9 +289,13 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 		left join accounts client on client.id = s.account_id
 		left join kept.pauses u on u.kind = '`+string(domain.PauseConnection)+`' and u.name = s.connection_id::text
 		left join kept.pauses w on w.kind = '`+string(domain.PausePlatform)+`' and w.name = `+readmodels.PlatformName+`
-		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id and f.social_account_id = s.id
-		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id and g.social_account_id = s.id
-		cross join lateral (select `+readmodels.AwaitsSignIn+` as dead, `+readmodels.Subscribed+` as paid, u.name is not null as paused, w.name is not null as held) d
+		left join kept.fetch_state f on f.kind = '`+domain.FetchAccounts+`' and f.p_id = s.p_id
+		  and f.social_account_id = s.id
+		left join kept.fetch_state g on g.kind = '`+domain.FetchPosts+`' and g.p_id = s.p_id
+		  and g.social_account_id = s.id
+		cross join lateral (
+			select `+readmodels.AwaitsSignIn+` as dead, `+readmodels.Subscribed+` as paid,
+			       u.name is not null as paused, w.name is not null as held) d
 		cross join lateral (select d.paid and not d.dead and not d.paused and not d.held as is_read) r
 		where s.connected and ($1 = '' or s.account_id = $1) and ($3::bigint[] is null or s.connection_id = any($3))
 		order by s.p_id, s.id limit $2`, q.Account, maxConnections, q.Connections, now)
@@ -284,8 +304,10 @@ func (c Connections) Readings(ctx context.Context, q ReadingsQuery, now time.Tim
 func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
 	var platform domain.Platform
 	var granted *string
-	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName, &r.AccountID, &r.AccountName,
-		&r.ConnectionID, &r.State, &r.Reason, &r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted, &r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
+	err = row.Scan(&platform, &r.SocialAccount, &r.AccountType, &r.Name, &r.Agency, &r.AgencyName,
+		&r.AccountID, &r.AccountName, &r.ConnectionID, &r.State, &r.Reason,
+		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted,
+		&r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
 	r.PlatformName = platform.String()
 	r.Permissions = domain.PermissionsOf(platform, r.AccountType, granted)
 	return r, err

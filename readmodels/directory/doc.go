@@ -1,9 +1,9 @@
-// Package directory answers queries about accounts, people, members and connected pages: lists for
-// frontends, what the commands need to know about connections and tokens, and what an erasure or an
-// export of a person reaches.
+// Package directory answers queries about accounts, people, members and connected pages: the lists
+// of the API, the data about connections and tokens that the commands need, and the data that an
+// erasure or an export of a person covers.
 //
-// It keeps the invariants of package readmodels, which it imports, and may not import what that
-// package may not.
+// It keeps the invariants of package readmodels, which it imports, and has the same import
+// restrictions.
 //
 // The expiry of a token comes from the token stored here, otherwise from what the main application
 // last reported. The log contains no expiry times of secrets.

@@ -11,8 +11,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Entities reads two of the data model's four entities: users and platforms. The other two,
-// activities and stats, are in analytics.
+// Entities reads accounts, categories, users, members, dashboards and platforms. Package analytics
+// reads the other entities, activities and stats.
 type Entities struct {
 	// Pool reads the schemas lb and kept; it can be read-only.
 	Pool *pgxpool.Pool
@@ -36,13 +36,13 @@ type AccountsQuery struct {
 // Account is an agency or one of its clients, as in the directory.
 type Account struct {
 	ID       string `json:"id"`
-	RowID    int64  `json:"row_id"` // the accountId in the paths of the analytics
+	RowID    int64  `json:"row_id"` // the accountId in the analytics paths
 	Name     string `json:"name"`
 	Email    string `json:"email"`
 	Phone    string `json:"phone"`
 	Address  string `json:"address"`
 	IsAgency bool   `json:"is_agency"` // false for a client of the agency
-	Active   bool   `json:"active"`
+	Active   bool   `json:"active"`    // whether the account is active
 }
 
 type nameKey[I any] struct {
@@ -51,7 +51,9 @@ type nameKey[I any] struct {
 }
 
 // Accounts lists the accounts in scope, by name. For agency staff, this includes the agency itself.
-func (e Entities) Accounts(ctx context.Context, scope readmodels.Scope, q AccountsQuery) ([]Account, readmodels.ListMeta, error) {
+func (e Entities) Accounts(
+	ctx context.Context, scope readmodels.Scope, q AccountsQuery,
+) ([]Account, readmodels.ListMeta, error) {
 	return readmodels.PageQuery[Account, nameKey[string]]{
 		List: "accounts", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
@@ -61,7 +63,10 @@ func (e Entities) Accounts(ctx context.Context, scope readmodels.Scope, q Accoun
 				  and ($3 = '' or name ilike $3 or email ilike $3) and ($4::boolean is null or active = $4)
 				  and ($6 = '' or (name collate "C", id collate "C") > ($5, $6))
 				order by name collate "C", id collate "C" limit $7`,
-				[]any{scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active, after.Name, after.ID, limit}
+				[]any{
+					scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active,
+					after.Name, after.ID, limit,
+				}
 		},
 		Scan: pgx.RowToStructByPos[Account],
 		Key:  func(a Account) nameKey[string] { return nameKey[string]{a.Name, a.ID} },
@@ -74,22 +79,25 @@ type CategoriesQuery struct {
 	Search string          // part of the name, case-insensitive; "" for all
 }
 
-// Category is the subject of a post. Categories come from the main application and are the same for
-// all agencies.
+// Category classifies posts by subject. Categories come from the main application and are the same
+// for all agencies.
 type Category struct {
-	ID   int64  `json:"id"` // its number, cId elsewhere
+	ID   int64  `json:"id"` // the number of the category, cId in paths
 	Name string `json:"name"`
 }
 
 // Categories lists the categories, by name.
-func (e Entities) Categories(ctx context.Context, scope readmodels.Scope, q CategoriesQuery) ([]Category, readmodels.ListMeta, error) {
+func (e Entities) Categories(
+	ctx context.Context, scope readmodels.Scope, q CategoriesQuery,
+) ([]Category, readmodels.ListMeta, error) {
 	return readmodels.PageQuery[Category, nameKey[int64]]{
 		List: "categories", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
 				select id, name from tDefaultCategories
 				where ($1 = '' or name ilike $1) and ($3::bigint = 0 or (name collate "C", id) > ($2, $3))
-				order by name collate "C", id limit $4`, []any{readmodels.Containing(q.Search), after.Name, after.ID, limit}
+				order by name collate "C", id limit $4`,
+				[]any{readmodels.Containing(q.Search), after.Name, after.ID, limit}
 		},
 		Scan: pgx.RowToStructByPos[Category],
 		Key:  func(c Category) nameKey[int64] { return nameKey[int64]{c.Name, c.ID} },
@@ -103,7 +111,7 @@ type UsersQuery struct {
 	Role   string          // "" for any
 	Active *bool           // nil for both
 	// OfDashboards limits the result to active users on the lists of dashboards that show figures.
-	// Client users see only these.
+	// Client users see no other users.
 	OfDashboards bool
 }
 
@@ -112,8 +120,8 @@ type User struct {
 	ID    string              `json:"id"` // 24 hex digits
 	Name  string              `json:"name"`
 	Email string              `json:"email"`
-	Image domain.OptionalText `json:"image"` // URL of a picture; null without one
-	// as named by the main application; null if unknown
+	Image domain.OptionalText `json:"image"` // URL of a picture; null if the user has no picture
+	// the role as named by the main application; null if unknown
 	Role        domain.OptionalText `json:"role"`
 	Company     domain.OptionalText `json:"company"` // null if unknown
 	AccountID   string              `json:"account_id"`
@@ -126,36 +134,40 @@ type User struct {
 	ResetPending bool       `json:"reset_pending"`
 	CreatedAt    *time.Time `json:"created_at"` // null if unknown
 	UpdatedAt    *time.Time `json:"updated_at"` // null if unknown
-	LastLogin    *time.Time `json:"last_login"` // null if never
+	LastLogin    *time.Time `json:"last_login"` // null if the user has never signed in
 }
 
 // Users lists the users of the accounts in scope, by name.
-func (e Entities) Users(ctx context.Context, scope readmodels.Scope, q UsersQuery) ([]User, readmodels.ListMeta, error) {
-	return e.users(scope, q, "").Read(ctx, e.Pool)
+func (e Entities) Users(
+	ctx context.Context, scope readmodels.Scope, q UsersQuery,
+) ([]User, readmodels.ListMeta, error) {
+	return usersPage(scope, q, "").Read(ctx, e.Pool)
 }
 
 // User returns one user, or [ErrNoUser].
 func (e Entities) User(ctx context.Context, scope readmodels.Scope, q UsersQuery, id string) (User, error) {
-	return e.users(scope, q, id).ReadOne(ctx, e.Pool, ErrNoUser)
+	return usersPage(scope, q, id).ReadOne(ctx, e.Pool, ErrNoUser)
 }
 
-func (e Entities) users(scope readmodels.Scope, q UsersQuery, id string) readmodels.PageQuery[User, nameKey[string]] {
+func usersPage(scope readmodels.Scope, q UsersQuery, id string) readmodels.PageQuery[User, nameKey[string]] {
 	return readmodels.PageQuery[User, nameKey[string]]{
 		List: "users", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
-				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner, u.active and not u.reset_pending,
-				       u.reset_pending and u.active, u.created_at, u.updated_at,
+				select u.id, u.name, u.email, u.image, u.role, u.company, u.account_id, a.name, u.is_owner,
+				       u.active and not u.reset_pending, u.reset_pending and u.active, u.created_at, u.updated_at,
 				       (select max(login_at) from sessions s where s.user_id = u.id)
 				from users u join accounts a on a.id = u.account_id
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or u.account_id = any($2))
-				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4) and ($5 = '' or u.role = $5)
+				  and ($3 = '' or u.id = $3) and ($4 = '' or u.name ilike $4 or u.email ilike $4)
+				  and ($5 = '' or u.role = $5)
 				  and ($6::boolean is null or (u.active and not u.reset_pending) = $6)
 				  and (not $7 or ` + ofOpenDashboard + `)
 				  and ($9 = '' or (u.name collate "C", u.id collate "C") > ($8, $9))
 				order by u.name collate "C", u.id collate "C" limit $10`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, id, readmodels.Containing(q.Search), q.Role, q.Active, q.OfDashboards, after.Name, after.ID, limit,
+					scope.ParentAccount, scope.Accounts, id, readmodels.Containing(q.Search), q.Role, q.Active,
+					q.OfDashboards, after.Name, after.ID, limit,
 				}
 		},
 		Scan: pgx.RowToStructByPos[User],
@@ -163,8 +175,9 @@ func (e Entities) users(scope readmodels.Scope, q UsersQuery, id string) readmod
 	}
 }
 
-// ofOpenDashboard is the condition that client users can see user u: active, and on the list of a
-// dashboard of agency $1 and of one of the accounts $2 that shows them figures.
+// ofOpenDashboard is the condition under which client users can see user u: the user is active and
+// on the list of a dashboard, of agency $1 and one of the accounts $2, that shows figures to its
+// clients.
 const ofOpenDashboard = `u.active and exists (
 	select from dashboard_preferences d
 	where d.parent_account = $1 and d.sub_account_id = any($2) and d.users @> array[u.id]
@@ -177,43 +190,49 @@ type MembersQuery struct {
 	Active *bool           // nil for both
 	User   string          // only members of this user; "" for all
 	// OfDashboards limits the users, not the members, to those of [UsersQuery.OfDashboards]. Client
-	// users do not see email addresses and pictures of other users, and cannot find members by
-	// them.
+	// users do not see the email addresses and pictures of other users, and cannot find members by
+	// these addresses.
 	OfDashboards bool
 }
 
 // Member is a person in an account who owns connections.
 type Member struct {
-	ID   int64  `json:"id"` // the main application's number
+	ID   int64  `json:"id"` // id of the member
 	Name string `json:"name"`
 	// the member's user, 24 hex digits; null if the member is not a user
 	UserID         *string `json:"user_id"`
-	Email          string  `json:"email"` // of that user; empty if unknown
-	Image          string  `json:"image"` // of that user; empty without one
+	Email          string  `json:"email"` // email address of that user; empty if unknown
+	Image          string  `json:"image"` // URL of that user's picture; may be empty
 	AccountID      string  `json:"account_id"`
 	AccountName    string  `json:"account_name"`
-	Active         bool    `json:"active"`
-	SocialAccounts int     `json:"social_accounts"` // number of profiles and pages it has connected
+	Active         bool    `json:"active"`          // whether the member is active
+	SocialAccounts int     `json:"social_accounts"` // number of profiles and pages that the member has connected
 }
 
 // Members lists the members of the accounts in scope, by name. The user's data is included only if
 // the user still belongs to the member's account.
-func (e Entities) Members(ctx context.Context, scope readmodels.Scope, q MembersQuery) ([]Member, readmodels.ListMeta, error) {
+func (e Entities) Members(
+	ctx context.Context, scope readmodels.Scope, q MembersQuery,
+) ([]Member, readmodels.ListMeta, error) {
 	return readmodels.PageQuery[Member, nameKey[int64]]{
 		List: "members", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[int64], limit int) (string, []any) {
 			return `
-				select m.id, m.name, m.user_id, coalesce(u.email, ''), coalesce(u.image, ''), m.account_id, a.name, m.active,
+				select m.id, m.name, m.user_id, coalesce(u.email, ''), coalesce(u.image, ''), m.account_id, a.name,
+				       m.active,
 				       (select count(*) from tSAccounts s
-				        where s.member_id = m.id and s.parent_account = $1 and s.connected and ($2::text[] is null or s.account_id = any($2)))
+				        where s.member_id = m.id and s.parent_account = $1 and s.connected
+				          and ($2::text[] is null or s.account_id = any($2)))
 				from members m join accounts a on a.id = m.account_id
-				left join users u on u.id = m.user_id and u.account_id = m.account_id and (not $9 or ` + ofOpenDashboard + `)
+				left join users u on u.id = m.user_id and u.account_id = m.account_id
+				  and (not $9 or ` + ofOpenDashboard + `)
 				where (a.parent_account = $1 or a.id = $1) and ($2::text[] is null or m.account_id = any($2))
 				  and ($3 = '' or m.name ilike $3 or u.email ilike $3) and ($4::boolean is null or m.active = $4)
 				  and ($5 = '' or m.user_id = $5) and ($7::bigint = 0 or (m.name collate "C", m.id) > ($6, $7))
 				order by m.name collate "C", m.id limit $8`,
 				[]any{
-					scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active, q.User, after.Name, after.ID, limit, q.OfDashboards,
+					scope.ParentAccount, scope.Accounts, readmodels.Containing(q.Search), q.Active, q.User,
+					after.Name, after.ID, limit, q.OfDashboards,
 				}
 		},
 		Scan: pgx.RowToStructByPos[Member],
@@ -226,26 +245,27 @@ type DashboardsQuery struct {
 	Page   readmodels.Page `json:"-"` // not part of a cursor's filters
 	Search string          // part of the client's name or email address, case-insensitive; "" for all
 	Exists *bool           // nil for both
-	// ClientAccount and ClientUser are set for a client user, for whom only the dashboards exist
-	// that the user may open (rule 11).
+	// ClientAccount and ClientUser are set for a client user. The result then contains only
+	// dashboards that the user may open.
 	ClientAccount, ClientUser string
 }
 
-// DashboardSummary is a client and the state of its dashboard.
+// DashboardSummary is a client with the state of its dashboard.
 type DashboardSummary struct {
 	SubAccountID string `json:"sub_account_id"`
-	// the accountId in the paths of the analytics; 0 if the account is not in the directory
+	// the accountId in the analytics paths; 0 if the client is not in the directory
 	RowID          int64  `json:"row_id"`
 	SubAccountName string `json:"sub_account_name"` // empty if the client is not in the directory
 	// false if the dashboard does not exist yet; it is created when the agency first opens it
 	Exists bool `json:"exists"`
-	// of the dashboard, 24 hex digits; null if it does not exist yet
+	// id of the dashboard, 24 hex digits; null if the dashboard does not exist yet
 	ID *string `json:"id"`
 	// Linked are the accounts that share the view, including this one; empty if the dashboard does
 	// not exist yet.
 	Linked      []AccountName `json:"linked"`
 	ListedUsers int           `json:"listed_users"` // number of users on the list
-	// number of listed users who can open it while it is open: active users of linked, active clients
+	// number of listed users who can open the dashboard while it is open: active users of active,
+	// linked accounts
 	CanOpen              int      `json:"can_open"`
 	AllowClientDashboard bool     `json:"allow_client_dashboard"`
 	Scopes               []string `json:"scopes"`
@@ -261,18 +281,22 @@ type AccountName struct {
 
 // Dashboards lists every client of the agency, by name, with its dashboard. For a client user, it
 // lists the dashboards that the user may open.
-func (e Entities) Dashboards(ctx context.Context, scope readmodels.Scope, q DashboardsQuery) ([]DashboardSummary, readmodels.ListMeta, error) {
+func (e Entities) Dashboards(
+	ctx context.Context, scope readmodels.Scope, q DashboardsQuery,
+) ([]DashboardSummary, readmodels.ListMeta, error) {
 	return readmodels.PageQuery[DashboardSummary, nameKey[string]]{
 		List: "dashboards", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after nameKey[string], limit int) (string, []any) {
 			return `
 				select c.id, coalesce(a.row_id, 0), c.name, d.document_id is not null, d.document_id,
-				       coalesce((select jsonb_agg(jsonb_build_object('id', l.id, 'name', coalesce(x.name, '')) order by l.n)
+				       coalesce((select jsonb_agg(
+				                   jsonb_build_object('id', l.id, 'name', coalesce(x.name, '')) order by l.n)
 				                 from unnest(d.sub_account_ids) with ordinality as l(id, n)
 				                 left join accounts x on x.id = l.id and x.parent_account = $1), '[]'),
 				       coalesce(cardinality(d.users), 0),
 				       (select count(*) from users u join accounts o on o.id = u.account_id
-				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1 and o.id = any(d.sub_account_ids)),
+				        where u.id = any(d.users) and u.active and o.active and o.parent_account = $1
+				          and o.id = any(d.sub_account_ids)),
 				       coalesce(d.allow_client_dashboard, false), coalesce(d.scopes, '{}'), d.updated_at
 				from (select id, name from accounts where parent_account = $1
 				      union all
@@ -281,11 +305,15 @@ func (e Entities) Dashboards(ctx context.Context, scope readmodels.Scope, q Dash
 						select from accounts where id = p.sub_account_id and parent_account = $1)) c
 				left join accounts a on a.id = c.id and a.parent_account = $1
 				left join dashboard_preferences d on d.parent_account = $1 and d.sub_account_id = c.id
-				where (` + readmodels.NotAClient + ` or ` + readmodels.OpensDashboard + `) and ($4 = '' or c.name ilike $4 or a.email ilike $4)
+				where (` + readmodels.NotAClient + ` or ` + readmodels.OpensDashboard + `)
+				  and ($4 = '' or c.name ilike $4 or a.email ilike $4)
 				  and ($5::boolean is null or (d.document_id is not null) = $5)
 				  and ($7 = '' or (c.name collate "C", c.id collate "C") > ($6, $7))
 				order by c.name collate "C", c.id collate "C" limit $8`,
-				[]any{scope.ParentAccount, q.ClientAccount, q.ClientUser, readmodels.Containing(q.Search), q.Exists, after.Name, after.ID, limit}
+				[]any{
+					scope.ParentAccount, q.ClientAccount, q.ClientUser, readmodels.Containing(q.Search), q.Exists,
+					after.Name, after.ID, limit,
+				}
 		},
 		Scan: pgx.RowToStructByPos[DashboardSummary],
 		Key:  func(d DashboardSummary) nameKey[string] { return nameKey[string]{d.SubAccountName, d.SubAccountID} },

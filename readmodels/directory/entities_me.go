@@ -14,10 +14,10 @@ import (
 
 // MeRequest identifies a caller.
 type MeRequest struct {
-	User    string // of the token; "" for a program
-	Account string // of the token; "" for an operator
+	User    string // the user in the token; "" for a program
+	Account string // the account in the token; "" for an operator
 	Parent  string // the agency; "" for an operator
-	Client  bool   // a client user, not staff of the agency
+	Client  bool   // the user is a client user, not staff of the agency
 }
 
 // Me is the caller's identity and permissions.
@@ -25,7 +25,7 @@ type Me struct {
 	UserID string   `json:"user_id"` // the token's subject
 	User   *MeUser  `json:"user"`    // null if the user is not in the directory
 	Roles  []string `json:"roles"`
-	// Account is the account in the token; null if the token has no account, like an operator's.
+	// Account is the account in the token; null if the token has no account, as for operators.
 	Account *AccountName `json:"account"`
 	Agency  *MeAgency    `json:"agency"` // null if the caller does not act for an agency
 	// all scopes of the dashboards that a client user may open; empty for users who are only agency
@@ -35,13 +35,13 @@ type Me struct {
 	Opens     meOpens    `json:"opens"`
 }
 
-// MeAgency is the agency that the caller acts for.
+// MeAgency is the agency for which the caller acts.
 type MeAgency struct {
 	AccountName
-	Color string `json:"colour"` // #rrggbb; empty if not in the directory
+	Color string `json:"colour"` // #rrggbb; empty if the directory has no color
 }
 
-// MeUser is the caller in the directory.
+// MeUser is the caller's entry in the directory.
 type MeUser struct {
 	Name    string `json:"name"`
 	Email   string `json:"email"`
@@ -52,16 +52,16 @@ type MeUser struct {
 
 // meOpens lists the rights of the caller.
 type meOpens struct {
-	// every dashboard of the agency; /api/dashboards lists them
+	// the caller may open every dashboard of the agency; /api/dashboards lists them
 	AllDashboards bool `json:"all_dashboards"`
 	// Dashboards are the dashboards that a client user may open; empty for users who are only
 	// agency staff or auditors.
 	Dashboards        []MeDashboard `json:"dashboards"`
-	ChangesDashboards bool          `json:"changes_dashboards"` // PUT of a dashboard
-	// analytics, users, platforms, activities and stats
+	ChangesDashboards bool          `json:"changes_dashboards"` // the caller may change dashboards
+	// the caller may read analytics, users, platforms, activities and stats
 	Figures   bool `json:"figures"`
-	Audit     bool `json:"audit"`     // history and exports
-	Operators bool `json:"operators"` // /api/ops
+	Audit     bool `json:"audit"`     // the caller may read and export the history
+	Operators bool `json:"operators"` // the caller may use /api/ops
 }
 
 // MeDashboard is a dashboard that a client user may open.
@@ -71,8 +71,8 @@ type MeDashboard struct {
 	Scopes         []string `json:"scopes"`
 }
 
-// Me returns a caller's identity from the directory and the dashboards. The caller of Me sets the
-// roles.
+// Me returns a caller's identity and permissions from the directory and the dashboards. The caller
+// of Me sets the roles and the fields that depend on roles and token.
 func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 	me := Me{UserID: r.User, Scopes: []string{}, Opens: meOpens{Dashboards: []MeDashboard{}}}
 	err := pg.Snapshot(ctx, e.Pool, func(tx pgx.Tx) error {
@@ -93,7 +93,8 @@ func (e Entities) Me(ctx context.Context, r MeRequest) (Me, error) {
 		me.Account, me.Agency = &AccountName{ID: r.Account}, &MeAgency{AccountName: AccountName{ID: r.Parent}}
 		err = tx.QueryRow(ctx, `
 			select coalesce(p.name, ''), coalesce(p.colour, ''), coalesce(a.name, '') from (values (1)) one
-			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`, r.Parent, r.Account).
+			left join accounts p on p.id = $1 left join accounts a on a.id = $2 and $1 in (a.id, a.parent_account)`,
+			r.Parent, r.Account).
 			Scan(&me.Agency.Name, &me.Agency.Color, &me.Account.Name)
 		if err != nil || !r.Client {
 			return pg.Wrap("read agency", err)

@@ -24,23 +24,23 @@ type PlatformState string
 
 // Platform states, most severe first. An account has the first one that applies.
 const (
-	PlatformDisconnected PlatformState = "disconnected" // it is no longer connected and is not read; its figures are kept
-	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in at the platform again
+	PlatformDisconnected PlatformState = "disconnected" // the account is no longer connected; its figures are kept
+	PlatformReconnect    PlatformState = "reconnect"    // a person must sign in to the platform again
 	PlatformPaused       PlatformState = "paused"       // an operator has paused the account or its platform
-	PlatformUnsubscribed PlatformState = "unsubscribed" // no subscription of the account or its agency is active: it is not read
-	PlatformBlocked      PlatformState = "blocked"      // the platform rejects it because of a policy
+	PlatformUnsubscribed PlatformState = "unsubscribed" // neither the account nor its agency has an active subscription
+	PlatformBlocked      PlatformState = "blocked"      // the platform rejects the account because of a policy
 	PlatformPermission   PlatformState = "permission"   // a permission is missing
-	PlatformThrottled    PlatformState = "throttled"    // the platform's quota is used up; reading resumes automatically
-	PlatformFailing      PlatformState = "failing"      // the last reading failed; it is retried automatically
-	PlatformWaiting      PlatformState = "waiting"      // it has not been read yet
+	PlatformThrottled    PlatformState = "throttled"    // the quota is used up; reading resumes automatically
+	PlatformFailing      PlatformState = "failing"      // the last reading failed and is retried automatically
+	PlatformWaiting      PlatformState = "waiting"      // the account has not been read yet
 	PlatformOK           PlatformState = "ok"           // no problem
 )
 
 // PlatformStates returns all states.
 func PlatformStates() []PlatformState {
 	return []PlatformState{
-		PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed, PlatformBlocked, PlatformPermission,
-		PlatformThrottled, PlatformFailing, PlatformWaiting, PlatformOK,
+		PlatformDisconnected, PlatformReconnect, PlatformPaused, PlatformUnsubscribed, PlatformBlocked,
+		PlatformPermission, PlatformThrottled, PlatformFailing, PlatformWaiting, PlatformOK,
 	}
 }
 
@@ -48,13 +48,13 @@ func PlatformStates() []PlatformState {
 type ConnectedPlatform struct {
 	readmodels.PlatformRef
 
-	// the social account
+	// id of the social account
 	ID int64 `json:"id"`
-	// its type on the platform
+	// the type on the platform
 	Type string `json:"type" words:"page business_account profile company_page user"`
 	// {account types}
 	AccountType domain.AccountType `json:"a_type,omitempty"`
-	// the sub-account it belongs to
+	// the sub-account that it belongs to
 	AccountID   string `json:"account_id"`
 	AccountName string `json:"account_name"`
 	MemberID    int64  `json:"member_id"` // the owner
@@ -64,37 +64,39 @@ type ConnectedPlatform struct {
 	UserID *string `json:"user_id"`
 	// the platform's id of the page or profile
 	ProfileID   string `json:"profile_id"`
-	ProfileName string `json:"profile_name"` // its name on the platform
-	// ConnectionID is the authorization that it uses; several accounts can share one.
+	ProfileName string `json:"profile_name"` // the name on the platform
+	// ConnectionID is the authorization that is used to read the account; several accounts can
+	// share it.
 	ConnectionID int64 `json:"connection_id"`
-	// SignInAt is the platform where a person signs in to connect it again: Facebook for an
-	// Instagram account that was connected through its page. Once that account is disconnected, it
-	// is Instagram; a sign-in at Facebook can connect it, too.
+	// SignInAt is the platform to which a person signs in to connect the account again: Facebook
+	// for an Instagram account that was connected through its page. Once such an account is
+	// disconnected, it is Instagram, although a sign-in to Facebook can also connect the account.
 	SignInAt domain.Platform `json:"sign_in_at"`
-	State    PlatformState   `json:"state"`
-	// ReasonClass is the error class of the last attempt to read it or a part of it: reconnect,
-	// permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or
-	// internal. Null after a success.
+	State    PlatformState   `json:"state"` // current state
+	// ReasonClass is the error class of the last attempt to read the account or a part of it:
+	// reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data,
+	// invalid or internal. Null after a success.
 	ReasonClass domain.OptionalText `json:"reason_class" words:"reconnect permission throttled retry unsupported_metric not_found blocked no_data invalid internal"`
-	// Reason is a sentence that says what was wrong and what to do. Null if there was no problem.
+	// Reason is a sentence that says what is wrong and what to do. Null if there is no problem.
 	Reason domain.OptionalText `json:"reason"`
-	// RetryAt is the earliest time of the next attempt; null if it follows the schedule.
+	// RetryAt is the earliest time of the next attempt after a failure; null if there was no
+	// failure.
 	RetryAt  *time.Time `json:"retry_at"`
 	Failures int        `json:"failures"` // consecutive failures
-	// NextDue is when its totals are due next. It is in the past while the account waits for its
-	// turn or for quota. Null means immediately or, depending on the state, not at all.
+	// NextDue is when the account's totals are due next. It is in the past while the account waits
+	// for its turn or for quota. Null means immediately or, depending on the state, not at all.
 	NextDue *time.Time `json:"next_due"`
-	// Pace is a sentence that says how often its totals are read, and why not more often. Null
-	// before the first reading.
+	// Pace is a sentence that says how often the account's totals are read, and why not more often.
+	// Null before the first reading.
 	Pace domain.OptionalText `json:"pace"`
 	// ExpiresAt is when the current access token expires, after any renewals, as reported by the
 	// platform. If no token is stored here, it is the expiry that the main application reported.
-	// Null if never or unknown.
+	// Null if the token never expires or the time is unknown.
 	ExpiresAt *time.Time `json:"expires_at"`
-	// SignInBefore is the deadline for the next sign-in with the platform: when the current token
-	// can no longer be renewed, when it expires without renewal, or when it stops providing data,
-	// whichever is first. After it, the account is not read. Null if there is no deadline or it is
-	// unknown.
+	// SignInBefore is the deadline for the next sign-in to the platform: when the current token can
+	// no longer be renewed, when it expires without renewal, or when it stops providing data,
+	// whichever is first. After the deadline, the account is not read. Null if there is no deadline
+	// or it is unknown.
 	SignInBefore *time.Time `json:"sign_in_before"`
 	// DataAccessExpiresAt is when Meta stops providing data unless the person signs in again. Null
 	// for other platforms, or if unknown.
@@ -102,25 +104,28 @@ type ConnectedPlatform struct {
 
 	domain.Permissions
 
-	// TokenStoredAt is when the sign-in of the current token was stored; renewals do not change it.
-	// Null without a token.
+	// TokenStoredAt is when the token of the last sign-in was stored; renewals do not change it.
+	// Null if no token is stored.
 	TokenStoredAt *time.Time `json:"token_stored_at"`
-	// newest reading of the account; null if not read under this owner
+	// time of the newest reading under the account `account_id`; null if never read
 	LastReadAt *time.Time `json:"last_read_at"`
-	// last complete reading of its posts; null if never
+	// time of the last complete reading of the account's posts; null if never
 	LastPostsAt *time.Time `json:"last_posts_at"`
 	CreatedAt   *time.Time `json:"created_at"` // null if unknown
 	UpdatedAt   *time.Time `json:"updated_at"` // null if unknown
 }
 
 // Platforms lists the connected accounts in scope, by platform and id.
-func (e Entities) Platforms(ctx context.Context, scope readmodels.Scope, q PlatformsQuery) ([]ConnectedPlatform, readmodels.ListMeta, error) {
-	return e.platforms(scope, q, 0).Read(ctx, e.Pool)
+func (e Entities) Platforms(
+	ctx context.Context, scope readmodels.Scope, q PlatformsQuery,
+) ([]ConnectedPlatform, readmodels.ListMeta, error) {
+	return platformsPage(scope, q, 0).Read(ctx, e.Pool)
 }
 
 // Platform returns one connected account, or [ErrPlatformNotFound].
 func (e Entities) Platform(ctx context.Context, scope readmodels.Scope, id int64) (ConnectedPlatform, error) {
-	return e.platforms(scope, PlatformsQuery{Platforms: domain.Platforms()}, id).ReadOne(ctx, e.Pool, ErrPlatformNotFound)
+	query := platformsPage(scope, PlatformsQuery{Platforms: domain.Platforms()}, id)
+	return query.ReadOne(ctx, e.Pool, ErrPlatformNotFound)
 }
 
 type platformKey struct {
@@ -132,12 +137,12 @@ type platformKey struct {
 // from the main application is used only without a stored secret, because tokens are renewed here.
 const TokenEnds = `case when k.ref is null then c.expires_at else k.expires_at end` //nolint:gosec // no credential
 
-// platformsSQL takes the last reading of an account from account_newest, like the sources of
-// figures. If a connection was signed in again, its earlier state and failures are ignored.
+// platformsSQL takes the last reading of an account from account_newest, as the sources of figures
+// do. After a new sign-in, the earlier state and failures of a connection are ignored.
 var platformsSQL = `
 	select * from (
-		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''), s.external_id, s.name,
-		       s.connection_id,
+		select s.p_id, s.id, s.a_type, s.account_id, coalesce(a.name, ''), s.member_id, coalesce(m.name, ''),
+		       s.external_id, s.name, s.connection_id,
 		       case when not s.connected then 'disconnected'
 		            when ` + readmodels.AwaitsSignIn + ` then 'reconnect'
 		            when ` + readmodels.PausedByOperator + ` then 'paused'
@@ -153,25 +158,31 @@ var platformsSQL = `
 		            else coalesce(` + readmodels.Paused + `, f.reason, '') end,
 		       case when f.class <> '' then f.due_at end, coalesce(f.failures, 0), f.due_at, coalesce(f.pace, ''),
 		       ` + TokenEnds + `,
-		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at, s.created_at, s.updated_at, m.user_id,
-		       coalesce(h.platform, s.p_id)
+		       k.renewable_until, k.data_access_until, k.granted, k.signed_in_at, n.captured_at, g.read_at,
+		       s.created_at, s.updated_at, m.user_id, coalesce(h.platform, s.p_id)
 		from tSAccounts s
 		left join accounts a on a.id = s.account_id
 		left join members m on m.id = s.member_id
 		cross join (select now() as now) t` + readmodels.SignInJoins + `
 		left join kept.granted_connections h on h.connection_id = s.connection_id
-		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id and f.social_account_id = s.id
+		left join kept.fetch_state f on f.kind = '` + domain.FetchAccounts + `' and f.p_id = s.p_id
+		  and f.social_account_id = s.id
 			and (k.updated_at is null or f.updated_at >= k.updated_at)
-		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id and g.social_account_id = s.id
+		left join kept.fetch_state g on g.kind = '` + domain.FetchPosts + `' and g.p_id = s.p_id
+		  and g.social_account_id = s.id
 		left join lateral (
 			select max(n.captured_at) as captured_at from account_newest n
-			where n.social_account_id = s.id and n.parent_account = s.parent_account and n.account_id = s.account_id) n on true
+			where n.social_account_id = s.id and n.parent_account = s.parent_account
+			  and n.account_id = s.account_id) n on true
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
-		  and ($4::bigint = 0 or s.id = $4) and ($5::bigint = 0 or s.member_id = $5) and (s.p_id, s.id) > ($7::smallint, $8::bigint)) p
+		  and ($4::bigint = 0 or s.id = $4) and ($5::bigint = 0 or s.member_id = $5)
+		  and (s.p_id, s.id) > ($7::smallint, $8::bigint)) p
 	where ($6 = '' or p.state = $6) and ($10 = '' or p.user_id = $10)
 	order by p.p_id, p.id limit $9`
 
-func (e Entities) platforms(scope readmodels.Scope, q PlatformsQuery, id int64) readmodels.PageQuery[ConnectedPlatform, platformKey] {
+func platformsPage(
+	scope readmodels.Scope, q PlatformsQuery, id int64,
+) readmodels.PageQuery[ConnectedPlatform, platformKey] {
 	return readmodels.PageQuery[ConnectedPlatform, platformKey]{
 		List: "platforms", Scope: scope, Page: q.Page, Filters: q,
 		Select: func(after platformKey, limit int) (string, []any) {
@@ -182,9 +193,10 @@ func (e Entities) platforms(scope readmodels.Scope, q PlatformsQuery, id int64) 
 		},
 		Scan: func(row pgx.CollectableRow) (p ConnectedPlatform, err error) {
 			var granted *string
-			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName, &p.ProfileID,
-				&p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason, &p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt,
-				&p.SignInBefore, &p.DataAccessExpiresAt, &granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt,
+			err = row.Scan(&p.Platform, &p.ID, &p.AccountType, &p.AccountID, &p.AccountName, &p.MemberID, &p.OwnerName,
+				&p.ProfileID, &p.ProfileName, &p.ConnectionID, &p.State, &p.ReasonClass, &p.Reason,
+				&p.RetryAt, &p.Failures, &p.NextDue, &p.Pace, &p.ExpiresAt, &p.SignInBefore, &p.DataAccessExpiresAt,
+				&granted, &p.TokenStoredAt, &p.LastReadAt, &p.LastPostsAt,
 				&p.CreatedAt, &p.UpdatedAt, &p.UserID, &p.SignInAt)
 			p.PlatformRef = readmodels.PlatformRefOf(p.Platform)
 			if p.State == PlatformDisconnected && p.Reason == "" {

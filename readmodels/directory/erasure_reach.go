@@ -23,14 +23,16 @@ func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (e
 	person.Had, err = pg.List(ctx, tx, "find owners of social accounts", pgx.RowToStructByPos[domain.AccountOwner], `
 		select k.id, h.account_id, h.p_id from unnest($1::bigint[]) as k(id) cross join lateral (
 			select account_id, p_id from (
-				select account_id, p_id, 0 as rank, null::timestamptz as at from tSAccounts where id = k.id and parent_account = $2
+				select account_id, p_id, 0 as rank, null::timestamptz as at from tSAccounts
+					where id = k.id and parent_account = $2
 				union all (select account_id, p_id, 1, captured_at from tSAccountIns
 					where social_account_id = k.id and parent_account = $2 order by captured_at desc limit 1)
 				union all (select account_id, p_id, 1, updated_at from tSPosts
 					where social_account_id = k.id and parent_account = $2 order by updated_at desc limit 1)
 				union all (select account_id, p_id, 1, last_at from post_gains
 					where social_account_id = k.id and parent_account = $2 order by quarter desc limit 1)
-				union all select account_id, p_id, 2, erased_at from account_erasures where social_account_id = k.id and parent_account = $2) had
+				union all select account_id, p_id, 2, erased_at from account_erasures
+					where social_account_id = k.id and parent_account = $2) had
 			order by rank, at desc limit 1) h order by k.id`, person.SocialAccountsToErase(), person.ParentAccount)
 	if err != nil {
 		return err
@@ -40,7 +42,8 @@ func addErasedAccounts(ctx context.Context, tx pgx.Tx, person *domain.Person) (e
 }
 
 // Name adds social accounts of the person's agency that are erased with the person, and their post
-// contents. It returns an invalid error for an id that no member of the agency has or had.
+// contents. It returns an error with code invalid for an id that no member of the agency has or
+// had.
 func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts []int64) error {
 	for _, id := range socialAccounts {
 		if !slices.Contains(person.SocialAccountsToErase(), id) {
@@ -63,24 +66,29 @@ func (p People) Name(ctx context.Context, person *domain.Person, socialAccounts 
 }
 
 // ContentsOf returns the stored contents of posts of the social accounts that are erased with a
-// person: in all agencies for the person's own accounts, and in the person's agency for named ones.
+// person: in all agencies for the person's own accounts, and in the person's agency for accounts
+// that were named.
 func (p People) ContentsOf(ctx context.Context, person domain.Person) ([]domain.StoredContent, error) {
 	return contentsToErase(ctx, p.Pool, person)
 }
 
 func contentsToErase(ctx context.Context, tables pg.Querier, person domain.Person) ([]domain.StoredContent, error) {
-	return contentsWhere(ctx, tables, `social_account_id = any($1) or social_account_id = any($2) and parent_account = $3`,
+	return contentsWhere(ctx, tables, `
+		social_account_id = any($1) or social_account_id = any($2) and parent_account = $3`,
 		person.Profiles, person.Named, person.ParentAccount)
 }
 
-func contentsWhere(ctx context.Context, tables pg.Querier, condition string, args ...any) (stored []domain.StoredContent, err error) {
+func contentsWhere(
+	ctx context.Context, tables pg.Querier, condition string, args ...any,
+) (stored []domain.StoredContent, err error) {
 	rows, _ := tables.Query(ctx, `
 		select parent_account, social_account_id, external_id, origin, told_at from post_contents
 		where `+condition+` order by 1, 2, 3, 4`, args...)
 	var post domain.PostRef
 	var origin domain.PostOrigin
 	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&post.ParentAccount, &post.SocialAccount, &post.ExternalID, &origin, &at}, func() error {
+	row := []any{&post.ParentAccount, &post.SocialAccount, &post.ExternalID, &origin, &at}
+	_, err = pgx.ForEachRow(rows, row, func() error {
 		stored = append(stored, domain.StoredContent{Key: post.ContentKey(origin), At: at})
 		return nil
 	})
@@ -111,8 +119,8 @@ func addConnections(ctx context.Context, tx pgx.Tx, person *domain.Person) (err 
 	return err
 }
 
-// FiguresErased returns the erasures that are in the tables of both accounts and posts, by agency
-// and social account, with the earlier of the two instants.
+// FiguresErased returns the erasures that are recorded both in account_erasures and in
+// post_erasures, by agency and social account, with the earlier of the two instants.
 func FiguresErased(ctx context.Context, pool *pgxpool.Pool) (map[domain.PostRef]time.Time, error) {
 	known := map[domain.PostRef]time.Time{}
 	rows, _ := pool.Query(ctx, `

@@ -13,15 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// Lookup reads whole directory entities by key, from all agencies, as they were
-// received.
+// Lookup reads directory entities by key, from all agencies, as they were received.
 type Lookup struct {
 	Pool     *pgxpool.Pool
 	Registry *domain.Registry
-	Progress *pg.Progress // reports progress of the directory; nil if no one waits for it
+	Progress *pg.Progress // reports progress of the directory; nil if [Lookup.Moved] is not used
 }
 
-// entityTable is a kind's table, its key column, and the expression that converts $1 to keys.
+// entityTable is the table of a kind, its key column, and the expression that converts $1 to keys.
 type entityTable struct{ name, key, ids string }
 
 const (
@@ -35,12 +34,14 @@ var entityTables = map[string]entityTable{
 	domain.KindAccount: {"accounts", "id", textIDs}, domain.KindUser: {"users", "id", textIDs},
 	domain.KindOrder: {"orders", "id", textIDs}, domain.KindSession: {"sessions", "id", textIDs},
 	domain.KindMember: {"members", "id", numberIDs}, domain.KindConnection: {"tMemberAuth", "id", numberIDs},
-	domain.KindDefaultAccount: {"tDefaultAccount", "member_id", numberIDs}, domain.KindSocialAccount: {"tSAccounts", "id", numberIDs},
-	domain.KindPlannedPost: {"tContentPlanner", "id", numberIDs}, domain.KindSubscription: {"tSubscriptions", "id", numberIDs},
-	domain.KindCategory: {"tDefaultCategories", "id", numberIDs},
+	domain.KindDefaultAccount: {"tDefaultAccount", "member_id", numberIDs},
+	domain.KindSocialAccount:  {"tSAccounts", "id", numberIDs},
+	domain.KindPlannedPost:    {"tContentPlanner", "id", numberIDs},
+	domain.KindSubscription:   {"tSubscriptions", "id", numberIDs},
+	domain.KindCategory:       {"tDefaultCategories", "id", numberIDs},
 }
 
-// EntitiesByKey returns the entities for keys of topic `directory`. Keys without an entity are
+// EntitiesByKey returns the entities for keys of the topic `directory`. Keys without an entity are
 // absent.
 func (e Lookup) EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error) {
 	byKind := map[string][]string{}
@@ -87,23 +88,28 @@ func (e Lookup) scan(kind string, rows pgx.Rows, entities map[string]domain.Reco
 	return err
 }
 
-// ContentsOf returns the stored post contents of social accounts, and all of the given agencies.
-func (e Lookup) ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error) {
-	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`, socialAccounts, agencies)
+// ContentsOf returns the stored post contents of the given social accounts, and all those of the
+// given agencies.
+func (e Lookup) ContentsOf(
+	ctx context.Context, socialAccounts []int64, agencies []string,
+) ([]domain.StoredContent, error) {
+	return contentsWhere(ctx, e.Pool, `social_account_id = any($1) or parent_account = any($2)`,
+		socialAccounts, agencies)
 }
 
-// Moved returns a channel that is closed when the directory's tables have changed. Call it before
-// reading them.
+// Moved returns a channel that is closed when the directory's tables have changed. Call Moved
+// before reading the tables.
 func (e Lookup) Moved() <-chan struct{} { return e.Progress.Changed("directory", pg.AnyKey) }
 
-// HasAccount reports whether the account is the agency or one of its clients.
+// HasAccount reports whether an account is the agency or one of its clients.
 func (e Lookup) HasAccount(ctx context.Context, agency, account string) (bool, error) {
-	return pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`, agency, account),
+	return pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts where id = $2 and $1 in (id, parent_account)`,
+		agency, account),
 		"look for an account of the agency")
 }
 
-// HasEmail reports whether an active user of the agency or of one of its clients has the address,
-// case-insensitively.
+// HasEmail reports whether an active user of the agency or of one of its clients has the email
+// address. The comparison is case-insensitive.
 func (e Lookup) HasEmail(ctx context.Context, agency, email string) (bool, error) {
 	return pg.ScanOptional(e.Pool.QueryRow(ctx, `
 		select from users u join accounts a on a.id = u.account_id
@@ -111,7 +117,7 @@ func (e Lookup) HasEmail(ctx context.Context, agency, email string) (bool, error
 		"look for an email address")
 }
 
-// Empty reports whether there is no account at all.
+// Empty reports whether the directory has no accounts.
 func (e Lookup) Empty(ctx context.Context) (bool, error) {
 	found, err := pg.ScanOptional(e.Pool.QueryRow(ctx, `select from accounts limit 1`), "look for an account")
 	return !found, err
@@ -121,7 +127,8 @@ func (e Lookup) Empty(ctx context.Context) (bool, error) {
 func (e Lookup) Erasures(ctx context.Context) (domain.Erasures, error) {
 	// The type is a constant, because a generic plan could not use the partial index of erasures.
 	rows, _ := e.Pool.Query(ctx, `
-		select parent_account, time, data from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'`)
+		select parent_account, time, data from operations_trail
+		  where event_type = '`+domain.PersonErased{}.EventType()+`'`)
 	var lines []domain.ErasedID
 	var agency string
 	var at time.Time

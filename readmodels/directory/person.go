@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// People finds everything that the directory has about one person, for an erasure and for
+// People finds everything that the directory has about one person, for erasures, exports and
 // authorization. It searches all agencies.
 type People struct{ Pool *pgxpool.Pool }
 
@@ -21,20 +21,20 @@ type People struct{ Pool *pgxpool.Pool }
 var ErrPersonNotFound = domain.NewError(domain.CodeNotFound,
 	"The directory has no one with this id, so there is nothing to export or erase. Check the id.")
 
-// OfUser returns the person who is the user, with the members that are this user, also after an
-// interrupted erasure. It returns [ErrPersonNotFound] if nothing is found.
+// OfUser returns the person who is the user, with the members that are this user. It also finds
+// what an interrupted erasure has left. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfUser(ctx context.Context, user string) (domain.Person, error) {
 	return p.find(ctx, user, 0, false)
 }
 
 // OfMember returns the person who is the member. If the member is a user, this includes the user
-// and all of its members. It returns [ErrPersonNotFound] if nothing is found.
+// and all members of the user. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfMember(ctx context.Context, member int64) (domain.Person, error) {
 	return p.find(ctx, "", member, false)
 }
 
-// OfMemberAlone returns only the member as a person, without its user and that user's sessions and
-// other members. It returns [ErrPersonNotFound] if nothing is found.
+// OfMemberAlone returns only the member as a person, without the member's user and the sessions and
+// other members of that user. It returns [ErrPersonNotFound] if nothing is found.
 func (p People) OfMemberAlone(ctx context.Context, member int64) (domain.Person, error) {
 	return p.find(ctx, "", member, true)
 }
@@ -93,15 +93,15 @@ func findPerson(ctx context.Context, tx pgx.Tx, user string, member int64, alone
 	}
 	err = tx.QueryRow(ctx, `
 		select coalesce(max(coalesce(parent_account, id)), '') from accounts
-		where id = $1 or id in (select account_id from members where id = any($2))`, account, person.Members).Scan(&person.ParentAccount)
+		where id = $1 or id in (select account_id from members where id = any($2))`,
+		account, person.Members).Scan(&person.ParentAccount)
 	if err != nil {
 		return person, err
 	}
 	return person, addErasedAccounts(ctx, tx, &person)
 }
 
-// UserStatus is the status of a user, and of the account that the user claims, in the tables.
-// Authorization uses it.
+// UserStatus is the status of a user, and of the account that the user claims, for authorization.
 type UserStatus struct {
 	Known   bool   // the user is in the directory
 	Active  bool   // the user is active; a pending password reset does not matter
@@ -113,13 +113,14 @@ type UserStatus struct {
 	SubAccount    bool // the claimed account belongs to a client, not to an agency
 }
 
-// UserStatus returns the status of a user and of the account that the user claims. It reads only by
-// keys, because every request calls it.
+// UserStatus returns the status of a user and of the account that the user claims. It looks up rows
+// only by key, because it is called for every request.
 func (p People) UserStatus(ctx context.Context, user, account string) (s UserStatus, err error) {
 	err = p.Pool.QueryRow(ctx, `
 		select u.id is not null, coalesce(u.active, false), coalesce(u.account_id, ''),
 			u.id is null and exists (
-				select from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`' and data ->> 'user' = $1),
+				select from operations_trail where event_type = '`+domain.PersonErased{}.EventType()+`'
+				  and data ->> 'user' = $1),
 			a.id is not null, coalesce(a.active, false), a.parent_account is not null
 		from (values (1)) one left join users u on u.id = $1 left join accounts a on a.id = $2`, user, account).
 		Scan(&s.Known, &s.Active, &s.Account, &s.Erased, &s.AccountKnown, &s.AccountActive, &s.SubAccount)
@@ -129,14 +130,16 @@ func (p People) UserStatus(ctx context.Context, user, account string) (s UserSta
 	return s, nil
 }
 
-// HasSignedIn reports whether the directory has a sign-in of a user, here or in the main
+// HasSignedIn reports whether the directory contains a sign-in of a user, here or in the main
 // application.
 func (p People) HasSignedIn(ctx context.Context, user string) (bool, error) {
-	return pg.ScanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user), "look for a sign-in of a user")
+	return pg.ScanOptional(p.Pool.QueryRow(ctx, `select from sessions where user_id = $1 limit 1`, user),
+		"look for a sign-in of a user")
 }
 
-// ActiveByEmail returns the active users of all agencies with an email address in lower case, at
-// most two, which is ambiguous. Only ASCII letters are compared case-insensitively.
+// ActiveByEmail returns the ids of the active users, of all agencies, that have an email address,
+// given in lower case. It returns at most two, because two users already make the address
+// ambiguous. Only ASCII letters are compared case-insensitively.
 func (p People) ActiveByEmail(ctx context.Context, email string) ([]string, error) {
 	return pg.List(ctx, p.Pool, "look for the user of an email address", pgx.RowTo[string],
 		`select id from users where active and lower(email collate "C") = $1 order by id limit 2`, email)

@@ -14,8 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// PersonExportFormat identifies the format of the file that [People.Export] writes, see
-// docs/privacy.md.
+// PersonExportFormat identifies the format that [People.Export] writes, see docs/privacy.md.
 const PersonExportFormat = "ledgerboard-person-export-v1"
 
 // PersonExportHead is the member "export" of the file. The sections follow as further members, each
@@ -26,8 +25,8 @@ type PersonExportHead struct {
 	ParentAccount string    `json:"parent_account"` // the agency
 	User          string    `json:"user"`           // "" for a member who is not a user
 	Members       []int64   `json:"members"`
-	// Behind says how many events of the log each table does not include yet. Only projections that
-	// lag are listed.
+	// Behind is the number of events of the log that the tables of each projection do not include
+	// yet. Only projections that lag are listed.
 	Behind map[string]int64 `json:"events_not_folded_yet"`
 }
 
@@ -37,9 +36,9 @@ type PersonSectionCount struct {
 	Rows    int    `json:"rows"`
 }
 
-// Export writes everything that is known about a person as one JSON object (GDPR article 15): its
+// Export writes everything that is known about a person as one JSON object (GDPR article 15): the
 // head, then the sections, from one snapshot. Data of other people is excluded; people who decided
-// something about this person appear only by id.
+// something about this person appear only as ids.
 func (p People) Export(
 	ctx context.Context, out io.Writer, head PersonExportHead, person domain.Person,
 ) (counts []PersonSectionCount, err error) {
@@ -71,13 +70,17 @@ func personArgs(p domain.Person) pgx.NamedArgs {
 	for i, c := range p.Connections {
 		connections[i] = c.ID
 	}
-	// null is not an empty list
+	// an empty list, because nil would become null
 	own := func(ids []int64) []int64 { return append([]int64{}, ids...) }
-	return pgx.NamedArgs{"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "connections": connections}
+	return pgx.NamedArgs{
+		"user": p.User, "members": own(p.Members), "profiles": own(p.Profiles), "connections": connections,
+	}
 }
 
 // writeSection writes one list, with each row of its statement as an object on its own line.
-func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSection, args pgx.NamedArgs) (n int, err error) {
+func writeSection(
+	ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSection, args pgx.NamedArgs,
+) (n int, err error) {
 	fmt.Fprintf(w, ",\n%q:[", s.name)
 	rows, _ := tx.Query(ctx, "select row_to_json(section)::text from ("+s.sql+") section", args)
 	var row string
@@ -97,13 +100,13 @@ func writeSection(ctx context.Context, tx pgx.Tx, w *bufio.Writer, s personSecti
 // (the person's own social accounts) and @connections.
 type personSection struct{ name, sql string }
 
-// personSections are all data about a person and nothing that belongs to others: no secrets and no
-// session ids (they can grant access), no names next to the ids of people who decided something,
+// personSections select all data about a person and nothing that belongs to others: no secrets and
+// no session ids (they can grant access), no names next to the ids of people who decided something,
 // and no names of pages, which belong to the client.
 var personSections = []personSection{
 	{"user", `
-		select u.id, u.account_id, a.name as account_name, u.name, u.email, u.phone, u.image, u.meeting_link, u.role, u.company, u.is_owner,
-		       u.active, u.reset_pending, u.created_at, u.updated_at
+		select u.id, u.account_id, a.name as account_name, u.name, u.email, u.phone, u.image, u.meeting_link, u.role,
+		       u.company, u.is_owner, u.active, u.reset_pending, u.created_at, u.updated_at
 		from users u left join accounts a on a.id = u.account_id
 		where u.id = @user`},
 	{"sign_ins", `select login_at from sessions where user_id = @user order by login_at, id`},
@@ -118,36 +121,43 @@ var personSections = []personSection{
 		select m.id, m.account_id, m.name, m.active, m.user_id, d.social_account_id as default_social_account
 		from members m left join tDefaultAccount d on d.member_id = m.id where m.id = any(@members) order by m.id`},
 	{"connections", `
-		select c.id, c.member_id, c.p_id, c.a_type, c.expires_at, c.created_at, c.updated_at, s.ref is not null as has_token,
-		       s.updated_at as token_since, s.expires_at as token_ends, s.renewable_until, t.state, t.at as state_since
+		select c.id, c.member_id, c.p_id, c.a_type, c.expires_at, c.created_at, c.updated_at,
+		       s.ref is not null as has_token, s.updated_at as token_since, s.expires_at as token_ends,
+		       s.renewable_until, t.state, t.at as state_since
 		from tMemberAuth c left join kept.secrets s on s.ref = nullif(c.secret_ref, '')
 		left join connection_states t on t.connection_id = c.id
 		where c.member_id = any(@members) order by c.id`},
 	{"profiles", `
-		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at, updated_at
+		select id, account_id, member_id, connection_id, p_id, a_type, external_id, name, connected, created_at,
+		       updated_at
 		from tSAccounts where id = any(@profiles) order by id`},
 	{"pages_connected", `
 		select id, account_id, member_id, connection_id, p_id, a_type, connected, created_at
 		from tSAccounts where member_id = any(@members) and id <> all(@profiles) order by id`},
 	{"profile_posts", `
-		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, registered_at, updated_at
+		select social_account_id, external_id, parent_account, account_id, published_at, c_id, post_type, registered_at,
+		       updated_at
 		from tSPosts where social_account_id = any(@profiles) order by social_account_id, registered_at, external_id`},
 	{"profile_post_texts", `
-		select social_account_id, external_id, parent_account, account_id, origin, content, media_url, permalink, told_at
-		from post_contents where social_account_id = any(@profiles) order by social_account_id, told_at, external_id, origin`},
+		select social_account_id, external_id, parent_account, account_id, origin, content, media_url, permalink,
+		       told_at
+		from post_contents where social_account_id = any(@profiles)
+		order by social_account_id, told_at, external_id, origin`},
 	{"profile_readings", `
-		select social_account_id, captured_at, parent_account, account_id, followers, engagement, impressions, views, reach, posts, likes,
-		       comments, shares, clicks, figures, demographics
+		select social_account_id, captured_at, parent_account, account_id, followers, engagement, impressions, views,
+		       reach, posts, likes, comments, shares, clicks, figures, demographics
 		from tSAccountIns where social_account_id = any(@profiles) order by social_account_id, captured_at`},
 	{"profile_post_readings", `
-		select social_account_id, external_id, captured_at, parent_account, account_id, likes, comments, shares, views, impressions, reach,
-		       clicks, saves, avg_watch_ms, engagement
-		from tSPostInsights where social_account_id = any(@profiles) order by social_account_id, external_id, captured_at`},
+		select social_account_id, external_id, captured_at, parent_account, account_id, likes, comments, shares, views,
+		       impressions, reach, clicks, saves, avg_watch_ms, engagement
+		from tSPostInsights where social_account_id = any(@profiles)
+		order by social_account_id, external_id, captured_at`},
 	{"profile_planned_posts", `
 		select id, social_account_id, external_id, c_id, scheduled_at
 		from tContentPlanner where social_account_id = any(@profiles) order by id`},
 	{"profile_fetching", `
-		select social_account_id, kind, read_at, due_at, failures, class as failure, history_class as history_failure, updated_at
+		select social_account_id, kind, read_at, due_at, failures, class as failure, history_class as history_failure,
+		       updated_at
 		from kept.fetch_state where social_account_id = any(@profiles) order by social_account_id, kind`},
 	{"profile_posts_in_vain", `
 		select social_account_id, external_id, class as failure, since, tried_at
@@ -160,7 +170,8 @@ var personSections = []personSection{
 		from kept.platform_words where social_account_id = any(@profiles) order by social_account_id, kind`},
 	{"posts_counted_as_the_persons", `
 		select social_account_id, external_id, published_at
-		from tSPosts where member_id = any(@members) and social_account_id <> all(@profiles) order by social_account_id, external_id`},
+		from tSPosts where member_id = any(@members) and social_account_id <> all(@profiles)
+		order by social_account_id, external_id`},
 	{"dashboards_now", `
 		select parent_account, sub_account_id as dashboard, allow_client_dashboard as open, scopes, version, updated_at
 		from dashboard_preferences where users @> array[@user] order by parent_account, sub_account_id`},
@@ -169,14 +180,19 @@ var personSections = []personSection{
 		       b.listed as listed_before, a.listed as listed_after, a.open, a.scopes
 		from dashboard_history
 		cross join lateral (
-			select coalesce(before->'users' ? @user, false) as listed, before->'allow_client_dashboard' as open, before->'scopes' as scopes) b
-		cross join lateral (select after->'users' ? @user as listed, after->'allow_client_dashboard' as open, after->'scopes' as scopes) a
+			select coalesce(before->'users' ? @user, false) as listed, before->'allow_client_dashboard' as open,
+			       before->'scopes' as scopes) b
+		cross join lateral (
+			select after->'users' ? @user as listed, after->'allow_client_dashboard' as open,
+			       after->'scopes' as scopes) a
 		where a.listed <> b.listed or a.listed and (a.open, a.scopes) is distinct from (b.open, b.scopes)
 		order by time, parent_account, version, sub_account_id`},
 	{"point_of_contact_now", `
-		select parent_account, sub_account_id as dashboard from dashboard_preferences where @user = any(main_poc) order by 1, 2`},
+		select parent_account, sub_account_id as dashboard
+		from dashboard_preferences where @user = any(main_poc) order by 1, 2`},
 	{"point_of_contact_changes", `
-		select time, parent_account, sub_account_id as dashboard, version, actor as decided_by, after->'main_poc' ? @user as is_contact
+		select time, parent_account, sub_account_id as dashboard, version, actor as decided_by,
+		       after->'main_poc' ? @user as is_contact
 		from dashboard_history where after->'main_poc' ? @user <> coalesce(before->'main_poc' ? @user, false)
 		order by time, parent_account, version, sub_account_id`},
 	{"orders_assigned", `
@@ -185,34 +201,41 @@ var personSections = []personSection{
 		select time, parent_account, version, kind, sub_account_ids as dashboards
 		from access_notices where user_id = @user order by time, parent_account, version`},
 	{"notices_read", `
-		select parent_account, version, updated_at from kept.notice_cursors where user_id = @user order by parent_account`},
+		select parent_account, version, updated_at
+		from kept.notice_cursors where user_id = @user order by parent_account`},
 	{"dashboard_changes_made", `
-		select time, parent_account, sub_account_id as dashboard, version, event_type, role, actor = @user as in_own_name, request_id
-		from dashboard_history where @user in (actor, on_behalf_of) and @user <> '' order by time, parent_account, version, sub_account_id`},
+		select time, parent_account, sub_account_id as dashboard, version, event_type, role,
+		       actor = @user as in_own_name, request_id
+		from dashboard_history where @user in (actor, on_behalf_of) and @user <> ''
+		order by time, parent_account, version, sub_account_id`},
 	{"requests_remembered", `
 		select time, parent_account, sub_account_id as dashboard, version, command_id
 		from dashboard_commands where subject = @user order by time, parent_account, version`},
 	{"trail", personTrail},
 }
 
-// personTrail selects the entries in the trail of operations that are about the person or by the
-// person. For each type of entry, it selects only members that cannot identify another person; for
-// unknown types, only the fact that there is an entry.
+// personTrail selects the entries of operations_trail that are about the person or were caused by
+// the person. For each type of entry, it selects only members that cannot identify another person.
+// For unknown types, it selects no members.
 const personTrail = `
 	select time, parent_account, event_id, event_type, by_the_person, actor, role, request_id, case event_type
 	         when 'audit.read.v1' then data - 'filter'
 	         when 'audit.exported.v1' then data - 'filter'
 	         when 'operations.operator_acted.v1' then data #- '{target,user}' #- '{target,member_id}'
 	         when 'operations.operator_finished.v1' then data - 'why'
-	         when 'operations.connection_state_changed.v1' then data - 'reason' - case when about then '' else 'member_id' end
+	         when 'operations.connection_state_changed.v1'
+	           then data - 'reason' - case when about then '' else 'member_id' end
 	         when 'operations.person_erased.v1' then case when about then data else '{}' end
 	         else '{}' end as data
 	from (
 		select *, @user <> '' and actor = @user as by_the_person,
-		       @user <> '' and @user in (data->>'user', data#>>'{filter,user}', data#>>'{filter,actor}', data#>>'{target,user}')
+		       @user <> '' and @user in (data->>'user', data#>>'{filter,user}', data#>>'{filter,actor}',
+		       data#>>'{target,user}')
 		       or (data->>'member_id')::bigint = any(@members) or (data#>>'{target,member_id}')::bigint = any(@members)
-		       or event_type = 'operations.connection_state_changed.v1' and (data->>'connection_id')::bigint = any(@connections)
-		       or event_type = 'operations.person_erased.v1' and data->'members' @> any(select to_jsonb(array[m]) from unnest(@members::bigint[]) m)
+		       or event_type = 'operations.connection_state_changed.v1'
+		       and (data->>'connection_id')::bigint = any(@connections)
+		       or event_type = 'operations.person_erased.v1'
+		       and data->'members' @> any(select to_jsonb(array[m]) from unnest(@members::bigint[]) m)
 		         as about
 		from operations_trail) t
 	where by_the_person or about
