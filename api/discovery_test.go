@@ -267,7 +267,7 @@ func TestFiguresOfADashboard(t *testing.T) {
 	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "not open")
 	require.Equal(t, []any{70.0, 90.0}, sourcesIn(t, ask(client1, staff)))
 	b.update(domain.UpdateDashboard{Primary: client1, Users: &[]string{}, AllowClientDashboard: &yes})
-	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "The list of the dashboard is empty")
+	require.Contains(t, metaOf(t, ask(client1, staff))["clients_see_not"], "no users on the list")
 }
 
 // keptPictures are pictures by their posts.

@@ -2091,9 +2091,9 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Says whether a user had access to a dashboard, and which records decided it. It uses only the records of `dashboards`; it ignores whether the user or the account was active. */
+        /** @description Says whether a user had access to a dashboard, and which records decided this. It uses only the records of the topic `dashboards`; it ignores whether the user or the account was active. */
         AccessAnswer: {
-            /** @description `access` is true if `listed` and `allowed` are true, as client users need both. The user then had each of `scopes`. */
+            /** @description `access` is true if `listed` and `allowed` are true; a client user needs both. The user then had each of `scopes`. */
             access: boolean;
             /** @description the dashboard was open to its clients */
             allowed: components["schemas"]["DecidedFlag"];
@@ -2105,20 +2105,20 @@ export interface components {
             listed: components["schemas"]["DecidedFlag"];
             /** @description null if the user is not staff of the agency */
             role: components["schemas"]["DirectoryStaff"] | null;
-            /** @description of the dashboard */
+            /** @description scopes of the dashboard */
             scopes: components["schemas"]["DecidedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
         };
-        /** @description Says which users' access to a dashboard a record changed. It uses only the records of `dashboards`, which do not say whether a user was active. Current staff of the agency are excluded: they can open every dashboard because of their role. */
+        /** @description Says for which users a record changed the access to a dashboard. It uses only the records of the topic `dashboards`, which do not say whether a user was active. Current staff of the agency are excluded: they can open every dashboard because of their role. */
         AccessEffect: {
-            /** @description now on the list of the open dashboard, but not before */
+            /** @description users with access after the record, but not before */
             gained: components["schemas"]["Named"][];
-            /** @description `inactive_today` are users of the three lists who are currently inactive, or in an inactive account, in the directory. */
+            /** @description `inactive_today` are the users in the three lists who, according to the current directory, are inactive or in an inactive account. */
             inactive_today: components["schemas"]["Named"][];
-            /** @description removed from the list, or the dashboard was closed */
+            /** @description users with access before the record, but not after */
             lost: components["schemas"]["Named"][];
-            /** @description `scopes_changed` are users with access before and after who gain or lose the scopes in `changes`. Empty if `changes` has no scopes. */
+            /** @description `scopes_changed` are users with access before and after the record who gained or lost the scopes in `changes`. Empty if `changes` contains no scopes. */
             scopes_changed: components["schemas"]["Named"][];
         };
         /** @description Tells a user that it has lost access to a dashboard. */
@@ -2126,13 +2126,13 @@ export interface components {
             /** @description user who lost access to at least one dashboard: 24 hex digits */
             user_id: string;
         };
-        /** @description A period during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change to the scopes ends one span and begins the next. Spans use only the records of `dashboards`; they ignore whether the user or the account was active. */
+        /** @description A period during which a user had the same access to a dashboard: the user was on its list, the dashboard was open to its clients, and its scopes did not change. A change to the scopes ends one span and begins the next. Spans depend only on the records of the topic `dashboards`, not on whether the user or the account was active. */
         AccessSpan: {
-            /** @description `active_today` is true if the directory currently has the user as active, in an active account. Inactive users cannot open anything, regardless of lists. */
+            /** @description `active_today` is true if, according to the current directory, the user and the account are active. Inactive users cannot open anything, regardless of lists. */
             active_today: boolean;
             /** @description the record that opened the dashboard to its clients */
             allowed_by: components["schemas"]["Record"];
-            /** @description the later one of `listed_by` and `allowed_by`, or a later change to the scopes */
+            /** @description the later of `listed_by` and `allowed_by`, or a later change to the scopes */
             began_by: components["schemas"]["Record"];
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
@@ -2147,7 +2147,7 @@ export interface components {
             listed_by: components["schemas"]["Record"];
             /** @description null if the user is not staff of the agency */
             role: components["schemas"]["DirectoryStaff"] | null;
-            /** @description of the dashboard, unchanged from `from` to `to` */
+            /** @description scopes of the dashboard, unchanged from `from` to `to` */
             scopes: components["schemas"]["ScopeSpan"][];
             /**
              * Format: date-time
@@ -2159,11 +2159,11 @@ export interface components {
         };
         /** @description The staff of an agency. The log does not contain staff, so this is the current state of the directory. */
         AccessStaff: {
-            /** @description agency */
+            /** @description always agency */
             role: string;
-            /** @description always true: the current state of the directory, not the state at the moment */
+            /** @description always true: the role is the current one, not the one at the requested moment */
             today: boolean;
-            /** @description by id, at most 500 */
+            /** @description ordered by id, at most 500 */
             users: components["schemas"]["Named"][];
             /**
              * Format: int64
@@ -2173,7 +2173,7 @@ export interface components {
         };
         /** @description An agency or one of its clients, as in the directory. */
         Account: {
-            /** @description Whether it is active. */
+            /** @description whether the account is active */
             active: boolean;
             /** @description Postal address; empty if unknown. */
             address: string;
@@ -2189,24 +2189,24 @@ export interface components {
             phone: string;
             /**
              * Format: int64
-             * @description the accountId in the paths of the analytics
+             * @description the accountId in the analytics paths
              */
             row_id: number;
         };
         /** @description The response to /getAccountFollowers. */
         AccountFollowers: {
-            /** @description every requested platform, even without accounts */
+            /** @description all requested platforms, including those without accounts */
             platforms: components["schemas"]["PlatformFollowerSeries"][];
             /** @description over the requested platforms */
             total: components["schemas"]["FollowerSeries"];
         };
-        /** @description `account_id` is the sub-account that last registered the post. If the caller can see no such account, it is the owner at the last reading in the range. */
+        /** @description `account_id` is the sub-account that last registered the post. If the caller cannot see that sub-account, it is the sub-account that owned the page at the last reading in the range. */
         AccountId: string;
         /** @description The response to /getAccountInsights. */
         AccountInsights: {
-            /** @description `as_read` are engagement figures that exist only over a platform's own window, such as lifetime statistics. They are not included in any total. */
+            /** @description `as_read` lists engagement figures that platforms report only for their own windows, such as lifetime statistics. No total includes them. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description every requested platform, even without accounts */
+            /** @description all requested platforms, including those without accounts */
             platforms: components["schemas"]["PlatformInsights"][];
             /** @description over the requested platforms */
             total: components["schemas"]["AccountTotals"];
@@ -2220,16 +2220,16 @@ export interface components {
         };
         /** @description The response to /reach/getAccountNetGrowth. */
         AccountNetGrowth: {
-            /** @description every requested platform, even without accounts */
+            /** @description all requested platforms, including those without accounts */
             platforms: components["schemas"]["PlatformNetGrowth"][];
             /** @description over the requested platforms */
             total: components["schemas"]["NetGrowth"];
         };
-        /** @description The reach of one social account: people, as rolling figures over the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); none at TikTok. Figures are shown as read, never summed or subtracted. */
+        /** @description The number of people that one social account reached, in the platform's own windows: Facebook page_total_media_view_unique (rolling), Instagram reach (rolling), LinkedIn MEMBERS_REACHED and uniqueImpressionsCount (rolling); none at TikTok. The figures are reported as read, never summed or subtracted. */
         AccountReach: {
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -2242,24 +2242,24 @@ export interface components {
             social_account_id: number;
             /**
              * Format: int64
-             * @description `value` is the figure for the window that equals the range; null if the platform has none.
+             * @description `value` is the figure for the window that equals the range; null if the platform has no such window.
              */
             value: number | null;
-            /** @description `windows` contains, for each window, the figure whose window ends last in the range. */
+            /** @description `windows` contains, for each length of window, the figure of the window that ends last in the range. */
             windows: components["schemas"]["ReachWindow"][];
         };
         /** @description The response to /reach/getAccountStats. */
         AccountStats: {
-            /** @description `as_read` are impressions that exist only over a platform's own window. They are not included in any total. */
+            /** @description `as_read` lists impressions that platforms report only for their own windows. No total includes them. */
             as_read: components["schemas"]["ReadFigure"][];
-            /** @description every requested platform, even without accounts */
+            /** @description all requested platforms, including those without accounts */
             platforms: components["schemas"]["PlatformReachStats"][];
             /** @description `reach` is the reach of each social account. Reach counts people, and two accounts can reach the same people, so it is never summed. Accounts without reach in the range are excluded; `meta.sources` gives the reason. */
             reach: components["schemas"]["AccountReach"][];
             /** @description over the requested platforms */
             total: components["schemas"]["ReachStats"];
         };
-        /** @description The totals of some social accounts. */
+        /** @description The totals of a set of social accounts. */
         AccountTotals: {
             engagement: components["schemas"]["Engagement"];
             followers: components["schemas"]["Followers"];
@@ -2341,34 +2341,34 @@ export interface components {
             account_id: string;
             /**
              * Format: int64
-             * @description `default_social_account_id` is the account that the member opens first in the main application. Null if not set, or if the caller cannot see it.
+             * @description `default_social_account_id` is the social account that the main application shows the member first. Null if none is set, or if the caller cannot see it.
              */
             default_social_account_id: number | null;
             /**
              * Format: int64
-             * @description The member who owns the connection, by the main application's id.
+             * @description id of the member
              */
             member_id: number;
             /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description platforms on which the member has a social account, by number */
+            /** @description platforms on which the member has a social account, ordered by number */
             platforms: components["schemas"]["MemberPlatform"][];
-            /** @description `social_accounts` are the accounts that the member has connected, by platform and id. */
+            /** @description `social_accounts` are the accounts that the member has connected, ordered by platform and id. */
             social_accounts: components["schemas"]["ConnectedSocial"][];
         };
         /** @description The response to /accountActiveMembersPlatforms. */
         ActiveMembers: {
-            /** @description `members` are the members of the account that are active in the main application, by id. */
+            /** @description `members` are the members of the account that are active in the main application, ordered by id. */
             members: components["schemas"]["ActiveMember"][];
         };
-        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun count, and count as whole days. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown, 0 means no posts. Sums contain the known numbers. */
+        /** @description Says how often and how regularly some social accounts posted in the range. Only days that have begun are counted, each as a whole day. Each account is measured separately and the results are averaged, so that one busy account does not hide idle ones. An account's number of posts on a day is known if the account or its posts were read after the day began, or if a post of that day is known. Null means unknown; 0 means no posts. Sums include only known numbers. */
         Activity: {
             accounts_measured: components["schemas"]["AccountsMeasured"];
             frequency: components["schemas"]["Frequency"];
             posts: components["schemas"]["Posts"];
             /**
              * Format: double
-             * @description `posts_per_week` is the mean over the measured accounts.
+             * @description `posts_per_week` is the mean of the measured accounts.
              */
             posts_per_week: number | null;
             regularity: components["schemas"]["Regularity"];
@@ -2377,7 +2377,7 @@ export interface components {
             series: components["schemas"]["ActivityDay"][];
             /**
              * Format: int64
-             * @description in scope
+             * @description number in scope
              */
             social_accounts: number;
         };
@@ -2392,7 +2392,7 @@ export interface components {
         };
         /** @description The response to /reach/activityMeter. */
         ActivityMeter: {
-            /** @description every requested platform, even without accounts */
+            /** @description all requested platforms, including those without accounts */
             platforms: components["schemas"]["PlatformActivity"][];
             /** @description over the requested platforms */
             total: components["schemas"]["Activity"];
@@ -2412,20 +2412,20 @@ export interface components {
              * @description Number of followers (a stock).
              */
             followers: number;
-            /** @description the platform's name; places identified by URN have their English name, or the URN until the name is known */
+            /** @description the platform's name for the group; for a place that the platform identifies by a URN, its English name, or the URN until the name is known */
             name: string;
-            /** @description the platform's URN of a place: two places with the same name are separate groups; null otherwise */
+            /** @description the platform's URN of the place, which distinguishes places with the same name; null if there is no URN */
             place: string | null;
         };
-        /** @description One read or export. */
+        /** @description One read or export of an agency's history. */
         AuditReadEntry: {
             /** @description Who did it. */
             actor: components["schemas"]["Named"];
             /** @description Id of the event in the log. */
             event_id: string;
-            /** @description names of the people and accounts with ids in `read` */
+            /** @description the people and accounts whose ids are in `read` */
             names: components["schemas"]["Named"][];
-            /** @description what was requested: the event's payload */
+            /** @description the request: the payload of the event */
             read: unknown;
             /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
@@ -2515,11 +2515,11 @@ export interface components {
             /** @description What the rebuild waits for; absent if it is making progress. */
             waits?: string;
         };
-        /** @description The subject of a post. Categories come from the main application and are the same for all agencies. */
+        /** @description Classifies posts by subject. Categories come from the main application and are the same for all agencies. */
         Category: {
             /**
              * Format: int64
-             * @description its number, cId elsewhere
+             * @description the number of the category, cId in paths
              */
             id: number;
             /** @description Name, from the main application or the platform. */
@@ -2571,7 +2571,7 @@ export interface components {
              */
             time: string;
         };
-        /** @description A dashboard that no client user had access to, and the reason. */
+        /** @description A dashboard to which no client user had access, with the reason. */
         ClosedDashboard: {
             /** @description `allow_client_dashboard` is false if the dashboard was closed to its clients; true if it was open with an empty list. */
             allow_client_dashboard: boolean;
@@ -2599,7 +2599,7 @@ export interface components {
          * @enum {string}
          */
         Code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "unprocessable" | "conflict" | "precondition_failed" | "too_large" | "rate_limited" | "unavailable" | "internal" | "method_not_allowed" | "unsupported_media_type";
-        /** @description `compared_in_part` is true if some accounts were first read in the range. They count from that reading, and are excluded if they were read only once. */
+        /** @description `compared_in_part` is true if some accounts were first read in the range. They are counted from that reading, or excluded if they were read only once. */
         ComparedInPart: boolean;
         /** @description The body of a request to start a sign-in. */
         ConnectBody: {
@@ -2692,13 +2692,13 @@ export interface components {
         ConnectedPlatform: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
-            /** @description the sub-account it belongs to */
+            /** @description the sub-account that it belongs to */
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
             /**
              * Format: int64
-             * @description `connection_id` is the authorization that it uses; several accounts can share one.
+             * @description `connection_id` is the authorization that is used to read the account; several accounts can share it.
              */
             connection_id: number;
             /**
@@ -2709,7 +2709,7 @@ export interface components {
             data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description `expires_at` is when the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if never or unknown.
+             * @description `expires_at` is when the current access token expires, after any renewals, as reported by the platform. If no token is stored here, it is the expiry that the main application reported. Null if the token never expires or the time is unknown.
              */
             expires_at: string | null;
             /**
@@ -2720,17 +2720,17 @@ export interface components {
             granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: int64
-             * @description the social account
+             * @description id of the social account
              */
             id: number;
             /**
              * Format: date-time
-             * @description last complete reading of its posts; null if never
+             * @description time of the last complete reading of the account's posts; null if never
              */
             last_posts_at: string | null;
             /**
              * Format: date-time
-             * @description newest reading of the account; null if not read under this owner
+             * @description time of the newest reading under the account `account_id`; null if never read
              */
             last_read_at: string | null;
             /**
@@ -2740,51 +2740,51 @@ export interface components {
             member_id: number;
             /**
              * Format: date-time
-             * @description `next_due` is when its totals are due next. It is in the past while the account waits for its turn or for quota. Null means immediately or, depending on the state, not at all.
+             * @description `next_due` is when the account's totals are due next. It is in the past while the account waits for its turn or for quota. Null means immediately or, depending on the state, not at all.
              */
             next_due: string | null;
             /** @description null if the member is no longer in the directory */
             owner_name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `pace` is a sentence that says how often its totals are read, and why not more often. Null before the first reading. */
+            /** @description `pace` is a sentence that says how often the account's totals are read, and why not more often. Null before the first reading. */
             pace: string | null;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             /** @description the platform's id of the page or profile */
             profile_id: string;
-            /** @description its name on the platform */
+            /** @description the name on the platform */
             profile_name: string;
-            /** @description `reason` is a sentence that says what was wrong and what to do. Null if there was no problem. */
+            /** @description `reason` is a sentence that says what is wrong and what to do. Null if there is no problem. */
             reason: string | null;
             /**
-             * @description `reason_class` is the error class of the last attempt to read it or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.
+             * @description `reason_class` is the error class of the last attempt to read the account or a part of it: reconnect, permission, throttled, retry, unsupported_metric, not_found, blocked, no_data, invalid or internal. Null after a success.
              * @enum {string|null}
              */
             reason_class: "reconnect" | "permission" | "throttled" | "retry" | "unsupported_metric" | "not_found" | "blocked" | "no_data" | "invalid" | "internal" | null;
             /**
              * Format: date-time
-             * @description `retry_at` is the earliest time of the next attempt; null if it follows the schedule.
+             * @description `retry_at` is the earliest time of the next attempt after a failure; null if there was no failure.
              */
             retry_at: string | null;
-            /** @description `sign_in_at` is the platform where a person signs in to connect it again: Facebook for an Instagram account that was connected through its page. Once that account is disconnected, it is Instagram; a sign-in at Facebook can connect it, too. */
+            /** @description `sign_in_at` is the platform to which a person signs in to connect the account again: Facebook for an Instagram account that was connected through its page. Once such an account is disconnected, it is Instagram, although a sign-in to Facebook can also connect the account. */
             sign_in_at: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `sign_in_before` is the deadline for the next sign-in with the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After it, the account is not read. Null if there is no deadline or it is unknown.
+             * @description `sign_in_before` is the deadline for the next sign-in to the platform: when the current token can no longer be renewed, when it expires without renewal, or when it stops providing data, whichever is first. After the deadline, the account is not read. Null if there is no deadline or it is unknown.
              */
             sign_in_before: string | null;
-            /** @description The state at that time. */
+            /** @description current state */
             state: components["schemas"]["PlatformState"];
             /**
              * Format: date-time
-             * @description `token_stored_at` is when the sign-in of the current token was stored; renewals do not change it. Null without a token.
+             * @description `token_stored_at` is when the token of the last sign-in was stored; renewals do not change it. Null if no token is stored.
              */
             token_stored_at: string | null;
             /**
-             * @description its type on the platform
+             * @description the type on the platform
              * @enum {string}
              */
             type: "page" | "business_account" | "profile" | "company_page" | "user";
@@ -2797,28 +2797,28 @@ export interface components {
             /** @description the owner's user, 24 hex digits; null if the owner is not a user */
             user_id: string | null;
         };
-        /** @description A social account of a member. Tokens are never shown. */
+        /** @description A social account of a member. It never contains tokens. */
         ConnectedSocial: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
-            /** @description in the main application */
+            /** @description false if it was disconnected */
             connected: boolean;
             /**
              * Format: date-time
-             * @description when the current token expires, after any renewals; null if unknown or never
+             * @description when the current token expires, after any renewals; null if unknown, or if it never expires
              */
             expires_at: string | null;
             /** @description Name, from the main application or the platform. */
             name: string;
-            /** @description `needs_reconnect` is true if the platform rejects the authorization. The member must authorize it again. */
+            /** @description `needs_reconnect` is true if the platform rejects the authorization. The member must then authorize the connection again. */
             needs_reconnect: boolean;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description why; null without a reason */
+            /** @description why the platform rejects it; null if unknown, or if `needs_reconnect` is false */
             reason: string | null;
             /**
              * Format: int64
@@ -2857,41 +2857,41 @@ export interface components {
             agency_name: string | null;
             /**
              * Format: int64
-             * @description API calls to read its totals and posts; 0 while it is not read
+             * @description API calls per day to read the account's totals and posts; 0 while it is not read
              */
             calls_a_day: number;
             /**
              * Format: int64
-             * @description the authorization; several accounts can share one
+             * @description the authorization; several accounts can share it
              */
             connection_id: number;
             data_access_expires_at: components["schemas"]["DataAccessExpiresAt"];
             /**
              * Format: date-time
-             * @description `expires_at` is when the current token expires; null if never or unknown.
+             * @description `expires_at` is when the current token expires; null if it never expires or the time is unknown.
              */
             expires_at: string | null;
             granted_scopes: components["schemas"]["GrantedScopes"];
             /**
              * Format: date-time
-             * @description `last_read_at` is when its totals were last read; null if never.
+             * @description `last_read_at` is when the account's totals were last read; null if never.
              */
             last_read_at: string | null;
             /** @description `name` is the name of the page or profile on the platform. Null if unknown and, over HTTP, for a person's own profile. */
             name: string | null;
             /**
              * Format: date-time
-             * @description `next_due` is when its totals are due next. Null means immediately or, depending on the state, not at all.
+             * @description `next_due` is when the account's totals are due next. Null means immediately or, depending on the state, not at all.
              */
             next_due: string | null;
-            /** @description how often its totals are read; null before the first reading and while it is not read */
+            /** @description how often the account's totals are read; null before the first reading and while not read */
             pace: string | null;
             /**
              * @description facebook, instagram, linkedin, tiktok
              * @enum {string}
              */
             platform_name: "facebook" | "instagram" | "linkedin" | "tiktok";
-            /** @description `reason` is null if there was no problem. It also says if an operator has paused an account that waits for a sign-in. */
+            /** @description `reason` explains the state; null if there was no problem. For an account that waits for a sign-in, it also mentions an operator's pause. */
             reason: string | null;
             /**
              * Format: date-time
@@ -2900,25 +2900,25 @@ export interface components {
             sign_in_before: string | null;
             /**
              * Format: int64
-             * @description the account that is read
+             * @description the connected profile or page
              */
             social_account_id: number;
-            /** @description `state` is the first that applies: reconnect if a person must sign in again, paused if an operator has paused the connection, unsubscribed if no subscription is active, paused if an operator has paused the platform; otherwise ok, or the error class of the last reading. */
+            /** @description `state` is the first of these that applies: reconnect if a person must sign in again, paused if an operator has paused the connection, unsubscribed if no subscription is active, paused if an operator has paused the platform; otherwise ok, or the error class of the last reading. */
             state: string;
             ungranted_figures: components["schemas"]["UngrantedFigures"];
         };
         /**
          * Format: int64
-         * @description `cost_minor` is the cost of those accounts' subscriptions in this time, in minor units (cents) of `currency`. It is the monthly price, prorated by whole days if only a part of the month counts or has begun; for the current month, it is the cost accrued through today.
+         * @description `cost_minor` is the cost of those accounts' subscriptions in this time, in minor units (cents) of `currency`. It is the monthly price, prorated by whole days if only a part of the month is in the range or has begun; for the current month, it is the cost accrued through today.
          *
-         *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and counts only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
+         *     The day on which a subscription begins is charged and the day on which it ends is not, so that a change of plans charges no day twice. A day that the range cuts is charged in full. The price is the subscription's current price in the main application: if the price changes without ending the subscription, it changes for all months. The agency's own subscription covers all its clients and is included only if all of them are requested. Months in which the accounts have no priced views, and times in which their price is unknown, add no cost.
          *
-         *     The cost is rounded once, so monthly costs do not always add up to the total. Null if `priced_views` is null, and if prices are in several currencies.
+         *     The cost is rounded once, so monthly costs do not always add up to the total. Null if `priced_views` is null, or if prices are in several currencies.
          */
         CostMinor: number | null;
         /**
          * Format: double
-         * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units with two decimals. Null without a cost, and if `priced_views` is not positive.
+         * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units, rounded to two decimal places. Null if there is no cost, or if `priced_views` is not positive.
          */
         CostPerThousandViewsMinor: number | null;
         /** @description The preferences document of one sub-account in one agency. Its lists are sorted sets, and never nil. It is the row of `dashboard_preferences`, the `data` of a PUT response, and the state before and after a change in the history. */
@@ -2954,18 +2954,18 @@ export interface components {
         };
         /** @description The effect that a PUT would have. */
         DashboardPreview: {
-            /** @description `access` is the access of client users before and after: every user who can open one of the linked or unlinked dashboards before or after the change. Inactive users, and users of inactive accounts, cannot open anything and are excluded. */
+            /** @description `access` contains every client user who can open one of the linked or unlinked dashboards before or after the change. Inactive users and users of inactive accounts cannot open anything and are excluded. */
             access: components["schemas"]["PreviewedAccess"][];
             /**
              * Format: int64
-             * @description version of the agency's stream up to which the decision includes all changes
+             * @description version of the agency's stream on which the decision is based
              */
             as_of_version: number;
-            /** @description `dashboards` are the dashboards that would change, by sub-account id. */
+            /** @description `dashboards` are the dashboards that would change, ordered by sub-account id. */
             dashboards: components["schemas"]["PreviewedDashboard"][];
             /** @description `lost_access` are the users who would be removed from a list and get a client_access_removed notice. Users excluded from `access` are excluded here too. */
             lost_access: components["schemas"]["Named"][];
-            /** @description `preview` identifies the decision. A PUT that sends it as If-Preview does exactly this or fails (412). Null if nothing would change. */
+            /** @description `preview` identifies the decision. A PUT that sends it in the header If-Preview makes exactly these changes or fails (412). Null if nothing would change. */
             preview: string | null;
             /** @description `type` is the type of the record that the PUT would append, for example dashboard.accounts_linked.v1; null if nothing would change. */
             type: string | null;
@@ -3004,18 +3004,18 @@ export interface components {
             /** @description on the list */
             users: components["schemas"]["Named"][];
         };
-        /** @description A client and the state of its dashboard. */
+        /** @description A client with the state of its dashboard. */
         DashboardSummary: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
             /**
              * Format: int64
-             * @description number of listed users who can open it while it is open: active users of linked, active clients
+             * @description number of listed users who can open the dashboard while it is open: active users of active, linked accounts
              */
             can_open: number;
             /** @description false if the dashboard does not exist yet; it is created when the agency first opens it */
             exists: boolean;
-            /** @description of the dashboard, 24 hex digits; null if it does not exist yet */
+            /** @description id of the dashboard, 24 hex digits; null if the dashboard does not exist yet */
             id: string | null;
             /** @description `linked` are the accounts that share the view, including this one; empty if the dashboard does not exist yet. */
             linked: components["schemas"]["AccountName"][];
@@ -3026,7 +3026,7 @@ export interface components {
             listed_users: number;
             /**
              * Format: int64
-             * @description the accountId in the paths of the analytics; 0 if the account is not in the directory
+             * @description the accountId in the analytics paths; 0 if the client is not in the directory
              */
             row_id: number;
             /** @description What the dashboard shows to its clients. */
@@ -3057,13 +3057,13 @@ export interface components {
             is_owner: boolean;
             /**
              * Format: date-time
-             * @description null if never
+             * @description null if the user has never signed in
              */
             last_login: string | null;
             /** @description Name, from the main application or the platform. */
             name: string;
         };
-        /** @description The response to GET. */
+        /** @description The response to a GET of a dashboard. */
         DashboardView: {
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -3084,7 +3084,7 @@ export interface components {
             sub_account_id: string;
             /** @description The linked accounts, including this one. */
             sub_account_ids: components["schemas"]["LinkedAccount"][];
-            /** @description of the primary among the linked accounts */
+            /** @description name of the account `sub_account_id` */
             sub_account_name: string;
             /**
              * Format: date-time
@@ -3093,7 +3093,7 @@ export interface components {
             updated_at: string;
             /** @description active users on the list who belong to a linked account */
             users: components["schemas"]["DashboardUser"][];
-            /** @description `users_not_shown` are the other users on the list. A PUT that sends only `users` removes them from the list: send their ids as well. Absent for client users, who cannot change lists. */
+            /** @description `users_not_shown` are the other users on the list. A PUT whose list contains only `users` removes them, so send their ids too. Absent for client users, who cannot change lists. */
             users_not_shown?: components["schemas"]["UserNotShown"][];
         };
         /**
@@ -3161,14 +3161,14 @@ export interface components {
          * @description first day of the interval, YYYY-MM-DD in the response's time zone; it can be before the range
          */
         DayOfFollowerDay: string;
-        /** @description A flag and the record that last changed it. */
+        /** @description A flag with the record that last changed it. */
         DecidedFlag: {
             /** @description The record that decided it. */
             decided_by: components["schemas"]["Record"];
             /** @description The value. */
             value: boolean;
         };
-        /** @description A scope of the dashboard and the record that added it. */
+        /** @description A scope of the dashboard with the record that added it. */
         DecidedScope: {
             /** @description The record that decided it. */
             decided_by: components["schemas"]["Record"];
@@ -3182,20 +3182,20 @@ export interface components {
             /** @description the page that shows the progress */
             url: string;
         };
-        /** @description Followers by the attributes that the platform reports, added up over the accounts that have demographics. The parts add up to less than the followers, because platforms omit people whose attributes they do not know. */
+        /** @description The followers by attributes that the platform reports, added up over the accounts that have demographics. The sum of the groups can be less than the number of followers, because platforms omit people whose attributes they do not know. */
         Demographics: {
-            /** @description by name, for example 25-34; empty if not reported */
+            /** @description sorted by name, for example 25-34; empty if not reported */
             age_groups: components["schemas"]["AudienceShare"][];
             /**
              * Format: date-time
              * @description capture time of the newest demographics
              */
             captured_at: string;
-            /** @description the platform's name; the 25 largest, in descending order */
+            /** @description the platform's names; the 25 largest, in descending order */
             cities: components["schemas"]["AudienceShare"][];
-            /** @description ISO code, or a name if the platform gives no code; the 25 largest, in descending order */
+            /** @description ISO codes, or names if the platform gives no code; the 25 largest, in descending order */
             countries: components["schemas"]["AudienceShare"][];
-            /** @description F, M, U (unknown); empty if not reported */
+            /** @description F, M or U (unknown); empty if not reported */
             gender: components["schemas"]["AudienceShare"][];
             /**
              * Format: int64
@@ -3205,22 +3205,22 @@ export interface components {
         };
         /** @description The difference between two moments of one dashboard. */
         DiffAnswer: {
-            /** @description The value after the change. */
+            /** @description the state at `to` */
             after: components["schemas"]["DashboardState"];
-            /** @description null if it did not exist yet */
+            /** @description the state at `from`; null if the dashboard did not exist yet */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
             /** @description The sub-account of the dashboard. */
             dashboard: components["schemas"]["Named"];
-            /** @description The earlier end. */
+            /** @description the earlier moment */
             from: components["schemas"]["StreamPosition"];
             /**
              * Format: int64
-             * @description records between the moments that changed this dashboard
+             * @description number of records between the two moments that changed this dashboard
              */
             records: number;
-            /** @description The later end. */
+            /** @description the later moment */
             to: components["schemas"]["StreamPosition"];
         };
         /** @description The changes between two states of one dashboard. */
@@ -3248,9 +3248,9 @@ export interface components {
         };
         /** @description Says that the user is staff of the agency. Staff can open every dashboard because of their role, regardless of lists. The log does not contain staff, so this is the current state of the directory. */
         DirectoryStaff: {
-            /** @description agency */
+            /** @description always agency */
             role: string;
-            /** @description always true: the current state of the directory, not the state at the moment */
+            /** @description always true: the role is the current one, not the one at the requested moment */
             today: boolean;
         };
         /** @description The result of disconnecting a page. */
@@ -3297,9 +3297,9 @@ export interface components {
              */
             sign_in_before: string;
         };
-        /** @description `engagement` is interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
+        /** @description `engagement` is the number of interactions gained in the range, as each platform counts them: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). */
         Engagement: components["schemas"]["Total"];
-        /** @description One interval of EngagementTotals: gains since the previous readings, which can be several days old. Null if nothing was read. */
+        /** @description One interval of EngagementTotals. Its figures are gains since the previous readings, which can be several days old, and null if nothing was read. */
         EngagementDay: {
             /**
              * Format: int64
@@ -3309,7 +3309,7 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description likes + comments + shares gained, of the parts that are known
+             * @description likes + comments + shares gained, as far as they are known
              */
             engagement: number | null;
             /**
@@ -3319,7 +3319,7 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
-             * @description readings of posts captured in this interval
+             * @description number of readings of posts captured in this interval
              */
             readings: number;
             /**
@@ -3328,14 +3328,14 @@ export interface components {
              */
             shares: number | null;
         };
-        /** @description `engagement` is likes + comments + shares gained: the sum of those of the three that are known. */
+        /** @description `engagement` is likes + comments + shares gained: the sum of those that are known. */
         EngagementOfEngagementTotals: components["schemas"]["Gain"];
         /** @description The interactions that all posts together gained in the range. */
         EngagementTotals: {
             /** @description comments gained */
             comments: components["schemas"]["Gain"];
             engagement: components["schemas"]["EngagementOfEngagementTotals"];
-            /** @description `engagement_partial` is true if some readings lack the gain of a part of the engagement. */
+            /** @description `engagement_partial` is true if some readings lack the gain of likes, comments or shares. */
             engagement_partial: boolean;
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
@@ -3351,7 +3351,7 @@ export interface components {
             as_of: components["schemas"]["StreamPosition"];
             /**
              * Format: date-time
-             * @description `began_at` is when the agency's first change was recorded, regardless of filters; null without changes.
+             * @description `began_at` is when the agency's first change was recorded, regardless of filters; null if there are no changes.
              */
             began_at: string | null;
             /** @description `incomplete` says why newer records of the stream are not shown; absent if all are shown. */
@@ -3483,12 +3483,12 @@ export interface components {
         FollowerDay: {
             /**
              * Format: int64
-             * @description `accounts_joined` is the number of accounts that were first read in this interval. Their initial followers are in `followers` from here on and in no `change`. Absent instead of 0, except in CSV.
+             * @description `accounts_joined` is the number of accounts that were first read in this interval. Their initial followers are in `followers` from this interval on, but in no `change`. Absent instead of 0, except in CSV.
              */
             accounts_joined?: number;
             /**
              * Format: int64
-             * @description in this interval
+             * @description number of accounts read in this interval
              */
             accounts_read: number;
             /**
@@ -3499,7 +3499,7 @@ export interface components {
             day: components["schemas"]["DayOfFollowerDay"];
             /**
              * Format: int64
-             * @description `followers` is the number of followers at the end of the interval: the sum of each account's last reading. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range counts from its first reading, and its initial followers are in no `change`. Null if no account was read in this interval.
+             * @description `followers` is the number of followers at the end of the interval: the sum of each account's last reading. If an account was not read in this interval, its reading from an earlier interval is used, so that a missing reading does not look like a drop. Accounts without a reading in the range are excluded. An account that was connected in the range is counted from its first reading; no `change` includes its initial followers. Null if no account was read in this interval.
              */
             followers: number | null;
         };
@@ -3514,11 +3514,11 @@ export interface components {
             series: components["schemas"]["FollowerDay"][];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
         };
-        /** @description `followers` are people (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
+        /** @description `followers` is the number of followers (a stock), from each account's last reading in the range: Facebook followers_count (stock), Instagram followers_count (stock), LinkedIn memberFollowersCount and firstDegreeSize (stock), TikTok follower_count (stock). */
         Followers: components["schemas"]["Total"];
         /**
          * Format: double
@@ -3526,9 +3526,9 @@ export interface components {
          */
         Frequency: number | null;
         /**
-         * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old. The first reading with the figure adds all of it if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing.
+         * @description The increase of a figure in the range, over the posts of a set of social accounts. Each reading adds the difference from the previous reading of the same post that had the figure, however old that reading is. The first reading with the figure adds the whole figure if the post was published after the agency began to read the account, or at most one day before; otherwise it is a baseline and adds nothing.
          *
-         *     A gain counts at the later reading. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected count when it is read again. If a page moves between two clients of an agency, a gain belongs to the client and member that owned the page at the reading. PostCounts names the platform metrics.
+         *     A gain is counted at the time of the later reading. Posts older than 90 days are read every 30 days, and gains of a page that was disconnected are counted when it is read again. If a page moves between two clients of an agency, a gain belongs to the client and member that owned the page at the reading. PostCounts names the platform metrics.
          *
          *     The comparison is with the previous period (see Total), over the social accounts that have the figure in both periods.
          */
@@ -3540,21 +3540,21 @@ export interface components {
             accounts: number;
             /**
              * Format: int64
-             * @description `change` is the gain of the same accounts minus `previous`; null if `previous` is null.
+             * @description `change` is the gain of the same accounts in the range minus `previous`; null if `previous` is null.
              */
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` as a percentage of `previous`, with two decimals. Null if `previous` is null or not positive, and if none of an account's posts were read in more than the first or last two days of a period.
+             * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimal places. Null if `previous` is null or not positive, or if, for some account, no post was read for more than two days at the start or end of a period.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` is true if some accounts have a gain in only one period and are excluded from `change` and `previous`: compare `previous` plus `change` with `previous`. It is also true if none of an account's posts were read in more than the first or last two days of a period: gains in those days are missing from that period. */
+            /** @description `compared_in_part` is true if some accounts have a gain in only one period and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if, for some account, no post was read for more than two days at the start or end of a period, so that gains of those days are missing. */
             compared_in_part: boolean;
             /** @description `no_baseline` is true if there is a `value` but nothing to compare it with. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the gain of the previous period, of accounts with a gain in both; null without such accounts.
+             * @description `previous` is the gain in the previous period of the accounts that have a gain in both periods; null if there are no such accounts.
              */
             previous: number | null;
             /**
@@ -3616,7 +3616,7 @@ export interface components {
         GrowthDay: {
             /**
              * Format: int64
-             * @description in this interval
+             * @description number of accounts read in this interval
              */
             accounts_read: number;
             day: components["schemas"]["DayOfFollowerDay"];
@@ -3626,7 +3626,7 @@ export interface components {
              */
             net: number | null;
         };
-        /** @description The growth of a member's social accounts, compared with the previous period (see Total). */
+        /** @description The totals of the growth of a member's social accounts, compared with the previous period (see Total). */
         GrowthTotals: {
             /** @description see `engagement` of AccountTotals: counted by the platforms per account */
             engagement: components["schemas"]["Total"];
@@ -3685,13 +3685,13 @@ export interface components {
         };
         /** @description The effect of one record on one dashboard, or an operator's skip of a record. */
         HistoryEntry: {
-            /** @description users who gained or lost access to the dashboard, or scopes of it, through the record */
+            /** @description users who gained or lost access to the dashboard or to scopes of it because of the record */
             access: components["schemas"]["AccessEffect"];
-            /** @description Who did it. */
+            /** @description who made the change */
             actor: components["schemas"]["Named"];
             /** @description null for a skip */
             after: components["schemas"]["DashboardState"] | null;
-            /** @description null if the record created the dashboard, and for a skip */
+            /** @description null if the record created the dashboard, or for a skip */
             before: components["schemas"]["DashboardState"] | null;
             /** @description What changed between before and after. */
             changes: components["schemas"]["Differences"];
@@ -3703,7 +3703,7 @@ export interface components {
             event_id: string;
             /** @description hash of the record, SHA-256 in hex */
             hash: string;
-            /** @description null if the actor acted for itself */
+            /** @description null if the actor acted for no one else */
             on_behalf_of: components["schemas"]["Named"] | null;
             /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
@@ -3746,7 +3746,7 @@ export interface components {
             /** @description hex */
             sha256: string;
         };
-        /** @description `impressions` are how often content was shown, gained in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
+        /** @description `impressions` is the number of times that content was shown in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
         Impressions: components["schemas"]["Total"];
         /**
          * @description Says how the values of a figure can be combined over time.
@@ -3760,7 +3760,7 @@ export interface components {
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
         /** @description The response to /leaderboard. */
         Leaderboard: {
-            /** @description `members` are ranked by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and so in no list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
+            /** @description `members` are ranked by the engagement that posts gained in the range while the member owned them, highest first. A member is ranked if at least one gain is known, even if the post is not registered and therefore not in any list of posts. With by=total, members are ranked by the total engagement of the posts that were published in the range on connections that they own now. */
             members: components["schemas"]["RankedMember"][];
             /** @description `posts` are ranked in the same way; posts with equal engagement are ordered newest first. */
             posts: components["schemas"]["RankedPost"][];
@@ -3782,11 +3782,11 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
-             * @description readings of posts captured in this interval
+             * @description number of readings of posts captured in this interval
              */
             readings: number;
         };
-        /** @description The likes (or reactions) that posts gained. */
+        /** @description The number of likes (or reactions) that posts gained, in total and over time. */
         LikesSeries: {
             likes: components["schemas"]["Likes"];
             previous_series?: components["schemas"]["PreviousSeriesOfLikesSeries"];
@@ -3885,14 +3885,14 @@ export interface components {
         };
         /** @description The agency as its clients see it. */
         MainAccount: {
-            /** @description custom domain, otherwise the white-label address; "" if there is neither */
+            /** @description the custom domain, otherwise the white-label address; "" if the agency has neither */
             login_url: string;
             /** @description Name, from the main application or the platform. */
             name: string;
         };
         /** @description The caller's identity and permissions. */
         Me: {
-            /** @description `account` is the account in the token; null if the token has no account, like an operator's. */
+            /** @description `account` is the account in the token; null if the token has no account, as for operators. */
             account: components["schemas"]["AccountName"] | null;
             /** @description null if the caller does not act for an agency */
             agency: components["schemas"]["MeAgency"] | null;
@@ -3912,9 +3912,9 @@ export interface components {
             /** @description the token's subject */
             user_id: string;
         };
-        /** @description The agency that the caller acts for. */
+        /** @description The agency for which the caller acts. */
         MeAgency: {
-            /** @description #rrggbb; empty if not in the directory */
+            /** @description #rrggbb; empty if the directory has no color */
             colour: string;
             /** @description Id, 24 hex digits. */
             id: string;
@@ -3932,20 +3932,20 @@ export interface components {
         };
         /** @description Lists the rights of the caller. */
         MeOpens: {
-            /** @description every dashboard of the agency; /api/dashboards lists them */
+            /** @description the caller may open every dashboard of the agency; /api/dashboards lists them */
             all_dashboards: boolean;
-            /** @description history and exports */
+            /** @description the caller may read and export the history */
             audit: boolean;
-            /** @description PUT of a dashboard */
+            /** @description the caller may change dashboards */
             changes_dashboards: boolean;
             /** @description `dashboards` are the dashboards that a client user may open; empty for users who are only agency staff or auditors. */
             dashboards: components["schemas"]["MeDashboard"][];
-            /** @description analytics, users, platforms, activities and stats */
+            /** @description the caller may read analytics, users, platforms, activities and stats */
             figures: boolean;
-            /** @description /api/ops */
+            /** @description the caller may use /api/ops */
             operators: boolean;
         };
-        /** @description The caller in the directory. */
+        /** @description The caller's entry in the directory. */
         MeUser: {
             /** @description also false while a password reset is pending */
             active: boolean;
@@ -3964,22 +3964,22 @@ export interface components {
             account_id: string;
             /** @description Name of the account; empty if the directory does not contain it. */
             account_name: string;
-            /** @description Whether it is active. */
+            /** @description whether the member is active */
             active: boolean;
-            /** @description of that user; empty if unknown */
+            /** @description email address of that user; empty if unknown */
             email: string;
             /**
              * Format: int64
-             * @description the main application's number
+             * @description id of the member
              */
             id: number;
-            /** @description of that user; empty without one */
+            /** @description URL of that user's picture; may be empty */
             image: string;
             /** @description Name, from the main application or the platform. */
             name: string;
             /**
              * Format: int64
-             * @description number of profiles and pages it has connected
+             * @description number of profiles and pages that the member has connected
              */
             social_accounts: number;
             /** @description the member's user, 24 hex digits; null if the member is not a user */
@@ -3987,26 +3987,26 @@ export interface components {
         };
         /** @description The response to /membersSocialGrowth. */
         MemberGrowth: {
-            /** @description every platform, even without accounts */
+            /** @description all platforms, including those without accounts */
             platforms: components["schemas"]["PlatformGrowthTotals"][];
             /** @description over all platforms */
             total: components["schemas"]["GrowthTotals"];
         };
         /**
          * Format: int64
-         * @description `member_id` is the owner of the connection when the post was last registered. If a connection is transferred, so are its posts.
+         * @description `member_id` is the owner of the connection when the post was last registered. If another member takes over the connection, its posts are registered again for that member.
          */
         MemberId: number;
-        /** @description A platform of a member. */
+        /** @description A platform with the number of a member's social accounts on it. */
         MemberPlatform: {
             /**
              * Format: int64
-             * @description number of these that are connected and need no new authorization
+             * @description number of these accounts that are connected and need no new authorization
              */
             connected: number;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4023,7 +4023,7 @@ export interface components {
              * @description `as_of` is the newest capture time in the response; null if the response uses no readings.
              */
             as_of: string | null;
-            /** @description `clients_see` says whether the clients of a dashboard can see these figures. Present if the parameter dashboard was used. */
+            /** @description `clients_see` says whether the clients of a dashboard can see these figures. Present only with the parameter dashboard. */
             clients_see?: boolean;
             /** @description `clients_see_not` is a sentence that says why clients cannot see the figures. Absent if they can. */
             clients_see_not?: string;
@@ -4037,7 +4037,7 @@ export interface components {
              * @description end of the compared period, exclusive, UTC; absent if `compared_from` is absent
              */
             compared_to?: string;
-            /** @description `complete` is false while the range has not ended. Its figures can still grow, future intervals are null, and the comparison covers as many days as have begun in the range, including today. */
+            /** @description `complete` is false while the range has not ended. The figures can still grow, future intervals are null, and the comparison covers as many days as have begun in the range, including today. */
             complete: boolean;
             /**
              * Format: date-time
@@ -4046,9 +4046,9 @@ export interface components {
             from: string;
             /** @description `granularity` is the length of the intervals in series: day, week (from Monday) or month. If the range cuts an interval, its entry covers only the part in the range, and is labeled with the interval's first day, which can be before the range. */
             granularity: components["schemas"]["Granularity"];
-            /** @description `ignored` are the names of query parameters that this endpoint does not support and ignored. Absent if none was ignored. */
+            /** @description `ignored` lists the query parameters that were ignored because this endpoint does not support them. Absent if there were none. */
             ignored?: string[];
-            /** @description `instead` suggests the other ranking if it may say more; absent otherwise. */
+            /** @description `instead` suggests the other ranking if that may be more informative; absent otherwise. */
             instead?: components["schemas"]["RankingOffer"];
             /** @description `next_cursor` is the cursor of the next page; absent on the last page and on responses without pages. */
             next_cursor?: string;
@@ -4057,9 +4057,9 @@ export interface components {
              * @description `next_due` is when newer figures are expected: the next scheduled reading of any of these accounts. It is in the past if that reading is late. Null if none is expected: the accounts were read after the end of the range, all of them are paused or must be connected again, nothing was read yet, or no fetcher reads them.
              */
             next_due: string | null;
-            /** @description `ranked_by` is the measure of the response's rankings; absent if it has none. */
+            /** @description `ranked_by` is the measure of the rankings in the response; absent if there are no rankings. */
             ranked_by?: components["schemas"]["RankBy"];
-            /** @description `sources` says for every social account in scope how complete its figures are, so that every missing figure has a reason. Ordered by platform and id. Empty if no account is connected on the requested platforms, by the member or in the account. Absent with meta=brief. */
+            /** @description `sources` says for every social account in scope how complete its figures are, so that every missing figure has a reason. Ordered by platform and id. Empty if the scope, the requested platforms and the member have no social account in common. Absent with meta=brief. */
             sources?: components["schemas"]["Source"][];
             /** @description IANA name of the zone in which days begin */
             time_zone: string;
@@ -4093,20 +4093,20 @@ export interface components {
              */
             followers: number;
         };
-        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They count here with their last reading before the move, and for the other client or member with the readings after it. Absent if no account moved. */
+        /** @description `moved_away` are accounts in `followers` whose newest reading in the range belongs to another client or member. They are counted here with their last reading before the move, and for the other client or member with their readings after the move. Absent if no account moved. */
         MovedAwayOfFollowerSeries: components["schemas"]["MovedAway"];
-        /** @description A person or an account: its id, and its current name in the agency's directory. */
+        /** @description A person or an account, with the current name in the agency's directory. */
         Named: {
             /** @description Id, 24 hex digits. */
             id: string;
-            /** @description null if erased, or if not or no longer in this agency */
+            /** @description null if erased or not in this agency */
             name: string | null;
         };
         /** @description `names_proven` is always false: the log contains only ids, and their names come from the current directory. */
         NamesProven: boolean;
         /**
          * Format: int64
-         * @description `net` is `end` minus `start`, regardless of compare. It is negative if more people left than came.
+         * @description `net` is `end` minus `start`, regardless of the parameter compare. It is negative if more followers were lost than gained.
          */
         Net: number | null;
         /** @description Followers gained minus followers lost. It covers the social accounts that were read in the range and before it, or at least twice in the range. Followers are a stock (see `followers` of AccountTotals); platforms do not report gains and losses separately. */
@@ -4115,7 +4115,7 @@ export interface components {
             end: components["schemas"]["End"];
             /**
              * Format: date-time
-             * @description `gained_since` is as in Total.
+             * @description see `gained_since` of Total
              */
             gained_since: string | null;
             net: components["schemas"]["Net"];
@@ -4126,14 +4126,14 @@ export interface components {
             series: components["schemas"]["Series"];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
             start: components["schemas"]["Start"];
         };
         /**
          * Format: double
-         * @description `net_pct` is `net` as a percentage of `start`, with two decimals. Both exclude accounts that were not read before the range. Null if `net` is null, if `no_baseline` is true, if those accounts had no followers, or if `gained_since` is set.
+         * @description `net_pct` is `net` as a percentage of `start`, rounded to two decimal places. Accounts that were not read before the range are excluded from this calculation. Null if `net` is null, if `no_baseline` is true, if the remaining accounts had no followers, or if `gained_since` is set.
          */
         NetPct: number | null;
         /** @description A client to add. */
@@ -4458,7 +4458,7 @@ export interface components {
          * @enum {string}
          */
         PauseKind: "projection" | "platform" | "connection";
-        /** @description one entry per day, week (from Monday) or month of the range, cut at both ends */
+        /** @description one entry per day, week (from Monday) or month; the range can cut the first and the last */
         Periods: components["schemas"]["StatsPeriod"][];
         /**
          * Format: int64
@@ -4477,14 +4477,14 @@ export interface components {
             frequency: components["schemas"]["Frequency"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             posts: components["schemas"]["Posts"];
             /**
              * Format: double
-             * @description `posts_per_week` is the mean over the measured accounts.
+             * @description `posts_per_week` is the mean of the measured accounts.
              */
             posts_per_week: number | null;
             regularity: components["schemas"]["Regularity"];
@@ -4493,7 +4493,7 @@ export interface components {
             series: components["schemas"]["ActivityDay"][];
             /**
              * Format: int64
-             * @description in scope
+             * @description number in scope
              */
             social_accounts: number;
         };
@@ -4502,13 +4502,13 @@ export interface components {
             /** @description comments gained */
             comments: components["schemas"]["Gain"];
             engagement: components["schemas"]["EngagementOfEngagementTotals"];
-            /** @description `engagement_partial` is true if some readings lack the gain of a part of the engagement. */
+            /** @description `engagement_partial` is true if some readings lack the gain of likes, comments or shares. */
             engagement_partial: boolean;
             /** @description likes or reactions gained */
             likes: components["schemas"]["Gain"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4518,14 +4518,14 @@ export interface components {
             /** @description shares gained, including reposts */
             shares: components["schemas"]["Gain"];
         };
-        /** @description The series of one platform. */
+        /** @description The follower series of one platform. */
         PlatformFollowerSeries: {
             /** @description see `followers` of AccountTotals */
             followers: components["schemas"]["Total"];
             moved_away?: components["schemas"]["MovedAwayOfFollowerSeries"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4535,11 +4535,11 @@ export interface components {
             series: components["schemas"]["FollowerDay"][];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
         };
-        /** @description The growth on one platform. */
+        /** @description The totals of one platform. */
         PlatformGrowthTotals: {
             /** @description see `engagement` of AccountTotals: counted by the platforms per account */
             engagement: components["schemas"]["Total"];
@@ -4549,7 +4549,7 @@ export interface components {
             impressions: components["schemas"]["Total"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4566,18 +4566,18 @@ export interface components {
             followers: components["schemas"]["Followers"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             social_accounts: components["schemas"]["SocialAccounts"];
         };
-        /** @description The likes on one platform. */
+        /** @description The series of one platform. */
         PlatformLikesSeries: {
             likes: components["schemas"]["Likes"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4591,7 +4591,7 @@ export interface components {
             end: components["schemas"]["End"];
             /**
              * Format: date-time
-             * @description `gained_since` is as in Total.
+             * @description see `gained_since` of Total
              */
             gained_since: string | null;
             net: components["schemas"]["Net"];
@@ -4600,7 +4600,7 @@ export interface components {
             no_baseline: boolean;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4608,7 +4608,7 @@ export interface components {
             series: components["schemas"]["Series"];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
             start: components["schemas"]["Start"];
@@ -4632,7 +4632,7 @@ export interface components {
             impressions: components["schemas"]["Impressions"];
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4642,7 +4642,7 @@ export interface components {
             series: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
         };
@@ -4657,50 +4657,50 @@ export interface components {
             /** @description Whether the quota makes readings less frequent than configured. */
             slowed: boolean;
         };
-        /** @description One platform's page views and their cost. A subscription has one price for all platforms. Here the full price is set against this platform's page views alone, so do not add the costs of platforms. */
+        /** @description Compares one platform's page views with the cost of subscriptions. A subscription has one price for all platforms. Here the full price is compared with this platform's page views alone, so do not add the costs of platforms. */
         PlatformRoi: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null without a cost */
+            /** @description ISO 4217; null if there is no cost */
             currency: string | null;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
-            /** @description `source_metrics` are the platform's names of the metrics in `views`: Facebook page_media_view (day flow), Instagram views (day flow); none at LinkedIn and TikTok. If a platform reports no views of accounts, those of posts are used: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. */
+            /** @description `source_metrics` are the platform's names for the metrics in `views`: Facebook page_media_view (day flow), Instagram views (day flow); none at LinkedIn and TikTok. If a platform does not report views of accounts, views of posts are used: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. */
             source_metrics: string[];
             views: components["schemas"]["Views"];
         };
         /**
          * @description The state of a connected account.
          *
-         *     - `disconnected`: it is no longer connected and is not read; its figures are kept
-         *     - `reconnect`: a person must sign in at the platform again
+         *     - `disconnected`: the account is no longer connected; its figures are kept
+         *     - `reconnect`: a person must sign in to the platform again
          *     - `paused`: an operator has paused the account or its platform
-         *     - `unsubscribed`: no subscription of the account or its agency is active: it is not read
-         *     - `blocked`: the platform rejects it because of a policy
+         *     - `unsubscribed`: neither the account nor its agency has an active subscription
+         *     - `blocked`: the platform rejects the account because of a policy
          *     - `permission`: a permission is missing
-         *     - `throttled`: the platform's quota is used up; reading resumes automatically
-         *     - `failing`: the last reading failed; it is retried automatically
-         *     - `waiting`: it has not been read yet
+         *     - `throttled`: the quota is used up; reading resumes automatically
+         *     - `failing`: the last reading failed and is retried automatically
+         *     - `waiting`: the account has not been read yet
          *     - `ok`: no problem
          * @enum {string}
          */
         PlatformState: "disconnected" | "reconnect" | "paused" | "unsubscribed" | "blocked" | "permission" | "throttled" | "failing" | "waiting" | "ok";
         /** @description The response to /api/stats. */
         PlatformStats: {
-            /** @description every requested platform, even without accounts */
+            /** @description all requested platforms, including those without accounts */
             platforms: components["schemas"]["StatsOfPlatform"][];
         };
-        /** @description The video views on one platform. */
+        /** @description The series of one platform. */
         PlatformViewsSeries: {
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4727,9 +4727,9 @@ export interface components {
             topic: string;
         };
         /**
-         * @description A post with its latest figures. If a post was read under two sub-accounts of an agency, it is a separate activity of each.
+         * @description A post with its latest figures. A post that several sub-accounts of an agency have registered is listed once, for the sub-account in scope that registered it last.
          *
-         *     Figures are totals since publication, except the average watch time, which is shown as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
+         *     Figures are totals since publication, except the average watch time, which is reported as read. Platform metrics: Facebook shares, reactions, comments, post_media_view (of videos total_video_views, of reels their plays), post_media_view, post_total_media_view_unique, post_clicks, post_video_avg_time_watched; Instagram likes, comments, views, reach, shares, saved, ig_reels_avg_watch_time; LinkedIn IMPRESSION, MEMBERS_REACHED, REACTION, COMMENT, RESHARE, LINK_CLICKS, POST_SAVE (profile), impressionCount, uniqueImpressionsCount, likeCount, commentCount, shareCount, clickCount (company page); TikTok view_count, like_count, comment_count, share_count.
          */
         PostActivity: {
             /** @description the sub-account that owns the post */
@@ -4746,10 +4746,10 @@ export interface components {
             c_id: number | null;
             /**
              * Format: date-time
-             * @description capture time of these figures; null if not read yet
+             * @description capture time of these figures; null if the post was not read yet
              */
             captured_at: string | null;
-            /** @description name of the category; null if the post has none or its number is unknown */
+            /** @description name of the category; null if the post has no category or the name is unknown */
             category: string | null;
             /**
              * Format: int64
@@ -4760,16 +4760,16 @@ export interface components {
             content: string | null;
             /**
              * Format: date-time
-             * @description when it was first registered here; null if only planned
+             * @description when the post was first registered here; null if only planned
              */
             created_at: string | null;
-            /** @description the platform's id; null until published */
+            /** @description the platform's id of the post; null until published */
             external_id: string | null;
             /** @description <social account>:<external id>; for a planned post <social account>:planned:<plan number> */
             id: string;
             /**
              * Format: int64
-             * @description if a platform counts only views, the same number
+             * @description equal to `views` if the platform counts only views
              */
             impressions: number | null;
             /**
@@ -4777,7 +4777,7 @@ export interface components {
              * @description `likes` are likes or reactions. This and the following figures are null if the platform did not report them or the post was not read yet.
              */
             likes: number | null;
-            /** @description the URL can expire on the platform; null if unknown */
+            /** @description URL of the media, which can expire on the platform; null if unknown */
             media_url: string | null;
             /**
              * Format: int64
@@ -4788,7 +4788,7 @@ export interface components {
             /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4799,17 +4799,17 @@ export interface components {
             published_at: string | null;
             /**
              * Format: int64
-             * @description people
+             * @description number of people
              */
             reach: number | null;
             /**
              * Format: int64
-             * @description number of times it was saved; not counted by all platforms
+             * @description number of times that people saved the post; not all platforms count it
              */
             saves: number | null;
             /**
              * Format: date-time
-             * @description when the content planner will publish it; null if published
+             * @description when the content planner will publish the post; null if published
              */
             scheduled_at: string | null;
             /**
@@ -4828,10 +4828,10 @@ export interface components {
             type: string | null;
             /**
              * Format: date-time
-             * @description when it was last registered or read; null if only planned
+             * @description when the post was last registered or read; null if only planned
              */
             updated_at: string | null;
-            /** @description that member's user, 24 hex digits; null if the member is not a user */
+            /** @description the member's user, 24 hex digits; null if the member is not a user */
             user_id: string | null;
             /**
              * Format: int64
@@ -4852,7 +4852,7 @@ export interface components {
             avg_watch_ms: number | null;
             /**
              * Format: date-time
-             * @description time of the reading; null if not read by then, like all other figures
+             * @description time of the reading; null, like all figures, if the post was not read by then
              */
             captured_at: string | null;
             /**
@@ -4867,14 +4867,14 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description likes + comments + shares, of the parts that are known; null if none is known
+             * @description likes + comments + shares, as far as they are known; null if none of them are known
              */
             engagement: number | null;
             /** @description `engagement_partial` is true if a part of `engagement` is missing. */
             engagement_partial: boolean;
             /**
              * Format: int64
-             * @description if a platform counts only views, the same number
+             * @description equal to `views` if the platform counts only views
              */
             impressions: number | null;
             /**
@@ -4884,12 +4884,12 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
-             * @description people; never summed over posts
+             * @description number of people; never summed over posts
              */
             reach: number | null;
             /**
              * Format: int64
-             * @description number of times it was saved; not counted by all platforms
+             * @description number of times that people saved the post; not all platforms count it
              */
             saves: number | null;
             /**
@@ -4903,7 +4903,7 @@ export interface components {
              */
             views: number | null;
         };
-        /** @description The interactions with one post. */
+        /** @description One post with its engagement. */
         PostEngagement: {
             account_id: components["schemas"]["AccountId"];
             /**
@@ -4920,12 +4920,12 @@ export interface components {
             content: string | null;
             /**
              * Format: int64
-             * @description the sum of those of `likes`, `comments` and `shares` that are known
+             * @description the sum of `likes`, `comments` and `shares`, as far as they are known
              */
             engagement: number | null;
             /** @description a part of `engagement` is missing */
             engagement_partial: boolean;
-            /** @description the platform's id */
+            /** @description the platform's id of the post */
             external_id: string;
             /**
              * Format: int64
@@ -4950,7 +4950,7 @@ export interface components {
             /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -4974,7 +4974,7 @@ export interface components {
         };
         /** @description `post_engagement` is the likes + comments + shares that posts gained, see `engagement` of EngagementTotals. */
         PostEngagementOfGrowthTotals: components["schemas"]["Gain"];
-        /** @description The growth of a post in the range: the sum of the gains of its readings, which belong to the client and member that owned the page at the reading (see Gain). With a filter, only their gains are summed. A figure without a known gain is null. */
+        /** @description The growth of a post in the range: the sum of the gains of its readings, which belong to the client and member that owned the page at the reading (see Gain). If the response is limited to clients or a member, only their gains are summed. A figure without a known gain is null. */
         PostGrowth: {
             /**
              * Format: int64
@@ -4988,14 +4988,14 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description `engagement` is likes + comments + shares gained, of the parts that are known; null if none is known.
+             * @description `engagement` is likes + comments + shares gained, as far as they are known; null if none of them are known.
              */
             engagement: number | null;
-            /** @description `engagement_partial` is true if some readings lack the gain of a part of the engagement. */
+            /** @description `engagement_partial` is true if some readings lack the gain of likes, comments or shares. */
             engagement_partial: boolean;
             /**
              * Format: int64
-             * @description impressions gained; if a platform counts only views, the same number
+             * @description impressions gained; equal to `views` if the platform counts only views
              */
             impressions: number | null;
             /**
@@ -5003,7 +5003,7 @@ export interface components {
              * @description likes or reactions gained
              */
             likes: number | null;
-            /** @description `no_baseline` is true if the post was first read in the range, was read only once, and does not count from 0. Its gain is unknown. */
+            /** @description `no_baseline` is true if the gain is unknown because the post was first read in the range, was read only once, and its figures are not counted from 0. */
             no_baseline: boolean;
             /**
              * Format: int64
@@ -5017,7 +5017,7 @@ export interface components {
             shares: number | null;
             /**
              * Format: date-time
-             * @description `since` is the capture time of the reading that the gains count from: the last one before the range, otherwise a baseline in the range. Null if gains count from publication, or if no gain is known.
+             * @description `since` is the capture time of the reading from which the gains are counted: the last reading before the range, otherwise a baseline in the range. Null if the gains are counted from publication, or if no gain is known.
              */
             since: string | null;
             /**
@@ -5036,7 +5036,7 @@ export interface components {
             c_id: number | null;
             /** @description the text; null if unknown */
             content: string | null;
-            /** @description the platform's id */
+            /** @description the platform's id of the post */
             external_id: string;
             /** @description in the range */
             growth: components["schemas"]["PostGrowth"];
@@ -5051,7 +5051,7 @@ export interface components {
             /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -5073,7 +5073,7 @@ export interface components {
             /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. */
             posts: components["schemas"]["PostInsight"][];
         };
-        /** @description The likes of one post. */
+        /** @description One post with its likes. */
         PostLikes: {
             account_id: components["schemas"]["AccountId"];
             /**
@@ -5083,7 +5083,7 @@ export interface components {
             c_id: number | null;
             /** @description the text; null if unknown */
             content: string | null;
-            /** @description the platform's id */
+            /** @description the platform's id of the post */
             external_id: string;
             /**
              * Format: int64
@@ -5094,7 +5094,7 @@ export interface components {
             id: string;
             /**
              * Format: int64
-             * @description at the end of the range, since publication; null if not read or not reported
+             * @description total since publication, at the end of the range; null if not read or not reported
              */
             likes: number | null;
             /** @description null if unknown */
@@ -5106,7 +5106,7 @@ export interface components {
             /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -5123,7 +5123,7 @@ export interface components {
              */
             social_account_id: number;
         };
-        /** @description One reading of an activity: its totals at that time (cumulative figures). */
+        /** @description One reading of an activity: the totals since publication at that time (cumulative figures). */
         PostReading: {
             /**
              * Format: int64
@@ -5162,12 +5162,12 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
-             * @description owner of the connection at the capture
+             * @description owner of the connection at that time
              */
             member_id: number;
             /**
              * Format: int64
-             * @description people
+             * @description number of people
              */
             reach: number | null;
             /**
@@ -5195,7 +5195,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `posts` is the number of posts of the measured accounts published in the range, by the time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are. If a page moved to another sub-account, its posts from before the move count for both. Null if no account is measured.
+         * @description `posts` is the number of posts of the measured accounts published in the range, according to the publication time that the platform or the main application reports. Posts without a time are not counted; posts that were deleted later are counted. If a page moved to another sub-account, posts from before the move are counted for both sub-accounts. Null if no account is measured.
          */
         Posts: number | null;
         /** @description The response to /getPostsEngagements and /getMembersPostEngagement. */
@@ -5205,16 +5205,16 @@ export interface components {
         };
         /** @description The response to /getPostsLikes and /getMembersPostLikes. */
         PostsLikes: {
-            /** @description every requested platform, even without posts */
+            /** @description all requested platforms, including those without posts */
             platforms: components["schemas"]["PlatformLikesSeries"][];
-            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. Pages of one response differ only in this list. With a member filter, the list contains the posts whose connection the member owns now; their gains, like `total`, count only readings while the member owned the connection. */
+            /** @description `posts` are all posts that were published before the end of the range or read in it, newest first. The pages of a response differ only in this list. For a member, the list contains the posts of the connections that the member owns now, and posts that were read in the range while the member owned their connection. Their gains, like `total`, include only readings from the time when the member owned the connection. */
             posts: components["schemas"]["PostLikes"][];
             /** @description over the requested platforms */
             total: components["schemas"]["LikesSeries"];
         };
         /**
          * Format: int64
-         * @description `posts_published` is the number of posts published in the range on connections that the member owns now, including posts that were deleted later. The following figures instead count gains while the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
+         * @description `posts_published` is the number of posts published in the range on connections that the member owns now, including posts that were deleted later. The following figures, by contrast, include only gains from times when the member owned the connection. Null if unknown for every account, see `posts` of StatsPeriod.
          */
         PostsPublished: number | null;
         /**
@@ -5224,14 +5224,14 @@ export interface components {
         PostsPublishedPrevious: number | null;
         /** @description The response to /getPostsTotalEngagements. */
         PostsTotalEngagements: {
-            /** @description every requested platform, even without posts */
+            /** @description all requested platforms, including those without posts */
             platforms: components["schemas"]["PlatformEngagementTotals"][];
             /** @description over the requested platforms */
             total: components["schemas"]["EngagementTotals"];
         };
         /** @description The response to /getPostsViews and /getMembersPostViews. */
         PostsViews: {
-            /** @description every requested platform, even without posts */
+            /** @description all requested platforms, including those without posts */
             platforms: components["schemas"]["PlatformViewsSeries"][];
             /** @description over the requested platforms */
             total: components["schemas"]["ViewsSeries"];
@@ -5255,15 +5255,15 @@ export interface components {
              */
             version: number;
         };
-        /** @description The change to a user's access. Without gains and losses, access does not change. */
+        /** @description The change to a user's access. If all lists are empty, the access does not change. */
         PreviewedAccess: {
-            /** @description accounts */
+            /** @description accounts that the user can see only after the change */
             gains: components["schemas"]["Named"][];
-            /** @description on accounts that the user can see before and after */
+            /** @description scopes gained on accounts that the user can see before and after the change */
             gains_scopes: components["schemas"]["PreviewedScope"][];
-            /** @description accounts */
+            /** @description accounts that the user can see only before the change */
             loses: components["schemas"]["Named"][];
-            /** @description on accounts that the user can see before and after */
+            /** @description scopes lost on accounts that the user can see before and after the change */
             loses_scopes: components["schemas"]["PreviewedScope"][];
             /** @description The user. */
             user: components["schemas"]["Named"];
@@ -5276,7 +5276,7 @@ export interface components {
             changes: components["schemas"]["Differences"];
             /** @description the sub-account */
             dashboard: components["schemas"]["Named"];
-            /** @description Ids of the points of contact at the agency, 24 hex digits each. */
+            /** @description points of contact at the agency */
             main_poc: components["schemas"]["Named"][];
             /** @description What the dashboard shows to its clients. */
             scopes: string[];
@@ -5287,31 +5287,31 @@ export interface components {
         };
         /** @description A scope that a user would gain or lose. */
         PreviewedScope: {
-            /** @description accounts with the change */
+            /** @description accounts for which the scope would change */
             accounts: components["schemas"]["Named"][];
             /** @description The scope. */
             scope: string;
         };
-        /** @description `previous_periods` is present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the entry's own first day. */
+        /** @description `previous_periods` is present with compare=previous or compare=year. Entry i is compared with entry i of `periods`; periods that have not begun have no entry. `period` is the first day of the earlier period. */
         PreviousPeriods: components["schemas"]["StatsPeriod"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeries: components["schemas"]["EngagementDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfFollowerSeries: components["schemas"]["FollowerDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfLikesSeries: components["schemas"]["LikesDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfNetGrowth: components["schemas"]["GrowthDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfPlatformReachStats: components["schemas"]["ReachDay"][];
-        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own first day. */
+        /** @description `previous_series` is present with compare=previous or compare=year. Entry i is compared with entry i of `series`; intervals that have not begun have no entry. `day` is the first day of the earlier interval. */
         PreviousSeriesOfPlatformViewsSeries: components["schemas"]["ViewsDay"][];
         /**
          * @description Says whether a price is known, and if not, why.
          *
          *     - `known`: the price was known for all views
          *     - `known_in_part`: the price was known for some views only
-         *     - `unknown`: a subscription was active when views were gained, but its price is unknown
+         *     - `unknown`: a subscription was active, but its price is unknown
          *     - `no_subscription`: no subscription was active when views were gained
          *     - `several_currencies`: costs in several currencies cannot be added
          *     - `no_views`: there are no views to compare a price with
@@ -5320,7 +5320,7 @@ export interface components {
         PriceStatus: "known" | "known_in_part" | "unknown" | "no_subscription" | "several_currencies" | "no_views";
         /**
          * Format: int64
-         * @description `priced_views` are the page views that accounts gained while their price was known. The cost is for these views. Null without such views. Like `views`, they add up over time.
+         * @description `priced_views` is the number of page views that accounts gained while their price was known. The cost is for these views. Null if there are no such views. Like `views`, they add up over time.
          */
         PricedViews: number | null;
         /** @description The same error in the shape of RFC 9457, with the members of ErrorBody as extensions. */
@@ -5428,7 +5428,7 @@ export interface components {
          * @enum {string}
          */
         RankBy: "gained" | "total";
-        /** @description A member in a ranking. Its figures are the gains in the range of the ranked posts, counting only readings while the member owned the connection. With by=total, they are the posts' totals at the end of the range. */
+        /** @description A member in a ranking. The figures are the gains of the ranked posts in the range, from readings at times when the member owned the connection. With by=total, they are the totals of the posts at the end of the range. */
         RankedMember: {
             /** @description name of the member's account; null if the member is no longer in the directory */
             account_name: string | null;
@@ -5439,10 +5439,10 @@ export interface components {
             comments: number | null;
             /**
              * Format: int64
-             * @description `engagement` is likes + comments + shares, of the parts that a platform reports.
+             * @description `engagement` is likes + comments + shares, as far as platforms report them.
              */
             engagement: number;
-            /** @description URL of the picture of the member's user; null without one */
+            /** @description URL of the picture of the member's user; null if there is no picture */
             image: string | null;
             /**
              * Format: int64
@@ -5451,7 +5451,7 @@ export interface components {
             likes: number | null;
             /**
              * Format: int64
-             * @description The member who owns the connection, by the main application's id.
+             * @description id of the member
              */
             member_id: number;
             /** @description null if the member is no longer in the directory */
@@ -5463,7 +5463,7 @@ export interface components {
             posts: number;
             /**
              * Format: int64
-             * @description `previous_rank` is the member's rank in the previous period by the same measure; null if it had none.
+             * @description `previous_rank` is the member's rank in the previous period by the same measure; null if the member was not ranked then.
              */
             previous_rank: number | null;
             /**
@@ -5496,7 +5496,7 @@ export interface components {
             category_name: string | null;
             /** @description the text; null if unknown */
             content: string | null;
-            /** @description the platform's id */
+            /** @description the platform's id of the post */
             external_id: string;
             /** @description in the range; posts are ranked by `engagement` of PostGrowth */
             growth: components["schemas"]["PostGrowth"];
@@ -5507,7 +5507,7 @@ export interface components {
             /** @description null if unknown */
             media_url: string | null;
             member_id: components["schemas"]["MemberId"];
-            /** @description URL of the picture of the member's user; null without one */
+            /** @description URL of the picture of the member's user; null if there is no picture */
             member_image: string | null;
             /** @description name of `member_id` */
             member_name: string | null;
@@ -5517,7 +5517,7 @@ export interface components {
             /** @description the URL on the platform; null if unknown */
             permalink: string | null;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -5556,25 +5556,25 @@ export interface components {
         RateBase: "reach" | "followers";
         /**
          * Format: int64
-         * @description `reach` is how many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, and if there is more than one social account: people are never summed.
+         * @description `reach` is how many people saw content in exactly this range, as counted by the platform. Null if the platform has no window for exactly this range, or if there is more than one social account: people are never summed.
          */
         Reach: number | null;
         /** @description One interval of ReachStats: a day, week or month. Platforms label figures with their own days, some in Pacific time; a figure appears on the day of its label. */
         ReachDay: {
             /**
              * Format: int64
-             * @description accounts in `impressions`
+             * @description number of accounts in `impressions`
              */
             accounts_read: number;
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description `impressions` are the impressions gained in this interval. A cumulative figure counts from the previous reading, which can be several days old, or from its first reading (see Total). Null if none were read.
+             * @description `impressions` is the number of impressions gained in this interval. A cumulative figure is measured from the previous reading, which can be several days old (see Total). Null if none were read.
              */
             impressions: number | null;
             /**
              * Format: int64
-             * @description `reach` is the platform's figure for exactly this interval (its window of a day, a week or 28 days). Null without such a figure, and if there is more than one social account.
+             * @description `reach` is the platform's figure for exactly this interval (its window of a day, a week or 28 days). Null if there is no such figure, or if there is more than one social account.
              */
             reach: number | null;
         };
@@ -5587,7 +5587,7 @@ export interface components {
              */
             value: number | null;
         };
-        /** @description Impressions and reach of some social accounts. */
+        /** @description The impressions and the reach of a set of social accounts. */
         ReachStats: {
             impressions: components["schemas"]["Impressions"];
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformReachStats"];
@@ -5596,7 +5596,7 @@ export interface components {
             series: components["schemas"]["ReachDay"][];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
         };
@@ -5607,19 +5607,19 @@ export interface components {
              * @description When it was read from the platform, UTC.
              */
             captured_at: string;
-            /** @description last day of the window, as labeled by the platform; null if the platform gave none */
+            /** @description last day of the window, as labeled by the platform; null if unlabeled */
             ends_on: string | null;
             /** @description The platform's name of the metric. */
             source_metric: string;
             /**
              * Format: int64
-             * @description The value.
+             * @description number of people
              */
             value: number;
-            /** @description the platform's name of the window: day, week, days_28, … */
+            /** @description the platform's name for the window: day, week, days_28, … */
             window: string;
         };
-        /** @description A figure shown as read: it covers the platform's own window or cannot be added up, and is in no total. */
+        /** @description A figure as the platform reports it. No total includes it, because it covers the platform's own window or cannot be added up. */
         ReadFigure: {
             /**
              * Format: date-time
@@ -5632,7 +5632,7 @@ export interface components {
             metric: string;
             p_id: components["schemas"]["Platform"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -5648,7 +5648,7 @@ export interface components {
              * @description The value.
              */
             value: number;
-            /** @description the platform's name of the window; null if it gave none */
+            /** @description the platform's name for the window; null if unnamed */
             window: string | null;
         };
         /** @description An operator's reason: a code from a fixed list, and the ticket with the details. */
@@ -5740,7 +5740,7 @@ export interface components {
         RebuildState: "requested" | "copying" | "indexing" | "catching_up" | "switching" | "done" | "cancelled" | "failed";
         /** @description Says who decided a change, when, and in which record of the log. */
         Record: {
-            /** @description Who did it. */
+            /** @description who made the change */
             actor: components["schemas"]["Named"];
             /** @description Id of the command; also its idempotency key. */
             command_id: string;
@@ -5748,7 +5748,7 @@ export interface components {
             event_id: string;
             /** @description hash of the record, SHA-256 in hex */
             hash: string;
-            /** @description null if the actor acted for itself */
+            /** @description null if the actor acted for no one else */
             on_behalf_of: components["schemas"]["Named"] | null;
             /** @description Id that the service assigned to the request; the response contains it as X-Request-Id. */
             request_id: string;
@@ -5834,7 +5834,7 @@ export interface components {
         Roi: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null without a cost */
+            /** @description ISO 4217; null if there is no cost */
             currency: string | null;
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
@@ -5844,11 +5844,11 @@ export interface components {
         RoiMonth: {
             cost_minor: components["schemas"]["CostMinor"];
             cost_per_thousand_views_minor: components["schemas"]["CostPerThousandViewsMinor"];
-            /** @description ISO 4217; null without a cost */
+            /** @description ISO 4217; null if there is no cost */
             currency: string | null;
             /**
              * Format: int64
-             * @description `days` is the number of days of the month that are in the range and have begun, including today. It is the share of the monthly price that is compared with the views so far: less than `days_in_month` while the month has not ended, and 0 before it begins.
+             * @description `days` is the number of days of the month that are in the range and have begun, including today; 0 before the month begins. The monthly price is prorated by `days` / `days_in_month`.
              */
             days: number;
             /**
@@ -5858,7 +5858,7 @@ export interface components {
             days_in_month: number;
             /** @description YYYY-MM in the response's time zone */
             month: string;
-            /** @description every requested platform, in this month */
+            /** @description all requested platforms, in this month */
             platforms: components["schemas"]["PlatformRoi"][];
             price: components["schemas"]["PriceStatus"];
             priced_views: components["schemas"]["PricedViews"];
@@ -5866,18 +5866,18 @@ export interface components {
         };
         /** @description The response to /getRoiViews. */
         RoiViews: {
-            /** @description every calendar month that the range touches, oldest first */
+            /** @description every calendar month that overlaps the range, oldest first */
             months: components["schemas"]["RoiMonth"][];
-            /** @description every requested platform, over the months */
+            /** @description all requested platforms, over the months */
             platforms: components["schemas"]["PlatformRoi"][];
             /** @description over the platforms and months */
             total: components["schemas"]["Roi"];
         };
-        /** @description A Total of stocks without the accounts that joined in between. */
+        /** @description Compares followers without the accounts that were connected or moved here in between. */
         SameAccounts: {
             /**
              * Format: int64
-             * @description in `previous` and `change`
+             * @description number of accounts in `previous` and `change`
              */
             accounts: number;
             /**
@@ -5896,20 +5896,20 @@ export interface components {
              */
             previous: number | null;
         };
-        /** @description `same_accounts` compares only accounts that were read for the same clients and member at both moments: at the start of the comparison and at the end of the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no others, and with compare=none. */
+        /** @description `same_accounts` compares only accounts that were read for the same clients and member both before the comparison starts and in the range. The other accounts in `followers` were connected in between, or moved here from another client or member. Absent if there are no other accounts, and with compare=none. */
         SameAccountsOfFollowerSeries: components["schemas"]["SameAccounts"];
         /** @description An uninterrupted period during which a dashboard had a scope. */
         ScopeSpan: {
-            /** @description the record that added it to the dashboard */
+            /** @description the record that added the scope */
             given_by: components["schemas"]["Record"];
             /** @description The scope. */
             scope: string;
-            /** @description the record that removed it; null if there was no such record up to `as_of` */
+            /** @description the record that removed the scope; null if there was no such record up to `as_of` */
             taken_by: components["schemas"]["Record"] | null;
         };
         /**
          * Format: double
-         * @description `score` is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
+         * @description `score` is from 0 to 100, rounded to two decimal places: the mean of `frequency` and `regularity`. All three are null if no account is measured. They measure each account up to the last day with a known number of posts.
          */
         Score: number | null;
         /** @description one entry per interval of the range; they add up to `net` */
@@ -6000,24 +6000,24 @@ export interface components {
         Source: {
             /** @description LinkedIn: 1 profile, 2 company page */
             a_type?: components["schemas"]["AccountType"];
-            /** @description the sub-account it belongs to */
+            /** @description the sub-account that it belongs to */
             account_id: string;
-            /** @description `gaps` are sentences about days of the range that were not read, if the account must be connected again. Absent otherwise: `reason` then contains them. */
+            /** @description `gaps` are sentences about days of the range that were not read. Present only if the status is disconnected or reconnect; otherwise `reason` contains these sentences. */
             gaps?: string[];
             /**
              * Format: date-time
-             * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null without such a reading.
+             * @description `last_read_at` is the capture time of the newest reading. If that reading is after the range, or the account has left the scope, it is the newest reading in the range that the figures of accounts use. Null if there is no such reading.
              */
             last_read_at: string | null;
-            /** @description `missing` are the response's metrics that the newest reading lacks, or that cannot be read without a permission. The reason is unsupported, permission, throttled, empty or error. */
+            /** @description `missing` lists the metrics of the response that the newest reading lacks, or that cannot be read without a permission. The reason is unsupported, permission, throttled, empty or error. */
             missing: components["schemas"]["MissingFigure"][];
-            /** @description null if it is no longer in the directory */
+            /** @description null if the social account is no longer in the directory */
             name: string | null;
             p_id: components["schemas"]["Platform"];
-            /** @description `paused` is a sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, and if a new reading would not change the response because the account was read after the range. */
+            /** @description `paused` is a sentence that says why no new readings are expected for now, even if the status is ok: an operator has paused the connection or its platform, or no subscription is active. Absent while the account is being read, if it must be connected again, or if a new reading would not change the response because the account was read after the range. */
             paused?: string;
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -6028,18 +6028,18 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description The HTTP status. */
+            /** @description how complete the figures are */
             status: components["schemas"]["SourceStatus"];
         };
         /**
          * @description Says how complete the figures of a social account are.
          *
-         *     - `disconnected`: it was disconnected; no new readings until it is connected again
-         *     - `reconnect`: a person must connect it again; no new readings until then
-         *     - `never_read`: it was never read
-         *     - `unsupported`: its platform reports none of the response's metrics
-         *     - `partial`: a metric or days of the range were not read, or a counter has no baseline
-         *     - `ok`: nothing is missing; paused says whether new readings are expected
+         *     - `disconnected`: the account was disconnected and is not read
+         *     - `reconnect`: a person must connect the account again; it is not read
+         *     - `never_read`: the account has not been read yet
+         *     - `unsupported`: the platform reports none of the response's metrics
+         *     - `partial`: metrics or days were not read, or a counter has no baseline
+         *     - `ok`: nothing is missing; paused says whether readings are expected
          * @enum {string}
          */
         SourceStatus: "disconnected" | "reconnect" | "never_read" | "unsupported" | "partial" | "ok";
@@ -6060,12 +6060,12 @@ export interface components {
             to: components["schemas"]["StreamPosition"];
             /** @description the user in the query; null for all users */
             user: components["schemas"]["Named"] | null;
-            /** @description `without_access` are dashboards that no client user had access to at the moment. A page contains those that precede the next page in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
+            /** @description `without_access` are the dashboards to which no client user had access at the moment. They are divided among the pages in the order of dashboards. Null if the query has a range or a user, or is ordered by user. */
             without_access: components["schemas"]["WithoutAccess"] | null;
         };
         /**
          * Format: int64
-         * @description `start` is the number of followers at the last readings before the range. An account that was first read in the range counts with that reading. Null if there are no such accounts.
+         * @description `start` is the number of followers at the last readings before the range. For an account that was first read in the range, that reading is used. Null if no account is covered.
          */
         Start: number | null;
         /** @description A sign-in that can be opened. */
@@ -6097,9 +6097,9 @@ export interface components {
             /** @description The state at that time. */
             state: components["schemas"]["DashboardState"];
         };
-        /** @description The figures of one connected account. */
+        /** @description One social account with its figures. */
         StatsOfAccount: {
-            /** @description the sub-account it belongs to */
+            /** @description the sub-account that the social account belongs to */
             account_id: string;
             /**
              * Format: int64
@@ -6109,7 +6109,7 @@ export interface components {
             p_id: components["schemas"]["Platform"];
             periods: components["schemas"]["Periods"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
@@ -6122,40 +6122,40 @@ export interface components {
             /** @description the owner's user, 24 hex digits; null if the owner is not a user */
             user_id: string | null;
         };
-        /** @description The figures of one platform. */
+        /** @description One platform with its figures. */
         StatsOfPlatform: {
             p_id: components["schemas"]["Platform"];
             periods: components["schemas"]["Periods"];
             /**
-             * @description its name
+             * @description name of the platform
              * @enum {string}
              */
             platform: "facebook" | "instagram" | "linkedin" | "tiktok";
             previous_periods?: components["schemas"]["PreviousPeriods"];
-            /** @description the connected profiles and pages in scope now, in ascending order */
+            /** @description the profiles and pages in scope now, connected or not, in ascending order */
             social_account_ids: number[];
             /**
              * Format: int64
-             * @description in scope, whether read or not
+             * @description number in scope, whether read or not
              */
             social_accounts: number;
-            /** @description the users who own them, 24 hex digits each; an owner without a user is not listed */
+            /** @description the users who own these accounts, 24 hex digits each; owners who are not users are omitted */
             user_ids: string[];
         };
-        /** @description The figures of one period. */
+        /** @description One period with its figures. */
         StatsPeriod: {
             /** @description `demographics` are the last demographics of the audience read in the period: Facebook page_follows_city, page_follows_country (stock), Instagram follower_demographics (stock), LinkedIn followerCountsByGeo, followerCountsByGeoCountry (stock); none at TikTok. Null if none were read; platforms withhold them for small accounts. */
             demographics: components["schemas"]["Demographics"] | null;
             /**
              * Format: int64
-             * @description `engagement` is interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null if none were read.
+             * @description `engagement` is the number of interactions gained: Facebook page_post_engagements (day flow), Instagram total_interactions (day flow), LinkedIn REACTION+COMMENT+RESHARE and likeCount+commentCount+shareCount (day flow), TikTok likes_count (cumulative). Null if none were read.
              */
             engagement: number | null;
-            /** @description reach or followers; null without a rate */
+            /** @description reach or followers; null if there is no rate */
             engagement_rate_of: components["schemas"]["RateBase"] | null;
             /**
              * Format: double
-             * @description `engagement_rate_pct` is `engagement` as a percentage of `reach` if `reach` is positive, otherwise of followers, with two decimals. `engagement_rate_of` says which one. With followers, the rate uses only accounts that have both figures in the period; `followers` can include more accounts. Null if neither base is positive, and if `engagement` is null. Do not add rates of periods or platforms.
+             * @description `engagement_rate_pct` is `engagement` as a percentage of `reach` if `reach` is positive, otherwise of followers, rounded to two decimal places. `engagement_rate_of` names the base. If the base is followers, the rate uses only accounts that have both figures in the period; `followers` can include more accounts. Null if neither base is positive, or if `engagement` is null. Do not add rates of periods or platforms.
              */
             engagement_rate_pct: number | null;
             /**
@@ -6170,12 +6170,12 @@ export interface components {
             followers_change: number | null;
             /**
              * Format: date-time
-             * @description first instant included, UTC; the range can begin within the period
+             * @description first instant covered, UTC; the range can begin within the period
              */
             from: string;
             /**
              * Format: int64
-             * @description `impressions` are Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. Null if none were read.
+             * @description `impressions` is the number of impressions gained: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. Null if none were read.
              */
             impressions: number | null;
             /**
@@ -6185,22 +6185,22 @@ export interface components {
             period: string;
             /**
              * Format: int64
-             * @description `posts` is the number of posts published in the period, by the time that the platform or the main application reports. An account's number is known if at least one of its posts is known and the account or its posts were read after the period began, or if a post of the period is known. Null if it is unknown for every account.
+             * @description `posts` is the number of posts published in the period, according to the publication time that the platform or the main application reports. An account's number is known if at least one of its posts is known and the account or its posts were read after the period began, or if a post of the period is known. Null if it is unknown for every account.
              */
             posts: number | null;
             /**
              * Format: int64
-             * @description `reach` is how many people saw content in exactly this period, as counted by the platform. Null if the platform has no window of exactly this length, and if there is more than one social account: people are never summed.
+             * @description `reach` is how many people saw content in exactly this period, as counted by the platform. Null if the platform has no window of exactly this length, or if there is more than one social account: people are never summed.
              */
             reach: number | null;
             /**
              * Format: date-time
-             * @description `recorded_at` is the oldest capture time of `followers`, `engagement` and `impressions` in this period. It considers each account's last reading in the period, and for day flows the last reading of each day, which can be after the period. Readings before the period that a figure carries forward or counts from are ignored. Null if nothing was read.
+             * @description `recorded_at` is the oldest capture time of `followers`, `engagement` and `impressions` in this period. Only each account's last reading in the period is considered, and for day flows the last reading of each day, which can be after the period. Earlier readings that a figure repeats or is measured from are ignored. Null if nothing was read.
              */
             recorded_at: string | null;
             /**
              * Format: date-time
-             * @description end of the included time, exclusive, UTC
+             * @description end of the covered time, exclusive, UTC
              */
             to: string;
             /**
@@ -6233,7 +6233,7 @@ export interface components {
         StreamPosition: {
             /**
              * Format: date-time
-             * @description of the last change up to the version; null without a change
+             * @description time of the last change up to the version; null if there was none
              */
             time: string | null;
             /**
@@ -6317,9 +6317,9 @@ export interface components {
         /** @description The response to /getTopPostsInsights and /getMembersTopPosts. */
         TopPosts: {
             /**
-             * @description `posts` are ranked by the engagement (likes + comments + shares) that they gained in the range, highest first; equal posts are ordered newest first. Posts without a known gain are excluded: they were not read in the range, or their first reading in the range is a baseline. With a member filter, only gains while the member owned the post count.
+             * @description `posts` are ranked by the engagement (likes + comments + shares) that they gained in the range, highest first; tied posts are ordered newest first. Posts without a known gain are excluded: they were not read in the range, or their first reading in the range is a baseline. For a member, only gains from the time when the member owned the post are included.
              *
-             *     With by=total, the posts published in the range are ranked by `engagement` of `latest`. Posts that were not read before the end of the range are excluded. With a member filter, the list contains the posts whose connection the member owns now.
+             *     With by=total, the posts published in the range are ranked by `engagement` of `latest`. Posts that were not read before the end of the range are excluded. For a member, the list contains the posts of the connections that the member owns now.
              */
             posts: components["schemas"]["RankedPost"][];
         };
@@ -6372,11 +6372,11 @@ export interface components {
         /**
          * @description One metric over a range, for one or more social accounts.
          *
-         *     For stocks (followers), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of each account's gains in the range: by its readings, or by the platform's days that begin in the range. An account without the figure is excluded, never counted as 0; `meta.sources` gives the reason.
+         *     For stocks (followers), `value` is the sum of each account's last reading in the range and `change` is the gain over the range. For cumulative metrics and day flows (engagement, impressions, views), `value` is the sum of each account's gains in the range: from its readings, or from the platform's days that begin in the range. An account without the figure is excluded, never counted as 0; `meta.sources` gives the reason.
          *
-         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. The very first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day to the owner at its end.
+         *     A gain is the difference from the account's previous reading, however old, so the intervals of a range add up to the whole. An account's first reading is a baseline and gains nothing. If an account moves between clients or members of the agency, a gain belongs to the owner at the later reading, and a day flow to the owner at the end of the day.
          *
-         *     For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, it has the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
+         *     For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the gain of the same accounts in the previous period; day flows are compared day by day, over the days that both periods have. The previous period ends where the range begins and is as long as the elapsed part of the range, including today: on the 20th, the current month is compared with the 20 days before it. With compare=year, it has the same dates one year earlier; stocks are compared with their value at the end of those dates, unless the account was first read later. With compare=none, nothing is compared.
          */
         Total: {
             /**
@@ -6391,26 +6391,26 @@ export interface components {
             change: number | null;
             /**
              * Format: double
-             * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimals. Both exclude accounts whose stock was first read in the range. Null if `no_baseline` is true, if that base is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
+             * @description `change_pct` is `change` as a percentage of `previous`, rounded to two decimal places. Accounts whose stock was first read in the range are excluded from this calculation. Null if `no_baseline` is true, if the remaining `previous` is not positive, if `gained_since` is set, or if a gain in the previous period spans more than 35 days.
              */
             change_pct: number | null;
-            /** @description `compared_in_part` is true if some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`: compare `previous` plus `change` with `previous`. It is also true if a stock was first read in the range; its `change` then counts from that reading. */
+            /** @description `compared_in_part` is true if some accounts or days of one period have no counterpart in the other and are excluded from `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`. It is also true if a stock was first read in the range; its `change` is then measured from that reading. */
             compared_in_part: boolean;
             /**
              * Format: date-time
-             * @description `gained_since` is the oldest reading in a gap of more than 35 days that ends in the range. The gain is counted, but it is unknown when it occurred. Null if there is no such gap.
+             * @description `gained_since` is the time of the last reading before a gap of more than 35 days that ends in the range, the earliest if there are several gaps. The gain over the gap is counted, but it is unknown when it occurred. Null if there is no such gap.
              */
             gained_since: string | null;
             /** @description `kinds` are the kinds of figures in `value`: stock, cumulative, day_flow. */
             kinds: components["schemas"]["Kind"][];
-            /** @description `no_baseline` is true if the figure was read in the range but there is nothing to compare it with. `change` is then null, except for a stock with several readings in the range: its `change` is the gain since the first one. */
+            /** @description `no_baseline` is true if the figure was read in the range but there is nothing to compare it with. `change` is then null, except for a stock with several readings in the range: its `change` is the gain since the first of these readings. */
             no_baseline: boolean;
             /**
              * Format: int64
-             * @description `previous` is the value compared with, over the accounts and days that both periods have. Null without a comparison.
+             * @description `previous` is the value to compare with, over the accounts and days that both periods have. Null if there is no comparison.
              */
             previous: number | null;
-            /** @description `source_metrics` are the platforms' names of the metrics in `value` and in the comparison. */
+            /** @description `source_metrics` are the platforms' names for the metrics in `value` and in the comparison. */
             source_metrics: string[];
             /**
              * Format: int64
@@ -6461,20 +6461,20 @@ export interface components {
             email: string;
             /** @description 24 hex digits */
             id: string;
-            /** @description URL of a picture; null without one */
+            /** @description URL of a picture; null if the user has no picture */
             image: string | null;
             /** @description Whether the user owns the account. */
             is_owner: boolean;
             /**
              * Format: date-time
-             * @description null if never
+             * @description null if the user has never signed in
              */
             last_login: string | null;
             /** @description Name, from the main application or the platform. */
             name: string;
             /** @description true if a pending password reset is the only reason for being inactive; sign-in links still work */
             reset_pending: boolean;
-            /** @description as named by the main application; null if unknown */
+            /** @description the role as named by the main application; null if unknown */
             role: string | null;
             /**
              * Format: date-time
@@ -6482,7 +6482,7 @@ export interface components {
              */
             updated_at: string | null;
         };
-        /** @description A user on the list whom the dashboard does not show. */
+        /** @description A user who is on the list but not in `users`. */
         UserNotShown: {
             /** @description Id, 24 hex digits. */
             id: string;
@@ -6491,7 +6491,7 @@ export interface components {
         };
         /**
          * Format: int64
-         * @description `views` are page views gained; null if none were read. Day flows count each day once, by the platform's label, for the client that owned the page at the end of the day. Counters count the increase at each reading, at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
+         * @description `views` is the number of page views gained; null if none were read. For day flows, each day is counted once, by the platform's label, for the client that owned the page at the end of the day. For counters, the increase at each reading is counted at its capture time, for the client that owned the page then. The same applies to views of posts, which are used if a platform does not count page views (see Gain).
          */
         Views: number | null;
         /** @description One interval of a ViewsSeries. */
@@ -6499,7 +6499,7 @@ export interface components {
             day: components["schemas"]["Day"];
             /**
              * Format: int64
-             * @description readings of posts captured in this interval
+             * @description number of readings of posts captured in this interval
              */
             readings: number;
             /**
@@ -6508,18 +6508,18 @@ export interface components {
              */
             views: number | null;
         };
-        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. A platform without views can have `impressions` in PostCounts. */
+        /** @description `views` are the video views that posts gained in the range: Facebook post_media_view (of videos total_video_views, of reels their plays) (cumulative), Instagram views (cumulative), TikTok view_count (cumulative); none at LinkedIn. If a platform has no views, its posts can have `impressions` in PostCounts. */
         ViewsOfPlatformViewsSeries: components["schemas"]["Gain"];
-        /** @description The video views of posts. Page views, which platforms count per account, are in Roi. */
+        /** @description The number of video views that posts gained, in total and over time. Page views, which platforms count per account, are in Roi. */
         ViewsSeries: {
             previous_series?: components["schemas"]["PreviousSeriesOfPlatformViewsSeries"];
             /** @description one entry per interval of the range */
             series: components["schemas"]["ViewsDay"][];
             views: components["schemas"]["ViewsOfPlatformViewsSeries"];
         };
-        /** @description Dashboards that no client user had access to. */
+        /** @description Dashboards to which no client user had access. */
         WithoutAccess: {
-            /** @description by id, at most 500 */
+            /** @description ordered by id, at most 500 */
             dashboards: components["schemas"]["ClosedDashboard"][];
             /**
              * Format: int64

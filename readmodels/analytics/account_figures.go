@@ -14,10 +14,10 @@ import (
 // AccountInsights is the response to /getAccountInsights.
 type AccountInsights struct {
 	Total AccountTotals `json:"total"` // over the requested platforms
-	// every requested platform, even without accounts
+	// all requested platforms, including those without accounts
 	Platforms []PlatformInsights `json:"platforms"`
-	// AsRead are engagement figures that exist only over a platform's own window, such as lifetime
-	// statistics. They are not included in any total.
+	// AsRead lists engagement figures that platforms report only for their own windows, such as
+	// lifetime statistics. No total includes them.
 	AsRead []ReadFigure `json:"as_read"`
 }
 
@@ -27,20 +27,20 @@ type PlatformInsights struct {
 	AccountTotals
 }
 
-// AccountTotals are the totals of some social accounts.
+// AccountTotals are the totals of a set of social accounts.
 type AccountTotals struct {
 	// SocialAccounts is the number of social accounts in scope, whether read or not, plus accounts
 	// that have left the scope and have figures in this response.
 	SocialAccounts int `json:"social_accounts"`
-	// Followers are people (a stock), from each account's last reading in the range: {account
-	// followers}.
+	// Followers is the number of followers (a stock), from each account's last reading in the
+	// range: {account followers}.
 	Followers Total `json:"followers"`
-	// Engagement is interactions gained in the range, as each platform counts them: {account
-	// engagement}.
+	// Engagement is the number of interactions gained in the range, as each platform counts them:
+	// {account engagement}.
 	Engagement Total `json:"engagement"`
 }
 
-// accountFigures are the figures of accounts for a response.
+// accountFigures contains the figures of social accounts for a response.
 type accountFigures struct {
 	*queryContext
 
@@ -50,7 +50,8 @@ type accountFigures struct {
 	before  *accountFigures           // of the compared period; nil if series have none
 }
 
-// readAccountFigures reads the figures in the buckets and in what they are compared with.
+// readAccountFigures reads the figures in the buckets and in the buckets that these are compared
+// with.
 func readAccountFigures(ctx context.Context, qc *queryContext, buckets []bucket) (*accountFigures, error) {
 	before := qc.query.comparedParts(buckets)
 	series, err := qc.figures(ctx, slices.Concat(before, buckets))
@@ -69,13 +70,13 @@ func newAccountFigures(qc *queryContext, buckets []bucket, series []*metricSerie
 	for _, s := range series {
 		var v *metricValue
 		switch s.metric {
-		case domain.MetricReach: // is never summed
+		case domain.MetricReach: // never summed
 		case domain.MetricFollowers:
 			v = qc.stockValue(s, buckets)
 		default:
 			v = qc.gainedValue(s, buckets, qc.sees)
 		}
-		if v != nil { // it has a figure
+		if v != nil {
 			f.values[s.metric] = append(f.values[s.metric], v)
 		}
 	}
@@ -97,15 +98,15 @@ func (f *accountFigures) total(metric string, platforms []domain.Platform) Total
 	return total(f.onPlatforms(metric, platforms))
 }
 
-// ReadFigure is a figure shown as read: it covers the platform's own window or cannot be added up,
-// and is in no total.
+// ReadFigure is a figure as the platform reports it. No total includes it, because it covers the
+// platform's own window or cannot be added up.
 type ReadFigure struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64       `json:"social_account_id"`
 	Metric        string      `json:"metric"`
 	Kind          domain.Kind `json:"kind"` // rolling or stock
-	// the platform's name of the window; null if it gave none
+	// the platform's name for the window; null if unnamed
 	Window       domain.OptionalText `json:"window"`
 	Value        int64               `json:"value"`
 	SourceMetric string              `json:"source_metric"`
@@ -113,7 +114,7 @@ type ReadFigure struct {
 	CapturedAt time.Time `json:"captured_at"`
 }
 
-// asRead returns the figures of a metric that are in no total.
+// asRead returns the figures of a metric that no total includes.
 func (f *accountFigures) asRead(metric string) []ReadFigure {
 	figures := []ReadFigure{}
 	for _, s := range f.series {
@@ -128,8 +129,9 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 			f.noteCapture(&last.at)
 			f.noteMetric(s.social, s.metric)
 			figures = append(figures, ReadFigure{
-				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Metric: s.metric, Kind: key.kind,
-				Window: domain.OptionalText(key.window), Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
+				SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform),
+				Metric: s.metric, Kind: key.kind, Window: domain.OptionalText(key.window),
+				Value: last.value, SourceMetric: last.source, CapturedAt: last.at,
 			})
 		}
 	}
@@ -140,11 +142,11 @@ func (f *accountFigures) asRead(metric string) []ReadFigure {
 	return figures
 }
 
-// Percent returns part as a percentage of whole, rounded once to two decimals, half away from zero;
-// nil if whole is not positive.
+// Percent returns part as a percentage of whole, rounded to two decimal places (halves away from
+// zero). It returns nil if whole is not positive.
 func Percent(part, whole int64) *float64 { return ratio(part, whole, 100) }
 
-// ratio returns part / whole × times, rounded like [Percent].
+// ratio returns part / whole × times, rounded as in [Percent].
 func ratio(part, whole int64, times float64) *float64 {
 	if whole <= 0 {
 		return nil

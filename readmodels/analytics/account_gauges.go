@@ -11,13 +11,14 @@ import (
 )
 
 // gauge lists the readings of a stock, cumulative or rolling figure in order of capture, one per
-// instant: the last reading of each UTC day and owner, and the ones that [queryContext.readUnknown]
-// adds. A reading gains the difference from the reading before it, and the gain belongs to its
-// owner. If the first reading is not before [queryContext.begins], it is the first one ever.
+// instant: the last reading of each UTC day and owner, and the readings that
+// [queryContext.readUnknown] adds. A reading gains the difference from the reading before it, and
+// the gain belongs to the owner at the later reading. If the first reading is not before
+// [queryContext.begins], it is the first reading ever.
 type gauge []*sample
 
-// sort orders the readings. tied reports whether two readings have the same instant and only their
-// event ids, which were not read, can decide which one counts.
+// sort orders the readings. tied reports whether two readings have the same instant and which of
+// them to use depends on their event ids, which were not read.
 func (g *gauge) sort() (tied bool) {
 	if !slices.IsSortedFunc(*g, (*sample).compare) {
 		slices.SortFunc(*g, (*sample).compare)
@@ -45,7 +46,7 @@ func (g *gauge) search(at time.Time) int {
 	return sort.Search(len(*g), func(i int) bool { return !(*g)[i].at.Before(at) })
 }
 
-// last returns the last reading in [from, to) that matches; nil without one.
+// last returns the last reading in [from, to) that matches, or nil.
 func (g *gauge) last(from, to time.Time, match func(*sample) bool) *sample {
 	for i := g.search(to) - 1; i >= 0 && !(*g)[i].at.Before(from); i-- {
 		if p := (*g)[i]; match(p) {
@@ -55,24 +56,24 @@ func (g *gauge) last(from, to time.Time, match func(*sample) bool) *sample {
 	return nil
 }
 
-// steps returns the readings in [from, to) that have a predecessor, after the predecessor of the
-// first one.
+// steps returns the readings in [from, to) that have a predecessor, preceded by the predecessor of
+// the first one.
 func (g *gauge) steps(from, to time.Time) []*sample {
 	first := max(1, g.search(from))
 	return (*g)[first-1 : max(first, g.search(to))]
 }
 
-// longStep is the longest gap between two readings that is not reported. A gain over a longer gap
-// counts at the later reading, but it is unknown when it occurred.
+// longStep is the longest gap between two readings that is not flagged. A gain over a longer gap is
+// counted at the later reading, but it is unknown when the gain occurred.
 const longStep = 35 * 24 * time.Hour
 
-// latest returns the last reading in the range that the scope can see; nil without one.
+// latest returns the last reading in the range that the scope can see, or nil.
 func (qc *queryContext) latest(g *gauge) *sample {
 	return g.last(qc.query.Range.From, qc.query.Range.To, func(p *sample) bool { return qc.sees(p.owner) })
 }
 
-// probe asks for raw readings of a figure in [from, to): the last one, or all. A zero from means no
-// lower bound.
+// probe requests raw readings of a figure in [from, to): the last one, or all of them. If from is
+// zero, there is no lower bound.
 type probe struct {
 	series    *metricSeries
 	key       gaugeKey
@@ -84,7 +85,7 @@ type probe struct {
 // readUnknown adds readings that the response needs and the roll-ups lack. Roll-ups hold the last
 // reading of each UTC day and owner. Raw readings are needed where an interval ends before the last
 // reading of a day, on days with readings of several owners, and for accounts that were not read in
-// the days before a period. Each takes one index probe; all run in one statement.
+// the days before a period. Each probe needs one index lookup. One statement runs all of them.
 func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries, buckets []bucket) error {
 	instants := append(starts(buckets), qc.query.Range.From, qc.query.Range.To)
 	if !qc.uncompared {
@@ -100,7 +101,7 @@ func (qc *queryContext) readUnknown(ctx context.Context, series []*metricSeries,
 	var probes []probe
 	for _, s := range series {
 		for key, g := range s.gauges {
-			rolling := key.kind == domain.Rolling // only the last one in the range is shown
+			rolling := key.kind == domain.Rolling // only its last reading in the range is shown
 			for _, at := range cuts {
 				if rolling && !at.Equal(qc.query.Range.To) {
 					continue
@@ -137,11 +138,13 @@ func (qc *queryContext) probesOfDays(s *metricSeries, key gaugeKey, g *gauge, to
 	return probes
 }
 
-// probesBeforePeriods returns probes for the last reading before a period, however old, for
-// accounts without one in the few days before it. The first reading of the first day may then be
-// the baseline, so it is probed too. Stocks also need the last reading that the scope can see, if
-// the very last one belongs to another owner.
-func (qc *queryContext) probesBeforePeriods(s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan) (probes []probe) {
+// probesBeforePeriods returns probes for the last reading before a period, however old, if the
+// account was not read in the few days before the period. The first reading of the first day may
+// then be the baseline, so it is probed too. Stocks also need the last reading that the scope can
+// see, if the last reading of all belongs to another owner.
+func (qc *queryContext) probesBeforePeriods(
+	s *metricSeries, key gaugeKey, g *gauge, loaded figureSpan,
+) (probes []probe) {
 	type start struct {
 		at        time.Time
 		loaded    day // the first day before it that is loaded
@@ -154,11 +157,13 @@ func (qc *queryContext) probesBeforePeriods(s *metricSeries, key gaugeKey, g *ga
 	if key.kind == domain.Stock && qc.isNarrowed() {
 		periods = append(periods, start{qc.query.Range.From, loaded.first, true})
 		if qc.query.seriesCompared() {
-			periods = append(periods, start{qc.compared.From, loaded.first, true}, start{qc.compared.To, loaded.first, true})
+			periods = append(periods, start{qc.compared.From, loaded.first, true},
+				start{qc.compared.To, loaded.first, true})
 		}
 	}
 	for _, from := range periods {
-		if g.last(from.loaded.utc(), from.at, func(p *sample) bool { return !from.scopeOnly || qc.sees(p.owner) }) != nil {
+		wanted := func(p *sample) bool { return !from.scopeOnly || qc.sees(p.owner) }
+		if g.last(from.loaded.utc(), from.at, wanted) != nil {
 			continue
 		}
 		probes = append(probes, probe{s, key, time.Time{}, from.at, false, from.scopeOnly})
@@ -176,10 +181,12 @@ const nearBefore = 40 * 24 * time.Hour
 func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 	n := len(probes)
 	social, from, near, to := make([]int64, n), make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
-	metric, kind, window, all, scopeOnly := make([]string, n), make([]string, n), make([]string, n), make([]bool, n), make([]bool, n)
+	metric, kind, window := make([]string, n), make([]string, n), make([]string, n)
+	all, scopeOnly := make([]bool, n), make([]bool, n)
 	for i, p := range probes {
 		social[i], metric[i], kind[i], window[i] = p.series.social, p.series.metric, string(p.key.kind), p.key.window
-		from[i], near[i], to[i], all[i], scopeOnly[i] = p.from, later(p.from, p.to.Add(-nearBefore)), p.to, p.all, p.scopeOnly
+		from[i], near[i], to[i] = p.from, later(p.from, p.to.Add(-nearBefore)), p.to
+		all[i], scopeOnly[i] = p.all, p.scopeOnly
 	}
 	readings := func(lower, upper string) string {
 		return `(
@@ -187,27 +194,34 @@ func (qc *queryContext) probe(ctx context.Context, probes []probe) error {
 			from tSAccountIns r
 			cross join lateral (
 				select f.value, f.source
-				from jsonb_to_recordset(r.figures) as f(name text, kind text, value bigint, source text, day text, "window" text)
-				where f.name = p.metric and f.kind = p.kind and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
+				from jsonb_to_recordset(r.figures)
+					as f(name text, kind text, value bigint, source text, day text, "window" text)
+				where f.name = p.metric and f.kind = p.kind
+				  and (p.kind <> 'rolling' or coalesce(f."window", '') = p.win)
 				order by f.day desc nulls last, f.source, f."window" limit 1) f
 			where r.social_account_id = p.social and r.parent_account = $1
 			  and r.captured_at >= ` + lower + ` and r.captured_at < ` + upper + `
-			  and (not p.seen or ($9::text[] is null or r.account_id = any($9)) and ($10::bigint = 0 or r.member_id = $10))
+			  and (not p.seen
+			       or ($9::text[] is null or r.account_id = any($9)) and ($10::bigint = 0 or r.member_id = $10))
 			order by r.captured_at desc limit p.most)`
 	}
 	rows, _ := qc.tx.Query(ctx, `
 		select p.n, r.value, r.captured_at, r.source, r.account_id, r.member_id
 		from (
 			select *, case when not whole then 1 end as most
-			from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
-				$11::boolean[], $12::boolean[]) with ordinality as p(social, metric, kind, win, lower, near, upper, whole, seen, n)) p
-		cross join lateral (`+readings("p.near", "p.upper")+" union all "+readings("p.lower", "p.near")+` limit p.most) r`,
-		qc.scope.ParentAccount, social, metric, kind, window, from, near, to, qc.scope.Accounts, qc.query.Member, all, scopeOnly)
+			from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[],
+					$8::timestamptz[], $11::boolean[], $12::boolean[])
+				with ordinality as p(social, metric, kind, win, lower, near, upper, whole, seen, n)) p
+		cross join lateral (
+			`+readings("p.near", "p.upper")+" union all "+readings("p.lower", "p.near")+` limit p.most) r`,
+		qc.scope.ParentAccount, social, metric, kind, window, from, near, to,
+		qc.scope.Accounts, qc.query.Member, all, scopeOnly)
 	var at int
 	var reading sample
 	var readingOrigin origin
 	return forEach(rows, "read last readings", []any{
-		&at, &reading.value, &reading.at, &readingOrigin.source, &readingOrigin.owner.account, &readingOrigin.owner.member,
+		&at, &reading.value, &reading.at, &readingOrigin.source, &readingOrigin.owner.account,
+		&readingOrigin.owner.member,
 	}, func() {
 		p := reading
 		p.origin, p.at = new(readingOrigin), reading.at.UTC()
@@ -220,21 +234,21 @@ type sample struct {
 	*origin
 
 	value   int64
-	at      time.Time // of capture
+	at      time.Time // capture time
 	day     day       // the platform's day, otherwise the UTC day of capture
 	eventID string    // breaks ties; "" unless a tie needs it
 }
 
-// origin holds the values that the samples of one month of a figure share; thousands are in memory
-// at once.
+// origin contains the values that the samples of a figure in one month share. Thousands of samples
+// are in memory at once.
 type origin struct {
-	owner  owner  // the owner of the readings
-	source string // the platform's name of the metric
+	owner  owner
+	source string // the platform's name for the metric
 	window string // breaks ties
 }
 
-// compare orders samples by capture. At the same instant, the reading that counts comes first: the
-// smaller event id, then the later day, then the first source and window by name.
+// compare orders samples by capture time. At the same instant, the sample to use comes first: the
+// one with the smaller event id, then the later day, then the first source and window by name.
 func (p *sample) compare(q *sample) int {
 	return cmp.Or(p.at.Compare(q.at), cmp.Compare(p.eventID, q.eventID), cmp.Compare(q.day, p.day),
 		cmp.Compare(p.source, q.source), cmp.Compare(p.window, q.window))
@@ -243,7 +257,7 @@ func (p *sample) compare(q *sample) int {
 // byDay holds samples by day.
 type byDay struct {
 	first   day
-	samples []*sample // nil where a day has none
+	samples []*sample // nil for a day without a sample
 }
 
 func (d byDay) orEmpty(span figureSpan) byDay {
@@ -260,7 +274,7 @@ func (d byDay) get(which day) *sample {
 	return nil
 }
 
-// all returns the samples of some days; nil if one is missing.
+// all returns the samples of a span of days, or nil if any is missing.
 func (d byDay) all(span days) []*sample {
 	from, to := span.first-d.first, span.end-d.first
 	if from < 0 || int(to) > len(d.samples) || from >= to || slices.Contains(d.samples[from:to], nil) {
@@ -269,9 +283,9 @@ func (d byDay) all(span days) []*sample {
 	return d.samples[from:to]
 }
 
-// put stores a sample on its day unless the present one wins: the later reading, and at the same
-// instant the first one in order. tied reports whether only their event ids, which were not read,
-// can decide.
+// put stores a sample under its day unless the day has a later sample, or one of the same instant
+// that sorts before it. tied reports whether the decision depends on event ids, which were not
+// read.
 func (d byDay) put(p *sample) (tied bool) {
 	i := p.day - d.first
 	present := d.samples[i]

@@ -34,21 +34,21 @@ type metricSeries struct {
 	flows byDay
 	// owners at the end of each day; nil if the response does not depend on owners
 	dayOwners []ownerSince
-	// rolling figures over whole days, by window and last day; only those in scope
+	// rolling figures over a number of days, by window and last day; only those in scope
 	windows map[string]byDay
-	gauges  map[gaugeKey]*gauge // other figures; they are read but not summed
-	// two readings have the same instant, and only their event ids decide which one counts
+	gauges  map[gaugeKey]*gauge // all other figures
+	// two readings have the same instant, and their event ids decide which one to use
 	tied bool
 }
 
 // gaugeKey separates readings of a metric that must never be mixed.
 type gaugeKey struct {
 	kind domain.Kind
-	// rolling figures only: a window that does not consist of days, such as a lifetime
+	// rolling figures only: a window that is not a number of days, such as lifetime
 	window string
 }
 
-// figureKey is what all samples of a figure share.
+// figureKey identifies the samples of one figure of one owner from one source.
 type figureKey struct {
 	seriesKey
 	owner
@@ -58,7 +58,7 @@ type figureKey struct {
 }
 
 // figures reads the figures of accounts in the range and in the previous period, by platform,
-// social account and metric. buckets are the intervals of both that the response shows.
+// social account and metric. buckets are the intervals of both periods that the response shows.
 func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metricSeries, error) {
 	series, err := qc.readSeries(ctx, nil)
 	if err != nil {
@@ -86,9 +86,9 @@ func (qc *queryContext) figures(ctx context.Context, buckets []bucket) ([]*metri
 // readSeries reads account_months: day flows by the platform's days of the range and of the
 // previous period, everything else by the UTC days of both and a few days before. For the time
 // between them, see [figureSpan]. It reads all owners of a social account in the agency, because a
-// gain counts from the previous reading of any owner. Event ids are read only for the social
-// accounts in withIDs: they take more space than everything else and only order readings of the
-// same instant.
+// gain is measured from the previous reading, regardless of its owner. Event ids are read only for
+// the social accounts in withIDs: they take more space than all other columns and only serve to
+// order readings of the same instant.
 func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series []*metricSeries, err error) {
 	span := qc.figureSpan()
 	args := arguments{
@@ -97,7 +97,8 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	}
 	where := qc.seriesFilter(span, &args)
 	rows, _ := qc.tx.Query(ctx, `
-		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source, window_name, month,
+		select days, day_values, captured_at, social_account_id, account_id, member_id, p_id, metric, kind, source,
+		       window_name, month,
 		       case when social_account_id = any($8) then event_ids end
 		from account_months
 		where parent_account = $1 and p_id = any($3) and `+where, args...)
@@ -106,20 +107,24 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 	var month time.Time
 	var events []string
 	_, err = pgx.ForEachRow(rows, []any{
-		nil, nil, nil, &f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month, &events,
+		nil, nil, nil, &f.social, &f.account, &f.member, &f.platform, &f.metric, &f.kind, &f.source, &f.window, &month,
+		&events,
 	}, func() error {
 		sent := rows.RawValues()
 		days, values, captured := sentArray(sent[0]), sentArray(sent[1]), sentArray(sent[2])
 		n := max(0, (len(days)-beforeAll)/(beforeElement+2))
-		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8), checkEventIDs(events, n))
+		err := errors.Join(checkArray(days, n, 2), checkArray(values, n, 8), checkArray(captured, n, 8),
+			checkEventIDs(events, n))
 		if err != nil || f.kind == domain.Rolling && !qc.sees(f.owner) {
 			return err
 		}
-		points, shared, first := make([]sample, 0, n), &origin{owner: f.owner, source: f.source, window: f.window}, dayOf(month)
+		points, first := make([]sample, 0, n), dayOf(month)
+		shared := &origin{owner: f.owner, source: f.source, window: f.window}
 		var newest time.Time
 		for i := range n {
 			p := sample{
-				origin: shared, value: int64At(values, i), at: time.UnixMicro(microsecondsIn2000 + int64At(captured, i)).UTC(),
+				origin: shared, value: int64At(values, i),
+				at:  time.UnixMicro(microsecondsIn2000 + int64At(captured, i)).UTC(),
 				day: first + day(int16At(days, i)) - 1,
 			}
 			if p.day < span.first || p.day >= span.end {
@@ -154,12 +159,13 @@ func (qc *queryContext) readSeries(ctx context.Context, withIDs []int64) (series
 		}
 	}
 	slices.SortFunc(series, func(x, y *metricSeries) int {
-		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social), cmp.Compare(x.metric, y.metric))
+		return cmp.Or(cmp.Compare(x.platform, y.platform), cmp.Compare(x.social, y.social),
+			cmp.Compare(x.metric, y.metric))
 	})
 	return series, nil
 }
 
-// seriesFilter selects the months and the social accounts that readSeries reads.
+// seriesFilter returns the SQL condition for the months and social accounts that readSeries reads.
 func (qc *queryContext) seriesFilter(span figureSpan, args *arguments) (where string) {
 	where = "metric = any($5) and month >= $6::date and month < $7::date"
 	if between := span.between; between.first < between.end {
@@ -173,7 +179,8 @@ func (qc *queryContext) seriesFilter(span figureSpan, args *arguments) (where st
 	if qc.isNarrowed() {
 		where += ` and social_account_id = any(array(
 			select social_account_id from account_newest
-			where parent_account = $1 and ` + qc.withinAccounts("account_id") + ` and ` + qc.ofMember("member_id") + `))`
+			where parent_account = $1 and ` + qc.withinAccounts("account_id") + `
+			  and ` + qc.ofMember("member_id") + `))`
 	} else {
 		where += " and $2::text[] is null and $4::bigint = 0"
 	}
@@ -216,28 +223,31 @@ func (s *metricSeries) add(span figureSpan, f *figureKey, points []sample) {
 	}
 }
 
-// lookBack is how many days before a period its gauges are read from the roll-up. Nearly every
-// account has a reading in these days.
+// lookBack is the number of days before a period for which gauges are also read from the roll-up.
+// Nearly every account has a reading on these days.
 const lookBack = 3
 
 type days struct{ first, end day }
 
-// figureSpan is the days for which figures are read: the platforms' days and the UTC days of the
-// range and of the previous period, and a few days before them.
+// figureSpan contains the days for which figures are read: the platforms' days and the UTC days of
+// the range and of the previous period, and a few days before them.
 type figureSpan struct {
 	days
-	// between are the months between the previous period and the range. They are read only for
+	// between covers the months between the previous period and the range. They are read only for
 	// stocks, whose change spans them.
 	between days
 }
 
 func (qc *queryContext) figureSpan() figureSpan {
 	r, from := qc.query.Range, qc.begins()
-	first, flowEnd := r.flowDays() // the first day of windows of days
+	first, flowEnd := r.flowDays()
 	var s figureSpan
 	if !qc.uncompared {
 		last := qc.compared.To.Add(-time.Nanosecond)
-		s.between = days{max(dayOf(last.In(r.Zone)), dayOf(last.UTC())).nextMonth(), min(first-1, dayOf(r.From.UTC())-lookBack).month()}
+		s.between = days{
+			max(dayOf(last.In(r.Zone)), dayOf(last.UTC())).nextMonth(),
+			min(first-1, dayOf(r.From.UTC())-lookBack).month(),
+		}
 	}
 	s.days = days{
 		min(first, dayOf(from.In(r.Zone)), dayOf(from.UTC())-lookBack),
@@ -255,18 +265,18 @@ func (qc *queryContext) begins() time.Time {
 
 // sentArray is an array in PostgreSQL's wire format, from which single elements are read in place.
 // A response for a hundred accounts reads tens of thousands of elements, and pgx decodes each
-// through several interfaces. It is valid until the next row.
+// through several interfaces. A sentArray is valid until the next row is read.
 type sentArray []byte
 
 // The wire format begins with the number of dimensions, a flag for nulls and the element type, then
-// the length and lower bound of the one dimension. Each element is preceded by its length.
+// the length and lower bound of the dimension. Each element is preceded by its length.
 const (
 	noElements    = 3 * 4
 	beforeAll     = 5 * 4
 	beforeElement = 4
 )
 
-// checkEventIDs refuses event ids that were read but do not fit n values.
+// checkEventIDs returns an error if event ids were read and their number is not n.
 func checkEventIDs(ids []string, n int) error {
 	if ids != nil && len(ids) != n {
 		return fmt.Errorf("array of %d event ids for %d values", len(ids), n)
@@ -274,8 +284,8 @@ func checkEventIDs(ids []string, n int) error {
 	return nil
 }
 
-// checkArray returns an error unless the array has one dimension and n elements of the given width
-// in bytes without nulls.
+// checkArray returns an error unless the array has one dimension, n elements of width bytes each,
+// and no nulls.
 func checkArray(a sentArray, n, width int) error {
 	if n == 0 && len(a) == noElements && binary.BigEndian.Uint32(a) == 0 {
 		return nil
@@ -284,7 +294,8 @@ func checkArray(a sentArray, n, width int) error {
 		binary.BigEndian.Uint32(a[12:]) == uint32(n) && binary.BigEndian.Uint32(a[beforeAll:]) == uint32(width) {
 		return nil
 	}
-	return fmt.Errorf("array of %d bytes is not a one-dimensional array of %d elements of %d bytes without nulls", len(a), n, width)
+	return fmt.Errorf("array of %d bytes is not a one-dimensional array of %d elements of %d bytes without nulls",
+		len(a), n, width)
 }
 
 func int16At(a sentArray, i int) int16 {

@@ -6,14 +6,14 @@ import "github.com/ledgerboard/ledgerboard/readmodels"
 const (
 	// fullFrequency is the number of posts per week that gives an account the full frequency.
 	fullFrequency = 3
-	// regularityDays is the length of the spans that should each have a post.
+	// regularityDays is the length, in days, of the spans that should each have a post.
 	regularityDays = 7
 )
 
 // ActivityMeter is the response to /reach/activityMeter.
 type ActivityMeter struct {
 	Total Activity `json:"total"` // over the requested platforms
-	// every requested platform, even without accounts
+	// all requested platforms, including those without accounts
 	Platforms []PlatformActivity `json:"platforms"`
 }
 
@@ -24,30 +24,31 @@ type PlatformActivity struct {
 }
 
 // Activity says how often and how regularly some social accounts posted in the range. Only days
-// that have begun count, and count as whole days. Each account is measured separately and the
+// that have begun are counted, each as a whole day. Each account is measured separately and the
 // results are averaged, so that one busy account does not hide idle ones. An account's number of
 // posts on a day is known if the account or its posts were read after the day began, or if a post
-// of that day is known. Null means unknown, 0 means no posts. Sums contain the known numbers.
+// of that day is known. Null means unknown; 0 means no posts. Sums include only known numbers.
 type Activity struct {
-	SocialAccounts int `json:"social_accounts"` // in scope
+	SocialAccounts int `json:"social_accounts"` // number in scope
 	// AccountsMeasured is the number of accounts with at least one known published post, at any
 	// time, and a known number of posts on a day of the range.
 	AccountsMeasured int `json:"accounts_measured"`
-	// Score is from 0 to 100 with two decimals: the mean of `frequency` and `regularity`. All three
-	// are null if no account is measured. They measure each account up to the last day with a known
-	// number of posts.
+	// Score is from 0 to 100, rounded to two decimal places: the mean of `frequency` and
+	// `regularity`. All three are null if no account is measured. They measure each account up to
+	// the last day with a known number of posts.
 	Score *float64 `json:"score"`
 	// Frequency is from 0 to 100: posts per week as a percentage of 3, capped at 100.
 	Frequency *float64 `json:"frequency"`
 	// Regularity is from 0 to 100: the percentage of 7-day spans with a post. Spans are counted
 	// back from the account's last known day; remaining days belong to the oldest span.
 	Regularity *float64 `json:"regularity"`
-	// Posts is the number of posts of the measured accounts published in the range, by the time
-	// that the platform or the main application reports. Posts without a time are not counted;
-	// posts that were deleted later are. If a page moved to another sub-account, its posts from
-	// before the move count for both. Null if no account is measured.
+	// Posts is the number of posts of the measured accounts published in the range, according to
+	// the publication time that the platform or the main application reports. Posts without a time
+	// are not counted; posts that were deleted later are counted. If a page moved to another
+	// sub-account, posts from before the move are counted for both sub-accounts. Null if no account
+	// is measured.
 	Posts *int64 `json:"posts"`
-	// PostsPerWeek is the mean over the measured accounts.
+	// PostsPerWeek is the mean of the measured accounts.
 	PostsPerWeek *float64      `json:"posts_per_week"`
 	Series       []ActivityDay `json:"series"` // one entry per interval of the range
 }
@@ -62,10 +63,12 @@ type ActivityDay struct {
 	Posts *int64 `json:"posts"`
 }
 
-// measure returns the means of the accounts' scores. days has the days that have begun, and each
-// account has a known number of posts on at least one of them.
+// measure returns the mean scores of the accounts. days are the days that have begun; each account
+// has a known number of posts on at least one of them.
 func measure(socialAccounts int, accounts []*accountPosts, days, parts []bucket) Activity {
-	m := Activity{SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts))}
+	m := Activity{
+		SocialAccounts: socialAccounts, AccountsMeasured: len(accounts), Series: make([]ActivityDay, len(parts)),
+	}
 	for i, d := range parts {
 		m.Series[i].Day = d.day.String()
 	}

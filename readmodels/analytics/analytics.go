@@ -9,16 +9,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Analytics serves the analytics endpoints, with one method for each kind.
+// Analytics serves the analytics endpoints. Endpoints with the same response share a method.
 type Analytics struct {
 	// Pool can be read-only.
 	Pool *pgxpool.Pool
 }
 
-// RangeQuery is the query of the endpoints. Most use only some of its fields.
+// RangeQuery is the query of an analytics endpoint. Most endpoints use only some of its fields.
 type RangeQuery struct {
 	Range       Range
-	Platforms   []domain.Platform // never empty; answers keep their order
+	Platforms   []domain.Platform // never empty; responses keep this order
 	Granularity Granularity       // of series; "" means [ByDay]
 	Member      int64             // limits figures to one member; 0 for all
 	// [Analytics.Stats] only: limits figures to one social account; 0 for all
@@ -36,7 +36,8 @@ var (
 	ErrMemberNotFound = domain.NewError(domain.CodeNotFound, "There is no such member. Check the id.")
 	// ErrCategoryNotFound is returned for a category that is neither in the directory nor used by a
 	// post in scope.
-	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound, "There is no such category. Use its number, or 0 for all categories.")
+	ErrCategoryNotFound = domain.NewError(domain.CodeNotFound,
+		"There is no such category. Check the number, or use 0 for all categories.")
 )
 
 // Meta describes the data of an analytics response.
@@ -48,7 +49,7 @@ type Meta struct {
 	// the range cuts an interval, its entry covers only the part in the range, and is labeled with
 	// the interval's first day, which can be before the range.
 	Granularity Granularity `json:"granularity"`
-	// Complete is false while the range has not ended. Its figures can still grow, future intervals
+	// Complete is false while the range has not ended. The figures can still grow, future intervals
 	// are null, and the comparison covers as many days as have begun in the range, including today.
 	Complete bool `json:"complete"`
 	// ComparedFrom is the first instant of the compared period, UTC; absent if nothing is compared.
@@ -63,20 +64,20 @@ type Meta struct {
 	// nothing was read yet, or no fetcher reads them.
 	NextDue *time.Time `json:"next_due"`
 	// Sources says for every social account in scope how complete its figures are, so that every
-	// missing figure has a reason. Ordered by platform and id. Empty if no account is connected on
-	// the requested platforms, by the member or in the account. Absent with meta=brief.
+	// missing figure has a reason. Ordered by platform and id. Empty if the scope, the requested
+	// platforms and the member have no social account in common. Absent with meta=brief.
 	Sources []Source `json:"sources,omitzero"`
-	// ClientsSee says whether the clients of a dashboard can see these figures. Present if the
-	// parameter dashboard was used.
+	// ClientsSee says whether the clients of a dashboard can see these figures. Present only with
+	// the parameter dashboard.
 	ClientsSee *bool `json:"clients_see,omitempty"`
 	// ClientsSeeNot is a sentence that says why clients cannot see the figures. Absent if they can.
 	ClientsSeeNot string `json:"clients_see_not,omitempty"`
-	// Ignored are the names of query parameters that this endpoint does not support and ignored.
-	// Absent if none was ignored.
+	// Ignored lists the query parameters that were ignored because this endpoint does not support
+	// them. Absent if there were none.
 	Ignored []string `json:"ignored,omitempty"`
-	// RankedBy is the measure of the response's rankings; absent if it has none.
+	// RankedBy is the measure of the rankings in the response; absent if there are no rankings.
 	RankedBy RankBy `json:"ranked_by,omitempty"`
-	// Instead suggests the other ranking if it may say more; absent otherwise.
+	// Instead suggests the other ranking if that may be more informative; absent otherwise.
 	Instead *rankingOffer `json:"instead,omitempty"`
 	// NextCursor is the cursor of the next page; absent on the last page and on responses without
 	// pages.

@@ -8,16 +8,16 @@ import (
 // Compare selects the period that the range of a response is compared with.
 type Compare string
 
-// Values of Compare. "" means previous, but only for totals: series have no comparison.
+// Values of [Compare]. The empty value means previous for totals and none for series.
 const (
-	ComparePrevious Compare = "previous" // the period that ends where the range begins and is as long as its elapsed part
-	CompareYear     Compare = "year"     // the same dates one year before, in the range's zone
+	ComparePrevious Compare = "previous" // the period before the range, as long as the elapsed part of the range
+	CompareYear     Compare = "year"     // the same dates one year earlier, in the range's zone
 	CompareNone     Compare = "none"     // nothing
 )
 
 // Compared returns the period that the elapsed part of a range is compared with. On the 20th, the
-// current month is compared with 20 days; compared with a whole month, it would look like a decline.
-// Whole days are compared with whole days, even across clock changes.
+// current month is compared with 20 days: the comparison with a whole month would look like a
+// decline. Whole days are compared with whole days, even across clock changes.
 func (r Range) Compared(compare Compare) Range {
 	back := r.back(compare)
 	from := back(r.From)
@@ -35,9 +35,9 @@ func (r Range) back(compare Compare) func(time.Time) time.Time {
 	return func(at time.Time) time.Time { return at.Add(-e.To.Sub(r.From)) }
 }
 
-// yearBefore returns the instant one year earlier with the same local time. February 29 has no
+// yearBefore returns the instant one year earlier at the same local time. February 29 has no
 // counterpart and maps to the start of March 1, so that whole months are compared with whole months
-// and adjoining ranges with adjoining ones.
+// and adjoining ranges with adjoining ranges.
 func yearBefore(at time.Time, zone *time.Location) time.Time {
 	local := at.In(zone)
 	d, target := dayOf(local), dayOf(local).yearBefore()
@@ -45,8 +45,9 @@ func yearBefore(at time.Time, zone *time.Location) time.Time {
 		return target.start(zone)
 	}
 	year, month, date := target.utc().Date()
-	sameClock := time.Date(year, month, date, local.Hour(), local.Minute(), local.Second(), local.Nanosecond(), zone).UTC()
-	// a clock change does not move it to another day
+	hour, minute, second := local.Clock()
+	sameClock := time.Date(year, month, date, hour, minute, second, local.Nanosecond(), zone).UTC()
+	// a clock change must not move the instant to another day
 	return earlier(later(sameClock, target.start(zone)), (target + 1).start(zone))
 }
 
@@ -72,14 +73,16 @@ func (q RangeQuery) comparedParts(parts []bucket) []bucket {
 	for _, part := range parts {
 		if part.From.Before(end) {
 			from := back(part.From)
-			before = append(before, Range{From: from, To: later(from, back(earlier(part.To, end))), Zone: q.Range.Zone}.whole())
+			to := later(from, back(earlier(part.To, end)))
+			before = append(before, Range{From: from, To: to, Zone: q.Range.Zone}.whole())
 		}
 	}
 	return before
 }
 
-// comparedDays returns a function from a day of the range to its days in the compared period: one
-// day; with compare=year, none for February 29 and both February 28 and 29 for February 28.
+// comparedDays returns a function that maps a day of the range to its counterparts in the compared
+// period, usually one day. With compare=year, February 29 has no counterpart, and February 28 has
+// two if the earlier year is a leap year.
 func (qc *queryContext) comparedDays() func(day) days {
 	begins, _ := qc.query.Range.flowDays()
 	first, end := qc.compared.flowDays()
@@ -92,8 +95,8 @@ func (qc *queryContext) comparedDays() func(day) days {
 	}
 }
 
-// comparison returns a query context for the compared period. What it records does not affect the
-// range.
+// comparison returns a query context for the compared period. Accounts, metrics and capture times
+// noted in it do not affect the metadata of the response.
 func (qc *queryContext) comparison() *queryContext {
 	before := *qc
 	before.query.Range, before.uncompared = qc.compared, true
@@ -103,10 +106,12 @@ func (qc *queryContext) comparison() *queryContext {
 
 // comparedGains reads the gains of posts in the range and in the compared period. before contains
 // the gains by part of that period; nil if series have no comparison.
-func comparedGains(ctx context.Context, qc *queryContext, metrics []string, parts []bucket) (now, before *postGains, err error) {
+func comparedGains(
+	ctx context.Context, qc *queryContext, metrics []string, parts []bucket,
+) (now, before *postGains, err error) {
 	qc.totals = true
 	from := qc.compared.From
-	// the compared period may not adjoin the range and is read separately
+	// the compared period need not adjoin the range, so it is read separately
 	if qc.query.Compare != "" {
 		from = qc.query.Range.From
 	}

@@ -11,30 +11,30 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Demographics are followers by the attributes that the platform reports, added up over the
-// accounts that have demographics. The parts add up to less than the followers, because platforms
-// omit people whose attributes they do not know.
+// Demographics are the followers by attributes that the platform reports, added up over the
+// accounts that have demographics. The sum of the groups can be less than the number of followers,
+// because platforms omit people whose attributes they do not know.
 type Demographics struct {
 	// capture time of the newest demographics
 	CapturedAt     time.Time `json:"captured_at"`
 	SocialAccounts int       `json:"social_accounts"` // accounts with demographics
-	// by name, for example 25-34; empty if not reported
+	// sorted by name, for example 25-34; empty if not reported
 	AgeGroups []AudienceShare `json:"age_groups"`
-	// F, M, U (unknown); empty if not reported
+	// F, M or U (unknown); empty if not reported
 	Gender []AudienceShare `json:"gender"`
-	// ISO code, or a name if the platform gives no code; the 25 largest, in descending order
+	// ISO codes, or names if the platform gives no code; the 25 largest, in descending order
 	Countries []AudienceShare `json:"countries"`
-	// the platform's name; the 25 largest, in descending order
+	// the platform's names; the 25 largest, in descending order
 	Cities []AudienceShare `json:"cities"`
 }
 
 // AudienceShare is one group of the audience.
 type AudienceShare struct {
-	// the platform's name; places identified by URN have their English name, or the URN until the
-	// name is known
+	// the platform's name for the group; for a place that the platform identifies by a URN, its
+	// English name, or the URN until the name is known
 	Name string `json:"name"`
-	// the platform's URN of a place: two places with the same name are separate groups; null
-	// otherwise
+	// the platform's URN of the place, which distinguishes places with the same name; null if there
+	// is no URN
 	Place     *string `json:"place"`
 	Followers int64   `json:"followers"`
 }
@@ -44,13 +44,13 @@ type accountSplits struct {
 	facets []domain.DemographicFacet
 }
 
-// maxPlaces limits the lists of places: three years of days with every town of every account would
-// be tens of megabytes.
+// maxPlaces limits the lists of places: the towns of all accounts on every day of three years would
+// take tens of megabytes.
 const maxPlaces = 25
 
 // readDemographics adds up the last demographics of each social account in each period. They are
-// read once a day, so the index of readings that have any holds few rows. Each period is added up
-// before the next one is read, so that only one is in memory.
+// read once a day, so the index of readings with demographics contains few rows. Each period is
+// added up before the next one is read, so that only one is in memory.
 func (s *platformStats) readDemographics(ctx context.Context) error {
 	r := s.query.Range
 	rows, _ := s.tx.Query(ctx, `
@@ -58,7 +58,8 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
 		  and captured_at >= $4 and captured_at < $5 and demographics <> '[]' and ($6::bigint = 0 or member_id = $6)
 		  and ($7::bigint = 0 or social_account_id = $7)
-		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To, s.query.Member, s.query.Social)
+		order by p_id, captured_at`, s.scope.ParentAccount, s.scope.Accounts, s.platformIDs(), r.From, r.To,
+		s.query.Member, s.query.Social)
 	var period platformPeriod
 	accounts := map[int64]accountSplits{}
 	finish := func() {
@@ -86,7 +87,7 @@ func (s *platformStats) readDemographics(ctx context.Context) error {
 func demographicsOf(accounts map[int64]accountSplits) *Demographics {
 	out := Demographics{SocialAccounts: len(accounts)}
 	sums, names := map[string]map[string]int64{}, map[string]string{}
-	// the newer of two names of a place wins
+	// if a place has two names, the newer one is used
 	oldestFirst := slices.SortedFunc(maps.Keys(accounts), func(a, b int64) int {
 		return cmp.Or(accounts[a].at.Compare(accounts[b].at), cmp.Compare(a, b))
 	})
@@ -108,8 +109,8 @@ func demographicsOf(accounts map[int64]accountSplits) *Demographics {
 	return &out
 }
 
-// shares returns the groups by name. names has the names of groups that are identified by an id of
-// the platform.
+// shares returns the groups by name. names contains the names of groups that the platform
+// identifies by an id.
 func shares(sums map[string]int64, names map[string]string) []AudienceShare {
 	out := make([]AudienceShare, 0, len(sums))
 	for _, key := range slices.Sorted(maps.Keys(sums)) {

@@ -8,8 +8,8 @@
 //   - Each response uses one [pg.Snapshot].
 //   - The structs with JSON tags are the responses. Their comments document the fields: unit, kind,
 //     platform metric and the meaning of null.
-//   - A missing figure is null, never 0. A comparison without a baseline is null with no_baseline.
-//     [Meta].Sources gives a reason for all data that a figure lacks.
+//   - A missing figure is null, never 0. A comparison without a baseline is null, and no_baseline
+//     is true. [Meta].Sources gives the reason for missing data.
 //   - Figures are combined by kind: stocks by their last reading, cumulative figures by the gain of
 //     each reading over the previous one, day flows by summing the platform's days. Rolling figures
 //     and reach are shown as read. Intervals, platforms and owners add up to the whole.
@@ -23,14 +23,14 @@
 //
 // # Implementation notes
 //
-//   - "rows, _ := tx.Query": what reads the rows to their end returns the error.
+//   - "rows, _ := tx.Query": the function that reads the rows to the end returns the error.
 //   - account_months holds the last reading of each UTC day and owner; [queryContext.readUnknown]
-//     adds the others.
+//     adds other readings that a response needs.
 //   - A day without a reading counts as missed once it is over everywhere on earth. Platforms' day
 //     labels are compared with the days of the range by name, although some are Pacific days.
-//   - post_gains has quarters of an hour because in every time zone, days begin at a quarter of an
-//     hour. Rankings read whole UTC days from post_months and sum the readings of days that the
-//     range cuts.
+//   - post_gains adds up gains by quarter hour, because in every time zone days begin at a quarter
+//     hour of UTC. Rankings read whole UTC days from post_months and add up single readings on days
+//     that the range cuts.
 //   - Statements that group thousands of rows are planned for each run (queryGrouped) and have no
 //     predicate if there is nothing to filter (withinAccounts): for "$2 is null or column =
 //     any($2)", a generic plan expects almost no rows.

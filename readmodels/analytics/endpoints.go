@@ -25,8 +25,10 @@ func (a *Analytics) AccountInsights(
 			return err
 		}
 		totals := func(platforms ...domain.Platform) AccountTotals {
-			followers, engagement := f.total(domain.MetricFollowers, platforms), f.total(domain.MetricEngagement, platforms)
-			return AccountTotals{f.accountsOn(platforms...), followers, engagement}
+			return AccountTotals{
+				f.accountsOn(platforms...),
+				f.total(domain.MetricFollowers, platforms), f.total(domain.MetricEngagement, platforms),
+			}
 		}
 		data.Total = totals(query.Platforms...)
 		for _, p := range query.Platforms {
@@ -42,7 +44,8 @@ func (a *Analytics) AccountInsights(
 func (a *Analytics) AccountFollowers(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data AccountFollowers, meta Meta, err error) {
-	meta, err = a.answer(ctx, "follower series", scope, query, []string{domain.MetricFollowers}, func(qc *queryContext) error {
+	metrics := []string{domain.MetricFollowers}
+	meta, err = a.answer(ctx, "follower series", scope, query, metrics, func(qc *queryContext) error {
 		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
 		if err != nil {
 			return err
@@ -52,7 +55,8 @@ func (a *Analytics) AccountFollowers(
 		}
 		data.Total = f.followerSeries(query.Platforms...)
 		for _, p := range query.Platforms {
-			data.Platforms = append(data.Platforms, platformFollowerSeries{readmodels.PlatformRefOf(p), f.followerSeries(p)})
+			data.Platforms = append(data.Platforms,
+				platformFollowerSeries{readmodels.PlatformRefOf(p), f.followerSeries(p)})
 		}
 		return nil
 	})
@@ -63,7 +67,8 @@ func (a *Analytics) AccountFollowers(
 func (a *Analytics) RoiViews(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data RoiViews, meta Meta, err error) {
-	meta, err = a.answer(ctx, "views and costs", scope, query, []string{domain.MetricViews}, func(qc *queryContext) error {
+	metrics := []string{domain.MetricViews}
+	meta, err = a.answer(ctx, "views and costs", scope, query, metrics, func(qc *queryContext) error {
 		qc.uncompared, qc.byAccount = true, true
 		prices, err := readPrices(ctx, qc, query.Range.cut(ByMonth))
 		if err != nil {
@@ -116,7 +121,8 @@ func (a *Analytics) AccountStats(
 func (a *Analytics) AccountNetGrowth(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data AccountNetGrowth, meta Meta, err error) {
-	meta, err = a.answer(ctx, "net growth", scope, query, []string{domain.MetricFollowers}, func(qc *queryContext) error {
+	metrics := []string{domain.MetricFollowers}
+	meta, err = a.answer(ctx, "net growth", scope, query, metrics, func(qc *queryContext) error {
 		f, err := readAccountFigures(ctx, qc, query.Range.cut(query.Granularity))
 		if err != nil {
 			return err
@@ -133,8 +139,8 @@ func (a *Analytics) AccountNetGrowth(
 	return data, meta, err
 }
 
-// ActivityMeter serves endpoint 6: posting frequency and an activity score. Meta.AsOf is the newest
-// registration of a post that counts.
+// ActivityMeter serves endpoint 6: posting frequency and an activity score. Meta.AsOf is the time
+// of the newest registration of a counted post.
 func (a *Analytics) ActivityMeter(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data ActivityMeter, meta Meta, err error) {
@@ -160,7 +166,8 @@ func (a *Analytics) ActivityMeter(
 		}
 		data.Total = measure(qc.accountsOn(query.Platforms...), accounts, days, parts)
 		for _, p := range query.Platforms {
-			onPlatform := slices.DeleteFunc(slices.Clone(accounts), func(a *accountPosts) bool { return a.platform != p })
+			onPlatform := slices.DeleteFunc(slices.Clone(accounts),
+				func(a *accountPosts) bool { return a.platform != p })
 			activity := measure(qc.accountsOn(p), onPlatform, days, parts)
 			data.Platforms = append(data.Platforms, PlatformActivity{readmodels.PlatformRefOf(p), activity})
 		}
@@ -232,7 +239,8 @@ func (a *Analytics) PostInsights(
 func (a *Analytics) PostsLikes(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data PostsLikes, meta Meta, err error) {
-	meta, err = a.answer(ctx, "likes of posts", scope, query, []string{domain.MetricLikes}, func(qc *queryContext) error {
+	metrics := []string{domain.MetricLikes}
+	meta, err = a.answer(ctx, "likes of posts", scope, query, metrics, func(qc *queryContext) error {
 		posts, err := postQuery{qc}.readPosts(ctx)
 		if err != nil {
 			return err
@@ -262,7 +270,8 @@ func (a *Analytics) PostsLikes(
 func (a *Analytics) PostsViews(
 	ctx context.Context, scope readmodels.Scope, query RangeQuery,
 ) (data PostsViews, meta Meta, err error) {
-	meta, err = a.answer(ctx, "views of posts", scope, query, []string{domain.MetricViews}, func(qc *queryContext) error {
+	metrics := []string{domain.MetricViews}
+	meta, err = a.answer(ctx, "views of posts", scope, query, metrics, func(qc *queryContext) error {
 		g, before, err := gainSeries(ctx, qc, qc.metrics)
 		if err != nil {
 			return err
@@ -294,7 +303,8 @@ func (a *Analytics) PostsEngagements(
 			c, g := p.counts, p.growth
 			data.Posts[i] = PostEngagement{
 				Post: p.Post, Likes: c.Likes, Comments: c.Comments, Shares: c.Shares, Engagement: c.Engagement,
-				EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial, NoBaseline: g.NoBaseline,
+				EngagementPartial: c.EngagementPartial, Gained: g.Engagement, GainedPartial: g.EngagementPartial,
+				NoBaseline: g.NoBaseline,
 			}
 		}
 		return sourceQuery{qc}.classifyPostSources(ctx)
@@ -329,7 +339,7 @@ func (a *Analytics) ActiveMembers(
 ) (data ActiveMembers, meta Meta, err error) {
 	meta, err = a.answer(ctx, "active members", scope, query, nil, func(qc *queryContext) error {
 		var err error
-		qc.blank = "" // it shows no readings, so none are missing
+		qc.blank = "" // the response shows no readings, so none are missing
 		if data.Members, err = activeMembers(ctx, qc); err != nil {
 			return err
 		}
@@ -372,10 +382,12 @@ func (a *Analytics) MemberGrowth(
 		growth := func(platforms ...domain.Platform) GrowthTotals {
 			return GrowthTotals{
 				SocialAccounts: f.accountsOn(platforms...), Followers: f.total(domain.MetricFollowers, platforms),
-				Engagement: f.total(domain.MetricEngagement, platforms), Impressions: f.total(domain.MetricImpressions, platforms),
+				Engagement:             f.total(domain.MetricEngagement, platforms),
+				Impressions:            f.total(domain.MetricImpressions, platforms),
 				PostsPublished:         publishedIn(0, published, platforms...),
 				PostsPublishedPrevious: publishedIn(0, publishedBefore, platforms...),
-				PostEngagement:         gains.gain(domain.MetricEngagement, platforms...), PostViews: gains.gain(domain.MetricViews, platforms...),
+				PostEngagement:         gains.gain(domain.MetricEngagement, platforms...),
+				PostViews:              gains.gain(domain.MetricViews, platforms...),
 			}
 		}
 		data.Total = growth(query.Platforms...)
@@ -414,7 +426,9 @@ func (a *Analytics) Stats(
 		for i := range data.Platforms {
 			s := &data.Platforms[i]
 			s.SocialAccounts = qc.accountsOn(s.Platform)
-			s.StatsPeriods = StatsPeriods{now.periods(s.Platform, s.SocialAccounts), before.periods(s.Platform, s.SocialAccounts)}
+			s.StatsPeriods = StatsPeriods{
+				now.periods(s.Platform, s.SocialAccounts), before.periods(s.Platform, s.SocialAccounts),
+			}
 		}
 		return nil
 	})

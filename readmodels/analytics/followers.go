@@ -10,11 +10,11 @@ import (
 // AccountFollowers is the response to /getAccountFollowers.
 type AccountFollowers struct {
 	Total FollowerSeries `json:"total"` // over the requested platforms
-	// every requested platform, even without accounts
+	// all requested platforms, including those without accounts
 	Platforms []platformFollowerSeries `json:"platforms"`
 }
 
-// platformFollowerSeries is the series of one platform.
+// platformFollowerSeries is the follower series of one platform.
 type platformFollowerSeries struct {
 	readmodels.PlatformRef
 	FollowerSeries
@@ -22,27 +22,28 @@ type platformFollowerSeries struct {
 
 // FollowerSeries is the number of followers of a set of social accounts over time.
 type FollowerSeries struct {
-	SocialAccounts int           `json:"social_accounts"` // in scope, whether read or not
+	SocialAccounts int           `json:"social_accounts"` // number in scope, whether read or not
 	Followers      Total         `json:"followers"`       // see `followers` of [AccountTotals]
 	Series         []FollowerDay `json:"series"`          // one entry per interval of the range
 	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
-	// first day.
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
+	// the earlier interval.
 	PreviousSeries []FollowerDay `json:"previous_series,omitzero"`
-	// SameAccounts compares only accounts that were read for the same clients and member at both
-	// moments: at the start of the comparison and at the end of the range. The other accounts in
-	// `followers` were connected in between, or moved here from another client or member. Absent if
-	// there are no others, and with compare=none.
+	// SameAccounts compares only accounts that were read for the same clients and member both
+	// before the comparison starts and in the range. The other accounts in `followers` were
+	// connected in between, or moved here from another client or member. Absent if there are no
+	// other accounts, and with compare=none.
 	SameAccounts *SameAccounts `json:"same_accounts,omitzero"`
 	// MovedAway are accounts in `followers` whose newest reading in the range belongs to another
-	// client or member. They count here with their last reading before the move, and for the other
-	// client or member with the readings after it. Absent if no account moved.
+	// client or member. They are counted here with their last reading before the move, and for the
+	// other client or member with their readings after the move. Absent if no account moved.
 	MovedAway MovedAway `json:"moved_away,omitzero"`
 }
 
-// SameAccounts is a [Total] of stocks without the accounts that joined in between.
+// SameAccounts compares followers without the accounts that were connected or moved here in
+// between.
 type SameAccounts struct {
-	Accounts int    `json:"accounts"` // in `previous` and `change`
+	Accounts int    `json:"accounts"` // number of accounts in `previous` and `change`
 	Previous *int64 `json:"previous"` // see [Total]; null if there are no such accounts
 	Change   *int64 `json:"change"`   // null if `previous` is null
 	// `change` as a percentage of `previous`; null under the conditions of [Total]
@@ -62,18 +63,18 @@ type FollowerDay struct {
 	// Followers is the number of followers at the end of the interval: the sum of each account's
 	// last reading. If an account was not read in this interval, its reading from an earlier
 	// interval is used, so that a missing reading does not look like a drop. Accounts without a
-	// reading in the range are excluded. An account that was connected in the range counts from its
-	// first reading, and its initial followers are in no `change`. Null if no account was read in
+	// reading in the range are excluded. An account that was connected in the range is counted from
+	// its first reading; no `change` includes its initial followers. Null if no account was read in
 	// this interval.
 	Followers *int64 `json:"followers"`
 	// Change is the number of followers gained, since their previous readings, by the accounts that
 	// were read in this interval. The previous readings can be of any age. Null if there are no
 	// previous readings.
 	Change       *int64 `json:"change"`
-	AccountsRead int    `json:"accounts_read"` // in this interval
+	AccountsRead int    `json:"accounts_read"` // number of accounts read in this interval
 	// AccountsJoined is the number of accounts that were first read in this interval. Their initial
-	// followers are in `followers` from here on and in no `change`. Absent instead of 0, except in
-	// CSV.
+	// followers are in `followers` from this interval on, but in no `change`. Absent instead of 0,
+	// except in CSV.
 	AccountsJoined int `json:"accounts_joined,omitzero"`
 }
 
@@ -136,7 +137,7 @@ func (f *accountFigures) followerDays(platforms ...domain.Platform) []FollowerDa
 // AccountNetGrowth is the response to /reach/getAccountNetGrowth.
 type AccountNetGrowth struct {
 	Total NetGrowth `json:"total"` // over the requested platforms
-	// every requested platform, even without accounts
+	// all requested platforms, including those without accounts
 	Platforms []platformNetGrowth `json:"platforms"`
 }
 
@@ -150,32 +151,33 @@ type platformNetGrowth struct {
 // in the range and before it, or at least twice in the range. Followers are a stock (see
 // `followers` of [AccountTotals]); platforms do not report gains and losses separately.
 type NetGrowth struct {
-	SocialAccounts int `json:"social_accounts"` // in scope, whether read or not
-	// Start is the number of followers at the last readings before the range. An account that was
-	// first read in the range counts with that reading. Null if there are no such accounts.
+	SocialAccounts int `json:"social_accounts"` // number in scope, whether read or not
+	// Start is the number of followers at the last readings before the range. For an account that
+	// was first read in the range, that reading is used. Null if no account is covered.
 	Start *int64 `json:"start"`
 	// followers at the last readings in the range, of the accounts in `start`; null if `start` is
 	// null
 	End *int64 `json:"end"`
-	// Net is `end` minus `start`, regardless of compare. It is negative if more people left than
-	// came.
+	// Net is `end` minus `start`, regardless of the parameter compare. It is negative if more
+	// followers were lost than gained.
 	Net *int64 `json:"net"`
-	// NetPct is `net` as a percentage of `start`, with two decimals. Both exclude accounts that
-	// were not read before the range. Null if `net` is null, if `no_baseline` is true, if those
-	// accounts had no followers, or if `gained_since` is set.
+	// NetPct is `net` as a percentage of `start`, rounded to two decimal places. Accounts that were
+	// not read before the range are excluded from this calculation. Null if `net` is null, if
+	// `no_baseline` is true, if the remaining accounts had no followers, or if `gained_since` is
+	// set.
 	NetPct *float64 `json:"net_pct"`
 	// NoBaseline is true if followers were read in the range but never before.
 	NoBaseline bool `json:"no_baseline"`
-	// ComparedInPart is true if some accounts were first read in the range. They count from that
-	// reading, and are excluded if they were read only once.
+	// ComparedInPart is true if some accounts were first read in the range. They are counted from
+	// that reading, or excluded if they were read only once.
 	ComparedInPart bool `json:"compared_in_part"`
-	// GainedSince is as in [Total].
+	// see `gained_since` of [Total]
 	GainedSince *time.Time `json:"gained_since"`
 	// one entry per interval of the range; they add up to `net`
 	Series []GrowthDay `json:"series"`
 	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
-	// first day.
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
+	// the earlier interval.
 	PreviousSeries []GrowthDay `json:"previous_series,omitzero"`
 }
 
@@ -187,7 +189,7 @@ type GrowthDay struct {
 	// were read in this interval. The previous readings can be of any age. Null if no account was
 	// read, or if no account has a previous reading.
 	Net          *int64 `json:"net"`
-	AccountsRead int    `json:"accounts_read"` // in this interval
+	AccountsRead int    `json:"accounts_read"` // number of accounts read in this interval
 }
 
 func (f *accountFigures) netGrowth(platforms ...domain.Platform) NetGrowth {

@@ -22,8 +22,9 @@ type ownerSince struct {
 }
 
 // readDayOwners finds the owner of an account at the end of each day, for accounts with several
-// owners and day flows: the owner of the last reading before it, otherwise of the first one.
-// Backfills are ignored unless there is nothing else, because they contain days of earlier owners.
+// owners and day flows: the owner at the last reading before that moment, otherwise at the first
+// reading. Backfilled readings are ignored unless there are no others, because they contain days of
+// earlier owners.
 func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSeries) error {
 	var socials []int64
 	for _, s := range series {
@@ -36,7 +37,8 @@ func (qc *queryContext) readDayOwners(ctx context.Context, series []*metricSerie
 	}
 	reading := func(where string) string {
 		return `(select captured_at, account_id, member_id from tSAccountIns i
-			where i.social_account_id = p.social and i.parent_account = $2 and i.backfilled = p.untracked and ` + where + `)`
+			where i.social_account_id = p.social and i.parent_account = $2 and i.backfilled = p.untracked
+			  and ` + where + `)`
 	}
 	span := qc.figureSpan()
 	rows, _ := qc.tx.Query(ctx, `
@@ -68,7 +70,7 @@ func (s *metricSeries) ownerBefore(at time.Time) owner {
 	return s.dayOwners[max(0, i-1)].owner
 }
 
-// flowDays returns the day flows of the days that belong to matching owners.
+// flowDays returns the day flows of the days whose owners match.
 func (qc *queryContext) flowDays(s *metricSeries, match func(owner) bool) byDay {
 	if len(s.dayOwners) == 0 { // the response does not depend on owners
 		return s.flows

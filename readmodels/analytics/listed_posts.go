@@ -32,7 +32,7 @@ type PostsEngagements struct {
 	Posts []PostEngagement `json:"posts"`
 }
 
-// PostEngagement is the interactions with one post.
+// PostEngagement is one post with its engagement.
 type PostEngagement struct {
 	Post
 
@@ -41,7 +41,7 @@ type PostEngagement struct {
 	Likes    *int64 `json:"likes"`
 	Comments *int64 `json:"comments"` // at the end of the range, like `likes`
 	Shares   *int64 `json:"shares"`   // at the end of the range, like `likes`
-	// the sum of those of `likes`, `comments` and `shares` that are known
+	// the sum of `likes`, `comments` and `shares`, as far as they are known
 	Engagement        *int64 `json:"engagement"`
 	EngagementPartial bool   `json:"engagement_partial"` // a part of `engagement` is missing
 	// Gained is the engagement gained in the range, see `engagement` of [PostGrowth].
@@ -50,19 +50,19 @@ type PostEngagement struct {
 	NoBaseline    bool   `json:"no_baseline"`    // see `no_baseline` of [PostGrowth]
 }
 
-// Post is a post as known from the platform and the main application. The main application takes
+// Post is a post with data from the platform and the main application. The main application takes
 // precedence over the platform's listing.
 type Post struct {
 	readmodels.PlatformRef
 
 	ID            string `json:"id"` // <social account>:<the platform's id>
 	SocialAccount int64  `json:"social_account_id"`
-	ExternalID    string `json:"external_id"` // the platform's id
-	// AccountID is the sub-account that last registered the post. If the caller can see no such
-	// account, it is the owner at the last reading in the range.
+	ExternalID    string `json:"external_id"` // the platform's id of the post
+	// AccountID is the sub-account that last registered the post. If the caller cannot see that
+	// sub-account, it is the sub-account that owned the page at the last reading in the range.
 	AccountID string `json:"account_id"`
-	// MemberID is the owner of the connection when the post was last registered. If a connection is
-	// transferred, so are its posts.
+	// MemberID is the owner of the connection when the post was last registered. If another member
+	// takes over the connection, its posts are registered again for that member.
 	MemberID    int64      `json:"member_id"`
 	PublishedAt *time.Time `json:"published_at"` // null if unknown
 	// a category of the main application; null if the post has none
@@ -79,49 +79,50 @@ type Post struct {
 //
 // Platform metrics: {post metrics}.
 type PostCounts struct {
-	// time of the reading; null if not read by then, like all other figures
+	// time of the reading; null, like all figures, if the post was not read by then
 	CapturedAt *time.Time `json:"captured_at"`
 	Likes      *int64     `json:"likes"` // likes or reactions
 	Comments   *int64     `json:"comments"`
 	Shares     *int64     `json:"shares"`
 	// video views; null if unknown, or if the platform counts only impressions
 	Views       *int64 `json:"views"`
-	Impressions *int64 `json:"impressions"` // if a platform counts only views, the same number
-	Reach       *int64 `json:"reach"`       // people; never summed over posts
+	Impressions *int64 `json:"impressions"` // equal to `views` if the platform counts only views
+	Reach       *int64 `json:"reach"`       // number of people; never summed over posts
 	Clicks      *int64 `json:"clicks"`
-	// number of times it was saved; not counted by all platforms
+	// number of times that people saved the post; not all platforms count it
 	Saves *int64 `json:"saves"`
 	// average watch time per view in milliseconds, as read; not cumulative, never summed
 	AvgWatch *int64 `json:"avg_watch_ms"`
-	// likes + comments + shares, of the parts that are known; null if none is known
+	// likes + comments + shares, as far as they are known; null if none of them are known
 	Engagement *int64 `json:"engagement"`
 	// EngagementPartial is true if a part of `engagement` is missing.
 	EngagementPartial bool `json:"engagement_partial"`
 }
 
 // PostGrowth is the growth of a post in the range: the sum of the gains of its readings, which
-// belong to the client and member that owned the page at the reading (see [Gain]). With a filter,
-// only their gains are summed. A figure without a known gain is null.
+// belong to the client and member that owned the page at the reading (see [Gain]). If the response
+// is limited to clients or a member, only their gains are summed. A figure without a known gain is
+// null.
 type PostGrowth struct {
-	// Since is the capture time of the reading that the gains count from: the last one before the
-	// range, otherwise a baseline in the range. Null if gains count from publication, or if no gain
-	// is known.
+	// Since is the capture time of the reading from which the gains are counted: the last reading
+	// before the range, otherwise a baseline in the range. Null if the gains are counted from
+	// publication, or if no gain is known.
 	Since    *time.Time `json:"since"`
 	Likes    *int64     `json:"likes"`    // likes or reactions gained
 	Comments *int64     `json:"comments"` // comments gained
 	Shares   *int64     `json:"shares"`   // shares gained, including reposts
 	Views    *int64     `json:"views"`    // video views gained
-	// impressions gained; if a platform counts only views, the same number
+	// impressions gained; equal to `views` if the platform counts only views
 	Impressions *int64 `json:"impressions"`
 	Clicks      *int64 `json:"clicks"` // clicks gained
 	Saves       *int64 `json:"saves"`  // saves gained
-	// Engagement is likes + comments + shares gained, of the parts that are known; null if none is
-	// known.
+	// Engagement is likes + comments + shares gained, as far as they are known; null if none of
+	// them are known.
 	Engagement *int64 `json:"engagement"`
-	// EngagementPartial is true if some readings lack the gain of a part of the engagement.
+	// EngagementPartial is true if some readings lack the gain of likes, comments or shares.
 	EngagementPartial bool `json:"engagement_partial"`
-	// NoBaseline is true if the post was first read in the range, was read only once, and does not
-	// count from 0. Its gain is unknown.
+	// NoBaseline is true if the gain is unknown because the post was first read in the range, was
+	// read only once, and its figures are not counted from 0.
 	NoBaseline bool `json:"no_baseline"`
 }
 
@@ -129,7 +130,7 @@ type PostGrowth struct {
 // range.
 type listedPost struct {
 	Post
-	registeredUnder string // the sub-account that registered it
+	registeredUnder string // sub-account
 
 	counts PostCounts
 	growth PostGrowth
@@ -137,17 +138,18 @@ type listedPost struct {
 
 func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 	c, g := &p.counts, &p.growth
-	var readingOwner owner // at the reading
+	var readingOwner owner
 	var several, began, fromZero bool
 	var first, previous *time.Time
-	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category, &p.Type,
-		&p.Content, &p.MediaURL, &p.Permalink,
-		&c.CapturedAt, &readingOwner.account, &readingOwner.member, &c.Likes, &c.Comments, &c.Shares, &c.Views, &c.Impressions, &c.Reach,
-		&c.Clicks, &c.Saves, &c.AvgWatch,
+	err = row.Scan(&p.Platform, &p.SocialAccount, &p.ExternalID, &p.AccountID, &p.MemberID, &p.PublishedAt, &p.Category,
+		&p.Type, &p.Content, &p.MediaURL, &p.Permalink,
+		&c.CapturedAt, &readingOwner.account, &readingOwner.member, &c.Likes, &c.Comments, &c.Shares, &c.Views,
+		&c.Impressions, &c.Reach, &c.Clicks, &c.Saves, &c.AvgWatch,
 		&several, &first, &previous, &began, &fromZero,
 		&g.Likes, &g.Comments, &g.Shares, &g.Views, &g.Impressions, &g.Clicks, &g.Saves, &g.EngagementPartial)
 	if c.CapturedAt != nil {
-		c.Engagement, c.EngagementPartial = domain.Counts{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares}.Engagement()
+		totals := domain.Counts{Likes: c.Likes, Comments: c.Comments, Shares: c.Shares}
+		c.Engagement, c.EngagementPartial = totals.Engagement()
 	}
 	g.Engagement, _ = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
 	switch {
@@ -160,7 +162,7 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 		g.NoBaseline = true
 	}
 	p.registeredUnder = p.AccountID
-	// another client's data
+	// the registration belongs to another client, so its data is hidden
 	if qc.scope.Accounts != nil && !slices.Contains(qc.scope.Accounts, p.AccountID) {
 		p.AccountID, p.MemberID = readingOwner.account, readingOwner.member
 		p.Category, p.Content, p.MediaURL, p.Permalink = nil, nil, nil, nil
@@ -170,14 +172,15 @@ func (qc postQuery) scanPost(row pgx.CollectableRow) (p listedPost, err error) {
 }
 
 // gainsOfPost returns SQL that sums the gains of post p in the range: whole UTC days from its
-// months, as differences of running sums, and single readings for days that an end of the range
-// cuts. It appends its parameters to args.
+// months, as differences of running sums, and single readings for days that the start or the end of
+// the range cuts. It appends its parameters to args.
 func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
 	from, to := qc.query.Range.From, qc.query.Range.To
 	months, days := monthsOf(from, to)
 	list := args.add(months, "date[]")
 	sql = `(
-			select ` + eachOf(listedParts, "sum_bigint(%[1]s) as %[1]s") + `, coalesce(bool_or(partial), false) as partial
+			select ` + eachOf(listedParts, "sum_bigint(%[1]s) as %[1]s") + `,
+			       coalesce(bool_or(partial), false) as partial
 			from (
 				select ` + gainedInMonth(listedParts) + `, partial_days & mask <> 0 as partial
 				from (
@@ -186,22 +189,23 @@ func (qc postQuery) gainsOfPost(ofMember string, args *arguments) (sql string) {
 		args.add(days.last, "smallint[]") + ", " + args.add(days.mask, "integer[]") + `)
 						as k(month, first, last, mask)
 					join post_months i on i.month = k.month
-					where ` + inScope + " and i.month between (" + list + ")[1] and (" + list + ")[cardinality(" + list + ")] and " + ofMember + `
+					where ` + inScope + " and " + ofMember + `
+					  and i.month between (` + list + ")[1] and (" + list + ")[cardinality(" + list + `)]
 					  and ` + daysKnown("i", listedParts) + ` & k.mask <> 0
 					offset 0) m`
 	if begins, ends := cutSpans(from, to); len(begins) > 0 {
 		sql += `
 				union all
 				select ` + eachOf(listedParts, "i.g%[1]s") + `, num_nonnulls(i.glikes, i.gcomments, i.gshares) in (1, 2)
-				from unnest(` + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + `) as c(begins, ends)
+				from unnest(` + args.add(begins, "timestamptz[]") + ", " + args.add(ends, "timestamptz[]") + `)
+					as c(begins, ends)
 				join tSPostInsights i on i.captured_at >= c.begins and i.captured_at < c.ends
 				where ` + inScope + " and " + ofMember
 	}
 	return sql + `) x)`
 }
 
-// listedParts are the figures that a list shows for a post: all figures of post_months, in the same
-// order.
+// listedParts are the figures of a post in a list: all figures of post_months, in the same order.
 var listedParts = []string{"likes", "comments", "shares", "views", "impressions", "clicks", "saves"}
 
 func cutSpans(from, to time.Time) (begins, ends []time.Time) {

@@ -14,46 +14,48 @@ import (
 
 // ActiveMembers is the response to /accountActiveMembersPlatforms.
 type ActiveMembers struct {
-	// Members are the members of the account that are active in the main application, by id.
+	// Members are the members of the account that are active in the main application, ordered by
+	// id.
 	Members []ActiveMember `json:"members"`
 }
 
 // ActiveMember is a person in an account and that person's connections.
 type ActiveMember struct {
-	MemberID  int64  `json:"member_id"`
+	MemberID  int64  `json:"member_id"` // id of the member
 	Name      string `json:"name"`
 	AccountID string `json:"account_id"` // the sub-account
-	// DefaultSocialAccount is the account that the member opens first in the main application. Null
-	// if not set, or if the caller cannot see it.
+	// DefaultSocialAccount is the social account that the main application shows the member first.
+	// Null if none is set, or if the caller cannot see it.
 	DefaultSocialAccount *int64 `json:"default_social_account_id"`
-	// platforms on which the member has a social account, by number
+	// platforms on which the member has a social account, ordered by number
 	Platforms []MemberPlatform `json:"platforms"`
-	// SocialAccounts are the accounts that the member has connected, by platform and id.
+	// SocialAccounts are the accounts that the member has connected, ordered by platform and id.
 	SocialAccounts []ConnectedSocial `json:"social_accounts"`
 }
 
-// MemberPlatform is a platform of a member.
+// MemberPlatform is a platform with the number of a member's social accounts on it.
 type MemberPlatform struct {
 	readmodels.PlatformRef
 
 	SocialAccounts int `json:"social_accounts"` // number of the member's accounts on the platform
-	// number of these that are connected and need no new authorization
+	// number of these accounts that are connected and need no new authorization
 	Connected int `json:"connected"`
 }
 
-// ConnectedSocial is a social account of a member. Tokens are never shown.
+// ConnectedSocial is a social account of a member. It never contains tokens.
 type ConnectedSocial struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64              `json:"social_account_id"`
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
 	Name          string             `json:"name"`
-	Connected     bool               `json:"connected"` // in the main application
-	// NeedsReconnect is true if the platform rejects the authorization. The member must authorize
-	// it again.
-	NeedsReconnect bool                `json:"needs_reconnect"`
-	Reason         domain.OptionalText `json:"reason"` // why; null without a reason
-	// when the current token expires, after any renewals; null if unknown or never
+	Connected     bool               `json:"connected"` // false if it was disconnected
+	// NeedsReconnect is true if the platform rejects the authorization. The member must then
+	// authorize the connection again.
+	NeedsReconnect bool `json:"needs_reconnect"`
+	// why the platform rejects it; null if unknown, or if `needs_reconnect` is false
+	Reason domain.OptionalText `json:"reason"`
+	// when the current token expires, after any renewals; null if unknown, or if it never expires
 	ExpiresAt *time.Time `json:"expires_at"`
 }
 
@@ -67,11 +69,12 @@ func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error
 		last = new(int64)
 	}
 	limit := qc.query.Page.Size()
-	members, err := pg.List(ctx, qc.tx, "read active members", func(row pgx.CollectableRow) (m ActiveMember, err error) {
+	scan := func(row pgx.CollectableRow) (m ActiveMember, err error) {
 		m.Platforms, m.SocialAccounts = []MemberPlatform{}, []ConnectedSocial{}
 		err = row.Scan(&m.MemberID, &m.Name, &m.AccountID, &m.DefaultSocialAccount)
 		return m, err
-	}, `
+	}
+	members, err := pg.List(ctx, qc.tx, "read active members", scan, `
 		select m.id, m.name, m.account_id, d.social_account_id
 		from members m join accounts o on o.id = m.account_id
 		left join (tDefaultAccount d join tSAccounts s on s.id = d.social_account_id)
@@ -81,7 +84,8 @@ func activeMembers(ctx context.Context, qc *queryContext) ([]ActiveMember, error
 	if err != nil {
 		return nil, err
 	}
-	members, qc.cursor, err = readmodels.CutPage(members, limit, scope, func(m ActiveMember) int64 { return m.MemberID })
+	members, qc.cursor, err = readmodels.CutPage(members, limit, scope,
+		func(m ActiveMember) int64 { return m.MemberID })
 	return members, err
 }
 
@@ -92,12 +96,14 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 		ids[i], place[m.MemberID] = m.MemberID, i
 	}
 	rows, _ := qc.tx.Query(ctx, `
-		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''), coalesce(t.reason, ''), `+directory.TokenEnds+`
+		select s.member_id, s.id, s.p_id, s.a_type, s.name, s.connected, coalesce(t.state, ''),
+		       coalesce(t.reason, ''), `+directory.TokenEnds+`
 		from tSAccounts s
 		left join connection_states t on t.connection_id = s.connection_id and t.parent_account = s.parent_account
 		left join tMemberAuth c on c.id = s.connection_id and c.member_id = s.member_id
 		left join kept.secrets k on k.ref = c.secret_ref
-		where s.member_id = any($4) and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
+		where s.member_id = any($4) and s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
+		  and s.p_id = any($3)
 		order by s.p_id, s.id`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), ids)
 	var member int64
 	var s ConnectedSocial
@@ -125,17 +131,17 @@ func socialsOf(ctx context.Context, qc *queryContext, members []ActiveMember) er
 // MemberGrowth is the response to /membersSocialGrowth.
 type MemberGrowth struct {
 	Total     GrowthTotals           `json:"total"`     // over all platforms
-	Platforms []platformGrowthTotals `json:"platforms"` // every platform, even without accounts
+	Platforms []platformGrowthTotals `json:"platforms"` // all platforms, including those without accounts
 }
 
-// platformGrowthTotals is the growth on one platform.
+// platformGrowthTotals are the totals of one platform.
 type platformGrowthTotals struct {
 	readmodels.PlatformRef
 	GrowthTotals
 }
 
-// GrowthTotals is the growth of a member's social accounts, compared with the previous period (see
-// [Total]).
+// GrowthTotals are the totals of the growth of a member's social accounts, compared with the
+// previous period (see [Total]).
 type GrowthTotals struct {
 	// accounts that the member has now, and former ones with figures in this response
 	SocialAccounts int   `json:"social_accounts"`
@@ -144,9 +150,9 @@ type GrowthTotals struct {
 	Engagement  Total `json:"engagement"`
 	Impressions Total `json:"impressions"` // see `impressions` of [ReachStats]
 	// PostsPublished is the number of posts published in the range on connections that the member
-	// owns now, including posts that were deleted later. The following figures instead count gains
-	// while the member owned the connection. Null if unknown for every account, see `posts` of
-	// [StatsPeriod].
+	// owns now, including posts that were deleted later. The following figures, by contrast,
+	// include only gains from times when the member owned the connection. Null if unknown for every
+	// account, see `posts` of [StatsPeriod].
 	PostsPublished *int64 `json:"posts_published"`
 	// the same number for the previous period (see [Total]); null with compare=none or if unknown
 	PostsPublishedPrevious *int64 `json:"posts_published_previous"`

@@ -11,51 +11,51 @@ import (
 
 // PlatformStats is the response to /api/stats.
 type PlatformStats struct {
-	// every requested platform, even without accounts
+	// all requested platforms, including those without accounts
 	Platforms []StatsOfPlatform `json:"platforms"`
 }
 
-// StatsOfPlatform are the figures of one platform.
+// StatsOfPlatform is one platform with its figures.
 type StatsOfPlatform struct {
 	readmodels.PlatformRef
 
-	SocialAccounts int `json:"social_accounts"` // in scope, whether read or not
-	// the connected profiles and pages in scope now, in ascending order
+	SocialAccounts int `json:"social_accounts"` // number in scope, whether read or not
+	// the profiles and pages in scope now, connected or not, in ascending order
 	SocialAccountIDs []int64 `json:"social_account_ids"`
-	// the users who own them, 24 hex digits each; an owner without a user is not listed
+	// the users who own these accounts, 24 hex digits each; owners who are not users are omitted
 	UserIDs []string `json:"user_ids"`
 	StatsPeriods
 }
 
 // StatsPeriods are figures over time.
 type StatsPeriods struct {
-	// one entry per day, week (from Monday) or month of the range, cut at both ends
+	// one entry per day, week (from Monday) or month; the range can cut the first and the last
 	Periods []StatsPeriod `json:"periods"`
 	// PreviousPeriods is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `periods`; periods that have not begun have no entry. `period` is the entry's own
-	// first day.
+	// entry i of `periods`; periods that have not begun have no entry. `period` is the first day of
+	// the earlier period.
 	PreviousPeriods []StatsPeriod `json:"previous_periods,omitzero"`
 }
 
-// StatsOfAccount are the figures of one connected account.
+// StatsOfAccount is one social account with its figures.
 type StatsOfAccount struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64  `json:"social_account_id"`
-	AccountID     string `json:"account_id"` // the sub-account it belongs to
+	AccountID     string `json:"account_id"` // the sub-account that the social account belongs to
 	MemberID      int64  `json:"member_id"`  // the owner
 	// the owner's user, 24 hex digits; null if the owner is not a user
 	UserID *string `json:"user_id"`
 	StatsPeriods
 }
 
-// StatsPeriod are the figures of one period.
+// StatsPeriod is one period with its figures.
 type StatsPeriod struct {
 	// first day of the period, YYYY-MM-DD in the response's time zone
 	Period string `json:"period"`
-	// first instant included, UTC; the range can begin within the period
+	// first instant covered, UTC; the range can begin within the period
 	From time.Time `json:"from"`
-	To   time.Time `json:"to"` // end of the included time, exclusive, UTC
+	To   time.Time `json:"to"` // end of the covered time, exclusive, UTC
 	// Followers is the number of followers at the end of the period (a stock): the sum of each
 	// account's last reading. If an account was not read in this period, its last reading from an
 	// earlier period of the range is used. Null if no account was read in the period.
@@ -63,31 +63,33 @@ type StatsPeriod struct {
 	// FollowersChange is the number of followers gained, since their previous readings, by the
 	// accounts that were read in this period. Null if there are no previous readings.
 	FollowersChange *int64 `json:"followers_change"`
-	// Posts is the number of posts published in the period, by the time that the platform or the
-	// main application reports. An account's number is known if at least one of its posts is known
-	// and the account or its posts were read after the period began, or if a post of the period is
-	// known. Null if it is unknown for every account.
+	// Posts is the number of posts published in the period, according to the publication time that
+	// the platform or the main application reports. An account's number is known if at least one of
+	// its posts is known and the account or its posts were read after the period began, or if a
+	// post of the period is known. Null if it is unknown for every account.
 	Posts *int64 `json:"posts"`
-	// Engagement is interactions gained: {account engagement}. Null if none were read.
+	// Engagement is the number of interactions gained: {account engagement}. Null if none were
+	// read.
 	Engagement *int64 `json:"engagement"`
-	// Impressions are {account impressions}. Null if none were read.
+	// Impressions is the number of impressions gained: {account impressions}. Null if none were
+	// read.
 	Impressions *int64 `json:"impressions"`
 	// Reach is how many people saw content in exactly this period, as counted by the platform. Null
-	// if the platform has no window of exactly this length, and if there is more than one social
+	// if the platform has no window of exactly this length, or if there is more than one social
 	// account: people are never summed.
 	Reach *int64 `json:"reach"`
 	// EngagementRatePct is `engagement` as a percentage of `reach` if `reach` is positive,
-	// otherwise of followers, with two decimals. `engagement_rate_of` says which one. With
-	// followers, the rate uses only accounts that have both figures in the period; `followers` can
-	// include more accounts. Null if neither base is positive, and if `engagement` is null. Do not
-	// add rates of periods or platforms.
+	// otherwise of followers, rounded to two decimal places. `engagement_rate_of` names the base.
+	// If the base is followers, the rate uses only accounts that have both figures in the period;
+	// `followers` can include more accounts. Null if neither base is positive, or if `engagement`
+	// is null. Do not add rates of periods or platforms.
 	EngagementRatePct *float64 `json:"engagement_rate_pct"`
-	// reach or followers; null without a rate
+	// reach or followers; null if there is no rate
 	EngagementRateOf *RateBase `json:"engagement_rate_of"`
 	// RecordedAt is the oldest capture time of `followers`, `engagement` and `impressions` in this
-	// period. It considers each account's last reading in the period, and for day flows the last
-	// reading of each day, which can be after the period. Readings before the period that a figure
-	// carries forward or counts from are ignored. Null if nothing was read.
+	// period. Only each account's last reading in the period is considered, and for day flows the
+	// last reading of each day, which can be after the period. Earlier readings that a figure
+	// repeats or is measured from are ignored. Null if nothing was read.
 	RecordedAt *time.Time `json:"recorded_at"`
 	// the newest capture time of the same figures; null if `recorded_at` is null
 	UpdatedAt *time.Time `json:"updated_at"`
@@ -108,8 +110,8 @@ func (f *accountFigures) platformStats(ctx context.Context) (s *platformStats, e
 	return s, s.readDemographics(ctx)
 }
 
-// connectedPlatforms returns the requested platforms with their connected profiles and pages and
-// the users who own them, without figures.
+// connectedPlatforms returns the requested platforms with the ids of their profiles and pages and
+// of the users who own these, without figures.
 func (f *accountFigures) connectedPlatforms(ctx context.Context) ([]StatsOfPlatform, error) {
 	platforms := make([]StatsOfPlatform, len(f.query.Platforms))
 	for i, p := range f.query.Platforms {
@@ -117,7 +119,8 @@ func (f *accountFigures) connectedPlatforms(ctx context.Context) ([]StatsOfPlatf
 	}
 	rows, _ := f.tx.Query(ctx, `
 		select s.p_id, s.id, m.user_id from tSAccounts s left join members m on m.id = s.member_id
-		where s.parent_account = $1 and `+f.withinAccounts("s.account_id")+` and s.p_id = any($3) and ($4::bigint = 0 or s.member_id = $4)
+		where s.parent_account = $1 and `+f.withinAccounts("s.account_id")+` and s.p_id = any($3)
+		  and ($4::bigint = 0 or s.member_id = $4)
 		  and ($5::bigint = 0 or s.id = $5)
 		order by s.id`, f.scope.ParentAccount, f.scope.Accounts, f.platformIDs(), f.query.Member, f.query.Social)
 	var p domain.Platform
@@ -156,7 +159,8 @@ func (s *platformStats) periods(p domain.Platform, socialAccounts int) []StatsPe
 	}
 	periods, platforms := make([]StatsPeriod, len(s.buckets)), []domain.Platform{p}
 	followers := s.onPlatforms(domain.MetricFollowers, platforms)
-	engagement, impressions := s.onPlatforms(domain.MetricEngagement, platforms), s.onPlatforms(domain.MetricImpressions, platforms)
+	engagement, impressions := s.onPlatforms(domain.MetricEngagement, platforms),
+		s.onPlatforms(domain.MetricImpressions, platforms)
 	reach := onlyReach(socialAccounts, s.reach, platforms)
 	captured := s.captureTimes(slices.Concat(followers, engagement, impressions))
 	stocks := map[int64]*metricValue{}
@@ -216,8 +220,8 @@ const (
 	RateOfFollowers RateBase = "followers" // followers at the end of the period
 )
 
-// setEngagementRate sets the engagement as a percentage of people, and the base. engaged and
-// followers come from the accounts that have both.
+// setEngagementRate sets the engagement rate and its base. engaged and followers come from the
+// accounts that have both.
 func (p *StatsPeriod) setEngagementRate(engaged, followers tally) {
 	switch {
 	case p.Engagement == nil:
@@ -228,7 +232,7 @@ func (p *StatsPeriod) setEngagementRate(engaged, followers tally) {
 	}
 }
 
-// captures are the oldest and newest capture times of some figures; nil without figures.
+// captures contains the oldest and newest capture times of some figures; nil without figures.
 type captures struct{ oldest, newest *time.Time }
 
 func (c *captures) note(p *sample) {
@@ -264,7 +268,7 @@ func (f *accountFigures) captureTimes(values []*metricValue) []captures {
 	return out
 }
 
-// gainedIn returns the gain in a bucket and the number of accounts that it comes from.
+// gainedIn returns the gain in a bucket and the number of accounts that have a gain in it.
 func gainedIn(bucket int, values []*metricValue) (gained *int64, accounts int) {
 	var sum tally
 	for _, v := range values {

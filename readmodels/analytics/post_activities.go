@@ -40,10 +40,10 @@ const (
 // ActivityStates returns all states.
 func ActivityStates() []ActivityState { return []ActivityState{ActivityPublished, ActivityScheduled} }
 
-// PostActivity is a post with its latest figures. If a post was read under two sub-accounts of an
-// agency, it is a separate activity of each.
+// PostActivity is a post with its latest figures. A post that several sub-accounts of an agency
+// have registered is listed once, for the sub-account in scope that registered it last.
 //
-// Figures are totals since publication, except the average watch time, which is shown as read.
+// Figures are totals since publication, except the average watch time, which is reported as read.
 // Platform metrics: {post metrics}.
 type PostActivity struct {
 	readmodels.PlatformRef
@@ -56,20 +56,20 @@ type PostActivity struct {
 	// MemberID is the owner of the connection when the post was last registered; for a planned
 	// post, the current owner.
 	MemberID int64 `json:"member_id"`
-	// that member's user, 24 hex digits; null if the member is not a user
+	// the member's user, 24 hex digits; null if the member is not a user
 	UserID     *string             `json:"user_id"`
-	ExternalID domain.OptionalText `json:"external_id"` // the platform's id; null until published
+	ExternalID domain.OptionalText `json:"external_id"` // the platform's id of the post; null until published
 	// post, photo, video, reel, story, carousel, ad, or a type from the main application; null if
 	// unknown
 	Type    *string `json:"type"`
 	Content *string `json:"content"` // the text; null if unknown
-	// the URL can expire on the platform; null if unknown
+	// URL of the media, which can expire on the platform; null if unknown
 	MediaURL *string `json:"media_url"`
 	// the URL on the platform; null if unknown
 	Permalink *string `json:"permalink"`
 	// a category of the main application; null if the post has none
 	Category *int64 `json:"c_id"`
-	// name of the category; null if the post has none or its number is unknown
+	// name of the category; null if the post has no category or the name is unknown
 	CategoryName *string `json:"category"`
 	// Likes are likes or reactions. This and the following figures are null if the platform did not
 	// report them or the post was not read yet.
@@ -78,35 +78,35 @@ type PostActivity struct {
 	Shares   *int64 `json:"shares"`
 	// video views; null if the platform did not report them
 	Views       *int64 `json:"views"`
-	Impressions *int64 `json:"impressions"` // if a platform counts only views, the same number
-	Reach       *int64 `json:"reach"`       // people
-	// number of times it was saved; not counted by all platforms
+	Impressions *int64 `json:"impressions"` // equal to `views` if the platform counts only views
+	Reach       *int64 `json:"reach"`       // number of people
+	// number of times that people saved the post; not all platforms count it
 	Saves *int64 `json:"saves"`
 	// average watch time per view in milliseconds, as read
 	AvgWatch *int64 `json:"avg_watch_ms"`
-	// capture time of these figures; null if not read yet
+	// capture time of these figures; null if the post was not read yet
 	CapturedAt  *time.Time `json:"captured_at"`
 	PublishedAt *time.Time `json:"published_at"` // null if unknown or not published yet
-	// when the content planner will publish it; null if published
+	// when the content planner will publish the post; null if published
 	ScheduledAt *time.Time `json:"scheduled_at"`
-	// when it was first registered here; null if only planned
+	// when the post was first registered here; null if only planned
 	CreatedAt *time.Time `json:"created_at"`
-	// when it was last registered or read; null if only planned
+	// when the post was last registered or read; null if only planned
 	UpdatedAt *time.Time `json:"updated_at"`
 }
 
-// ErrActivityNotFound is returned for a post that does not exist or is outside the caller's scope.
+// ErrActivityNotFound is returned for a post that does not exist or is outside the scope.
 var ErrActivityNotFound = domain.NewError(domain.CodeNotFound, "There is no such activity. Check the id.")
 
 // Activities lists the posts in scope, newest first; posts without a publication time come last.
-// Planned posts are a separate list, the next one first.
+// Planned posts are listed separately, the next one first.
 func (a *Analytics) Activities(
 	ctx context.Context, scope readmodels.Scope, q ActivitiesQuery,
 ) ([]PostActivity, readmodels.ListMeta, error) {
 	if q.State == ActivityScheduled {
-		return a.planned(scope, q, 0).Read(ctx, a.Pool)
+		return plannedActivities(scope, q, 0).Read(ctx, a.Pool)
 	}
-	return a.activities(scope, q, "").Read(ctx, a.Pool)
+	return publishedActivities(scope, q, "").Read(ctx, a.Pool)
 }
 
 // Activity returns one post by its id, or [ErrActivityNotFound].
@@ -117,48 +117,55 @@ func (a *Analytics) Activity(ctx context.Context, scope readmodels.Scope, id str
 	}
 	single := ActivitiesQuery{Platforms: domain.Platforms(), Social: social}
 	if plan, ok := planOf(external); ok {
-		return a.planned(scope, single, plan).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+		return plannedActivities(scope, single, plan).ReadOne(ctx, a.Pool, ErrActivityNotFound)
 	}
-	return a.activities(scope, single, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
+	return publishedActivities(scope, single, external).ReadOne(ctx, a.Pool, ErrActivityNotFound)
 }
 
 func activitiesSQL() string {
 	return `
-	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type, t.content, t.media_url, t.permalink,
-	       p.category, c.name, d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.saves, d.avg_watch_ms, d.captured_at,
+	select p.p_id, p.social_account_id, p.account_id, p.member_id, m.user_id, p.external_id, p.post_type,
+	       t.content, t.media_url, t.permalink, p.category, c.name,
+	       d.likes, d.comments, d.shares, d.views, d.impressions, d.reach, d.saves, d.avg_watch_ms, d.captured_at,
 	       p.published_at, p.registered_at, greatest(p.updated_at, d.captured_at)
 	from (
 		select p.*, ` + categoryOfPost + ` as category
 		from tSPosts p
-		where p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3) and ` + newestInScope + `
+		where p.parent_account = $1 and ($2::text[] is null or p.account_id = any($2)) and p.p_id = any($3)
+		  and ` + newestInScope + `
 		  and ($4::bigint = 0 or p.member_id = $4) and ($5::bigint = 0 or p.social_account_id = $5)
 		  and ($6::bigint = 0 or ` + categoryOfPost + ` = $6) and ($7 = '' or p.post_type = $7)
 		  and ($8::timestamptz is null or p.published_at >= $8) and ($9::timestamptz is null or p.published_at < $9)
 		  and ($10 = '' or p.external_id = $10)
-		  and ($13 = '' or (coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))` + newestFirst + `
+		  and ($13 = '' or
+			(` + publishedAt + `, p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+			< (coalesce($11::timestamptz, '-infinity'), $12::bigint, $13 collate "C", $14 collate "C"))
+		` + newestFirst + `
 		limit $15) p` + textsOfPost + `
 	left join tDefaultCategories c on c.id = p.category
 	left join members m on m.id = p.member_id
 	left join lateral ` + lastDaily("'infinity'") + ` d on true` + newestFirst
 }
 
-func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, external string) readmodels.PageQuery[PostActivity, postKey] {
+func publishedActivities(
+	scope readmodels.Scope, q ActivitiesQuery, external string,
+) readmodels.PageQuery[PostActivity, postKey] {
 	page := q.Page
 	q.Page = readmodels.Page{}
 	return readmodels.PageQuery[PostActivity, postKey]{
 		List: "activities", Scope: scope, Page: page, Filters: q,
 		Select: func(after postKey, limit int) (string, []any) {
 			return activitiesSQL(), []any{
-				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type,
-				q.From, q.To, external,
+				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms),
+				q.Member, q.Social, q.Category, q.Type, q.From, q.To, external,
 				after.Published, after.Social, after.External, after.Account, limit,
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
-			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type, &a.Content, &a.MediaURL,
-				&a.Permalink, &a.Category, &a.CategoryName, &a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach,
-				&a.Saves, &a.AvgWatch, &a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
+			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.ExternalID, &a.Type,
+				&a.Content, &a.MediaURL, &a.Permalink, &a.Category, &a.CategoryName,
+				&a.Likes, &a.Comments, &a.Shares, &a.Views, &a.Impressions, &a.Reach, &a.Saves, &a.AvgWatch,
+				&a.CapturedAt, &a.PublishedAt, &a.CreatedAt, &a.UpdatedAt)
 			a.PlatformRef, a.State = readmodels.PlatformRefOf(a.Platform), ActivityPublished
 			a.ID = domain.PostID(a.SocialAccount, string(a.ExternalID))
 			return a, err
@@ -169,7 +176,7 @@ func (a *Analytics) activities(scope readmodels.Scope, q ActivitiesQuery, extern
 	}
 }
 
-// plannedID replaces the platform's id in the id of a planned post.
+// plannedID precedes the plan number, which replaces the platform's id in the id of a planned post.
 const plannedID = "planned:"
 
 // planOf returns the number of the plan in an activity's id.
@@ -189,32 +196,37 @@ type plannedKey struct {
 const plannedSQL = `
 	select s.p_id, s.id, p.account_id, s.member_id, m.user_id, nullif(p.c_id, 0), c.name, p.scheduled_at, p.id
 	from tSAccounts s
-	join tContentPlanner p on p.social_account_id = s.id and p.external_id = '' and p.account_id = s.account_id and p.scheduled_at is not null
+	join tContentPlanner p on p.social_account_id = s.id and p.external_id = '' and p.account_id = s.account_id
+	  and p.scheduled_at is not null
 	left join members m on m.id = s.member_id
 	left join tDefaultCategories c on c.id = p.c_id
 	where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
-	  and ($4::bigint = 0 or s.member_id = $4) and ($5::bigint = 0 or s.id = $5) and ($6::bigint = 0 or p.c_id = $6) and $7 = ''
+	  and ($4::bigint = 0 or s.member_id = $4) and ($5::bigint = 0 or s.id = $5) and ($6::bigint = 0 or p.c_id = $6)
+	  and $7 = ''
 	  and ($8::timestamptz is null or p.scheduled_at >= $8) and ($9::timestamptz is null or p.scheduled_at < $9)
 	  and ($10::bigint = 0 or p.id = $10)
 	  and ($11::timestamptz is null or (p.scheduled_at, p.id) > ($11, $12::bigint))
 	order by p.scheduled_at, p.id limit $13`
 
-// planned lists the scheduled posts of the content planner, the next one first; a plan number
-// selects one. Plans have no type, so a filter by type matches none.
-func (*Analytics) planned(scope readmodels.Scope, q ActivitiesQuery, plan int64) readmodels.PageQuery[PostActivity, plannedKey] {
+// plannedActivities lists the scheduled posts of the content planner, the next one first. A plan
+// number selects one post. Plans have no type, so a filter by type matches none.
+func plannedActivities(
+	scope readmodels.Scope, q ActivitiesQuery, plan int64,
+) readmodels.PageQuery[PostActivity, plannedKey] {
 	page := q.Page
 	q.Page = readmodels.Page{}
 	return readmodels.PageQuery[PostActivity, plannedKey]{
 		List: "planned posts", Scope: scope, Page: page, Filters: q,
 		Select: func(after plannedKey, limit int) (string, []any) {
 			return plannedSQL, []any{
-				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms), q.Member, q.Social, q.Category, q.Type,
-				q.From, q.To, plan, after.At, after.ID, limit,
+				scope.ParentAccount, scope.Accounts, readmodels.PlatformIDs(q.Platforms),
+				q.Member, q.Social, q.Category, q.Type, q.From, q.To, plan, after.At, after.ID, limit,
 			}
 		},
 		Scan: func(row pgx.CollectableRow) (a PostActivity, err error) {
 			var id int64
-			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.Category, &a.CategoryName, &a.ScheduledAt, &id)
+			err = row.Scan(&a.Platform, &a.SocialAccount, &a.AccountID, &a.MemberID, &a.UserID, &a.Category,
+				&a.CategoryName, &a.ScheduledAt, &id)
 			a.PlatformRef, a.State = readmodels.PlatformRefOf(a.Platform), ActivityScheduled
 			a.ID = domain.PostID(a.SocialAccount, plannedID+strconv.FormatInt(id, 10))
 			return a, err
@@ -235,11 +247,12 @@ type ReadingsQuery struct {
 	From, To *time.Time
 }
 
-// PostReading is one reading of an activity: its totals at that time (cumulative figures).
+// PostReading is one reading of an activity: the totals since publication at that time (cumulative
+// figures).
 type PostReading struct {
 	CapturedAt    time.Time `json:"captured_at"`
 	SocialAccount int64     `json:"social_account_id"`
-	MemberID      int64     `json:"member_id"` // owner of the connection at the capture
+	MemberID      int64     `json:"member_id"` // owner of the connection at that time
 	// that member's user, 24 hex digits; null if the member is not a user
 	UserID *string `json:"user_id"`
 	// Likes are likes or reactions. This and the following figures are null if the platform did not
@@ -249,7 +262,7 @@ type PostReading struct {
 	Shares      *int64 `json:"shares"`
 	Views       *int64 `json:"views"` // video views; null if the platform did not report them
 	Impressions *int64 `json:"impressions"`
-	Reach       *int64 `json:"reach"` // people
+	Reach       *int64 `json:"reach"` // number of people
 	Clicks      *int64 `json:"clicks"`
 	Saves       *int64 `json:"saves"`
 	AvgWatch    *int64 `json:"avg_watch_ms"` // average watch time per view in milliseconds, as read
@@ -277,18 +290,19 @@ func (a *Analytics) ActivityStats(
 		List: "readings", Scope: scope, Page: page, Filters: q,
 		Select: func(after readingKey, limit int) (string, []any) {
 			return `
-				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms,
-				       engagement, event_id
+				select captured_at, member_id, user_id, likes, comments, shares, views, impressions, reach, clicks,
+				       saves, avg_watch_ms, engagement, event_id
 				from tSPostInsights r left join (select id, user_id from members) m on m.id = r.member_id
-				where social_account_id = $1 and external_id = $2 and parent_account = $3 and ($4::text[] is null or account_id = any($4))
+				where social_account_id = $1 and external_id = $2 and parent_account = $3
+				  and ($4::text[] is null or account_id = any($4))
 				  and ($5::timestamptz is null or captured_at >= $5) and ($6::timestamptz is null or captured_at < $6)
 				  and ($7::timestamptz is null or (captured_at, event_id collate "C") < ($7, $8 collate "C"))
 				order by captured_at desc, event_id collate "C" desc limit $9`,
 				[]any{social, external, scope.ParentAccount, scope.Accounts, q.From, q.To, after.At, after.Event, limit}
 		},
 		Scan: func(r pgx.CollectableRow) (x PostReading, err error) {
-			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views, &x.Impressions, &x.Reach, &x.Clicks,
-				&x.Saves, &x.AvgWatch, &x.Engagement, &x.event)
+			err = r.Scan(&x.CapturedAt, &x.MemberID, &x.UserID, &x.Likes, &x.Comments, &x.Shares, &x.Views,
+				&x.Impressions, &x.Reach, &x.Clicks, &x.Saves, &x.AvgWatch, &x.Engagement, &x.event)
 			x.CapturedAt, x.SocialAccount = x.CapturedAt.UTC(), social
 			return x, err
 		},

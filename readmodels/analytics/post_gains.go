@@ -13,7 +13,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// tally is a sum of figures and their number. Without figures, its value is null and not 0.
+// tally is the sum and the number of figures. Without figures, its value is nil, not 0.
 type tally struct{ sum, n int64 }
 
 func (t *tally) add(u tally) { t.sum, t.n = t.sum+u.sum, t.n+u.n }
@@ -31,7 +31,7 @@ func (t *tally) value() *int64 {
 	return new(t.sum)
 }
 
-// gainSums are sums of the gains that are stored with readings of posts.
+// gainSums contains sums of the gains that are stored with readings of posts.
 type gainSums struct {
 	readings                                   int64 // number of readings, with or without a gain
 	likes, comments, shares, views, engagement tally
@@ -63,12 +63,12 @@ func (g *gainSums) sumOf(metric string) *tally {
 	}
 }
 
-// accountGains are the gains of one social account.
+// accountGains contains the gains of one social account.
 type accountGains struct {
 	platform    domain.Platform
 	now, before gainSums
 
-	nowCut, beforeCut bool // not read for days at the start or end of the period
+	nowCut, beforeCut bool // see [gainRow.readInPart]
 }
 
 type postGains struct {
@@ -91,9 +91,9 @@ func (g *postGains) bucket(p domain.Platform, i int) *gainSums {
 	return &g.series[p][i]
 }
 
-// gainQuery says which gains of posts to read. Every sum costs time in every row.
+// gainQuery selects the gains of posts to read. Every requested sum costs time for every row.
 type gainQuery struct {
-	metrics []string  // engagement includes its partial count; other metrics stay unknown
+	metrics []string  // engagement includes its partial count; the gains of other metrics stay unknown
 	from    time.Time // start of the range or of the previous period
 	buckets []bucket  // of the series; empty for no series
 }
@@ -134,12 +134,12 @@ func readGains(ctx context.Context, qc *queryContext, q gainQuery) (*postGains, 
 	return g, nil
 }
 
-// unreadDays is how long an account may have no readings of posts at the start or end of a period
-// before those days count as not read.
+// unreadDays is the longest time without a reading of an account's posts, at the start or end of a
+// period, that does not make the period incomplete.
 const unreadDays = 48 * time.Hour
 
-// readInPart reports whether the first or last days of the elapsed part of a period have no
-// reading.
+// readInPart reports whether no reading exists for more than [unreadDays] at the start or end of
+// the elapsed part of a period.
 func (r gainRow) readInPart(period Range) bool {
 	end := period.To
 	if !period.Complete() {
@@ -153,24 +153,24 @@ func bucketOf(at time.Time, buckets []bucket) int {
 	return sort.Search(len(buckets), func(i int) bool { return at.Before(buckets[i].From) }) - 1
 }
 
-// gainRow is the gain of a group of readings. Columns that are not in the grouping are nil.
+// gainRow contains the gains of a group of readings. Columns that are not in the grouping are nil.
 type gainRow struct {
 	social   *int64
 	account  *string
 	platform domain.Platform
 	current  *bool // in the range; otherwise in the previous period
 	bucket   *int  // starts at 1; 0 is the previous period
-	// first is the time of the first reading or the start of its quarter of an hour; last is the
-	// time of the last one.
+	// first is the time of the first reading or the start of its quarter hour; last is the time of
+	// the last reading.
 	first, last *time.Time
 	gainSums
 }
 
-// gainParts selects gains from an instant to the end of the range; the column "at" is their time.
-// Quarters of an hour are sums. Readings are selected one by one in quarters within which the
-// range, the previous period or a bucket begins or ends; the sums show which accounts have any.
-// Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5 from, $6 to, $7 the cut
-// quarters.
+// gainParts returns SQL that selects gains from an instant to the end of the range; the column "at"
+// is their time. It selects sums per quarter hour, but single readings for quarter hours within
+// which the range, the previous period or a bucket begins or ends. The sums show which accounts
+// have readings in them. Parameters: $1 parent account, $2 accounts, $3 platforms, $4 member, $5
+// from, $6 to, $7 the cut quarter hours.
 func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, args []any) {
 	cutQuarters := []time.Time{}
 	for _, at := range append(starts(q.buckets), q.from, qc.query.Range.From, qc.query.Range.To) {
@@ -178,31 +178,40 @@ func gainParts(qc *queryContext, platforms []int16, q gainQuery) (sql string, ar
 			cutQuarters = append(cutQuarters, quarter)
 		}
 	}
-	filter := "parent_account = $1 and " + qc.withinAccounts("account_id") + " and p_id = any($3) and " + qc.ofMember("member_id")
+	filter := "parent_account = $1 and p_id = any($3) and " + qc.withinAccounts("account_id") +
+		" and " + qc.ofMember("member_id")
 	sql = `
-			select social_account_id, account_id, member_id, p_id, quarter as at, last_at, readings, likes, likes_n, comments, comments_n,
-			       shares, shares_n, views, views_n, engagement, engagement_n, partial_n
-			from post_gains where ` + filter + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
+			select social_account_id, account_id, member_id, p_id, quarter as at, last_at, readings, likes, likes_n,
+			       comments, comments_n, shares, shares_n, views, views_n, engagement, engagement_n, partial_n
+			from post_gains
+			where ` + filter + " and quarter >= $5 and quarter < $6 and quarter <> all($7::timestamptz[])"
 	if len(cutQuarters) > 0 {
 		sql += `
 			union all
 			select i.social_account_id, account_id, member_id, p_id, captured_at as at, captured_at as last_at, 1, ` +
 			eachOf([]string{"glikes", "gcomments", "gshares", "gviews"}, "coalesce(%[1]s, 0), num_nonnulls(%[1]s)") + `,
-			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1), (known in (1, 2))::integer
-			from (select distinct social_account_id, quarter from post_gains where ` + filter + ` and quarter = any($7)) g
+			       coalesce(glikes, 0) + coalesce(gcomments, 0) + coalesce(gshares, 0), least(known, 1),
+			       (known in (1, 2))::integer
+			from (
+				select distinct social_account_id, quarter from post_gains
+				where ` + filter + ` and quarter = any($7)) g
 			join tSPostInsights i on i.social_account_id = g.social_account_id
 				and captured_at >= g.quarter and captured_at < g.quarter + interval '15 minutes' and ` + filter + `
 			cross join lateral (select num_nonnulls(glikes, gcomments, gshares) as known) k
 			where captured_at >= $5 and captured_at < $6`
 	}
-	return sql, []any{qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cutQuarters}
+	return sql, []any{
+		qc.scope.ParentAccount, qc.scope.Accounts, platforms, qc.query.Member, q.from, qc.query.Range.To, cutQuarters,
+	}
 }
 
-// gainSets are grouping sets over social_account_id, account_id, p_id, current and bucket, and a
-// condition for readings.
+// gainSets contains grouping sets over social_account_id, account_id, p_id, current and bucket, and
+// a condition for readings.
 type gainSets struct{ where, groupBy string }
 
-func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQuery, sets ...gainSets) ([]gainRow, error) {
+func gainRows(
+	ctx context.Context, qc *queryContext, platforms []int16, q gainQuery, sets ...gainSets,
+) ([]gainRow, error) {
 	parts, args := gainParts(qc, platforms, q)
 	var sums []string
 	for _, s := range sets {
@@ -225,23 +234,29 @@ func gainRows(ctx context.Context, qc *queryContext, platforms []int16, q gainQu
 	return list, pg.Wrap("read gains of posts", err)
 }
 
-// groupedBy selects the columns that are in a grouping set, and null for the others.
+// groupedBy returns SQL that selects the columns that are in a grouping set, and null for the
+// others.
 func groupedBy(sets string) string {
 	grouping := strings.FieldsFunc(sets, func(r rune) bool { return strings.ContainsRune("(), ", r) })
 	var cols []string
 	for _, c := range []struct{ name, kind string }{
-		{"social_account_id", "bigint"}, {"account_id", "text"}, {"p_id", "smallint"}, {"current", "boolean"}, {"bucket", "integer"},
+		{"social_account_id", "bigint"},
+		{"account_id", "text"},
+		{"p_id", "smallint"},
+		{"current", "boolean"},
+		{"bucket", "integer"},
 	} {
 		if slices.Contains(grouping, c.name) {
 			cols = append(cols, c.name)
 		} else {
-			cols = append(cols, "null::"+c.kind) // an untyped null would be tried as every type, in every row
+			cols = append(cols, "null::"+c.kind) // without a type, pgx would try every conversion for every row
 		}
 	}
 	return strings.Join(cols, ", ")
 }
 
-// sumsOf selects the sums of some metrics, and 0 for the others, in the order of [gainSums].
+// sumsOf returns SQL that selects the sums of some metrics, and 0 for the others, in the order of
+// [gainSums].
 func sumsOf(metrics []string) string {
 	var cols []string
 	sum := func(metric string, names ...string) {
@@ -253,7 +268,9 @@ func sumsOf(metrics []string) string {
 			}
 		}
 	}
-	for _, metric := range []string{domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews} {
+	for _, metric := range []string{
+		domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricViews,
+	} {
 		sum(metric, metric, metric+"_n")
 	}
 	sum(domain.MetricEngagement, "engagement", "engagement_n", "partial_n")
@@ -262,34 +279,35 @@ func sumsOf(metrics []string) string {
 
 // Gain is the increase of a figure in the range, over the posts of a set of social accounts. Each
 // reading adds the difference from the previous reading of the same post that had the figure,
-// however old. The first reading with the figure adds all of it if the post was published after the
-// agency began to read the account, or at most one day before; otherwise it is a baseline and adds
-// nothing.
+// however old that reading is. The first reading with the figure adds the whole figure if the post
+// was published after the agency began to read the account, or at most one day before; otherwise it
+// is a baseline and adds nothing.
 //
-// A gain counts at the later reading. Posts older than 90 days are read every 30 days, and gains of
-// a page that was disconnected count when it is read again. If a page moves between two clients of
-// an agency, a gain belongs to the client and member that owned the page at the reading.
-// [PostCounts] names the platform metrics.
+// A gain is counted at the time of the later reading. Posts older than 90 days are read every 30
+// days, and gains of a page that was disconnected are counted when it is read again. If a page
+// moves between two clients of an agency, a gain belongs to the client and member that owned the
+// page at the reading. [PostCounts] names the platform metrics.
 //
 // The comparison is with the previous period (see [Total]), over the social accounts that have the
 // figure in both periods.
 type Gain struct {
 	Value *int64 `json:"value"` // null if no gain is known
-	// Previous is the gain of the previous period, of accounts with a gain in both; null without
-	// such accounts.
+	// Previous is the gain in the previous period of the accounts that have a gain in both periods;
+	// null if there are no such accounts.
 	Previous *int64 `json:"previous"`
-	// Change is the gain of the same accounts minus `previous`; null if `previous` is null.
+	// Change is the gain of the same accounts in the range minus `previous`; null if `previous` is
+	// null.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` as a percentage of `previous`, with two decimals. Null if `previous` is
-	// null or not positive, and if none of an account's posts were read in more than the first or
-	// last two days of a period.
+	// ChangePct is `change` as a percentage of `previous`, rounded to two decimal places. Null if
+	// `previous` is null or not positive, or if, for some account, no post was read for more than
+	// two days at the start or end of a period.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline is true if there is a `value` but nothing to compare it with.
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart is true if some accounts have a gain in only one period and are excluded from
-	// `change` and `previous`: compare `previous` plus `change` with `previous`. It is also true if
-	// none of an account's posts were read in more than the first or last two days of a period:
-	// gains in those days are missing from that period.
+	// `change` and `previous`; then compare `previous` plus `change`, not `value`, with `previous`.
+	// It is also true if, for some account, no post was read for more than two days at the start or
+	// end of a period, so that gains of those days are missing.
 	ComparedInPart bool `json:"compared_in_part"`
 	Accounts       int  `json:"accounts"` // number of social accounts in `value`
 }

@@ -10,7 +10,7 @@ import (
 // PostsTotalEngagements is the response to /getPostsTotalEngagements.
 type PostsTotalEngagements struct {
 	Total EngagementTotals `json:"total"` // over the requested platforms
-	// every requested platform, even without posts
+	// all requested platforms, including those without posts
 	Platforms []platformEngagementTotals `json:"platforms"`
 }
 
@@ -22,32 +22,32 @@ type platformEngagementTotals struct {
 
 // EngagementTotals are the interactions that all posts together gained in the range.
 type EngagementTotals struct {
-	// Engagement is likes + comments + shares gained: the sum of those of the three that are known.
+	// Engagement is likes + comments + shares gained: the sum of those that are known.
 	Engagement Gain `json:"engagement"`
-	// EngagementPartial is true if some readings lack the gain of a part of the engagement.
+	// EngagementPartial is true if some readings lack the gain of likes, comments or shares.
 	EngagementPartial bool            `json:"engagement_partial"`
 	Likes             Gain            `json:"likes"`    // likes or reactions gained
 	Comments          Gain            `json:"comments"` // comments gained
 	Shares            Gain            `json:"shares"`   // shares gained, including reposts
 	Series            []EngagementDay `json:"series"`   // one entry per interval of the range
 	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
-	// first day.
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
+	// the earlier interval.
 	PreviousSeries []EngagementDay `json:"previous_series,omitzero"`
 }
 
-// EngagementDay is one interval of [EngagementTotals]: gains since the previous readings, which can
-// be several days old. Null if nothing was read.
+// EngagementDay is one interval of [EngagementTotals]. Its figures are gains since the previous
+// readings, which can be several days old, and null if nothing was read.
 type EngagementDay struct {
 	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
 	// before the range.
 	Day string `json:"day"`
-	// likes + comments + shares gained, of the parts that are known
+	// likes + comments + shares gained, as far as they are known
 	Engagement *int64 `json:"engagement"`
 	Likes      *int64 `json:"likes"`    // likes or reactions gained
 	Comments   *int64 `json:"comments"` // comments gained
 	Shares     *int64 `json:"shares"`   // shares gained, including reposts
-	Readings   int64  `json:"readings"` // readings of posts captured in this interval
+	Readings   int64  `json:"readings"` // number of readings of posts captured in this interval
 }
 
 func engagementMetrics() []string {
@@ -76,29 +76,30 @@ func engagementDay(day string, sums *gainSums) EngagementDay {
 // PostsLikes is the response to /getPostsLikes and /getMembersPostLikes.
 type PostsLikes struct {
 	Total LikesSeries `json:"total"` // over the requested platforms
-	// every requested platform, even without posts
+	// all requested platforms, including those without posts
 	Platforms []platformLikesSeries `json:"platforms"`
 	// Posts are all posts that were published before the end of the range or read in it, newest
-	// first. Pages of one response differ only in this list. With a member filter, the list
-	// contains the posts whose connection the member owns now; their gains, like `total`, count
-	// only readings while the member owned the connection.
+	// first. The pages of a response differ only in this list. For a member, the list contains the
+	// posts of the connections that the member owns now, and posts that were read in the range
+	// while the member owned their connection. Their gains, like `total`, include only readings
+	// from the time when the member owned the connection.
 	Posts []PostLikes `json:"posts"`
 }
 
-// platformLikesSeries are the likes on one platform.
+// platformLikesSeries is the series of one platform.
 type platformLikesSeries struct {
 	readmodels.PlatformRef
 	LikesSeries
 }
 
-// LikesSeries is the likes (or reactions) that posts gained.
+// LikesSeries is the number of likes (or reactions) that posts gained, in total and over time.
 type LikesSeries struct {
 	// Likes are likes or reactions gained: {post likes}.
 	Likes  Gain       `json:"likes"`
 	Series []LikesDay `json:"series"` // one entry per interval of the range
 	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
-	// first day.
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
+	// the earlier interval.
 	PreviousSeries []LikesDay `json:"previous_series,omitzero"`
 }
 
@@ -109,14 +110,14 @@ type LikesDay struct {
 	Day string `json:"day"`
 	// gained since the previous readings, which can be several days old; null if nothing was read
 	Likes    *int64 `json:"likes"`
-	Readings int64  `json:"readings"` // readings of posts captured in this interval
+	Readings int64  `json:"readings"` // number of readings of posts captured in this interval
 }
 
-// PostLikes is the likes of one post.
+// PostLikes is one post with its likes.
 type PostLikes struct {
 	Post
 
-	// at the end of the range, since publication; null if not read or not reported
+	// total since publication, at the end of the range; null if not read or not reported
 	Likes      *int64 `json:"likes"`
 	Gained     *int64 `json:"gained"`      // in the range, see `likes` of [PostGrowth]
 	NoBaseline bool   `json:"no_baseline"` // see `no_baseline` of [PostGrowth]
@@ -129,26 +130,26 @@ func likesDay(day string, sums *gainSums) LikesDay {
 // PostsViews is the response to /getPostsViews and /getMembersPostViews.
 type PostsViews struct {
 	Total ViewsSeries `json:"total"` // over the requested platforms
-	// every requested platform, even without posts
+	// all requested platforms, including those without posts
 	Platforms []platformViewsSeries `json:"platforms"`
 }
 
-// platformViewsSeries are the video views on one platform.
+// platformViewsSeries is the series of one platform.
 type platformViewsSeries struct {
 	readmodels.PlatformRef
 	ViewsSeries
 }
 
-// ViewsSeries is the video views of posts. Page views, which platforms count per account, are in
-// [Roi].
+// ViewsSeries is the number of video views that posts gained, in total and over time. Page views,
+// which platforms count per account, are in [Roi].
 type ViewsSeries struct {
-	// Views are the video views that posts gained in the range: {post views}. A platform without
-	// views can have `impressions` in PostCounts.
+	// Views are the video views that posts gained in the range: {post views}. If a platform has no
+	// views, its posts can have `impressions` in PostCounts.
 	Views  Gain       `json:"views"`
 	Series []ViewsDay `json:"series"` // one entry per interval of the range
 	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
-	// first day.
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
+	// the earlier interval.
 	PreviousSeries []ViewsDay `json:"previous_series,omitzero"`
 }
 
@@ -160,7 +161,7 @@ type ViewsDay struct {
 	// video views gained since the previous readings, which can be several days old; null if
 	// nothing was read
 	Views    *int64 `json:"views"`
-	Readings int64  `json:"readings"` // readings of posts captured in this interval
+	Readings int64  `json:"readings"` // number of readings of posts captured in this interval
 }
 
 func viewsDay(day string, sums *gainSums) ViewsDay {
@@ -179,8 +180,8 @@ func seriesOf[D any](g *postGains, part func(day string, sums *gainSums) D, plat
 	return series
 }
 
-// gainSeries reads the gains of posts over time, and records which social accounts have the
-// answer's figures in their posts. before covers the compared period; nil if the series have none.
+// gainSeries reads the gains of posts over time, and records which social accounts have posts with
+// the figures of the response. before covers the compared period; nil if the series have none.
 func gainSeries(ctx context.Context, qc *queryContext, metrics []string) (now, before *postGains, err error) {
 	now, before, err = comparedGains(ctx, qc, metrics, qc.query.Range.cut(qc.query.Granularity))
 	if err != nil {

@@ -26,29 +26,30 @@ const newestFirst = `
 		         p.external_id collate "C" desc, p.account_id collate "C" desc`
 
 // newestInScope selects each post of tSPosts once: its last registration under one of the
-// sub-accounts $2. A page that moves between two clients of an agency registers its posts under
+// sub-accounts $2. If a page moves between two clients of an agency, its posts are registered under
 // both.
 const newestInScope = `(newer_accounts is null or not newer_accounts && coalesce($2::text[], newer_accounts))`
 
-// postsOfScope selects the posts of tSPosts p that a query covers: posts in scope, on the platforms
+// postsOfScope selects the posts p of tSPosts that a query covers: posts in scope, on the platforms
 // $3 and in the category $5.
 func (qc postQuery) postsOfScope() string {
-	return "p.parent_account = $1 and " + qc.withinAccounts("p.account_id") + " and p.p_id = any($3) and " + newestInScope + `
-		and ` + qc.ofCategory()
+	return "p.parent_account = $1 and p.p_id = any($3) and " + qc.withinAccounts("p.account_id") +
+		" and " + newestInScope + " and " + qc.ofCategory()
 }
 
-// publishedAt is the publication time of a post p as indexed: an unknown time is -infinity.
+// publishedAt is the publication time of post p as in the index: an unknown time is -infinity.
 const publishedAt = `coalesce(p.published_at, '-infinity')`
 
-// publishedByThen selects the posts p published before $6 or at an unknown time: one range of the
-// index.
+// publishedByThen selects the posts p published before $6 or at an unknown time, which are one
+// range of the index.
 const publishedByThen = publishedAt + ` < $6`
 
 // readInRange selects the posts p that were read from $12 to $6 while they belonged to the scope's
 // accounts and to the member $4.
 const readInRange = `exists (
 					select from tSPostInsights i
-					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6 and ($4::bigint = 0 or i.member_id = $4))`
+					where ` + inScope + ` and i.captured_at >= $12 and i.captured_at < $6
+					  and ($4::bigint = 0 or i.member_id = $4))`
 
 // ofCategory selects the posts p of the category $5.
 func (qc postQuery) ofCategory() string {
@@ -58,8 +59,9 @@ func (qc postQuery) ofCategory() string {
 	return categoryOfPost + " = $5::bigint"
 }
 
-// ofCategoryHere selects the posts p of the category $5 if their registration may be outside the
-// scope. The category of such a registration belongs to another client and must not match.
+// ofCategoryHere selects the posts p of the category $5, for posts whose registration may be
+// outside the scope. The category of such a registration belongs to another client and must not
+// match.
 func (qc postQuery) ofCategoryHere() string {
 	if qc.query.Category == 0 {
 		return qc.ofCategory()
@@ -67,15 +69,15 @@ func (qc postQuery) ofCategoryHere() string {
 	return "(" + qc.withinAccounts("p.account_id") + " and " + qc.ofCategory() + ")"
 }
 
-// categoryOfPost is the category of the registration, otherwise that of the content planner.
+// categoryOfPost is the category in the registration, otherwise the one in the content planner.
 const categoryOfPost = `coalesce(p.c_id, (
 	select c.c_id from tContentPlanner c
 	where c.social_account_id = p.social_account_id and c.external_id = p.external_id and c.account_id = p.account_id
 	order by c.id limit 1))`
 
 // textsOfPost joins the texts of post p. Texts from the main application take precedence over the
-// listing, field by field. Both need one probe of one index. Texts that were recorded under a
-// client outside the scope $2, before or after a move of the page, are not shown.
+// listing, field by field. One index lookup finds both. Texts that were recorded under a client
+// outside the scope $2, before or after a move of the page, are not shown.
 const textsOfPost = `
 		cross join lateral (
 			select ` + pg.PostTexts + `
@@ -83,11 +85,13 @@ const textsOfPost = `
 			where c.parent_account = $1 and c.social_account_id = p.social_account_id and c.external_id = p.external_id
 			  and ($2::text[] is null or c.account_id = any($2))) t`
 
-// readingColumns are the columns of a reading that answers need. Both tables have them.
-const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks, saves, avg_watch_ms`
+// readingColumns are the columns of a reading that responses need. Both tSPostInsights and
+// post_daily have them.
+const readingColumns = `captured_at, account_id, member_id, likes, comments, shares, views, impressions, reach, clicks,
+  saves, avg_watch_ms`
 
 // inScope selects the readings i of post p under any client in the scope $2. If a page moves
-// between such clients, its readings continue.
+// between these clients, its series of readings continues.
 const inScope = `i.social_account_id = p.social_account_id and i.external_id = p.external_id and i.parent_account = $1
 			and ($2::text[] is null or i.account_id = any($2))`
 
@@ -101,11 +105,12 @@ func readingAt(at, day string) string {
 			 order by i.captured_at desc limit 1)
 			union all
 			%[5]s) x
-		order by x.captured_at desc limit 1)`, readingColumns, at, day, inScope, lastDaily("("+day+" at time zone 'UTC')::date"))
+		order by x.captured_at desc limit 1)`, readingColumns, at, day, inScope,
+		lastDaily("("+day+" at time zone 'UTC')::date"))
 }
 
 // lastDaily returns SQL for the last reading of post p in the roll-up before a day. It finds the
-// last day first: with an order by columns that are not in the index, it would read all days of a
+// last day first: if it sorted by columns that are not in the index, it would read all days of a
 // post.
 func lastDaily(before string) string {
 	return fmt.Sprintf(`(select * from (
@@ -116,7 +121,7 @@ func lastDaily(before string) string {
 
 // readPosts reads a page of posts, newest first, with their readings at both ends of the range. The
 // page is chosen from the index alone, so only its posts are read, even if the member has few of
-// the agency's posts. Posts that the index cannot choose come from the months of the readings.
+// the agency's posts. Posts that the index cannot choose are found by the months of their readings.
 func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	scope := qc.cursorScope("posts")
 	last, err := readmodels.DecodeCursor[postKey](qc.query.Page.Cursor, scope)
@@ -128,8 +133,8 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 	}
 	limit := qc.query.Page.Size()
 	args := []any{
-		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account, limit + 1,
-		qc.query.Range.From, dayOf(qc.query.Range.From.UTC()).month().utc(),
+		qc.query.Member, qc.query.Category, qc.query.Range.To, last.Published, last.Social, last.External, last.Account,
+		limit + 1, qc.query.Range.From, dayOf(qc.query.Range.From.UTC()).month().utc(),
 	}
 	arms := []string{qc.publishedEarlier(), qc.publishedLater()}
 	if qc.isNarrowed() {
@@ -158,8 +163,8 @@ func (qc postQuery) readPosts(ctx context.Context) ([]listedPost, error) {
 
 // beyondCursor selects the posts p after the previous page.
 const beyondCursor = `($9::text = '' or
-				(coalesce(p.published_at, '-infinity'), p.social_account_id, p.external_id collate "C", p.account_id collate "C")
-					< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
+				(` + publishedAt + `, p.social_account_id, p.external_id collate "C", p.account_id collate "C")
+				< (coalesce($7::timestamptz, '-infinity'), $8::bigint, $9::text collate "C", $10::text collate "C"))`
 
 const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published_at"
 
@@ -167,20 +172,22 @@ const keyOfPost = "p.social_account_id, p.external_id, p.account_id, p.published
 func (qc postQuery) publishedEarlier() string {
 	return `
 				select ` + keyOfPost + ` from tSPosts p
-				where ` + qc.postsOfScope() + " and " + publishedByThen + " and " + qc.ofMember("p.member_id") + " and " + beyondCursor
+				where ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
+				  and ` + publishedByThen + " and " + beyondCursor
 }
 
 // publishedLater selects the posts with a publication time at or after the end of the range that
-// were nevertheless read in the range: clocks differ and plans change. Most posts of an agency may
-// be newer than the range, so only posts in the months k are probed, and none if nothing was
-// published since.
+// were nevertheless read in the range: clocks differ and plans change. Most posts of an agency can
+// be newer than the range, so only posts with readings in its months (k) are looked up, and none if
+// nothing was published after the range.
 func (qc postQuery) publishedLater() string {
 	return `
 				select p.* from k
 				cross join lateral (
 					select ` + keyOfPost + ` from tSPosts p
 					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
-					  and ` + qc.postsOfScope() + " and " + publishedAt + " >= $6 and " + qc.ofMember("p.member_id") + " and " + beyondCursor + `
+					  and ` + qc.postsOfScope() + " and " + qc.ofMember("p.member_id") + `
+					  and ` + publishedAt + " >= $6 and " + beyondCursor + `
 					  and ` + readInRange + `
 					offset 0) p
 				where exists (select from tSPosts p where p.parent_account = $1 and ` + publishedAt + ` >= $6)`
@@ -191,23 +198,26 @@ func (qc postQuery) publishedLater() string {
 func (qc postQuery) readInMonths() string {
 	return `
 				select distinct m.social_account_id, m.external_id from post_months m
-				where m.parent_account = $1 and ` + qc.withinAccounts("m.account_id") + ` and m.p_id = any($3) and ` + qc.ofMember("m.member_id") + `
+				where m.parent_account = $1 and ` + qc.withinAccounts("m.account_id") + ` and m.p_id = any($3)
+				  and ` + qc.ofMember("m.member_id") + `
 				  and m.month >= $13::date and m.month < $6::timestamptz at time zone 'UTC'`
 }
 
 // readElsewhere selects the posts that were read in the range while they belonged to the scope's
-// accounts and to the member, but are registered under another account or member: the totals
-// include their gains. They come from the months k. Each needs one probe for its registration, and
-// the few that remain one for their readings.
+// accounts and to the member, but are registered under another account or member, because the
+// totals include their gains. The posts come from k. Each needs one lookup of its registration, and
+// the few that remain need one lookup of their readings.
 func (qc postQuery) readElsewhere() string {
 	return `
 				select ` + keyOfPost + ` from k
 				cross join lateral (
 					select * from tSPosts p
-					where p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = $1
-					order by ` + qc.withinAccounts("p.account_id") + ` desc, p.updated_at desc, p.account_id collate "C" desc limit 1) p
-				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + ") and " + qc.ofCategoryHere() + `
-				  and ` + beyondCursor + `
+					where p.social_account_id = k.social_account_id and p.external_id = k.external_id
+					  and p.parent_account = $1
+					order by ` + qc.withinAccounts("p.account_id") + ` desc, p.updated_at desc,
+					         p.account_id collate "C" desc limit 1) p
+				where not (` + qc.withinAccounts("p.account_id") + " and " + qc.ofMember("p.member_id") + `)
+				  and ` + qc.ofCategoryHere() + " and " + beyondCursor + `
 				  and ` + readInRange
 }
 
@@ -220,17 +230,18 @@ func (qc postQuery) queryPosts(ctx context.Context, selected string, args ...any
 	ofMember := "(" + member + " = 0 or i.member_id = " + member + ")"
 	gains := qc.gainsOfPost(ofMember, &all)
 	posts, err := pg.List(ctx, qc.tx, "read posts", qc.scanPost, `
-		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category, p.post_type,
-		       t.content, t.media_url, t.permalink,
-		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares, e.views,
-		       e.impressions, e.reach, e.clicks, e.saves, e.avg_watch_ms,
+		select p.p_id, p.social_account_id, p.external_id, p.account_id, p.member_id, p.published_at, p.category,
+		       p.post_type, t.content, t.media_url, t.permalink,
+		       e.captured_at, coalesce(e.account_id, ''), coalesce(e.member_id, 0), e.likes, e.comments, e.shares,
+		       e.views, e.impressions, e.reach, e.clicks, e.saves, e.avg_watch_ms,
 		       f.several, f.first_at, f.previous_at, f.began, f.from_zero,
 		       g.likes, g.comments, g.shares, g.views, g.impressions, g.clicks, g.saves, g.partial
 		from (select s.*, row_number() over () as place from (`+selected+`) s) p`+textsOfPost+`
 		left join lateral `+readingAt(to, toDay)+` e on true
 		cross join lateral (
 			select count(*) > 1 as several, min(captured_at) as first_at, min(previous_at) as previous_at,
-			       coalesce(bool_or(previous_at is null), false) as began, coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
+			       coalesce(bool_or(previous_at is null), false) as began,
+			       coalesce(bool_or(from_zero and previous_at is null), false) as from_zero
 			from (
 				select captured_at, previous_at, from_zero from tSPostInsights i
 				where `+inScope+` and i.captured_at >= `+from+` and i.captured_at < `+to+" and "+ofMember+`

@@ -10,8 +10,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// accountPosts are the numbers of posts that one social account published. An account without any
-// known published post is left out: its posts may never have been listed.
+// accountPosts contains the numbers of posts that one social account published. Accounts without
+// any known published post are omitted, because their posts may never have been listed.
 type accountPosts struct {
 	social   int64
 	platform domain.Platform
@@ -19,9 +19,10 @@ type accountPosts struct {
 	// posts.
 	account      string
 	registeredAt time.Time
-	// numbers has one entry per bucket. It is nil, unknown, if the bucket began after the last
-	// reading of the account or of its posts and no post in it is known. A later reading makes the
-	// earlier numbers known, because the listing contains the posts published since.
+	// numbers has one entry per bucket. An entry is nil (unknown) if the bucket began after the
+	// last reading of the account and its posts, and no post in the bucket is known. The next
+	// reading makes earlier numbers known, because its listing contains all posts published in the
+	// meantime.
 	numbers []*int64
 }
 
@@ -59,21 +60,24 @@ func publishedPosts(ctx context.Context, qc *queryContext, buckets []bucket) ([]
 		where s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and s.p_id = any($3)
 			and ($4::bigint = 0 or s.member_id = $4) and ($5::bigint = 0 or s.id = $5)
 		  and exists (select from tSPosts p
-		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null and `+newestInScope+`
+		              where p.social_account_id = s.id and p.parent_account = $1 and p.published_at is not null
+		                and `+newestInScope+`
 		                and ($2::text[] is null or p.account_id = any($2)) and ($4::bigint = 0 or p.member_id = $4))`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, qc.query.Social)
 	if err := forEach(rows, "read accounts with posts", []any{&social, &platform}, func() { current() }); err != nil {
 		return nil, err
 	}
 	rows, _ = qc.tx.Query(ctx, `
-		select social_account_id, account_id, p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*), max(updated_at)
+		select social_account_id, account_id, p_id, width_bucket(published_at, $5::timestamptz[]) - 1, count(*),
+		       max(updated_at)
 		from tSPosts
-		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3) and ($4::bigint = 0 or member_id = $4)
+		where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
+		  and ($4::bigint = 0 or member_id = $4)
 		  and coalesce(published_at, '-infinity') >= $6 and coalesce(published_at, '-infinity') < $7
 		  and ($8::bigint = 0 or social_account_id = $8) and `+newestInScope+`
 		group by 1, 2, 3, 4
-		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member, starts(buckets),
-		buckets[0].From, buckets[len(buckets)-1].To, qc.query.Social)
+		order by 1, 2, 4`, qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Member,
+		starts(buckets), buckets[0].From, buckets[len(buckets)-1].To, qc.query.Social)
 	var account string
 	var nth int
 	var at time.Time
@@ -87,25 +91,28 @@ func publishedPosts(ctx context.Context, qc *queryContext, buckets []bucket) ([]
 	if err != nil {
 		return nil, err
 	}
-	accounts := slices.SortedFunc(maps.Values(byID), func(x, y *accountPosts) int { return cmp.Compare(x.social, y.social) })
+	accounts := slices.SortedFunc(maps.Values(byID),
+		func(x, y *accountPosts) int { return cmp.Compare(x.social, y.social) })
 	return accounts, knownUntil(ctx, qc, buckets, accounts)
 }
 
-// knownUntil sets the number of posts to 0 in the buckets that had begun at the last reading of an
-// account or of its posts.
+// knownUntil sets unknown numbers of posts to 0 in the buckets that had begun at the last reading
+// of an account or of its posts.
 func knownUntil(ctx context.Context, qc *queryContext, buckets []bucket, accounts []*accountPosts) error {
 	ids := make([]int64, len(accounts))
 	for i, a := range accounts {
 		ids[i] = a.social
 	}
-	const owned = `s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2)) and ($4::bigint = 0 or s.member_id = $4)`
+	const owned = `s.parent_account = $1 and ($2::text[] is null or s.account_id = any($2))
+	  and ($4::bigint = 0 or s.member_id = $4)`
 	rows, _ := qc.tx.Query(ctx, `
 		select a.nth - 1, greatest(
 			(select max(s.captured_at) from account_newest s where s.social_account_id = a.id and `+owned+`),
 			(select max(g.last_at) from (
 				select s.last_at from post_gains s where s.social_account_id = a.id and `+owned+`
 				order by s.quarter desc fetch first row with ties) g))
-		from unnest($3::bigint[]) with ordinality as a(id, nth)`, qc.scope.ParentAccount, qc.scope.Accounts, ids, qc.query.Member)
+		from unnest($3::bigint[]) with ordinality as a(id, nth)`, qc.scope.ParentAccount, qc.scope.Accounts, ids,
+		qc.query.Member)
 	var nth int
 	var last *time.Time
 	return forEach(rows, "read last readings", []any{&nth, &last}, func() {

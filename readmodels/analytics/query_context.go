@@ -15,13 +15,14 @@ import (
 )
 
 // queryContext is the state of one response: its snapshot, its query and the data collected for
-// meta.
+// [Meta].
 type queryContext struct {
 	tx      pgx.Tx
 	scope   readmodels.Scope
 	query   RangeQuery
-	metrics []string // that the response shows; they determine the status of a source
-	// the reason if a source without problems has no figures; "" if the response shows no readings
+	metrics []string // metrics in the response; they determine the status of a source
+	// reason given if a source without problems has no figures; "" if the response shows no
+	// readings
 	blank      string
 	compared   Range // the period that the response is compared with
 	uncompared bool  // the response uses no readings of that period
@@ -42,9 +43,11 @@ type queryContext struct {
 	nextDue  *time.Time // the next reading of these sources
 }
 
-// answer builds a response in one snapshot and returns its meta. what names it in errors.
+// answer builds a response in one snapshot and returns its [Meta]. what names the response in
+// errors.
 func (a *Analytics) answer(
-	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string, build func(*queryContext) error,
+	ctx context.Context, what string, scope readmodels.Scope, query RangeQuery, metrics []string,
+	build func(*queryContext) error,
 ) (Meta, error) {
 	r := query.Range
 	qc := &queryContext{
@@ -68,7 +71,8 @@ func (a *Analytics) answer(
 		return Meta{}, fmt.Errorf("read %s of agency %s: %w", what, scope.ParentAccount, err)
 	}
 	meta := Meta{
-		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(), Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
+		From: r.From.UTC(), To: r.To.UTC(), TimeZone: r.Zone.String(),
+		Granularity: cmp.Or(query.Granularity, ByDay), Complete: r.Complete(),
 		AsOf: qc.asOf, Sources: qc.sources, RankedBy: qc.rankedBy, Instead: qc.instead, NextCursor: qc.cursor,
 	}
 	if qc.lastRead.Before(r.To) { // readings after the range change nothing
@@ -86,11 +90,14 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 	err := qc.tx.QueryRow(ctx, `
 		select $3::bigint = 0 or exists (
 			select from members m join accounts o on o.id = m.account_id
-			where m.id = $3 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or m.account_id = any($2))),
+			where m.id = $3 and (o.parent_account = $1 or o.id = $1)
+			  and ($2::text[] is null or m.account_id = any($2))),
 		  $4::bigint = 0 or exists (select from tDefaultCategories where id = $4) or exists (
-			select from tSPosts where parent_account = $1 and ($2::text[] is null or account_id = any($2)) and c_id = $4) or exists (
+			select from tSPosts where parent_account = $1 and ($2::text[] is null or account_id = any($2))
+			  and c_id = $4) or exists (
 			select from tContentPlanner p join accounts o on o.id = p.account_id
-			where p.c_id = $4 and (o.parent_account = $1 or o.id = $1) and ($2::text[] is null or p.account_id = any($2)))`,
+			where p.c_id = $4 and (o.parent_account = $1 or o.id = $1)
+			  and ($2::text[] is null or p.account_id = any($2)))`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Member, qc.query.Category).Scan(&member, &category)
 	switch {
 	case err != nil:
@@ -105,8 +112,8 @@ func (qc *queryContext) checkFilters(ctx context.Context) error {
 }
 
 // queryGrouped runs a statement that groups the rows of many accounts. A generic plan expects one
-// row and sorts thousands needlessly, so the statement is planned for each run, except for a single
-// member, whose rows are read faster than the statement is planned.
+// row and sorts thousands needlessly, so the statement is planned for each run. The rows of a
+// single member, however, are read faster than the statement would be planned.
 func (qc *queryContext) queryGrouped(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if qc.query.Member == 0 {
 		args = slices.Insert(args, 0, any(pgx.QueryExecModeCacheDescribe))
@@ -122,9 +129,9 @@ func (a *arguments) add(v any, kind string) string {
 	return fmt.Sprintf("$%d::%s", len(*a), kind)
 }
 
-// withinAccounts selects the rows whose column is a sub-account in the scope $2. The generic plan
-// expects the right number of rows because it has no predicate if there is nothing to filter, and
-// compares a single sub-account as a value.
+// withinAccounts selects the rows whose column is a sub-account in the scope $2. So that a generic
+// plan expects the right number of rows, there is no predicate if there is nothing to filter, and a
+// single sub-account is compared as a value.
 func (qc *queryContext) withinAccounts(column string) string {
 	switch {
 	case qc.scope.Accounts == nil:
@@ -143,7 +150,7 @@ func (qc *queryContext) noteCapture(at *time.Time) {
 	}
 }
 
-// metricRead holds the values of a metric of a social account that were read in the range.
+// metricRead describes the values of a metric of a social account that were read in the range.
 type metricRead struct {
 	days []byDay // the day flows; several if figures are separated by sub-account
 	gap  string  // other missing data
@@ -210,7 +217,8 @@ func (qc *queryContext) cursorScope(list string) readmodels.CursorScope {
 	return readmodels.CursorScope{List: list, Scope: qc.scope, Filters: filters}
 }
 
-// sortedUnique returns the distinct values in order; never nil, so that JSON shows a list.
+// sortedUnique returns the distinct values in order. The result is never nil, so that JSON has an
+// array.
 func sortedUnique[T ~string](values []T) []T {
 	out := append([]T{}, values...)
 	slices.Sort(out)

@@ -7,8 +7,8 @@ type Range struct {
 	From time.Time // first instant
 	To   time.Time // end, exclusive
 	Zone *time.Location
-	// Now is the time of the request. Everything after it is in the future. Zero means that the
-	// range is over.
+	// Now is the time of the request; anything later is in the future. The zero time means that the
+	// range has ended.
 	Now time.Time
 }
 
@@ -25,16 +25,16 @@ func (r Range) elapsed() Range {
 	return r
 }
 
-// isOver reports whether a day has ended everywhere on earth: platforms count days in their own
-// zones, and a day that is not over cannot be missing.
+// isOver reports whether a day has ended everywhere on earth. Platforms count days in their own
+// time zones, and a day that has not ended cannot be missing.
 func (r Range) isOver(d day) bool {
-	const everywhere = 12 * time.Hour // UTC-12 is the last zone
+	const everywhere = 12 * time.Hour // UTC-12 is the last time zone
 	return r.Now.IsZero() || !r.Now.Before((d + 1).utc().Add(everywhere))
 }
 
-// flowDays returns the days whose first instant is in the range: first to end-1. A platform's day
-// flow counts if its label is one of them, whatever hours the platform means by that day. So each
-// day is in exactly one of two adjoining ranges.
+// flowDays returns the days whose first instant is in the range: first to end-1. A day flow is in
+// the range if its label is one of these days, whichever hours the platform includes in that day.
+// Therefore each day is in exactly one of two adjoining ranges.
 func (r Range) flowDays() (first, end day) {
 	first, end = r.labels()
 	if last := dayOf(r.To.In(r.Zone)); r.To.After(last.start(r.Zone)) && !last.start(r.Zone).Before(r.From) {
@@ -103,11 +103,12 @@ func (d day) utc() time.Time { return time.Unix(int64(d)*secondsPerDay, 0).UTC()
 
 func (d day) String() string { return d.utc().Format(time.DateOnly) }
 
-// StartOfDay returns the first instant of date's calendar day in zone, whatever zone date is in.
+// StartOfDay returns the first instant, in zone, of the calendar day that date has in its own time
+// zone.
 func StartOfDay(date time.Time, zone *time.Location) time.Time { return dayOf(date).start(zone) }
 
 // start returns the first instant of the day in a zone. If clocks change at midnight, [time.Date]
-// can return an hour of the previous day (Havana, each March) or the second of two midnights.
+// can return an instant of the previous day (Havana, each March) or the second of two midnights.
 func (d day) start(zone *time.Location) time.Time {
 	year, month, date := d.utc().Date()
 	at := time.Date(year, month, date, 0, 0, 0, 0, zone)
@@ -135,7 +136,8 @@ const daysOfWeek = 7
 // Granularity is the length of the intervals of a series.
 type Granularity string
 
-// cut divides the range into the intervals of a series, whether anything was read in them or not.
+// cut divides the range into the intervals of a series, including intervals in which nothing was
+// read.
 func (r Range) cut(granularity Granularity) []bucket {
 	first := dayOf(r.From.In(r.Zone))
 	next := func(d day) day { return d + 1 }

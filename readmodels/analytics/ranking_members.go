@@ -27,11 +27,11 @@ func (qc postQuery) memberSteps(r Range) (sql string, args arguments) {
 		)`, args
 }
 
-// rankBoard reads the best members and the best posts. A member is ranked by the engagement that
-// posts gained while it owned them, or by the total engagement of its posts. Equal members share a
-// rank and are ordered by id; posts are ordered as in [postQuery.rankPosts]. PreviousRank is the
-// rank in the same ranking of the previous period. The members have no names yet; the list is never
-// nil, so that JSON shows a list.
+// rankBoard reads the best members and the best posts. Members are ranked by the engagement that
+// posts gained while the member owned them, or by the total engagement of the member's posts. Tied
+// members share a rank and are ordered by id; posts are ordered as in [postQuery.rankPosts].
+// PreviousRank is the rank in the same ranking of the previous period. The members have no names
+// yet. The list of members is never nil, so that JSON has an array.
 func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, posts []postRank, err error) {
 	members = []RankedMember{}
 	ctes, args := qc.memberSteps(qc.query.Range)
@@ -39,16 +39,18 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 	var list, nth int64
 	var m RankedMember
 	var p postRank
+	sums := eachOf(append(shownParts, "engagement"), "sum_bigint(%[1]s) as %[1]s")
 	rows, _ := qc.tx.Query(ctx, ctes+", gained as ("+qc.gainedOfPosts("stepped", true, limit)+`)
 		(select 1 as list, row_number() over (order by engagement desc, member_id) as nth,
 		        rank() over (order by engagement desc) as place, members.*, null::timestamptz, 0::bigint, '', ''
 		 from (
-			select member_id, count(*) as posts, `+eachOf(append(shownParts, "engagement"), "sum_bigint(%[1]s) as %[1]s")+`
+			select member_id, count(*) as posts, `+sums+`
 			from stepped group by member_id) members
 		 order by nth limit `+limit+`)
 		union all
 		(select 2, row_number() over (order by `+bestFirst+`), rank() over (order by engagement desc), 0, 0,
-		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views, engagement,
+		        null::bigint as likes, null::bigint as comments, null::bigint as shares, null::bigint as views,
+		        engagement,
 		        nullif(published, '-infinity'), social_account_id, external_id, account_id
 		 from (select * from gained order by `+bestFirst+` limit `+limit+`) best)
 		order by list, nth`, args...)
@@ -75,9 +77,9 @@ func (qc postQuery) rankBoard(ctx context.Context) (members []RankedMember, post
 	return members, posts, err
 }
 
-// ranksBefore returns the ranks of members in the previous period. Gains are summed by quarters of
-// an hour, unless there is a category filter: this reads a few rows per account instead of some per
-// post.
+// ranksBefore returns the ranks of members in the previous period. Gains come from the sums per
+// quarter hour, unless there is a category filter: that is a few rows per account instead of
+// several per post.
 func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 	earlier := *qc.queryContext
 	earlier.query.Range = qc.query.Range.Compared(ComparePrevious)
@@ -89,6 +91,7 @@ func (qc postQuery) ranksBefore(ctx context.Context) (map[int64]int64, error) {
 		gains += " select member_id, engagement from stepped"
 	}
 	rows, _ := qc.queryGrouped(ctx, `
-		select member_id, rank() over (order by sum_bigint(engagement) desc) from (`+gains+`) g group by member_id`, args...)
-	return pg.ScanMap[int64, int64](rows, "rank members before")
+		select member_id, rank() over (order by sum_bigint(engagement) desc) from (`+gains+`) g group by member_id`,
+		args...)
+	return pg.ScanMap[int64, int64](rows, "rank members in previous period")
 }

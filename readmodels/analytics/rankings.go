@@ -11,32 +11,33 @@ import (
 type Leaderboard struct {
 	// Members are ranked by the engagement that posts gained in the range while the member owned
 	// them, highest first. A member is ranked if at least one gain is known, even if the post is
-	// not registered and so in no list of posts. With by=total, members are ranked by the total
-	// engagement of the posts that were published in the range on connections that they own now.
+	// not registered and therefore not in any list of posts. With by=total, members are ranked by
+	// the total engagement of the posts that were published in the range on connections that they
+	// own now.
 	Members []RankedMember `json:"members"`
 	// Posts are ranked in the same way; posts with equal engagement are ordered newest first.
 	Posts []RankedPost `json:"posts"`
 }
 
-// RankedMember is a member in a ranking. Its figures are the gains in the range of the ranked
-// posts, counting only readings while the member owned the connection. With by=total, they are the
-// posts' totals at the end of the range.
+// RankedMember is a member in a ranking. The figures are the gains of the ranked posts in the
+// range, from readings at times when the member owned the connection. With by=total, they are the
+// totals of the posts at the end of the range.
 type RankedMember struct {
 	// starts at 1; tied members share a rank and are ordered by id, and the following ranks are
 	// skipped (1, 1, 3)
 	Rank int64 `json:"rank"`
-	// PreviousRank is the member's rank in the previous period by the same measure; null if it had
-	// none.
+	// PreviousRank is the member's rank in the previous period by the same measure; null if the
+	// member was not ranked then.
 	PreviousRank *int64 `json:"previous_rank"`
-	MemberID     int64  `json:"member_id"`
+	MemberID     int64  `json:"member_id"` // id of the member
 	// null if the member is no longer in the directory
 	Name domain.OptionalText `json:"name"`
-	// URL of the picture of the member's user; null without one
+	// URL of the picture of the member's user; null if there is no picture
 	Image domain.OptionalText `json:"image"`
 	// name of the member's account; null if the member is no longer in the directory
 	AccountName domain.OptionalText `json:"account_name"`
 	Posts       int64               `json:"posts"` // number of ranked posts
-	// Engagement is likes + comments + shares, of the parts that a platform reports.
+	// Engagement is likes + comments + shares, as far as platforms report them.
 	Engagement int64 `json:"engagement"`
 	// likes or reactions; this and the following figures are null if no platform reported them
 	Likes    *int64 `json:"likes"`
@@ -48,13 +49,13 @@ type RankedMember struct {
 // TopPosts is the response to /getTopPostsInsights and /getMembersTopPosts.
 type TopPosts struct {
 	// Posts are ranked by the engagement (likes + comments + shares) that they gained in the range,
-	// highest first; equal posts are ordered newest first. Posts without a known gain are excluded:
-	// they were not read in the range, or their first reading in the range is a baseline. With a
-	// member filter, only gains while the member owned the post count.
+	// highest first; tied posts are ordered newest first. Posts without a known gain are excluded:
+	// they were not read in the range, or their first reading in the range is a baseline. For a
+	// member, only gains from the time when the member owned the post are included.
 	//
 	// With by=total, the posts published in the range are ranked by `engagement` of `latest`. Posts
-	// that were not read before the end of the range are excluded. With a member filter, the list
-	// contains the posts whose connection the member owns now.
+	// that were not read before the end of the range are excluded. For a member, the list contains
+	// the posts of the connections that the member owns now.
 	Posts []RankedPost `json:"posts"`
 }
 
@@ -69,7 +70,7 @@ type RankedPost struct {
 	PageName    domain.OptionalText `json:"page_name"`
 	AccountName domain.OptionalText `json:"account_name"` // name of `account_id`
 	MemberName  domain.OptionalText `json:"member_name"`  // name of `member_id`
-	// URL of the picture of the member's user; null without one
+	// URL of the picture of the member's user; null if there is no picture
 	MemberImage domain.OptionalText `json:"member_image"`
 	// name of `c_id`; also null if the post has no category
 	CategoryName domain.OptionalText `json:"category_name"`
@@ -91,7 +92,8 @@ func (qc postQuery) rankedPosts(ctx context.Context, ranking []postRank, members
 	posts, err := qc.queryPosts(ctx, `
 		select p.*, `+categoryOfPost+` as category
 		from unnest($4::bigint[], $5::text[], $6::text[]) with ordinality as k(social, external, account, place)
-		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external and p.account_id = k.account and p.parent_account = $1
+		join tSPosts p on p.social_account_id = k.social and p.external_id = k.external and p.account_id = k.account
+		  and p.parent_account = $1
 		where p.p_id = any($3)
 		order by k.place`, socials, externals, accounts)
 	if err != nil {
@@ -124,7 +126,8 @@ type RankBy string
 
 // Measures of rankings.
 const (
-	// RankByGained ranks by the engagement gained in the range, whenever the posts were published.
+	// RankByGained ranks by the engagement gained in the range, regardless of when the posts were
+	// published.
 	RankByGained RankBy = "gained"
 	// RankByTotal ranks the posts published in the range by their total engagement at its end.
 	RankByTotal RankBy = "total"
@@ -142,16 +145,18 @@ func (qc postQuery) offerTotal(pages int) {
 	}
 	reason := "One page was first read in this range, so earlier engagement of its posts does not count as gained."
 	if pages > 1 {
-		reason = fmt.Sprintf("%d pages were first read in this range, so earlier engagement of their posts does not count as gained.", pages)
+		reason = fmt.Sprintf("%d pages were first read in this range, "+
+			"so earlier engagement of their posts does not count as gained.", pages)
 	}
-	qc.instead = &rankingOffer{RankByTotal, reason + " by=total ranks the posts published in the range by their total engagement."}
+	reason += " Use by=total to rank the posts published in the range by their total engagement."
+	qc.instead = &rankingOffer{RankByTotal, reason}
 }
 
-// gainedOfPosts selects the measure by which posts are ranked: the engagement they gained, from a
-// CTE of their steps and "p", or with by=total their total engagement, from the CTE "stepped". For
-// the first page of a whole agency, it selects only the posts with the highest gains, which are on
-// the page. Their registrations are looked up one by one, in order of the gain; a join would take
-// as long as the rest of the query.
+// gainedOfPosts returns SQL that selects posts with the engagement by which they are ranked: the
+// engagement gained, from a CTE of their steps and "p", or with by=total the total engagement, from
+// the CTE "stepped". For the first page of a whole agency, it selects only the posts with the
+// highest gains, which are on the page. Their registrations are looked up one by one, in order of
+// the gain; a join would take as long as the rest of the query.
 func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) string {
 	if qc.rankedBy == RankByTotal {
 		return "select social_account_id, external_id, account_id, published, engagement from stepped"
@@ -159,11 +164,13 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 	sums := "select social_account_id, external_id, sum_bigint(engagement) as engagement from " + steps +
 		" where engagement is not null group by social_account_id, external_id"
 	if !firstPage || qc.scope.Accounts != nil || qc.query.Category != 0 {
-		// A full join with a condition that is not strict is never nested: if PostgreSQL expects few
-		// posts, a nested join would compare thousands with thousands.
+		// PostgreSQL never runs a full join as a nested loop, and the conditions are not strict, so
+		// that it stays a full join. If PostgreSQL expected few posts, a nested loop would compare
+		// thousands with thousands.
 		return `
 			select p.*, s.engagement
-			from p full join (` + sums + `) s on s.social_account_id = p.social_account_id and s.external_id = p.external_id
+			from p full join (` + sums + `) s
+				on s.social_account_id = p.social_account_id and s.external_id = p.external_id
 			where coalesce(p.social_account_id, 0) > 0 and coalesce(s.social_account_id, 0) > 0`
 	}
 	return `
@@ -171,14 +178,16 @@ func (qc postQuery) gainedOfPosts(steps string, firstPage bool, limit string) st
 			from (` + sums + ` order by engagement desc) s
 			cross join lateral (
 				select ` + rankedKey + ` from tSPosts p
-				where p.social_account_id = s.social_account_id and p.external_id = s.external_id and ` + qc.postsOfScope() + `
+				where p.social_account_id = s.social_account_id and p.external_id = s.external_id
+				  and ` + qc.postsOfScope() + `
 				offset 0) p
 			order by s.engagement desc fetch first (` + limit + ") rows with ties"
 }
 
-const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc, account_id collate "C" desc`
+const bestFirst = `engagement desc, published desc, social_account_id desc, external_id collate "C" desc,
+  account_id collate "C" desc`
 
-// names are the names that rankings show next to ids; "" if the entity is no longer in the
+// names contains the names that rankings show next to ids; "" if the entity is no longer in the
 // directory.
 type names struct {
 	accounts   map[string]domain.OptionalText
@@ -191,10 +200,13 @@ type memberNames struct{ name, image, account domain.OptionalText }
 
 // readNames reads the names of everything that a ranking shows, and counts the pages in scope that
 // were first read within the range. A page or member that has left the scope has no name, because
-// its current owner is not this tenant's business.
-func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members []RankedMember) (n names, newPages int, err error) {
+// the caller must not see the current owner.
+func (qc postQuery) readNames(
+	ctx context.Context, posts []RankedPost, members []RankedMember,
+) (n names, newPages int, err error) {
 	n = names{
-		map[string]domain.OptionalText{}, map[int64]memberNames{}, map[int64]domain.OptionalText{}, map[int64]domain.OptionalText{},
+		accounts: map[string]domain.OptionalText{}, members: map[int64]memberNames{},
+		pages: map[int64]domain.OptionalText{}, categories: map[int64]domain.OptionalText{},
 	}
 	var accounts []string
 	var memberIDs, pages, categories []int64
@@ -202,7 +214,8 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 		memberIDs = append(memberIDs, m.MemberID)
 	}
 	for _, p := range posts {
-		accounts, memberIDs, pages = append(accounts, p.AccountID), append(memberIDs, p.MemberID), append(pages, p.SocialAccount)
+		accounts, memberIDs, pages = append(accounts, p.AccountID), append(memberIDs, p.MemberID),
+			append(pages, p.SocialAccount)
 		if p.Category != nil {
 			categories = append(categories, *p.Category)
 		}
@@ -212,7 +225,8 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 		from accounts a where a.id = any($4) and (a.parent_account = $1 or a.id = $1)
 		union all
 		select 2, m.id, o.name, m.name, coalesce(u.image, ''), false
-		from members m join accounts o on o.id = m.account_id left join users u on u.id = m.user_id and u.account_id = m.account_id
+		from members m join accounts o on o.id = m.account_id
+		left join users u on u.id = m.user_id and u.account_id = m.account_id
 		where m.id = any($5) and (o.parent_account = $1 or o.id = $1) and `+qc.withinAccounts("m.account_id")+`
 		union all
 		select 3, s.id, '', s.name, '', coalesce(f.first > $3 and f.first < $10, false)
@@ -220,7 +234,8 @@ func (qc postQuery) readNames(ctx context.Context, posts []RankedPost, members [
 			select min(n.tracked_since) as first from account_newest n
 			where n.social_account_id = s.id and n.parent_account = s.parent_account) f
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+`
-		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3 and f.first < $10)
+		  and (s.id = any($6) or s.p_id = any($8) and ($9::bigint = 0 or s.member_id = $9) and f.first > $3
+		    and f.first < $10)
 		union all
 		select 4, c.id, '', c.name, '', false from tDefaultCategories c where c.id = any($7)`,
 		qc.scope.ParentAccount, qc.scope.Accounts, qc.query.Range.From, accounts, memberIDs, pages, categories,

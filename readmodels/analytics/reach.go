@@ -15,14 +15,14 @@ import (
 // AccountStats is the response to /reach/getAccountStats.
 type AccountStats struct {
 	Total ReachStats `json:"total"` // over the requested platforms
-	// every requested platform, even without accounts
+	// all requested platforms, including those without accounts
 	Platforms []platformReachStats `json:"platforms"`
 	// Reach is the reach of each social account. Reach counts people, and two accounts can reach
 	// the same people, so it is never summed. Accounts without reach in the range are excluded;
 	// `meta.sources` gives the reason.
 	Reach []AccountReach `json:"reach"`
-	// AsRead are impressions that exist only over a platform's own window. They are not included in
-	// any total.
+	// AsRead lists impressions that platforms report only for their own windows. No total includes
+	// them.
 	AsRead []ReadFigure `json:"as_read"`
 }
 
@@ -32,19 +32,20 @@ type platformReachStats struct {
 	ReachStats
 }
 
-// ReachStats are impressions and reach of some social accounts.
+// ReachStats are the impressions and the reach of a set of social accounts.
 type ReachStats struct {
-	SocialAccounts int `json:"social_accounts"` // in scope, whether read or not
-	// Impressions are how often content was shown, gained in the range: {account impressions}.
+	SocialAccounts int `json:"social_accounts"` // number in scope, whether read or not
+	// Impressions is the number of times that content was shown in the range: {account
+	// impressions}.
 	Impressions Total `json:"impressions"`
 	// Reach is how many people saw content in exactly this range, as counted by the platform. Null
-	// if the platform has no window for exactly this range, and if there is more than one social
+	// if the platform has no window for exactly this range, or if there is more than one social
 	// account: people are never summed.
 	Reach  *int64     `json:"reach"`
 	Series []ReachDay `json:"series"` // one entry per interval of the range
 	// PreviousSeries is present with compare=previous or compare=year. Entry i is compared with
-	// entry i of `series`; intervals that have not begun have no entry. `day` is the entry's own
-	// first day.
+	// entry i of `series`; intervals that have not begun have no entry. `day` is the first day of
+	// the earlier interval.
 	PreviousSeries []ReachDay `json:"previous_series,omitzero"`
 }
 
@@ -54,18 +55,20 @@ type ReachDay struct {
 	// Day is the first day of the interval, YYYY-MM-DD in the response's time zone. It can be
 	// before the range.
 	Day string `json:"day"`
-	// Impressions are the impressions gained in this interval. A cumulative figure counts from the
-	// previous reading, which can be several days old, or from its first reading (see [Total]).
-	// Null if none were read.
+	// Impressions is the number of impressions gained in this interval. A cumulative figure is
+	// measured from the previous reading, which can be several days old (see [Total]). Null if none
+	// were read.
 	Impressions *int64 `json:"impressions"`
 	// Reach is the platform's figure for exactly this interval (its window of a day, a week or 28
-	// days). Null without such a figure, and if there is more than one social account.
+	// days). Null if there is no such figure, or if there is more than one social account.
 	Reach        *int64 `json:"reach"`
-	AccountsRead int    `json:"accounts_read"` // accounts in `impressions`
+	AccountsRead int    `json:"accounts_read"` // number of accounts in `impressions`
 }
 
 func (f *accountFigures) reachStats(reach, reachBefore []AccountReach, platforms ...domain.Platform) ReachStats {
-	stats := ReachStats{SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms)}
+	stats := ReachStats{
+		SocialAccounts: f.accountsOn(platforms...), Impressions: f.total(domain.MetricImpressions, platforms),
+	}
 	alone := onlyReach(stats.SocialAccounts, reach, platforms)
 	if alone != nil {
 		stats.Reach = alone.Value
@@ -92,15 +95,17 @@ func (f *accountFigures) reachDays(alone *AccountReach, platforms []domain.Platf
 	return series
 }
 
-// AccountReach is the reach of one social account: people, as rolling figures over the platform's
-// own windows: {account reach}. Figures are shown as read, never summed or subtracted.
+// AccountReach is the number of people that one social account reached, in the platform's own
+// windows: {account reach}. The figures are reported as read, never summed or subtracted.
 type AccountReach struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64 `json:"social_account_id"`
-	// Value is the figure for the window that equals the range; null if the platform has none.
+	// Value is the figure for the window that equals the range; null if the platform has no such
+	// window.
 	Value *int64 `json:"value"`
-	// Windows contains, for each window, the figure whose window ends last in the range.
+	// Windows contains, for each length of window, the figure of the window that ends last in the
+	// range.
 	Windows []ReachWindow `json:"windows"`
 	// Series contains, for each interval of the range, the platform's figure for exactly that
 	// interval.
@@ -109,11 +114,11 @@ type AccountReach struct {
 
 // ReachWindow is one reach figure.
 type ReachWindow struct {
-	// the platform's name of the window: day, week, days_28, …
+	// the platform's name for the window: day, week, days_28, …
 	Window string `json:"window"`
-	// last day of the window, as labeled by the platform; null if the platform gave none
+	// last day of the window, as labeled by the platform; null if unlabeled
 	EndsOn       *string   `json:"ends_on"`
-	Value        int64     `json:"value"`
+	Value        int64     `json:"value"` // number of people
 	SourceMetric string    `json:"source_metric"`
 	CapturedAt   time.Time `json:"captured_at"`
 }
@@ -126,7 +131,7 @@ type ReachPoint struct {
 	Value *int64 `json:"value"` // null if not read
 }
 
-// windowDays returns 0 if the window does not consist of days.
+// windowDays returns 0 if the window is not a number of days.
 func windowDays(window string) int {
 	switch window {
 	case "day":
@@ -157,7 +162,9 @@ func (f *accountFigures) reach() []AccountReach {
 		if s.metric != domain.MetricReach {
 			continue
 		}
-		r := AccountReach{SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: f.reachWindows(s)}
+		r := AccountReach{
+			SocialAccount: s.social, PlatformRef: readmodels.PlatformRefOf(s.platform), Windows: f.reachWindows(s),
+		}
 		if len(r.Windows) == 0 {
 			continue
 		}
@@ -171,11 +178,11 @@ func (f *accountFigures) reach() []AccountReach {
 	return accounts
 }
 
-// reachPart is an interval in the form that windows are compared with, the same for every account.
+// reachPart is an interval in a form that can be compared with windows, for every account.
 type reachPart struct {
 	label string
 	last  day
-	days  int // -1 if it cuts a day: a figure for the whole day does not apply
+	days  int // -1 if the interval cuts a day: a figure for the whole day does not apply
 }
 
 func reachPartOf(r Range) reachPart {
@@ -191,7 +198,9 @@ func (f *accountFigures) reachWindows(s *metricSeries) []ReachWindow {
 	show := func(name string, endsOn *string, p *sample) {
 		f.noteCapture(&p.at)
 		f.noteMetric(s.social, domain.MetricReach)
-		windows = append(windows, ReachWindow{Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at})
+		windows = append(windows, ReachWindow{
+			Window: name, EndsOn: endsOn, Value: p.value, SourceMetric: p.source, CapturedAt: p.at,
+		})
 	}
 	first, end := f.query.Range.labels()
 	for name, days := range s.windows {
@@ -225,7 +234,7 @@ func (f *accountFigures) reachOf(s *metricSeries, names []string, part reachPart
 	return nil
 }
 
-// onlyReach returns the reach of the only social account on some platforms; nil if there are
+// onlyReach returns the reach of the only social account on some platforms, or nil if there are
 // several, because people are never summed.
 func onlyReach(socialAccounts int, reach []AccountReach, platforms []domain.Platform) (alone *AccountReach) {
 	for i, r := range reach {

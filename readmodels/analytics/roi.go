@@ -11,8 +11,8 @@ import (
 // RoiViews is the response to /getRoiViews.
 type RoiViews struct {
 	Total     Roi           `json:"total"`     // over the platforms and months
-	Platforms []platformRoi `json:"platforms"` // every requested platform, over the months
-	// every calendar month that the range touches, oldest first
+	Platforms []platformRoi `json:"platforms"` // all requested platforms, over the months
+	// every calendar month that overlaps the range, oldest first
 	Months []roiMonth `json:"months"`
 }
 
@@ -22,54 +22,54 @@ type roiMonth struct {
 
 	Month string `json:"month"` // YYYY-MM in the response's time zone
 	// Days is the number of days of the month that are in the range and have begun, including
-	// today. It is the share of the monthly price that is compared with the views so far: less than
-	// `days_in_month` while the month has not ended, and 0 before it begins.
+	// today; 0 before the month begins. The monthly price is prorated by `days` / `days_in_month`.
 	Days        int           `json:"days"`
 	DaysInMonth int           `json:"days_in_month"`
-	Platforms   []platformRoi `json:"platforms"` // every requested platform, in this month
+	Platforms   []platformRoi `json:"platforms"` // all requested platforms, in this month
 }
 
-// platformRoi is one platform's page views and their cost. A subscription has one price for all
-// platforms. Here the full price is set against this platform's page views alone, so do not add the
-// costs of platforms.
+// platformRoi compares one platform's page views with the cost of subscriptions. A subscription has
+// one price for all platforms. Here the full price is compared with this platform's page views
+// alone, so do not add the costs of platforms.
 type platformRoi struct {
 	readmodels.PlatformRef
 	Roi
 
-	// SourceMetrics are the platform's names of the metrics in `views`: {account views}. If a
-	// platform reports no views of accounts, those of posts are used: {post views}.
+	// SourceMetrics are the platform's names for the metrics in `views`: {account views}. If a
+	// platform does not report views of accounts, views of posts are used: {post views}.
 	SourceMetrics []string `json:"source_metrics"`
 }
 
 // Roi compares page views with the cost of subscriptions. Platforms count page views per account.
 // Video views of posts are counted separately, see [ViewsSeries].
 type Roi struct {
-	// Views are page views gained; null if none were read. Day flows count each day once, by the
-	// platform's label, for the client that owned the page at the end of the day. Counters count
-	// the increase at each reading, at its capture time, for the client that owned the page then.
-	// The same applies to views of posts, which are used if a platform does not count page views
-	// (see [Gain]).
+	// Views is the number of page views gained; null if none were read. For day flows, each day is
+	// counted once, by the platform's label, for the client that owned the page at the end of the
+	// day. For counters, the increase at each reading is counted at its capture time, for the
+	// client that owned the page then. The same applies to views of posts, which are used if a
+	// platform does not count page views (see [Gain]).
 	Views *int64 `json:"views"`
-	// PricedViews are the page views that accounts gained while their price was known. The cost is
-	// for these views. Null without such views. Like `views`, they add up over time.
+	// PricedViews is the number of page views that accounts gained while their price was known. The
+	// cost is for these views. Null if there are no such views. Like `views`, they add up over
+	// time.
 	PricedViews *int64 `json:"priced_views"`
 	// Cost is the cost of those accounts' subscriptions in this time, in minor units (cents) of
-	// `currency`. It is the monthly price, prorated by whole days if only a part of the month
-	// counts or has begun; for the current month, it is the cost accrued through today.
+	// `currency`. It is the monthly price, prorated by whole days if only a part of the month is in
+	// the range or has begun; for the current month, it is the cost accrued through today.
 	//
 	// The day on which a subscription begins is charged and the day on which it ends is not, so
 	// that a change of plans charges no day twice. A day that the range cuts is charged in full.
 	// The price is the subscription's current price in the main application: if the price changes
 	// without ending the subscription, it changes for all months. The agency's own subscription
-	// covers all its clients and counts only if all of them are requested. Months in which the
+	// covers all its clients and is included only if all of them are requested. Months in which the
 	// accounts have no priced views, and times in which their price is unknown, add no cost.
 	//
 	// The cost is rounded once, so monthly costs do not always add up to the total. Null if
-	// `priced_views` is null, and if prices are in several currencies.
+	// `priced_views` is null, or if prices are in several currencies.
 	Cost     *int64              `json:"cost_minor"`
-	Currency domain.OptionalText `json:"currency"` // ISO 4217; null without a cost
-	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units with two
-	// decimals. Null without a cost, and if `priced_views` is not positive.
+	Currency domain.OptionalText `json:"currency"` // ISO 4217; null if there is no cost
+	// CostPerThousandViews is `cost_minor` / `priced_views` × 1000, in minor units, rounded to two
+	// decimal places. Null if there is no cost, or if `priced_views` is not positive.
 	CostPerThousandViews *float64    `json:"cost_per_thousand_views_minor"`
 	Price                PriceStatus `json:"price"`
 }
@@ -81,7 +81,7 @@ type PriceStatus string
 const (
 	PriceKnown             PriceStatus = "known"              // the price was known for all views
 	PriceKnownInPart       PriceStatus = "known_in_part"      // the price was known for some views only
-	PriceUnknown           PriceStatus = "unknown"            // a subscription was active when views were gained, but its price is unknown
+	PriceUnknown           PriceStatus = "unknown"            // a subscription was active, but its price is unknown
 	PriceNoSubscription    PriceStatus = "no_subscription"    // no subscription was active when views were gained
 	PriceSeveralCurrencies PriceStatus = "several_currencies" // costs in several currencies cannot be added
 	PriceNoViews           PriceStatus = "no_views"           // there are no views to compare a price with
@@ -108,8 +108,10 @@ func (v viewsGained) byAccount(part int, platforms ...domain.Platform) map[strin
 }
 
 // accountViews adds the views that platforms count per account, and returns the accounts that have
-// any.
-func accountViews(qc *queryContext, series []*metricSeries, parts []bucket, gained viewsGained) (counted map[int64]bool) {
+// such views.
+func accountViews(
+	qc *queryContext, series []*metricSeries, parts []bucket, gained viewsGained,
+) (counted map[int64]bool) {
 	counted = map[int64]bool{}
 	for _, s := range series {
 		for _, account := range s.accounts(qc) {
@@ -135,7 +137,7 @@ func (s *metricSeries) accounts(qc *queryContext) []string {
 	for _, o := range s.owners {
 		accounts = append(accounts, o.account)
 	}
-	// an owner can have days that only another owner's readings cover
+	// the readings of one owner can contain days of another
 	for _, o := range s.dayOwners {
 		accounts = append(accounts, o.account)
 	}
@@ -150,8 +152,8 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 		whole := prices.against(i, gained, query.Platforms...)
 		sum.add(whole)
 		m := roiMonth{
-			Month: month.day.String()[:len("2006-01")], Days: len(month.elapsed().cut(ByDay)), DaysInMonth: int(daysInMonth(month)),
-			Roi: whole.roi(),
+			Month: month.day.String()[:len("2006-01")], Days: len(month.elapsed().cut(ByDay)),
+			DaysInMonth: int(daysInMonth(month)), Roi: whole.roi(),
 		}
 		for j, p := range query.Platforms {
 			part := prices.against(i, gained, p)
@@ -166,22 +168,27 @@ func roiViews(query RangeQuery, gained viewsGained, prices prices) RoiViews {
 	}
 	data.Total = sum.roi()
 	for j, p := range query.Platforms {
-		data.Platforms = append(data.Platforms, platformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sortedUnique(gained.sources[p])})
+		data.Platforms = append(data.Platforms,
+			platformRoi{readmodels.PlatformRefOf(p), sums[j].roi(), sortedUnique(gained.sources[p])})
 	}
 	return data
 }
 
-// postViews adds the views of posts for platforms that do not count views of accounts. Posts of an
-// account that has views anyway are skipped.
-func postViews(ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained) error {
+// postViews adds the views of posts for platforms that do not count views of accounts. It skips
+// accounts that nevertheless have views.
+func postViews(
+	ctx context.Context, qc *queryContext, parts []bucket, counted map[int64]bool, gained viewsGained,
+) error {
 	platforms := slices.DeleteFunc(slices.Clone(qc.query.Platforms), func(p domain.Platform) bool {
-		return p.Sources(domain.FiguresOfAccount, domain.MetricViews) != nil || p.Sources(domain.FiguresOfPosts, domain.MetricViews) == nil
+		return p.Sources(domain.FiguresOfAccount, domain.MetricViews) != nil ||
+			p.Sources(domain.FiguresOfPosts, domain.MetricViews) == nil
 	})
 	if len(platforms) == 0 {
 		return nil
 	}
 	query := gainQuery{metrics: []string{domain.MetricViews}, from: qc.query.Range.From, buckets: parts}
-	rows, err := gainRows(ctx, qc, readmodels.PlatformIDs(platforms), query, gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
+	rows, err := gainRows(ctx, qc, readmodels.PlatformIDs(platforms), query,
+		gainSets{"true", `(social_account_id, account_id, p_id, bucket)`})
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// subscription is a row of the query below. Its times are moved to the start of their days: the
-// first day counts and the last day does not, so that a change of plans charges no day twice.
+// subscription is a row of tSubscriptions. Its times are moved to the start of their days: the
+// first day is charged and the last day is not, so that a change of plans charges no day twice.
 type subscription struct {
 	Account    string
 	PriceMinor *int64
@@ -31,12 +31,12 @@ type prices struct {
 	// the agency's own subscriptions cover all its clients; empty in a narrower scope
 	agency []subscription
 	months []bucket
-	// of the months, in order; within a part, every account's price status is constant
+	// parts of the months, in order; the price status of every account is constant within a part
 	parts   []bucket
-	partsOf [][]int // the indexes of the parts of each month
+	partsOf [][]int // indexes of the parts of each month
 }
 
-// twoDays covers the day that the end of a range cuts, which is charged in full.
+// twoDays covers the day that the end of the range cuts, which is charged in full.
 const twoDays = 48 * time.Hour
 
 func readPrices(ctx context.Context, qc *queryContext, months []bucket) (prices, error) {
@@ -96,7 +96,7 @@ func (p *prices) cut(list []subscription) {
 			cuts = append(cuts, *s.Ends)
 		}
 	}
-	// "": accounts without their own subscription
+	// "" stands for accounts without their own subscription
 	accounts := append(slices.Collect(maps.Keys(p.own)), "")
 	cuts = slices.DeleteFunc(cuts, func(at time.Time) bool {
 		return !slices.ContainsFunc(accounts, func(account string) bool {
@@ -121,7 +121,8 @@ func (p *prices) cut(list []subscription) {
 // 30 and 31.
 const partsOfUnit = 377_580
 
-// roiSum is views and their costs. Sums over time are added; costs are rounded when shown.
+// roiSum contains views and their costs. Costs are rounded only by [roiSum.roi], after all sums are
+// added.
 type roiSum struct {
 	views, priced tally
 	costs         map[string]int64     // by currency, in 1/[partsOfUnit] of a minor unit
@@ -215,7 +216,8 @@ func (s *roiSum) roi() Roi {
 	}
 	for currency, cost := range s.costs {
 		minor := (cost + partsOfUnit/2) / partsOfUnit
-		r.Cost, r.Currency, r.CostPerThousandViews = &minor, domain.OptionalText(currency), ratio(minor, s.priced.sum, 1000)
+		r.Cost, r.Currency, r.CostPerThousandViews = &minor, domain.OptionalText(currency),
+			ratio(minor, s.priced.sum, 1000)
 	}
 	return r
 }

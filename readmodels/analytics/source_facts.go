@@ -19,12 +19,12 @@ type sourceFacts struct {
 	dueAt        *time.Time
 	ungranted    []domain.UngrantedFigure
 	connected    bool
-	state        string // state of its connection; "" if unknown
+	state        string // of its connection; "" if unknown
 	stateReason  string
-	notConnected string // why it is not connected
-	// a subscription was active in the range, or none is required; otherwise nothing is read
+	notConnected string // reason, if it is not connected
+	// a subscription was active in the range, or none is required
 	subscribed   bool
-	postsListed  bool     // its posts were all read at least once, even if there were none
+	postsListed  bool     // all its posts were read at least once; there may be no posts
 	figures      []string // metrics of the newest reading
 	missing      []domain.MissingFigure
 	leftTheScope bool
@@ -32,18 +32,20 @@ type sourceFacts struct {
 	erasedAt     time.Time // readings before this time are erased
 }
 
-// SQL for the newest reading of social account s that the scope can see: of the account, or of any
-// of its posts, which does not say which figures it has. The quarter of an hour is found first:
-// with an order by columns that are not in the index, all quarters of the account would be read.
+// SQL for the newest reading of social account s in the scope: a reading of the account itself, or
+// of any of its posts, for which the figures are not known. The quarter hour is found first:
+// sorting by columns that are not in the index would read all quarter hours of the account.
 const (
 	newestOfAccount = `
 		select n.captured_at, n.metrics, n.missing from account_newest n
-		where n.social_account_id = s.id and n.parent_account = s.parent_account and ($2::text[] is null or n.account_id = any($2))
+		where n.social_account_id = s.id and n.parent_account = s.parent_account
+		  and ($2::text[] is null or n.account_id = any($2))
 		order by n.captured_at desc limit 1`
 	newestOfPosts = `
 		select max(g.last_at) as captured_at, null::text[] as metrics, null::jsonb as missing from (
 			select g.last_at from post_gains g
-			where g.social_account_id = s.id and g.parent_account = s.parent_account and ($2::text[] is null or g.account_id = any($2))
+			where g.social_account_id = s.id and g.parent_account = s.parent_account
+			  and ($2::text[] is null or g.account_id = any($2))
 			order by g.quarter desc fetch first row with ties) g`
 )
 
@@ -62,15 +64,18 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		with subscribed as materialized (
 			select b.account_id from tSubscriptions b
 			where b.account_id = any(array(
-				select distinct account_id from tSAccounts where parent_account = $1 and `+qc.withinAccounts("account_id")+`) || $1::text)
+				select distinct account_id from tSAccounts where parent_account = $1
+				  and `+qc.withinAccounts("account_id")+`) || $1::text)
 			  and b.starts_at < $5 and (b.ends_at is null or b.ends_at > $4)
 		)
 		select s.id, s.account_id, s.p_id, s.a_type, s.name, s.connected,
 		       coalesce(st.state, ''), coalesce(st.reason, ''), s.external_id, s.connection_id,
 		       case when not s.connected then coalesce(`+readmodels.EndedAtPlatform+`, '') else '' end,
-		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed) or $1 in (select account_id from subscribed),
+		       `+readmodels.NoneNeeded+` or s.account_id in (select account_id from subscribed)
+		         or $1 in (select account_id from subscribed),
 		       n.captured_at, coalesce(n.metrics, '{}'), coalesce(n.missing, '[]'),
-		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted, coalesce(`+readmodels.Paused+`, '')
+		       case when `+readmodels.ReadUnlessPaused+` then due.due_at end, due.read_at is not null, k.granted,
+		       coalesce(`+readmodels.Paused+`, '')
 		from tSAccounts s
 		cross join (select coalesce($9, now()) as now) t`+readmodels.SignInJoins+`
 		left join kept.fetch_state due on due.kind = $8 and due.p_id = s.p_id and due.social_account_id = s.id
@@ -78,15 +83,15 @@ func (qc sourceQuery) sourceFacts(ctx context.Context) (facts, erased []sourceFa
 		where s.parent_account = $1 and `+qc.withinAccounts("s.account_id")+` and s.p_id = any($3)
 		  and ($6::bigint = 0 or s.member_id = $6) and ($7::bigint = 0 or s.id = $7)
 		order by s.p_id, s.id`,
-		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To, qc.query.Member,
-		qc.query.Social, kind, requestedAt).
+		qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), qc.query.Range.From, qc.query.Range.To,
+		qc.query.Member, qc.query.Social, kind, requestedAt).
 		Query(func(rows pgx.Rows) (err error) {
 			facts, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f sourceFacts, err error) {
 				var granted *string
 				page := domain.DirectorySocialAccount{ParentAccount: qc.scope.ParentAccount}
 				err = row.Scan(&f.SocialAccount, &f.AccountID, &f.Platform, &f.AccountType, &f.Name, &f.connected,
-					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed, &f.LastRead,
-					&f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused)
+					&f.state, &f.stateReason, &page.ExternalID, &page.ConnectionID, &f.notConnected, &f.subscribed,
+					&f.LastRead, &f.figures, &f.missing, &f.dueAt, &f.postsListed, &granted, &f.Paused)
 				f.postsListed = f.postsListed && qc.ofPosts
 				page.Platform, page.AccountType = f.Platform, f.AccountType
 				f.notConnected = cmp.Or(f.notConnected, readmodels.NotConnected(page))

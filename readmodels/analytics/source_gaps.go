@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// NothingRead is the beginning of the reason if an account has no problem but the response has no
-// figures of it.
+// NothingRead is the beginning of the reason for an account that has no problem and yet no figures
+// in the response.
 const NothingRead = "No figures were read"
 
-// nothingRead is the reason if an account has no problem but no figures in the range.
+// nothingRead is the reason for an account that has no problem and yet no figures in the range.
 const nothingRead = NothingRead + " in this range."
 
-// gapsOf returns sentences about the gaps in the account's figures: days that are over and were not
-// read, days that the range cuts, counters without a baseline, and metrics that are missing while
-// others were read.
+// gapsOf returns sentences about gaps in the account's figures: days that have ended and were not
+// read, days that the range cuts, counters without a baseline, and metrics that are missing
+// although other metrics were read.
 func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	first, end := qc.query.Range.flowDays()
-	over := end // the end of the days that are over
+	over := end // the end of the days that have ended
 	for over > first && !qc.query.Range.isOver(over-1) {
 		over--
 	}
 	none := "nothing was read in this range"
 	switch {
-	case first == end: // metrics that platforms count by day have no parts of days
-		none += ", in which no day begins"
+	case first == end: // platforms do not divide days
+		none = "nothing was read because no day begins in this range"
 	case over == first:
 		none = "nothing was read yet, because no day of this range is over"
 	}
@@ -48,7 +48,8 @@ func (qc sourceQuery) gapsOf(f sourceFacts) []string {
 	return sentences
 }
 
-// lacking describes the missing days of a day flow; "" if none are missing, and for other figures.
+// lacking describes the missing days of a day flow. It returns "" if no day is missing, and for
+// other figures.
 func lacking(read []byDay, first, end day) string {
 	if len(read) == 0 {
 		return ""
@@ -65,14 +66,15 @@ func lacking(read []byDay, first, end day) string {
 	return fmt.Sprintf("%d of %d days were read", n, end-first)
 }
 
-// classifyPostSources completes the sources of a response that lists posts: which figures the posts
-// of each social account have in the range, regardless of the page. Testing whether there are any
-// is faster than counting them.
+// classifyPostSources sets the sources of a response that lists posts. It considers all posts in
+// the range, not only those on the page. Finding out whether any post has a figure is faster than
+// adding up the figures.
 func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	qc.ofPosts = true
 	parts, args := gainParts(qc.queryContext, qc.platformIDs(), gainQuery{from: qc.query.Range.From})
 	rows, _ := qc.queryGrouped(ctx, `
-		select social_account_id, max(last_at), max(readings), max(likes_n), max(comments_n), max(shares_n), max(views_n)
+		select social_account_id, max(last_at), max(readings), max(likes_n), max(comments_n), max(shares_n),
+		       max(views_n)
 		from (`+parts+`) g
 		group by social_account_id`, args...)
 	var social int64
@@ -90,7 +92,8 @@ func (qc sourceQuery) classifyPostSources(ctx context.Context) error {
 	return qc.classifySources(ctx)
 }
 
-// notePostMetrics records which metrics of the response the posts of a social account have.
+// notePostMetrics records which metrics of the response the posts of a social account have in the
+// range.
 func (qc sourceQuery) notePostMetrics(social int64, now *gainSums) {
 	for _, metric := range qc.metrics {
 		if now.sumOf(metric).n > 0 {

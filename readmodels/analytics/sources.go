@@ -18,15 +18,17 @@ type SourceStatus string
 
 // Source statuses, most severe first. An account has the first one that applies.
 const (
-	SourceDisconnected SourceStatus = "disconnected" // it was disconnected; no new readings until it is connected again
-	SourceReconnect    SourceStatus = "reconnect"    // a person must connect it again; no new readings until then
-	SourceNeverRead    SourceStatus = "never_read"   // it was never read
-	SourceUnsupported  SourceStatus = "unsupported"  // its platform reports none of the response's metrics
-	SourcePartial      SourceStatus = "partial"      // a metric or days of the range were not read, or a counter has no baseline
-	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether new readings are expected
+	SourceDisconnected SourceStatus = "disconnected" // the account was disconnected and is not read
+	SourceReconnect    SourceStatus = "reconnect"    // a person must connect the account again; it is not read
+	SourceNeverRead    SourceStatus = "never_read"   // the account has not been read yet
+	SourceUnsupported  SourceStatus = "unsupported"  // the platform reports none of the response's metrics
+	SourcePartial      SourceStatus = "partial"      // metrics or days were not read, or a counter has no baseline
+	SourceOK           SourceStatus = "ok"           // nothing is missing; paused says whether readings are expected
 )
 
-var sourceStatuses = []SourceStatus{SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK}
+var sourceStatuses = []SourceStatus{
+	SourceDisconnected, SourceReconnect, SourceNeverRead, SourceUnsupported, SourcePartial, SourceOK,
+}
 
 // MostSevere returns, for each platform, the first source with the most severe status. Sources are
 // ordered by platform, as in [Meta].
@@ -48,32 +50,32 @@ type Source struct {
 	readmodels.PlatformRef
 
 	SocialAccount int64              `json:"social_account_id"`
-	AccountID     string             `json:"account_id"`       // the sub-account it belongs to
+	AccountID     string             `json:"account_id"`       // the sub-account that it belongs to
 	AccountType   domain.AccountType `json:"a_type,omitempty"` // {account types}
-	// null if it is no longer in the directory
+	// null if the social account is no longer in the directory
 	Name   domain.OptionalText `json:"name"`
-	Status SourceStatus        `json:"status"`
+	Status SourceStatus        `json:"status"` // how complete the figures are
 	Reason domain.OptionalText `json:"reason"` // a sentence; null if the status is ok
-	// Gaps are sentences about days of the range that were not read, if the account must be connected
-	// again. Absent otherwise: `reason` then contains them.
+	// Gaps are sentences about days of the range that were not read. Present only if the status is
+	// disconnected or reconnect; otherwise `reason` contains these sentences.
 	Gaps []string `json:"gaps,omitempty"`
-	// Missing are the response's metrics that the newest reading lacks, or that cannot be read
-	// without a permission. The reason is unsupported, permission, throttled, empty or error.
+	// Missing lists the metrics of the response that the newest reading lacks, or that cannot be
+	// read without a permission. The reason is unsupported, permission, throttled, empty or error.
 	Missing []domain.MissingFigure `json:"missing"`
 	// LastRead is the capture time of the newest reading. If that reading is after the range, or
 	// the account has left the scope, it is the newest reading in the range that the figures of
-	// accounts use. Null without such a reading.
+	// accounts use. Null if there is no such reading.
 	LastRead *time.Time `json:"last_read_at"`
 	// Paused is a sentence that says why no new readings are expected for now, even if the status
 	// is ok: an operator has paused the connection or its platform, or no subscription is active.
-	// Absent while the account is being read, if it must be connected again, and if a new reading
+	// Absent while the account is being read, if it must be connected again, or if a new reading
 	// would not change the response because the account was read after the range.
 	Paused string `json:"paused,omitempty"`
 }
 
-// EndedAtPlatform reports whether the source is disconnected because its person removed our app on
-// the platform or asked the platform to have our data deleted. The disconnection was then not
-// requested here.
+// EndedAtPlatform reports whether the source is disconnected because the person who had connected
+// it removed our app on the platform or asked the platform to have our data deleted. Such a
+// disconnection was not requested here.
 func (s Source) EndedAtPlatform() bool {
 	reason := string(s.Reason)
 	return s.Status == SourceDisconnected && !strings.HasSuffix(reason, readmodels.NotConnectedHere) &&
@@ -89,7 +91,7 @@ type knownAccount struct {
 type sourceQuery struct{ *queryContext }
 
 // classifySources sets the sources: the social accounts in scope now, and those that have left it
-// and still have figures in the response. Call it after everything that calls noteMetric.
+// and still have figures in the response. Call it after all calls of noteMetric.
 func (qc sourceQuery) classifySources(ctx context.Context) error {
 	facts, erased, err := qc.sourceFacts(ctx)
 	if err != nil {
@@ -99,7 +101,7 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	for _, f := range facts {
 		present[f.SocialAccount] = true
 	}
-	var former, unknown []int64 // with figures; the owners of unknown are in no rows that were read
+	var former, unknown []int64 // no row that was read contains the owners of the unknown ones
 	for id, figures := range qc.metricsRead {
 		if present[id] || len(figures) == 0 {
 			continue
@@ -123,10 +125,10 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 			facts = append(facts, e)
 		}
 	}
-	// metrics that platforms count by day cannot be read in a range in which no day begins
+	// metrics that platforms count by day are not available for a range in which no day begins
 	if first, end := qc.query.Range.flowDays(); qc.blank == nothingRead && first == end && !qc.ofPosts &&
 		!slices.Contains(qc.metrics, domain.MetricFollowers) {
-		qc.blank = NothingRead + " in this range, in which no day begins."
+		qc.blank = NothingRead + " because no day begins in this range."
 	}
 	qc.sources = make([]Source, len(facts))
 	for i, f := range facts {
@@ -147,8 +149,8 @@ func (qc sourceQuery) classifySources(ctx context.Context) error {
 	return nil
 }
 
-// noteTimes sets when the source was last read and is due next. A reading after the range is not
-// shown. Paused is kept only if new readings would otherwise be expected.
+// noteTimes sets when the source was last read and when the next reading is due. A reading after
+// the range is not shown. Paused is kept only if new readings would otherwise be expected.
 func (qc sourceQuery) noteTimes(f sourceFacts, s *Source) {
 	if s.Status == SourceDisconnected || s.Status == SourceReconnect {
 		s.Paused = ""
@@ -178,24 +180,28 @@ func (qc sourceQuery) formerAccounts(ctx context.Context, ids, unknown []int64) 
 	if len(unknown) > 0 {
 		rows, _ := qc.tx.Query(ctx, `
 			select distinct on (social_account_id) social_account_id, account_id, p_id, last_at from post_gains
-			where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2)) and p_id = any($3)
+			where social_account_id = any($4) and parent_account = $1 and ($2::text[] is null or account_id = any($2))
+			  and p_id = any($3)
 			  and ($5::bigint = 0 or member_id = $5) and quarter < $6
 			order by social_account_id, last_at desc`,
 			qc.scope.ParentAccount, qc.scope.Accounts, qc.platformIDs(), unknown, qc.query.Member, qc.query.Range.To)
 		var id int64
 		var known knownAccount
-		err := forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at}, func() { qc.accounts[id] = known })
+		err := forEach(rows, "read former sources", []any{&id, &known.account, &known.platform, &known.at},
+			func() { qc.accounts[id] = known })
 		if err != nil {
 			return nil, err
 		}
 	}
-	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids, qc.scope.ParentAccount)
+	rows, _ := qc.tx.Query(ctx, `select id, name from tSAccounts where id = any($1) and parent_account = $2`, ids,
+		qc.scope.ParentAccount)
 	names, err := pg.ScanMap[int64, domain.OptionalText](rows, "read names of former sources")
 	var facts []sourceFacts
 	for _, id := range ids {
 		if known, ok := qc.accounts[id]; ok {
 			facts = append(facts, sourceFacts{leftTheScope: true, Source: Source{
-				SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform), Name: names[id],
+				SocialAccount: id, AccountID: known.account, PlatformRef: readmodels.PlatformRefOf(known.platform),
+				Name: names[id],
 			}})
 		}
 	}
@@ -235,7 +241,8 @@ func (qc sourceQuery) classify(f sourceFacts) Source {
 	case neverRead:
 		s.Status, why = SourceNeverRead, qc.whyNothing(f, neverRead, postsRead)
 	case len(s.Missing) > 0 && unsupported == len(qc.metrics):
-		s.Status, why = SourceUnsupported, "Its platform does not report "+strings.Join(qc.metrics, " and ")+" for "+qc.subject()+"."
+		s.Status = SourceUnsupported
+		why = "Its platform does not report " + strings.Join(qc.metrics, " and ") + " for " + qc.subject() + "."
 	case len(s.Missing) > 0:
 		why = "Its newest reading lacks "
 		if qc.ofPosts {
@@ -267,7 +274,7 @@ func (qc sourceQuery) whyNothing(f sourceFacts, neverRead, postsRead bool) strin
 	}
 }
 
-// NoSubscriptionRan is the reason if no subscription was active in the whole range.
+// NoSubscriptionRan is the reason if no subscription was active at any time in the range.
 const NoSubscriptionRan = "No subscription was active in this range, so nothing was read."
 
 func (f sourceFacts) unsubscribedOr(reason string) string {
@@ -283,9 +290,11 @@ const (
 	reasonPermission  = "permission"
 )
 
-// givesNone reports whether a platform has none of the metrics for posts.
+// givesNone reports whether the response is about posts and a platform has none of the metrics for
+// posts.
 func (qc sourceQuery) givesNone(p domain.Platform, metrics ...string) bool {
-	return qc.ofPosts && !slices.ContainsFunc(metrics, func(m string) bool { return p.Sources(domain.FiguresOfPosts, m) != nil })
+	return qc.ofPosts && !slices.ContainsFunc(metrics,
+		func(m string) bool { return p.Sources(domain.FiguresOfPosts, m) != nil })
 }
 
 // subject returns the subject of the response's metrics.
@@ -298,7 +307,8 @@ func (qc sourceQuery) subject() string {
 
 // missingFigures returns the response's metrics that are missing, and how many of them are
 // unsupported. A metric with a figure in the range is not missing, even if the newest reading lacks
-// it: some metrics are not read every time. Without readings, only permissions can be the reason.
+// it: some metrics are not read every time. Without readings, only metrics that lack a permission
+// are returned.
 func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.MissingFigure, unsupported int) {
 	all = []domain.MissingFigure{}
 	if f.leftTheScope || f.erased {
@@ -321,8 +331,8 @@ func (qc sourceQuery) missingFigures(f sourceFacts, unread bool) (all []domain.M
 }
 
 // missingFigure returns why a metric has no figure: a permission was not granted at sign-in, or the
-// reason in the newest reading. Without such a reason, the platform does not have the metric and it
-// was not requested.
+// reason in the newest reading. If that reading gives no reason, the metric was not requested
+// because the platform does not have it.
 func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.MissingFigure {
 	figures := domain.FiguresOfAccount
 	if qc.ofPosts {
@@ -336,9 +346,13 @@ func (qc sourceQuery) missingFigure(f sourceFacts, metric string) domain.Missing
 		return f.missing[i]
 	}
 	if qc.ofPosts && !qc.givesNone(f.Platform, metric) {
-		return domain.MissingFigure{Name: metric, Reason: "empty", Detail: "no post has two readings with it in the range"}
+		return domain.MissingFigure{
+			Name: metric, Reason: "empty", Detail: "no post has two readings with it in the range",
+		}
 	}
-	return domain.MissingFigure{Name: metric, Reason: reasonUnsupported, Detail: "the platform does not report it for " + qc.subject()}
+	return domain.MissingFigure{
+		Name: metric, Reason: reasonUnsupported, Detail: "the platform does not report it for " + qc.subject(),
+	}
 }
 
 func listMissing(missing []domain.MissingFigure) string {
@@ -349,11 +363,12 @@ func listMissing(missing []domain.MissingFigure) string {
 	return strings.Join(parts, ", ")
 }
 
-// ReasonOfCounted returns the reason without metrics that the platform does not count; "" if
+// ReasonOfCounted returns the reason without the metrics that the platform does not count, or "" if
 // nothing else remains.
 func (s Source) ReasonOfCounted() string {
 	reason, all := string(s.Reason), listMissing(s.Missing)
-	counted := slices.DeleteFunc(slices.Clone(s.Missing), func(m domain.MissingFigure) bool { return m.Reason == reasonUnsupported })
+	counted := slices.DeleteFunc(slices.Clone(s.Missing),
+		func(m domain.MissingFigure) bool { return m.Reason == reasonUnsupported })
 	switch len(counted) {
 	case len(s.Missing):
 	case 0:

@@ -85,8 +85,8 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"a counter that was not read for long": {
 			reads: readings{counted(inJune.AddDate(-2, 0, 0), 1), counted(inJune, 5)}, status: partial,
-			reason: "For followers, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date. " +
-				"For engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain counts on the second date.",
+			reason: "For followers, there were no readings from 2024-06-10 to 2026-06-10; the gain is counted on the second date. " +
+				"For engagement, there were no readings from 2024-06-10 to 2026-06-10; the gain is counted on the second date.",
 		},
 		"what is counted by days, in a day and a half": {
 			queried: in("2026-06-09 00:00", "2026-06-10 12:00", ""), reads: ofDay("2026-06-09"), status: partial,
@@ -94,7 +94,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		},
 		"what is counted by days, in two hours": {
 			queried: in("2026-06-10 08:30", "2026-06-10 10:30", ""), reads: ofDay("2026-06-09"), status: partial,
-			reason: "For engagement, nothing was read in this range, in which no day begins.",
+			reason: "For engagement, nothing was read because no day begins in this range.",
 		},
 		"what is counted by days, today": {
 			queried: in("2026-06-10 00:00", "2026-06-11 00:00", "2026-06-10 10:30"), reads: ofDay("2026-06-09"), status: partial,

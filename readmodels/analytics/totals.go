@@ -12,56 +12,57 @@ import (
 //
 // For stocks (followers), `value` is the sum of each account's last reading in the range and
 // `change` is the gain over the range. For cumulative metrics and day flows (engagement,
-// impressions, views), `value` is the sum of each account's gains in the range: by its readings, or
-// by the platform's days that begin in the range. An account without the figure is excluded, never
-// counted as 0; `meta.sources` gives the reason.
+// impressions, views), `value` is the sum of each account's gains in the range: from its readings,
+// or from the platform's days that begin in the range. An account without the figure is excluded,
+// never counted as 0; `meta.sources` gives the reason.
 //
 // A gain is the difference from the account's previous reading, however old, so the intervals of a
-// range add up to the whole. The very first reading is a baseline and gains nothing. If an account
-// moves between clients or members of the agency, a gain belongs to the owner at the later reading,
-// and a day to the owner at its end.
+// range add up to the whole. An account's first reading is a baseline and gains nothing. If an
+// account moves between clients or members of the agency, a gain belongs to the owner at the later
+// reading, and a day flow to the owner at the end of the day.
 //
-// For stocks, `previous` is the value that `change` counts from. For other metrics, it is the gain
-// of the same accounts in the previous period; day flows are compared day by day, over the days
-// that both periods have. The previous period ends where the range begins and is as long as the
-// elapsed part of the range, including today: on the 20th, the current month is compared with the
-// 20 days before it. With compare=year, it has the same dates one year earlier; stocks are compared
-// with their value at the end of those dates, unless the account was first read later. With
-// compare=none, nothing is compared.
+// For stocks, `previous` is the value from which `change` is measured. For other metrics, it is the
+// gain of the same accounts in the previous period; day flows are compared day by day, over the
+// days that both periods have. The previous period ends where the range begins and is as long as
+// the elapsed part of the range, including today: on the 20th, the current month is compared with
+// the 20 days before it. With compare=year, it has the same dates one year earlier; stocks are
+// compared with their value at the end of those dates, unless the account was first read later.
+// With compare=none, nothing is compared.
 type Total struct {
 	// Value is null if no account has the figure in the range.
 	Value *int64 `json:"value"`
-	// Previous is the value compared with, over the accounts and days that both periods have. Null
-	// without a comparison.
+	// Previous is the value to compare with, over the accounts and days that both periods have.
+	// Null if there is no comparison.
 	Previous *int64 `json:"previous"`
 	// Change is the compared part of `value` minus `previous`; null if `previous` is null.
 	Change *int64 `json:"change"`
-	// ChangePct is `change` as a percentage of `previous`, rounded to two decimals. Both exclude
-	// accounts whose stock was first read in the range. Null if `no_baseline` is true, if that base
-	// is not positive, if `gained_since` is set, or if a gain in the previous period spans more
-	// than 35 days.
+	// ChangePct is `change` as a percentage of `previous`, rounded to two decimal places. Accounts
+	// whose stock was first read in the range are excluded from this calculation. Null if
+	// `no_baseline` is true, if the remaining `previous` is not positive, if `gained_since` is set,
+	// or if a gain in the previous period spans more than 35 days.
 	ChangePct *float64 `json:"change_pct"`
 	// NoBaseline is true if the figure was read in the range but there is nothing to compare it
 	// with. `change` is then null, except for a stock with several readings in the range: its
-	// `change` is the gain since the first one.
+	// `change` is the gain since the first of these readings.
 	NoBaseline bool `json:"no_baseline"`
 	// ComparedInPart is true if some accounts or days of one period have no counterpart in the
-	// other and are excluded from `change` and `previous`: compare `previous` plus `change` with
-	// `previous`. It is also true if a stock was first read in the range; its `change` then counts
-	// from that reading.
+	// other and are excluded from `change` and `previous`; then compare `previous` plus `change`,
+	// not `value`, with `previous`. It is also true if a stock was first read in the range; its
+	// `change` is then measured from that reading.
 	ComparedInPart bool `json:"compared_in_part"`
-	// GainedSince is the oldest reading in a gap of more than 35 days that ends in the range. The
-	// gain is counted, but it is unknown when it occurred. Null if there is no such gap.
+	// GainedSince is the time of the last reading before a gap of more than 35 days that ends in
+	// the range, the earliest if there are several gaps. The gain over the gap is counted, but it
+	// is unknown when it occurred. Null if there is no such gap.
 	GainedSince *time.Time `json:"gained_since"`
 	// Accounts is the number of social accounts in `value`.
 	Accounts int `json:"accounts"`
 	// Kinds are the kinds of figures in `value`: stock, cumulative, day_flow.
 	Kinds []domain.Kind `json:"kinds"`
-	// SourceMetrics are the platforms' names of the metrics in `value` and in the comparison.
+	// SourceMetrics are the platforms' names for the metrics in `value` and in the comparison.
 	SourceMetrics []string `json:"source_metrics"`
 }
 
-// metricValue is what one series contributes to a [Total].
+// metricValue is the contribution of one series to a [Total].
 type metricValue struct {
 	*metricSeries
 
@@ -71,11 +72,11 @@ type metricValue struct {
 	// value, the part of it that has a counterpart, and the counterpart; nil if missing.
 	value, compared, previous *int64
 	comparedInPart            bool
-	firstReadInRange          bool // stocks: no one read it before the range
+	firstReadInRange          bool // stocks: not read before the range, for any owner
 	// stocks: the newest reading in the range belongs to another owner
 	movedAway bool
-	longGap   *sample // start of the first long gap, see [Total].GainedSince
-	noPct     bool    // a gap in it, or in the comparison, is too long
+	longGap   *sample // the reading before the first long gap, see [Total].GainedSince
+	noPct     bool    // the percentage is unknown: a gap in either period is too long
 
 	gained  []*int64 // in each bucket
 	stocks  []*int64 // stocks: the last reading in each bucket
@@ -84,15 +85,18 @@ type metricValue struct {
 	read    *metricRead
 }
 
-// stockValue returns the value of a stock: its last reading. It returns nil if the stock was not
-// read in the range.
+// stockValue returns the value of a stock: its last reading in the range, or nil if it was not read
+// in the range.
 func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricValue {
 	g := s.gauges[gaugeKey{kind: domain.Stock}]
 	if g == nil {
 		return nil
 	}
 	r := qc.query.Range
-	v := &metricValue{metricSeries: s, owns: qc.sees, zone: r.Zone, kinds: []domain.Kind{domain.Stock}, stocks: make([]*int64, len(buckets))}
+	v := &metricValue{
+		metricSeries: s, owns: qc.sees, zone: r.Zone, kinds: []domain.Kind{domain.Stock},
+		stocks: make([]*int64, len(buckets)),
+	}
 	last := g.last(r.From, r.To, v.counts)
 	if last == nil {
 		return nil
@@ -111,9 +115,10 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	}
 	newest := g.last(r.From, r.To, func(*sample) bool { return true })
 	v.movedAway = !v.owns(newest.owner)
-	v.firstReadInRange = g.search(r.From) == 0 // by any owner: a step from another owner's reading is compared
-	// The previous period ends where the range begins, so the first reading in the range can replace
-	// a missing one. With compare=year, a reading up to the end of that period is needed.
+	v.firstReadInRange = g.search(r.From) == 0 // regardless of owners: a step from another owner's reading is compared
+	// The previous period ends where the range begins, so the first reading in the range can
+	// replace a missing reading before it. With compare=year, a reading before the end of the
+	// compared period is needed.
 	if !qc.uncompared && (qc.query.Compare != CompareYear || g.last(time.Time{}, qc.compared.To, v.counts) != nil) {
 		if gained := v.gainedIn(g, qc.compared.To, r.To); gained != nil {
 			v.compared, v.previous = v.value, new(*v.value-*gained)
@@ -125,9 +130,9 @@ func (qc *queryContext) stockValue(s *metricSeries, buckets []bucket) *metricVal
 	return v
 }
 
-// gainedValue returns the gain of a metric: the platform's days where they exist, otherwise the
-// steps of a counter. It returns nil if nothing was read. It sets comparedInPart if the previous
-// period has more than the compared data, even if the range has nothing.
+// gainedValue returns the gain of a metric: day flows where they exist, otherwise the steps of a
+// counter. It returns nil if nothing was read. It sets comparedInPart if the previous period has
+// data without a counterpart in the range, even if the range has no data.
 func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func(owner) bool) *metricValue {
 	v := &metricValue{metricSeries: s, owns: owns, zone: qc.query.Range.Zone}
 	days := qc.dayFlowValue(v)
@@ -136,7 +141,7 @@ func (qc *queryContext) gainedValue(s *metricSeries, buckets []bucket, owns func
 		qc.counterValue(v, g)
 	}
 	if !qc.uncompared {
-		earlier := *v // a copy, which notes no sources in v
+		earlier := *v // a copy, so that no sources are noted in v
 		all := earlier.gainedOf(qc.compared.whole(), days, g)
 		v.comparedInPart = v.comparedInPart || all != nil && (v.previous == nil || *v.previous != *all)
 	}
@@ -164,8 +169,8 @@ func (v *metricValue) gainedOf(b bucket, days byDay, g *gauge) *int64 {
 	return sum.value()
 }
 
-// dayFlowValue adds the platform's days that begin in the range, compared day by day. It returns
-// all days of the owners.
+// dayFlowValue adds the day flows of the range, compared day by day. It returns all day flows of
+// the owners.
 func (qc *queryContext) dayFlowValue(v *metricValue) byDay {
 	if len(v.flows.samples) == 0 {
 		return byDay{}
@@ -232,7 +237,8 @@ func (qc *queryContext) counterValue(v *metricValue, g *gauge) {
 	}
 }
 
-// counts reports whether a reading belongs to the owners and its day has no day flow.
+// counts reports whether a reading belongs to the owners and its day has no day flow, which would
+// include its gain.
 func (v *metricValue) counts(p *sample) bool {
 	return v.owns(p.owner) && (len(v.flows.samples) == 0 || v.flows.get(dayOf(p.at.In(v.zone))) == nil)
 }
@@ -252,14 +258,15 @@ func (v *metricValue) gainedIn(g *gauge, from, to time.Time) *int64 {
 	return sum.value()
 }
 
-// noteLongGaps records the gaps in the range that are too long to say when the gain occurred.
+// noteLongGaps records the gaps that end in the range and are too long to tell when the gain
+// occurred.
 func (qc *queryContext) noteLongGaps(v *metricValue, g *gauge) {
 	for _, gap := range v.late(g, qc.query.Range.From, qc.query.Range.To) {
 		v.noPct = true
 		if v.longGap == nil {
 			v.longGap = gap.before
 		}
-		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain counts on the second date",
+		v.read.gap = fmt.Sprintf("there were no readings from %s to %s; the gain is counted on the second date",
 			qc.date(gap.before), qc.date(gap.last))
 	}
 }
