@@ -66,7 +66,8 @@ type Replayed struct {
 	Time    time.Time `json:"time"`
 	Hash    string    `json:"hash"` // of that record in its chain, hex; the genesis hash if none exists
 	Changes int64     `json:"changes"`
-	Stale   int64     `json:"stale"` // lost races and duplicates, skipped
+	Stale   int64     `json:"stale"`   // lost races and duplicates, skipped
+	Invalid int64     `json:"invalid"` // malformed records, which belong to no stream, skipped
 	// Broken says where and why the chain is broken; "" if it is valid. Later records were not
 	// replayed.
 	Broken string `json:"broken,omitempty"`
@@ -147,6 +148,9 @@ func (p *replayer) take(r eventlog.Record) error {
 	switch {
 	case verdict == eventlog.Stale:
 		p.done.Stale++
+		return nil
+	case verdict == eventlog.Invalid:
+		p.done.Invalid++
 		return nil
 	case verdict != eventlog.Effective:
 		p.done.Broken = fmt.Sprintf("after version %d: %s", p.head.Version, reason)
