@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ledgerboard/ledgerboard/domain"
@@ -33,6 +34,9 @@ type exportTrailer struct {
 	Reason     string                 `json:"reason,omitempty"` // why it is not complete
 	Entries    int                    `json:"entries"`
 	AsOf       history.StreamPosition `json:"as_of"`
+	At         string                 `json:"at,omitempty"` // like From and To, see [domain.AuditFilter]
+	From       string                 `json:"from,omitempty"`
+	To         string                 `json:"to,omitempty"`
 	NextCursor string                 `json:"next_cursor,omitempty"` // for ?cursor=, to continue
 	LeftOut    int64                  `json:"left_out,omitempty"`    // see [history.HistoryMeta]
 	// NamesProven is always false: the log contains only ids, and the names come from the current
@@ -42,7 +46,7 @@ type exportTrailer struct {
 
 type export[E any] struct {
 	format  string
-	name    string // of the file, without agency, version and extension
+	name    string // of the file, without moment or range, agency, version and extension
 	record  domain.AuditExported
 	meta    history.HistoryMeta
 	entries iter.Seq2[E, error]
@@ -69,8 +73,18 @@ func sendExport[E any](a *audit, w http.ResponseWriter, r *http.Request, e expor
 	if e.format == "csv" {
 		contentType = contentCSV
 	}
+	for _, edge := range edgesOf(e.record.Filter) {
+		if at, err := time.Parse(time.RFC3339Nano, edge[1]); err == nil { // not a version
+			e.name += "-" + edge[0] + "-" + at.Format("20060102T150405Z")
+		}
+	}
 	name := fmt.Sprintf("%s-%s-v%d.%s", e.name, auditor(r).ParentAccount, e.meta.IncludedVersion(), e.format)
 	return a.sendFile(w, r, e.record, contentType, name, func(out *bufio.Writer) error { return writeEntries(a, e, out) })
+}
+
+// edgesOf returns the names and values of the moment or range of an export.
+func edgesOf(f domain.AuditFilter) [][2]string {
+	return slices.DeleteFunc([][2]string{{"at", f.At}, {"from", f.From}, {"to", f.To}}, func(edge [2]string) bool { return edge[1] == "" })
 }
 
 // sendFile records the export and sends the file without a limit on the total time. After the
@@ -100,6 +114,9 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 	table := csvtable.New(out, e.columns)
 	return func(entry E) error { return table.Values(e.cells(entry)...) }, func(t exportTrailer) error {
 		text := fmt.Sprintf("complete=%t entries=%d as_of_version=%d names_proven=%t", t.Complete, t.Entries, t.AsOf.Version, t.NamesProven)
+		for _, edge := range edgesOf(e.record.Filter) {
+			text += " " + edge[0] + "=" + edge[1]
+		}
 		if t.LeftOut > 0 {
 			text += fmt.Sprintf(" left_out=%d", t.LeftOut)
 		}
@@ -118,7 +135,10 @@ func (e export[E]) writer(out *bufio.Writer) (entry func(E) error, end func(expo
 
 func writeEntries[E any](a *audit, e export[E], out *bufio.Writer) error {
 	write, end := e.writer(out)
-	trailer := exportTrailer{Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf, LeftOut: e.meta.LeftOut}
+	trailer := exportTrailer{
+		Complete: e.meta.Incomplete == "", Reason: e.meta.Incomplete, AsOf: e.meta.AsOf, LeftOut: e.meta.LeftOut,
+		At: e.record.Filter.At, From: e.record.Filter.From, To: e.record.Filter.To,
+	}
 	var last E
 	cut := func(reason string) (err error) {
 		if trailer.Complete, trailer.Reason = false, reason; trailer.Entries > 0 {

@@ -64,7 +64,7 @@ func TestExportAsCSV(t *testing.T) {
 	answer := b.get("/api/audit/export?format=csv&dashboard="+client1+"&from=2026-01-01", b.auditorToken())
 	require.Equal(t, http.StatusOK, answer.status)
 	require.True(t, strings.HasPrefix(answer.header.Get("Content-Type"), "text/csv"))
-	require.Equal(t, `attachment; filename="link-history-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
+	require.Equal(t, `attachment; filename="link-history-from-20260101T000000Z-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
 	require.Equal(t, []domain.AuditExported{{
 		Format: "csv", What: "history", Dashboard: client1, AsOf: 41,
 		Filter: domain.AuditFilter{From: "2026-01-01T00:00:00Z", Order: "asc"},
@@ -89,7 +89,7 @@ func TestExportAsCSV(t *testing.T) {
 			require.NotContains(t, []string{"=", "+", "-", "@", "\t", "\r"}, cell[:min(1, len(cell))])
 		}
 	}
-	require.Equal(t, "# complete=true entries=10 as_of_version=41 names_proven=false", rows[len(rows)-1][0])
+	require.Equal(t, "# complete=true entries=10 as_of_version=41 names_proven=false from=2026-01-01T00:00:00Z", rows[len(rows)-1][0])
 }
 
 // A skip has no dashboard; its row says which record was skipped and why.
@@ -186,14 +186,14 @@ func exportedSpan(user, name string, ended int64) history.AccessSpan {
 	return s
 }
 
-// Both files contain the same as a page, are recorded first, and say whether they are complete.
+// Both files contain the same as a page, are recorded first, and name their moment and completeness.
 func TestAccessAsAFile(t *testing.T) {
 	t.Parallel()
 	b, f := setupAudit(t)
 	f.spans = []history.AccessSpan{exportedSpan(alice, "=Ann", 0), exportedSpan(bob, "Bob", 9)}
-	answer := b.get("/api/audit/access/export?format=csv&at=v41&by=user&user_id="+alice, b.auditorToken())
-	require.Equal(t, http.StatusOK, answer.status, answer.body)
-	require.Equal(t, `attachment; filename="access-`+agency+`-v41.csv"`, answer.header.Get("Content-Disposition"))
+	answer := b.get("/api/audit/access/export?format=csv&at=2026-01-31&by=user&user_id="+alice, b.auditorToken())
+	const end = "2026-01-31T23:59:59.999999Z"
+	require.Equal(t, `attachment; filename="access-at-20260131T235959Z-`+agency+`-v30.csv"`, answer.header.Get("Content-Disposition"))
 	rows, at := table(t, answer)
 	require.Len(t, rows, 4)
 	for column, want := range map[string][2]string{
@@ -204,21 +204,22 @@ func TestAccessAsAFile(t *testing.T) {
 	} {
 		require.Equal(t, want, [2]string{rows[1][at[column]], rows[2][at[column]]}, column)
 	}
-	require.Equal(t, "# complete=true entries=2 as_of_version=41 names_proven=false", rows[3][0])
-	require.Equal(t, []any{history.SpansQuery{ParentAccount: agency, User: alice, At: history.Moment{Version: 41}, ByUser: true}}, f.queries)
+	require.Equal(t, "# complete=true entries=2 as_of_version=30 names_proven=false at="+end, rows[3][0])
+	require.Equal(t, []any{history.SpansQuery{ParentAccount: agency, User: alice, At: history.Moment{Time: time.Date(2026, 1, 31, 23, 59, 59, 999999000, time.UTC)}, ByUser: true}}, f.queries)
 	require.Equal(t, []domain.AuditExported{
-		{Format: "csv", What: "access", AsOf: 41, Filter: domain.AuditFilter{User: alice, At: "v41", Order: "user"}},
+		{Format: "csv", What: "access", AsOf: 30, Filter: domain.AuditFilter{User: alice, At: end, Order: "user"}},
 	}, f.exports)
 	require.Equal(t, []string{"recorded", "entry", "entry"}, f.log)
 
-	jsonl := b.get("/api/audit/access/export?format=jsonl", b.auditorToken())
+	jsonl := b.get("/api/audit/access/export?format=jsonl&at=v30", b.auditorToken())
 	lines := strings.Split(strings.TrimSpace(jsonl.body), "\n")
 	require.Len(t, lines, 3)
 	require.Equal(t, "application/x-ndjson; charset=utf-8", jsonl.header.Get("Content-Type"))
+	require.Equal(t, `attachment; filename="access-`+agency+`-v30.jsonl"`, jsonl.header.Get("Content-Disposition"))
 	var span history.AccessSpan
 	require.NoError(t, json.Unmarshal([]byte(lines[1]), &span))
 	require.Equal(t, f.spans[1], span)
-	require.Contains(t, lines[2], `"complete":true,"entries":2`)
+	require.Contains(t, lines[2], `"complete":true,"entries":2,"as_of":{"version":30,"time":null},"at":"v30",`)
 
 	f.sent = errors.New("db-7 is away")
 	cut := b.get("/api/audit/access/export?format=jsonl", b.auditorToken()).body
@@ -348,7 +349,7 @@ func (f *auditFake) Spans(_ context.Context, q history.SpansQuery) ([]history.Ac
 func (f *auditFake) ExportSpans(
 	_ context.Context, q history.SpansQuery,
 ) (history.SpansMeta, iter.Seq2[history.AccessSpan, error], error) {
-	return history.SpansMeta{HistoryMeta: f.meta}, func(yield func(history.AccessSpan, error) bool) {
+	return history.SpansMeta{HistoryMeta: f.meta, To: history.StreamPosition{Version: 30}}, func(yield func(history.AccessSpan, error) bool) {
 		for _, span := range f.spans {
 			f.note("entry")
 			if !yield(span, nil) {

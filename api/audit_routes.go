@@ -180,6 +180,7 @@ func (a *audit) exportSpans(w http.ResponseWriter, r *http.Request, e exportQuer
 	if err != nil {
 		return err
 	}
+	meta.AsOf = meta.To // the file contains nothing later
 	return sendExport(a, w, r, export[history.AccessSpan]{
 		format: e.format, name: "access", meta: meta.HistoryMeta, entries: spans,
 		record:  domain.AuditExported{What: domain.AuditAccess, Dashboard: e.query.Dashboard, Filter: spansFilter(e.query)},
