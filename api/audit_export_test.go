@@ -319,7 +319,7 @@ func (f *auditFake) Access(_ context.Context, q history.AccessQuery) (history.Ac
 }
 
 func (f *auditFake) Reads(_ context.Context, q history.AuditReadsQuery) ([]history.AuditReadEntry, history.AuditReadsMeta, error) {
-	return []history.AuditReadEntry{}, history.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}, f.ask(q)
+	return []history.AuditReadEntry{}, history.AuditReadsMeta{TrailMeta: history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "1.2.3"}}}, f.ask(q)
 }
 
 func (f *auditFake) Export(

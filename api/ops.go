@@ -17,6 +17,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/stream"
 	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 const patternRebuildEvents = "/api/ops/rebuilds/{rebuild}/events"
@@ -155,9 +156,9 @@ type OperatorService interface {
 	// ReadConnection makes the accounts of a connection due now. If none of them is read, the error
 	// has code [domain.CodeConflict] and gives the reason.
 	ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error
-	// Actions returns the actions of operators, newest first, and the cursor of the next page. For
-	// a malformed cursor, the error has code [domain.CodeInvalid].
-	Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error)
+	// Actions returns the actions of operators, newest first. For a malformed cursor, the error has
+	// code [domain.CodeInvalid].
+	Actions(ctx context.Context, limit int, cursor string) ([]operator.Action, history.TrailMeta, error)
 
 	Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
 	Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error
@@ -218,9 +219,8 @@ func (o *operators) retryParked(ctx context.Context, c commands.Caller, id strin
 }
 
 // actions is not recorded.
-func (o *operators) actions(r *http.Request, page readmodels.Page) (list []operator.Action, meta readmodels.ListMeta, err error) {
-	list, meta.NextCursor, err = o.service.Actions(r.Context(), page.Limit, page.Cursor)
-	return list, meta, err
+func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.Action, history.TrailMeta, error) {
+	return o.service.Actions(r.Context(), page.Limit, page.Cursor)
 }
 
 func (o *operators) connections(ctx context.Context) ([]directory.ConnectionReading, error) {

@@ -15,7 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/commands"
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
+	"github.com/ledgerboard/ledgerboard/readmodels"
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 // fakeOperators remembers what was done. The operations of the service are tested with the program,
@@ -57,12 +59,12 @@ func (f *fakeOperators) Connections(context.Context, directory.ReadingsQuery) ([
 	}, nil
 }
 
-func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, string, error) {
+func (f *fakeOperators) Actions(_ context.Context, limit int, cursor string) ([]operator.Action, history.TrailMeta, error) {
 	_ = f.did(commands.Caller{}, domain.Reason{}, "actions", strconv.Itoa(limit), cursor)
 	return []operator.Action{{
 		ID: "a1", Action: domain.ActionConnectionRead, Target: domain.OperatorTarget{Connection: 7}, Reason: domain.Reason{Code: domain.ReasonTest},
 		Outcome: domain.OutcomeRefused, Code: domain.CodeNotFound, Why: "it does not exist",
-	}}, "next", nil
+	}}, history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "next"}, Incomplete: "It is paused"}, nil
 }
 
 func (f *fakeOperators) Rebuild(_ context.Context, id string) (operator.Rebuild, error) {
@@ -213,7 +215,7 @@ func TestOperatorsSeeWhatWasDone(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.status, answer.body)
 	require.Equal(t, []string{"actions 3 abc"}, operators.acts)
 	require.Contains(t, answer.body, `"outcome":"refused"`)
-	require.Contains(t, answer.body, `"next_cursor":"next"`)
+	require.Contains(t, answer.body, `"meta":{"next_cursor":"next","incomplete":"It is paused"}`)
 }
 
 // Operators see the names of businesses and of their pages, and no person's.

@@ -50,10 +50,11 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 
 	var all []operator.Action
 	for cursor := ""; ; {
-		page, next, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
+		page, meta, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Limit: 2, Cursor: cursor})
 		require.NoError(t, err)
 		all = append(all, page...)
-		if cursor = next; next == "" {
+		require.Empty(t, meta.Incomplete)
+		if cursor = meta.NextCursor; cursor == "" {
 			break
 		}
 	}
@@ -86,6 +87,10 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	}, got)
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, all[4].RequestID, all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)
-	_, _, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
+	pause(t, p.Log, domain.PauseProjection, "operations")
+	_, meta, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{})
+	require.NoError(t, err)
+	require.Equal(t, "An operator has paused the list, so the newest actions may be missing", meta.Incomplete)
+	_, _, err = history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }

@@ -394,7 +394,7 @@ func TestHistoryViews(t *testing.T) {
 			Read: json.RawMessage(`{"format":"csv","dashboard":"` + bakery + `","as_of_version":3,"filter":{"types":["dashboard.users_changed.v1"],"actor":"system:import","by_name":true}}`),
 		},
 		{Type: "audit.exported.v1", Read: json.RawMessage(`{"format":"bundle","as_of_version":3}`)},
-	}, history.AuditReadsMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}, Incomplete: "The newest may be missing"})
+	}, history.TrailMeta{ListMeta: readmodels.ListMeta{NextCursor: "NEXT"}, Incomplete: "The newest may be missing"})
 	b := s.signedIn("auditor")
 	b.asks("/console/history/looks?actor="+adam, "GET /api/audit/reads?actor="+adam+"&limit=50").says(http.StatusOK, unproven,
 		"The newest may be missing.", "Only views by Adam <code class=\"quiet\">"+adam, "Who had access", "at 1 Oct 2026, 00:00:00 UTC; from the beginning; to change 12; person", ">Clara</a> <code class=\"quiet\">"+clara,

@@ -8,12 +8,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 	"github.com/ledgerboard/ledgerboard/readmodels"
+	"github.com/ledgerboard/ledgerboard/readmodels/history"
 )
 
 type opsActionsView struct {
-	Actions []actionRow
-	You     string
-	More    string
+	Actions    []actionRow
+	Incomplete string
+	You        string
+	More       string
 }
 
 type actionRow struct {
@@ -25,7 +27,7 @@ type actionRow struct {
 func openActions(v *visit) (view, error) {
 	asked := url.Values{"limit": {"50"}}
 	copyParameters(v, asked, "cursor")
-	actions, meta, err := getMeta[[]operator.Action, readmodels.ListMeta](v, "/api/ops/actions", asked)
+	actions, meta, err := getMeta[[]operator.Action, history.TrailMeta](v, "/api/ops/actions", asked)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +37,7 @@ func openActions(v *visit) (view, error) {
 			return nil, err
 		}
 	}
-	shown := opsActionsView{You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
+	shown := opsActionsView{Incomplete: meta.Incomplete, You: v.who.UserID, More: nextPage(actionsPath, asked, meta.NextCursor)}
 	for _, a := range actions {
 		on := a.On(domain.Platform.Title, func(id int64) string { return withPages(strconv.FormatInt(id, 10), pages) })
 		shown.Actions = append(shown.Actions, actionRow{a, on})

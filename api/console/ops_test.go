@@ -90,12 +90,12 @@ func TestHealth(t *testing.T) {
 			Erasure: &domain.ErasureOrder{By: "authority", Ground: "legal_obligation", Due: "2026-12-21"},
 		},
 		{Action: domain.ActionDataImported, Import: &domain.DataImported{Files: []domain.ImportedFile{{Name: "users.jsonl"}, {Name: "posts.csv"}}}},
-	}, nil)
+	}, map[string]string{"incomplete": "It is paused"})
 	const named = "onnection 31 (Harbour Page on LinkedIn, client Harbour Bakery; Mill Page on LinkedIn, client Old Mill)"
 	b.get("/console/ops/actions").says(http.StatusOK, `<td data-label="Target">c`+named+"</td>", `<td data-label="Target">connection 32</td>`,
 		`<td data-label="Who">you</td>`, `<td data-label="Reason">incident, OPS-7</td>`, `<td data-label="Reason">by the agency itself</td>`,
 		"Rebuild: cancelled<", "Rollback: done<", "user d1", "Ordered by authority, legal obligation, due 2026-12-21", "the command line",
-		`<td data-label="Target">users.jsonl, posts.csv</td>`).lacks("customer request") // no customer asked an operator
+		`<td data-label="Target">users.jsonl, posts.csv</td>`, "It is paused.").lacks("customer request") // no customer asked an operator
 	b.get("/console/ops").says(http.StatusOK, "The service serves reads, but has 5 problems.", "a broker is away", "2 parked events of post_insights",
 		"C"+named+" is paused", `href="/console/ops/do/resume-connection/33">Connection 33 is paused`,
 		`href="/console/ops/parked"`, "LinkedIn is paused", "incident, OPS-7",

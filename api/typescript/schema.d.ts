@@ -2444,7 +2444,7 @@ export interface components {
         };
         /** @description Describes a page of reads. */
         AuditReadsMeta: {
-            /** @description `incomplete` says why the newest reads may be missing; absent if all are shown. */
+            /** @description `incomplete` says why entries may be missing; absent if all are shown. */
             incomplete?: string;
             /** @description always false: names come from the current directory, ids from the log */
             names_proven: boolean;
@@ -6418,6 +6418,13 @@ export interface components {
              */
             value: number | null;
         };
+        /** @description Describes a page of the trail of operations. */
+        TrailMeta: {
+            /** @description `incomplete` says why entries may be missing; absent if all are shown. */
+            incomplete?: string;
+            /** @description `next_cursor` is the cursor of the next page; absent on the last page. */
+            next_cursor?: string;
+        };
         /** @description A figure that the platform would provide with more scopes. */
         UngrantedFigure: {
             /** @description its name; demographics: all splits of the audience */
@@ -9322,7 +9329,7 @@ export interface operations {
                     "application/json": {
                         data: components["schemas"]["Action"][];
                         message: components["schemas"]["SuccessMessage"];
-                        meta: components["schemas"]["ListMeta"];
+                        meta: components["schemas"]["TrailMeta"];
                         success: components["schemas"]["Success"];
                     };
                 };

@@ -24,9 +24,12 @@ func (c actionsCommand) Run(ctx context.Context, s streams) error {
 		return usageError{fmt.Errorf("--limit is %d; use 1 or more", c.Limit)}
 	}
 	return c.withOperations(ctx, s, func(ops *operations.Service) error {
-		actions, _, err := ops.Actions(ctx, c.Limit, "")
+		actions, meta, err := ops.Actions(ctx, c.Limit, "")
 		if err != nil {
 			return err
+		}
+		if meta.Incomplete != "" {
+			fmt.Fprintln(s.Err, meta.Incomplete+".")
 		}
 		if len(actions) == 0 && !c.JSON {
 			fmt.Fprintln(s.Out, "there are no operator actions yet")

@@ -80,18 +80,18 @@ func (d *Service) Topics(ctx context.Context) ([]operator.Topic, error) {
 }
 
 // Actions lists operator actions with their results, newest first.
-func (d *Service) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, next string, err error) {
+func (d *Service) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, meta history.TrailMeta, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, meta, err
 	}
-	actions, next, err = history.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
+	actions, meta, err = history.OperatorActions(ctx, tables, readmodels.Page{Limit: limit, Cursor: cursor})
 	if err != nil {
-		return nil, "", err
+		return nil, meta, err
 	}
 	rebuilds, err := d.rebuilds.List(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, meta, err
 	}
 	states := map[string]operator.RebuildState{}
 	for _, r := range rebuilds {
@@ -100,7 +100,7 @@ func (d *Service) Actions(ctx context.Context, limit int, cursor string) (action
 	for i := range actions {
 		actions[i].RebuildState = states[actions[i].Rebuild]
 	}
-	return actions, next, nil
+	return actions, meta, nil
 }
 
 // Views are the operator views that need only the database.

@@ -32,11 +32,17 @@ type AuditReadEntry struct {
 
 // AuditReadsMeta describes a page of reads.
 type AuditReadsMeta struct {
-	readmodels.ListMeta
+	TrailMeta
 
 	// always false: names come from the current directory, ids from the log
 	NamesProven bool `json:"names_proven"`
-	// Incomplete says why the newest reads may be missing; absent if all are shown.
+}
+
+// TrailMeta describes a page of the trail of operations.
+type TrailMeta struct {
+	readmodels.ListMeta
+
+	// Incomplete says why entries may be missing; absent if all are shown.
 	Incomplete string `json:"incomplete,omitempty"`
 }
 
@@ -86,18 +92,21 @@ func (h *History) Reads(
 	if err != nil {
 		return nil, meta, err
 	}
-	paused, err := pg.QueryBool(ctx, h.Pool, "look for a pause of operations",
-		`select exists (select from kept.pauses where kind = $1 and name = 'operations')`, domain.PauseProjection)
-	if err != nil {
-		return nil, meta, err
-	}
-	if paused {
-		meta.Incomplete = "An operator has paused the list, so the newest views may be missing"
-	}
-	if len(entries) == 0 {
-		return entries, meta, nil
+	meta.Incomplete, err = incompleteTrail(ctx, h.Pool, "views")
+	if err != nil || len(entries) == 0 {
+		return entries, meta, err
 	}
 	return entries, meta, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
+}
+
+// incompleteTrail says why the newest entries may be missing; "" if all are there.
+func incompleteTrail(ctx context.Context, pool *pgxpool.Pool, entries string) (string, error) {
+	paused, err := pg.QueryBool(ctx, pool, "look for a pause of operations",
+		`select exists (select from kept.pauses where kind = $1 and name = 'operations')`, domain.PauseProjection)
+	if err != nil || !paused {
+		return "", err
+	}
+	return "An operator has paused the list, so the newest " + entries + " may be missing", nil
 }
 
 // nameWhatWasRead sets the names of the ids in the requests.
@@ -122,11 +131,11 @@ func (h *History) nameWhatWasRead(ctx context.Context, parent string, entries []
 }
 
 // OperatorActions returns a page of operators' actions, erasures and imports with their outcomes,
-// newest first, and the cursor of the next page ("" on the last page).
+// newest first.
 func OperatorActions(
 	ctx context.Context, pool *pgxpool.Pool, page readmodels.Page,
-) (actions []operator.Action, next string, err error) {
-	actions, meta, err := readmodels.PageQuery[operator.Action, auditReadKey]{
+) (actions []operator.Action, meta TrailMeta, err error) {
+	actions, meta.ListMeta, err = readmodels.PageQuery[operator.Action, auditReadKey]{
 		List: "actions of operators", Page: page,
 		// The types are constants in the statement because of partial indexes.
 		Select: func(after auditReadKey, limit int) (string, []any) {
@@ -148,7 +157,10 @@ func OperatorActions(
 		Scan: scanOperatorAction,
 		Key:  func(a operator.Action) auditReadKey { return auditReadKey{a.Time, a.ID} },
 	}.Read(ctx, pool)
-	return actions, meta.NextCursor, err
+	if err == nil {
+		meta.Incomplete, err = incompleteTrail(ctx, pool, "actions")
+	}
+	return actions, meta, err
 }
 
 func scanOperatorAction(row pgx.CollectableRow) (a operator.Action, err error) {
