@@ -243,9 +243,7 @@ func TestParkedRecordsMakeTheHistoryIncomplete(t *testing.T) {
 	t.Parallel()
 	p := newPast(t)
 	p.open(agencyA, stella, north)
-	exec(t, p.DB, `
-		insert into parked (projection, generation, partition, log_offset, stream_key, event_type, event_id, reason, detail, state)
-		values ('dashboards', 1, 0, 9, $1, 'x', 'x', 'undecodable', 'x', 'parked')`, agencyA)
+	exec(t, p.DB, `insert into parked values ('dashboards', 1, 0, 9, $1, 'x', 'x', null, 'undecodable', 'x', 'parked')`, agencyA)
 	_, meta := asked(p, (*history.History).State, history.StateQuery{ParentAccount: agencyA, Dashboard: north})
 	require.Contains(t, meta.Incomplete, "1 record of this stream is parked")
 	require.Zero(t, meta.LeftOut)
@@ -309,12 +307,12 @@ func TestReadsOfTheAuditTrail(t *testing.T) {
 	require.Equal(t, domain.AuditRead{What: "state", Dashboard: north, AsOf: 4, Filter: domain.AuditFilter{At: "v1", User: stan}}, read)
 	require.Equal(t, []history.Named{{ID: north, Name: new("North")}, {ID: stan, Name: new("Name of 5b")}}, e.Names)
 
-	_, err = p.DB.Pool.Exec(t.Context(), `
-		insert into kept.pauses (kind, name, since, actor, code, ticket) values ('projection', 'operations', now(), 'op', 'incident', '')`)
-	require.NoError(t, err)
+	exec(t, p.DB, `insert into parked values ('operations', 1, 0, 7, $1, 'audit.read.v9', '', null, 'unknown_type', '', 'parked'),
+		('operations', 1, 0, 8, $2, 'audit.read.v9', '', null, 'unknown_type', '', 'parked'),
+		('operations', 1, 0, 9, $1, 'operations.operator_acted.v9', '', null, 'unknown_type', '', 'parked')`, agencyA, agencyB)
 	_, meta, err := reads.Reads(t.Context(), query)
 	require.NoError(t, err)
-	require.Equal(t, "An operator has paused the list, so the newest views may be missing", meta.Incomplete)
+	require.Equal(t, "1 record of the list cannot be read; it is in the log but not shown here", meta.Incomplete)
 
 	from, to := e.Time, e.Time.Add(time.Microsecond)
 	page, _, err = reads.Reads(t.Context(), history.AuditReadsQuery{ParentAccount: agencyA, From: &from, To: &to, Limit: 10})

@@ -88,9 +88,12 @@ func TestActionsOfOperatorsHaveTheirOutcome(t *testing.T) {
 	require.Equal(t, []string{stan, "operator", "r1", "test:T-1"}, []string{all[4].Actor, all[4].Role, all[4].RequestID, all[4].Reason.String()})
 	require.Equal(t, domain.OperatorTarget{Projection: projection}, all[4].Target)
 	pause(t, p.Log, domain.PauseProjection, "operations")
+	exec(t, p.DB, `insert into parked select 'operations', 1, 0, n, 'all', case n when 1 then 'operations.checkpoint_signed.v9'
+		else 'operations.operator_finished.v9' end, '', null, 'unknown_type', '', 'left_out' from generate_series(1, 3) n`)
 	_, meta, err := history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{})
 	require.NoError(t, err)
-	require.Equal(t, "An operator has paused the list, so the newest actions may be missing", meta.Incomplete)
+	require.Equal(t, "An operator has paused the list, so the newest actions may be missing. "+
+		"2 records of the list cannot be read; they are in the log but not shown here", meta.Incomplete)
 	_, _, err = history.OperatorActions(t.Context(), p.DB.ReadOnly, readmodels.Page{Cursor: "x"})
 	require.Equal(t, domain.CodeInvalid, domain.CodeOf(err))
 }

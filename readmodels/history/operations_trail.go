@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -92,21 +93,37 @@ func (h *History) Reads(
 	if err != nil {
 		return nil, meta, err
 	}
-	meta.Incomplete, err = incompleteTrail(ctx, h.Pool, "views")
+	meta.Incomplete, err = incompleteTrail(ctx, h.Pool, "views", q.ParentAccount, domain.AuditTypePrefix)
 	if err != nil || len(entries) == 0 {
 		return entries, meta, err
 	}
 	return entries, meta, h.nameWhatWasRead(ctx, q.ParentAccount, entries)
 }
 
-// incompleteTrail says why the newest entries may be missing; "" if all are there.
-func incompleteTrail(ctx context.Context, pool *pgxpool.Pool, entries string) (string, error) {
-	paused, err := pg.QueryBool(ctx, pool, "look for a pause of operations",
-		`select exists (select from kept.pauses where kind = $1 and name = 'operations')`, domain.PauseProjection)
-	if err != nil || !paused {
-		return "", err
+// incompleteTrail says why the trail may lack entries of an agency, or of all for "", with one of
+// the prefixes of types; "" if it lacks none. A record that an operator left out is lacking too.
+func incompleteTrail(
+	ctx context.Context, pool *pgxpool.Pool, entries, parent string, prefixes ...string,
+) (string, error) {
+	var paused bool
+	var unreadable int64
+	err := pool.QueryRow(ctx, `
+		select exists (select from kept.pauses where kind = $1 and name = 'operations'),
+		       (select count(*) from operations_parked where $2 in ('', stream_key)
+		        and exists (select from unnest($3::text[]) prefix where starts_with(event_type, prefix)))`,
+		domain.PauseProjection, parent, prefixes).Scan(&paused, &unreadable)
+	var reasons []string
+	if paused {
+		reasons = append(reasons, "An operator has paused the list, so the newest "+entries+" may be missing")
 	}
-	return "An operator has paused the list, so the newest " + entries + " may be missing", nil
+	switch {
+	case unreadable == 1:
+		reasons = append(reasons, "1 record of the list cannot be read; it is in the log but not shown here")
+	case unreadable > 1:
+		reasons = append(reasons, fmt.Sprintf(
+			"%d records of the list cannot be read; they are in the log but not shown here", unreadable))
+	}
+	return strings.Join(reasons, ". "), pg.Wrap("look for missing "+entries, err)
 }
 
 // nameWhatWasRead sets the names of the ids in the requests.
@@ -158,7 +175,8 @@ func OperatorActions(
 		Key:  func(a operator.Action) auditReadKey { return auditReadKey{a.Time, a.ID} },
 	}.Read(ctx, pool)
 	if err == nil {
-		meta.Incomplete, err = incompleteTrail(ctx, pool, "actions")
+		meta.Incomplete, err = incompleteTrail(ctx, pool, "actions", "",
+			"operations.operator_", "operations.person_erased.", "operations.data_imported.")
 	}
 	return actions, meta, err
 }
