@@ -224,11 +224,7 @@ func (o *operators) actions(r *http.Request, page readmodels.Page) ([]operator.A
 }
 
 func (o *operators) connections(ctx context.Context) ([]directory.ConnectionReading, error) {
-	connections, err := o.service.Connections(ctx, directory.ReadingsQuery{})
-	for i := range connections {
-		connections[i].HidePerson()
-	}
-	return connections, err
+	return o.service.Connections(ctx, directory.ReadingsQuery{})
 }
 
 func (o *operators) rebuild(r *http.Request, id string) (operator.Rebuild, error) {

@@ -31,10 +31,11 @@ func entityUser(n int) string { return fmt.Sprintf("d%023d", n) }
 // connected returns the entities of a page of client A that the member with the same number
 // connected.
 func connected(id int64, p domain.Platform) (domain.DirectoryMember, domain.DirectoryConnection, domain.DirectorySocialAccount) {
+	kind, _ := p.Kind(0)
 	return domain.DirectoryMember{ID: id, AccountID: clientA, Name: fmt.Sprint("Member ", id), Active: true},
 		domain.DirectoryConnection{ID: 100 + id, MemberID: id, Platform: p, SecretRef: fmt.Sprint("connection/", id)},
 		domain.DirectorySocialAccount{
-			ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: id, ConnectionID: 100 + id, Platform: p,
+			ID: id, ParentAccount: agencyA, AccountID: clientA, MemberID: id, ConnectionID: 100 + id, Platform: p, AccountType: kind.Type,
 			ExternalID: fmt.Sprint("ext", id), Name: fmt.Sprint("Page ", id), Connected: true, CreatedAt: entityDay,
 		}
 }
@@ -394,7 +395,7 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 	for _, p := range domain.Platforms() {
 		putConnected(t, log, int64(p), p)
 	}
-	log.Put(t, domain.DirectorySocialAccount{ID: 99, ParentAccount: agencyA, AccountID: clientC, MemberID: 1, Platform: domain.TikTok, ExternalID: "unsubscribed", Connected: true, ConnectionID: 101})
+	log.Put(t, domain.DirectorySocialAccount{ID: 99, ParentAccount: agencyA, AccountID: clientC, MemberID: 1, Platform: domain.TikTok, ExternalID: "unsubscribed", Name: "Page 99", Connected: true, ConnectionID: 101})
 	pause(t, log, domain.PausePlatform, "tiktok")
 	unread, err := entities.Platform(t.Context(), wholeAgency, 99)
 	require.NoError(t, err)
@@ -425,6 +426,7 @@ func TestAccountsReportAPausedPlatform(t *testing.T) {
 			want = []string{"paused", "An operator has paused its platform: incident:OPS-1."}
 		}
 		require.Equal(t, want, []string{r.State, string(r.Reason)}, r.PlatformName)
+		require.Equal(t, r.PlatformName == "linkedin", r.Name == "", "the name of a profile is a person's")
 	}
 }
 

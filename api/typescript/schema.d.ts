@@ -571,7 +571,7 @@ export interface paths {
         };
         /**
          * Lists the connected accounts: state, token expiry, permissions, last reading and next reading.
-         * @description Account names are left out, because the name of a profile is the name of a person.
+         * @description The name of a profile is left out, because it is the name of a person.
          */
         get: operations["getOpsConnections"];
         put?: never;
@@ -2877,7 +2877,7 @@ export interface components {
              * @description `last_read_at` is when the account's totals were last read; null if never.
              */
             last_read_at: string | null;
-            /** @description `name` is the name of the page or profile on the platform. Null if unknown and, over HTTP, for a person's own profile. */
+            /** @description `name` is the name of the page on the platform. Null if unknown and for a person's own profile. */
             name: string | null;
             /**
              * Format: date-time

@@ -211,8 +211,7 @@ type ConnectionReading struct {
 	SocialAccount int64 `json:"social_account_id"`
 	// {account types}
 	AccountType domain.AccountType `json:"a_type,omitempty"`
-	// Name is the name of the page or profile on the platform. Null if unknown and, over HTTP, for
-	// a person's own profile.
+	// Name is the name of the page on the platform. Null if unknown and for a person's own profile.
 	Name        domain.OptionalText `json:"name"`
 	Agency      string              `json:"agency"`       // 24 hex digits
 	AgencyName  domain.OptionalText `json:"agency_name"`  // null if unknown
@@ -247,13 +246,6 @@ type ConnectionReading struct {
 	Pace domain.OptionalText `json:"pace"`
 	// API calls per day to read the account's totals and posts; 0 while it is not read
 	CallsADay int `json:"calls_a_day"`
-}
-
-// HidePerson removes the name if it is a person's own profile.
-func (r *ConnectionReading) HidePerson() {
-	if domain.PlatformNamed(r.PlatformName).Personal(r.AccountType) {
-		r.Name = ""
-	}
 }
 
 // ReadingsQuery selects the reading status of connected accounts.
@@ -309,6 +301,9 @@ func scanReading(row pgx.CollectableRow) (r ConnectionReading, err error) {
 		&r.ExpiresAt, &r.SignInBefore, &r.DataAccessExpiresAt, &granted,
 		&r.LastReadAt, &r.NextDue, &r.Pace, &r.CallsADay)
 	r.PlatformName = platform.String()
+	if platform.Personal(r.AccountType) {
+		r.Name = ""
+	}
 	r.Permissions = domain.PermissionsOf(platform, r.AccountType, granted)
 	return r, err
 }

@@ -47,7 +47,7 @@ var operatorsOperations = map[string]about{
 	"postOpsPlatformPause":  act("Pauses the reading of a platform, including the renewal of its tokens.", refusesPaused),
 	"postOpsPlatformResume": act("Resumes the reading of a platform.", refusesRunning),
 	"getOpsConnections": ops("Lists the connected accounts: state, token expiry, permissions, last reading and next reading.",
-		"Account names are left out, because the name of a profile is the name of a person."),
+		"The name of a profile is left out, because it is the name of a person."),
 	"postOpsConnectionPause": act("Pauses the reading of a connection's accounts, including the renewal of its token.",
 		"The pause takes effect within seconds; a reading that has started is completed. "+refusesPaused),
 	"postOpsConnectionResume": act("Resumes the reading of a connection's accounts.", refusesRunning),
