@@ -1,13 +1,13 @@
 package domain
 
-// What an auditor can read; values of [AuditRead].What.
+// Values of [AuditRead].What.
 const (
 	AuditHistory = "history" // history of one dashboard, or of the whole agency
 	AuditState   = "state"
 	AuditDiff    = "diff"
 	AuditAccess  = "access"
-	// AuditAsUser records that an agency opened the console as a client user sees it. The filter
-	// holds the user.
+	// AuditAsUser records that agency staff viewed the console as a client user sees it. The filter
+	// names the user.
 	AuditAsUser = "as_user"
 )
 
@@ -18,19 +18,20 @@ const FormatBundle = "bundle"
 const AuditTypePrefix = "audit."
 
 // AuditRead records that someone read the audit trail. The envelope holds the actor, the role and
-// the request. It is appended to `operations` under the agency's key before the response is shown.
+// the request. The record is appended to `operations` under the agency's key before the response is
+// shown.
 type AuditRead struct {
-	What      string      `json:"what"`                // one of the Audit… constants
+	What      string      `json:"what"`                // history, state, diff, access or as_user
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for the whole agency
-	AsOf      int64       `json:"as_of_version"`       // version of the stream that the response reflects; 0 if not yet known
+	AsOf      int64       `json:"as_of_version"`       // stream version that the response reflects; 0 if not yet known
 	Filter    AuditFilter `json:"filter,omitzero"`
 }
 
 // AuditExported records that someone exported the audit trail. It is appended in the same way as
 // [AuditRead].
 type AuditExported struct {
-	Format    string      `json:"format"`              // csv, jsonl or FormatBundle
-	What      string      `json:"what,omitempty"`      // AuditHistory or AuditAccess; "" in old records means the history
+	Format    string      `json:"format"`              // csv, jsonl or bundle
+	What      string      `json:"what,omitempty"`      // history or access; "" in old records means history
 	Dashboard string      `json:"dashboard,omitempty"` // sub-account; "" for the whole agency
 	AsOf      int64       `json:"as_of_version"`
 	Filter    AuditFilter `json:"filter,omitzero"`
@@ -40,13 +41,13 @@ type AuditExported struct {
 type AuditFilter struct {
 	ByName  bool     `json:"by_name,omitempty"` // the search was by part of a name; the name is not recorded
 	Types   []string `json:"types,omitempty"`
-	Actor   string   `json:"actor,omitempty"`
-	User    string   `json:"user,omitempty"`
-	Account string   `json:"account,omitempty"`
-	At      string   `json:"at,omitempty"`    // an instant (RFC 3339) or a version ("v12")
-	From    string   `json:"from,omitempty"`  // instant or version, like At
-	To      string   `json:"to,omitempty"`    // instant or version, like At
-	Order   string   `json:"order,omitempty"` // asc or desc; for access: user, otherwise by dashboard
+	Actor   string   `json:"actor,omitempty"`   // id of the actor searched for
+	User    string   `json:"user,omitempty"`    // id of the user searched for
+	Account string   `json:"account,omitempty"` // id of the account searched for
+	At      string   `json:"at,omitempty"`      // instant (RFC 3339) or version ("v12")
+	From    string   `json:"from,omitempty"`    // start of the range: instant or version, like `at`
+	To      string   `json:"to,omitempty"`      // end of the range: instant or version, like `at`
+	Order   string   `json:"order,omitempty"`   // history: asc or desc; access: user, or "" for by dashboard
 	Limit   int      `json:"limit,omitempty"`
 	Cursor  string   `json:"cursor,omitempty"`
 }
@@ -61,13 +62,13 @@ type PersonErased struct {
 	Connections []int64 `json:"connections,omitempty"`
 	Profiles    []int64 `json:"profiles,omitempty"`        // the person's own social accounts
 	Pages       []int64 `json:"pages,omitempty"`           // social accounts that lost their connection
-	Named       []int64 `json:"social_accounts,omitempty"` // other social accounts that were named in the order
-	Contents    int     `json:"contents,omitempty"`        // number of post texts erased for profiles and named accounts
+	Named       []int64 `json:"social_accounts,omitempty"` // other social accounts that the order names
+	Contents    int     `json:"contents,omitempty"`        // number of erased post texts of profiles and named accounts
 
 	Accounts []AccountOwner `json:"accounts,omitempty"` // known owners of profiles and named social accounts
 }
 
-// Validate checks what readers of the trail depend on.
+// Validate checks the order, unless the erasure was repeated after a restore.
 func (e PersonErased) Validate() error {
 	if e.Order == (ErasureOrder{Reason: e.Order.Reason}) {
 		return nil
@@ -91,11 +92,11 @@ func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
 func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
 
 // CheckpointSigned is a signed statement about all records of `dashboards` up to a position. It is
-// appended to `operations` under [OperationsKeyAll]. The note alone is the evidence; the other
+// appended to `operations` under the key "-". The note alone is the evidence; the other
 // fields repeat its contents.
 type CheckpointSigned struct {
-	Size      int64   `json:"size"`      // effective records that the checkpoint covers
-	Positions []int64 `json:"positions"` // next offset by partition
+	Size      int64   `json:"size"`      // number of effective records that the checkpoint covers
+	Positions []int64 `json:"positions"` // next offset of each partition
 	Note      string  `json:"note"`      // text and signature in the format of golang.org/x/mod/sumdb/note
 }
 

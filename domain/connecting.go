@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// GrantKey identifies the grant of one person to one of our apps on a platform.
+// GrantKey identifies the grant that a person gave to one of our apps on a platform.
 type GrantKey struct {
 	Platform Platform // where the person signed in, even for accounts of another platform; see [PlatformFacts.LoginBy]
 	App      string   // our client id on the platform
 	Person   string   // the platform's id of the person
 }
 
-// SecretRef returns the reference of the person's tokens in schema kept. It does not reveal the
-// person.
+// SecretRef returns the reference under which schema kept stores the person's tokens. The reference
+// does not identify the person.
 func (k GrantKey) SecretRef() string {
 	sum := sha256.Sum256([]byte(strings.Join([]string{number(int64(k.Platform)), k.App, k.Person}, "\x00")))
 	return "grant/" + hex.EncodeToString(sum[:16])
 }
 
 // Grant is the set of permissions that a person granted to one of our apps, as the platform
-// reported at the last consent. Connections of any agency can depend on it.
+// reported them at the last consent. Connections of any agency can depend on a grant.
 type Grant struct {
 	GrantKey
 	Granted, Declined []string // scopes
@@ -35,20 +35,22 @@ type Grant struct {
 type GrantedConnection struct {
 	ConnectionID  int64
 	ParentAccount string
-	Platform      Platform // of the accounts that it reads
-	TokenOf       string   // the platform's id of the token's owner: the page if it has its own token, otherwise the person
-	SecretRef     string   // of that token
+	Platform      Platform // of the accounts that the connection reads
+	// TokenOf is the platform's id of the token's owner: the page if it has its own token,
+	// otherwise the person.
+	TokenOf   string
+	SecretRef string // of the token
 }
 
-// SecretTimes is the metadata of a stored secret that can be read without opening it.
+// SecretTimes is the metadata of a stored secret that can be read without decrypting the secret.
 type SecretTimes struct {
-	Taken   time.Time // when it was obtained
-	Expires time.Time // when it expires; zero if never or unknown
-	// RenewableUntil is when it can no longer be renewed, or when it expires if it cannot be
-	// renewed; zero if never or unknown.
+	Taken   time.Time // when the secret was obtained
+	Expires time.Time // when the secret expires; zero if never or unknown
+	// RenewableUntil is when the secret can no longer be renewed. For a secret that cannot be
+	// renewed at all, it is the expiry. Zero if never or unknown.
 	RenewableUntil  time.Time
-	DataAccessUntil time.Time // when Meta stops providing data with it; zero for other platforms or if unknown
-	Granted         []string  // scopes that the platform reports, in order; nil if it was not asked or reports none
+	DataAccessUntil time.Time // when Meta stops providing data; zero for other platforms or if unknown
+	Granted         []string  // scopes as reported by the platform; nil if it was not asked or reports none
 }
 
 // TokenPlace is where a connection's tokens are stored, and the connection's recorded state.
@@ -56,14 +58,14 @@ type TokenPlace struct {
 	ConnectionID int64
 	Platform     Platform
 	SecretRef    string     // "" if the directory names none, so no token can be stored
-	StoredAt     *time.Time // when its token was obtained by a sign-in; nil if absent
+	StoredAt     *time.Time // when the stored token was obtained by a sign-in; nil without a token
 	State        string     // [ConnectionOK] or [ConnectionReconnect], as last recorded
 	StateReason  string     // the reason recorded with the state
 	StateAt      *time.Time // nil if no state change was recorded
 }
 
 // HandedOver reports whether a main application supplies the connection's tokens. Otherwise they
-// come from a sign-in in ledgerboard, or other connections share them.
+// come from a sign-in in ledgerboard, or belong to another connection that shares them.
 func (p TokenPlace) HandedOver() bool {
 	if IsComputedID(p.ConnectionID) {
 		return p.SecretRef == RegisteredSecretRef(p.ConnectionID)
@@ -77,14 +79,14 @@ func (p TokenPlace) HandedOver() bool {
 	return err != nil || !IsComputedID(owner)
 }
 
-// AwaitsSignIn reports whether only a new sign-in can repair the connection: this state is
-// recorded, and no token was stored since then.
+// AwaitsSignIn reports whether only a new sign-in can repair the connection: its recorded state is
+// [ConnectionReconnect], and no token was obtained after that.
 func (p TokenPlace) AwaitsSignIn() bool {
 	return p.State == ConnectionReconnect && p.StateAt != nil && (p.StoredAt == nil || !p.StoredAt.After(*p.StateAt))
 }
 
-// Taken returns the time to store with tokens obtained at now. It is later than the recorded state,
-// so a slow clock does not hide the sign-in.
+// Taken returns the time to store with tokens obtained at now. It is later than the time of the
+// recorded state, so a slow clock does not hide the sign-in.
 func (p TokenPlace) Taken(now time.Time) time.Time {
 	if p.StateAt != nil && !now.After(*p.StateAt) {
 		return p.StateAt.Add(time.Microsecond)
@@ -101,7 +103,7 @@ type ConnectRequester struct {
 	LinkID        string // "" without a link
 }
 
-// Actor returns the name of the requester in records.
+// Actor returns the actor in records about the requester.
 func (r ConnectRequester) Actor() string {
 	if r.UserID != "" {
 		return r.UserID
@@ -114,29 +116,30 @@ type ConnectStep string
 
 // The steps of an attempt, in order.
 const (
-	ConnectBegun    ConnectStep = "begun"    // requested; its address has not been opened
+	ConnectBegun    ConnectStep = "begun"    // requested; its start address has not been opened
 	ConnectOpened   ConnectStep = "opened"   // opened in a browser, to which it is now bound
 	ConnectTaken    ConnectStep = "taken"    // the platform has sent the person back; the code is being redeemed
 	ConnectChoosing ConnectStep = "choosing" // the sealed tokens wait for the person's choice of pages
 	ConnectDone     ConnectStep = "done"     // finished; see its outcome
 )
 
-// ConnectAttempt is one sign-in from start to outcome. It holds digests, never the values.
+// ConnectAttempt is one sign-in from start to outcome. It holds digests of secrets, never the
+// secrets.
 type ConnectAttempt struct {
 	ID string // UUID; not a secret
 	ConnectRequester
 	Platform      Platform
-	RedirectURI   string // of the platform's callback, byte for byte
-	ReturnTo      string // where the result page leads; "" for nowhere
+	RedirectURI   string // the callback address as sent to the platform
+	ReturnTo      string // the address to which the result page links; "" for none
 	SocialAccount int64  // the account to reconnect; 0 if any account can be chosen
 	Cookie        []byte // SHA-256 of the browser's cookie; nil until the address is opened
 	Step          ConnectStep
 	Outcome       *ConnectOutcome // set in step done
 	CreatedAt     time.Time
-	ExpiresAt     time.Time // end of the current step; in step done: when the attempt is deleted
+	ExpiresAt     time.Time // when the current step expires; in step done: when the attempt is deleted
 }
 
-// Expired reports whether the current step expired before the next one began.
+// Expired reports whether the current step has expired. A finished attempt does not expire.
 func (a ConnectAttempt) Expired(now time.Time) bool {
 	return a.Step != ConnectDone && !now.Before(a.ExpiresAt)
 }
@@ -157,36 +160,36 @@ type ConnectOutcome struct {
 type ConnectedNow struct {
 	SocialAccountID int64    `json:"social_account_id"`
 	PID             Platform `json:"p_id"`
-	Name            string   `json:"name"` // as the platform shows it
+	Name            string   `json:"name"` // its name on the platform
 }
 
-// ConnectLink lets a person without a login connect pages for an account. Only the browser that
-// opens it first can use it.
+// ConnectLink lets a person without a login connect pages for an account. Only the browser in which
+// the link is first followed can use it.
 type ConnectLink struct {
 	ID            string     `json:"id"` // UUID; not a secret
 	ParentAccount string     `json:"-"`
 	AccountID     string     `json:"account_id"`  // the account that will own the pages
 	Platforms     []Platform `json:"platforms"`   // platforms where the holder of the link can sign in: {platforms}
-	MadeBy        string     `json:"made_by"`     // id of the user who created it
+	MadeBy        string     `json:"made_by"`     // id of the user who created the link
 	MadeRole      string     `json:"-"`           // agency or client
-	MadeAt        time.Time  `json:"created_at"`  // when it was created, in UTC
-	ExpiresAt     time.Time  `json:"works_until"` // when it expires, in UTC
-	RevokedAt     *time.Time `json:"revoked_at"`  // when it was revoked; null if it was not revoked
-	Followed      bool       `json:"followed"`    // whether a browser has opened it
+	MadeAt        time.Time  `json:"created_at"`  // when the link was created, in UTC
+	ExpiresAt     time.Time  `json:"works_until"` // when the link expires, in UTC
+	RevokedAt     *time.Time `json:"revoked_at"`  // when the link was revoked; null if it was not revoked
+	Followed      bool       `json:"followed"`    // whether the link was followed in a browser
 	Cookie        []byte     `json:"-"`           // SHA-256 of that browser's cookie
-	// Works is false if the link expired or was revoked, and while its creator may not connect
-	// pages or its account is inactive: its page then returns 404.
+	// Works is false if the link has expired or was revoked, and while its creator may not connect
+	// pages or its account is inactive. The link's page then returns 404.
 	Works bool `json:"works" db:"-"`
 }
 
-// Open reports whether the link can be used at a time.
+// Open reports whether the link is neither revoked nor expired.
 func (l ConnectLink) Open(now time.Time) bool { return l.RevokedAt == nil && now.Before(l.ExpiresAt) }
 
 // PageRef identifies a page or profile on its platform.
 type PageRef struct {
 	Platform    Platform
 	AccountType AccountType
-	ExternalID  string // plain ([Platform.PlainID]) if pages are compared
+	ExternalID  string // in plain form ([Platform.PlainID]) where pages are compared
 }
 
 // ConnectedPage is a social account with the name of the account that owns it.
@@ -196,30 +199,36 @@ type ConnectedPage struct {
 	AwaitsSignIn bool // it is not read until someone signs in at the platform again
 }
 
-// Ref identifies the page on its platform by its plain id, in whichever form the directory holds
+// Ref returns the reference of the page with its plain id, in whichever form the directory holds
 // the id.
 func (p ConnectedPage) Ref() PageRef {
 	return PageRef{p.Platform, p.AccountType, p.Platform.PlainID(p.ExternalID)}
 }
 
-// ConnectNames holds the names of the agency and account for which something is connected.
+// ConnectNames holds the names of the agency and the account for which pages are connected.
 type ConnectNames struct {
 	Agency, Account string
-	Subscribed      bool // whether the agency or the account has an active subscription; without one nothing is read
+	// Subscribed reports whether the agency or the account has an active subscription. Without one,
+	// nothing is read.
+	Subscribed bool
 }
 
 // FirstReading is the progress of a page's first reading.
 type FirstReading struct {
-	SocialAccountID int64        `json:"social_account_id"`
-	ReadAt          *time.Time   `json:"last_read_at"` // newest reading since the page was connected, in UTC; null if not yet known
-	Reason          OptionalText `json:"reason"`       // why it is not read and what to do; null if it was read or a reading is pending
-	Class           string       `json:"-"`            // class of the failure, disconnected or paused; "" without a reason
+	SocialAccountID int64 `json:"social_account_id"`
+	// ReadAt is the time of the newest reading since the page was connected, in UTC; null before
+	// the first one.
+	ReadAt *time.Time `json:"last_read_at"`
+	// Reason says why the page is not read and what to do; null if it was read, or if its first
+	// reading is pending.
+	Reason OptionalText `json:"reason"`
+	Class  string       `json:"-"` // disconnected, reconnect, paused, or the class of the failure; "" without a reason
 }
 
-// ConnectLinkChanged records that a link for connecting was created, opened for the first time, or
-// revoked. It is appended to `operations` under the agency's key. The envelope holds the actor.
+// ConnectLinkChanged records that a link for connecting was created, followed for the first time,
+// or revoked. It is appended to `operations` under the agency's key. The envelope holds the actor.
 type ConnectLinkChanged struct {
-	Link      string     `json:"link"`   // its id
+	Link      string     `json:"link"`   // id of the link
 	Change    string     `json:"change"` // made, followed or revoked
 	AccountID string     `json:"account_id"`
 	Platforms []Platform `json:"platforms"`

@@ -6,17 +6,18 @@ import (
 	"strings"
 )
 
-// PostTexts are personal content of a post. They exist only on topic `contents`.
+// PostTexts is the personal content of a post. In the log, only topic `contents` holds it.
 type PostTexts struct {
-	Content   string `json:"content,omitempty"`   // its text
-	MediaURL  string `json:"media_url,omitempty"` // address of its picture or video; may expire on the platform
-	Permalink string `json:"permalink,omitempty"` // its address on the platform
+	Content   string `json:"content,omitempty"`   // text of the post
+	MediaURL  string `json:"media_url,omitempty"` // URL of its picture or video, which may expire
+	Permalink string `json:"permalink,omitempty"` // URL of the post on the platform
 }
 
-// Same reports whether a platform's new listing of the post changes nothing. Media addresses are
-// compared by path, because platforms return a new signature and host with each request.
+// Same reports whether t equals the texts of an earlier listing. Media addresses are compared by
+// path, because platforms return a new signature and host with each request.
 func (t PostTexts) Same(before PostTexts) bool {
-	return t.Content == before.Content && t.Permalink == before.Permalink && mediaPath(t.MediaURL) == mediaPath(before.MediaURL)
+	return t.Content == before.Content && t.Permalink == before.Permalink &&
+		mediaPath(t.MediaURL) == mediaPath(before.MediaURL)
 }
 
 func mediaPath(address string) string {
@@ -41,11 +42,14 @@ func PostRefOf(p PostRegistered) PostRef {
 	return PostRef{p.ParentAccount, p.SocialAccount, p.ExternalID}
 }
 
-// PostContent is the latest text of a post from one origin. Its ce_time is when the origin reported
-// it. The main application's values take precedence over the listing's, field by field.
+// PostContent holds the latest texts of a post from one origin. The ce_time of its record is when
+// the origin reported the texts. The main application's values take precedence over the listing's,
+// field by field.
 type PostContent struct {
 	PostRef
-	AccountID string     `json:"account_id"` // client that reported it, 24 hex digits; another client that owned the page does not see it
+	// AccountID is the client for which the texts were reported, 24 hex digits. Other clients that
+	// have owned the page do not see them.
+	AccountID string     `json:"account_id"`
 	Origin    PostOrigin `json:"origin"`
 	PostTexts
 }
@@ -76,8 +80,11 @@ func SplitContentKey(key string) (r PostRef, origin PostOrigin, err error) {
 
 // Validate checks what a fold depends on.
 func (c PostContent) Validate() error {
-	return cmp.Or(checkPositive(c.SocialAccount), checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID),
-		checkOrigin(c.Origin), validateExternalID(c.ExternalID))
+	return cmp.Or(
+		checkPositive(c.SocialAccount),
+		checkHexID("parent_account ", c.ParentAccount), checkHexID("account_id ", c.AccountID),
+		checkOrigin(c.Origin), validateExternalID(c.ExternalID),
+	)
 }
 
 func checkOrigin(origin PostOrigin) error {

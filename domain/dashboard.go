@@ -10,12 +10,13 @@ import (
 )
 
 // Dashboard is the preferences document of one sub-account in one agency. Its lists are sorted
-// sets, and never nil. It is the row of `dashboard_preferences`, the `data` of a PUT response, and
+// sets, and never null. It is the row of `dashboard_preferences`, the `data` of a PUT response, and
 // the state before and after a change in the history.
 type Dashboard struct {
-	// 24 hex digits: the old system's id, or derived from the ids of the two accounts. `id` has the
-	// same value, so frontends can read either. If a client generator drops leading underscores,
-	// rename this field: openapi-generator takes --name-mappings _id=documentId.
+	// 24 hex digits: the old system's id, or an id derived from those of the agency and the
+	// sub-account. `id` has the same value, so frontends can read either field. If your client
+	// generator drops leading underscores, rename this field; for openapi-generator, use
+	// --name-mappings _id=documentId.
 	DocumentID           string    `json:"_id"`
 	ID                   string    `json:"id"` // the same as `_id`
 	SubAccountID         string    `json:"sub_account_id"`
@@ -48,8 +49,8 @@ type DashboardFacts struct {
 	Dashboards map[string]Dashboard
 	// Accounts holds the named sub-accounts that belong to the agency.
 	Accounts map[string]bool
-	// UserAccounts maps users to their accounts. It holds each user of the agency or of its
-	// accounts who is named in the request or on a list.
+	// UserAccounts maps users to their accounts. It holds each user of the agency or of one of its
+	// accounts who is named in the request or on the list of a dashboard.
 	UserAccounts map[string]string
 	// OrderPOC maps sub-accounts to the distinct users assigned to their managed-subscription
 	// orders.
@@ -85,7 +86,7 @@ func set(lists ...[]string) []string {
 	return slices.Compact(out)
 }
 
-// asSet returns the list as a set, never nil. It does not copy a list that is already one: lists
+// asSet returns the list as a set, never nil. It does not copy a list that is already a set: lists
 // are never changed in place, and a replay folds hundreds of thousands of them.
 func asSet(list []string) []string {
 	if list == nil {
@@ -99,7 +100,7 @@ func asSet(list []string) []string {
 	return list
 }
 
-// inList returns a function that reports whether an id is on the list, which may have thousands.
+// inList returns a function that reports whether an id is on the list. A list may have thousands.
 func inList(list []string) func(string) bool {
 	listed := make(map[string]bool, len(list))
 	for _, id := range list {
@@ -128,16 +129,17 @@ const ScopePattern = `^[a-z][a-z0-9_.-]{0,63}$`
 
 var scopeForm = regexp.MustCompile(ScopePattern)
 
-// maxScopes bounds the scopes that every linked dashboard, record and response carries: a body of 1
-// MiB has room for a hundred thousand.
+// maxScopes bounds the scopes that every linked dashboard, record and response carries: a request
+// body of 1 MiB has room for a hundred thousand.
 const maxScopes = 100
 
-// ScopeErrors returns the errors in the form of scopes.
+// ScopeErrors returns an error for each malformed scope, and one if there are too many scopes.
 func ScopeErrors(scopes []string) (errs []FieldError) {
 	for i, scope := range scopes {
 		if !scopeForm.MatchString(scope) {
 			errs = append(errs, FieldError{
-				fmt.Sprintf("scopes[%d]", i), "is not a scope: use 1 to 64 of a-z 0-9 _ . - and begin with a letter",
+				fmt.Sprintf("scopes[%d]", i),
+				"is not a scope: use 1 to 64 characters of a-z, 0-9 and _ . - and begin with a letter",
 			})
 		}
 	}

@@ -10,8 +10,8 @@ import (
 //
 //  1. The main account has no dashboard settings.
 //  2. Linking unites the sets of the primary and of every requested account.
-//  3. Unlinking keeps exactly the request and the primary. Every other account gets a set of its
-//     own.
+//  3. Unlinking keeps exactly the requested accounts and the primary. Every other account gets a
+//     set of its own.
 //  4. If the request has no users, linked dashboards share the union of their lists.
 //  5. Users in the request replace the list of every linked dashboard. An unlink removes the users
 //     of accounts that are no longer linked. A user who is removed from an affected list loses
@@ -22,8 +22,10 @@ import (
 //  8. One PUT is one record. Without a change there is no record.
 //  9. If-Match compares the version of the last record that changed this dashboard. If-Preview
 //     compares the whole decision.
-//  10. Every named account and user belongs to the caller's agency. Foreign and unknown ids get the
-//      same answer.
+//  10. Every named account and user must belong to the caller's agency. Foreign and unknown ids get
+//      the same response.
+//  11. A client user can open a dashboard that is open, lists the user, and belongs to the user's
+//      account or is linked with it.
 
 // UpdateDashboard is the command of a PUT. Fields that were absent from the body are nil.
 type UpdateDashboard struct {
@@ -96,9 +98,10 @@ func DecideUpdate(f DashboardFacts, c UpdateDashboard) (DashboardEvent, error) {
 	if err != nil {
 		return nil, err
 	}
-	if current != c.Decision { // If-Match covers one dashboard, but a change affects several
+	if current != c.Decision { // If-Match covers one dashboard, but a change may affect several
 		return nil, NewError(CodePreconditionFailed,
-			"The change no longer matches its preview, because the data has changed. Nothing was changed. Preview the change again.")
+			"The change no longer matches its preview, because the data has changed. Nothing was changed. "+
+				"Preview the change again.")
 	}
 	return event, nil
 }
@@ -147,7 +150,7 @@ func refusal(e *Error) error {
 	return nil
 }
 
-// linkedSet applies rules 2 and 3. split are the accounts that leave the set.
+// linkedSet applies rules 2 and 3. split holds the accounts that leave the set.
 func linkedSet(f DashboardFacts, c UpdateDashboard, primary Dashboard) (linked, split []string, err error) {
 	present := set(primary.SubAccountIDs, []string{c.Primary})
 	if c.SubAccountIDs == nil {
@@ -176,7 +179,8 @@ func usersAfterLink(f DashboardFacts, c UpdateDashboard, linked, split []string)
 		return known && slices.Contains(split, account)
 	}
 	if c.Users != nil {
-		e := NewError(CodeUnprocessable, "A user of an account that this change unlinks cannot stay on the list; see errors.")
+		e := NewError(CodeUnprocessable,
+			"A user of an account that this change unlinks cannot stay on the list; see errors.")
 		e = refuse(e, "users", c.Users, leaves, "belongs to an account that this change unlinks")
 		return set(*c.Users), refusal(e)
 	}
@@ -240,25 +244,25 @@ func valueOr[T any](p *T, absent T) T {
 type FactsNeed struct {
 	ParentAccount  string
 	Primary        string   // the account in the path
-	Accounts       []string // named in the body
-	Users          []string // named in the body
+	Accounts       []string // the accounts in the body
+	Users          []string // the users in the body
 	Subject        string   // with IdempotencyKey: the user whose earlier command is looked up
 	IdempotencyKey string   // in the form of [Audit].IdempotencyKey; "" to skip the lookup
 	Partition      int32    // of the agency's stream
 
-	// Skip is the parked record that an operator wants to skip; nil for other commands. It is the
-	// only command that a parked stream accepts, and sets [FactsView.Parked].
+	// Skip is the parked record that an operator wants to skip; nil for other commands. A skip is
+	// the only command that a parked stream accepts. The view of a skip has [FactsView.Parked].
 	Skip *Position
 }
 
 // StreamHead is the end of an agency's stream, which the next record names as its predecessor.
 type StreamHead struct {
 	Version int64     // 0: no record yet
-	Hash    [32]byte  // of the last record; without records, the stream's genesis hash is stored
+	Hash    [32]byte  // of the last record, or the stream's genesis hash if there is no record
 	Time    time.Time // of the last record; the next one must be later
 }
 
-// FactsView is one consistent view of an agency: its facts and stream head at one moment.
+// FactsView is one consistent view of an agency: its facts and its stream head at one moment.
 type FactsView struct {
 	Facts DashboardFacts
 	Head  StreamHead
@@ -273,7 +277,7 @@ type FactsView struct {
 	Folded int64
 }
 
-// Settlement reports the outcome of a version of a stream.
+// Settlement says which record became a version of a stream.
 type Settlement struct {
 	Passed    bool   // the head has reached the version
 	CommandID string // of the record with this version; "" if it was parked
@@ -287,7 +291,8 @@ func PointOfContactProducts(managed []string) []string {
 	})
 }
 
-// CommandMemory is how long an idempotency key is remembered, by the times of an agency's records.
+// CommandMemory is how long an idempotency key is remembered, measured by the times of the agency's
+// records.
 const CommandMemory = 24 * time.Hour
 
 // EarlierCommand is a remembered command.

@@ -19,14 +19,16 @@ type DashboardDifference struct {
 	AllowClientChanged bool // the allow flag changed
 }
 
-// DifferenceBetween compares a dashboard with its previous state. A nil before is compared as
-// unlinked, closed and with empty lists.
+// DifferenceBetween compares a dashboard with its previous state. If before is nil, after is
+// compared with a dashboard that is not linked, is closed, and has empty lists.
 func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 	previous := Dashboard{SubAccountIDs: []string{after.SubAccountID}}
 	if before != nil {
 		previous = *before
 	}
-	d := DashboardDifference{Created: before == nil, AllowClientChanged: previous.AllowClientDashboard != after.AllowClientDashboard}
+	d := DashboardDifference{
+		Created: before == nil, AllowClientChanged: previous.AllowClientDashboard != after.AllowClientDashboard,
+	}
 	d.Linked, d.Unlinked = listDiff(previous.SubAccountIDs, after.SubAccountIDs)
 	d.UsersAdded, d.UsersRemoved = listDiff(previous.Users, after.Users)
 	d.ScopesAdded, d.ScopesRemoved = listDiff(previous.Scopes, after.Scopes)
@@ -34,8 +36,8 @@ func DifferenceBetween(before *Dashboard, after Dashboard) DashboardDifference {
 	return d
 }
 
-// AccessBetween compares who can open a dashboard, by its list and flag only. The lists are sorted
-// and include agency staff on the dashboard's list.
+// AccessBetween compares who can open a dashboard, according to its user list and allow flag only.
+// The results are sorted and include agency staff on the user list.
 func AccessBetween(before *Dashboard, after Dashboard) (gained, lost, kept []string) {
 	var usersBefore, usersAfter []string
 	if before != nil && before.AllowClientDashboard {
@@ -82,8 +84,8 @@ type Notice struct {
 	SubAccounts []string // the dashboards that were closed; empty if access was removed
 }
 
-// lostAccess returns the users who were on a dashboard's list before a change and are not after it
-// (rule 5). It returns nil if no one did.
+// lostAccess returns the users who were on a dashboard's list before a change and are no longer on
+// it afterward (rule 5), or nil.
 func lostAccess(revisions []DashboardRevision) []string {
 	var lost []string
 	for _, r := range revisions {

@@ -17,17 +17,17 @@ type DashboardChange struct {
 	Users                []string            `json:"users"`   // the user list of every linked dashboard
 	AllowClientDashboard bool                `json:"allow_client_dashboard"`
 	Scopes               []string            `json:"scopes"`
-	MainPOC              map[string][]string `json:"main_poc"`          // by linked account, resolved from orders
-	Split                []SplitDashboard    `json:"split,omitempty"`   // accounts that left the set; each is unlinked now
-	Created              map[string]string   `json:"created,omitempty"` // sub-account → id of a dashboard that did not exist
-	LostAccess           []string            `json:"lost_access,omitempty"`
+	MainPOC              map[string][]string `json:"main_poc"`              // points of contact of each linked account
+	Split                []SplitDashboard    `json:"split,omitempty"`       // accounts that left the set
+	Created              map[string]string   `json:"created,omitempty"`     // sub-account → id of a new dashboard
+	LostAccess           []string            `json:"lost_access,omitempty"` // users who were removed from a list
 
 	// dashboards is set only by [DashboardsImported], which has its own payload shape.
 	dashboards []ImportedDashboard
 }
 
-// SplitDashboard is the state of a dashboard that an unlink removed from the set. Its other values
-// stay unchanged.
+// SplitDashboard is the state of a dashboard that an unlink removed from the set. Its linked set is
+// now its own account. Its other values stay unchanged.
 type SplitDashboard struct {
 	SubAccountID string   `json:"sub_account_id"`
 	Users        []string `json:"users"`
@@ -175,7 +175,9 @@ func (c DashboardChange) base(parent, id string, at time.Time, present map[strin
 	}
 	documentID, ok := c.Created[id]
 	if !ok {
-		return Dashboard{}, fmt.Errorf("account %s has no dashboard and the record does not create it", id)
+		return Dashboard{}, fmt.Errorf("account %s has no dashboard, and the record does not create one", id)
 	}
-	return Dashboard{DocumentID: documentID, ID: documentID, SubAccountID: id, ParentAccount: parent, CreatedAt: at}, nil
+	return Dashboard{
+		DocumentID: documentID, ID: documentID, SubAccountID: id, ParentAccount: parent, CreatedAt: at,
+	}, nil
 }

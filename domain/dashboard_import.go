@@ -12,11 +12,12 @@ import (
 // The rules for importing legacy dashboards. A repair never shows a person more than before: it
 // only removes links and ids.
 //
-//  1. A document is refused if its account does not belong to the agency, is the agency itself, or
-//     has another document that was changed later. If the times are equal, the smaller document id
-//     wins.
+//  1. A document is refused if its times are in the future, or if its account does not belong to
+//     the agency, is the agency itself, or has another document that was changed later. If two
+//     documents were changed at the same time, the one with the smaller id is kept.
 //  2. A link is kept if both dashboards name each other, and a set is kept if all of its dashboards
-//     do. If an account is in two sets, the dashboard that was changed last keeps it.
+//     name each other. If an account is in two sets, the set of the dashboard that was changed last
+//     keeps it.
 //  3. A user or point of contact is kept if it belongs to the agency or to one of its accounts,
 //     unless the link to that account was removed.
 //  4. A scope is kept if its form is valid.
@@ -70,7 +71,8 @@ func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 		}
 		kept[d.SubAccountID] = true
 		after := d.document(f.ParentAccount)
-		if equalContent(&present.Dashboard, &after) && present.CreatedAt.Equal(after.CreatedAt) && present.UpdatedAt.Equal(after.UpdatedAt) {
+		if equalContent(&present.Dashboard, &after) &&
+			present.CreatedAt.Equal(after.CreatedAt) && present.UpdatedAt.Equal(after.UpdatedAt) {
 			plan.Unchanged++
 			continue
 		}
@@ -80,14 +82,16 @@ func PlanImport(f ImportFacts, documents []ImportedDashboard) ImportPlan {
 	}
 	admitted = slices.DeleteFunc(admitted, func(d ImportedDashboard) bool { return kept[d.SubAccountID] })
 	plan.Sets, plan.Repairs = f.repair(admitted, kept)
-	for _, note := range notes { // repairs of kept dashboards, so that each run reports the same
+	for _, note := range notes { // include repairs of kept dashboards, so that each run reports the same
 		if kept[note.SubAccountID] {
 			plan.Repairs = append(plan.Repairs, note)
 		}
 	}
 	for _, notes := range [][]ImportNote{plan.Repairs, plan.Kept, plan.Refused} {
 		slices.SortStableFunc(notes, func(a, b ImportNote) int {
-			return cmp.Or(cmp.Compare(a.SubAccountID, b.SubAccountID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(
+				cmp.Compare(a.SubAccountID, b.SubAccountID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.ID, b.ID),
+			)
 		})
 	}
 	return plan
@@ -109,10 +113,11 @@ func (f ImportFacts) admit(documents []ImportedDashboard, plan *ImportPlan) []Im
 		case admittedIDs[d.SubAccountID]:
 			reason = "has another document that was changed later"
 		case d.CreatedAt.After(f.Now) || d.UpdatedAt.After(f.Now):
-			reason = "was changed in the future"
+			reason = "has a creation or change time in the future"
 		}
 		if reason != "" {
-			plan.Refused = append(plan.Refused, ImportNote{SubAccountID: d.SubAccountID, ID: d.DocumentID, Reason: reason})
+			note := ImportNote{SubAccountID: d.SubAccountID, ID: d.DocumentID, Reason: reason}
+			plan.Refused = append(plan.Refused, note)
 			continue
 		}
 		admittedIDs[d.SubAccountID] = true
@@ -127,7 +132,9 @@ func newestFirst(a, b ImportedDashboard) int {
 
 // repair applies rules 2 to 4 to documents in the order of [newestFirst]. kept holds the accounts
 // whose dashboards rule 5 excludes.
-func (f ImportFacts) repair(documents []ImportedDashboard, kept map[string]bool) (sets [][]ImportedDashboard, notes []ImportNote) {
+func (f ImportFacts) repair(
+	documents []ImportedDashboard, kept map[string]bool,
+) (sets [][]ImportedDashboard, notes []ImportNote) {
 	byAccount := map[string]ImportedDashboard{}
 	for _, d := range documents {
 		byAccount[d.SubAccountID] = d
@@ -274,7 +281,8 @@ func (e DashboardsImported) Validate() error {
 			return fmt.Errorf("the linked set of account %s does not contain the account itself", d.SubAccountID)
 		}
 		texts := slices.Concat(d.Users, d.MainPOC, d.Scopes)
-		if err := errors.Join(checkYear(d.CreatedAt, 1), checkYear(d.UpdatedAt, 1), checkLengths(texts...)); err != nil {
+		err := errors.Join(checkYear(d.CreatedAt, 1), checkYear(d.UpdatedAt, 1), checkLengths(texts...))
+		if err != nil {
 			return fmt.Errorf("account %s: %w", d.SubAccountID, err)
 		}
 		sets[d.SubAccountID] = set(d.SubAccountIDs)
@@ -298,27 +306,27 @@ func (d ImportedDashboard) document(parent string) Dashboard {
 }
 
 // DataImported records that an operator imports legacy data, or the main application's entities,
-// from files. It is appended before the imported records, so an interrupted import is on record
-// too. An import that changes nothing appends no record. The numbers count the records that the
+// from files. It is appended before the imported records, so even an interrupted import is on
+// record. An import that changes nothing appends no record. The numbers count the records that the
 // import is about to append.
 type DataImported struct {
-	Files           []ImportedFile `json:"files"`            // that were read
-	Entities        int            `json:"entities"`         // of the main application
-	Connections     int            `json:"connections"`      // of people to platforms
-	Tokens          int            `json:"tokens,omitempty"` // tokens of connections, to be sealed; absent instead of 0
-	Dashboards      int            `json:"dashboards"`       // of the legacy system
+	Files           []ImportedFile `json:"files"`            // the files that were read
+	Entities        int            `json:"entities"`         // entities of the main application
+	Connections     int            `json:"connections"`      // connections of people to platforms
+	Tokens          int            `json:"tokens,omitempty"` // tokens of connections; absent instead of 0
+	Dashboards      int            `json:"dashboards"`       // dashboards of the legacy system
 	Posts           int            `json:"posts"`            // published posts
-	AccountReadings int            `json:"account_readings"` // readings of the figures of an account
-	PostReadings    int            `json:"post_readings"`    // readings of the figures of a post
-	Repaired        int            `json:"repaired"`         // items removed from linked sets, users and scopes
+	AccountReadings int            `json:"account_readings"` // readings of the figures of accounts
+	PostReadings    int            `json:"post_readings"`    // readings of the figures of posts
+	Repaired        int            `json:"repaired"`         // ids and scopes that were removed from dashboards
 	Refused         int            `json:"refused"`          // rows that are not imported
 }
 
-// ImportedFile is a file that was read. Its name does not include the directory.
+// ImportedFile is a file that was read.
 type ImportedFile struct {
-	Name   string `json:"name"`   // without the directory
-	Bytes  int64  `json:"bytes"`  // size
-	SHA256 string `json:"sha256"` // hex
+	Name   string `json:"name"`   // file name without the directory
+	Bytes  int64  `json:"bytes"`  // size in bytes
+	SHA256 string `json:"sha256"` // hex SHA-256 of the content
 }
 
 // EventType implements [Data].

@@ -119,7 +119,7 @@ func TestPlanImportRefusesAndRepairs(t *testing.T) {
 	require.Equal(t, []string{
 		"aa||" + old(agency, 1).DocumentID + "|is the agency's own account, which has no dashboard",
 		east[:2] + "||aaaaaaaaaaaaaaaaaaaaaaaa|has another document that was changed later",
-		west[:2] + "||" + late.DocumentID + "|was changed in the future",
+		west[:2] + "||" + late.DocumentID + "|has a creation or change time in the future",
 		"ff||" + old(elsewhere, 1).DocumentID + "|is not an account of agency " + agency,
 	}, sorted(notesOf(plan.Refused)...))
 	repaired := planned(plan)[north]

@@ -16,14 +16,14 @@ type DashboardPreview struct {
 	EventType     string // of the record; "" if nothing would change
 	Head          int64  // version of the agency's stream that the decision is based on
 	Version       int64  // of the primary's dashboard, its ETag; 0 if it does not exist yet
-	Decision      string // identifies the decision, see [UpdateDashboard]; "" if nothing would change
+	Decision      string // identifies the decision for [UpdateDashboard]; "" if nothing would change
 	Revisions     []DashboardRevision
 	Access        []AccessChange
 	LostAccess    []string // who would get a notice (rule 5)
 }
 
 // AccessChange is the effect of a change on what a user sees on the dashboards that the user can
-// open (rule 11). All lists are sorted. All are empty if the user's view does not change.
+// open (rule 11). All lists are sorted. If the change has no effect on the user, all are empty.
 type AccessChange struct {
 	User         string
 	Gains, Loses []string // accounts
@@ -38,7 +38,8 @@ type ScopeChange struct {
 	Accounts []string
 }
 
-// PreviewOf returns the effect of an event, nil if nothing changes, on the facts of its decision.
+// PreviewOf returns the effect of an event on the facts from which it was decided. event is nil if
+// nothing would change.
 func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardPreview, error) {
 	f := view.Facts
 	p := DashboardPreview{
@@ -51,7 +52,8 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 		if p.Decision, err = f.decision(event); err != nil {
 			return p, err
 		}
-		if p.Revisions, err = change.Fold(f.ParentAccount, view.Head.Version+1, view.Head.Time, f.Dashboards); err != nil {
+		p.Revisions, err = change.Fold(f.ParentAccount, view.Head.Version+1, view.Head.Time, f.Dashboards)
+		if err != nil {
 			return p, fmt.Errorf("fold previewed change: %w", err)
 		}
 	}
@@ -60,8 +62,8 @@ func PreviewOf(view FactsView, primary string, event DashboardEvent) (DashboardP
 }
 
 // decision returns the hex SHA-256 of everything that an event would record, and of the versions of
-// the dashboards that it affects: what people gain and lose also depends on the state before. It is
-// "" for no event.
+// the dashboards that it affects: what people gain and lose also depends on the state before. The
+// result is "" if event is nil.
 func (f DashboardFacts) decision(event DashboardEvent) (string, error) {
 	if event == nil {
 		return "", nil
@@ -92,7 +94,8 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 	}
 	// Linked dashboards that the change does not affect show the same before and after.
 	for id, d := range f.Dashboards {
-		linked := slices.Contains(before[primary].SubAccountIDs, id) || slices.Contains(after[primary].SubAccountIDs, id)
+		linked := slices.Contains(before[primary].SubAccountIDs, id) ||
+			slices.Contains(after[primary].SubAccountIDs, id)
 		if _, changed := after[id]; !changed && linked {
 			before[id], after[id] = d, d
 		}
@@ -109,8 +112,8 @@ func (f DashboardFacts) accessChanges(primary string, revisions []DashboardRevis
 	return changes
 }
 
-// views are the dashboards that a user can open. Dashboards that show the same accounts and scopes,
-// as linked ones do, count as one.
+// views holds the dashboards that a user can open. Dashboards with the same accounts and scopes,
+// such as linked ones, are one view.
 type views map[string]Dashboard
 
 func (f DashboardFacts) viewsByUser(dashboards map[string]Dashboard) map[string]views {

@@ -14,10 +14,10 @@ type DirectoryEntity interface {
 	EntityID() string
 }
 
-// EntityKind returns the second part of an entity's type, "directory.<kind>.v1".
+// EntityKind returns the kind of an entity, from its type "directory.<kind>.v1".
 func EntityKind(e DirectoryEntity) string { return strings.Split(e.EventType(), ".")[1] }
 
-// The entity kinds that the code uses; the first part of a directory key.
+// The kinds of entities. A directory key begins with one of them.
 const (
 	KindAccount        = "account"
 	KindUser           = "user"
@@ -51,57 +51,57 @@ func SplitDirectoryKey(key string) (kind, id string, err error) {
 // DirectoryAccount is an agency (no parent) or one of its sub-accounts.
 type DirectoryAccount struct {
 	ID            string `json:"id"`                       // 24 hex digits
-	RowID         int64  `json:"row_id"`                   // what `accountId` means in the analytics paths
+	RowID         int64  `json:"row_id"`                   // the `accountId` in paths of the analytics endpoints
 	ParentAccount string `json:"parent_account,omitempty"` // "" for an agency
 	Name          string `json:"name"`
 	Email         string `json:"email,omitempty"`
 	Phone         string `json:"phone,omitempty"`
 	Address       string `json:"address,omitempty"`
-	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host for login_url, first choice
+	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host of login_url, preferred to white_label_url
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
-	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used on material for their clients; "" for none
+	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used on pages for their clients; "" for none
 	Active        bool   `json:"active"`
 }
 
 // DirectoryUser is a person who can sign in.
 type DirectoryUser struct {
-	ID           string    `json:"id"`
-	AccountID    string    `json:"account_id"` // agency or sub-account
+	ID           string    `json:"id"`         // 24 hex digits
+	AccountID    string    `json:"account_id"` // agency or sub-account, 24 hex digits
 	Name         string    `json:"name"`
 	Email        string    `json:"email,omitempty"`
 	Phone        string    `json:"phone,omitempty"`
 	Image        string    `json:"image,omitempty"`
 	MeetingLink  string    `json:"meeting_link,omitempty"`
-	Role         string    `json:"role,omitempty"`
+	Role         string    `json:"role,omitempty"` // for display; grants no rights
 	Company      string    `json:"company,omitempty"`
 	IsOwner      bool      `json:"is_owner"`
 	Active       bool      `json:"active"`
-	ResetPending bool      `json:"reset_pending"` // a reset token is open: shown as not active
+	ResetPending bool      `json:"reset_pending"` // whether a password reset is pending; the user is shown as inactive
 	CreatedAt    time.Time `json:"created_at,omitzero"`
 	UpdatedAt    time.Time `json:"updated_at,omitzero"`
 }
 
 // DirectoryOrder is a client's order with its agency. It determines the points of contact.
 type DirectoryOrder struct {
-	ID            string   `json:"id"`
-	Buyer         string   `json:"buyer"`  // sub-account
-	Seller        string   `json:"seller"` // agency
+	ID            string   `json:"id"`     // any text
+	Buyer         string   `json:"buyer"`  // sub-account, 24 hex digits
+	Seller        string   `json:"seller"` // agency, 24 hex digits
 	ProductType   string   `json:"product_type"`
-	AssignedUsers []string `json:"assigned_users"`
+	AssignedUsers []string `json:"assigned_users"` // users of the agency, 24 hex digits each
 }
 
-// DirectorySession is one sign-in. `last_login` is the newest session of a user.
+// DirectorySession is one sign-in. `last_login` is the time of a user's newest session.
 type DirectorySession struct {
-	ID      string    `json:"id"`
-	UserID  string    `json:"user_id"`
+	ID      string    `json:"id"`      // any text
+	UserID  string    `json:"user_id"` // 24 hex digits
 	LoginAt time.Time `json:"login_at"`
 }
 
-// DirectoryMember is a person inside an account who owns social connections.
+// DirectoryMember is a person in an account who owns social connections.
 type DirectoryMember struct {
-	ID        int64  `json:"id"`
+	ID        int64  `json:"id"` // positive
 	AccountID string `json:"account_id"`
-	UserID    string `json:"user_id,omitempty"`
+	UserID    string `json:"user_id,omitempty"` // 24 hex digits; "" for a member who is not a user
 	Name      string `json:"name"`
 	Active    bool   `json:"active"`
 }
@@ -109,8 +109,8 @@ type DirectoryMember struct {
 // DirectoryConnection is a member's authorization on a platform (`tMemberAuth`). `secret_ref` names
 // its sealed secrets in schema `kept`.
 type DirectoryConnection struct {
-	ID          int64       `json:"id"`
-	MemberID    int64       `json:"member_id"`
+	ID          int64       `json:"id"`        // positive
+	MemberID    int64       `json:"member_id"` // the member who owns the connection
 	Platform    Platform    `json:"p_id"`
 	AccountType AccountType `json:"a_type,omitempty"`
 	SecretRef   string      `json:"secret_ref,omitempty"`
@@ -119,53 +119,52 @@ type DirectoryConnection struct {
 	UpdatedAt   time.Time   `json:"updated_at,omitzero"`
 }
 
-// DirectoryDefaultAccount is the account a member opens by default (`tDefaultAccount`).
+// DirectoryDefaultAccount is the social account that a member opens by default (`tDefaultAccount`).
 type DirectoryDefaultAccount struct {
-	MemberID      int64 `json:"member_id"`
-	SocialAccount int64 `json:"social_account_id"`
+	MemberID      int64 `json:"member_id"`         // the member who opens it
+	SocialAccount int64 `json:"social_account_id"` // the connected profile or page
 }
 
 // DirectorySocialAccount is one connected profile or page (`tSAccounts`).
 type DirectorySocialAccount struct {
-	ID            int64       `json:"id"`
+	ID            int64       `json:"id"` // positive
 	ParentAccount string      `json:"parent_account"`
 	AccountID     string      `json:"account_id"`
 	MemberID      int64       `json:"member_id"`
 	ConnectionID  int64       `json:"connection_id"`
 	Platform      Platform    `json:"p_id"`
 	AccountType   AccountType `json:"a_type,omitempty"`
-	ExternalID    string      `json:"external_id"`
-	Name          string      `json:"name"`
-	Connected     bool        `json:"connected"`
+	ExternalID    string      `json:"external_id"` // the platform's id
+	Name          string      `json:"name"`        // its name on the platform
+	Connected     bool        `json:"connected"`   // false if it is no longer read
 	CreatedAt     time.Time   `json:"created_at,omitzero"`
 	UpdatedAt     time.Time   `json:"updated_at,omitzero"`
 }
 
 // DirectoryPlannedPost links a post to its category (`tContentPlanner`).
 type DirectoryPlannedPost struct {
-	ID            int64      `json:"id"`
+	ID            int64      `json:"id"` // positive
 	AccountID     string     `json:"account_id"`
 	SocialAccount int64      `json:"social_account_id"`
-	ExternalID    string     `json:"external_id,omitempty"` // "" until published
-	CategoryID    int64      `json:"c_id"`
+	ExternalID    string     `json:"external_id,omitempty"` // the platform's id of the post; "" until published
+	CategoryID    int64      `json:"c_id"`                  // content category
 	ScheduledAt   *time.Time `json:"scheduled_at,omitempty"`
 }
 
-// DirectorySubscription is an account's subscription (`tSubscriptions`). Price is in minor units
-// (cents) of `currency` per month; nil if unknown.
+// DirectorySubscription is an account's subscription (`tSubscriptions`).
 type DirectorySubscription struct {
-	ID         int64      `json:"id"`
+	ID         int64      `json:"id"` // positive
 	AccountID  string     `json:"account_id"`
 	Plan       string     `json:"plan"`
-	PriceMinor *int64     `json:"price_minor,omitempty"`
-	Currency   string     `json:"currency,omitempty"` // ISO 4217
+	PriceMinor *int64     `json:"price_minor,omitempty"` // per month, in minor units of the currency; null if unknown
+	Currency   string     `json:"currency,omitempty"`    // ISO 4217
 	StartsAt   time.Time  `json:"starts_at"`
-	EndsAt     *time.Time `json:"ends_at,omitempty"` // nil: open-ended
+	EndsAt     *time.Time `json:"ends_at,omitempty"` // null if open-ended
 }
 
 // DirectoryCategory is one content category (`tDefaultCategories`).
 type DirectoryCategory struct {
-	ID   int64  `json:"id"`
+	ID   int64  `json:"id"` // positive
 	Name string `json:"name"`
 }
 
@@ -193,7 +192,9 @@ func (e DirectoryConnection) Validate() error {
 
 // Validate checks what a fold depends on.
 func (e DirectorySocialAccount) Validate() error {
-	return errors.Join(checkPlatform(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID))
+	return errors.Join(
+		checkPlatform(e.Platform), checkAccountType(e.AccountType), checkLengths(e.ParentAccount, e.AccountID),
+	)
 }
 
 // Validate checks what a fold depends on.
@@ -274,15 +275,15 @@ type RecordedEntity struct {
 	Entity DirectoryEntity
 }
 
-// CompactedRecord holds what decides whether an incoming state is newer than the stored one.
+// CompactedRecord holds the values that decide whether an incoming state replaces the stored one.
 type CompactedRecord struct {
 	At     time.Time // time of the state or of the erasure
 	Erased bool      // true for a tombstone
 }
 
 // Replaces reports whether a state replaces the stored one: if it is later (to the microsecond, the
-// resolution of the tables), or if it is a tombstone with the same time. In the log itself the last
-// record of a key counts.
+// resolution of the tables), or if it is a tombstone with the same time. In the log itself, the
+// last record of a key is the current state.
 func (r CompactedRecord) Replaces(before CompactedRecord) bool {
 	next, stored := r.At.Truncate(time.Microsecond), before.At.Truncate(time.Microsecond)
 	return next.After(stored) || next.Equal(stored) && r.Erased && !before.Erased

@@ -20,7 +20,8 @@ type ErasedID struct {
 	Own       bool      `json:"own,omitempty"`        // the social account is the person's own profile
 }
 
-// ErasedIDs returns the lines of a recorded erasure of an agency.
+// ErasedIDs returns the lines of a recorded erasure: one for each id. agency is the agency of the
+// person, and at is the instant of the erasure.
 func (e PersonErased) ErasedIDs(agency string, at time.Time) (lines []ErasedID) {
 	add := func(kind, id string) {
 		lines = append(lines, ErasedID{Kind: kind, ID: id, Agency: agency, At: at.UTC().Truncate(time.Microsecond)})
@@ -116,26 +117,26 @@ func (e Erasures) Of(entity DirectoryEntity) (line ErasedID, erased bool) {
 	return line, erased
 }
 
-// OfAccount returns the erasure of the data that an agency read of a social account.
+// OfAccount returns the erasure of the readings that an agency has of a social account.
 func (e Erasures) OfAccount(agency string, socialAccount int64) (line ErasedID, erased bool) {
 	line, erased = e[DirectoryKey(KindSocialAccount, number(socialAccount))]
 	return line, erased && line.Agency == agency
 }
 
-// OfTexts returns the erasure of the texts that an agency stores for a social account. For the
-// person's own profile, an erasure by any agency counts.
+// OfTexts returns the erasure of the texts that an agency stores for a social account. The erasure
+// of a person's own profile applies to all agencies.
 func (e Erasures) OfTexts(agency string, socialAccount int64) (line ErasedID, erased bool) {
 	line, erased = e[DirectoryKey(KindSocialAccount, number(socialAccount))]
 	return line, erased && (line.Own || line.Agency == agency)
 }
 
-// ErasureOrder records who ordered an erasure, on which ground, when it is due, and the ticket with
-// the details.
+// ErasureOrder records who ordered an erasure, the legal ground, when it is due, and the operator's
+// reason.
 type ErasureOrder struct {
 	By     string `json:"by"`     // person, client, agency, platform or authority
 	Ground string `json:"ground"` // not_needed, consent_withdrawn, objection, unlawful or legal_obligation
-	Due    string `json:"due"`    // the last day, YYYY-MM-DD
-	Reason Reason `json:"reason"` // given by the operator
+	Due    string `json:"due"`    // the last day for the erasure, YYYY-MM-DD
+	Reason Reason `json:"reason"` // reason of the operator who executes the order
 }
 
 var (
@@ -150,9 +151,11 @@ var (
 func (o ErasureOrder) Validate() error {
 	switch {
 	case !slices.Contains(erasureOrderers, o.By):
-		return NewError(CodeInvalid, "%.40q cannot order an erasure. Use one of %s.", o.By, strings.Join(erasureOrderers, ", "))
+		return NewError(CodeInvalid, "%.40q cannot order an erasure. Use one of %s.",
+			o.By, strings.Join(erasureOrderers, ", "))
 	case !slices.Contains(erasureGrounds, o.Ground):
-		return NewError(CodeInvalid, "%.40q is not a ground for an erasure. Use one of %s.", o.Ground, strings.Join(erasureGrounds, ", "))
+		return NewError(CodeInvalid, "%.40q is not a ground for an erasure. Use one of %s.",
+			o.Ground, strings.Join(erasureGrounds, ", "))
 	}
 	if _, err := time.Parse(time.DateOnly, o.Due); err != nil {
 		return NewError(CodeInvalid, "%.40q is not a date. Write the due date as YYYY-MM-DD.", o.Due)
@@ -163,7 +166,7 @@ func (o ErasureOrder) Validate() error {
 // DeletionRequest is a person's request to Meta to delete the data that one of our apps holds about
 // the person.
 type DeletionRequest struct {
-	Code     string   // with which the person can check the request; it does not identify the person
+	Code     string   // with which anyone can check the progress; it does not identify the person
 	Platform Platform // where the person signed in
 	Person   string   // the platform's id of the person; "" after the request is done
 	AskedAt  time.Time

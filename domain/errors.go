@@ -17,7 +17,7 @@ const (
 	CodeForbidden          Code = "forbidden"           // the caller is authenticated but lacks permission
 	CodeNotFound           Code = "not_found"           // unknown, or of another tenant: the response is the same
 	CodeUnprocessable      Code = "unprocessable"       // the request is well-formed but violates a rule
-	CodeConflict           Code = "conflict"            // the request conflicts with the current state or with concurrent changes
+	CodeConflict           Code = "conflict"            // the current state or a concurrent change conflicts with it
 	CodePreconditionFailed Code = "precondition_failed" // the precondition in If-Match or If-Preview failed
 	CodeTooLarge           Code = "too_large"           // the body is too large
 	CodeRateLimited        Code = "rate_limited"        // the caller has exceeded its limit
@@ -35,7 +35,7 @@ type FieldError struct {
 type Error struct {
 	Code    Code
 	Message string       // a sentence for people: what was wrong and what to do
-	Fields  []FieldError // details by input, optional
+	Fields  []FieldError // the invalid inputs; may be empty
 
 	// CommandID is set if the outcome of a command is open ([CodeUnavailable] after the record was
 	// passed to the log). Repeating the request with it as the Idempotency-Key returns the outcome.
@@ -61,10 +61,10 @@ func NewError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// maxFields bounds the fields of an [Error]; further mistakes are left out.
+// maxFields bounds the fields of an [Error]; further ones are omitted.
 const maxFields = 100
 
-// WithField returns a copy of e with one more [FieldError], as long as it has fewer than
+// WithField returns a copy of e with one more [FieldError], or e itself if it already has
 // [maxFields].
 func (e *Error) WithField(field, detail string) *Error {
 	if len(e.Fields) >= maxFields {
@@ -82,7 +82,7 @@ func InvalidField(field, detail string) *Error {
 
 // FieldErrors collects the invalid inputs of a request.
 type FieldErrors struct {
-	Count  int // of all invalid inputs, listed or not
+	Count  int // number of invalid inputs, including those that are not listed
 	fields []FieldError
 }
 
@@ -143,10 +143,9 @@ func AccessRefused(err error) bool {
 
 // Sentinel errors that several layers compare with.
 var (
-	// ErrMainAccount answers a PUT on the caller's own main account (rule 1). The text is the
-	// legacy system's, which frontends show.
+	// ErrMainAccount is returned for a PUT on the caller's own main account (rule 1). Frontends
+	// show its text, which is that of the legacy system.
 	ErrMainAccount = NewError(CodeForbidden, "You cannot update dashboard settings of main account")
-	// ErrDashboardNotFound answers requests for unknown sub-accounts and for those of another
-	// agency.
+	// ErrDashboardNotFound is returned for unknown sub-accounts and for those of another agency.
 	ErrDashboardNotFound = NewError(CodeNotFound, "There is no such dashboard. Check the sub-account id.")
 )

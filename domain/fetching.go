@@ -2,8 +2,8 @@ package domain
 
 import "time"
 
-// WrongClock is the distance into the future at which a recorded reading time is treated as written
-// by a fast clock. Its due time is then ignored.
+// WrongClock is how far in the future a recorded time must be to be attributed to a fast clock and
+// ignored.
 const WrongClock = 24 * time.Hour
 
 // FetchQueue is one kind of fetching for one platform.
@@ -22,10 +22,10 @@ const (
 // DueAccount is a social account that is due to be read.
 type DueAccount struct {
 	SocialAccount int64
-	DueAt         *time.Time // nil if nothing is known about it yet; it is due immediately
+	DueAt         *time.Time // nil if it has never been read; it is then due immediately
 }
 
-// FetchClaim is a set of social accounts that only one process can read until a time, by the
+// FetchClaim is a set of social accounts that only one process may read until a time of the
 // database clock. Until identifies the claim: no two claims of an account expire at the same time.
 type FetchClaim struct {
 	FetchQueue
@@ -37,8 +37,8 @@ type FetchClaim struct {
 // FetchResult is the result for one claimed social account.
 type FetchResult struct {
 	SocialAccount int64
-	Read          bool
-	At            time.Time
+	Read          bool      // whether the reading succeeded
+	At            time.Time // when the reading was finished
 	DueAt         time.Time // time of the next reading
 	Pace          string    // a sentence that says how often it is read and why not more often; "" leaves it unchanged
 	CallsADay     int       // number of platform calls per day at this pace
@@ -48,7 +48,9 @@ type FetchResult struct {
 	Words         string    // the platform's text, which may name people; stored only in schema kept
 	Backfilled    bool      // the whole history has been read
 	Demographics  bool      // demographics were read too
-	TokenTakenAt  time.Time // when the tried token was obtained, by the clock of the process that stored it; zero if unknown
+	// TokenTakenAt is when the token that was tried was obtained, by the clock of the process that
+	// stored it; zero if unknown.
+	TokenTakenAt time.Time
 }
 
 // FetchTask is a connected account to be read, with the state of earlier readings.
@@ -63,7 +65,7 @@ type FetchTask struct {
 	History        FetchHistory // meaningful until BackfilledAt is set
 	StateAt        *time.Time   // when the connection's state was recorded; nil if never
 	TokenTakenAt   *time.Time   // when its stored token was obtained, by a sign-in or a renewal; nil if absent
-	SignedInAt     *time.Time   // when the person signed in for that token; nil if no one has
+	SignedInAt     *time.Time   // when the person signed in to obtain the token; nil if absent
 }
 
 // SignedInAgain reports whether a person signed in after the connection's state was recorded.
@@ -71,7 +73,8 @@ func (t FetchTask) SignedInAgain() bool {
 	return t.SignedInAt != nil && t.StateAt != nil && t.SignedInAt.After(*t.StateAt)
 }
 
-// FetchHistory is how much of a social account's history was read, and the last attempt's result.
+// FetchHistory records how much of a social account's history was read, and the result of the last
+// attempt.
 type FetchHistory struct {
 	From      *time.Time // midnight UTC: this day and later days were read; nil if none were
 	Failures  int        // consecutive
@@ -84,21 +87,23 @@ type FetchHistory struct {
 // PostListing records how much of a social account's list of posts was read. A pass goes from the
 // newest post to older ones and can take several rounds.
 type PostListing struct {
-	Cursor string     // where the unfinished pass continues; "" if absent
+	Cursor string     // where the unfinished pass continues; "" if every pass is finished
 	Began  *time.Time // when the unfinished pass began
-	To     *time.Time // when the last finished pass began: posts published before it are known; nil if no pass has finished
+	// To is when the last finished pass began: posts published before that time are known. It is
+	// nil if no pass has finished.
+	To *time.Time
 }
 
 // PostNote records that a reading of a post failed, or that the post is known under another id.
 type PostNote struct {
 	ExternalID string
-	Class      string // of the reason
-	Since      time.Time
+	Class      string    // class of the failure, or same_as_another
+	Since      time.Time // when the post was first noted with the class
 	TriedAt    time.Time // time of the last attempt
 }
 
-// ConnectedAccount is a social account that can be read now. It holds what a reading must carry:
-// the current tenant, and whether the tenant's subscription is active.
+// ConnectedAccount is a social account that can be read now. It includes the values that are
+// recorded with a reading: the current tenant, and whether the tenant's subscription is active.
 type ConnectedAccount struct {
 	Tenant
 	Platform           Platform
@@ -117,7 +122,7 @@ type KnownPost struct {
 	PostType    string
 	PublishedAt *time.Time
 	ReadAt      *time.Time // its last reading; nil if never read
-	MemberID    int64      // member under whom it was last registered
+	MemberID    int64      // the member under whom it was last registered
 }
 
 // Connection states.
@@ -126,8 +131,8 @@ const (
 	ConnectionReconnect = "reconnect" // the platform permanently refused the token; a person must sign in again
 )
 
-// ActorMeta is the actor in records of requests from Meta: a person removed our app, or asked for
-// deletion.
+// ActorMeta is the actor in records of requests from Meta: a person removed our app, or requested
+// the deletion of their data.
 const ActorMeta = "system:meta"
 
 // ConnectionStateChanged records that a connection started or stopped working. It is appended once
@@ -137,9 +142,9 @@ type ConnectionStateChanged struct {
 	AccountID    string    `json:"account_id,omitempty"` // the sub-account that owned it; "" in old records
 	MemberID     int64     `json:"member_id,omitempty"`  // the member that owned it; 0 in old records
 	Platform     Platform  `json:"p_id"`
-	State        string    `json:"state"`
-	Reason       string    `json:"reason,omitempty"`
-	At           time.Time `json:"at"`
+	State        string    `json:"state"`            // ok or reconnect
+	Reason       string    `json:"reason,omitempty"` // why a person must sign in again; "" for ok
+	At           time.Time `json:"at"`               // when the state began
 }
 
 // EventType implements [Data].

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// FigureScopes are figures that all need the same scopes.
+// FigureScopes holds figures that need the same scopes.
 type FigureScopes struct {
 	Of      Figures
 	Scopes  []string // in the platform's spelling; scopes of [PlatformFacts.LoginBy] if the platform has one
@@ -18,14 +18,15 @@ type FigureScopes struct {
 type FigureSource struct {
 	Name   string // as in [Figure] and [Counts]; demographics: all splits of the audience
 	Kind   Kind
-	Source string // the platform's names of its metrics
+	Source string // the platform's names of the metrics
 }
 
 // FigureDemographics is the name of all splits of an account's audience in [FigureScopes].
 const FigureDemographics = "demographics"
 
-// FiguresOf returns the figures of an account or its posts that the platform provides, with the
-// scopes that each needs.
+// FiguresOf returns the figures that the platform provides for an account and its posts, with the
+// scopes that they need. If ownLogin is set, these are scopes of the platform's own login, not of
+// [PlatformFacts.LoginBy].
 func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
 	kind, _ := p.Kind(t)
 	figures, own := slices.Clone(kind.Figures), p.Facts().OwnScopes
@@ -40,7 +41,7 @@ func (p Platform) FiguresOf(t AccountType, ownLogin bool) []FigureScopes {
 	return figures
 }
 
-// Provides reports whether the platform provides a figure of that kind.
+// Provides reports whether the platform provides a figure with the given kind.
 func (p Platform) Provides(of Figures, figure string, kind Kind) bool {
 	return slices.ContainsFunc(p.Sources(of, figure), func(s FigureSource) bool { return s.Kind == kind })
 }
@@ -64,16 +65,16 @@ type Permissions struct {
 	// Granted lists the granted scopes in order; null if the platform was not asked yet, or does
 	// not report them.
 	Granted *[]string `json:"granted_scopes"`
-	// Ungranted lists the figures that stay null because a scope is missing; empty if the scopes
-	// are unknown.
+	// Ungranted lists the figures that stay null because a scope is missing; empty if the granted
+	// scopes are unknown.
 	Ungranted []UngrantedFigure `json:"ungranted_figures"`
 }
 
 // UngrantedFigure is a figure that the platform would provide with more scopes.
 type UngrantedFigure struct {
 	Of     Figures  `json:"of"`     // account or posts
-	Figure string   `json:"figure"` // its name; demographics: all splits of the audience
-	Scopes []string `json:"scopes"` // needed scopes that were not granted
+	Figure string   `json:"figure"` // name of the figure; demographics: all splits of the audience
+	Scopes []string `json:"scopes"` // scopes that the figure needs and that were not granted
 }
 
 // Reason returns the figure as a [MissingFigure].
@@ -113,10 +114,10 @@ type Kind string
 
 // The four kinds.
 const (
-	Stock      Kind = "stock"      // the last reading counts (followers)
+	Stock      Kind = "stock"      // the last reading is the value (followers)
 	Cumulative Kind = "cumulative" // a reading adds the difference from the previous one (likes of a post)
-	DayFlow    Kind = "day_flow"   // belongs to a day; a later reading of that day replaces it; a range is the sum of its days
-	Rolling    Kind = "rolling"    // over the platform's own window: shown as read, never subtracted or added
+	DayFlow    Kind = "day_flow"   // the value of a day, replaced by later readings of it; ranges are sums of days
+	Rolling    Kind = "rolling"    // the value of the platform's own window: shown as read, never subtracted or added
 )
 
 // Metric names in [Figure]; also the names of the read models' columns.

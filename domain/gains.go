@@ -2,11 +2,11 @@ package domain
 
 import "time"
 
-// FigureChange tells listeners that figures of a social account have new values. Projections notify
-// in the transaction that changes the rows.
+// FigureChange tells listeners that figures of a social account have new values. Projections send
+// it in the transaction that changes the rows.
 type FigureChange struct {
 	Tenant            // SocialAccount and MemberID are 0 if several social accounts of the account changed
-	Platform Platform `json:"p_id"` // 0 if several changed
+	Platform Platform `json:"p_id"` // 0 if several social accounts changed
 	Figures  Figures  `json:"figures"`
 
 	// Connection is the connection that needs a sign-in; 0 if figures changed.
@@ -26,14 +26,16 @@ const (
 // NeedsSignIn is not a group of figures: a connection cannot be read until a person signs in again.
 const NeedsSignIn Figures = "sign_in"
 
-// FigureChangeOf returns the change that an event means for listeners; the zero value if it means
-// none.
+// FigureChangeOf returns the change to report to listeners for an event; the zero value for events
+// that change nothing for them.
 func FigureChangeOf(event Data) FigureChange {
 	switch e := event.(type) {
 	case ConnectionStateChanged:
 		if e.State == ConnectionReconnect {
 			tenant := Tenant{AccountID: e.AccountID, MemberID: e.MemberID}
-			return FigureChange{Tenant: tenant, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID, At: e.At.UTC()}
+			return FigureChange{
+				Tenant: tenant, Platform: e.Platform, Figures: NeedsSignIn, Connection: e.ConnectionID, At: e.At.UTC(),
+			}
 		}
 	case AccountRead:
 		return FigureChange{Tenant: e.Tenant, Platform: e.Platform, Figures: FiguresOfAccount}
@@ -76,7 +78,7 @@ func (s *FigureChanges) Named() []FigureChange {
 	}
 	var accounts FigureChanges
 	for _, c := range s.list {
-		if c.Figures != NeedsSignIn { // each is reported
+		if c.Figures != NeedsSignIn { // connections are always reported one by one
 			c = FigureChange{Tenant: Tenant{ParentAccount: c.ParentAccount, AccountID: c.AccountID}, Figures: c.Figures}
 		}
 		accounts.Add(c)
@@ -104,8 +106,9 @@ type Gain struct {
 }
 
 // GainSince returns the gain of each figure in a reading since the last earlier reading that has
-// the figure: known holds these values ([Counts.OrPrevious]). A figure that no earlier reading has
-// is a baseline with unknown gain, or was gained entirely if fromZero ([PostRead].FromZero) is set.
+// the figure. known holds the values of these earlier readings ([Counts.OrPrevious]). If no earlier
+// reading has a figure, its gain is unknown, or equals its value if fromZero ([PostRead].FromZero)
+// is set.
 func GainSince(known, current Counts, fromZero bool) Gain {
 	gained := func(before, now *int64) *int64 {
 		if before == nil && fromZero {
@@ -135,8 +138,8 @@ func difference(before, after *int64) *int64 {
 	return &d
 }
 
-// newPost is how long before its account's first reading a post may be published and still start
-// from zero, because its counts were negligible then.
+// newPost is how long before its account's first reading a post can be published and still start
+// from zero, because its counts were negligible at that reading.
 const newPost = 24 * time.Hour
 
 // BeganAtZero decides [PostRead].FromZero: it reports whether the post was published after the

@@ -79,7 +79,7 @@ const maxIndexed = 255
 func checkLengths(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxIndexed {
-			return fmt.Errorf("%.20q… has %d bytes, at most %d fit", text, len(text), maxIndexed)
+			return fmt.Errorf("%.20q… has %d bytes; at most %d are allowed", text, len(text), maxIndexed)
 		}
 	}
 	return nil
@@ -108,7 +108,7 @@ func Storable(text string, most int) string {
 	return text[:most]
 }
 
-// maxSmall is the largest value of the read models' smallint columns, which do not check it.
+// maxSmall is the largest value of a smallint column. Projections convert to it without a check.
 const maxSmall = 1<<15 - 1
 
 func checkAccountType(t AccountType) error { return checkSmall("a_type", int(t)) }
@@ -129,14 +129,15 @@ const FirstComputedID = int64(1) << 52
 // IsComputedID reports whether the id belongs to an entity that was connected in ledgerboard.
 func IsComputedID(id int64) bool { return id >= FirstComputedID }
 
-// ComputedSocialAccount returns an agency's id of a page or profile that was connected in
+// ComputedSocialAccount returns an agency's id for a page or profile that was connected in
 // ledgerboard.
 func ComputedSocialAccount(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computedID(KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
+	return computedID(
+		KindSocialAccount, agency, number(int64(platform)), number(int64(kind)), platform.PlainID(externalID))
 }
 
-// ComputedMember returns the id of the member under which an account's pages were connected: one
-// person on one platform.
+// ComputedMember returns the id of the member under which a person connected pages of an account.
+// person is the platform's id of the person.
 func ComputedMember(agency, account string, platform Platform, person string) int64 {
 	return computedID(KindMember, agency, account, number(int64(platform)), person)
 }
@@ -147,14 +148,15 @@ func ComputedConnection(agency string, platform Platform, app, user string) int6
 	return computedID(KindConnection, agency, number(int64(platform)), app, user)
 }
 
-// appOfMain stands for the app with which a main application signs people in. ledgerboard does not
-// manage its connections.
+// appOfMain is the app id in the ids of connections that a main application registered, whose real
+// app is unknown.
 const appOfMain = "main_app"
 
 // RegisteredConnection returns the id of the connection of a page or profile that a main
 // application registered.
 func RegisteredConnection(agency string, platform Platform, kind AccountType, externalID string) int64 {
-	return computedID(KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
+	return computedID(
+		KindConnection, agency, number(int64(platform)), appOfMain, number(int64(kind)), platform.PlainID(externalID))
 }
 
 // RegisteredSecretRef returns the reference of a registered connection's tokens.

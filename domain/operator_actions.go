@@ -16,30 +16,31 @@ type OperatorAction string
 const (
 	ActionProjectionPaused       OperatorAction = "projection.paused"
 	ActionProjectionResumed      OperatorAction = "projection.resumed"
-	ActionPlatformPaused         OperatorAction = "platform.paused" // its fetching was paused
+	ActionPlatformPaused         OperatorAction = "platform.paused" // the fetching of a platform was paused
 	ActionPlatformResumed        OperatorAction = "platform.resumed"
-	ActionConnectionPaused       OperatorAction = "connection.paused" // the reading of its accounts was paused
+	ActionConnectionPaused       OperatorAction = "connection.paused" // reading a connection's accounts was paused
 	ActionConnectionResumed      OperatorAction = "connection.resumed"
-	ActionConnectionRead         OperatorAction = "connection.read" // its accounts were made due
+	ActionConnectionRead         OperatorAction = "connection.read" // a connection's accounts were made due
 	ActionRebuildRequested       OperatorAction = "rebuild.requested"
 	ActionRebuildCanceled        OperatorAction = "rebuild.cancelled"
 	ActionGenerationPrepared     OperatorAction = "generation.prepared"
 	ActionGenerationSwitched     OperatorAction = "generation.switched"
 	ActionGenerationSwitchedBack OperatorAction = "generation.switched_back"
-	ActionParkedInspected        OperatorAction = "parked.inspected" // its payload was shown
+	ActionParkedInspected        OperatorAction = "parked.inspected" // the payload of a parked record was shown
 	ActionParkedRetried          OperatorAction = "parked.retried"
 	ActionParkedSkipped          OperatorAction = "parked.skipped"
-	ActionPersonExported         OperatorAction = "person.exported"   // all known data of a person was written to a file
-	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // signs a user in to the console once; agencies make them too
-	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // the user was unlinked from the identity provider; the next sign-in links again
-	ActionLogRestored            OperatorAction = "log.restored"      // the log was restored from a backup, which holds the records before this one
+	ActionPersonExported         OperatorAction = "person.exported"   // a person's data was written to a file
+	ActionSignInLinkMade         OperatorAction = "sign_in_link.made" // a one-time link was created, maybe by an agency
+	ActionSignInUnlinked         OperatorAction = "sign_in.unlinked"  // a user was unlinked until the next sign-in
+	ActionLogRestored            OperatorAction = "log.restored"      // the records before this one come from a backup
 	ActionPersonErased           OperatorAction = "person.erased"     // all data of a person was erased
 	ActionDataImported           OperatorAction = "data.imported"     // files were imported
 )
 
-// OperatorActed records that an operator is about to act, on what, and why. It is appended to
-// `operations` under [OperationsKeyAll] before the action begins; [OperatorFinished] records the
-// outcome. There is no free text, because the log would keep it forever.
+// OperatorActed records that an operator is about to perform an action, its target and its reason.
+// It is appended to `operations` under the key "-" before the action begins; [OperatorFinished]
+// records the outcome. It has no free text, because the log would keep the text
+// forever.
 type OperatorActed struct {
 	Action OperatorAction `json:"action"`
 	Target OperatorTarget `json:"target"`
@@ -49,16 +50,16 @@ type OperatorActed struct {
 // OperatorTarget identifies the target of an action. Each action sets only the fields that apply to
 // it.
 type OperatorTarget struct {
-	Projection string     `json:"projection,omitempty"`    // its name
-	Generation int        `json:"generation,omitempty"`    // from 1
-	Rebuild    string     `json:"rebuild,omitempty"`       // its id
-	Until      *time.Time `json:"until,omitempty"`         // for a restore: the backup holds the records up to this instant
+	Projection string     `json:"projection,omitempty"`    // name of the projection
+	Generation int        `json:"generation,omitempty"`    // number of the generation, from 1
+	Rebuild    string     `json:"rebuild,omitempty"`       // id of the rebuild
+	Until      *time.Time `json:"until,omitempty"`         // for a restore: instant up to which the backup has records
 	Platform   Platform   `json:"p_id,omitempty"`          // the platform that was paused or resumed
 	Connection int64      `json:"connection_id,omitempty"` // the connection that the action is about
-	Position   *Position  `json:"position,omitempty"`      // of a parked record; the first one if there are several
-	Count      int        `json:"count,omitempty"`         // parked records that the preview showed
-	User       string     `json:"user,omitempty"`          // the person's user
-	Member     int64      `json:"member_id,omitempty"`     // the person's member, if the person is not a user
+	Position   *Position  `json:"position,omitempty"`      // position of the parked record, or of the first of several
+	Count      int        `json:"count,omitempty"`         // number of parked records that the preview showed
+	User       string     `json:"user,omitempty"`          // user id of the person
+	Member     int64      `json:"member_id,omitempty"`     // member id of the person, if the person is not a user
 }
 
 // EventType implements [Data].
@@ -66,7 +67,7 @@ func (OperatorActed) EventType() string { return "operations.operator_acted.v1" 
 
 var targetName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// Validate refuses free text and requires a reason.
+// Validate refuses free text and checks the reason.
 func (e OperatorActed) Validate() error {
 	for _, name := range []string{e.Target.Projection, e.Target.Rebuild, e.Target.User} {
 		if name != "" && !targetName.MatchString(name) {
@@ -79,31 +80,31 @@ func (e OperatorActed) Validate() error {
 // OperatorOutcome is the outcome of an operator's action.
 type OperatorOutcome string
 
-// The outcomes of an action. If the log has no outcome, the action is still running, or its process
-// exited first and it is unknown whether the action was done.
+// The outcomes of an action. If the log has no outcome, either the action is still running, or its
+// process exited before it could record the outcome, which is then unknown.
 const (
 	OutcomeDone    OperatorOutcome = "done"    // the action was done; a rebuild was accepted
 	OutcomeRefused OperatorOutcome = "refused" // nothing was done
-	OutcomeFailed  OperatorOutcome = "failed"  // it ended with an error; nothing, a part or all of it may have been done
+	OutcomeFailed  OperatorOutcome = "failed"  // the action failed; nothing, a part or all of it may have been done
 )
 
 // OperatorFinished records the outcome of an action that [OperatorActed], [PersonErased] or
-// [DataImported] announced. It is appended after it under [OperationsKeyAll].
+// [DataImported] announced. It is appended to `operations` under the key "-".
 type OperatorFinished struct {
 	Of      string          `json:"of"`                // id of the event that announced the action
-	Action  OperatorAction  `json:"action"`            // as announced
-	Outcome OperatorOutcome `json:"outcome"`           // one of the Outcome… constants
-	Code    Code            `json:"code,omitempty"`    // refused or failed: class of the error
-	Why     string          `json:"why,omitempty"`     // refused: the message that was shown to the operator; never text by an operator
+	Action  OperatorAction  `json:"action"`            // the announced action
+	Outcome OperatorOutcome `json:"outcome"`           // done, refused or failed
+	Code    Code            `json:"code,omitempty"`    // code of the error, if the action was refused or failed
+	Why     string          `json:"why,omitempty"`     // if refused: the message that was shown to the operator
 	Rebuild string          `json:"rebuild,omitempty"` // id of the accepted rebuild, which reports its own outcome
-	Count   int             `json:"count,omitempty"`   // parked records that were folded
-	Left    int             `json:"left,omitempty"`    // parked records that could not be folded
+	Count   int             `json:"count,omitempty"`   // number of parked records that were folded
+	Left    int             `json:"left,omitempty"`    // number of parked records that could not be folded
 }
 
 // EventType implements [Data].
 func (OperatorFinished) EventType() string { return "operations.operator_finished.v1" }
 
-// MaxWhy is the length of [OperatorFinished].Why in characters.
+// MaxWhy is the maximum length of [OperatorFinished].Why in characters.
 const MaxWhy = 300
 
 // PauseKind is the kind of object that an operator can pause.
@@ -118,11 +119,11 @@ const (
 
 // Pause is a pause that is in effect.
 type Pause struct {
-	Kind   PauseKind `json:"kind"`  // projection, platform or connection
-	Name   string    `json:"name"`  // of the projection or platform; id of the connection
-	Since  time.Time `json:"since"` // UTC
-	Actor  string    `json:"actor"` // who paused it
-	Reason Reason    `json:"reason"`
+	Kind   PauseKind `json:"kind"`   // projection, platform or connection
+	Name   string    `json:"name"`   // name of the projection or platform, or id of the connection
+	Since  time.Time `json:"since"`  // UTC
+	Actor  string    `json:"actor"`  // the operator who paused it
+	Reason Reason    `json:"reason"` // why the operator paused it
 }
 
 // ProjectionPaused records that an operator paused a projection. It is no longer written:
@@ -169,7 +170,7 @@ func ReasonCodes() []ReasonCode {
 
 // Reason is an operator's reason: a code from a fixed list, and the ticket with the details.
 type Reason struct {
-	Code   ReasonCode `json:"code"`             // of the fixed list
+	Code   ReasonCode `json:"code"`             // one of a fixed list of codes
 	Ticket string     `json:"ticket,omitempty"` // 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -
 }
 
@@ -181,7 +182,8 @@ func ParseReason(text string) (Reason, error) {
 	code, ticket, colon := strings.Cut(text, ":")
 	r := Reason{ReasonCode(code), ticket}
 	if colon && ticket == "" {
-		return Reason{}, NewError(CodeInvalid, "The reason %.80q ends with a colon. Add the ticket after it, or remove the colon.", text)
+		return Reason{}, NewError(CodeInvalid,
+			"The reason %.80q ends with a colon. Add the ticket after it, or remove the colon.", text)
 	}
 	if err := r.Validate(); err != nil {
 		return Reason{}, err
@@ -197,7 +199,7 @@ func (r Reason) String() string {
 	return string(r.Code) + ":" + r.Ticket
 }
 
-// Validate checks code and ticket. Its errors are those of [ParseReason].
+// Validate checks the code and the ticket. Its errors are those of [ParseReason].
 func (r Reason) Validate() error {
 	switch {
 	case !slices.Contains(ReasonCodes(), r.Code):
@@ -210,7 +212,8 @@ func (r Reason) Validate() error {
 	case r.Ticket == "" && r.Code == ReasonOther:
 		return NewError(CodeInvalid, "The reason %q needs a ticket. Write %s:TICKET.", r.Code, r.Code)
 	case r.Ticket != "" && !ticket.MatchString(r.Ticket):
-		return NewError(CodeInvalid, "The ticket %.70q is not 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -.", r.Ticket)
+		return NewError(CodeInvalid,
+			"The ticket %.70q is not 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / -.", r.Ticket)
 	}
 	return nil
 }

@@ -20,10 +20,11 @@ type Person struct {
 	Pages    []DirectorySocialAccount
 	Named    []int64         // other social accounts of the agency that the erasure order names
 	Had      []AccountOwner  // known owners of the social accounts to erase
-	Contents []StoredContent // of the posts of the social accounts to erase
+	Contents []StoredContent // stored post texts of the social accounts to erase
 }
 
-// SocialAccountsToErase returns the person's own social accounts and those that the order names.
+// SocialAccountsToErase returns the person's own social accounts and those that the erasure order
+// names.
 func (p Person) SocialAccountsToErase() []int64 { return slices.Concat(p.Profiles, p.Named) }
 
 // AccountOwner is the current or last owner of a social account, and its platform.
@@ -33,8 +34,8 @@ type AccountOwner struct {
 	Platform      Platform `json:"p_id"`
 }
 
-// FiguresErased returns the events that erase the readings of the erased social accounts up to an
-// instant. An account without a known owner was never read, so it needs no event.
+// FiguresErased returns the events that erase all readings of the social accounts to erase up to an
+// instant. A social account without a known owner was never read, so it needs no event.
 func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
 	for _, owner := range p.Had {
 		events = append(events, AccountErased{
@@ -45,10 +46,10 @@ func (p Person) FiguresErased(at time.Time) (events []AccountErased) {
 	return events
 }
 
-// StoredContent identifies the text of a post from one origin by its record key.
+// StoredContent identifies the texts of a post from one origin by the key of their record.
 type StoredContent struct {
 	Key string
-	At  time.Time // when the origin reported it
+	At  time.Time // when the origin reported the texts
 }
 
 // PersonConnection is a person's authorization on a platform.

@@ -46,12 +46,13 @@ var platforms = []PlatformFacts{
 		},
 		Permissions: map[string]string{
 			"ANALYZE": "the right to see the page's insights", "read_insights": "insights of pages and posts",
-			"pages_show_list":       "the list of your pages",
-			"pages_read_engagement": "posts and followers of pages", "pages_read_user_content": "likes and comments on posts",
-			"business_management": "pages of a business portfolio",
+			"pages_show_list":         "the list of your pages",
+			"pages_read_engagement":   "posts and followers of pages",
+			"pages_read_user_content": "likes and comments on posts",
+			"business_management":     "pages of a business portfolio",
 		},
-		// A page gets 4800 calls a day for each engaged user or impression. This is the limit of a
-		// page with ten. Smaller pages are limited by the usage headers.
+		// A page is allowed 4,800 calls a day per engaged user. This is the limit of a page with
+		// ten. The usage headers limit smaller pages.
 		Quotas:      []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}},
 		HistoryPart: 4 * week,
 		// Observed in responses: media at scontent….fbcdn.net.
@@ -59,17 +60,21 @@ var platforms = []PlatformFacts{
 		Kinds: []AccountKind{{
 			Name: "page", Calls: map[string]int{FetchAccounts: 2, FetchPosts: 9},
 			Figures: []FigureScopes{
-				{FiguresOfAccount, []string{"pages_read_engagement"}, []FigureSource{{MetricFollowers, Stock, "followers_count"}}},
+				{FiguresOfAccount, []string{"pages_read_engagement"}, []FigureSource{
+					{MetricFollowers, Stock, "followers_count"},
+				}},
 				{FiguresOfAccount, []string{"pages_read_engagement", "read_insights"}, []FigureSource{
 					{MetricViews, DayFlow, "page_media_view"},
-					{MetricImpressions, DayFlow, "page_media_view"}, // there has been no separate number since 2025-11-15
+					{MetricImpressions, DayFlow, "page_media_view"}, // not a separate number since 2025-11-15
 					{MetricReach, Rolling, "page_total_media_view_unique"},
 					{MetricEngagement, DayFlow, "page_post_engagements"},
 					{MetricClicks, DayFlow, "page_total_actions"},
 					{MetricLikes, DayFlow, "page_actions_post_reactions_total"},
 					{FigureDemographics, Stock, "page_follows_city, page_follows_country"},
 				}},
-				{FiguresOfPosts, []string{"pages_read_engagement"}, []FigureSource{{MetricShares, Cumulative, "shares"}}},
+				{FiguresOfPosts, []string{"pages_read_engagement"}, []FigureSource{
+					{MetricShares, Cumulative, "shares"},
+				}},
 				{FiguresOfPosts, []string{"pages_read_engagement", "pages_read_user_content"}, []FigureSource{
 					{MetricLikes, Cumulative, "reactions"},
 					{MetricComments, Cumulative, "comments"},
@@ -93,12 +98,15 @@ var platforms = []PlatformFacts{
 			"instagram_manage_insights": "instagram_business_manage_insights",
 		},
 		Permissions: map[string]string{
-			"instagram_basic": "profile and posts", "instagram_manage_insights": "insights of profile and posts",
-			"instagram_business_basic": "profile and posts", "instagram_business_manage_insights": "insights of profile and posts",
+			"instagram_basic":                    "profile and posts",
+			"instagram_manage_insights":          "insights of profile and posts",
+			"instagram_business_basic":           "profile and posts",
+			"instagram_business_manage_insights": "insights of profile and posts",
 		},
 		RenewedAhead: week, KeepsConsent: true,
-		Quotas:       []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}}, // like Facebook's
-		HistoryPart:  week,                                                          // a day takes one call, and a reading has time for few
+		Quotas: []Quota{{Scope: QuotaPerAccount, Calls: 48_000, Window: day}}, // like Facebook's
+		// Each day of the history takes one call, and a reading has time for few calls.
+		HistoryPart:  week,
 		PictureHosts: []string{"cdninstagram.com"},
 		Kinds: []AccountKind{{
 			Name: "business_account", Calls: map[string]int{FetchAccounts: 5, FetchPosts: 7},
@@ -109,7 +117,7 @@ var platforms = []PlatformFacts{
 				}},
 				{FiguresOfAccount, []string{"instagram_basic", "instagram_manage_insights"}, []FigureSource{
 					{MetricViews, DayFlow, "views"},
-					{MetricImpressions, DayFlow, "views"}, // there has been no separate number since 2025
+					{MetricImpressions, DayFlow, "views"}, // not a separate number since 2025
 					{MetricReach, Rolling, "reach"},
 					{MetricEngagement, DayFlow, "total_interactions"},
 					{MetricLikes, DayFlow, "likes"},
@@ -136,25 +144,30 @@ var platforms = []PlatformFacts{
 		Platform: LinkedIn, Name: "linkedin", Title: "LinkedIn", Company: "LinkedIn",
 		IDSetting: "LEDGERBOARD_LINKEDIN_CLIENT_ID", SecretSetting: "LEDGERBOARD_LINKEDIN_CLIENT_SECRET",
 		Scopes: []string{
-			"r_basicprofile", "rw_organization_admin", "r_organization_social", "r_organization_social_feed", "r_member_profileAnalytics",
-			"r_member_postAnalytics",
+			"r_basicprofile", "rw_organization_admin", "r_organization_social", "r_organization_social_feed",
+			"r_member_profileAnalytics", "r_member_postAnalytics",
 		},
 		Permissions: map[string]string{
-			"rw_organization_admin": "figures of company pages", "r_member_profileAnalytics": "followers of your profile",
-			"r_member_postAnalytics": "figures of your posts",
+			"rw_organization_admin":     "figures of company pages",
+			"r_member_profileAnalytics": "followers of your profile",
+			"r_member_postAnalytics":    "figures of your posts",
 		},
 		RenewedAhead: week, RefreshTokens: true,
-		// LinkedIn publishes limits only for the development tier, in which each app starts: per
-		// app and per member. The limits of an approved app are shown in the developer portal.
+		// LinkedIn publishes limits, per app and per member, only for the development tier, in
+		// which each app starts. The developer portal shows the limits of an approved app.
 		Quotas: []Quota{
-			{Scope: QuotaPerApp, Calls: 500, Window: day, Assumed: true}, {Scope: QuotaPerAccount, Calls: 100, Window: day, Assumed: true},
+			{Scope: QuotaPerApp, Calls: 500, Window: day, Assumed: true},
+			{Scope: QuotaPerAccount, Calls: 100, Window: day, Assumed: true},
 		},
 		CountsByToken: true, WritesURNs: true, HistoryPart: 4 * week,
 		PictureHosts: []string{"media.licdn.com"},
 		Kinds: []AccountKind{{
-			Type: LinkedInProfile, Name: "profile", Personal: true, Calls: map[string]int{FetchAccounts: 7, FetchPosts: 35}, CallsOfPost: 7,
+			Type: LinkedInProfile, Name: "profile", Personal: true,
+			Calls: map[string]int{FetchAccounts: 7, FetchPosts: 35}, CallsOfPost: 7,
 			Figures: []FigureScopes{
-				{FiguresOfAccount, []string{"r_member_profileAnalytics"}, []FigureSource{{MetricFollowers, Stock, "memberFollowersCount"}}},
+				{FiguresOfAccount, []string{"r_member_profileAnalytics"}, []FigureSource{
+					{MetricFollowers, Stock, "memberFollowersCount"},
+				}},
 				{FiguresOfAccount, []string{"r_member_postAnalytics"}, []FigureSource{
 					{MetricImpressions, DayFlow, "IMPRESSION"},
 					{MetricReach, Rolling, "MEMBERS_REACHED"},
@@ -207,7 +220,7 @@ var platforms = []PlatformFacts{
 			"user.info.basic": "your profile", "user.info.profile": "your user name",
 			"user.info.stats": "followers and likes", "video.list": "your videos",
 		},
-		RenewedAhead: 20 * time.Minute, RefreshTokens: true, // its tokens live for two hours
+		RenewedAhead: 20 * time.Minute, RefreshTokens: true, // access tokens are valid for two hours
 		Quotas:      []Quota{{Scope: QuotaPerOperation, Calls: 600, Window: time.Minute}}, // as documented
 		Operations:  map[string]string{FetchAccounts: "user_info", FetchPosts: "video_list"},
 		HistoryPart: 4 * week,
@@ -236,41 +249,40 @@ var platforms = []PlatformFacts{
 // PlatformFacts holds the differences between platforms other than their wire formats.
 type PlatformFacts struct {
 	Platform Platform
-	Name     string // in lower case, for labels and answers
+	Name     string // in lower case, for labels and API responses
 	Title    string // for people
 	Company  string // the operator; platforms of one company share the quota of our app
 
-	LoginBy                  Platform // the platform whose login also covers its accounts; 0 if absent
-	IDSetting, SecretSetting string   // of our app
+	LoginBy                  Platform // the other platform whose login also covers accounts of this one; 0 for none
+	IDSetting, SecretSetting string   // names of the settings with our app's id and secret
 	Scopes                   []string // the default scopes of a sign-in
 	// OwnScopes maps the scopes of LoginBy to those of tokens of the platform's own login.
 	OwnScopes map[string]string
-	// Permissions describe the permissions for people. A permission without a description is shown
-	// by name.
+	// Permissions describes permissions to people. A permission without a description is shown by
+	// name.
 	Permissions   map[string]string
 	RenewedAhead  time.Duration // how long before its expiry a token is renewed; 0 if tokens are not renewed
-	RefreshTokens bool          // refresh tokens renew; otherwise the access token of the platform's own login renews itself
-	KeepsConsent  bool          // an app cannot revoke a person's consent
-	ConsentEnds   bool          // a new consent revokes the tokens of everything that it leaves out
+	RefreshTokens bool          // whether refresh tokens renew access tokens; if not, access tokens renew themselves
+	KeepsConsent  bool          // whether an app cannot revoke a person's consent
+	ConsentEnds   bool          // whether a new consent revokes the tokens of everything that it does not include
 
 	Quotas        []Quota           // the default quotas
-	CountsByToken bool              // account quotas count by the person who owns the token; the person may have a profile and many pages
+	CountsByToken bool              // whether account quotas apply to the token's owner, who may have several accounts
 	Operations    map[string]string // the endpoint that each kind of fetching calls most, if quotas count by endpoint
 	HistoryPart   time.Duration     // the period that one reading of the history covers
-	WritesURNs    bool              // its ids can also be written as URNs that end in the id
-	PictureHosts  []string          // see internal/pictures
-	Kinds         []AccountKind     // kinds of accounts
+	WritesURNs    bool              // whether ids can also be written as URNs that end in the id
+	PictureHosts  []string          // domains from which internal/pictures downloads
+	Kinds         []AccountKind     // kinds of accounts that can be read
 }
 
 // AccountKind is a kind of account that can be read.
 type AccountKind struct {
 	Type     AccountType // 0 if the platform has only one kind
 	Name     string      // in the platform's terms
-	Personal bool        // it belongs to a person and carries the person's name
+	Personal bool        // whether it belongs to a person and has the person's name
 
-	// Calls is the number of calls that a reading takes, by kind of fetching, as measured; a test
-	// repeats the measurement. It covers an account's totals without demographics, and five due
-	// posts.
+	// Calls is the number of calls that a reading takes, by kind of fetching: for an account, its
+	// totals without demographics; for posts, five due posts. A test measures the numbers.
 	Calls map[string]int
 	// CallsOfPost is the number of calls per post if the platform has no batch requests and no
 	// partial readings; 0 if posts are read together.
@@ -289,7 +301,7 @@ type QuotaScope string
 const (
 	QuotaPerApp       QuotaScope = "app"       // all calls of our app
 	QuotaPerOperation QuotaScope = "operation" // all calls of our app to one endpoint
-	QuotaPerAccount   QuotaScope = "account"   // all calls of our app to one endpoint
+	QuotaPerAccount   QuotaScope = "account"   // all calls for one account; see [PlatformFacts.CountsByToken]
 )
 
 // Quota limits the calls to a platform in any window of a given length.
@@ -304,7 +316,7 @@ type Quota struct {
 }
 
 // String returns the quota in the format of settings: platform:scope:calls/window, for example
-// 500/24h.
+// linkedin:app:500/24h.
 func (q Quota) String() string {
 	window := q.Window.String()
 	for _, zero := range []string{"m0s", "h0m"} { // 24h0m0s
@@ -367,7 +379,7 @@ func PlatformNamed(name string) Platform {
 	return 0
 }
 
-// PermissionWords returns the description of a platform's permission, or "".
+// PermissionWords returns the description of a permission of any platform, or "".
 func PermissionWords(name string) string {
 	for _, facts := range platforms {
 		if words := facts.Permissions[name]; words != "" {
@@ -391,7 +403,7 @@ func (p Platform) Facts() PlatformFacts {
 // Valid reports whether p is a known platform.
 func (p Platform) Valid() bool { return p.Facts().Platform != 0 }
 
-// String returns the platform's name in lower case, for labels and answers.
+// String returns the platform's name in lower case, for labels and API responses.
 func (p Platform) String() string { return p.Facts().Name }
 
 // Title returns the platform's name for people.
@@ -407,7 +419,7 @@ func (p Platform) PlainID(externalID string) string {
 }
 
 // Kind returns the platform's kind of account with the type. Without a match, known is false and
-// the first kind is returned, because a directory may omit the type or set it needlessly.
+// the first kind is returned, because a directory may omit the type or set an unused one.
 func (p Platform) Kind(t AccountType) (kind AccountKind, known bool) {
 	for i, k := range p.Facts().Kinds {
 		if k.Type == t {

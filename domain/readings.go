@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Tenant is the owner of a reading. It is recorded at capture: the rows belong to this tenant
-// forever, even if another tenant connects the same page later.
+// Tenant is the owner of a reading. It is recorded at capture: the rows of the reading belong to
+// the tenant forever, even if another tenant connects the same page later.
 type Tenant struct {
 	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
 	AccountID     string `json:"account_id"`     // sub-account (or the agency itself), 24 hex digits
-	MemberID      int64  `json:"member_id"`      // owner of the connection
+	MemberID      int64  `json:"member_id"`      // the member who owns the connection
 	SocialAccount int64  `json:"social_account_id"`
 }
 
@@ -22,7 +22,8 @@ func (t Tenant) Key() string { return number(t.SocialAccount) }
 
 // Validate checks the form of the ids.
 func (t Tenant) Validate() error {
-	if err := cmp.Or(checkHexID("parent_account ", t.ParentAccount), checkHexID("account_id ", t.AccountID)); err != nil {
+	err := cmp.Or(checkHexID("parent_account ", t.ParentAccount), checkHexID("account_id ", t.AccountID))
+	if err != nil {
 		return err
 	}
 	if t.MemberID <= 0 || t.SocialAccount <= 0 {
@@ -39,22 +40,22 @@ type Figure struct {
 	Value  int64  `json:"value"`
 	Source string `json:"source"`           // the platform's name of the metric, for example "page_media_view"
 	Day    string `json:"day,omitempty"`    // YYYY-MM-DD: the platform's day of a day flow, or the last day of a window
-	Window string `json:"window,omitempty"` // the platform's window, for example "days_28"; for rolling figures and reach
+	Window string `json:"window,omitempty"` // window of a rolling figure or of reach, for example "days_28"
 }
 
 // MissingFigure says why a requested metric is not in a reading.
 type MissingFigure struct {
-	Name   string `json:"name"`   // name of the metric: followers, engagement, impressions, views, reach, …
-	Reason string `json:"reason"` // unsupported, permission, throttled, empty, error
-	Detail string `json:"detail,omitempty"`
+	Name   string `json:"name"`             // name of the metric: followers, engagement, impressions, views, reach, …
+	Reason string `json:"reason"`           // unsupported, permission, throttled, empty or error
+	Detail string `json:"detail,omitempty"` // the reason in words
 }
 
 // DemographicFacet is one split of an audience, as returned by the platform.
 type DemographicFacet struct {
 	Facet  string           `json:"facet"` // age, gender, city, country, …
 	Values map[string]int64 `json:"values"`
-	// Names holds the names of values that are keyed by the platform's id, as far as known: two
-	// places may have the same name. It is absent if values are keyed by name.
+	// Names maps the keys of `values` to names, as far as known, if the keys are ids of the
+	// platform. Ids are used where two places can have the same name.
 	Names map[string]string `json:"names,omitempty"`
 }
 
@@ -111,8 +112,8 @@ func isDay(day string) bool {
 	return err == nil
 }
 
-// Counts are the metrics of one reading of a post; nil if the platform did not return the metric.
-// Saves and AvgWatch were added later, so old readings lack them.
+// Counts holds the metrics of one reading of a post. A metric that the platform did not return is
+// nil. Saves and AvgWatch were added later, so old readings lack them.
 type Counts struct {
 	Likes       *int64 `json:"likes"`
 	Comments    *int64 `json:"comments"`
@@ -122,7 +123,7 @@ type Counts struct {
 	Reach       *int64 `json:"reach"`
 	Clicks      *int64 `json:"clicks"`
 	Saves       *int64 `json:"saves,omitempty"`
-	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds; shown as read, never added
+	AvgWatch    *int64 `json:"avg_watch_ms,omitempty"` // average watch time of a view in milliseconds
 }
 
 // Engagement returns the sum of the likes, comments and shares that are known, and whether one of
@@ -144,13 +145,20 @@ func (c Counts) Engagement() (sum *int64, partial bool) {
 // OrPrevious fills absent figures with the previous values.
 func (c Counts) OrPrevious(before Counts) Counts {
 	return Counts{
-		Likes: cmp.Or(c.Likes, before.Likes), Comments: cmp.Or(c.Comments, before.Comments), Shares: cmp.Or(c.Shares, before.Shares),
-		Views: cmp.Or(c.Views, before.Views), Impressions: cmp.Or(c.Impressions, before.Impressions), Reach: cmp.Or(c.Reach, before.Reach),
-		Clicks: cmp.Or(c.Clicks, before.Clicks), Saves: cmp.Or(c.Saves, before.Saves), AvgWatch: cmp.Or(c.AvgWatch, before.AvgWatch),
+		Likes:       cmp.Or(c.Likes, before.Likes),
+		Comments:    cmp.Or(c.Comments, before.Comments),
+		Shares:      cmp.Or(c.Shares, before.Shares),
+		Views:       cmp.Or(c.Views, before.Views),
+		Impressions: cmp.Or(c.Impressions, before.Impressions),
+		Reach:       cmp.Or(c.Reach, before.Reach),
+		Clicks:      cmp.Or(c.Clicks, before.Clicks),
+		Saves:       cmp.Or(c.Saves, before.Saves),
+		AvgWatch:    cmp.Or(c.AvgWatch, before.AvgWatch),
 	}
 }
 
-// Cumulative omits the figures that do not accumulate: reach, which counts people, and the average.
+// Cumulative returns c without the figures that do not accumulate: reach, which counts people, and
+// the average watch time.
 func (c Counts) Cumulative() Counts {
 	c.Reach, c.AvgWatch = nil, nil
 	return c
@@ -161,7 +169,9 @@ func (c Counts) Cumulative() Counts {
 const maxCount = 1 << 60
 
 func (c Counts) validate() error {
-	for _, n := range []*int64{c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks, c.Saves, c.AvgWatch} {
+	for _, n := range []*int64{
+		c.Likes, c.Comments, c.Shares, c.Views, c.Impressions, c.Reach, c.Clicks, c.Saves, c.AvgWatch,
+	} {
 		if n != nil && (*n > maxCount || *n < -maxCount) {
 			return fmt.Errorf("count %d is out of range", *n)
 		}
@@ -181,19 +191,21 @@ type PostRead struct {
 	Counts
 	Missing []MissingFigure `json:"missing,omitempty"`
 
-	// GrowthEligible is the verdict at capture: the post was published within `growth_window` and
-	// the subscription was active. The window and the state of the subscription are recorded too,
-	// so that an auditor can verify the verdict.
+	// GrowthEligible is the verdict at capture: whether the post was published within
+	// `growth_window` and the subscription was active. The window and the state of the subscription
+	// are recorded too, so that an auditor can verify the verdict.
 	GrowthEligible     bool   `json:"growth_eligible"`
 	GrowthWindow       string `json:"growth_window"` // Go duration, for example "168h0m0s"
 	SubscriptionActive bool   `json:"subscription_active"`
 
-	// FromZero is another verdict at capture: a figure that no earlier reading of the post has was
-	// gained entirely since the agency began to read the account. [BeganAtZero] decides it from
-	// TrackedSince. For imported readings it means that the post was published within their own
+	// FromZero is another verdict at capture: whether the first reading that has a figure of the
+	// post gains all of it. It is true if the post was published after `tracked_since`, or at most
+	// 24 hours before. For an imported reading, it is true if the post was published within
 	// `growth_window` before the capture.
-	FromZero     bool       `json:"from_zero"`
-	TrackedSince *time.Time `json:"tracked_since,omitempty"` // the account's first reading for this agency; null if unknown or imported
+	FromZero bool `json:"from_zero"`
+	// TrackedSince is the time of the account's first reading for this agency; null if unknown or
+	// imported.
+	TrackedSince *time.Time `json:"tracked_since,omitempty"`
 }
 
 // EventType implements [Data].
@@ -218,8 +230,8 @@ const (
 )
 
 // PostRegistered registers a post, or changes its attributes. If one origin registers a post twice,
-// the later `registered_at` counts. The main application's values take precedence over the
-// listing's, field by field. The text of the post is in [PostContent].
+// the registration with the later `registered_at` applies. The main application's values take
+// precedence over the listing's, field by field. The text of the post is in [PostContent].
 type PostRegistered struct {
 	Tenant
 	Platform     Platform    `json:"p_id"`
@@ -228,7 +240,7 @@ type PostRegistered struct {
 	Origin       PostOrigin  `json:"origin"`
 	RegisteredAt time.Time   `json:"registered_at"`
 	PublishedAt  *time.Time  `json:"published_at,omitempty"`
-	CategoryID   *int64      `json:"c_id,omitempty"` // of tDefaultCategories
+	CategoryID   *int64      `json:"c_id,omitempty"` // content category (tDefaultCategories)
 	PostType     string      `json:"post_type,omitempty"`
 }
 
@@ -244,7 +256,7 @@ func (e PostRegistered) Validate() error {
 		validatePublished(e.PublishedAt), validateReading(e.Tenant, e.Platform, e.RegisteredAt))
 }
 
-// validatePublished refuses years that JSON cannot represent. Pages can backdate posts.
+// validatePublished accepts all years that JSON can represent, because pages can backdate posts.
 func validatePublished(at *time.Time) error {
 	if at != nil && (at.UTC().Year() < 0 || at.UTC().Year() > maxYear) {
 		return fmt.Errorf("published_at is in the year %d, outside the range 0 to %d", at.UTC().Year(), maxYear)
@@ -259,7 +271,8 @@ func validateExternalID(id string) error {
 	return nil
 }
 
-// The range of years of a capture time. Outside it the calendars of PostgreSQL and JSON differ.
+// The range of years of a capture time. No platform had an API before it, and JSON cannot represent
+// the years after it.
 const (
 	minYear = 2004
 	maxYear = 9999
@@ -290,12 +303,14 @@ func checkYear(at time.Time, earliest int) error {
 	return nil
 }
 
-// AccountErased erases the data that an agency read of a social account up to an instant. Readings
-// captured before it produce no rows, in whatever order they arrive. Readings captured from then on
-// are new and stay.
+// AccountErased erases the readings that an agency has of a social account up to an instant.
+// Readings captured before the instant produce no rows, in whatever order they arrive. Readings
+// captured later are new and stay.
 type AccountErased struct {
-	ParentAccount string    `json:"parent_account"`       // agency, 24 hex digits
-	AccountID     string    `json:"account_id,omitempty"` // last client that owned it, whose responses mention the erasure; "" if unknown
+	ParentAccount string `json:"parent_account"` // agency, 24 hex digits
+	// AccountID is the last client that owned the social account; "" if unknown. API responses for
+	// the client mention the erasure.
+	AccountID     string    `json:"account_id,omitempty"`
 	SocialAccount int64     `json:"social_account_id"`
 	Platform      Platform  `json:"p_id"`
 	ErasedAt      time.Time `json:"erased_at"` // the instant: UTC, whole microseconds
@@ -309,6 +324,9 @@ func (e AccountErased) Key() string { return Tenant{SocialAccount: e.SocialAccou
 
 // Validate checks what a fold depends on.
 func (e AccountErased) Validate() error {
-	return cmp.Or(checkPositive(e.SocialAccount), checkKnown(e.Platform), checkHexID("parent_account ", e.ParentAccount),
-		checkHexID("account_id ", cmp.Or(e.AccountID, e.ParentAccount)), checkYear(e.ErasedAt, minYear))
+	return cmp.Or(
+		checkPositive(e.SocialAccount), checkKnown(e.Platform),
+		checkHexID("parent_account ", e.ParentAccount), checkHexID("account_id ", cmp.Or(e.AccountID, e.ParentAccount)),
+		checkYear(e.ErasedAt, minYear),
+	)
 }

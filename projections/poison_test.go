@@ -98,7 +98,7 @@ func TestWordsOfParkedEventsHoldNoValues(t *testing.T) {
 		{spoilt(`"`+name+`"`, phone), "unmarshal JSON number into Go string"},
 		{spoilt(`"active":true`, `"active":"`+name+`"`), "unmarshal JSON string into Go bool"},
 		{spoilt(`"active":true`, `"active":true,"updated_at":"`+name+`"`), `cannot parse "…"`},
-		{spoilt(`"aaaaaaaaaaaaaaaaaaaaaaaa"`, `"`+name+strings.Repeat("x", 1000)+`"`), "has 1012 bytes, at most 255 fit"},
+		{spoilt(`"aaaaaaaaaaaaaaaaaaaaaaaa"`, `"`+name+strings.Repeat("x", 1000)+`"`), "has 1012 bytes; at most 255 are allowed"},
 		{withHeader(b.encode(user()), "ce_type", []byte("directory.user.v99")), `unknown event type "directory.user.v99"`},
 	} {
 		position := b.put(bad.record)

@@ -2588,7 +2588,7 @@ export interface components {
          *     - `forbidden`: the caller is authenticated but lacks permission
          *     - `not_found`: unknown, or of another tenant: the response is the same
          *     - `unprocessable`: the request is well-formed but violates a rule
-         *     - `conflict`: the request conflicts with the current state or with concurrent changes
+         *     - `conflict`: the current state or a concurrent change conflicts with it
          *     - `precondition_failed`: the precondition in If-Match or If-Preview failed
          *     - `too_large`: the body is too large
          *     - `rate_limited`: the caller has exceeded its limit
@@ -2615,31 +2615,31 @@ export interface components {
              */
             social_account?: number;
         };
-        /** @description Lets a person without a login connect pages for an account. Only the browser that opens it first can use it. */
+        /** @description Lets a person without a login connect pages for an account. Only the browser in which the link is first followed can use it. */
         ConnectLink: {
             /** @description the account that will own the pages */
             account_id: string;
             /**
              * Format: date-time
-             * @description when it was created, in UTC
+             * @description when the link was created, in UTC
              */
             created_at: string;
-            /** @description whether a browser has opened it */
+            /** @description whether the link was followed in a browser */
             followed: boolean;
             /** @description UUID; not a secret */
             id: string;
-            /** @description id of the user who created it */
+            /** @description id of the user who created the link */
             made_by: string;
             platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
-             * @description when it was revoked; null if it was not revoked
+             * @description when the link was revoked; null if it was not revoked
              */
             revoked_at: string | null;
             works: components["schemas"]["Works"];
             /**
              * Format: date-time
-             * @description when it expires, in UTC
+             * @description when the link expires, in UTC
              */
             works_until: string;
         };
@@ -2669,7 +2669,7 @@ export interface components {
         /**
          * @description The progress of an attempt to connect.
          *
-         *     - `begun`: requested; its address has not been opened
+         *     - `begun`: requested; its start address has not been opened
          *     - `opened`: opened in a browser, to which it is now bound
          *     - `taken`: the platform has sent the person back; the code is being redeemed
          *     - `choosing`: the sealed tokens wait for the person's choice of pages
@@ -2679,7 +2679,7 @@ export interface components {
         ConnectStep: "begun" | "opened" | "taken" | "choosing" | "done";
         /** @description A page or profile that was chosen. */
         ConnectedNow: {
-            /** @description as the platform shows it */
+            /** @description its name on the platform */
             name: string;
             p_id: components["schemas"]["Platform"];
             /**
@@ -2921,9 +2921,9 @@ export interface components {
          * @description `cost_per_thousand_views_minor` is `cost_minor` / `priced_views` × 1000, in minor units, rounded to two decimal places. Null if there is no cost, or if `priced_views` is not positive.
          */
         CostPerThousandViewsMinor: number | null;
-        /** @description The preferences document of one sub-account in one agency. Its lists are sorted sets, and never nil. It is the row of `dashboard_preferences`, the `data` of a PUT response, and the state before and after a change in the history. */
+        /** @description The preferences document of one sub-account in one agency. Its lists are sorted sets, and never null. It is the row of `dashboard_preferences`, the `data` of a PUT response, and the state before and after a change in the history. */
         Dashboard: {
-            /** @description 24 hex digits: the old system's id, or derived from the ids of the two accounts. `id` has the same value, so frontends can read either. If a client generator drops leading underscores, rename this field: openapi-generator takes --name-mappings _id=documentId. */
+            /** @description 24 hex digits: the old system's id, or an id derived from those of the agency and the sub-account. `id` has the same value, so frontends can read either field. If your client generator drops leading underscores, rename this field; for openapi-generator, use --name-mappings _id=documentId. */
             _id: string;
             /** @description Whether the dashboard is open to its clients. */
             allow_client_dashboard: boolean;
@@ -3101,33 +3101,33 @@ export interface components {
          * @description `data_access_expires_at` is when Meta stops providing data unless the person signs in again. Null for other platforms, or if unknown.
          */
         DataAccessExpiresAt: string | null;
-        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so an interrupted import is on record too. An import that changes nothing appends no record. The numbers count the records that the import is about to append. */
+        /** @description Records that an operator imports legacy data, or the main application's entities, from files. It is appended before the imported records, so even an interrupted import is on record. An import that changes nothing appends no record. The numbers count the records that the import is about to append. */
         DataImported: {
             /**
              * Format: int64
-             * @description readings of the figures of an account
+             * @description readings of the figures of accounts
              */
             account_readings: number;
             /**
              * Format: int64
-             * @description of people to platforms
+             * @description connections of people to platforms
              */
             connections: number;
             /**
              * Format: int64
-             * @description of the legacy system
+             * @description dashboards of the legacy system
              */
             dashboards: number;
             /**
              * Format: int64
-             * @description of the main application
+             * @description entities of the main application
              */
             entities: number;
-            /** @description that were read */
+            /** @description the files that were read */
             files: components["schemas"]["ImportedFile"][];
             /**
              * Format: int64
-             * @description readings of the figures of a post
+             * @description readings of the figures of posts
              */
             post_readings: number;
             /**
@@ -3142,12 +3142,12 @@ export interface components {
             refused: number;
             /**
              * Format: int64
-             * @description items removed from linked sets, users and scopes
+             * @description ids and scopes that were removed from dashboards
              */
             repaired: number;
             /**
              * Format: int64
-             * @description tokens of connections, to be sealed; absent instead of 0
+             * @description tokens of connections; absent instead of 0
              */
             tokens?: number;
         };
@@ -3365,18 +3365,18 @@ export interface components {
             next_at?: string;
             next_cursor?: components["schemas"]["NextCursor"];
         };
-        /** @description Records who ordered an erasure, on which ground, when it is due, and the ticket with the details. */
+        /** @description Records who ordered an erasure, the legal ground, when it is due, and the operator's reason. */
         ErasureOrder: {
             /** @description person, client, agency, platform or authority */
             by: string;
             /**
              * Format: date
-             * @description the last day, YYYY-MM-DD
+             * @description the last day for the erasure, YYYY-MM-DD
              */
             due: string;
             /** @description not_needed, consent_withdrawn, objection, unlawful or legal_obligation */
             ground: string;
-            /** @description given by the operator */
+            /** @description reason of the operator who executes the order */
             reason: components["schemas"]["Reason"];
         };
         /** @description The shape of all errors. */
@@ -3461,10 +3461,10 @@ export interface components {
         FirstReading: {
             /**
              * Format: date-time
-             * @description newest reading since the page was connected, in UTC; null if not yet known
+             * @description `last_read_at` is the time of the newest reading since the page was connected, in UTC; null before the first one.
              */
             last_read_at: string | null;
-            /** @description why it is not read and what to do; null if it was read or a reading is pending */
+            /** @description `reason` says why the page is not read and what to do; null if it was read, or if its first reading is pending. */
             reason: string | null;
             /**
              * Format: int64
@@ -3734,16 +3734,16 @@ export interface components {
             names_proven: components["schemas"]["NamesProven"];
             next_cursor?: components["schemas"]["NextCursor"];
         };
-        /** @description A file that was read. Its name does not include the directory. */
+        /** @description A file that was read. */
         ImportedFile: {
             /**
              * Format: int64
-             * @description size
+             * @description size in bytes
              */
             bytes: number;
-            /** @description without the directory */
+            /** @description file name without the directory */
             name: string;
-            /** @description hex */
+            /** @description hex SHA-256 of the content */
             sha256: string;
         };
         /** @description `impressions` is the number of times that content was shown in the range: Facebook page_media_view (day flow), Instagram views (day flow), LinkedIn IMPRESSION and impressionCount (day flow); none at TikTok. */
@@ -3751,10 +3751,10 @@ export interface components {
         /**
          * @description Says how the values of a figure can be combined over time.
          *
-         *     - `stock`: the last reading counts (followers)
+         *     - `stock`: the last reading is the value (followers)
          *     - `cumulative`: a reading adds the difference from the previous one (likes of a post)
-         *     - `day_flow`: belongs to a day; a later reading of that day replaces it; a range is the sum of its days
-         *     - `rolling`: over the platform's own window: shown as read, never subtracted or added
+         *     - `day_flow`: the value of a day, replaced by later readings of it; ranges are sums of days
+         *     - `rolling`: the value of the platform's own window: shown as read, never subtracted or added
          * @enum {string}
          */
         Kind: "stock" | "cumulative" | "day_flow" | "rolling";
@@ -3839,19 +3839,19 @@ export interface components {
             account_id: string;
             /**
              * Format: date-time
-             * @description when it was created, in UTC
+             * @description when the link was created, in UTC
              */
             created_at: string;
-            /** @description whether a browser has opened it */
+            /** @description whether the link was followed in a browser */
             followed: boolean;
             /** @description UUID; not a secret */
             id: string;
-            /** @description id of the user who created it */
+            /** @description id of the user who created the link */
             made_by: string;
             platforms: components["schemas"]["Platforms"];
             /**
              * Format: date-time
-             * @description when it was revoked; null if it was not revoked
+             * @description when the link was revoked; null if it was not revoked
              */
             revoked_at: string | null;
             /** @description address to send to the person who connects */
@@ -3859,7 +3859,7 @@ export interface components {
             works: components["schemas"]["Works"];
             /**
              * Format: date-time
-             * @description when it expires, in UTC
+             * @description when the link expires, in UTC
              */
             works_until: string;
         };
@@ -4071,11 +4071,11 @@ export interface components {
         };
         /** @description Says why a requested metric is not in a reading. */
         MissingFigure: {
-            /** @description Details of this occurrence. */
+            /** @description the reason in words */
             detail?: string;
             /** @description name of the metric: followers, engagement, impressions, views, reach, … */
             name: string;
-            /** @description unsupported, permission, throttled, empty, error */
+            /** @description unsupported, permission, throttled, empty or error */
             reason: string;
         };
         /** @description A version of a history (v12, or a number below 100,000,000) or a time. */
@@ -4169,14 +4169,14 @@ export interface components {
         /**
          * @description Names what an operator did.
          *
-         *     - `platform.paused`: its fetching was paused
-         *     - `connection.paused`: the reading of its accounts was paused
-         *     - `connection.read`: its accounts were made due
-         *     - `parked.inspected`: its payload was shown
-         *     - `person.exported`: all known data of a person was written to a file
-         *     - `sign_in_link.made`: signs a user in to the console once; agencies make them too
-         *     - `sign_in.unlinked`: the user was unlinked from the identity provider; the next sign-in links again
-         *     - `log.restored`: the log was restored from a backup, which holds the records before this one
+         *     - `platform.paused`: the fetching of a platform was paused
+         *     - `connection.paused`: reading a connection's accounts was paused
+         *     - `connection.read`: a connection's accounts were made due
+         *     - `parked.inspected`: the payload of a parked record was shown
+         *     - `person.exported`: a person's data was written to a file
+         *     - `sign_in_link.made`: a one-time link was created, maybe by an agency
+         *     - `sign_in.unlinked`: a user was unlinked until the next sign-in
+         *     - `log.restored`: the records before this one come from a backup
          *     - `person.erased`: all data of a person was erased
          *     - `data.imported`: files were imported
          * @enum {string}
@@ -4187,7 +4187,7 @@ export interface components {
          *
          *     - `done`: the action was done; a rebuild was accepted
          *     - `refused`: nothing was done
-         *     - `failed`: it ended with an error; nothing, a part or all of it may have been done
+         *     - `failed`: the action failed; nothing, a part or all of it may have been done
          * @enum {string}
          */
         OperatorOutcome: "done" | "refused" | "failed" | "unknown";
@@ -4200,33 +4200,33 @@ export interface components {
             connection_id?: number;
             /**
              * Format: int64
-             * @description parked records that the preview showed
+             * @description number of parked records that the preview showed
              */
             count?: number;
             /**
              * Format: int64
-             * @description from 1
+             * @description number of the generation, from 1
              */
             generation?: number;
             /**
              * Format: int64
-             * @description the person's member, if the person is not a user
+             * @description member id of the person, if the person is not a user
              */
             member_id?: number;
             /** @description the platform that was paused or resumed */
             p_id?: components["schemas"]["Platform"];
-            /** @description of a parked record; the first one if there are several */
+            /** @description position of the parked record, or of the first of several */
             position?: components["schemas"]["Position"];
-            /** @description its name */
+            /** @description name of the projection */
             projection?: string;
-            /** @description its id */
+            /** @description id of the rebuild */
             rebuild?: string;
             /**
              * Format: date-time
-             * @description for a restore: the backup holds the records up to this instant
+             * @description for a restore: instant up to which the backup has records
              */
             until?: string;
-            /** @description the person's user */
+            /** @description user id of the person */
             user?: string;
         };
         /** @description A point of contact at the agency. */
@@ -4358,13 +4358,13 @@ export interface components {
         };
         /** @description Tells the dashboards projection to skip a parked record permanently. It is the next record of the same chain, and the only one that a parked stream accepts. The skipped record must precede it under the same key and must fit the chain; otherwise the skip has no effect. */
         ParkedSkipped: {
-            /** @description of the skipped record */
+            /** @description position of the skipped record */
             position: components["schemas"]["Position"];
-            /** @description given by the operator */
+            /** @description the operator's reason */
             reason: components["schemas"]["Reason"];
             /**
              * Format: int64
-             * @description of the skipped record in its stream; absent in old records
+             * @description its version in the stream; absent in old records
              */
             version?: number;
         };
@@ -4435,13 +4435,13 @@ export interface components {
         };
         /** @description A pause that is in effect. */
         Pause: {
-            /** @description who paused it */
+            /** @description the operator who paused it */
             actor: string;
             /** @description projection, platform or connection */
             kind: components["schemas"]["PauseKind"];
-            /** @description of the projection or platform; id of the connection */
+            /** @description name of the projection or platform, or id of the connection */
             name: string;
-            /** @description Why the condition is not met; absent if it is. */
+            /** @description why the operator paused it */
             reason: components["schemas"]["Reason"];
             /**
              * Format: date-time
@@ -4715,15 +4715,15 @@ export interface components {
         Position: {
             /**
              * Format: int64
-             * @description of the record
+             * @description offset in the partition
              */
             offset: number;
             /**
              * Format: int64
-             * @description of the topic
+             * @description partition of the topic, from 0
              */
             partition: number;
-            /** @description its name */
+            /** @description name of the topic */
             topic: string;
         };
         /**
@@ -5653,7 +5653,7 @@ export interface components {
         };
         /** @description An operator's reason: a code from a fixed list, and the ticket with the details. */
         Reason: {
-            /** @description of the fixed list */
+            /** @description one of a fixed list of codes */
             code: components["schemas"]["ReasonCode"];
             /** @description 1 to 64 characters of A-Z, a-z, 0-9 and . _ # / - */
             ticket?: string;
@@ -6427,14 +6427,14 @@ export interface components {
         };
         /** @description A figure that the platform would provide with more scopes. */
         UngrantedFigure: {
-            /** @description its name; demographics: all splits of the audience */
+            /** @description name of the figure; demographics: all splits of the audience */
             figure: string;
             /** @description account or posts */
             of: components["schemas"]["Figures"];
-            /** @description needed scopes that were not granted */
+            /** @description scopes that the figure needs and that were not granted */
             scopes: string[];
         };
-        /** @description `ungranted_figures` lists the figures that stay null because a scope is missing; empty if the scopes are unknown. */
+        /** @description `ungranted_figures` lists the figures that stay null because a scope is missing; empty if the granted scopes are unknown. */
         UngrantedFigures: components["schemas"]["UngrantedFigure"][];
         /** @description The body of a PUT. Every member is optional; null means absent. */
         UpdateBody: {
@@ -6534,7 +6534,7 @@ export interface components {
              */
             dashboards_count: number;
         };
-        /** @description `works` is false if the link expired or was revoked, and while its creator may not connect pages or its account is inactive: its page then returns 404. */
+        /** @description `works` is false if the link has expired or was revoked, and while its creator may not connect pages or its account is inactive. The link's page then returns 404. */
         Works: boolean;
     };
     responses: {
