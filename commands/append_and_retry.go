@@ -15,14 +15,15 @@ const (
 	defaultDeadline = 10 * time.Second
 	maxAttempts     = 10
 	pollInterval    = 100 * time.Millisecond
-	// retryAfter is the Retry-After, in seconds, of an answer whose outcome is open.
+	// retryAfter is the Retry-After of unavailable errors, in seconds.
 	retryAfter = 2
 )
 
 func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	c = d.begin(c)
-	err = d.inTurn(ctx, c.ParentAccount, "changed", "Too many changes to the dashboard are being made at the same time. "+
-		"Nothing was changed. Read the dashboard again and repeat your change.",
+	err = d.inTurn(ctx, c.ParentAccount, "changed",
+		"Too many changes to the dashboard are being made at the same time. Nothing was changed. "+
+			"Read the dashboard again and repeat your change.",
 		func(ctx context.Context) (settled bool, err error) {
 			r, settled, err = d.attempt(ctx, c)
 			return settled, err
@@ -30,8 +31,9 @@ func (d *Dashboards) run(ctx context.Context, c change) (r Result, err error) {
 	return r, err
 }
 
-// inTurn repeats attempt until it does not lose its race, one command of the agency at a time. verb
-// is the past participle for messages. lost is the message after too many lost races.
+// inTurn repeats attempt until it is settled or returns an error. In this process, only one command
+// of an agency runs at a time. verb is a past participle for messages. lost is the message after
+// too many attempts.
 func (d *Dashboards) inTurn(
 	ctx context.Context, parent, verb, lost string, attempt func(context.Context) (settled bool, err error),
 ) error {
@@ -59,7 +61,7 @@ func (d *Dashboards) begin(c change) change {
 	return c
 }
 
-// attempt returns settled = false after a lost race.
+// attempt makes one attempt at a command. settled is false after a lost race.
 func (d *Dashboards) attempt(ctx context.Context, c change) (r Result, settled bool, err error) {
 	view, event, err := d.consider(ctx, c)
 	if err != nil {
@@ -87,8 +89,8 @@ func (d *Dashboards) draft(c change, event domain.Data, head domain.StreamHead) 
 	return draft
 }
 
-// appendError returns an error only if nothing was appended. If the outcome is open it returns nil,
-// and settle finds the outcome.
+// appendError returns an error only if nothing was appended. If the outcome is open, it returns
+// nil, and settle finds the outcome.
 func (d *Dashboards) appendError(ctx context.Context, c change, err error) error {
 	switch {
 	case err == nil:
@@ -98,7 +100,7 @@ func (d *Dashboards) appendError(ctx context.Context, c change, err error) error
 			"The change is too large for one record: %s. Send fewer accounts or users at a time.", cause(err))
 	case d.Refused(err):
 		d.Logger.ErrorContext(ctx, "append refused", "command_id", c.commandID, "error", err)
-		return unavailable("The log does not accept changes now. Nothing was changed. Try again.")
+		return unavailable("The log does not accept changes right now. Nothing was changed. Try again.")
 	default:
 		d.Logger.WarnContext(ctx, "append outcome unknown", "command_id", c.commandID, "error", err)
 		return nil
@@ -122,8 +124,8 @@ func (d *Dashboards) settle(ctx context.Context, c change, version int64) (r Res
 	return Result{Dashboard: document}, true, nil
 }
 
-// AwaitHead waits until the head of an agency's stream has passed a version, and returns whose
-// record has it. The error is that of ctx.
+// AwaitHead waits until the head of an agency's stream has passed a version, and returns which
+// record has the version. The error is that of ctx.
 func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64) (domain.Settlement, error) {
 	for {
 		moved := d.Store.Moved(parent)
@@ -132,7 +134,8 @@ func (d *Dashboards) AwaitHead(ctx context.Context, parent string, version int64
 		case err == nil && s.Passed:
 			return s, nil
 		case err != nil && ctx.Err() == nil:
-			d.Logger.WarnContext(ctx, "read command outcome", "parent_account", parent, "version", version, "error", err)
+			d.Logger.WarnContext(ctx, "read command outcome",
+				"parent_account", parent, "version", version, "error", err)
 		}
 		select {
 		case <-moved:
@@ -169,7 +172,7 @@ func cause(err error) string {
 	}
 }
 
-// Caller identifies who requests a change and in which request. It becomes the audit part of the
+// Caller identifies who requests a change, and the request. It becomes the audit part of the
 // record.
 type Caller struct {
 	ParentAccount string // the agency whose stream is changed, 24 hex digits
@@ -215,12 +218,12 @@ func EraseDraft(kind, id string, now time.Time) domain.Draft {
 	return newDraft(domain.TopicDirectory, domain.DirectoryKey(kind, id), "directory."+kind+".v1", now)
 }
 
-// ContentDraft returns the draft of a post's content from one origin. at becomes its ce_time.
+// ContentDraft returns the draft of a post's content from one origin. at becomes the ce_time.
 func ContentDraft(content domain.PostContent, at time.Time) domain.Draft {
 	return NewDraft(domain.TopicContents, content.Key(), content, at)
 }
 
-// EraseContentDraft returns the draft of a content's tombstone.
+// EraseContentDraft returns the draft of the tombstone of a post's content with a key.
 func EraseContentDraft(key string, at time.Time) domain.Draft {
 	return newDraft(domain.TopicContents, key, domain.PostContent{}.EventType(), at)
 }
@@ -230,5 +233,5 @@ func EntityDraft(entity domain.DirectoryEntity, now time.Time) domain.Draft {
 	return NewDraft(domain.TopicDirectory, domain.EntityKey(entity), entity, now)
 }
 
-// MaxSkew is how far ahead of the clock a capture time can be.
+// MaxSkew is how far ahead of the clock a capture time may be.
 const MaxSkew = time.Minute

@@ -11,18 +11,19 @@ import (
 
 // DashboardStore is the part of the read side that commands need.
 type DashboardStore interface {
-	// Load reads everything in one transaction.
+	// Load loads the facts in one transaction.
 	Load(ctx context.Context, need domain.FactsNeed) (domain.FactsView, error)
-	// Settle reports whether the head has passed a version, and whose record has it.
+	// Settle reports whether the head has passed a version, and which record has the version.
 	Settle(ctx context.Context, parent string, version int64) (domain.Settlement, error)
 	// Document returns a dashboard as of a version of the stream.
 	Document(ctx context.Context, parent, subAccount string, version int64) (domain.Dashboard, error)
-	// Moved returns a channel that is closed when the agency's part of the tables changes. It can
-	// also be closed when another part changes. Get it before reading the tables.
+	// Moved returns a channel that is closed when the agency's part of the tables changes, and
+	// sometimes when another part changes. Get the channel before reading the tables.
 	Moved(parent string) <-chan struct{}
 }
 
-// Appender appends one record. Use errors.Is on its errors to find out whether the outcome is open.
+// Appender appends one record. After an error, the record may be in the log nevertheless, unless
+// the error means otherwise (see [DashboardsConfig].Refused).
 type Appender interface {
 	Append(ctx context.Context, d domain.Draft) error
 }
@@ -32,21 +33,21 @@ type DashboardsConfig struct {
 	Store DashboardStore
 	Log   Appender
 	// PartitionOf returns the partition of an agency's stream. EndOf returns the offset after the
-	// last record of a partition, as reported by the brokers now. An answer without a record must
-	// reflect all records up to this offset.
+	// last record of a partition, as reported by the brokers now. A response to a command that
+	// appends nothing must reflect all records before this offset.
 	PartitionOf func(parent string) int32
 	EndOf       func(ctx context.Context, partition int32) (int64, error)
 	// Refused reports whether an append error means that nothing was appended. TooLarge reports
-	// whether the record was too large.
+	// whether it means that the record was too large.
 	Refused, TooLarge func(error) bool
-	// Fits returns the error with which Log would refuse a record, without appending it.
+	// Fits returns the error with which Log would refuse a record, or nil. It appends nothing.
 	Fits func(domain.Draft) error
 	// Gate refuses commands while the projection lags too far behind. If nil, it never refuses.
 	Gate   func() error
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	Deadline time.Duration // for the whole command; 10 s by default
+	Deadline time.Duration // for a whole command; 10 s by default
 }
 
 // Dashboards executes changes to dashboards: load, decide, append, wait.
@@ -70,7 +71,7 @@ func NewDashboards(c DashboardsConfig) *Dashboards {
 // Result is the dashboard after a command.
 type Result struct {
 	Dashboard domain.Dashboard
-	Replayed  bool // answered from an earlier request with the same idempotency key
+	Replayed  bool // it is the result of an earlier request with the same idempotency key
 }
 
 // change is the state of one command.
@@ -80,11 +81,11 @@ type change struct {
 	key       string // the caller's Idempotency-Key, or ""
 	digest    string
 	commandID string
-	decide    func(domain.FactsView) (domain.Data, error) // nil, nil means that there is nothing to record
+	decide    func(domain.FactsView) (domain.Data, error) // returns nil, nil if there is nothing to record
 	preview   bool                                        // no record is appended
 }
 
-// KeyedLock serializes callers by key. A key that no one holds uses no memory.
+// KeyedLock serializes callers by key. A key without callers uses no memory.
 type KeyedLock struct {
 	mu   sync.Mutex
 	keys map[string]*keyLock

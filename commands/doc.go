@@ -1,12 +1,12 @@
-// Package commands holds the use cases that write. Each one loads the facts it needs, lets domain
-// decide, appends one record, and waits until reads show it.
+// Package commands holds the use cases that write. Each use case loads the facts that it needs,
+// lets domain decide, appends one record, and waits until reads show the record.
 //
 // # Invariants
 //
 //   - One command is one record, so either all of its effects are visible or none.
 //   - A command reports success only after the head of the stream has passed the record's version
 //     and the record with that version is its own. It reports a refusal only if no earlier attempt
-//     of the same command can still take effect. Until then the only answer is "unavailable" with
+//     of the same command can still take effect. Otherwise it returns the error "unavailable" with
 //     the command id.
 //   - A record's time is later than its predecessor's.
 //   - Capture times are checked against the clock only here and in commands/collect.
@@ -16,15 +16,17 @@
 //
 // # Non-obvious
 //
-//   - The deadline does not cover the producer: a record that was passed to it may arrive later.
-//     The caller then gets an open outcome, and repeating the request with the same key finds it.
+//   - The deadline does not cover the producer: a record that was passed to the producer may be
+//     written after the deadline. The caller then learns that the outcome is open, and can repeat
+//     the request with the same key to get the outcome.
 //   - The lock only reduces conflicts. Correctness against other processes comes from the verdict
 //     on the chain.
 //   - A command that changes nothing appends nothing, so its idempotency key is not remembered. A
 //     repetition is decided again.
 //   - An import appends one record of an agency at a time and then reads the stream again. A record
-//     that follows one which lost a race would look like tampering and park the stream.
+//     that follows a record that lost a race would look like tampering and park the stream.
 //   - Ids of imported readings are derived from their owner and capture time, so a row is one event
-//     however often it is imported. Stored tokens are kept: a refresh token may work only once, and
+//     however often it is imported.
+//   - An import keeps the tokens that are already stored: a refresh token may work only once, and
 //     the first renewal in ledgerboard uses up the legacy token.
 package commands

@@ -18,11 +18,11 @@ type EraseAgain struct {
 	// Append appends many drafts. After an error, some of them may be in the log.
 	Append func(ctx context.Context, drafts []domain.Draft) error
 	Kept   KeptEraser
-	// Directory and Contents pass every record of the topic to each, with an error if it cannot be
-	// decoded. The records of one key are in order.
+	// Directory and Contents pass every record of their topic to each, with an error if the record
+	// cannot be decoded. The records of one key are in order.
 	Directory, Contents func(ctx context.Context, each func(domain.Recorded, error)) error
-	// Figures returns the erasures of figures that the tables know, by agency and social account.
-	// Missing ones are appended again.
+	// Figures returns the instants of the erasures of figures in the tables, by agency and social
+	// account. Missing erasures are appended again.
 	Figures func(ctx context.Context) (map[domain.PostRef]time.Time, error)
 	Now     func() time.Time
 }
@@ -64,8 +64,8 @@ func (e EraseAgain) Erase(ctx context.Context) (appended int, err error) {
 // entityState is the latest state of a directory key.
 type entityState struct {
 	erased bool
-	entity domain.DirectoryEntity // nil if the list does not name it, or it is erased
-	until  time.Time              // the instant of its erasure
+	entity domain.DirectoryEntity // the entity, if it must be erased again
+	until  time.Time              // the instant of that erasure
 }
 
 // stateOf returns the state that a directory record describes; ok is false if it does not describe
@@ -81,13 +81,14 @@ func (e EraseAgain) stateOf(r domain.Recorded) (state entityState, ok bool) {
 	return state, isEntity || r.Data == nil
 }
 
-// secretUse holds the keys of the connections that named a secret, and when they were erased.
+// secretUse holds the keys of the connections that named a secret, and the instant of their
+// erasure.
 type secretUse struct {
 	erasedAt    time.Time
 	connections []string
 }
 
-// erasedConnections returns the connections that are erased and were not written since then.
+// erasedConnections returns the connections that are erased, or must be erased again.
 func (s secretUse) erasedConnections(states map[string]entityState) (gone []int64) {
 	for _, key := range s.connections {
 		_, id, _ := domain.SplitDirectoryKey(key)
@@ -106,7 +107,7 @@ func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft,
 	err = e.Directory(ctx, func(r domain.Recorded, err error) {
 		state, ok := e.stateOf(r)
 		if err != nil || !ok {
-			return // records that do not decode are parked and in no table
+			return // a record that does not decode is parked and in no table
 		}
 		if data, ok := state.entity.(domain.DirectoryConnection); ok {
 			secrets[data.SecretRef] = secretUse{state.until, append(secrets[data.SecretRef].connections, r.Key)}
@@ -143,7 +144,7 @@ func (e EraseAgain) directoryDrafts(ctx context.Context) (drafts []domain.Draft,
 
 // contentDrafts returns tombstones for contents that were stored before their erasure.
 func (e EraseAgain) contentDrafts(ctx context.Context) (drafts []domain.Draft, err error) {
-	erasures := map[string]*domain.ErasedID{} // nil if already erased or written since
+	erasures := map[string]*domain.ErasedID{} // by record key; nil if already erased, or written later
 	err = e.Contents(ctx, func(r domain.Recorded, err error) {
 		post, _, keyErr := domain.SplitContentKey(r.Key)
 		if err != nil || keyErr != nil {
@@ -176,13 +177,13 @@ func (e EraseAgain) figureDrafts(ctx context.Context) (drafts []domain.Draft, er
 	}
 	for _, line := range e.List {
 		id, err := strconv.ParseInt(line.ID, 10, 64)
-		// An account without a platform was never read.
 		if line.Kind != domain.KindSocialAccount || err != nil || !line.Platform.Valid() {
-			continue
+			continue // not a social account, or one that was never read
 		}
 		if at := known[domain.PostRef{ParentAccount: line.Agency, SocialAccount: id}]; at.Before(line.At) {
 			erased := domain.AccountErased{
-				ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id, Platform: line.Platform, ErasedAt: line.At,
+				ParentAccount: line.Agency, AccountID: line.AccountID, SocialAccount: id,
+				Platform: line.Platform, ErasedAt: line.At,
 			}
 			drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, e.Now()))
 		}
@@ -191,7 +192,7 @@ func (e EraseAgain) figureDrafts(ctx context.Context) (drafts []domain.Draft, er
 }
 
 // records returns the records of the erasures with their original instants: one per user, and one
-// for the other lines of each agency and instant.
+// for all other lines with the same agency and instant.
 func (e EraseAgain) records() (drafts []domain.Draft) {
 	type erasure struct {
 		agency, user string
@@ -215,13 +216,14 @@ func (e EraseAgain) records() (drafts []domain.Draft) {
 	return drafts
 }
 
-// RefuseErased refuses drafts whose data the list names and that were written or captured before
-// the erasure, with a tolerance of [MaxSkew]. now is the time of drafts without their own time.
+// RefuseErased returns an error if the data of a draft is erased: if an erasure on the list covers
+// it, and it was written or captured before the erasure, with a tolerance of [MaxSkew]. now is the
+// time of drafts without a time of their own.
 func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) error {
 	for _, draft := range drafts {
 		line, erased, written := erasureOf(list, draft, now)
 		if erased && written.Before(line.At.Add(MaxSkew)) {
-			return fmt.Errorf("%s %s was erased on %s, and this row is older or has no updated_at; remove it",
+			return fmt.Errorf("%s %s was erased on %s, and this row is older or has no updated_at; remove the row",
 				line.Kind, line.ID, line.At.Format(time.RFC3339))
 		}
 	}
@@ -229,7 +231,9 @@ func RefuseErased(list domain.Erasures, drafts []domain.Draft, now time.Time) er
 }
 
 // erasureOf returns the erasure that covers a draft, and when the draft's data was written.
-func erasureOf(list domain.Erasures, d domain.Draft, now time.Time) (line domain.ErasedID, erased bool, written time.Time) {
+func erasureOf(
+	list domain.Erasures, d domain.Draft, now time.Time,
+) (line domain.ErasedID, erased bool, written time.Time) {
 	ofAccount := func(agency string, account int64, at time.Time) (domain.ErasedID, bool, time.Time) {
 		line, erased := list.OfAccount(agency, account)
 		return line, erased, at

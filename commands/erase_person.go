@@ -13,8 +13,8 @@ import (
 
 // KeptEraser deletes data in schema kept. Deleting data that does not exist is not an error.
 type KeptEraser interface {
-	// DeleteConnection deletes the stored data of a connection. It also deletes its secret unless
-	// other connections use the same one.
+	// DeleteConnection deletes the stored data of a connection, and the connection's secret unless
+	// other connections use it.
 	DeleteConnection(ctx context.Context, connection int64, ref string) error
 	// Reading reports whether any of the social accounts is being read.
 	Reading(ctx context.Context, accounts []int64) (bool, error)
@@ -29,7 +29,8 @@ type KeptEraser interface {
 }
 
 // ErasePerson erases a person from the directory, with the figures of the person's social accounts
-// (GDPR). The dashboards log holds only ids, so every history still verifies.
+// (GDPR). It erases nothing from `dashboards`, which holds only ids, so histories can still be
+// verified.
 type ErasePerson struct {
 	Log   Appender
 	Kept  KeptEraser
@@ -41,10 +42,11 @@ type ErasePerson struct {
 const erasureActor = "system:erase"
 
 // Erase deletes the person's tokens, waits until none of the person's accounts is being read, and
-// deletes the stored data. It then appends a tombstone for each of the person's records,
-// disconnects the person's pages, erases the figures of the erased social accounts, and records the
-// erasure by ids on `operations`, and at the end that it is done. It can be repeated: records that
-// name others are erased last, so a repetition finds what an interrupted run left.
+// deletes the person's data in schema kept. It then disconnects the person's pages, records the
+// erasure on `operations` by ids, erases the figures of the social accounts to erase, and appends a
+// tombstone for each of the person's records. Finally it records that the erasure is done. Erase
+// can be repeated: records that name other records are erased last, so a repetition finds
+// everything that an interrupted run left.
 func (e ErasePerson) Erase(ctx context.Context, p domain.Person) error {
 	if err := e.deleteTokens(ctx, p); err != nil {
 		return err
@@ -80,7 +82,8 @@ func eraseContents(stored []domain.StoredContent, now time.Time) (drafts []domai
 	return drafts
 }
 
-// eraseFigures returns the records after which figures produce no rows, however late they arrive.
+// eraseFigures returns the records of the erasures of figures, after which readings produce no
+// rows, however late they arrive.
 func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 	for _, erased := range p.FiguresErased(now) {
 		drafts = append(drafts, NewDraft(domain.TopicMetrics, erased.Key(), erased, now))
@@ -88,8 +91,8 @@ func eraseFigures(p domain.Person, now time.Time) (drafts []domain.Draft) {
 	return drafts
 }
 
-// EraseRest erases the remaining data of a person that the directory no longer holds: secrets,
-// results of reads, late figures, and social accounts that the order names only now.
+// EraseRest erases the remaining data of a person whom the directory no longer holds: secrets,
+// results of readings, late figures, and social accounts that an earlier order did not name.
 func (e ErasePerson) EraseRest(ctx context.Context, p domain.Person) error {
 	if err := e.deleteKept(ctx, p); err != nil {
 		return err
@@ -120,7 +123,7 @@ func (e ErasePerson) record(p domain.Person, now time.Time) domain.Draft {
 	return record
 }
 
-// deleteKept deletes the person's secrets, notice cursors and results of reads.
+// deleteKept deletes the person's secrets, notice cursors, sessions and results of readings.
 func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 	errs := []error{e.deleteTokens(ctx, p)}
 	pages := make([]int64, len(p.Pages))
@@ -132,7 +135,7 @@ func (e ErasePerson) deleteKept(ctx context.Context, p domain.Person) error {
 		errs = append(errs, e.Kept.ForgetUser(ctx, p.User))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("delete secrets, results of reads, and cursors: %w", err)
+		return fmt.Errorf("delete secrets, reading results and cursors: %w", err)
 	}
 	return nil
 }
@@ -160,7 +163,8 @@ func (e ErasePerson) awaitReadings(ctx context.Context, accounts []int64) error 
 		select {
 		case <-time.After(tablePollInterval):
 		case <-ctx.Done():
-			return fmt.Errorf("wait for running readings of the person's accounts: %w; only the tokens were erased", ctx.Err())
+			return fmt.Errorf("wait for running readings of the person's accounts: %w; only the tokens were erased",
+				ctx.Err())
 		}
 	}
 }
@@ -176,9 +180,8 @@ func (e ErasePerson) drafts(p domain.Person, record domain.Draft, now time.Time)
 		}
 		drafts = append(drafts, EntityDraft(page, now))
 	}
-	drafts = append(drafts, eraseContents(p.Contents, now)...) // while a profile still names them
-	// This record comes before the ones that only it names, so that a repetition can take the
-	// profiles from it and the erased ids are on record.
+	drafts = append(drafts, eraseContents(p.Contents, now)...) // they are found by the profiles, so erase them first
+	// After the tombstones, only this record still names the profiles, so it must come before them.
 	drafts = append(drafts, record)
 	drafts = append(drafts, eraseFigures(p, now)...)
 	for _, id := range p.SocialAccountsToErase() {

@@ -17,8 +17,8 @@ import (
 // sourceFeed is the ce_source of records that a main application sends over HTTP.
 const sourceFeed = "/ledgerboard/directory"
 
-// MaxFeedLine is the maximum length of a line in bytes. The record of a line of this length fits
-// the log.
+// MaxFeedLine is the maximum length of a line in bytes. The record for a line of this length is not
+// too large for the log.
 const MaxFeedLine = 128 << 10
 
 // DirectoryTables reads the directory from the tables.
@@ -26,17 +26,17 @@ type DirectoryTables interface {
 	// EntitiesByKey returns the stored entities by directory key. Keys without an entity are
 	// absent.
 	EntitiesByKey(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
-	// Moved returns a channel that is closed when the tables change. Get it before reading the
-	// tables.
+	// Moved returns a channel that is closed when the tables change. Get the channel before reading
+	// the tables.
 	Moved() <-chan struct{}
 	// ContentsOf returns the contents of posts of social accounts, and of all posts of agencies.
 	ContentsOf(ctx context.Context, socialAccounts []int64, agencies []string) ([]domain.StoredContent, error)
-	// Erasures returns the recorded erasures of people. Lines about erased data that were written
-	// before the erasure are refused.
+	// Erasures returns the recorded erasures of people. Lines that were written before an erasure
+	// that covers them are refused.
 	Erasures(ctx context.Context) (domain.Erasures, error)
 	// HasAccount reports whether the account is the agency or one of its clients.
 	HasAccount(ctx context.Context, agency, account string) (bool, error)
-	// HasEmail reports whether an active user of the agency or of one of its clients has the
+	// HasEmail reports whether an active user of the agency or of one of its clients has the email
 	// address, ignoring case.
 	HasEmail(ctx context.Context, agency, email string) (bool, error)
 	// Empty reports whether there is no account at all.
@@ -44,15 +44,16 @@ type DirectoryTables interface {
 }
 
 // FeedDirectory accepts directory entities and published posts from a main application. It does not
-// append an entity that is not newer than the stored one. It answers after the tables show the
+// append an entity that is not newer than the stored one. It returns after the tables show the
 // accepted lines, so that the next request is compared with them.
 type FeedDirectory struct {
-	// Append returns the result of each draft; nil means that all in-sync replicas have it.
+	// Append appends drafts and returns their results in order; nil means that all in-sync replicas
+	// have the record.
 	Append   func(ctx context.Context, drafts []domain.Draft) []error
 	Tables   DirectoryTables
 	Registry *domain.Registry
 	// Local is set if accounts and users are managed in ledgerboard (LEDGERBOARD_DIRECTORY=local).
-	// Those of the main application are then refused.
+	// Accounts and users from the main application are then refused.
 	Local bool
 	Now   func() time.Time
 }
@@ -62,16 +63,16 @@ type FeedOutcome string
 
 // The outcomes of a line.
 const (
-	FeedAccepted  FeedOutcome = "taken"     // it was appended to the log
-	FeedUnchanged FeedOutcome = "unchanged" // it is already known, or a later state is
-	FeedRefused   FeedOutcome = "refused"   // see its reason
+	FeedAccepted  FeedOutcome = "taken"     // the line was appended to the log
+	FeedUnchanged FeedOutcome = "unchanged" // the same state or a later one is already stored
+	FeedRefused   FeedOutcome = "refused"   // the line is invalid; see its reason
 )
 
 // FeedLine is the result of one line.
 type FeedLine struct {
 	Line    int         `json:"line"` // starts at 1 and counts empty lines
 	Outcome FeedOutcome `json:"outcome"`
-	Reason  string      `json:"reason,omitempty"` // why it was refused or changes nothing
+	Reason  string      `json:"reason,omitempty"` // why the line was refused or changes nothing
 }
 
 // FeedResult is the result of a request.
@@ -91,12 +92,15 @@ type fedLine struct {
 	reason string
 }
 
-// errNotAppended (unavailable): the outcome of some lines is open. Repeating the request is safe.
+// errNotAppended (unavailable): it is unknown whether all lines were appended. Repeating the
+// request is safe.
 var errNotAppended = domain.NewError(domain.CodeUnavailable,
-	"The log did not acknowledge every line. Send the same request again. Lines that were already accepted change nothing.")
+	"The log did not acknowledge every line. Send the same request again. "+
+		"Lines that were already accepted change nothing.")
 
-// Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and one
-// line is refused, it refuses all (unprocessable, with the lines). Other errors: [errNotAppended].
+// Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and a
+// line is invalid, it refuses all lines (unprocessable, with the invalid lines). Other errors:
+// [errNotAppended].
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (FeedResult, error) {
 	erased, err := f.Tables.Erasures(ctx)
 	if err != nil {
@@ -106,8 +110,8 @@ func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomi
 	var read []*fedLine
 	for i, raw := range lines {
 		if raw = bytes.TrimSpace(raw); len(raw) > 0 {
-			// The latest state of an entity counts, so a line without a time comes after the lines
-			// before it.
+			// The latest state of an entity is stored, so a line without a time must be later than
+			// the lines before it.
 			at := now.Add(time.Duration(i) * time.Microsecond)
 			l := f.read(i+1, raw, at)
 			if err := RefuseErased(erased, l.drafts, at); err != nil {
@@ -173,7 +177,8 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	l.drafts, l.timed = drafts, !drafts[0].Envelope.Time.Equal(stored(now))
 	if post, ok := drafts[0].Data.(domain.PostRegistered); ok {
 		if post.Origin != domain.OriginMainApp {
-			return l.refuse(fmt.Errorf("origin is %q; posts of a main application must have %q", post.Origin, domain.OriginMainApp))
+			return l.refuse(fmt.Errorf("origin is %q; posts of a main application must have %q",
+				post.Origin, domain.OriginMainApp))
 		}
 		if l.drafts[0], err = (Import{Now: now}).registered(post); err != nil {
 			return l.refuse(err)
@@ -182,7 +187,8 @@ func (f FeedDirectory) read(number int, raw []byte, now time.Time) *fedLine {
 	}
 	kind, _, _ := domain.SplitDirectoryKey(drafts[0].Key) // EntityLine created the key
 	if f.Local && (kind == domain.KindAccount || kind == domain.KindUser) {
-		return l.refuse(errors.New("ledgerboard manages accounts and users (LEDGERBOARD_DIRECTORY=local); remove the line"))
+		return l.refuse(errors.New(
+			"ledgerboard manages accounts and users (LEDGERBOARD_DIRECTORY=local); remove the line"))
 	}
 	return l
 }
@@ -192,8 +198,8 @@ func (l *fedLine) refuse(why error) *fedLine {
 	return l
 }
 
-// compare drops lines that are not newer than the known state, from the tables or from an earlier
-// line.
+// compare marks lines as unchanged that are not newer than the known state, which is that of an
+// earlier line or of the tables. It refuses lines about pages that are connected in ledgerboard.
 func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 	var keys []string
 	for _, l := range lines {
@@ -210,6 +216,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 	if err != nil {
 		return err
 	}
+	stateOf := func(key string) domain.DirectoryEntity { return entities[key].Entity }
 	for _, l := range lines {
 		if !l.isEntity() {
 			continue
@@ -217,7 +224,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 		draft := &l.drafts[0]
 		before, known := entities[draft.Key]
 		entity := l.entity()
-		if err := connectedHere(*draft, func(key string) domain.DirectoryEntity { return entities[key].Entity }); err != nil {
+		if err := connectedHere(*draft, stateOf); err != nil {
 			l.refuse(err)
 			continue
 		}
@@ -238,7 +245,7 @@ func (f FeedDirectory) compare(ctx context.Context, lines []*fedLine) error {
 	return nil
 }
 
-// isEntity reports whether the line was not refused and is about an entity.
+// isEntity reports whether the line is about an entity and has not been refused.
 func (l *fedLine) isEntity() bool {
 	return len(l.drafts) > 0 && l.drafts[0].Topic == domain.TopicDirectory
 }
@@ -286,8 +293,10 @@ func refusals(lines []*fedLine) error {
 	return err
 }
 
-// drafts returns those of the lines, and the tombstones of contents of erased accounts.
-func (f FeedDirectory) drafts(ctx context.Context, c Caller, lines []*fedLine, now time.Time) (drafts []domain.Draft, err error) {
+// drafts returns the drafts of the lines, and tombstones for the contents of erased accounts.
+func (f FeedDirectory) drafts(
+	ctx context.Context, c Caller, lines []*fedLine, now time.Time,
+) (drafts []domain.Draft, err error) {
 	var socials []int64
 	var agencies []string
 	for _, l := range lines {

@@ -9,7 +9,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// ImportStream is an agency's stream, as read from the log.
+// ImportStream is the state of an agency's stream in the log.
 type ImportStream struct {
 	Head    domain.StreamHead
 	Present map[string]domain.PresentDashboard
@@ -25,14 +25,16 @@ type ImportDashboards struct {
 }
 
 const (
-	// importRecordBytes is the approximate size of an import record. A set is never divided.
+	// importRecordBytes is the approximate maximum size of an import record. A set is never
+	// divided.
 	importRecordBytes = 128 << 10
-	// importRaces is how many races with the agency an import can lose before it fails.
+	// importRaces is how many races with changes by the agency an import can lose before it fails.
 	importRaces = 20
 )
 
 // Import appends the missing dashboards and returns the plan that it made at the start. If it
-// returns no error, every set is in the log. Repeating it is always safe, even if it was killed.
+// returns no error, every set is in the log. Repeating an import is always safe, even if its
+// process was killed.
 func (i ImportDashboards) Import(
 	ctx context.Context, facts domain.ImportFacts, documents []domain.ImportedDashboard,
 ) (first domain.ImportPlan, err error) {
@@ -58,14 +60,18 @@ func (i ImportDashboards) Import(
 			return first, err
 		}
 		if err := i.Log.Append(ctx, draft); err != nil {
-			return first, fmt.Errorf("append dashboards of agency %s (repeating the import is safe): %w", facts.ParentAccount, err)
+			return first, fmt.Errorf("append dashboards of agency %s (repeating the import is safe): %w",
+				facts.ParentAccount, err)
 		}
 	}
-	return first, fmt.Errorf("agency %s changes its dashboards too often to import them; repeat the import", facts.ParentAccount)
+	return first, fmt.Errorf("agency %s changes its dashboards too often to import them; repeat the import",
+		facts.ParentAccount)
 }
 
 // draft returns a record with as many sets as fit.
-func (i ImportDashboards) draft(parent string, head domain.StreamHead, sets [][]domain.ImportedDashboard) (domain.Draft, error) {
+func (i ImportDashboards) draft(
+	parent string, head domain.StreamHead, sets [][]domain.ImportedDashboard,
+) (domain.Draft, error) {
 	var event domain.DashboardsImported
 	size := 0
 	for _, together := range sets {

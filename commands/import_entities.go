@@ -12,15 +12,15 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// EntityLine returns the drafts of one line of a file of entities. A post has two drafts: its
-// registration and its content, which are in the same line:
+// EntityLine returns the drafts of one line of a file of entities. A post has two drafts, its
+// registration and its content, from the same line:
 //
 //	{"type":"directory.account.v1","updated_at":"…","data":{…}}
 //	{"type":"directory.user.v1","id":"…","erase":true,"updated_at":"…"}
 //	{"type":"metrics.post_registered.v1","data":{…,"content":"…","media_url":"…","permalink":"…"}}
 //
-// updated_at is when the entity was changed or erased at its origin; by default it is now. The
-// latest state of an entity counts, in whatever order the lines arrive. A post has its own time,
+// updated_at is when the entity was changed or erased at its origin; the default is now. The latest
+// state of an entity is stored, in whatever order the lines arrive. A post has its own time,
 // registered_at. The error says why the line is refused.
 func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain.Draft, error) {
 	var l struct {
@@ -41,7 +41,8 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 		at = *l.UpdatedAt
 	}
 	if at.After(now.Add(MaxSkew)) || at.Year() < 1 || at.Year() > lastYear {
-		return nil, fmt.Errorf("updated_at %s is in the future or is not a valid year; check the clock", at.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("updated_at %s is in the future or has an invalid year; check the clock",
+			at.UTC().Format(time.RFC3339))
 	}
 	data, err := registry.Decode(l.Type, l.Data)
 	if err != nil {
@@ -86,8 +87,8 @@ func EntityLine(line []byte, registry *domain.Registry, now time.Time) ([]domain
 // checkMainAppID refuses ids in the range of entities that are connected in ledgerboard.
 func checkMainAppID(kind, id string) error {
 	if n, err := strconv.ParseInt(id, 10, 64); err == nil && domain.IsComputedID(n) {
-		return fmt.Errorf("%s %s: ids from %d are reserved for what is connected in ledgerboard; remove the line, or use a smaller id",
-			kind, id, domain.FirstComputedID)
+		return fmt.Errorf("%s %s: ids from %d are reserved for entities connected in ledgerboard; "+
+			"remove the line, or use a smaller id", kind, id, domain.FirstComputedID)
 	}
 	return nil
 }
@@ -153,7 +154,7 @@ func storedAt(at *time.Time) *time.Time {
 	return &kept
 }
 
-// keepRefs keeps the reference of a connection's tokens if the main application names none. A
+// keepRefs keeps the reference of a connection's tokens if the main application sends none. A
 // connection always has a reference, so that its tokens can be stored.
 func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	c, ok := entity.(domain.DirectoryConnection)
@@ -165,8 +166,9 @@ func keepRefs(entity, known domain.DirectoryEntity) domain.DirectoryEntity {
 	return c
 }
 
-// connectedHere refuses a record or an erasure by the main application of a page that was connected
-// in ledgerboard, under either of its ids. known returns the entity of a directory key, or nil.
+// connectedHere refuses records and erasures from the main application for a page that is connected
+// in ledgerboard, under either of the page's ids. known returns the entity of a directory key, or
+// nil.
 func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEntity) error {
 	entity, _ := line.Data.(domain.DirectoryEntity)
 	e, _ := entity.(domain.DirectorySocialAccount)
@@ -175,10 +177,10 @@ func connectedHere(line domain.Draft, known func(key string) domain.DirectoryEnt
 		switch connected := ok && page.Connected && domain.IsComputedID(page.ConnectionID); {
 		case connected && entity == nil:
 			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard and cannot be erased; "+
-				"disconnect it there first, or remove the line", page.ID, page.Platform, page.ExternalID)
+				"disconnect it in ledgerboard first, or remove the line", page.ID, page.Platform, page.ExternalID)
 		case connected:
 			return fmt.Errorf("social account %d: %s %q is connected in ledgerboard as %d; "+
-				"disconnect it there first, or remove the line", e.ID, e.Platform, e.ExternalID, page.ID)
+				"disconnect it in ledgerboard first, or remove the line", e.ID, e.Platform, e.ExternalID, page.ID)
 		}
 	}
 	return nil
@@ -191,7 +193,8 @@ func pageKeys(entity domain.DirectoryEntity) (keys []string) {
 	if !isPage {
 		return nil
 	}
-	for _, id := range []int64{e.ID, domain.ComputedSocialAccount(e.ParentAccount, e.Platform, e.AccountType, e.ExternalID)} {
+	computed := domain.ComputedSocialAccount(e.ParentAccount, e.Platform, e.AccountType, e.ExternalID)
+	for _, id := range []int64{e.ID, computed} {
 		keys = append(keys, domain.DirectoryKey(domain.KindSocialAccount, strconv.FormatInt(id, 10)))
 	}
 	return keys

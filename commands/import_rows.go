@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -27,13 +28,15 @@ var importSpace = uuid.MustParse("6f0c3c0a-51f5-4f0c-9f0e-6a8d2f3b7c11")
 type Import struct {
 	World   *ImportWorld
 	Secrets TokenStore // nil for a dry run, which stores nothing
-	// Looked is set in a pass that only reports what it would store: the digests of these secrets,
-	// by ref.
-	Looked       map[string][sha256.Size]byte
-	Places       TokenPlaces // tells which connections wait for a sign-in, because their tokens are replaced; nil if none does
-	ReplaceAll   bool        // replace tokens in any case
+	// Looked is set for a pass that stores nothing. The pass records the digests of the secrets
+	// that it would store, by ref.
+	Looked map[string][sha256.Size]byte
+	// Places tells which connections wait for a sign-in. Only their stored tokens are replaced. It
+	// is nil if no connection waits.
+	Places       TokenPlaces
+	ReplaceAll   bool // replace all stored tokens
 	GrowthWindow time.Duration
-	// NoSubscriptions is set if accounts are read, and growth counts, without a subscription.
+	// NoSubscriptions is set if accounts are read, and growth is recorded, without a subscription.
 	NoSubscriptions bool
 	Now             time.Time
 }
@@ -48,8 +51,8 @@ func (i Import) AccountReading(row legacy.AccountReading) (_ domain.Draft, err e
 }
 
 // PostReading returns the event of a row of tSPostInsights, with the growth verdict at its capture.
-// It is unknown when the legacy system began to read the account, so the first counts of a young
-// post are treated as gained after its publication.
+// It is unknown when the legacy system began to read the account, so the first counts of a new post
+// are treated as gained since its publication.
 func (i Import) PostReading(row legacy.PostReading) (_ domain.Draft, err error) {
 	read := row.PostRead
 	if read.Tenant, read.AccountType, err = i.World.Tenant(row.Owner); err != nil {
@@ -82,8 +85,9 @@ func (i Import) Post(row legacy.Post) (post, content domain.Draft, err error) {
 }
 
 func contentOf(post domain.PostRegistered, texts domain.PostTexts) domain.Draft {
-	content := domain.PostContent{PostRef: domain.PostRefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts}
-	return ContentDraft(content, post.RegisteredAt)
+	return ContentDraft(domain.PostContent{
+		PostRef: domain.PostRefOf(post), AccountID: post.AccountID, Origin: post.Origin, PostTexts: texts,
+	}, post.RegisteredAt)
 }
 
 // MarkImported marks the content of a post as imported.
@@ -96,9 +100,11 @@ func (i Import) registered(post domain.PostRegistered) (domain.Draft, error) {
 	return i.metric(post.Tenant, post, post.Validate(), post.RegisteredAt, post.ExternalID, string(post.Origin))
 }
 
-// metric refuses invalid values, and times in the future, because such a reading would stay the
+// metric refuses invalid values, and times in the future, because such a reading would remain the
 // latest until then. The event id is derived from the values that identify the row.
-func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string) (domain.Draft, error) {
+func (i Import) metric(
+	t domain.Tenant, data domain.Data, invalid error, at time.Time, unique ...string,
+) (domain.Draft, error) {
 	if invalid == nil && at.After(i.Now.Add(MaxSkew)) {
 		invalid = fmt.Errorf("its time %s is in the future", at.Format(time.RFC3339))
 	}
@@ -113,8 +119,8 @@ func (i Import) metric(t domain.Tenant, data domain.Data, invalid error, at time
 	return d, nil
 }
 
-// Connection returns the event of a row of tMemberAuth. A connection that the directory holds keeps
-// its secret reference.
+// Connection returns the event of a row of tMemberAuth. A connection in the directory keeps its
+// secret reference.
 func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	c := row.Connection
 	if err := checkMainAppID(domain.KindConnection, c.EntityID()); err != nil {
@@ -123,18 +129,16 @@ func (i Import) Connection(row legacy.MemberAuth) (domain.Draft, error) {
 	if _, known := find[domain.DirectoryMember](i.World, domain.KindMember, c.MemberID); !known {
 		return domain.Draft{}, errors.New("memberId: the directory does not know this member; import the members first")
 	}
-	c.SecretRef = importedRef(c.EntityID())
-	if known, ok := find[domain.DirectoryConnection](i.World, domain.KindConnection, c.ID); ok && known.SecretRef != "" {
-		c.SecretRef = known.SecretRef
-	}
+	known, _ := find[domain.DirectoryConnection](i.World, domain.KindConnection, c.ID)
+	c.SecretRef = cmp.Or(known.SecretRef, importedRef(c.EntityID()))
 	if err := c.Validate(); err != nil {
 		return domain.Draft{}, err
 	}
 	return EntityDraft(c, i.Now), nil
 }
 
-// Entity returns the event of a line of entities, see [EntityLine]. An entity keeps the references
-// of its secrets if the line names none. Records and erasures of a page that was connected in
+// Entity returns the event of a line of entities ([EntityLine]). A connection keeps the reference
+// of its tokens if the line has none. Records and erasures of a page that was connected in
 // ledgerboard are refused: with two records the page would be read twice.
 func (i Import) Entity(line domain.Draft) (domain.Draft, error) {
 	if post, ok := line.Data.(domain.PostRegistered); ok {

@@ -23,7 +23,7 @@ type SecretOutcome int
 // The outcomes.
 const (
 	SecretStored   SecretOutcome = iota + 1 // stored, or would be stored
-	SecretKept                              // the stored secret stays: it is the same, or may have been renewed since
+	SecretKept                              // the stored secret is kept: it is the same, or may have been renewed
 	SecretAbsent                            // the row has no secret: a person must connect the account again
 	SecretReplaced                          // a different secret replaced the stored one
 )
@@ -31,7 +31,9 @@ const (
 // SealTokens stores a row's tokens under the connection's reference, before the event that names it
 // is appended. A stored token may be a renewed one, so it is replaced only if the connection waits
 // for a sign-in and the row has a different token.
-func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth) (SecretOutcome, error) {
+func (i Import) SealTokens(
+	ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth,
+) (SecretOutcome, error) {
 	token := string(row.AccessToken)
 	if token == "" {
 		return SecretAbsent, nil
@@ -39,7 +41,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	if i.Secrets == nil {
 		return SecretStored, nil
 	}
-	if earlier, found := i.Looked[c.SecretRef]; found { // of an earlier row, whose token does not wait for a sign-in
+	if earlier, found := i.Looked[c.SecretRef]; found { // an earlier row would have stored a fresh token
 		if earlier == sha256.Sum256([]byte(token)) || !i.ReplaceAll {
 			return SecretKept, nil
 		}
@@ -54,7 +56,7 @@ func (i Import) SealTokens(ctx context.Context, c domain.DirectoryConnection, ro
 	switch {
 	case err == nil:
 		var present StoredTokens
-		_ = json.Unmarshal(raw, &present) // anything that is not a token counts as different
+		_ = json.Unmarshal(raw, &present) // if it is not a token, it is treated as a different one
 		place, err := i.place(ctx, c)
 		if err != nil {
 			return 0, err
@@ -88,8 +90,8 @@ func (i Import) put(ctx context.Context, ref, secret string, sealed []byte, time
 	return i.Secrets.Put(ctx, ref, sealed, times)
 }
 
-// place returns the connection's place from the tables; the zero value if the tables do not have it
-// yet.
+// place returns the place of the connection's tokens; the zero value if the tables do not show the
+// connection yet.
 func (i Import) place(ctx context.Context, c domain.DirectoryConnection) (place domain.TokenPlace, err error) {
 	if i.Places == nil {
 		return place, nil

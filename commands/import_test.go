@@ -381,7 +381,7 @@ func TestMainApplicationLeavesWhatIsConnectedHere(t *testing.T) {
 		_, err := use.Entity(commands.EraseDraft(domain.KindSocialAccount, "7", time.Now()))
 		return err
 	}
-	require.ErrorContains(t, erase(), `social account 7: facebook "1002" is connected in ledgerboard and cannot be erased; disconnect it there first`)
+	require.ErrorContains(t, erase(), `social account 7: facebook "1002" is connected in ledgerboard and cannot be erased; disconnect it in ledgerboard first`)
 	taken.Connected = false
 	require.True(t, world.Put(domain.EntityKey(taken), taken, toldAt()))
 	require.NoError(t, erase())

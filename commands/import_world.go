@@ -28,7 +28,7 @@ type importState struct {
 	digest uint64 // of the entity
 }
 
-// importIndex finds entities by other attributes than their keys.
+// importIndex finds entities by attributes other than their keys.
 type importIndex struct {
 	accounts      map[int64][]string // row id → account ids
 	subscriptions map[string][]domain.DirectorySubscription
@@ -36,12 +36,17 @@ type importIndex struct {
 
 // NewImportWorld returns an empty directory.
 func NewImportWorld() *ImportWorld {
-	return &ImportWorld{states: map[string]importState{}, entities: map[string]domain.DirectoryEntity{}, published: map[string]time.Time{}}
+	return &ImportWorld{
+		states: map[string]importState{}, entities: map[string]domain.DirectoryEntity{},
+		published: map[string]time.Time{},
+	}
 }
 
 // Clone returns an independent copy with the same entities.
 func (w *ImportWorld) Clone() *ImportWorld {
-	return &ImportWorld{states: maps.Clone(w.states), entities: maps.Clone(w.entities), published: map[string]time.Time{}}
+	return &ImportWorld{
+		states: maps.Clone(w.states), entities: maps.Clone(w.entities), published: map[string]time.Time{},
+	}
 }
 
 // Stored records an entity's state in the log. Call it in log order. A nil entity is a tombstone.
@@ -50,8 +55,8 @@ func (w *ImportWorld) Stored(key string, entity domain.DirectoryEntity, at time.
 	w.Put(key, entity, at)
 }
 
-// Put records an entity's state at a time. It reports whether the state counts and differs from the
-// previous one. A nil entity is a tombstone.
+// Put records an entity's state at a time, unless a later state is recorded. It reports whether the
+// entity has changed. A nil entity is a tombstone.
 func (w *ImportWorld) Put(key string, entity domain.DirectoryEntity, at time.Time) (changed bool) {
 	before, exists := w.states[key]
 	next := importState{CompactedRecord: domain.CompactedRecord{At: at, Erased: entity == nil}}
@@ -93,7 +98,9 @@ func find[T domain.DirectoryEntity](w *ImportWorld, kind string, id any) (T, boo
 
 func (w *ImportWorld) indexed() *importIndex {
 	if w.index == nil {
-		w.index = &importIndex{accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{}}
+		w.index = &importIndex{
+			accounts: map[int64][]string{}, subscriptions: map[string][]domain.DirectorySubscription{},
+		}
 		for _, entity := range w.entities {
 			switch e := entity.(type) {
 			case domain.DirectoryAccount:
@@ -108,7 +115,9 @@ func (w *ImportWorld) indexed() *importIndex {
 
 // Facts returns the facts in the directory for the decision about an agency's legacy dashboards.
 func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
-	f := domain.ImportFacts{ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now}
+	f := domain.ImportFacts{
+		ParentAccount: parent, Accounts: map[string]bool{}, UserAccounts: map[string]string{}, Now: now,
+	}
 	for _, entity := range w.entities {
 		if account, ok := entity.(domain.DirectoryAccount); ok && account.ParentAccount == parent {
 			f.Accounts[account.ID] = true
@@ -122,8 +131,8 @@ func (w *ImportWorld) Facts(parent string, now time.Time) domain.ImportFacts {
 	return f
 }
 
-// Tenant returns the owner of a legacy row. The attributes in the row, those at its capture, take
-// precedence over the directory's.
+// Tenant returns the owner of a legacy row at its capture. The attributes in the row take
+// precedence over those in the directory.
 func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType, error) {
 	social, known := find[domain.DirectorySocialAccount](w, domain.KindSocialAccount, o.SocialAccount)
 	if known && social.Platform != o.Platform {
@@ -143,7 +152,8 @@ func (w *ImportWorld) Tenant(o legacy.Owner) (domain.Tenant, domain.AccountType,
 		return domain.Tenant{}, 0, fmt.Errorf("account %s does not belong to agency %s", id, parent)
 	}
 	t := domain.Tenant{
-		ParentAccount: parent, AccountID: id, MemberID: cmp.Or(o.MemberID, social.MemberID), SocialAccount: o.SocialAccount,
+		ParentAccount: parent, AccountID: id,
+		MemberID: cmp.Or(o.MemberID, social.MemberID), SocialAccount: o.SocialAccount,
 	}
 	if t.MemberID == 0 {
 		return t, 0, fmt.Errorf("memberId is missing, and social account %d is not in the directory", o.SocialAccount)

@@ -27,7 +27,8 @@ var (
 			"or omit the account to invite a colleague.").
 		WithField("account", "is not the agency or one of its clients")
 	errEmailTaken = domain.NewError(domain.CodeConflict,
-		"A user of the agency already has this email address. See GET /api/users.").WithField("email", "already belongs to a user of the agency")
+		"A user of the agency already has this email address. See GET /api/users.").
+		WithField("email", "already belongs to a user of the agency")
 	errKeyUsed = domain.NewError(domain.CodeUnprocessable,
 		"This Idempotency-Key was used for another request. Use a new key for a new request.")
 )
@@ -39,15 +40,15 @@ type LocalDirectory struct {
 	Tables DirectoryTables
 	Local  bool // if false, everything is refused with [ErrDirectoryElsewhere]
 	Now    func() time.Time
-	// Gate returns why the tables may lack earlier clients and people, who could then be added
-	// twice. A nil Gate never refuses.
+	// Gate returns an error while the tables may lack clients and people that were added earlier,
+	// because they could then be added twice. A nil Gate never refuses.
 	Gate func() error
 }
 
 // NewClient describes a client to add.
 type NewClient struct {
 	Name    string
-	Email   string // may be empty, like the fields below
+	Email   string // may be empty, like Phone and Address
 	Phone   string
 	Address string
 	Key     string // idempotency key; "" for none
@@ -63,7 +64,7 @@ type NewPerson struct {
 }
 
 // AddClient adds a client of the caller's agency. A repetition with the same key returns the client
-// of the first request; another request with the key is unprocessable.
+// of the first request; a different request with the key is unprocessable.
 func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) (domain.DirectoryAccount, error) {
 	if !d.Local {
 		return domain.DirectoryAccount{}, ErrDirectoryElsewhere
@@ -78,15 +79,15 @@ func (d LocalDirectory) AddClient(ctx context.Context, c Caller, add NewClient) 
 	}
 	id := newHexID(d.Now(), domain.KindAccount, c.ParentAccount, add.Key)
 	account := domain.DirectoryAccount{
-		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount, Name: add.Name, Email: add.Email, Phone: add.Phone,
-		Address: add.Address, Active: true,
+		ID: id, RowID: domain.ComputedRow(id), ParentAccount: c.ParentAccount,
+		Name: add.Name, Email: add.Email, Phone: add.Phone, Address: add.Address, Active: true,
 	}
 	same := func(domain.DirectoryEntity) domain.DirectoryEntity { return account }
 	return account, d.add(ctx, c, account, same, func() error { return nil })
 }
 
-// Invite adds a user of the caller's agency or of one of its clients. It returns the errors of
-// AddClient, unprocessable for an account of another agency, and conflict if the address is taken.
+// Invite adds a user of the caller's agency or of one of its clients. Errors: those of AddClient,
+// unprocessable for an account of another agency, and conflict if the email address is taken.
 func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) (domain.DirectoryUser, error) {
 	if !d.Local {
 		return domain.DirectoryUser{}, ErrDirectoryElsewhere
@@ -108,10 +109,10 @@ func (d LocalDirectory) Invite(ctx context.Context, c Caller, invite NewPerson) 
 	}
 	now := stored(d.Now())
 	user := domain.DirectoryUser{
-		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: account, Name: invite.Name, Email: invite.Email,
-		Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
+		ID: newHexID(now, domain.KindUser, c.ParentAccount, invite.Key), AccountID: account,
+		Name: invite.Name, Email: invite.Email, Phone: invite.Phone, Active: true, CreatedAt: now, UpdatedAt: now,
 	}
-	keepTimes := func(before domain.DirectoryEntity) domain.DirectoryEntity { // a repetition keeps the times of the first request
+	keepTimes := func(before domain.DirectoryEntity) domain.DirectoryEntity { // those of the first request
 		if known, ok := before.(domain.DirectoryUser); ok {
 			user.CreatedAt, user.UpdatedAt = known.CreatedAt, known.UpdatedAt
 		}
@@ -170,16 +171,20 @@ func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) erro
 
 // NewAgency returns an agency and its first user, who has all rights in it. Errors: invalid, with
 // the fields "name of the agency", "name" and "email".
-func NewAgency(name string, first NewPerson, now time.Time) (agency domain.DirectoryAccount, person domain.DirectoryUser, err error) {
+func NewAgency(
+	name string, first NewPerson, now time.Time,
+) (agency domain.DirectoryAccount, person domain.DirectoryUser, err error) {
 	var bad domain.FieldErrors
 	checkName(&bad, "name of the agency", &name, true)
 	checkName(&bad, "name", &first.Name, true)
 	checkEmail(&bad, &first.Email, true)
 	id := newHexID(now, domain.KindAccount, "", "")
-	agency = domain.DirectoryAccount{ID: id, RowID: domain.ComputedRow(id), Name: name, Email: first.Email, Active: true}
+	agency = domain.DirectoryAccount{
+		ID: id, RowID: domain.ComputedRow(id), Name: name, Email: first.Email, Active: true,
+	}
 	person = domain.DirectoryUser{
-		ID: newHexID(now, domain.KindUser, "", ""), AccountID: id, Name: first.Name, Email: first.Email, IsOwner: true, Active: true,
-		CreatedAt: stored(now), UpdatedAt: stored(now),
+		ID: newHexID(now, domain.KindUser, "", ""), AccountID: id, Name: first.Name, Email: first.Email,
+		IsOwner: true, Active: true, CreatedAt: stored(now), UpdatedAt: stored(now),
 	}
 	return agency, person, bad.Err()
 }
@@ -197,11 +202,14 @@ func AgencyDrafts(agency domain.DirectoryAccount, person domain.DirectoryUser, n
 // initActor is the actor of the records of a new agency, which has no user yet.
 const initActor = "system:init"
 
-var errAgencyExists = domain.NewError(domain.CodeConflict, "An agency exists already. Sign in, or ask its staff to invite you.")
+var errAgencyExists = domain.NewError(domain.CodeConflict,
+	"An agency already exists. Sign in, or ask its staff to invite you.")
 
 // CreateFirst creates an agency and its first user, and waits for a limited time until the tables
 // show them. It returns conflict if an account exists.
-func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewPerson) (user domain.DirectoryUser, err error) {
+func (d LocalDirectory) CreateFirst(
+	ctx context.Context, name string, first NewPerson,
+) (user domain.DirectoryUser, err error) {
 	if !d.Local {
 		return user, ErrDirectoryElsewhere
 	}
@@ -219,7 +227,7 @@ func (d LocalDirectory) CreateFirst(ctx context.Context, name string, first NewP
 	return person, d.append(ctx, AgencyDrafts(agency, person, d.Now())...)
 }
 
-// newHexID returns a new id in MongoDB's format: seconds and random bytes, or derived from the key.
+// newHexID returns a new id in MongoDB's format: seconds and random bytes or, with a key, a hash.
 func newHexID(now time.Time, kind, agency, key string) string {
 	var id [domain.HexIDLength / 2]byte
 	if key == "" {

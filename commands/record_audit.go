@@ -17,14 +17,14 @@ type Audit struct {
 	Logger *slog.Logger
 }
 
-// RecordRead records that the caller reads. If it returns nil, the record is in the log and the
-// answer may be shown. Otherwise the error has code [domain.CodeUnavailable] and the answer must
-// not be shown, even though the record may have been appended.
+// RecordRead records that the caller reads the audit trail. If it returns nil, the record is in the
+// log and the response may be shown. Otherwise the error has code [domain.CodeUnavailable], and the
+// response must not be shown, although the record may have been appended.
 func (a *Audit) RecordRead(ctx context.Context, c Caller, read domain.AuditRead) error {
 	return a.recordReader(ctx, c, read, read.Dashboard)
 }
 
-// RecordExport records that the caller exports, like [Audit.RecordRead].
+// RecordExport records that the caller exports the audit trail, like [Audit.RecordRead].
 func (a *Audit) RecordExport(ctx context.Context, c Caller, export domain.AuditExported) error {
 	return a.recordReader(ctx, c, export, export.Dashboard)
 }
@@ -40,7 +40,7 @@ func (a *Audit) recordReader(ctx context.Context, c Caller, data domain.Data, da
 	return nil
 }
 
-// recordWithin is how long a person waits for the log to accept the record.
+// recordWithin bounds how long a person waits for the log to accept a record.
 const recordWithin = 5 * time.Second
 
 // record logs errors. After an error the record may still have been appended.
@@ -55,22 +55,24 @@ func (a *Audit) record(ctx context.Context, c Caller, draft domain.Draft, failed
 	return err
 }
 
-// Effect is the effect of an action.
+// Effect is the effect of an operator's action.
 type Effect struct {
 	Rebuild string // id of the accepted rebuild
-	Count   int    // parked records that were folded
-	Left    int    // parked records that could not be folded
+	Count   int    // number of parked records that were folded
+	Left    int    // number of parked records that could not be folded
 }
 
-// Act records that the caller is about to act, calls do, and records the outcome, even if the
-// caller has disconnected. If the first record fails, Act does nothing and returns an error:
-// invalid (the request is wrong) or unavailable (the log). Otherwise it returns the error of do.
-// Reads before the call of do need no record. A [domain.Error] of do means that nothing was done,
-// unless it is unavailable or internal.
+// Act records that the caller is about to perform an action, calls do, and records the outcome,
+// even if the caller has disconnected. If the first record cannot be appended, Act does not call do
+// and returns an error: invalid (the request) or unavailable (the log). Otherwise it returns the
+// error of do. A [domain.Error] of do means that nothing was done, unless its code is unavailable
+// or internal.
 //
-// If the process exits in between, or the log does not accept the second record, the trail shows
-// the outcome as unknown.
-func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do func(context.Context) (Effect, error)) error {
+// If the process exits before the outcome is recorded, or the log does not accept the second
+// record, the audit trail shows the outcome as unknown.
+func (a *Audit) Act(
+	ctx context.Context, c Caller, act domain.OperatorActed, do func(context.Context) (Effect, error),
+) error {
 	if err := act.Validate(); err != nil {
 		if reason, ok := errors.AsType[*domain.Error](err); ok {
 			return reason
@@ -84,12 +86,12 @@ func (a *Audit) Act(ctx context.Context, c Caller, act domain.OperatorActed, do 
 	effect, err := do(ctx)
 	finished := outcome(effect, err)
 	finished.Of, finished.Action = announced.Envelope.ID, act.Action
-	_ = a.record(context.WithoutCancel(ctx), c, NewDraft(domain.TopicOperations, domain.OperationsKeyAll, finished, a.Now()),
-		"outcome of operator action not recorded")
+	draft := NewDraft(domain.TopicOperations, domain.OperationsKeyAll, finished, a.Now())
+	_ = a.record(context.WithoutCancel(ctx), c, draft, "outcome of operator action not recorded")
 	return err
 }
 
-// DoneDraft returns the record that an announced erasure or import is done.
+// DoneDraft returns the draft of the record that an announced erasure or import is done.
 func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Time) domain.Draft {
 	done := NewDraft(domain.TopicOperations, domain.OperationsKeyAll,
 		domain.OperatorFinished{Of: announced.Envelope.ID, Action: action, Outcome: domain.OutcomeDone}, now)
@@ -98,7 +100,9 @@ func DoneDraft(announced domain.Draft, action domain.OperatorAction, now time.Ti
 }
 
 func outcome(effect Effect, err error) domain.OperatorFinished {
-	f := domain.OperatorFinished{Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Count: effect.Count, Left: effect.Left}
+	f := domain.OperatorFinished{
+		Outcome: domain.OutcomeDone, Rebuild: effect.Rebuild, Count: effect.Count, Left: effect.Left,
+	}
 	if err == nil {
 		return f
 	}

@@ -20,12 +20,12 @@ type SkipParked struct {
 }
 
 // Skip appends the skip as the next record of the stream, and returns when the tables have passed
-// it. already is true if the record was skipped before; then nothing is appended. Errors are
+// it. If the record was skipped before, already is true and nothing is appended. Errors are
 // [domain.Error]s: conflict by the rules of [domain.DecideSkip] or after too many lost races;
 // unavailable if nothing was appended or the outcome is open.
 //
-// If two operators skip at the same time, both find the record skipped. If a retry folds the record
-// between the decision and the skip, the skip has no effect, and the answer is a conflict.
+// If two operators skip a record at the same time, both calls succeed. If a retry folds the record
+// between the decision and the skip, the skip has no effect, and the error is a conflict.
 func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err error) {
 	c := change{
 		Caller: s.Caller, commandID: uuid.Must(uuid.NewV7()).String(),
@@ -46,7 +46,7 @@ func (d *Dashboards) Skip(ctx context.Context, s SkipParked) (already bool, err 
 	return already && err == nil, err
 }
 
-// trySkip returns settled = false after a lost race.
+// trySkip makes one attempt to skip. settled is false after a lost race.
 func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended bool, err error) {
 	view, event, err := d.consider(ctx, c)
 	if err != nil || event == nil {
@@ -63,7 +63,7 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 	if view, err = d.Store.Load(ctx, c.need); err != nil {
 		return false, true, skipOpen()
 	}
-	// It does not matter whose record passed: every skip of the record has the same effect.
+	// It does not matter which record has the version: every skip of the event has the same effect.
 	event, err = c.decide(view)
 	switch {
 	case errors.Is(err, domain.ErrNothingParked):
@@ -71,8 +71,9 @@ func (d *Dashboards) trySkip(ctx context.Context, c change) (settled, appended b
 			"A retry folded the event before the skip took effect. The event was not skipped, "+
 				"and the events that waited for it were retried too.")
 	case err != nil: // the message of the decision would say that nothing was appended
-		return false, true, domain.NewError(domain.CodeConflict, "A skip is in the log, but not all tables have skipped the event: it was retried "+
-			"in the meantime, or one set of tables has not processed the skip yet. List the parked events and check again.")
+		return false, true, domain.NewError(domain.CodeConflict,
+			"A skip is in the log, but not all tables have skipped the event: it was retried in the meantime, "+
+				"or one set of tables has not processed the skip yet. List the parked events and check again.")
 	}
 	return event == nil, true, nil
 }

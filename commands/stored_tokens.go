@@ -12,8 +12,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// StoredTokens is the sealed form of a connection's tokens. Encode it only with [EncodeTokens]:
-// platforms.Tokens refuses to print its contents.
+// StoredTokens is the form in which a connection's tokens are sealed. Unlike platforms.Tokens, it
+// does not hide the tokens when it is printed. Encode it only with [EncodeTokens].
 type StoredTokens struct {
 	AccessToken  string    `json:"access_token"`
 	RefreshToken string    `json:"refresh_token,omitempty"`
@@ -21,34 +21,38 @@ type StoredTokens struct {
 	// RefreshExpiresAt is when RefreshToken expires and a person must sign in again; zero if
 	// unknown or never.
 	RefreshExpiresAt time.Time `json:"refresh_expires_at,omitzero"`
-	// OwnLogin is true if the token is from the platform's own login, not from that of
-	// [domain.PlatformFacts.LoginBy], and renews itself.
+	// OwnLogin is true if the access token is from the platform's own login, not from that of
+	// [domain.PlatformFacts.LoginBy]. Such a token renews itself.
 	OwnLogin bool `json:"instagram_login,omitempty"`
-	// VerifiedAs is the account to which the tokens belong, as reported by the platform; "" if it
+	// VerifiedAs is the platform's id of the account to which the tokens belong; "" if the platform
 	// was not asked yet.
 	VerifiedAs string `json:"verified_as,omitempty"`
-	// Granted lists the scopes of the tokens as reported by the platform, in order; nil if it was
-	// not asked or does not report them.
+	// Granted lists the scopes of the tokens as reported by the platform; nil if it was not asked
+	// or does not report them.
 	Granted []string `json:"granted,omitzero"`
-	// Pages holds pages' own tokens, by the platform's ids of the pages, if AccessToken belongs to
+	// Pages holds the tokens of pages by the platform's ids of the pages, if AccessToken belongs to
 	// a person.
 	Pages map[string]string `json:"pages,omitempty"`
-	// HandedOver is the digest of a main application's tokens from which these were renewed; or "".
+	// HandedOver is the digest of the tokens that a main application sent. It stays the same when
+	// they are renewed. It is "" for tokens that were not sent by a main application.
 	HandedOver string `json:"handed_over,omitempty"`
 	// DataAccessUntil is when Meta stops providing data with the tokens, whatever ExpiresAt says;
 	// zero for other platforms or if unknown.
 	DataAccessUntil time.Time `json:"data_access_until,omitzero"`
 }
 
-// Times returns the metadata of the tokens that is stored unsealed.
+// Times returns the metadata that is stored unsealed with the tokens. taken is when the tokens were
+// obtained.
 func (t StoredTokens) Times(taken time.Time) domain.SecretTimes {
 	return domain.SecretTimes{
-		Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.SignInBefore(), DataAccessUntil: t.DataAccessUntil, Granted: t.Granted,
+		Taken: taken, Expires: t.ExpiresAt, RenewableUntil: t.SignInBefore(),
+		DataAccessUntil: t.DataAccessUntil, Granted: t.Granted,
 	}
 }
 
-// SignInBefore returns when renewals become impossible, the access token expires if it cannot be
-// renewed, or Meta stops providing data, whichever is first; zero if unknown or never.
+// SignInBefore returns the time before which a person must sign in again: when renewals become
+// impossible, when an access token that cannot be renewed expires, or when Meta stops providing
+// data, whichever is first; zero if unknown or never.
 func (t StoredTokens) SignInBefore() time.Time {
 	end := t.ExpiresAt
 	switch {
@@ -96,7 +100,8 @@ type secretOwner struct {
 // connection uses stays. directory and deleteStale are those of [EraseAgain] and [KeptEraser].
 func ForgetSecrets(
 	ctx context.Context, directory func(ctx context.Context, each func(domain.Recorded, error)) error,
-	deleteStale func(ctx context.Context, deletedIDs []int64, refs []string, before time.Time) (int, error), now time.Time,
+	deleteStale func(ctx context.Context, deletedIDs []int64, refs []string, before time.Time) (int, error),
+	now time.Time,
 ) (int, error) {
 	owners := map[string]*secretOwner{}
 	if err := directory(ctx, func(r domain.Recorded, err error) { noteOwner(owners, r, err) }); err != nil {
@@ -137,13 +142,13 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	}
 	owner := owners[r.Key]
 	if owner == nil {
-		// The record that named the ref may be compacted away; imports use this one.
+		// The record that named the connection's ref may be compacted away. Imports use this ref.
 		owner = &secretOwner{refs: []string{importedRef(id)}}
 		owners[r.Key] = owner
 	}
 	switch data := r.Data.(type) {
 	case nil:
-		if err != nil { // it may be of any kind
+		if err != nil { // an undecodable record is not a tombstone
 			owner.deleted = false
 			return
 		}
@@ -155,5 +160,5 @@ func noteOwner(owners map[string]*secretOwner, r domain.Recorded, err error) {
 	owner.deleted = r.Data == nil
 }
 
-// importedRef is where imports store the tokens of a connection that names no ref.
+// importedRef is the ref under which imports store the tokens of a connection without a ref.
 func importedRef(id string) string { return "connection/" + id }

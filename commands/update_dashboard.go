@@ -46,7 +46,7 @@ func (u UpdateDashboard) change() change {
 	}
 }
 
-// OpenDashboard requests that a dashboard exist.
+// OpenDashboard is an agency's GET of a dashboard, which creates a missing one.
 type OpenDashboard struct {
 	Caller
 	SubAccount string
@@ -88,7 +88,7 @@ func (d *Dashboards) Preview(ctx context.Context, u UpdateDashboard) (domain.Das
 	return domain.PreviewOf(view, c.need.Primary, event)
 }
 
-// replay answers a repeated request with the document that the first request created.
+// replay returns the result of an earlier request with the same key.
 func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.EarlierCommand) (Result, error) {
 	if earlier.RequestDigest != c.digest {
 		return Result{}, domain.NewError(domain.CodeUnprocessable,
@@ -105,9 +105,9 @@ func (d *Dashboards) replay(ctx context.Context, c change, earlier domain.Earlie
 // name returns the key under which a repetition is recognized.
 func (c change) name() string { return cmp.Or(c.key, c.commandID) }
 
-// keyDigest returns the form of an idempotency key in the log and the tables, which hold no text of
-// callers: the hex SHA-256 of agency, subject and key, each preceded by its length in 8 bytes,
-// big-endian. "" stays "".
+// keyDigest returns the form in which the log and the tables hold an idempotency key, because they
+// hold no text from callers: the hex SHA-256 of agency, subject and key, each preceded by its
+// length in 8 bytes, big-endian. The digest of "" is "".
 func keyDigest(c Caller, key string) string {
 	if key == "" {
 		return ""
@@ -120,15 +120,17 @@ func keyDigest(c Caller, key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// restWithin bounds how long an answer without a record waits for the tables to catch up with the
-// log.
+// restWithin bounds how long a command that appends nothing waits for the tables to catch up with
+// the log.
 const restWithin = 3 * time.Second
 
-// consider loads the facts and decides. It returns the event to record, or nil. The log itself
-// judges a record. An answer without a record (nothing to change, a refusal, an earlier command, a
-// preview) depends on stored state alone, so it waits until the tables have folded the agency's
-// partition up to the end of the log at the time of the request. Otherwise tables that were
-// restored from a backup could confirm a change that the log contradicts.
+// consider loads the facts and decides. It returns the event to record, or nil.
+//
+// If there is an event to record, its verdict on the chain decides. Any other result (nothing to
+// change, a refusal, an earlier command, a preview) depends on stored state alone, so consider
+// waits until the tables have folded the agency's partition up to the end that the log had after
+// the request arrived. Otherwise, tables that were restored from a backup could confirm a change
+// that the log contradicts.
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()
@@ -147,7 +149,8 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		if end < 0 {
 			if end, err = d.EndOf(ctx, c.need.Partition); err != nil {
 				d.Logger.WarnContext(ctx, "read log end", "command_id", c.commandID, "error", err)
-				return view, nil, unavailable("The log does not respond, so the stored state cannot be confirmed. Nothing was changed. Try again.")
+				return view, nil, unavailable("The log does not respond, so the stored state cannot be confirmed. " +
+					"Nothing was changed. Try again.")
 			}
 		}
 		if view.Folded >= end {
@@ -157,7 +160,8 @@ func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsV
 		case <-moved:
 		case <-time.After(pollInterval):
 		case <-waiting.Done():
-			return view, nil, unavailable("The read model is %d records behind the log. Nothing was changed. Try again.", end-view.Folded)
+			return view, nil, unavailable("The read model is %d records behind the log. "+
+				"Nothing was changed. Try again.", end-view.Folded)
 		}
 	}
 }
@@ -171,7 +175,8 @@ func (d *Dashboards) load(ctx context.Context, c change) (domain.FactsView, erro
 	case err != nil:
 		return view, fmt.Errorf("load dashboards: %w", err)
 	case view.Refusal != "":
-		return view, unavailable("Changes to this agency are not accepted now: %s. Nothing was changed.", view.Refusal)
+		return view, unavailable("Changes to this agency are not accepted right now: %s. Nothing was changed.",
+			view.Refusal)
 	}
 	return view, nil
 }
@@ -183,7 +188,7 @@ const (
 )
 
 // AwaitTables waits a limited time until look reports that the tables show appended records. It
-// stops at the first error of look. moved returns a channel that the tables' next change closes.
+// stops at the first error of look. moved returns a channel that is closed when the tables change.
 func AwaitTables(ctx context.Context, moved func() <-chan struct{}, look func(ctx context.Context) (bool, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, shownWithin)
 	defer cancel()

@@ -3410,15 +3410,15 @@ export interface components {
              */
             line: number;
             outcome: components["schemas"]["FeedOutcome"];
-            /** @description why it was refused or changes nothing */
+            /** @description why the line was refused or changes nothing */
             reason?: string;
         };
         /**
          * @description The outcome of a line.
          *
-         *     - `taken`: it was appended to the log
-         *     - `unchanged`: it is already known, or a later state is
-         *     - `refused`: see its reason
+         *     - `taken`: the line was appended to the log
+         *     - `unchanged`: the same state or a later one is already stored
+         *     - `refused`: the line is invalid; see its reason
          * @enum {string}
          */
         FeedOutcome: "taken" | "unchanged" | "refused";
