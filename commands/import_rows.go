@@ -32,7 +32,7 @@ type Import struct {
 	// that it would store, by ref.
 	Looked map[string][sha256.Size]byte
 	// Places tells which connections wait for a sign-in. Only their stored tokens are replaced. It
-	// is nil if no connection waits.
+	// is nil without tables.
 	Places       TokenPlaces
 	ReplaceAll   bool // replace all stored tokens
 	GrowthWindow time.Duration

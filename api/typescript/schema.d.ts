@@ -3647,25 +3647,25 @@ export interface components {
             awaited: boolean;
             /**
              * Format: int64
-             * @description the connection of the tokens
+             * @description the connection to which the tokens belong
              */
             connection_id: number;
             /**
              * Format: date-time
-             * @description of the access token; null if never or unknown
+             * @description when the access token expires; null if never or unknown
              */
             expires_at: string | null;
             p_id: components["schemas"]["Platform"];
             /**
              * Format: date-time
-             * @description `refresh_expires_at` is when renewals become impossible and a person must sign in again; null if unknown.
+             * @description `refresh_expires_at` is when the tokens can no longer be renewed and a person must sign in again; null if never or unknown.
              */
             refresh_expires_at: string | null;
-            /** @description `renewable` is true if the access token can be renewed without a person. */
+            /** @description `renewable` is true if the access token can be renewed without a new sign-in. */
             renewable: boolean;
-            /** @description `replaced` is true if tokens were stored before. */
+            /** @description `replaced` is true if tokens were already stored. */
             replaced: boolean;
-            /** @description `unchanged` is true if the same tokens were sent before. The stored ones, which may have been renewed since, are kept. */
+            /** @description `unchanged` is true if the same tokens were sent before. The stored tokens, which may have been renewed in the meantime, are kept. */
             unchanged: boolean;
         };
         /** @description The response of /healthz and /readyz. */

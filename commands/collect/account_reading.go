@@ -14,10 +14,10 @@ import (
 
 const (
 	day = 24 * time.Hour
-	// lateAfter is the age of the last reading from which a reading also requests the days after
-	// it. Without a range, platforms return the last day or two.
+	// lateAfter is the age from which the last reading is so old that a reading requests all days
+	// since then. Without a range, platforms return the last day or two.
 	lateAfter = 36 * time.Hour
-	// lateMost is the maximum number of days that are requested.
+	// lateMost is the maximum length of the range that is requested.
 	lateMost = 28 * day
 )
 
@@ -60,13 +60,13 @@ func (c accounts) withHistory(ctx context.Context, f *fetch, at time.Time, resul
 // DefaultBackfill is the default of the backfill setting.
 const DefaultBackfill = 28 * day
 
-// longHistoryPause is the longest pause after failures. A failing request once a day does not
-// affect an account's quota.
+// longHistoryPause is the longest pause after failures. One failing request a day uses little
+// quota.
 const longHistoryPause = day
 
 // readHistory reads one more part of an account's history, going back from the day before its first
-// reading, unless the next attempt is not due yet. The error is only about our own storage.
-// Failures to read the history are stored with it and do not delay the account's readings.
+// reading, unless the next attempt is not due yet. Failures to read the history are stored with the
+// account and do not delay its readings. The returned error concerns only our own storage.
 func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (complete bool, err error) {
 	h := f.History
 	until, oldest := at.Truncate(day), at.Add(-c.Backfill).Truncate(day)
@@ -96,7 +96,8 @@ func (c accounts) readHistory(ctx context.Context, f *fetch, at time.Time) (comp
 // historyFrom records the days in [since, until), newest first, and returns the first day that is
 // recorded.
 func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.Time) (from time.Time, err error) {
-	snapshot, err := f.client.Account(ctx, f.target, platforms.AccountRequest{Since: since, Until: until, Backfill: true})
+	request := platforms.AccountRequest{Since: since, Until: until, Backfill: true}
+	snapshot, err := f.client.Account(ctx, f.target, request)
 	if err == nil && snapshot.Incomplete != nil {
 		err = snapshot.Incomplete
 	}
@@ -105,7 +106,8 @@ func (c accounts) historyFrom(ctx context.Context, f *fetch, since, until time.T
 			since.Format(time.DateOnly), until.Add(-day).Format(time.DateOnly), err)
 	}
 	from = until
-	for _, read := range f.byDay(snapshot.Figures, since, until) { // one by one, so that the recorded days have no gap
+	// Record the days one by one, so that the recorded days have no gap.
+	for _, read := range f.byDay(snapshot.Figures, since, until) {
 		if err := errors.Join(Record(ctx, c.Log, c.Now(), read)...); err != nil {
 			return from, err
 		}

@@ -23,11 +23,13 @@ type connections interface {
 	Paused(ctx context.Context) (map[int64]bool, error)
 	// Due returns the accounts that are due and not claimed, the most overdue first.
 	Due(ctx context.Context, queue domain.FetchQueue, now time.Time) ([]domain.DueAccount, error)
-	// Counts returns the number of accounts that are read, by type.
+	// Counts returns the numbers of accounts that are read, by type.
 	Counts(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[domain.AccountType]int, error)
 	// ReadTogether returns, by reference of each stored token of a platform, the number of accounts
 	// of each type that the token reads.
-	ReadTogether(ctx context.Context, queue domain.FetchQueue, now time.Time) (map[string]map[domain.AccountType]int, error)
+	ReadTogether(
+		ctx context.Context, queue domain.FetchQueue, now time.Time,
+	) (map[string]map[domain.AccountType]int, error)
 	// Tasks returns the accounts of a claim that are still to be read, the most overdue first.
 	Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error)
 	// SignInsDue counts the accounts that are read now, and those of them whose tokens expire
@@ -48,17 +50,19 @@ type fetchStates interface {
 	// KeepListing stores the progress of listing an account's posts.
 	KeepListing(ctx context.Context, queue domain.FetchQueue, socialAccount int64, listing domain.PostListing) error
 	// KeepHistory stores the progress of reading an account's history.
-	KeepHistory(ctx context.Context, queue domain.FetchQueue, socialAccount int64, history domain.FetchHistory, now time.Time) error
+	KeepHistory(
+		ctx context.Context, queue domain.FetchQueue, socialAccount int64, history domain.FetchHistory, now time.Time,
+	) error
 	// PostNotes returns the posts of an account that could not be read.
 	PostNotes(ctx context.Context, socialAccount int64) ([]domain.PostNote, error)
 	// KeepPostNotes stores notes and deletes those of posts that were read.
 	KeepPostNotes(ctx context.Context, socialAccount int64, notes []domain.PostNote, read []string, now time.Time) error
 	// First reports whether the caller should record a change of a connection's state. It returns
-	// true to only one of several processes. shown is the time of the state that the tables show;
-	// nil if absent.
+	// true to only one of several processes. shown is the time of the state in the tables; nil if
+	// they have none.
 	First(ctx context.Context, connection int64, state string, shown *time.Time) (bool, error)
 	// Recorded confirms that the log has the change with the given time. Without a confirmation,
-	// another one may be recorded some minutes later.
+	// the change may be recorded again some minutes later.
 	Recorded(ctx context.Context, connection int64, state string, at time.Time) error
 }
 
@@ -78,12 +82,12 @@ type Config struct {
 	GrowthWindow    time.Duration // maximum age of a post whose growth counts
 	AccountInterval time.Duration // between two readings of an account, if the quota permits
 	PostInterval    time.Duration // between two readings of an account's posts; default [DefaultPostInterval]
-	Backfill        time.Duration // length of the history to read, a part with each reading; 0 for none
-	// Unkeyed holds the platforms whose tokens cannot be renewed without our client key, with the
-	// setting to set.
+	Backfill        time.Duration // length of the history to read; 0 for none
+	// Unkeyed holds the platforms whose tokens cannot be renewed because our client key is missing,
+	// with the setting to set.
 	Unkeyed map[domain.Platform]string
 
-	Registerer prometheus.Registerer // nil disables the export of metrics
+	Registerer prometheus.Registerer // nil if metrics are not exported
 }
 
 // Collector reads the platforms and records the results.
@@ -94,7 +98,7 @@ type Collector struct {
 	paused pausedConnections
 }
 
-// parts is what all components of a collector use.
+// parts holds the values that all components of a collector use.
 type parts struct {
 	Config
 	metrics *metrics
@@ -133,13 +137,14 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	return &metrics{
 		connections: counter("ledgerboard_fetch_connections_total",
-			"Readings of connections by class: ok, or the class of the failure.", "kind", "platform", "class"),
+			"Readings of connections, by class: ok or the class of the failure.", "kind", "platform", "class"),
 		posts: counter("ledgerboard_fetch_posts_skipped_total",
-			"Posts without a reading or registration, by class of the reason "+
+			"Posts that could not be read or registered, by class of the reason "+
 				"(not_found: deleted; invalid: values out of range).", "platform", "class"),
 		due: gauge("ledgerboard_fetch_due_connections", "Due connections at the last check.", "kind", "platform"),
 		left: gauge("ledgerboard_fetch_left_connections",
-			"Due connections at the last check that did not fit the platform's quota; they come first at the next check.",
+			"Due connections at the last check for which the platform's quota had no room; "+
+				"they come first at the next check.",
 			"kind", "platform"),
 		lag: gauge("ledgerboard_fetch_lag_seconds",
 			"How long the most overdue connection had waited at the last check.", "kind", "platform"),

@@ -1,12 +1,12 @@
-// Package collect reads the platforms and records the results: accounts, posts and their history.
-// It decides what is due and renews the tokens that this requires.
+// Package collect reads accounts, posts and their history from the platforms and records the
+// results. It decides what is due, and renews the tokens that it needs.
 //
 // # Invariants
 //
-//   - A process never reads what another has claimed. No connection is read more often than
-//     configured. A failing account, metric or platform does not delay the others.
-//   - A platform's answer is recorded even if the claim expires in the meantime, because it has
-//     used quota.
+//   - A process never reads an account that another process has claimed. No connection is read more
+//     often than configured. A failing account, metric or platform does not delay the others.
+//   - A platform's response is recorded even if the claim expires in the meantime, because the
+//     request has used quota.
 //   - A renewed token is stored before it is used.
 //   - Capture times are checked against the clock when they are recorded, never in a fold.
 //
@@ -18,24 +18,25 @@
 //     last reading. Otherwise it would drift later each time and miss rounds.
 //   - If a quota sets the pace, the first due time includes a phase derived from the id, so that
 //     connections made at the same time are spread over the window. Readings are planned with the
-//     measured number of calls. The gate before every call enforces the quotas; a connection that
-//     it refuses is due when there is room.
+//     measured number of calls. The gate before every call enforces the quotas; if it refuses a
+//     call, the connection is due when the quota has room.
 //   - The displayed pace is the minimum time between two readings. A reading waits until its calls
 //     are available, and later readings move with it: a profile with five posts at a pace of 262
 //     minutes was read every 275 to 290 minutes on average.
 //   - The progress of a pass through an account's posts is stored, because the next pass would not
-//     reach what is missing. So is the last attempt for a post without a reading; otherwise a
-//     deleted post would always be due.
+//     reach the posts that are missing. The last attempt to read a post is stored too, even if it
+//     failed; otherwise a deleted post would always be due.
 //   - History is read backward in parts, one with each reading. If a small quota has no room for
-//     both, a part gets its own turn between two readings. A failing part waits longer each time,
-//     because the account's quota is for its readings.
-//   - Readings missed during downtime are not repeated. Account readings request the days after the
-//     last one, so no day's flow is lost.
+//     both, a part gets its own turn between two readings. After each failure, the next attempt
+//     waits longer, because readings take precedence over history.
+//   - Readings missed during downtime are not repeated. An account reading requests all days since
+//     the last reading, so no day flow is lost.
 //   - Results are stored in batches. After a crash, connections without a stored result are read
 //     again when their claim has expired.
 //   - A renewal continues after its claim expires or the process is stopped, and the process waits
 //     for it: the platform may already have rotated the refresh token.
-//   - A mark of a changed state without a confirmed append expires: its process may have died.
-//   - A renewal makes an account due immediately but is not a sign-in: a connection that waits for
-//     a sign-in is not retried because of it.
+//   - A process marks a change of a connection's state before it appends the record. The mark
+//     expires unless the process confirms the append, because the process may have died.
+//   - A renewal makes an account due immediately but is not a sign-in: it does not make a
+//     connection that waits for a sign-in due.
 package collect

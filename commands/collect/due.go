@@ -13,9 +13,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// Due returns the due accounts of a queue that fit into the platform's quota until the next round,
-// the most overdue first. The others stay due.
-func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time.Duration) ([]domain.DueAccount, error) {
+// Due returns the due accounts of a queue, the most overdue first, as far as the platform's quota
+// has room for them in a round of the given length. The others stay due.
+func (c *Collector) Due(
+	ctx context.Context, queue domain.FetchQueue, every time.Duration,
+) ([]domain.DueAccount, error) {
 	if !c.serves(queue) {
 		return nil, nil
 	}
@@ -25,7 +27,7 @@ func (c *Collector) Due(ctx context.Context, queue domain.FetchQueue, every time
 		return nil, err
 	}
 	room := len(due)
-	if queue.Kind == domain.FetchTokens { // all are returned: a connection whose token is not renewed stops working
+	if queue.Kind == domain.FetchTokens { // return all: a connection stops working if its token is not renewed
 		err = c.tokens.lookAhead(ctx, queue.Platform, now)
 	} else {
 		room, err = c.paces.room(ctx, queue, every, now)
@@ -45,8 +47,8 @@ func (c *Collector) setBacklog(queue domain.FetchQueue, due, left int, lag time.
 	c.metrics.lag.WithLabelValues(kind, platform).Set(lag.Seconds())
 }
 
-// ForgetLag sets the backlog of a paused platform to zero: nothing is due there until it is
-// resumed.
+// ForgetLag sets the metrics of a paused platform's backlog to zero: nothing is due until the
+// platform is resumed.
 func (c *Collector) ForgetLag(platform domain.Platform) {
 	for _, kind := range []string{domain.FetchAccounts, domain.FetchPosts, domain.FetchTokens} {
 		c.setBacklog(domain.FetchQueue{Kind: kind, Platform: platform}, 0, 0, 0)
@@ -59,7 +61,7 @@ type paces struct {
 	demands sync.Map // Demand by platform
 }
 
-// room returns the number of connections that fit into the quotas of the whole app.
+// room returns the number of connections for which the quotas of the whole app have room.
 func (c *paces) room(ctx context.Context, queue domain.FetchQueue, every time.Duration, now time.Time) (int, error) {
 	demand, err := c.demandNow(ctx, queue.Platform, now)
 	if err != nil {
@@ -83,7 +85,8 @@ func (c *Collector) serves(queue domain.FetchQueue) bool {
 	if errors.Is(err, platforms.ErrNoHandler) {
 		return false
 	}
-	return queue.Kind != domain.FetchTokens || queue.Platform.Facts().RenewedAhead > 0 || c.tokens.inspects(queue.Platform)
+	return queue.Kind != domain.FetchTokens ||
+		queue.Platform.Facts().RenewedAhead > 0 || c.tokens.inspects(queue.Platform)
 }
 
 func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
@@ -98,13 +101,13 @@ func lagOf(due []domain.DueAccount, now time.Time) time.Duration {
 // opOf returns the endpoint that a kind of fetching calls most.
 func opOf(queue domain.FetchQueue) string { return queue.Platform.Facts().Operations[queue.Kind] }
 
-// countedFor limits the age of a count: there are many claims, and each count scans all
-// connections.
+// countedFor limits the age of a count of connections: there are many claims, and each count scans
+// all connections.
 const countedFor = 10 * time.Second
 
-// demandFor uses a recent count if possible, but not if some tasks were never read: it may not
-// include them, possibly hundreds found by another process, and all of them would be due again
-// immediately.
+// demandFor uses a recent count if possible, but not if some tasks were never read: the count may
+// not include hundreds of new connections, and a pace computed without them would make all of them
+// due again immediately.
 func (c *paces) demandFor(
 	ctx context.Context, platform domain.Platform, tasks []domain.FetchTask, now time.Time,
 ) (Demand, error) {
@@ -161,8 +164,9 @@ func (c *paces) logPaces(ctx context.Context, queue domain.FetchQueue, d Demand)
 		logger := c.Logger.With("kind", queue.Kind, "platform", queue.Platform.String(),
 			"account_type", int(account), "connections", n, "pace", pace.String())
 		if pace.Quota.Assumed {
-			logger.WarnContext(ctx, "connections are read at the rate of an app in development: the platform publishes no quota, "+
-				"and none is set. If your app is approved, set the quota from its developer page",
+			logger.WarnContext(ctx,
+				"connections are read at the rate of an app in development: the platform publishes no quota, "+
+					"and none is set. If your app is approved, set the quota that its developer page shows",
 				"set", fmt.Sprintf("LEDGERBOARD_QUOTAS=%s:app:N/24h", queue.Platform))
 		} else {
 			logger.InfoContext(ctx, "connections are read")
@@ -175,8 +179,8 @@ type paceKey struct {
 	account domain.AccountType
 }
 
-// Slowest returns, for each queue that has connections, the pace of those that are read least
-// often, as of this process's last round.
+// Slowest returns, for each queue that has connections, the pace of the connections that are read
+// least often, as of this process's last round.
 func (c *Collector) Slowest() map[domain.FetchQueue]Pace {
 	slowest := map[domain.FetchQueue]Pace{}
 	c.paces.logged.Range(func(key, value any) bool {

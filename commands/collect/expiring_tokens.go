@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// A token is checked at least this often: its expiry may be unknown, or a new sign-in may have
-// changed it.
+// lookAtTokens is the maximum time between two checks of a token: its expiry may be unknown, or a
+// new sign-in may have changed it.
 const lookAtTokens = day
 
 // renewAfter is the minimum age at which a token that renews itself can be renewed. A token without
@@ -32,7 +32,7 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	}
 	inspected, err := c.inspect(ctx, f, stored)
 	switch {
-	case platforms.ClassOf(err) == platforms.ClassReconnect: // reported by the platform
+	case platforms.ClassOf(err) == platforms.ClassReconnect: // the platform no longer accepts the token
 		return result, err
 	case err != nil:
 		c.Logger.WarnContext(ctx, "token permissions unknown",
@@ -41,7 +41,8 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	stored = inspected
 	now := c.clock()
 	if end := stored.SignInBefore(); !end.IsZero() && end.Before(now.Add(signInAhead)) {
-		c.Logger.WarnContext(ctx, "a person must sign in again before the token expires, stops giving data, or can no longer be renewed",
+		c.Logger.WarnContext(ctx,
+			"a person must sign in again before the token expires, provides no more data, or can no longer be renewed",
 			"before", end, "connection", f.ConnectionID, "platform", f.Platform.String())
 	}
 	next := now.Add(lookAtTokens)
@@ -56,10 +57,12 @@ func (c *tokens) refreshAhead(ctx context.Context, f *fetch) (result fetched, er
 	return result, nil
 }
 
-// signInAhead gives time to find a person who signs in again before the tokens expire permanently.
+// signInAhead is how long before a sign-in becomes necessary it is reported, so that there is time
+// to find the person.
 const signInAhead = 14 * day
 
-// lookAhead reports what the accounts of a platform will need: sign-ins, and our client key.
+// lookAhead reports how many accounts of a platform will need a sign-in, and whether our client key
+// is missing.
 func (c *tokens) lookAhead(ctx context.Context, platform domain.Platform, now time.Time) error {
 	accounts, due, err := c.Connections.SignInsDue(ctx, platform, now, now.Add(signInAhead))
 	if err != nil {

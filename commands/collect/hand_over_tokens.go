@@ -17,14 +17,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// HandOverTokens stores tokens from a sign-in that was made elsewhere. It ends the state reconnect:
-// fetchers read a connection again if its token was stored after that state.
+// HandOverTokens stores the tokens of a sign-in that a main application handled. It ends the state
+// reconnect: fetchers read a connection again if its token was stored after that state began.
 type HandOverTokens struct {
 	Places  commands.TokenPlaces
 	Secrets handedOverStore
 	Pages   connectionPages
-	// Consent asks a platform for the owner and the permissions of a token, before anything is
-	// stored.
+	// Consent asks a platform for the owner and the permissions of a token. It is called before
+	// anything is stored.
 	Consent func(ctx context.Context, p domain.Platform, t platforms.Target) (platforms.Consent, error)
 	Now     func() time.Time
 	// WakeFetchers makes the fetchers check immediately for due accounts.
@@ -47,8 +47,8 @@ type NewTokens struct {
 	OwnLogin *bool
 }
 
-// ReadTokens decodes the members of a JSON object. Its errors quote no values and no unknown names,
-// because any of them may be a token.
+// ReadTokens decodes the members of a JSON object. Its errors do not quote values or unknown names,
+// because they may be tokens.
 func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain.FieldError) {
 	into := map[string]any{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "expires_at": &t.ExpiresAt,
@@ -58,12 +58,17 @@ func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain
 		field, known := into[name]
 		switch {
 		case !known:
-			wrong = append(wrong, domain.FieldError{Field: "body", Detail: "has an unknown field; use access_token, " +
-				"refresh_token, expires_at, refresh_expires_at, instagram_login " +
-				"(convert a lifetime such as expires_in to a time)"})
+			wrong = append(wrong, domain.FieldError{
+				Field: "body",
+				Detail: "has an unknown field; use access_token, refresh_token, expires_at, refresh_expires_at, " +
+					"instagram_login (convert a lifetime such as expires_in to a time)",
+			})
 		case json.Unmarshal(members[name], field) != nil:
-			wrong = append(wrong, domain.FieldError{Field: name, Detail: "cannot be read: tokens are text, times are RFC 3339 like " +
-				"2026-11-20T14:00:00Z, instagram_login is true or false"})
+			wrong = append(wrong, domain.FieldError{
+				Field: name,
+				Detail: "cannot be read: tokens are text, times are RFC 3339 like 2026-11-20T14:00:00Z, " +
+					"instagram_login is true or false",
+			})
 		}
 	}
 	return t, wrong
@@ -71,20 +76,20 @@ func ReadTokens(members map[string]json.RawMessage) (t NewTokens, wrong []domain
 
 // HandedOver says what was stored and what to expect. It contains no tokens.
 type HandedOver struct {
-	Connection int64           `json:"connection_id"` // the connection of the tokens
+	Connection int64           `json:"connection_id"` // the connection to which the tokens belong
 	Platform   domain.Platform `json:"p_id"`
-	// Replaced is true if tokens were stored before.
+	// Replaced is true if tokens were already stored.
 	Replaced bool `json:"replaced"`
-	// Unchanged is true if the same tokens were sent before. The stored ones, which may have been
-	// renewed since, are kept.
+	// Unchanged is true if the same tokens were sent before. The stored tokens, which may have been
+	// renewed in the meantime, are kept.
 	Unchanged bool `json:"unchanged"`
 	// Awaited is true if the connection was waiting for this sign-in.
 	Awaited   bool       `json:"awaited"`
-	ExpiresAt *time.Time `json:"expires_at"` // of the access token; null if never or unknown
-	// RefreshExpiresAt is when renewals become impossible and a person must sign in again; null if
-	// unknown.
+	ExpiresAt *time.Time `json:"expires_at"` // when the access token expires; null if never or unknown
+	// RefreshExpiresAt is when the tokens can no longer be renewed and a person must sign in again;
+	// null if never or unknown.
 	RefreshExpiresAt *time.Time `json:"refresh_expires_at"`
-	// Renewable is true if the access token can be renewed without a person.
+	// Renewable is true if the access token can be renewed without a new sign-in.
 	Renewable bool `json:"renewable"`
 }
 
@@ -95,23 +100,27 @@ const longestToken = 16 << 10
 var (
 	// errNoSecretRef (conflict): the tokens of the connection cannot be stored.
 	errNoSecretRef = domain.NewError(domain.CodeConflict,
-		"The directory has no secret_ref for this connection. Send it again (directory.connection.v1) with one, "+
-			"for example \"connection/<id>\".")
+		"The directory has no secret_ref for this connection. Send the connection again (directory.connection.v1) "+
+			"with a secret_ref, for example \"connection/<id>\".")
 	// errSignedInHere (conflict): the tokens come from a sign-in in ledgerboard, and other
 	// connections may share them.
 	errSignedInHere = domain.NewError(domain.CodeConflict,
-		"This connection was made by a sign-in in ledgerboard, which provides its tokens. Sign in again in ledgerboard, "+
-			"or disconnect the page and register it again.")
-	errTokenEmpty = domain.NewError(domain.CodeInvalid, "access_token is empty. An empty token never replaces a stored one.")
-	errTokenText  = domain.NewError(domain.CodeInvalid, "access_token, refresh_token: a token is 1 to %d visible ASCII "+
-		"characters without spaces. Send it exactly as the platform returned it.", longestToken)
-	errTokenPast = domain.NewError(domain.CodeInvalid, "expires_at is in the past, and the request has no refresh token "+
-		"that could renew the token. Sign in again and send the new tokens.")
+		"This connection was made by a sign-in in ledgerboard, which provides its tokens. "+
+			"Sign in again in ledgerboard, or disconnect the page and register it again.")
+	errTokenEmpty = domain.NewError(domain.CodeInvalid,
+		"access_token is empty. An empty token never replaces a stored one.")
+	errTokenText = domain.NewError(domain.CodeInvalid,
+		"access_token, refresh_token: a token is 1 to %d visible ASCII characters without spaces. "+
+			"Send it exactly as the platform returned it.", longestToken)
+	errTokenPast = domain.NewError(domain.CodeInvalid,
+		"expires_at is in the past, and the request has no refresh token that could renew the token. "+
+			"Sign in again and send the new tokens.")
 	errRefreshPast = domain.NewError(domain.CodeInvalid,
 		"refresh_expires_at is in the past. Sign in again and send the new tokens.")
 	errRefreshAlone = domain.NewError(domain.CodeInvalid, "refresh_expires_at requires refresh_token.")
 	errPlaceMoved   = domain.NewError(domain.CodeUnavailable,
-		"The secret_ref of this connection has changed during the request. Nothing was stored. Send the same request again.")
+		"The secret_ref of this connection changed during the request. Nothing was stored. "+
+			"Send the same request again.")
 )
 
 // HandOver checks the tokens and replaces the stored ones. Repeating it is safe, even if the tokens
@@ -139,7 +148,8 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		return HandedOver{}, errPlaceMoved
 	}
 	done := HandedOver{
-		Connection: connection, Platform: place.Platform, Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
+		Connection: connection, Platform: place.Platform,
+		Awaited: place.AwaitsSignIn(), Replaced: place.StoredAt != nil,
 		ExpiresAt: givenTime(given.ExpiresAt), RefreshExpiresAt: givenTime(given.RefreshExpiresAt),
 	}
 	stored := commands.StoredTokens{
@@ -156,7 +166,7 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 	done.Renewable = renewable(place.Platform, stored)
 	same := unread == nil && present.HandedOver == stored.HandedOver && present.OwnLogin == stored.OwnLogin
 	repeated := same && !done.Awaited
-	// After a renewal the platform may no longer accept the old tokens.
+	// After a renewal, the platform may no longer accept the old tokens, so do not check them.
 	renewed := repeated && present.AccessToken != stored.AccessToken
 	if !renewed {
 		if err := h.fit(ctx, place, &stored); err != nil {
@@ -164,7 +174,8 @@ func (h HandOverTokens) HandOver(ctx context.Context, connection int64, given Ne
 		}
 	}
 	if renewed || repeated && maps.Equal(present.Pages, stored.Pages) {
-		done.Unchanged, done.ExpiresAt, done.RefreshExpiresAt = true, givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
+		done.Unchanged = true
+		done.ExpiresAt, done.RefreshExpiresAt = givenTime(present.ExpiresAt), givenTime(present.RefreshExpiresAt)
 		return done, nil
 	}
 	return done, h.store(leased, place, stored)
@@ -192,14 +203,17 @@ func (h HandOverTokens) store(ctx context.Context, place domain.TokenPlace, stor
 	if err := h.Secrets.Put(ctx, place.SecretRef, sealed, stored.Times(place.Taken(h.Now()))); err != nil {
 		return fmt.Errorf("store the tokens of connection %d: %w", place.ConnectionID, err)
 	}
-	_ = h.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform}) // otherwise the next round finds them
+	// Without a wake-up, the next round finds the tokens.
+	_ = h.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: place.Platform})
 	return nil
 }
 
-// present returns the stored tokens. unread is why they could not be read: they do not exist or
-// cannot be opened with our keys. They are replaced in both cases. A secret in another format reads
-// as empty.
-func (h HandOverTokens) present(ctx context.Context, place domain.TokenPlace) (present commands.StoredTokens, unread, err error) {
+// present returns the stored tokens. unread says why they could not be read: they do not exist or
+// cannot be opened with our keys. In both cases, they are replaced. A secret in another format is
+// read as empty tokens.
+func (h HandOverTokens) present(
+	ctx context.Context, place domain.TokenPlace,
+) (present commands.StoredTokens, unread, err error) {
 	raw, err := h.Secrets.Get(ctx, place.SecretRef)
 	switch domain.CodeOf(err) {
 	case "", domain.CodeNotFound, domain.CodeInternal:
@@ -216,8 +230,8 @@ func (t NewTokens) digest() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// ownLogin returns the given value, or that of the stored tokens. If these cannot be opened, the
-// new ones could not be used either.
+// ownLogin returns the given value, or else the value of the stored tokens. It fails if the value
+// is needed and the stored tokens cannot be opened.
 func (t NewTokens) ownLogin(place domain.TokenPlace, present commands.StoredTokens, unread error) (bool, error) {
 	switch {
 	case t.OwnLogin != nil:
@@ -243,7 +257,8 @@ func (t NewTokens) check(now time.Time, p domain.Platform) error {
 		wrong = append(wrong, errTokenText)
 	}
 	// A token that renews itself cannot do so after it has expired.
-	if over := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now); over && (t.RefreshToken == "" || !p.Facts().RefreshTokens) {
+	expired := !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now)
+	if expired && (t.RefreshToken == "" || !p.Facts().RefreshTokens) {
 		wrong = append(wrong, errTokenPast)
 	}
 	if !t.RefreshExpiresAt.IsZero() {
@@ -265,7 +280,7 @@ func renewable(p domain.Platform, t commands.StoredTokens) bool {
 	if p.Facts().RefreshTokens {
 		return t.RefreshToken != ""
 	}
-	return p.Facts().LoginBy != 0 && t.OwnLogin // tokens of other logins do not expire until they are refused
+	return p.Facts().LoginBy != 0 && t.OwnLogin // other tokens are used until the platform refuses them
 }
 
 func givenTime(at time.Time) *time.Time {
@@ -279,7 +294,7 @@ type connectionPages interface {
 	PagesOf(ctx context.Context, connections []int64) ([]domain.ConnectedPage, error)
 }
 
-// Errors of the check. Nothing is stored if it fails.
+// Errors of [HandOverTokens.fit]. Nothing is stored in these cases.
 var (
 	errReadsNothing = domain.NewError(domain.CodeConflict,
 		"This connection reads no accounts, so the tokens cannot be verified. First send its social accounts "+
@@ -292,8 +307,8 @@ var (
 			"again in a few minutes. If the error persists, contact the operator of this service.")
 )
 
-// fit checks every account of the connection and adds what the platform reports to the stored
-// tokens. If pages have their own tokens, a person's token provides them.
+// fit checks that the tokens can read every account of the connection, and adds to them what the
+// platform reports. If pages have their own tokens, they are obtained with the person's token.
 func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored *commands.StoredTokens) error {
 	pages, err := h.Pages.PagesOf(ctx, []int64{place.ConnectionID})
 	if err != nil {
@@ -302,7 +317,8 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	if len(pages) == 0 {
 		return errReadsNothing
 	}
-	holds, err := h.Consent(ctx, place.Platform, platforms.Target{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin})
+	token := platforms.Target{AccessToken: stored.AccessToken, OwnLogin: stored.OwnLogin}
+	holds, err := h.Consent(ctx, place.Platform, token)
 	switch platforms.ClassOf(err) {
 	case "":
 		if err != nil {
@@ -333,9 +349,11 @@ func (h HandOverTokens) fit(ctx context.Context, place domain.TokenPlace, stored
 	}
 	if len(wrong) > 0 {
 		unread := strings.Join(wrong, ", ")
-		return domain.NewError(domain.CodeUnprocessable, "access_token cannot read %s, which this connection reads at %s. "+
-			"Nothing was stored. Send the tokens of a person who can read all accounts of the connection, or use a separate "+
-			"connection for these accounts.", unread, place.Platform).WithField("access_token", "cannot read "+unread)
+		return domain.NewError(domain.CodeUnprocessable,
+			"access_token cannot read %s, which this connection reads on %s. Nothing was stored. Send the tokens "+
+				"of a person who can read all accounts of the connection, or use a separate connection for these "+
+				"accounts.",
+			unread, place.Platform).WithField("access_token", "cannot read "+unread)
 	}
 	stored.Granted, stored.Pages = holds.Granted, pageTokens
 	if len(pages) == 1 {

@@ -12,15 +12,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// judge returns the result of a reading to store, with the time when the connection is due again.
-func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error) domain.FetchResult {
+// judge returns the result of a reading to store, including the time when the connection is due
+// again.
+func (c *Collector) judge(
+	ctx context.Context, f *fetch, startedAt time.Time, outcome fetched, err error,
+) domain.FetchResult {
 	result, now := outcome.FetchResult, c.clock()
 	result.SocialAccount, result.At, result.Read = f.SocialAccount, now, err == nil && !outcome.historyOnly
 	if f.TokenTakenAt != nil && f.TokenTakenAt.Before(now.Add(domain.WrongClock)) {
 		result.TokenTakenAt = *f.TokenTakenAt
 	}
 	if f.pace.Every > 0 {
-		result.Pace, result.CallsADay = f.pace.String(), f.pace.CallsADay()
+		result.Pace, result.CallsADay = f.pace.String(), f.pace.callsADay()
 	}
 	if err == nil {
 		if result.DueAt.IsZero() { // token checks set the time of the next check
@@ -35,10 +38,11 @@ func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, ou
 		}
 		return result
 	}
-	result.Failures, result.Class, result.Reason, result.Words = f.Failures+1, classOf(err), reasonFor(err), wordsOf(err)
+	result.Failures = f.Failures + 1
+	result.Class, result.Reason, result.Words = classOf(err), reasonFor(err), wordsOf(err)
 	result.DueAt = now.Add(c.pauseAfter(f, err))
 	if platforms.Refused(err) {
-		result.Failures = f.Failures // the call was refused before it was sent, which is not a failure of the connection
+		result.Failures = f.Failures // our own gate refused the call: the connection did not fail
 		result.DueAt = c.afterOwnRefusal(ctx, f, startedAt, result.DueAt)
 	}
 	return result
@@ -47,14 +51,14 @@ func (c *Collector) judge(ctx context.Context, f *fetch, startedAt time.Time, ou
 // Pauses after failures without a stated waiting time.
 const (
 	firstPause = 30 * time.Second // after a temporary error; doubles with each further one
-	longPause  = time.Hour        // longest after temporary errors, and pause after errors that only a person can fix
-	showTime   = time.Minute      // after a token was refused permanently; by then the read side shows it
+	longPause  = time.Hour        // the longest after temporary errors; also after errors that only a person can fix
+	showTime   = time.Minute      // after a token was refused permanently; by then the tables show it
 )
 
-// afterOwnRefusal returns when a reading that our own gate refused, partly or entirely, is due
-// again. If the quota sets the pace, that is when all of its calls are available: a reading started
-// with room for one call would waste it, and so would the next. A reading that wasted calls waits
-// for its next turn.
+// afterOwnRefusal returns when a reading is due again after our own gate refused some or all of its
+// calls. If the quota sets the pace, that is when all of its calls are available: a reading that
+// starts with room for one call would waste that call, and so would the next reading. A reading
+// that has wasted calls waits for its next turn.
 func (c *Collector) afterOwnRefusal(ctx context.Context, f *fetch, startedAt, due time.Time) time.Time {
 	if !f.pace.Limited() {
 		return due
@@ -103,15 +107,16 @@ func backOff(failures int, longest time.Duration) time.Duration {
 const maxReason = 500 // bytes
 
 var advice = map[platforms.Class]string{
-	platforms.ClassReconnect: "Connect the account again: a person must sign in at the platform.",
+	platforms.ClassReconnect: "Connect the account again: a person must sign in to the platform.",
 	platforms.ClassPermission: "Connect the account again and grant all requested permissions. The person must be " +
 		"an administrator of the page.",
 	platforms.ClassThrottled: "No action is needed. The account is read again when the quota allows. If this happens " +
-		"often, set LEDGERBOARD_QUOTAS to the quota on your app's page on the platform, request a higher quota there, " +
-		"or read less often.",
+		"often, set LEDGERBOARD_QUOTAS to the quota that the platform shows for your app, request a higher quota " +
+		"there, or read less often.",
 	platforms.ClassRetry:    "No action is needed. The reading is retried automatically.",
 	platforms.ClassNotFound: "Check whether the page or profile still exists. If not, disconnect it.",
-	platforms.ClassBlocked:  "The platform has blocked access because of a policy violation. Check the platform's notices.",
+	platforms.ClassBlocked: "The platform has blocked access because of a policy violation. Check the platform's " +
+		"notices.",
 	platforms.ClassInvalid: "This is an error in the configuration or in ledgerboard. Check the settings of the " +
 		"platform's address, version and client.",
 }
@@ -129,8 +134,9 @@ func classOf(err error) string {
 // wordsOf returns the platform's own text about a failure.
 func wordsOf(err error) string { return domain.Storable(platforms.PlatformMessage(err), maxReason) }
 
-// ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients read it
-// too, so the platform's code is only in the outcome of the reading and in the program's log.
+// ReconnectReason returns the recorded reason why a connection waits for a sign-in. Clients can
+// read it, so it does not contain the platform's code, which is in the result of the reading and in
+// the program's log.
 func ReconnectReason(err error) string {
 	why := "Its token is no longer accepted"
 	if e, ok := errors.AsType[*platforms.Error](err); ok && e.Message != "" {
@@ -141,14 +147,14 @@ func ReconnectReason(err error) string {
 	return why + ". " + advice[platforms.ClassReconnect]
 }
 
-// reasonFor returns the reason of a failure for operators: what was wrong, then what to do. It
-// contains the platform's code but never its text.
+// reasonFor returns the reason for a failure for operators: what was wrong, then what to do. It
+// contains the platform's error code but never the platform's text.
 func reasonFor(err error) string {
 	text, whatToDo := domain.Storable(err.Error(), maxReason), advice[platforms.ClassOf(err)]
 	if platforms.ClassOf(err) == platforms.ClassThrottled && !platforms.Refused(err) {
-		whatToDo = "No action is needed now. The account is read again when the platform allows. If this happens often, " +
-			"the quota is smaller than LEDGERBOARD_QUOTAS says, or other programs use it too. Set LEDGERBOARD_QUOTAS " +
-			"to the part that is left for ledgerboard, so that readings are spread over the day."
+		whatToDo = "No action is needed now. The account is read again when the platform allows. If this happens " +
+			"often, the quota is smaller than LEDGERBOARD_QUOTAS says, or other programs use it too. Set " +
+			"LEDGERBOARD_QUOTAS to the part that is left for ledgerboard, so that readings are spread over the day."
 	}
 	if whatToDo == "" {
 		return text
@@ -164,8 +170,7 @@ type BatchAppender interface {
 	AppendBatch(ctx context.Context, drafts []domain.Draft) []error
 }
 
-// Fact is a reading of an account or a post, or information from an origin about a post: its
-// registration or texts.
+// Fact is a reading of an account or a post, or the registration or texts of a post from an origin.
 type Fact interface {
 	domain.Data
 	Key() string
@@ -174,8 +179,8 @@ type Fact interface {
 }
 
 // Record appends facts in one call and returns their results in order: nil means that the fact is
-// in the log, domain.CodeInvalid that it can never be recorded. A refused fact does not affect the
-// others. Canceling ctx does not stop it, because the facts have used quota.
+// in the log, an error with [domain.CodeInvalid] that it can never be recorded. A refused fact does
+// not affect the others. Canceling ctx does not stop Record, because the facts have used quota.
 func Record(ctx context.Context, log BatchAppender, now time.Time, facts ...Fact) []error {
 	errs := make([]error, len(facts))
 	drafts, places := make([]domain.Draft, 0, len(facts)), make([]int, 0, len(facts))
@@ -210,12 +215,12 @@ type contentAt struct {
 func (c contentAt) Captured() time.Time { return c.At }
 
 // check refuses facts that a fold would refuse, and times in the future. Folds must not use a
-// clock, so this is the only check that stops a reading from the future, which would stay the
-// latest until then.
+// clock, so no other check stops a reading from the future, which would remain the latest until
+// then.
 func check(f Fact, now time.Time) error {
 	if at := f.Captured(); at.After(now.Add(commands.MaxSkew)) {
-		return domain.NewError(domain.CodeInvalid, "The capture time %s is in the future (now %s). Check the clock of the "+
-			"machine that read the account.",
+		return domain.NewError(domain.CodeInvalid,
+			"The capture time %s is in the future (now %s). Check the clock of the machine that read the account.",
 			at.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	if err := f.Validate(); err != nil {
@@ -224,7 +229,7 @@ func check(f Fact, now time.Time) error {
 	return nil
 }
 
-// recording is for storing a platform's answer, which outlives the claim.
+// recording returns a context for storing a platform's response, even after the claim has expired.
 func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// The pace does not use this share of a quota: it is for backfills, token renewals, and readings
-// with more calls than usual.
+// leftOver is the share of a quota that the pace does not use. It is for backfills, token renewals,
+// and readings with more calls than usual.
 const leftOver = 0.1
 
 // Pace is how often a connection is read.
 type Pace struct {
-	Read string // kind of account for people, if the platform has several
+	Read string // kind of account, for people; "" if the platform has only one
 
 	Every  time.Duration // between two readings; never less than Wanted
 	Wanted time.Duration // the configured interval
-	Calls  int           // number of calls of a reading
-	// Quota is the quota that makes Every longer than Wanted; zero if absent.
+	Calls  int           // number of calls that a reading takes
+	// Quota is the quota that makes Every longer than Wanted; zero if no quota does.
 	Quota domain.Quota
 	// Sharing is the number of connections that share the quota.
 	Sharing int
@@ -34,16 +34,16 @@ type Demand struct {
 	Connections     map[domain.AccountType]int
 	Accounts, Posts time.Duration // configured time between two readings
 
-	// Together holds the accounts that a per-account quota counts together; nil if it counts each
-	// separately.
+	// Together holds the numbers of accounts, by type, that a per-account quota counts together;
+	// nil if it counts each account separately.
 	Together map[domain.AccountType]int
-	members  map[string]map[domain.AccountType]int // accounts that a token reads, by whom the platform counts
-	at       time.Time                             // of the count
+	members  map[string]map[domain.AccountType]int // Together by [countedBy]
+	at       time.Time                             // when the connections were counted
 }
 
-// PaceOf spreads each quota over its window. If the quota is too small for all, accounts and posts
-// get half of it each, or more if the other needs less. Connections of one kind are read equally
-// often.
+// PaceOf returns the pace at which connections use each quota evenly over its window. If a quota is
+// too small for all, accounts and posts get half of it each, or more if the other kind needs less.
+// Connections of one kind are read equally often.
 func PaceOf(kind string, account domain.AccountType, d Demand, quotas []quota.Budget) Pace {
 	pace := Pace{Wanted: d.wanted(kind), Calls: callsOf(kind, d.Platform, account)}
 	if read, _ := d.Platform.Kind(account); account != 0 {
@@ -77,8 +77,8 @@ func (d Demand) wanted(kind string) time.Duration {
 	if kind == domain.FetchPosts {
 		return d.Posts
 	}
-	// An interval of zero means a reading in each round. The calls are computed as if it were one
-	// second.
+	// An interval of zero means a reading in each round. For the number of calls, it is treated as
+	// one second.
 	return max(d.Accounts, time.Second)
 }
 
@@ -93,7 +93,9 @@ func (d Demand) sharing(scope domain.QuotaScope, account domain.AccountType) map
 	}
 }
 
-func (d Demand) calls(kind string, scope domain.QuotaScope, connections map[domain.AccountType]int) (perSecond float64) {
+func (d Demand) calls(
+	kind string, scope domain.QuotaScope, connections map[domain.AccountType]int,
+) (perSecond float64) {
 	for account, n := range connections {
 		each := callsOf(kind, d.Platform, account)
 		if scope == domain.QuotaPerOperation {
@@ -104,7 +106,7 @@ func (d Demand) calls(kind string, scope domain.QuotaScope, connections map[doma
 	return perSecond
 }
 
-// roundUp makes a pace readable, and stable if a few connections come or go.
+// roundUp makes a pace readable, and keeps it the same if a few connections are added or removed.
 func roundUp(d time.Duration) time.Duration {
 	step := time.Second
 	if d > 10*time.Minute {
@@ -113,24 +115,24 @@ func roundUp(d time.Duration) time.Duration {
 	return (d + step - 1).Truncate(step)
 }
 
-// Limited reports whether a quota makes the pace longer than configured. No call may then be
+// Limited reports whether a quota makes the pace slower than configured. No call may then be
 // wasted.
 func (p Pace) Limited() bool { return p.Quota.Calls > 0 }
 
-// Next returns when a connection is due again. due is its previous due time, began the start of its
-// reading, and first whether this was its first reading. If the quota sets the pace, the result is
-// derived from the previous due time, so that a changed pace moves it only by the difference.
-// Connections that were made at the same time, or delayed together by a downtime, are spread by a
-// phase derived from the id.
+// Next returns when a connection is due again. due is its previous due time, startedAt the start of
+// its reading, and first whether this was its first reading. If the quota sets the pace, the result
+// is derived from the previous due time, so that a changed pace moves it only by the difference.
+// Connections that were made at the same time, or were delayed together by downtime, are spread by
+// a phase derived from the id.
 func (p Pace) Next(due, startedAt time.Time, first bool, socialAccount int64) time.Time {
-	if due.After(startedAt) { // a new token made it due early
+	if due.After(startedAt) { // a new token made the connection due early
 		due = startedAt
 	}
 	if p.Every <= p.Wanted {
 		if next := due.Add(p.Wanted); next.After(startedAt) {
 			return next
 		}
-		return startedAt.Add(p.Wanted) // readings missed during a downtime are not repeated
+		return startedAt.Add(p.Wanted) // readings missed during downtime are not repeated
 	}
 	least := later(due.Add(p.Wanted), startedAt.Add(p.Every/4))
 	if first || startedAt.Sub(due) >= p.Every {
@@ -159,8 +161,7 @@ func mixed(h uint64) uint64 {
 	return h ^ h>>31
 }
 
-// CallsADay returns the daily number of calls at this pace.
-func (p Pace) CallsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
+func (p Pace) callsADay() int { return int((day + p.Every - 1) / p.Every * time.Duration(p.Calls)) }
 
 func callsOf(kind string, platform domain.Platform, account domain.AccountType) int {
 	read, known := platform.Kind(account)
@@ -170,7 +171,8 @@ func callsOf(kind string, platform domain.Platform, account domain.AccountType) 
 	return read.Calls[kind]
 }
 
-// String is for people: "every 262 minutes: 100 calls a day, 7 a reading of a profile".
+// String returns the pace for people: "every 262 minutes: 100 calls a day, 7 a reading of a
+// profile".
 func (p Pace) String() string {
 	reading := " a reading"
 	if p.Read != "" {

@@ -12,16 +12,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// The next round continues a longer listing.
+// maxListingPages bounds the pages of one round. The next round continues a longer listing.
 const maxListingPages = 50
 
-// postListing registers, in one round, the posts of an account that are not known yet, and those
-// that were registered under a member who no longer owns the connection. A post belongs to the
-// current member; otherwise the posts and their gains would be shown under different members.
+// postListing registers, in one round, the posts of an account that are not known yet, and the
+// posts that were registered under a member who no longer owns the connection. A post belongs to
+// the current member; otherwise the posts and their gains would be shown under different members.
 //
 // A pass goes from the newest post to older ones, through all sections, until it reaches posts that
-// an earlier finished pass has seen, or the end. A known post alone does not end a pass: the main
-// application registers single posts, platforms repeat posts on the next page, and some have a post
+// an earlier finished pass has listed, or the end. A known post alone does not end a pass: the main
+// application registers single posts, platforms repeat posts on the next page, and some list a post
 // in two sections. The next round continues a pass that was interrupted or is longer than a round.
 type postListing struct {
 	posts
@@ -31,10 +31,11 @@ type postListing struct {
 	reassigned map[string]bool
 	met        map[string]bool // listed in this round, by id
 	fresh      []platforms.Post
-	pages      int // remaining in this round
+	pages      int // number of pages that this round may still list
 }
 
-// round continues an unfinished pass, or starts a new one, and stores its progress even if it fails.
+// round continues an unfinished pass, or starts a new one, and stores its progress even if it
+// fails.
 func (l *postListing) round(ctx context.Context) error {
 	state, err := l.resume(ctx, l.f.Listing)
 	if err == nil && state.Cursor == "" && l.pages > 0 {
@@ -102,7 +103,7 @@ func (l *postListing) pass(ctx context.Context, state domain.PostListing) (domai
 	return state, nil
 }
 
-// seenBefore reports whether an earlier pass listed the posts after the page: the last post of the
+// seenBefore reports whether an earlier pass listed the posts after this page: the last post of the
 // page was published before that pass began, and is known under the connection's current member.
 func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostListing) bool {
 	if state.To == nil || len(page.Posts) == 0 {
@@ -112,8 +113,8 @@ func (l *postListing) seenBefore(page platforms.PostsPage, state domain.PostList
 	return l.isKnown(last) && !l.reassigned[last.ID] && !last.PublishedAt.After(*state.To)
 }
 
-// A list without the other id comes after the list that has it, which an earlier round may have
-// read.
+// isKnown reports whether a post is known, possibly under its other id. An earlier round may have
+// noted that, because a section that does not report the other id comes after the one that does.
 func (l *postListing) isKnown(p platforms.Post) bool {
 	if p.SameAs != "" {
 		return l.known[p.ID] || l.known[p.SameAs]
@@ -121,9 +122,9 @@ func (l *postListing) isKnown(p platforms.Post) bool {
 	return l.known[p.ID] || l.f.notes.stored[p.ID].Class == sameAsAnother
 }
 
-// page lists one page, registers its new posts, and appends their texts if they differ from the
-// stored ones. If an append was lost or the author changed a post, the next round that lists the
-// post repairs it.
+// page lists one page, registers its new posts, and appends texts that differ from the stored ones.
+// If an append was lost or the author changed a post, the next round that lists the post appends
+// the texts again.
 func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsPage, error) {
 	l.pages--
 	page, err := l.f.client.Posts(ctx, l.f.target, cursor)
@@ -168,8 +169,8 @@ func (l *postListing) page(ctx context.Context, cursor string) (platforms.PostsP
 	})
 }
 
-// maxPostText, in bytes, is four times the longest text of any platform. A larger record could be
-// refused in every round.
+// maxPostText, in bytes, is four times the longest text of any platform. The log could refuse a
+// larger record in every round.
 const maxPostText = 256 << 10
 
 func textsOf(post platforms.Post) domain.PostTexts {
@@ -179,17 +180,19 @@ func textsOf(post platforms.Post) domain.PostTexts {
 }
 
 func (c posts) content(account domain.ConnectedAccount, post platforms.Post) contentAt {
+	ref := domain.PostRef{
+		ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID,
+	}
 	return contentAt{domain.PostContent{
-		PostRef:   domain.PostRef{ParentAccount: account.ParentAccount, SocialAccount: account.SocialAccount, ExternalID: post.ID},
-		AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post),
+		PostRef: ref, AccountID: account.AccountID, Origin: domain.OriginListing, PostTexts: textsOf(post),
 	}, c.clock()}
 }
 
-// maxNoted is in bytes. A longer id belongs to no known post.
+// maxNoted is the maximum length, in bytes, of an id in a note. No known post has a longer id.
 const maxNoted = 255
 
-// postNotes holds the posts of an account that could not be read or are known under another id,
-// before and after this round.
+// postNotes holds the notes about posts of an account that could not be read or are known under
+// another id, from before this round and from it.
 type postNotes struct {
 	stored  map[string]domain.PostNote
 	changed map[string]domain.PostNote
@@ -205,17 +208,18 @@ func (c posts) loadNotes(ctx context.Context, f *fetch) error {
 	return err
 }
 
-// keepNotes runs even if the round ends early.
+// keepNotes stores the notes of this round, even if the round ended early.
 func (c posts) keepNotes(ctx context.Context, f *fetch) error {
 	if len(f.notes.changed) == 0 && len(f.notes.read) == 0 {
 		return nil
 	}
 	storing, cancel := recording(ctx)
 	defer cancel()
-	return c.States.KeepPostNotes(storing, f.SocialAccount, slices.Collect(maps.Values(f.notes.changed)), f.notes.read, c.clock())
+	changed := slices.Collect(maps.Values(f.notes.changed))
+	return c.States.KeepPostNotes(storing, f.SocialAccount, changed, f.notes.read, c.clock())
 }
 
-// skip counts a post that has no reading or is not registered, and notes it unless the reason is
+// skip counts a post that could not be read or registered, and notes it unless the reason is
 // temporary. It logs the post once, not at every attempt.
 func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class platforms.Class, why error) {
 	c.metrics.posts.WithLabelValues(f.Platform.String(), string(class)).Inc()
@@ -226,7 +230,8 @@ func (c posts) skip(ctx context.Context, f *fetch, post platforms.Post, class pl
 	}
 	id := domain.Storable(post.ID, maxNoted)
 	if f.notes.note(id, string(class), c.clock()) {
-		c.Logger.WarnContext(ctx, "post skipped", "social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
+		c.Logger.WarnContext(ctx, "post skipped",
+			"social_account", f.SocialAccount, "post", id, "class", string(class), "error", why)
 	}
 }
 

@@ -17,7 +17,7 @@ const postsPerRead = 50
 type posts struct{ *parts }
 
 // postReadings registers posts that are listed for the first time, or for the first time under the
-// current member, and reads all posts that are due by their age.
+// current member, and reads all posts that are due according to their age.
 func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err error) {
 	known, err := c.Connections.KnownPosts(ctx, f.Tenant)
 	if err != nil {
@@ -27,7 +27,7 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		return result, err
 	}
 	defer func() { err = errors.Join(err, c.keepNotes(ctx, f)) }()
-	if f.keepsPartial { // the round may reach only the first posts, so start with the least recent
+	if f.keepsPartial { // the round may read only the first posts, so begin with those read least recently
 		slices.SortStableFunc(known, func(a, b domain.KnownPost) int {
 			return f.notes.lastTried(a).Compare(f.notes.lastTried(b))
 		})
@@ -49,7 +49,9 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 		}
 		posts = append(posts, post)
 	}
-	listing := postListing{posts: c, f: f, known: ids, reassigned: reassigned, met: map[string]bool{}, pages: maxListingPages}
+	listing := postListing{
+		posts: c, f: f, known: ids, reassigned: reassigned, met: map[string]bool{}, pages: maxListingPages,
+	}
 	listErr := listing.round(ctx)
 	posts = append(listing.fresh, posts...)
 	for some := range slices.Chunk(posts, postsPerRead) {
@@ -61,8 +63,8 @@ func (c posts) postReadings(ctx context.Context, f *fetch) (result fetched, err 
 	return result, listErr
 }
 
-// postDue reports whether a known post is due by its age and was not tried recently by an
-// unfinished round.
+// postDue reports whether a known post is due according to its age, and was not tried recently by
+// an unfinished round.
 func (c posts) postDue(f *fetch, p domain.KnownPost, now time.Time) bool {
 	last := f.notes.lastTried(p)
 	if last.IsZero() {
@@ -93,7 +95,8 @@ func (c posts) registration(account domain.ConnectedAccount, post platforms.Post
 	return r
 }
 
-// aboutItsKind reports whether the platform's refusal of a post may apply to all similar posts.
+// aboutItsKind reports whether the platform's reason for refusing a post may apply to similar
+// posts.
 func aboutItsKind(e *platforms.Error) bool {
 	return e.Class != platforms.ClassNotFound && e.Class != platforms.ClassNoData &&
 		platforms.ClassOf(e) != "" && !platforms.Refused(e) && !platforms.IsCanceled(e) && !platforms.Unsent(e)
@@ -117,9 +120,11 @@ func (c posts) readPosts(ctx context.Context, f *fetch, posts []platforms.Post) 
 	return errors.Join(err, c.record(ctx, f, read, readings, func(i int) { f.notes.found(read[i].ID) }))
 }
 
-// record records a fact for each post and calls done for those in the log. A fact that can never be
-// recorded affects only its post. The error is about our own storage; one error represents all.
-func (c posts) record(ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int)) (failed error) {
+// record records a fact for each post and calls done for each fact in the log. A fact that can
+// never be recorded affects only its post. The returned error is the first about our own storage.
+func (c posts) record(
+	ctx context.Context, f *fetch, posts []platforms.Post, facts []Fact, done func(i int),
+) (failed error) {
 	for i, err := range Record(ctx, c.Log, c.Now(), facts...) {
 		switch {
 		case err == nil:
@@ -133,8 +138,8 @@ func (c posts) record(ctx context.Context, f *fetch, posts []platforms.Post, fac
 	return failed
 }
 
-// reading decides, at capture, whether the reading's growth counts and how its first figures count,
-// and records the basis.
+// reading returns the reading of a post with the verdicts at capture: whether its growth counts,
+// and whether first figures are gains.
 func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot, at time.Time) domain.PostRead {
 	r := domain.PostRead{
 		Tenant: account.Tenant, Platform: account.Platform, AccountType: account.AccountType,
@@ -153,11 +158,12 @@ func (c posts) reading(account domain.ConnectedAccount, s platforms.PostSnapshot
 // DefaultPostInterval is the default of [Config].PostInterval.
 const DefaultPostInterval = 12 * time.Hour
 
-// early is how much too early a post may be read, at most a tenth of its interval: rounds start on
-// time, and readings some time later.
+// early is how long before its due time a post may be read, at most a tenth of its interval: rounds
+// start on time, but readings start later.
 const early = time.Hour
 
-// ReadAgainAfter returns the time between readings of a post of an age; 0 for every round.
+// ReadAgainAfter returns the time between two readings of a post of an age; 0 if it is read in
+// every round.
 func ReadAgainAfter(age, growthWindow time.Duration) time.Duration {
 	switch {
 	case age <= growthWindow:

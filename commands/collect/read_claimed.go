@@ -20,9 +20,9 @@ import (
 
 const recordBatch = 64
 
-// Work reads the remaining accounts of a claim, several connections at a time. The error is only
-// about our own storage. A failure of one connection is recorded with that connection, together
-// with its next due time.
+// Work reads the remaining accounts of a claim, several connections at a time. A failure of one
+// connection is recorded with that connection, together with its next due time. The returned error
+// concerns only our own storage.
 func (c *Collector) Work(ctx context.Context, claim domain.FetchClaim) error {
 	tasks, err := c.Connections.Tasks(ctx, claim, c.clock())
 	if err != nil || len(tasks) == 0 {
@@ -63,7 +63,7 @@ type round struct {
 	client platforms.Client
 	fetch  fetchFunc
 
-	secrets map[string][]byte // by reference, as of the start of the round
+	secrets map[string][]byte // stored tokens by reference, as of the start of the round
 
 	mu       sync.Mutex
 	results  []domain.FetchResult // not stored yet
@@ -83,7 +83,7 @@ func (c *Collector) newRound(ctx context.Context, claim domain.FetchClaim, tasks
 	return &round{Collector: c, claim: claim, demand: demand, client: client, fetch: f}, err
 }
 
-// one reads one connection. The error says why it was not read.
+// one reads one connection. The error says why the connection was not read.
 func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	ctx, span := tracing.Start(ctx, "read "+r.claim.Kind+" "+r.claim.Platform.String(),
 		trace.WithAttributes(attribute.Int64("ledgerboard.social_account", task.SocialAccount)))
@@ -104,7 +104,7 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	}
 	result, err := r.fetchSafely(metered, f)
 	if err != nil && ctx.Err() != nil {
-		return err // cut short: it stays due, and nothing is recorded against it
+		return err // interrupted: the connection stays due, and no failure is recorded
 	}
 	storing := context.WithoutCancel(ctx)
 	if err = r.settle(storing, task, later(startedAt, f.reloadedAt), err); err == nil && meter.Calls() > 0 {
@@ -120,8 +120,8 @@ func (r *round) one(ctx context.Context, task domain.FetchTask) (err error) {
 	return err
 }
 
-// inPriority gives posts, which are many and can wait for hours, a lower priority than accounts if
-// the quota is short.
+// inPriority gives posts, which are many and can wait for hours, a lower priority than accounts
+// when the quota is scarce.
 func inPriority(ctx context.Context, queue domain.FetchQueue) context.Context {
 	if queue.Kind == domain.FetchPosts {
 		return quota.InBackground(ctx)
@@ -163,7 +163,7 @@ func (r *round) flush(ctx context.Context) error {
 	return r.storeErr
 }
 
-// store requires the lock. It also stores results after the end of the claim, because the readings
+// store requires the lock. It stores results even after the claim has expired, because the readings
 // are in the log.
 func (r *round) store(ctx context.Context) {
 	err := r.States.Record(context.WithoutCancel(ctx), r.claim, r.results)
@@ -173,8 +173,8 @@ func (r *round) store(ctx context.Context) {
 const mostParallel = 32
 
 // parallel returns how many of a claim's connections are read at a time. It is one if the app's
-// quota cannot hold the calls of that many: if they started together, each would get some of the
-// calls and none would finish.
+// quota does not have room for the calls of mostParallel connections: if they started together,
+// each would get some of its calls, and none would finish.
 func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) int {
 	calls := 0
 	for _, task := range tasks {
@@ -190,15 +190,16 @@ func (c *Collector) parallel(queue domain.FetchQueue, tasks []domain.FetchTask) 
 
 const lookForPauses = time.Second
 
-// Claims with many connections check for pauses before each one.
+// pausedConnections caches which connections are paused, because a claim checks for pauses before
+// it reads each connection.
 type pausedConnections struct {
 	mu      sync.Mutex
 	asked   time.Time
 	present map[int64]bool
 }
 
-// isPaused reports whether an operator has paused a connection, by the last answer if pauses cannot
-// be read.
+// isPaused reports whether an operator has paused a connection. If pauses cannot be read, the last
+// known pauses apply.
 func (c *Collector) isPaused(ctx context.Context, connection int64) bool {
 	p := &c.paused
 	p.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// accountLimit bounds the work on one connection, so that a very slow platform does not occupy a
-// parallel slot.
+// accountLimit bounds the work on one connection, so that a very slow platform does not delay other
+// connections.
 const accountLimit = 3 * time.Minute
 
 type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
@@ -22,18 +22,18 @@ type fetchFunc func(ctx context.Context, f *fetch) (fetched, error)
 type fetch struct {
 	domain.FetchTask
 	queue  domain.FetchQueue
-	pace   Pace // of accounts and posts
+	pace   Pace // zero for token checks
 	client platforms.Client
 	target platforms.Target
-	notes  postNotes // of its posts
-	secret []byte    // its stored tokens at the start of the round; nil if they must be read
+	notes  postNotes // about the account's posts
+	secret []byte    // the stored tokens at the start of the round; nil if they must be read
 	// reloadedAt is when this reading looked for newer tokens; zero if it did not.
 	reloadedAt   time.Time
-	meter        *quota.Meter // counts its calls
-	keepsPartial bool         // if it is cut short, it keeps what was read and continues with the rest
-	historyOnly  bool         // this turn reads its history, not its totals
+	meter        *quota.Meter // counts the calls of this reading
+	keepsPartial bool         // if the reading is interrupted, its results are kept and the next one continues
+	historyOnly  bool         // this turn reads a part of the history, not the totals
 	// postWords is the platform's text about the first post that it refused for a reason that may
-	// apply to other posts; "" if absent.
+	// apply to other posts; "" if there is no such post.
 	postWords string
 }
 
@@ -79,7 +79,9 @@ func (c *Collector) withToken(read fetchFunc) fetchFunc {
 // readAs reads with the given tokens. If the platform identifies the account only by the token, the
 // owner of a new token is verified once: a person who signed in with another account would add that
 // account's posts to this one.
-func (c *Collector) readAs(ctx context.Context, f *fetch, stored commands.StoredTokens, read fetchFunc) (fetched, error) {
+func (c *Collector) readAs(
+	ctx context.Context, f *fetch, stored commands.StoredTokens, read fetchFunc,
+) (fetched, error) {
 	f.target = target(f.ConnectedAccount, stored)
 	who, byToken := f.client.(platforms.Identifier)
 	if !byToken || f.ExternalID == "" || stored.VerifiedAs == f.ExternalID {
@@ -107,7 +109,8 @@ func target(account domain.ConnectedAccount, stored commands.StoredTokens) platf
 	}
 }
 
-// countedBy returns by whom a platform counts the calls for an account, besides the app.
+// countedBy returns the key by which a platform counts the calls for an account: that of the
+// token's owner, or of the account.
 func countedBy(account domain.ConnectedAccount) string {
 	if account.Platform.Facts().CountsByToken {
 		return cmp.Or(account.SecretRef, account.ExternalID)
@@ -115,12 +118,13 @@ func countedBy(account domain.ConnectedAccount) string {
 	return account.ExternalID
 }
 
-var errNoToken = domain.NewError(domain.CodeNotFound, "There is no token for this connection. A person must sign in again.")
+var errNoToken = domain.NewError(domain.CodeNotFound,
+	"There is no token for this connection. A person must sign in again.")
 
-// settle records that a person must sign in again. triedAt is when the last tried tokens were read:
-// tokens stored later were not tried, so the recorded time must not be later, and tokens stored
-// earlier were tried, so it must not be earlier. If the token of a new sign-in is dead too, the
-// state is recorded again; otherwise it would be tried forever.
+// settle records that a person must sign in again if the error says so. triedAt is when the tokens
+// that were tried last were read, and becomes the time of the state: tokens that were stored later
+// have not been tried. If the token of a new sign-in is dead too, the state is recorded again;
+// otherwise the token would be tried forever.
 func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.Time, err error) error {
 	waits := task.ConnectionState == domain.ConnectionReconnect
 	if !dead(err) || waits && !task.SignedInAgain() {
@@ -132,8 +136,8 @@ func (r *round) settle(ctx context.Context, task domain.FetchTask, triedAt time.
 	return errors.Join(err, r.changeState(ctx, task, domain.ConnectionReconnect, ReconnectReason(err), triedAt))
 }
 
-// works records that a connection works again after the platform has answered a call with its
-// token. Checking a token proves nothing, nor does a round without calls.
+// works records that a connection works again after the platform has responded to a call with its
+// token. A token check proves nothing, and neither does a round without calls.
 func (r *round) works(ctx context.Context, task domain.FetchTask) error {
 	if task.ConnectionState != domain.ConnectionReconnect || r.claim.Kind == domain.FetchTokens {
 		return nil
@@ -146,14 +150,16 @@ func dead(err error) bool {
 	return platforms.ClassOf(err) == platforms.ClassReconnect || errors.Is(err, errNoToken)
 }
 
-// changeState records a change of a connection's state once. While the connection waits for a
-// person, its recorded state excludes it from readings.
-func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, state, reason string, at time.Time) error {
+// changeState records a change of a connection's state once. While the recorded state is reconnect,
+// the connection is not read.
+func (c *Collector) changeState(
+	ctx context.Context, account domain.FetchTask, state, reason string, at time.Time,
+) error {
 	first, err := c.States.First(ctx, account.ConnectionID, state, account.StateAt)
 	if err != nil || !first {
 		return err
 	}
-	if account.StateAt != nil && !at.After(*account.StateAt) { // the latest time counts
+	if account.StateAt != nil && !at.After(*account.StateAt) { // the state with the latest time applies
 		at = account.StateAt.Add(time.Microsecond)
 	}
 	draft := commands.NewDraft(domain.TopicOperations, account.ParentAccount, domain.ConnectionStateChanged{
@@ -162,8 +168,10 @@ func (c *Collector) changeState(ctx context.Context, account domain.FetchTask, s
 	}, c.clock())
 	draft.Envelope.Audit.Actor = "system:fetcher"
 	if err := c.Operations.Append(ctx, draft); err != nil {
-		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err) // the log may still have it
+		// The record may be in the log nevertheless.
+		return fmt.Errorf("record that connection %d is %s: %w", account.ConnectionID, state, err)
 	}
-	c.Logger.WarnContext(ctx, "connection state changed", "connection", account.ConnectionID, "state", state, "reason", reason)
+	c.Logger.WarnContext(ctx, "connection state changed",
+		"connection", account.ConnectionID, "state", state, "reason", reason)
 	return c.States.Recorded(ctx, account.ConnectionID, state, at)
 }

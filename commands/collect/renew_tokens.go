@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// pendingRotation holds renewed tokens that are not stored yet. The platform no longer accepts the
-// older ones.
+// pendingRotation holds renewed tokens that are not stored yet. The platform may no longer accept
+// the stored ones.
 type pendingRotation struct {
 	old    []byte // the secret to replace
 	tokens commands.StoredTokens
@@ -28,8 +28,8 @@ type tokens struct {
 	keyWarned sync.Map            // platforms for which a missing client key was logged
 }
 
-// renew replaces tokens that no longer work, or will soon stop working. If another process renewed
-// them in the meantime, it returns those tokens.
+// renew replaces tokens that no longer work, or will soon stop working. If another process has
+// renewed them in the meantime, it returns the renewed tokens.
 func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredTokens) (commands.StoredTokens, error) {
 	leased, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
@@ -56,16 +56,18 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	if err := c.save(ctx, leased, f, pendingRotation{old: raw, tokens: renewed, taken: c.Now()}); err != nil {
 		return stored, err
 	}
-	// Read again: if a person has signed in meanwhile, those tokens are kept.
+	// Read again: if a person has signed in meanwhile, the tokens of that sign-in were kept.
 	within, cancel := context.WithTimeout(leased, storeTry)
 	defer cancel()
 	stored, _, err = c.load(within, f.SecretRef)
 	return stored, err
 }
 
-// refresh may wait for the quota until ctx is done or the lease expires. It then makes no call,
-// because two concurrent renewals would lose the connection.
-func (c *tokens) refresh(ctx, leased context.Context, f *fetch, stored commands.StoredTokens) (commands.StoredTokens, error) {
+// refresh renews tokens. It may wait for the quota until ctx is done or the lease is lost. In that
+// case it makes no call, because two concurrent renewals would invalidate each other's tokens.
+func (c *tokens) refresh(
+	ctx, leased context.Context, f *fetch, stored commands.StoredTokens,
+) (commands.StoredTokens, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(leased, cancel)()
@@ -90,8 +92,9 @@ func (c *tokens) refresh(ctx, leased context.Context, f *fetch, stored commands.
 	return renewed, nil
 }
 
-// afterRefusal checks whether a different token is stored than the one that failed. A refused
-// renewal proves nothing if another one succeeded, because a refresh token works once.
+// afterRefusal checks whether another token than the failed one is stored by now. If so, another
+// renewal succeeded, and the refusal of this one proves nothing: a refresh token may work only
+// once.
 func (c *tokens) afterRefusal(
 	leased context.Context, f *fetch, failed commands.StoredTokens, refusal error,
 ) (commands.StoredTokens, error) {
@@ -119,7 +122,7 @@ const (
 
 // save stores renewed tokens before they are used, because a lost refresh token cannot be
 // recovered. Tokens that cannot be stored are kept for the next attempt of this process. If a
-// person has signed in meanwhile, those tokens take precedence.
+// person has signed in meanwhile, the tokens of that sign-in take precedence.
 func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) error {
 	sealed, err := commands.EncodeTokens(u.tokens)
 	if err != nil {
@@ -144,8 +147,9 @@ func (c *tokens) save(ctx, leased context.Context, f *fetch, u pendingRotation) 
 		case <-timer.C:
 		case <-leased.Done():
 		}
-		c.Logger.ErrorContext(ctx, "renewed token not stored; it is kept in memory and stored with the next attempt. If "+
-			"this process exits first, a person must sign in again",
+		c.Logger.ErrorContext(ctx,
+			"renewed token not stored; it is kept in memory for the next attempt. "+
+				"If this process exits before that, a person must sign in again",
 			"connection", f.ConnectionID, "platform", f.Platform.String(), "error", err)
 		return fmt.Errorf("store renewed token: %w", err)
 	}
@@ -157,13 +161,13 @@ func (c *tokens) swap(leased context.Context, ref string, u pendingRotation, sea
 	return c.Secrets.Swap(within, ref, u.old, sealed, u.tokens.Times(u.taken))
 }
 
-// secretStore stores sealed secrets. It is never the log.
+// secretStore stores sealed secrets, outside the log.
 type secretStore interface {
 	Get(ctx context.Context, ref string) ([]byte, error)
 	// GetMany returns the existing secrets that can be opened.
 	GetMany(ctx context.Context, refs []string) (map[string][]byte, error)
-	// Lease gives this process exclusive access to the secret until release. leased is not canceled
-	// with ctx. It is canceled at release, or earlier if the lease is lost.
+	// Lease gives this process exclusive access to the secret until release is called. leased is
+	// not canceled with ctx. It is canceled at the release, or earlier if the lease is lost.
 	Lease(ctx context.Context, ref string) (leased context.Context, release func(), err error)
 	// Swap replaces old with secret. An error of [domain.CodeConflict] means that a different
 	// secret is stored, which is kept. If times.Taken is zero, the time of the old secret is kept.
@@ -174,9 +178,9 @@ type secretStore interface {
 // token check is late.
 const lastMoment = 5 * time.Minute
 
-// alone gives exclusive access to a connection's tokens until release: a lock within the process,
-// and a lease among processes. A refresh token may work only once, so two concurrent renewals would
-// lose the connection. leased is that of [secretStore].
+// alone gives exclusive access to a connection's tokens until release is called, by a lock within
+// the process and a lease among processes. A refresh token may work only once, so two concurrent
+// renewals would invalidate each other's tokens. leased is that of [secretStore].
 func (c *tokens) alone(ctx context.Context, ref string) (leased context.Context, release func(), err error) {
 	unlock, err := c.locks.Lock(ctx, ref)
 	if err != nil {
@@ -190,8 +194,9 @@ func (c *tokens) alone(ctx context.Context, ref string) (leased context.Context,
 	return leased, func() { end(); unlock() }, nil
 }
 
-// access returns the tokens for reading the account: those loaded with the claim, or the stored
-// ones. Outdated tokens do no harm, because a refused token is read again before it is renewed.
+// access returns the tokens for reading the account: those loaded at the start of the round, or the
+// stored ones. Outdated tokens do no harm: if the platform refuses a token, the stored one is read
+// again before it is renewed.
 func (c *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, error) {
 	var stored commands.StoredTokens
 	if json.Unmarshal(f.secret, &stored) != nil || stored.AccessToken == "" {
@@ -205,7 +210,7 @@ func (c *tokens) access(ctx context.Context, f *fetch) (commands.StoredTokens, e
 	}
 	renewed, err := c.renew(ctx, f, stored)
 	if err != nil && (errors.Is(err, platforms.ErrNoRefresh) || c.Now().Before(stored.ExpiresAt)) {
-		return stored, nil // it works until it is refused, and the problem may be temporary
+		return stored, nil // try the token: the problem may be temporary
 	}
 	return renewed, err
 }
@@ -227,15 +232,18 @@ func (c *tokens) load(ctx context.Context, ref string) (stored commands.StoredTo
 	return stored, raw, nil
 }
 
-// verified: if the verified owner cannot be stored, it is verified again the next time.
+// verified stores that the tokens belong to the account. If that fails, the next reading verifies
+// the owner again.
 func (c *tokens) verified(ctx context.Context, f *fetch, tokens commands.StoredTokens) {
 	c.annotate(ctx, f, tokens, func(t *commands.StoredTokens) { t.VerifiedAs = f.ExternalID })
 }
 
-// annotate stores what the platform reported about the tokens. It waits for renewals of the same
-// tokens: a note between a renewal and its storing would look like a sign-in, and the renewed token
-// would be lost.
-func (c *tokens) annotate(ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens)) {
+// annotate stores what the platform reported about the tokens. It waits for a running renewal of
+// the same tokens: a change of the stored secret before the renewed token is stored would look like
+// a sign-in, and the renewed token would be lost.
+func (c *tokens) annotate(
+	ctx context.Context, f *fetch, tokens commands.StoredTokens, note func(*commands.StoredTokens),
+) {
 	leased, release, err := c.alone(ctx, f.SecretRef)
 	if err != nil {
 		c.Logger.WarnContext(ctx, "token details not stored", "connection", f.ConnectionID, "error", err)
@@ -289,7 +297,8 @@ func (c *tokens) inspect(ctx context.Context, f *fetch, stored commands.StoredTo
 	return stored, nil
 }
 
-// Tokens that a platform can inspect are checked every day even if they are not renewed.
+// inspects reports whether the platform can inspect tokens. They are then checked every day, even
+// if they cannot be renewed.
 func (c *tokens) inspects(platform domain.Platform) bool {
 	client, err := c.Client(platform)
 	inspector, ok := client.(platforms.Inspector)

@@ -18,14 +18,14 @@ func (r *round) limitCalls(f *fetch) {
 	switch {
 	case f.queue.Kind == domain.FetchPosts && known && kind.CallsOfPost > 0:
 		f.client, f.keepsPartial = limitedClient{r.client, r, f, kind.CallsOfPost}, true
-	case f.queue.Kind == domain.FetchAccounts && !identifies: // a client that identifies makes few calls, and must keep identifying
+	// An Identifier makes few calls, and a limitedClient would not be one.
+	case f.queue.Kind == domain.FetchAccounts && !identifies:
 		f.client = limitedClient{r.client, r, f, 0}
 	}
 }
 
-// historyTurn reports whether this turn reads a part of the history instead of the totals, because
-// a small quota never has room for both: the part that had no room after a reading takes the next
-// turn.
+// historyTurn reports whether this turn reads a part of the history instead of the totals. A small
+// quota never has room for both, so a part that had no room after a reading gets the next turn.
 func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 	refused := f.BackfilledAt == nil && f.History.Class == string(platforms.ClassThrottled) &&
 		(f.History.NotBefore == nil || !now.Before(*f.History.NotBefore))
@@ -33,15 +33,16 @@ func (c *Collector) historyTurn(f *fetch, now time.Time) bool {
 		f.ReadAt != nil && now.Sub(*f.ReadAt) < f.pace.Every*3/2
 }
 
-// calls must be available before this turn begins.
+// calls returns the number of calls that must be available before this turn begins.
 func (f *fetch) calls() int {
 	if f.historyOnly {
-		return f.pace.Calls + 1 // one more for the days of its followers
+		return f.pace.Calls + 1 // one more, for the followers of each day
 	}
 	return f.pace.Calls
 }
 
-// roomFor refuses unless the given number of calls is available, or all that the quota can hold.
+// roomFor returns an error unless the given number of calls is available, or as many as the quota
+// allows at most.
 func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 	wait, err := c.Budget.Until(ctx, f.Platform, countedBy(f.ConnectedAccount), calls)
 	if err != nil {
@@ -49,7 +50,8 @@ func (c *Collector) roomFor(ctx context.Context, f *fetch, calls int) error {
 		return platforms.Refuse(platforms.ClassRetry, platforms.CodeQuota, "the quota budget cannot be read", 0)
 	}
 	if wait > 0 {
-		return platforms.Refuse(platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
+		return platforms.Refuse(
+			platforms.ClassThrottled, platforms.CodeQuota, "the quota does not allow all calls now", wait)
 	}
 	return nil
 }
@@ -65,7 +67,7 @@ func (s limitedClient) Account(
 	ctx context.Context, t platforms.Target, req platforms.AccountRequest,
 ) (platforms.AccountSnapshot, error) {
 	if req.Backfill {
-		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // same as calls with historyOnly
+		if err := s.r.roomFor(ctx, s.f, s.f.pace.Calls+1); err != nil { // as in fetch.calls
 			return platforms.AccountSnapshot{}, err
 		}
 	}

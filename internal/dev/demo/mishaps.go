@@ -20,7 +20,7 @@ const (
 	lostClient = "Blue Heron Bike Tours"
 	// lostReason is what the fetcher says of such a token.
 	lostReason = "Its token is no longer accepted. " +
-		"Connect the account again: a person must sign in at the platform."
+		"Connect the account again: a person must sign in to the platform."
 )
 
 // outage tells whether a platform did not answer at an instant of the history.
