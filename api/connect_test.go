@@ -278,7 +278,7 @@ func TestARefusedChoiceKeepsItsSelection(t *testing.T) {
 	page := mine.visit(at, ticked(mine.visit(at, nil), "1.0.1001", "1.0.1002"))
 	require.Equal(t, http.StatusUnprocessableEntity, page.status)
 	require.Contains(t, page.body, "Nothing was connected. Correct the marked errors")
-	require.Regexp(t, `(?s)value="1.0.1001"[^>]* checked>.*&#34;Bakery&#34; at Facebook is connected for Client 1. Confirm that it moves.*value="1.0.1002"[^>]* checked>`, page.body)
+	require.Regexp(t, `(?s)value="1.0.1001"[^>]* checked>.*&#34;Bakery&#34; on Facebook is connected for Client 1. Confirm that it moves.*value="1.0.1002"[^>]* checked>`, page.body)
 	form := ticked(page, "1.0.1001")
 	form.Set("move", "1.0.1001")
 	form.Set("seen", "old")
@@ -300,7 +300,7 @@ func TestARefusedSignInStartsAgain(t *testing.T) {
 	for _, address := range []string{declined, back, back} {
 		page := mine.visit(mine.visit(address, nil).header.Get("Location"), nil)
 		require.Contains(t, page.body, `<button type="submit" name="again"`)
-		require.Equal(t, address == declined, strings.Contains(page.body, "You did not agree at Facebook"))
+		require.Equal(t, address == declined, strings.Contains(page.body, "You did not give your consent on Facebook"))
 		require.Equal(t, address == back, strings.Contains(page.body, "This sign-in has ended"))
 	}
 	require.Equal(t, http.StatusForbidden, (&visitor{b: b}).visit(at, url.Values{"again": {"1"}}).status, "another browser")

@@ -148,7 +148,7 @@ func (a ConnectAttempt) Expired(now time.Time) bool {
 type ConnectOutcome struct {
 	// Refused says why nothing was connected and what to do; null if something was connected.
 	Refused OptionalText `json:"refused"`
-	// Declined is true if the person did not agree on the platform; otherwise it is absent.
+	// Declined is true if the person did not give consent on the platform; otherwise it is absent.
 	Declined bool `json:"declined,omitempty"`
 	// Connected lists the pages and profiles that ledgerboard now reads.
 	Connected []ConnectedNow `json:"connected"`
@@ -196,7 +196,7 @@ type PageRef struct {
 type ConnectedPage struct {
 	DirectorySocialAccount
 	AccountName  string
-	AwaitsSignIn bool // it is not read until someone signs in at the platform again
+	AwaitsSignIn bool // whether it is not read until someone signs in to the platform again
 }
 
 // Ref returns the reference of the page with its plain id, in whichever form the directory holds

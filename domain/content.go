@@ -47,8 +47,8 @@ func PostRefOf(p PostRegistered) PostRef {
 // field by field.
 type PostContent struct {
 	PostRef
-	// AccountID is the client for which the texts were reported, 24 hex digits. Other clients that
-	// have owned the page do not see them.
+	// AccountID is the client for which the texts were reported, 24 hex digits. Clients that owned
+	// the page at another time do not see them.
 	AccountID string     `json:"account_id"`
 	Origin    PostOrigin `json:"origin"`
 	PostTexts

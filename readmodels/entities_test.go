@@ -197,7 +197,7 @@ func TestWhyAPageIsNotConnected(t *testing.T) {
 		if want == inMainApp {
 			continue
 		}
-		const removed = "The person who connected this page removed our app at Facebook. Connect it again."
+		const removed = "The person who connected this page removed our app on Facebook. Connect the page again."
 		for at, actor := range []string{"system:fetcher", domain.ActorMeta} {
 			state := commands.NewDraft(domain.TopicOperations, agencyA, domain.ConnectionStateChanged{
 				ConnectionID: connection.ID, Platform: domain.Facebook, State: domain.ConnectionReconnect, Reason: removed, At: entityDay.Add(time.Duration(at) * time.Second),

@@ -121,7 +121,7 @@ func TestClientsAreListed(t *testing.T) {
 	// A sign-in is needed if a person removed our app at the platform, but not if someone
 	// disconnected the page.
 	removed := source(bakery, analytics.SourceDisconnected, "")
-	removed.Reason = "The person who connected this page removed our app at Facebook. Connect it again."
+	removed.Reason = "The person who connected this page removed our app on Facebook. Connect the page again."
 	removed.PlatformRef = readmodels.PlatformRefOf(domain.Facebook)
 	s.answer("GET "+lastFourWeeks, data, analytics.Meta{Sources: []analytics.Source{removed, source(bakery, analytics.SourceOK, "")}})
 	b.get("/console").says(http.StatusOK, "Harbour Bakery: reconnect Facebook", string(removed.Reason))

@@ -2659,7 +2659,7 @@ export interface components {
         ConnectOutcome: {
             /** @description `connected` lists the pages and profiles that ledgerboard now reads. */
             connected: components["schemas"]["ConnectedNow"][];
-            /** @description `declined` is true if the person did not agree on the platform; otherwise it is absent. */
+            /** @description `declined` is true if the person did not give consent on the platform; otherwise it is absent. */
             declined?: boolean;
             /** @description `fell_away` lists the names of pages that the sign-in no longer covers. They need a new sign-in. */
             fell_away: string[];
@@ -3255,9 +3255,9 @@ export interface components {
         };
         /** @description The result of disconnecting a page. */
         Disconnected: {
-            /** @description `given_back` is true if nothing depends on the person's consent any more and it was revoked. */
+            /** @description `given_back` is true if the person's consent was revoked, because nothing depends on it anymore. */
             given_back: boolean;
-            /** @description `left` says what remains to be done on the platform; null if nothing. */
+            /** @description `left` says what remains to be done on the platform; null if nothing remains. */
             left: string | null;
             /**
              * Format: int64
@@ -3854,7 +3854,7 @@ export interface components {
              * @description when the link was revoked; null if it was not revoked
              */
             revoked_at: string | null;
-            /** @description address to send to the person who connects */
+            /** @description address to send to the person who should connect */
             url: string;
             works: components["schemas"]["Works"];
             /**
@@ -5776,13 +5776,13 @@ export interface components {
         };
         /** @description A page or profile as stored in the directory. */
         Registered: {
-            /** @description `changed` is true if this request changed something. */
+            /** @description `changed` is true if this request changed the directory. */
             changed: boolean;
-            /** @description false if it is no longer read */
+            /** @description false if the page is no longer read */
             connected: boolean;
             /**
              * Format: int64
-             * @description connection whose tokens must be sent
+             * @description the connection for which tokens must be sent
              */
             connection_id: number;
             /**
@@ -5795,7 +5795,7 @@ export interface components {
              * @description The connected profile or page, by the main application's id.
              */
             social_account_id: number;
-            /** @description `subscribed` is true if the account or its agency has an active subscription; without one nothing is read. */
+            /** @description `subscribed` is true if the account or its agency has an active subscription. Without one, the page is not read. */
             subscribed: boolean;
         };
         /** @description A page or profile for which the main application handles the sign-in. */
@@ -6072,7 +6072,7 @@ export interface components {
         StartedSignIn: {
             /** @description id of the sign-in, with which its status can be read */
             id: string;
-            /** @description address to open in the browser of the person who signs in; it is valid for ten minutes and works once */
+            /** @description `start_url` is the address to open in the browser of the person who signs in. It is valid for ten minutes and works once. */
             start_url: string;
         };
         /**
@@ -6209,15 +6209,15 @@ export interface components {
              */
             updated_at: string | null;
         };
-        /** @description A sign-in as the requester sees it in any session. */
+        /** @description The progress of a sign-in, as the requester can see it in any session. */
         Status: {
-            /** @description `first_readings` is the progress of the first readings of the connected pages. */
+            /** @description `first_readings` shows the progress of the first reading of each connected page. */
             first_readings: components["schemas"]["FirstReading"][];
-            /** @description id that was returned when the sign-in was requested */
+            /** @description id of the sign-in, as returned when it was requested */
             id: string;
-            /** @description `outcome` is the outcome; null if not yet known. */
+            /** @description `outcome` is set when the sign-in is done; until then it is null. */
             outcome: components["schemas"]["ConnectOutcome"] | null;
-            /** @description begun, opened, taken (the code is being redeemed), choosing, done or expired */
+            /** @description begun, opened, taken (redeeming the code), choosing, done or expired */
             step: components["schemas"]["ConnectStep"];
         };
         /** @description An event that still cannot be folded. */

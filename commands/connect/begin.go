@@ -17,20 +17,24 @@ type Request struct {
 	domain.ConnectRequester
 	Platform      domain.Platform // where the person signs in
 	ReturnTo      string          // a path of this service, or an address with a configured origin; "" for none
-	SocialAccount int64           // the account to reconnect; 0 for none
+	SocialAccount int64           // the account to reconnect; 0 to let the person choose
 }
 
 // StartedSignIn is a sign-in that can be opened.
 type StartedSignIn struct {
-	ID       string `json:"id"`        // id of the sign-in, with which its status can be read
-	StartURL string `json:"start_url"` // address to open in the browser of the person who signs in; it is valid for ten minutes and works once
+	ID string `json:"id"` // id of the sign-in, with which its status can be read
+	// StartURL is the address to open in the browser of the person who signs in. It is valid for
+	// ten minutes and works once.
+	StartURL string `json:"start_url"`
 }
 
 var errNoSubscription = domain.NewError(domain.CodeConflict,
-	"This account has no active subscription, and accounts without a subscription are not read. The agency must add a subscription first.")
+	"This account has no active subscription, and accounts without a subscription are not read. "+
+		"The agency must add a subscription first.")
 
-// Begin creates a sign-in. Errors: invalid (return_to), forbidden, not_found (the account),
-// conflict (no subscription, or the platform is not configured).
+// Begin creates a sign-in. Errors: invalid (return_to, or the account to reconnect is on another
+// platform), forbidden, not_found (the account), conflict (no subscription, or the platform is not
+// configured).
 func (c *Connect) Begin(ctx context.Context, r Request, still AccessCheck) (StartedSignIn, error) {
 	names, err := c.rights(ctx, r.ConnectRequester, still)
 	if err != nil {
@@ -63,8 +67,8 @@ func (c *Connect) Begin(ctx context.Context, r Request, still AccessCheck) (Star
 	return StartedSignIn{ID: a.ID, StartURL: c.PublicURL + "/connect/start/" + start}, nil
 }
 
-// BeginAgain creates a sign-in like one that was refused, for the browser that owns the refused
-// one. Errors are those of [Connect.View] and [Connect.Begin].
+// BeginAgain creates a sign-in like a refused one, for the browser that owns the refused one.
+// Errors are those of [Connect.View] and [Connect.Begin].
 func (c *Connect) BeginAgain(ctx context.Context, id, cookie string, still AccessCheck) (StartedSignIn, error) {
 	a, err := c.ownAttempt(ctx, id, cookie)
 	if err == nil && (a.Outcome == nil || a.Outcome.Refused == "") {
@@ -84,7 +88,8 @@ func (c *Connect) checkReconnect(ctx context.Context, r Request) error {
 	case page.AccountID != r.AccountID:
 		return errNotYourAccount
 	case r.Platform != page.Platform && r.Platform != page.Platform.Facts().LoginBy:
-		return domain.NewError(domain.CodeInvalid, "social_account: %d belongs to %s. Sign in there.", page.ID, page.Platform)
+		return domain.NewError(domain.CodeInvalid,
+			"social_account: %d is on %s. Sign in to that platform.", page.ID, page.Platform)
 	default:
 		return nil
 	}
@@ -121,14 +126,15 @@ type OpenedSignIn struct {
 	domain.ConnectAttempt
 	domain.ConnectNames
 	Again   string // name of the page to reconnect; "" for none
-	Address string // of the platform's dialog
+	Address string // address of the platform's sign-in dialog
 }
 
-// Open binds a sign-in to a browser and returns the content of its page. Errors: those of the
-// store, and of the requester's rights.
+// Open binds a sign-in to a browser and returns the content of its page. Errors are those of the
+// store and of the check of the requester's rights.
 func (c *Connect) Open(ctx context.Context, start, cookie string, still AccessCheck) (o OpenedSignIn, err error) {
 	state := stateOf(cookie, start)
-	if o.ConnectAttempt, err = c.Store.OpenAttempt(ctx, digest(start), digest(cookie), digest(state), c.Now()); err != nil {
+	o.ConnectAttempt, err = c.Store.OpenAttempt(ctx, digest(start), digest(cookie), digest(state), c.Now())
+	if err != nil {
 		return o, err
 	}
 	if o.ConnectNames, err = c.rights(ctx, o.ConnectRequester, still); err != nil {

@@ -22,22 +22,22 @@ type Callback struct {
 }
 
 // CallBack takes the attempt, redeems the code and stores the tokens until the person chooses
-// pages. The returned id identifies the next page, whatever the outcome. Errors are those of the
-// store; there is no page then.
+// pages. The returned id is that of the attempt, whose page shows the choice or the outcome. Errors
+// are those of the store; in this case there is no page.
 func (c *Connect) CallBack(ctx context.Context, b Callback, still AccessCheck) (id string, err error) {
 	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
-	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // the callback was loaded again: the page shows the outcome
+	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // the callback was loaded again
 		if a.Outcome == nil || b.Code == "" || !a.Outcome.Declined {
 			return a.ID, nil
 		}
-		outcome := nothing("This sign-in has ended, because you did not agree at " + a.Platform.Title() +
-			". Nothing was connected. Start again and agree there.")
+		outcome := nothing("This sign-in has ended because you did not give your consent on " + a.Platform.Title() +
+			". Nothing was connected. Start again and give your consent there.")
 		return a.ID, c.Store.FinishAttempt(ctx, a.ID, outcome, c.Now())
 	}
 	if err != nil {
 		return "", err
 	}
-	// A code works once, so finish even if the browser disconnects.
+	// Finish even if the browser disconnects, because a code works once.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), redeemWithin)
 	defer cancel()
 	fellAway, err := c.redeem(ctx, a, b, still)
@@ -63,12 +63,17 @@ func (c *Connect) CheckCallback(ctx context.Context, b Callback) error {
 }
 
 func nothing(why string) domain.ConnectOutcome {
-	return domain.ConnectOutcome{Refused: domain.OptionalText(why), Connected: []domain.ConnectedNow{}, FellAway: []string{}}
+	return domain.ConnectOutcome{
+		Refused: domain.OptionalText(why), Connected: []domain.ConnectedNow{}, FellAway: []string{},
+	}
 }
 
-// The error of redeem can be shown to a person, or is internal. fellAway lists the agency's pages
-// that are no longer read although nothing was connected.
-func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b Callback, still AccessCheck) (fellAway []string, err error) {
+// redeem redeems the code and stores the tokens. Its error can be shown to a person, or is
+// internal. fellAway lists the agency's pages that are no longer read, although nothing was
+// connected.
+func (c *Connect) redeem(
+	ctx context.Context, a domain.ConnectAttempt, b Callback, still AccessCheck,
+) (fellAway []string, err error) {
 	if b.Error != "" || b.Code == "" {
 		return nil, b.refusal()
 	}
@@ -93,14 +98,15 @@ func (c *Connect) redeem(ctx context.Context, a domain.ConnectAttempt, b Callbac
 		return nil, fmt.Errorf("encode waiting tokens: %w", err)
 	}
 	now := c.Now()
-	if err := c.Secrets.Put(ctx, waitingRef(a.ID), raw, domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}); err != nil {
+	times := domain.SecretTimes{Taken: now, Expires: now.Add(chooseWithin)}
+	if err := c.Secrets.Put(ctx, waitingRef(a.ID), raw, times); err != nil {
 		return nil, err
 	}
 	return nil, c.Store.Choosing(ctx, a.ID, c.grantOf(a.Platform, w.Person), now.Add(chooseWithin))
 }
 
-// afterRefusal records that pages wait for a sign-in if the consent revoked their tokens, although
-// nothing can be connected with it.
+// afterRefusal handles a consent with which nothing can be connected. If the consent revoked the
+// tokens of pages, it records that these pages wait for a sign-in.
 func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w waiting) (fellAway []string, err error) {
 	if !a.Platform.Facts().ConsentEnds {
 		return nil, nil
@@ -112,8 +118,8 @@ func (c *Connect) afterRefusal(ctx context.Context, a domain.ConnectAttempt, w w
 	return p.FallsAway, err
 }
 
-// waitingRef returns the reference of waiting tokens. The store deletes them by it, even if it was
-// never informed that they wait.
+// waitingRef returns the reference of the tokens that wait for a choice. The store derives it too,
+// to delete the tokens of an attempt even if it does not know that they wait.
 func waitingRef(attempt string) string { return "connect/" + attempt }
 
 func (b Callback) declined() bool {
@@ -124,14 +130,15 @@ func (b Callback) refusal() error {
 	at := b.Platform.Title()
 	if b.declined() {
 		return domain.NewError(domain.CodeForbidden,
-			"You did not agree at %s. Nothing was connected. Start again if you want to connect.", at)
+			"You did not give your consent on %s. Nothing was connected. Start again if you want to connect.", at)
 	}
-	return domain.NewError(domain.CodeUnprocessable, "%s did not complete the sign-in. Nothing was connected. Start again. "+
-		"If the error persists, ask the operator of this service to check its app at %s.", at, at)
+	return domain.NewError(domain.CodeUnprocessable,
+		"%s did not complete the sign-in. Nothing was connected. Start again. "+
+			"If the error persists, ask the operator of this service to check its app on %s.", at, at)
 }
 
-// platformError returns an error that says what to do if a code is not redeemed. The platform's
-// error is logged without codes and tokens.
+// platformError returns the error to show if a code cannot be redeemed. It logs the platform's
+// error, which contains no code or token.
 func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, err error) error {
 	c.Logger.WarnContext(ctx, "redeem code at platform", "attempt", a.ID, "platform", a.Platform.String(),
 		"class", string(platforms.ClassOf(err)), "error", err)
@@ -142,16 +149,18 @@ func (c *Connect) platformError(ctx context.Context, a domain.ConnectAttempt, er
 	}
 	if wait := platforms.RetryAfter(err); platforms.ClassOf(err) == platforms.ClassThrottled && wait > 0 {
 		until := c.Now().Add(wait + time.Minute - 1).UTC().Truncate(time.Minute).Format("2 January 2006, 15:04")
-		return domain.NewError(domain.CodeUnprocessable, "%s accepts no more requests from this service until %s UTC. "+
-			"Nothing was connected. Start again after that. If this happens often, tell the operator of this service "+
-			"that its quota at %s is too small.", at, until, at)
+		return domain.NewError(domain.CodeUnprocessable,
+			"%s accepts no more requests from this service until %s UTC. Nothing was connected. Start again after "+
+				"that. If this happens often, tell the operator of this service that its quota on %s is too small.",
+			at, until, at)
 	}
-	return domain.NewError(domain.CodeUnprocessable, "Your consent could not be read from %s. Nothing was connected. "+
-		"Start again in a few minutes. If the error persists, contact the operator of this service.", at)
+	return domain.NewError(domain.CodeUnprocessable,
+		"Your consent could not be read from %s. Nothing was connected. Start again in a few minutes. "+
+			"If the error persists, contact the operator of this service.", at)
 }
 
-// checkWaiting refuses a consent that cannot be used: it is for another account than the one to
-// reconnect, or offers nothing.
+// checkWaiting refuses a consent that cannot be used: it does not include the page to reconnect, or
+// includes no page at all.
 func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w waiting) error {
 	at := a.Platform.Title() // the outcome is kept for a day, so it does not name the person
 	if a.SocialAccount != 0 {
@@ -165,23 +174,26 @@ func (c *Connect) checkWaiting(ctx context.Context, a domain.ConnectAttempt, w w
 			}
 		}
 		if len(w.Declined) > 0 {
-			return domain.NewError(domain.CodeUnprocessable, "With this sign-in at %s, %q cannot be read, and you did not agree "+
-				"to everything. Nothing was connected. Start again, and leave everything selected at %s. If that does not help, "+
-				"sign in as a person who manages %q.", at, page.Name, at, page.Name)
+			return domain.NewError(domain.CodeUnprocessable,
+				"With this sign-in to %s, %q cannot be read, and you did not grant all permissions. "+
+					"Nothing was connected. Start again, and leave everything selected on %s. If that does not help, "+
+					"sign in as a person who manages %q.", at, page.Name, at, page.Name)
 		}
-		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s does not include %q. "+
-			"Nothing was connected. Sign out at %s, start again, and sign in as a person who manages %q. Select it when "+
-			"the platform asks you to choose pages.", at, page.Name, at, page.Name)
+		return domain.NewError(domain.CodeUnprocessable,
+			"This sign-in to %s does not include %q. Nothing was connected. Sign out of %s, start again, and sign in "+
+				"as a person who manages %q. Select it when the platform asks you to choose pages.",
+			at, page.Name, at, page.Name)
 	}
 	switch {
 	case len(w.Offered) > 0:
 		return nil
 	case len(w.Declined) > 0:
-		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s includes no page or profile, and you did not agree "+
-			"to everything. Nothing was connected. Start again, and leave everything selected at %s.", at, at)
+		return domain.NewError(domain.CodeUnprocessable,
+			"This sign-in to %s includes no page or profile, and you did not grant all permissions. "+
+				"Nothing was connected. Start again, and leave everything selected on %s.", at, at)
 	default:
-		return domain.NewError(domain.CodeUnprocessable, "This sign-in at %s includes no page or "+
-			"profile. Nothing was connected. Start again and sign in as a person who manages one. Select it when the "+
-			"platform asks you to choose pages.", at)
+		return domain.NewError(domain.CodeUnprocessable,
+			"This sign-in to %s includes no page or profile. Nothing was connected. Start again and sign in as a "+
+				"person who manages a page. Select the page when the platform asks you to choose pages.", at)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// Directory is the read side.
+// Directory is the part of the read side that connecting needs.
 type Directory interface {
 	ActiveNames(ctx context.Context, parent, account string, now time.Time) (domain.ConnectNames, error)
 	ClientMayConnect(ctx context.Context, parent, account, user string) (bool, error)
@@ -27,7 +27,9 @@ type Directory interface {
 type Store interface {
 	Begin(ctx context.Context, a domain.ConnectAttempt, start []byte) error
 	OpenAttempt(ctx context.Context, start, cookie, state []byte, now time.Time) (domain.ConnectAttempt, error)
-	TakeAttempt(ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time) (domain.ConnectAttempt, error)
+	TakeAttempt(
+		ctx context.Context, state, cookie []byte, platform domain.Platform, now time.Time,
+	) (domain.ConnectAttempt, error)
 	CheckAttempt(ctx context.Context, state, cookie []byte, now time.Time) error
 	Attempt(ctx context.Context, id string) (domain.ConnectAttempt, error)
 	Choosing(ctx context.Context, id string, g domain.GrantKey, until time.Time) error
@@ -44,7 +46,9 @@ type Store interface {
 	KeepGrant(ctx context.Context, g domain.Grant, hang []domain.GrantedConnection) error
 	ConnectionsOf(ctx context.Context, g domain.GrantKey) ([]domain.GrantedConnection, error)
 	ConsentOf(ctx context.Context, connection int64) (time.Time, error)
-	DetachConnection(ctx context.Context, connection int64, seen time.Time) (g domain.GrantKey, left int, known bool, err error)
+	DetachConnection(
+		ctx context.Context, connection int64, seen time.Time,
+	) (g domain.GrantKey, left int, known bool, err error)
 	GrantOf(ctx context.Context, g domain.GrantKey) (domain.Grant, bool, error)
 	StopGrant(ctx context.Context, g domain.GrantKey, seen time.Time) (bool, error)
 	AskDeletion(ctx context.Context, r domain.DeletionRequest) error
@@ -66,10 +70,10 @@ type Config struct {
 	Store     Store
 	Secrets   Secrets
 	Places    commands.TokenPlaces
-	// SignIn returns the sign-in of a platform.
+	// SignIn returns the client for sign-ins to a platform.
 	SignIn func(p domain.Platform) (platforms.SignIn, error)
 	Log    commands.Appender
-	// Moved returns a channel that is closed at the next change to the directory's tables.
+	// Moved returns a channel that is closed when the directory's tables change.
 	Moved func() <-chan struct{}
 	// WakeFetchers makes the fetchers check immediately for due accounts.
 	WakeFetchers func(ctx context.Context, queue domain.FetchQueue) error
@@ -80,27 +84,28 @@ type Config struct {
 	ReturnOrigins []string
 	// Apps holds our client ids by platform.
 	Apps map[domain.Platform]string
-	// Meta verifies Meta's requests about people, like [platforms.Set.Signed]. Asked starts pending
-	// deletions. Both are nil if no app secret for Meta is configured.
+	// Meta verifies Meta's requests about people, like [platforms.Set.Signed]. Asked starts the
+	// erasures that people requested. Both are nil if no app secret for Meta is configured.
 	Meta   func(raw string) ([]platforms.SignedRequest, error)
 	Asked  func()
 	Now    func() time.Time
 	Logger *slog.Logger
 }
 
-// Connect implements connecting.
+// Connect connects pages and profiles.
 type Connect struct{ Config }
 
-// checkSignIn returns a conflict if the operator has not configured an app of the platform.
+// checkSignIn returns a conflict if the operator has not configured an app for the platform.
 func (c *Config) checkSignIn(p domain.Platform) error {
 	if _, err := c.SignIn(p); err != nil {
 		return domain.NewError(domain.CodeConflict,
-			"This service is not set up for sign-ins at %s. Ask its operator to configure an app of %s.", p.Title(), p.Title())
+			"This service is not set up for sign-ins to %s. Ask its operator to configure an app for %s.",
+			p.Title(), p.Title())
 	}
 	return nil
 }
 
-// Platforms returns the platforms with which people can sign in.
+// Platforms returns the platforms to which people can sign in.
 func (c *Config) Platforms() []domain.Platform {
 	return slices.DeleteFunc(domain.Platforms(), func(p domain.Platform) bool { return c.checkSignIn(p) != nil })
 }
@@ -122,28 +127,31 @@ const MaxLinkDays = 14
 
 // Time limits.
 const (
-	signInWithin = 10 * time.Minute // from the request until the person comes back
-	chooseWithin = 15 * time.Minute
-	redeemWithin = 30 * time.Second // continues if the browser disconnects, because a code works once
+	signInWithin = 10 * time.Minute // from the request until the person comes back from the platform
+	chooseWithin = 15 * time.Minute // from then until the choice
+	redeemWithin = 30 * time.Second // for work that continues if the browser disconnects
 )
 
-// Errors of rights.
+// Errors of the check of rights.
 var (
 	// ErrClientMayNot (forbidden): the client's dashboard does not allow connecting.
 	ErrClientMayNot = domain.NewError(domain.CodeForbidden,
-		"You may connect accounts only while your dashboard is open, lists you, and has Connecting (connect) turned on. Ask your agency.")
+		"You may connect accounts only while your dashboard is open, lists you, and has Connecting (connect) "+
+			"turned on. Ask your agency.")
 	errNotYourAccount = domain.NewError(domain.CodeNotFound, "There is no such account. Check its id.")
 )
 
 const roleClient = "client" // role of client users in requests and records
 
-// AccessCheck checks again whether the requester has access; for a link, whether its creator has.
-// nil means yes.
+// AccessCheck checks again whether the requester has access or, for a link, whether its creator has
+// access. It returns nil if so.
 type AccessCheck func(ctx context.Context, r domain.ConnectRequester) error
 
 // rights checks whether the requester may connect now, and returns the names of the agency and the
 // account. Both must be active.
-func (c *Config) rights(ctx context.Context, r domain.ConnectRequester, still AccessCheck) (names domain.ConnectNames, err error) {
+func (c *Config) rights(
+	ctx context.Context, r domain.ConnectRequester, still AccessCheck,
+) (names domain.ConnectNames, err error) {
 	if err := c.mayAsk(ctx, r, still); err != nil {
 		return names, err
 	}

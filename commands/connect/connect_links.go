@@ -25,14 +25,15 @@ type LinkRequest struct {
 // MadeLink is a link with its address, which is shown only once.
 type MadeLink struct {
 	domain.ConnectLink
-	URL string `json:"url"` // address to send to the person who connects
+	URL string `json:"url"` // address to send to the person who should connect
 }
 
 var (
 	// ErrLinkOver (not_found): the link does not exist, has expired, or was revoked.
-	ErrLinkOver     = domain.NewError(domain.CodeNotFound, "This link is no longer valid. Ask the sender for a new one.")
+	ErrLinkOver = domain.NewError(domain.CodeNotFound,
+		"This link is no longer valid. Ask the sender for a new one.")
 	errLinkPlatform = domain.NewError(domain.CodeUnprocessable,
-		"This link does not allow that platform. Choose a platform that its page shows.")
+		"This link does not allow this platform. Choose a platform that the link's page shows.")
 )
 
 // Make creates a link and records it. Errors: invalid, forbidden, not_found (the account), conflict
@@ -65,15 +66,17 @@ func (c Links) Make(ctx context.Context, r LinkRequest, still AccessCheck) (Made
 	return MadeLink{l, c.PublicURL + "/connect/link/" + token}, nil
 }
 
-func (c Links) recordChange(ctx context.Context, l domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time) error {
+func (c Links) recordChange(
+	ctx context.Context, l domain.ConnectLink, change string, by domain.ConnectRequester, now time.Time,
+) error {
 	event := domain.ConnectLinkChanged{
 		Link: l.ID, Change: change, AccountID: l.AccountID, Platforms: l.Platforms, ExpiresAt: l.ExpiresAt,
 	}
 	return c.Log.Append(ctx, signed(commands.NewDraft(domain.TopicOperations, l.ParentAccount, event, now), by))
 }
 
-// checkLink checks whether a link can be used now. It depends on the rights of its creator. Its
-// holder does not learn whether the creator has lost them.
+// checkLink checks whether a link can be used now. This depends on the rights of its creator, but
+// the holder of the link does not learn whether the creator has lost them.
 func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still AccessCheck) error {
 	if !l.Open(c.Now()) {
 		return ErrLinkOver
@@ -86,7 +89,9 @@ func (c *Config) checkLink(ctx context.Context, l domain.ConnectLink, still Acce
 }
 
 func creatorOf(l domain.ConnectLink) domain.ConnectRequester {
-	return domain.ConnectRequester{ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole}
+	return domain.ConnectRequester{
+		ParentAccount: l.ParentAccount, AccountID: l.AccountID, UserID: l.MadeBy, Role: l.MadeRole,
+	}
 }
 
 // List returns the links of an agency, or of a client's own account, newest first. Addresses are
@@ -103,7 +108,7 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Access
 	if err != nil {
 		return nil, err
 	}
-	now, rights := c.Now(), map[domain.ConnectRequester]bool{} // a creator's links for an account have the same answer
+	now, rights := c.Now(), map[domain.ConnectRequester]bool{} // by creator and account
 	for i, l := range links {
 		if !l.Open(now) {
 			continue
@@ -123,9 +128,11 @@ func (c Links) List(ctx context.Context, r domain.ConnectRequester, still Access
 	return links, nil
 }
 
-// Revoke revokes a link and records it. Sign-ins that it began cannot continue. Pages that were
-// connected with it stay connected. Errors: forbidden, not_found.
-func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string, still AccessCheck) (domain.ConnectLink, error) {
+// Revoke revokes a link and records it. Sign-ins that were started with the link cannot continue.
+// Pages that were connected with it stay connected. Errors: forbidden, not_found.
+func (c Links) Revoke(
+	ctx context.Context, r domain.ConnectRequester, id string, still AccessCheck,
+) (domain.ConnectLink, error) {
 	l, err := c.Store.LinkByID(ctx, r.ParentAccount, id)
 	if err == nil && r.Role == roleClient && l.AccountID != r.AccountID {
 		err = ErrLinkOver
@@ -147,7 +154,7 @@ func (c Links) Revoke(ctx context.Context, r domain.ConnectRequester, id string,
 type LinkPage struct {
 	domain.ConnectLink
 	domain.ConnectNames
-	Mine bool // this browser owns the link
+	Mine bool // whether this browser owns the link
 }
 
 // Page returns a link for its page. It does not bind the link to the browser, because mail scanners
@@ -161,17 +168,20 @@ func (c Links) Page(ctx context.Context, token, cookie string, still AccessCheck
 	}
 	p.Mine = p.Followed && slices.Equal(p.Cookie, digest(cookie))
 	if p.Followed && !p.Mine {
-		return p, domain.NewError(domain.CodeForbidden, "A platform was chosen in another browser, and this link works only "+
-			"there. Return to that browser, or ask the sender for a new link.")
+		return p, domain.NewError(domain.CodeForbidden,
+			"A platform was chosen in another browser, and this link works only there. "+
+				"Return to that browser, or ask the sender for a new link.")
 	}
 	p.ConnectNames, err = c.Directory.ActiveNames(ctx, p.ParentAccount, p.AccountID, c.Now())
 	return p, err
 }
 
-// Follow binds a link to the browser, unless it is already bound, and begins a sign-in at one of
+// Follow binds a link to the browser, unless it is already bound, and begins a sign-in to one of
 // its platforms. Errors are those of [Links.Page] and [Connect.Begin], and unprocessable (the
 // platform).
-func (c Links) Follow(ctx context.Context, token, cookie string, platform domain.Platform, still AccessCheck) (StartedSignIn, error) {
+func (c Links) Follow(
+	ctx context.Context, token, cookie string, platform domain.Platform, still AccessCheck,
+) (StartedSignIn, error) {
 	l, err := c.Store.Link(ctx, digest(token))
 	if err == nil {
 		err = c.checkLink(ctx, l, still)

@@ -90,7 +90,7 @@ func TestSignInThatEndsSaysWhy(t *testing.T) {
 		gone     error
 		says     string
 	}{
-		"the person refuses":    {"", nil, nil, "You did not agree at Facebook"},
+		"the person refuses":    {"", nil, nil, "You did not give your consent on Facebook"},
 		"the code is spent":     {code, platforms.Refuse(platforms.ClassReconnect, "100", "code SECRETWORD was used", 0), nil, "Facebook no longer accepts this sign-in"},
 		"the platform is away":  {code, platforms.Refuse(platforms.ClassRetry, "2", "unavailable", 0), nil, "Start again in a few minutes"},
 		"there is no page":      {code, nil, nil, "includes no page or profile"},
@@ -150,8 +150,8 @@ func TestChoiceIsJudged(t *testing.T) {
 	late, view := s.signIn(facebook(north))
 	s.now = s.now.Add(15 * time.Minute)
 	_, err := s.View(t.Context(), late, browser, s.still)
-	require.ErrorContains(t, err, "The time to choose is over")
-	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "is over")
+	require.ErrorContains(t, err, "The time to choose has expired")
+	require.ErrorContains(t, s.Choose(t.Context(), late, connect.Selection{Cookie: browser, Seen: view.Choice.Seen, Pages: []string{"1.0.1001"}}, s.still), "has expired")
 }
 
 // A second consent replaces the set of pages. The pages that it leaves out are named before
@@ -197,7 +197,7 @@ func TestConsentThatBringsNothingNamesWhatItEnds(t *testing.T) {
 	again := facebook(north)
 	again.SocialAccount = s.connected("1001", "1002")
 	for says, request := range map[string]connect.Request{
-		"no page or profile, and you did not agree": facebook(south), "cannot be read, and you did not agree": again, "does not include": again,
+		"no page or profile, and you did not grant all": facebook(south), "cannot be read, and you did not grant all": again, "does not include": again,
 	} {
 		s.now = s.now.Add(time.Hour)
 		s.connected("1001", "1002")
@@ -408,7 +408,7 @@ func TestLinkEndsWithItsTime(t *testing.T) {
 		}
 	}
 	_, err := s.links().Follow(t.Context(), revoked, browser, domain.TikTok, s.still)
-	require.ErrorContains(t, err, "does not allow that platform")
+	require.ErrorContains(t, err, "does not allow this platform")
 	start := s.follow(revoked)
 	_, err = s.links().Page(t.Context(), revoked, "BROWSERTWO", s.still)
 	require.Equal(t, domain.CodeForbidden, domain.CodeOf(err), "it is of the browser that followed it")

@@ -13,24 +13,28 @@ import (
 // Disconnected is the result of disconnecting a page.
 type Disconnected struct {
 	SocialAccountID int64 `json:"social_account_id"`
-	// GivenBack is true if nothing depends on the person's consent any more and it was revoked.
+	// GivenBack is true if the person's consent was revoked, because nothing depends on it anymore.
 	GivenBack bool `json:"given_back"`
-	// Left says what remains to be done on the platform; null if nothing.
+	// Left says what remains to be done on the platform; null if nothing remains.
 	Left domain.OptionalText `json:"left"`
 }
 
 var errConnectedByMain = domain.NewError(domain.CodeConflict,
-	"This page was connected by the main application, which manages its sign-in. Disconnect it there. Nothing was changed.")
+	"This page was connected by the main application, which manages its sign-in. Disconnect it there. "+
+		"Nothing was changed.")
 
 var errNotShownYet = domain.NewError(domain.CodeUnavailable,
-	"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. Repeat the request in a minute.")
+	"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. "+
+		"Repeat the request in a minute.")
 
-// Disconnect stops reading a page and keeps its figures. The token is deleted with the last page
-// that it reads, and the consent is revoked when nothing of any agency depends on it. Repeating it
+// Disconnect stops the reading of a page and keeps its figures. A token is deleted when no page is
+// read with it anymore, and the consent is revoked when no agency depends on it. Repeating the call
 // is safe. Errors: forbidden, not_found, conflict (the main application connected the page),
-// unavailable (repeat the request: the page will no longer be read, but the tokens are still
+// unavailable (repeat the request: the page will no longer be read, but its tokens are still
 // stored).
-func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, socialAccount int64, still AccessCheck) (Disconnected, error) {
+func (c *Connect) Disconnect(
+	ctx context.Context, r domain.ConnectRequester, socialAccount int64, still AccessCheck,
+) (Disconnected, error) {
 	done := Disconnected{SocialAccountID: socialAccount}
 	page, err := c.Directory.Page(ctx, r.ParentAccount, socialAccount)
 	if err != nil {
@@ -39,7 +43,9 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 	if r.Role == roleClient && page.AccountID != r.AccountID {
 		return done, errNotYourAccount
 	}
-	owner := domain.ConnectRequester{ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role}
+	owner := domain.ConnectRequester{
+		ParentAccount: r.ParentAccount, AccountID: page.AccountID, UserID: r.UserID, Role: r.Role,
+	}
 	if err := c.mayAsk(ctx, owner, still); err != nil {
 		return done, err
 	}
@@ -71,10 +77,12 @@ func (c *Connect) Disconnect(ctx context.Context, r domain.ConnectRequester, soc
 }
 
 // release detaches a connection that no longer reads anything from its grant. If nothing else
-// depends on the grant, it is revoked. left says what remains to be done on the platform. consent
-// is that of the connection before its disconnection was recorded: if there is a later one,
-// something was connected with it in the meantime.
-func (c *Connect) release(ctx context.Context, connection int64, consent time.Time) (givenBack bool, left string, err error) {
+// depends on the grant, release revokes the consent. left says what remains to be done on the
+// platform. consent is the time of the connection's consent before the disconnection was recorded.
+// If there was a later consent, the connection is in use again and stays attached.
+func (c *Connect) release(
+	ctx context.Context, connection int64, consent time.Time,
+) (givenBack bool, left string, err error) {
 	if reads, err := c.Directory.PagesOf(ctx, []int64{connection}); err != nil || len(reads) > 0 {
 		return false, "", err
 	}
@@ -87,28 +95,29 @@ func (c *Connect) release(ctx context.Context, connection int64, consent time.Ti
 	}
 	raw, err := c.Secrets.Get(ctx, grant.SecretRef())
 	if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
-		c.Logger.ErrorContext(ctx, "read tokens of consent to revoke", "platform", grant.Platform.String(), "error", err)
+		c.Logger.ErrorContext(ctx, "read tokens of consent to revoke",
+			"platform", grant.Platform.String(), "error", err)
 	}
-	// Only after the grant was dropped is it certain that no one has connected something with it in
-	// the meantime.
+	// Drop the grant before revoking the consent: this fails if someone has connected something
+	// with the grant in the meantime.
 	dropped, err := c.Store.DropGrant(ctx, grant, c.Now())
 	if err != nil {
 		return false, "", err
 	}
 	at := grant.Platform.Title()
 	if !dropped {
-		return false, "The same person is connecting something else with the same consent, so it was not withdrawn. " +
+		return false, "The same person is connecting something else with the same consent, so it was not revoked. " +
 			"The person who signed in can remove the app in their settings on " + at + ".", nil
 	}
 	err = c.revoke(ctx, grant, raw)
 	if grant.Platform.Facts().KeepsConsent {
-		return false, at + " does not let an app revoke the consent. " +
+		return false, at + " does not let an app revoke a person's consent. " +
 			"The person who signed in can remove the app in their settings there.", nil
 	}
 	if err != nil {
 		c.Logger.WarnContext(ctx, "the platform did not revoke the consent; its stored tokens are deleted",
 			"platform", grant.Platform.String(), "error", err)
-		return false, at + " could not be reached to revoke the consent. The stored tokens are deleted. " +
+		return false, "The consent could not be revoked on " + at + ". The stored tokens are deleted. " +
 			"The person who signed in can remove the app in their settings there.", nil
 	}
 	return true, "", nil

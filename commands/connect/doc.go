@@ -1,14 +1,14 @@
-// Package connect connects pages and profiles in a browser: a person signs in at a platform and
-// chooses pages, which are then read.
+// Package connect connects pages and profiles in a browser: a person signs in to a platform and
+// chooses the pages that ledgerboard reads from then on.
 //
 // # Invariants
 //
 //   - Values that grant access (the address of a sign-in, its state, the browser's cookie, a link)
-//     are random and stored only as SHA-256. Sealed tokens never appear in errors or log lines.
-//   - A state works once, only in the browser with the attempt's cookie, and only at its platform's
-//     callback.
-//   - Rights are checked three times: with the request, when the person comes back, and with the
-//     choice. Without them nothing is stored.
+//     are random and stored only as SHA-256. Tokens never appear in errors or log lines.
+//   - A state works once, only in the browser with the attempt's cookie, and only at the callback
+//     of its platform.
+//   - Rights are checked three times: with the request, when the person comes back from the
+//     platform, and with the choice. Without the rights, nothing is stored.
 //   - Before anything is stored, the page has named the pages that will no longer be read and those
 //     that move to another client. If these have changed, the page is shown again.
 //   - Ids are computed, so a choice can be repeated after a crash.
@@ -17,15 +17,16 @@
 //
 // # Failures
 //
-//   - Replayed code or state: the same browser sees the outcome. The code is not sent again.
+//   - Replayed code or state: the same browser sees the outcome. The code is not redeemed again.
 //   - Another browser: its cookie differs. The attempt stays open for the right browser.
-//   - Crash before the code is redeemed or the tokens are stored: the attempt stays taken, and its
-//     page says that it did not finish. The next sign-in renews the consent.
-//   - A page of another client: agency staff must confirm that it moves. Others must ask their
-//     agency and do not see the client's name.
+//   - Crash before the code is redeemed or the tokens are stored: the attempt stays in step taken,
+//     and its page says that it did not finish. The next sign-in renews the consent.
+//   - The page belongs to another client: agency staff must confirm that it moves. Other people
+//     must ask their agency, and do not see the client's name.
 //   - The tables do not show a disconnection in time: no token is deleted, and the caller must
 //     repeat the request.
-//   - A revocation fails: the page is disconnected and the tokens are deleted anyway.
+//   - The platform does not revoke the consent: the page is disconnected and the tokens are deleted
+//     anyway.
 //
 // # Non-obvious
 //
@@ -33,9 +34,11 @@
 //     whichever administrator signs in. A failing page then affects no other, and reconnecting
 //     keeps its id. Otherwise the token is the person's, and connections of all agencies share the
 //     grant's secret: a refresh token may work once, so two copies would invalidate each other.
-//   - A sign-in renews everything that depends on its grant: the older tokens may be dead.
-//   - A page that is no longer covered waits for a sign-in. If the person's token reads several
-//     accounts, it moves to its own connection without a token, so that the others continue.
-//   - A page that is disconnected while it is chosen again keeps its new token: the release names
-//     the consent seen before, and a choice seals a second time after the tables show it.
+//   - A sign-in renews all tokens that depend on its grant, because the older ones may be dead.
+//   - A page that the consent no longer covers waits for a sign-in. If the person's token reads
+//     several accounts, the page moves to its own connection without a token, so that the others
+//     continue.
+//   - A page that is disconnected while it is chosen again keeps its new token: a connection is not
+//     released if there was a later consent, and a choice seals the tokens again after the tables
+//     show the page.
 package connect

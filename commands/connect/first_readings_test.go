@@ -90,7 +90,7 @@ func TestReadingsOfAnEarlierSignInDoNotCount(t *testing.T) {
 	require.NoError(t, s.metaCalls().Deauthorized(t.Context(), "said"))
 	require.Equal(t, domain.FirstReading{
 		SocialAccountID: page1001, ReadAt: &read, Class: "reconnect",
-		Reason: "The person who connected this page removed our app at Facebook. Connect it again.",
+		Reason: "The person who connected this page removed our app on Facebook. Connect the page again.",
 	}, first())
 	connected()
 	shows(nil, "")

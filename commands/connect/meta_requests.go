@@ -12,13 +12,15 @@ import (
 // MetaCalls handles Meta's requests about people who signed in.
 type MetaCalls struct{ *Connect }
 
-// Configured reports whether the secret of an app of Meta is configured, so that Meta can call.
+// Configured reports whether the secret of a Meta app is configured, so that Meta's calls can be
+// verified.
 func (c MetaCalls) Configured() bool { return c.Meta != nil }
 
 // Deauthorized handles Meta's notice that a person removed our app. It deletes the tokens of the
-// consent, ends sign-ins that wait for a choice, and its connections in all agencies wait for a
-// sign-in. A notice issued before the person's last consent changes nothing. Repeating it is safe. Errors: invalid
-// ([platforms.ErrNotSigned]); after any other error the call must be repeated.
+// person's grant, ends sign-ins that wait for a choice, and makes the grant's connections in all
+// agencies wait for a sign-in. A notice issued before the person's last consent changes nothing.
+// Repeating the call is safe. Errors: invalid ([platforms.ErrNotSigned]); after any other error,
+// the call must be repeated.
 func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 	signed, err := c.Meta(raw)
 	if err != nil {
@@ -27,7 +29,9 @@ func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 	for _, one := range signed {
 		grant, covered, err := c.coveredGrant(ctx, requestOf(one))
 		if err == nil && covered {
-			err = c.stop(ctx, grant, requestOf(one), "The person who connected this page removed our app at "+one.Platform.Title()+". Connect it again.")
+			reason := "The person who connected this page removed our app on " + one.Platform.Title() +
+				". Connect the page again."
+			err = c.stop(ctx, grant, requestOf(one), reason)
 		}
 		if err != nil {
 			return err
@@ -37,16 +41,18 @@ func (c MetaCalls) Deauthorized(ctx context.Context, raw string) error {
 }
 
 // coveredGrant returns the grant of the request's person, which may not exist, and whether the
-// request covers it. It does not if the person has consented since the request was issued. Errors
+// request covers it: it does not if the person has consented after the request was issued. Errors
 // are those of the store.
-func (c MetaCalls) coveredGrant(ctx context.Context, r domain.DeletionRequest) (grant domain.Grant, covered bool, err error) {
+func (c MetaCalls) coveredGrant(
+	ctx context.Context, r domain.DeletionRequest,
+) (grant domain.Grant, covered bool, err error) {
 	grant, known, err := c.Store.GrantOf(ctx, c.grantOf(r.Platform, r.Person))
 	return grant, !known || r.CoversUntil().After(grant.ConsentedAt), err
 }
 
-// stop deletes the tokens of a grant, also of sign-ins that wait for a choice, and records that its
-// connections wait for a sign-in, with this reason even if they already did for another. It does so
-// only once, and not at all if there was a later consent.
+// stop deletes the tokens of a grant and of sign-ins that wait for a choice, and records with the
+// reason that the grant's connections wait for a sign-in, even if they already do for another
+// reason. It records a reason only once, and changes nothing if the person has consented again.
 func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, r domain.DeletionRequest, reason string) error {
 	if err := c.Store.EndChoices(ctx, grant.GrantKey, r.CoversUntil()); err != nil {
 		return err
@@ -87,10 +93,10 @@ func (c MetaCalls) stop(ctx context.Context, grant domain.Grant, r domain.Deleti
 
 // ErrDeletionUnknown (not_found): no request has this code, or it was done long ago.
 var ErrDeletionUnknown = domain.NewError(domain.CodeNotFound,
-	"There is no deletion request with this code. Requests are removed 90 days after they are done. Check the code, "+
-		"or send a new request on the platform.")
+	"There is no deletion request with this code. Requests are removed 90 days after they are done. "+
+		"Check the code, or send a new request on the platform.")
 
-// dueWithin is the maximum duration of an erasure: a month (GDPR article 12).
+// dueWithin is the time limit for an erasure: a month (GDPR article 12).
 const dueWithin = 30 * 24 * time.Hour
 
 // DeletionState is the progress of a person's request for deletion.
@@ -130,9 +136,10 @@ func (c MetaCalls) DeletionAsked(ctx context.Context, raw string) (DeletionAnswe
 		if !covered {
 			continue
 		}
-		reason := "The person who connected this page asked " + one.Platform.Title() + " to delete their data. Connect it again."
+		reason := "The person who connected this page asked " + one.Platform.Title() +
+			" to delete their data. Connect the page again."
 		if err := c.stop(ctx, grant, r, reason); err != nil {
-			// The stored request is enough: the erasure deletes these tokens too and disconnects
+			// The stored request is enough: the erasure deletes these tokens too, and disconnects
 			// the pages.
 			c.Logger.WarnContext(ctx, "some tokens of a person to be erased are not deleted yet",
 				"platform", one.Platform.String(), "error", err)
@@ -161,21 +168,23 @@ func (c MetaCalls) Deletion(ctx context.Context, code string) (state DeletionSta
 }
 
 func requestOf(signed platforms.SignedRequest) domain.DeletionRequest {
-	return domain.DeletionRequest{Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt}
+	return domain.DeletionRequest{
+		Code: signed.Code, Platform: signed.Platform, Person: signed.Person, AskedAt: signed.IssuedAt,
+	}
 }
 
-// EraseFurther makes one step of a request: it erases the members that the person's sign-ins
-// created, in all agencies, or marks the request as done if none are left. Repeat it until it is
-// done; any process can continue. shown reports whether the tables show everything in the log about
-// people. person returns a member without its user, because the platform never knew the user, or
-// not_found after the member was erased. erase does the same as the erase command.
+// EraseFurther performs one step of a deletion request: it erases the members that the person's
+// sign-ins created, in all agencies, or marks the request as done if no such members are left. Call
+// it again until done is true; any process can continue. shown reports whether the tables show
+// everything in the log about people. person returns a member without its user, because the
+// platform never knew the user; its error is not_found if the member was erased. erase does the
+// same as the erase command.
 func (c MetaCalls) EraseFurther(
 	ctx context.Context, r domain.DeletionRequest, shown func(ctx context.Context) (bool, error),
 	person func(ctx context.Context, member int64) (domain.Person, error),
 	erase func(ctx context.Context, p domain.Person, order domain.ErasureOrder) error,
 ) (done bool, err error) {
-	// Marking as done needs the tables too: they name people who were erased before, possibly by a
-	// process that stopped, and people who returned since.
+	// Outdated tables may still name members who were erased, or not name new members yet.
 	if shown, err := shown(ctx); err != nil || !shown {
 		return false, err
 	}

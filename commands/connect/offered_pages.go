@@ -14,7 +14,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// View is a sign-in as its page shows it after the person has come back.
+// View is the content of a sign-in's page after the person has come back from the platform.
 type View struct {
 	domain.ConnectAttempt
 	domain.ConnectNames
@@ -22,7 +22,7 @@ type View struct {
 	Readings []domain.FirstReading // of the connected pages, as far as the tables show them
 }
 
-// Choice is the content of the choice.
+// Choice is the content of the page on which a person chooses pages.
 type Choice struct {
 	Who   string // who signed in, as named by the platform; may be empty
 	Pages []Offer
@@ -30,41 +30,46 @@ type Choice struct {
 	// that the new one does not cover.
 	FallsAway []string
 	Declined  []string // scopes that the person declined
-	StayEmpty []string // figures of the offered pages that need a declined scope, for people: "of posts: comments, likes"
-	// Seen identifies what the page has named. A choice made on another version of the page has
-	// another value.
+	// StayEmpty lists the figures of the offered pages that need a declined scope, for people:
+	// "of posts: comments, likes".
+	StayEmpty []string
+	// Seen identifies the version of the page: the pages that it names as lost or moved.
 	Seen string
 }
 
 // Offer is a page or profile that can be chosen.
 type Offer struct {
-	Key      string // its name in a choice
+	Key      string // value of the page in a choice
 	Platform domain.Platform
 	Kind     domain.AccountType
 	Name     string
 	Username string // without @; may be empty
-	Missing  string // what the person lacks to have it read; "" for nothing
-	Present  bool   // it is already connected for this account
-	Renewed  bool   // it is read with an earlier sign-in of this person, which this one renews
-	Waits    bool   // it is connected for this account, but waits for a sign-in
-	HeldBy   string // the client who owns it now, for agency staff; for others what to do; "" if no other client owns it
-	MayMove  bool   // whether the choice may move it to this account
-	Ticked   bool   // whether it is selected by default
+	Missing  string // the right that the person lacks for the page to be read; "" if none
+	Present  bool   // whether it is already connected for this account
+	Renewed  bool   // whether an earlier sign-in of this person, which this one renews, reads it
+	Waits    bool   // whether it is connected for this account, but waits for a sign-in
+	// HeldBy is the client that owns the page now, for agency staff. For other people, it says what
+	// to do. It is "" if no other client owns the page.
+	HeldBy  string
+	MayMove bool // whether the choice may move it to this account
+	Ticked  bool // whether it is selected by default
 }
 
 // Errors of choices.
 var (
 	errElsewhere = domain.NewError(domain.CodeForbidden,
-		"This sign-in belongs to another browser. Choose the pages there. The person who requested it can see only the outcome here.")
+		"This sign-in belongs to another browser. Choose the pages there. "+
+			"The person who requested the sign-in can see only the outcome here.")
 	errChosen     = domain.NewError(domain.CodeConflict, "The choice was already made, or the sign-in has ended.")
-	errChooseLate = domain.NewError(domain.CodeNotFound, "The time to choose is over, or our app was removed on the platform. The tokens were deleted. Start again.")
+	errChooseLate = domain.NewError(domain.CodeNotFound,
+		"The time to choose has expired, or our app was removed on the platform. The tokens were deleted. Start again.")
 )
 
 // heldByOther is shown to people who must not learn the agency's other clients.
 const heldByOther = "connected elsewhere at your agency; ask your agency to move it"
 
 // View returns the progress of a sign-in for the browser that owns it. Errors: those of the store,
-// forbidden for another browser, and those of the requester's rights.
+// forbidden for another browser, and those of the check of the requester's rights.
 func (c *Connect) View(ctx context.Context, id, cookie string, still AccessCheck) (v View, err error) {
 	if v.ConnectAttempt, err = c.ownAttempt(ctx, id, cookie); err != nil {
 		return v, err
@@ -113,22 +118,23 @@ func (c *Connect) waiting(ctx context.Context, a domain.ConnectAttempt) (waiting
 	return w, nil
 }
 
-// Status is a sign-in as the requester sees it in any session.
+// Status is the progress of a sign-in, as the requester can see it in any session.
 type Status struct {
-	ID   string             `json:"id"`   // id that was returned when the sign-in was requested
-	Step domain.ConnectStep `json:"step"` // begun, opened, taken (the code is being redeemed), choosing, done or expired
-	// Outcome is the outcome; null if not yet known.
+	ID   string             `json:"id"`   // id of the sign-in, as returned when it was requested
+	Step domain.ConnectStep `json:"step"` // begun, opened, taken (redeeming the code), choosing, done or expired
+	// Outcome is set when the sign-in is done; until then it is null.
 	Outcome *domain.ConnectOutcome `json:"outcome"`
-	// FirstReadings is the progress of the first readings of the connected pages.
+	// FirstReadings shows the progress of the first reading of each connected page.
 	FirstReadings []domain.FirstReading `json:"first_readings"`
 }
 
-// Status returns the progress of a sign-in. Errors: not_found, including for another requester's
-// sign-in.
+// Status returns the progress of a sign-in. Errors: not_found, even if the sign-in exists but
+// another requester made it.
 func (c *Connect) Status(ctx context.Context, r domain.ConnectRequester, id string) (Status, error) {
 	a, err := c.Store.Attempt(ctx, id)
 	if err == nil && (a.ParentAccount != r.ParentAccount || r.Role == roleClient && a.UserID != r.UserID) {
-		err = domain.NewError(domain.CodeNotFound, "This sign-in does not exist or ended long ago. Nothing was connected. Start again.")
+		err = domain.NewError(domain.CodeNotFound,
+			"This sign-in does not exist or ended long ago. Nothing was connected. Start again.")
 	}
 	if err != nil {
 		return Status{}, err
@@ -204,8 +210,8 @@ func (c *Connect) plan(ctx context.Context, a domain.ConnectAttempt, w waiting) 
 	return p, nil
 }
 
-// stayEmpty names the platform if the sign-in offers accounts of several, because one may have what
-// the other lacks.
+// stayEmpty lists the figures of the offered pages that need a declined scope. If there are pages
+// of several platforms, it names the platform, because only one of them may lack a figure.
 func stayEmpty(w waiting) (says []string) {
 	figures := map[domain.Platform][]domain.UngrantedFigure{}
 	for _, o := range w.Offered {
@@ -235,8 +241,8 @@ func ungranted(o offered, w waiting) (figures []domain.UngrantedFigure) {
 	return figures
 }
 
-// StayEmpty names figures for people, separately for accounts and posts, because one may have what
-// the other lacks.
+// StayEmpty lists figures for people, separately for accounts and posts, because the same figure
+// may be missing for only one of them.
 func StayEmpty(ungranted []domain.UngrantedFigure) (says []string) {
 	figures := map[domain.Figures][]string{}
 	for _, u := range ungranted {
@@ -258,8 +264,8 @@ func StayEmpty(ungranted []domain.UngrantedFigure) (says []string) {
 	return says
 }
 
-// findKnown finds the directory's rows of the offered pages. If a page has several rows it prefers
-// a connected one, which come first, and then the one to reconnect.
+// findKnown finds the directory's rows of the offered pages. If a page has several rows, it prefers
+// a connected row (these come first) and then the row to reconnect.
 func (c *Connect) findKnown(ctx context.Context, p *plan, a domain.ConnectAttempt, all []offered) error {
 	refs := make([]domain.PageRef, len(all))
 	for i, o := range all {
@@ -314,7 +320,7 @@ func offerOf(o offered, known map[domain.PageRef]domain.ConnectedPage, a domain.
 	return offer
 }
 
-// keyOf names a page in a form.
+// keyOf returns the value of a page in a form.
 func keyOf(r domain.PageRef) string {
 	return fmt.Sprintf("%d.%d.%s", r.Platform, r.AccountType, r.ExternalID)
 }

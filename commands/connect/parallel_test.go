@@ -34,7 +34,7 @@ func TestWaitingChoiceHoldsTheConsent(t *testing.T) {
 	s.now = s.now.Add(time.Minute)
 	connected = s.connected("1001")
 	s.dialog.backErr = errors.New("the platform is away")
-	require.Contains(t, s.disconnect(connected).Left, "Facebook could not be reached")
+	require.Contains(t, s.disconnect(connected).Left, "could not be revoked on Facebook")
 	require.Empty(t, s.tokens(pageRef("1001")))
 }
 

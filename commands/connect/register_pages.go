@@ -11,16 +11,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Registrations registers pages and profiles for which a main application signs people in. Each
-// gets its own connection, so that a failing token affects no other page. The tokens are sent later
-// with PUT /api/connections/{id}/tokens.
+// Registrations registers pages and profiles for which a main application handles the sign-in. Each
+// page gets its own connection, so that a failing token affects no other page. The main application
+// sends the tokens later with PUT /api/connections/{id}/tokens.
 type Registrations struct {
 	Directory Directory
 	// EntitiesByKey returns stored entities by directory key.
 	EntitiesByKey func(ctx context.Context, keys []string) (map[string]domain.RecordedEntity, error)
 	Secrets       Secrets
 	Log           commands.Appender
-	// Moved returns a channel that is closed at the next change to the directory's tables.
+	// Moved returns a channel that is closed when the directory's tables change.
 	Moved func() <-chan struct{}
 	Now   func() time.Time
 }
@@ -28,7 +28,7 @@ type Registrations struct {
 // Registration describes a page or profile of an account.
 type Registration struct {
 	By        domain.ConnectRequester // the main application
-	AccountID string                  // the account that owns it: a client, or the agency itself
+	AccountID string                  // the account that owns the page: a client, or the agency itself
 	domain.PageRef
 	Name   string
 	UserID string // user of the account who owns the profile; "" for none
@@ -40,13 +40,13 @@ type Registration struct {
 // Registered is a page or profile as stored in the directory.
 type Registered struct {
 	SocialAccountID int64 `json:"social_account_id"`
-	ConnectionID    int64 `json:"connection_id"` // connection whose tokens must be sent
+	ConnectionID    int64 `json:"connection_id"` // the connection for which tokens must be sent
 	MemberID        int64 `json:"member_id"`
-	Connected       bool  `json:"connected"` // false if it is no longer read
-	// Changed is true if this request changed something.
+	Connected       bool  `json:"connected"` // false if the page is no longer read
+	// Changed is true if this request changed the directory.
 	Changed bool `json:"changed"`
-	// Subscribed is true if the account or its agency has an active subscription; without one
-	// nothing is read.
+	// Subscribed is true if the account or its agency has an active subscription. Without one, the
+	// page is not read.
 	Subscribed bool `json:"subscribed"`
 }
 
@@ -55,23 +55,27 @@ const maxRegistered = 200
 
 // Errors of registrations.
 var (
-	errNoUser = domain.NewError(domain.CodeUnprocessable, "user is not an active user of the account. Send the user first, or omit it.").
-			WithField("user", "is not an active user of the account")
+	errNoUser = domain.NewError(domain.CodeUnprocessable,
+		"user is not an active user of the account. Send the user first, or omit it.").
+		WithField("user", "is not an active user of the account")
 	errSignedIn = domain.NewError(domain.CodeConflict,
 		"This page was connected by a sign-in in ledgerboard. Disconnect it first "+
 			"(POST /api/platforms/{platformId}/disconnect). Nothing was changed.")
 	errOtherClient = domain.NewError(domain.CodeConflict,
-		"Another client of the agency owns this page. Send it with \"connected\":false for that client first. Nothing was changed.")
-	errNotRegistered = domain.NewError(domain.CodeNotFound, "This page was not registered. Check account, platform and external_id.")
-	errEndNotShown   = domain.NewError(domain.CodeUnavailable,
+		"Another client of the agency owns this page. Send it with \"connected\":false for that client first. "+
+			"Nothing was changed.")
+	errNotRegistered = domain.NewError(domain.CodeNotFound,
+		"This page was not registered. Check account, platform and external_id.")
+	errEndNotShown = domain.NewError(domain.CodeUnavailable,
 		"The page is being disconnected, but the tables do not show it yet. Its tokens are still stored. "+
 			"Send the same request again in a minute.")
 )
 
-// Register registers a page, or ends its registration. Repeating it is safe. A page in the
-// directory keeps its id, and its connection if the main application sent it. Errors: invalid,
-// not_found (the account, or the page to end), unprocessable (the user), conflict (it was connected
-// in ledgerboard, or another client owns it), unavailable (repeat the request).
+// Register registers a page, or ends its registration. Repeating the call is safe. A page in the
+// directory keeps its id, and also its connection if the main application sent the connection.
+// Errors: invalid, not_found (the account, or the page to end), unprocessable (the user), conflict
+// (the page was connected in ledgerboard, or another client owns it), unavailable (repeat the
+// request).
 func (r Registrations) Register(ctx context.Context, reg Registration) (done Registered, err error) {
 	if reg.ExternalID, err = reg.check(); err != nil {
 		return done, err
@@ -109,40 +113,44 @@ func (r Registrations) Register(ctx context.Context, reg Registration) (done Reg
 	}
 	done = registered(page, names)
 	done.Changed = true
-	return done, r.record(ctx, reg, page,
-		domain.DirectoryMember{ID: page.MemberID, AccountID: page.AccountID, UserID: reg.UserID, Name: page.Name, Active: true},
-		domain.DirectoryConnection{
-			ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, AccountType: page.AccountType,
-			SecretRef: domain.RegisteredSecretRef(page.ConnectionID), CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
-		}, page)
+	member := domain.DirectoryMember{
+		ID: page.MemberID, AccountID: page.AccountID, UserID: reg.UserID, Name: page.Name, Active: true,
+	}
+	connection := domain.DirectoryConnection{
+		ID: page.ConnectionID, MemberID: page.MemberID, Platform: page.Platform, AccountType: page.AccountType,
+		SecretRef: domain.RegisteredSecretRef(page.ConnectionID),
+		CreatedAt: page.UpdatedAt, UpdatedAt: page.UpdatedAt,
+	}
+	return done, r.record(ctx, reg, page, member, connection, page)
 }
 
-// check validates the registration and returns the plain id of the page, so that no page is
-// registered twice.
+// check validates the registration and returns the plain id of the page, so that a page is not
+// registered under two ids.
 func (reg Registration) check() (externalID string, err error) {
-	wrong := func(field, detail string) error {
-		return domain.NewError(domain.CodeInvalid, "The request is not well-formed: %s %s.", field, detail).WithField(field, detail)
-	}
 	id := reg.Platform.PlainID(reg.ExternalID)
 	plain := func(r rune) bool { return r > ' ' && r <= '~' }
 	_, known := reg.Platform.Kind(reg.AccountType)
 	switch {
 	case !reg.Platform.Valid():
-		return "", wrong("platform", "is not a platform: use one of "+domain.PlatformNumbers())
+		return "", domain.InvalidField("platform", "is not a platform: use one of "+domain.PlatformNumbers())
 	case !known:
-		return "", wrong("a_type", "must be one of "+domain.AccountTypeNumbers()+"; omit it for other platforms")
+		return "", domain.InvalidField("a_type",
+			"must be one of "+domain.AccountTypeNumbers()+"; omit it for other platforms")
 	case id == "" || len(id) > maxRegistered || strings.TrimFunc(id, plain) != "":
-		return "", wrong("external_id", "must be 1 to 200 visible ASCII characters without spaces")
+		return "", domain.InvalidField("external_id", "must be 1 to 200 visible ASCII characters without spaces")
 	case strings.TrimSpace(reg.Name) == "" || utf8.RuneCountInString(reg.Name) > maxRegistered ||
 		strings.ContainsFunc(reg.Name, func(r rune) bool { return r < ' ' }):
-		return "", wrong("name", "must be one line of 1 to 200 characters")
+		return "", domain.InvalidField("name", "must be one line of 1 to 200 characters")
 	default:
 		return id, nil
 	}
 }
 
-func (r Registrations) agencyOf(ctx context.Context, reg Registration) (agency string, names domain.ConnectNames, err error) {
-	accountKey, userKey := domain.DirectoryKey(domain.KindAccount, reg.AccountID), domain.DirectoryKey(domain.KindUser, reg.UserID)
+func (r Registrations) agencyOf(
+	ctx context.Context, reg Registration,
+) (agency string, names domain.ConnectNames, err error) {
+	accountKey := domain.DirectoryKey(domain.KindAccount, reg.AccountID)
+	userKey := domain.DirectoryKey(domain.KindUser, reg.UserID)
 	keys := []string{accountKey}
 	if reg.UserID != "" {
 		keys = append(keys, userKey)
@@ -165,10 +173,11 @@ func (r Registrations) agencyOf(ctx context.Context, reg Registration) (agency s
 
 func (r Registrations) page(reg Registration, agency string) domain.DirectorySocialAccount {
 	now := r.Now().UTC().Truncate(time.Microsecond)
+	person := cmp.Or(reg.UserID, "page:"+reg.ExternalID)
 	return domain.DirectorySocialAccount{
 		ID:            domain.ComputedSocialAccount(agency, reg.Platform, reg.AccountType, reg.ExternalID),
 		ParentAccount: agency, AccountID: reg.AccountID,
-		MemberID:     domain.ComputedMember(agency, reg.AccountID, reg.Platform, cmp.Or(reg.UserID, "page:"+reg.ExternalID)),
+		MemberID:     domain.ComputedMember(agency, reg.AccountID, reg.Platform, person),
 		ConnectionID: domain.RegisteredConnection(agency, reg.Platform, reg.AccountType, reg.ExternalID),
 		Platform:     reg.Platform, AccountType: reg.AccountType, ExternalID: reg.ExternalID, Name: reg.Name,
 		Connected: true, CreatedAt: now, UpdatedAt: now,
@@ -182,8 +191,8 @@ func registered(page domain.DirectorySocialAccount, names domain.ConnectNames) R
 	}
 }
 
-// record appends entities, with the page last, so that its readers find the entities that it names.
-// It waits until the tables show the page.
+// record appends entities, with the page last, so that readers of the page find the entities that
+// it names. It waits until the tables show the page.
 func (r Registrations) record(
 	ctx context.Context, reg Registration, page domain.DirectorySocialAccount, entities ...domain.DirectoryEntity,
 ) error {
@@ -207,7 +216,9 @@ func (r Registrations) record(
 
 // end records that a page is no longer read and deletes its tokens, unless it was registered again
 // in the meantime.
-func (r Registrations) end(ctx context.Context, reg Registration, page domain.DirectorySocialAccount, done Registered) (Registered, error) {
+func (r Registrations) end(
+	ctx context.Context, reg Registration, page domain.DirectorySocialAccount, done Registered,
+) (Registered, error) {
 	done.Connected, done.Changed = false, page.Connected
 	if page.Connected {
 		page.Connected, page.UpdatedAt = false, r.Now().UTC().Truncate(time.Microsecond)

@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/platforms"
 )
 
-// seal stores the person's tokens and those of pages: of the chosen pages, and of everything that
-// already depends on the grant, in any agency. taken is the time that is stored with them.
+// seal stores the person's tokens, and the tokens of the chosen pages and of all pages that already
+// depend on the grant, in any agency. taken is the time that is stored with them.
 func (c *Connect) seal(
 	ctx context.Context, w waiting, p plan, chosen []domain.GrantedConnection, now time.Time,
 ) (taken time.Time, err error) {
@@ -31,7 +31,7 @@ func (c *Connect) seal(
 	pages := map[string]commands.StoredTokens{}
 	for _, h := range slices.Concat(chosen, p.hanging) {
 		place, err := c.Places.TokenPlace(ctx, h.ConnectionID)
-		if err == nil && place.Taken(now).After(taken) { // by the clock of the process that recorded the state
+		if err == nil && place.Taken(now).After(taken) { // the state was recorded by a faster clock
 			taken = place.Taken(now)
 		}
 		if err != nil && domain.CodeOf(err) != domain.CodeNotFound {
@@ -56,16 +56,22 @@ func (c *Connect) seal(
 	return taken, nil
 }
 
-// keepChosen attaches and seals again the pages that are shown to be read, because a concurrent
-// disconnection may have deleted their tokens. A connection that began to wait for a sign-in after
-// the first seal stays in that state, because its person has withdrawn the consent.
-func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []domain.GrantedConnection, now, sealed time.Time) error {
+// keepChosen attaches the connections of the chosen pages to the grant again and seals missing
+// tokens again, as far as the tables show that the pages are read, because a concurrent
+// disconnection may have detached them and deleted their tokens. A connection that has begun to
+// wait for a sign-in since the first seal stays in that state, because its person has withdrawn the
+// consent.
+func (c *Connect) keepChosen(
+	ctx context.Context, w waiting, p plan, hang []domain.GrantedConnection, now, sealed time.Time,
+) error {
 	pages, err := c.Directory.PagesOf(ctx, connectionsOf(hang))
 	if err != nil {
 		return err
 	}
 	read := slices.DeleteFunc(slices.Clone(hang), func(h domain.GrantedConnection) bool {
-		return !slices.ContainsFunc(pages, func(page domain.ConnectedPage) bool { return page.ConnectionID == h.ConnectionID })
+		return !slices.ContainsFunc(pages, func(page domain.ConnectedPage) bool {
+			return page.ConnectionID == h.ConnectionID
+		})
 	})
 	if read, err = c.notWaiting(ctx, read, sealed); err != nil || len(read) == 0 {
 		return err
@@ -79,7 +85,7 @@ func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []doma
 	}
 	for _, ref := range refs {
 		_, err := c.Secrets.Get(ctx, ref)
-		if domain.CodeOf(err) == domain.CodeNotFound { // seal again, including everything else that now depends on the grant
+		if domain.CodeOf(err) == domain.CodeNotFound { // seal again, for all connections of the grant
 			if p.hanging, err = c.Store.ConnectionsOf(ctx, p.grant); err != nil {
 				return err
 			}
@@ -95,7 +101,7 @@ func (c *Connect) keepChosen(ctx context.Context, w waiting, p plan, hang []doma
 	return nil
 }
 
-// notWaiting removes the connections that have begun to wait for a sign-in since.
+// notWaiting removes the connections that began to wait for a sign-in after a time.
 func (c *Connect) notWaiting(
 	ctx context.Context, all []domain.GrantedConnection, since time.Time,
 ) (rest []domain.GrantedConnection, err error) {
@@ -147,14 +153,15 @@ func digest(secret string) []byte {
 	return sum[:]
 }
 
-// stateOf returns the state parameter. It cannot be computed without the cookie and the address.
+// stateOf returns the state parameter of a sign-in. It cannot be computed without the cookie and
+// the start address.
 func stateOf(cookie, start string) string {
 	mac := hmac.New(sha256.New, []byte(cookie))
 	mac.Write([]byte("connect state\x00" + start))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// waiting is the sealed form of a consent that waits for the choice. It never leaves this package.
+// waiting is the sealed form of a consent that waits for the choice.
 type waiting struct {
 	Person   string                `json:"person"`
 	Name     string                `json:"name"`

@@ -11,7 +11,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Selection is a choice as sent by its form.
+// Selection is a choice, as sent by the form of its page.
 type Selection struct {
 	Cookie string
 	Pages  []string // keys of offers
@@ -19,7 +19,7 @@ type Selection struct {
 	Seen   string   // [Choice].Seen of the page on which the choice was made
 }
 
-// Errors of a refused choice. The tokens keep waiting.
+// Errors of a refused choice. The tokens are kept, so the person can choose again.
 var (
 	// ErrChangedMeanwhile (conflict): the page no longer describes what would happen.
 	ErrChangedMeanwhile = domain.NewError(domain.CodeConflict,
@@ -30,7 +30,7 @@ var (
 		"A selected page is not included in this sign-in. Nothing was connected.")
 )
 
-// Choose connects the chosen pages. It may be repeated after an unavailable or internal error.
+// Choose connects the chosen pages. It can be repeated after an unavailable or internal error.
 // Errors: those of [Connect.View], conflict ([ErrChangedMeanwhile], or the choice was already
 // made), unprocessable (the choice is invalid).
 func (c *Connect) Choose(ctx context.Context, id string, chosen Selection, still AccessCheck) error {
@@ -78,7 +78,7 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Selection) (picked 
 	}
 	var refused *domain.Error
 	refuse := func(offer Offer, why string) {
-		message := fmt.Sprintf("%q at %s %s", offer.Name, offer.Platform.Title(), why)
+		message := fmt.Sprintf("%q on %s %s", offer.Name, offer.Platform.Title(), why)
 		if refused == nil {
 			refused = domain.NewError(domain.CodeUnprocessable, "%s Nothing was connected.", message)
 		}
@@ -117,9 +117,12 @@ func pick(a domain.ConnectAttempt, w waiting, p plan, chosen Selection) (picked 
 	return picked, nil
 }
 
-// store seals the tokens for the fetchers, then appends the connected pages, and then the pages
-// that are no longer covered. In this order, readers of a record find what it names.
-func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered) (domain.ConnectOutcome, error) {
+// store seals the tokens for the fetchers, then records the connected pages, and then the pages
+// that are no longer covered. In this order, readers of a record find the tokens and entities that
+// it names.
+func (c *Connect) store(
+	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered,
+) (domain.ConnectOutcome, error) {
 	now := c.Now().UTC().Truncate(time.Microsecond)
 	outcome := domain.ConnectOutcome{Connected: []domain.ConnectedNow{}, FellAway: append([]string{}, p.FallsAway...)}
 	var hang []domain.GrantedConnection
@@ -133,8 +136,8 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	if err != nil {
 		return outcome, err
 	}
-	// The attached connections keep the grant: a concurrent release of another connection does not
-	// delete what is sealed now.
+	// Attach the connections first: a grant with connections is kept, so a concurrent release of
+	// another connection does not delete the tokens that are sealed now.
 	if err := c.Store.KeepGrant(ctx, w.grant(p.grant, now), hang); err != nil {
 		return outcome, err
 	}
@@ -167,7 +170,7 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 		return outcome, err
 	}
 	for before, consent := range consents {
-		if _, _, err := c.release(ctx, before, consent); err != nil { // does not affect the choice, which is stored
+		if _, _, err := c.release(ctx, before, consent); err != nil { // the choice is already stored
 			c.Logger.WarnContext(ctx, "release replaced connection", "connection", before, "error", err)
 		}
 	}
@@ -175,8 +178,8 @@ func (c *Connect) store(ctx context.Context, a domain.ConnectAttempt, w waiting,
 	return outcome, nil
 }
 
-// actor is for records of other agencies whose pages a new consent affects: the requester does not
-// belong to them.
+// actor is the actor of records in other agencies whose pages a new consent affects, because the
+// requester does not belong to these agencies.
 const actor = "system:connect"
 
 func (c *Connect) record(ctx context.Context, a domain.ConnectAttempt, agency string, draft domain.Draft) error {
@@ -198,12 +201,13 @@ func (c *Connect) look(ctx context.Context, outcome domain.ConnectOutcome) {
 		}
 		notified[page.PID] = true
 		if err := c.WakeFetchers(ctx, domain.FetchQueue{Kind: domain.FetchAccounts, Platform: page.PID}); err != nil {
-			c.Logger.WarnContext(ctx, "first reading delayed until the next round", "platform", page.PID.String(), "error", err)
+			c.Logger.WarnContext(ctx, "first reading delayed until the next round",
+				"platform", page.PID.String(), "error", err)
 		}
 	}
 }
 
-// entities returns the member, the connections, then the pages of a choice.
+// entities returns the member, the connections and the pages of a choice, in this order.
 func (c *Connect) entities(
 	ctx context.Context, a domain.ConnectAttempt, w waiting, p plan, picked []offered, now time.Time,
 ) (entities []domain.DirectoryEntity, err error) {
@@ -247,16 +251,17 @@ func (c *Connect) entities(
 	return append(entities, pages...), nil
 }
 
-// leaveOut records that the pages that the consent does not cover wait for a sign-in, in any
-// agency. If one token reads several pages, such a page first moves to its own connection without a
-// token, so that the others continue. The new connection waits before anything is read with it.
+// leaveOut records that the pages that the consent does not cover, in any agency, wait for a
+// sign-in. If one token reads several pages, such a page moves to its own connection without a
+// token, so that the others continue. The state of the new connection is recorded first, so that
+// nothing is read with it.
 func (c *Connect) leaveOut(ctx context.Context, a domain.ConnectAttempt, p plan) error {
 	own := map[int64]bool{}
 	for _, h := range p.hanging {
 		own[h.ConnectionID] = h.SecretRef != p.grant.SecretRef()
 	}
-	// The latest reason counts: this one, not that of a reading that failed with the dead token
-	// while the rest was stored.
+	// Take the time for each page: this reason must be later than that of a reading that has failed
+	// with the dead token in the meantime.
 	for _, lost := range p.lost {
 		page, now := lost.DirectorySocialAccount, c.Now().UTC().Truncate(time.Microsecond)
 		var moved []domain.DirectoryEntity
@@ -290,8 +295,8 @@ func awaitsSignIn(page domain.DirectorySocialAccount, now time.Time, reason stri
 	}, now)
 }
 
-// consentsBefore returns the ledgerboard connections that read the chosen pages until now and will
-// no longer be used, with their consents.
+// consentsBefore returns the connections made in ledgerboard that have read the chosen pages until
+// now and will no longer be used, with the times of their consents.
 func (c *Connect) consentsBefore(
 	ctx context.Context, p plan, picked []offered, current []domain.GrantedConnection,
 ) (consents map[int64]time.Time, err error) {

@@ -50,7 +50,7 @@ func TestSourcesGiveReasonsForMissingFigures(t *testing.T) {
 		}
 		return r
 	}
-	const removed = "The person who connected this page removed our app at Facebook. Connect it again."
+	const removed = "The person who connected this page removed our app on Facebook. Connect the page again."
 	const ok, partial = analytics.SourceOK, analytics.SourcePartial
 	for name, tt := range map[string]struct {
 		reads   readings
