@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// Writer writes a table (RFC 4180, but with LF line endings: with CRLF, Go's writer drops a CR
-// inside a cell, and an export must not change data). It remembers the first error; Flush returns
-// it.
+// Writer writes a table as CSV (RFC 4180, but with LF line endings: with CRLF, Go's writer drops a
+// CR inside a cell, and an export must not change data).
 type Writer struct {
 	out   *csv.Writer
 	width int // cells per row
@@ -42,22 +41,23 @@ func (w *Writer) Values(values ...any) error {
 	return w.Row(cells)
 }
 
-// Comment writes a row with a text in its first cell and empty other cells, so that readers that
-// require equal rows accept it.
+// Comment writes a row with a text in its first cell. The other cells are empty, so that readers
+// that require rows of equal length accept it.
 func (w *Writer) Comment(text string) error {
 	cells := make([]string, w.width)
 	cells[0] = "# " + text
 	return w.Row(cells)
 }
 
-// Flush writes buffered data and returns the first error.
+// Flush writes buffered data and returns the first error of any write.
 func (w *Writer) Flush() error {
 	w.out.Flush()
 	return w.out.Error()
 }
 
-// cellOf formats a value as a cell: null is empty, a list of scalars is separated by spaces, an
-// object is JSON. Only text is escaped: a negative number starts like a formula but is not one.
+// cellOf formats a value as a cell: null is empty, the elements of a list of scalars are separated
+// by spaces, and an object is JSON. Only text is escaped: a negative number starts like a formula
+// but is not one.
 func cellOf(v reflect.Value) (string, error) {
 	if t, ok := reflect.TypeAssert[time.Time](v); ok {
 		return t.UTC().Format(time.RFC3339Nano), nil
@@ -87,7 +87,8 @@ func cellOf(v reflect.Value) (string, error) {
 	return string(raw), nil
 }
 
-// escape prevents formulas: people choose names and request ids.
+// escape prefixes text that spreadsheets would read as a formula, because users can choose texts
+// such as names and request ids.
 func escape(cell string) string {
 	if cell != "" && strings.ContainsRune("=+-@\t\r\n", rune(cell[0])) {
 		return "'" + cell
@@ -95,17 +96,17 @@ func escape(cell string) string {
 	return cell
 }
 
-// table is one table of an answer as CSV: the elements of one list, or the fields outside lists.
+// table is one table of a response: the elements of one list, or the fields outside lists.
 type table struct {
 	// name is the path of the list, or [Root] for the fields outside lists.
 	name string
-	// columns are the scalars of an element, by path; those of the parents precede them in a row.
+	// columns are the scalars of an element, by path. In a row, those of the parents precede them.
 	columns []column
 	lists   []nested // lists of objects in an element
 	parent  *table
 }
 
-// column is a scalar: its path, its position in an element, and whether JSON omits it if it is
+// column is a scalar: its path, its field index in an element, and whether JSON omits it if it is
 // zero.
 type column struct {
 	name     string
@@ -121,13 +122,13 @@ type nested struct {
 // Root is the name of the table of the fields outside lists.
 const Root = "data"
 
-// Plan is the CSV layout of an answer type. The rule, as stated in the API document: one row per
-// element of each list of objects; objects in an element are flattened, so that columns are paths;
-// a row starts with the scalars of the enclosing elements.
+// Plan is the CSV layout of a response type. As the API document states, there is one row per
+// element of each list of objects, objects in an element are flattened, so that columns are paths,
+// and a row starts with the scalars of the enclosing elements.
 type Plan struct {
 	root   *table
 	tables []*table // those with columns, outer ones first
-	isList bool     // the answer itself is a list
+	isList bool     // whether the response itself is a list
 }
 
 // NewPlan returns the plan of a struct, or of a slice of structs, with JSON tags.
@@ -158,7 +159,8 @@ func (p *Plan) add(t *table, object reflect.Type, path string, index []int) {
 		case element != nil:
 			p.add(t, element, fieldPath, fieldIndex)
 		default:
-			count := options == "omitzero" && field.Type.Kind() == reflect.Int // a count that JSON omits is 0, not unknown
+			// A count that JSON omits is 0, not unknown.
+			count := options == "omitzero" && field.Type.Kind() == reflect.Int
 			t.columns = append(t.columns, column{fieldPath, fieldIndex, strings.HasPrefix(options, "omit") && !count})
 		}
 	}

@@ -1,12 +1,12 @@
-// Package csvtable writes all CSV of the program: API answers, exports and the output of the
-// command line. Spreadsheets do not read any cell as a formula.
+// Package csvtable writes all CSV of the program: API responses, exports, and output of the command
+// line. Cells are escaped so that spreadsheets do not read them as formulas.
 //
-// The package may import the standard library only.
+// The package may import only the standard library.
 //
 // # Not obvious
 //
-//   - An answer consists of several tables, one per list of objects. Rows of an inner list start
-//     with the scalars of the enclosing elements.
-//   - A comment is the first cell of a row with as many cells as the others, so that strict readers
-//     accept it.
+//   - A response consists of one or more tables, one per list of objects. Rows of an inner list
+//     start with the scalars of the enclosing elements.
+//   - A comment is the first cell of a row with as many cells as every other row, so that strict
+//     readers accept it.
 package csvtable

@@ -9,14 +9,14 @@ import (
 
 type rows struct {
 	plan *Plan
-	pick string // one table; "": all tables
+	pick string // name of the selected table; "" for all tables
 	out  *Writer
 
 	offsets map[*table]int // index of the first column of each table in the output
-	line    []string       // the current row; reused because an answer may have a hundred thousand rows
+	line    []string       // the current row; reused because a response may have a hundred thousand rows
 }
 
-// Write formats an answer of the plan's type as CSV: all tables, or the selected one.
+// Write formats a response of the plan's type as CSV: all tables, or the selected one.
 func (p *Plan) Write(data any, pick string) ([]byte, error) {
 	var out bytes.Buffer
 	header, offsets := p.layout(pick)
@@ -40,7 +40,7 @@ func (p *Plan) FirstLine() string {
 
 func (p *Plan) several(pick string) bool { return pick == "" && len(p.tables) > 1 }
 
-// layout returns the columns of all tables, or those of the selected table after those of its
+// layout returns the columns of all tables, or the columns of the selected table after those of its
 // enclosing elements. Fields outside lists are not repeated in every row.
 func (p *Plan) layout(pick string) (header []string, offsets map[*table]int) {
 	if p.several(pick) {
@@ -76,8 +76,8 @@ func (r *rows) elements(t *table, list reflect.Value) error {
 	return nil
 }
 
-// element writes the row of an element and then those of its lists, whose rows start with its
-// cells. The cells stay in the line until the element ends.
+// element writes the row of an element and then the rows of the element's lists, which start with
+// the same cells. The cells stay in the line until then.
 func (r *rows) element(t *table, element reflect.Value) error {
 	var cells []string // of the table in the line; nil if the output does not contain the table
 	if offset, shown := r.offsets[t]; shown {
@@ -114,8 +114,8 @@ func (r *rows) element(t *table, element reflect.Value) error {
 	return nil
 }
 
-// follow follows a field index. An object that is null on the path has no members.
-func follow(v reflect.Value, index []int) (reflect.Value, bool) {
+// follow returns the field with an index. ok is false if an object on the path is null.
+func follow(v reflect.Value, index []int) (field reflect.Value, ok bool) {
 	for _, i := range index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {

@@ -18,7 +18,7 @@ import (
 // row.
 type Row struct {
 	Line int
-	Raw  []byte // set by [ReadLines]; valid until the handler returns
+	Raw  []byte // set by [ReadLines]; valid until the next row
 
 	zone   *time.Location
 	fields map[string]any // by [columnKey]: nil (absent), string, json.Number, bool, []any, or an object
@@ -36,7 +36,7 @@ func (r *Row) fault(name string, reason error) {
 	r.faults = append(r.faults, fmt.Errorf("%s %w", name, reason))
 }
 
-// shown returns a value in the form in which a fault may quote it.
+// shown returns a value as a fault may quote it.
 func (r *Row) shown(text string) string {
 	if r.secret {
 		return notShown
@@ -47,8 +47,8 @@ func (r *Row) shown(text string) string {
 // parser reads a value. Its error says what is wrong and quotes the value as shown.
 type parser[T any] func(text, shown string) (T, error)
 
-// field reads a field by the first of its names in the row. It returns nil if the field is absent
-// or invalid.
+// field reads a field under the first of its names that the row has. It returns nil if the field is
+// absent or invalid.
 func field[T any](r *Row, parse parser[T], names ...string) *T {
 	for _, name := range names {
 		v := r.fields[columnKey(name)]
@@ -144,7 +144,7 @@ func filled(text, _ string) (string, error) {
 	return text, nil
 }
 
-// integer reads an integer. 12.0, the notation of some exports, is 12.
+// integer reads an integer. It accepts 12.0, which some exports contain.
 func integer(text, shown string) (int64, error) {
 	text = strings.TrimSpace(text)
 	if whole, zeros, cut := strings.Cut(text, "."); cut && strings.Trim(zeros, "0") == "" {
@@ -197,12 +197,13 @@ func accountType(text, shown string) (domain.AccountType, error) {
 		return known
 	}
 	if err == nil && !slices.ContainsFunc(domain.Platforms(), known) {
-		err = fmt.Errorf("is %d; use one of %s; elsewhere 0", n, domain.AccountTypeNumbers())
+		err = fmt.Errorf("is %d; use one of %s; use 0 for other platforms", n, domain.AccountTypeNumbers())
 	}
 	return domain.AccountType(n), err
 }
 
-// AccountRef identifies an account as in a legacy row. The zero value identifies none.
+// AccountRef identifies an account in a legacy row, by its ID or its row ID. The zero value
+// identifies none.
 type AccountRef struct {
 	ID    string // 24 hex digits in lower case
 	RowID int64
@@ -229,8 +230,8 @@ var (
 	local = []string{"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", time.DateOnly}
 )
 
-// unixMillisFrom is the number from which Unix times are milliseconds: in seconds it would be the
-// year 5138.
+// unixMillisFrom is the number from which Unix times are taken as milliseconds. In seconds, it
+// would be in the year 5138.
 const unixMillisFrom = 100_000_000_000
 
 // time reads a time and returns it in UTC with microsecond precision, as in PostgreSQL. MySQL's
@@ -239,7 +240,8 @@ func (r *Row) time(text, shown string) (time.Time, error) {
 	at, ok := parseTime(strings.TrimSpace(text), r.zone)
 	at = at.UTC().Truncate(time.Microsecond)
 	if !ok || at.Year() < 1 || at.Year() > 9999 {
-		return at, fmt.Errorf("%s is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)", shown)
+		return at, fmt.Errorf(
+			"%s is not a time (2026-03-14T12:00:00Z, 2026-03-14 12:00:00, or Unix seconds or milliseconds)", shown)
 	}
 	return at, nil
 }
@@ -262,7 +264,7 @@ func parseTime(text string, zone *time.Location) (at time.Time, ok bool) {
 	return time.Unix(n, 0), err == nil
 }
 
-// createdAt returns the second in the first four bytes of an ObjectId.
+// createdAt returns the creation time in the first four bytes of an ObjectId.
 func createdAt(objectID string) time.Time {
 	raw, err := hex.DecodeString(objectID)
 	if err != nil {

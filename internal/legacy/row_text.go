@@ -17,7 +17,7 @@ func (r reader) csv(skipped int) {
 	limited := &lineCounter{in: r.in}
 	records := csv.NewReader(limited)
 	records.Comma = separatorOf(r.in)
-	records.FieldsPerRecord = -1 // rows of another width are refused below, with a reason
+	records.FieldsPerRecord = -1 // record refuses rows of another width, with a reason
 	columns, err := records.Read()
 	if err != nil {
 		r.bad(skipped+1, errors.New("has no header line with the column names"))
@@ -66,8 +66,8 @@ func (r reader) record(line int, columns, fields []string) bool {
 	})
 }
 
-// separatorOf returns the separator of the header: spreadsheets separate by semicolons if the comma
-// is the decimal separator, database tools by tabs.
+// separatorOf returns the separator of the header. Spreadsheets use semicolons if the comma is the
+// decimal separator; database tools use tabs.
 func separatorOf(in *bufio.Reader) rune {
 	head, _ := in.Peek(4 << 10)
 	head, _, _ = bytes.Cut(head, []byte{'\n'})
@@ -80,7 +80,7 @@ func separatorOf(in *bufio.Reader) rune {
 	return best
 }
 
-// array reads the objects of one JSON array on one or several lines, the format of mongoexport
+// array reads the objects of one JSON array on one or more lines, the format of mongoexport
 // --jsonArray.
 func (r reader) array(skipped int) {
 	counted := &lineCounter{in: r.in, line: skipped + 1}
@@ -128,8 +128,8 @@ func (r reader) object(line int, raw []byte) bool {
 	return r.row(line, maps.All(fields))
 }
 
-// plain unwraps extended JSON, canonical and relaxed, that represents a single value: {"$oid":"…"},
-// {"$date":{"$numberLong":"…"}} and similar. It does not change other objects.
+// plain unwraps extended JSON, canonical or relaxed, that represents a single value, such as
+// {"$oid":"…"} or {"$date":{"$numberLong":"…"}}. It does not change other objects.
 func plain(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -137,7 +137,9 @@ func plain(v any) any {
 			v[i] = plain(v[i])
 		}
 	case map[string]any:
-		for _, name := range []string{"$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$uuid", "$symbol"} {
+		for _, name := range []string{
+			"$oid", "$date", "$numberLong", "$numberInt", "$numberDouble", "$numberDecimal", "$uuid", "$symbol",
+		} {
 			inner, ok := v[name]
 			if _, isList := inner.([]any); ok && !isList && len(v) == 1 {
 				return plain(inner)
@@ -147,7 +149,7 @@ func plain(v any) any {
 	return v
 }
 
-// lineCounter reports the line of an offset in the input, and stops rows that do not end.
+// lineCounter finds the line of an offset in the input, and stops reading a row that is too long.
 type lineCounter struct {
 	in       io.Reader
 	line     int     // number of newlines before the offset, plus one

@@ -26,18 +26,18 @@ func (e *RowError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.
 // Unwrap returns the reason.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// errTooLong ends the file: the start of the next row is unknown.
 var (
+	// errTooLong is the last error of a file, because the start of the next row is unknown.
 	errTooLong = fmt.Errorf("the row is longer than %d bytes; the rest was not read", MaxRow)
 	errNotUTF8 = errors.New("is not UTF-8")
 )
 
-// Rows are the rows of a file, each with a nil error. A row that cannot be read is a [RowError]
-// instead. If the file cannot be read to its end, the last error is that of the file.
+// Rows iterates over the rows of a file. A row that cannot be read is nil, with a [RowError]. If
+// the file cannot be read to its end, the last error is not a RowError.
 type Rows = iter.Seq2[*Row, error]
 
-// Read reads CSV (with a header line), JSON Lines or one JSON array of objects; the first character
-// that is not a space decides. Times without a zone are in the given zone.
+// Read reads CSV with a header line, JSON Lines, or one JSON array of objects. The first character
+// that is not white space determines the format. Times without a zone are in the given zone.
 func Read(in io.Reader, zone *time.Location) Rows {
 	return func(yield func(*Row, error) bool) {
 		r := reader{bufio.NewReaderSize(in, 64<<10), zone, yield}
@@ -59,7 +59,8 @@ func Read(in io.Reader, zone *time.Location) Rows {
 	}
 }
 
-// ReadLines reads JSON Lines without parsing them: only Line and Raw of each row are set.
+// ReadLines reads JSON Lines without parsing them: only Line and Raw of each row are set. It
+// ignores the zone, but has the signature of [Read].
 func ReadLines(in io.Reader, _ *time.Location) Rows {
 	return func(yield func(*Row, error) bool) {
 		r := reader{in: bufio.NewReader(in), yield: yield}
@@ -78,7 +79,8 @@ type reader struct {
 
 func (r reader) bad(line int, reason error) bool { return r.yield(nil, &RowError{line, reason}) }
 
-// first skips the space before the first row and counts its lines.
+// first skips the white space before the first row. It returns the first byte of the row and the
+// number of skipped lines.
 func (r reader) first() (first byte, lines int, err error) {
 	for {
 		c, err := r.in.ReadByte()
@@ -95,8 +97,8 @@ func (r reader) first() (first byte, lines int, err error) {
 	}
 }
 
-// lines passes on every line that is not empty, as in the output of mongoexport without
-// --jsonArray.
+// lines reads the format of mongoexport without --jsonArray: one object per line. It skips empty
+// lines.
 func (r reader) lines(skipped int, take func(line int, raw []byte) bool) {
 	lines := bufio.NewScanner(r.in)
 	lines.Buffer(nil, MaxRow)

@@ -8,11 +8,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Owner is the owner in a legacy row. The directory completes missing fields.
+// Owner is the owner of a reading or post, as named in a legacy row. Fields that the row lacks are
+// taken from the directory.
 type Owner struct {
 	ParentAccount AccountRef
 	Account       AccountRef
-	MemberID      int64 // 0: not given
+	MemberID      int64 // 0 if absent
 	SocialAccount int64
 	Platform      domain.Platform
 	AccountType   domain.AccountType
@@ -20,9 +21,12 @@ type Owner struct {
 
 func (r *Row) owner() Owner {
 	return Owner{
-		ParentAccount: optional(r, account, "parentAccount", "parentAccountId"), Account: optional(r, account, "accountId", "subAccountId"),
-		SocialAccount: required(r, positive, "sAccountId", "socialAccountId"), Platform: r.platform(), AccountType: r.accountType(),
-		MemberID: optional(r, integer, "memberId"),
+		ParentAccount: optional(r, account, "parentAccount", "parentAccountId"),
+		Account:       optional(r, account, "accountId", "subAccountId"),
+		SocialAccount: required(r, positive, "sAccountId", "socialAccountId"),
+		Platform:      r.platform(),
+		AccountType:   r.accountType(),
+		MemberID:      optional(r, integer, "memberId"),
 	}
 }
 
@@ -69,11 +73,12 @@ var accountColumns = [][]string{
 	{domain.MetricClicks},
 }
 
-const unknownWindow = "old_system" // of figures without a known time span
+const unknownWindow = "old_system" // window of figures without a known time span
 
 // AccountReading reads a row of tSAccountIns. Followers and posts are counts at the time of the
-// reading, and likes are cumulative if the platform reports only those. The table does not contain
-// the day or time span of the other figures: they are shown as read and never summed or subtracted.
+// reading. Likes are cumulative if the platform reports cumulative likes. The table does not
+// contain the day or time span of the other figures, so they are shown as read and never summed or
+// subtracted.
 func (r *Row) AccountReading() (AccountReading, error) {
 	a := AccountReading{Owner: r.owner()}
 	a.Platform, a.CapturedAt, a.Figures = a.Owner.Platform, r.capturedAt(), []domain.Figure{}
@@ -82,11 +87,14 @@ func (r *Row) AccountReading() (AccountReading, error) {
 		if n == nil {
 			continue
 		}
-		figure := domain.Figure{Name: names[0], Kind: domain.Rolling, Value: *n, Source: "tSAccountIns." + names[0], Window: unknownWindow}
+		figure := domain.Figure{
+			Name: names[0], Kind: domain.Rolling, Value: *n, Source: "tSAccountIns." + names[0], Window: unknownWindow,
+		}
+		cumulative := a.Platform.Provides(domain.FiguresOfAccount, figure.Name, domain.Cumulative)
 		switch {
 		case figure.Name == domain.MetricFollowers || figure.Name == domain.MetricPosts:
 			figure.Kind, figure.Window = domain.Stock, ""
-		case figure.Name == domain.MetricLikes && a.Platform.Provides(domain.FiguresOfAccount, figure.Name, domain.Cumulative):
+		case figure.Name == domain.MetricLikes && cumulative:
 			figure.Kind, figure.Window = domain.Cumulative, ""
 		}
 		a.Figures = append(a.Figures, figure)
@@ -104,7 +112,8 @@ type PostReading struct {
 // PostReading reads a row of tSPostInsights.
 func (r *Row) PostReading() (PostReading, error) {
 	p := PostReading{Owner: r.owner()}
-	p.Platform, p.ExternalID, p.CapturedAt, p.PublishedAt = p.Owner.Platform, r.externalID(), r.capturedAt(), r.publishedAt()
+	p.Platform, p.ExternalID = p.Owner.Platform, r.externalID()
+	p.CapturedAt, p.PublishedAt = r.capturedAt(), r.publishedAt()
 	p.Counts = domain.Counts{
 		Likes: r.figure("likes"), Comments: r.figure("comments"), Shares: r.figure("shares"), Views: r.figure("views"),
 		Impressions: r.figure("impressions"), Reach: r.figure("reach"), Clicks: r.figure("clicks"),
@@ -124,7 +133,8 @@ type Post struct {
 func (r *Row) Post() (Post, error) {
 	owner := r.owner()
 	p := Post{Owner: owner, PostRegistered: domain.PostRegistered{
-		Platform: owner.Platform, Origin: domain.OriginMainApp, ExternalID: r.externalID(), PublishedAt: r.publishedAt(),
+		Platform: owner.Platform, Origin: domain.OriginMainApp,
+		ExternalID: r.externalID(), PublishedAt: r.publishedAt(),
 		CategoryID: r.figure("cId", "categoryId"), PostType: optional(r, asIs, "postType", "type"),
 		RegisteredAt: required(r, r.time, "updatedAt", "registeredAt", "createdAt"),
 	}, Texts: domain.PostTexts{
@@ -132,7 +142,7 @@ func (r *Row) Post() (Post, error) {
 		MediaURL: optional(r, asIs, "mediaUrl"), Permalink: optional(r, asIs, "permalink", "postUrl"),
 	}}
 	if p.CategoryID != nil && *p.CategoryID == 0 {
-		p.CategoryID = nil // the legacy "no category"
+		p.CategoryID = nil // 0 means no category in the legacy table
 	}
 	return p, r.err()
 }
@@ -143,7 +153,7 @@ type Preference struct {
 	domain.ImportedDashboard
 }
 
-// Preference reads a document. The lists are unchanged: the domain repairs them.
+// Preference reads a document. It does not repair the lists; [domain.PlanImport] does.
 func (r *Row) Preference() (p Preference, err error) {
 	p.ParentAccount = required(r, hexID, "parent_account")
 	p.DocumentID = required(r, hexID, "_id", "id")
@@ -182,17 +192,18 @@ type MemberAuth struct {
 	Connection   domain.DirectoryConnection // without a SecretRef
 	AccessToken  Secret
 	RefreshToken Secret
-	// OwnLogin is the field of stored tokens with the same name.
-	OwnLogin bool
+	OwnLogin     bool // whether the access token is from Instagram's own login
 }
 
 // MemberAuth reads a row of tMemberAuth. Its error quotes no value of the row.
 func (r *Row) MemberAuth() (MemberAuth, error) {
 	r.secret = true
 	return MemberAuth{
-		AccessToken: Secret(optional(r, asIs, "accessToken", "token")), RefreshToken: Secret(optional(r, asIs, "refreshToken")),
+		AccessToken:  Secret(optional(r, asIs, "accessToken", "token")),
+		RefreshToken: Secret(optional(r, asIs, "refreshToken")),
 		Connection: domain.DirectoryConnection{
-			ID: required(r, positive, "id"), MemberID: required(r, positive, "memberId"), Platform: r.platform(), AccountType: r.accountType(),
+			ID: required(r, positive, "id"), MemberID: required(r, positive, "memberId"),
+			Platform: r.platform(), AccountType: r.accountType(),
 			ExpiresAt: field(r, r.time, "expiresAt", "expiryDate", "expiry", "tokenExpiry"),
 			CreatedAt: optional(r, r.time, "createdAt"), UpdatedAt: optional(r, r.time, "updatedAt"),
 		},
