@@ -65,7 +65,7 @@ type FeedOutcome string
 const (
 	FeedAccepted  FeedOutcome = "taken"     // the line was appended to the log
 	FeedUnchanged FeedOutcome = "unchanged" // the same state or a later one is already stored
-	FeedRefused   FeedOutcome = "refused"   // the line is invalid; see its reason
+	FeedRefused   FeedOutcome = "refused"   // the line was not accepted; see its reason
 )
 
 // FeedLine is the result of one line.
@@ -99,7 +99,7 @@ var errNotAppended = domain.NewError(domain.CodeUnavailable,
 		"Lines that were already accepted change nothing.")
 
 // Feed accepts lines ([EntityLine]) and returns after they are in the log. If atomic is set and a
-// line is invalid, it refuses all lines (unprocessable, with the invalid lines). Other errors:
+// line is refused, it refuses all lines (unprocessable, with the refused lines). Other errors:
 // [errNotAppended].
 func (f FeedDirectory) Feed(ctx context.Context, c Caller, lines [][]byte, atomic bool) (FeedResult, error) {
 	erased, err := f.Tables.Erasures(ctx)

@@ -31,10 +31,10 @@ type Import struct {
 	// Looked is set for a pass that stores nothing. The pass records the digests of the secrets
 	// that it would store, by ref.
 	Looked map[string][sha256.Size]byte
-	// Places tells which connections wait for a sign-in. Only their stored tokens are replaced. It
-	// is nil without tables.
+	// Places tells which connections wait for a sign-in. Their stored tokens are replaced. It is
+	// nil without tables.
 	Places       TokenPlaces
-	ReplaceAll   bool // replace all stored tokens
+	ReplaceAll   bool // replace the stored tokens of all connections
 	GrowthWindow time.Duration
 	// NoSubscriptions is set if accounts are read, and growth is recorded, without a subscription.
 	NoSubscriptions bool

@@ -28,9 +28,10 @@ const (
 	SecretReplaced                          // a different secret replaced the stored one
 )
 
-// SealTokens stores a row's tokens under the connection's reference, before the event that names it
-// is appended. A stored token may be a renewed one, so it is replaced only if the connection waits
-// for a sign-in and the row has a different token.
+// SealTokens stores a row's tokens under the connection's reference. Call it before the event of
+// the connection is appended. Without ReplaceAll, it replaces stored tokens only if the connection
+// waits for a sign-in and the row has a different token, because the stored tokens may be renewed
+// ones.
 func (i Import) SealTokens(
 	ctx context.Context, c domain.DirectoryConnection, row legacy.MemberAuth,
 ) (SecretOutcome, error) {

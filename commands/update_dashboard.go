@@ -126,11 +126,11 @@ const restWithin = 3 * time.Second
 
 // consider loads the facts and decides. It returns the event to record, or nil.
 //
-// If there is an event to record, its verdict on the chain decides. Any other result (nothing to
-// change, a refusal, an earlier command, a preview) depends on stored state alone, so consider
-// waits until the tables have folded the agency's partition up to the end that the log had after
-// the request arrived. Otherwise, tables that were restored from a backup could confirm a change
-// that the log contradicts.
+// If there is an event to record, the chain decides whether it is effective. Any other result
+// (nothing to change, a refusal, an earlier command, a preview) depends on stored state alone, so
+// consider waits until the tables have folded the agency's partition up to the end that the log had
+// after the request arrived. Otherwise, tables that were restored from a backup could confirm a
+// change that the log contradicts.
 func (d *Dashboards) consider(ctx context.Context, c change) (view domain.FactsView, event domain.Data, err error) {
 	waiting, cancel := context.WithTimeout(ctx, restWithin)
 	defer cancel()

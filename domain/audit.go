@@ -47,7 +47,7 @@ type AuditFilter struct {
 	At      string   `json:"at,omitempty"`      // instant (RFC 3339) or version ("v12")
 	From    string   `json:"from,omitempty"`    // start of the range: instant or version, like `at`
 	To      string   `json:"to,omitempty"`      // end of the range: instant or version, like `at`
-	Order   string   `json:"order,omitempty"`   // history: asc or desc; access: user, or "" for by dashboard
+	Order   string   `json:"order,omitempty"`   // history: asc or desc; access: user, or "" for dashboard
 	Limit   int      `json:"limit,omitempty"`
 	Cursor  string   `json:"cursor,omitempty"`
 }
@@ -92,8 +92,8 @@ func (e AuditRead) Validate() error { return checkLengths(e.Dashboard) }
 func (e AuditExported) Validate() error { return checkLengths(e.Dashboard) }
 
 // CheckpointSigned is a signed statement about all records of `dashboards` up to a position. It is
-// appended to `operations` under the key "-". The note alone is the evidence; the other
-// fields repeat its contents.
+// appended to `operations` under the key "-". The note alone is the evidence; the other fields
+// repeat contents of the note.
 type CheckpointSigned struct {
 	Size      int64   `json:"size"`      // number of effective records that the checkpoint covers
 	Positions []int64 `json:"positions"` // next offset of each partition

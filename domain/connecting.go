@@ -53,7 +53,8 @@ type SecretTimes struct {
 	Granted         []string  // scopes as reported by the platform; nil if it was not asked or reports none
 }
 
-// TokenPlace is where a connection's tokens are stored, and the connection's recorded state.
+// TokenPlace says where a connection's tokens are stored, and holds the connection's recorded
+// state.
 type TokenPlace struct {
 	ConnectionID int64
 	Platform     Platform

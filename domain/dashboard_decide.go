@@ -277,7 +277,7 @@ type FactsView struct {
 	Folded int64
 }
 
-// Settlement says which record became a version of a stream.
+// Settlement says whether a stream has reached a version, and which record has the version.
 type Settlement struct {
 	Passed    bool   // the head has reached the version
 	CommandID string // of the record with this version; "" if it was parked

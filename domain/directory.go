@@ -106,8 +106,8 @@ type DirectoryMember struct {
 	Active    bool   `json:"active"`
 }
 
-// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`). `secret_ref` names
-// its sealed secrets in schema `kept`.
+// DirectoryConnection is a member's authorization on a platform (`tMemberAuth`). `secret_ref` is
+// the reference of its sealed secrets in schema `kept`.
 type DirectoryConnection struct {
 	ID          int64       `json:"id"`        // positive
 	MemberID    int64       `json:"member_id"` // the member who owns the connection

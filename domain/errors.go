@@ -15,9 +15,9 @@ const (
 	CodeInvalid            Code = "invalid"             // the request is malformed
 	CodeUnauthenticated    Code = "unauthenticated"     // the credentials are missing or invalid
 	CodeForbidden          Code = "forbidden"           // the caller is authenticated but lacks permission
-	CodeNotFound           Code = "not_found"           // unknown, or of another tenant: the response is the same
+	CodeNotFound           Code = "not_found"           // it does not exist or belongs to another tenant
 	CodeUnprocessable      Code = "unprocessable"       // the request is well-formed but violates a rule
-	CodeConflict           Code = "conflict"            // the current state or a concurrent change conflicts with it
+	CodeConflict           Code = "conflict"            // the request conflicts with the state or a concurrent change
 	CodePreconditionFailed Code = "precondition_failed" // the precondition in If-Match or If-Preview failed
 	CodeTooLarge           Code = "too_large"           // the body is too large
 	CodeRateLimited        Code = "rate_limited"        // the caller has exceeded its limit
@@ -31,7 +31,7 @@ type FieldError struct {
 	Detail string `json:"detail"` // what was wrong and what to do
 }
 
-// Error is a failure that is shown to a person. Every layer returns it.
+// Error is a failure that is shown to a person. All layers return errors of this type.
 type Error struct {
 	Code    Code
 	Message string       // a sentence for people: what was wrong and what to do

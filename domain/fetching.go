@@ -140,7 +140,7 @@ const ActorMeta = "system:meta"
 type ConnectionStateChanged struct {
 	ConnectionID int64     `json:"connection_id"`
 	AccountID    string    `json:"account_id,omitempty"` // the sub-account that owned it; "" in old records
-	MemberID     int64     `json:"member_id,omitempty"`  // the member that owned it; 0 in old records
+	MemberID     int64     `json:"member_id,omitempty"`  // the member who owned it; 0 in old records
 	Platform     Platform  `json:"p_id"`
 	State        string    `json:"state"`            // ok or reconnect
 	Reason       string    `json:"reason,omitempty"` // why a person must sign in again; "" for ok

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// OperatorAction names what an operator did. Values are only ever added.
+// OperatorAction names what an operator did. Values are never removed.
 type OperatorAction string
 
 // The actions of operators. [PersonErased] and [DataImported] record the last two, [OperatorActed]
@@ -39,12 +39,11 @@ const (
 
 // OperatorActed records that an operator is about to perform an action, its target and its reason.
 // It is appended to `operations` under the key "-" before the action begins; [OperatorFinished]
-// records the outcome. It has no free text, because the log would keep the text
-// forever.
+// records the outcome. It has no free text, because the log would keep the text forever.
 type OperatorActed struct {
-	Action OperatorAction `json:"action"`
-	Target OperatorTarget `json:"target"`
-	Reason Reason         `json:"reason"`
+	Action OperatorAction `json:"action"` // the action
+	Target OperatorTarget `json:"target"` // the target of the action
+	Reason Reason         `json:"reason"` // the operator's reason
 }
 
 // OperatorTarget identifies the target of an action. Each action sets only the fields that apply to
@@ -81,7 +80,7 @@ func (e OperatorActed) Validate() error {
 type OperatorOutcome string
 
 // The outcomes of an action. If the log has no outcome, either the action is still running, or its
-// process exited before it could record the outcome, which is then unknown.
+// process exited before the outcome was recorded, and the outcome is unknown.
 const (
 	OutcomeDone    OperatorOutcome = "done"    // the action was done; a rebuild was accepted
 	OutcomeRefused OperatorOutcome = "refused" // nothing was done
@@ -129,8 +128,8 @@ type Pause struct {
 // ProjectionPaused records that an operator paused a projection. It is no longer written:
 // [OperatorActed] records pauses.
 type ProjectionPaused struct {
-	Projection string `json:"projection"`
-	Reason     string `json:"reason"`
+	Projection string `json:"projection"` // name of the projection
+	Reason     string `json:"reason"`     // the operator's reason
 }
 
 // EventType implements [Data].
@@ -138,14 +137,14 @@ func (ProjectionPaused) EventType() string { return "operations.projection_pause
 
 // ProjectionResumed records the end of a pause. It is no longer written, like [ProjectionPaused].
 type ProjectionResumed struct {
-	Projection string `json:"projection"`
-	Reason     string `json:"reason"`
+	Projection string `json:"projection"` // name of the projection
+	Reason     string `json:"reason"`     // the operator's reason
 }
 
 // EventType implements [Data].
 func (ProjectionResumed) EventType() string { return "operations.projection_resumed.v1" }
 
-// ReasonCode is the class of an operator's reason. Values are only ever added.
+// ReasonCode is the class of an operator's reason. Values are never removed.
 type ReasonCode string
 
 // The codes of reasons.

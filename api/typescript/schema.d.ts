@@ -2586,9 +2586,9 @@ export interface components {
          *     - `invalid`: the request is malformed
          *     - `unauthenticated`: the credentials are missing or invalid
          *     - `forbidden`: the caller is authenticated but lacks permission
-         *     - `not_found`: unknown, or of another tenant: the response is the same
+         *     - `not_found`: it does not exist or belongs to another tenant
          *     - `unprocessable`: the request is well-formed but violates a rule
-         *     - `conflict`: the current state or a concurrent change conflicts with it
+         *     - `conflict`: the request conflicts with the state or a concurrent change
          *     - `precondition_failed`: the precondition in If-Match or If-Preview failed
          *     - `too_large`: the body is too large
          *     - `rate_limited`: the caller has exceeded its limit
@@ -3418,7 +3418,7 @@ export interface components {
          *
          *     - `taken`: the line was appended to the log
          *     - `unchanged`: the same state or a later one is already stored
-         *     - `refused`: the line is invalid; see its reason
+         *     - `refused`: the line was not accepted; see its reason
          * @enum {string}
          */
         FeedOutcome: "taken" | "unchanged" | "refused";

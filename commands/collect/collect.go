@@ -15,9 +15,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/quota"
 )
 
-// connections is the part of the read side that lists what can be read. Every method except Paused
-// omits accounts with a lapsed subscription, connections that wait for a sign-in, and those that an
-// operator has paused.
+// connections is the part of the read side that collecting needs. Due, Counts, ReadTogether and
+// Tasks omit accounts that are not read: those without an active subscription, those whose
+// connection waits for a sign-in, and those whose connection an operator has paused.
 type connections interface {
 	// Paused returns the connections that an operator has paused.
 	Paused(ctx context.Context) (map[int64]bool, error)
@@ -32,8 +32,8 @@ type connections interface {
 	) (map[string]map[domain.AccountType]int, error)
 	// Tasks returns the accounts of a claim that are still to be read, the most overdue first.
 	Tasks(ctx context.Context, claim domain.FetchClaim, now time.Time) ([]domain.FetchTask, error)
-	// SignInsDue counts the accounts that are read now, and those of them whose tokens expire
-	// permanently before a time.
+	// SignInsDue counts the accounts of a platform that are read, and those among them that need a
+	// new sign-in before a time.
 	SignInsDue(ctx context.Context, platform domain.Platform, now, before time.Time) (accounts, due int, err error)
 	// KnownPosts returns the posts of a social account whose metrics are read, newest first.
 	KnownPosts(ctx context.Context, tenant domain.Tenant) ([]domain.KnownPost, error)

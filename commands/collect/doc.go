@@ -29,8 +29,8 @@
 //   - History is read backward in parts, one with each reading. If a small quota has no room for
 //     both, a part gets its own turn between two readings. After each failure, the next attempt
 //     waits longer, because readings take precedence over history.
-//   - Readings missed during downtime are not repeated. An account reading requests all days since
-//     the last reading, so no day flow is lost.
+//   - Readings missed during downtime are not repeated. An account reading requests the days since
+//     the last reading, at most 28, so their day flows are not lost.
 //   - Results are stored in batches. After a crash, connections without a stored result are read
 //     again when their claim has expired.
 //   - A renewal continues after its claim expires or the process is stopped, and the process waits

@@ -63,8 +63,8 @@ func (c *tokens) renew(ctx context.Context, f *fetch, failed commands.StoredToke
 	return stored, err
 }
 
-// refresh renews tokens. It may wait for the quota until ctx is done or the lease is lost. In that
-// case it makes no call, because two concurrent renewals would invalidate each other's tokens.
+// refresh renews tokens. It may wait for the quota. If ctx is done or the lease is lost before
+// that, it makes no call, because two concurrent renewals would invalidate each other's tokens.
 func (c *tokens) refresh(
 	ctx, leased context.Context, f *fetch, stored commands.StoredTokens,
 ) (commands.StoredTokens, error) {
@@ -92,7 +92,7 @@ func (c *tokens) refresh(
 	return renewed, nil
 }
 
-// afterRefusal checks whether another token than the failed one is stored by now. If so, another
+// afterRefusal checks whether a token other than the failed one is stored by now. If so, another
 // renewal succeeded, and the refusal of this one proves nothing: a refresh token may work only
 // once.
 func (c *tokens) afterRefusal(

@@ -23,7 +23,7 @@ type Callback struct {
 
 // CallBack takes the attempt, redeems the code and stores the tokens until the person chooses
 // pages. The returned id is that of the attempt, whose page shows the choice or the outcome. Errors
-// are those of the store; in this case there is no page.
+// are those of the store; after an error, there is no page.
 func (c *Connect) CallBack(ctx context.Context, b Callback, still AccessCheck) (id string, err error) {
 	a, err := c.Store.TakeAttempt(ctx, digest(b.State), digest(b.Cookie), b.Platform, c.Now())
 	if a.ID != "" && domain.CodeOf(err) == domain.CodeConflict { // the callback was loaded again

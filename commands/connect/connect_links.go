@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// Links manages links with which a person without a login connects pages.
+// Links manages links with which a person without a login can connect pages.
 type Links struct{ *Connect }
 
 // LinkRequest requests a link.

@@ -76,10 +76,10 @@ func (c *Connect) Disconnect(
 	return done, err
 }
 
-// release detaches a connection that no longer reads anything from its grant. If nothing else
-// depends on the grant, release revokes the consent. left says what remains to be done on the
-// platform. consent is the time of the connection's consent before the disconnection was recorded.
-// If there was a later consent, the connection is in use again and stays attached.
+// release detaches a connection from its grant if the connection no longer reads anything. If
+// nothing else depends on the grant, release revokes the consent. left says what remains to be done
+// on the platform. consent is the time of the connection's consent before the disconnection was
+// recorded. If there was a later consent, the connection is in use again and stays attached.
 func (c *Connect) release(
 	ctx context.Context, connection int64, consent time.Time,
 ) (givenBack bool, left string, err error) {

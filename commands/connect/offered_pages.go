@@ -46,7 +46,7 @@ type Offer struct {
 	Username string // without @; may be empty
 	Missing  string // the right that the person lacks for the page to be read; "" if none
 	Present  bool   // whether it is already connected for this account
-	Renewed  bool   // whether an earlier sign-in of this person, which this one renews, reads it
+	Renewed  bool   // whether it is read with an earlier sign-in of this person, which this one renews
 	Waits    bool   // whether it is connected for this account, but waits for a sign-in
 	// HeldBy is the client that owns the page now, for agency staff. For other people, it says what
 	// to do. It is "" if no other client owns the page.

@@ -122,9 +122,9 @@ type nested struct {
 // Root is the name of the table of the fields outside lists.
 const Root = "data"
 
-// Plan is the CSV layout of a response type. As the API document states, there is one row per
-// element of each list of objects, objects in an element are flattened, so that columns are paths,
-// and a row starts with the scalars of the enclosing elements.
+// Plan is the CSV layout of a response type, as described in the API document. There is one row per
+// element of each list of objects. Objects in an element are flattened, so columns are paths. A row
+// starts with the scalars of the enclosing elements.
 type Plan struct {
 	root   *table
 	tables []*table // those with columns, outer ones first
