@@ -64,7 +64,7 @@ type FeedOutcome string
 // The outcomes of a line.
 const (
 	FeedAccepted  FeedOutcome = "taken"     // the line was appended to the log
-	FeedUnchanged FeedOutcome = "unchanged" // the same state or a later one is already stored
+	FeedUnchanged FeedOutcome = "unchanged" // the line has no new information
 	FeedRefused   FeedOutcome = "refused"   // the line was not accepted; see its reason
 )
 

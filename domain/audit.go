@@ -47,7 +47,7 @@ type AuditFilter struct {
 	At      string   `json:"at,omitempty"`      // instant (RFC 3339) or version ("v12")
 	From    string   `json:"from,omitempty"`    // start of the range: instant or version, like `at`
 	To      string   `json:"to,omitempty"`      // end of the range: instant or version, like `at`
-	Order   string   `json:"order,omitempty"`   // history: asc or desc; access: user, or "" for dashboard
+	Order   string   `json:"order,omitempty"`   // for history: asc or desc; for access: user, or "" (by dashboard)
 	Limit   int      `json:"limit,omitempty"`
 	Cursor  string   `json:"cursor,omitempty"`
 }

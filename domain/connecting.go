@@ -46,8 +46,8 @@ type GrantedConnection struct {
 type SecretTimes struct {
 	Taken   time.Time // when the secret was obtained
 	Expires time.Time // when the secret expires; zero if never or unknown
-	// RenewableUntil is when the secret can no longer be renewed. For a secret that cannot be
-	// renewed at all, it is the expiry. Zero if never or unknown.
+	// RenewableUntil is the time before which a person must sign in again, because the secret can
+	// then no longer be renewed or used; zero if never or unknown.
 	RenewableUntil  time.Time
 	DataAccessUntil time.Time // when Meta stops providing data; zero for other platforms or if unknown
 	Granted         []string  // scopes as reported by the platform; nil if it was not asked or reports none
@@ -197,7 +197,7 @@ type PageRef struct {
 type ConnectedPage struct {
 	DirectorySocialAccount
 	AccountName  string
-	AwaitsSignIn bool // whether it is not read until someone signs in to the platform again
+	AwaitsSignIn bool // whether it waits for a new sign-in
 }
 
 // Ref returns the reference of the page with its plain id, in whichever form the directory holds

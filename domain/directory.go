@@ -59,7 +59,7 @@ type DirectoryAccount struct {
 	Address       string `json:"address,omitempty"`
 	CustomDomain  string `json:"custom_domain,omitempty"` // agencies: host of login_url, preferred to white_label_url
 	WhiteLabelURL string `json:"white_label_url,omitempty"`
-	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used on pages for their clients; "" for none
+	Color         string `json:"colour,omitempty"` // agencies: #rrggbb, used in reports for their clients; "" for none
 	Active        bool   `json:"active"`
 }
 

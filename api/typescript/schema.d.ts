@@ -3417,7 +3417,7 @@ export interface components {
          * @description The outcome of a line.
          *
          *     - `taken`: the line was appended to the log
-         *     - `unchanged`: the same state or a later one is already stored
+         *     - `unchanged`: the line has no new information
          *     - `refused`: the line was not accepted; see its reason
          * @enum {string}
          */
