@@ -161,7 +161,7 @@ type ConnectOutcome struct {
 type ConnectedNow struct {
 	SocialAccountID int64    `json:"social_account_id"`
 	PID             Platform `json:"p_id"`
-	Name            string   `json:"name"` // its name on the platform
+	Name            string   `json:"name"` // name on the platform
 }
 
 // ConnectLink lets a person without a login connect pages for an account. Only the browser in which

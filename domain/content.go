@@ -9,7 +9,7 @@ import (
 // PostTexts is the personal content of a post. In the log, only topic `contents` holds it.
 type PostTexts struct {
 	Content   string `json:"content,omitempty"`   // text of the post
-	MediaURL  string `json:"media_url,omitempty"` // URL of its picture or video, which may expire
+	MediaURL  string `json:"media_url,omitempty"` // URL of the post's picture or video, which may expire
 	Permalink string `json:"permalink,omitempty"` // URL of the post on the platform
 }
 

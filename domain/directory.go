@@ -121,7 +121,7 @@ type DirectoryConnection struct {
 
 // DirectoryDefaultAccount is the social account that a member opens by default (`tDefaultAccount`).
 type DirectoryDefaultAccount struct {
-	MemberID      int64 `json:"member_id"`         // the member who opens it
+	MemberID      int64 `json:"member_id"`         // the member
 	SocialAccount int64 `json:"social_account_id"` // the connected profile or page
 }
 
@@ -135,8 +135,8 @@ type DirectorySocialAccount struct {
 	Platform      Platform    `json:"p_id"`
 	AccountType   AccountType `json:"a_type,omitempty"`
 	ExternalID    string      `json:"external_id"` // the platform's id
-	Name          string      `json:"name"`        // its name on the platform
-	Connected     bool        `json:"connected"`   // false if it is no longer read
+	Name          string      `json:"name"`        // name on the platform
+	Connected     bool        `json:"connected"`   // whether the page or profile is read
 	CreatedAt     time.Time   `json:"created_at,omitzero"`
 	UpdatedAt     time.Time   `json:"updated_at,omitzero"`
 }

@@ -139,8 +139,8 @@ const ActorMeta = "system:meta"
 // per change, to `operations` under the agency's key.
 type ConnectionStateChanged struct {
 	ConnectionID int64     `json:"connection_id"`
-	AccountID    string    `json:"account_id,omitempty"` // the sub-account that owned it; "" in old records
-	MemberID     int64     `json:"member_id,omitempty"`  // the member who owned it; 0 in old records
+	AccountID    string    `json:"account_id,omitempty"` // sub-account that owned the connection; "" in old records
+	MemberID     int64     `json:"member_id,omitempty"`  // member who owned the connection; 0 in old records
 	Platform     Platform  `json:"p_id"`
 	State        string    `json:"state"`            // ok or reconnect
 	Reason       string    `json:"reason,omitempty"` // why a person must sign in again; "" for ok

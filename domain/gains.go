@@ -11,7 +11,7 @@ type FigureChange struct {
 
 	// Connection is the connection that needs a sign-in; 0 if figures changed.
 	Connection int64     `json:"connection_id,omitempty"`
-	At         time.Time `json:"at,omitzero"` // when it began to need a sign-in
+	At         time.Time `json:"at,omitzero"` // when the connection began to need a sign-in
 }
 
 // Figures names a group of figures that change together.

@@ -84,7 +84,7 @@ func DecideSkip(f ParkedFacts, stream string, skip ParkedSkipped) (Data, error) 
 // precede it under the same key and must fit the chain; otherwise the skip has no effect.
 type ParkedSkipped struct {
 	Position Position `json:"position"`          // position of the skipped record
-	Version  int64    `json:"version,omitempty"` // its version in the stream; absent in old records
+	Version  int64    `json:"version,omitempty"` // version of that record in the stream; absent in old records
 	Reason   Reason   `json:"reason"`            // the operator's reason
 }
 

@@ -2679,7 +2679,7 @@ export interface components {
         ConnectStep: "begun" | "opened" | "taken" | "choosing" | "done";
         /** @description A page or profile that was chosen. */
         ConnectedNow: {
-            /** @description its name on the platform */
+            /** @description name on the platform */
             name: string;
             p_id: components["schemas"]["Platform"];
             /**
@@ -4364,7 +4364,7 @@ export interface components {
             reason: components["schemas"]["Reason"];
             /**
              * Format: int64
-             * @description its version in the stream; absent in old records
+             * @description version of that record in the stream; absent in old records
              */
             version?: number;
         };
@@ -6070,7 +6070,7 @@ export interface components {
         Start: number | null;
         /** @description A sign-in that can be opened. */
         StartedSignIn: {
-            /** @description id of the sign-in, with which its status can be read */
+            /** @description id with which the status of the sign-in can be read */
             id: string;
             /** @description `start_url` is the address to open in the browser of the person who signs in. It is valid for ten minutes and works once. */
             start_url: string;

@@ -22,7 +22,7 @@ type Request struct {
 
 // StartedSignIn is a sign-in that can be opened.
 type StartedSignIn struct {
-	ID string `json:"id"` // id of the sign-in, with which its status can be read
+	ID string `json:"id"` // id with which the status of the sign-in can be read
 	// StartURL is the address to open in the browser of the person who signs in. It is valid for
 	// ten minutes and works once.
 	StartURL string `json:"start_url"`
