@@ -31,6 +31,9 @@ var (
 		WithField("email", "already belongs to a user of the agency")
 	errKeyUsed = domain.NewError(domain.CodeUnprocessable,
 		"This Idempotency-Key was used for another request. Use a new key for a new request.")
+	// errNotConfirmed (unavailable): the entity may or may not have been added.
+	errNotConfirmed = domain.NewError(domain.CodeUnavailable, "The log did not acknowledge the change, which may still take effect. "+
+		"Send the same request again if it has an Idempotency-Key. Otherwise, first check whether the change took effect.")
 )
 
 // LocalDirectory adds clients and people if ledgerboard manages the directory
@@ -162,7 +165,7 @@ func (d LocalDirectory) add(
 func (d LocalDirectory) append(ctx context.Context, drafts ...domain.Draft) error {
 	for _, draft := range drafts {
 		if err := d.Log.Append(ctx, draft); err != nil {
-			return fmt.Errorf("%w (%w)", errNotAppended, err)
+			return fmt.Errorf("%w (%w)", errNotConfirmed, err)
 		}
 	}
 	awaitEntities(ctx, d.Tables, drafts...)
