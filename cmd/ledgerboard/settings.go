@@ -103,8 +103,8 @@ type settings struct {
 	Users       string   `env:"LEDGERBOARD_USERS" enum:"known,unknown_allowed" default:"known" help:"Whether only tokens of users in the directory are accepted (known), or also tokens of other users (unknown_allowed)."`
 	Withdrawn   string   `env:"LEDGERBOARD_WITHDRAWN" placeholder:"FILE" help:"File that lists the subjects whose tokens are no longer valid, one per line. Changes take effect within 1 s; open streams are closed within 10 s."`
 	CORSOrigins []string `env:"LEDGERBOARD_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may read responses of this service."`
-	PublicURL   string   `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service. Platforms redirect people to it when they connect an account. Without a public URL, accounts cannot be connected here."`
-	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a second listener for /metrics, /healthz, /readyz and /debug/pprof. The first listener then serves none of these. Without a second listener, the first listener serves all of them except pprof."`
+	PublicURL   string   `env:"LEDGERBOARD_PUBLIC_URL" placeholder:"https://…" help:"Public URL of this service, to which platforms redirect people. Without it, accounts cannot be connected here."`
+	AdminAddr   string   `env:"LEDGERBOARD_ADMIN_ADDR" placeholder:"HOST:PORT" help:"Address of a separate listener for /metrics, /healthz, /readyz and /debug/pprof. By default, the main listener serves them, except pprof."`
 	RateLimit   int      `env:"LEDGERBOARD_RATE_LIMIT" default:"6000" help:"Maximum number of requests per user per minute, counted by each process; 0: no limit."`
 	// answerHeaders are set on every response in mock mode.
 	answerHeaders map[string]string

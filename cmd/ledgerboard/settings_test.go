@@ -310,8 +310,8 @@ func TestSettingsDocument(t *testing.T) {
 	parser, err := newParser(&c)
 	require.NoError(t, err)
 	var text strings.Builder
-	text.WriteString("# Settings\n\n`ledgerboard serve` and the other commands read these settings. Each is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
-		"`--kafka-brokers`), or a line of the\nfile that `LEDGERBOARD_CONFIG` names. Written by `go test ./cmd/ledgerboard -run TestSettingsDocument -update`.\n\n" +
+	text.WriteString("# Settings\n\nEach setting is an environment variable, a flag (`LEDGERBOARD_KAFKA_BROKERS` is " +
+		"`--kafka-brokers`), or a line of the file that `LEDGERBOARD_CONFIG` names.\n\n" +
 		"The standard variables of OpenTelemetry (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure traces; `GOMEMLIMIT` and `GOGC` the Go runtime.\n\n" +
 		"| setting | default | |\n|---|---|---|\n")
 	for _, command := range parser.Model.Children {
@@ -320,7 +320,7 @@ func TestSettingsDocument(t *testing.T) {
 		}
 		for _, f := range command.Flags {
 			if len(f.Envs) > 0 && !f.Hidden {
-				value := "–"
+				value := ""
 				if f.Default != "" {
 					value = "`" + f.Default + "`"
 				}
