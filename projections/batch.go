@@ -23,11 +23,11 @@ const (
 	splitAbove = 400
 )
 
-// handle folds one poll. It continues while the process stops; otherwise the next process would
-// repeat work that was nearly done, and commands that wait for it would wait longer. A small poll
-// is one transaction over all its partitions, which keeps latency low when a few events arrive on
-// many partitions. Workers share a large poll by partition, so that no two transactions touch the
-// same keys.
+// handle folds one poll. When the process shuts down, handle gets a few seconds to finish;
+// otherwise the next process would repeat work that was nearly done, and commands would wait
+// longer. A small poll is one transaction over all its partitions, which keeps latency low when a
+// few events arrive on many partitions. A large poll is divided among workers by partition, so that
+// no two transactions touch the same keys.
 func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	if len(batch.Runs) == 0 {
 		return nil
@@ -57,9 +57,9 @@ func (f *session) handle(ctx context.Context, batch eventlog.Batch) error {
 	return f.goLive(folding)
 }
 
-// cutRuns splits runs into transactions of at most the given number of records and about equal
-// size. The next transaction is decoded while one is folded; a small last one would leave nothing
-// to decode.
+// cutRuns splits runs into transactions of about equal size with at most limit records each. While
+// one transaction is folded, the next one is decoded; with equal sizes, both take about equally
+// long.
 func cutRuns(runs []eventlog.Run, limit int) (cut [][]eventlog.Run) {
 	records := recordsOf(runs)
 	if n := (records + limit - 1) / limit; n > 1 {
@@ -99,7 +99,7 @@ func (f *session) foldShare(ctx context.Context, topic eventlog.TopicID, transac
 	group.Go(func() error {
 		defer close(decoded)
 		for _, runs := range transactions {
-			steps := make([]step, 0, len(runs)) // their starts are set once the preceding records are folded
+			steps := make([]step, 0, len(runs)) // from is set once the preceding records are folded
 			for _, r := range runs {
 				steps = append(steps, step{topic: topic, partition: r.Partition, to: r.Next, events: f.eventsOf(r)})
 			}
@@ -167,7 +167,8 @@ func (w work) decode(raw eventlog.Record) fold.Event {
 	return ev
 }
 
-// foldInOrder splits the steps of a chained topic at skips, which are folded alone.
+// foldInOrder folds the steps in order. On a chained topic, it folds each skip in a transaction of
+// its own.
 func (f *session) foldInOrder(ctx context.Context, steps []step) error {
 	for i, s := range steps {
 		for j, ev := range s.events {
@@ -208,7 +209,7 @@ func within(ctx context.Context, limit time.Duration, f func(context.Context) er
 // pause waits, or returns the context's cause if it is canceled first.
 func pause(ctx context.Context, d time.Duration) error { return await(ctx, nil, d) }
 
-// await is [pause] that ends early when the channel is closed.
+// await is like [pause] but returns early when the channel is closed.
 func await(ctx context.Context, early <-chan struct{}, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -228,11 +229,11 @@ func count(steps []step) int {
 	return n
 }
 
-// traceWithin is how old a folded event may be for its trace to have a span of the fold: a
-// generation that is built folds events of years.
+// traceWithin is the maximum age of an event that gets a span for its fold. A generation that is
+// being built folds years of events.
 const traceWithin = 10 * time.Minute
 
-// trace makes a span of the fold for each event whose own trace is sampled.
+// trace adds a span for the fold to the trace of each recent event, if that trace is sampled.
 func (f *session) trace(steps []step, began time.Time) {
 	if !tracing.Enabled() {
 		return

@@ -18,15 +18,15 @@ type bulkFold struct {
 	work
 	partition int32
 	fold      fold.Fold
-	// refused says which events the database refused when they were written; only the tables know
-	// that.
+	// refused returns why the database refused an event. Only the stored parked events show this,
+	// because a bulk fold does not write events individually.
 	refused refusedAt
 	parked  map[int64]*parkedRow // by offset
 	streams map[string][]int64   // offsets of parked events that are not skipped, in order, by key
 	newest  *time.Time           // time of the newest readable event
 }
 
-// add folds the next event of the partition. A skip counts only if it is effective.
+// add folds the next event of the partition. It applies a skip only if the skip is effective.
 func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
 	if at := &ev.Envelope.Time; ev.Err == nil && (f.newest == nil || at.After(*f.newest)) {
 		f.newest = at
@@ -77,7 +77,8 @@ func (f *bulkFold) park(ev fold.Event, err error) {
 	f.parked[row.Offset] = &row
 }
 
-// overtake removes parked events of a key that has a later event: see [work.queueOvertaken].
+// overtake removes the parked events of a key that precede a later event: see
+// [work.queueOvertaken].
 func (f *bulkFold) overtake(key string, before int64) {
 	for _, offset := range slices.Clone(f.streams[key]) {
 		if offset < before {
@@ -98,8 +99,8 @@ func (f *bulkFold) take(key string, offset int64) {
 	}
 }
 
-// skip leaves out the event that an effective skip names, as [refolding.skip] does, and folds the
-// events parked after it.
+// skip applies an effective skip, like [refolding.skip]: it marks the event that the skip names as
+// skipped and folds the events parked after it.
 func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, at domain.Position) error {
 	row := f.parked[at.Offset]
 	if at.Topic != f.projector.Topic || at.Partition != f.partition ||

@@ -14,10 +14,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// copyEvery is the number of records after which a fold writes its final rows. It bounds memory.
+// copyEvery is the number of records after which a fold copies the rows that are final. It limits
+// memory use.
 const copyEvery = 10_000
 
-// refusedAt returns why the database refused the event at a position; nil if it did not.
+// refusedAt returns why the database refused the event at the position of ev; nil if it did not.
 type refusedAt func(ev fold.Event) *fold.ParkError
 
 func readRefused(ctx context.Context, q pg.Querier, projection string, generation int) (refusedAt, error) {
@@ -49,8 +50,8 @@ func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionR
 	return slices.Collect(slices.Chunk(ranges, 1))
 }
 
-// foldTogether folds partitions that belong together into an empty state. It calls folded with the
-// number of records after each run.
+// foldTogether folds partitions that share rows into one empty state. After each run it calls
+// folded with the number of records.
 func (w work) foldTogether(
 	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
 	refused refusedAt, folded func(ctx context.Context, records int64) error,

@@ -15,7 +15,7 @@ import (
 
 const (
 	checkEvery = 24 * time.Hour   // between checks of the tables of a projection
-	checkLook  = 10 * time.Minute // between looks for a check that is due
+	checkLook  = 10 * time.Minute // between searches for checks that are due
 )
 
 const checkLock = "ledgerboard check of tables"
@@ -30,11 +30,12 @@ func RunChecks(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logge
 	}
 }
 
-// runDue runs the checks that are due, unless another process runs them. Its transaction only holds
-// the lock.
+// runDue runs the checks that are due, unless another process is running checks. Its transaction
+// only holds the lock.
 func runDue(ctx context.Context, pool *pgxpool.Pool, engines []*Engine, logger *slog.Logger) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := pg.Exec(ctx, tx, "disable the idle time-out", `set local idle_in_transaction_session_timeout = 0`); err != nil {
+		err := pg.Exec(ctx, tx, "disable the idle timeout", `set local idle_in_transaction_session_timeout = 0`)
+		if err != nil {
 			return err
 		}
 		locked, err := pg.QueryBool(ctx, tx, "lock checks", `select pg_try_advisory_xact_lock(hashtext($1))`, checkLock)
@@ -53,7 +54,8 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	due, err := pg.QueryBool(ctx, e.pool, "check whether a check is due", `
 		select exists (
 			select from generations g
-			where g.projection = $1 and g.version = $2 and g.state = 'live' and g.live_at < clock_timestamp() - $3::interval
+			where g.projection = $1 and g.version = $2 and g.state = 'live'
+			  and g.live_at < clock_timestamp() - $3::interval
 			  and not exists (
 				select from table_checks t
 				where t.projection = $1 and t.generation = g.generation and t.at > clock_timestamp() - $3::interval))`,
@@ -67,24 +69,30 @@ func checkDue(ctx context.Context, e *Engine, logger *slog.Logger) error {
 	}
 	if !report.Equal {
 		logger.ErrorContext(ctx, "the tables differ from the log", "projection", report.Projection, "report", report.ID,
-			"remedy", "run ledgerboard verify --tables; a rebuild builds new tables from the log")
+			"remedy", "run 'ledgerboard verify --tables' for details; a rebuild builds new tables from the log")
 	}
 	err = pg.Exec(ctx, e.pool, "store report of check", `
 		insert into table_checks (projection, generation, at, equal, report) values ($1, $2, $3, $4, $5)
-		on conflict (projection, generation) do update set at = excluded.at, equal = excluded.equal, report = excluded.report`,
+		on conflict (projection, generation) do update
+			set at = excluded.at, equal = excluded.equal, report = excluded.report`,
 		report.Projection, report.Generation, report.At, report.Equal, report)
 	if err != nil {
 		return err
 	}
 	return pg.Exec(ctx, e.pool, "delete checks of dropped tables", `
 		delete from table_checks t using generations g
-		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation and g.state = 'dropped'`,
+		where t.projection = $1 and g.projection = t.projection and g.generation = t.generation
+		  and g.state = 'dropped'`,
 		report.Projection)
 }
 
-func tablesChecked(ctx context.Context, q pg.Querier, projection string, generation int) (*operator.TablesChecked, error) {
-	checked, found, err := pg.Find(ctx, q, "read latest check of tables", pgx.RowToAddrOfStructByPos[operator.TablesChecked], `
-		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`, projection, generation)
+func tablesChecked(
+	ctx context.Context, q pg.Querier, projection string, generation int,
+) (*operator.TablesChecked, error) {
+	scan := pgx.RowToAddrOfStructByPos[operator.TablesChecked]
+	checked, found, err := pg.Find(ctx, q, "read latest check of tables", scan, `
+		select at, equal, report ->> 'id' from table_checks where projection = $1 and generation = $2`,
+		projection, generation)
 	if !found {
 		return nil, err
 	}

@@ -21,16 +21,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CheckTables compares the tables that readers use with a fold of the log. It folds the topic in
-// bulk up to the checkpoints of one snapshot, which stays open, and the server hashes the rows in a
-// temporary table, so values have the same types as in the tables. If tenants differ, it folds the
-// topic once more to name a row. The user needs the right to create temporary tables. CheckTables
-// opens its own connections, so the rest of the engine does not wait.
+// CheckTables compares the tables that readers use with a fold of the log. In one snapshot of the
+// database, it folds the topic in bulk up to the checkpoints and copies the rows into temporary
+// tables, where the server hashes them; their values therefore have the same types as those in the
+// tables. If a tenant's rows differ, it folds the topic once more to find the first differing row.
+// The database user needs the privilege to create temporary tables. CheckTables uses its own
+// connections, so it does not delay the rest of the engine. The error wraps [ErrNotLive] if no
+// generation is live.
 func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 	began := time.Now()
 	r := Report{ID: uuid.NewString(), At: began.UTC(), Projection: e.projector.Name}
 	pool, err := pg.Open(ctx, pg.Config{
-		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check", MaxConns: checkConns, AsyncCommit: true,
+		URL: e.databaseURL, SearchPath: []string{migrations.Engine}, Name: "check",
+		MaxConns: checkConns, AsyncCommit: true,
 	})
 	if err != nil {
 		return r, fmt.Errorf("open connections for a check: %w", err)
@@ -52,15 +55,15 @@ func (e *Engine) CheckTables(ctx context.Context) (Report, error) {
 }
 
 // ErrNotLive means that readers have no tables of this version yet.
-var ErrNotLive = errors.New("the tables are not live (never started, or being built); check them again later")
+var ErrNotLive = errors.New("the tables are not live: they were never built, or are being built; check them later")
 
 const (
 	checkConns   = 4         // bounds the connections of one check
-	checkWorkers = 4         // partitions folded at a time; the rows go through one connection
-	temporary    = "pg_temp" // schema in which rows of the fold are hashed
+	checkWorkers = 4         // partitions folded at a time; their rows go through one connection
+	temporary    = "pg_temp" // schema of the tables in which the rows of the fold are hashed
 )
 
-// tableCheck is one check of the tables of a projection, in the snapshot of tx.
+// tableCheck is one check of the tables of a projection in the snapshot of tx.
 type tableCheck struct {
 	work
 	tx   pgx.Tx
@@ -138,9 +141,9 @@ func (c *tableCheck) begin(ctx context.Context) (err error) {
 			return err
 		}
 		c.shapes[shape.Name] = shape
-		err = pg.Exec(ctx, c.tx, "create temporary table", "create temporary table "+pgx.Identifier{shape.Name}.Sanitize()+
-			" (like "+pgx.Identifier{c.schema, shape.Name}.Sanitize()+") on commit drop")
-		if err != nil {
+		create := "create temporary table " + pgx.Identifier{shape.Name}.Sanitize() +
+			" (like " + pgx.Identifier{c.schema, shape.Name}.Sanitize() + ") on commit drop"
+		if err := pg.Exec(ctx, c.tx, "create temporary table", create); err != nil {
 			return err
 		}
 	}
@@ -177,7 +180,8 @@ func (c *tableCheck) foldInto(ctx context.Context, into write.CopyTarget) (list 
 	return list, nil
 }
 
-// locate folds once more and keeps the rows of one differing tenant per table, to name a row.
+// locate folds once more, keeps the rows of one differing tenant per table, and sets the first
+// difference of each of these tables.
 func (c *tableCheck) locate(ctx context.Context, r *Report, differing map[string]string) error {
 	if _, err := c.foldInto(ctx, &keepTarget{tableCheck: c, tenants: differing}); err != nil {
 		return err
@@ -261,10 +265,10 @@ func (t *keepTarget) CopyFrom(
 	}))
 }
 
-// explainCompacted adds a note where the first differing row exists because compaction removed its
-// record. If a key's last record is parked, the tables keep the row of the record before it. A
-// rebuild does the same until compaction removes that record: the log has then lost the state that
-// the row shows.
+// explainCompacted adds a note to each table whose first differing row is there only because
+// compaction removed its record. If the last record of a key is parked, the tables keep the row of
+// the record before it. So does a rebuild, until compaction removes that record; the log then no
+// longer contains the state that the row shows.
 func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 	if p.LogKey == nil {
 		return
@@ -276,7 +280,8 @@ func explainCompacted(r *Report, p fold.Projector, parked []ParkedAt) {
 		}
 		key, ok := p.LogKey(t.Name, t.FirstDifference.Key)
 		if ok && slices.ContainsFunc(parked, func(p ParkedAt) bool { return p.Key == key }) {
-			t.Note = fmt.Sprintf("compaction removed the record that produced %s, and the remaining record is parked", key)
+			t.Note = fmt.Sprintf(
+				"compaction removed the record that produced %s, and the remaining record is parked", key)
 		}
 	}
 }

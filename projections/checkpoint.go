@@ -25,7 +25,7 @@ var errMoved = errors.New("checkpoint moved by another process")
 
 // step is one partition's share of a batch. from and to are offsets; to is exclusive.
 type step struct {
-	topic     eventlog.TopicID // from which it was read
+	topic     eventlog.TopicID // of the topic that was read
 	partition int32
 	from, to  int64
 	events    []fold.Event
@@ -36,7 +36,7 @@ func (s step) part(from, to int64, events []fold.Event) step {
 	return s
 }
 
-// eventTime returns the time of the step's newest readable event; nil if none exists.
+// eventTime returns the time of the step's newest readable event; nil if it has none.
 func (s step) eventTime() *time.Time {
 	var newest *time.Time
 	for i := range s.events {
@@ -49,13 +49,13 @@ func (s step) eventTime() *time.Time {
 }
 
 // transaction runs a batch in two round trips. The first one begins the transaction, moves the
-// checkpoints and runs the queries that load queues. The second one sends what fold queued on last,
-// and the commit. fold runs only if the checkpoints moved, so nothing is written before. A failure
-// leaves nothing behind, unless the answer to the commit is lost.
+// checkpoints and runs the queries that load queues. The second one sends the statements that fold
+// queued on last, and the commit. fold runs only if the checkpoints moved, so nothing is written
+// before that. After an error, nothing is stored, unless only the answer to the commit was lost.
 //
-// The move is a compare-and-set. It fences a process that has lost its partition without knowing
-// it: of two processes that fold the same records, only one commits. It also fences a process that
-// read the records before a restore: see [otherTopic].
+// The move is a compare-and-set. It fences off a process that has lost its partition without
+// knowing it: of two processes that fold the same records, only one commits. It also fences off a
+// process that read its records before a restore: see [otherTopic].
 func (f *session) transaction(
 	ctx context.Context, steps []step, load func(first *pgx.Batch), fold func(tx pgx.Tx, last *pgx.Batch) error,
 ) error {
@@ -106,10 +106,9 @@ func (f *session) transaction(
 	return err
 }
 
-// remaining returns what the steps have to fold from the present checkpoints on, after [errMoved].
-// It must read outside the transaction that failed: that transaction sees its own moves of the
-// other steps, which are rolled back, and their events would count as folded. errRetired means that
-// the steps cannot continue from the checkpoints.
+// remaining returns the parts of the steps that are still to be folded after [errMoved]. It reads
+// the checkpoints outside the failed transaction, which would see its own moves although they are
+// rolled back. It returns [errRetired] if the steps cannot continue from the checkpoints.
 func (f *session) remaining(ctx context.Context, steps []step) (rest []step, err error) {
 	stored, err := readCheckpoints(ctx, f.pool, f.projector.Name, f.current().Number)
 	if err != nil {
@@ -129,8 +128,8 @@ func (f *session) remaining(ctx context.Context, steps []step) (rest []step, err
 	return nonEmpty(rest), nil
 }
 
-// halves splits steps into two parts with about the same number of events; first must be folded
-// first.
+// halves splits steps into two parts with about the same number of events. The first part must be
+// folded first.
 func halves(steps []step) (first, second []step) {
 	remaining := count(steps) / 2
 	for _, s := range steps {
@@ -151,17 +150,18 @@ func halves(steps []step) (first, second []step) {
 	return first, second
 }
 
-// A checkpoint names the topic of its offset. Each move names the topic that was read, and a
-// mismatch folds nothing. Offsets alone are not enough: a restore creates the topics again, with
-// the backup's records at the same offsets. A process that was frozen in the meantime may hold
-// records of the old brokers that the backup lacks, at offsets that fit. A restore also drops all
-// checkpoints ([AbandonAll]): such a process finds its own gone, its session stops, and tables are
-// built from the new topics. If brokers report no topic ids, none is stored and only offsets count.
-// Such brokers cannot move a checkpoint that has an id.
+// A checkpoint contains the id of the topic that its offset belongs to. Each move passes the id of
+// the topic that was read; if the ids differ, nothing is folded. Offsets alone are not enough: a
+// restore creates the topics again, with the backup's records at the same offsets. A process that
+// was frozen in the meantime may hold records of the old brokers that the backup lacks, at offsets
+// that match. A restore also marks all checkpoints as dropped ([AbandonAll]), so the session of
+// such a process ends, and tables are built from the new topics. If the brokers report no topic
+// ids, none is stored, and only offsets are compared. A process that uses such brokers cannot move
+// a checkpoint that has an id.
 
-var errOtherTopic = errors.New("the tables were built from another topic than the one that was read: " +
+var errOtherTopic = errors.New("the tables were built from a different topic than the one that was read: " +
 	"the log was restored, or this process uses the previous brokers. Nothing was folded; the topic is read again. " +
-	"If this error repeats, restart this process with the restored brokers")
+	"If this error repeats, restart this process with the addresses of the restored brokers")
 
 // storedID returns a topic's id as stored in checkpoints; nil if the brokers reported none.
 func storedID(id eventlog.TopicID) *[16]byte {
@@ -171,8 +171,8 @@ func storedID(id eventlog.TopicID) *[16]byte {
 	return (*[16]byte)(&id)
 }
 
-// otherTopic returns [errOtherTopic] if the checkpoint of a step belongs to a topic other than that
-// of the step.
+// otherTopic returns [errOtherTopic] if the checkpoint of a step belongs to a different topic than
+// the step.
 func otherTopic(ctx context.Context, q pg.Querier, projection string, generation int, steps []step) error {
 	stored, err := readCheckpoints(ctx, q, projection, generation)
 	if err != nil {
@@ -187,7 +187,7 @@ func otherTopic(ctx context.Context, q pg.Querier, projection string, generation
 	return nil
 }
 
-// readCheckpoints returns the checkpoint of each partition of a generation that is built or
+// readCheckpoints returns the checkpoint of each partition of a generation that is being built or
 // followed.
 func readCheckpoints(
 	ctx context.Context, q pg.Querier, projection string, generation int,
@@ -200,7 +200,8 @@ func readCheckpoints(
 	rows, err := pg.List(ctx, q, "read checkpoints", pgx.RowToStructByPos[row], `
 		select c.partition, c.next_offset, coalesce(c.topic_id, g.topic_id)
 		from checkpoints c join generations g using (projection, generation)
-		where projection = $1 and generation = $2 and c.state in ('copying', 'building', 'live')`, projection, generation)
+		where projection = $1 and generation = $2 and c.state in ('copying', 'building', 'live')`,
+		projection, generation)
 	positions := make(map[int32]eventlog.Checkpoint, len(rows))
 	for _, r := range rows {
 		positions[r.Partition] = eventlog.Checkpoint{TopicID: r.Topic, NextOffset: r.Next}

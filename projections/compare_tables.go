@@ -23,14 +23,15 @@ type tableShape struct {
 	Key     []string // of the primary key; all columns if none exists
 }
 
-// inDatabase returns a table's name in the database, which folds unquoted names to lower case.
+// inDatabase returns a table's name as the database stores it: unquoted names are converted to
+// lower case.
 func inDatabase(table string) string { return strings.ToLower(table) }
 
 func readShape(ctx context.Context, tx pgx.Tx, schema, table string) (tableShape, error) {
 	shape := tableShape{Name: inDatabase(table)}
 	err := tx.QueryRow(ctx, `
 		select coalesce(array_agg(a.attname::text order by a.attnum), '{}'),
-		       coalesce(array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum)) 
+		       coalesce(array_agg(a.attname::text order by array_position(i.indkey::int2[], a.attnum))
 		           filter (where a.attnum = any(i.indkey)), '{}')
 		from pg_class c
 		join pg_namespace n on n.oid = c.relnamespace
@@ -79,8 +80,8 @@ func (d digest) plus(o digest) digest {
 }
 
 // digests reads the digest of each tenant. The server computes the hashes, so rows are neither
-// converted to text nor sent. Each comparison has another seed, so that no one can choose rows that
-// collide.
+// converted to text nor sent. Each comparison uses a different seed, so that no one can construct
+// rows with equal hashes.
 func (t tableShape) digests(ctx context.Context, tx pgx.Tx, schema string, seed int64) (map[string]digest, error) {
 	type row struct {
 		Tenant    string
@@ -113,10 +114,12 @@ func (t tableShape) firstDifference(
 	found, differs, err := pg.Find(ctx, tx, "compare rows of "+schema+"."+t.Name, pgx.RowToStructByPos[pair], `
 		select key, a.row, b.row from `+keyedRows(schema)+` a full join `+keyedRows(temporary)+` b using (key)
 		where a.hash is distinct from b.hash order by key collate "C" limit 1`, tenant, seed)
-	if err != nil || !differs { // duplicate keys: only the counts differ
+	if err != nil || !differs { // with duplicate keys, only the counts differ
 		return nil, err
 	}
-	d := &Difference{Tenant: tenant, Key: map[string]string{}, In: inBoth, Event: eventBehind(found.Table, found.Folded)}
+	d := &Difference{
+		Tenant: tenant, Key: map[string]string{}, In: inBoth, Event: eventBehind(found.Table, found.Folded),
+	}
 	switch {
 	case found.Folded == nil:
 		d.In = inTable
@@ -143,8 +146,8 @@ func eventBehind(rows ...map[string]json.RawMessage) (id string) {
 	return ""
 }
 
-// Report says whether the tables of a projection equal a fold of the log, and names the first
-// difference.
+// Report says whether the tables of a projection equal a fold of the log, and gives the first
+// difference of each table.
 type Report struct {
 	ID         string    `json:"id"`
 	At         time.Time `json:"at"`
@@ -175,12 +178,12 @@ type TableReport struct {
 	Note string `json:"note,omitempty"`
 }
 
-// Difference is a row that differs. It names columns but no values, because reports outlive an
-// erasure.
+// Difference is a row that differs. It names columns but contains none of their values, because a
+// report is kept when a person is erased.
 type Difference struct {
 	Tenant string            `json:"tenant"` // parent_account; "" if rows belong to no agency
 	Key    map[string]string `json:"key"`
-	// In says where the row is: table, log, both.
+	// In says where the row exists: table, log, or both.
 	In string `json:"in"`
 	// Columns are the differing columns, sorted by name, if the row is in both.
 	Columns []string `json:"columns,omitempty"`
@@ -193,7 +196,7 @@ type ParkedReport struct {
 	RowsLog         int       `json:"rows_log"` // in the fold of the log
 	Equal           bool      `json:"equal"`
 	FirstDifference *ParkedAt `json:"first_difference,omitempty"`
-	// In says where the first difference is: table, log.
+	// In says where the first difference exists: table or log.
 	In string `json:"in,omitempty"`
 }
 
@@ -248,8 +251,8 @@ func compareParked(live, folded []ParkedAt) ParkedReport {
 	return r
 }
 
-// readParked returns the parked events, ordered by position. An event that an operator left out in
-// its row is returned as parked, because the log does not contain that decision.
+// readParked returns the parked events, ordered by position. It returns an event with state
+// 'left_out' as parked, because the log does not contain the operator's decision to skip it.
 func readParked(ctx context.Context, q pg.Querier, projection string, generation int) ([]ParkedAt, error) {
 	return pg.List(ctx, q, "read parked events", pgx.RowToStructByPos[ParkedAt], `
 		select partition, log_offset, stream_key, reason, case state when 'left_out' then 'parked' else state end

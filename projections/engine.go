@@ -31,37 +31,39 @@ type Log interface {
 type Config struct {
 	Projector fold.Projector
 	Log       Log
-	// DatabaseURL locates the tables: each generation gets its own pool.
+	// DatabaseURL is the database of the tables. Each generation gets its own pool.
 	DatabaseURL string
-	// Pool is for the engine's own tables: its search path is schema lb_engine. Engines share it.
+	// Pool connects to the engine's own tables: its search path is schema lb_engine. All engines
+	// share it.
 	Pool     *pgxpool.Pool
 	Topics   []eventlog.TopicSpec
 	Registry *domain.Registry
 	Logger   *slog.Logger
-	// Progress, if set and listening, reports the steps of generations at once: requested rebuilds
-	// and generations to follow. Without it the engine polls every 2 s.
+	// Progress, if set and listening, reports each step of a generation immediately, for example a
+	// requested rebuild. Without it, the engine polls every 2 s.
 	Progress *pg.Progress
 	// Paused, if set, reports whether an operator has paused the projection.
 	Paused func(ctx context.Context) (bool, error)
 }
 
-// foldConns is the maximum number of connections per followed generation: one per concurrent
+// foldConns is the maximum number of connections per followed generation: one for each concurrent
 // transaction, and one for checks.
 const foldConns = foldWorkers + 1
 
 // intervals are the wait times of an engine and its sessions.
 type intervals struct {
-	look     time.Duration // between checks of the pause flag and the generations' state without a notice
-	caughtUp time.Duration // until an idle projection records again that it is at the end of the log
+	look     time.Duration // between checks of the pause flag and of the generations' state
+	caughtUp time.Duration // between stamps of checkpoints that are at the end of the log
 	tidy     time.Duration // between checks of the views of schema lb and of superseded generations
-	finish   time.Duration // for the current poll during shutdown
-	// retry is how long a batch waits for the database before the session gives its partitions
-	// back. Where another process can reach the database, commands wait no longer than this.
+	finish   time.Duration // limit for folding the current poll during shutdown
+	// retry is how long a batch is retried before the session gives up its partitions. If another
+	// process can reach the database, commands wait no longer than this.
 	retry time.Duration
 }
 
 var defaultIntervals = intervals{
-	look: 2 * time.Second, caughtUp: time.Minute, tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second,
+	look: 2 * time.Second, caughtUp: time.Minute,
+	tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second,
 }
 
 // Engine runs one projector. It ensures that a generation exists and follows each generation that
@@ -71,8 +73,8 @@ type Engine struct {
 
 	mu       sync.Mutex
 	sessions map[int]*session // of this process, by generation
-	problem  string           // why no generation can be followed; "" if one can
-	waits    map[waiting]wait // partitions that Status has found behind
+	problem  string           // why no generation can be followed; "" if there is no problem
+	waits    map[waiting]wait // partitions that were behind at the last Status
 }
 
 type work struct {
@@ -88,11 +90,12 @@ type work struct {
 	every           intervals
 	types           map[string]bool // wanted event types; empty: all
 	compacted       bool
-	chained         bool // events of a stream are ordered
+	chained         bool // the topic has hash chains
 	deleteRetention time.Duration
 }
 
-// OpenEnginePool opens the pool of schema lb_engine, which engines and operators' commands share.
+// OpenEnginePool opens the pool of schema lb_engine, which the engines and the operator commands
+// share.
 func OpenEnginePool(ctx context.Context, databaseURL string, conns int32) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{migrations.Engine}, Name: "engine", MaxConns: conns, AsyncCommit: true,
@@ -124,16 +127,17 @@ func New(c Config) (*Engine, error) {
 }
 
 // stepped returns a channel that is closed at the next step of the projection's generations, if
-// [Config.Progress] reports it. Take it before reading the tables.
+// [Config.Progress] reports it. Call it before reading the tables, so that no step is missed.
 func (e *Engine) stepped() <-chan struct{} {
-	return e.progress.Changed(generationsOf(e.projector.Name), "any")
+	return e.progress.Changed(generationsOf(e.projector.Name), pg.AnyKey)
 }
 
 // Name returns the projection's name.
 func (e *Engine) Name() string { return e.projector.Name }
 
-// Run projects until ctx is done, and then returns nil. It waits for problems that can be resolved
-// from outside (no database, a pause); Status shows them.
+// Run folds the log until ctx is done and then returns nil. While it cannot continue, for example
+// because the database is down or the projection is paused, it waits, and Status returns the
+// reason.
 func (e *Engine) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -158,9 +162,10 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) begin(ctx context.Context) (fresh []*session) {
 	generations, err := e.unlessPaused(ctx)
 	generations = slices.DeleteFunc(generations, e.follows)
-	var database string // names consumer groups: two databases on the same log must not share a group
+	var database string // in the names of consumer groups: two databases on one log must not share a group
 	if err == nil && len(generations) > 0 {
-		err = pg.Wrap("read the database's id", e.pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&database))
+		err = e.pool.QueryRow(ctx, `select database_id::text from identity`).Scan(&database)
+		err = pg.Wrap("read the database's id", err)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -186,8 +191,8 @@ func (e *Engine) follows(g generation) bool {
 	return e.sessions[g.Number] != nil
 }
 
-// unlessPaused returns the generations to follow. While an operator has paused the projection,
-// these are only generations that are being built.
+// unlessPaused returns the generations to follow. While an operator has paused the projection, it
+// returns only generations that are being built.
 func (e *Engine) unlessPaused(ctx context.Context) ([]generation, error) {
 	paused, err := e.paused(ctx)
 	if err != nil {

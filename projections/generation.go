@@ -18,11 +18,11 @@ import (
 
 // The states of a generation.
 const (
-	StateCopying  operator.State = "copying"  // built in bulk
-	StateBuilding operator.State = "building" // followed, not read yet
-	StateLive     operator.State = "live"     // followed and read by readers of its version
-	StateRetired  operator.State = "retired"  // no longer followed; kept for a switch back
-	StateDropped  operator.State = "dropped"  // its tables are dropped
+	StateCopying  operator.State = "copying"  // being built in bulk
+	StateBuilding operator.State = "building" // processes fold the log into it; not read yet
+	StateLive     operator.State = "live"     // processes fold the log into it; readers of its version use it
+	StateRetired  operator.State = "retired"  // no longer folded; kept for a rollback
+	StateDropped  operator.State = "dropped"  // no longer usable; its tables are dropped
 )
 
 // generation is one set of tables, built by one version of a projector from one log.
@@ -31,7 +31,7 @@ type generation struct {
 	Version int
 	TopicID eventlog.TopicID
 	State   operator.State
-	Targets map[int32]int64 // end offsets to reach before readers may use it
+	Targets map[int32]int64 // end offsets by partition, to be reached before readers use it
 }
 
 // followed reports whether sessions fold the log into the generation.
@@ -39,8 +39,9 @@ func (g generation) followed() bool { return g.State == StateBuilding || g.State
 
 const generationColumns = `generation, version, topic_id, state, targets`
 
-// toFollow returns the generations of this projector version that sessions should follow. If none
-// exists, it creates one, which goes live once it has reached the present end of the log.
+// toFollow returns the generations of this projector version that sessions should follow. If no
+// such generation exists, it creates one, which goes live once it has reached the current end of
+// the log.
 func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil || len(found) > 0 {
@@ -58,7 +59,8 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 		// everything twice and finish later.
 		rebuilding, err := pg.QueryBool(ctx, tx, "look for a rebuild that creates a generation", `
 			select exists (
-				select from rebuilds where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
+				select from rebuilds
+				where projection = $1 and version = $2 and finished_at is null and not back and not cancel)`,
 			e.projector.Name, e.projector.Version)
 		if err != nil || rebuilding {
 			return err
@@ -73,8 +75,8 @@ func (e *Engine) toFollow(ctx context.Context) ([]generation, error) {
 	return found, nil
 }
 
-// followable returns the generations of this version that can be followed. A generation with
-// missing tables, or one that may have missed tombstones, is marked as dropped.
+// followable returns the generations of this version that can be followed. It marks a generation as
+// dropped if tables are missing or tombstones may have been missed.
 func (e *Engine) followable(ctx context.Context, q database) (found []generation, err error) {
 	all, err := pg.List(ctx, q, "read generations", pgx.RowToStructByPos[generation], `
 		select `+generationColumns+` from generations
@@ -100,7 +102,7 @@ func (e *Engine) followable(ctx context.Context, q database) (found []generation
 	return found, nil
 }
 
-// unusable returns why a generation cannot be followed any more; "" if it can.
+// unusable returns why a generation can no longer be followed; "" if it can be.
 func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (string, error) {
 	missing, err := missingTables(ctx, q, e.projector, g.Number)
 	if err != nil {
@@ -116,7 +118,7 @@ func (e *Engine) unusable(ctx context.Context, q pg.Querier, g generation) (stri
 	if err != nil || !outlived {
 		return "", err
 	}
-	return "it was idle longer than the topic keeps tombstones", nil
+	return "it was idle for longer than the topic keeps tombstones", nil
 }
 
 type database interface {
@@ -124,22 +126,28 @@ type database interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// Generations returns all generations that have tables. One that was left is listed as dropped
-// until its tables are dropped.
+// Generations returns all generations that have tables. A generation that was marked as unusable
+// has state dropped, and is listed until its tables are gone.
 func Generations(ctx context.Context, pool *pgxpool.Pool) ([]operator.Generation, error) {
 	return pg.List(ctx, pool, "list generations", pgx.RowToStructByPos[operator.Generation], `
 		select g.projection, g.generation, g.version, g.state,
-		       coalesce((select sum(pg_total_relation_size(c.oid)) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+		       coalesce((
+		         select sum(pg_total_relation_size(c.oid))
+		         from pg_class c join pg_namespace n on n.oid = c.relnamespace
 		         where c.relkind = 'r' and n.nspname = 'lb_' || g.projection || '_g' || g.generation), 0)::bigint,
 		       g.created_at, g.live_at, g.retired_at, `+folding+`
 		from generations g
-		where g.state <> 'dropped' or exists (select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
+		where g.state <> 'dropped' or exists (
+			select from pg_namespace where nspname = 'lb_' || g.projection || '_g' || g.generation)
 		order by g.projection, g.generation`)
 }
 
-func readGeneration(ctx context.Context, q pg.Querier, projection string, number int) (g generation, found bool, err error) {
+func readGeneration(
+	ctx context.Context, q pg.Querier, projection string, number int,
+) (g generation, found bool, err error) {
 	return pg.Find(ctx, q, "read generation", pgx.RowToStructByPos[generation], `
-		select `+generationColumns+` from generations where projection = $1 and generation = $2::bigint`, projection, number)
+		select `+generationColumns+` from generations where projection = $1 and generation = $2::bigint`,
+		projection, number)
 }
 
 // setState sets the state of a generation and of its checkpoints, unless it is dropped.
@@ -147,8 +155,10 @@ func setState(ctx context.Context, tx pgx.Tx, projection string, generation int,
 	for _, sql := range []string{
 		`update generations set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
 		`update checkpoints set state = $3 where projection = $1 and generation = $2 and state <> 'dropped'`,
-		`update generations set live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
-		       retired_at = case $3 when 'retired' then clock_timestamp() when 'dropped' then coalesce(retired_at, clock_timestamp())
+		`update generations set
+		       live_at = case $3 when 'live' then coalesce(live_at, clock_timestamp()) else live_at end,
+		       retired_at = case $3 when 'retired' then clock_timestamp()
+		                            when 'dropped' then coalesce(retired_at, clock_timestamp())
 		                            when 'live' then null else retired_at end
 		 where projection = $1 and generation = $2`,
 	} {
@@ -159,10 +169,11 @@ func setState(ctx context.Context, tx pgx.Tx, projection string, generation int,
 	return nil
 }
 
-var errNoBeginning = errors.New("the first records are missing, so the read model cannot be built; restore the log from a backup")
+var errNoBeginning = errors.New("the first records are missing, so the read model cannot be built; " +
+	"restore the log from a backup")
 
-// createGeneration creates a generation with empty tables. A generation that is followed gets its
-// keys and monthly partitions at once.
+// createGeneration creates a generation with empty tables. Unless it is to be copied, its tables
+// get their keys and indexes at once.
 func (w work) createGeneration(
 	ctx context.Context, tx pgx.Tx, state operator.State, ranges []eventlog.PartitionRange, topicID eventlog.TopicID,
 ) (generation, error) {
@@ -185,7 +196,8 @@ func (w work) createGeneration(
 	}
 	for _, r := range ranges {
 		err := pg.Exec(ctx, tx, "insert checkpoint", `
-			insert into checkpoints (projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
+			insert into checkpoints (
+				projection, generation, partition, state, next_offset, progressed_at, topic_id, caught_up_at)
 			values ($1, $2, $3, $4, $5, now(), $6, now())`,
 			projection, g.Number, r.Partition, string(state), r.Start, storedID(topicID))
 		if err != nil {
@@ -195,8 +207,8 @@ func (w work) createGeneration(
 	return g, w.createTables(ctx, tx, g)
 }
 
-// createTables creates the schema and the tables of a generation. It replaces a schema of that
-// name, which remains only after schema lb_engine was dropped.
+// createTables creates the schema and the tables of a generation. A schema of that name exists only
+// if schema lb_engine was dropped; createTables replaces it.
 func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	schema := ddl.Schema(w.projector.Name, g.Number)
 	name := pg.SearchPath(schema)
@@ -217,9 +229,9 @@ func (w work) createTables(ctx context.Context, tx pgx.Tx, g generation) error {
 	return pg.Exec(ctx, tx, "reset search path", "set local search_path = "+pg.SearchPath(migrations.Engine))
 }
 
-// asOwner switches the transaction to the role that owns the views, if this role is a member of it.
-// With one role per process, the projectors must be able to use tables that an operator's command
-// creates.
+// asOwner switches the transaction to the role that owns schema lb, if the current role is a member
+// of it. If each process has its own role, projectors can then use tables that an operator command
+// created.
 func asOwner(ctx context.Context, tx pgx.Tx) error {
 	return pg.Exec(ctx, tx, "become the owner of tables", `
 		select set_config('role', r.rolname, true) from pg_namespace n join pg_roles r on r.oid = n.nspowner

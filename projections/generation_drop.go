@@ -21,19 +21,19 @@ import (
 
 const (
 	// keepReplacedFor is how long the newest retired generation of a version is kept for a switch
-	// back. The tables of an earlier version are kept equally long after a newer version went live.
+	// back, and how long the tables of an earlier version are kept after a newer version went live.
 	keepReplacedFor = 24 * time.Hour
 	// keepNewer is how long the tables of a newer version are kept while no process folds them:
-	// they may have been prepared.
+	// they may have been prepared for an upgrade.
 	keepNewer = 7 * 24 * time.Hour
 )
 
-// folding is a condition on a generation g: a process folds it now. Sessions carry the generation's
-// name.
+// folding is an SQL condition: a process is folding generation g. The application name of its
+// database sessions contains the name of the generation.
 const folding = `exists (select from pg_stat_activity where datname = current_database()
 	and application_name = 'ledgerboard ' || g.projection || '.g' || g.generation)`
 
-// Folded returns the generations that a process folds now, as projection.g<number>.
+// Folded returns the generations that a process is folding, as projection.g<number>.
 func Folded(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
 	return pg.List(ctx, pool, "read which generations are folded", pgx.RowTo[string],
 		`select projection || '.g' || generation from generations g where state in ('building', 'live') and `+folding)
@@ -60,16 +60,18 @@ func (w work) keepDropping(ctx context.Context) {
 }
 
 // superseded returns the generations that are no longer needed: retired ones after their grace
-// period, those of other versions that no process folds, and remaining tables of generations that
-// were left ([leave]).
+// period, those of other versions that no process folds, and those that were marked as unusable
+// ([leave]) and still have tables.
 func (w work) superseded(ctx context.Context, q pg.Querier) ([]int, error) {
 	return pg.List(ctx, q, "read superseded generations", pgx.RowTo[int], `
 		select generation from generations g
 		where projection = $1
 		  and not exists (
-			select from rebuilds r where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
+			select from rebuilds r
+			where r.projection = g.projection and r.generation = g.generation and r.finished_at is null)
 		  and (version = $2 and state = 'retired' and (retired_at < clock_timestamp() - $3::interval or exists (
-				select from generations n where n.projection = g.projection and n.version = g.version and n.state = 'retired'
+				select from generations n
+				where n.projection = g.projection and n.version = g.version and n.state = 'retired'
 				  and (n.retired_at, n.generation) > (g.retired_at, g.generation)))
 			or version <> $2 and state <> 'dropped' and not `+folding+` and (
 				version < $2 and (
@@ -89,7 +91,7 @@ func (w work) dropOld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error // a failed drop does not prevent the others
+	var errs []error // after a failed drop, the other generations are still dropped
 	for _, number := range numbers {
 		err := lockGenerations(ctx, w.pool, name, func(tx pgx.Tx) error {
 			current, err := w.superseded(ctx, tx)
@@ -133,7 +135,7 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	_, err = tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	if lockedOut(err) {
 		return domain.NewError(domain.CodeConflict,
-			"an open transaction holds a lock on the tables; end it or try again (pg_locks shows it)")
+			"An open transaction holds a lock on the tables. End it or try again (pg_locks shows it).")
 	}
 	return pg.Wrap("drop tables", err)
 }
@@ -155,12 +157,12 @@ func missingTables(ctx context.Context, q pg.Querier, p fold.Projector, number i
 		ddl.Schema(p.Name, number), p.Tables)
 }
 
-// leave marks a generation as unusable: readers wait for the next one, and [work.dropOld] drops the
-// remaining tables later.
+// leave marks a generation as dropped because it is unusable: readers wait for the next one, and
+// [work.dropOld] drops the tables later.
 func leave(ctx context.Context, q database, projection string, number int) error {
 	err := lockGenerations(ctx, q, projection, func(tx pgx.Tx) error {
 		g, found, err := readGeneration(ctx, tx, projection, number)
-		if err != nil || !found || !g.followed() { // it may have retired since the caller read it
+		if err != nil || !found || !g.followed() { // it may have been retired since the caller read it
 			return err
 		}
 		return setDropped(ctx, tx, projection, number)
@@ -171,17 +173,17 @@ func leave(ctx context.Context, q database, projection string, number int) error
 	return nil
 }
 
-// AbandonAll marks all generations as dropped, because an older state of the log was restored. From
-// then on readers use none of them, a process that folds into one finds its checkpoint gone, and
-// the projectors build new tables and drop these. Running rebuilds end. The transaction may use any
-// search path. It returns the number of generations that were left.
+// AbandonAll marks all generations as dropped, because an older state of the log was restored.
+// Readers then use none of them, processes stop folding into them, and the projectors build new
+// tables and drop the old ones. Unfinished rebuilds fail. The transaction may use any search path.
+// AbandonAll returns the number of generations that it marked.
 func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 	names, err := pg.List(ctx, tx, "read generations", pgx.RowTo[string],
 		`select distinct projection from lb_engine.generations order by 1`)
 	if err != nil {
 		return 0, err
 	}
-	for _, name := range names { // one order for everyone who takes several locks
+	for _, name := range names { // in a fixed order, so that no deadlock can occur
 		if err := takeGenerations(ctx, tx, name); err != nil {
 			return 0, err
 		}
@@ -205,8 +207,8 @@ func AbandonAll(ctx context.Context, tx pgx.Tx) (dropped int, err error) {
 	return int(tag.RowsAffected()), nil
 }
 
-// outlivedTombstones reports whether a compacted topic may have dropped tombstones that this
-// generation has not seen. The generation would then keep erased entities forever and must be
+// outlivedTombstones reports whether a compacted topic may have deleted tombstones that this
+// generation has not folded. The generation would keep the erased entities forever, so it must be
 // rebuilt.
 func (w work) outlivedTombstones(ctx context.Context, q pg.Querier, g generation) (bool, error) {
 	if w.deleteRetention <= 0 {

@@ -18,9 +18,9 @@ import (
 // ErrNoLog means that the brokers did not report the end of the log.
 var ErrNoLog = errors.New("the brokers do not answer")
 
-// Status reads the checkpoints of the generation that readers use, and the ends of the log. It
-// detects a log that does not match the checkpoints in every process, not only where the partition
-// is followed.
+// Status reads the checkpoints of the generation that readers use, and the ends of the log. In
+// every process, even one that does not follow the partition, it detects a log that does not match
+// the checkpoints. The error wraps [ErrNoLog] if the brokers did not report the ends.
 func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	s := operator.Projection{Projection: e.projector.Name, State: StateBuilding}
 	g, found, err := readersGeneration(ctx, e.pool, e.projector)
@@ -75,7 +75,9 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 		s.LagSeconds = max(s.LagSeconds, p.LagSeconds)
 	}
 	for _, r := range ranges {
-		known := slices.ContainsFunc(s.Partitions, func(p operator.Partition) bool { return p.Partition == r.Partition })
+		known := slices.ContainsFunc(s.Partitions, func(p operator.Partition) bool {
+			return p.Partition == r.Partition
+		})
 		if found && r.End > 0 && !known {
 			s.Partitions = append(s.Partitions,
 				operator.Partition{Partition: r.Partition, EndOffset: r.End, Stopped: errAddedPartition.Error()})
@@ -84,8 +86,8 @@ func (e *Engine) Status(ctx context.Context) (operator.Projection, error) {
 	return s, nil
 }
 
-// lookForTables sets which tables of the readers' generation are missing. If there is no live
-// generation, it sets whether one is being rebuilt because an earlier one became unusable.
+// lookForTables sets which tables of the live generation are missing. If no generation is live, it
+// sets whether one is being rebuilt because an earlier one became unusable.
 func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *operator.Projection) (err error) {
 	if s.Live() {
 		s.TablesGone, err = missingTables(ctx, q, p, s.Generation)
@@ -93,8 +95,10 @@ func lookForTables(ctx context.Context, q pg.Querier, p fold.Projector, s *opera
 	}
 	s.Rebuilding, err = pg.QueryBool(ctx, q, "look for generations that were left", `
 		select exists (
-				select from generations where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
-		   and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
+				select from generations
+				where projection = $1 and version = $2 and state = 'dropped' and live_at is not null)
+		   and not exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
+		p.Name, p.Version)
 	return err
 }
 
@@ -106,7 +110,9 @@ func readersGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (g g
 		p.Name, p.Version)
 }
 
-func progress(ctx context.Context, q pg.Querier, projection string, number int) (partitions []operator.Partition, parked int64, err error) {
+func progress(
+	ctx context.Context, q pg.Querier, projection string, number int,
+) (partitions []operator.Partition, parked int64, err error) {
 	scan := func(row pgx.CollectableRow) (p operator.Partition, err error) {
 		return p, row.Scan(&p.Partition, &p.NextOffset, &p.EventTime, &p.ProgressedAt)
 	}
@@ -117,27 +123,30 @@ func progress(ctx context.Context, q pg.Querier, projection string, number int) 
 		return nil, 0, err
 	}
 	err = q.QueryRow(ctx, `
-		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`, projection, number).Scan(&parked)
+		select count(*) from parked where projection = $1 and generation = $2 and state = 'parked'`,
+		projection, number).Scan(&parked)
 	if err != nil {
 		return nil, 0, fmt.Errorf("count parked events: %w", err)
 	}
 	return partitions, parked, nil
 }
 
-// builds returns the progress of generations that are being built, from the row of a rebuild or
-// else from the checkpoints.
+// builds returns the progress of generations that are being built, from the row of the rebuild if
+// there is one, and otherwise from the checkpoints.
 func builds(ctx context.Context, q pg.Querier, projection string) ([]operator.Build, error) {
 	return pg.List(ctx, q, "read generations being built", pgx.RowToStructByPos[operator.Build], `
-		select g.generation, g.version, g.state, coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
+		select g.generation, g.version, g.state,
+		       coalesce(r.events_done, followed.done), coalesce(r.events_total, followed.total),
 		       extract(epoch from clock_timestamp() - coalesce(r.started_at, g.created_at))::float8,
 		       coalesce((
 		         select error from rebuilds w
-		         where w.projection = g.projection and w.generation = g.generation and w.finished_at is null), '') as waits
+		         where w.projection = g.projection and w.generation = g.generation and w.finished_at is null), '')
 		from generations g
 		left join rebuilds r on r.projection = g.projection and r.generation = g.generation
 			and r.finished_at is null and r.events_total > 0
 		cross join lateral (
-			select coalesce(sum(least(c.next_offset, t.target)), 0)::bigint as done, coalesce(sum(t.target), 0)::bigint as total
+			select coalesce(sum(least(c.next_offset, t.target)), 0)::bigint as done,
+			       coalesce(sum(t.target), 0)::bigint as total
 			from (select key::int as partition, value::bigint as target from jsonb_each_text(g.targets)) t
 			left join checkpoints c
 				on c.projection = g.projection and c.generation = g.generation and c.partition = t.partition) followed
@@ -170,8 +179,9 @@ type wait struct {
 	since time.Time
 }
 
-// waited returns how long a partition has been behind without progress. It is not the time since
-// the last progress: a partition without records for a day is not a day late when a record arrives.
+// waited returns how long a partition has been behind without progress. This is not the time since
+// the last progress: if a record arrives after a day without records, the partition is not a day
+// behind.
 func (e *Engine) waited(generation int, p operator.Partition, now time.Time) time.Duration {
 	key := waiting{generation, p.Partition}
 	if p.EndOffset <= p.NextOffset {

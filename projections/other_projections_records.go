@@ -6,12 +6,13 @@ import (
 )
 
 // passOverWithin is how long a checkpoint may lag behind records of the topic's other projections.
-// They change no row, and a transaction per poll of them would be half of all transactions.
+// These records change no row; if each poll of them had a transaction, half of all transactions
+// would write only a checkpoint.
 const passOverWithin = 100 * time.Millisecond
 
-// passLater records how far steps without events reach instead of folding them. It returns false if
-// the steps must be folded. A generation that is not live always folds, because a switch waits for
-// its checkpoints.
+// passLater notes the ends of steps without events, so that [session.passOver] can move the
+// checkpoints later. It returns false if the steps must be folded. A generation that is not live
+// folds all steps, because a switch waits for its checkpoints.
 func (f *session) passLater(steps []step) bool {
 	if count(steps) > 0 {
 		return false
@@ -30,7 +31,8 @@ func (f *session) passLater(steps []step) bool {
 	return true
 }
 
-// goOn sets the start of each step to its checkpoint, which may be before passed records.
+// goOn sets the start of each step to its checkpoint, which may be before records that were passed
+// over.
 func (f *session) goOn(steps []step) {
 	f.update(func() {
 		for i := range steps {
@@ -39,7 +41,8 @@ func (f *session) goOn(steps []step) {
 	})
 }
 
-// passIn returns how long a poll may wait before checkpoints must move, at most limit.
+// passIn returns how long a poll may wait until checkpoints must move past records, but at most
+// limit.
 func (f *session) passIn(limit time.Duration) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,8 +52,8 @@ func (f *session) passIn(limit time.Duration) time.Duration {
 	return max(0, min(limit, time.Until(f.passAt)))
 }
 
-// passOver moves checkpoints over records that were passed over. If the partition was reassigned in
-// the meantime, nothing is lost: the next process reads the records again.
+// passOver moves the checkpoints past records that were passed over. If a partition was reassigned
+// before that, nothing is lost: the next process reads the records again.
 func (f *session) passOver(ctx context.Context) error {
 	var steps []step
 	f.update(func() {

@@ -16,9 +16,9 @@ import (
 
 const databaseBackoffMin, databaseBackoffMax = 50 * time.Millisecond, 2 * time.Second
 
-// fold writes the steps and moves their checkpoints, in one transaction if that succeeds. If the
-// database refuses values, fold halves the batch until a single event remains and parks that one.
-// While the database is unreachable it retries, up to the session's retry limit.
+// fold writes the steps and moves their checkpoints, in one transaction if possible. If the
+// database refuses values, fold halves the batch until a single event remains, and parks that
+// event. After any other error it retries, up to the session's retry limit.
 func (f *session) fold(ctx context.Context, steps []step) error {
 	backoff := databaseBackoffMin
 	giveUpAt := time.Now().Add(f.every.retry)
@@ -58,7 +58,7 @@ func (f *session) fold(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// transact folds the steps in one transaction. If park is set, it parks all events with that reason
+// transact folds the steps in one transaction. If park is set, it parks all events with that error
 // instead of applying them.
 func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkError) error {
 	g := f.current()
@@ -92,7 +92,7 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	return nil
 }
 
-// skipNamed executes a skip that was folded alone and is effective.
+// skipNamed executes a skip that is effective and was folded alone.
 func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g generation, events []fold.Event) error {
 	if len(events) != 1 || !f.chained {
 		return nil

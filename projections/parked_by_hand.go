@@ -17,10 +17,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// RetryParked refolds parked events from the log, in every generation of this version that is
-// followed. On a chained topic it also folds all other parked events of their streams. The tables
-// then equal those of a rebuild. It is safe while engines run and while the projection is paused.
-// Its errors: invalid for a malformed id; conflict if no such generation exists.
+// RetryParked folds parked events from the log again, in every generation of this version that is
+// followed. On a chained topic, it also folds all other parked events of their streams. The tables
+// then equal those of a rebuild. RetryParked is safe while engines run and while the projection is
+// paused. The error has code invalid if an id is malformed, and conflict if no generation of this
+// version is followed.
 func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (operator.RetryResult, error) {
 	found, err := e.followable(ctx, e.pool)
 	if err != nil {
@@ -28,7 +29,8 @@ func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (oper
 	}
 	if len(found) == 0 {
 		return operator.RetryResult{}, domain.NewError(domain.CodeConflict,
-			"No tables of %s have version %d, which this program builds. Nothing was retried. Use the program that the service runs.",
+			"No tables of %s have version %d, which this program builds. Nothing was retried. "+
+				"Use the same version of the program as the service.",
 			e.projector.Name, e.projector.Version)
 	}
 	folded, parked := map[string]bool{}, map[string]operator.StillParked{} // by id
@@ -47,7 +49,8 @@ func (e *Engine) RetryParked(ctx context.Context, f operator.ParkedFilter) (oper
 }
 
 func (e *Engine) retryIn(
-	ctx context.Context, g generation, f operator.ParkedFilter, folded map[string]bool, parked map[string]operator.StillParked,
+	ctx context.Context, g generation, f operator.ParkedFilter,
+	folded map[string]bool, parked map[string]operator.StillParked,
 ) error {
 	args, err := parkedArgs(f)
 	if err != nil {
@@ -70,10 +73,10 @@ func (e *Engine) retryIn(
 	return refolding{e.work, pool, g}.retryEach(ctx, "p.state = 'parked' and "+matchesFilter, args, note)
 }
 
-// SkipParked leaves out an event that blocks no other event, in every generation. No record is
-// appended: a rebuild by a program that can fold the event folds it, and a check of the tables
-// compares it as parked. Its error is conflict for an event that blocks a stream: such an event is
-// skipped by a record of the stream.
+// SkipParked skips a parked event that blocks no other event, in every generation. It appends no
+// record: a rebuild by a program that can fold the event folds it, and a check of the tables treats
+// the event as parked. The error has code conflict if the event blocks a stream, because such an
+// event must be skipped by a record of the stream.
 func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	_, partition, offset, err := splitParkedID(id)
 	if err != nil {
@@ -81,7 +84,8 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	}
 	err = pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error {
 		keys, err := pg.List(ctx, tx, "mark parked event as left out", pgx.RowTo[string], `
-			update parked set state = 'left_out' where projection = $1 and partition = $2 and log_offset = $3 and state = 'parked'
+			update parked set state = 'left_out'
+			where projection = $1 and partition = $2 and log_offset = $3 and state = 'parked'
 			returning stream_key`, e.projector.Name, partition, offset)
 		if err != nil {
 			return err
@@ -89,7 +93,7 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 		for _, key := range keys {
 			if e.projector.Blocks != nil && e.projector.Blocks(key, partition) {
 				return domain.NewError(domain.CodeConflict,
-					"%s blocks the stream %s. Nothing was changed. Retry the event, or restore the log.", id, key)
+					"Event %s blocks stream %s. Nothing was changed. Retry the event, or restore the log.", id, key)
 			}
 		}
 		return nil
@@ -97,15 +101,15 @@ func (e *Engine) SkipParked(ctx context.Context, id string) error {
 	return pg.Wrap("skip parked event "+id, err)
 }
 
-// InspectParked reads a parked event from the log. Its errors: invalid for a malformed id;
-// not_found if there is no such parked event.
+// InspectParked reads a parked event from the log. The error has code invalid if the id is
+// malformed, and not_found if there is no such parked event.
 func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedRecord, error) {
 	list, err := ListParked(ctx, e.pool, operator.ParkedFilter{IDs: []string{id}, Projection: e.projector.Name})
 	if err != nil {
 		return operator.ParkedRecord{}, err
 	}
 	if len(list) == 0 {
-		return operator.ParkedRecord{}, domain.NewError(domain.CodeNotFound, "No event is parked as %s.", id)
+		return operator.ParkedRecord{}, domain.NewError(domain.CodeNotFound, "There is no parked event %s.", id)
 	}
 	r := operator.ParkedRecord{ParkedEvent: list[0], Headers: []operator.RecordHeader{}}
 	raw, err := e.log.ReadAt(ctx, r.Position())
@@ -116,7 +120,8 @@ func (e *Engine) InspectParked(ctx context.Context, id string) (operator.ParkedR
 		return operator.ParkedRecord{}, fmt.Errorf("read parked event %s: %w", id, err)
 	}
 	for _, h := range raw.Headers {
-		r.Headers = append(r.Headers, operator.RecordHeader{Key: displayText([]byte(h.Key)), Value: displayText(h.Value)})
+		header := operator.RecordHeader{Key: displayText([]byte(h.Key)), Value: displayText(h.Value)}
+		r.Headers = append(r.Headers, header)
 	}
 	r.Bytes = len(raw.Value)
 	switch {

@@ -21,8 +21,8 @@ type refolding struct {
 	gen  generation
 }
 
-// skip leaves out the event that an effective skip names, if it is a parked link of the same chain,
-// and folds the events parked after it in its stream.
+// skip applies an effective skip: if the event that the skip names is a parked link of the same
+// chain, it marks that event as skipped and folds the events parked after it in the stream.
 func (f refolding) skip(ctx context.Context, tx pgx.Tx, record fold.Event, at domain.Position) error {
 	key, partition := storable(string(record.Raw.Key)), record.Raw.Partition
 	if at.Topic != f.projector.Topic || at.Partition != partition {
@@ -55,11 +55,13 @@ type unfolded struct {
 	Detail    string
 }
 
-// foldAgain refolds a parked event, or on a chained topic all parked events of its stream, in
-// order. Each has a savepoint: an event that still fails stays parked with its new reason, and so
-// do all later events of a chained stream. The caller holds the partition. It returns the offsets
-// of the folded events and the rows of those that are still parked.
-func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (folded []int64, parked []parkedRow, err error) {
+// foldAgain folds a parked event again, or on a chained topic all parked events of its stream, in
+// order. Each event has a savepoint: an event that fails again stays parked with its new reason,
+// and so do all later events of a chained stream. The caller must have claimed the partition.
+// foldAgain returns the offsets of the folded events and the rows of those that failed.
+func (f refolding) foldAgain(
+	ctx context.Context, tx pgx.Tx, u unfolded,
+) (folded []int64, parked []parkedRow, err error) {
 	list, err := pg.List(ctx, tx, "read parked events", pgx.RowToStructByPos[unfolded], `
 		select partition, log_offset, stream_key, reason, detail from parked
 		where projection = $1 and generation = $2 and partition = $3 and stream_key = $4
@@ -84,9 +86,9 @@ func (f refolding) foldAgain(ctx context.Context, tx pgx.Tx, u unfolded) (folded
 	return folded, parked, nil
 }
 
-// foldParked refolds one parked event. It returns the row if the event stays parked.
+// foldParked folds one parked event again. It returns a row if the event stays parked.
 func (f refolding) foldParked(ctx context.Context, tx pgx.Tx, u unfolded) (*parkedRow, error) {
-	if u.Reason == fold.ReasonChainBroken { // not a link of the chain: no fold repairs it
+	if u.Reason == fold.ReasonChainBroken { // it is not a link of the chain, so it can never be folded
 		return &parkedRow{Offset: u.Offset, Reason: u.Reason, Detail: u.Detail}, nil
 	}
 	raw, err := f.log.ReadAt(ctx, domain.Position{Topic: f.projector.Topic, Partition: u.Partition, Offset: u.Offset})
@@ -145,8 +147,8 @@ func (f refolding) foldOne(ctx context.Context, tx pgx.Tx, ev fold.Event) (park,
 	}
 }
 
-// claim locks the partition against sessions that fold it, and raises the epoch, because rows
-// change without a move of the offset.
+// claim locks the partition against sessions that fold it. It increments the epoch, because rows
+// change while the offset stays the same.
 func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	tag, err := tx.Exec(ctx, `
 		update checkpoints set epoch = epoch + 1
@@ -161,19 +163,23 @@ func (f refolding) claim(ctx context.Context, tx pgx.Tx, partition int32) error 
 	return nil
 }
 
-// retryNowKnown folds parked records whose type an earlier binary did not know and this one does.
-// It moves no offset; the epoch shows that rows changed.
+// retryNowKnown folds parked records whose type this binary knows and an earlier binary did not.
 func (f refolding) retryNowKnown(ctx context.Context, partitions []int32) error {
-	ignored := func(int32, []int64, []parkedRow) {}
-	return f.retryEach(ctx, `p.partition = any(@partitions) and p.reason = @reason and p.state <> 'skipped' and p.event_type = any(@types)`,
-		pgx.NamedArgs{"partitions": partitions, "reason": string(fold.ReasonUnknownType), "types": f.registry.Types()}, ignored)
+	args := pgx.NamedArgs{
+		"partitions": partitions, "reason": string(fold.ReasonUnknownType), "types": f.registry.Types(),
+	}
+	return f.retryEach(ctx, `
+		p.partition = any(@partitions) and p.reason = @reason and p.state <> 'skipped'
+			and p.event_type = any(@types)`,
+		args, func(int32, []int64, []parkedRow) {})
 }
 
-// retryEach refolds the parked events that satisfy a condition on table parked p, page by page,
-// because a newer binary may have written many of them. It passes on what [refolding.retry]
-// returns. One retry covers all events of a stream of a chained topic.
+// retryEach retries the parked events that satisfy an SQL condition on table parked p, page by
+// page, because a newer binary may have written many of them. It calls note with the results of
+// each [refolding.retry]. On a chained topic, one retry covers all parked events of a stream.
 func (f refolding) retryEach(
-	ctx context.Context, condition string, args pgx.NamedArgs, note func(partition int32, folded []int64, parked []parkedRow),
+	ctx context.Context, condition string, args pgx.NamedArgs,
+	note func(partition int32, folded []int64, parked []parkedRow),
 ) error {
 	args["name"], args["generation"], args["limit"] = f.projector.Name, f.gen.Number, f.maxRecords
 	tried := map[unfolded]bool{}
@@ -203,8 +209,9 @@ func (f refolding) retryEach(
 	}
 }
 
-// retry refolds a parked event in its own transaction, see [refolding.foldAgain]. If the topic was
-// replaced, the offset holds another record: [errOtherTopic].
+// retry folds a parked event again in a transaction of its own: see [refolding.foldAgain]. It
+// returns [errOtherTopic] if the topic was replaced, because the offset may then hold a different
+// record.
 func (f refolding) retry(ctx context.Context, u unfolded) (folded []int64, parked []parkedRow, err error) {
 	_, topic, err := f.log.Ranges(ctx, f.projector.Topic)
 	if err != nil {
@@ -221,7 +228,8 @@ func (f refolding) retry(ctx context.Context, u unfolded) (folded []int64, parke
 		if folded, parked, err = f.foldAgain(ctx, tx, u); err != nil {
 			return err
 		}
-		return notify(ctx, tx, []string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name, pg.AnyFigure})
+		return notify(ctx, tx,
+			[]string{pg.ProgressChannel, pg.FiguresChannel}, []string{f.projector.Name, pg.AnyFigure})
 	})
 	return folded, parked, err
 }

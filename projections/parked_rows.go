@@ -19,7 +19,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// parkedRow is a row of table parked: a position and a reason, never a payload.
+// parkedRow is a row of table parked. It contains a position and a reason, but never a payload.
 type parkedRow struct {
 	projection string // set by queueParked
 	generation int    // set by queueParked
@@ -34,7 +34,8 @@ type parkedRow struct {
 	State      string
 }
 
-// maxDetail limits the error text in bytes, so that a hostile payload cannot fill the table.
+// maxDetail is the maximum size of a text column in bytes, so that a hostile record cannot fill the
+// table.
 const maxDetail = 500
 
 func storable(s string) string { return domain.Storable(s, maxDetail) }
@@ -45,7 +46,7 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 		Type: storable(ev.Raw.Header("ce_type")), EventID: storable(ev.Raw.Header("ce_id")),
 		Reason: fold.ReasonRefused, Detail: storable(fold.WithoutValues(err)), State: ParkedWaits,
 	}
-	// The header is read even if the payload cannot be decoded.
+	// From the header, because the payload may not be decodable.
 	if at, err := time.Parse(time.RFC3339Nano, ev.Raw.Header("ce_time")); err == nil {
 		row.Time = &at
 	}
@@ -55,13 +56,13 @@ func newParkedRow(ev fold.Event, err error) parkedRow {
 	return row
 }
 
-// An existing row keeps its state: the event was retried without success.
+// If the row exists, the event was retried without success, and the row keeps its state.
 var parkedTable = write.NewTable("parked",
 	`projection text, generation int, partition int, log_offset bigint, state text,
 	 stream_key text, event_type text, event_id text, event_time timestamptz, reason text, detail text`,
-	write.Clause(`on conflict (projection, generation, partition, log_offset) do update set stream_key = excluded.stream_key,
-		event_type = excluded.event_type, event_id = excluded.event_id, event_time = excluded.event_time,
-		reason = excluded.reason, detail = excluded.detail`),
+	write.Clause(`on conflict (projection, generation, partition, log_offset) do update set
+		stream_key = excluded.stream_key, event_type = excluded.event_type, event_id = excluded.event_id,
+		event_time = excluded.event_time, reason = excluded.reason, detail = excluded.detail`),
 	func(r parkedRow) []any {
 		return []any{
 			r.projection, r.generation, r.Partition, r.Offset, r.State,
@@ -80,13 +81,16 @@ func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 	}
 	for i, r := range rows {
 		rows[i].projection, rows[i].generation = w.projector.Name, g.Number
-		w.logger.Log(context.Background(), level, "event parked", "partition", r.Partition, "offset", r.Offset, "key", r.Key,
+		w.logger.Log(context.Background(), level, "event parked",
+			"partition", r.Partition, "offset", r.Offset, "key", r.Key,
 			"type", r.Type, "reason", string(r.Reason), "detail", r.Detail)
 	}
 	parkedTable.Queue(batch, rows)
-	// An event that an operator left out in one generation stays left out in the next.
+	// An event that an operator skipped in its row of another generation is skipped in this one
+	// too.
 	batch.Queue(`
-		update parked p set state = 'left_out' from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
+		update parked p set state = 'left_out'
+		from parked o, unnest($3::int[], $4::bigint[]) as u(partition, log_offset)
 		where p.projection = $1 and p.generation = $2 and p.partition = u.partition and p.log_offset = u.log_offset
 		  and o.projection = $1 and o.generation <> $2 and o.partition = u.partition and o.log_offset = u.log_offset
 		  and p.state = 'parked' and o.state = 'left_out'`,
@@ -95,9 +99,9 @@ func (w work) queueParked(batch *pgx.Batch, g generation, rows []parkedRow) {
 		})...)...)
 }
 
-// queueOvertaken drops parked rows if their key has a later event, folded or parked. On a compacted
-// topic only the last record of a key counts: refolding an older one would restore an old state,
-// and a rebuild does not see it once compaction has removed it.
+// queueOvertaken deletes parked rows whose key has a later event, folded or parked. On a compacted
+// topic, only the last record of a key counts: folding an older one again would restore an old
+// state, and a rebuild does not see the older one once compaction has removed it.
 func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Event) {
 	if !w.compacted || len(events) == 0 {
 		return
@@ -115,8 +119,8 @@ func (w work) queueOvertaken(batch *pgx.Batch, generation int, events []fold.Eve
 // The states of a parked event.
 const (
 	ParkedWaits = "parked" // waiting for an operator
-	// ParkedSkipped is left out by an operator: by a record of its stream, or in its row ('left_out')
-	// if it blocks no other event.
+	// ParkedSkipped means that an operator has skipped the event: by a record of its stream or, if
+	// it blocks no other event, in its row (stored as 'left_out').
 	ParkedSkipped = "skipped"
 )
 
@@ -133,10 +137,11 @@ func splitParkedID(id string) (projection string, partition int32, offset int64,
 		}
 	}
 	return "", 0, 0, domain.NewError(domain.CodeInvalid,
-		"%.80q is not the id of a parked event. Write PROJECTION-PARTITION-OFFSET, as in the list.", id)
+		"%.80q is not the id of a parked event. Use PROJECTION-PARTITION-OFFSET, as in the list of parked events.", id)
 }
 
-// matchesFilter is a condition on table parked with alias p. Its arguments come from [parkedArgs].
+// matchesFilter is an SQL condition on table parked with alias p. Its arguments come from
+// [parkedArgs].
 const matchesFilter = `
 	(@projection = '' or p.projection = @projection) and (@stream = '' or p.stream_key = @stream)
 	and (@state = '' or p.state = @state)
@@ -155,8 +160,8 @@ func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 }
 
 // ListParked returns the parked events of the live generations, ordered by projection, partition
-// and offset. If two versions of a projection are live, the newer one counts. The list is the
-// preview of an action with the same filter. For a malformed id, the error has code
+// and offset. If two versions of a projection are live, it returns the event of the newer one. An
+// action with the same filter affects these events. If an id is malformed, the error has code
 // [domain.CodeInvalid].
 func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter) ([]operator.ParkedEvent, error) {
 	args, err := parkedArgs(f)
@@ -171,13 +176,15 @@ func ListParked(ctx context.Context, pool *pgxpool.Pool, f operator.ParkedFilter
 	}
 	return pg.List(ctx, pool, "list parked events", pgx.RowToStructByPos[operator.ParkedEvent], `
 		select distinct on (p.projection, p.partition, p.log_offset)
-		       format('%s-%s-%s', p.projection, p.partition, p.log_offset), p.projection, g.topic, p.partition, p.log_offset,
+		       format('%s-%s-%s', p.projection, p.partition, p.log_offset),
+		       p.projection, g.topic, p.partition, p.log_offset,
 		       p.stream_key, p.event_type, p.event_id, p.event_time, p.reason, p.detail,
 		       case p.state when 'left_out' then 'skipped' else p.state end,
 		       case when p.reason = 'behind' or p.state <> 'parked' then 0 else (
 		           select count(*) from parked b
 		           where b.projection = p.projection and b.generation = p.generation and b.partition = p.partition
-		             and b.stream_key = p.stream_key and b.log_offset > p.log_offset and b.reason = 'behind' and b.state = 'parked') end
+		             and b.stream_key = p.stream_key and b.log_offset > p.log_offset
+		             and b.reason = 'behind' and b.state = 'parked') end
 		from parked p join generations g using (projection, generation)
 		where g.state = 'live' and `+matchesFilter+`
 		  and (p.projection, p.partition, p.log_offset) > (@after, @after_partition::int, @after_offset::bigint)

@@ -14,8 +14,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), back, state, requested_by, reason, requested_at,
-	started_at, finished_at, events_done, events_total, rate,
+const rebuildColumns = `id::text, projection, version, coalesce(generation, 0), back, state, requested_by, reason,
+	requested_at, started_at, finished_at, events_done, events_total, rate,
 	case when state = 'copying' and rate > 0 then (events_total - events_done) / rate end, coalesce(error, '')`
 
 // RebuildRequest asks for a rebuild of a projector version.
@@ -25,16 +25,17 @@ type RebuildRequest struct {
 	By, Reason string
 }
 
-// Rebuilds handles operators' requests for generations. It writes rows; the engines of the
-// projectors act on them.
+// Rebuilds handles operators' requests for generations. It writes rows, and the engines act on
+// them.
 type Rebuilds struct {
 	pool *pgxpool.Pool
 }
 
-// NewRebuilds takes a pool of schema lb_engine.
+// NewRebuilds returns a Rebuilds that uses a pool of schema lb_engine.
 func NewRebuilds(pool *pgxpool.Pool) *Rebuilds { return &Rebuilds{pool} }
 
-// Request asks for a rebuild. CodeConflict names the unfinished rebuild of the same projection.
+// Request requests a rebuild. If a rebuild of the same projector version is unfinished, the error
+// has code [domain.CodeConflict] and names that rebuild.
 func (r *Rebuilds) Request(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
 	err = lockGenerations(ctx, r.pool, request.Projection, func(tx pgx.Tx) (err error) {
 		rebuild, err = insertRebuild(ctx, tx, request, operator.RebuildRequested, nil)
@@ -55,8 +56,9 @@ func insertRebuild(
 		return rebuild, err
 	}
 	if found {
-		return rebuild, domain.NewError(domain.CodeConflict, "rebuild %s of %s has been %s since %s; wait for it to finish or cancel it",
-			first.ID, first.Projection, first.State, first.RequestedAt.Format(time.RFC3339))
+		return rebuild, domain.NewError(domain.CodeConflict,
+			"Rebuild %s of %s, requested at %s, has not ended (%s). Wait until it ends, or cancel it.",
+			first.ID, first.Projection, first.RequestedAt.Format(time.RFC3339), first.State)
 	}
 	id := uuid.New()
 	err = pg.Exec(ctx, tx, "insert rebuild", `
@@ -76,16 +78,16 @@ func insertRebuild(
 	return rebuild, err
 }
 
-// Retention of finished rebuilds: at most this many per projection, and none older than this. The
-// log keeps who requested each one and why.
+// Limits for finished rebuilds: the number kept per projection, and their age. The log keeps who
+// requested each rebuild and why.
 const (
 	keepRebuilds    = 100
 	keepRebuildsFor = 400 * 24 * time.Hour
 )
 
 // forgetRebuilds deletes old finished rebuilds. It runs with each new rebuild, so the number of
-// rows stays bounded. The shards of a finished rebuild are deleted at once: only a takeover needs
-// them.
+// rows stays limited. It deletes the shards of all finished rebuilds: they are needed only when
+// another process takes a rebuild over.
 func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 	err := pg.Exec(ctx, tx, "delete old rebuilds", `
 		delete from rebuilds r where projection = $1 and finished_at is not null and (
@@ -100,7 +102,7 @@ func forgetRebuilds(ctx context.Context, tx pgx.Tx, projection string) error {
 			select id from rebuilds where projection = $1 and finished_at is not null)`, projection)
 }
 
-// Get returns a rebuild. CodeNotFound means that no rebuild has that id.
+// Get returns a rebuild. The error has code [domain.CodeNotFound] if no rebuild has that id.
 func (r *Rebuilds) Get(ctx context.Context, id string) (operator.Rebuild, error) {
 	rebuild, found, err := findRebuild(ctx, r.pool, `id::text = $1`, id)
 	if err == nil && !found {
@@ -120,18 +122,20 @@ func findRebuild(ctx context.Context, q pg.Querier, condition string, args ...an
 		`select `+rebuildColumns+` from rebuilds where `+condition+` limit 1`, args...)
 }
 
-// Cancel ends a rebuild and drops what it has built, unless that is already live because there was
-// nothing else. The process that runs the rebuild stops within a second. If none runs it, the next
-// process that runs the projection, in any version, cleans up. CodeConflict means that the rebuild
-// has already ended.
+// Cancel cancels a rebuild. The tables that it has built are dropped, unless they are already live
+// because there were no others. A process that runs the rebuild stops within a second. If no
+// process runs it, the next one that folds the projection, in any version, drops the tables. The
+// error has code [domain.CodeConflict] if the rebuild has already ended.
 func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	canceled := false
 	err := pg.Durably(ctx, r.pool, func(tx pgx.Tx) (err error) {
 		var projection string
 		projection, canceled, err = pg.Find(ctx, tx, "set cancel", pgx.RowTo[string], `
 			update rebuilds set cancel = true,
-			       state = case when generation is null and lease_until < clock_timestamp() then 'cancelled' else state end,
-			       finished_at = case when generation is null and lease_until < clock_timestamp() then clock_timestamp() end
+			       state = case when generation is null and lease_until < clock_timestamp()
+			         then 'cancelled' else state end,
+			       finished_at = case when generation is null and lease_until < clock_timestamp()
+			         then clock_timestamp() end
 			where id::text = $1 and finished_at is null
 			returning projection`, id)
 		if err != nil || !canceled {
@@ -152,14 +156,16 @@ func (r *Rebuilds) Cancel(ctx context.Context, id string) error {
 	return AlreadyEnded(rebuild)
 }
 
-// AlreadyEnded returns the conflict of a cancellation of a finished rebuild.
+// AlreadyEnded returns the error for canceling a rebuild that has ended. Its code is
+// [domain.CodeConflict].
 func AlreadyEnded(r operator.Rebuild) error {
-	return domain.NewError(domain.CodeConflict, "The rebuild of %s has already ended (%s). Nothing was canceled.", r.Projection, r.State)
+	return domain.NewError(domain.CodeConflict,
+		"The rebuild of %s has already ended (%s). Nothing was canceled.", r.Projection, r.State)
 }
 
-// lockGenerations runs f while it holds the lock for creating, switching, retiring and dropping
-// generations of a projection. The commit survives a crash of the server: operators and commands
-// are answered from it.
+// lockGenerations runs f in a transaction that holds the lock for creating, switching, retiring and
+// dropping generations of a projection. The commit is synchronous, because operators and commands
+// rely on its result.
 func lockGenerations(ctx context.Context, q database, projection string, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, q, func(tx pgx.Tx) error {
 		if err := takeGenerations(ctx, tx, projection); err != nil {
@@ -169,16 +175,17 @@ func lockGenerations(ctx context.Context, q database, projection string, f func(
 	})
 }
 
-// takeGenerations takes the lock of [lockGenerations]. It bounds each wait for a lock in its
-// transaction, so that waiting for a frozen projector or a long query does not block every other
-// step of the projection's generations. The step is retried. The transaction commits synchronously.
+// takeGenerations takes the lock of [lockGenerations]. It limits each wait for a lock in the
+// transaction, so that a step that waits for a frozen projector or a long query does not block all
+// other steps of the projection's generations. The caller retries the step.
 func takeGenerations(ctx context.Context, tx pgx.Tx, projection string) error {
 	_, err := tx.Exec(ctx, `
-		select set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true), pg_advisory_xact_lock(hashtext($1))`,
+		select set_config('synchronous_commit', 'on', true), set_config('lock_timeout', '2s', true),
+		       pg_advisory_xact_lock(hashtext($1))`,
 		"ledgerboard generation "+projection)
 	if lockedOut(err) {
 		return domain.NewError(domain.CodeUnavailable,
-			"another operation on the generations of %s is in progress; try again", projection)
+			"Another operation on the generations of %s is in progress. Try again.", projection)
 	}
 	return pg.Wrap("lock generations", err)
 }

@@ -22,19 +22,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// CopiesAtOnce is how many partitions a rebuild reads and folds at a time, while it copies as many
-// into tables. It limits memory and leaves processors to the serving processes.
+// CopiesAtOnce returns how many partitions a rebuild reads and folds at a time, while it copies the
+// rows of as many others. The limit bounds memory use and leaves processors to other work.
 func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// tablesAtOnce is how many tables get their keys at a time: the database server does the work.
+// tablesAtOnce returns how many tables get their keys at a time. The database server does the work.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
-// copy folds the records that the log held when the rebuild began into the tables, creates their
-// keys and lets sessions follow the generation.
+// copy folds the records that the log contained when the rebuild began, copies the rows into
+// tables, creates their keys, and lets sessions follow the generation.
 func (r *running) copy(ctx context.Context, g generation) error {
-	// This ends a predecessor's right to claim shards. The statement waits for transactions in
-	// which the predecessor holds shards: [running.endPredecessor]. Shards that these commit are
-	// done and not refolded.
+	// From here on, a predecessor can claim no shards. The update waits for transactions in which
+	// the predecessor has claimed shards; [running.endPredecessor] has terminated them. Shards that
+	// they have committed are done and are not folded again.
 	err := pg.Exec(ctx, r.pool, "acquire shards", `
 		update rebuild_shards set lease = $2 where rebuild = $1 and lease < $2 and not done`, r.ID, r.lease)
 	if err != nil {
@@ -56,11 +56,12 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	if err := r.advance(ctx, r.pool, operator.RebuildIndexing); err != nil {
 		return err
 	}
-	// From here on the row keeps the average rate in records per second. A short rebuild has no
-	// other rate.
+	// From here on, the row contains the average rate in records per second. For a short rebuild
+	// this is the only rate.
 	rate := float64(r.done.Load()-before) / max(time.Since(began).Seconds(), 0.001)
 	err = pg.Exec(ctx, r.pool, "record rate of rebuild", `
-		update rebuilds set events_done = $3, rate = case when $4::float8 > 0 then $4 else rate end where id = $1 and lease = $2`,
+		update rebuilds set events_done = $3, rate = case when $4::float8 > 0 then $4 else rate end
+		where id = $1 and lease = $2`,
 		r.ID, r.lease, r.done.Load(), rate)
 	if err != nil {
 		return err
@@ -71,10 +72,10 @@ func (r *running) copy(ctx context.Context, g generation) error {
 	return r.follow(ctx, g)
 }
 
-// endPredecessor terminates the database sessions of the process that ran this rebuild before: no
-// server time-out ends a COPY whose client has stopped.
+// endPredecessor terminates the database sessions of the process that ran this rebuild before,
+// because no server timeout ends a COPY whose client has stopped responding.
 func (r *running) endPredecessor(ctx context.Context) error {
-	sessions := "ledgerboard rebuild " + r.ID + " " // a session name ends with the lease
+	sessions := "ledgerboard rebuild " + r.ID + " " // followed by the lease
 	return pg.Exec(ctx, r.pool, "end the sessions of the previous process", `
 		select pg_terminate_backend(pid) from pg_stat_activity
 		where datname = current_database() and usename = current_user
@@ -82,11 +83,12 @@ func (r *running) endPredecessor(ctx context.Context) error {
 		sessions, sessions+strconv.FormatInt(r.lease, 10))
 }
 
-// claim runs the first statement of a shard's transaction. It locks the shard and changes no row
-// under an old lease.
+// claim runs the first statement of a shard's transaction, which locks the shard. It returns
+// [errLeaseLost] if another process has raised the lease.
 func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
-	tag, err := tx.Exec(ctx, `update rebuild_shards set done = true where rebuild = $1 and partition = $2 and lease = $3 and not done`,
-		r.ID, partition, r.lease)
+	tag, err := tx.Exec(ctx, `
+		update rebuild_shards set done = true
+		where rebuild = $1 and partition = $2 and lease = $3 and not done`, r.ID, partition, r.lease)
 	if err != nil {
 		return fmt.Errorf("claim shard: %w", err)
 	}
@@ -96,7 +98,8 @@ func (r *running) claim(ctx context.Context, tx pgx.Tx, partition int32) error {
 	return nil
 }
 
-// copyShards folds the unfinished shards and returns how many records earlier processes had folded.
+// copyShards folds the unfinished shards. It returns how many records were in shards that were
+// already finished.
 func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generation) (before int64, err error) {
 	type shard struct {
 		eventlog.PartitionRange
@@ -107,8 +110,8 @@ func (r *running) copyShards(ctx context.Context, pool *pgxpool.Pool, g generati
 	if err != nil {
 		return 0, err
 	}
-	// Only a fold event by event finds out which values the database refuses, so the result is
-	// taken from the live tables.
+	// Only writing events one by one shows which of them the database refuses, so this is taken
+	// from the parked events of the live generation.
 	live, err := liveGeneration(ctx, r.pool, r.projector)
 	if err != nil {
 		return 0, err
@@ -190,16 +193,16 @@ func (r *running) finishShard(ctx context.Context, tx pgx.Tx, g generation, end 
 	return nil
 }
 
-// keysShard is the shard of the first table's keys and indexes; the other tables have the numbers
+// keysShard is the shard of the first table's keys and indexes. The next tables have the numbers
 // below it.
 const keysShard = -1
 
-// sortMemory is the memory in MB for sorting the keys of all concurrent tables together.
+// sortMemory is the memory in MB for sorting keys, for all concurrent tables together.
 const sortMemory = 256
 
-// finishTables creates the keys and indexes of each table, once all rows are copied, and vacuums
-// it. Several tables run at a time, without parallel workers, because the live generation needs the
-// processors.
+// finishTables creates the keys and indexes of each table and vacuums it. All rows must have been
+// copied. It processes several tables at a time, without parallel workers, because the live
+// generation needs the processors.
 func (r *running) finishTables(ctx context.Context, pool *pgxpool.Pool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(tablesAtOnce())
@@ -228,15 +231,15 @@ func (r *running) makeKeys(ctx context.Context, pool *pgxpool.Pool, shard int32,
 		if errors.Is(err, errLeaseLost) {
 			done, err := pg.QueryBool(ctx, tx, "check whether keys exist", `
 				select done from rebuild_shards where rebuild = $1 and partition = $2`, r.ID, shard)
-			if err != nil || done { // made before this process took the rebuild over
+			if err != nil || done { // created before this process took over the rebuild
 				return err
 			}
 		}
 		if err != nil {
 			return err
 		}
-		limits := fmt.Sprintf("set local maintenance_work_mem = '%dMB'; set local max_parallel_maintenance_workers = 0;",
-			sortMemory/tablesAtOnce())
+		limits := fmt.Sprintf("set local max_parallel_maintenance_workers = 0; "+
+			"set local maintenance_work_mem = '%dMB';", sortMemory/tablesAtOnce())
 		_, err = tx.Conn().PgConn().Exec(ctx, limits+keys.SQL).ReadAll()
 		return err
 	})
@@ -249,7 +252,8 @@ func (r *running) follow(ctx context.Context, g generation) error {
 			return err
 		}
 		var total int64
-		err := tx.QueryRow(ctx, `update rebuilds set events_done = events_total where id = $1 returning events_total`, r.ID).Scan(&total)
+		err := tx.QueryRow(ctx, `
+			update rebuilds set events_done = events_total where id = $1 returning events_total`, r.ID).Scan(&total)
 		if err != nil {
 			return fmt.Errorf("record progress of rebuild: %w", err)
 		}

@@ -16,12 +16,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// open returns the generation of the rebuild and creates it if necessary.
+// open returns the generation of the rebuild, which it creates if necessary.
 func (r *running) open(ctx context.Context) (g generation, err error) {
 	if r.Generation > 0 {
 		g, found, err := readGeneration(ctx, r.pool, r.projector.Name, r.Generation)
 		if err == nil && !found {
-			err = domain.NewError(domain.CodeConflict, "generation %d is gone", r.Generation)
+			err = domain.NewError(domain.CodeConflict, "generation %d does not exist any more", r.Generation)
 		}
 		if err == nil && r.Back && g.State == StateRetired {
 			return r.unretire(ctx, g)
@@ -37,10 +37,11 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 			return err
 		}
 		var created int
-		if err := tx.QueryRow(ctx, `select coalesce(generation, 0) from rebuilds where id = $1`, r.ID).Scan(&created); err != nil {
+		err := tx.QueryRow(ctx, `select coalesce(generation, 0) from rebuilds where id = $1`, r.ID).Scan(&created)
+		if err != nil {
 			return fmt.Errorf("read generation of rebuild: %w", err)
 		}
-		if created > 0 { // created by this process, which did not see the commit
+		if created > 0 { // this process created it but did not get the answer to the commit
 			g, _, err = readGeneration(ctx, tx, r.projector.Name, created)
 			return err
 		}
@@ -70,19 +71,20 @@ func (r *running) open(ctx context.Context) (g generation, err error) {
 	return g, nil
 }
 
-// abandon ends the rebuild and drops the tables it built. A generation that existed before stays,
-// and so does one that is already live because the version had no other.
+// abandon ends the rebuild and drops the tables that it has built. It keeps a generation that
+// existed before, and one that is already live because the version had no other.
 func (r *running) abandon(ctx context.Context, state operator.RebuildState, reason string) error {
 	return lockGenerations(ctx, r.pool, r.projector.Name, func(tx pgx.Tx) error {
 		if err := r.advance(ctx, tx, state); err != nil {
 			return err
 		}
-		var created int // read from the row: this process may not have seen the commit
+		var created int // from the row, because this process may not have got the answer to the commit
 		var read bool
 		err := tx.QueryRow(ctx, `
 			update rebuilds r set error = nullif($2, '') where id = $1
 			returning coalesce(generation, 0), exists (
-				select from generations g where g.projection = r.projection and g.generation = r.generation and g.state = 'live')`,
+				select from generations g
+				where g.projection = r.projection and g.generation = r.generation and g.state = 'live')`,
 			r.ID, reason).Scan(&created, &read)
 		switch {
 		case err != nil:
@@ -99,21 +101,24 @@ func (r *running) abandon(ctx context.Context, state operator.RebuildState, reas
 	})
 }
 
-// final reports whether repeating the step would fail again.
+// final reports whether the step would fail again if it were repeated.
 func final(err error) bool {
 	if refused, ok := errors.AsType[*domain.Error](err); ok {
 		return refused.Code != domain.CodeInternal && refused.Code != domain.CodeUnavailable
 	}
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		// A refused value, undefined tables, a full disk, or a value that cannot be sent.
+		// The database refused a value, a table or privilege is missing, the disk is full, or a
+		// value could not be encoded for COPY.
 		return pg.IsDataError(err) || refused.Code[:2] == "42" || refused.Code == "53100" ||
 			refused.Code == "57014" && refused.Routine == "CopyGetData"
 	}
-	permanent := []error{errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap}
+	permanent := []error{
+		errNoBeginning, eventlog.ErrOtherLog, eventlog.ErrBelowStart, eventlog.ErrBeyondEnd, eventlog.ErrGap,
+	}
 	return slices.ContainsFunc(permanent, func(target error) bool { return errors.Is(err, target) })
 }
 
-// sentence returns the error text for an operator. For a database error it includes the row.
+// sentence returns the text of an error for operators. For a database error, it includes the row.
 func sentence(err error) string {
 	if e, ok := errors.AsType[*domain.Error](err); ok {
 		return e.Message

@@ -14,29 +14,31 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// A rebuild is a row of table rebuilds. It continues from the state of the tables, never from what
-// a process remembers. What happens when the process that runs it dies, freezes or is not alone:
+// A rebuild is a row of table rebuilds. It continues from the state of the tables, never from the
+// memory of a process. If the process that runs it dies, freezes, or is not the only one:
 //
-//   - Before the generation is created: nothing exists, and the next process creates it.
-//     Generation, shards and targets are one transaction.
-//   - In a shard: its transaction is rolled back, rows and checkpoint; the next process folds it
-//     again.
-//   - Between two shards: a finished shard stays finished.
-//   - In the keys: one transaction per table, claimed as shards -1, -2 and so on.
-//   - Before the generation is followed: the tables are vacuumed again, which is harmless.
-//   - While it is followed: any process of the projection follows it; the next process waits for
-//     it.
-//   - At the switch: views, states and the end of the rebuild are one transaction.
-//   - Frozen in a shard and resumed: the takeover has ended its database sessions and raised the
-//     lease of every unfinished shard; with its old lease it claims no row.
-//   - Frozen elsewhere and resumed: each short step begins with an update of the rebuild under its
-//     lease, which finds no row.
-//   - Two requests: the second finds the first under the lock of the projection's generations.
-//   - Canceled: the process that holds the lease stops and drops the generation. If it dies in
-//     between, the next process, of any version, finds the flag and does it.
+//   - Before the generation is created: nothing exists, and the next process creates the
+//     generation, its shards and its targets in one transaction.
+//   - While a shard is folded: the transaction is rolled back with its rows and checkpoint, and the
+//     next process folds the shard again. A finished shard stays finished.
+//   - While keys are created: each table has a transaction of its own, claimed as shard -1, -2 and
+//     so on.
+//   - Before the generation is followed: the next process vacuums the tables again, which is
+//     harmless.
+//   - While the generation is followed: any process of the projection follows it, and the next
+//     process waits until its targets are reached.
+//   - At the switch: views, states and the end of the rebuild change in one transaction.
+//   - Frozen in a shard and resumed: the process that took over has ended the database sessions and
+//     raised the lease of every unfinished shard, so no claim with the old lease succeeds.
+//   - Frozen elsewhere and resumed: each short step begins by updating the rebuild under the lease
+//     of the process, and finds no row.
+//   - Two requests: the second one finds the first, because both take the lock of the projection's
+//     generations.
+//   - Canceled: the process that holds the lease stops and drops the generation. If it dies before
+//     that, the next process, of any version, finds the flag and drops the generation.
 
 const (
-	leaseFor    = 10 * time.Second       // after its last heartbeat a process counts as dead
+	leaseFor    = 10 * time.Second       // without a heartbeat, a process is considered dead
 	rebuildBeat = 500 * time.Millisecond // between heartbeats
 	stepAgain   = 100 * time.Millisecond // before a step is checked or retried
 )
@@ -50,7 +52,7 @@ type running struct {
 	*Engine
 	operator.Rebuild
 	lease  int64
-	cancel bool         // requested before this process took it
+	cancel bool         // canceled before this process took it
 	done   atomic.Int64 // records folded
 	behind *atomic.Bool // the live generation is behind, so the rebuild yields
 }
@@ -73,8 +75,8 @@ func (e *Engine) keepRebuilding(ctx context.Context) {
 	}
 }
 
-// takeRebuild takes a rebuild that no process runs, or a canceled one of any version that must be
-// cleaned up. It returns [pgx.ErrNoRows] if none exists.
+// takeRebuild takes a rebuild that no process runs, or a canceled one of any version whose tables
+// must be dropped. It returns [pgx.ErrNoRows] if there is no such rebuild.
 func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 	r := &running{Engine: e, behind: &atomic.Bool{}}
 	var id string
@@ -84,7 +86,8 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 		       rate = case when state in ('requested', 'copying') then 0 else rate end
 		where id = (
 			select id from rebuilds
-			where projection = $1 and (version = $2 or cancel) and finished_at is null and lease_until < clock_timestamp()
+			where projection = $1 and (version = $2 or cancel) and finished_at is null
+			  and lease_until < clock_timestamp()
 			order by requested_at limit 1 for update skip locked)
 		returning id::text, lease, cancel`, e.projector.Name, e.projector.Version, leaseFor).
 		Scan(&id, &r.lease, &r.cancel)
@@ -95,11 +98,11 @@ func (e *Engine) takeRebuild(ctx context.Context) (*running, error) {
 		return nil, err
 	}
 	r.done.Store(r.EventsDone)
-	e.logger.Info("rebuild taken", "rebuild", id, "lease", r.lease, "state", string(r.State))
+	e.logger.Info("this process runs the rebuild", "rebuild", id, "lease", r.lease, "state", string(r.State))
 	return r, nil
 }
 
-// run runs the rebuild to its end, unless another process takes it over.
+// run runs the rebuild until it ends, another process takes it over, or ctx is done.
 func (r *running) run(ctx context.Context) {
 	logger := r.logger.With("rebuild", r.ID, "lease", r.lease)
 	for ctx.Err() == nil {
@@ -167,7 +170,8 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 		err := within(ctx, leaseFor/2, func(ctx context.Context) error {
 			return r.pool.QueryRow(ctx, `
 				update rebuilds set lease_until = clock_timestamp() + $3::interval, events_done = $4,
-				       rate = case when state <> 'copying' then rate when rate = 0 then $5::float8 else rate * 0.8 + $5::float8 * 0.2 end
+				       rate = case when state <> 'copying' then rate
+				         when rate = 0 then $5::float8 else rate * 0.8 + $5::float8 * 0.2 end
 				where id = $1 and lease = $2 returning cancel and finished_at is null`,
 				r.ID, r.lease, leaseFor, now, rate).Scan(&canceled)
 		})
@@ -185,7 +189,7 @@ func (r *running) beat(ctx context.Context, end context.CancelCauseFunc) {
 	}
 }
 
-// steps does what the tables show as unfinished.
+// steps runs the steps that the tables show as unfinished.
 func (r *running) steps(ctx context.Context) error {
 	g, err := r.open(ctx)
 	if err != nil {
@@ -200,12 +204,13 @@ func (r *running) steps(ctx context.Context) error {
 }
 
 // advance records the state of the rebuild. It returns [errLeaseLost] if this process no longer
-// owns the rebuild. In a transaction it is the first step and locks the row.
+// holds the lease. In a transaction it must be the first step, because it locks the row.
 func (r *running) advance(ctx context.Context, q pg.Querier, state operator.RebuildState) error {
 	tag, err := q.Exec(ctx, `
 		update rebuilds set state = $3, error = null,
 		       finished_at = case when $3 in ('done', 'cancelled', 'failed') then clock_timestamp() end
-		where id = $1 and lease = $2 and finished_at is null and not (cancel and $3 = 'done')`, r.ID, r.lease, string(state))
+		where id = $1 and lease = $2 and finished_at is null and not (cancel and $3 = 'done')`,
+		r.ID, r.lease, string(state))
 	if err != nil {
 		return fmt.Errorf("record state of rebuild: %w", err)
 	}
@@ -217,7 +222,7 @@ func (r *running) advance(ctx context.Context, q pg.Querier, state operator.Rebu
 	switch {
 	case err == nil && !found:
 		return errLeaseLost
-	case canceled: // a confirmed cancellation must not switch
+	case canceled: // after a confirmed cancellation, readers must not be switched
 		return errCanceled
 	}
 	return err
@@ -232,14 +237,14 @@ func (r *running) tell(ctx context.Context, reason string) {
 }
 
 const (
-	behindSeconds = 2 // lag from which the live generation has priority
-	// yieldAtMost bounds each pause, because a rebuild may also repair a live generation that is
-	// stuck.
+	behindSeconds = 2 // lag above which the live generation has priority
+	// yieldAtMost limits each pause, because the rebuild may be needed to replace a live generation
+	// that is stuck.
 	yieldAtMost = 5 * time.Second
 )
 
-// throttle decides whether the rebuild must slow down and records why. reported is the reason that
-// it recorded last.
+// throttle decides whether the rebuild must slow down, records the reason, and returns it. reported
+// is the reason that was recorded last.
 func (r *running) throttle(ctx context.Context, reported string) string {
 	reason := ""
 	if r.liveIsBehind(ctx) {
@@ -250,7 +255,8 @@ func (r *running) throttle(ctx context.Context, reported string) string {
 		return reported
 	}
 	_, err := r.pool.Exec(ctx, `
-		update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`, r.ID, r.lease, reason)
+		update rebuilds set error = nullif($3, '') where id = $1 and lease = $2 and state = 'copying'`,
+		r.ID, r.lease, reason)
 	if err != nil {
 		return reported
 	}

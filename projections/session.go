@@ -18,12 +18,14 @@ import (
 )
 
 const (
-	noteWithin    = 2 * time.Second // for recording that the end of the log is reached; nothing is folded in the meantime
-	reachedWithin = 2 * time.Second // for the database check before a session asks for partitions
+	// noteWithin limits noteCaughtUp, during which nothing is folded.
+	noteWithin = 2 * time.Second
+	// reachedWithin limits the check of the database before a session joins its consumer group.
+	reachedWithin = 2 * time.Second
 )
 
-// session follows one generation: it polls the log, folds batches and writes the checkpoint in the
-// transaction of the rows.
+// session follows one generation: it polls the log, folds batches, and writes their rows and
+// checkpoints in one transaction.
 type session struct {
 	work
 	pool *pgxpool.Pool // of the generation's schema
@@ -33,11 +35,11 @@ type session struct {
 	mu      sync.Mutex
 	gen     generation
 	next    map[int32]int64  // the checkpoint of each partition, as last known to this process
-	passed  map[int32]step   // end of the records that were passed over after the checkpoint; see [session.passLater]
-	passAt  time.Time        // when the checkpoints must move over them
+	passed  map[int32]step   // records passed over after the checkpoints; see [session.passLater]
+	passAt  time.Time        // when the checkpoints must move past them
 	stopped map[int32]string // partitions that must not be followed, with the reason
-	problem string           // why the session does not run; "" if it does
-	stale   int64            // stale records since the session was started
+	problem string           // why the session cannot continue; "" if it can
+	stale   int64            // stale records since the session began
 }
 
 func newSession(w work, g generation, database string) *session {
@@ -48,7 +50,8 @@ func newSession(w work, g generation, database string) *session {
 	}
 }
 
-// run follows the generation until ctx is done, it is retired, or the projection is paused.
+// run follows the generation until ctx is done, the generation is retired, or the projection is
+// paused.
 func (f *session) run(ctx context.Context) {
 	backoff := databaseBackoffMin
 	defer func() {
@@ -74,8 +77,9 @@ func (f *session) run(ctx context.Context) {
 
 var errPaused = errors.New("projection is paused")
 
-// follow folds the log, poll by poll, until an error ends it. A process that cannot reach the
-// database asks for no partitions, because it would take them from processes that can fold.
+// follow polls the log and folds each poll until an error occurs. A process that cannot reach the
+// database does not join the consumer group, because it would take partitions from processes that
+// can fold.
 func (f *session) follow(ctx context.Context) error {
 	if f.pool == nil {
 		var err error
@@ -149,9 +153,9 @@ func (f *session) lookAround(ctx context.Context, looked, noted *time.Time) erro
 	return f.noteCaughtUp(ctx)
 }
 
-// look ends the session if its generation is live and the projection is paused, or if the
-// generation is retired: an idle projection would not notice otherwise. Read errors are ignored
-// until the next check.
+// look returns an error, which ends the session, if the generation is live and the projection is
+// paused, or if the generation is retired. An idle session would not notice otherwise. look ignores
+// read errors, because it is called again.
 func (f *session) look(ctx context.Context) error {
 	if paused, err := f.paused(ctx); err == nil && paused && f.current().State == StateLive {
 		return errPaused
@@ -168,10 +172,9 @@ func (f *session) look(ctx context.Context) error {
 	return f.goLive(ctx)
 }
 
-// lookBack ends the session if a checkpoint is below what this process has folded: the database was
-// set back or failed over to a server that lacked the last commits. The next session refolds from
-// that checkpoint. The process reads its own offsets first, because other processes only move
-// checkpoints forward.
+// lookBack returns [errRetired] if a checkpoint is behind the records that this process has folded:
+// the database was restored to an earlier state, or failed over to a server that lacked the last
+// commits. The next session folds again from that checkpoint.
 func (f *session) lookBack(ctx context.Context) error {
 	var known map[int32]int64
 	f.update(func() { known = maps.Clone(f.next) })
@@ -185,7 +188,7 @@ func (f *session) lookBack(ctx context.Context) error {
 			return errRetired
 		}
 		if now := checkpoint.NextOffset; now < at {
-			f.logger.Warn("the tables were set back; refolding from their checkpoint",
+			f.logger.Warn("the tables are in an earlier state; folding again from their checkpoint",
 				"partition", partition, "next_offset", now, "expected_offset", at)
 			return errRetired
 		}
@@ -193,9 +196,9 @@ func (f *session) lookBack(ctx context.Context) error {
 	return nil
 }
 
-// noteCaughtUp stamps the checkpoints that are at the end of the log. It ends the session if the
-// brokers were unreachable for longer than a compacted topic keeps tombstones: erasures may be
-// missing, so the tables must be rebuilt.
+// noteCaughtUp stamps the checkpoints that are at the end of the log. It returns [errRetired] if
+// the last stamp is older than a compacted topic keeps tombstones: erasures may be missing, so the
+// tables must be rebuilt.
 func (f *session) noteCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()
@@ -209,8 +212,9 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 	if err == nil {
 		ends := write.Arrays(ranges, func(r eventlog.PartitionRange) []any { return []any{r.Partition, r.End} })
 		_, err = f.pool.Exec(ctx, `
-			with ended as ( -- a locked checkpoint is being folded: its fold is not delayed
-				select c.partition from checkpoints c join unnest($4::int[], $5::bigint[]) as r(partition, log_end) using (partition)
+			with ended as ( -- skips checkpoints that are locked by a fold, so that the fold is not delayed
+				select c.partition
+				from checkpoints c join unnest($4::int[], $5::bigint[]) as r(partition, log_end) using (partition)
 				where c.projection = $1 and c.generation = $2
 				  and c.next_offset >= r.log_end and c.state <> 'retired' and (c.topic_id is null or c.topic_id = $3)
 				order by c.partition for update of c skip locked)
@@ -219,7 +223,7 @@ func (f *session) noteCaughtUp(ctx context.Context) error {
 			append([]any{f.projector.Name, f.current().Number, storedID(topic)}, ends...)...)
 	}
 	if err != nil && ctx.Err() == nil {
-		f.logger.Warn("cannot record that the end of the log is reached", "error", err)
+		f.logger.Warn("cannot record that the tables are at the end of the log", "error", err)
 	}
 	return nil
 }
@@ -229,23 +233,26 @@ const (
 	attachAgain = time.Minute    // after a failure
 )
 
-// keepMonths keeps monthly partitions ahead of the clock. It returns the time of the next check.
+// keepMonths creates the monthly partitions of the coming months. It returns the time of the next
+// check.
 func (f *session) keepMonths(ctx context.Context) time.Time {
 	err := attachMonths(ctx, f.pool, f.projector.Tables)
 	if err == nil {
 		return time.Now().Add(attachEvery)
 	}
 	if ctx.Err() == nil {
-		f.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition", "error", err)
+		f.logger.Warn("monthly partitions are not attached yet; their readings go to the default partition",
+			"error", err)
 	}
 	return time.Now().Add(attachAgain)
 }
 
-// errAddedPartition says why a partition is not followed that was added after the tables were
-// begun. This program never writes to it, and records of other producers are not part of the
-// tables.
-var errAddedPartition = errors.New("it was added to the topic after these tables were begun; keys use the partition count " +
-	"at creation, so its records were not written by ledgerboard; run `ledgerboard log`")
+// errAddedPartition is the reason for not following a partition that was added to the topic after
+// the tables were created. This program never writes to such a partition, and the tables do not
+// contain records of other producers.
+var errAddedPartition = errors.New("it was added to the topic after these tables were created; " +
+	"ledgerboard assigns keys by the original partition count, so it did not write the records of this partition; " +
+	"run 'ledgerboard log'")
 
 // positions returns the checkpoints of newly assigned partitions. It also folds parked records
 // whose type this binary now knows.
@@ -259,7 +266,7 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	if err != nil {
 		return nil, err
 	}
-	if len(stored) == 0 { // another process has left the group, because readers were switched
+	if len(stored) == 0 { // another process has retired the generation
 		return nil, errRetired
 	}
 	out := make(map[int32]eventlog.Checkpoint, len(partitions))
@@ -306,9 +313,9 @@ func (f *session) status() (problem string, stale int64, stopped map[int32]strin
 	return f.problem, f.stale, maps.Clone(f.stopped)
 }
 
-// Server-side bounds for sessions that fold or change generations. A session that is idle in a
-// transaction belongs to a frozen process; ending it lets another process or a switch continue.
-// Most statements of a fold write a few thousand rows; an erasure may take minutes.
+// Server-side limits for database sessions that fold or change generations. A session that is idle
+// in a transaction belongs to a frozen process; ending the session lets another process or a switch
+// continue. Most statements of a fold write a few thousand rows, but an erasure may take minutes.
 const (
 	idleAtMost      = "10s"
 	lockInFold      = "30s"
@@ -319,8 +326,11 @@ const (
 func openTables(ctx context.Context, databaseURL, projection string, number int) (*pgxpool.Pool, error) {
 	return pg.Open(ctx, pg.Config{
 		URL: databaseURL, SearchPath: []string{ddl.Schema(projection, number), migrations.Engine},
-		Name: generationName(projection, number), MaxConns: foldConns, AsyncCommit: true, Params: map[string]string{
-			"idle_in_transaction_session_timeout": idleAtMost, "lock_timeout": lockInFold, "statement_timeout": statementInFold,
+		Name: generationName(projection, number), MaxConns: foldConns, AsyncCommit: true,
+		Params: map[string]string{
+			"idle_in_transaction_session_timeout": idleAtMost,
+			"lock_timeout":                        lockInFold,
+			"statement_timeout":                   statementInFold,
 		},
 	})
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// switchWait bounds how long the live generation's checkpoints are locked until the new one has
-// passed them. The live generation waits in the meantime.
+// switchWait limits how long the live generation's checkpoints stay locked while the new generation
+// catches up with them. In the meantime, nothing is folded into the live generation.
 const switchWait, switchLook = 50 * time.Millisecond, 5 * time.Millisecond
 
 var errNotYet = errors.New("the new generation is behind the live one")
 
-// switchWhenReady switches readers to the generation once sessions of any process have brought it
-// to its targets.
+// switchWhenReady switches readers to the generation once the sessions that follow it, in any
+// process, have reached its targets.
 func (r *running) switchWhenReady(ctx context.Context, number int) error {
 	switching, paused := false, false
 	for {
@@ -32,7 +32,7 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 			return err
 		}
 		if !found || !g.followed() {
-			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and no longer followed",
+			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and is no longer followed",
 				number, r.projector.Name, g.State)
 		}
 		reached, err := reachedTargets(ctx, r.pool, r.projector.Name, g)
@@ -64,8 +64,8 @@ func (r *running) switchWhenReady(ctx context.Context, number int) error {
 	}
 }
 
-// trySwitch switches unless the new generation is behind or a reader holds the views. done means
-// that the switch succeeded or failed for good.
+// trySwitch switches readers unless the new generation is behind or a reader holds a lock on the
+// views. done is true if the switch succeeded or failed permanently.
 func (r *running) trySwitch(ctx context.Context, number int) (done bool, err error) {
 	err = r.switchTo(ctx, number)
 	reason := "a transaction reads the tables that the switch replaces (pg_locks shows it)"
@@ -103,7 +103,8 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 			return err
 		}
 		if !found || !g.followed() {
-			return domain.NewError(domain.CodeConflict, "generation %d of %s is %s and cannot be read", number, name, g.State)
+			return domain.NewError(domain.CodeConflict,
+				"generation %d of %s is %s and cannot be read", number, name, g.State)
 		}
 		return makeLive(ctx, tx, r.projector, g)
 	})
@@ -115,9 +116,9 @@ func (r *running) switchTo(ctx context.Context, number int) error {
 	return nil
 }
 
-// makeLive switches readers of a version to a generation that is followed: the views show it, and
-// all other generations retire. It locks the checkpoints of the live generation. The transaction
-// holds [lockGenerations].
+// makeLive switches readers of a version to a generation that is followed: the views then show this
+// generation, and all other followed generations of the version retire. makeLive locks the
+// checkpoints of the live generation. The caller must hold the lock of [lockGenerations] in tx.
 func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) error {
 	name := p.Name
 	live, err := liveGeneration(ctx, tx, p)
@@ -156,9 +157,10 @@ func makeLive(ctx context.Context, tx pgx.Tx, p fold.Projector, g generation) er
 	return pg.Wrap("replace views", err)
 }
 
-// awaitPassed locks the checkpoints of the live generation and waits a moment until the new one has
-// passed all of them. It must not wait for long: records appended in the meantime do not become
-// visible. Checkpoints in another log cannot be compared.
+// awaitPassed locks the checkpoints of the live generation and waits up to [switchWait] until the
+// new generation has passed all of them. Records that are appended in the meantime do not become
+// visible. If the two generations were built from different topics, their checkpoints cannot be
+// compared, and awaitPassed returns nil.
 func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number int) error {
 	lock := "for update of o"
 	for began := time.Now(); ; lock = "" {
@@ -183,10 +185,12 @@ func awaitPassed(ctx context.Context, tx pgx.Tx, projection string, live, number
 	}
 }
 
-// liveGeneration returns the generation that readers of this version use; 0 if none exists.
+// liveGeneration returns the number of the generation that readers of this version use; 0 if no
+// generation is live.
 func liveGeneration(ctx context.Context, q pg.Querier, p fold.Projector) (int, error) {
 	number, _, err := pg.Find(ctx, q, "read live generation", pgx.RowTo[int],
-		`select generation from generations where projection = $1 and version = $2 and state = 'live'`, p.Name, p.Version)
+		`select generation from generations where projection = $1 and version = $2 and state = 'live'`,
+		p.Name, p.Version)
 	return number, err
 }
 
@@ -231,18 +235,21 @@ func (f *session) goLive(ctx context.Context) error {
 	return nil
 }
 
-// SwitchBack switches readers of a projection version back to the newest retired generation of the
-// same log. It is a rebuild without the copy: the generation is followed until it has caught up.
-// CodeConflict means that none exists, or that a rebuild is running.
+// SwitchBack requests that readers of a projector version are switched back to the newest retired
+// generation of the same log. The request is a rebuild without the copy: the generation is followed
+// until it has caught up. The error has code conflict if there is no such generation or a rebuild
+// is unfinished.
 func (r *Rebuilds) SwitchBack(ctx context.Context, request RebuildRequest) (rebuild operator.Rebuild, err error) {
 	err = lockGenerations(ctx, r.pool, request.Projection, func(tx pgx.Tx) error {
 		number, found, err := pg.Find(ctx, tx, "read generations", pgx.RowTo[int], `
 			select generation from generations g
 			where projection = $1 and version = $2 and state = 'retired' and live_at is not null and not exists (
-				select from generations l where l.projection = $1 and l.version = $2 and l.state = 'live' and l.topic_id <> g.topic_id)
+				select from generations l
+				where l.projection = $1 and l.version = $2 and l.state = 'live' and l.topic_id <> g.topic_id)
 			order by retired_at desc, generation desc limit 1`, request.Projection, request.Version)
 		if err == nil && !found {
-			err = domain.NewError(domain.CodeConflict, "there is no earlier generation of %s, version %d; start a rebuild",
+			err = domain.NewError(domain.CodeConflict,
+				"There is no earlier generation of %s, version %d, to roll back to. Rebuild the projection instead.",
 				request.Projection, request.Version)
 		}
 		if err == nil {

@@ -17,9 +17,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// OpenTables opens a read-only pool for the tables of these projectors, in their versions, through
-// the views that a switch replaces. The views of a version exist only after its first generation
-// went live: see [Live].
+// OpenTables opens a read-only pool for the tables of these projector versions, through the views
+// that a switch replaces. The views of a version exist only after its first generation went live:
+// see [Live].
 func OpenTables(
 	ctx context.Context, databaseURL string, projectors []fold.Projector, conns int32, params map[string]string,
 ) (*pgxpool.Pool, error) {
@@ -33,11 +33,12 @@ func OpenTables(
 	})
 }
 
-// Live reports whether each of these projectors has a live generation of its version.
+// Live reports whether each of these projector versions has a live generation.
 func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) (bool, error) {
 	for _, p := range projectors {
 		live, err := pg.QueryBool(ctx, pool, "look for a live generation",
-			`select exists (select from generations where projection = $1 and version = $2 and state = 'live')`, p.Name, p.Version)
+			`select exists (select from generations where projection = $1 and version = $2 and state = 'live')`,
+			p.Name, p.Version)
 		if err != nil || !live {
 			return false, err
 		}
@@ -46,15 +47,15 @@ func Live(ctx context.Context, pool *pgxpool.Pool, projectors []fold.Projector) 
 }
 
 const (
-	// lockAtMost bounds the wait for each view or table. Readers that arrive in the meantime queue
-	// after it.
+	// lockAtMost limits the wait for the lock of each view or table, because readers that arrive in
+	// the meantime queue behind it.
 	lockAtMost = "200ms"
-	// idleInViews and idleInAttach bound how long a frozen process can block all readers.
+	// idleInViews and idleInAttach limit how long a frozen process can block all readers.
 	idleInViews  = "2s"
 	idleInAttach = "5s"
 )
 
-// beginViews bounds how long readers wait for this transaction and switches it to the owner of the
+// beginViews limits how long readers wait for this transaction and switches it to the owner of the
 // views.
 func beginViews(ctx context.Context, tx pgx.Tx) error {
 	if err := boundLocks(ctx, tx, idleInViews); err != nil {
@@ -64,16 +65,18 @@ func beginViews(ctx context.Context, tx pgx.Tx) error {
 }
 
 func boundLocks(ctx context.Context, tx pgx.Tx, idle string) error {
-	return pg.Exec(ctx, tx, "bound the wait for locks",
-		`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`, lockAtMost, idle)
+	return pg.Exec(ctx, tx, "limit the wait for locks",
+		`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
+		lockAtMost, idle)
 }
 
 // unpublished reports whether schema lb must be updated: this program's version is live, no process
-// folds a newer live version, and a view is missing or shows something else. Posts are shown with
-// their texts once the view of the texts exists.
+// folds a newer live version, and a view is missing or shows other tables. The view of posts
+// includes their texts once the view of the texts exists.
 const unpublished = `
 	select exists (select from generations where projection = $1 and version = $2 and state = 'live')
-	   and not exists (select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `)
+	   and not exists (
+		select from generations g where projection = $1 and version > $2 and state = 'live' and ` + folding + `)
 	   and exists (
 		select from unnest($3::text[]) name
 		cross join lateral unnest(array[to_regclass($4 || '.' || name)::oid,
@@ -82,8 +85,8 @@ const unpublished = `
 			select from pg_class v join pg_rewrite w on w.ev_class = v.oid join pg_depend d on d.objid = w.oid
 			where v.relnamespace = to_regnamespace($5) and v.relname = name and d.refobjid = shown))`
 
-// publish updates the views of schema lb, which people read, to this version. An error is logged
-// and retried later; the program does not read these views.
+// publish updates the views of schema lb, which people read, to this version. It only logs an
+// error, because it runs again and the program does not read these views.
 func (w work) publish(ctx context.Context) {
 	if err := w.showPeople(ctx); err != nil && ctx.Err() == nil {
 		w.logger.Warn("the views of schema lb are not updated to this version yet", "error", err)
@@ -110,8 +113,8 @@ func (w work) showPeople(ctx context.Context) error {
 	})
 }
 
-// replaceView replaces a view. If its columns changed, it drops and recreates the view. It does not
-// drop dependent objects.
+// replaceView replaces a view. If its columns changed, it drops and recreates the view. If other
+// objects depend on the view, it returns an error that names them.
 func replaceView(ctx context.Context, tx pgx.Tx, schema, table string) error {
 	name := migrations.Views + "." + table
 	selected, err := shownColumns(ctx, tx, schema, table)
@@ -157,8 +160,8 @@ func shownColumns(ctx context.Context, tx pgx.Tx, schema, table string) (string,
 			  and c.external_id = p.external_id) t`, nil
 }
 
-// The months around now for which reading tables have partitions. Back-fills reach years back;
-// older readings go to the default partition. Live readings must never go to it.
+// The months around now for which tables of readings have partitions. Backfills reach years back,
+// and their older readings go to the default partition. Live readings must never go there.
 const (
 	monthsBack  = 24
 	monthsAhead = 3
@@ -167,9 +170,9 @@ const (
 var monthlyTables = []string{"tSAccountIns", "tSPostInsights"}
 
 // attachMonths creates the missing monthly partitions around now for the partitioned tables in the
-// list. If the default partition already holds rows of a month, that month is not attached and
-// reported as an error; its rows stay where they are. If a long query reads a table, none is
-// attached: see [errBusy].
+// list. If the default partition already contains rows of a month, attachMonths returns an error
+// for that month and leaves the rows where they are. If a long query reads a table, no month is
+// attached to it: see [errBusy].
 func attachMonths(ctx context.Context, q database, tables []string) error {
 	now := time.Now()
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
@@ -195,8 +198,8 @@ func attachMonths(ctx context.Context, q database, tables []string) error {
 	return errors.Join(errs...)
 }
 
-// errBusy means that the table's lock was not available in time. Waiting longer would block all
-// readers that queue after the waiter.
+// errBusy means that the lock of the table was not available in time. Waiting longer would block
+// all readers that arrive later.
 var errBusy = errors.New("the table is being read")
 
 func attach(ctx context.Context, q database, table string, first, last time.Time) error {

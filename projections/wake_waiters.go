@@ -17,18 +17,19 @@ import (
 // maxPayload leaves room below PostgreSQL's limit of 8000 bytes.
 const maxPayload = 7500
 
-// queueProgress notifies, on commit, the processes that wait for the projection or for its keys,
-// and announces which figures moved. A generation that is not live announces no figures, because
-// its tables are not read.
+// queueProgress queues the notifications of a batch, which the server sends on commit. They wake
+// processes that wait for the projection or for one of its keys, and announce which figures
+// changed. A generation that is not live announces no figures, because no one reads its tables.
 func queueProgress(batch *pgx.Batch, projection string, g generation, state fold.Fold, events []fold.Event) error {
-	channels, payloads := []string{pg.ProgressChannel}, []string{pg.ProgressPayload(projection, streamsOf(state, events))}
+	channels := []string{pg.ProgressChannel}
+	payloads := []string{pg.ProgressPayload(projection, streamsOf(state, events))}
 	if g.State == StateLive {
 		figures, err := figurePayloads(events)
 		if err != nil {
 			return err
 		}
 		for _, ev := range events {
-			if _, ok := ev.Data.(domain.AccountErased); ok { // it changes figures of every client that had the account
+			if _, ok := ev.Data.(domain.AccountErased); ok { // affects every client that had the account
 				figures = []string{pg.AnyFigure}
 			}
 		}
@@ -40,9 +41,9 @@ func queueProgress(batch *pgx.Batch, projection string, g generation, state fold
 	return nil
 }
 
-// generationsOf returns the name under which [pg.Progress] knows the steps of a projection's
-// generations: a rebuild was requested, a generation is to be followed, a generation is live. No
-// projection can have this name.
+// generationsOf returns the name under which [pg.Progress] reports the steps of a projection's
+// generations: a rebuild was requested, a generation is to be followed, or a generation went live.
+// No projection can have this name.
 func generationsOf(projection string) string { return projection + ".generations" }
 
 func notifyStep(ctx context.Context, tx pgx.Tx, projection string) error {
@@ -55,8 +56,8 @@ func notify(ctx context.Context, tx pgx.Tx, channels, payloads []string) error {
 	return pg.Exec(ctx, tx, "notify progress", notifySQL, channels, payloads)
 }
 
-// streamsOf returns the streams that a batch has moved. It returns nil, which means any stream, if
-// the topic is not chained or if a key is not a hex id and might not fit in a payload.
+// streamsOf returns the streams that a batch has advanced. It returns nil, which means any stream,
+// if the topic is not chained, or if a key is not a hex id and might be too long for a payload.
 func streamsOf(state fold.Fold, events []fold.Event) []string {
 	if _, chained := state.(fold.Chained); !chained {
 		return nil
@@ -74,8 +75,8 @@ func streamsOf(state fold.Fold, events []fold.Event) []string {
 }
 
 // figurePayloads returns the figures that the events change as JSON lists, each short enough for
-// one NOTIFY. It includes parked events: they change nothing, and naming one costs a listener one
-// extra read.
+// one NOTIFY. It includes parked events, which change nothing but cost a listener at most one extra
+// read.
 func figurePayloads(events []fold.Event) (payloads []string, err error) {
 	var changes domain.FigureChanges
 	for _, ev := range events {

@@ -4291,13 +4291,13 @@ export interface components {
         /**
          * @description The class of the problem of a parked event.
          *
-         *     - `malformed`: the envelope is invalid
-         *     - `unknown_type`: another version of the program may know the type
-         *     - `undecodable`: the payload does not decode or validate
-         *     - `refused`: the projector cannot fold it
-         *     - `write`: the database refused its values
-         *     - `chain_broken`: no correct writer can have written it
-         *     - `behind`: valid, but after a parked event of its stream
+         *     - `malformed`: the envelope of the event is invalid
+         *     - `unknown_type`: this program does not know the type of the event
+         *     - `undecodable`: the payload of the event cannot be decoded or is invalid
+         *     - `refused`: the projector cannot fold the event
+         *     - `write`: the database refused a value of the event
+         *     - `chain_broken`: the event does not fit the hash chain of its stream
+         *     - `behind`: the event follows a parked event of its stream
          * @enum {string}
          */
         ParkedReason: "malformed" | "unknown_type" | "undecodable" | "refused" | "write" | "chain_broken" | "behind";
@@ -6078,11 +6078,11 @@ export interface components {
         /**
          * @description The state of a generation: copying, building, live, retired or dropped.
          *
-         *     - `copying`: built in bulk
-         *     - `building`: followed, not read yet
-         *     - `live`: followed and read by readers of its version
-         *     - `retired`: no longer followed; kept for a switch back
-         *     - `dropped`: its tables are dropped
+         *     - `copying`: being built in bulk
+         *     - `building`: processes fold the log into it; not read yet
+         *     - `live`: processes fold the log into it; readers of its version use it
+         *     - `retired`: no longer folded; kept for a rollback
+         *     - `dropped`: no longer usable; its tables are dropped
          * @enum {string}
          */
         State: "copying" | "building" | "live" | "retired" | "dropped";

@@ -1,19 +1,19 @@
-// Package fold defines projectors: what the engine requires of a projector, and what the projector
-// receives.
+// Package fold defines the contract between the projection engine and its projectors: the
+// declaration and the fold that a projector provides, and the events that it receives.
 //
 // # Invariants
 //
-//   - A projector's name, version, topic and tables never depend on the process that runs it.
-//   - Apply alone decides whether an event is folded, parked with a reason, or stale. Load and
-//     Write fail only if the database does.
-//   - A capability of only some projectors is an optional field. The package contains no projection
-//     names.
+//   - The name, version, topic and tables of a projector do not depend on the process that runs it.
+//   - Apply decides whether an event is folded, parked with a reason, or stale. Load and Write
+//     return an error only if the database does.
+//   - If only some projectors need a capability, it is an optional field. The package contains no
+//     projection names.
 //
 // The package must not import projections or projections/projectors, which both import it, nor
 // watermill, commands, readmodels or api.
 //
 // # Design notes
 //
-//   - A bulk fold is the fold of one batch that never loads and never writes, so live projection,
-//     rebuild and check run the same Apply.
+//   - A rebuild or check folds a whole partition as one batch, without Load and Write. The live
+//     fold, rebuilds and checks therefore run the same Apply.
 package fold

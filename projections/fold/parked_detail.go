@@ -14,9 +14,9 @@ import (
 // quoted matches text that is quoted by %q or by PostgreSQL.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
-// WithoutValues describes an error without the values of the record, which may be personal: rows of
-// parked and the process's log remain when a person is erased. Authorized operators find the values
-// in the record.
+// WithoutValues returns the text of an error without values of the record, which may be personal
+// data: rows of table parked and log files are kept when a person is erased. Authorized operators
+// can see the values in the record.
 func WithoutValues(err error) string {
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok { // the server's message may repeat the value
 		parts := []string{"the database refused a value: SQLSTATE " + refused.Code}
@@ -30,10 +30,11 @@ func WithoutValues(err error) string {
 		return strings.Join(parts, ", ")
 	}
 	text := err.Error()
-	if errors.Is(err, domain.ErrUnknownType) { // the row contains the type anyway
+	if errors.Is(err, domain.ErrUnknownType) { // it quotes the type, which the row contains too
 		return text
 	}
-	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && len(semantic.JSONValue) > 0 { // a number that is too large
+	// The text repeats a number that is too large.
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && len(semantic.JSONValue) > 0 {
 		text = strings.ReplaceAll(text, string(semantic.JSONValue), "…")
 	}
 	return quoted.ReplaceAllString(text, `"…"`)
