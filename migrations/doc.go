@@ -1,21 +1,21 @@
-// Package migrations embeds the SQL of the engine's own tables and of the tables for data that the
+// Package migrations embeds the SQL for the engine's own tables and for the tables of data that the
 // log must not contain. It applies that SQL with goose.
 //
 // # Invariants
 //
-//   - Schema lb_engine ([Engine]) and the tables of the generations hold only what projections
-//     derived from the log; dropping them loses nothing. Tables of projections are not migrations:
-//     package projections/ddl defines them.
-//   - Schema kept ([Kept]) holds exactly what package vault lists.
-//   - Schema lb ([Views]) holds only views, for people; the program does not read them.
-//   - Each schema records its own version. After the first release, migrations only add; a removal
-//     comes one release later.
+//   - Schema lb_engine ([Engine]) and the tables of the generations contain only data derived from
+//     the log, so nothing is lost if they are dropped. Package projections/ddl defines the tables
+//     of projections; they are not migrated.
+//   - Schema kept ([Kept]) contains exactly the data that package vault lists.
+//   - Schema lb ([Views]) contains only views for people. The program does not read them.
+//   - Schemas lb_engine and kept record their versions separately. After the first release, a
+//     migration only adds; what is no longer used is removed one release later.
 //
 // The package must not import any other package of this module.
 //
 // # Design notes
 //
-//   - The files name no schema; the connection's search path selects it.
-//   - A generation belongs to the owner of schema lb, no matter which process creates it
+//   - The files name no schema; the search path of the connection selects it.
+//   - The owner of schema lb owns every generation, no matter which process creates it
 //     (deploy/roles.sql relies on that).
 package migrations

@@ -17,31 +17,32 @@ import (
 //go:embed engine/*.sql kept/*.sql
 var files embed.FS
 
-// The schemas. Engine holds the engine's own state; like the tables of the generations (schemas
-// lb_<projection>_g<number>, created by the engine) it may be dropped at any time. Views holds
-// views of the live generations, for people. Kept holds only data that the log must not contain.
+// The schemas. Engine contains the engine's own state. Like the tables of the generations, which
+// the engine creates in schemas lb_<projection>_g<number>, it may be dropped at any time. Views
+// contains views of the live generations, for people. Kept contains only data that the log must not
+// contain.
 const (
 	Engine = "lb_engine"
 	Views  = "lb"
 	Kept   = "kept"
 )
 
-// versionTable is goose's record, inside the schema that it describes: dropping the schema drops
-// the record too, and the next start creates both again.
+// versionTable is the table in which goose records the version of a schema. It is in that schema,
+// so that dropping the schema drops the record too, and the next start creates both again.
 const versionTable = "schema_migrations"
 
-// sets maps each schema to the folder of its files.
+// sets maps each schema to the directory of its files; "" means that it has none.
 var sets = map[string]string{Engine: "engine", Kept: "kept", Views: ""}
 
-// Up brings the schemas of the database to the newest version and sets a search path for the
+// Up migrates the schemas of the database to the newest version and sets the search path of the
 // database, so that people can type `select * from tSAccountIns`. Several processes may call it at
-// once.
+// the same time.
 func Up(ctx context.Context, databaseURL string) error {
 	for _, schema := range []string{Kept, Engine, Views} {
 		err := upSchema(ctx, databaseURL, schema)
 		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
-			return fmt.Errorf("%w: this user may not change the schemas; before each release, "+
-				"run 'ledgerboard migrate' and deploy/roles.sql as the schemas' owner", err)
+			return fmt.Errorf("%w: this database user may not change the schemas. Before each release, "+
+				"run 'ledgerboard migrate' and deploy/roles.sql as the owner of the schemas", err)
 		}
 		if err != nil {
 			return err
@@ -52,8 +53,8 @@ func Up(ctx context.Context, databaseURL string) error {
 
 const searchPath = Views + ", " + Engine + ", public"
 
-// setSearchPath does nothing if the search path is set, because a role that does not own the
-// database could not start the service. Without the lock, concurrent processes would fail.
+// setSearchPath changes nothing if the search path is already set: otherwise a role that does not
+// own the database could not start the service. Without the lock, concurrent processes would fail.
 func setSearchPath(ctx context.Context, databaseURL string) error {
 	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
@@ -94,8 +95,9 @@ func upSchema(ctx context.Context, databaseURL, schema string) error {
 	}
 	config.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
 	db := stdlib.OpenDB(*config)
-	defer db.Close() // unlocks
-	// One connection, because the session that migrates must hold the advisory lock.
+	defer db.Close() // releases the lock
+	// One connection, because the session that migrates must be the one that holds the advisory
+	// lock.
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, `select pg_advisory_lock(hashtext($1))`, lockName); err != nil {
 		return fmt.Errorf("lock for migration of schema %s: %w", schema, err)
@@ -120,8 +122,8 @@ func upSchema(ctx context.Context, databaseURL, schema string) error {
 	return nil
 }
 
-// createSchema checks first, because "if not exists" requires the right to create a schema even if
-// it exists.
+// createSchema first checks whether the schema exists, because "create schema if not exists"
+// requires the privilege to create a schema even if it exists.
 func createSchema(ctx context.Context, db *sql.DB, schema string) error {
 	var exists bool
 	err := db.QueryRowContext(ctx, `select exists (select from pg_namespace where nspname = $1)`, schema).Scan(&exists)
@@ -148,7 +150,7 @@ func refuseOldTables(ctx context.Context, db *sql.DB) error {
 			"'drop schema lb cascade'. The next start rebuilds all tables from the log; nothing is lost")
 	case oldKept:
 		return errors.New("this database has tables of an older version in schema kept. Stop every process and run " +
-			"'drop schema kept cascade', then reconnect all accounts; the log keeps everything else")
+			"'drop schema kept cascade'. Then reconnect all accounts; everything else is in the log")
 	}
 	return nil
 }

@@ -1,27 +1,29 @@
 -- +goose Up
--- The state of the projections' engine. It is derived like the tables: everything can be dropped
--- and rebuilt from the log.
+-- The state of the projection engine. Like the tables of projections, it can be dropped and rebuilt
+-- from the log.
 
--- The id of this database. Consumer groups contain it, so that two databases on one log do not
--- share a group.
+-- The id of this database. The names of consumer groups contain it, so that two databases on one
+-- log do not share a group.
 create table identity (
   only_row    boolean primary key default true check (only_row),
   database_id uuid    not null default gen_random_uuid()
 );
 insert into identity default values;
 
--- One set of tables, built by one version of a projector from one log. Its tables are in schema
--- lb_<projection>_g<generation>; the views of lb_<projection>_v<version> show the live one.
+-- A generation is one set of tables, built by one version of a projector from one log. The tables
+-- are in schema lb_<projection>_g<generation>; the views in schema lb_<projection>_v<version> show
+-- the live generation.
 create table generations (
   projection    text        not null,
   generation    int         not null,
   version       int         not null, -- of the projector's code
   topic         text        not null,
   topic_id      uuid        not null,
-  -- copying: built in bulk. building: followed, not read yet. live: followed and read by readers of
-  -- its version. retired: kept for a switch back. dropped: its tables are dropped.
+  -- copying: being built in bulk. building: processes fold the log into it; not read yet. live:
+  -- processes fold the log into it; readers of its version use it. retired: kept for a rollback.
+  -- dropped: no longer usable; its tables are dropped.
   state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
-  targets       jsonb       not null, -- partition → end offset to reach before readers may use it
+  targets       jsonb       not null, -- by partition: the end offset to reach before readers use it
   created_at    timestamptz not null default clock_timestamp(),
   live_at       timestamptz,
   retired_at    timestamptz,
@@ -36,13 +38,13 @@ create table checkpoints (
   partition     int         not null,
   state         text        not null check (state in ('copying', 'building', 'live', 'retired', 'dropped')),
   next_offset   bigint      not null,
-  -- The topic of next_offset. After a restore a frozen process may hold offsets that fit, with
-  -- other records.
-  topic_id      uuid,                           -- null: not recorded yet, or the brokers report no ids
-  epoch         bigint      not null default 0, -- counts changes of rows that do not move the offset
+  -- The topic that next_offset belongs to. After a restore, a process that was frozen may have
+  -- different records at matching offsets.
+  topic_id      uuid,                           -- null: not known yet, or brokers report no ids
+  epoch         bigint      not null default 0, -- counts changes of rows at the same offset
   event_time    timestamptz,                    -- of the newest event folded
-  progressed_at timestamptz not null,           -- wall clock of the last batch; for health only
-  caught_up_at  timestamptz not null,           -- wall clock when the end of the log was last reached
+  progressed_at timestamptz not null,           -- time of the last batch; only for health
+  caught_up_at  timestamptz not null,           -- when the end of the log was last reached
   primary key (projection, generation, partition),
   foreign key (projection, generation) references generations
 ) with (fillfactor = 50);
@@ -64,12 +66,12 @@ create table parked (
 );
 create index parked_stream on parked (projection, generation, stream_key, log_offset);
 
--- A rebuild is a row. One process at a time runs it, under a lease number that only increases.
+-- Each row is a rebuild. One process at a time runs it, under a lease number that only increases.
 create table rebuilds (
   id            uuid        primary key,
   projection    text        not null,
   version       int         not null,
-  generation    int,                  -- set once it is created
+  generation    int,                  -- null until it is created
   back          boolean     not null default false, -- switch back to an existing generation
   state         text        not null check (state in
     ('requested', 'copying', 'indexing', 'catching_up', 'switching', 'done', 'cancelled', 'failed')),
@@ -89,8 +91,8 @@ create table rebuilds (
 );
 create unique index rebuilds_one_at_a_time on rebuilds (projection, version) where finished_at is null;
 
--- The shards of a rebuild: one per partition of the topic, and -1, -2 and so on for the keys and
--- indexes of each table.
+-- The shards of a rebuild: one for each partition of the topic, and one for the keys and indexes of
+-- each table, with the numbers -1, -2 and so on.
 create table rebuild_shards (
   rebuild    uuid    not null references rebuilds on delete cascade,
   partition  int     not null,
@@ -101,7 +103,8 @@ create table rebuild_shards (
   primary key (rebuild, partition)
 );
 
--- The latest check of the live tables of each projection against the log. Reports name columns and no values.
+-- The latest comparison of the tables of each generation with the log. Reports name columns but
+-- contain none of their values.
 create table table_checks (
   projection text        not null,
   generation int         not null,
@@ -111,8 +114,8 @@ create table table_checks (
   primary key (projection, generation)
 );
 
--- Sum of bigint as bigint; null for no rows, an error on overflow. The built-in sum returns
--- numeric, and converting it took a sixth of a ranking of thousands of posts.
+-- The sum of bigint values as bigint: null without rows, an error on overflow. The built-in sum
+-- returns numeric, and converting that took a sixth of the time of a ranking of thousands of posts.
 create aggregate sum_bigint(bigint) (sfunc = int8pl, stype = bigint, combinefunc = int8pl, parallel = safe);
 
 -- +goose StatementBegin

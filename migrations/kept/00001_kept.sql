@@ -1,19 +1,19 @@
 -- +goose Up
--- What the log must not contain. For each table: who uses it, and what losing its rows costs.
+-- Data that the log must not contain. Comments say what is lost if the rows of a table are lost.
 
--- Sealed tokens. Times, scopes and the end of data access are also in the sealed token; here they
--- can be shown without a key.
+-- Sealed tokens. The times, the scopes and the end of data access are also in the sealed token, but
+-- these columns can be read without a key.
 create table secrets (
   ref               text        primary key,
   key_id            text        not null,
   sealed            bytea       not null,
   updated_at        timestamptz not null,
   expires_at        timestamptz, -- null: never, unknown, or no token
-  renewable_until   timestamptz, -- after that a person must sign in again; null: unknown, or never renewed
+  renewable_until   timestamptz, -- then a person must sign in again; null: unknown, or not renewable
   granted           text,        -- scopes in order, separated by spaces; null: not queried yet
   data_access_until timestamptz, -- null: not queried yet, or the platform reports no end
-  -- When the person signed in. A renewal changes only updated_at: it is no reason to retry a
-  -- connection that waits for a person.
+  -- When the person signed in. A renewal changes only updated_at, because it does not help a
+  -- connection that waits for a person to sign in.
   signed_in_at      timestamptz not null default now()
 );
 
@@ -25,77 +25,85 @@ create table notice_cursors (
   primary key (parent_account, user_id)
 );
 
--- What the fetchers share: one row for each social account and kind of reading (account_insights, post_insights,
--- token_refresh). If it is lost, everything is due at once, and nothing is read wrongly.
+-- The state that the fetchers share: one row for each social account and kind of reading
+-- (account_insights, post_insights, token_refresh). If it is lost, everything is due at once, but
+-- all readings stay correct.
 create table fetch_state (
   kind               text        not null,
   p_id               smallint    not null,
   social_account_id  bigint      not null,
   read_at            timestamptz,
   due_at             timestamptz not null,
-  failures           int         not null default 0,  -- since it was last read
+  failures           int         not null default 0,  -- since the last success
   class              text        not null default '', -- of the last failure; '' after a success
   reason             text        not null default '',
   backfilled_at      timestamptz, -- when the whole history was read
   demographics_at    timestamptz,
   updated_at         timestamptz not null,
-  -- Rows of kind post_insights: how far the posts were listed, from the newest back. A listing may take several rounds.
+  -- Only for kind post_insights: how far the posts were listed, from the newest to older ones. A
+  -- listing may take several rounds.
   list_cursor        text        not null default '', -- where an unfinished listing continues
   list_began         timestamptz, -- when the unfinished listing began
   listed_to          timestamptz, -- when the last finished listing began
-  -- Rows of kind account_insights: how far back the history was read, a part with each reading.
+  -- Only for kind account_insights: how far back the history was read. Each reading reads a part of
+  -- it.
   history_from       date,        -- this day and those after it were read
   history_failures   int         not null default 0, -- in a row
   history_not_before timestamptz,
   history_class      text        not null default '', -- of the last failure; '' after a success
   history_reason     text        not null default '',
   claimed_until      timestamptz, -- by the database's clock; null or past: not claimed
-  pace               text        not null default '', -- a sentence for people: how often it is read, and why not more often
+  -- For people: how often the account is read, and why not more often.
+  pace               text        not null default '',
   calls_a_day        int         not null default 0,  -- calls per day at this pace
-  -- The account comes first: while the table is not analyzed, the planner would otherwise read a
-  -- whole queue for a few rows.
+  -- The account comes first, because while the table is not analyzed, the planner would otherwise
+  -- read all rows of a kind to find a few.
   primary key (social_account_id, kind, p_id)
 ) with (fillfactor = 70); -- rows change often, indexed columns do not
 
--- One row per quota (see internal/quota). If it is lost, the quotas are refilled slowly.
+-- One row per quota (see internal/quota). If it is lost, the quotas refill slowly.
 create table fetch_budgets (
   name       text primary key,
-  calls      double precision not null, -- remaining at that time
+  calls      double precision not null, -- remaining at time at
   at         timestamptz      not null,
   held_until timestamptz
 ) with (fillfactor = 50);
 
--- Who renews the tokens of a connection now. If a holder dies, another may take over after expiry.
+-- Leases of processes that renew the tokens of a connection. If the holder dies, another process
+-- can take over when the lease expires.
 create table token_leases (
   ref   text primary key,
   token text        not null,
   until timestamptz not null
 );
 
--- A change of a connection's state that was recorded in the log, until the read side shows it.
+-- Changes of the states of connections that a fetcher has recorded in the log or is about to
+-- record. They ensure that only one of several fetchers records a change.
 create table connection_marks (
   connection_id bigint primary key,
   state         text        not null,
   at            timestamptz not null,
-  recorded      timestamptz -- time of the recorded change; null: unknown whether the log has one
+  recorded      timestamptz -- time of the record in the log; null: may not be in the log
 );
 
--- Posts whose request failed: deleted, hidden, not readable with this token, or without recordable
--- figures. They are requested less and less often. A reading deletes the row.
+-- Posts whose request failed because they are deleted, hidden, not readable with the token, or
+-- without usable figures. They are requested less and less often. A successful reading deletes the
+-- row.
 create table post_notes (
   social_account_id bigint      not null,
   external_id       text        not null,
-  class             text        not null, -- of the reason
+  class             text        not null, -- of the failure
   since             timestamptz not null,
-  tried_at          timestamptz not null, -- last
+  tried_at          timestamptz not null, -- the last attempt
   primary key (social_account_id, external_id)
 );
 create index on post_notes (tried_at); -- old rows are deleted
 
--- What is paused until an operator resumes it. If it is lost, all of it continues; topic operations records what was paused.
+-- Pauses, which last until an operator resumes what is paused. If they are lost, everything
+-- continues; topic operations shows what was paused.
 create table pauses (
   kind   text        not null check (kind in ('projection', 'platform', 'connection')),
-  name   text        not null, -- of a connection its id
+  name   text        not null, -- of a connection: its id
   since  timestamptz not null,
   actor  text        not null,
   code   text        not null, -- of the reason
@@ -104,22 +112,23 @@ create table pauses (
 );
 
 -- The key that seals the tickets of streams. All processes share it, including a main application
--- that mounts the API and has none of our keys. It is not sealed: it opens streams that report
--- changes, which readers of this database can read anyway. Deleting the row and restarting creates
--- a new key; pages then request new tickets.
+-- that mounts the API and has none of our keys. The key itself is not sealed: it only gives access
+-- to streams of changes, which anyone who can read this database can see anyway. To replace the
+-- key, delete the row and restart all processes; pages then request new tickets.
 create table ticket_key (
   one boolean primary key default true check (one),
   key bytea   not null check (length(key) = 32)
 );
 
--- The planner keeps values of columns long after their rows are gone; statistics 0 prevents that for the columns below.
+-- The planner's statistics contain column values long after the rows are deleted. A statistics
+-- target of 0 prevents that for the columns below.
 
 -- The platform's last error message for a reading of an account. Messages may name people, so they
--- are neither in the event log nor in log files, and are deleted after 30 days. If it is lost,
--- class and code remain.
+-- are neither in the event log nor in log files, and are deleted after 30 days. If a message is
+-- lost, the class of the failure is still known.
 create table platform_words (
   social_account_id bigint      not null,
-  kind              text        not null, -- of the reading, or history
+  kind              text        not null, -- the kind of reading, or history
   said_at           timestamptz not null,
   class             text        not null, -- of the failure
   words             text        not null, -- tokens removed
@@ -129,8 +138,8 @@ create index on platform_words (said_at);
 alter table platform_words alter column words set statistics 0;
 
 -- A person's grant to one of our apps. The tokens are sealed in table secrets, under secret_ref. If
--- it is lost, the grant is not revoked at the platform with the last connection, and pages that a
--- later grant omits are not reported; each sign-in creates its row again.
+-- a row is lost, the grant is not revoked at the platform when its last connection is removed, and
+-- pages that a later grant omits are not reported. Each sign-in creates the row again.
 create table grants (
   platform          smallint    not null,
   app               text        not null, -- our client id on the platform
@@ -143,23 +152,26 @@ create table grants (
   primary key (platform, app, person)
 );
 
--- The connections that use a grant, of all agencies.
+-- The connections of all agencies that use a grant.
 create table granted_connections (
   connection_id  bigint      primary key,
   parent_account text        not null,
-  reads          smallint    not null, -- the platform that the connection reads: Instagram accounts linked to pages use grants of Facebook
-  token_of       text        not null, -- the platform's id of the page with its own token, otherwise of the person
+  -- The platform that the connection reads. Instagram accounts linked to pages use Facebook grants.
+  reads          smallint    not null,
+  -- The platform's id of the page if the page has a token, otherwise of the person.
+  token_of       text        not null,
   secret_ref     text        not null, -- of that token
   platform       smallint    not null,
   app            text        not null,
   person         text        not null,
-  hung_at        timestamptz not null default 'epoch', -- the last grant that attached it; only that one may detach it
+  hung_at        timestamptz not null default 'epoch', -- consent time of the grant that attached it
   foreign key (platform, app, person) references grants on delete cascade
 );
 create index on granted_connections (platform, app, person);
 create index on granted_connections (secret_ref);
 
--- Links for people without a login to connect accounts. If it is lost, the links no longer work.
+-- Links with which people without a login can connect accounts. If a row is lost, its link no
+-- longer works.
 create table connect_links (
   id             uuid        primary key,
   token          bytea       not null unique, -- SHA-256
@@ -168,18 +180,19 @@ create table connect_links (
   account_id     text        not null,
   platforms      smallint[]  not null,
   made_by        text        not null,
-  made_role      text        not null,        -- agency or client: a client's link ends with its maker's right to connect
+  made_role      text        not null,        -- agency or client
   made_at        timestamptz not null,
   expires_at     timestamptz not null,
   revoked_at     timestamptz
 );
 create index on connect_links (parent_account, made_at);
 
--- Sign-ins in progress, and their outcome for a day. If it is lost, they must be restarted.
+-- Sign-ins in progress, and their outcomes for a day. If a row is lost, the sign-in must be started
+-- again.
 create table connect_attempts (
   id             uuid        primary key,
-  start          bytea       not null unique, -- SHA-256 of the end of its address
-  state          bytea       unique,          -- SHA-256 of the state that the platform returns; null until it is opened
+  start          bytea       not null unique, -- SHA-256 of the last part of the start URL
+  state          bytea       unique,          -- SHA-256 of the OAuth state; null until it is opened
   cookie         bytea,                       -- SHA-256, of the browser that opened it
   parent_account text        not null,
   account_id     text        not null,
@@ -194,31 +207,31 @@ create table connect_attempts (
   outcome        jsonb,
   created_at     timestamptz not null,
   expires_at     timestamptz not null,
-  -- The grant (its secret_ref) that the waiting tokens would renew. It is not revoked in the
-  -- meantime. Null: unknown.
+  -- The secret_ref of the grant that the waiting tokens would renew. The grant is not revoked in
+  -- the meantime. Null: unknown.
   grant_ref      text
 );
 create index on connect_attempts (expires_at);
 create index on connect_attempts (grant_ref);
 alter table connect_attempts alter column outcome set statistics 0;
 
--- Deletion requests of people to Meta, until 90 days after completion. If it is lost, status pages
--- do not find them, and incomplete requests must be made again.
+-- Requests that people have made to Meta to delete their data, until 90 days after completion. If a
+-- row is lost, its status page no longer works, and an incomplete request must be made again.
 create table deletion_requests (
   code          text        not null, -- names no person
   platform      smallint    not null,
-  person        text        not null, -- the platform's id; '' when it is done
+  person        text        not null, -- the platform's id; '' once the request is completed
   asked_at      timestamptz not null,
   claimed_until timestamptz,          -- null: no process works on it
   done_at       timestamptz,
   primary key (code, platform)
 );
 
--- Sessions of the console. Only the browser has the secret of a session or a link; this table has
--- its SHA-256.
+-- Sessions of the console. Only the browser has the secret of a session; this table has its
+-- SHA-256.
 create table sessions (
   digest     bytea primary key check (octet_length(digest) = 32),
-  id         text not null unique, -- the id that its person sees
+  id         text not null unique, -- shown to people
   user_id    text not null,
   account_id text not null,        -- '': no account, for operators
   role       text not null,        -- or several, separated by commas
@@ -240,8 +253,8 @@ create table sign_in_links (
 );
 create index on sign_in_links (user_id);
 
--- The user of a person at the identity provider: linked at the first sign-in, unlinked only on the
--- command line.
+-- The users of people at the identity provider. A person is linked at the first sign-in and
+-- unlinked only on the command line.
 create table identities (
   issuer    text not null,
   subject   text not null,
@@ -250,17 +263,17 @@ create table identities (
   primary key (issuer, subject)
 );
 
--- Small copies of posts' pictures, sealed because they show people. A row without a picture was
--- requested without success. If it is lost, pictures with valid addresses are fetched again; the
--- others show a letter.
+-- Small copies of the pictures of posts, sealed because they may show people. A row without a
+-- picture stands for a picture that could not be loaded. If a row is lost, the picture is loaded
+-- again if its URL is still valid; otherwise a letter is shown.
 create table pictures (
   parent_account    text        not null,
   social_account_id bigint      not null,
   external_id       text        not null,
   tries             smallint    not null,
   tried_at          timestamptz not null,
-  next_at           timestamptz not null, -- not requested before; infinity: never
-  key_id            text,                 -- of the key that sealed it
+  next_at           timestamptz not null, -- the next attempt; infinity: never
+  key_id            text,                 -- of the key that sealed the picture
   sealed            bytea,                -- null: no picture
   primary key (parent_account, social_account_id, external_id),
   check ((key_id is null) = (sealed is null))

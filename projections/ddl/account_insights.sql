@@ -1,4 +1,4 @@
--- Projection "account_insights". Every row belongs forever to the tenant that its event names.
+-- Projection "account_insights". Each row belongs permanently to the tenant that its event names.
 
 create table tSAccountIns (
   social_account_id bigint      not null,
@@ -10,7 +10,7 @@ create table tSAccountIns (
   p_id              smallint    not null,
   a_type            smallint    not null,
   backfilled        boolean     not null,
-  followers         bigint, -- newest day of a day flow; figures has all days
+  followers         bigint, -- of a day flow, the newest day; column figures has all days
   engagement        bigint,
   impressions       bigint,
   views             bigint,
@@ -26,9 +26,9 @@ create table tSAccountIns (
 ) partition by range (captured_at);
 create table tSAccountIns_rest partition of tSAccountIns default;
 
--- The newest reading of each social account, by tenant and member: every answer about figures
--- reports what is missing per account. The time span of the readings of each owner shows who had
--- the account, whatever figures were read.
+-- The newest reading of each social account, by tenant and member. Responses with figures report
+-- the missing metrics per account from this table. The time span of an owner's readings shows when
+-- the owner had the account, even if no figures were read.
 create table account_newest (
   social_account_id bigint      not null,
   parent_account    text        not null,
@@ -36,17 +36,17 @@ create table account_newest (
   member_id         bigint      not null,
   captured_at       timestamptz not null,
   event_id          text        not null,
-  metrics           text[]      not null, -- metrics with a figure
+  metrics           text[]      not null, -- metrics that have a figure
   missing           jsonb       not null,
   first_at          timestamptz not null, -- the earliest capture
-  tracked_since     timestamptz, -- the earliest capture that was not back-filled; null: none
-  tracked_until     timestamptz -- the latest such capture
+  tracked_since     timestamptz, -- the earliest capture that was not backfilled; null: none
+  tracked_until     timestamptz -- the latest capture that was not backfilled; null: none
 ) with (fillfactor = 50);
 
--- Daily figures of an account, one row per month: an answer about a hundred accounts and two
--- periods reads some hundred rows instead of ten thousand. A row has the last value of each day:
--- the platform's day for day flows and windows that end on a day, otherwise the UTC day of capture.
--- The arrays have equal length and are in day order.
+-- Daily figures of an account, one row per month: a response about a hundred accounts and two
+-- periods reads a few hundred rows instead of ten thousand. A row has the last value of each day.
+-- The day is that of the platform for day flows and for windows that end on a day, and otherwise
+-- the UTC day of capture. The arrays have equal length and are ordered by day.
 create table account_months (
   social_account_id bigint        not null,
   parent_account    text          not null,
@@ -62,14 +62,14 @@ create table account_months (
   day_values        bigint[]      not null,
   captured_at       timestamptz[] not null,
   event_ids         text[]        not null
-) with (fillfactor = 50); -- each day extends a row within its page
+) with (fillfactor = 50); -- leaves room in the page for the updates of each day
 
--- Erasures per agency and social account. Data captured before erased_at makes no row, however late
--- it arrives.
+-- Erasures by agency and social account. Data captured before erased_at produces no row, no matter
+-- when it arrives.
 create table account_erasures (
   social_account_id bigint      not null,
   parent_account    text        not null,
-  account_id        text        not null, -- the last client of the account, whose answers report the erasure; '' unknown
+  account_id        text        not null, -- the last client of the account; '': unknown
   p_id              smallint    not null,
   erased_at         timestamptz not null
 );
@@ -79,7 +79,7 @@ create table account_erasures (
 alter table tSAccountIns add primary key (social_account_id, parent_account, captured_at);
 create index tSAccountIns_tenant on tSAccountIns (parent_account, account_id, captured_at);
 
--- Readings with demographics: one per day among thousands.
+-- Only readings with demographics: one per account and day among thousands of others.
 create index tSAccountIns_demographics on tSAccountIns (parent_account, captured_at) where demographics <> '[]'::jsonb;
 
 alter table account_newest add primary key (social_account_id, parent_account, account_id, member_id);

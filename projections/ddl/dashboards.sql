@@ -1,4 +1,4 @@
--- Projection "dashboards": one checkpoint for all tables, because a command loads state and head
+-- Projection "dashboards". All tables share one checkpoint, because a command loads state and head
 -- together.
 
 create table dashboard_heads (
@@ -22,8 +22,8 @@ create table dashboard_preferences (
   version                bigint      not null
 );
 
--- A row for each dashboard that a record changed, and one without a dashboard for each skip of an
--- unreadable record by an operator.
+-- One row for each dashboard that a record changed, and one row without a dashboard each time an
+-- operator skipped a parked record.
 create table dashboard_history (
   parent_account text        not null,
   sub_account_id text        not null, -- empty for a skip
@@ -44,11 +44,11 @@ create table dashboard_history (
 
 create table dashboard_commands (
   parent_account  text        not null,
-  subject         text        not null, -- the sender: scope of the key
+  subject         text        not null, -- the sender; idempotency keys are scoped to it
   idempotency_key text        not null,
   command_id      text        not null,
   request_digest  text        not null,
-  sub_account_id  text        not null, -- the primary dashboard, whose document was the answer
+  sub_account_id  text        not null, -- of the primary dashboard, which was in the response
   version         bigint      not null,
   time            timestamptz not null
 );
@@ -56,10 +56,10 @@ create table dashboard_commands (
 create table access_notices (
   parent_account  text        not null,
   version         bigint      not null,
-  user_id         text        collate "C" not null, -- listeners page by its byte order
+  user_id         text        collate "C" not null, -- pages are in byte order
   time            timestamptz not null,
   kind            text        not null, -- name of the notice: client_access_removed, board_closed
-  sub_account_ids text[]      not null  -- the dashboards that were closed; empty if access was removed
+  sub_account_ids text[]      not null  -- dashboards that were closed; empty if access was removed
 );
 
 -- +keys
@@ -70,9 +70,9 @@ alter table dashboard_preferences add primary key (parent_account, sub_account_i
 create index dashboard_preferences_users on dashboard_preferences using gin (users);
 
 alter table dashboard_history add primary key (parent_account, sub_account_id, version);
--- The history of an agency in stream order, by page.
+-- For pages of an agency's history in stream order.
 create index dashboard_history_stream on dashboard_history (parent_account, version, sub_account_id);
--- Finds the version as of a time. Times grow with versions, so it is one lookup.
+-- Finds the version at a given time in one lookup, because times increase with versions.
 create index dashboard_history_time on dashboard_history (parent_account, time, version);
 
 alter table dashboard_commands add primary key (parent_account, subject, idempotency_key);

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Definition defines the tables of a projection: SQL, with keys and indexes below the line "--
-// +keys".
+// Definition defines the tables of a projection in SQL. A line "-- +keys" separates the tables from
+// their keys and indexes.
 type Definition string
 
-// keysBelow is the line after which a definition has its keys and indexes.
+// keysBelow is the line that separates the tables of a definition from their keys and indexes.
 const keysBelow = "-- +keys\n"
 
 // Tables returns the statements that create the tables, without keys and indexes.
@@ -30,18 +30,18 @@ func (d Definition) Keys() string {
 // TableKeys are the statements that create the keys and indexes of one table, in order.
 type TableKeys struct{ Table, SQL string }
 
-// KeysByTable returns the statements of [Definition.Keys] by table, so that tables can get their
-// keys independently. It panics if it cannot find the table of a statement, which is a mistake in a
-// definition.
+// KeysByTable returns the statements of [Definition.Keys] by table, so that the keys of several
+// tables can be created concurrently. It panics if it cannot find the table of a statement, which
+// is an error in the definition.
 func (d Definition) KeysByTable() []TableKeys {
 	var tables []TableKeys
 	for statement := range strings.SplitAfterSeq(comment.ReplaceAllString(d.Keys(), ""), ";") {
 		found := keyedTable.FindStringSubmatch(statement)
 		switch {
 		case found == nil && strings.TrimSpace(statement) == "":
-			continue // the rest after the last statement
-		case found == nil: // otherwise only rebuilt tables would lack it
-			panic(fmt.Sprintf("ddl: cannot find the table of statement %q below the keys", strings.TrimSpace(statement)))
+			continue // white space after the last statement
+		case found == nil: // without the panic, only rebuilt tables would lack the key or index
+			panic(fmt.Sprintf("ddl: cannot find the table of statement %q", strings.TrimSpace(statement)))
 		}
 		at := slices.IndexFunc(tables, func(t TableKeys) bool { return t.Table == found[1] })
 		if at < 0 {
@@ -61,22 +61,22 @@ var (
 //go:embed *.sql
 var files embed.FS
 
-// Of returns the definition of a projection.
+// Of returns the definition of a projection. It panics if the projection has no definition.
 func Of(projection string) Definition {
 	sql, err := files.ReadFile(projection + ".sql")
 	if err != nil {
-		panic(fmt.Sprintf("ddl: %v", err)) // a mistake in a projector
+		panic(fmt.Sprintf("ddl: %v", err))
 	}
 	return Definition(sql)
 }
 
-// Schema returns the name of the schema with the tables of a generation.
+// Schema returns the name of the schema that contains the tables of a generation.
 func Schema(projection string, generation int) string {
 	return fmt.Sprintf("lb_%s_g%d", projection, generation)
 }
 
-// ViewSchema returns the name of the schema that readers of a projection version use: its views
-// show one generation.
+// ViewSchema returns the name of the schema that readers of a projector version use. Its views show
+// one generation.
 func ViewSchema(projection string, version int) string {
 	return fmt.Sprintf("lb_%s_v%d", projection, version)
 }
@@ -91,10 +91,10 @@ func (d Definition) Relations() (names []string) {
 
 var relation = regexp.MustCompile(`(?m)^create (?:table|view) (\w+)(?: \(| as)`)
 
-// Views returns the statements that point the views of a projection version to a generation. The
-// views <projection>_checkpoints and <projection>_parked show its progress; their names differ by
-// projection because a search path finds only the first of equal names. The connection's search
-// path is that of the engine's schema.
+// Views returns the statements that make the views of a projector version show a generation. The
+// views <projection>_checkpoints and <projection>_parked show its progress; their names contain the
+// projection because a search path finds only the first of equal names. The search path of the
+// connection must be schema lb_engine.
 func (d Definition) Views(projection string, version, generation int) string {
 	schema, tables := ViewSchema(projection, version), Schema(projection, generation)
 	var sql strings.Builder
@@ -103,7 +103,8 @@ func (d Definition) Views(projection string, version, generation int) string {
 		fmt.Fprintf(&sql, "create or replace view %s.%s as select * from %s.%[2]s;", schema, name, tables)
 	}
 	for _, name := range []string{"checkpoints", "parked"} {
-		fmt.Fprintf(&sql, "create or replace view %s.%s_%s as select * from %[3]s where projection = '%[2]s' and generation = %[4]d;",
+		fmt.Fprintf(&sql, "create or replace view %s.%s_%s as "+
+			"select * from %[3]s where projection = '%[2]s' and generation = %[4]d;",
 			schema, projection, name, generation)
 	}
 	return sql.String()

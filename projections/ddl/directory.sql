@@ -1,17 +1,17 @@
--- Projection "directory": the last state of the main application's reference entities. It contains
--- no secrets: secret_ref names a row of schema kept. told_at is the time of the record.
+-- Projection "directory": the last state of each reference entity. It contains no secrets:
+-- secret_ref refers to a row of schema kept. told_at is the time of the record.
 
 create table accounts (
   id text not null,
   row_id          bigint  not null,
-  parent_account  text, -- null: an agency
+  parent_account  text, -- null: the account is an agency
   name            text    not null,
   email           text    not null,
   phone           text    not null,
   address         text    not null,
   custom_domain   text    not null,
   white_label_url text    not null,
-  colour          text    not null, -- #rrggbb; empty: no color
+  colour          text    not null, -- #rrggbb; '': no color
   active          boolean not null,
   told_at timestamptz not null
 );
@@ -53,7 +53,7 @@ create table sessions (
 create table members (
   id         bigint not null,
   account_id text    not null,
-  user_id    text, -- null: not a user
+  user_id    text, -- null: the member is not a user
   name       text    not null,
   active     boolean not null,
   told_at timestamptz not null
@@ -107,7 +107,7 @@ create table tSubscriptions (
   id          bigint not null,
   account_id  text        not null,
   plan        text        not null,
-  price_minor bigint,     -- minor units of currency, per month
+  price_minor bigint,     -- in minor units of the currency, per month
   currency    text        not null,
   starts_at   timestamptz not null,
   ends_at     timestamptz,
@@ -120,12 +120,14 @@ create table tDefaultCategories (
   told_at timestamptz not null
 );
 
--- The planner keeps column values long after their rows are gone; statistics 0 prevents that for
--- these.
+-- The planner's statistics contain column values long after the rows are deleted. A statistics
+-- target of 0 prevents that for these columns.
 alter table accounts
-  alter column name set statistics 0, alter column email set statistics 0, alter column phone set statistics 0, alter column address set statistics 0;
+  alter column name set statistics 0, alter column email set statistics 0,
+  alter column phone set statistics 0, alter column address set statistics 0;
 alter table users
-  alter column name set statistics 0, alter column email set statistics 0, alter column phone set statistics 0, alter column image set statistics 0,
+  alter column name set statistics 0, alter column email set statistics 0,
+  alter column phone set statistics 0, alter column image set statistics 0,
   alter column meeting_link set statistics 0, alter column company set statistics 0;
 alter table members alter column name set statistics 0;
 alter table tSAccounts alter column name set statistics 0;

@@ -1,7 +1,8 @@
--- Projection "operations": the trail for operators and auditors, and the state of each connection.
+-- Projection "operations": the audit trail for operators and auditors, and the state of each
+-- connection.
 
 create table operations_trail (
-  parent_account text        not null, -- -: concerns no single agency
+  parent_account text        not null, -- '-': does not concern a single agency
   event_id       text        not null,
   event_type     text        not null,
   time           timestamptz not null,
@@ -25,15 +26,17 @@ create table connection_states (
 
 alter table operations_trail add primary key (parent_account, event_id);
 create index operations_trail_parent on operations_trail (parent_account, time, event_id);
--- Actions of operators, newest first, and their outcomes.
+-- For the actions of operators, newest first, and their outcomes.
 create index operations_trail_acts on operations_trail (time, event_id)
   where event_type in ('operations.operator_acted.v1', 'operations.person_erased.v1', 'operations.data_imported.v1');
-create index operations_trail_outcomes on operations_trail ((data ->> 'of')) where event_type = 'operations.operator_finished.v1';
--- Every request of a user that the directory does not have checks whether that person was erased.
-create index operations_trail_erased on operations_trail ((data ->> 'user')) where event_type = 'operations.person_erased.v1';
+create index operations_trail_outcomes on operations_trail ((data ->> 'of'))
+  where event_type = 'operations.operator_finished.v1';
+-- Each request of a user who is not in the directory checks whether that person was erased.
+create index operations_trail_erased on operations_trail ((data ->> 'user'))
+  where event_type = 'operations.person_erased.v1';
 
--- A bulk fold may fold partitions separately, and a connection that moved to another agency has a
--- state in two of them.
+-- A bulk fold may fold partitions separately, and a connection that moved to another agency may
+-- have a state in two partitions. Only the later state is kept.
 delete from connection_states s using connection_states t
 where s.connection_id = t.connection_id
   and (t.at > s.at or t.at = s.at and t.event_id collate "C" < s.event_id collate "C");

@@ -1,7 +1,8 @@
--- Projection "post_insights": posts, their readings and their gains share a checkpoint, because a
--- gain depends on the neighboring readings at the same position.
+-- Projection "post_insights". Posts, readings and gains share one checkpoint, because a gain
+-- depends on the neighboring readings at the same position of the log.
 
--- The texts of posts are in projection "contents"; schema lb shows both together.
+-- The texts of posts are in projection "contents"; the view in schema lb shows posts with their
+-- texts.
 create table tSPosts (
   social_account_id bigint   not null,
   external_id       text     not null,
@@ -13,16 +14,17 @@ create table tSPosts (
   published_at      timestamptz,
   c_id              bigint,
   post_type         text,
-  registered_at     timestamptz not null, -- the earliest registration; after an erasure, the earliest of the last registrations of each origin
+  -- The earliest registration; after an erasure, the earliest of the last registrations by origin.
+  registered_at     timestamptz not null,
   updated_at        timestamptz not null, -- the latest registration
-  newer_accounts    text[], -- other sub-accounts of the agency that registered it later; null if none
-  listing           jsonb, -- registration by the platform's listing, with its time and event
-  main_app          jsonb -- registration by the main application; overrides the listing, field by field
+  newer_accounts    text[], -- other clients of the agency that registered it later; null: none
+  listing           jsonb, -- last registration by the platform's listing
+  main_app          jsonb -- last registration by the main application, which takes precedence
 );
 
--- A reading and its step: the reading before it, and the gain. A series is the readings of one post
--- for one agency, in order of capture; of two readings at one instant the smaller event id is in
--- it.
+-- Readings of posts, each with its step: the previous reading and the gain. A series consists of
+-- the readings of one post for one agency, in order of capture. Of two readings captured at the
+-- same instant, only the one with the smaller event id is stored.
 create table tSPostInsights (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -35,7 +37,7 @@ create table tSPostInsights (
   a_type             smallint    not null,
   backfilled         boolean     not null,
   growth_eligible    boolean     not null,
-  from_zero          boolean     not null, -- a figure without earlier reading was gained completely
+  from_zero          boolean     not null, -- a first figure counts as gained in full
   published_at       timestamptz, -- as reported at capture
   likes              bigint,
   comments           bigint,
@@ -45,18 +47,18 @@ create table tSPostInsights (
   reach              bigint,
   clicks             bigint,
   saves              bigint,
-  avg_watch_ms       bigint, -- average per view, as read
+  avg_watch_ms       bigint, -- average per view, as reported by the platform
   engagement         bigint,
   engagement_partial boolean     not null,
-  previous_at        timestamptz, -- capture of the reading before; null: it is the first
-  known_likes        bigint, -- for a figure that the reading lacks: the last known value
+  previous_at        timestamptz, -- capture of the previous reading; null: this is the first
+  known_likes        bigint, -- if the reading has no likes: their last known value
   known_comments     bigint,
   known_shares       bigint,
   known_views        bigint,
   known_impressions  bigint,
   known_clicks       bigint,
   known_saves        bigint,
-  glikes             bigint, -- gain since the last reading that has the figure
+  glikes             bigint, -- gain since the last reading that has likes
   gcomments          bigint,
   gshares            bigint,
   gviews             bigint,
@@ -76,8 +78,8 @@ from tSPostInsights
 where growth_eligible and previous_at is not null;
 
 -- The last reading of each post, owner and UTC day, with the day's gains. A new reading is compared
--- with the newest row of a post and agency: one index lookup, where the monthly partitions would
--- need one each.
+-- with the newest row of its post and agency, which takes one index lookup; tSPostInsights would
+-- need one lookup for each monthly partition.
 create table post_daily (
   social_account_id  bigint      not null,
   external_id        text        not null,
@@ -98,7 +100,7 @@ create table post_daily (
   reach              bigint,
   clicks             bigint,
   saves              bigint,
-  avg_watch_ms       bigint, -- average per view, as read
+  avg_watch_ms       bigint, -- average per view, as reported by the platform
   engagement         bigint,
   engagement_partial boolean     not null,
   known_likes        bigint, -- as in tSPostInsights
@@ -108,47 +110,48 @@ create table post_daily (
   known_impressions  bigint,
   known_clicks       bigint,
   known_saves        bigint,
-  readings           integer     not null, -- number of readings of the day
-  glikes             bigint, -- sums of the day's gains; null: none is known
+  readings           integer     not null, -- number of readings on the day
+  glikes             bigint, -- sum of the day's gains; null: no gain is known
   gcomments          bigint,
   gshares            bigint,
   gviews             bigint,
   gimpressions       bigint,
   gclicks            bigint,
   gsaves             bigint,
-  gpartial           boolean     not null -- for a reading, the gain is known for only a part of the engagement
+  gpartial           boolean     not null -- the engagement gain of a reading is partial
 ) with (fillfactor = 80);
 
 -- Cumulative gains of a post within a month, up to the end of each day with a reading. The gain
--- between two days is one difference, instead of a sum of post_daily rows: a ranking of thousands
--- of posts reads two rows per post. Values that are read together are stored together, because
--- memory access takes longer than the addition: numbers first, and the sums of one day next to each
--- other. With 31 days a row has some 2 kB and would be compressed without toast_tuple_target.
+-- between two days is a difference of two values instead of a sum over post_daily rows: a ranking
+-- of thousands of posts reads two rows per post. Values that are read together are stored next to
+-- each other, because memory access takes longer than addition: fixed-length columns come first,
+-- and the sums of a day are adjacent. With 31 days, a row has about 2 kB and would be compressed
+-- without toast_tuple_target.
 create table post_months (
   social_account_id bigint     not null,
   member_id         bigint     not null,
   month             date       not null, -- first day of the month
-  likes_days        integer    not null, -- bit mask of the days with a known gain; the lowest bit is the first of the month
+  likes_days        integer    not null, -- bit mask of days with a known gain; bit 0: the first
   comments_days     integer    not null,
   shares_days       integer    not null,
   views_days        integer    not null,
   impressions_days  integer    not null,
   clicks_days       integer    not null,
   saves_days        integer    not null,
-  partial_days      integer    not null, -- bit mask of the days with a reading whose engagement gain is partial
+  partial_days      integer    not null, -- bit mask of days with a partial engagement gain
   p_id              smallint   not null,
   external_id       text       not null,
   parent_account    text       not null,
   account_id        text       not null,
   days              smallint[] not null, -- of the month, in order
-  -- Seven numbers per day: likes, comments, shares, views, impressions, clicks and saves gained in
-  -- the month up to the end of the day.
+  -- Seven numbers per day: the likes, comments, shares, views, impressions, clicks and saves gained
+  -- from the start of the month to the end of the day.
   gained            bigint[]   not null
-) with (fillfactor = 50, toast_tuple_target = 4080); -- each day extends a row within its page
+) with (fillfactor = 50, toast_tuple_target = 4080); -- leaves room in the page for daily updates
 
--- Gains of the readings of posts, by owner and quarter of an hour of capture. In every time zone
--- days begin at a quarter of an hour (UTC), so a few rows per day give the days, weeks and months
--- of any zone. Sums are not null: the counts distinguish 0 from unknown.
+-- Gains of the readings of posts, by owner and quarter hour of capture. In every time zone, days
+-- begin at a quarter hour of UTC, so these rows can be summed to the days, weeks and months of any
+-- zone. Sums are not null: the counts (_n) distinguish 0 from unknown.
 create table post_gains (
   social_account_id  bigint      not null,
   quarter            timestamptz not null,
@@ -168,14 +171,14 @@ create table post_gains (
   views_n            bigint      not null,
   engagement         bigint      not null,
   engagement_n       bigint      not null,
-  partial_n          bigint      not null -- number of engagement parts with an incomplete gain
+  partial_n          bigint      not null -- number of readings whose engagement gain is partial
 ) with (fillfactor = 80);
 
--- Erasures per agency and social account, like account_erasures.
+-- Erasures by agency and social account, like account_erasures.
 create table post_erasures (
   social_account_id bigint      not null,
   parent_account    text        not null,
-  account_id        text        not null, -- the last client of the account, whose answers report the erasure; '' unknown
+  account_id        text        not null, -- the last client of the account; '': unknown
   p_id              smallint    not null,
   erased_at         timestamptz not null
 );
@@ -183,8 +186,8 @@ create table post_erasures (
 -- +keys
 
 alter table tSPosts add primary key (social_account_id, external_id, parent_account, account_id);
--- Lists of posts, newest first, without the wide rows. Ids are compared bytewise, whatever the
--- database's collation, so pages have the same order everywhere.
+-- For lists of posts, newest first, without reading the wide rows. Ids are compared bytewise, so
+-- that the order does not depend on the collation of the database.
 create index tSPosts_newest on tSPosts (
   parent_account, coalesce(published_at, '-infinity'), social_account_id, external_id collate "C", account_id collate "C"
 ) include (external_id, account_id, p_id, member_id, c_id, published_at, newer_accounts);
@@ -192,7 +195,7 @@ create index tSPosts_newest on tSPosts (
 alter table tSPostInsights add primary key (social_account_id, external_id, parent_account, captured_at);
 
 alter table post_daily add primary key (social_account_id, external_id, parent_account, day, account_id, member_id);
--- All posts of an agency on one day are one range of this index.
+-- All rows of an agency for one day are one range of this index.
 create index post_daily_days on post_daily (parent_account, day, account_id);
 
 alter table post_months add primary key (social_account_id, external_id, parent_account, month, account_id, member_id);

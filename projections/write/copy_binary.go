@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// CopyTarget receives rows in bulk: a transaction that writes them into tables without keys, or a
-// check that compares them.
+// CopyTarget receives rows in bulk. It is a transaction that writes them into tables, or a check
+// that compares them.
 type CopyTarget interface {
 	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error)
 }
@@ -21,8 +21,9 @@ type CopyTarget interface {
 // CopyInto writes rows into the tables of a transaction.
 type CopyInto struct{ Tx pgx.Tx }
 
-// CopyFrom is [pgx.Tx.CopyFrom] for millions of rows. It encodes the Go types that our tables use
-// without looking up the encoding, which takes pgx most of its time. Other types go through pgx.
+// CopyFrom is like [pgx.Tx.CopyFrom], but fast enough for millions of rows. It encodes the Go types
+// that our tables use without looking up their encoding, which takes most of the time in pgx. It
+// passes other types to pgx.
 func (c CopyInto) CopyFrom(
 	ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource,
 ) (int64, error) {
@@ -45,7 +46,7 @@ func (c CopyInto) CopyFrom(
 	return tag.RowsAffected(), err
 }
 
-// binaryHeader is the header of a binary COPY: signature, flags, no extension.
+// binaryHeader is the header of a binary COPY: the signature, the flags, and an empty extension.
 const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // binaryRows reads rows in the binary format of COPY.
@@ -54,10 +55,11 @@ type binaryRows struct {
 	types *pgtype.Map
 	oids  []uint32 // of the columns
 	row   []byte   // buffer for one row
-	next  []byte   // encoded and not read yet
+	next  []byte   // encoded but not read yet
 }
 
-// Read implements [io.Reader]. It fills all of b, because each read is sent as one message.
+// Read implements [io.Reader]. It fills b completely if enough rows are left, because each read is
+// sent as one message.
 func (r *binaryRows) Read(b []byte) (n int, err error) {
 	for {
 		read := copy(b[n:], r.next)
@@ -91,7 +93,7 @@ func (r *binaryRows) Read(b []byte) (n int, err error) {
 	}
 }
 
-// appendBinary appends a value with its length, like pgx (TestBinaryValuesEqualPgx).
+// appendBinary appends a value with its length, like pgx does (TestBinaryValuesEqualPgx).
 func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0, 0, 0)
@@ -110,7 +112,8 @@ func appendBinary(b []byte, types *pgtype.Map, oid uint32, value any) ([]byte, e
 	return encoded, nil
 }
 
-// appendPlain appends a value without its length if its type is one of the frequent ones.
+// appendPlain appends a value without its length. known is false if the value does not have one of
+// the frequent types.
 func appendPlain(b []byte, oid uint32, value any) (encoded []byte, known, null bool) {
 	switch v := value.(type) {
 	case nil:

@@ -12,21 +12,21 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Table writes any number of rows by one set-based insert (`insert … select from unnest(…)`), or by
-// COPY.
+// Table writes any number of rows with one set-based statement (`insert … select from
+// unnest(…)`), or with COPY.
 type Table[R any] struct {
 	Name    string
 	Columns []string
 	Values  func(R) []any // of a row, in the order of the columns
 
 	types []string // of the columns, as declared
-	sql   string   // the insert; "" for a table that is only copied into, which is declared without [NewTable]
+	sql   string   // the INSERT statement; "" for a table that was declared without [NewTable]
 }
 
-// NewTable declares an insert into the table name. Columns are written as in CREATE TABLE; values
-// returns the values of a row in the same order. A jsonb column takes JSON as bytes, a text[]
-// column a list of strings. Declare a list column "text[] null" to store null for an empty list. A
-// statement must not contain a key twice: folds keep their rows by key.
+// NewTable declares an insert into the table called name. columns are written as in CREATE TABLE;
+// values returns the values of a row in the same order. A jsonb column takes JSON as bytes, and a
+// text[] column takes a list of strings. Declare a list column as "text[] null" to store null for
+// an empty list. The rows of a statement must have different keys.
 func NewTable[R any](name, columns string, conflict OnConflict, values func(R) []any) Table[R] {
 	t := Table[R]{Name: name, Values: values}
 	var exprs, params []string
@@ -51,13 +51,15 @@ func NewTable[R any](name, columns string, conflict OnConflict, values func(R) [
 	return t
 }
 
-// OnConflict returns the ON CONFLICT clause of an insert of columns.
+// OnConflict returns the ON CONFLICT clause of an INSERT statement with the given columns.
 type OnConflict func(columns []string) string
 
-// Clause returns sql as the ON CONFLICT clause; "" refuses an existing key.
+// Clause returns sql as the ON CONFLICT clause. If sql is empty, a row with an existing key is an
+// error.
 func Clause(sql string) OnConflict { return func([]string) string { return sql } }
 
-// ReplaceRow overwrites the row with the key if the condition, if any, is true.
+// ReplaceRow returns a clause that overwrites an existing row with the same key. condition is empty
+// or a WHERE clause that must be true.
 func ReplaceRow(key, condition string) OnConflict {
 	return func(columns []string) string {
 		var sets []string
@@ -70,7 +72,7 @@ func ReplaceRow(key, condition string) OnConflict {
 	}
 }
 
-// Queue adds the statement to the batch, unless there are no rows.
+// Queue adds the statement to the batch if there are rows.
 func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	if len(rows) == 0 {
 		return
@@ -88,7 +90,7 @@ func (t Table[R]) Queue(batch *pgx.Batch, rows []R) {
 	batch.Queue(t.sql, arrays...)
 }
 
-// Copy passes rows to a target, one at a time. It does not call the target if there are no rows.
+// Copy passes rows to a target, one at a time. If there are no rows, it does not call the target.
 func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) error {
 	next, stop := iter.Pull(rows)
 	defer stop()
@@ -96,8 +98,9 @@ func (t Table[R]) Copy(ctx context.Context, into CopyTarget, rows iter.Seq[R]) e
 	if !more {
 		return nil
 	}
-	// The server folds unquoted names to lower case, but not quoted ones, which COPY uses.
-	_, err := into.CopyFrom(ctx, pgx.Identifier{strings.ToLower(t.Name)}, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
+	// COPY quotes the name, and the server converts only unquoted names to lower case.
+	name := pgx.Identifier{strings.ToLower(t.Name)}
+	_, err := into.CopyFrom(ctx, name, t.Columns, pgx.CopyFromFunc(func() ([]any, error) {
 		if !more {
 			return nil, nil
 		}
@@ -132,11 +135,11 @@ func Arrays[R any](rows []R, values func(R) []any) []any {
 	return arrays
 }
 
-// copyAbove is the number of rows from which COPY is faster despite its additional round trips.
+// copyAbove is the number of rows above which COPY is faster despite its additional round trips.
 const copyAbove = 64
 
 // InsertNew writes rows whose keys are known to be new. It copies many rows, which avoids the check
-// for conflicts, and queues few rows in the batch.
+// for conflicts, but queues a few rows in the batch.
 func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
 	if len(rows) < copyAbove {
 		t.Queue(batch, rows)
@@ -147,17 +150,17 @@ func (t Table[R]) InsertNew(batch *pgx.Batch, copying *Copies, rows []R) {
 	})
 }
 
-// Copies writes rows into tables by COPY, one table after the other, while a fold computes the next
-// rows. Nothing else may use the transaction from the first copy to [Copies.Wait].
+// Copies writes rows into tables with COPY, one table after the other, while a fold computes the
+// next rows. Nothing else may use the transaction from the first copy until [Copies.Wait] returns.
 type Copies struct {
-	ctx     context.Context //nolint:containedctx // of the write that they are part of
+	ctx     context.Context //nolint:containedctx // of the write to which the copies belong
 	tx      pgx.Tx
 	running sync.WaitGroup
 	before  chan struct{} // closed when the previous copy has ended; nil: none
-	err     error         // the first error; the copies access it one after the other
+	err     error         // the first error; accessed by one copy at a time
 }
 
-// NewCopies returns Copies without any running copy.
+// NewCopies returns a Copies without copies.
 func NewCopies(ctx context.Context, tx pgx.Tx) *Copies { return &Copies{ctx: ctx, tx: tx} }
 
 func (c *Copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
@@ -168,13 +171,13 @@ func (c *Copies) begin(work func(ctx context.Context, tx pgx.Tx) error) {
 		if before != nil {
 			<-before
 		}
-		if c.err == nil { // after an error, later copies would only fail with the transaction
+		if c.err == nil { // after an error, the transaction is aborted, so later copies would fail too
 			c.err = work(c.ctx, c.tx)
 		}
 	})
 }
 
-// Wait returns the first error.
+// Wait waits for all copies and returns the first error.
 func (c *Copies) Wait() error {
 	c.running.Wait()
 	return c.err
