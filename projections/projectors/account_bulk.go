@@ -9,8 +9,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Copy implements [fold.Fold]. A later event may replace any instant or day, so the readings are
-// packed and their rows are made at the end.
+// Copy implements [fold.Fold]. A later event may replace any instant or day, so Copy packs the
+// readings and produces their rows at the end.
 func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if f.packed == nil {
 		f.packed = &packedAccounts{series: map[accountSeries][]byte{}}
@@ -33,8 +33,8 @@ func (f *accountFold) Copy(ctx context.Context, into write.CopyTarget, last bool
 	return err
 }
 
-// copyAccounts copies the rows of the readings of accounts. Of two readings at the same instant,
-// the first one counts.
+// copyAccounts copies the rows of readings, which are grouped by account and sorted. Of two
+// readings at the same instant, the first one counts.
 func (f *accountFold) copyAccounts(ctx context.Context, into write.CopyTarget, accounts [][]accountRow) error {
 	var readings []accountRow
 	var newest []newestRow
@@ -76,8 +76,7 @@ type monthRow struct {
 	days map[int16]dayFigure
 }
 
-// accountMonths is for COPY; the arrays are in the order of the days. Live projection uses
-// [mergeMonths].
+// accountMonths is for COPY; its arrays are ordered by day. The live fold uses [mergeMonths].
 var accountMonths = write.Table[monthRow]{
 	Name: "account_months", Columns: monthColumns,
 	Values: func(m monthRow) []any {

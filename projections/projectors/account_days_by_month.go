@@ -30,18 +30,18 @@ type dayFigure struct {
 // monthFold collects the days of each month that a batch changes, by day of the month.
 type monthFold map[figureMonth]map[int16]dayFigure
 
-// add keeps the figures of a reading that are the last of their day: the platform's day for day
-// flows and windows that end on one, otherwise the UTC day of capture.
+// add keeps each figure of a reading that is the last of its day. The day is that of the platform
+// for day flows and for windows that end on a day, and otherwise the UTC day of capture.
 func (f monthFold) add(read *domain.AccountRead, eventID string) {
 	for _, figure := range read.Figures {
 		day := dayOf(read.CapturedAt)
 		if figure.Day != "" {
-			day, _ = time.Parse(time.DateOnly, figure.Day) // Validate has parsed it
+			day, _ = time.Parse(time.DateOnly, figure.Day) // checked by Validate
 		}
 		key := figureMonth{
 			account: read.SocialAccount, member: read.MemberID, parent: read.ParentAccount, sub: read.AccountID,
-			platform: read.Platform, metric: figure.Name, source: figure.Source, window: figure.Window, kind: figure.Kind,
-			month: time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC),
+			platform: read.Platform, metric: figure.Name, kind: figure.Kind, source: figure.Source,
+			window: figure.Window, month: time.Date(day.Year(), day.Month(), 1, 0, 0, 0, 0, time.UTC),
 		}
 		days := f[key]
 		if days == nil {
@@ -55,8 +55,10 @@ func (f monthFold) add(read *domain.AccountRead, eventID string) {
 	}
 }
 
-// keyOfMonths is the primary key of account_months, in the order of the arrays that queue sends.
-const keyOfMonths = `social_account_id, parent_account, account_id, member_id, p_id, metric, kind, source, window_name, month`
+// keyOfMonths lists the columns of account_months' primary key in the order of the arrays that
+// queue sends.
+const keyOfMonths = "social_account_id, parent_account, account_id, member_id, p_id, " +
+	"metric, kind, source, window_name, month"
 
 func (k figureMonth) values() []any {
 	return []any{
@@ -66,8 +68,8 @@ func (k figureMonth) values() []any {
 
 var monthColumns = strings.Split(keyOfMonths+", days, day_values, captured_at, event_ids", ", ")
 
-// mergeMonths merges the days of a batch with the stored ones. Arrays of arrays cannot be unnested
-// row by row, so days are sent separately, each with the number n of its row.
+// mergeMonths merges the days of a batch with the stored days. Arrays of arrays cannot be unnested
+// row by row, so the days are sent separately, each with the number n of its row.
 const mergeMonths = `
 	with k as (
 		select * from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::text[], $7::text[],
@@ -81,7 +83,8 @@ const mergeMonths = `
 			union all
 			select k.n, stored.* from k
 			join account_months m using (` + keyOfMonths + `)
-			cross join lateral unnest(m.days, m.day_values, m.captured_at, m.event_ids) as stored(day, value, captured_at, event_id)) e
+			cross join lateral unnest(m.days, m.day_values, m.captured_at, m.event_ids)
+				as stored(day, value, captured_at, event_id)) e
 		order by n, day, captured_at desc, event_id collate "C"
 	)
 	insert into account_months (` + keyOfMonths + `, days, day_values, captured_at, event_ids)
@@ -91,7 +94,8 @@ const mergeMonths = `
 		       array_agg(captured_at order by day) as captured_at, array_agg(event_id order by day) as event_ids
 		from day group by n) d using (n)
 	on conflict (` + keyOfMonths + `) do update set
-		days = excluded.days, day_values = excluded.day_values, captured_at = excluded.captured_at, event_ids = excluded.event_ids`
+		days = excluded.days, day_values = excluded.day_values,
+		captured_at = excluded.captured_at, event_ids = excluded.event_ids`
 
 func (f monthFold) queue(batch *pgx.Batch) {
 	if len(f) == 0 {

@@ -17,10 +17,10 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// AccountInsights projects account readings into tSAccountIns and the roll-ups account_months and
+// AccountInsights projects account readings into tSAccountIns and the rollups account_months and
 // account_newest. The tables depend only on the set of events, not on their order: of two readings
-// of the same account, agency and instant, the smaller event id counts, and a day keeps its latest
-// reading.
+// of the same account and agency at the same instant, the one with the smaller event id counts, and
+// for each day the latest value counts.
 var AccountInsights = fold.Projector{
 	Name: "account_insights", Version: 7 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("account_insights"),
@@ -46,8 +46,8 @@ type accountRow struct {
 	figures, missing, demographics []byte
 }
 
-// accountFold keeps the readings of a batch. Write makes the rows; the conditions in the statements
-// decide which rows win.
+// accountFold collects the readings of a batch. Write produces the rows; the conditions in its
+// statements decide which of two rows is kept.
 type accountFold struct {
 	loadsNothing
 
@@ -66,11 +66,12 @@ func newestKeyOf(t domain.Tenant) newestKey {
 	return newestKey{t.SocialAccount, t.ParentAccount, t.AccountID, t.MemberID}
 }
 
-// newestRow is a row of account_newest: the newest reading, and the time span of the readings.
+// newestRow is a row of account_newest: the newest reading of an owner, and the time span of the
+// owner's readings.
 type newestRow struct {
 	accountRow
 	first        time.Time
-	since, until time.Time // of readings that are not back-filled; zero: all are
+	since, until time.Time // of readings that are not backfilled; zero: none
 }
 
 func (n newestRow) merge(row accountRow) newestRow {
@@ -111,12 +112,12 @@ func (f *accountFold) Apply(ev fold.Event) error {
 	}
 }
 
-// Load implements [fold.Fold]. Readings need no stored row, only the erasures.
+// Load implements [fold.Fold]. Readings need only the stored erasures.
 func (f *accountFold) Load(first *pgx.Batch, events []fold.Event) {
 	f.erased.queueLoad(first, "account_erasures", events)
 }
 
-// setFigures sets what follows from the figures of the reading.
+// setFigures sets the columns that follow from the figures of the reading.
 func (r *accountRow) setFigures() (err error) {
 	r.columns = map[string]int64{}
 	newest := map[string]string{}
@@ -129,7 +130,7 @@ func (r *accountRow) setFigures() (err error) {
 	return err
 }
 
-// jsonArray encodes a list; nil as an empty array.
+// jsonArray encodes a list. It encodes nil as an empty array.
 func jsonArray[T any](list []T) ([]byte, error) {
 	if list == nil {
 		return []byte("[]"), nil
@@ -141,15 +142,16 @@ func jsonArray[T any](list []T) ([]byte, error) {
 	return raw, nil
 }
 
-// figureColumns are the figures that have their own column in tSAccountIns.
+// figureColumns are the figures that have a column in tSAccountIns.
 var figureColumns = []string{
 	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
 	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,
 }
 
 var accountReadings = write.NewTable("tSAccountIns",
-	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text, member_id bigint,
-	 p_id smallint, a_type smallint, backfilled boolean, figures jsonb, missing jsonb, demographics jsonb,
+	`social_account_id bigint, captured_at timestamptz, event_id text, parent_account text, account_id text,
+	 member_id bigint, p_id smallint, a_type smallint, backfilled boolean,
+	 figures jsonb, missing jsonb, demographics jsonb,
 	 `+strings.Join(figureColumns, " bigint, ")+" bigint",
 	write.ReplaceRow("social_account_id, parent_account, captured_at", " where "+smallerID("tSAccountIns")),
 	func(r accountRow) []any {
@@ -168,8 +170,9 @@ var accountReadings = write.NewTable("tSAccountIns",
 	})
 
 var accountNewest = write.NewTable("account_newest",
-	`social_account_id bigint, parent_account text, account_id text, member_id bigint, captured_at timestamptz, event_id text,
-	 metrics text[], missing jsonb, first_at timestamptz, tracked_since timestamptz, tracked_until timestamptz`,
+	`social_account_id bigint, parent_account text, account_id text, member_id bigint, captured_at timestamptz,
+	 event_id text, metrics text[], missing jsonb,
+	 first_at timestamptz, tracked_since timestamptz, tracked_until timestamptz`,
 	write.Clause(`
 	on conflict (social_account_id, parent_account, account_id, member_id) do update set
 		`+theLater("account_newest", "captured_at", "event_id", "metrics", "missing")+`,

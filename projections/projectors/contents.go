@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Contents projects topic `contents` into post_contents: the last content of each post and origin.
+// Contents projects topic `contents` into post_contents, the last content of each post and origin.
 // The last record of a key counts; a tombstone deletes the row.
 var Contents = fold.Projector{
 	Name: "contents", Version: 6 + ahead, Topic: domain.TopicContents, Tables: []string{"post_contents"},
@@ -43,7 +43,7 @@ func (k contentKey) compare(other contentKey) int {
 type contentState struct {
 	contentKey
 	at     time.Time
-	client string // the client under which it was sent
+	client string // the client that the content was sent for
 	texts  domain.PostTexts
 	erased bool
 }
@@ -111,8 +111,8 @@ func (f *contentFold) changed() (rows, erased []contentState) {
 	return rows, erased
 }
 
-// Copy implements [fold.Fold]. Any record may replace an earlier one, so all rows are copied at the
-// end.
+// Copy implements [fold.Fold]. A later record may replace any earlier one, so Copy copies all rows
+// at the end.
 func (f *contentFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if !last {
 		return nil

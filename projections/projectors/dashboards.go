@@ -15,9 +15,9 @@ import (
 )
 
 // Dashboards projects topic `dashboards` into preferences, history, heads, remembered commands and
-// access notices. They share one checkpoint because a command loads state and head together. The
-// chain's verdict needs the pinned partition count of the topic; names and versions do not depend
-// on it.
+// access notices. They share one checkpoint because a command loads state and head together.
+// partitions is the partition count of the topic, which the verdict on a record needs. The name,
+// version and tables do not depend on it, so callers that need only these may pass 0.
 func Dashboards(partitions int32) fold.Projector {
 	return fold.Projector{
 		Name: "dashboards", Version: 4 + ahead, Topic: domain.TopicDashboards,
@@ -31,7 +31,8 @@ func Dashboards(partitions int32) fold.Projector {
 				streams: map[string]*stream{}, commands: map[commandScope]commandRow{},
 			}
 		},
-		// A record in a wrong partition, or with a key that is not an agency id, blocks no stream.
+		// A record in the wrong partition, or with a key that is not an agency id, blocks no
+		// stream.
 		Blocks: func(key string, partition int32) bool {
 			id, ok := domain.HexID(key)
 			return ok && id == key && eventlog.PartitionOf([]byte(key), partitions) == partition
@@ -39,8 +40,7 @@ func Dashboards(partitions int32) fold.Projector {
 	}
 }
 
-// stream is the state of one agency: its head, whether its events are parked, and the dashboards
-// that the batch changes.
+// stream is the state of one agency: its head, whether it has parked events, and its dashboards.
 type stream struct {
 	head       domain.StreamHead
 	moved      bool
@@ -62,8 +62,8 @@ type dashboardsFold struct {
 
 var _ fold.Chained = (*dashboardsFold)(nil)
 
-// Apply implements [fold.Fold]. The chain's verdict comes first and reads only raw bytes: a record
-// that cannot be decoded is still the head.
+// Apply implements [fold.Fold]. It first determines the verdict, which depends only on raw bytes:
+// even a record that cannot be decoded becomes the head.
 func (f *dashboardsFold) Apply(ev fold.Event) error {
 	s, err := f.streamOf(ev)
 	if err != nil {
@@ -91,15 +91,16 @@ func (f *dashboardsFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-// streamOf returns the stream of a record, or the reason why it belongs to none: a record in a
-// wrong partition must not park the stream in its own partition.
+// streamOf returns the stream of a record, or an error if the record belongs to none: a record in
+// the wrong partition must not park its stream in the right one.
 func (f *dashboardsFold) streamOf(ev fold.Event) (*stream, error) {
 	if verdict, _, _ := eventlog.Judge(domain.StreamHead{}, ev.Raw, f.partitions); verdict == eventlog.Invalid {
 		return nil, fold.ErrStale
 	}
 	key := string(ev.Raw.Key)
 	if id, ok := domain.HexID(key); !ok || id != key {
-		return nil, &fold.ParkError{Reason: fold.ReasonMalformed, Detail: fmt.Sprintf("key %q is not the id of an agency", key)}
+		detail := fmt.Sprintf("key %q is not the id of an agency", key)
+		return nil, &fold.ParkError{Reason: fold.ReasonMalformed, Detail: detail}
 	}
 	if f.streams[key] == nil {
 		f.streams[key] = &stream{
@@ -120,8 +121,8 @@ func (f *dashboardsFold) Pass(ev fold.Event) {
 	}
 }
 
-// Resume implements [fold.Chained]. The record was effective when it was parked, so its own headers
-// determine its head.
+// Resume implements [fold.Chained]. The record was effective when it was parked, so its headers
+// determine the head that it created.
 func (f *dashboardsFold) Resume(ev fold.Event) error {
 	s, err := f.streamOf(ev)
 	if err != nil {
@@ -131,7 +132,9 @@ func (f *dashboardsFold) Resume(ev fold.Event) error {
 		return ev.Err
 	}
 	link := ev.Envelope.Chain
-	head := domain.StreamHead{Version: link.Version, Hash: eventlog.RecordHash(link.Prev, ev.Raw), Time: ev.Envelope.Time}
+	head := domain.StreamHead{
+		Version: link.Version, Hash: eventlog.RecordHash(link.Prev, ev.Raw), Time: ev.Envelope.Time,
+	}
 	if isSkip(ev.Data) {
 		return f.skip(ev, head)
 	}
@@ -158,7 +161,7 @@ func (f *dashboardsFold) skip(ev fold.Event, head domain.StreamHead) error {
 	return nil
 }
 
-// content folds the content of an effective record; made is the head that the record created.
+// content folds the content of an effective record. head is the head that the record created.
 func (f *dashboardsFold) content(s *stream, ev fold.Event, head domain.StreamHead) error {
 	if ev.Err != nil {
 		return ev.Err
@@ -227,9 +230,9 @@ func (f *dashboardsFold) queueHeads(batch *pgx.Batch, keys []string) {
 		})
 }
 
-// queueParked queries which streams have parked events. Only a stream's own partition counts: a
-// record in a wrong partition is parked in that partition, and the result must not depend on
-// whether that partition was read yet.
+// queueParked queries which streams have parked events. Only events in the right partition of a
+// stream count. A record in a wrong partition is parked there, and the result must not depend on
+// whether that partition was already read.
 func (f *dashboardsFold) queueParked(batch *pgx.Batch, keys []string) {
 	partitions := make([]int32, len(keys))
 	for i, key := range keys {
@@ -255,7 +258,8 @@ func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []strin
 		select distinct p.document_id, p.sub_account_id, p.parent_account, p.sub_account_ids, p.users, p.main_poc,
 		       p.allow_client_dashboard, p.scopes, p.created_at, p.updated_at, p.version
 		from dashboard_preferences p
-		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id) using (parent_account, sub_account_id)`,
+		join unnest($1::text[], $2::text[]) as k(parent_account, sub_account_id)
+			using (parent_account, sub_account_id)`,
 		parents, subs).
 		Query(func(rows pgx.Rows) error {
 			var d domain.Dashboard
@@ -266,7 +270,7 @@ func (f *dashboardsFold) queueDashboards(batch *pgx.Batch, parents, subs []strin
 			_, err := pgx.ForEachRow(rows, targets, func() error {
 				d.ID = d.DocumentID
 				f.streams[d.ParentAccount].dashboards[d.SubAccountID] = d
-				// Clear the lists, so that the next row is not scanned into them.
+				// Clear the lists. Otherwise, the next row would be scanned into the same arrays.
 				d.SubAccountIDs, d.Users, d.MainPOC, d.Scopes = nil, nil, nil, nil
 				return nil
 			})

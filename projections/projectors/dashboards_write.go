@@ -50,11 +50,14 @@ type commandRow struct {
 	time                                         time.Time
 }
 
-// newCommandRow stores the sender, the idempotency key and the digest of a command. The writer
-// recognizes its own record by the command id; a record without a command uses its event id.
+// newCommandRow returns the row of the command that appended a record. The process that appended
+// the record recognizes it by the command id. Without an idempotency key, the key is the command id
+// or, if that is missing too, the event id.
 func newCommandRow(ev fold.Event, head domain.StreamHead, primary string) commandRow {
 	audit := ev.Envelope.Audit
-	row := commandRow{ // cloned: a rebuild keeps the row for long, and a substring would keep all headers of the record
+	// The strings are cloned because a rebuild keeps the row, and substrings would keep all headers
+	// of the record in memory.
+	row := commandRow{
 		parent: ev.Key, subject: strings.Clone(audit.Actor), key: strings.Clone(audit.IdempotencyKey),
 		commandID: strings.Clone(audit.CommandID), digest: strings.Clone(audit.RequestDigest),
 		sub: primary, version: head.Version, time: ev.Envelope.Time,
@@ -84,8 +87,8 @@ var headsTable = write.NewTable("dashboard_heads",
 	write.ReplaceRow("parent_account", ""),
 	func(r headRow) []any { return []any{r.parent, r.head.Version, r.head.Hash[:], r.head.Time} })
 
-// document_id and created_at are replaced too: an imported dashboard replaces one that was only
-// opened.
+// Even document_id and created_at are replaced, because an imported dashboard replaces one that was
+// created when it was opened.
 var preferencesTable = write.NewTable("dashboard_preferences",
 	`parent_account text, sub_account_id text, document_id text, sub_account_ids text[], users text[], main_poc text[],
 	 allow_client_dashboard boolean, scopes text[], created_at timestamptz, updated_at timestamptz, version bigint`,
@@ -99,7 +102,8 @@ var preferencesTable = write.NewTable("dashboard_preferences",
 
 var historyTable = write.NewTable("dashboard_history",
 	`parent_account text, sub_account_id text, version bigint, event_id text, event_type text, time timestamptz,
-	 actor text, role text, on_behalf_of text, command_id text, request_id text, hash bytea, before jsonb, after jsonb, skip jsonb`,
+	 actor text, role text, on_behalf_of text, command_id text, request_id text,
+	 hash bytea, before jsonb, after jsonb, skip jsonb`,
 	write.Clause(""),
 	func(r historyRow) []any {
 		e, audit := r.event.Envelope, r.event.Envelope.Audit
@@ -135,15 +139,16 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 		if s.moved {
 			heads = append(heads, headRow{parent, s.head})
 		}
-		if s.head.Version > 0 { // even when parked records are refolded, long after their time
+		if s.head.Version > 0 { // also if parked records are folded much later
 			parents, forget = append(parents, parent), append(forget, s.forgets())
 		}
 		for _, sub := range slices.Sorted(maps.Keys(s.changed)) {
 			dashboards = append(dashboards, s.dashboards[sub])
 		}
 	}
-	// The next decision must see what a command has waited for, even after a crash of PostgreSQL:
-	// an update without changes leaves no record that would reveal a decision on older tables.
+	// Even after a crash of PostgreSQL, the next decision must see the rows that a command has
+	// waited for: an update without changes appends no record, so a decision based on older rows
+	// would go unnoticed.
 	last.Queue(`set local synchronous_commit to on`)
 	headsTable.Queue(last, heads)
 	preferencesTable.Queue(last, dashboards)
@@ -158,12 +163,12 @@ func (f *dashboardsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	return nil
 }
 
-// forgets returns the time before which the stream's commands are forgotten. It uses record time,
-// so a rebuild forgets the same commands.
+// forgets returns the time before which the stream's commands are forgotten. It depends on the
+// times of records, so a rebuild forgets the same commands.
 func (s *stream) forgets() time.Time { return s.head.Time.Add(-domain.CommandMemory) }
 
-// Copy implements [fold.Fold]. It copies history and notices at once, and the other tables, which
-// any record may change, at the end.
+// Copy implements [fold.Fold]. It copies history and notices immediately and the rows of the other
+// tables, which any record may change, at the end.
 func (f *dashboardsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	maps.DeleteFunc(f.commands, func(_ commandScope, row commandRow) bool {
 		return row.time.Before(f.streams[row.parent].forgets())

@@ -38,7 +38,7 @@ type entityState struct {
 	kind   string
 	id     string
 	at     time.Time
-	entity domain.DirectoryEntity // nil: it is erased
+	entity domain.DirectoryEntity // nil: the entity is erased
 }
 
 type directoryFold struct {
@@ -99,7 +99,8 @@ func (f *directoryFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) erro
 	return nil
 }
 
-// Copy implements [fold.Fold]. Any record may replace an entity, so all rows are copied at the end.
+// Copy implements [fold.Fold]. A later record may replace any entity, so Copy copies all rows at
+// the end.
 func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if !last {
 		return nil
@@ -116,13 +117,13 @@ func (f *directoryFold) Copy(ctx context.Context, into write.CopyTarget, last bo
 type entityKind struct {
 	kind    string
 	table   string
-	numeric bool // its ids are numbers
+	numeric bool // whether ids are numbers
 	insert  write.Table[entityState]
 	delete  string // deletes rows by a list of ids
 }
 
-// valid reports whether an id is valid for the kind. A number has only one form: a tombstone of
-// "07" would delete 7, in an undefined order.
+// valid reports whether an id is valid for the kind. A number must have its canonical form: a
+// tombstone for "07" would delete entity 7, although the two keys have no common order.
 func (k entityKind) valid(id string) bool {
 	if !k.numeric {
 		return true
@@ -131,17 +132,20 @@ func (k entityKind) valid(id string) bool {
 	return err == nil && n > 0 && strconv.FormatInt(n, 10) == id
 }
 
-// newKind declares an entity's table like [write.NewTable]. key is the primary key and the first
-// column. A last column holds the time of the record.
+// newKind declares the table of an entity, like [write.NewTable]. key is the primary key, which
+// must be the first column. newKind appends column told_at, the time of the record.
 func newKind[E domain.DirectoryEntity](name, key, columns string, values func(E) []any) entityKind {
 	var zero E
-	kind := entityKind{kind: domain.EntityKind(zero), table: name, numeric: strings.HasPrefix(columns, key+" bigint")}
+	kind := entityKind{
+		kind: domain.EntityKind(zero), table: name, numeric: strings.HasPrefix(columns, key+" bigint"),
+	}
 	cast := "text[]"
 	if kind.numeric {
 		cast = "text[]::bigint[]"
 	}
 	kind.delete = fmt.Sprintf("delete from %s where %s = any($1::%s)", name, key, cast)
-	kind.insert = write.NewTable(name, columns+", told_at timestamptz", write.ReplaceRow(key, ""), func(state entityState) []any {
+	columns += ", told_at timestamptz"
+	kind.insert = write.NewTable(name, columns, write.ReplaceRow(key, ""), func(state entityState) []any {
 		entity, _ := state.entity.(E) // Apply stores no other type under the kind's keys
 		row := values(entity)
 		for i, value := range row {

@@ -3,8 +3,8 @@ package projectors
 import "github.com/ledgerboard/ledgerboard/domain"
 
 var entityKinds = []entityKind{
-	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text, address text,
-		custom_domain text, white_label_url text, colour text, active boolean`,
+	newKind("accounts", "id", `id text, row_id bigint, parent_account text, name text, email text, phone text,
+		address text, custom_domain text, white_label_url text, colour text, active boolean`,
 		func(r domain.DirectoryAccount) []any {
 			return []any{
 				r.ID, r.RowID, nullIfZero(r.ParentAccount), r.Name, r.Email, r.Phone, r.Address,
@@ -41,8 +41,8 @@ var entityKinds = []entityKind{
 		}),
 	newKind("tDefaultAccount", "member_id", `member_id bigint, social_account_id bigint`,
 		func(r domain.DirectoryDefaultAccount) []any { return []any{r.MemberID, r.SocialAccount} }),
-	newKind("tSAccounts", "id", `id bigint, parent_account text, account_id text, member_id bigint, connection_id bigint,
-		p_id smallint, a_type smallint, external_id text, name text, connected boolean,
+	newKind("tSAccounts", "id", `id bigint, parent_account text, account_id text, member_id bigint,
+		connection_id bigint, p_id smallint, a_type smallint, external_id text, name text, connected boolean,
 		created_at timestamptz, updated_at timestamptz`,
 		func(r domain.DirectorySocialAccount) []any {
 			return []any{

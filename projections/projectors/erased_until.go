@@ -13,21 +13,22 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// erasures holds, per agency and social account, the instant before which captured data is erased
-// and makes no row. Each projection of `metrics` stores them in its own table, because late records
-// must respect them. The latest instant of an account counts. requested holds those of the batch,
-// before any event is applied.
+// erasures contains the erasures of social accounts, by agency: data captured before the instant of
+// an erasure produces no rows. The latest instant of an account counts. Each projection of
+// `metrics` stores the erasures in a table of its own, because they also apply to records that
+// arrive later. requested contains all erasures of the batch, applied those that were folded so
+// far.
 type erasures struct{ requested, stored, applied erasedUntil }
 
 type erasedUntil map[accountSeries]erasure
 
 type erasure struct {
 	at       time.Time
-	client   string // the last one of the account; "" unknown
+	client   string // the last client of the account; "": unknown
 	platform domain.Platform
 }
 
-// after is the order in which erasures of an account replace each other.
+// after reports whether erasure e of an account replaces erasure o.
 func (e erasure) after(o erasure) bool {
 	return cmp.Or(e.at.Compare(o.at), cmp.Compare(e.client, o.client), cmp.Compare(e.platform, o.platform)) > 0
 }
@@ -41,8 +42,8 @@ func (erased erasedUntil) note(e domain.AccountErased) {
 	}
 }
 
-// queueLoad collects the erasures of the batch and queues a query for the stored erasures of its
-// accounts.
+// queueLoad collects the erasures of the batch and queues a query for the stored erasures of all
+// its accounts.
 func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event) {
 	var accounts []int64
 	for _, ev := range events {
@@ -67,7 +68,9 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event)
 		from `+table+` where social_account_id = any($1)`, slices.Compact(accounts)).
 		Query(func(rows pgx.Rows) error {
 			var stored domain.AccountErased
-			into := []any{&stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt}
+			into := []any{
+				&stored.SocialAccount, &stored.ParentAccount, &stored.AccountID, &stored.Platform, &stored.ErasedAt,
+			}
 			_, err := pgx.ForEachRow(rows, into, func() error {
 				e.stored.note(stored)
 				return nil
@@ -76,7 +79,8 @@ func (e erasures) queueLoad(batch *pgx.Batch, table string, events []fold.Event)
 		})
 }
 
-// until returns the instant before which the account is erased; zero if it is not.
+// until returns the instant before which data of the account is erased; zero if the account has no
+// erasure.
 func (e erasures) until(key accountSeries) time.Time {
 	applied, stored := e.applied[key].at, e.stored[key].at
 	if applied.Before(stored) {
@@ -85,19 +89,21 @@ func (e erasures) until(key accountSeries) time.Time {
 	return applied
 }
 
-// hasErasure reports whether the account has an erasure, including those of the batch.
+// hasErasure reports whether the account has an erasure, including erasures later in the batch.
 func (e erasures) hasErasure(t domain.Tenant) bool {
 	key := accountSeries{t.SocialAccount, t.ParentAccount}
 	return !e.until(key).IsZero() || !e.requested[key].at.IsZero()
 }
 
-// covers reports whether data captured at an instant is erased, also by a later event of the batch.
+// covers reports whether data captured at an instant is erased, including by a later event of the
+// batch.
 func (e erasures) covers(t domain.Tenant, at time.Time) bool {
 	key := accountSeries{t.SocialAccount, t.ParentAccount}
 	return at.Before(e.until(key)) || at.Before(e.requested[key].at)
 }
 
-// later returns the given erasures that replace stored ones.
+// later returns those of the given erasures that replace the stored erasure of their account or are
+// its first.
 func (e erasures) later(erased erasedUntil) erasedUntil {
 	later := maps.Clone(erased)
 	maps.DeleteFunc(later, func(key accountSeries, now erasure) bool { return !now.after(e.stored[key]) })
@@ -118,8 +124,9 @@ func (erased erasedUntil) rows() []erasedAccount {
 	return rows
 }
 
-// erasedKeys is a table k of accounts in a statement, with the parameters of [erasedUntil.keys].
-const erasedKeys = `unnest($1::bigint[], $2::text[], $3::timestamptz[]) as k(social_account_id, parent_account, erased_at)`
+// erasedKeys is an SQL table k of accounts and instants. Its parameters are [erasedUntil.keys].
+const erasedKeys = `unnest($1::bigint[], $2::text[], $3::timestamptz[])
+	as k(social_account_id, parent_account, erased_at)`
 
 func (erased erasedUntil) keys() []any {
 	return write.Arrays(erased.rows(), func(r erasedAccount) []any { return []any{r.account, r.parent, r.at} })

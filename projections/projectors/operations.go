@@ -15,8 +15,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Operations projects topic `operations` into the trail for operators and auditors and the state of
-// each connection.
+// Operations projects topic `operations` into the audit trail and the state of each connection.
 var Operations = fold.Projector{
 	Name: "operations", Version: 4 + ahead, Topic: domain.TopicOperations,
 	Definition: ddl.Of("operations"),
@@ -24,7 +23,7 @@ var Operations = fold.Projector{
 	Begin: func(int) fold.Fold {
 		return &operationsFold{known: map[trailKey]bool{}, states: map[int64]stateRow{}}
 	},
-	// A connection that moved to another agency has states in two partitions.
+	// A connection that moved to another agency may have states in two partitions.
 	SpansPartitions: true,
 }
 
@@ -46,7 +45,7 @@ type operationsFold struct {
 	states map[int64]stateRow
 }
 
-// trailKey is the hash of a row's key; a bulk fold keeps it for every record.
+// trailKey is a hash of the key of a row. A bulk fold keeps one for every record.
 type trailKey [16]byte
 
 func (f *operationsFold) Apply(ev fold.Event) error {
@@ -58,7 +57,7 @@ func (f *operationsFold) Apply(ev fold.Event) error {
 	}
 	sum := sha256.Sum256([]byte(ev.Key + "\x00" + ev.Envelope.ID))
 	row := trailKey(sum[:16])
-	if f.known[row] { // a retried append may be in the stream twice
+	if f.known[row] { // a retried append may have written a record twice
 		return nil
 	}
 	data, err := json.Marshal(ev.Data)
@@ -103,9 +102,9 @@ func (f *operationsFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) err
 	return nil
 }
 
-// Copy implements [fold.Fold]. It copies the trail at once and the states of connections at the
-// end. If partitions are folded separately, the statement before the keys of connection_states
-// deletes the older state of a connection.
+// Copy implements [fold.Fold]. It copies the trail immediately and the states of connections at the
+// end. If partitions were folded separately, the first statement among the keys of
+// connection_states deletes the older state of a connection.
 func (f *operationsFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	err := trailTable.Copy(ctx, into, slices.Values(f.trail))
 	f.trail = nil

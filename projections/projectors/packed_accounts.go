@@ -13,8 +13,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/domain"
 )
 
-// packedAccounts holds readings of accounts in some ten bytes per figure and without pointers. A
-// rebuild keeps all readings of a partition, because a later event may replace any of them.
+// packedAccounts contains readings of accounts in about ten bytes per figure and without pointers.
+// A rebuild keeps all readings of a partition, because a later event may replace any of them.
 type packedAccounts struct {
 	series  map[accountSeries][]byte
 	owners  dictionary[packedOwner]
@@ -23,7 +23,7 @@ type packedAccounts struct {
 	lists   dictionary[string]        // missing metrics, as JSON
 }
 
-// accountSeries is an account as read for one agency.
+// accountSeries identifies the readings of one account for one agency.
 type accountSeries struct {
 	account int64
 	parent  string
@@ -86,13 +86,13 @@ func (p *packedAccounts) add(e accountEvent) error {
 	return nil
 }
 
-// figuresTogether is approximately how many figures of accounts are unpacked at a time, see
+// figuresTogether is approximately how many figures of accounts are unpacked at a time. Compare
 // [unpackedTogether].
 const figuresTogether = 16 << 10
 
 // each unpacks the accounts, several at a time. It yields the readings of each account that are not
-// erased, ordered by capture time and event id. Of the lists it sets only the figures, and the JSON
-// of the others.
+// erased, ordered by capture time and event id. It does not set the lists Missing and Demographics,
+// but their JSON.
 func (p *packedAccounts) each(erased erasures) iter.Seq[[][]accountRow] {
 	return func(yield func([][]accountRow) bool) {
 		keys := slices.SortedFunc(maps.Keys(p.series), accountSeries.compare)
@@ -125,7 +125,9 @@ func (p *packedAccounts) unpack(key accountSeries, packed *unpacking) (r account
 	r.CapturedAt = time.UnixMicro(packed.varint()).UTC()
 	r.eventID = packed.id()
 	owner := p.owners.list[packed.uvarint()]
-	r.Tenant = domain.Tenant{ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account}
+	r.Tenant = domain.Tenant{
+		ParentAccount: key.parent, AccountID: owner.sub, MemberID: owner.member, SocialAccount: key.account,
+	}
 	r.Platform, r.AccountType = owner.platform, owner.accountType
 	r.Backfilled = packed.byte() == 1
 	r.missing = []byte(p.lists.list[packed.uvarint()])

@@ -50,14 +50,14 @@ func (u *unpacking) id() string {
 	return uuid.UUID(u.take(len(uuid.UUID{}))).String()
 }
 
-// packedPosts holds readings of posts in some 50 bytes each and without pointers. A rebuild keeps
-// all readings of a partition until it can compute their steps.
+// packedPosts contains readings of posts in about 50 bytes each and without pointers. A rebuild
+// keeps all readings of a partition until it can compute their steps.
 type packedPosts struct {
 	series map[agencyPost][]byte
 	owners dictionary[packedOwner]
 }
 
-// packedOwner holds what nearly all readings of a series have in common.
+// packedOwner contains the fields that are the same in nearly all readings of a series.
 type packedOwner struct {
 	sub         string
 	member      int64
@@ -89,7 +89,9 @@ func (p *packedPosts) add(r *reading) {
 			flags |= f.flag
 		}
 	}
-	figures := [...]*int64{r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch}
+	figures := [...]*int64{
+		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch,
+	}
 	var has uint64
 	for i, v := range figures {
 		if v != nil {
@@ -112,13 +114,13 @@ func (p *packedPosts) add(r *reading) {
 	p.series[key] = b
 }
 
-// unpackedTogether is approximately how many readings are unpacked at a time, some hundred bytes
-// each. They are used for rows of several tables, and unpacking costs as much as the rows of one
-// table.
+// unpackedTogether is approximately how many readings, of some hundred bytes each, are unpacked at
+// a time. They stay unpacked for the rows of several tables, because unpacking takes as long as
+// writing the rows of one table.
 const unpackedTogether = 16 << 10
 
 // each unpacks the series in key order, several at a time, without erased readings. Each series is
-// sorted, has each instant once, and has its steps.
+// sorted, contains each instant once, and includes the steps.
 func (p *packedPosts) each(erased erasures) iter.Seq[[][]*reading] {
 	return func(yield func([][]*reading) bool) {
 		var together [][]*reading

@@ -8,8 +8,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// Copy implements [fold.Fold]. A later event may change any gain, so the readings are packed and
-// their rows are made at the end.
+// Copy implements [fold.Fold]. A later event may change any gain, so Copy packs the readings and
+// produces their rows at the end.
 func (f *postFold) Copy(ctx context.Context, into write.CopyTarget, last bool) error {
 	if f.packed == nil {
 		f.packed = &packedPosts{series: map[agencyPost][]byte{}}
@@ -70,15 +70,15 @@ func flatten[R any](series [][]*reading, rowsOf func([]*reading) iter.Seq[R]) it
 	}
 }
 
-// accountGains sums the readings of one social account after the other, so that few sums are in
+// accountGains sums the gains of one social account at a time, so that only a few sums are in
 // memory. Its zero value is ready to use.
 type accountGains struct {
 	account int64
 	sums    gainFold
 }
 
-// leftBehind adds a series. If the series belongs to another account, it returns the sums of the
-// previous one.
+// leftBehind adds a series. If the series belongs to a new account, it returns the sums of the
+// previous account.
 func (g *accountGains) leftBehind(readings []*reading) iter.Seq[*gainRow] {
 	var previous []*gainRow
 	if account := readings[0].SocialAccount; account != g.account || g.sums == nil {

@@ -12,11 +12,12 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// dayTotal holds the number of an owner's readings on a day and their gains; nil sums are unknown.
+// dayTotal contains the number of an owner's readings on a day and the sums of their gains. A nil
+// sum is unknown.
 type dayTotal struct {
 	readings int32
 	sums     domain.Counts
-	partial  bool // the engagement of a reading is partial
+	partial  bool // the engagement gain of a reading is partial
 }
 
 // dayRow is a row of post_daily: an owner's last reading on a day, and the totals of the day.
@@ -24,8 +25,8 @@ type dayRow struct {
 	*reading
 	dayTotal
 
-	isNew  bool // no row of the day can exist
-	isLast bool // no row of a later day can exist either
+	isNew  bool // no row of the day can be stored
+	isLast bool // no row of a later day can be stored
 }
 
 func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
@@ -43,7 +44,7 @@ func byDay(readings []*reading) iter.Seq2[time.Time, []*reading] {
 	}
 }
 
-// daysOf makes the rows of the days of a sorted series. All readings of each day must be present.
+// daysOf returns the daily rows of a sorted series. All readings of each day must be present.
 func daysOf(readings []*reading) iter.Seq[dayRow] {
 	return func(yield func(dayRow) bool) {
 		for _, ofDay := range byDay(readings) {
@@ -59,8 +60,8 @@ func daysOf(readings []*reading) iter.Seq[dayRow] {
 	}
 }
 
-// dayOfOwner makes the row of the last reading's owner. readings end with the owner's last reading
-// of the day.
+// dayOfOwner returns the row of the owner of the last reading. That reading must be the owner's
+// last one of the day.
 func dayOfOwner(readings []*reading) dayRow {
 	row := dayRow{reading: readings[len(readings)-1]}
 	for _, r := range readings {
@@ -91,16 +92,17 @@ func (d *dayTotal) add(g domain.Gain) {
 }
 
 var postDaily = write.NewTable("post_daily",
-	readingColumnTypes+engagementColumnTypes+`day date, readings integer, glikes bigint, gcomments bigint, gshares bigint,
-	 gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint, gpartial boolean`,
+	readingColumnTypes+engagementColumnTypes+`day date, readings integer,
+	 glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint,
+	 gsaves bigint, gpartial boolean`,
 	write.ReplaceRow("social_account_id, external_id, parent_account, day, account_id, member_id", ""),
 	func(d dayRow) []any {
 		return append(readingValues(d.reading), dayOf(d.at), d.readings, d.sums.Likes, d.sums.Comments, d.sums.Shares,
 			d.sums.Views, d.sums.Impressions, d.sums.Clicks, d.sums.Saves, d.partial)
 	})
 
-// changedDays makes the rows of the days with changed readings and returns a reading of each owner
-// without remaining readings on a day.
+// changedDays returns the rows of the days that have changed readings, and a stored reading for
+// each row whose owner has no readings left on that day.
 func changedDays(all []*series) (rows []dayRow, staleDays []*reading) {
 	for _, s := range all {
 		for day, readings := range byDay(s.readings) {

@@ -13,8 +13,9 @@ import (
 
 var postErasures = newErasuresTable("post_erasures")
 
-// An erasure is rare and changes the gains of all later readings. So its batch reads the remaining
-// readings of the account, deletes all rows of the account and writes the rest as new.
+// An erasure is rare, and it changes the gains of all later readings. Therefore its batch loads the
+// remaining readings of the account, deletes all rows of the account, and writes the remaining
+// readings as new ones.
 
 func (f *postFold) queueErasedPosts(batch *pgx.Batch) {
 	if requested := f.erased.requested; len(requested) > 0 {
@@ -23,7 +24,7 @@ func (f *postFold) queueErasedPosts(batch *pgx.Batch) {
 	}
 }
 
-// loadErased reads the remaining readings of the accounts that the batch erases.
+// loadErased loads the remaining readings of the accounts that have an erasure in the batch.
 func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
 	erased := f.erased.later(f.erased.requested)
 	if len(erased) == 0 {
@@ -50,7 +51,7 @@ func (f *postFold) loadErased(ctx context.Context, tx pgx.Tx) error {
 }
 
 // eraseStored deletes all rows of the accounts that the batch erases. If an erasure was not
-// applied, the loaded series of its account are discarded and its rows stay unchanged.
+// applied, it discards the loaded series of the account, whose rows stay unchanged.
 func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	erased := f.erased.later(f.erased.applied)
 	for key := range f.erased.later(f.erased.requested) {
@@ -74,8 +75,8 @@ func (f *postFold) eraseStored(ctx context.Context, tx pgx.Tx, last *pgx.Batch) 
 	return nil
 }
 
-// erasePosts removes erased registrations from posts. The earliest registration is then unknown;
-// the earliest of the last registrations of each origin replaces it.
+// erasePosts removes erased registrations from posts. The earliest registration is then unknown,
+// and is replaced by the earliest of the last registrations of each origin.
 func (f *postFold) erasePosts() {
 	erased := f.erased.later(f.erased.applied)
 	for key, p := range f.posts {

@@ -30,7 +30,7 @@ type gainRow struct {
 	partial                                    int64
 }
 
-// gained is a sum and the number of its parts; both may be negative in a change.
+// gained is a sum and the number of its parts. In a change, both may be negative.
 type gained struct{ sum, n int64 }
 
 func (g *gained) add(v *int64, sign int64) {
@@ -46,7 +46,7 @@ func keyOfGain(r *reading) gainKey {
 	return gainKey{r.SocialAccount, quarter, r.ParentAccount, r.AccountID, r.MemberID, r.platform}
 }
 
-// add adds a reading; sign -1 subtracts it.
+// add adds the gains of a reading if sign is +1, and subtracts them if it is -1.
 func (f gainFold) add(r *reading, sign int64) {
 	key := keyOfGain(r)
 	row := f[key]
@@ -76,9 +76,10 @@ func (f gainFold) rows() []*gainRow {
 }
 
 var postGains = write.NewTable("post_gains",
-	`social_account_id bigint, quarter timestamptz, parent_account text, account_id text, member_id bigint, p_id smallint,
-	 readings bigint, last_at timestamptz, likes bigint, likes_n bigint, comments bigint, comments_n bigint,
-	 shares bigint, shares_n bigint, views bigint, views_n bigint, engagement bigint, engagement_n bigint, partial_n bigint`,
+	`social_account_id bigint, quarter timestamptz, parent_account text, account_id text, member_id bigint,
+	 p_id smallint, readings bigint, last_at timestamptz,
+	 likes bigint, likes_n bigint, comments bigint, comments_n bigint, shares bigint, shares_n bigint, views bigint, views_n bigint,
+	 engagement bigint, engagement_n bigint, partial_n bigint`,
 	write.Clause(`
 	on conflict (social_account_id, quarter, parent_account, account_id, member_id, p_id) do update set
 		readings = post_gains.readings + excluded.readings, last_at = greatest(post_gains.last_at, excluded.last_at),
@@ -86,10 +87,12 @@ var postGains = write.NewTable("post_gains",
 		comments = post_gains.comments + excluded.comments, comments_n = post_gains.comments_n + excluded.comments_n,
 		shares = post_gains.shares + excluded.shares, shares_n = post_gains.shares_n + excluded.shares_n,
 		views = post_gains.views + excluded.views, views_n = post_gains.views_n + excluded.views_n,
-		engagement = post_gains.engagement + excluded.engagement, engagement_n = post_gains.engagement_n + excluded.engagement_n,
+		engagement = post_gains.engagement + excluded.engagement,
+		engagement_n = post_gains.engagement_n + excluded.engagement_n,
 		partial_n = post_gains.partial_n + excluded.partial_n`),
 	func(r *gainRow) []any {
-		return append(gainKeyValues(r.gainKey), r.readings, r.lastAt, r.likes.sum, r.likes.n, r.comments.sum, r.comments.n,
+		return append(gainKeyValues(r.gainKey), r.readings, r.lastAt,
+			r.likes.sum, r.likes.n, r.comments.sum, r.comments.n,
 			r.shares.sum, r.shares.n, r.views.sum, r.views.n, r.engagement.sum, r.engagement.n, r.partial)
 	})
 
@@ -97,8 +100,8 @@ func gainKeyValues(k gainKey) []any {
 	return []any{k.account, k.quarter, k.parent, k.sub, k.member, int16(k.platform)}
 }
 
-// queueGains queues the changes of the batch: for each changed reading the old gain is subtracted
-// and the new one added.
+// queueGains queues the changes of the batch: for each changed reading, it subtracts the old gain
+// and adds the new one.
 func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 	gains, abandoned := gainFold{}, map[gainKey]bool{}
 	for _, s := range all {
@@ -119,9 +122,9 @@ func queueGains(batch *pgx.Batch, all map[agencyPost]*series) {
 	queueLeft(batch, slices.Collect(maps.Keys(abandoned)))
 }
 
-// queueLeft corrects rows that a reading has left because a reading of another owner replaced it.
-// It may have been the last of the row, or the only one. This is rare; only then are the readings
-// queried.
+// queueLeft corrects rows that have lost a reading because a reading of another owner replaced it.
+// The lost reading may have been the last one of the row, or the only one. This is rare, and the
+// stored readings are queried only in this case.
 func queueLeft(batch *pgx.Batch, abandoned []gainKey) {
 	if len(abandoned) == 0 {
 		return
@@ -139,6 +142,7 @@ func queueLeft(batch *pgx.Batch, abandoned []gainKey) {
 			select max(i.captured_at) from tSPostInsights i
 			where i.social_account_id = g.social_account_id
 			  and i.captured_at >= g.quarter and i.captured_at < g.quarter + interval '15 minutes'
-			  and (i.parent_account, i.account_id, i.member_id, i.p_id) = (g.parent_account, g.account_id, g.member_id, g.p_id))
+			  and (i.parent_account, i.account_id, i.member_id, i.p_id)
+			    = (g.parent_account, g.account_id, g.member_id, g.p_id))
 		from `+keys+` where `+same, args...)
 }

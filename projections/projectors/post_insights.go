@@ -8,11 +8,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the roll-ups
+// PostInsights projects posts and their readings into tSPosts, tSPostInsights and the rollups
 // post_daily, post_months and post_gains; tSPostGrowth is a view. The tables depend only on the set
-// of events, not on order or repetition: of two readings of the same post, agency and instant, the
-// smaller event id counts, and each step ([stepper]) depends only on the earlier readings by
-// capture time.
+// of events, not on their order or repetition: of two readings of the same post and agency at the
+// same instant, the one with the smaller event id counts, and each step ([stepper]) depends only on
+// readings with earlier capture times.
 var PostInsights = fold.Projector{
 	Name: "post_insights", Version: 9 + ahead, Topic: domain.TopicMetrics,
 	Definition: ddl.Of("post_insights"),
@@ -28,13 +28,13 @@ var PostInsights = fold.Projector{
 	},
 }
 
-// dayOf returns the UTC day of an instant in the roll-ups.
+// dayOf returns the UTC day of an instant, as used in the rollups.
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
 	erased erasures
 	want   map[agencyPost][]*wantedRead // the readings of the batch
-	days   []seriesDay                  // of want
+	days   []seriesDay                  // of the readings in want
 	series map[agencyPost]*series
 	posts  map[tenantPost]*post
 	packed *packedPosts // in a rebuild

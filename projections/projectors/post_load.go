@@ -18,8 +18,8 @@ import (
 
 const aDay = 24 * time.Hour
 
-// Load implements [fold.Fold]. Most readings need only the newest stored reading of their series;
-// [postFold.LoadMore] reads the rest.
+// Load implements [fold.Fold]. Most readings need only the newest stored reading of their series.
+// [postFold.LoadMore] loads the rest.
 func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 	var registered []domain.PostRegistered
 	for _, ev := range events {
@@ -39,13 +39,14 @@ func (f *postFold) Load(first *pgx.Batch, events []fold.Event) {
 }
 
 // readingColumnTypes are the columns that tSPostInsights and post_daily share.
-const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text, parent_account text,
-	account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
-	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint, saves bigint,
-	avg_watch_ms bigint, known_likes bigint, known_comments bigint, known_shares bigint, known_views bigint,
-	known_impressions bigint, known_clicks bigint, known_saves bigint`
+const readingColumnTypes = `social_account_id bigint, external_id text, captured_at timestamptz, event_id text,
+	parent_account text, account_id text, member_id bigint, p_id smallint, a_type smallint, published_at timestamptz,
+	likes bigint, comments bigint, shares bigint, views bigint, impressions bigint, reach bigint, clicks bigint,
+	saves bigint, avg_watch_ms bigint, known_likes bigint, known_comments bigint, known_shares bigint,
+	known_views bigint, known_impressions bigint, known_clicks bigint, known_saves bigint`
 
-// stepColumnTypes are the other columns of tSPostInsights, without engagement, which is derived.
+// stepColumnTypes are the other columns of tSPostInsights except those of engagement, which are
+// derived.
 const stepColumnTypes = `backfilled boolean, growth_eligible boolean, from_zero boolean, previous_at timestamptz,
 	glikes bigint, gcomments bigint, gshares bigint, gviews bigint, gimpressions bigint, gclicks bigint, gsaves bigint`
 
@@ -73,12 +74,13 @@ func scanReading(r *reading) []any {
 	}
 }
 
-// scanDays reads rows of readingColumns and dayColumns: the newest stored day of a series.
+// scanDays reads rows of readingColumns and dayColumns, from the newest stored day of a series.
 func (f *postFold) scanDays(rows pgx.Rows) error {
 	for rows.Next() {
 		r := reading{total: &dayTotal{}}
 		sums := &r.total.sums
-		err := rows.Scan(append(scanReading(&r), &r.total.readings, &sums.Likes, &sums.Comments, &sums.Shares, &sums.Views,
+		err := rows.Scan(append(scanReading(&r), &r.total.readings,
+			&sums.Likes, &sums.Comments, &sums.Shares, &sums.Views,
 			&sums.Impressions, &sums.Clicks, &sums.Saves, &r.total.partial)...)
 		if err != nil {
 			return fmt.Errorf("scan day: %w", err)
@@ -92,7 +94,8 @@ func (f *postFold) scanDays(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// scanWhole reads rows of wholeColumns and a settled flag, and calls take for each reading.
+// scanWhole reads rows of wholeColumns and a flag for settled readings, and calls take for each
+// reading.
 func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, settled bool)) error {
 	defer rows.Close()
 	for rows.Next() {
@@ -108,32 +111,34 @@ func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, set
 		if previous != nil {
 			r.previousAt = *previous
 		}
-		g.Engagement, g.EngagementPartial = domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}.Engagement()
+		parts := domain.Counts{Likes: g.Likes, Comments: g.Comments, Shares: g.Shares}
+		g.Engagement, g.EngagementPartial = parts.Engagement()
 		g.EngagementPartial = g.EngagementPartial && g.Engagement != nil
 		take(f.seriesOf(&r), &r, settled)
 	}
 	return rows.Err()
 }
 
-const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id and p.parent_account = k.parent_account`
+const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id
+	and p.parent_account = k.parent_account`
 
-// dayColumns are the columns of post_daily with an owner's totals of the day.
+// dayColumns are the columns of post_daily that contain an owner's totals of the day.
 const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves, gpartial"
 
-// readDays reads the newest day of each series from the daily roll-up: the last reading of each
-// owner, with the owner's totals of the day. Later readings need nothing else, even on the same
-// day. The query returns all owners, because ordering by more columns than the index has would read
-// and sort all days of each post. A join of keys with newest readings would become a nested loop
-// over both under a generic plan. Readings are not part of the query because they are partitioned:
-// the server plans a query with few keys each time, and planning all partitions takes longer than
-// the rest of a small batch.
+// readDays reads the newest day of each series from post_daily: the last reading of each owner,
+// with the owner's totals of the day. A later reading needs nothing else, even on the same day. The
+// query returns all owners: if it ordered the rows by more columns than the index has, the server
+// would read and sort all days of each post. A join of keys and newest readings would become a
+// nested loop over both under a generic plan. The query does not read tSPostInsights because that
+// table is partitioned: the server plans a query with few keys each time, and planning all
+// partitions takes longer than the rest of a small batch.
 var readDays = `
 	select d.* from unnest($1::bigint[], $2::text[], $3::text[]) as k(social_account_id, external_id, parent_account)
 	cross join lateral (
 		select ` + readingColumns + `, ` + dayColumns + ` from post_daily p
 		where ` + ofSeries + ` order by p.day desc fetch first row with ties) d`
 
-// readWhole reads all readings of a day of each series, and the last reading before them.
+// readWhole reads all readings of each given series and day, and the last reading before that day.
 var readWhole = `
 	select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[])
 		as k(social_account_id, external_id, parent_account, asked)
@@ -146,7 +151,7 @@ var readWhole = `
 
 type seriesDay struct {
 	agencyPost
-	day, first time.Time // first: the earliest reading of the batch
+	day, first time.Time // first is the capture time of the batch's earliest reading of the day
 }
 
 func (f *postFold) queueDays(batch *pgx.Batch) {
@@ -170,9 +175,10 @@ func (f *postFold) queueDays(batch *pgx.Batch) {
 	}
 }
 
-// LoadMore implements [fold.Fold]. If a day has readings after one of the batch, it reads all
-// readings of the day. For late readings it also reads the following days up to where their effect
-// ends: at the next reading, and for each of their figures at the next reading that has it.
+// LoadMore implements [fold.Fold]. If a reading of the batch is followed by stored readings,
+// LoadMore loads all readings of its day. If there are stored readings on later days, it also loads
+// these days up to the end of the effect: the next reading and, for each figure of the late
+// reading, the next reading that has the figure.
 func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	if err := f.loadErased(ctx, tx); err != nil {
 		return err
@@ -196,7 +202,8 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	return loadLate(ctx, tx, f)
 }
 
-// compare is the order of the index of tSPostInsights.
+// compare returns the order of keys in the index of tSPostInsights.
 func (k agencyPost) compare(o agencyPost) int {
-	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
+	return cmp.Or(
+		cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))
 }

@@ -13,16 +13,17 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// late is a reading that affects rows after its day.
+// late describes a reading that affects rows after its day.
 type late struct {
 	agencyPost
-	from  time.Time // the day after
-	needs [7]bool   // by [stepFigures]: the next reading of the figure is needed
+	from  time.Time // start of the next day
+	needs [7]bool   // by index in [stepFigures]: the next reading with the figure is needed
 }
 
-// loadLate reads the readings after late ones. For each late reading it looks up where the effect
-// ends and reads that range by key. OFFSET 0 keeps the server from planning a single join, which
-// would read every month completely and look up the end of the effect for each pair of readings.
+// loadLate loads the readings that late readings affect. For each late reading, it looks up the end
+// of the effect and reads that range by key. OFFSET 0 keeps the server from planning a single join,
+// which would read every month completely and look up the end of the effect for each pair of
+// readings.
 func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 	var ask []late
 	for key, reads := range f.want {
@@ -48,13 +49,16 @@ func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 	var ends []string
 	for _, figure := range stepFigures {
 		ends = append(ends, fmt.Sprintf(`case when k.%[1]s then coalesce((
-				select p.captured_at from tSPostInsights p where %[2]s and p.captured_at >= k.day and p.%[1]s is not null
+				select p.captured_at from tSPostInsights p
+				where %[2]s and p.captured_at >= k.day and p.%[1]s is not null
 				order by p.captured_at limit 1), 'infinity') end`, figure.name, ofSeries))
 	}
 	rows, err := tx.Query(ctx, `
 		select n.* from unnest($1::bigint[], $2::text[], $3::text[], $4::timestamptz[],
-				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[])
-			as k(social_account_id, external_id, parent_account, day, likes, comments, shares, views, impressions, clicks, saves)
+				$5::boolean[], $6::boolean[], $7::boolean[], $8::boolean[], $9::boolean[], $10::boolean[],
+				$11::boolean[])
+			as k(social_account_id, external_id, parent_account, day,
+				likes, comments, shares, views, impressions, clicks, saves)
 		cross join lateral (select greatest(
 			(select p.captured_at from tSPostInsights p where `+ofSeries+` and p.captured_at >= k.day
 			 order by p.captured_at limit 1),
@@ -70,10 +74,10 @@ func loadLate(ctx context.Context, tx pgx.Tx, f *postFold) error {
 	return f.scanWhole(rows, (*series).addStored)
 }
 
-// effect returns the changes that reading r causes beyond its day. beyond is false if later
-// readings of the same day have all of r's figures, or if a stored reading with the same timestamp
-// takes precedence, for example because the log contains duplicates. If r replaces a stored
-// reading, the figures of both count.
+// effect returns the effect of reading r beyond its day. beyond is false if later readings of the
+// same day have all of r's figures, or if the stored reading of the same instant takes precedence,
+// for example because the log contains duplicates. If r replaces a stored reading, the figures of
+// both are considered.
 func (s *series) effect(key agencyPost, r *wantedRead) (l late, beyond bool) {
 	l = late{agencyPost: key, from: dayOf(r.CapturedAt).Add(aDay)}
 	counts := []domain.Counts{r.Counts}

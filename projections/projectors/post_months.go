@@ -32,7 +32,8 @@ func postMonthOf(r *reading) postMonth {
 }
 
 func (k postMonth) compare(o postMonth) int {
-	return cmp.Or(cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent),
+	return cmp.Or(
+		cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent),
 		k.month.Compare(o.month), cmp.Compare(k.sub, o.sub), cmp.Compare(k.member, o.member))
 }
 
@@ -45,7 +46,8 @@ const (
 	typesOfPostMonths = `$1::bigint[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[]`
 )
 
-// eachMonthFigure formats each figure with a format that uses %[1]s, and joins the results.
+// eachMonthFigure applies a format, which uses %[1]s, to the name of each figure and joins the
+// results.
 func eachMonthFigure(format string) string {
 	var parts []string
 	for _, figure := range stepFigures {
@@ -54,12 +56,13 @@ func eachMonthFigure(format string) string {
 	return strings.Join(parts, ", ")
 }
 
-var postMonthColumns = strings.Split(keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
+var postMonthColumns = strings.Split(
+	keyOfPostMonths+", p_id, days, "+eachMonthFigure("%[1]s_days")+", partial_days, gained", ", ")
 
-// queueMonths adds the changed days to their months. Nearly always these are the last days: they
-// are appended, and the first of them may replace the stored one. Months that change otherwise, by
-// late readings or by owners without remaining readings on a day, are recomputed from their days,
-// which must be written first.
+// queueMonths adds the changed days to their months. Nearly always, these are the last days; they
+// are appended, and the first of them may replace a stored day. If a month changes in another way,
+// because of a late reading or because an owner has no readings left on a day, it is recomputed
+// from its days in post_daily, which must be queued first.
 func queueMonths(batch *pgx.Batch, days []dayRow, staleDays []*reading) {
 	last, recomputed := map[postMonth]*postMonthRow{}, map[postMonth]bool{}
 	for _, d := range days { // in order
@@ -85,7 +88,8 @@ func queueMonths(batch *pgx.Batch, days []dayRow, staleDays []*reading) {
 		byLength[len(last[key].days)] = append(byLength[len(last[key].days)], key)
 	}
 	for days, keys := range byLength {
-		batch.Queue(appendDays[days-1](), write.Arrays(keys, func(key postMonth) []any { return last[key].each(key) })...)
+		values := write.Arrays(keys, func(key postMonth) []any { return last[key].each(key) })
+		batch.Queue(appendDays[days-1](), values...)
 	}
 }
 
@@ -100,9 +104,9 @@ var (
 	monthConflict = " on conflict (" + keyOfPostMonths + ") do update set p_id = excluded.p_id, "
 )
 
-// appendDays are statements that append index+1 days to a month. Earlier days stay as they are, and
-// the sums continue from them. Each sum is its own column, and the arrays are written out, because
-// unnesting and aggregating them costs twice as much.
+// appendDays are statements that append index+1 days to months. Earlier days do not change, and the
+// sums continue from them. Each sum is a column of its own, and the statement builds the arrays,
+// because unnesting and aggregating arrays takes twice as long.
 var appendDays = func() (statements [31]func() string) {
 	for i := range statements {
 		statements[i] = sync.OnceValue(func() string { return appendDaysSQL(i + 1) })
@@ -134,15 +138,16 @@ func appendDaysSQL(days int) string {
 	}
 	values = append(values, column("partial_days", "integer"), "array["+strings.Join(sums, ", ")+"]")
 	sets = append(sets, fmt.Sprintf(daysKept, "partial"),
-		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]", len(stepFigures), daysBefore, strings.Join(next, ", ")))
+		fmt.Sprintf("gained = post_months.gained[:%d * %s] || array[%s]",
+			len(stepFigures), daysBefore, strings.Join(next, ", ")))
 	return insertMonths + " select " + strings.Join(values, ", ") + " from unnest(" + strings.Join(params, ", ") + ")" +
 		" as s(" + strings.Join(columns, ", ") + ")" + monthConflict + strings.Join(sets, ", ")
 }
 
-// daysKept combines the days of a figure before the first written day with the written ones.
+// daysKept combines the stored days of a figure before the first written day with the written days.
 const daysKept = `%[1]s_days = post_months.%[1]s_days & ((1 << (excluded.days[1] - 1)) - 1) | excluded.%[1]s_days`
 
-// daysBefore is the number of days of a stored month before the first written one.
+// daysBefore is the number of stored days of a month before the first written day.
 const daysBefore = `width_bucket((excluded.days[1] - 1)::smallint, post_months.days)`
 
 const deleteMonths = `
@@ -154,11 +159,14 @@ var sumDays = insertMonths + `
 	select k.*, ` + strings.Join(postMonthColumns[6:len(postMonthColumns)-1], ", ") + `, array(select unnest(by_day))
 	from unnest(` + typesOfPostMonths + `) as k(` + keyOfPostMonths + `)
 	cross join lateral (
-		select (array_agg(p_id order by day desc))[1] as p_id, array_agg(extract(day from day)::smallint order by day) as days,
+		select (array_agg(p_id order by day desc))[1] as p_id,
+		       array_agg(extract(day from day)::smallint order by day) as days,
 		       array_agg(array[` + eachMonthFigure("%[1]s") + `] order by day) as by_day,
-		       ` + eachMonthFigure(daysWhere("g%[1]s is not null")+" as %[1]s_days") + ", " + daysWhere("gpartial") + ` as partial_days
+		       ` + eachMonthFigure(daysWhere("g%[1]s is not null")+" as %[1]s_days") + `,
+		       ` + daysWhere("gpartial") + ` as partial_days
 		from (
-			select p_id, day, gpartial, ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
+			select p_id, day, gpartial,
+			       ` + eachMonthFigure("g%[1]s, coalesce(sum(g%[1]s) over so_far, 0)::bigint as %[1]s") + `
 			from post_daily p
 			where ` + ofSeries + ` and p.day >= k.month and p.day < k.month + interval '1 month'
 			  and p.account_id = k.account_id and p.member_id = k.member_id
@@ -166,8 +174,8 @@ var sumDays = insertMonths + `
 		having count(*) > 0) m` + monthConflict + "days = excluded.days, gained = excluded.gained, " +
 	eachMonthFigure("%[1]s_days = excluded.%[1]s_days") + ", partial_days = excluded.partial_days"
 
-// daysWhere returns a bit mask of the days of a group that satisfy a condition; the lowest bit is
-// the first of the month.
+// daysWhere returns an expression for a bit mask of the days of a group that satisfy a condition.
+// Bit 0 is the first day of the month.
 func daysWhere(condition string) string {
 	return "coalesce(bit_or(1 << (extract(day from day)::integer - 1)) filter (where " + condition + "), 0)"
 }
@@ -177,8 +185,8 @@ type postMonthRow struct {
 	platform domain.Platform
 	days     []int16
 	gained   []int64  // the sums of stepFigures for each day
-	known    [7]int32 // by stepFigures
-	partial  int32
+	known    [7]int32 // bit masks of days with a known gain, by index in stepFigures
+	partial  int32    // bit mask of days with a partial engagement gain
 }
 
 func (m *postMonthRow) add(d *dayRow) {
@@ -200,7 +208,8 @@ func (m *postMonthRow) add(d *dayRow) {
 	}
 }
 
-// each returns the values, with arrays element by element, as [appendDaysSQL] takes them.
+// each returns the values in the order of the parameters of [appendDaysSQL], with the elements of
+// arrays as separate values.
 func (m *postMonthRow) each(key postMonth) []any {
 	values := append(key.values(), int16(m.platform))
 	for n, day := range m.days {
@@ -215,7 +224,7 @@ func (m *postMonthRow) each(key postMonth) []any {
 	return append(values, m.partial)
 }
 
-// postMonths is for COPY; live projection uses [queueMonths].
+// postMonths is for COPY. The live fold uses [queueMonths].
 var postMonths = write.Table[monthOfPost]{
 	Name: "post_months", Columns: postMonthColumns,
 	Values: func(m monthOfPost) []any {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// series holds the readings of one post of one agency that a batch needs, in order of capture.
-// Unchanged stored readings may be missing; before each gap's end is a settled reading.
+// series contains the readings of one post for one agency that a batch needs, in order of capture.
+// It may lack stored readings that cannot change; if any are missing, the reading before the next
+// one is settled.
 type series struct {
 	readings []*reading
 	newest   time.Time // newest stored reading; zero: none
@@ -16,7 +17,8 @@ func (s *series) find(at time.Time) (int, bool) {
 	return slices.BinarySearchFunc(s.readings, at, func(r *reading, t time.Time) int { return r.at.Compare(t) })
 }
 
-// add inserts a reading. Of two readings at the same instant, the smaller event id stays.
+// add inserts a reading. Of two readings at the same instant, it keeps the one with the smaller
+// event id.
 func (s *series) add(r *reading) {
 	i, found := s.find(r.at)
 	switch {

@@ -21,25 +21,25 @@ type reading struct {
 
 	postStep
 
-	stored *reading // the stored reading at its instant; nil: none
-	// settled means that the reading is stored, does not change, and is before those that may
+	stored *reading // the stored reading of the same instant; nil: none
+	// settled means that the reading is stored and does not change; it precedes readings that may
 	// change.
 	settled bool
-	// total is set for an owner's last reading of the newest stored day. It holds the owner's
-	// totals of that day and represents all readings of the day.
+	// total is set for an owner's last reading of the newest stored day. It contains the owner's
+	// totals of that day; the reading then represents all of the owner's readings of the day.
 	total *dayTotal
 }
 
 // postStep is the gain of a reading relative to the earlier readings of its series.
 type postStep struct {
-	previousAt time.Time     // time of the reading before; zero: it is the first
+	previousAt time.Time     // capture time of the previous reading; zero: this is the first
 	known      domain.Counts // for figures that the reading lacks: their last known values
 	gained     domain.Gain
 }
 
-// stepper goes over a series in order of capture and keeps the known values. Its zero value is
-// before the first reading. Live projection starts it after a stored reading, a rebuild at the
-// first; the steps are the same.
+// stepper computes the steps of a series in order of capture. Its zero value is the state before
+// the first reading. The live fold starts it at a stored reading, and a rebuild at the first one;
+// the resulting steps are the same.
 type stepper struct {
 	at    time.Time
 	known domain.Counts // the last known value of each cumulative figure
@@ -109,8 +109,8 @@ func sameCounts(a, b domain.Counts) bool {
 	return true
 }
 
-// stepFigures are the figures that have steps, in the order of their columns and of the sums of a
-// day in post_months.
+// stepFigures are the figures that have steps, in the order of their columns and of a day's sums in
+// post_months.
 var stepFigures = []struct {
 	name  string
 	value func(domain.Counts) *int64

@@ -12,14 +12,16 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// readingValues returns the values of readingColumnTypes and engagement, with spare capacity.
+// readingValues returns the values of readingColumnTypes and engagementColumnTypes, with spare
+// capacity.
 func readingValues(r *reading) []any {
 	engagement, partial := r.Engagement()
 	return append(make([]any, 0, 48),
 		r.SocialAccount, r.external, r.at, r.eventID, r.ParentAccount, r.AccountID, r.MemberID,
 		int16(r.platform), int16(r.accountType), r.published,
 		r.Likes, r.Comments, r.Shares, r.Views, r.Impressions, r.Reach, r.Clicks, r.Saves, r.AvgWatch,
-		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views, r.known.Impressions, r.known.Clicks, r.known.Saves,
+		r.known.Likes, r.known.Comments, r.known.Shares, r.known.Views,
+		r.known.Impressions, r.known.Clicks, r.known.Saves,
 		engagement, partial)
 }
 
@@ -29,11 +31,12 @@ var postReadings = write.NewTable("tSPostInsights", readingColumnTypes+engagemen
 	write.ReplaceRow("social_account_id, external_id, parent_account, captured_at", ""),
 	func(r *reading) []any {
 		return append(readingValues(r), r.backfilled, r.eligible, r.fromZero, nullIfZero(r.previousAt),
-			r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views, r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
+			r.gained.Likes, r.gained.Comments, r.gained.Shares, r.gained.Views,
+			r.gained.Impressions, r.gained.Clicks, r.gained.Saves)
 	})
 
 // Write implements [fold.Fold]. Rows are written in key order, which is the order of the indexes.
-// Large sets are copied to the server while the rest is computed.
+// Large sets of new rows are copied to the server while the other rows are computed.
 func (f *postFold) Write(ctx context.Context, tx pgx.Tx, last *pgx.Batch) error {
 	if err := f.eraseStored(ctx, tx, last); err != nil {
 		return err

@@ -13,14 +13,14 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// tenantPost is a post of one tenant: a social account that moves to another tenant takes no rows
-// with it.
+// tenantPost is a post of one client. If a social account moves to another client, its rows stay
+// with the previous one.
 type tenantPost struct {
 	agencyPost
 	sub string
 }
 
-// agencyPost is a post of one agency. Any of its clients may have registered it.
+// agencyPost is a post of one agency. Several of its clients may have registered it.
 type agencyPost struct {
 	account          int64
 	external, parent string
@@ -31,12 +31,12 @@ type registration struct {
 	EventID string `json:"event_id"`
 }
 
-// post is a row of tSPosts: the last registration of each origin, and the time span of all
-// registrations.
+// post is a row of tSPosts: the last registration of each origin, and the times of the first and
+// the last registration.
 type post struct {
 	listing, mainApp *registration
 	first, last      time.Time
-	newer            []string // other sub-accounts of the agency that registered it later, by id
+	newer            []string // other clients of the agency that registered the post later, by id
 	changed          bool
 }
 
@@ -86,7 +86,8 @@ func (f *postFold) scanPosts(rows pgx.Rows) error {
 	for rows.Next() {
 		var key tenantPost
 		var p post
-		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub, &p.listing, &p.mainApp, &p.first, &p.last, &p.newer)
+		err := rows.Scan(&key.account, &key.external, &key.parent, &key.sub,
+			&p.listing, &p.mainApp, &p.first, &p.last, &p.newer)
 		if err != nil {
 			return fmt.Errorf("scan post: %w", err)
 		}
@@ -96,7 +97,8 @@ func (f *postFold) scanPosts(rows pgx.Rows) error {
 }
 
 // compareRegistrations sets, for each post, the other clients of the agency that registered it
-// later; at the same instant the greater id counts as later.
+// later. Of two clients that registered it at the same instant, the one with the greater id counts
+// as later.
 func (f *postFold) compareRegistrations() {
 	byAgency := map[agencyPost][]string{}
 	for key := range f.posts {
@@ -130,7 +132,7 @@ var postsTable = write.NewTable("tSPosts",
 		}
 	})
 
-// postRow is a post ready to be written: values of the main application override those of the
+// postRow is a post ready to be written. Values of the main application override those of the
 // listing.
 type postRow struct {
 	domain.PostRegistered
@@ -156,7 +158,7 @@ func (p *post) row() (postRow, error) {
 		}
 		overlay(&row.PostRegistered, r.PostRegistered)
 	}
-	row.MemberID = p.newest().MemberID // the last registration has the current connection, whatever its origin
+	row.MemberID = p.newest().MemberID // whatever the origin, the last registration has the current member
 	return row, nil
 }
 
@@ -172,7 +174,8 @@ func (p *post) newest() *registration {
 }
 
 func overlay(base *domain.PostRegistered, over domain.PostRegistered) {
-	base.Tenant, base.Platform, base.AccountType, base.ExternalID = over.Tenant, over.Platform, over.AccountType, over.ExternalID
+	base.Tenant, base.ExternalID = over.Tenant, over.ExternalID
+	base.Platform, base.AccountType = over.Platform, over.AccountType
 	if over.PublishedAt != nil {
 		base.PublishedAt = over.PublishedAt
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/fold"
 )
 
-// instant returns a time as PostgreSQL returns it: UTC, whole microseconds. Rows are keyed by time
-// before they are written; two forms of the same instant would be two rows with the same key, which
-// a statement refuses.
+// instant returns a time as PostgreSQL returns it, in UTC and whole microseconds. Rows are keyed by
+// time before they are written: two forms of the same instant would become two rows with the same
+// key, and the statement would fail.
 func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
 func nullIfZero[V comparable](value V) any {
@@ -24,16 +24,16 @@ func nullIfZero[V comparable](value V) any {
 	return value
 }
 
-// maxIndexed bounds, in bytes, a text that is part of an index entry together with one or two
-// others: PostgreSQL refuses entries above some 2,700 bytes.
+// maxIndexed is the maximum size, in bytes, of a text that shares an index entry with one or two
+// others. PostgreSQL refuses entries above about 2,700 bytes.
 const maxIndexed = 1000
 
-// indexable refuses envelope texts that are too long for an index. Validate checks those of
-// payloads.
+// indexable returns an error if texts of an envelope are too long for an index. The Validate
+// methods check the texts of payloads.
 func indexable(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxIndexed {
-			return refuse("a text of the envelope has %d bytes; the maximum is %d", len(text), maxIndexed)
+			return refuse("a text in the envelope has %d bytes; the maximum is %d", len(text), maxIndexed)
 		}
 	}
 	return nil
@@ -49,7 +49,7 @@ func refuse(format string, args ...any) error {
 	return &fold.ParkError{Reason: fold.ReasonRefused, Detail: fmt.Sprintf(format, args...)}
 }
 
-// loadsNothing is embedded in folds that need no stored rows, or none after Load.
+// loadsNothing is embedded in folds that need no stored rows, or that load all of them in Load.
 type loadsNothing struct{}
 
 func (loadsNothing) Load(*pgx.Batch, []fold.Event) {}
@@ -58,11 +58,13 @@ func (loadsNothing) LoadMore(context.Context, pgx.Tx) error { return nil }
 
 // All returns the projectors of this program. dashboardPartitions is passed to [Dashboards].
 func All(dashboardPartitions int32) []fold.Projector {
-	return []fold.Projector{Dashboards(dashboardPartitions), AccountInsights, PostInsights, Contents, Directory, Operations}
+	return []fold.Projector{
+		Dashboards(dashboardPartitions), AccountInsights, PostInsights, Contents, Directory, Operations,
+	}
 }
 
-// later reports whether a reading replaces the present one of its day: the later capture time wins;
-// at the same instant the smaller event id. theLater does the same for a stored row.
+// later reports whether a reading replaces the present one. The later capture time wins and, at the
+// same instant, the smaller event id. [theLater] does the same for a stored row.
 func later(at time.Time, id string, presentAt time.Time, presentID string) bool {
 	if !at.Equal(presentAt) {
 		return at.After(presentAt)
@@ -70,12 +72,14 @@ func later(at time.Time, id string, presentAt time.Time, presentID string) bool 
 	return id < presentID
 }
 
-// smallerID compares event ids bytewise, as Go does, independent of the database's collation.
+// smallerID returns a condition that compares event ids bytewise, as Go does, whatever the
+// collation of the database.
 func smallerID(table string) string {
 	return fmt.Sprintf(`excluded.event_id collate "C" < %s.event_id collate "C"`, table)
 }
 
-// theLater sets columns to the values of the later of the stored row and the new one.
+// theLater returns assignments that set columns to the values of the stored row or the new row,
+// whichever is later.
 func theLater(table string, columns ...string) string {
 	sets := make([]string, len(columns))
 	for i, c := range columns {

@@ -2,6 +2,6 @@
 
 package projectors
 
-// ahead is added to the version of every projector. The build tag ledgerboard_next raises it to 1:
-// the end-to-end suite then tests an upgrade of all projectors at once.
+// ahead is added to the version of every projector. With the build tag ledgerboard_next it is 1, so
+// that the end-to-end suite can test an upgrade of all projectors.
 const ahead = 0

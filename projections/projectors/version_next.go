@@ -2,5 +2,5 @@
 
 package projectors
 
-// ahead raises each projector to the version of the next release.
+// ahead increases the version of every projector.
 const ahead = 1
