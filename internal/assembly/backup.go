@@ -22,8 +22,8 @@ func (p *Parts) BackupSource(ctx context.Context) (*eventlog.Log, []eventlog.Top
 	return log, p.brokers.value.topics, err
 }
 
-// NoteBackup stores the time at which a backup finished, if there is a database, for the metric of
-// its age.
+// NoteBackup stores the time at which a backup finished, for the metric of its age. Without a
+// database, it does nothing.
 func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err
@@ -35,14 +35,15 @@ func (p *Parts) NoteBackup(ctx context.Context, endedAt time.Time) error {
 	return vault.Backups{Pool: kept}.Note(ctx, endedAt)
 }
 
-// RestoreTarget connects to the brokers that a log is restored to.
+// RestoreTarget connects to the brokers to which a log is restored.
 func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	b, err := p.openBrokers(ctx)
 	if err != nil {
 		return nil, err
 	}
 	target, err := eventlog.OpenTarget(ctx, eventlog.Config{
-		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Registry: p.events, Logger: p.settings.Logger,
+		Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL,
+		Registry: p.events, Logger: p.settings.Logger,
 	})
 	if err == nil {
 		p.Add(func() error { target.Close(); return nil })
@@ -50,8 +51,8 @@ func (p *Parts) RestoreTarget(ctx context.Context) (*eventlog.Target, error) {
 	return target, err
 }
 
-// FoldedBeyond returns, by topic, how many records that a backup lacks have been folded into the
-// database's tables.
+// FoldedBeyond returns, by topic, how many records that are not in a backup have been folded into
+// the tables of the database.
 func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records map[string]int64, err error) {
 	records = map[string]int64{}
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
@@ -76,14 +77,16 @@ func (p *Parts) FoldedBeyond(ctx context.Context, m *backup.Manifest) (records m
 	return records, nil
 }
 
-// ResetAfterRestore resets the database to a restored log. The tables, which were built from other
-// topics, are abandoned and rebuilt from the restored topics; schema kept loses the state recorded
-// after the backup. versions are the agencies' last versions in the backup.
+// ResetAfterRestore resets the database to a restored log. It marks the tables, which were built
+// from other topics, as dropped, so that they are rebuilt from the restored topics, and resets
+// state in schema kept that is newer than the backup. versions are the agencies' last versions in
+// the backup.
 func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versions map[string]int64) error {
 	if exists, err := p.hasTables(ctx); err != nil || !exists {
 		return err
 	}
-	// the record of the restore is appended later and must not outlive this change
+	// The record of the restore is appended later. If that record survives a crash, so must this
+	// change.
 	err := pg.Durably(ctx, p.engine.value, func(tx pgx.Tx) error {
 		if _, err := projections.AbandonAll(ctx, tx); err != nil {
 			return err
@@ -96,12 +99,13 @@ func (p *Parts) ResetAfterRestore(ctx context.Context, m *backup.Manifest, versi
 	return nil
 }
 
-// hasTables reports whether a log was folded into the database. If so, the engine's pool is open.
+// hasTables reports whether there is a database with the engine's tables. If so, it has opened the
+// engine's pool.
 func (p *Parts) hasTables(ctx context.Context) (exists bool, err error) {
 	if p.settings.DatabaseURL == "" && (p.settings.Embedded == nil || !p.settings.Embedded.HasPostgres()) {
 		return false, nil
 	}
-	pool, err := p.Engine(ctx)
+	pool, err := p.enginePool(ctx)
 	if err == nil {
 		err = pool.QueryRow(ctx, `select to_regclass('lb_engine.generations') is not null`).Scan(&exists)
 	}
@@ -112,11 +116,15 @@ func (p *Parts) hasTables(ctx context.Context) (exists bool, err error) {
 }
 
 // RecordRestore records in a restored log who restored it, why, and the time of the backup.
-func (p *Parts) RecordRestore(ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason) error {
+func (p *Parts) RecordRestore(
+	ctx context.Context, c commands.Caller, target domain.OperatorTarget, reason domain.Reason,
+) error {
 	log, err := p.Log(ctx)
 	if err != nil {
 		return err
 	}
-	return p.audit(log).Act(ctx, c, domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason},
-		func(context.Context) (commands.Effect, error) { return commands.Effect{}, nil })
+	acted := domain.OperatorActed{Action: domain.ActionLogRestored, Target: target, Reason: reason}
+	return p.audit(log).Act(ctx, c, acted, func(context.Context) (commands.Effect, error) {
+		return commands.Effect{}, nil
+	})
 }

@@ -21,11 +21,13 @@ import (
 
 // ConnectConfig configures how people connect accounts in a browser.
 type ConnectConfig struct {
-	PublicURL     string   // public URL of this service
+	PublicURL     string   // of this service
 	ReturnOrigins []string // other origins that a result page may link to
 }
 
-func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets) *connect.Connect {
+func (s *Service) newConnect(
+	c ConnectConfig, fetch FetchConfig, clients *platforms.Set, secrets *vault.Secrets,
+) *connect.Connect {
 	at := fetch.Platforms
 	config := connect.Config{
 		Directory: directory.Connecting{Pool: s.ReadPool}, Store: vault.Connecting{Pool: s.KeptPool}, Secrets: secrets,
@@ -46,19 +48,21 @@ func (s *Service) newConnect(c ConnectConfig, fetch FetchConfig, clients *platfo
 }
 
 // CheckPublicURL returns an error if platforms cannot redirect people to base. Platforms redirect
-// only to HTTPS; on this machine the simulator also accepts HTTP. An empty base is valid.
+// only to HTTPS URLs; for a loopback host, HTTP is valid too, because the simulator accepts it. An
+// empty base is valid.
 func CheckPublicURL(base string) error {
 	if base == "" {
 		return nil
 	}
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.HasSuffix(base, "/") {
-		return fmt.Errorf("%q must be https://host without a slash at its end", base)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		strings.HasSuffix(base, "/") {
+		return fmt.Errorf("%q must have the form https://host, without a trailing slash", base)
 	}
 	ip := net.ParseIP(u.Hostname())
 	local := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
-		return fmt.Errorf("%q must begin with https://: the platforms redirect people over HTTPS only", base)
+		return fmt.Errorf("%q must begin with https://: platforms redirect people only to HTTPS URLs", base)
 	}
 	return nil
 }

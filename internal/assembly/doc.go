@@ -1,21 +1,23 @@
 // Package assembly assembles a process of ledgerboard: the log, the pools, the read models, the
-// commands, notices, live updates, the HTTP layer, and the platform fetchers. The service, every
-// subcommand, the soak test, and api/mount in a main application all use it.
+// commands, notices, live updates, the HTTP layer, and the platform fetchers. The service, the
+// subcommands, the soak test, and api/mount in a main application use it.
 //
 // # Invariants
 //
-//   - [Parts] opens each part on first use and closes them in reverse order. No other package opens
-//     the log, the database or the vault to serve. [Open] makes a service of the parts.
-//   - The package neither reads the environment nor prints: callers pass settings and report
-//     errors.
-//   - [Open] starts no background work; [Service.Follow], [Service.Stream], [Service.Fold] and
+//   - [Parts] opens each part on first use and closes all parts in reverse order. No other package
+//     opens the log, the database or the vault of a process. [Open] assembles a service from the
+//     parts.
+//   - The package does not read the environment and does not print. Callers pass settings and
+//     report errors.
+//   - [Open] starts no background work. [Service.Follow], [Service.Stream], [Service.Fold] and
 //     [Fetcher.Run] run until their context is done. [Parts.Close] closes everything that was
-//     opened, even after a failed Open.
-//   - Every process monitors the read models, whichever process fills them (internal/monitor).
-//   - Separate subjects are separate packages: operator actions (internal/operations), who may sign
-//     in (internal/signin), and whether tables are current (internal/monitor). They get the parts
-//     that are opened here, and none of them imports this package.
-//   - Nothing is deleted on the basis of tables that differ from the log.
+//     opened, even after Open returned an error.
+//   - Every process monitors the read models, no matter which process fills them
+//     (internal/monitor).
+//   - Separate subjects have separate packages: operator actions (internal/operations), who may
+//     sign in (internal/signin), and whether tables are current (internal/monitor). This package
+//     passes them the parts that it opens; none of them imports it.
+//   - Nothing is deleted based on tables that differ from the log.
 //
 // It is the only internal package that imports all of commands, projections, readmodels, api,
 // migrations and deploy; internal/dev/archtest/rules.go lists the exceptions. It may not import the
@@ -24,13 +26,11 @@
 //
 // # Notes
 //
-//   - Streams are closed before requests: first the context of [Service.Stream], then
-//     [api.Server.Close], then the HTTP server, then the context of [Service.Follow], which wakes
-//     commands that wait for their fold.
-//   - [Parts.Close] unregisters the metrics: a main application may open, close and open again with
-//     one registry.
+//   - During shutdown, streams end before requests. The order is: cancel the context of
+//     [Service.Stream], call [api.Server.Close], shut down the HTTP server, and cancel the context
+//     of [Service.Follow], which wakes commands that wait for a fold.
+//   - [Parts.Close] unregisters the metrics, so that a main application can open, close and reopen
+//     the service with one registry.
 //   - [Open] opens the log before it changes the database, so that wrong settings are reported
 //     first.
-//   - AttachMonths runs at every startup, even without the role projector. On new tables it costs
-//     nothing; if the database user may not create tables, it only logs a warning.
 package assembly

@@ -14,8 +14,9 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/projectors"
 )
 
-// Engines returns the engines of the named projections, or of all. Processes without the role
-// projector use them too: an engine's Status reads the tables, whichever process fills them.
+// Engines returns the engines of the named projections, or of all projections without names.
+// Processes without the role projector use engines too: Status reads the tables, no matter which
+// process fills them.
 func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Engine, error) {
 	if _, err := p.Log(ctx); err != nil {
 		return nil, err
@@ -26,14 +27,15 @@ func (p *Parts) Engines(ctx context.Context, only ...string) ([]*projections.Eng
 	}), err
 }
 
-// anyEngines accepts unsafe topics, for inspection and for actions on single events.
+// anyEngines returns all engines, even if topics have unsafe settings, for inspection and for
+// actions on single events.
 func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 	return p.engines.get(func() (engines []*projections.Engine, err error) {
 		log, err := p.anyLog(ctx)
 		if err != nil {
 			return nil, err
 		}
-		pool, err := p.Engine(ctx)
+		pool, err := p.enginePool(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +61,8 @@ func (p *Parts) anyEngines(ctx context.Context) ([]*projections.Engine, error) {
 	})
 }
 
-// PartitionsOf returns the number of partitions of the named topic, or 0 if it is not in topics.
+// PartitionsOf returns the number of partitions of the named topic, or 0 if the topic is not in
+// topics.
 func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	for _, t := range topics {
 		if t.Name == name {
@@ -69,10 +72,10 @@ func PartitionsOf(topics []eventlog.TopicSpec, name string) int32 {
 	return 0
 }
 
-// OperatorViews opens the engine's tables and the vault, for operator commands that need only the
-// database.
+// OperatorViews opens the engine's tables and the vault. Operator commands that need only the
+// database use it.
 func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
-	pool, err := p.Engine(ctx)
+	pool, err := p.enginePool(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +86,8 @@ func (p *Parts) OperatorViews(ctx context.Context) (*operations.Views, error) {
 	return operations.NewViews(pool, vaultPool, p.Tables), nil
 }
 
-// Operations opens the parts that operator commands need: those of [Parts.OperatorViews], and the
-// log, even if its topics have unsafe settings.
+// Operations opens the parts of [Parts.OperatorViews] and the log, even if its topics have unsafe
+// settings. Operator commands that need the log use it.
 func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	engines, err := p.anyEngines(ctx)
 	if err != nil {
@@ -97,7 +100,9 @@ func (p *Parts) Operations(ctx context.Context) (*operations.Service, error) {
 	log := p.log.value // opened by the engines
 	changes := dashboardCommands(log, p.brokers.value.topics)
 	changes.Logger = p.settings.Logger
-	return &operations.Service{Views: database, Log: log, Engines: engines, Changes: changes, Records: p.audit(log)}, nil
+	return &operations.Service{
+		Views: database, Log: log, Engines: engines, Changes: changes, Records: p.audit(log),
+	}, nil
 }
 
 func (p *Parts) audit(log *eventlog.Log) *commands.Audit {

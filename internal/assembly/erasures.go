@@ -15,7 +15,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// Erasures returns all erasures recorded in a log, in the order of each agency's records.
+// Erasures returns all erasures recorded in a log. The erasures of an agency are in the order of
+// its records.
 func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, err error) {
 	err = EachErasure(ctx, log, func(agency string, at time.Time, erased domain.PersonErased) {
 		lines = append(lines, erased.ErasedIDs(agency, at)...)
@@ -23,11 +24,14 @@ func Erasures(ctx context.Context, log *eventlog.Log) (lines []domain.ErasedID, 
 	return lines, err
 }
 
-// EachErasure calls each with every erasure recorded in a log, one at a time; those of an agency
-// are in order. Records that cannot be decoded are left out, because the projection parks them.
-func EachErasure(ctx context.Context, log *eventlog.Log, each func(agency string, at time.Time, erased domain.PersonErased)) error {
+// EachErasure calls each with every erasure recorded in a log, one at a time. The erasures of an
+// agency are in the order of its records. EachErasure skips records that cannot be decoded, because
+// the projection parks them.
+func EachErasure(
+	ctx context.Context, log *eventlog.Log, each func(agency string, at time.Time, erased domain.PersonErased),
+) error {
 	var mu sync.Mutex // partitions are scanned concurrently
-	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: func(_ context.Context, run eventlog.Run) error {
+	handle := func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			if r.Header("ce_type") != (domain.PersonErased{}).EventType() {
 				continue // most records are audit reads
@@ -40,21 +44,23 @@ func EachErasure(ctx context.Context, log *eventlog.Log, each func(agency string
 			}
 		}
 		return nil
-	}})
+	}
+	err := log.Scan(ctx, eventlog.ScanConfig{Topic: domain.TopicOperations, Handle: handle})
 	if err != nil {
 		return fmt.Errorf("read the recorded erasures: %w", err)
 	}
 	return nil
 }
 
-// EraseAgain repeats erasures after a restore and returns how many records it appended.
+// EraseAgain repeats erasures after a restore. It returns how many records it appended.
 func (p *Parts) EraseAgain(ctx context.Context, list domain.Erasures, reason domain.Reason) (appended int, err error) {
 	log, vaultPool, err := p.logAndVault(ctx)
 	if err != nil {
 		return 0, err
 	}
 	return commands.EraseAgain{
-		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool), Now: time.Now, Figures: p.figuresErased,
+		List: list, Reason: reason, Append: log.AppendBulk, Kept: vault.NewEraser(vaultPool),
+		Now: time.Now, Figures: p.figuresErased,
 		Directory: scanner(log, domain.TopicDirectory), Contents: scanner(log, domain.TopicContents),
 	}.Erase(ctx)
 }
@@ -70,10 +76,10 @@ func (p *Parts) figuresErased(ctx context.Context) (map[domain.PostRef]time.Time
 	return directory.FiguresErased(ctx, tables)
 }
 
-// ScanTopic calls each with every record of a topic, one at a time; those of a key are in order. The
-// error is set if the record cannot be decoded.
+// ScanTopic calls each with every record of a topic, one at a time. The records of a key are in
+// order. If a record cannot be decoded, each gets the error.
 func ScanTopic(ctx context.Context, log *eventlog.Log, topic string, each func(domain.Recorded, error)) error {
-	var mu sync.Mutex // partitions are scanned concurrently; each key is in one of them
+	var mu sync.Mutex // partitions are scanned concurrently
 	return log.Scan(ctx, eventlog.ScanConfig{Topic: topic, Handle: func(_ context.Context, run eventlog.Run) error {
 		for _, r := range run.Records {
 			recorded, err := log.Decode(r)

@@ -19,8 +19,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// FetchConfig configures how platforms are read: quotas, addresses and intervals. Stores, logs and
-// metrics are set by this package.
+// FetchConfig configures how platforms are read: quotas, addresses and intervals. This package sets
+// the stores, loggers and metrics of its parts.
 type FetchConfig struct {
 	Quota     quota.Config
 	Platforms platforms.Config
@@ -98,13 +98,13 @@ func (p *Parts) NewFetcher(ctx context.Context, c FetchConfig) (*Fetcher, error)
 	return f, nil
 }
 
-// network calls the platforms. All callers share the quotas.
+// network contains the platform clients and the quotas, which all callers share.
 type network struct {
 	clients *platforms.Set
 	gate    *quota.Gate
 }
 
-// network is created once, for fetchers and sign-ins.
+// network returns the network of the process, which fetchers and sign-ins share.
 func (p *Parts) network(ctx context.Context, c FetchConfig) (network, error) {
 	return p.platforms.get(func() (n network, err error) {
 		states, err := p.fetchStates(ctx)
@@ -130,7 +130,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return scheduler.New(f.schedule).Run(ctx)
 }
 
-// fetchable depends on all tables except those of the dashboards, whose projection may be stopped.
+// fetchable reports whether accounts may be read. This requires all tables except those of the
+// dashboards, whose projection may be stopped.
 func (s *Service) fetchable() bool {
 	var names []string
 	for _, engine := range s.engines {
@@ -146,10 +147,10 @@ func (s *Service) wakeFetchers(ctx context.Context, queue domain.FetchQueue) err
 }
 
 const (
-	// A report of last month contains posts up to 61 days old. The platforms' URLs of older
-	// pictures have expired.
+	// A report about last month contains posts that are up to 61 days old. The platforms' URLs of
+	// older pictures have expired.
 	maxPictureAge = 62 * 24 * time.Hour
-	// picturesAtOnce limits one round; the next round continues.
+	// picturesAtOnce is the maximum number of pictures per round. The next round continues.
 	picturesAtOnce = 500
 )
 
@@ -162,7 +163,7 @@ type pictureJob struct {
 	log      *slog.Logger
 }
 
-// take deletes pictures that were erased or are old, then loads missing ones, the newest first.
+// take deletes pictures that were erased or are too old, then loads missing ones, newest first.
 func (j *pictureJob) take(ctx context.Context) error {
 	erased, err := j.contents.ErasedPictures(ctx)
 	if err == nil {
@@ -179,7 +180,8 @@ func (j *pictureJob) take(ctx context.Context) error {
 		return err
 	}
 	wanted, err := j.contents.PicturesWanted(ctx, readmodels.PicturesQuery{
-		Since: j.now().Add(-maxPictureAge), Now: j.now(), Platforms: platforms, Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
+		Since: j.now().Add(-maxPictureAge), Now: j.now(), Platforms: platforms,
+		Keys: j.kept.KeyIDs(), Limit: picturesAtOnce,
 	})
 	if err != nil {
 		return err
@@ -198,7 +200,8 @@ func (j *pictureJob) take(ctx context.Context) error {
 		}
 	}
 	if missing > 0 {
-		j.log.InfoContext(ctx, "cannot load pictures of posts; placeholders are shown", "wanted", len(wanted), "missing", missing)
+		j.log.InfoContext(ctx, "cannot load pictures of posts; placeholders are shown",
+			"wanted", len(wanted), "missing", missing)
 	}
 	return ctx.Err()
 }
@@ -207,7 +210,7 @@ func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err 
 	for _, platform := range domain.Platforms() {
 		paused, err := j.paused(ctx, platform)
 		if err != nil {
-			return nil, fmt.Errorf("ask whether %s is paused: %w", platform, err)
+			return nil, fmt.Errorf("check whether %s is paused: %w", platform, err)
 		}
 		if !paused {
 			all = append(all, platform)
@@ -216,7 +219,7 @@ func (j *pictureJob) platforms(ctx context.Context) (all []domain.Platform, err 
 	return all, nil
 }
 
-// one loads one picture. It returns an error only for faults of this service.
+// one loads one picture. It returns an error only if this service is at fault.
 func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (taken bool, err error) {
 	started, err := j.kept.Begin(ctx, wanted.PostRef, j.now())
 	if err != nil || !started {
@@ -226,7 +229,7 @@ func (j *pictureJob) one(ctx context.Context, wanted readmodels.PictureWanted) (
 	if err == nil {
 		return true, j.kept.Keep(ctx, wanted.PostRef, picture)
 	}
-	if ctx.Err() != nil { // the round has ended; this says nothing about the picture
+	if ctx.Err() != nil { // the round was canceled; the picture may be fine
 		return false, ctx.Err()
 	}
 	j.log.DebugContext(ctx, "cannot load picture",

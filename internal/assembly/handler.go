@@ -25,18 +25,18 @@ import (
 type HandlerConfig struct {
 	HTTP          api.Config
 	Authenticator api.Authenticator
-	UnknownUsers  bool // whether users who are not in the directory are accepted
-	// LocalDirectory says that accounts and users are managed here instead of in a main
+	UnknownUsers  bool // accepts users who are not in the directory
+	// LocalDirectory is true if accounts and users are managed here instead of in a main
 	// application.
 	LocalDirectory bool
 	Withdrawn      *api.WithdrawnSubjects // subjects without access; nil: none
-	SignIns        *SignIns               // how people sign in to the console; nil: not through the console
-	// Application signs people in to the console with the sessions of a main application. Its
-	// Callers are the Authenticator. It is nil without a main application.
+	SignIns        *SignIns               // nil: the console has no sign-in page
+	// Application is the main application whose sessions the console uses. Its Callers must be the
+	// Authenticator. nil: no main application.
 	Application *console.Application
 	Metrics     http.Handler // serves /metrics; nil: no such route
 
-	// CheckpointKeys returns the public keys of checkpoints. It is called for every proof because
+	// CheckpointKeys returns the public keys of checkpoints. It is called for every proof, because
 	// the signer may publish its key later. If it is nil or returns nil, no proofs are served over
 	// HTTP.
 	CheckpointKeys func() (note.Verifiers, error)
@@ -93,7 +93,7 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 			PublicURL: in.PublicURL, Provider: in.Provider != nil,
 		}
 	}
-	// otherwise this process decrypts no pictures
+	// Without keys, this process cannot decrypt pictures.
 	if keys := s.settings.SecretsKeys; len(keys) > 0 {
 		deps.Picture = vault.NewPictures(s.KeptPool, keys).Picture
 	}
@@ -110,7 +110,7 @@ type SignIns struct {
 	Staff identity.Staff // auditors and operators who sign in with the provider
 }
 
-// Console adds the console to the HTTP layer, which serves everything else. Either SignIns or
+// Console returns the console, which calls the handlers of the HTTP layer. Either SignIns or
 // Application of c must be set.
 func (s *Service) Console(served *api.Server, c HandlerConfig) (*console.Console, error) {
 	deps := console.Deps{
@@ -132,7 +132,7 @@ func (s *Service) entities() directory.Lookup {
 	return directory.Lookup{Pool: s.ReadPool, Registry: s.events, Progress: s.progress}
 }
 
-// FirstAgency returns the [signin.FirstAgency] that creates the first agency of a local directory.
+// FirstAgency returns a [signin.FirstAgency], which creates the first agency of a local directory.
 // Processes with the same secret accept the same code.
 func (s *Service) FirstAgency(secret []byte) *signin.FirstAgency {
 	return &signin.FirstAgency{
@@ -153,7 +153,9 @@ func (s *Service) signIns(deps *console.Deps, c HandlerConfig) (err error) {
 	deps.Sessions = signin.Sessions{Sessions: vault.NewSessions(s.KeptPool), Log: s.Log, People: s.people()}
 	if in.Provider != nil {
 		deps.Provider = in.Provider
-		deps.Identities = signin.Identities{Kept: vault.Identities{Pool: s.KeptPool}, People: s.people(), Staff: in.Staff}
+		deps.Identities = signin.Identities{
+			Kept: vault.Identities{Pool: s.KeptPool}, People: s.people(), Staff: in.Staff,
+		}
 	}
 	if in.First != nil {
 		deps.Empty, deps.CreateFirst = in.First.Wanted, in.First.Create

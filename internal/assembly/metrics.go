@@ -20,9 +20,11 @@ import (
 
 func observe(s *Service) (err error) {
 	connections := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ledgerboard_notice_connections", Help: "Open connections for notices: Socket.IO and event streams.",
+		Name: "ledgerboard_notice_connections", Help: "Open connections for notices (Socket.IO and event streams).",
 	}, func() float64 { return float64(s.streams.NoticeListeners()) })
-	collectors := []prometheus.Collector{s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.settings.Logger)}
+	collectors := []prometheus.Collector{
+		s.Monitor, connections, backupAge(vault.Backups{Pool: s.KeptPool}, s.settings.Logger),
+	}
 	if s.Fetcher != nil {
 		collectors = append(collectors, readingAges(s.Fetcher.claims.ReadingAges, s.settings.Logger))
 	}
@@ -46,12 +48,13 @@ type topicsHealth struct {
 func observeTopics(registry prometheus.Registerer, logger *slog.Logger) (*topicsHealth, error) {
 	gauge := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "ledgerboard_topics_unsafe",
-		Help: "1 while a topic has settings that could lose or split the log; 'ledgerboard log' shows the fix.",
+		Help: "1 while a topic has settings that could lose or split the log; 'ledgerboard log' shows how to fix them.",
 	})
 	return &topicsHealth{gauge: gauge, logger: logger}, registry.Register(gauge)
 }
 
-// Checked keeps the previous result if no broker could be reached.
+// Checked records the result of a check. If no broker could be reached, it keeps the previous
+// result.
 func (h *topicsHealth) Checked(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,7 +69,7 @@ func (h *topicsHealth) Checked(err error) {
 		}
 		h.found = err.Error()
 	default:
-		h.logger.Warn("topics could not be checked", "error", err)
+		h.logger.Warn("cannot check the topic settings", "error", err)
 	}
 }
 
@@ -76,7 +79,7 @@ func (h *topicsHealth) Unsafe() bool {
 	return h.found != ""
 }
 
-// registrations can be unregistered: a main application may open, close and open again.
+// registrations remembers the registered collectors, so that Close can unregister them.
 type registrations struct {
 	prometheus.Registerer
 
@@ -122,7 +125,7 @@ func observeCalls(registry prometheus.Registerer) func(platforms.CallStats) {
 	}
 }
 
-// ageGauge exports an age that the database knows, whichever process caused it.
+// ageGauge exports an age that is read from the database, no matter which process stored it.
 type ageGauge struct {
 	desc   *prometheus.Desc
 	logger *slog.Logger
@@ -142,9 +145,12 @@ func (g ageGauge) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-func readingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration, error), logger *slog.Logger) ageGauge {
+func readingAges(
+	ages func(context.Context) (map[domain.FetchQueue]time.Duration, error), logger *slog.Logger,
+) ageGauge {
 	desc := prometheus.NewDesc("ledgerboard_fetch_newest_reading_age_seconds",
-		"Age of the newest successful reading, for platforms requested within the last two days.", []string{"kind", "platform"}, nil)
+		"Age of the newest successful reading, for platforms with requests within the last two days.",
+		[]string{"kind", "platform"}, nil)
 	return ageGauge{desc, logger, func(ctx context.Context, export func(time.Duration, ...string)) error {
 		found, err := ages(ctx)
 		for queue, age := range found {
@@ -155,7 +161,8 @@ func readingAges(ages func(context.Context) (map[domain.FetchQueue]time.Duration
 }
 
 func backupAge(backups vault.Backups, logger *slog.Logger) ageGauge {
-	desc := prometheus.NewDesc("ledgerboard_backup_age_seconds", "Time since `ledgerboard backup` last ended well.", nil, nil)
+	desc := prometheus.NewDesc("ledgerboard_backup_age_seconds",
+		"Time since `ledgerboard backup` last succeeded.", nil, nil)
 	return ageGauge{desc, logger, func(ctx context.Context, export func(time.Duration, ...string)) error {
 		at, found, err := backups.Newest(ctx)
 		if found {
@@ -176,11 +183,11 @@ func newPoolMetrics(name string, pool *pgxpool.Pool) poolMetrics {
 	}
 	return poolMetrics{
 		pool:          pool,
-		used:          desc("used_connections", "Connections that are in use."),
-		idle:          desc("idle_connections", "Connections that are open and not in use."),
-		most:          desc("max_connections", "Connections that the pool may open."),
-		waits:         desc("waits_total", "Times that a connection had to be waited for."),
-		waitedSeconds: desc("wait_seconds_total", "Time spent waiting for a connection."),
+		used:          desc("used_connections", "Number of connections in use."),
+		idle:          desc("idle_connections", "Number of connections that are open but not in use."),
+		most:          desc("max_connections", "Maximum number of connections in the pool."),
+		waits:         desc("waits_total", "Number of times that a caller waited for a connection."),
+		waitedSeconds: desc("wait_seconds_total", "Time that callers spent waiting for a connection."),
 	}
 }
 
@@ -188,7 +195,9 @@ func (m poolMetrics) Describe(to chan<- *prometheus.Desc) { prometheus.DescribeB
 
 func (m poolMetrics) Collect(to chan<- prometheus.Metric) {
 	stat := m.pool.Stat()
-	for desc, value := range map[*prometheus.Desc]int32{m.used: stat.AcquiredConns(), m.idle: stat.IdleConns(), m.most: stat.MaxConns()} {
+	for desc, value := range map[*prometheus.Desc]int32{
+		m.used: stat.AcquiredConns(), m.idle: stat.IdleConns(), m.most: stat.MaxConns(),
+	} {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(value))
 	}
 	to <- prometheus.MustNewConstMetric(m.waits, prometheus.CounterValue, float64(stat.EmptyAcquireCount()))

@@ -23,8 +23,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// Parts are the backends of a process. Each is opened on first use, from one goroutine;
-// [Parts.Close] closes all in reverse order.
+// Parts are the backends of a process. Each part is opened on first use; [Parts.Close] closes all
+// of them in reverse order. Parts must be used by only one goroutine at a time.
 type Parts struct {
 	settings   Settings
 	registered *registrations
@@ -52,13 +52,14 @@ func NewParts(s Settings) *Parts {
 		s.Registerer = prometheus.NewRegistry()
 	}
 	p := &Parts{
-		settings: s, registered: &registrations{Registerer: s.Registerer}, events: domain.NewRegistry(), progress: pg.NewProgress(),
+		settings: s, registered: &registrations{Registerer: s.Registerer},
+		events: domain.NewRegistry(), progress: pg.NewProgress(),
 	}
 	p.Add(p.registered.Close)
 	return p
 }
 
-// Add registers a function that closes something that was just opened.
+// Add registers a function for Close to call, which closes something that was just opened.
 func (p *Parts) Add(undo func() error) { p.undo = append(p.undo, undo) }
 
 // Close closes everything and returns all errors. A second call does nothing.
@@ -71,7 +72,7 @@ func (p *Parts) Close() error {
 	return errors.Join(errs...)
 }
 
-// part is opened on first use.
+// part is a backend that is opened on first use.
 type part[T any] struct {
 	opened bool
 	value  T
@@ -137,17 +138,19 @@ func (p *Parts) DatabaseURL(ctx context.Context) (string, error) {
 	})
 }
 
-// Watch returns an error when the embedded database exits, because nothing works without it.
+// Watch waits until the embedded database exits, and then returns an error. It returns nil when ctx
+// is done.
 func (p *Parts) Watch(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-p.ended:
-		return errors.New("the embedded PostgreSQL has ended; its log in the data directory says why")
+		return errors.New("the embedded PostgreSQL has exited; see postgres.log in the data directory")
 	}
 }
 
-// Log connects to the log, creates missing topics and refuses unsafe ones.
+// Log connects to the log and creates missing topics. It returns an error if a topic has unsafe
+// settings.
 func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 	log, err := p.anyLog(ctx)
 	if err == nil && p.unsafe != nil {
@@ -156,7 +159,7 @@ func (p *Parts) Log(ctx context.Context) (*eventlog.Log, error) {
 	return log, err
 }
 
-// anyLog also accepts unsafe topics, so that operators can inspect and repair a log.
+// anyLog is like Log but accepts unsafe topics, so that operators can inspect and repair a log.
 func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 	return p.log.get(func() (*eventlog.Log, error) {
 		b, err := p.openBrokers(ctx)
@@ -164,8 +167,8 @@ func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 			return nil, err
 		}
 		log, err := eventlog.Open(ctx, eventlog.Config{
-			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL, Existing: p.settings.Existing,
-			Registry: p.events, Logger: p.settings.Logger, Metrics: p.registered,
+			Brokers: b.addrs, Topics: b.topics, TLS: p.settings.TLS, SASL: p.settings.SASL,
+			Existing: p.settings.Existing, Registry: p.events, Logger: p.settings.Logger, Metrics: p.registered,
 			Unsafe: func(findings error) { p.unsafe = findings },
 		})
 		if err != nil {
@@ -176,8 +179,8 @@ func (p *Parts) anyLog(ctx context.Context) (*eventlog.Log, error) {
 	})
 }
 
-// Migrate migrates all schemas to this version, as the first step of every startup. If nothing is
-// to be done, it needs no privilege to create anything.
+// Migrate migrates all schemas to this version. If there is nothing to migrate, the database user
+// needs no privilege to create anything.
 func (p *Parts) Migrate(ctx context.Context) error {
 	url, err := p.DatabaseURL(ctx)
 	if err != nil {
@@ -189,7 +192,7 @@ func (p *Parts) Migrate(ctx context.Context) error {
 	return migrations.Up(ctx, url)
 }
 
-// Tables returns the pool of the read models, read-only, in the versions of this program.
+// Tables returns a read-only pool for the read models, in the versions of this program.
 func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.tables, "tables", func(url string) (*pgxpool.Pool, error) {
 		var params map[string]string
@@ -200,9 +203,9 @@ func (p *Parts) Tables(ctx context.Context) (*pgxpool.Pool, error) {
 	})
 }
 
-// Engine returns the pool of the projection engine's own schema, lb_engine. Each generation that is
-// folded has an additional pool.
-func (p *Parts) Engine(ctx context.Context) (*pgxpool.Pool, error) {
+// enginePool returns the pool of schema lb_engine, which the projection engine uses. Each generation
+// that is folded has an additional pool.
+func (p *Parts) enginePool(ctx context.Context) (*pgxpool.Pool, error) {
 	return p.pool(ctx, &p.engine, "engine", func(url string) (*pgxpool.Pool, error) {
 		return projections.OpenEnginePool(ctx, url, 12)
 	})
@@ -222,10 +225,12 @@ func (p *Parts) logAndVault(ctx context.Context) (*eventlog.Log, *pgxpool.Pool, 
 	return log, vaultPool, err
 }
 
-// fetchStates returns a pool of the same schema for the frequent writes of fetchers. A crash may
-// lose the last of them.
+// fetchStates returns another pool of schema kept, for the frequent writes of fetchers. A crash of
+// the database may lose the last of these writes.
 func (p *Parts) fetchStates(ctx context.Context) (*pgxpool.Pool, error) {
-	return p.pool(ctx, &p.fetched, "fetching", func(url string) (*pgxpool.Pool, error) { return vault.OpenFetching(ctx, url) })
+	return p.pool(ctx, &p.fetched, "fetching", func(url string) (*pgxpool.Pool, error) {
+		return vault.OpenFetching(ctx, url)
+	})
 }
 
 func (p *Parts) pool(
@@ -245,8 +250,8 @@ func (p *Parts) pool(
 	})
 }
 
-// Secrets returns the encrypted tokens. It returns an error if the configured keys do not decrypt
-// them.
+// Secrets returns the store of encrypted tokens. It returns an error if the configured keys cannot
+// decrypt them.
 func (p *Parts) Secrets(ctx context.Context) (*vault.Secrets, error) {
 	pool, err := p.Vault(ctx)
 	if err != nil {
@@ -264,28 +269,30 @@ type Settings struct {
 	Brokers []string             // empty: an embedded broker
 	TLS     *tls.Config          // nil: no TLS
 	SASL    *eventlog.SASLConfig // nil: no authentication
-	// Existing creates no missing topics: opening the log then returns [eventlog.ErrNoTopic].
+	// Existing is true if missing topics must not be created. Opening the log then returns
+	// [eventlog.ErrNoTopic].
 	Existing bool
 
-	DatabaseURL string     // "": a server started by this process
+	DatabaseURL string     // "": an embedded server
 	ReadConns   int32      // for reads of this process; 0: 24
 	SecretsKeys vault.Keys // that encrypt tokens
-	// NoSubscriptions says that accounts are read and connected without a subscription.
+	// NoSubscriptions is true if accounts are read and connected without a subscription.
 	NoSubscriptions bool
 
-	Embedded Embedded // starts backends that are not configured; nil if all are
+	Embedded Embedded // starts backends that are not configured; nil if all are configured
 
 	Logger     *slog.Logger          // nil: discards
 	Registerer prometheus.Registerer // nil: metrics are collected but not exported
 }
 
-// Embedded starts a broker and a database in this process. internal/embedded implements it. It is
-// an interface so that a main application, which has both, need not link the implementation.
+// Embedded starts a broker and a database for this process. internal/embedded implements it. It is
+// an interface so that a main application, which has its own servers, need not link the
+// implementation.
 type Embedded interface {
-	// StartBroker also returns topic settings that override those of the deployment: the broker
-	// must never compact or expire records.
+	// StartBroker also returns topic settings that override those of the deployment, because the
+	// broker must never compact or expire records.
 	StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error)
-	// HasPostgres reports whether a database was ever started in its data directory.
+	// HasPostgres reports whether a database was ever started in the data directory.
 	HasPostgres() bool
 	// StartPostgres also returns a channel that is closed when the server has exited.
 	StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error)

@@ -17,7 +17,9 @@ import (
 
 // Health returns the health checks that every process serves.
 func (s *Service) Health() api.Health {
-	takesRecords := cachedProbe(func(ctx context.Context) error { return s.Log.TakesRecords(ctx, domain.TopicDashboards) })
+	takesRecords := cachedProbe(func(ctx context.Context) error {
+		return s.Log.TakesRecords(ctx, domain.TopicDashboards)
+	})
 	checks := []api.Check{
 		{Name: "process", Probe: func(context.Context) error {
 			if s.stopping.Load() {
@@ -33,7 +35,10 @@ func (s *Service) Health() api.Health {
 				return &api.DegradedError{Reason: s.checkPart(ctx, "log", "the brokers do not answer", err).Error()}
 			}
 			if s.topics.Unsafe() {
-				return &api.DegradedError{Reason: "a topic is not safe: 'ledgerboard log' says what is wrong and what to do", Writes: true}
+				return &api.DegradedError{
+					Reason: "a topic has unsafe settings: 'ledgerboard log' shows what is wrong and how to fix it",
+					Writes: true,
+				}
 			}
 			return nil
 		}},
@@ -43,7 +48,8 @@ func (s *Service) Health() api.Health {
 	}
 	for _, engine := range s.engines {
 		checks = append(checks, api.Check{
-			Name: "read model " + engine.Name(), Probe: func(context.Context) error { return s.readModel(engine.Name()) },
+			Name:  "read model " + engine.Name(),
+			Probe: func(context.Context) error { return s.readModel(engine.Name()) },
 		})
 	}
 	checks = append(checks, api.Check{Name: "directory of people", Probe: func(context.Context) error {
@@ -56,11 +62,11 @@ func (s *Service) Health() api.Health {
 }
 
 const (
-	// The result of a probe is reused because /readyz needs no token, and each probe sends a request
-	// to every broker.
+	// probeReuse is how long the result of a probe is reused, because /readyz needs no token and
+	// each probe sends a request to every broker.
 	probeReuse = time.Second
-	// probeTime limits a probe. It is not canceled with the request that started it, because others
-	// wait for it too.
+	// probeTime limits a probe. A probe is not canceled with the request that started it, because
+	// other requests may wait for its result.
 	probeTime = 2 * time.Second
 )
 
@@ -85,9 +91,8 @@ func cachedProbe(probe func(context.Context) error) func(context.Context) error 
 	}
 }
 
-// addState adds the state of the read models, the readings and the pauses: a forgotten pause leads
-// to new sign-ins. Pauses are read at each call, because the monitor's state may be older than a
-// pause.
+// addState adds the state of the read models, the readings and the pauses to a response. It queries
+// the pauses each time, because the monitor's state may be older than a pause.
 func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	body.Projections, body.Readings = projectionsHealth(s.Monitor.Projections()), s.readings()
 	pauses, err := s.operators.Pauses(ctx)
@@ -102,9 +107,11 @@ func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	for _, p := range pauses {
 		switch p.Kind {
 		case domain.PausePlatform:
-			body.Platforms = append(body.Platforms, api.PlatformPause{Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String()})
+			body.Platforms = append(body.Platforms, api.PlatformPause{
+				Name: p.Name, Since: p.Since, By: p.Actor, Reason: p.Reason.String(),
+			})
 		case domain.PauseConnection:
-			id, _ := strconv.ParseInt(p.Name, 10, 64) // accepted by the operator commands
+			id, _ := strconv.ParseInt(p.Name, 10, 64) // checked when the connection was paused
 			body.Connections = append(body.Connections, api.ConnectionPause{
 				ConnectionID: id, Since: p.Since, By: p.Actor, Reason: p.Reason.String(),
 			})
@@ -113,13 +120,13 @@ func (s *Service) addState(ctx context.Context, body *api.HealthBody) {
 	}
 }
 
-// readings returns the result of the last round, so that a probe costs nothing.
+// readings returns the paces of the last round, so that it sends no requests.
 func (s *Service) readings() (readings []api.PlatformReading) {
 	if s.Fetcher == nil {
 		return nil
 	}
 	for queue, pace := range s.Fetcher.Collect.Slowest() {
-		pace.Sharing = 0 // only signed-in callers see the number of connections
+		pace.Sharing = 0 // the number of connections is only for signed-in callers
 		readings = append(readings, api.PlatformReading{
 			Name: queue.Platform.String(), Kind: queue.Kind, Slowed: pace.Limited(), Pace: pace.String(),
 		})
@@ -130,11 +137,11 @@ func (s *Service) readings() (readings []api.PlatformReading) {
 	return readings
 }
 
-// Stop makes the process not ready, so that load balancers stop sending requests.
+// Stop makes the process report that it is not ready, so that load balancers stop sending requests.
 func (s *Service) Stop() { s.stopping.Store(true) }
 
-// readModel returns the faults of a read model. Until it can be read, processes that read or fold
-// it are not ready: an upgrade waits for them.
+// readModel returns the faults of a read model. Until the read model can be read, processes that
+// read or fold it are not ready, so that an upgrade waits for them.
 func (s *Service) readModel(name string) error {
 	reads := s.config.Streams || s.config.Fetches || slices.Contains(s.config.Roles, "projector")
 	if err := s.Monitor.MayRead(name); err != nil && reads {
@@ -144,10 +151,11 @@ func (s *Service) readModel(name string) error {
 	if reason == "" {
 		return nil
 	}
-	return &api.DegradedError{Reason: reason, Writes: name != projectors.Dashboards(0).Name || s.Monitor.MayWrite(projectors.Dashboards(0).Name) == nil}
+	writes := name != projectors.Dashboards(0).Name || s.Monitor.MayWrite(name) == nil
+	return &api.DegradedError{Reason: reason, Writes: writes}
 }
 
-// checkPart returns an error without addresses, and logs the fault.
+// checkPart logs err and returns an error that contains no addresses.
 func (s *Service) checkPart(ctx context.Context, part, reason string, err error) error {
 	if err == nil {
 		return nil
@@ -162,17 +170,18 @@ func projectionsHealth(statuses []operator.Projection) []api.ProjectionHealth {
 		all[i] = api.ProjectionHealth{
 			Name: s.Projection, Generation: s.Generation, State: string(s.State), Paused: s.Paused, Parked: s.Parked,
 			LagEvents: s.Lag, LagSeconds: s.LagSeconds,
-			Partitions: make([]api.PartitionHealth, len(s.Partitions)), Building: make([]api.BuildHealth, len(s.Building)),
+			Partitions: make([]api.PartitionHealth, len(s.Partitions)),
+			Building:   make([]api.BuildHealth, len(s.Building)),
 		}
 		for j, p := range s.Partitions {
 			all[i].Partitions[j] = api.PartitionHealth{
-				Partition: p.Partition, NextOffset: p.NextOffset, EndOffset: p.EndOffset, LagEvents: max(0, p.EndOffset-p.NextOffset),
-				LagSeconds: p.LagSeconds, Stopped: p.Stopped,
+				Partition: p.Partition, NextOffset: p.NextOffset, EndOffset: p.EndOffset,
+				LagEvents: max(0, p.EndOffset-p.NextOffset), LagSeconds: p.LagSeconds, Stopped: p.Stopped,
 			}
 		}
 		for j, b := range s.Building {
 			all[i].Building[j] = api.BuildHealth{Generation: b.Generation, Version: b.Version, Percent: b.Percent()}
-			// the text after a colon is an error that contains addresses
+			// The text after a colon is an error that may contain addresses.
 			all[i].Building[j].Waits, _, _ = strings.Cut(b.Waits, ": ")
 			if left, known := b.Left(); known {
 				seconds := int64(left / time.Second)

@@ -30,19 +30,20 @@ type Config struct {
 	Settings
 
 	ClientScopes []string // scopes of new dashboards
-	// product types whose orders define points of contact; see [domain.PointOfContactProducts]
+	// ManagedSubscriptions are the product types whose orders define points of contact: see
+	// [domain.PointOfContactProducts].
 	ManagedSubscriptions []string
 
 	Roles []string // of this process
 
-	// Streams says that [Service.Stream] will run; otherwise changes of figures are not received.
+	// Streams is true if [Service.Stream] will run. Otherwise, changes of figures are not received.
 	Streams bool
 	// Platforms configures the platforms, their quotas and intervals. If it is nil, this process
 	// calls no platform.
 	Platforms *FetchConfig
 	Fetches   bool // this process reads the platforms
 	// Connect configures how people connect accounts in a browser. If it is nil, this process
-	// connects none. It requires Platforms.
+	// connects no accounts. It requires Platforms.
 	Connect *ConnectConfig
 }
 
@@ -73,7 +74,7 @@ type Service struct {
 }
 
 // Open migrates the database to this version and opens everything that the process needs, but
-// starts nothing. The caller must call [Service.Close].
+// starts nothing. The caller must call Close on the service.
 func Open(ctx context.Context, c Config) (_ *Service, err error) {
 	s := &Service{Parts: NewParts(c.Settings), config: c}
 	s.upkeep = &upkeep{service: s, requested: make(chan struct{}, 1)}
@@ -82,7 +83,7 @@ func Open(ctx context.Context, c Config) (_ *Service, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	// first, so that wrong settings are reported before the database is changed
+	// Open the log first, so that wrong settings are reported before the database is changed.
 	if s.Log, err = s.Parts.Log(ctx); err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.engine, err = s.Engine(ctx); err != nil {
+	if s.engine, err = s.enginePool(ctx); err != nil {
 		return err
 	}
 	if s.ReadPool, err = s.Tables(ctx); err != nil {
@@ -144,8 +145,8 @@ func (s *Service) openReadSide(ctx context.Context) (err error) {
 	return nil
 }
 
-// Fold implements the role projector: it folds the log into the tables until ctx is done, and
-// compares them with the log once a day.
+// Fold does the work of the role projector until ctx is done: it folds the log into the tables, and
+// compares the tables with the log once a day.
 func (s *Service) Fold(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, engine := range s.engines {

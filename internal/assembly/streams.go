@@ -23,16 +23,17 @@ import (
 )
 
 // noticeStore combines the notices, which can be rebuilt from the log, with the cursors, which
-// cannot.
+// cannot be.
 type noticeStore struct {
 	readmodels.Notices
 	vault.Cursors
 }
 
 func (s *Service) openStreams() {
-	s.streams = stream.New(noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.Cursors{Pool: s.KeptPool}}, stream.Config{
-		// Streams begin when the process is ready. From then on they depend only on the access of
-		// listeners; figures may lag.
+	notices := noticeStore{readmodels.Notices{Pool: s.ReadPool}, vault.Cursors{Pool: s.KeptPool}}
+	s.streams = stream.New(notices, stream.Config{
+		// Streams begin once all read models can be read. After that, they need only the tables
+		// that determine who may listen; figures may lag.
 		Ready: func() bool {
 			select {
 			case <-s.Monitor.Readable():
@@ -48,9 +49,9 @@ func (s *Service) openStreams() {
 	}
 }
 
-// Follow tracks the progress of the tables until ctx is done: it wakes commands that wait for a
-// fold, monitors the read models, and regularly checks that the topic settings do not lose records.
-// Every process runs it.
+// Follow tracks the progress of the tables until ctx is done. It wakes commands that wait for a
+// fold, monitors the read models, and regularly checks whether the topics have safe settings. Every
+// process must run it.
 func (s *Service) Follow(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, loop := range []func(context.Context){
@@ -63,7 +64,7 @@ func (s *Service) Follow(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Stream feeds the streams of notices and figures until ctx is done, which ends them.
+// Stream feeds the streams of notices and figures until ctx is done. Then the streams end.
 func (s *Service) Stream(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.streams.Run(ctx) })
@@ -71,12 +72,12 @@ func (s *Service) Stream(ctx context.Context) error {
 	return group.Wait()
 }
 
-// headTimeout is how long a wake-up waits for the fold of its record. Records of a parked stream
-// are never folded.
+// headTimeout is how long a wake-up waits until its record is folded. Records of a stream with a
+// parked event may stay unfolded.
 const headTimeout = time.Minute
 
-// runReactors runs the watermill router of this node: every new record on `dashboards` wakes the
-// listeners of its agency once it can be read. There is no other wake-up.
+// runReactors runs the watermill router of this process: every new record on `dashboards` wakes the
+// listeners of its agency once the record is folded.
 func (s *Service) runReactors(ctx context.Context) error {
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(s.settings.Logger))
 	if err != nil {
@@ -85,7 +86,7 @@ func (s *Service) runReactors(ctx context.Context) error {
 	subscriber := s.Log.NewSubscriber()
 	router.AddMiddleware(middleware.Recoverer, middleware.CorrelationID)
 	var waiting sync.WaitGroup
-	defer waiting.Wait() // they stop when ctx is done
+	defer waiting.Wait()
 	router.AddConsumerHandler("wake_listeners", domain.TopicDashboards, subscriber, func(m *message.Message) error {
 		parent := m.Metadata.Get(eventlog.MetadataKey)
 		version, err := strconv.ParseInt(m.Metadata.Get(eventlog.MetadataVersion), 10, 64)
@@ -101,9 +102,9 @@ func (s *Service) runReactors(ctx context.Context) error {
 	return nil
 }
 
-// wakeListeners waits until the head of the agency's stream has passed the record, like the command
-// that appended it. Other agencies do not wait. If that takes too long, or if the message is lost,
-// the next sweep finds the notices.
+// wakeListeners waits, like the command that appended the record, until the head of the agency's
+// stream has reached its version. Other agencies do not wait. If this takes too long, or if the
+// message is lost, the next sweep of [stream.Hub] finds the notices.
 func (s *Service) wakeListeners(ctx context.Context, parent string, version int64) {
 	ctx, cancel := context.WithTimeout(ctx, headTimeout)
 	defer cancel()

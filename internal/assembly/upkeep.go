@@ -16,18 +16,19 @@ import (
 
 const (
 	purgeEvery = time.Minute
-	// The predecessor of a tombstone, which names the secret, stays in the log for a day or more
+	// The record before a tombstone, which names the secret, stays in the log for a day or more
 	// (min.compaction.lag.ms).
 	forgetEvery = time.Hour
-	askedEvery  = time.Minute // for deletion requests that another process left unfinished
-	// each poll of the tables computes the ids of all accounts
+	askedEvery  = time.Minute // between searches for requests that other processes left unfinished
+	// Each poll of the tables computes the ids of all accounts.
 	pollErasures = 2 * time.Second
-	// shorter than the time for which other processes skip the request
+	// Shorter than the time for which other processes skip a claimed request.
 	maxErasureTime = 4 * time.Minute
 )
 
-// upkeep deletes data that was erased or has expired from log and vault. Several processes may run
-// each task concurrently. A task that fails is logged and tried again.
+// upkeep deletes expired data from the vault and erases people who asked a platform for it. Several
+// processes may run each task concurrently. If a task fails, the error is logged and the task is
+// repeated.
 type upkeep struct {
 	service   *Service
 	requested chan struct{} // a person asked a platform to delete their data
@@ -42,8 +43,9 @@ func (u *upkeep) PurgeSignIns(ctx context.Context) {
 	}
 }
 
-// TidySecrets deletes the secrets of deleted connections and users, and platform texts older than
-// 30 days, until ctx is done: once all read models are built, and then every hour.
+// TidySecrets deletes the secrets of deleted connections and users, and the platforms' error
+// messages that are older than 30 days. It starts once all read models can be read, and repeats
+// this every hour until ctx is done.
 func (u *upkeep) TidySecrets(ctx context.Context) {
 	select {
 	case <-u.service.Monitor.Readable():
@@ -60,14 +62,14 @@ func (u *upkeep) TidySecrets(ctx context.Context) {
 			logger.Info("deleted secrets of deleted connections and users", "secrets", deleted)
 		}
 		if _, err := u.ForgetWords(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			logger.Warn("cannot delete old platform texts; retrying in an hour", "error", err)
+			logger.Warn("cannot delete old error messages of platforms; retrying in an hour", "error", err)
 		}
 	}
 }
 
-// forgetSecrets deletes the secrets once and returns their number. It deletes nothing if the
-// directory in the log does not match its tables, because the log may be another one with other
-// tombstones.
+// forgetSecrets deletes the secrets once and returns how many it deleted. It deletes nothing if the
+// directory in the log does not match its tables, because the process may be connected to a
+// different log.
 func (u *upkeep) forgetSecrets(ctx context.Context) (int, error) {
 	if problem := u.service.Monitor.MayCommand(projectors.Directory.Name); problem != nil {
 		return 0, problem
@@ -76,13 +78,13 @@ func (u *upkeep) forgetSecrets(ctx context.Context) (int, error) {
 	return commands.ForgetSecrets(ctx, directory, vault.NewEraser(u.service.KeptPool).DeleteStale, time.Now())
 }
 
-// ForgetWords deletes platform texts that are at least 30 days older than now, and returns their
-// number.
+// ForgetWords deletes the platforms' error messages that are at least 30 days older than now. It
+// returns how many it deleted.
 func (u *upkeep) ForgetWords(ctx context.Context, now time.Time) (int, error) {
 	return vault.NewEraser(u.service.KeptPool).ForgetWords(ctx, now)
 }
 
-// Asked says that a person has just asked a platform to delete their data.
+// Asked reports that a person has just asked a platform to delete their data.
 func (u *upkeep) Asked() {
 	select {
 	case u.requested <- struct{}{}:
@@ -90,8 +92,8 @@ func (u *upkeep) Asked() {
 	}
 }
 
-// EraseAsked erases people who asked a platform for it, until ctx is done: as soon as they do, and
-// requests left by other processes.
+// EraseAsked erases people who asked a platform to delete their data, until ctx is done. It also
+// completes requests that other processes left unfinished.
 func (u *upkeep) EraseAsked(ctx context.Context) {
 	store := vault.Connecting{Pool: u.service.KeptPool}
 	for running := true; running; {
@@ -100,9 +102,10 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 			err = u.eraseAsked(ctx, request)
 		}
 		if err != nil && ctx.Err() == nil {
-			u.service.settings.Logger.WarnContext(ctx, "cannot complete a deletion request yet; retrying in some minutes", "error", err)
+			u.service.settings.Logger.WarnContext(ctx,
+				"cannot complete a deletion request yet; retrying in a few minutes", "error", err)
 		}
-		if found { // there may be more
+		if found { // there may be more requests
 			running = ctx.Err() == nil
 			continue
 		}
@@ -115,7 +118,7 @@ func (u *upkeep) EraseAsked(ctx context.Context) {
 	}
 }
 
-// eraseAsked processes one request until nothing is left, or until maxErasureTime has passed.
+// eraseAsked processes one request until everything is erased or maxErasureTime has passed.
 func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, maxErasureTime)
 	defer cancel()
@@ -141,7 +144,7 @@ func (u *upkeep) eraseAsked(ctx context.Context, request domain.DeletionRequest)
 
 var peopleProjections = []string{projectors.Directory.Name, projectors.Contents.Name, projectors.Operations.Name}
 
-// peopleShown reports whether the tables show everything in the log about people.
+// peopleShown reports whether the tables contain everything about people that is in the log.
 func (u *upkeep) peopleShown(ctx context.Context) (bool, error) {
 	for _, engine := range u.service.engines {
 		if !slices.Contains(peopleProjections, engine.Name()) {
