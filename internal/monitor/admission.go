@@ -8,18 +8,19 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/operator"
 )
 
-// Limits of the knowledge about users.
+// Limits for the check of whether it is known which users have left.
 const (
-	// peopleStaleAfter is how long records of the directory may wait to be folded before the
+	// peopleStaleAfter is how long records of the directory may wait to be folded. After that, the
 	// directory is too outdated to tell which users have left.
 	peopleStaleAfter = time.Minute
-	// ends kept per partition: at two polls per second they cover more than peopleStaleAfter
+	// maxMarks is the number of end offsets kept per partition. At two polls per second, they cover
+	// more than peopleStaleAfter.
 	maxMarks = 256
 )
 
 // backlog measures how long records have been waiting to be folded, for each partition of a
-// projection. This differs from a lag without progress: a fold that advances but is an hour behind
-// does not know who left in that hour.
+// projection. This differs from the time without progress: a fold that makes progress but is an
+// hour behind does not know who left in that hour.
 type backlog map[int32][]endMark
 
 type endMark struct {
@@ -27,8 +28,8 @@ type endMark struct {
 	seen time.Time
 }
 
-// record records the latest state of the projection. The newest record of a partition that is not
-// followed counts as waiting.
+// record adds the latest state of the projection. If a partition is not followed, its newest record
+// counts as waiting.
 func (b backlog) record(s operator.Projection, now time.Time) {
 	for _, p := range s.Partitions {
 		marks := b[p.Partition]
@@ -42,7 +43,7 @@ func (b backlog) record(s operator.Projection, now time.Time) {
 		case len(marks) < maxMarks:
 			marks = append(marks, endMark{p.EndOffset, now})
 		default:
-			marks[last].end = p.EndOffset // counts as older than it is
+			marks[last].end = p.EndOffset // it then counts as older than it is
 		}
 		b[p.Partition] = marks
 	}
@@ -57,8 +58,9 @@ func (b backlog) waits(now time.Time) (longest time.Duration) {
 	return longest
 }
 
-// PeopleKnown returns an error with the code unavailable if it is unknown which users have left, or
-// nil. Parked records do not count as waiting. While no broker responds, no one can be withdrawn.
+// PeopleKnown returns nil if it is known which users have left, and otherwise an error with code
+// [domain.CodeUnavailable]. Parked records do not count as waiting. While no broker answers, no
+// record can be appended, so no one can leave.
 func (m *Monitor) PeopleKnown() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -67,17 +69,18 @@ func (m *Monitor) PeopleKnown() error {
 	}
 	return &domain.Error{
 		Code: domain.CodeUnavailable, RetryAfter: 5,
-		Message: "Changes of people and accounts have not been processed for more than a minute, so it is not known who has left. " +
-			"Until they are processed, nothing can be changed or connected, and histories cannot be read. Try again shortly.",
+		Message: "Changes to people and accounts have been waiting for more than a minute to be processed, " +
+			"so it is not known who has left. Until they are processed, nothing can be changed or connected, " +
+			"and histories cannot be read. Try again shortly.",
 	}
 }
 
 const staleAfter = 5 * time.Second
 
-// MayRead returns why one of the named projections (by default all) cannot be read yet, or nil. A
-// read model that was complete once can still be read while the brokers are down or an operator has
-// paused it; its responses state how old it is. Dropped tables are not rebuilt in every case: the
-// error contains the remedy.
+// MayRead returns nil if the named projections (by default all) can be read, and otherwise an error
+// with the reason. A read model that was complete once can still be read while the brokers are down
+// or an operator has paused it; responses state how old the figures are. If tables were dropped,
+// the error says what to do.
 func (m *Monitor) MayRead(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,8 +93,8 @@ func (m *Monitor) MayRead(names ...string) error {
 	return m.first(unreadable, names)
 }
 
-// MayCommand returns why a command that depends on the named projections (by default all) must not
-// be accepted, or nil.
+// MayCommand returns nil if a command that depends on the named projections (by default all) may be
+// accepted, and otherwise an error with the reason.
 func (m *Monitor) MayCommand(names ...string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -101,7 +104,8 @@ func (m *Monitor) MayCommand(names ...string) error {
 	return m.first(unfit, names)
 }
 
-// Reason returns all faults of a projection, and why its state is outdated, or "".
+// Reason returns a text that describes all faults of a projection and why its state is outdated; ""
+// if there is nothing to report.
 func (m *Monitor) Reason(name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,8 +126,9 @@ func (m *Monitor) Reason(name string) string {
 	return strings.Join(reasons, "; ")
 }
 
-// MayWrite returns why no change to what a projection shows can succeed now, or nil. Unlike
-// [Monitor.MayCommand], it also refuses while an operator has paused the projection.
+// MayWrite returns nil if changes to the data of a projection can succeed now, and otherwise an
+// error with the reason. Unlike [Monitor.MayCommand], it also returns an error while an operator
+// has paused the projection.
 func (m *Monitor) MayWrite(projection string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

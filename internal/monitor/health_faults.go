@@ -16,18 +16,18 @@ import (
 
 const stuckAfter = 5 * time.Second
 
-// class is a kind of fault, the label of the metric.
+// class is a kind of fault. It is a label of the metric.
 type class string
 
 const (
-	classDatabase   class = "database"    // does not respond
-	classBrokers    class = "brokers"     // do not respond
+	classDatabase   class = "database"    // does not answer
+	classBrokers    class = "brokers"     // do not answer
 	classTablesGone class = "tables_gone" // tables were dropped
 	classBuilding   class = "building"    // a read model is being built, or catches up after startup
 	classOtherLog   class = "other_log"   // the tables belong to another log
-	// the tables went back to an earlier state and are refolded
+	// the tables were reset to an earlier state and are catching up
 	classSetBack     class = "set_back"
-	classUnfolded    class = "unfolded"     // no process folds a generation that is read
+	classUnfolded    class = "unfolded"     // no process folds the generation that readers use
 	classStandsStill class = "stands_still" // lag beyond maxLag without progress
 	classLagging     class = "lagging"      // a smaller lag without progress
 	classPaused      class = "paused"       // by an operator
@@ -42,24 +42,26 @@ func classes() []class {
 	}
 }
 
-// fault is one fault. Its reason contains no address.
+// fault is one fault. Its reason contains no addresses.
 type fault struct {
 	Class      class
-	Projection string // "" if it affects no projection in particular, or all
-	Reason     string // a sentence without its end
+	Projection string // "" if the fault does not affect a single projection
+	Reason     string // a sentence without its period
 }
 
 func (f fault) unavailable() error {
 	return &domain.Error{Code: domain.CodeUnavailable, RetryAfter: 2, Message: f.Reason + ". Nothing was changed."}
 }
 
-// unreadable reports whether tables are missing, or lack records that were in the log at startup.
+// unreadable reports whether tables are missing or lack records that were in the log at startup.
 func unreadable(f fault) bool { return f.Class == classBuilding || f.Class == classTablesGone }
 
-// unfit reports whether commands must not use the tables, because their state may never have been
-// correct, or may no longer be correct.
+// unfit reports whether commands must not use the tables, because the tables may show a wrong or
+// outdated state.
 func unfit(f fault) bool {
-	return slices.Contains([]class{classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill}, f.Class)
+	return slices.Contains([]class{
+		classTablesGone, classBuilding, classOtherLog, classSetBack, classUnfolded, classStandsStill,
+	}, f.Class)
 }
 
 func (m *Monitor) awayFor(err error) *fault {
@@ -68,13 +70,14 @@ func (m *Monitor) awayFor(err error) *fault {
 		return &fault{Class: classBrokers, Reason: "The brokers do not answer"}
 	case pg.IsMissing(err):
 		return &fault{Class: classDatabase, Reason: "Tables of this service are missing from the database. " +
-			"An operator must restore them, or restart every process: missing tables are rebuilt from the log at startup"}
+			"An operator must restore them or restart every process, which rebuilds missing tables from the log"}
 	default:
 		return &fault{Class: classDatabase, Reason: "The database does not answer"}
 	}
 }
 
-// faultsOf returns the most important fault first. The caller must hold the lock.
+// faultsOf returns the faults of a projection, the most important one first. The caller must hold
+// the lock.
 func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fault) {
 	for _, candidate := range []struct {
 		class  class
@@ -92,10 +95,12 @@ func (m *Monitor) faultsOf(s operator.Projection, folded []string) (faults []fau
 			fmt.Sprintf("is %d events behind and makes no progress", s.Lag))},
 		{classParked, textIf(s.Parked > 0,
 			"has "+operator.ParkedEvents(s.Parked)+" that an operator must review: 'ledgerboard parked' lists them")},
-		{classProblem, textIf(s.Problem != "" && !s.Paused, "cannot be folded by this process. Its log says why")},
+		{classProblem, textIf(s.Problem != "" && !s.Paused,
+			"cannot be folded by this process. The log output of the process says why")},
 	} {
 		if candidate.reason != "" {
-			faults = append(faults, fault{candidate.class, s.Projection, "Read model " + s.Projection + " " + candidate.reason})
+			reason := "Read model " + s.Projection + " " + candidate.reason
+			faults = append(faults, fault{candidate.class, s.Projection, reason})
 		}
 	}
 	return faults
@@ -112,11 +117,12 @@ func droppedTables(s operator.Projection) string {
 	if len(s.TablesGone) == 0 {
 		return ""
 	}
-	remedy := "A process with the role projector rebuilds them from the log: if that does not begin within seconds, start one"
+	remedy := "They are rebuilt from the log. If that does not begin within seconds, " +
+		"start a process with the role projector"
 	if s.Paused {
 		remedy = "They are rebuilt from the log once an operator resumes the read model, which is paused"
 	}
-	return "cannot be read: tables of it are missing from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
+	return "cannot be read: tables are missing from the database (" + strings.Join(s.TablesGone, ", ") + "). " + remedy
 }
 
 func (m *Monitor) buildProgress(s operator.Projection) string {
@@ -124,22 +130,23 @@ func (m *Monitor) buildProgress(s operator.Projection) string {
 	case !s.Live():
 		why := ""
 		if s.Rebuilding {
-			why = "its tables were gone from the database, or too old to use, so they are rebuilt from the log: "
+			why = "its tables were missing or too old to use, so they are being rebuilt from the log: "
 		}
 		for _, b := range s.Building {
 			if b.Generation == s.Generation {
-				progress := fmt.Sprintf("%s, %d %%", s.Projection, b.Percent())
+				progress := fmt.Sprintf("building %s, %d%%", s.Projection, b.Percent())
 				if left, known := b.Left(); known {
-					progress += ", " + formatDuration(left)
+					progress += ", " + formatDuration(left) + " left"
 				}
-				return "cannot be read yet: " + why + "building " + progress + ". Try again shortly"
+				return "cannot be read yet: " + why + progress + ". Try again shortly"
 			}
 		}
 		if s.Paused {
 			return "cannot be read yet: " + why + "the build waits until an operator resumes the read model"
 		}
-		return "cannot be read yet: no process builds it for this version of the program. Start one with the role projector"
-	// for example because the log lost records that were not folded yet
+		return "cannot be read yet: no process builds it for this version of the program. " +
+			"Start a process with the role projector"
+	// For example, the log has lost records that were not folded yet.
 	case m.missing(s) > 0 && unfollowed(s) != "":
 		return fmt.Sprintf("cannot be read: it lacks %d events of the log and ", m.missing(s)) + unfollowed(s)
 	case m.missing(s) > 0:
@@ -160,21 +167,21 @@ func formatDuration(d time.Duration) string {
 	}
 }
 
-// unfollowed says which partition is not followed: its new records would never appear, however
-// small the lag.
+// unfollowed returns which partition is not followed and why; "" if all are. New records of such a
+// partition would never appear, even if the lag is small.
 func unfollowed(s operator.Projection) string {
 	for _, p := range s.Partitions {
 		if p.Stopped != "" {
-			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that; the log of the service says how",
+			return fmt.Sprintf("does not follow the log (partition %d: %s). An operator must fix that",
 				p.Partition, p.Stopped)
 		}
 	}
 	return ""
 }
 
-// wentBack compares checkpoints with their previous maximum: the database may have been restored or
-// failed over to a replica that lacked the last commits. Records that are no longer in the log are
-// ignored.
+// wentBack compares checkpoints with their previous maximum, because the database may have been
+// restored, or failed over to a replica that lacked the last commits. It ignores records that are
+// no longer in the log.
 func (m *Monitor) wentBack(s operator.Projection) string {
 	var n int64
 	for _, p := range s.Partitions {
@@ -183,10 +190,12 @@ func (m *Monitor) wentBack(s operator.Projection) string {
 		n += m.highest[position] - p.NextOffset
 	}
 	return textIf(n > 0, fmt.Sprintf(
-		"was reset to an earlier state together with its database and is being refolded (%d events to go). Try again shortly", n))
+		"was reset to an earlier state together with its database and is catching up (%d events to go). "+
+			"Try again shortly", n))
 }
 
-// foldedByNobody waits for a moment, because a process may be starting or taking over.
+// foldedByNobody reports a generation only after a few seconds, because a process may be starting
+// or taking over.
 func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string {
 	if m.config.Folded == nil || !s.Live() || s.Paused {
 		return ""
@@ -201,11 +210,11 @@ func (m *Monitor) foldedByNobody(s operator.Projection, folded []string) string 
 		m.unfolded[name] = time.Now()
 	}
 	return textIf(known && time.Since(since) >= stuckAfter,
-		"is not folded by any process (generation "+name+"). Start one with the role projector")
+		"is not folded by any process (generation "+name+"). Start a process with the role projector")
 }
 
-// logChanges logs once when the faults change. Only classes and projections count, because the
-// numbers in the reasons change all the time. The caller must hold the lock.
+// logChanges logs the faults when they change. It compares only classes and projections, because
+// the numbers in the reasons change all the time. The caller must hold the lock.
 func (m *Monitor) logChanges(ctx context.Context, cause error) {
 	var keys, reasons []string
 	for _, fault := range m.all() {
@@ -225,12 +234,13 @@ func (m *Monitor) logChanges(ctx context.Context, cause error) {
 		attributes = append(attributes, "error", cause)
 	}
 	if strings.Contains(now, string(classOtherLog)) {
-		attributes = append(attributes, "remedy", "restore the log that the tables were built from; or, if this is the right log, "+
-			"stop every process and drop schema lb_engine: the next start rebuilds the tables from it")
+		attributes = append(attributes, "remedy", "restore the log that the tables were built from; "+
+			"or, if this is the right log, stop every process and drop schema lb_engine, "+
+			"so that the next start rebuilds the tables from this log")
 	}
 	level, text := slog.LevelWarn, "the service is degraded"
 	if !slices.ContainsFunc(m.all(), func(f fault) bool { return f.Class != classBuilding }) {
-		level, text = slog.LevelInfo, "building read models" // as after every first start
+		level, text = slog.LevelInfo, "building read models" // this is normal after the first start
 	}
 	m.config.Logger.Log(ctx, level, text, attributes...)
 }

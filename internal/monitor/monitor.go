@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// The polling intervals. CheckInterval applies until all read models are live and while there are
-// faults.
+// The polling intervals. CheckInterval applies until all read models can be read, and while there
+// are faults.
 const (
 	CheckInterval    = 500 * time.Millisecond
 	lookHealthyEvery = 2 * time.Second
@@ -37,30 +37,30 @@ type Monitor struct {
 	mu         sync.Mutex
 	statuses   []operator.Projection
 	faults     [][]fault // of each entry of statuses
-	pollFault  *fault    // why the latest poll is incomplete; nil if it is complete
-	tablesGone bool      // whether pollFault is due to missing tables that all reads need
+	pollFault  *fault    // why the latest poll failed; nil if it succeeded
+	tablesGone bool      // pollFault is due to missing tables that all reads need
 	polledAt   time.Time
-	// targets are the ends of the log at the first poll, by projection and partition. Until they
-	// are folded, records appended while this process was down are missing. A projection that has
-	// been complete has no targets.
+	// targets are the ends of the log at the first poll, by projection and partition. Until the
+	// tables have reached them, they may lack records that were appended while no process was
+	// running. The targets of a projection are deleted once it has reached them.
 	targets  map[string]map[int32]int64
 	highest  map[place]int64      // highest checkpoints seen
 	unfolded map[string]time.Time // generations that no process folds, and since when
-	people   backlog              // of the directory
-	told     string               // the last logged faults
-	readable chan struct{}
+	people   backlog              // of the projection that contains users
+	told     string               // the faults that were logged last
+	readable chan struct{}        // closed once all projections can be read
 }
 
-// maxLag is the lag, in events, above which a projection without progress is too outdated for
+// maxLag is the lag, in events, above which a projection that makes no progress is too outdated for
 // commands.
 const maxLag = 10_000
 
 // Config configures a monitor.
 type Config struct {
 	People string // the projection that contains users
-	NoLog  error  // wrapped by the error of a read model's status if no broker responds
-	// Folded returns the generations that a process folds, as projection.g<number>. If it is nil,
-	// they are not checked.
+	NoLog  error  // wrapped by the error of a read model's Status if no broker answers
+	// Folded returns the generations that a process is folding, as projection.g<number>. If Folded
+	// is nil, the monitor does not check this.
 	Folded func(ctx context.Context) ([]string, error)
 	Logger *slog.Logger
 }
@@ -70,10 +70,11 @@ type place struct {
 	partition  int32
 }
 
-// New returns a monitor without a state; see [Monitor.Run].
+// New returns a monitor that has not polled yet: see [Monitor.Run].
 func New[M readModel](models []M, c Config) *Monitor {
 	m := &Monitor{
-		config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{}, people: backlog{}, readable: make(chan struct{}),
+		config: c, highest: map[place]int64{}, unfolded: map[string]time.Time{},
+		people: backlog{}, readable: make(chan struct{}),
 	}
 	for _, model := range models {
 		m.models = append(m.models, model)
@@ -106,7 +107,8 @@ func (m *Monitor) nextLook() time.Duration {
 	return CheckInterval
 }
 
-// Check polls once. If a projection's status cannot be read, its last state stays and ages.
+// Check polls once. If the status of a projection cannot be read, the last state of all projections
+// is kept.
 func (m *Monitor) Check(ctx context.Context) {
 	looking, cancel := context.WithTimeout(ctx, staleAfter)
 	defer cancel()
@@ -166,8 +168,8 @@ func (m *Monitor) ask(ctx context.Context) (statuses []operator.Projection, fold
 	return statuses, folded, err
 }
 
-// missing returns how many of the events that were in the log at startup a projection has not
-// folded. The caller must hold the lock.
+// missing returns how many events a projection has not folded of those that were in the log at
+// startup. The caller must hold the lock.
 func (m *Monitor) missing(s operator.Projection) int64 {
 	var n int64
 	for _, p := range s.Partitions {
@@ -179,7 +181,8 @@ func (m *Monitor) missing(s operator.Projection) int64 {
 // Readable returns a channel that is closed once every projection can be read.
 func (m *Monitor) Readable() <-chan struct{} { return m.readable }
 
-// stateUnknown returns why the state of the read models is unknown. The caller must hold the lock.
+// stateUnknown returns an error that says why the state of the read models is unknown. The caller
+// must hold the lock.
 func (m *Monitor) stateUnknown() error {
 	if m.pollFault != nil {
 		return m.pollFault.unavailable()
@@ -190,8 +193,8 @@ func (m *Monitor) stateUnknown() error {
 	}
 }
 
-// first returns the first fault of the named projections for which counts is true. The caller must
-// hold the lock.
+// first returns the first fault of the named projections for which counts returns true, as an
+// error. The caller must hold the lock.
 func (m *Monitor) first(counts func(fault) bool, names []string) error {
 	for i, s := range m.statuses {
 		if len(names) > 0 && !slices.Contains(names, s.Projection) {
@@ -220,7 +223,7 @@ func (m *Monitor) all() []fault {
 	return all
 }
 
-// Projections returns the latest state.
+// Projections returns the latest state of the projections.
 func (m *Monitor) Projections() []operator.Projection {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -232,25 +235,31 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	lagEvents   = desc("projection_lag_events", "End offset minus next offset.", "projection", "partition")
-	lagSeconds  = desc("projection_lag_seconds", "Time without progress of the slowest partition; 0 without lag.", "projection")
-	parkedCount = desc("projection_parked_events", "Parked events that require an operator.", "projection")
-	staleCount  = desc("projection_stale_total", "Records that lost a race, and duplicates, since the process was started.", "projection")
-	degraded    = desc("degraded", "Number of affected read models by kind of fault; 1 for faults that affect all.", "reason")
-	differGauge = desc("projection_tables_differ", "1 if the latest daily check found that tables differ from the log.", "projection")
-	checkedAt   = desc("projection_tables_checked_timestamp_seconds",
-		"Time when the latest daily check ended; 0 before the first.", "projection")
+	lagEvents  = desc("projection_lag_events", "Number of records not folded yet.", "projection", "partition")
+	lagSeconds = desc("projection_lag_seconds",
+		"Longest time that a partition has been behind without progress; 0 without lag.", "projection")
+	parkedCount = desc("projection_parked_events", "Number of parked events that require an operator.", "projection")
+	staleCount  = desc("projection_stale_total",
+		"Number of stale records (lost races and duplicates) that this process has skipped.", "projection")
+	degraded = desc("degraded",
+		"Number of affected read models by kind of fault; 1 for a fault that affects all of them.", "reason")
+	differGauge = desc("projection_tables_differ",
+		"1 if the latest daily check found that the tables differ from the log.", "projection")
+	checkedAt = desc("projection_tables_checked_timestamp_seconds",
+		"Unix time of the latest daily check of the tables; 0 before the first check.", "projection")
 	liveGauge = desc("projection_live", "1 if the read model can be read.", "projection")
 )
 
 // Describe implements [prometheus.Collector].
 func (*Monitor) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{lagEvents, lagSeconds, parkedCount, staleCount, differGauge, checkedAt, liveGauge, degraded} {
+	for _, d := range []*prometheus.Desc{
+		lagEvents, lagSeconds, parkedCount, staleCount, differGauge, checkedAt, liveGauge, degraded,
+	} {
 		descs <- d
 	}
 }
 
-// Collect implements [prometheus.Collector]. It reports the latest known state.
+// Collect implements [prometheus.Collector]. It exports the latest state.
 func (m *Monitor) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)

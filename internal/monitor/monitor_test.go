@@ -160,7 +160,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		for _, err := range []error{m.MayRead("dashboards"), m.MayCommand("dashboards"), m.MayWrite("dashboards")} {
 			require.Equal(t, domain.CodeUnavailable, domain.CodeOf(err))
 			require.ErrorContains(t, err, "missing from the database (access_notices, dashboard_heads)")
-			require.ErrorContains(t, err, "process with the role projector rebuilds them from the log")
+			require.ErrorContains(t, err, "They are rebuilt from the log. If that does not begin within seconds")
 		}
 		require.Contains(t, m.Reason("dashboards"), "missing from the database")
 		require.NoError(t, m.MayRead("directory"))
@@ -174,7 +174,7 @@ func TestDroppedTablesOfOneReadModel(t *testing.T) {
 		model.status.Paused = false
 		model.status.Building = []operator.Build{{Done: 3, Total: 6}}
 		m.Check(t.Context())
-		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: building dashboards, 50 %")
+		require.ErrorContains(t, m.MayRead("dashboards"), "rebuilt from the log: building dashboards, 50%")
 		model.status = liveModel("dashboards", 5, 5).status
 		m.Check(t.Context())
 		require.NoError(t, m.MayRead(), "no restart is needed")
@@ -281,7 +281,7 @@ func TestBuildingReportsProgress(t *testing.T) {
 	model := liveModel("dashboards", 61, 100)
 	model.status.State, model.status.Generation = projections.StateBuilding, 3
 	model.status.Building = []operator.Build{{Generation: 3, State: projections.StateBuilding, Done: 61, Total: 100, Seconds: 188}}
-	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61 %, 2 min")
+	require.ErrorContains(t, look(t, model).MayRead(), "building dashboards, 61%, 2 min left")
 	model.status.Building = nil
 	require.ErrorContains(t, look(t, model).MayRead(), "no process builds it")
 }

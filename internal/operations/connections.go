@@ -12,7 +12,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// Connections lists how connected accounts are read.
+// Connections lists the connected accounts and how they are read.
 func (d *Views) Connections(ctx context.Context, q directory.ReadingsQuery) ([]directory.ConnectionReading, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -21,8 +21,8 @@ func (d *Views) Connections(ctx context.Context, q directory.ReadingsQuery) ([]d
 	return directory.Connections{Pool: tables}.Readings(ctx, q, time.Now())
 }
 
-// connection accepts ids in canonical decimal form, by which pauses are keyed. Pauses can outlive
-// their connection.
+// connection returns the target with an id, which must have the canonical decimal form by which
+// pauses are stored. A paused connection may no longer exist.
 func (d *Views) connection(ctx context.Context, name string) (on domain.OperatorTarget, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -44,9 +44,9 @@ func (d *Views) connection(ctx context.Context, name string) (on domain.Operator
 	return domain.OperatorTarget{Connection: id, Platform: place.Platform}, err
 }
 
-// ReadConnection makes the accounts of a connection due now: their totals, and their posts that are
-// due by age. Quotas still apply. Errors: [domain.CodeConflict] if none of the accounts is read,
-// with the reason.
+// ReadConnection makes the accounts of a connection due immediately: their totals, and those of
+// their posts that are due by age. Quotas still apply. If none of the accounts can be read, the
+// error has code [domain.CodeConflict] and contains the reason.
 func (d *Service) ReadConnection(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	target, err := d.connection(ctx, id)
 	if err != nil {

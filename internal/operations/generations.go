@@ -27,7 +27,8 @@ func (d *Service) RequestRebuild(
 }
 
 func (d *Service) requestRebuild(
-	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
+	ctx context.Context, c commands.Caller,
+	action domain.OperatorAction, on domain.OperatorTarget, version int, reason domain.Reason,
 	request func(context.Context, projections.RebuildRequest) (operator.Rebuild, error),
 ) (rebuild operator.Rebuild, err error) {
 	err = d.act(ctx, c, action, on, reason, func(ctx context.Context) (_ commands.Effect, err error) {
@@ -39,7 +40,7 @@ func (d *Service) requestRebuild(
 	return rebuild, err
 }
 
-// SwitchBack requests a rollback to the generation that readers used before.
+// SwitchBack requests a rollback to the generation that readers used previously.
 func (d *Service) SwitchBack(
 	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
 ) (rebuild operator.Rebuild, err error) {
@@ -55,14 +56,15 @@ func (d *Service) SwitchBack(
 	return d.requestRebuild(ctx, c, domain.ActionGenerationSwitchedBack, target, version, reason, d.rebuilds.SwitchBack)
 }
 
-// rebuildableVersion returns refusals before anything is recorded.
+// rebuildableVersion returns the version to rebuild, or an error if a rebuild must be refused.
 func (d *Service) rebuildableVersion(ctx context.Context, projection string) (version int, err error) {
 	if _, err := d.projection(projection); err != nil {
 		return 0, err
 	}
-	switch err := d.Log.Check(ctx); { // new tables would copy the faults of an unsafe log
+	switch err := d.Log.Check(ctx); { // tables built from an unsafe log may be wrong
 	case errors.Is(err, eventlog.ErrUnsafeTopic):
-		return 0, domain.NewError(domain.CodeConflict, "Rebuilds, comparisons and switches are refused until this is fixed: %v", err)
+		return 0, domain.NewError(domain.CodeConflict,
+			"Rebuilds and rollbacks are refused until this is fixed: %v", err)
 	case err != nil:
 		return 0, domain.NewError(domain.CodeUnavailable,
 			"Nothing was done: the topic settings could not be read from the brokers. Try again.")
@@ -84,7 +86,8 @@ func refuseConcurrentRebuild(all []operator.Rebuild, projection string, version 
 		if all[i].Back {
 			what = "rollback"
 		}
-		return domain.NewError(domain.CodeConflict, "A %s of %s has been in progress since %s. Wait until it ends, or cancel it.",
+		return domain.NewError(domain.CodeConflict,
+			"A %s of %s has been in progress since %s. Wait until it ends, or cancel it.",
 			what, projection, all[i].RequestedAt.UTC().Format("2 Jan 2006, 15:04:05 UTC"))
 	}
 	return nil
@@ -99,8 +102,8 @@ func versionOf(projection string) int {
 	return 0
 }
 
-// Prepared finds the generation that readers of this program's version use; Already is true if it
-// exists. Errors: [domain.CodeConflict] while a process is building it.
+// Prepared finds the live generation for this program's version. If it exists, Already is true.
+// While a process is building it, the error has code [domain.CodeConflict].
 func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Prepared, err error) {
 	p.Projection, p.Version = projection, versionOf(projection)
 	if p.Version == 0 {
@@ -124,9 +127,9 @@ func (d *Views) Prepared(ctx context.Context, projection string) (p operator.Pre
 	return p, err
 }
 
-// PrepareGeneration requests a generation of this program's version next to the live ones. Readers
-// of this version use it when it is ready; readers of other versions are not affected. If it
-// already exists, nothing is done or recorded.
+// PrepareGeneration requests a generation of this program's version next to the live generations of
+// other versions. Readers of this version use it once it is ready; readers of other versions are
+// not affected. If it already exists, nothing is done or recorded.
 func (d *Service) PrepareGeneration(
 	ctx context.Context, c commands.Caller, projection string, reason domain.Reason,
 ) (operator.Prepared, error) {
@@ -138,7 +141,8 @@ func (d *Service) PrepareGeneration(
 		return p, err
 	}
 	target := domain.OperatorTarget{Projection: projection}
-	rebuild, err := d.requestRebuild(ctx, c, domain.ActionGenerationPrepared, target, p.Version, reason, d.rebuilds.Request)
+	rebuild, err := d.requestRebuild(
+		ctx, c, domain.ActionGenerationPrepared, target, p.Version, reason, d.rebuilds.Request)
 	p.Rebuild = &rebuild
 	return p, err
 }
@@ -147,20 +151,22 @@ func (d *Service) earlierGeneration(ctx context.Context, projection string, vers
 	generations, err := d.Generations(ctx)
 	var retired time.Time
 	for _, g := range generations {
-		earlier := g.Projection == projection && g.Version == version && g.State == projections.StateRetired && g.LiveAt != nil
+		earlier := g.Projection == projection && g.Version == version &&
+			g.State == projections.StateRetired && g.LiveAt != nil
 		if earlier && !g.RetiredAt.Before(retired) {
 			number, retired = g.Generation, *g.RetiredAt
 		}
 	}
 	if err == nil && number == 0 {
 		err = domain.NewError(domain.CodeConflict,
-			"There is no earlier generation of %s, version %d, to roll back to. Rebuild the projection instead.", projection, version)
+			"There is no earlier generation of %s, version %d, to roll back to. Rebuild the projection instead.",
+			projection, version)
 	}
 	return number, err
 }
 
-// CancelRebuild cancels a rebuild. Live tables do not change. Errors: [domain.CodeConflict] if it
-// has ended.
+// CancelRebuild cancels a rebuild. Live tables do not change. If the rebuild has already ended, the
+// error has code [domain.CodeConflict].
 func (d *Service) CancelRebuild(ctx context.Context, c commands.Caller, id string, reason domain.Reason) error {
 	rebuild, err := d.rebuilds.Get(ctx, id)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels"
 )
 
-// InspectParked returns a parked event with its record in the log. The access is recorded.
+// InspectParked returns a parked event and its record in the log. The access is recorded.
 func (d *Service) InspectParked(
 	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
 ) (record operator.ParkedRecord, err error) {
@@ -43,14 +43,17 @@ func (d *Service) parkedEvent(ctx context.Context, id string) (event operator.Pa
 		return event, err
 	}
 	if len(found) == 0 {
-		return event, domain.NewError(domain.CodeNotFound, "There is no parked event %s. 'ledgerboard parked' lists all parked events.", id)
+		return event, domain.NewError(domain.CodeNotFound,
+			"There is no parked event %s. 'ledgerboard parked' lists all parked events.", id)
 	}
 	return found[0], nil
 }
 
-// RetryParked folds parked events from the log again; without ids, all of them. One action is
-// recorded for each projection with such events.
-func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []string, reason domain.Reason) (operator.RetryResult, error) {
+// RetryParked folds the parked events with the given ids from the log again; without ids, all
+// parked events. One action is recorded for each affected projection.
+func (d *Service) RetryParked(
+	ctx context.Context, c commands.Caller, ids []string, reason domain.Reason,
+) (operator.RetryResult, error) {
 	all := operator.RetryResult{Parked: []operator.StillParked{}}
 	events, err := d.Parked(ctx, operator.ParkedFilter{IDs: ids, State: projections.ParkedWaits})
 	if err != nil {
@@ -88,10 +91,10 @@ func (d *Service) RetryParked(ctx context.Context, c commands.Caller, ids []stri
 	return all, errors.Join(failed...)
 }
 
-// SkipParked skips a parked event. An event of an agency's dashboards is skipped permanently by a
-// record on the agency's stream; the result describes the events that waited for it. An event that
-// blocks no others is marked as skipped in its row. Skipping an event again does nothing and sets
-// Already.
+// SkipParked skips a parked event. An event that blocks an agency's dashboards is skipped
+// permanently, by a record in the agency's stream; the result describes the events that were parked
+// behind it. An event that blocks no other events is only marked as skipped. If the event was
+// already skipped, SkipParked does nothing and sets Already.
 func (d *Service) SkipParked(
 	ctx context.Context, c commands.Caller, id string, reason domain.Reason,
 ) (result operator.SkipResult, err error) {
@@ -106,7 +109,8 @@ func (d *Service) SkipParked(
 	}
 	at := event.Position()
 	target := domain.OperatorTarget{Projection: event.Projection, Position: &at, Count: 1}
-	if !blocksStream(event) || event.Reason == fold.ReasonChainBroken { // it may be in the wrong partition
+	// SkipParked refuses an event that broke the chain of a stream in the stream's own partition.
+	if !blocksStream(event) || event.Reason == fold.ReasonChainBroken {
 		e, err := d.projection(event.Projection)
 		if err != nil {
 			return result, err
@@ -128,19 +132,18 @@ func (d *Service) SkipParked(
 	}
 	err = d.act(ctx, c, domain.ActionParkedSkipped, target, reason, func(ctx context.Context) (commands.Effect, error) {
 		c.ParentAccount = event.Stream
-		already, err := updates.Skip(ctx, commands.SkipParked{Caller: c, Position: at, Version: version, Reason: reason})
-		if err != nil {
+		skip := commands.SkipParked{Caller: c, Position: at, Version: version, Reason: reason}
+		if result.Already, err = updates.Skip(ctx, skip); err != nil {
 			return commands.Effect{}, err
 		}
-		result.Already = already
 		left, err := d.waiting(ctx, event)
 		return addWaiting(&result, waiting, left, err), nil
 	})
 	return result, err
 }
 
-// addWaiting does not fail if the events could not be read: the skip is in the log and has taken
-// effect.
+// addWaiting adds the events that were parked behind the skipped event to the result. If they could
+// not be read, it sets Unknown instead of returning an error, because the skip has taken effect.
 func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent, unread error) commands.Effect {
 	if unread != nil {
 		result.Unknown = true
@@ -157,14 +160,14 @@ func addWaiting(result *operator.SkipResult, before, left []operator.ParkedEvent
 	return commands.Effect{Count: result.Folded, Left: len(result.Parked)}
 }
 
-// blocksStream is true only for events of an agency's dashboards.
+// blocksStream reports whether an event belongs to the stream of an agency's dashboards.
 func blocksStream(event operator.ParkedEvent) bool {
 	stream, ok := domain.HexID(event.Stream)
 	return event.Topic == domain.TopicDashboards && ok && stream == event.Stream
 }
 
-// checkSkip refuses a skip that no running process would apply, and returns the version that the
-// skip names.
+// checkSkip returns an error if no process would apply a skip, and otherwise the version of the
+// event, which the skip names.
 func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (version int64, err error) {
 	e, err := d.projection(event.Projection)
 	if err != nil {
@@ -180,13 +183,14 @@ func (d *Service) checkSkip(ctx context.Context, event operator.ParkedEvent) (ve
 	}
 	if !slices.Contains(folded, status.GenerationName()) {
 		return 0, domain.NewError(domain.CodeUnavailable,
-			"No process folds %s, so the skip would not take effect. Start a process with the role projector, then skip the event again.",
+			"No process folds %s, so the skip would not take effect. "+
+				"Start a process with the role projector, then skip the event again.",
 			event.Projection)
 	}
 	record, err := e.InspectParked(ctx, event.ID)
 	for _, h := range record.Headers {
 		if h.Key == eventlog.MetadataVersion {
-			version, _ = strconv.ParseInt(h.Value, 10, 64) // valid, because the record is a link of its chain
+			version, _ = strconv.ParseInt(h.Value, 10, 64) // valid, because the event was effective
 		}
 	}
 	return version, err
@@ -199,7 +203,8 @@ func (d *Service) waiting(ctx context.Context, event operator.ParkedEvent) ([]op
 	}), err
 }
 
-// skipper returns the dashboard commands for skips. They poll the progress of the tables.
+// skipper returns the dashboard commands for skips. They poll the tables, because their Progress is
+// not connected.
 func (d *Service) skipper(ctx context.Context) (*commands.Dashboards, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {

@@ -15,21 +15,27 @@ var pauseActions = map[domain.PauseKind]struct{ pause, resume domain.OperatorAct
 	domain.PauseConnection: {domain.ActionConnectionPaused, domain.ActionConnectionResumed},
 }
 
-// Pause pauses a projection, or the reading of a platform or connection. Errors:
-// [domain.CodeConflict] if it is already paused.
-func (d *Service) Pause(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+// Pause pauses a projection, or the readings of a platform or connection. If the target is already
+// paused, the error has code [domain.CodeConflict].
+func (d *Service) Pause(
+	ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason,
+) error {
 	target, err := d.pauseTarget(ctx, kind, name, false)
 	if err != nil {
 		return err
 	}
 	return d.act(ctx, c, pauseActions[kind].pause, target, reason, withoutEffect(func(ctx context.Context) error {
-		_, err := d.pauses.Pause(ctx, domain.Pause{Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason})
+		_, err := d.pauses.Pause(ctx, domain.Pause{
+			Kind: kind, Name: name, Since: time.Now().UTC(), Actor: c.UserID, Reason: reason,
+		})
 		return err
 	}))
 }
 
-// Resume ends a pause. Errors: [domain.CodeConflict] if it is not paused.
-func (d *Service) Resume(ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason) error {
+// Resume ends a pause. If the target is not paused, the error has code [domain.CodeConflict].
+func (d *Service) Resume(
+	ctx context.Context, c commands.Caller, kind domain.PauseKind, name string, reason domain.Reason,
+) error {
 	target, err := d.pauseTarget(ctx, kind, name, true)
 	if err != nil {
 		return err
@@ -40,8 +46,11 @@ func (d *Service) Resume(ctx context.Context, c commands.Caller, kind domain.Pau
 	}))
 }
 
-// pauseTarget refuses a target that is already in the requested state.
-func (d *Service) pauseTarget(ctx context.Context, kind domain.PauseKind, name string, paused bool) (on domain.OperatorTarget, err error) {
+// pauseTarget is like [Service.Pausable], but returns an error if the target's state is not the
+// expected one.
+func (d *Service) pauseTarget(
+	ctx context.Context, kind domain.PauseKind, name string, paused bool,
+) (on domain.OperatorTarget, err error) {
 	if on, err = d.Pausable(ctx, kind, name); err != nil {
 		return on, err
 	}
@@ -53,9 +62,11 @@ func (d *Service) pauseTarget(ctx context.Context, kind domain.PauseKind, name s
 	return on, err
 }
 
-// Pausable returns the target of an action on a projection, platform or connection. Errors:
-// [domain.CodeNotFound].
-func (d *Service) Pausable(ctx context.Context, kind domain.PauseKind, name string) (on domain.OperatorTarget, err error) {
+// Pausable returns the target for pausing or resuming a projection, platform or connection. If it
+// does not exist, the error has code [domain.CodeNotFound].
+func (d *Service) Pausable(
+	ctx context.Context, kind domain.PauseKind, name string,
+) (on domain.OperatorTarget, err error) {
 	switch kind {
 	case domain.PauseProjection:
 		_, err = d.projection(name)

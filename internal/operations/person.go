@@ -16,8 +16,8 @@ import (
 	"github.com/ledgerboard/ledgerboard/readmodels/directory"
 )
 
-// Person finds the ids of a person by user id, or by member number if it is not 0. Errors:
-// [directory.ErrPersonNotFound].
+// Person finds the ids of a person by member number or, if that is 0, by user id. If there is no
+// such person, the error is [directory.ErrPersonNotFound].
 func (d *Service) Person(ctx context.Context, user string, member int64) (domain.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -30,11 +30,12 @@ func (d *Service) Person(ctx context.Context, user string, member int64) (domain
 	return people.OfUser(ctx, user)
 }
 
-// ExportPerson writes all data about a person to a file, like [directory.People.Export]. file
-// creates the file and calls content to write it. The export is recorded, and its outcome is
-// recorded after file returns.
+// ExportPerson writes all data about a person to a file, like [directory.People.Export]. file must
+// create the file and call content to write it. The export is recorded before file is called, and
+// its outcome after file returns.
 func (d *Service) ExportPerson(
-	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason, file func(content func(io.Writer) error) error,
+	ctx context.Context, c commands.Caller, person domain.Person, reason domain.Reason,
+	file func(content func(io.Writer) error) error,
 ) (sections []directory.PersonSectionCount, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -45,7 +46,7 @@ func (d *Service) ExportPerson(
 		target.Member = person.Members[0]
 	}
 	head := directory.PersonExportHead{MadeAt: time.Now().UTC(), Behind: map[string]int64{}}
-	statuses, err := d.Projections(ctx) // before the export adds a record that is not folded yet
+	statuses, err := d.Projections(ctx) // before the record of the export is appended
 	if err != nil {
 		return nil, fmt.Errorf("read the lag of the tables: %w", err)
 	}
@@ -64,11 +65,11 @@ func (d *Service) ExportPerson(
 }
 
 var errNobodyToSignIn = domain.NewError(domain.CodeUnprocessable,
-	"The directory contains no active user with this id in an active account, so a sign-in link would not work. Auditors and operators "+
-		"sign in with a token instead ('ledgerboard token').")
+	"The directory contains no active user with this id in an active account, so a sign-in link would not work. "+
+		"Auditors and operators sign in with a token instead ('ledgerboard token').")
 
-// Candidate returns the user whom a link would sign in, by the current directory. Errors:
-// [domain.CodeUnprocessable] if the link would not work.
+// Candidate returns the user whom a sign-in link would sign in, according to the current directory.
+// If the link would not work, the error has code [domain.CodeUnprocessable].
 func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
@@ -81,8 +82,8 @@ func (d *Service) Candidate(ctx context.Context, user string) (identity.Person, 
 	return p, err
 }
 
-// MakeSignInLink creates a sign-in link for a candidate ([api.SignInLinkDuration]), and records who
-// created it for whom. It returns the path of the link and its expiry.
+// MakeSignInLink creates a sign-in link for a candidate and records who created it for whom. It
+// returns the path of the link and the time when it expires.
 func (d *Service) MakeSignInLink(
 	ctx context.Context, c commands.Caller, candidate identity.Person, validFor time.Duration, reason domain.Reason,
 ) (path string, until time.Time, err error) {
@@ -96,14 +97,14 @@ func (d *Service) MakeSignInLink(
 	return console.LinkPath(secret), until, err
 }
 
-// SignInLinkedTo returns the issuer of the identity provider to which a user is linked. Errors:
-// [domain.CodeNotFound] if the user is not linked.
+// SignInLinkedTo returns the issuer of the identity provider to which a user is linked. If the user
+// is not linked, the error has code [domain.CodeNotFound].
 func (d *Service) SignInLinkedTo(ctx context.Context, user string) (issuer string, err error) {
 	return vault.Identities{Pool: d.kept}.LinkedTo(ctx, user)
 }
 
-// UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. It is
-// recorded.
+// UnlinkSignIn removes a user's link to the identity provider and ends the user's sessions. The
+// action is recorded.
 func (d *Service) UnlinkSignIn(ctx context.Context, c commands.Caller, user string, reason domain.Reason) error {
 	target := domain.OperatorTarget{User: user}
 	return d.act(ctx, c, domain.ActionSignInUnlinked, target, reason, withoutEffect(func(ctx context.Context) error {

@@ -24,9 +24,9 @@ import (
 type Service struct {
 	*Views
 
-	Log     *eventlog.Log // its topics may have problems
+	Log     *eventlog.Log // topics may have unsafe settings
 	Engines []*projections.Engine
-	Changes commands.DashboardsConfig // for skips, which are dashboard commands; without Store
+	Changes commands.DashboardsConfig // without Store; for skips, which are dashboard commands
 	Records *commands.Audit
 }
 
@@ -40,14 +40,15 @@ func (d *Service) projection(name string) (*projections.Engine, error) {
 }
 
 func (d *Service) act(
-	ctx context.Context, c commands.Caller, action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
+	ctx context.Context, c commands.Caller,
+	action domain.OperatorAction, on domain.OperatorTarget, reason domain.Reason,
 	do func(context.Context) (commands.Effect, error),
 ) error {
 	record := domain.OperatorActed{Action: action, Target: on, Reason: reason}
 	return d.Records.Act(ctx, c, record, func(ctx context.Context) (commands.Effect, error) {
 		effect, err := do(ctx)
 		if pg.IsForbidden(err) {
-			// The database user of an api process need not own the tables: see package migrations.
+			// The database user of an api process may not own the tables: see package migrations.
 			err = fmt.Errorf("%w (%w)", errNoRight, err)
 		}
 		return effect, err
@@ -55,7 +56,8 @@ func (d *Service) act(
 }
 
 var errNoRight = domain.NewError(domain.CodeForbidden, "The service's database user may not change these tables. "+
-	"Run the action on the command line, with a LEDGERBOARD_DATABASE_URL of a user in the group ledgerboard_operator (deploy/roles.sql).")
+	"Run the action on the command line, with the LEDGERBOARD_DATABASE_URL of a user "+
+	"in the group ledgerboard_operator (deploy/roles.sql).")
 
 func withoutEffect(do func(context.Context) error) func(context.Context) (commands.Effect, error) {
 	return func(ctx context.Context) (commands.Effect, error) { return commands.Effect{}, do(ctx) }
@@ -74,13 +76,15 @@ func (d *Service) Projections(ctx context.Context) ([]operator.Projection, error
 	return all, nil
 }
 
-// Topics describes the log.
+// Topics describes the topics of the log.
 func (d *Service) Topics(ctx context.Context) ([]operator.Topic, error) {
 	return d.Log.Describe(ctx)
 }
 
-// Actions lists operator actions with their results, newest first.
-func (d *Service) Actions(ctx context.Context, limit int, cursor string) (actions []operator.Action, meta history.TrailMeta, err error) {
+// Actions lists operator actions with their outcomes, newest first.
+func (d *Service) Actions(
+	ctx context.Context, limit int, cursor string,
+) (actions []operator.Action, meta history.TrailMeta, err error) {
 	tables, err := d.tables(ctx)
 	if err != nil {
 		return nil, meta, err
@@ -112,13 +116,17 @@ type Views struct {
 	pauses   vault.Pauses
 }
 
-// NewViews returns the views without connecting. Engine and kept are pools of the schemas lb_engine
-// and kept. Tables opens the read models, which may not exist and which most views do not need.
+// NewViews returns views without connecting to the database. engine and kept are pools of schemas
+// lb_engine and kept. tables opens the read models, which may not exist yet and which only some
+// views need.
 func NewViews(engine, kept *pgxpool.Pool, tables func(context.Context) (*pgxpool.Pool, error)) *Views {
-	return &Views{engine: engine, kept: kept, tables: tables, rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept}}
+	return &Views{
+		engine: engine, kept: kept, tables: tables,
+		rebuilds: projections.NewRebuilds(engine), pauses: vault.Pauses{Pool: kept},
+	}
 }
 
-// Generations lists the generations with tables.
+// Generations lists the generations that have tables.
 func (d *Views) Generations(ctx context.Context) ([]operator.Generation, error) {
 	return projections.Generations(ctx, d.engine)
 }
