@@ -62,7 +62,7 @@ func TestServiceContinuesAfterRestore(t *testing.T) {
 	require.Contains(t, mustRun(t, backupCommand{Check: files}), "is complete")
 	restore := restoreCommand{installation: installation{at, quiet}, actionFlags: someReason, From: files}
 	said, err := runCommand(t, restore)
-	require.ErrorContains(t, err, "the brokers hold a log already", said)
+	require.ErrorContains(t, err, "the brokers already have a log", said)
 	mustRun(t, eraseErna(at))
 	withService(t, at, func(a *process, _ string) {
 		updateDashboard(t, a, stays)

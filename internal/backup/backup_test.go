@@ -197,11 +197,11 @@ func TestBackupOfAnotherLogIsRefused(t *testing.T) {
 
 	other := newBench(t).begin()
 	_, err := backup.Run(t.Context(), other.config(dir))
-	require.ErrorContains(t, err, "it was created again since")
+	require.ErrorContains(t, err, "the topic was created again after the backup")
 	restored := newBench(t)
 	require.NoError(t, restored.restore(dir))
 	_, err = backup.Run(t.Context(), restored.begin().config(dir))
-	require.ErrorContains(t, err, "it was created again since")
+	require.ErrorContains(t, err, "the topic was created again after the backup")
 	require.Equal(t, was, segmentsIn(t, dir))
 
 	full := t.TempDir()

@@ -1,38 +1,39 @@
-// Package backup copies the log into files, checks them without a broker, and restores them to
-// brokers that have no log yet.
+// Package backup copies the log into files, checks these files without a broker, and restores the
+// log to brokers that have none.
 //
 // # Invariants
 //
 //   - A restored log equals the original: each record keeps its bytes, its append time and, except
-//     on compacted topics, its offset. Signed checkpoints therefore remain valid. On compacted
-//     topics the restored records have no gaps: only derived tables refer to the offsets of these
-//     topics.
-//   - The manifest is replaced in one step at the end and names only complete files. If a run is
-//     interrupted, the last backup stays valid, and the next run starts from it.
+//     on compacted topics, its offset. Therefore signed checkpoints remain valid. On compacted
+//     topics, the offsets of restored records have no gaps; only derived tables refer to the
+//     offsets of these topics.
+//   - The manifest is replaced atomically at the end of a run and names only complete files. If a
+//     run is interrupted, the last backup stays valid, and the next run starts from it.
 //   - A backup is consistent: the end of `operations` is read first, so a signed checkpoint in the
-//     backup covers only records in the backup.
-//   - A backup contains what the log contained when it was taken. Compacted topics, which alone
-//     contain personal content, are copied in full by each run, so erased content leaves the
-//     directory. A backup contains no keys.
+//     backup covers only records that are in the backup.
+//   - A backup contains all records that the log contained when the backup was made. Each run
+//     copies compacted topics in full. Only these topics contain personal content, so erased
+//     content disappears from the directory. A backup contains no encryption keys.
 //   - A restore checks the whole backup, the brokers and the database before it changes anything.
-//     It restores only to missing or empty topics.
-//   - Only one process at a time uses a directory ([ErrInUse]).
+//     It writes only to missing or empty topics.
+//   - Only one process at a time can use a directory ([ErrInUse]).
 //
 // # Format
 //
-// manifest.json names all files ([Manifest]). Segments are files
-// <topic>-<partition>/<first>-<next>-<digest>.seg: a line "ledgerboard.segment.v1 <topic>
-// <partition>", then records (see appendFrame).
+// manifest.json lists all files ([Manifest]). A segment is a file
+// <topic>-<partition>/<first>-<next>-<digest>.seg. It consists of a line "ledgerboard.segment.v1
+// <topic> <partition>" and records (see appendFrame).
 //
 // It may import domain and internal/eventlog only.
 //
 // # Notes
 //
-//   - A backup is no proof: its checksums detect damage, not forgery. Verify checks the
-//     checkpoints.
-//   - A record that is replaced and compacted away while a run reads is missing. This cannot happen
-//     within min.compaction.lag.ms, which is a day.
-//   - Transaction markers, and records too large for the topic without compression, cannot be
-//     appended again. A restore writes a record without a key in their place.
-//   - Records with a future time get the time of the restore, because brokers would refuse them.
+//   - A backup is not a proof: its checksums detect damage, not forgery. `ledgerboard verify`
+//     checks the signed checkpoints of a restored log.
+//   - A record that is superseded and removed by compaction during a run is missing from the
+//     backup. This cannot happen to records that are newer than min.compaction.lag.ms (one day).
+//   - Transaction markers cannot be appended again, and neither can records that are too large for
+//     the topic without compression. A restore replaces them with records without a key.
+//   - Records with a time in the future get the time of the restore, because brokers would refuse
+//     them otherwise.
 package backup

@@ -20,31 +20,31 @@ const (
 	manifestFormat = "ledgerboard.backup.v1"
 )
 
-// Manifest lists the contents of a backup. It is replaced in one step and never names an incomplete
-// segment.
+// Manifest lists the contents of a backup. The file is replaced atomically and never names an
+// incomplete segment.
 type Manifest struct {
 	Format   string    `json:"format"`
-	Tool     string    `json:"tool"`        // version of the program that made the last run
+	Tool     string    `json:"tool"`        // version of the program at the last run
 	Finished time.Time `json:"finished_at"` // of the last run
-	// Cut is the time at which that run read the ends of the partitions. Later records are not in
-	// the backup, however long the run took.
+	// Cut is the time when the last run began to read the ends of the partitions. Records appended
+	// after that may be missing from the backup, even if the run took long.
 	Cut    time.Time `json:"cut_at"`
 	Topics []Topic   `json:"topics"`
-	Sum    string    `json:"sha256"` // of this file with an empty sum; the last field
+	Sum    string    `json:"sha256"` // of this file with an empty sum; must be the last field
 }
 
-// Topic is one topic, under the name used by package domain.
+// Topic is one topic. Its name is the one that package domain uses.
 type Topic struct {
 	Name       string      `json:"name"`
 	ID         string      `json:"topic_id"` // of the topic that was read, 32 hex digits
 	Compacted  bool        `json:"compacted,omitempty"`
-	Partitions []Partition `json:"partitions"` // all of them, ascending from 0
+	Partitions []Partition `json:"partitions"` // all partitions, in order, from 0
 }
 
-// Partition lists the segments of a partition. They contain all records below End.
+// Partition lists the segments of a partition, which contain all records with offsets below End.
 type Partition struct {
 	End      int64     `json:"end"`
-	Segments []Segment `json:"segments"` // each starts where the previous one ends, the first at 0
+	Segments []Segment `json:"segments"` // the first starts at 0, the others at the previous Next
 }
 
 func (p Partition) next() int64 {
@@ -54,7 +54,8 @@ func (p Partition) next() int64 {
 	return p.Segments[len(p.Segments)-1].Next
 }
 
-// Segment is one file with all records of the log from offset First up to, but not including, Next.
+// Segment is one file with all records of a partition from offset First up to, but not including,
+// offset Next.
 type Segment struct {
 	File    string `json:"file"` // relative to the directory
 	First   int64  `json:"first"`
@@ -64,7 +65,7 @@ type Segment struct {
 	SHA256  string `json:"sha256"`
 }
 
-// Topic returns the topic with the name, or nil.
+// Topic returns the topic with the given name, or nil.
 func (m *Manifest) Topic(name string) *Topic {
 	if i := slices.IndexFunc(m.Topics, func(t Topic) bool { return t.Name == name }); i >= 0 {
 		return &m.Topics[i]
@@ -81,10 +82,10 @@ func (m *Manifest) End(topic string, partition int32) int64 {
 	return 0
 }
 
-// ErrNoBackup says that a directory contains no backup.
+// ErrNoBackup means that a directory contains no backup.
 var ErrNoBackup = errors.New("there is no backup")
 
-// Load reads the manifest of a directory.
+// Load reads and checks the manifest in a directory. The error wraps [ErrNoBackup] or [ErrDamaged].
 func Load(dir string) (*Manifest, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -96,7 +97,7 @@ func Load(dir string) (*Manifest, error) {
 	var header struct {
 		Format string `json:"format"`
 	}
-	// this program knows neither its checksum nor its structure
+	// Of another format, this program knows neither the checksum nor the structure.
 	if err := json.Unmarshal(raw, &header); err == nil && header.Format != manifestFormat {
 		return nil, fmt.Errorf("%s has the format %.40q, but this program reads %q: use the program that wrote it",
 			manifestFile, header.Format, manifestFormat)
@@ -132,7 +133,7 @@ func (m *Manifest) validate() error {
 	return nil
 }
 
-// withSum replaces the checksum in the raw file, which is the last field.
+// withSum replaces the checksum, which is the last field, in the raw file.
 func withSum(raw []byte, old, sum string) []byte {
 	before, after := []byte(`"sha256": "`+old+`"`), []byte(`"sha256": "`+sum+`"`)
 	index := bytes.LastIndex(raw, before)
@@ -147,7 +148,7 @@ func sumOf(raw []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// save replaces the manifest and returns once it is on disk.
+// save replaces the manifest file and returns once the new one is on disk.
 func (m *Manifest) save(dir string) error {
 	m.Sum = ""
 	raw, err := json.MarshalIndent(m, "", " ")
@@ -159,11 +160,11 @@ func (m *Manifest) save(dir string) error {
 	return ReplaceFile(filepath.Join(dir, manifestFile), withSum(raw, "", m.Sum), 0o600)
 }
 
-// ErrInUse says that another process writes, checks or restores the backup.
-var ErrInUse = errors.New("another process uses this backup: wait until it finishes")
+// ErrInUse means that another process is writing, checking or restoring the backup.
+var ErrInUse = errors.New("another process is using this backup: wait until it finishes")
 
 // lock locks a backup until release is called. The lock is on the directory itself, which may be
-// read-only; the kernel drops it when the process exits.
+// read-only. The kernel releases it when the process exits.
 func lock(dir string) (release func(), err error) {
 	file, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -180,7 +181,7 @@ func lock(dir string) (release func(), err error) {
 		return nil, fmt.Errorf("lock the backup: %w", err)
 	}
 	return func() {
-		// a child between fork and exec may hold a copy
+		// A child process between fork and exec may have a copy of the descriptor.
 		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 		_ = file.Close()
 	}, nil
@@ -190,11 +191,11 @@ func partitionDir(topic string, partition int32) string {
 	return fmt.Sprintf("%s-%03d", topic, partition)
 }
 
-// partialPrefix is the prefix of files that are being written. A crash may leave such files; they
+// partialPrefix is the prefix of files that are being written. A crash may leave such files, which
 // are ignored.
 const partialPrefix = "partial-"
 
-// ReplaceFile replaces a small file in one step and returns once the file and its name are on disk.
+// ReplaceFile replaces a small file atomically and returns once the file and its name are on disk.
 // Readers see either the old or the new content, even after a crash.
 func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	file, err := os.CreateTemp(filepath.Dir(path), partialPrefix)
@@ -212,7 +213,8 @@ func ReplaceFile(path string, raw []byte, mode fs.FileMode) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir writes the names of a directory's files to disk. Syncing a file does not sync its name.
+// syncDir writes the names of the files in a directory to disk, because syncing a file does not
+// sync its name.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {

@@ -9,10 +9,11 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// ErrNotEmpty is returned if the target topics contain records.
-var ErrNotEmpty = errors.New("the brokers hold a log already; nothing was changed")
+// ErrNotEmpty means that the target topics contain records.
+var ErrNotEmpty = errors.New("the brokers already have a log; nothing was changed")
 
-// Files is a locked backup: the files that are restored are those that were checked.
+// Files is a locked backup. The lock ensures that the files that were checked are the ones that are
+// restored.
 type Files struct {
 	Manifest *Manifest
 
@@ -20,7 +21,8 @@ type Files struct {
 	release func()
 }
 
-// Open locks a backup until it is closed. Errors: [ErrNoBackup], [ErrDamaged], [ErrInUse].
+// Open opens a backup and locks it until Close is called. The error wraps [ErrNoBackup],
+// [ErrDamaged] or [ErrInUse].
 func Open(dir string) (*Files, error) {
 	release, err := lock(dir)
 	if err != nil {
@@ -38,12 +40,13 @@ func Open(dir string) (*Files, error) {
 func (f *Files) Close() { f.release() }
 
 // CheckTarget returns an error if the backup cannot be restored to the target. It changes nothing.
-// If the target's topics are neither missing nor empty, the error wraps [ErrNotEmpty].
+// If a topic of the target is neither missing nor empty, the error wraps [ErrNotEmpty].
 func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error {
 	specs := target.Topics()
 	for _, s := range specs {
 		if f.Manifest.Topic(s.Name) == nil {
-			return fmt.Errorf("the backup has no topic %s: restore with the version that wrote it (%s)", s.Name, f.Manifest.Tool)
+			return fmt.Errorf("the backup does not contain topic %s: restore it with the version that wrote it (%s)",
+				s.Name, f.Manifest.Tool)
 		}
 	}
 	contents, err := target.ExistingRanges(ctx)
@@ -51,10 +54,11 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 		return err
 	}
 	for _, t := range f.Manifest.Topics {
-		// Other partition counts would assign keys to other partitions than those of the log.
+		// With another partition count, keys would belong to other partitions than in the log.
 		index := slices.IndexFunc(specs, func(s eventlog.TopicSpec) bool { return s.Name == t.Name })
 		if index < 0 || int(specs[index].Partitions) != len(t.Partitions) || specs[index].Compacted != t.Compacted {
-			return fmt.Errorf("topic %s of the backup (%d partitions) does not match this program: restore with the version that wrote it (%s)",
+			return fmt.Errorf("topic %s of the backup (%d partitions) does not match this program: "+
+				"restore the backup with the version that wrote it (%s)",
 				t.Name, len(t.Partitions), f.Manifest.Tool)
 		}
 		existing := contents[t.Name]
@@ -64,8 +68,8 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 		}
 		for _, in := range existing {
 			if in.End > 0 {
-				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore into a cluster without our topics, or delete them "+
-					"from this cluster first (this also applies after an interrupted restore)",
+				return fmt.Errorf("%w: %s/%d ends at offset %d. Restore to a cluster without ledgerboard's topics, "+
+					"or delete the topics first (also after an interrupted restore)",
 					ErrNotEmpty, t.Name, in.Partition, in.End)
 			}
 		}
@@ -73,8 +77,8 @@ func (f *Files) CheckTarget(ctx context.Context, target *eventlog.Target) error 
 	return nil
 }
 
-// Restore creates missing topics and appends all records. The backup must be open, and Check and
-// CheckTarget must have succeeded. When Restore returns, all records are on all in-sync replicas.
+// Restore creates missing topics and appends all records. The caller must have called Check and
+// CheckTarget without an error. When Restore returns, all records are on all in-sync replicas.
 func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress func(done, total int64)) error {
 	if err := target.Create(ctx); err != nil {
 		return err
@@ -113,7 +117,7 @@ func (f *Files) Restore(ctx context.Context, target *eventlog.Target, progress f
 	return nil
 }
 
-// append returns the end offset of the partition after the restore.
+// append appends the records of a partition. It returns the end offset of the partition after that.
 func (f *Files) append(ctx context.Context, target *eventlog.Target, t Topic, partition int32) (int64, error) {
 	appender, err := target.AppendTo(t.Name, partition)
 	if err != nil {
@@ -121,14 +125,17 @@ func (f *Files) append(ctx context.Context, target *eventlog.Target, t Topic, pa
 	}
 	p := t.Partitions[partition]
 	for _, s := range p.Segments {
-		err := readSegment(f.dir, t.Name, partition, s, func(rec eventlog.Record) error { return appender.Add(ctx, rec) })
+		err := readSegment(f.dir, t.Name, partition, s, func(rec eventlog.Record) error {
+			return appender.Add(ctx, rec)
+		})
 		if err != nil {
 			return 0, err
 		}
 	}
 	end, err := appender.End(ctx)
 	if err == nil && end != p.End && !t.Compacted {
-		err = fmt.Errorf("%w: the backup of %s/%d ends at %d, before %d", eventlog.ErrGap, t.Name, partition, end, p.End)
+		err = fmt.Errorf("%w: the backup of %s/%d ends at offset %d instead of %d",
+			eventlog.ErrGap, t.Name, partition, end, p.End)
 	}
 	return end, err
 }
@@ -139,12 +146,12 @@ type Checked struct {
 	Records  int64
 	Bytes    int64
 	Segments int
-	Faults   []error // at most 20
+	Faults   []error // the first 20
 }
 
-// Check reads a whole backup without a broker and checks that every segment exists, matches its
-// checksum and continues the previous one. Errors name the file and wrap [ErrDamaged],
-// [ErrNoBackup] or [ErrInUse]; a damaged segment does not stop the check.
+// Check reads a whole backup, without a broker. It checks that every segment exists, matches its
+// checksum and continues the previous one. It does not stop at a damaged segment. Errors name the
+// file and wrap [ErrDamaged], [ErrNoBackup] or [ErrInUse].
 func Check(ctx context.Context, dir string, progress func(done, total int64)) (Checked, error) {
 	f, err := Open(dir)
 	if err != nil {
@@ -154,9 +161,11 @@ func Check(ctx context.Context, dir string, progress func(done, total int64)) (C
 	return f.Check(ctx, nil, progress)
 }
 
-// Check does the same as the function [Check] for an open backup. If each is not nil, it is called
-// with every record and may keep its bytes.
-func (f *Files) Check(ctx context.Context, each func(eventlog.Record), progress func(done, total int64)) (c Checked, err error) {
+// Check does the same as the function [Check] for an open backup. If each is not nil, Check calls
+// it with every record; each may keep the record.
+func (f *Files) Check(
+	ctx context.Context, each func(eventlog.Record), progress func(done, total int64),
+) (c Checked, err error) {
 	c.Manifest = f.Manifest
 	total := f.Manifest.bytes()
 	for _, t := range f.Manifest.Topics {

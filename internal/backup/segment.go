@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	segmentBytes = 64 << 20 // at which a segment is complete
-	// smallSegment: if the last segment of a partition is smaller, the next run rewrites it
-	// together with later records. Otherwise hourly backups would create hundreds of thousands of
+	segmentBytes = 64 << 20 // size from which a segment is complete
+	// smallSegment is the size below which the next run rewrites the last segment of a partition,
+	// together with later records. Otherwise, hourly backups would create hundreds of thousands of
 	// files.
 	smallSegment = 4 << 20
 )
 
-const maxFrame = 64 << 20 // brokers accept records of 2 MiB; a larger length means damage
+const maxFrame = 64 << 20 // far above the limit of brokers (2 MiB), so a larger frame is damaged
 
-// ErrDamaged is wrapped by errors about files that differ from the data that was written.
+// ErrDamaged means that files differ from what was written.
 var ErrDamaged = errors.New("the backup is damaged")
 
 // segmentWriter writes one segment. The file gets its final name once it is complete and on disk.
@@ -87,9 +87,10 @@ func (w *segmentWriter) abandon() {
 	_ = os.Remove(w.file.Name())
 }
 
-// appendFrame appends the length of a record and the record: offset, time (milliseconds), key,
-// value, headers. A field is its length + 1 and its bytes; nil is 0, because a tombstone differs
-// from an empty value. Numbers are uvarints, except the length (4 bytes) and the time (varint).
+// appendFrame appends a frame: its length and a record, which consists of offset, time
+// (milliseconds), key, value and headers. A field is encoded as its length + 1 and its bytes; nil
+// is encoded as 0, because a tombstone differs from an empty value. Numbers are uvarints, except
+// the length of the frame (4 bytes) and the time (varint).
 func appendFrame(b []byte, r eventlog.Record) []byte {
 	b = append(b, 0, 0, 0, 0)
 	b = binary.AppendUvarint(b, uint64(r.Offset))
@@ -110,8 +111,8 @@ func appendField(b, field []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(field))+1), field...)
 }
 
-// readSegment calls yield with each record of a segment; yield may keep its bytes. At the end it
-// checks the segment against the manifest.
+// readSegment calls yield with each record of a segment; yield may keep the record. At the end, it
+// compares the segment with the manifest.
 func readSegment(root, topic string, partition int32, s Segment, yield func(eventlog.Record) error) error {
 	file, err := os.Open(filepath.Join(root, filepath.FromSlash(s.File)))
 	if err != nil {
@@ -133,15 +134,18 @@ func readSegment(root, topic string, partition int32, s Segment, yield func(even
 	case hex.EncodeToString(sum.Sum(nil)) != s.SHA256:
 		return fmt.Errorf("%w: the SHA-256 of segment %s does not match the manifest", ErrDamaged, s.File)
 	case records != s.Records:
-		return fmt.Errorf("%w: segment %s has %d records, but the manifest says %d", ErrDamaged, s.File, records, s.Records)
+		return fmt.Errorf("%w: segment %s has %d records, but the manifest says %d",
+			ErrDamaged, s.File, records, s.Records)
 	}
 	return nil
 }
 
-func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yield func(eventlog.Record) error) (records int64, err error) {
+func readFrames(
+	in *bufio.Reader, topic string, partition int32, s Segment, yield func(eventlog.Record) error,
+) (records int64, err error) {
 	head := make([]byte, len(segmentHead(topic, partition)))
 	if _, err := io.ReadFull(in, head); err != nil || string(head) != segmentHead(topic, partition) {
-		return 0, fmt.Errorf("it does not start like a segment of %s/%d", topic, partition)
+		return 0, fmt.Errorf("the file does not begin like a segment of %s/%d", topic, partition)
 	}
 	for offset := s.First; ; records++ {
 		var length [4]byte
@@ -151,15 +155,15 @@ func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yiel
 		}
 		size := binary.BigEndian.Uint32(length[:])
 		if err != nil || size > maxFrame {
-			return records, fmt.Errorf("its record after offset %d cannot be read", offset)
+			return records, fmt.Errorf("the record after offset %d cannot be read", offset)
 		}
 		frame := make([]byte, size)
 		if _, err := io.ReadFull(in, frame); err != nil {
-			return records, fmt.Errorf("its record after offset %d is truncated", offset)
+			return records, fmt.Errorf("the record after offset %d is truncated", offset)
 		}
 		r, ok := parseFrame(frame)
 		if !ok || r.Offset < offset || r.Offset >= s.Next {
-			return records, fmt.Errorf("its record after offset %d cannot be read", offset)
+			return records, fmt.Errorf("the record after offset %d cannot be read", offset)
 		}
 		r.Topic, r.Partition = topic, partition
 		offset = r.Offset + 1
@@ -169,7 +173,7 @@ func readFrames(in *bufio.Reader, topic string, partition int32, s Segment, yiel
 	}
 }
 
-// frameReader decodes a frame. Invalid input sets bad.
+// frameReader decodes a frame. If the input is invalid, bad is set.
 type frameReader struct {
 	rest []byte
 	bad  bool

@@ -16,10 +16,13 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/eventlog"
 )
 
-// Source is the log to back up: an [eventlog.Log].
+// Source is the log to back up; *[eventlog.Log] implements it.
 type Source interface {
 	Ranges(ctx context.Context, topic string) ([]eventlog.PartitionRange, eventlog.TopicID, error)
-	ReadRaw(ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange, yield func(eventlog.Record) error) error
+	ReadRaw(
+		ctx context.Context, topic string, id eventlog.TopicID, in eventlog.PartitionRange,
+		yield func(eventlog.Record) error,
+	) error
 }
 
 // Config configures a backup run.
@@ -29,9 +32,9 @@ type Config struct {
 	Topics   []eventlog.TopicSpec
 	Tool     string // version of this program
 	Now      func() time.Time
-	Progress func(done, total int64) // offsets read, and their total; may be nil
+	Progress func(done, total int64) // gets the number of offsets read, and the total; may be nil
 
-	segmentBytes int64 // smaller in tests
+	segmentBytes int64 // for tests; 0: the constant
 }
 
 // Report is the result of a run.
@@ -43,7 +46,7 @@ type Report struct {
 	FinishedAt time.Time `json:"finished_at"`
 }
 
-// run builds the next manifest from the last one.
+// run is one run, which builds the next manifest from the last one.
 type run struct {
 	Config
 
@@ -60,10 +63,10 @@ type cut struct {
 	ranges []eventlog.PartitionRange
 }
 
-// Run updates the backup in a directory to the state of the log at the call. If it is interrupted,
-// the last backup stays valid, and the next run starts from it. If the directory is in use
-// ([ErrInUse]) or contains other files, a backup of another log, or more than the log contains,
-// Run does not change it.
+// Run updates the backup in a directory to the state of the log when Run is called. If Run is
+// interrupted, the last backup stays valid, and the next run starts from it. Run returns an error
+// and changes nothing if the directory is in use ([ErrInUse]), contains other files or a backup of
+// another log, or contains records that are no longer in the log.
 func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	cfg.segmentBytes = cmp.Or(cfg.segmentBytes, segmentBytes)
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
@@ -96,8 +99,8 @@ func Run(ctx context.Context, cfg Config) (report Report, err error) {
 	return r.report, r.tidy(r.next)
 }
 
-// open reads the last manifest and determines the ends of this run. The end of `operations` is read
-// first, so that a signed checkpoint in the backup covers only records in the backup.
+// open reads the last manifest and determines where this run ends. It reads the end of `operations`
+// first, so that a signed checkpoint in the backup covers only records that are in the backup.
 func (r *run) open(ctx context.Context) (err error) {
 	r.last, err = Load(r.Dir)
 	first := errors.Is(err, ErrNoBackup)
@@ -108,7 +111,8 @@ func (r *run) open(ctx context.Context) (err error) {
 	}
 	r.next = &Manifest{Format: manifestFormat, Tool: r.Tool, Cut: r.Now().UTC()}
 	topics := slices.Clone(r.Topics)
-	if index := slices.IndexFunc(topics, func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }); index > 0 {
+	isOperations := func(t eventlog.TopicSpec) bool { return t.Name == domain.TopicOperations }
+	if index := slices.IndexFunc(topics, isOperations); index > 0 {
 		topics[0], topics[index] = topics[index], topics[0]
 	}
 	for _, spec := range topics {
@@ -116,7 +120,9 @@ func (r *run) open(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		t := Topic{Name: spec.Name, ID: id.String(), Compacted: spec.Compacted, Partitions: make([]Partition, len(ranges))}
+		t := Topic{
+			Name: spec.Name, ID: id.String(), Compacted: spec.Compacted, Partitions: make([]Partition, len(ranges)),
+		}
 		for _, in := range ranges {
 			t.Partitions[in.Partition].End = in.End
 			r.total += in.End
@@ -135,22 +141,23 @@ func (r *run) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// continues returns an error if a topic is not the one in the backup, or shorter than in the
-// backup.
+// continues returns an error if topic t is not the one in the last backup, or has lost records.
 func (r *run) continues(last, t Topic, ranges []eventlog.PartitionRange) error {
 	if last.ID != t.ID || len(last.Partitions) != len(t.Partitions) || last.Compacted != t.Compacted {
-		return fmt.Errorf("%s holds a backup of another topic %s (id %s, %d partitions; this one has id %s and %d): "+
-			"it was created again since, as a restore does. Name another directory, and keep this one until you have looked",
+		return fmt.Errorf("%s contains a backup of a different topic %s (id %s, %d partitions; "+
+			"the current one has id %s and %d partitions): the topic was created again after the backup, "+
+			"for example by a restore. Use another directory, and keep this one until you know why",
 			r.Dir, t.Name, last.ID, len(last.Partitions), t.ID, len(t.Partitions))
 	}
 	for _, in := range ranges {
 		switch backupEnd := last.Partitions[in.Partition].End; {
 		case in.End < backupEnd:
 			return fmt.Errorf("%s/%d ends at offset %d, but the backup in %s contains records up to %d: "+
-				"the log was truncated. Keep this backup, and restore it", t.Name, in.Partition, in.End, r.Dir, backupEnd)
+				"the log was truncated. Keep this backup, and restore it",
+				t.Name, in.Partition, in.End, r.Dir, backupEnd)
 		case in.Start > 0 && !t.Compacted:
-			return fmt.Errorf("%w: %s/%d begins at offset %d, and no read model can be built without the earlier records. "+
-				"Check the topic's settings (ledgerboard log)",
+			return fmt.Errorf("%w: %s/%d begins at offset %d, and no read model can be built without "+
+				"the earlier records. Check the topic's settings with 'ledgerboard log'",
 				eventlog.ErrBelowStart, t.Name, in.Partition, in.Start)
 		}
 	}
@@ -165,7 +172,9 @@ func (r *run) refuseOtherFiles() error {
 		return fmt.Errorf("open the backup: %w", err)
 	}
 	for _, e := range entries {
-		expected := slices.ContainsFunc(r.next.Topics, func(t Topic) bool { return strings.HasPrefix(e.Name(), t.Name+"-") })
+		expected := slices.ContainsFunc(r.next.Topics, func(t Topic) bool {
+			return strings.HasPrefix(e.Name(), t.Name+"-")
+		})
 		if !expected && !strings.HasPrefix(e.Name(), partialPrefix) {
 			return fmt.Errorf("%s is not empty and contains no backup: use another directory", r.Dir)
 		}
@@ -173,13 +182,14 @@ func (r *run) refuseOtherFiles() error {
 	return nil
 }
 
-// copy reads one partition. Except on compacted topics, it keeps the segments of the last backup,
-// apart from a small last one.
+// copy backs up one partition. Except on compacted topics, it keeps the segments of the last
+// backup, but replaces a small last segment.
 func (r *run) copy(ctx context.Context, t *Topic, in eventlog.PartitionRange) (err error) {
 	p := &t.Partitions[in.Partition]
 	if last := r.last.Topic(t.Name); last != nil && !t.Compacted {
 		p.Segments = slices.Clone(last.Partitions[in.Partition].Segments)
-		if n := len(p.Segments); n > 0 && p.next() < in.End && p.Segments[n-1].Bytes < min(smallSegment, r.segmentBytes) {
+		n := len(p.Segments)
+		if n > 0 && p.next() < in.End && p.Segments[n-1].Bytes < min(smallSegment, r.segmentBytes) {
 			p.Segments = p.Segments[:n-1]
 		}
 	}
@@ -239,7 +249,7 @@ func (r *run) count(offsets int64) {
 	}
 }
 
-// tidy removes the files that are not in the manifest: those of an interrupted run, and replaced
+// tidy removes files that are not in the manifest: those of an interrupted run and replaced
 // segments.
 func (r *run) tidy(m *Manifest) error {
 	known := map[string]bool{}

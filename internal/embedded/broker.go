@@ -22,8 +22,8 @@ import (
 
 // BrokerConfig configures a broker.
 type BrokerConfig struct {
-	DataDir string       // contains the log, the lock file and the last address; created if missing
-	Logger  *slog.Logger // slog.Default when nil
+	DataDir string       // for the log, the lock file and the last address; created if missing
+	Logger  *slog.Logger // nil: slog.Default
 }
 
 // Broker is a running embedded broker. It is safe for concurrent use.
@@ -35,12 +35,13 @@ type Broker struct {
 	closeErr error
 }
 
-// StartBroker opens or creates the log in cfg.DataDir and serves it on loopback, because there is
-// no authentication: on the port of the last run on this directory if that is free, else on any
-// free one. The context bounds startup only: stop the broker with Close.
+// StartBroker opens or creates the log in cfg.DataDir and serves it on loopback only, because there
+// is no authentication. It uses the port of the last run with this directory if that port is free,
+// and otherwise any free port. The context limits only the startup; Close stops the broker. The
+// error wraps [ErrLocked] if the directory is in use.
 func StartBroker(ctx context.Context, cfg BrokerConfig) (*Broker, error) {
 	if cfg.DataDir == "" {
-		return nil, errors.New("broker data directory is empty: set one, because the log must outlive the process")
+		return nil, errors.New("the broker has no data directory: set one, because the log must outlive the process")
 	}
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if err := ctx.Err(); err != nil {
@@ -69,18 +70,18 @@ func (b *Broker) open(cfg BrokerConfig) error {
 	}
 	b.cluster, err = kfake.NewCluster(
 		kfake.NumBrokers(1),
-		kfake.ClusterID(rand.Text()), // the id in the data directory overrides it
+		kfake.ClusterID(rand.Text()), // used only for a new data directory
 		kfake.DataDir(logDir),
 		kfake.SyncWrites(),
 		kfake.BrokerConfigs(map[string]string{
-			// 31 years: kfake's compaction deletes segments before it writes the new ones, so a kill
-			// would lose records.
+			// 31 years, because kfake's compaction deletes segments before it writes the new ones:
+			// records would be lost if the process were killed in between.
 			"log.cleaner.backoff.ms":     "1000000000000",
 			"log.retention.ms":           "-1",
 			"log.retention.bytes":        "-1",
 			"default.replication.factor": "1",
 			"min.insync.replicas":        "1",
-			"offsets.retention.minutes":  "5256000", // ten years; kfake would overflow on much more
+			"offsets.retention.minutes":  "5256000", // ten years; kfake overflows with much larger values
 		}),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return listener, nil }),
 		kfake.WithLogger(brokerLog{cfg.Logger}),
@@ -93,17 +94,17 @@ func (b *Broker) open(cfg BrokerConfig) error {
 	return nil
 }
 
-// Addrs returns the host:port list for Kafka clients.
+// Addrs returns the addresses (host:port) for Kafka clients.
 func (b *Broker) Addrs() []string { return []string{b.addr} }
 
-// TopicOverrides returns topic settings that override those of the topic definitions: the embedded
-// broker must never expire records, and it has one replica.
+// TopicOverrides returns settings that must override those of the topic definitions: the embedded
+// broker must never expire records, and it is the only replica.
 func (b *Broker) TopicOverrides() map[string]string {
 	return map[string]string{"retention.ms": "-1", "retention.bytes": "-1", "min.insync.replicas": "1"}
 }
 
-// Close stops the broker and returns once everything is on disk and the directory is unlocked. A
-// second Close returns the result of the first.
+// Close stops the broker and returns once everything is on disk and the directory is unlocked.
+// Further calls return the result of the first one.
 func (b *Broker) Close() error {
 	b.closing.Do(func() {
 		b.cluster.Close()
@@ -119,7 +120,7 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 	slogLevel := slog.LevelDebug
 	switch level {
 	case kfake.LogLevelNone, kfake.LogLevelDebug:
-		return // a line per request
+		return // one line per request
 	case kfake.LogLevelError:
 		slogLevel = slog.LevelError
 	case kfake.LogLevelWarn:
@@ -136,14 +137,13 @@ const (
 	listenTries     = 50        // 10 ms apart
 )
 
-// listenBroker opens the port of the last run, so that clients of a restarted broker find it again,
-// or any free port.
+// listenBroker listens on the port of the last run, so that clients can reconnect to a restarted
+// broker, or on any free port.
 func listenBroker(addressFile string) (net.Listener, error) {
 	inner, err := net.Listener(nil), errors.New("no address of an earlier run")
 	last := readLine(addressFile)
 	if host, _, _ := net.SplitHostPort(last); host == loopback {
-		// A child of this process between fork and exec holds a copy of the listener that was just
-		// closed.
+		// A child process between fork and exec may have a copy of a listener that was just closed.
 		for range listenTries {
 			if inner, err = net.Listen("tcp", last); !errors.Is(err, syscall.EADDRINUSE) {
 				break
@@ -175,12 +175,12 @@ func (l brokerListener) Accept() (net.Conn, error) {
 	return &brokerConn{Conn: conn}, nil
 }
 
-// brokerConn checks the start of the first request before kfake sees it. kfake panics on an unknown
-// request key and allocates whatever length it reads, so a browser or a port scan on this port
-// would take the process down.
+// brokerConn checks the start of the first request before kfake reads it. kfake panics on an
+// unknown request key and allocates any length that it reads, so a browser or port scanner that
+// connects to this port could crash the process.
 type brokerConn struct {
 	net.Conn
-	checked bool // used only by kfake's one reader
+	checked bool // used only by kfake's single reader
 	head    []byte
 }
 

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// Directory is a data directory that contains a broker and a database.
+// Directory is a data directory for a broker and a database.
 type Directory struct {
 	Path   string
 	Logger *slog.Logger
@@ -33,8 +33,11 @@ func (d Directory) exists(name string) bool {
 	return err == nil
 }
 
-// StartBroker starts the broker. Topics must be created with the returned settings.
-func (d Directory) StartBroker(ctx context.Context) (addrs []string, topicSettings map[string]string, stop func() error, err error) {
+// StartBroker starts the broker of the directory. Topics must be created with the returned
+// settings.
+func (d Directory) StartBroker(
+	ctx context.Context,
+) (addrs []string, topicSettings map[string]string, stop func() error, err error) {
 	if err := d.make(); err != nil {
 		return nil, nil, nil, err
 	}
@@ -45,8 +48,11 @@ func (d Directory) StartBroker(ctx context.Context) (addrs []string, topicSettin
 	return broker.Addrs(), broker.TopicOverrides(), broker.Close, nil
 }
 
-// StartPostgres starts the database. The channel is closed when the database has exited.
-func (d Directory) StartPostgres(ctx context.Context) (url string, ended <-chan struct{}, stop func() error, err error) {
+// StartPostgres starts the database of the directory. The channel is closed when the database
+// server has exited.
+func (d Directory) StartPostgres(
+	ctx context.Context,
+) (url string, ended <-chan struct{}, stop func() error, err error) {
 	if err := d.make(); err != nil {
 		return "", nil, nil, err
 	}
@@ -64,13 +70,13 @@ func (d Directory) make() error {
 	return nil
 }
 
-// ErrLocked is returned by StartBroker and StartPostgres if another process, or another instance in
-// this one, holds the data directory. The message names the owner's process id.
+// ErrLocked is returned by [StartBroker] and [StartPostgres] if another process, or another server
+// of this process, uses the data directory. The message contains the process id of the owner.
 var ErrLocked = errors.New("data directory is in use")
 
-// dirLock is an exclusive flock(2) on <dir>/lock. The kernel drops it when its owner dies, so a
-// lock is never stale and the file is never removed (removing it would let two owners hold two
-// different inodes).
+// dirLock is an exclusive flock(2) on <dir>/lock. The kernel releases the lock when its owner dies,
+// so a lock is never stale. The file is never removed: otherwise two owners could lock two
+// different inodes.
 type dirLock struct{ file *os.File }
 
 func lockDir(dir string) (*dirLock, error) {
@@ -96,8 +102,8 @@ func lockDir(dir string) (*dirLock, error) {
 	return &dirLock{file: file}, nil
 }
 
-// release unlocks before it closes: a child between fork and exec has a copy of the descriptor,
-// which would keep the lock after the close.
+// release unlocks the file before closing it: a child process between fork and exec has a copy of
+// the descriptor, which would keep the lock after the close.
 func (l *dirLock) release() error {
 	if err := errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close()); err != nil {
 		return fmt.Errorf("release data directory: %w", err)
@@ -105,7 +111,8 @@ func (l *dirLock) release() error {
 	return nil
 }
 
-// readLine returns the trimmed text of a small file, "" if it cannot be read.
+// readLine returns the text of a small file without surrounding white space; "" if the file cannot
+// be read.
 func readLine(path string) string {
 	raw, _ := os.ReadFile(path)
 	return strings.TrimSpace(string(raw))

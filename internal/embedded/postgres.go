@@ -31,19 +31,19 @@ const (
 	readyConnect = 5 * time.Second
 	launchAgain  = 200 * time.Millisecond
 	launchTries  = 300
-	tailLines    = 15 // of the server's log in an error
+	tailLines    = 15 // lines of the server's log in an error
 )
 
 // PostgresConfig configures a server.
 type PostgresConfig struct {
-	// DataDir contains the cluster (data), its password, port and log. It is created if it is
-	// missing. If DataDir is empty, the server uses a temporary directory, which is removed when
-	// the server has exited.
+	// DataDir contains the cluster (data) and its password, port and log. It is created if it is
+	// missing. If DataDir is "", the server uses a temporary directory, which is removed when the
+	// server has exited.
 	DataDir  string
-	Logger   *slog.Logger      // slog.Default when nil
-	Settings map[string]string // override those of this package
+	Logger   *slog.Logger      // nil: slog.Default
+	Settings map[string]string // override the settings of this package
 
-	cacheDir string // for tests of the download; if set, installed servers are ignored
+	cacheDir string // only for tests of the download; if set, installed servers are ignored
 }
 
 // Postgres is a running embedded PostgreSQL. It is safe for concurrent use.
@@ -62,8 +62,9 @@ type Postgres struct {
 	closeErr  error
 }
 
-// StartPostgres starts the server of cfg.DataDir, creating the cluster first if it is missing, and
-// returns when it answers queries. The context bounds startup only: stop the server with Close.
+// StartPostgres starts a server in cfg.DataDir and returns once it answers queries. It first
+// creates the cluster if it is missing. The context limits only the startup; Close stops the
+// server. The error wraps [ErrLocked] if the directory is in use.
 func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	p := &Postgres{cfg: cfg, temporary: cfg.DataDir == ""}
@@ -97,7 +98,7 @@ func (p *Postgres) start(ctx context.Context) (err error) {
 		return err
 	}
 	if p.password = readLine(p.path("password")); p.password == "" && major != "" {
-		return fmt.Errorf("%s is missing but the cluster exists: put the file back", p.path("password"))
+		return fmt.Errorf("%s is missing but the cluster exists: restore the file", p.path("password"))
 	}
 	if major == "" {
 		if err := p.initCluster(ctx); err != nil {
@@ -107,8 +108,8 @@ func (p *Postgres) start(ctx context.Context) (err error) {
 	return p.launch(ctx)
 }
 
-// initCluster makes the cluster under another name and moves it when it is complete, so that a kill
-// in the middle leaves nothing that looks like a cluster.
+// initCluster creates the cluster under a temporary name and renames it when it is complete: if the
+// process is killed before that, nothing looks like a cluster.
 func (p *Postgres) initCluster(ctx context.Context) error {
 	staging := p.path("data.new")
 	p.password = rand.Text()
@@ -119,7 +120,10 @@ func (p *Postgres) initCluster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"-U", superuser, "--no-locale", "-E", "UTF8", "-A", "scram-sha-256", "-D", staging, "--pwfile", p.path("password")}
+	args := []string{
+		"-U", superuser, "--no-locale", "-E", "UTF8", "-A", "scram-sha-256",
+		"-D", staging, "--pwfile", p.path("password"),
+	}
 	if p.temporary {
 		args = append(args, "--no-sync")
 	}
@@ -140,9 +144,9 @@ func (p *Postgres) own(path string) error {
 	return os.Lchown(path, int(p.account.Uid), int(p.account.Gid))
 }
 
-// launch starts the server: on the port of the last run if that is free, else on any free one. If
-// an earlier owner of the directory was killed, its server may still be shutting down; launch waits
-// for that.
+// launch starts the server on the port of the last run if that port is free, and otherwise on any
+// free port. If an earlier owner of the directory was killed, its server may still be shutting
+// down; launch waits until it has exited.
 func (p *Postgres) launch(ctx context.Context) (err error) {
 	p.port, _ = strconv.Atoi(readLine(p.path("port")))
 	for range launchTries {
@@ -157,7 +161,8 @@ func (p *Postgres) launch(ctx context.Context) (err error) {
 		switch message := err.Error(); {
 		case strings.Contains(message, "Address already in use"):
 			p.port = 0
-		case !strings.Contains(message, `"postmaster.pid" already exists`) && !strings.Contains(message, "is still in use"):
+		case !strings.Contains(message, `"postmaster.pid" already exists`) &&
+			!strings.Contains(message, "is still in use"):
 			return err
 		}
 		select {
@@ -169,7 +174,7 @@ func (p *Postgres) launch(ctx context.Context) (err error) {
 	return err
 }
 
-// freePort returns a port that was free a moment ago.
+// freePort returns a port that was free when it was called.
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
 	if err != nil {
@@ -178,8 +183,8 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
-// launchOnce waits for a connection. Recovery after a crash has no time limit: the wait ends only
-// when the server exits or the context is done.
+// launchOnce starts the server and waits until it answers. Recovery after a crash has no time
+// limit: launchOnce gives up only when the server exits or the context is done.
 func (p *Postgres) launchOnce(ctx context.Context) error {
 	args := []string{"-D", p.path("data")}
 	settings := serverSettings(p.port, p.cfg.Settings)
@@ -195,18 +200,18 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 	for {
 		err := p.prepare(ctx)
-		// A server of a killed owner has the same port and password, and exits only once its guard has
-		// noticed the kill.
+		// The server of an owner that was killed has the same port and password. It exits once its
+		// guard has noticed that.
 		owner, _, _ := strings.Cut(readLine(p.path("data/postmaster.pid")), "\n")
 		if err == nil && owner != strconv.Itoa(p.pid) {
-			err = errors.New("another server responds, which is about to end")
+			err = errors.New("another server, which is about to exit, uses the port")
 		}
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-p.ended:
-			return fmt.Errorf("the server ended:\n%s", p.logTail())
+			return fmt.Errorf("the server exited:\n%s", p.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the server: %w (%w)", ctx.Err(), err)
 		case <-time.After(readyPoll):
@@ -214,8 +219,8 @@ func (p *Postgres) launchOnce(ctx context.Context) error {
 	}
 }
 
-// prepare connects, which fails at any other server on this port because of the password, and
-// creates the database if it is missing.
+// prepare connects to the server and creates the database if it is missing. If another server uses
+// the port, the password is wrong and prepare returns an error.
 func (p *Postgres) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyConnect)
 	defer cancel()
@@ -233,8 +238,8 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	return err
 }
 
-// serverSettings returns settings for a machine that also runs everything else. Durability settings
-// keep PostgreSQL's defaults.
+// serverSettings returns settings for a server that shares its machine with ledgerboard. Durability
+// settings keep PostgreSQL's defaults.
 func serverSettings(port int, custom map[string]string) map[string]string {
 	settings := map[string]string{
 		"max_connections":      "200",
@@ -247,7 +252,7 @@ func serverSettings(port int, custom map[string]string) map[string]string {
 		"wal_compression":      "on",
 		"checkpoint_timeout":   "15min",
 		"random_page_cost":     "1.1",
-		"jit":                  "off", // compiling costs more than our short queries take
+		"jit":                  "off", // compiling takes longer than our short queries
 		"timezone":             "UTC",
 		"log_timezone":         "UTC",
 		"log_line_prefix":      "%m [%p] %q%u@%d ",
@@ -274,12 +279,12 @@ func (p *Postgres) urlOf(database string) string {
 // Done returns a channel that is closed when the server has exited.
 func (p *Postgres) Done() <-chan struct{} { return p.ended }
 
-// Close stops the server (fast shutdown), waits until it exits and removes a temporary data
-// directory. A second Close returns the result of the first.
+// Close stops the server with a fast shutdown, waits until it has exited, and removes a temporary
+// data directory. Further calls return the result of the first one.
 func (p *Postgres) Close() error {
 	p.closing.Do(func() {
 		if p.ended != nil {
-			_ = syscall.Kill(p.pid, syscall.SIGINT) // a fast shutdown
+			_ = syscall.Kill(p.pid, syscall.SIGINT) // fast shutdown
 			<-p.ended
 		}
 		if p.temporary {

@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// serverAccount returns the account that the server runs as. It is nil (the account of this
-// process) except for root, which PostgreSQL refuses; then it is postgres or nobody.
+// serverAccount returns the account that the server runs as. nil means the account of this process.
+// If that is root, with which PostgreSQL refuses to run, the account is postgres or nobody.
 func serverAccount() *syscall.Credential {
 	if os.Geteuid() != 0 {
 		return nil
@@ -33,10 +33,11 @@ func serverAccount() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// run starts a server program with a new log file, as the server's account and in its own session,
-// so that Ctrl-C on the terminal reaches only this process. On Linux absolute paths are passed as
-// open descriptors, because that account may not be able to open root's directories. Canceling the
-// context kills the program and its children.
+// run starts a server program with a new log file, under the server's account and in a session of
+// its own, so that Ctrl-C in the terminal reaches only this process. If the account differs from
+// that of this process, absolute paths are passed as open descriptors on Linux, because the account
+// may not be able to open root's directories. Canceling the context kills the program and its
+// children.
 func (p *Postgres) run(ctx context.Context, program string, args ...string) (*exec.Cmd, error) {
 	log, err := os.Create(p.path("postgres.log"))
 	if err != nil {
@@ -57,7 +58,7 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) (*ex
 		}
 		cmd.Args = append(cmd.Args, arg)
 	}
-	cmd.Dir = "/" // the current directory may be closed to the account
+	cmd.Dir = "/" // the account may not have access to the current directory
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.account}
@@ -67,17 +68,17 @@ func (p *Postgres) run(ctx context.Context, program string, args ...string) (*ex
 	return cmd, nil
 }
 
-// guardScript outlives this process if it is killed. It reads from a pipe to which only this
-// process can write: a line means that the server has exited, end of file that this process is
-// dead.
+// guardScript keeps running if this process is killed. It reads from a pipe to which only this
+// process can write: a line means that the server has exited, and end of file means that this
+// process is dead.
 const guardScript = `read line <&3 && exit
 kill -INT "$1"
 [ -z "$2" ] && exit
 while kill -0 "$1" 2>/dev/null; do sleep 1; done
 rm -rf "$2"`
 
-// watch closes p.ended when the server exits, and starts a shell that stops the server if this
-// process is killed.
+// watch starts a shell that stops the server if this process is killed. When the server exits, it
+// closes p.ended.
 func (p *Postgres) watch(server *exec.Cmd) error {
 	p.pid, p.ended = server.Process.Pid, make(chan struct{})
 	reader, writer, err := os.Pipe()
@@ -95,7 +96,7 @@ func (p *Postgres) watch(server *exec.Cmd) error {
 	go func() {
 		defer close(p.ended)
 		_ = server.Wait()
-		_, _ = io.WriteString(writer, "ended\n") // its process id may be reused
+		_, _ = io.WriteString(writer, "ended\n") // the guard must not signal a reused process id
 		writer.Close()
 		_ = guard.Wait()
 	}()

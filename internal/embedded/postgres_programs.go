@@ -29,23 +29,25 @@ type programs struct {
 	major   int
 }
 
-// installPatterns are the directories of Debian, Red Hat's PGDG, Alpine, source builds, Homebrew on
-// both processors, and Postgres.app.
+// installPatterns are the directories of server programs on Debian, on Red Hat (PGDG) and on
+// Alpine, and those of source builds, Homebrew (Apple silicon and Intel) and Postgres.app.
 var installPatterns = []string{
 	"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*", "/usr/local/pgsql/bin",
 	"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// findPrograms returns the server programs of the cluster's major version; without a cluster, the
-// newest installed ones; otherwise a download.
+// findPrograms returns the installed server programs: those of the cluster's major version or, if
+// there is no cluster yet, the newest ones. If no suitable programs are installed, it downloads
+// them.
 func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (found programs, err error) {
 	if p.cfg.cacheDir == "" {
 		for _, pattern := range append(filepath.SplitList(os.Getenv("PATH")), installPatterns...) {
 			paths, _ := filepath.Glob(filepath.Join(pattern, "postgres"))
 			for _, path := range paths {
 				installed, err := p.inspect(ctx, filepath.Dir(path))
-				if err == nil && installed.major > found.major && (clusterMajor == "" || clusterMajor == strconv.Itoa(installed.major)) {
+				fits := clusterMajor == "" || clusterMajor == strconv.Itoa(installed.major)
+				if err == nil && fits && installed.major > found.major {
 					found = installed
 				}
 			}
@@ -55,12 +57,12 @@ func (p *Postgres) findPrograms(ctx context.Context, clusterMajor string) (found
 		return found, ctx.Err()
 	}
 	if major, _, _ := strings.Cut(string(downloadVersion), "."); clusterMajor != "" && clusterMajor != major {
-		return programs{}, fmt.Errorf("the data directory was made by PostgreSQL %s, which was not found: "+
-			"install the server of that version, or start with another data directory", clusterMajor)
+		return programs{}, fmt.Errorf("the data directory was created by PostgreSQL %s, which is not installed: "+
+			"install that version, or use another data directory", clusterMajor)
 	}
 	if found, err = p.download(ctx); err != nil && ctx.Err() == nil {
-		return programs{}, fmt.Errorf("found no PostgreSQL server %d or newer (PATH, %s), and downloading one failed: %w: "+
-			"install it (Debian: apt install postgresql), or use a running server with LEDGERBOARD_DATABASE_URL",
+		return programs{}, fmt.Errorf("found no PostgreSQL %d or newer (in PATH, %s), and could not download it: %w: "+
+			"install it (Debian: apt install postgresql), or set LEDGERBOARD_DATABASE_URL to use a running server",
 			oldestMajor, strings.Join(installPatterns, ", "), err)
 	}
 	return found, err
@@ -70,7 +72,8 @@ func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 	if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
 		return programs{}, fmt.Errorf("find server program: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version") //nolint:gosec // the directory was found on this machine
+	//nolint:gosec // the directory was found on this machine
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, "postgres"), "--version")
 	cmd.Dir, cmd.SysProcAttr = "/", &syscall.SysProcAttr{Credential: p.account}
 	out, err := cmd.Output()
 	if err != nil {
@@ -88,9 +91,10 @@ func (p *Postgres) inspect(ctx context.Context, dir string) (programs, error) {
 	return found, nil
 }
 
-// download returns the server programs in the cache. The first call downloads about 15 MB.
+// download returns the server programs in the cache. If the cache is empty, it downloads about 15
+// MB.
 func (p *Postgres) download(ctx context.Context) (programs, error) {
-	// the server's account cannot open root's home directory
+	// The server's account cannot open root's home directory.
 	cache := cmp.Or(p.cfg.cacheDir, "/var/cache/ledgerboard")
 	if p.cfg.cacheDir == "" && p.account == nil {
 		user, err := os.UserCacheDir()
@@ -103,7 +107,7 @@ func (p *Postgres) download(ctx context.Context) (programs, error) {
 	if cached, err := p.inspect(ctx, filepath.Join(target, "bin")); err == nil {
 		return cached, nil
 	}
-	p.cfg.Logger.Info("downloading PostgreSQL, once", "version", downloadVersion, "cache", cache)
+	p.cfg.Logger.Info("downloading PostgreSQL", "version", downloadVersion, "cache", cache)
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return programs{}, fmt.Errorf("create cache directory: %w", err)
 	}
@@ -116,15 +120,16 @@ func (p *Postgres) download(ctx context.Context) (programs, error) {
 	if err := fetch(ctx, staging, unpacked); err != nil {
 		return programs{}, err
 	}
-	// If another process was faster, use its copy.
+	// If another process was faster, its copy is used.
 	if err := os.Rename(unpacked, target); err != nil && !errors.Is(err, fs.ErrExist) {
 		return programs{}, fmt.Errorf("move the download: %w", err)
 	}
 	return p.inspect(ctx, filepath.Join(target, "bin"))
 }
 
-// fetch lets the library download, check and unpack a server. The library exports only "download
-// and start", so fetch passes a data directory on which no server starts, and that last step fails.
+// fetch lets the library download, check and unpack a server. The library can only download and
+// start a server, so fetch passes a data directory with which no server can start, and ignores the
+// error of that last step.
 func fetch(ctx context.Context, staging, unpacked string) error {
 	data := filepath.Join(staging, "data")
 	port, err := freePort()

@@ -106,7 +106,7 @@ func TestPostgresSaysWhyItDoesNotStart(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	require.NoError(t, os.WriteFile(file, []byte("9.6\n"), 0o600))
 	_, err = embedded.StartPostgres(testContext(t), embedded.PostgresConfig{DataDir: dir, Logger: quiet()})
-	require.ErrorContains(t, err, "made by PostgreSQL 9.6")
+	require.ErrorContains(t, err, "created by PostgreSQL 9.6")
 }
 
 func TestPostgresStartStopsWithItsContext(t *testing.T) {
