@@ -42,7 +42,7 @@ func (f *bulkFold) add(ctx context.Context, ev fold.Event) error {
 	return nil
 }
 
-// apply folds an event at its own position and reports whether it was effective.
+// apply folds the next event of the partition and reports whether the event was effective.
 func (f *bulkFold) apply(ev fold.Event) (effective bool) {
 	var err error
 	if park := f.refused(ev); park != nil {

@@ -20,7 +20,7 @@ import (
 type tableShape struct {
 	Name    string   // in the database
 	Columns []string // all columns, in the order of the definition
-	Key     []string // of the primary key; all columns if none exists
+	Key     []string // columns of the primary key; all columns if the table has none
 }
 
 // inDatabase returns a table's name as the database stores it: unquoted names are converted to
@@ -69,7 +69,8 @@ func (t tableShape) rows(schema string) string {
 	return "(select " + columns + " from " + pgx.Identifier{schema, t.Name}.Sanitize() + ") r"
 }
 
-// digest is the number of a tenant's rows and the sum of their hashes, in any order.
+// digest is the number of a tenant's rows and the sum of their hashes. It does not depend on the
+// order of the rows.
 type digest struct {
 	Rows int64
 	Sum  int64 // modulo 2^63
@@ -152,7 +153,7 @@ type Report struct {
 	ID         string    `json:"id"`
 	At         time.Time `json:"at"`
 	Projection string    `json:"projection"`
-	Generation int       `json:"generation"` // used by readers
+	Generation int       `json:"generation"` // that readers use
 	Version    int       `json:"version"`    // of the projector
 	// Positions are the offsets, by partition, up to which the log was folded.
 	Positions map[int32]int64 `json:"positions"`
@@ -160,9 +161,10 @@ type Report struct {
 	Parked    ParkedReport    `json:"parked"`
 	Equal     bool            `json:"equal"`
 	Took      string          `json:"took"`
-	// Note says why nothing was compared.
+	// Note says why nothing was compared; "" if the tables were compared.
 	Note string `json:"note,omitempty"`
-	// Behind says how many records after Positions are not folded yet and were not compared.
+	// Behind says how many records after Positions were not compared, because they are not folded
+	// yet.
 	Behind string `json:"behind,omitempty"`
 }
 
@@ -174,7 +176,7 @@ type TableReport struct {
 	Equal            bool        `json:"equal"`
 	TenantsDiffering int         `json:"tenants_differing"`
 	FirstDifference  *Difference `json:"first_difference,omitempty"`
-	// Note says why rows cannot be compared.
+	// Note explains the first difference if compaction caused it.
 	Note string `json:"note,omitempty"`
 }
 

@@ -66,8 +66,8 @@ var defaultIntervals = intervals{
 	tidy: 5 * time.Second, finish: 5 * time.Second, retry: 5 * time.Second,
 }
 
-// Engine runs one projector. It ensures that a generation exists and follows each generation that
-// is not retired in its own session.
+// Engine runs one projector. It ensures that a generation exists, and follows each generation that
+// is being built or live in a separate session.
 type Engine struct {
 	work
 
@@ -88,7 +88,7 @@ type work struct {
 	paused          func(context.Context) (bool, error)
 	maxRecords      int
 	every           intervals
-	types           map[string]bool // wanted event types; empty: all
+	types           map[string]bool // event types to fold; empty: all
 	compacted       bool
 	chained         bool // the topic has hash chains
 	deleteRetention time.Duration

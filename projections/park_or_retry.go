@@ -101,7 +101,7 @@ func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g g
 	if !ok {
 		return nil
 	}
-	if err := write.Send(ctx, tx, last); err != nil { // refolding reads the head
+	if err := write.Send(ctx, tx, last); err != nil { // skip reads the head that this fold writes
 		return err
 	}
 	*last = pgx.Batch{}

@@ -155,7 +155,8 @@ func parkedArgs(f operator.ParkedFilter) (pgx.NamedArgs, error) {
 	}
 	return pgx.NamedArgs{
 		"projection": f.Projection, "stream": f.Stream, "state": f.State,
-		"ids": append([]string{}, f.IDs...), "limit": f.Limit, // null would match nothing
+		"ids":   append([]string{}, f.IDs...), // a nil slice would become null, which matches nothing
+		"limit": f.Limit,
 	}, nil
 }
 

@@ -90,7 +90,7 @@ func (f *session) follow(ctx context.Context) error {
 	if err := within(ctx, reachedWithin, f.pool.Ping); err != nil {
 		return fmt.Errorf("reach the database: %w", err)
 	}
-	f.update(func() { // partitions are checked again
+	f.update(func() { // all partitions are checked again
 		clear(f.stopped)
 		clear(f.next)
 		clear(f.passed)
@@ -164,7 +164,7 @@ func (f *session) look(ctx context.Context) error {
 		if !found || !g.followed() {
 			return errRetired
 		}
-		f.update(func() { f.gen = g }) // a retired generation that is wanted again catches up
+		f.update(func() { f.gen = g }) // state and targets may have changed
 	}
 	if err := f.lookBack(ctx); err != nil {
 		return err
@@ -273,7 +273,7 @@ func (f *session) positions(ctx context.Context, partitions []int32) (map[int32]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, p := range partitions {
-		delete(f.stopped, p) // it is checked again
+		delete(f.stopped, p) // the follower checks the partition again
 		at, ok := stored[p]
 		if !ok {
 			out[p] = eventlog.Checkpoint{Refused: errAddedPartition}

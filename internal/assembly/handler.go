@@ -103,8 +103,8 @@ func (s *Service) Handler(c HandlerConfig) (*api.Server, error) {
 // SignIns configures how people sign in to the console, in addition to one-time links and tokens.
 type SignIns struct {
 	PublicURL string             // public URL of the service; if empty, agencies cannot create links
-	Demo      []identity.Person  // users that a browser can sign in as without credentials
-	Provider  *identity.Provider // nil without an identity provider
+	Demo      []identity.Person  // users as whom a browser can sign in without credentials
+	Provider  *identity.Provider // nil: no identity provider
 	// First creates the first agency in the console; nil: the console cannot create it.
 	First *signin.FirstAgency
 	Staff identity.Staff // auditors and operators who sign in with the provider

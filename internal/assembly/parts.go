@@ -30,7 +30,7 @@ type Parts struct {
 	registered *registrations
 	events     *domain.Registry
 	ended      <-chan struct{} // nil: no embedded database
-	progress   *pg.Progress    // fed by [Service.Follow]
+	progress   *pg.Progress    // connected by [Service.Follow]
 	undo       []func() error
 
 	brokers                part[brokers]
@@ -274,14 +274,14 @@ type Settings struct {
 	Existing bool
 
 	DatabaseURL string     // "": an embedded server
-	ReadConns   int32      // for reads of this process; 0: 24
-	SecretsKeys vault.Keys // that encrypt tokens
+	ReadConns   int32      // maximum number of connections for reading the tables; 0: 24
+	SecretsKeys vault.Keys // keys that encrypt tokens
 	// NoSubscriptions is true if accounts are read and connected without a subscription.
 	NoSubscriptions bool
 
 	Embedded Embedded // starts backends that are not configured; nil if all are configured
 
-	Logger     *slog.Logger          // nil: discards
+	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: metrics are collected but not exported
 }
 

@@ -34,14 +34,14 @@ type Config struct {
 	// [domain.PointOfContactProducts].
 	ManagedSubscriptions []string
 
-	Roles []string // of this process
+	Roles []string // roles of this process
 
 	// Streams is true if [Service.Stream] will run. Otherwise, changes of figures are not received.
 	Streams bool
 	// Platforms configures the platforms, their quotas and intervals. If it is nil, this process
 	// calls no platform.
 	Platforms *FetchConfig
-	Fetches   bool // this process reads the platforms
+	Fetches   bool // true if this process reads the platforms
 	// Connect configures how people connect accounts in a browser. If it is nil, this process
 	// connects no accounts. It requires Platforms.
 	Connect *ConnectConfig
@@ -54,8 +54,8 @@ type Service struct {
 
 	Log      *eventlog.Log
 	Monitor  *monitor.Monitor
-	ReadPool *pgxpool.Pool // the read models
-	KeptPool *pgxpool.Pool // schema kept
+	ReadPool *pgxpool.Pool // for reading the read models
+	KeptPool *pgxpool.Pool // for schema kept
 
 	Dashboards *readmodels.Dashboards
 	Updates    *commands.Dashboards

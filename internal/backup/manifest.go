@@ -25,7 +25,7 @@ const (
 type Manifest struct {
 	Format   string    `json:"format"`
 	Tool     string    `json:"tool"`        // version of the program at the last run
-	Finished time.Time `json:"finished_at"` // of the last run
+	Finished time.Time `json:"finished_at"` // end of the last run
 	// Cut is the time when the last run began to read the ends of the partitions. Records appended
 	// after that may be missing from the backup, even if the run took long.
 	Cut    time.Time `json:"cut_at"`
@@ -36,7 +36,7 @@ type Manifest struct {
 // Topic is one topic. Its name is the one that package domain uses.
 type Topic struct {
 	Name       string      `json:"name"`
-	ID         string      `json:"topic_id"` // of the topic that was read, 32 hex digits
+	ID         string      `json:"topic_id"` // Kafka's id of the topic, 32 hex digits
 	Compacted  bool        `json:"compacted,omitempty"`
 	Partitions []Partition `json:"partitions"` // all partitions, in order, from 0
 }
@@ -57,7 +57,7 @@ func (p Partition) next() int64 {
 // Segment is one file with all records of a partition from offset First up to, but not including,
 // offset Next.
 type Segment struct {
-	File    string `json:"file"` // relative to the directory
+	File    string `json:"file"` // path relative to the directory of the backup
 	First   int64  `json:"first"`
 	Next    int64  `json:"next"`
 	Records int64  `json:"records"`

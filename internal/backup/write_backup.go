@@ -39,9 +39,9 @@ type Config struct {
 
 // Report is the result of a run.
 type Report struct {
-	Records  int64 `json:"records"`  // read and written by this run
-	Segments int   `json:"segments"` // of the whole backup
-	Bytes    int64 `json:"bytes"`    // of the whole backup
+	Records  int64 `json:"records"`  // copied by this run
+	Segments int   `json:"segments"` // in the whole backup
+	Bytes    int64 `json:"bytes"`    // in the whole backup
 
 	FinishedAt time.Time `json:"finished_at"`
 }

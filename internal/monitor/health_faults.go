@@ -23,14 +23,14 @@ const (
 	classDatabase   class = "database"    // does not answer
 	classBrokers    class = "brokers"     // do not answer
 	classTablesGone class = "tables_gone" // tables were dropped
-	classBuilding   class = "building"    // a read model is being built, or catches up after startup
+	classBuilding   class = "building"    // a read model is being built, or is catching up after startup
 	classOtherLog   class = "other_log"   // the tables belong to another log
-	// the tables were reset to an earlier state and are catching up
+	// The tables were reset to an earlier state and are catching up.
 	classSetBack     class = "set_back"
 	classUnfolded    class = "unfolded"     // no process folds the generation that readers use
 	classStandsStill class = "stands_still" // lag beyond maxLag without progress
-	classLagging     class = "lagging"      // a smaller lag without progress
-	classPaused      class = "paused"       // by an operator
+	classLagging     class = "lagging"      // smaller lag without progress
+	classPaused      class = "paused"       // an operator has paused the projection
 	classParked      class = "parked"       // events wait for an operator
 	classProblem     class = "problem"      // a session of this process cannot run
 )

@@ -36,7 +36,7 @@ type Monitor struct {
 
 	mu         sync.Mutex
 	statuses   []operator.Projection
-	faults     [][]fault // of each entry of statuses
+	faults     [][]fault // for each entry of statuses
 	pollFault  *fault    // why the latest poll failed; nil if it succeeded
 	tablesGone bool      // pollFault is due to missing tables that all reads need
 	polledAt   time.Time
@@ -45,7 +45,7 @@ type Monitor struct {
 	// running. The targets of a projection are deleted once it has reached them.
 	targets  map[string]map[int32]int64
 	highest  map[place]int64      // highest checkpoints seen
-	unfolded map[string]time.Time // generations that no process folds, and since when
+	unfolded map[string]time.Time // when a generation was first seen without a process that folds it
 	people   backlog              // of the projection that contains users
 	told     string               // the faults that were logged last
 	readable chan struct{}        // closed once all projections can be read

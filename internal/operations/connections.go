@@ -30,7 +30,7 @@ func (d *Views) connection(ctx context.Context, name string) (on domain.Operator
 	}
 	id, err := strconv.ParseInt(name, 10, 64)
 	if err != nil || strconv.FormatInt(id, 10) != name {
-		id = 0 // no connection has this id
+		id = 0 // no connection has id 0
 	}
 	place, err := directory.Connections{Pool: tables}.TokenPlace(ctx, id)
 	if errors.Is(err, directory.ErrConnectionNotFound) {

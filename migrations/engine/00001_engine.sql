@@ -72,7 +72,7 @@ create table rebuilds (
   projection    text        not null,
   version       int         not null,
   generation    int,                  -- null until it is created
-  back          boolean     not null default false, -- switch back to an existing generation
+  back          boolean     not null default false, -- rollback to an existing generation
   state         text        not null check (state in
     ('requested', 'copying', 'indexing', 'catching_up', 'switching', 'done', 'cancelled', 'failed')),
   cancel        boolean     not null default false,
@@ -96,8 +96,8 @@ create unique index rebuilds_one_at_a_time on rebuilds (projection, version) whe
 create table rebuild_shards (
   rebuild    uuid    not null references rebuilds on delete cascade,
   partition  int     not null,
-  first      bigint  not null, -- offset
-  last       bigint  not null, -- offset, exclusive
+  first      bigint  not null, -- first offset
+  last       bigint  not null, -- end offset, exclusive
   lease      bigint  not null default 0,
   done       boolean not null default false,
   primary key (rebuild, partition)

@@ -48,11 +48,11 @@ create table fetch_state (
   -- Only for kind account_insights: how far back the history was read. Each reading reads a part of
   -- it.
   history_from       date,        -- this day and those after it were read
-  history_failures   int         not null default 0, -- in a row
+  history_failures   int         not null default 0, -- consecutive failures
   history_not_before timestamptz,
   history_class      text        not null default '', -- of the last failure; '' after a success
   history_reason     text        not null default '',
-  claimed_until      timestamptz, -- by the database's clock; null or past: not claimed
+  claimed_until      timestamptz, -- time of the database; null or past: not claimed
   -- For people: how often the account is read, and why not more often.
   pace               text        not null default '',
   calls_a_day        int         not null default 0,  -- calls per day at this pace
@@ -131,7 +131,7 @@ create table platform_words (
   kind              text        not null, -- the kind of reading, or history
   said_at           timestamptz not null,
   class             text        not null, -- of the failure
-  words             text        not null, -- tokens removed
+  words             text        not null, -- the message, without tokens
   primary key (social_account_id, kind)
 );
 create index on platform_words (said_at);
@@ -175,7 +175,7 @@ create index on granted_connections (secret_ref);
 create table connect_links (
   id             uuid        primary key,
   token          bytea       not null unique, -- SHA-256
-  cookie         bytea,                       -- SHA-256, of the browser that opened it first
+  cookie         bytea,                       -- SHA-256, of the browser bound to the link
   parent_account text        not null,
   account_id     text        not null,
   platforms      smallint[]  not null,
@@ -196,7 +196,7 @@ create table connect_attempts (
   cookie         bytea,                       -- SHA-256, of the browser that opened it
   parent_account text        not null,
   account_id     text        not null,
-  user_id        text        not null,        -- '': by a link
+  user_id        text        not null,        -- '': the sign-in began with a link
   role           text        not null,
   link_id        uuid        references connect_links on delete cascade,
   platform       smallint    not null,
@@ -218,7 +218,7 @@ alter table connect_attempts alter column outcome set statistics 0;
 -- Requests that people have made to Meta to delete their data, until 90 days after completion. If a
 -- row is lost, its status page no longer works, and an incomplete request must be made again.
 create table deletion_requests (
-  code          text        not null, -- names no person
+  code          text        not null, -- identifies no person
   platform      smallint    not null,
   person        text        not null, -- the platform's id; '' once the request is completed
   asked_at      timestamptz not null,
@@ -233,8 +233,8 @@ create table sessions (
   digest     bytea primary key check (octet_length(digest) = 32),
   id         text not null unique, -- shown to people
   user_id    text not null,
-  account_id text not null,        -- '': no account, for operators
-  role       text not null,        -- or several, separated by commas
+  account_id text not null,        -- '': an operator, who has no account
+  role       text not null,        -- roles, separated by commas
   way        text not null,        -- how the person signed in
   begun_at   timestamptz not null,
   seen_at    timestamptz not null,

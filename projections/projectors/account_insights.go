@@ -53,7 +53,7 @@ type accountFold struct {
 
 	erased erasures
 	events []accountEvent
-	packed *packedAccounts // in a rebuild
+	packed *packedAccounts // only in a bulk fold
 }
 
 type newestKey struct {

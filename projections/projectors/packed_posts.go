@@ -160,7 +160,7 @@ func (p *packedPosts) unpack(key agencyPost, from time.Time) (series []*reading)
 func (p *packedPosts) unpackOne(key agencyPost, packed *unpacking) *reading {
 	flags, has := packed.byte(), packed.uvarint()
 	at, owner := time.UnixMicro(packed.varint()).UTC(), p.owners.list[packed.uvarint()]
-	unpacked := struct { // one allocation
+	unpacked := struct { // a single allocation for the reading and its figures
 		reading
 		figures     [9]int64
 		publishedAt time.Time

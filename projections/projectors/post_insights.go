@@ -37,7 +37,7 @@ type postFold struct {
 	days   []seriesDay                  // of the readings in want
 	series map[agencyPost]*series
 	posts  map[tenantPost]*post
-	packed *packedPosts // in a rebuild
+	packed *packedPosts // only in a bulk fold
 }
 
 // wantedRead is a reading of the batch before it is applied.
