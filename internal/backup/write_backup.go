@@ -224,9 +224,11 @@ func (r *run) read(ctx context.Context, t *Topic, in eventlog.PartitionRange) er
 				return err
 			}
 			p.Segments = append(p.Segments, s)
-			if w, err = newSegment(dir, t.Name, in.Partition, s.Next); err != nil {
+			next, err := newSegment(dir, t.Name, in.Partition, s.Next)
+			if err != nil {
 				return err
 			}
+			w = next
 		}
 		r.report.Records++
 		r.count(rec.Offset + 1 - counted)
