@@ -50,8 +50,8 @@ func (w work) together(ranges []eventlog.PartitionRange) [][]eventlog.PartitionR
 	return slices.Collect(slices.Chunk(ranges, 1))
 }
 
-// foldTogether folds partitions that share rows into one empty state. After each run it calls
-// folded with the number of records.
+// foldTogether folds partitions, one after the other, into one state, which must be empty. After
+// each run of records, it calls folded with their number.
 func (w work) foldTogether(
 	ctx context.Context, state fold.Fold, id eventlog.TopicID, ranges []eventlog.PartitionRange, into write.CopyTarget,
 	refused refusedAt, folded func(ctx context.Context, records int64) error,

@@ -24,8 +24,9 @@
 //     a process that takes over a rebuild terminates the sessions of its predecessor.
 //   - Transactions commit asynchronously: a server crash loses rows and checkpoints together, and
 //     the records are folded again. The projection of `dashboards` commits synchronously: a command
-//     gets its answer once the tables show its record, and if they lost that record, the next
-//     command could wrongly find "nothing to change" (internal/dev/chaos, TestKills).
+//     gets its answer once the tables show its record; if a crash then removed that record from the
+//     tables, the next command could wrongly find "nothing to change" (internal/dev/chaos,
+//     TestKills).
 //   - A rebuild has a lease, not an advisory lock as DESIGN says. Progress and cancellation need a
 //     heartbeat anyway, other connections do not notice when the session that holds a lock ends,
 //     and a machine that loses its network connection keeps its locks until TCP times out.

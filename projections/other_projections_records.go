@@ -41,8 +41,7 @@ func (f *session) goOn(steps []step) {
 	})
 }
 
-// passIn returns how long a poll may wait until checkpoints must move past records, but at most
-// limit.
+// passIn returns how long a poll may wait before the checkpoints must move, but at most limit.
 func (f *session) passIn(limit time.Duration) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()

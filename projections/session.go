@@ -24,8 +24,8 @@ const (
 	reachedWithin = 2 * time.Second
 )
 
-// session follows one generation: it polls the log, folds batches, and writes their rows and
-// checkpoints in one transaction.
+// session follows one generation: it polls the log, folds batches, and writes the rows and
+// checkpoints of each batch in one transaction.
 type session struct {
 	work
 	pool *pgxpool.Pool // of the generation's schema
@@ -197,8 +197,8 @@ func (f *session) lookBack(ctx context.Context) error {
 }
 
 // noteCaughtUp stamps the checkpoints that are at the end of the log. It returns [errRetired] if
-// the last stamp is older than a compacted topic keeps tombstones: erasures may be missing, so the
-// tables must be rebuilt.
+// the last stamp is older than the time for which a compacted topic keeps tombstones: erasures may
+// be missing, so the tables must be rebuilt.
 func (f *session) noteCaughtUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, noteWithin)
 	defer cancel()

@@ -123,7 +123,8 @@ type entityKind struct {
 }
 
 // valid reports whether an id is valid for the kind. A number must have its canonical form: a
-// tombstone for "07" would delete entity 7, although the two keys have no common order.
+// tombstone for "07" would delete entity 7, but the log does not order the records of different
+// keys.
 func (k entityKind) valid(id string) bool {
 	if !k.numeric {
 		return true

@@ -6,8 +6,8 @@ import (
 )
 
 // series contains the readings of one post for one agency that a batch needs, in order of capture.
-// It may lack stored readings that cannot change; if any are missing, the reading before the next
-// one is settled.
+// It may lack stored readings that cannot change; the first reading after such a gap is settled, so
+// that the steps of the following readings are correct.
 type series struct {
 	readings []*reading
 	newest   time.Time // newest stored reading; zero: none

@@ -59,7 +59,7 @@ type OnConflict func(columns []string) string
 func Clause(sql string) OnConflict { return func([]string) string { return sql } }
 
 // ReplaceRow returns a clause that overwrites an existing row with the same key. condition is empty
-// or a WHERE clause that must be true.
+// or a WHERE clause that the rows must satisfy.
 func ReplaceRow(key, condition string) OnConflict {
 	return func(columns []string) string {
 		var sets []string
