@@ -132,7 +132,6 @@ func (f *bulkFold) skip(ctx context.Context, chained fold.Chained, key string, a
 	return nil
 }
 
-// rows returns the parked events, ordered by position.
 func (f *bulkFold) rows() (rows []parkedRow) {
 	for _, offset := range slices.Sorted(maps.Keys(f.parked)) {
 		rows = append(rows, *f.parked[offset])

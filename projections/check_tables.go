@@ -63,7 +63,6 @@ const (
 	temporary    = "pg_temp" // schema of the tables in which the rows of the fold are hashed
 )
 
-// tableCheck is one check of the tables of a projection in the snapshot of tx.
 type tableCheck struct {
 	work
 	tx   pgx.Tx

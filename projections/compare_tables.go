@@ -211,7 +211,6 @@ type ParkedAt struct {
 	State     string      `json:"state"`
 }
 
-// Where a difference is.
 const (
 	inTable = "table"
 	inLog   = "log"

@@ -34,7 +34,6 @@ type generation struct {
 	Targets map[int32]int64 // end offsets by partition, to be reached before readers use it
 }
 
-// followed reports whether sessions fold the log into the generation.
 func (g generation) followed() bool { return g.State == StateBuilding || g.State == StateLive }
 
 const generationColumns = `generation, version, topic_id, state, targets`

@@ -140,7 +140,6 @@ func dropTables(ctx context.Context, tx pgx.Tx, projection string, g generation)
 	return pg.Wrap("drop tables", err)
 }
 
-// setDropped sets the state of a generation and deletes its parked events.
 func setDropped(ctx context.Context, tx pgx.Tx, projection string, number int) error {
 	if err := setState(ctx, tx, projection, number, StateDropped); err != nil {
 		return err

@@ -92,7 +92,6 @@ func (f *session) transact(ctx context.Context, steps []step, park *fold.ParkErr
 	return nil
 }
 
-// skipNamed executes a skip that is effective and was folded alone.
 func (f *session) skipNamed(ctx context.Context, tx pgx.Tx, last *pgx.Batch, g generation, events []fold.Event) error {
 	if len(events) != 1 || !f.chained {
 		return nil

@@ -26,7 +26,7 @@ import (
 // rows of as many others. The limit bounds memory use and leaves processors to other work.
 func CopiesAtOnce() int { return min(2, max(1, runtime.GOMAXPROCS(0)/2)) }
 
-// tablesAtOnce returns how many tables get their keys at a time. The database server does the work.
+// tablesAtOnce is higher than [CopiesAtOnce], because the database server does the work.
 func tablesAtOnce() int { return min(4, max(2, runtime.GOMAXPROCS(0))) }
 
 // copy folds the records that the log contained when the rebuild began, copies the rows into

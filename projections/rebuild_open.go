@@ -16,7 +16,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/internal/pg"
 )
 
-// open returns the generation of the rebuild, which it creates if necessary.
 func (r *running) open(ctx context.Context) (g generation, err error) {
 	if r.Generation > 0 {
 		g, found, err := readGeneration(ctx, r.pool, r.projector.Name, r.Generation)

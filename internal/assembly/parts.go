@@ -72,7 +72,6 @@ func (p *Parts) Close() error {
 	return errors.Join(errs...)
 }
 
-// part is a backend that is opened on first use.
 type part[T any] struct {
 	opened bool
 	value  T

@@ -46,7 +46,6 @@ type Report struct {
 	FinishedAt time.Time `json:"finished_at"`
 }
 
-// run is one run, which builds the next manifest from the last one.
 type run struct {
 	Config
 

@@ -42,7 +42,6 @@ func classes() []class {
 	}
 }
 
-// fault is one fault. Its reason contains no addresses.
 type fault struct {
 	Class      class
 	Projection string // "" if the fault does not affect a single projection

@@ -142,7 +142,6 @@ func jsonArray[T any](list []T) ([]byte, error) {
 	return raw, nil
 }
 
-// figureColumns are the figures that have a column in tSAccountIns.
 var figureColumns = []string{
 	domain.MetricFollowers, domain.MetricEngagement, domain.MetricImpressions, domain.MetricViews, domain.MetricReach,
 	domain.MetricPosts, domain.MetricLikes, domain.MetricComments, domain.MetricShares, domain.MetricClicks,

@@ -39,7 +39,6 @@ func (k contentKey) compare(other contentKey) int {
 		cmp.Compare(k.ExternalID, other.ExternalID), cmp.Compare(k.origin, other.origin))
 }
 
-// contentState is the last record of a key.
 type contentState struct {
 	contentKey
 	at     time.Time
@@ -99,7 +98,6 @@ func (f *contentFold) Write(_ context.Context, _ pgx.Tx, last *pgx.Batch) error 
 	return nil
 }
 
-// changed returns the rows and the erased keys, ordered by key.
 func (f *contentFold) changed() (rows, erased []contentState) {
 	for _, key := range slices.SortedFunc(maps.Keys(f.last), contentKey.compare) {
 		if state := f.last[key]; state.erased {

@@ -40,7 +40,6 @@ func Dashboards(partitions int32) fold.Projector {
 	}
 }
 
-// stream is the state of one agency: its head, whether it has parked events, and its dashboards.
 type stream struct {
 	head       domain.StreamHead
 	moved      bool

@@ -33,7 +33,6 @@ func tablesOfEntities() (names []string) {
 	return names
 }
 
-// entityState is the last record of a key.
 type entityState struct {
 	kind   string
 	id     string
@@ -74,7 +73,6 @@ func (f *directoryFold) Apply(ev fold.Event) error {
 	return nil
 }
 
-// changed returns the rows and the erased ids of each kind, ordered by key.
 func (f *directoryFold) changed() (rows map[string][]entityState, erased map[string][]string) {
 	rows, erased = map[string][]entityState{}, map[string][]string{}
 	for _, key := range slices.Sorted(maps.Keys(f.last)) {

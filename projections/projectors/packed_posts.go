@@ -72,7 +72,6 @@ const (
 	packedPublished
 )
 
-// add packs a reading without its step.
 func (p *packedPosts) add(r *reading) {
 	key := agencyPost{r.SocialAccount, r.external, r.ParentAccount}
 	var flags byte

@@ -28,7 +28,6 @@ var PostInsights = fold.Projector{
 	},
 }
 
-// dayOf returns the UTC day of an instant, as used in the rollups.
 func dayOf(at time.Time) time.Time { return at.UTC().Truncate(aDay) }
 
 type postFold struct {
@@ -40,7 +39,6 @@ type postFold struct {
 	packed *packedPosts // only in a bulk fold
 }
 
-// wantedRead is a reading of the batch before it is applied.
 type wantedRead struct {
 	domain.PostRead
 

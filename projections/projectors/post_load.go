@@ -122,7 +122,6 @@ func (f *postFold) scanWhole(rows pgx.Rows, take func(s *series, r *reading, set
 const ofSeries = `p.social_account_id = k.social_account_id and p.external_id = k.external_id
 	and p.parent_account = k.parent_account`
 
-// dayColumns are the columns of post_daily that contain an owner's totals of the day.
 const dayColumns = "readings, glikes, gcomments, gshares, gviews, gimpressions, gclicks, gsaves, gpartial"
 
 // readDays reads the newest day of each series from post_daily: the last reading of each owner,
@@ -202,7 +201,6 @@ func (f *postFold) LoadMore(ctx context.Context, tx pgx.Tx) error {
 	return loadLate(ctx, tx, f)
 }
 
-// compare returns the order of keys in the index of tSPostInsights.
 func (k agencyPost) compare(o agencyPost) int {
 	return cmp.Or(
 		cmp.Compare(k.account, o.account), cmp.Compare(k.external, o.external), cmp.Compare(k.parent, o.parent))

@@ -12,8 +12,6 @@ import (
 	"github.com/ledgerboard/ledgerboard/projections/write"
 )
 
-// readingValues returns the values of readingColumnTypes and engagementColumnTypes, with spare
-// capacity.
 func readingValues(r *reading) []any {
 	engagement, partial := r.Engagement()
 	return append(make([]any, 0, 48),

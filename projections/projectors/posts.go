@@ -64,7 +64,6 @@ func (f *postFold) register(e domain.PostRegistered, eventID string) {
 	p.changed = true
 }
 
-// postColumns are the columns of tSPosts t that [postFold.scanPosts] reads.
 const postColumns = `t.social_account_id, t.external_id, t.parent_account, t.account_id,
 		       t.listing, t.main_app, t.registered_at, t.updated_at, t.newer_accounts`
 

@@ -49,7 +49,6 @@ func (c CopyInto) CopyFrom(
 // binaryHeader is the header of a binary COPY: the signature, the flags, and an empty extension.
 const binaryHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// binaryRows reads rows in the binary format of COPY.
 type binaryRows struct {
 	rows  pgx.CopyFromSource
 	types *pgtype.Map
